@@ -1,0 +1,251 @@
+"""Clean: decide which posts are kept and how their text looks.
+
+First HuggingTweets' rules, whose counts the card shows: downloaded - reposts - short = kept. Then, unless
+`--rules huggingtweets`, drops of our own, each counted in a row of its own. Every dropped post goes to `dropped.jsonl`
+with its reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from popinjay.errors import TooLittleText
+from popinjay.events import Event, Listener, What
+from popinjay.options import CleanOptions
+from popinjay.post import Author, Kind, Post
+from popinjay.privacy import mask
+from popinjay.run import Draft, Run
+from popinjay.words import NearDuplicates, spoken_length, words
+
+STAGE = "clean"
+LEAST_CHARACTERS = 6_000  # under this HuggingTweets refused
+FEW_CHARACTERS = 40_000  # and under this it warned
+INTERESTING_WORDS = 3
+
+# A t.co link can be followed by a letter without a blank where a script has none; HuggingTweets took all up to the next blank.
+_LINK = re.compile(r"https?:(?://t\.co/[A-Za-z0-9]+…?(?=[^\x00-\x7f])|\S+)")
+_LINK_AS_HUGGINGTWEETS = re.compile(r"https?:\S+")
+_PICTURE_LINK = re.compile(r"\s?\bpic\.(?:twitter|x)\.com/\w+")
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\u2060\ufeff\ufff9-\ufffb]")  # joiners and direction marks stay: scripts and emoji need them
+
+_MACHINE_MADE = re.compile(
+    r"I just (?:unlocked|earned|ousted|became the mayor|checked in|reached level|completed)\b"
+    r"|I'm at .{1,80}\((?:w/|@|in )"
+    r"|(?:Just )?posted a (?:new )?(?:photo|video)\b"
+    r"|I (?:liked|added|favorited) a @?YouTube (?:video|playlist)"
+    r"|I (?:posted|uploaded) (?:\d+|a new|new) (?:photos?|videos?) (?:on|to)\b"
+    r"|My (?:week|day) on Twitter\b|How I did on Twitter\b"
+    r"|(?:Today|This week|In the (?:past|last))\W.{0,40}(?:followers?|unfollowers?)\b.{0,40}(?:via|stats)"
+    r"|\d+ (?:new )?(?:followers?|people followed me|tweeps)\b.{0,60}(?:checked by|automatically|via|unfollow)"
+    r"|The latest .{1,60} (?:is out!|Daily!)"
+    r"|I(?:'ve| have)? just (?:finished|completed) .{0,40}(?:\d(?:\.\d+)? (?:km|mi|miles|kilomet\w+)).{0,40}(?:with|#)",
+    re.IGNORECASE,
+)
+
+
+def tidy(text: str, *, as_huggingtweets: bool = False) -> str:
+    """The text on one line, without links and with single blanks."""
+    link = _LINK_AS_HUGGINGTWEETS if as_huggingtweets else _LINK
+    return " ".join(link.sub("", text).split())
+
+
+def polish(text: str, *, keep_personal_data: bool) -> tuple[str, dict[str, int]]:
+    """What further is done to a tidy text: picture links and invisible characters go, personal data is masked (and counted)."""
+    text = " ".join(_INVISIBLE.sub("", _PICTURE_LINK.sub("", text)).split())
+    return (text, {}) if keep_personal_data else mask(text)
+
+
+def interesting_words(text: str, *, as_huggingtweets: bool = False) -> int:
+    """How many words are neither link, mention nor hashtag.
+
+    Scripts without blanks count a word for two characters; HuggingTweets took whatever stands between blanks for one.
+    """
+    found = [word for word in text.split() if not any(mark in word for mark in ("http", "@", "#"))]
+    return len(found) if as_huggingtweets else sum(spoken_length(word) for word in found)
+
+
+# Our further drops: a reason, or None. Each sees the post and its finished text.
+
+Rule = Callable[[Post, str, CleanOptions], str | None]
+
+
+def reply(post: Post, text: str, options: CleanOptions) -> str | None:
+    """A reply to somebody else, where they are not wanted."""
+    return "reply" if options.drop_replies and post.kind is Kind.REPLY else None
+
+
+def other_language(post: Post, text: str, options: CleanOptions) -> str | None:
+    """Another language than those asked for."""
+    if options.lang is None:
+        return None
+    wanted = [code.strip().lower() for code in options.lang.split(",")]
+    return None if language_of(post, text).split("-")[0] in wanted else "other language"
+
+
+def empty(post: Post, text: str, options: CleanOptions) -> str | None:
+    """Nothing left but marks and blanks."""
+    return None if re.search(r"\w", text) else "empty"
+
+
+def cut_short(post: Post, text: str, options: CleanOptions) -> str | None:
+    """Cut by its source in the middle: a model would learn to stop there."""
+    return "cut short" if post.truncated else None
+
+
+def machine_made(post: Post, text: str, options: CleanOptions) -> str | None:
+    """Written by an app in its owner's name."""
+    return "machine-made" if _MACHINE_MADE.match(text) else None
+
+
+RULES: tuple[Rule, ...] = (reply, other_language, empty, cut_short, machine_made)
+FURTHER = ("reply", "other language", "empty", "cut short", "machine-made", "duplicate", "near-duplicate")
+
+
+@dataclass
+class Counts:
+    """The card's table for one author."""
+
+    author: str
+    downloaded: int = 0
+    reposts: int = 0
+    short: int = 0
+    further: dict[str, int] = field(default_factory=dict)
+    characters: int = 0  # of all used posts
+    masked: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> int:
+        """As HuggingTweets counted."""
+        return self.downloaded - self.reposts - self.short
+
+    @property
+    def used(self) -> int:
+        """What is left after our further drops."""
+        return self.kept - sum(self.further.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, in the order of the table."""
+        row = asdict(self)
+        head = {"author": row.pop("author"), "downloaded": row.pop("downloaded"), "reposts": row.pop("reposts"), "short": row.pop("short")}
+        return {**head, "kept": self.kept, "further": row.pop("further"), "used": self.used, **row}
+
+
+@dataclass
+class Sorted:
+    """One author's posts, sorted out: kept ones with their finished text, dropped ones with their reason."""
+
+    counts: Counts
+    kept: list[tuple[Post, str]] = field(default_factory=list)
+    dropped: list[tuple[Post, str]] = field(default_factory=list)
+
+
+def sort_out(author: str, posts: Iterable[Post], options: CleanOptions) -> Sorted:
+    """Apply all rules to one author's posts, in their order."""
+    plain = options.rules == "huggingtweets"
+    result = Sorted(Counts(author))
+    counts, masked = result.counts, Counter[str]()
+    candidates: list[tuple[Post, str]] = []
+    for post in posts:
+        counts.downloaded += 1
+        if post.kind is Kind.REPOST:
+            counts.reposts += 1
+            result.dropped.append((post, "repost"))
+            continue
+        text = tidy(post.text, as_huggingtweets=plain)
+        if interesting_words(text, as_huggingtweets=plain) < INTERESTING_WORDS:
+            counts.short += 1
+            result.dropped.append((post, "short"))
+            continue
+        text, hidden = polish(text, keep_personal_data=options.keep_personal_data)
+        reason = None if plain else next((why for rule in RULES if (why := rule(post, text, options))), None)
+        if reason:
+            result.dropped.append((post, reason))
+        else:
+            candidates.append((post, text))
+            masked.update(hidden)
+    result.kept = candidates if plain else list(_once(candidates, result.dropped))
+    tally = Counter(reason for _, reason in result.dropped)
+    counts.further = {reason: tally[reason] for reason in FURTHER if tally[reason]}
+    counts.characters = sum(len(text) for _, text in result.kept)
+    counts.masked = dict(masked)
+    return result
+
+
+def _once(candidates: list[tuple[Post, str]], dropped: list[tuple[Post, str]]) -> Iterator[tuple[Post, str]]:
+    """Only the first of the posts that say the same; the others go to `dropped`."""
+    exact: set[tuple[str, ...]] = set()
+    near = NearDuplicates(text for _, text in candidates)
+    for post, text in candidates:
+        plain = tuple(words(text)) or (text,)
+        if plain in exact:
+            dropped.append((post, "duplicate"))
+        elif near.find(text) is not None:
+            dropped.append((post, "near-duplicate"))
+        else:
+            exact.add(plain)
+            near.add(text)
+            yield post, text
+
+
+def check_enough(counts: Counts) -> str | None:
+    """A warning where there is little text. Raises TooLittleText where there is too little."""
+    said = f"{counts.author!r} has {counts.characters:,} characters in {counts.used:,} kept posts"
+    if counts.characters < LEAST_CHARACTERS:
+        lost = counts.downloaded - counts.used
+        raise TooLittleText(
+            f"{said}; a voice needs at least {LEAST_CHARACTERS:,}, better {FEW_CHARACTERS:,}.",
+            f"{lost:,} of {counts.downloaded:,} posts were reposts, short or dropped otherwise: see popinjay inspect. A longer archive, or --rules huggingtweets, brings more."
+            if lost > counts.used
+            else "A longer archive, or more files of the same author joined into one, brings more.",
+        )
+    if counts.characters < FEW_CHARACTERS:
+        return f"{said}. That is little ({FEW_CHARACTERS:,} is a good start): expect a voice that repeats itself."
+    return None
+
+
+def clean(run: Run, options: CleanOptions, posts: dict[str, list[Post]], draft: Draft, listener: Listener) -> None:
+    """Write `clean.jsonl` and `dropped.jsonl` from each author's posts."""
+    results = []
+    for place, (author, own) in enumerate(posts.items()):
+        listener(Event(STAGE, What.PROGRESS, author, done=place, total=len(posts), unit="authors"))
+        results.append(sort_out(author, own, options))
+        if warning := check_enough(results[-1].counts):
+            listener(Event(STAGE, What.WARNING, warning))
+    draft.write_rows("clean.jsonl", ({**post.to_json(), "text": text} for result in results for post, text in result.kept))
+    draft.write_rows("dropped.jsonl", ({**post.to_json(), "reason": reason} for result in results for post, reason in result.dropped))
+    draft.facts.update(
+        summary=" and ".join(f"{r.counts.used:,} of {r.counts.downloaded:,} posts of {r.counts.author} kept" for r in results),
+        authors=[r.counts.to_json() for r in results],
+        languages=languages([pair for r in results for pair in r.kept]),
+    )
+
+
+# languages
+
+
+def language_of(post: Post, text: str) -> str:
+    """The post's language as its source says, or else as its words look."""
+    import py3langid  # loads a model of some megabytes
+
+    if post.lang:
+        return post.lang.lower()
+    code: str = py3langid.classify(re.sub(r"[@#]\w+", " ", text))[0]
+    return code
+
+
+def languages(kept: list[tuple[Post, str]]) -> dict[str, float]:
+    """The share of each language that at least one post in twenty is in, the largest first."""
+    found = Counter(language_of(post, text).split("-")[0] for post, text in kept)
+    return {code: round(count / len(kept), 3) for code, count in found.most_common() if count >= 0.05 * len(kept)}
+
+
+def by_author(authors: Iterable[Author], posts: Iterable[Post]) -> dict[str, list[Post]]:
+    """The posts of each author, the authors in their order."""
+    grouped: dict[str, list[Post]] = {author.handle: [] for author in authors}
+    for post in posts:
+        grouped[post.author].append(post)
+    return grouped

@@ -1,0 +1,102 @@
+"""Collect: read every post of every spec, normalised, as it came."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from popinjay import sources
+from popinjay.errors import SpecError
+from popinjay.events import Event, Listener, What, nobody
+from popinjay.options import CollectOptions
+from popinjay.post import Author, Kind, Post
+from popinjay.run import Draft, Run, read_rows
+from popinjay.sources import Reading
+
+STAGE = "collect"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The specs of one persona, opened but not yet read."""
+
+    readings: tuple[Reading, ...]
+
+    @property
+    def authors(self) -> list[Author]:
+        return [reading.author for reading in self.readings]
+
+    @property
+    def name(self) -> str:
+        """The persona's name where none is given: its authors' handles, sorted."""
+        return "-".join(sorted(author.handle for author in self.authors))
+
+    def fingerprint(self) -> str:
+        """A hash of everything that would be read, whatever the order of the specs."""
+        marks = sorted(f"{reading.author.handle}\0{reading.fingerprint()}" for reading in self.readings)
+        return hashlib.sha256("\n".join(marks).encode()).hexdigest()
+
+
+def open_specs(specs: Sequence[str], options: CollectOptions) -> Opened:
+    """Open every spec. Raises SpecError where one cannot be read, or two are the same author."""
+    if not specs:
+        raise SpecError("Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo")
+    readings = tuple(sources.read(spec, options) for spec in specs)
+    handles = [reading.author.handle for reading in readings]
+    for handle in handles:
+        if handles.count(handle) > 1:
+            raise SpecError(f"Two of these are by one author, {handle!r}.", "Give each author once, in one file or archive.")
+    return Opened(readings)
+
+
+def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
+    """The posts of one author, telling how many. Raises SpecError where there is none of the author's own."""
+    count = reposts = 0
+    told = time.monotonic()
+    for post in reading.posts():
+        count += 1
+        reposts += post.kind is Kind.REPOST
+        if count % 1000 == 0 and time.monotonic() - told > 0.2:
+            told = time.monotonic()
+            listener(Event(STAGE, What.PROGRESS, reading.author.handle, done=count, unit="posts"))
+        yield post
+    if count == 0:
+        raise SpecError(f"There is not a single post of {reading.author.handle!r} in it.", "An archive can come in several parts: give the one with the posts.")
+    if reposts == count:
+        raise SpecError(f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; none is their own.", "A voice needs words of its own.")
+
+
+def collect(run: Run, opened: Opened, draft: Draft, listener: Listener) -> None:
+    """Write `posts.jsonl` and `authors.json`."""
+    rows: list[dict[str, Any]] = []
+    with draft.open("posts.jsonl") as file:
+        for reading in opened.readings:
+            count = 0
+            for post in posts_of(reading, listener):
+                file.write(json.dumps(post.to_json(), ensure_ascii=False) + "\n")
+                count += 1
+            rows.append({**asdict(reading.author), "posts": count, "left_out": dict(reading.findings.left_out)})
+            for note in reading.findings.notes:
+                listener(Event(STAGE, What.NOTE, note))
+            if reading.findings.left_out:
+                left = ", ".join(f"{count:,} × {reason}" for reason, count in sorted(reading.findings.left_out.items()))
+                listener(Event(STAGE, What.NOTE, f"Left out of {reading.author.handle}: {left}."))
+    with draft.open("authors.json") as file:
+        json.dump(rows, file, ensure_ascii=False, indent=2)
+        file.write("\n")
+    draft.facts.update(summary=" and ".join(f"{row['posts']:,} posts of {row['handle']}" for row in rows))
+
+
+def read_authors(path: Path) -> list[Author]:
+    """The authors that `authors.json` names."""
+    return [Author(row["handle"], row["name"], row["bio"]) for row in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def read_posts(path: Path) -> Iterator[Post]:
+    """The posts that `posts.jsonl` holds."""
+    return (Post.from_json(row) for row in read_rows(path))

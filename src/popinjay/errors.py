@@ -1,0 +1,57 @@
+"""Everything that can go wrong by somebody's doing, as one tree:
+
+    PopinjayError            message (what is the matter) and hint (what to do about it)
+    ├── OptionError          an option, or a value given to it, that makes no sense
+    ├── SpecError            a SPEC that cannot be read, or holds nothing to learn from
+    │   └── TooLittleText    fewer kept characters than a voice can be learnt from
+    ├── PersonaError         no such persona, or its folder is not (yet) one
+    │   └── PersonaBusy      another process is making it
+    ├── BaseModelError       the base model cannot be had
+    ├── TrainingError        training cannot go on
+    └── StorageError         the disk is full, or may not be written
+
+Anything else that is raised is a bug of ours.
+"""
+
+from __future__ import annotations
+
+
+class PopinjayError(Exception):
+    """A problem that its reader can solve: one clear sentence, and a hint."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class OptionError(PopinjayError):
+    """An option, or a value given to it, that makes no sense."""
+
+
+class SpecError(PopinjayError):
+    """A SPEC that cannot be read, or holds nothing to learn from."""
+
+
+class TooLittleText(SpecError):
+    """Fewer kept characters than a voice can be learnt from."""
+
+
+class PersonaError(PopinjayError):
+    """No such persona, or its folder is not (yet) one."""
+
+
+class PersonaBusy(PersonaError):
+    """Another process is making this persona."""
+
+
+class BaseModelError(PopinjayError):
+    """The base model cannot be had."""
+
+
+class TrainingError(PopinjayError):
+    """Training cannot go on."""
+
+
+class StorageError(PopinjayError):
+    """The disk is full, or may not be written."""

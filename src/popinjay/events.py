@@ -1,0 +1,42 @@
+"""How a stage says what it is doing: one small record, sent to whoever listens.
+
+Stages never print. The terminal draws these events, `--json` prints them, a page can stream them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class What(StrEnum):
+    """What an event tells."""
+
+    START = "start"  # a stage begins
+    FRESH = "fresh"  # a stage need not run: nothing it depends on has changed
+    PROGRESS = "progress"  # done / total so far, with numbers
+    NOTE = "note"  # worth knowing
+    WARNING = "warning"  # worth acting on
+    SAMPLE = "sample"  # a post written while it learns
+    DONE = "done"  # a stage is finished and recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that a stage has to say."""
+
+    stage: str
+    what: What
+    message: str = ""
+    done: float | None = None
+    total: float | None = None
+    unit: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)  # such as loss, tokens_per_second, seconds_left
+
+
+Listener = Callable[[Event], None]
+
+
+def nobody(event: Event) -> None:
+    """The listener that does not listen."""

@@ -1,0 +1,199 @@
+"""Every option, declared once: a field gives default, type, help, flag, its key in `run.toml` and its line in the docs.
+
+One frozen dataclass a stage. Where two stages share an option (the seed), both declare the same field and one flag sets both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, get_type_hints
+
+from popinjay.errors import OptionError
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    least: float | None = None,
+    most: float | None = None,
+    metavar: str = "",
+) -> Any:
+    """A field that people can set. `least` and `most` are the ends of what is allowed, both included."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "least": least, "most": most, "metavar": metavar})
+
+
+def _seed() -> Any:
+    return option(0, "Seed of everything drawn by chance: the same seed gives the same result.", least=0, most=2**32 - 1)
+
+
+class Checked:
+    """Checks every field against what it declares, whoever sets it: the shell, Python or a file."""
+
+    def __post_init__(self) -> None:
+        types = get_type_hints(type(self))
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            _check(field.name, getattr(self, field.name), field.metadata, types[field.name])
+
+
+def _check(name: str, value: Any, meta: Mapping[str, Any], kind: Any) -> None:
+    if value is None and type(None) in getattr(kind, "__args__", ()):
+        return
+    plain = next((t for t in getattr(kind, "__args__", (kind,)) if t is not type(None)), kind)
+    if plain is float and type(value) is int:
+        value = float(value)
+    if type(value) is not plain:
+        raise OptionError(f"{flag(name)} takes {_KINDS[plain]}, not {value!r}.", "See: popinjay make --help")
+    if meta["choices"] and value not in meta["choices"]:
+        raise OptionError(f"{flag(name)} can't be {value!r}.", f"Choose from: {', '.join(meta['choices'])}.")
+    low, high = meta["least"], meta["most"]
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        allowed = f"from {low:g} to {high:g}" if high is not None else f"{low:g} or more"
+        raise OptionError(f"{flag(name)} can't be {value!r}.", f"It takes {_KINDS[plain]}, {allowed}.")
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "yes or no"}
+
+
+def flag(name: str) -> str:
+    """A field's flag on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+@dataclass(frozen=True)
+class CollectOptions(Checked):
+    """How posts are read."""
+
+    text_column: str | None = option(None, "The column or key that holds the text, in a table or JSON that names it unusually.", metavar="COLUMN")
+    exclude_circle_window: bool = option(
+        False, "Leave out all posts of an X archive from August 2022 to November 2023, when Circle posts existed: newer archives don't mark them."
+    )
+
+
+@dataclass(frozen=True)
+class CleanOptions(Checked):
+    """Which posts are kept, and how their text looks."""
+
+    rules: str = option(
+        "popinjay",
+        "popinjay: HuggingTweets' counts, then our further drops; huggingtweets: its rules to the letter and nothing further.",
+        choices=("popinjay", "huggingtweets"),
+    )
+    drop_replies: bool = option(False, "Drop replies to other people. An author's own threads stay.")
+    lang: str | None = option(None, "Keep only posts in these languages, as codes with commas between: en,fr.", metavar="CODES")
+    keep_personal_data: bool = option(False, "Don't mask e-mail addresses, phone numbers, card numbers and keys.")
+
+
+@dataclass(frozen=True)
+class DatasetOptions(Checked):
+    """What the model sees, and what it never sees."""
+
+    held_out: float = option(0.1, "The share of posts, the newest ones, that the model never sees and is measured on.", least=0.01, most=0.5)
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class TrainOptions(Checked):
+    """How the voice is learnt. What is not set comes from the base model's row in `bases.py`."""
+
+    base: str | None = option(
+        None, "The base model: builtin, gpt2, another model of the Hugging Face hub, or a folder. Default: gpt2 where it can be had, else builtin."
+    )
+    epochs: float | None = option(None, "How many times each post is seen, at most: it ends earlier once held-out posts get worse.", least=0.01, most=1000)
+    learning_rate: float | None = option(None, "Peak learning rate.", least=1e-8, most=1)
+    batch_tokens: int | None = option(None, "Tokens in one step.", least=16, most=1_000_000)
+    device: str = option("auto", "Where to train: auto takes a GPU where there is one.", choices=("auto", "cpu", "cuda", "mps"))
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(Checked):
+    """How the result is measured."""
+
+    samples: int = option(200, "How many posts the model writes to be measured.", least=10, most=100_000)
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class CardOptions(Checked):
+    """What the card shows."""
+
+
+@dataclass(frozen=True)
+class SayOptions(Checked):
+    """How posts are drawn from a model. The defaults are HuggingTweets'."""
+
+    n: int = option(10, "How many posts.", least=1, most=1_000_000)
+    temperature: float = option(1.0, "Below 1 plays safe, above 1 dares more; 0 always takes the likeliest word.", least=0, most=10)
+    top_p: float = option(0.95, "Draw from the likeliest tokens that together have this probability.", least=0.01, most=1)
+    max_tokens: int = option(160, "The longest post, in tokens.", least=1, most=100_000)
+    seed: int | None = option(None, "The same seed gives the same posts. Default: other posts every time.", least=0, most=2**32 - 1)
+
+
+WHOSE = {
+    "self": "the author made this model of their own posts",
+    "permission": "the author gave permission",
+    "public-figure": "the posts of a public figure, without their involvement",
+    "fictional": "the author is fictional",
+    "unstated": "not stated",
+}
+
+
+@dataclass(frozen=True)
+class MakeOptions:
+    """The options of all stages of one persona."""
+
+    collect: CollectOptions = CollectOptions()
+    clean: CleanOptions = CleanOptions()
+    dataset: DatasetOptions = DatasetOptions()
+    train: TrainOptions = TrainOptions()
+    evaluate: EvaluateOptions = EvaluateOptions()
+    card: CardOptions = CardOptions()
+
+    STAGES: ClassVar[dict[str, type[Checked]]] = {
+        "collect": CollectOptions,
+        "clean": CleanOptions,
+        "dataset": DatasetOptions,
+        "train": TrainOptions,
+        "evaluate": EvaluateOptions,
+        "card": CardOptions,
+    }
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> MakeOptions:
+        """The options that `given` (field name -> value) sets, defaults for the rest.
+
+        Raises OptionError for a name that no stage declares, or a value it does not allow.
+        """
+        known = {field.name for kind in cls.STAGES.values() for field in _fields(kind)}
+        for name in given:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                raise OptionError(f"There is no option {name!r}.", f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(sorted(known))}.")
+        return cls(**{stage: of(kind, given) for stage, kind in cls.STAGES.items()})
+
+
+def of(kind: type[Any], given: Mapping[str, Any]) -> Any:
+    """An options object of this kind from the fields of `given` that it declares."""
+    names = {field.name for field in _fields(kind)}
+    return kind(**{name: value for name, value in given.items() if name in names})
+
+
+def _fields(kind: type[Any]) -> Iterator[dataclasses.Field[Any]]:
+    yield from dataclasses.fields(kind)
+
+
+def declared(*kinds: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
+    """Each field of these kinds once, with the plain type of its values."""
+    seen: set[str] = set()
+    for kind in kinds:
+        types = get_type_hints(kind)
+        for field in _fields(kind):
+            if field.name not in seen:
+                seen.add(field.name)
+                hint = types[field.name]
+                yield field, next((t for t in getattr(hint, "__args__", (hint,)) if t is not type(None)), hint)

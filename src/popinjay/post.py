@@ -1,0 +1,98 @@
+"""A post, as every source hands it over and every stage passes it on."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a post is to its author."""
+
+    POST = "post"  # their own words, a continued thread of theirs included
+    REPLY = "reply"  # to somebody else
+    REPOST = "repost"  # somebody else's words
+    QUOTE = "quote"  # their own words about somebody else's post
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who posted: `handle` without @ and in lower case, `name` as they typed it."""
+
+    handle: str
+    name: str = ""
+    bio: str = ""
+
+    @property
+    def title(self) -> str:
+        """The display name, or the handle where there is none."""
+        return self.name or self.handle
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post. `text` is what a reader saw: entities unescaped once, links and line breaks still in it."""
+
+    id: str
+    author: str
+    text: str
+    kind: Kind = Kind.POST
+    created_at: str | None = None  # ISO 8601 in UTC, so that it sorts as text
+    lang: str | None = None  # BCP 47, where the source says
+    truncated: bool = False  # the source cut it short
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that say something, ready for a line of JSON."""
+        row: dict[str, Any] = {"id": self.id, "author": self.author, "kind": self.kind.value, "text": self.text}
+        if self.created_at:
+            row["created_at"] = self.created_at
+        if self.lang:
+            row["lang"] = self.lang
+        if self.truncated:
+            row["truncated"] = True
+        return row
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Post:
+        """The post of a line that `to_json` made."""
+        return cls(
+            id=row["id"],
+            author=row["author"],
+            text=row["text"],
+            kind=Kind(row["kind"]),
+            created_at=row.get("created_at"),
+            lang=row.get("lang"),
+            truncated=row.get("truncated", False),
+        )
+
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
+_REPOSTED = re.compile(r"RT @\w+: ")
+
+
+def unescape(text: str) -> str:
+    """HTML entities to characters, once: `&amp;lt;` becomes `&lt;` and stays so. Bare ampersands are left alone."""
+    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), text) if "&" in text else text
+
+
+def printable(text: str) -> str:
+    """The text without what no file can hold: NUL goes, a surrogate without its partner becomes U+FFFD."""
+    if not _UNPRINTABLE.search(text):
+        return text
+    return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def is_repost_text(text: str) -> bool:
+    """Whether the text says itself that it is somebody else's (`RT @ada: ...`): the only sign that X's archive leaves."""
+    return _REPOSTED.match(text) is not None
+
+
+def handle_of(name: str) -> str:
+    """A name as a handle: no @ before it, lower case, only what is safe as a folder's name (may come out empty)."""
+    kept = re.sub(r"[^\w.-]+", "_", name.strip().lstrip("@").lower())
+    return kept.strip(".")[:64]

@@ -1,0 +1,70 @@
+"""Where posts come from: one module a kind, all of the same shape.
+
+A source is a module with `NAME`, `HELP`, `matches(spec) -> bool` and `read(spec, options) -> Reading`. Other packages add
+theirs through the entry point group `popinjay.sources`. The first source that matches a spec reads it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from popinjay.errors import SpecError
+from popinjay.options import CollectOptions
+from popinjay.post import Author, Post
+
+BUILT_IN = ("popinjay.sources.x_archive", "popinjay.sources.text")
+
+
+@dataclass
+class Findings:
+    """What a source has to say besides its posts. Complete once the posts have been read to their end."""
+
+    notes: list[str] = field(default_factory=list)  # sentences for people
+    left_out: Counter[str] = field(default_factory=Counter)  # posts not handed over, by reason
+    unread: dict[str, int] = field(default_factory=dict)  # private classes never opened, with their number of files
+
+
+class Reading(ABC):
+    """One spec, opened by a source."""
+
+    author: Author
+    findings: Findings
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of what would be read: the same as long as the posts are."""
+
+    @abstractmethod
+    def posts(self) -> Iterator[Post]:
+        """The posts, read as they are asked for. Raises SpecError where what is there cannot be read."""
+
+
+def find(spec: str) -> Any:
+    """The source that reads this spec. Raises SpecError where none does."""
+    if "\x00" in spec:
+        raise SpecError("A name with a NUL byte in it can't be a file.", "Check how the name was typed or passed.")
+    sources = [importlib.import_module(name) for name in BUILT_IN]
+    sources += [entry.load() for entry in entry_points(group="popinjay.sources")]
+    for source in sources:
+        if source.matches(spec):
+            return source
+    reads = "; ".join(f"{source.NAME} ({source.HELP})" for source in sources)
+    if spec != "-" and not Path(spec).exists():
+        raise SpecError(f"There is no file or folder {spec!r}.", f"Popinjay reads: {reads}.")
+    raise SpecError(f"{spec!r} is nothing that popinjay reads.", f"It reads: {reads}.")
+
+
+def read(spec: str, options: CollectOptions) -> Reading:
+    """Open a spec. Raises SpecError where it cannot be read."""
+    try:
+        reading: Reading = find(spec).read(spec, options)
+    except PermissionError as error:
+        raise SpecError(f"No permission to read {error.filename or spec!r}.", "Change its permissions, or copy it to where you may read it.") from error
+    return reading

@@ -1,0 +1,135 @@
+"""A zip or a folder as one thing: names, sizes and bounded reading, nothing ever unpacked to disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from popinjay.errors import SpecError
+
+MOST_BYTES = 16 * 2**30  # of one member, expanded: some twenty times the largest archive heard of
+MOST_RATIO = 250  # expanded to packed; exports of posts come to 10 to 30
+RATIO_FREE = 64 * 2**20  # bytes below which the ratio does not matter
+MOST_ITEM = 16 * 2**20  # characters of one post's JSON
+
+
+class Container:
+    """The files of a zip or a folder, by their names with forward slashes."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises SpecError for a file that is no whole zip, or one whose names lead outside of it."""
+        self.path = path
+        self._zip: zipfile.ZipFile | None = None
+        self._sizes: dict[str, int] = {}
+        if path.is_dir():
+            self._sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in sorted(path.rglob("*")) if file.is_file()}
+            return
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            with path.open("rb") as stream:
+                cut = stream.read(4) == b"PK\x03\x04"
+            if cut:
+                raise SpecError(f"{path.name} is a zip that was cut off: its end is missing.", "Download it again, to the end.") from error
+            raise SpecError(f"{path.name} is not a zip file, whatever its name says.", "Give the archive as it was downloaded.") from error
+        for entry in self._zip.infolist():
+            parts = PurePosixPath(entry.filename.replace("\\", "/"))
+            if parts.is_absolute() or ".." in parts.parts:
+                raise SpecError(f"{path.name} holds a file name that leads outside of it ({entry.filename!r}).", "No real archive does; don't trust this one.")
+            if not entry.is_dir() and parts.parts[:1] != ("__MACOSX",):
+                self._sizes[entry.filename] = entry.file_size
+
+    @property
+    def names(self) -> list[str]:
+        """All files in it."""
+        return list(self._sizes)
+
+    def check(self, name: str) -> None:
+        """Raise SpecError where reading this file would be unreasonable."""
+        size = self._sizes[name]
+        packed = self._zip.getinfo(name).compress_size if self._zip else size
+        if size > MOST_BYTES or (size > RATIO_FREE and size > MOST_RATIO * max(packed, 1)):
+            raise SpecError(
+                f"{self.path.name} would expand {name} from {packed / 2**20:.1f} MB to {size / 2**20:,.0f} MB, which no real archive does.",
+                "This looks like a zip bomb. If it is yours and real, unpack it and give the folder.",
+            )
+
+    def open(self, name: str) -> IO[bytes]:
+        """One file's bytes, expanded as they are read."""
+        self.check(name)
+        return self._zip.open(name) if self._zip else (self.path / name).open("rb")
+
+    def text(self, name: str) -> IO[str]:
+        """One file's text, decoded as it is read."""
+        return io.TextIOWrapper(self.open(name), encoding="utf-8-sig", newline="")
+
+    def fingerprint(self, names: list[str]) -> str:
+        """A hash over these files: by their checksums in a zip (nothing is expanded), by their content in a folder."""
+        whole = hashlib.sha256()
+        for name in sorted(names):
+            if self._zip:
+                mark = f"{self._zip.getinfo(name).CRC:08x}"
+            else:
+                with self.open(name) as stream:
+                    mark = hashlib.file_digest(stream, "sha256").hexdigest()
+            whole.update(f"{name}\0{self._sizes[name]}\0{mark}\n".encode())
+        return whole.hexdigest()
+
+    def reading(self, name: str) -> ReadErrors:
+        """Turns what can go wrong while reading this file into SpecError."""
+        return ReadErrors(f"{name} in {self.path.name}")
+
+
+class ReadErrors:
+    """A context in which a damaged file becomes one clear sentence."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UnicodeDecodeError):
+            raise SpecError(f"{self.what} is not UTF-8 text (byte {error.start}).", "It was damaged or changed; take a fresh copy.") from error
+        if isinstance(error, zipfile.BadZipFile | zlib.error | EOFError):
+            raise SpecError(f"{self.what} is damaged: {error}.", "Download the archive again.") from error
+        if isinstance(error, NotImplementedError | RuntimeError) and not isinstance(error, RecursionError):
+            raise SpecError(f"{self.what} can't be unpacked: {error}.", "Unpack it with your system's tool and give the folder.") from error
+
+
+def array_items(text: IO[str], what: str) -> Iterator[Any]:
+    """The items of a JSON array whose opening bracket has been read, one at a time, in little memory.
+
+    Raises SpecError that names `what` and the item where the JSON is broken.
+    """
+    decoder = json.JSONDecoder()
+    buffer, position, count, chunk = text.read(1 << 20), 0, 0, 1 << 20
+    while True:
+        position = _skip(buffer, position, " \t\r\n,")
+        if position < len(buffer) and buffer[position] == "]":
+            return
+        try:
+            item, position = decoder.raw_decode(buffer, position)
+        except (json.JSONDecodeError, RecursionError) as error:
+            rest = buffer[position:]
+            more = "" if len(rest) > MOST_ITEM or isinstance(error, RecursionError) else text.read(chunk)
+            if not more:
+                raise SpecError(f"{what} is broken after {count:,} posts: its JSON can't be read.", "Take a fresh copy of the archive.") from error
+            buffer, position, chunk = rest + more, 0, chunk * 2
+            continue
+        chunk = 1 << 20
+        count += 1
+        yield item
+
+
+def _skip(text: str, position: int, characters: str) -> int:
+    while position < len(text) and text[position] in characters:
+        position += 1
+    return position

@@ -1,0 +1,414 @@
+"""X (Twitter) archives: the zip that X makes of an account, or its unpacked folder, of any era.
+
+2022 and later: `data/tweets.js` and its parts, `note-tweet.js`, `manifest.js`; 2019 to 2022: `data/tweet.js`; to 2018
+("Grailbird"): `data/js/tweets/YYYY_MM.js` and `tweets.csv`. Only posts and the public profile are read; direct messages,
+likes, adverts and the like are never opened.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from popinjay.errors import SpecError
+from popinjay.options import CollectOptions
+from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape
+from popinjay.sources import Findings, Reading
+from popinjay.sources.container import Container, array_items
+
+NAME = "X archive"
+HELP = "the zip from x.com/settings/download_your_data, or its folder"
+
+_POSTS = re.compile(r"(?:tweets?|community-tweets?)(?:-part\d+)?\.js")
+_NOTES = re.compile(r"note-tweets?(?:-part\d+)?\.js")
+_CIRCLE = re.compile(r"twitter-circle-tweets?(?:-part\d+)?\.js")
+_MONTH_FILE = re.compile(r"js/tweets/\d{4}_\d{2}\.js")
+_PRIVATE = {  # classes of an archive that are never opened
+    "direct messages": re.compile(r"direct-message.*\.js"),
+    "deleted posts": re.compile(r"deleted-.*\.js"),
+    "likes": re.compile(r"like(-part\d+)?\.js"),
+    "addresses and numbers": re.compile(r"(?:ip-audit|phone-number|email-address-change|contact|device-token|ni-devices|connected-application).*\.js"),
+    "adverts": re.compile(r"ad-.*\.js|ads-.*\.js|personalization.*\.js"),
+    "chats with Grok": re.compile(r"grok-.*\.js"),
+}
+_QUOTED = re.compile(r"https?://(?:www\.|mobile\.)?(?:twitter|x)\.com/\w+/status/\d+")
+_MONTHS = {name: f"{i:02d}" for i, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_LANGS = {"in": "id", "iw": "he", "und": None, "qam": None, "qct": None, "qht": None, "qme": None, "qst": None, "zxx": None, "art": None}
+_SNOWFLAKE_EPOCH_MS = 1288834974657
+_FIRST_SNOWFLAKE = 29_700_859_247  # ids grew one by one before November 2010
+_TWITTER_BEGAN = "2006-03-21"
+_CIRCLE_WINDOW = ("2022-08-01", "2023-11-30")
+_NOTE_NEARNESS_MS = 5000
+_DOWNLOAD = "Get yours at x.com under Settings, Your account, Download an archive of your data."
+
+
+def matches(spec: str) -> bool:
+    """Zips, and folders."""
+    path = Path(spec)
+    return path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip")
+
+
+def read(spec: str, options: CollectOptions) -> XArchive:
+    """Open an archive. Raises SpecError where it is none, or not whole."""
+    return XArchive(Container(Path(spec)), options)
+
+
+class XArchive(Reading):
+    """One account's archive."""
+
+    def __init__(self, container: Container, options: CollectOptions) -> None:
+        self._container = container
+        self._options = options
+        self.findings = Findings()
+        self._root = _root(container)
+        self._files = [name for name in container.names if name.startswith(self._root)]
+        self._manifest = self._load("manifest.js")
+        self._modern = self._named(_POSTS)
+        self._months = [name for name in self._files if _MONTH_FILE.fullmatch(name[len(self._root) :])]
+        self._account_id = ""
+        self.author = self._read_author()
+        for label, pattern in _PRIVATE.items():
+            if private := len(self._named(pattern)):
+                self.findings.unread[label] = private
+
+    def fingerprint(self) -> str:
+        wanted = self._modern + self._months + self._named(_NOTES) + self._named(_CIRCLE) + self._table()
+        return self._container.fingerprint(wanted)
+
+    def posts(self) -> Iterator[Post]:
+        """Every post once: the last of its edits, long ones whole, Circle posts left out."""
+        hidden = {_id(item) for name in self._named(_CIRCLE) for item in self._items(name)}
+        threads = _Assembly(self._notes(), self.findings)
+        seen: set[int] = set()
+        window = 0
+        for tweet in self._tweets():
+            number = _id(tweet)
+            if number in seen:
+                self.findings.left_out["the same post again"] += 1
+                continue
+            seen.add(number)
+            if number in hidden:
+                self.findings.left_out["Circle post"] += 1
+                continue
+            post = self._post(tweet, number)
+            in_window = _CIRCLE_WINDOW[0] <= (post.created_at or "") <= _CIRCLE_WINDOW[1]
+            if in_window and self._options.exclude_circle_window:
+                self.findings.left_out["from the time of Circle"] += 1
+                continue
+            window += in_window
+            yield from threads.take(post, tweet, number)
+        yield from threads.rest(self.author.handle)
+        if window and not self._named(_CIRCLE):
+            self.findings.notes.append(
+                f"{window:,} posts are from August 2022 to November 2023, and this archive doesn't mark which of them were for a Circle only: "
+                "--exclude-circle-window leaves all of them out."
+            )
+
+    # files
+
+    def _named(self, pattern: re.Pattern[str]) -> list[str]:
+        return [name for name in self._files if pattern.fullmatch(name[len(self._root) :])]
+
+    def _table(self) -> list[str]:
+        """`tweets.csv`, which lies beside the data folder, where the archive has nothing newer."""
+        beside = self._root.removesuffix("data/") + "tweets.csv"
+        return [beside] if beside in self._container.names and not self._modern and not self._months else []
+
+    def _load(self, name: str) -> Any:
+        """The value of a small file such as `window.X = {...}`, or None where it is missing."""
+        full = self._root + name
+        if full not in self._files:
+            return None
+        with self._container.reading(full), self._container.text(full) as text:
+            content = text.read(4 << 20)
+        try:
+            return json.loads(content[content.index("=") + 1 :].strip().rstrip(";"))
+        except (ValueError, RecursionError) as error:
+            raise SpecError(f"{full} in {self._container.path.name} is broken: its JSON can't be read.", "Take a fresh copy of the archive.") from error
+
+    def _items(self, name: str) -> Iterator[dict[str, Any]]:
+        """The items of a file such as `window.YTD.tweets.part0 = [...]`, without their wrapper."""
+        what = f"{name} in {self._container.path.name}"
+        with self._container.reading(name), self._container.text(name) as text:
+            _skip_assignment(text, what)
+            for item in array_items(text, what):
+                if not isinstance(item, dict):
+                    raise SpecError(f"{what} holds something else than posts.", "It was written by some other tool; give its text as .jsonl or .csv instead.")
+                inner = next(iter(item.values())) if len(item) == 1 else item
+                yield inner if isinstance(inner, dict) else item
+
+    def _read_author(self) -> Author:
+        user = (self._manifest or {}).get("userInfo", {}) if isinstance(self._manifest, dict) else {}
+        account = _first(self._load("account.js"), "account")  # holds an e-mail address too, which is not read on
+        profile = _first(self._load("profile.js"), "profile")
+        details = self._load("js/user_details.js") or {}
+        self._account_id = str(user.get("accountId") or account.get("accountId") or details.get("id") or "")
+        handle = user.get("userName") or account.get("username") or details.get("screen_name") or self._container.path.stem
+        name = user.get("displayName") or account.get("accountDisplayName") or details.get("full_name") or ""
+        bio = (profile.get("description") or {}).get("bio") or details.get("bio") or ""
+        return Author(handle_of(printable(str(handle))), printable(str(name)).strip(), printable(unescape(str(bio))).strip())
+
+    # posts
+
+    def _tweets(self) -> Iterator[dict[str, Any]]:
+        if self._table():
+            yield from self._rows(self._table()[0])
+            return
+        counted: Counter[str] = Counter()
+        for name in self._modern or self._months:
+            for tweet in self._items(name):
+                counted[name] += 1
+                if "full_text" not in tweet and "text" not in tweet:
+                    raise SpecError(
+                        f"{name} in {self._container.path.name} holds no posts of X: an item has no full_text.",
+                        "It was written by some other tool; give its text as .jsonl or .csv instead.",
+                    )
+                yield tweet
+        self._compare(counted)
+
+    def _rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """`tweets.csv`, its rows shaped like the JSON of their day."""
+        with self._container.reading(name), self._container.text(name) as text:
+            for row in csv.DictReader(text):
+                if "tweet_id" not in row or "text" not in row:
+                    raise SpecError(f"{name} in {self._container.path.name} is no table of X's: it has no tweet_id and text.", _DOWNLOAD)
+                yield {
+                    "id_str": row["tweet_id"],
+                    "text": row["text"],
+                    "created_at": row.get("timestamp"),
+                    "in_reply_to_status_id_str": row.get("in_reply_to_status_id"),
+                    "in_reply_to_user_id_str": row.get("in_reply_to_user_id"),
+                    "retweeted_status": row.get("retweeted_status_id"),
+                }
+
+    def _compare(self, counted: Mapping[str, int]) -> None:
+        """Hold what was read against what the archive says it holds."""
+        types = self._manifest.get("dataTypes", {}) if isinstance(self._manifest, dict) else {}
+        for kind in ("tweets", "tweet", "communityTweet", "communityTweets"):
+            for file in types.get(kind, {}).get("files", []):
+                name, said = str(file.get("fileName", "")), int(file.get("count") or 0)
+                full = self._root + name.removeprefix("data/")
+                if full not in self._container.names:
+                    self.findings.notes.append(f"The manifest names {name} with {said:,} posts, but it is missing: those posts are lost.")
+                elif counted.get(full, 0) != said:
+                    self.findings.notes.append(f"The manifest says that {name} holds {said:,} posts, but {counted.get(full, 0):,} are in it.")
+
+    def _post(self, tweet: Mapping[str, Any], number: int) -> Post:
+        text = printable(unescape(str(tweet.get("full_text") or tweet.get("text") or "")))
+        lang = tweet.get("lang")
+        return Post(
+            id=str(number),
+            author=self.author.handle,
+            text=text,
+            kind=self._kind(tweet, text),
+            created_at=_time(tweet.get("created_at"), number),
+            lang=_LANGS.get(lang, lang) if isinstance(lang, str) else None,
+        )
+
+    def _kind(self, tweet: Mapping[str, Any], text: str) -> Kind:
+        if is_repost_text(text) or tweet.get("retweeted_status"):
+            return Kind.REPOST
+        if (tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_user_id_str")) and not self._to_self(tweet):
+            return Kind.REPLY
+        urls = (tweet.get("entities") or {}).get("urls") or []
+        last = urls[-1].get("expanded_url") if urls and isinstance(urls[-1], dict) else None
+        return Kind.QUOTE if last and _QUOTED.match(str(last)) else Kind.POST
+
+    def _to_self(self, tweet: Mapping[str, Any]) -> bool:
+        me = self._account_id or str((tweet.get("user") or {}).get("id_str") or "")
+        if me and tweet.get("in_reply_to_user_id_str"):
+            return str(tweet["in_reply_to_user_id_str"]) == me
+        return str(tweet.get("in_reply_to_screen_name") or "").lower() == self.author.handle
+
+    def _notes(self) -> list[_Note]:
+        return [note for name in self._named(_NOTES) for item in self._items(name) if (note := _Note.of(item))]
+
+
+class _Note:
+    """A long post's whole text. It has no post's id, but its own id carries the moment it was written in."""
+
+    def __init__(self, number: int, text: str) -> None:
+        self.number = number
+        self.time = _snowflake_ms(number)
+        self.text = text
+        self.start = _comparable(text)
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any]) -> _Note | None:
+        core = item.get("core") or item.get("noteTweetContents") or item
+        text, number = core.get("text") or item.get("fullText"), item.get("noteTweetId")
+        return cls(int(number), printable(unescape(str(text)))) if text and str(number).isdigit() else None
+
+    def is_whole_of(self, stub: str) -> bool:
+        """Whether a post's text is how this one begins."""
+        return bool(stub) and self.start.startswith(stub)
+
+
+def _comparable(text: str) -> str:
+    """The words of a post's beginning: without the mentions before a reply, links, and what marks a cut."""
+    text = re.sub(r"^(?:@\w+\s+)+", "", text)
+    text = re.sub(r"https?://\S*", "", text).rstrip().rstrip("…").rstrip()
+    return re.sub(r"\s+", " ", text).strip()
+
+
+class _Assembly:
+    """Puts together what an archive keeps apart: the edits of one post, and the stub and the whole of a long one."""
+
+    def __init__(self, notes: list[_Note], findings: Findings) -> None:
+        self._notes = notes
+        self._findings = findings
+        self._seconds: dict[int, list[_Note]] = {}
+        for note in notes:
+            for second in range((note.time - _NOTE_NEARNESS_MS) // 1000, (note.time + _NOTE_NEARNESS_MS) // 1000 + 1):
+                self._seconds.setdefault(second, []).append(note)
+        self._stubs: list[tuple[Post, int]] = []
+        self._edits: dict[str, tuple[int, Post]] = {}
+
+    def take(self, post: Post, tweet: Mapping[str, Any], number: int) -> Iterator[Post]:
+        """The post at once, unless it has to wait for the rest of the archive."""
+        info = tweet.get("edit_info") or {}
+        initial = info.get("initial") or (info.get("edit") or {}).get("editControlInitial") or {}
+        edits = initial.get("editTweetIds") or []
+        if len(edits) > 1:
+            first = str(min(int(edit) for edit in edits))
+            if first in self._edits:
+                self._findings.left_out["earlier version of an edited post"] += 1
+            if first not in self._edits or self._edits[first][0] < number:
+                self._edits[first] = (number, post)
+        else:
+            yield from self._whole(post, number)
+
+    def _whole(self, post: Post, number: int) -> Iterator[Post]:
+        near = self._seconds.get(_snowflake_ms(number) // 1000, []) if self._seconds else []
+        if any(note.is_whole_of(_comparable(post.text)) for note in near):
+            self._stubs.append((post, number))
+        else:
+            yield post
+
+    def rest(self, handle: str) -> Iterator[Post]:
+        """What had to wait: last edits, long posts in full, and long posts without a stub."""
+        for number, post in self._edits.values():
+            yield from self._whole(post, number)
+        pairs = sorted(
+            (abs(_snowflake_ms(number) - note.time), place, which)
+            for place, (post, number) in enumerate(self._stubs)
+            for which, note in enumerate(self._notes)
+            if abs(_snowflake_ms(number) - note.time) <= _NOTE_NEARNESS_MS and note.is_whole_of(_comparable(post.text))
+        )
+        note_of: dict[int, int] = {}
+        for _, place, which in pairs:  # the nearest in time first, each note once
+            if place not in note_of and which not in note_of.values():
+                note_of[place] = which
+        for place, (post, _) in enumerate(self._stubs):
+            yield _with_text(post, self._notes[note_of[place]].text) if place in note_of else post
+        orphans = [note for which, note in enumerate(self._notes) if which not in note_of.values()]
+        for note in orphans:
+            yield Post(str(note.number), handle, note.text, created_at=_iso(note.time))
+        if orphans:
+            self._findings.notes.append(f"{len(orphans):,} long posts have no short one beside them; they are kept as posts of their own.")
+
+
+def _with_text(post: Post, text: str) -> Post:
+    mentions = re.match(r"(?:@\w+\s+)+", post.text)  # a reply's stub begins with whom it answers, its whole does not
+    whole = mentions[0] + text if mentions and not text.startswith("@") else text
+    return Post(post.id, post.author, whole, post.kind, post.created_at, post.lang)
+
+
+# the shape of an archive
+
+
+def _root(container: Container) -> str:
+    """The folder inside the container that holds the data files, with its slash. Raises SpecError where there is none."""
+    candidates = sorted(
+        (m["root"] for name in container.names if (m := re.match(r"(?P<root>(?:[^/]+/)?(?:data/)?)(?:manifest|tweets?|js/tweet_index)\.js$", name))),
+        key=lambda root: (not root.endswith("data/"), len(root)),
+    )
+    for root in candidates:
+        inside = [name[len(root) :] for name in container.names if name.startswith(root)]
+        if any(_POSTS.fullmatch(name) or _MONTH_FILE.fullmatch(name) for name in inside):
+            return root
+    for name in container.names:
+        if re.fullmatch(r"(?:[^/]+/)?tweets\.csv", name):
+            return name.removesuffix("tweets.csv") + "data/"
+    raise _no_archive(container, bool(candidates))
+
+
+_OTHERS: dict[str, Callable[[str], bool]] = {
+    "a Mastodon export": lambda name: name.endswith("outbox.json"),
+    "an Instagram, Threads or Facebook export": lambda name: name.startswith(("your_instagram_activity/", "your_facebook_activity/")),
+    "a Reddit export": lambda name: name.endswith("comment_headers.csv") or name == "comments.csv",
+    "a Telegram export": lambda name: name.endswith("result.json"),
+    "a Discord package": lambda name: name.lower().endswith("messages/index.json"),
+    "a WhatsApp export": lambda name: name.endswith("_chat.txt"),
+}
+
+
+def _no_archive(container: Container, has_manifest: bool) -> SpecError:
+    """Why this is no archive with posts."""
+    here, names = container.path.name, container.names
+    if not names:
+        return SpecError(f"{here} is empty.", _DOWNLOAD)
+    if has_manifest or any(re.search(r"(?:^|/)data/(?:account|profile)\.js$", name) for name in names):
+        return SpecError(f"{here} is an X archive without posts: it has no tweets.js.", "Ask X for a new archive; a partial one may hold the posts in another part.")
+    for label, holds in _OTHERS.items():
+        if any(holds(name) for name in names):
+            return SpecError(f"{here} looks like {label}, which popinjay can't read yet.", "Save its posts as a .txt (one a line), .csv or .jsonl file and give that.")
+    if any(name.lower().endswith((".html", ".htm")) for name in names) and not any(name.endswith(".js") for name in names):
+        return SpecError(f"{here} holds only web pages, not the data behind them.", "Ask X for a new archive, and give the zip as it came, with its data folder.")
+    return SpecError(f"{here} is not an X archive: it has no data/tweets.js.", _DOWNLOAD)
+
+
+def _skip_assignment(text: IO[str], what: str) -> None:
+    """Read up to the bracket after `window.YTD.tweets.part0 =`. Raises SpecError for anything else before it."""
+    head = ""
+    while len(head) < 200 and (character := text.read(1)):
+        if character == "[":
+            break
+        head += character
+    else:
+        raise SpecError(f"{what} holds no list of posts.", "It was damaged, or written by some other tool.")
+    if head.strip() and not re.fullmatch(r"(?:window\.YTD|Grailbird\.data)\.\w+(?:\.part\d+)?\s*=\s*", head.strip() + " "):
+        raise SpecError(f"{what} begins with {head.strip()[:40]!r}, which X does not write.", "It comes from some other tool; give its text as .jsonl or .csv instead.")
+
+
+def _first(value: Any, key: str) -> dict[str, Any]:
+    """The object in `[{key: {...}}]`, or an empty one."""
+    item = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else {}
+    inner = item.get(key, item)
+    return inner if isinstance(inner, dict) else {}
+
+
+def _id(tweet: Mapping[str, Any]) -> int:
+    number = str(tweet.get("id_str") or tweet.get("id") or "")
+    if not number.isdigit():
+        raise SpecError(f"A post in the archive has no id that X could have given ({number[:30]!r}).", "The archive was changed; take a fresh copy.")
+    return int(number)
+
+
+def _snowflake_ms(number: int) -> int:
+    return (number >> 22) + _SNOWFLAKE_EPOCH_MS
+
+
+def _iso(milliseconds: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(written: Any, number: int) -> str | None:
+    """A post's time as ISO 8601. Dates before Twitter began are junk that exports do hold: the id knows better."""
+    text = str(written or "")
+    parts = text.split()
+    iso = None
+    if len(parts) == 6 and parts[1] in _MONTHS:  # Sat Feb 18 12:33:11 +0000 2023
+        iso = f"{parts[5]}-{_MONTHS[parts[1]]}-{int(parts[2]):02d}T{parts[3]}Z"
+    elif re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", text):  # 2011-07-22 13:51:06 +0000
+        iso = f"{text[:10]}T{text[11:19]}Z"
+    if iso is None or iso < _TWITTER_BEGAN:
+        return _iso(_snowflake_ms(number)) if number > _FIRST_SNOWFLAKE else None
+    return iso
