@@ -24,8 +24,27 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 END = "<|endoftext|>"
 HELD_OUT_AUTHORS = ("number10gov", "rthon_johnkey", "queennoor")  # never trained on: they stand for the stranger
 ENGLISH_AUTHORS = frozenset(
-    "primeministergr amamambabazi stephenharper pmoindia number10gov rthon_johnkey hhshkmohd jmkikwete putinrf_eng noynoyaquino "
-    "queennoor medvedevrussiae jdmahama drwaheedh eucopresident jmdbarroso ilvestoomas samiralrifai netanyahu".split()
+    [
+        "primeministergr",
+        "amamambabazi",
+        "stephenharper",
+        "pmoindia",
+        "number10gov",
+        "rthon_johnkey",
+        "hhshkmohd",
+        "jmkikwete",
+        "putinrf_eng",
+        "noynoyaquino",
+        "queennoor",
+        "medvedevrussiae",
+        "jdmahama",
+        "drwaheedh",
+        "eucopresident",
+        "jmdbarroso",
+        "ilvestoomas",
+        "samiralrifai",
+        "netanyahu",
+    ]
 )
 
 

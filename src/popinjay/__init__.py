@@ -1,0 +1,32 @@
+"""Popinjay: a small language model that writes in somebody's voice, made from their posts on your own machine.
+
+import popinjay
+
+ada = popinjay.make("twitter-ada.zip", whose="self")
+ada = popinjay.load("ada")
+for post in ada.say("My dream is", n=10):
+    print(post)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from popinjay.errors import PopinjayError
+    from popinjay.persona import Persona, load
+    from popinjay.pipeline import make
+
+__version__ = "0.1.0"
+__all__ = ["Persona", "PopinjayError", "load", "make"]
+
+_HOMES = {"make": "pipeline", "load": "persona", "Persona": "persona", "PopinjayError": "errors"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: `import popinjay` alone stays quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'popinjay' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"popinjay.{_HOMES[name]}"), name)

@@ -16,9 +16,9 @@ from typing import Any
 from popinjay.errors import TooLittleText
 from popinjay.events import Event, Listener, What
 from popinjay.options import CleanOptions
-from popinjay.post import Author, Kind, Post
+from popinjay.post import Kind, Post, by_author, one_line, read_posts
 from popinjay.privacy import mask
-from popinjay.run import Draft, Run
+from popinjay.run import Draft
 from popinjay.words import NearDuplicates, spoken_length, words
 
 STAGE = "clean"
@@ -30,7 +30,6 @@ INTERESTING_WORDS = 3
 _LINK = re.compile(r"https?:(?://t\.co/[A-Za-z0-9]+…?(?=[^\x00-\x7f])|\S+)")
 _LINK_AS_HUGGINGTWEETS = re.compile(r"https?:\S+")
 _PICTURE_LINK = re.compile(r"\s?\bpic\.(?:twitter|x)\.com/\w+")
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\u2060\ufeff\ufff9-\ufffb]")  # joiners and direction marks stay: scripts and emoji need them
 
 _MACHINE_MADE = re.compile(
     r"I just (?:unlocked|earned|ousted|became the mayor|checked in|reached level|completed)\b"
@@ -41,6 +40,7 @@ _MACHINE_MADE = re.compile(
     r"|My (?:week|day) on Twitter\b|How I did on Twitter\b"
     r"|(?:Today|This week|In the (?:past|last))\W.{0,40}(?:followers?|unfollowers?)\b.{0,40}(?:via|stats)"
     r"|\d+ (?:new )?(?:followers?|people followed me|tweeps)\b.{0,60}(?:checked by|automatically|via|unfollow)"
+    r"|(?:New )?badge (?:earned|unlocked)\W|I (?:walked|ran|cycled|slept) [\d,.]+ (?:steps|km|miles|hours|minutes)\b.{0,40}\bwith \w+!"
     r"|The latest .{1,60} (?:is out!|Daily!)"
     r"|I(?:'ve| have)? just (?:finished|completed) .{0,40}(?:\d(?:\.\d+)? (?:km|mi|miles|kilomet\w+)).{0,40}(?:with|#)",
     re.IGNORECASE,
@@ -55,7 +55,7 @@ def tidy(text: str, *, as_huggingtweets: bool = False) -> str:
 
 def polish(text: str, *, keep_personal_data: bool) -> tuple[str, dict[str, int]]:
     """What further is done to a tidy text: picture links and invisible characters go, personal data is masked (and counted)."""
-    text = " ".join(_INVISIBLE.sub("", _PICTURE_LINK.sub("", text)).split())
+    text = one_line(_PICTURE_LINK.sub("", text))
     return (text, {}) if keep_personal_data else mask(text)
 
 
@@ -198,7 +198,7 @@ def check_enough(counts: Counts) -> str | None:
         lost = counts.downloaded - counts.used
         raise TooLittleText(
             f"{said}; a voice needs at least {LEAST_CHARACTERS:,}, better {FEW_CHARACTERS:,}.",
-            f"{lost:,} of {counts.downloaded:,} posts were reposts, short or dropped otherwise: see popinjay inspect. A longer archive, or --rules huggingtweets, brings more."
+            f"{lost:,} of {counts.downloaded:,} posts were reposts, short or otherwise dropped (see popinjay inspect); a longer archive brings more."
             if lost > counts.used
             else "A longer archive, or more files of the same author joined into one, brings more.",
         )
@@ -207,8 +207,9 @@ def check_enough(counts: Counts) -> str | None:
     return None
 
 
-def clean(run: Run, options: CleanOptions, posts: dict[str, list[Post]], draft: Draft, listener: Listener) -> None:
-    """Write `clean.jsonl` and `dropped.jsonl` from each author's posts."""
+def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
+    """Write `clean.jsonl` and `dropped.jsonl`. Raises TooLittleText where an author has not enough."""
+    posts = by_author(read_posts(draft.need("posts.jsonl")))
     results = []
     for place, (author, own) in enumerate(posts.items()):
         listener(Event(STAGE, What.PROGRESS, author, done=place, total=len(posts), unit="authors"))
@@ -241,11 +242,3 @@ def languages(kept: list[tuple[Post, str]]) -> dict[str, float]:
     """The share of each language that at least one post in twenty is in, the largest first."""
     found = Counter(language_of(post, text).split("-")[0] for post, text in kept)
     return {code: round(count / len(kept), 3) for code, count in found.most_common() if count >= 0.05 * len(kept)}
-
-
-def by_author(authors: Iterable[Author], posts: Iterable[Post]) -> dict[str, list[Post]]:
-    """The posts of each author, the authors in their order."""
-    grouped: dict[str, list[Post]] = {author.handle: [] for author in authors}
-    for post in posts:
-        grouped[post.author].append(post)
-    return grouped

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from popinjay import sources
@@ -15,7 +14,7 @@ from popinjay.errors import SpecError
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post
-from popinjay.run import Draft, Run, read_rows
+from popinjay.run import Draft
 from popinjay.sources import Reading
 
 STAGE = "collect"
@@ -71,8 +70,8 @@ def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
         raise SpecError(f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; none is their own.", "A voice needs words of its own.")
 
 
-def collect(run: Run, opened: Opened, draft: Draft, listener: Listener) -> None:
-    """Write `posts.jsonl` and `authors.json`."""
+def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Listener) -> None:
+    """Write `posts.jsonl` and `authors.json` from the specs, which were opened with these options."""
     rows: list[dict[str, Any]] = []
     with draft.open("posts.jsonl") as file:
         for reading in opened.readings:
@@ -90,13 +89,3 @@ def collect(run: Run, opened: Opened, draft: Draft, listener: Listener) -> None:
         json.dump(rows, file, ensure_ascii=False, indent=2)
         file.write("\n")
     draft.facts.update(summary=" and ".join(f"{row['posts']:,} posts of {row['handle']}" for row in rows))
-
-
-def read_authors(path: Path) -> list[Author]:
-    """The authors that `authors.json` names."""
-    return [Author(row["handle"], row["name"], row["bio"]) for row in json.loads(path.read_text(encoding="utf-8"))]
-
-
-def read_posts(path: Path) -> Iterator[Post]:
-    """The posts that `posts.jsonl` holds."""
-    return (Post.from_json(row) for row in read_rows(path))

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from popinjay.events import Listener
 from popinjay.options import DatasetOptions
-from popinjay.post import Post
-from popinjay.run import Draft, Run
+from popinjay.post import Post, by_author, read_posts
+from popinjay.run import Draft
 from popinjay.words import NearDuplicates
 
 VALIDATION_SHARE = 0.05
@@ -65,8 +65,9 @@ def balance(authors: dict[str, list[Post]]) -> Iterator[Post]:
             place = (place + 1) % len(posts)
 
 
-def dataset(run: Run, options: DatasetOptions, posts: dict[str, list[Post]], draft: Draft, listener: Listener) -> None:
-    """Write `train.jsonl`, `validation.jsonl` and `held_out.jsonl` from each author's kept posts."""
+def dataset(options: DatasetOptions, draft: Draft, listener: Listener) -> None:
+    """Write `train.jsonl`, `validation.jsonl` and `held_out.jsonl`."""
+    posts = by_author(read_posts(draft.need("clean.jsonl")))
     splits = {author: split(own, options) for author, own in posts.items()}
     train = draft.write_rows("train.jsonl", (post.to_json() for post in balance({author: s.train for author, s in splits.items()})))
     validation = draft.write_rows("validation.jsonl", (post.to_json() for s in splits.values() for post in s.validation))

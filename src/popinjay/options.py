@@ -64,6 +64,15 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+WHOSE = {
+    "self": "the author made this model of their own posts",
+    "permission": "the author gave permission",
+    "public-figure": "the posts of a public figure, without their involvement",
+    "fictional": "the author is fictional",
+    "unstated": "not stated",
+}
+
+
 @dataclass(frozen=True)
 class CollectOptions(Checked):
     """How posts are read."""
@@ -120,7 +129,9 @@ class EvaluateOptions(Checked):
 
 @dataclass(frozen=True)
 class CardOptions(Checked):
-    """What the card shows."""
+    """What the card says."""
+
+    whose: str | None = option(None, "Whose words these are. Asked once, kept in run.toml and said on the card.", choices=tuple(WHOSE))
 
 
 @dataclass(frozen=True)
@@ -132,15 +143,6 @@ class SayOptions(Checked):
     top_p: float = option(0.95, "Draw from the likeliest tokens that together have this probability.", least=0.01, most=1)
     max_tokens: int = option(160, "The longest post, in tokens.", least=1, most=100_000)
     seed: int | None = option(None, "The same seed gives the same posts. Default: other posts every time.", least=0, most=2**32 - 1)
-
-
-WHOSE = {
-    "self": "the author made this model of their own posts",
-    "permission": "the author gave permission",
-    "public-figure": "the posts of a public figure, without their involvement",
-    "fictional": "the author is fictional",
-    "unstated": "not stated",
-}
 
 
 @dataclass(frozen=True)
@@ -169,18 +171,17 @@ class MakeOptions:
 
         Raises OptionError for a name that no stage declares, or a value it does not allow.
         """
-        known = {field.name for kind in cls.STAGES.values() for field in _fields(kind)}
-        for name in given:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                raise OptionError(f"There is no option {name!r}.", f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(sorted(known))}.")
-        return cls(**{stage: of(kind, given) for stage, kind in cls.STAGES.items()})
+        return cls(**dict(zip(cls.STAGES, build(given, *cls.STAGES.values()), strict=True)))
 
 
-def of(kind: type[Any], given: Mapping[str, Any]) -> Any:
-    """An options object of this kind from the fields of `given` that it declares."""
-    names = {field.name for field in _fields(kind)}
-    return kind(**{name: value for name, value in given.items() if name in names})
+def build(given: Mapping[str, Any], *kinds: type[Any]) -> list[Any]:
+    """One options object of each kind, each with the fields of `given` that it declares. Raises OptionError for one that none declares."""
+    known = {field.name for kind in kinds for field in _fields(kind)}
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise OptionError(f"There is no option {name!r}.", f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(sorted(known))}.")
+    return [kind(**{field.name: given[field.name] for field in _fields(kind) if field.name in given}) for kind in kinds]
 
 
 def _fields(kind: type[Any]) -> Iterator[dataclasses.Field[Any]]:

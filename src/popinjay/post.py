@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 
@@ -70,8 +72,39 @@ class Post:
         )
 
 
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file of JSON lines."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def read_json(path: Path) -> Any:
+    """The value that a JSON file holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_posts(path: Path) -> Iterator[Post]:
+    """The posts of a file of JSON lines."""
+    return (Post.from_json(row) for row in read_rows(path))
+
+
+def read_authors(path: Path) -> list[Author]:
+    """The authors that `authors.json` names."""
+    return [Author(row["handle"], row["name"], row["bio"]) for row in read_json(path)]
+
+
+def by_author(posts: Iterable[Post]) -> dict[str, list[Post]]:
+    """The posts of each author, the authors in the order of their first post."""
+    grouped: dict[str, list[Post]] = {}
+    for post in posts:
+        grouped.setdefault(post.author, []).append(post)
+    return grouped
+
+
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u2060\ufeff\ufff9-\ufffb]")
 _REPOSTED = re.compile(r"RT @\w+: ")
 
 
@@ -85,6 +118,11 @@ def printable(text: str) -> str:
     if not _UNPRINTABLE.search(text):
         return text
     return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def one_line(text: str) -> str:
+    """The text on one line with single blanks, without control characters (joiners and direction marks stay: scripts and emoji need them)."""
+    return " ".join(_INVISIBLE.sub("", text).split())
 
 
 def is_repost_text(text: str) -> bool:

@@ -44,7 +44,7 @@ STAGES = (
     Stage("dataset", ("clean.jsonl",), ("train.jsonl", "validation.jsonl", "held_out.jsonl"), "setting posts aside to measure with"),
     Stage("train", ("train.jsonl", "validation.jsonl"), ("model", "metrics.jsonl"), "learning the voice"),
     Stage("evaluate", ("model", "train.jsonl", "held_out.jsonl"), ("report.json", "samples.jsonl"), "measuring"),
-    Stage("card", ("authors.json", "report.json", "samples.jsonl"), ("README.md",), "writing the card"),
+    Stage("card", ("authors.json", "clean.jsonl", "dropped.jsonl", "metrics.jsonl", "report.json"), ("README.md",), "writing the card"),
 )
 
 
@@ -86,13 +86,6 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file of JSON lines."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
-
-
 @dataclass
 class Draft:
     """The outputs of a running stage, under temporary names until all are complete."""
@@ -105,6 +98,11 @@ class Draft:
         """Where to write the output `name` for now."""
         assert name in self.stage.makes, f"{self.stage.name} does not make {name}"
         return self.run.path / f".{name}.partial"
+
+    def need(self, name: str) -> Path:
+        """Where to read `name`, which an earlier stage made."""
+        assert name in self.stage.needs, f"{self.stage.name} does not need {name}"
+        return self.run.path / name
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[IO[str]]:
@@ -280,7 +278,7 @@ def run_stage(
     run: Run,
     stage: Stage,
     options: Any,
-    work: Callable[[Run, Any, Draft, Listener], None],
+    work: Callable[[Any, Draft, Listener], None],
     listener: Listener = nobody,
     source: str | None = None,
 ) -> bool:
@@ -291,7 +289,7 @@ def run_stage(
         return False
     listener(Event(stage.name, What.START, stage.doing))
     with run.writing(stage, asked, source) as draft:
-        work(run, options, draft, listener)
+        work(options, draft, listener)
     listener(Event(stage.name, What.DONE, draft.facts.get("summary", "")))
     return True
 

@@ -76,7 +76,7 @@ class Container:
             if self._zip:
                 mark = f"{self._zip.getinfo(name).CRC:08x}"
             else:
-                with self.open(name) as stream:
+                with (self.path / name).open("rb") as stream:
                     mark = hashlib.file_digest(stream, "sha256").hexdigest()
             whole.update(f"{name}\0{self._sizes[name]}\0{mark}\n".encode())
         return whole.hexdigest()

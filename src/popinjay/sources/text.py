@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -80,8 +80,7 @@ class TextFile(Reading):
     def posts(self) -> Iterator[Post]:
         """The posts in the order of the file."""
         with ReadErrors(self._label), self._open() as text:
-            rows = {"txt": _lines, "csv": _table, "tsv": _tabbed, "jsonl": _json_lines, "json": _json_items}[self._kind](text, self._label)
-            for number, row in enumerate(rows, 1):
+            for number, row in enumerate(_ROWS[self._kind](text, self._label), 1):
                 yield self._post(row, number)
 
     def _open(self) -> IO[str]:
@@ -176,7 +175,7 @@ def _json_lines(text: IO[str], label: str) -> Iterator[Any]:
             try:
                 yield json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise SpecError(f"Line {number:,} of {label} is not JSON.", "Each line must be one object, such as {\"text\": \"...\"}.") from error
+                raise SpecError(f"Line {number:,} of {label} is not JSON.", 'Each line must be one object, such as {"text": "..."}.') from error
 
 
 def _json_items(text: IO[str], label: str) -> Iterator[Any]:
@@ -196,6 +195,14 @@ def _json_items(text: IO[str], label: str) -> Iterator[Any]:
         raise SpecError(f"{label} holds no list of posts.", 'Give [{"text": "..."}, ...].')
     yield from lists[0]
 
+
+_ROWS: dict[str, Callable[[IO[str], str], Iterator[Any]]] = {
+    "txt": _lines,
+    "csv": _table,
+    "tsv": _tabbed,
+    "jsonl": _json_lines,
+    "json": _json_items,
+}
 
 # facts about one row
 

@@ -37,13 +37,14 @@ _PRIVATE = {  # classes of an archive that are never opened
     "chats with Grok": re.compile(r"grok-.*\.js"),
 }
 _QUOTED = re.compile(r"https?://(?:www\.|mobile\.)?(?:twitter|x)\.com/\w+/status/\d+")
-_MONTHS = {name: f"{i:02d}" for i, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_MONTHS = {name: f"{i:02d}" for i, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)}
 _LANGS = {"in": "id", "iw": "he", "und": None, "qam": None, "qct": None, "qht": None, "qme": None, "qst": None, "zxx": None, "art": None}
 _SNOWFLAKE_EPOCH_MS = 1288834974657
 _FIRST_SNOWFLAKE = 29_700_859_247  # ids grew one by one before November 2010
 _TWITTER_BEGAN = "2006-03-21"
 _CIRCLE_WINDOW = ("2022-08-01", "2023-11-30")
 _NOTE_NEARNESS_MS = 5000
+_OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
 _DOWNLOAD = "Get yours at x.com under Settings, Your account, Download an archive of your data."
 
 
@@ -138,7 +139,7 @@ class XArchive(Reading):
             _skip_assignment(text, what)
             for item in array_items(text, what):
                 if not isinstance(item, dict):
-                    raise SpecError(f"{what} holds something else than posts.", "It was written by some other tool; give its text as .jsonl or .csv instead.")
+                    raise SpecError(f"{what} holds something else than posts.", _OTHER_TOOL)
                 inner = next(iter(item.values())) if len(item) == 1 else item
                 yield inner if isinstance(inner, dict) else item
 
@@ -166,7 +167,7 @@ class XArchive(Reading):
                 if "full_text" not in tweet and "text" not in tweet:
                     raise SpecError(
                         f"{name} in {self._container.path.name} holds no posts of X: an item has no full_text.",
-                        "It was written by some other tool; give its text as .jsonl or .csv instead.",
+                        _OTHER_TOOL,
                     )
                 yield tweet
         self._compare(counted)
@@ -241,8 +242,8 @@ class _Note:
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> _Note | None:
         core = item.get("core") or item.get("noteTweetContents") or item
-        text, number = core.get("text") or item.get("fullText"), item.get("noteTweetId")
-        return cls(int(number), printable(unescape(str(text)))) if text and str(number).isdigit() else None
+        text, number = core.get("text") or item.get("fullText"), str(item.get("noteTweetId"))
+        return cls(int(number), printable(unescape(str(text)))) if text and number.isdigit() else None
 
     def is_whole_of(self, stub: str) -> bool:
         """Whether a post's text is how this one begins."""
@@ -354,12 +355,16 @@ def _no_archive(container: Container, has_manifest: bool) -> SpecError:
     if not names:
         return SpecError(f"{here} is empty.", _DOWNLOAD)
     if has_manifest or any(re.search(r"(?:^|/)data/(?:account|profile)\.js$", name) for name in names):
-        return SpecError(f"{here} is an X archive without posts: it has no tweets.js.", "Ask X for a new archive; a partial one may hold the posts in another part.")
+        return SpecError(
+            f"{here} is an X archive without posts: it has no tweets.js.", "Ask X for a new archive; a partial one may hold the posts in another part."
+        )
     for label, holds in _OTHERS.items():
         if any(holds(name) for name in names):
-            return SpecError(f"{here} looks like {label}, which popinjay can't read yet.", "Save its posts as a .txt (one a line), .csv or .jsonl file and give that.")
+            return SpecError(
+                f"{here} looks like {label}, which popinjay can't read yet.", "Save its posts as .txt (one a line), .csv or .jsonl, and give that."
+            )
     if any(name.lower().endswith((".html", ".htm")) for name in names) and not any(name.endswith(".js") for name in names):
-        return SpecError(f"{here} holds only web pages, not the data behind them.", "Ask X for a new archive, and give the zip as it came, with its data folder.")
+        return SpecError(f"{here} holds only web pages, not the data behind them.", "Ask X for a new archive, and give the zip as it came.")
     return SpecError(f"{here} is not an X archive: it has no data/tweets.js.", _DOWNLOAD)
 
 
@@ -373,7 +378,7 @@ def _skip_assignment(text: IO[str], what: str) -> None:
     else:
         raise SpecError(f"{what} holds no list of posts.", "It was damaged, or written by some other tool.")
     if head.strip() and not re.fullmatch(r"(?:window\.YTD|Grailbird\.data)\.\w+(?:\.part\d+)?\s*=\s*", head.strip() + " "):
-        raise SpecError(f"{what} begins with {head.strip()[:40]!r}, which X does not write.", "It comes from some other tool; give its text as .jsonl or .csv instead.")
+        raise SpecError(f"{what} begins with {head.strip()[:40]!r}, which X does not write.", _OTHER_TOOL)
 
 
 def _first(value: Any, key: str) -> dict[str, Any]:

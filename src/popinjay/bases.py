@@ -1,0 +1,127 @@
+"""Base models: one row each, a default row for any other model of the hub or folder, and how to get hold of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from popinjay.errors import BaseModelError
+
+BUILT_IN = "builtin"
+PREFERRED = "gpt2"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What is known about one base model, and how it is best taught a voice."""
+
+    name: str
+    where: str  # a hub id, or a folder
+    summary: str
+    license: str = ""  # as the hub writes it
+    learning_rate: float = 1e-4
+    epochs: float = 4.0
+    batch_tokens: int = 1024
+
+
+BASES = (
+    Base(
+        BUILT_IN,
+        str(Path(__file__).parent / "assets" / "base"),
+        "popinjay's own small model, inside the package: works offline, learns in a minute",
+        license="cc-by-sa-4.0",
+        learning_rate=1.5e-3,
+        epochs=6.0,
+        batch_tokens=1024,
+    ),
+    Base(
+        PREFERRED,
+        "openai-community/gpt2",
+        "GPT-2, 124M parameters, what HuggingTweets used: better English, more minutes",
+        license="mit",
+        learning_rate=1.372e-4,
+    ),
+    Base("distilgpt2", "distilbert/distilgpt2", "a GPT-2 of half the layers, 82M parameters", license="apache-2.0", learning_rate=2e-4),
+)
+_WANTED = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "model*.safetensors*",
+]
+
+
+def row(name: str) -> Base:
+    """The row of this name, or the default row for a hub id or folder."""
+    known = next((base for base in BASES if name in (base.name, base.where)), None)
+    return known or Base(name, name, "a model of your choice")
+
+
+def choose(name: str | None) -> tuple[Base, str]:
+    """The base model of this name and what to tell the user about it; None takes gpt2 where it can be had, else the built-in one.
+
+    Raises BaseModelError where a model asked for by name cannot be had.
+    """
+    if name is not None:
+        folder_of(row(name))
+        return row(name), ""
+    try:
+        folder_of(row(PREFERRED))
+        return row(PREFERRED), ""
+    except BaseModelError:
+        note = f"{PREFERRED} is neither on this machine nor to be had from the hub right now: using the built-in base, which is smaller and knows less."
+        return row(BUILT_IN), note
+
+
+def folder_of(base: Base) -> Path:
+    """The folder that holds a base model, downloaded if it must be. Raises BaseModelError where it cannot be had."""
+    folder = Path(base.where).expanduser()
+    if not folder.is_dir():
+        if base.name.startswith((".", "/", "~")) or base.name.count("/") > 1:
+            raise BaseModelError(f"There is no folder {base.name!r} to take a base model from.", "Give a folder, or a model of the hub as organisation/name.")
+        folder = _from_hub(base)
+    _check(base, folder)
+    return folder
+
+
+def _from_hub(base: Base) -> Path:
+    """A snapshot of a hub model: from the cache where it is whole, else downloaded."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        cached = Path(snapshot_download(base.where, allow_patterns=_WANTED, local_files_only=True))
+        if (cached / "config.json").exists() and any(cached.glob("model*.safetensors")):
+            return cached
+    except LocalEntryNotFoundError:
+        pass
+    except HFValidationError as error:
+        raise BaseModelError(f"There is no base model {base.name!r}.", _known()) from error
+    try:
+        return Path(snapshot_download(base.where, allow_patterns=_WANTED, etag_timeout=5))
+    except GatedRepoError as error:
+        raise BaseModelError(f"{base.name!r} needs its owner's leave to be downloaded.", "Ask on its page, then log in with: hf auth login") from error
+    except RepositoryNotFoundError as error:
+        raise BaseModelError(f"The hub has no model {base.name!r} (or it is private).", _known()) from error
+    except Exception as error:  # whatever a network does, and the client library wraps in changing ways
+        raise BaseModelError(
+            f"{base.name!r} is not on this machine, and the hub can't be reached ({type(error).__name__}).",
+            f"Go online once, or take --base {BUILT_IN}, which needs no network.",
+        ) from error
+
+
+def _known() -> str:
+    return f"Known by name: {', '.join(base.name for base in BASES)}; or give organisation/name, or a folder."
+
+
+def _check(base: Base, folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise BaseModelError(f"{base.name!r} holds no model: there is no config.json.", "Give a folder that transformers could load.")
+    if not any(folder.glob("*.safetensors")):
+        raise BaseModelError(
+            f"{base.name!r} has no weights in safetensors form.", "Other forms can hide code and are never loaded; convert it with save_pretrained."
+        )

@@ -1,0 +1,57 @@
+"""A finished persona, to talk to."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from popinjay.errors import PersonaError
+from popinjay.generate import Said, generate
+from popinjay.language_model import LanguageModel
+from popinjay.options import SayOptions, build
+from popinjay.post import read_json
+from popinjay.run import Run
+
+
+class Persona:
+    """A persona's folder, with its model loaded when it first speaks."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.name = run.name
+        self.path = run.path
+
+    def __repr__(self) -> str:
+        return f"Persona({self.name!r})"
+
+    @functools.cached_property
+    def model(self) -> LanguageModel:
+        """The trained model. Raises PersonaError where there is none yet."""
+        folder = self.run.file("model")
+        if not folder.is_dir():
+            raise PersonaError(
+                f"{self.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {self.name}. Making it again goes on from there."
+            )
+        return LanguageModel.load(folder)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What was measured. Raises PersonaError where nothing was yet."""
+        if not self.run.file("report.json").exists():
+            raise PersonaError(f"{self.name!r} has not been measured yet.", "Making it again goes on from where it stopped.")
+        report: dict[str, Any] = read_json(self.run.file("report.json"))
+        return report
+
+    def say(self, prompt: str = "", **options: Any) -> list[str]:
+        """Posts in this voice that begin with the prompt. Options are the fields of SayOptions, such as `n=10` or `seed=1`."""
+        return [said.text for said in self.draw(prompt, build(options, SayOptions)[0])]
+
+    def draw(self, prompt: str, options: SayOptions) -> list[Said]:
+        """As `say`, with what is known about each post."""
+        return generate(self.model, options, prompt)
+
+
+def load(name: str | Path, home_folder: Path | None = None) -> Persona:
+    """The persona of this name, or in this folder. Raises PersonaError where there is none."""
+    return Persona(Run.find(str(name), home_folder))

@@ -1,0 +1,214 @@
+"""What a person sees: events and results, drawn with rich on a terminal, as plain lines elsewhere, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from popinjay.events import Event, Listener, What
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_SECONDS = 10.0  # between two lines of progress where nothing can be drawn over
+
+
+@contextmanager
+def listening(*, quiet: bool, as_json: bool) -> Iterator[Listener]:
+    """A listener for what stages say: a live picture on a terminal, JSON lines, or plain lines."""
+    if as_json:
+        yield _say_json
+    elif quiet or not sys.stderr.isatty():
+        yield _Lines(quiet)
+    else:
+        with _Picture() as picture:
+            yield picture
+
+
+def _say_json(event: Event) -> None:
+    print(json.dumps({key: value for key, value in asdict(event).items() if value not in (None, "", {})}, ensure_ascii=False), flush=True)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _numbers(event: Event) -> str:
+    """An event's numbers in words."""
+    words = {
+        "loss": "loss {:.2f}",
+        "validation_bits_per_byte": "best {:.3f} bits/byte",
+        "tokens_per_second": "{:,.0f} tokens/s",
+    }
+    said = [form.format(event.numbers[name]) for name, form in words.items() if name in event.numbers]
+    if "seconds_left" in event.numbers:
+        said.append(f"{_duration(event.numbers['seconds_left'])} left")
+    return ", ".join(said)
+
+
+class _Lines:
+    """One line for each thing worth a line; quiet leaves progress and samples out."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._told = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        text = event.message
+        if event.what is What.FRESH:
+            text = "fresh, nothing to do"
+        elif event.what is What.WARNING:
+            text = f"warning: {text}"
+        elif event.what in (What.PROGRESS, What.SAMPLE):
+            if self._quiet or (event.what is What.PROGRESS and time.monotonic() - self._told < PLAIN_SECONDS):
+                return
+            if event.what is What.PROGRESS:
+                self._told = time.monotonic()
+                total = f"/{event.total:,.0f}" if event.total else ""
+                text = " ".join(part for part in (text, f"{event.done:,.0f}{total} {event.unit}", _numbers(event)) if part)
+            else:
+                text = f"» {text}"
+        elif event.what is What.START and self._quiet:
+            return
+        print(f"{event.stage}: {text}", file=sys.stderr, flush=True)
+
+
+class _Picture:
+    """A line a stage, with a bar under the one at work and now and then a post that it writes."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+        self._console = console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("[bold]{task.fields[stage]:<9}", markup=True),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[numbers]}", style="dim", markup=False),
+            console=self._console,
+            transient=True,
+        )
+        self._task: Any = None
+
+    def __enter__(self) -> _Picture:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        if event.what is What.START:
+            self._task = self._progress.add_task(event.message, total=None, stage=event.stage, numbers="")
+        elif event.what is What.PROGRESS and self._task is not None:
+            counted = f"{event.done:,.0f} {event.unit}" if event.total is None else ""
+            self._progress.update(self._task, completed=event.done or 0, total=event.total, numbers=_numbers(event) or counted)
+        elif event.what is What.DONE:
+            self._end()
+            self._line("✔", "green", event.stage, event.message)
+        elif event.what is What.FRESH:
+            self._line("✔", "dim", event.stage, "fresh, nothing to do")
+        elif event.what is What.SAMPLE:
+            self._line("»", "cyan", "", event.message, italic=True)
+        else:
+            self._line("!" if event.what is What.WARNING else "·", "yellow", event.stage, event.message)
+
+    def _end(self) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+
+    def _line(self, mark: str, style: str, stage: str, text: str, *, italic: bool = False) -> None:
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=1)
+        grid.add_column(width=9)
+        grid.add_column()
+        grid.add_row(Text(mark, style), Text(stage, "bold"), Text(text, "italic" if italic else ""))
+        self._console.print(Padding(grid, 0))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that takes texts as they are: no markup, no colouring of what looks like a number."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+
+
+def show_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def show_inspection(authors: Sequence[Mapping[str, Any]]) -> None:
+    """What is in some specs, as a table with a column an author."""
+    from rich.table import Table
+
+    out = console()
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
+    table.add_column("")
+    for row in authors:
+        table.add_column(f"@{row['author']}", justify="right")
+    lines = [("downloaded", "downloaded"), ("reposts", "reposts"), ("short posts", "short"), ("kept", "kept")]
+    for label, key in lines:
+        table.add_row(label, *(f"{row[key]:,}" for row in authors), style="bold" if key == "kept" else "")
+    reasons = list(dict.fromkeys(reason for row in authors for reason in row["further"]))
+    for reason in reasons:
+        table.add_row(f"further dropped: {reason}", *(f"{row['further'].get(reason, 0):,}" for row in authors))
+    table.add_row("used", *(f"{row['used']:,}" for row in authors), style="bold")
+    table.add_row("characters", *(f"{row['characters']:,}" for row in authors))
+    table.add_row("first", *((row["first"] or "no dates")[:10] for row in authors))
+    table.add_row("last", *((row["last"] or "no dates")[:10] for row in authors))
+    table.add_row("languages", *(", ".join(f"{code} {share:.0%}" for code, share in row["languages"].items()) for row in authors))
+    out.print(table)
+    for row in authors:
+        for title, facts in (("Left out at the source", row["left_out"]), ("Private, never opened", row["unread"]), ("Masked", row["masked"])):
+            if facts:
+                out.print(f"{title} (@{row['author']}): " + ", ".join(f"{count:,} × {what}" for what, count in facts.items()))
+        for note in [*row["notes"], row["verdict"]]:
+            if note:
+                out.print(f"@{row['author']}: {note}")
+
+
+def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
+    """Each persona and how each of its stages stands."""
+    from rich.table import Table
+    from rich.text import Text
+
+    styles = {"fresh": "green", "stale": "yellow", "missing": "dim", "failed": "red"}
+    out = console()
+    if not personas:
+        out.print("No personas yet. Make one: popinjay make SPEC, or try: popinjay demo")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("persona", *(stage["stage"] for stage in personas[0]["stages"])):
+        table.add_column(column)
+    for persona in personas:
+        table.add_row(persona["name"], *(Text(stage["state"], styles[stage["state"]]) for stage in persona["stages"]))
+    out.print(table)
+    for persona in personas:
+        for stage in persona["stages"]:
+            if stage.get("error"):
+                out.print(f"{persona['name']}: {stage['stage']} failed: {stage['error']}")
+
+
+def show_posts(posts: Sequence[str]) -> None:
+    """Posts, one a line."""
+    for post in posts:
+        print(post)
+
+
+def show_error(message: str, hint: str) -> None:
+    """One clear sentence, and a hint."""
+    print(f"popinjay: {message}", file=sys.stderr)
+    if hint:
+        print(f"          {hint}", file=sys.stderr)
