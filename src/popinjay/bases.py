@@ -80,7 +80,7 @@ def choose(name: str | None) -> tuple[Base, str]:
 def folder_of(base: Base) -> Path:
     """The folder that holds a base model, downloaded if it must be. Raises BaseModelError where it cannot be had."""
     folder = Path(base.where).expanduser()
-    if not folder.is_dir():
+    if not folder.is_dir() or (base in BASES and not folder.is_absolute()):
         if base.name.startswith((".", "/", "~")) or base.name.count("/") > 1:
             raise BaseModelError(f"There is no folder {base.name!r} to take a base model from.", "Give a folder, or a model of the hub as organisation/name.")
         folder = _from_hub(base)
@@ -109,7 +109,7 @@ def _from_hub(base: Base) -> Path:
         raise BaseModelError(f"The hub has no model {base.name!r} (or it is private).", _known()) from error
     except Exception as error:  # whatever a network does, and the client library wraps in changing ways
         raise BaseModelError(
-            f"{base.name!r} is not on this machine, and the hub can't be reached ({type(error).__name__}).",
+            f"{base.name!r} is not on this machine, and the hub can't be reached right now.",
             f"Go online once, or take --base {BUILT_IN}, which needs no network.",
         ) from error
 

@@ -40,7 +40,7 @@ class Stage:
 
 STAGES = (
     Stage("collect", (), ("posts.jsonl", "authors.json"), "reading posts"),
-    Stage("clean", ("posts.jsonl", "authors.json"), ("clean.jsonl", "dropped.jsonl"), "sorting out posts"),
+    Stage("clean", ("posts.jsonl",), ("clean.jsonl", "dropped.jsonl"), "sorting out posts"),
     Stage("dataset", ("clean.jsonl",), ("train.jsonl", "validation.jsonl", "held_out.jsonl"), "setting posts aside to measure with"),
     Stage("train", ("train.jsonl", "validation.jsonl"), ("model", "metrics.jsonl"), "learning the voice"),
     Stage("evaluate", ("model", "train.jsonl", "held_out.jsonl"), ("report.json", "samples.jsonl"), "measuring"),

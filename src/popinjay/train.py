@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -386,6 +387,7 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
         validation_bits_per_byte=round(now.best, 4),
         **{name: value for name, value in asdict(settings).items() if name != "seed"},
         seed=settings.seed,
+        versions={name: version(name) for name in ("popinjay", "torch", "transformers", "tokenizers")},
     )
 
 

@@ -1,0 +1,96 @@
+"""Builds X archives for tests: real structure, our own words."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ACCOUNT = "1000000001"
+FIRST_MS = 1730000000000  # October 2024
+SNOWFLAKE_EPOCH_MS = 1288834974657
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+
+def snowflake(milliseconds: int, number: int = 0) -> str:
+    return str(((milliseconds - SNOWFLAKE_EPOCH_MS) << 22) + number)
+
+
+def tweet(text: str, number: int = 0, *, at_ms: int | None = None, **more: Any) -> dict[str, Any]:
+    """One item of tweets.js, a minute after the one before it. `more` overrides fields."""
+    from datetime import UTC, datetime
+
+    at = FIRST_MS + number * 60_000 if at_ms is None else at_ms
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    own = snowflake(at, number)
+    return {
+        "tweet": {
+            "id_str": own,
+            "id": own,
+            "full_text": text,
+            "created_at": f"{moment:%a} {MONTHS[moment.month - 1]} {moment:%d %H:%M:%S} +0000 {moment.year}",
+            "lang": "en",
+            "retweeted": False,
+            "entities": {"hashtags": [], "symbols": [], "user_mentions": [], "urls": []},
+            **more,
+        }
+    }
+
+
+def note(text: str, at_ms: int, number: int = 7) -> dict[str, Any]:
+    """One item of note-tweet.js."""
+    return {"noteTweet": {"noteTweetId": snowflake(at_ms, number), "createdAt": "2024-10-27T03:33:20.000Z", "core": {"text": text, "urls": []}}}
+
+
+def js(name: str, items: Sequence[Any]) -> str:
+    """A data file as X writes it."""
+    return f"window.YTD.{name}.part0 = " + json.dumps(items, ensure_ascii=False, indent=2)
+
+
+def manifest(counts: Mapping[str, tuple[str, int]], handle: str = "ada_l") -> str:
+    """data/manifest.js, with data type -> (file name, count)."""
+    types = {kind: {"files": [{"fileName": file, "globalName": "", "count": str(count)}]} for kind, (file, count) in counts.items()}
+    user = {"accountId": ACCOUNT, "userName": handle, "displayName": "Ada 🧮 L."}
+    return "window.__THAR_CONFIG = " + json.dumps({"userInfo": user, "archiveInfo": {}, "dataTypes": types})
+
+
+def account(handle: str = "ada_l", name: str = "Ada 🧮 L.") -> str:
+    return js("account", [{"account": {"email": "private@example.com", "username": handle, "accountId": ACCOUNT, "accountDisplayName": name}}])
+
+
+def write_zip(path: Path, files: Mapping[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def write_folder(path: Path, files: Mapping[str, str | bytes]) -> Path:
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def archive_files(tweets: Sequence[Any], *, notes: Sequence[Any] = (), handle: str = "ada_l", **more: str | bytes) -> dict[str, str | bytes]:
+    """The files of a modern archive; `more` adds or replaces data files (`direct_messages="..."`, dashes as underscores)."""
+    files: dict[str, str | bytes] = {
+        "data/manifest.js": manifest({"tweets": ("data/tweets.js", len(tweets)), "noteTweet": ("data/note-tweet.js", len(notes))}, handle),
+        "data/account.js": account(handle),
+        "data/tweets.js": js("tweets", tweets),
+        "data/note-tweet.js": js("note_tweet", notes),
+        "Your archive.html": "<html></html>",
+    }
+    return files | {f"data/{name.replace('_', '-')}.js": content for name, content in more.items()}
+
+
+def posts(count: int, start: int = 0) -> list[dict[str, Any]]:
+    """Ordinary posts, each with words of its own."""
+    things = "oven tide gull lamp bolt garden river engine letter window kettle ladder mountain pencil basket".split()
+    deeds = "sings waits burns leaks hums vanishes shines sleeps returns argues".split()
+    return [
+        tweet(f"number {n}: the {things[n % 15]} {deeds[(n // 15) % 10]} near the {things[(n * 7 + 3) % 15]} while {n * 37} people {deeds[(n * 3) % 10]}", n)
+        for n in range(start, start + count)
+    ]

@@ -1,0 +1,56 @@
+"""What all tests share: no network but loopback, a home of their own, and the material beside the project where it is there."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+class NetworkBlocked(RuntimeError):
+    """A test tried to reach another machine."""
+
+
+def _is_local(address: Any) -> bool:
+    return not isinstance(address, tuple) or str(address[0]) in ("127.0.0.1", "::1", "localhost", "")
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only loopback answers, and the hub is a closed port on it."""
+    real, real_look_up = socket.socket.connect, socket.getaddrinfo
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if not _is_local(address):
+            raise NetworkBlocked(f"a test tried to reach {address}")
+        real(self, address)
+
+    def look_up(host: Any, *more: Any, **named: Any) -> Any:
+        if host not in (None, "", "127.0.0.1", "::1", "localhost"):
+            raise NetworkBlocked(f"a test tried to look up {host}")
+        return real_look_up(host, *more, **named)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Personas and caches of a test lie in a folder of its own, for processes that it starts too."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("POPINJAY_HOME", str(home))
+    monkeypatch.setenv("HF_HOME", str(home / "hub"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    return home
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The material beside the project."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared (real posts and export structures), which is not here")
+    return SHARED
