@@ -14,6 +14,8 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from string import Template
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,7 +61,7 @@ class Mixture:
         length = self.recipe.block + 1
         rows = []
         for _ in range(self.recipe.batch):
-            if rng.random() < self.posts_share(step):
+            if rng.random() < self.posts_share(step):  # noqa: SIM108 (three sources read better as a ladder)
                 source = self.english if rng.random() < 0.7 else self.other
             else:
                 source = self.general
@@ -125,16 +127,38 @@ def validation_loss(model: torch.nn.Module, tokens: np.ndarray, recipe: Recipe, 
     return float(np.mean(losses))
 
 
-def save(model: GPT2LMHeadModel, tokenizer_file: Path, out: Path, facts: dict[str, object]) -> None:
+def save(model: GPT2LMHeadModel, tokenizer_file: Path, out: Path, facts: dict[str, Any]) -> None:
     half = GPT2LMHeadModel(model.config).half()
     half.load_state_dict(model.state_dict())
-    spread_positions(half, facts["recipe"]["block"])  # type: ignore[index]
+    spread_positions(half, facts["recipe"]["block"])
     half.generation_config.update(do_sample=True, temperature=1.0, top_p=0.95, min_new_tokens=10, max_new_tokens=160)
     half.save_pretrained(out)
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token=END, eos_token=END, unk_token=END)
     tokenizer.model_max_length = model.config.n_positions
     tokenizer.save_pretrained(out)
     (out / "base.json").write_text(json.dumps(facts, indent=2) + "\n")
+    (out / "README.md").write_text(card(facts))
+
+
+def card(facts: dict[str, Any]) -> str:
+    """The model's card, from the template beside this file."""
+    recipe, tokens = facts["recipe"], facts["data"]["tokens"]
+    return Template((Path(__file__).parent / "card.md").read_text()).substitute(
+        parameters=f"{facts['parameters']:,}",
+        layers=recipe["layers"],
+        width=recipe["width"],
+        positions=recipe["positions"],
+        vocabulary=f"{facts['data']['vocabulary']:,}",
+        tokens_seen=f"{facts['tokens_seen']:,}",
+        general=f"{tokens['general']:,}",
+        posts=f"{tokens['posts_english'] + tokens['posts_other']:,}",
+        minutes=f"{facts['seconds'] / 60:.0f}",
+        device=facts["device"],
+        validation_general=f"{facts['validation_loss']['general']:.3f}",
+        validation_posts=f"{facts['validation_loss']['posts']:.3f}",
+        held_out=", ".join(facts["data"]["held_out_authors"]),
+        corpus="\n".join(f"- `{name}`: {mark}" for name, mark in facts["data"]["corpus"].items()),
+    )
 
 
 def train(data: Path, out: Path, recipe: Recipe, minutes: float | None) -> None:
@@ -186,6 +210,8 @@ def train(data: Path, out: Path, recipe: Recipe, minutes: float | None) -> None:
             (out / "checkpoint.new").rename(checkpoint)
         if minutes and seconds > minutes * 60:
             break
+    if not scores:
+        scores = {name: validation_loss(model, tokens_, recipe, device) for name, tokens_ in validation.items()}
     facts = {
         "parameters": sum(p.numel() for p in model.parameters()),
         "tokens_seen": recipe.steps * recipe.batch * recipe.block,

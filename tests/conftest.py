@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Tiny models are slower on many threads than on one; set before torch is first imported, and for processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -54,3 +58,29 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared (real posts and export structures), which is not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny random GPT-2."""
+    from models import gpt2
+
+    return gpt2(tmp_path_factory.mktemp("tiny-gpt2"))
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny random Llama."""
+    from models import llama
+
+    return llama(tmp_path_factory.mktemp("tiny-llama"))
+
+
+@pytest.fixture(scope="session")
+def ada(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The X archive of somebody with 200 posts of her own, 20 reposts and 10 short ones."""
+    from archives import archive_files, posts, tweet, write_zip
+
+    reposts = [tweet(f"RT @babbage: engine {n}…", 300 + n) for n in range(20)]
+    short = [tweet(f"hello {n}", 400 + n) for n in range(10)]
+    return write_zip(tmp_path_factory.mktemp("ada") / "twitter-ada.zip", archive_files(posts(200) + reposts + short))

@@ -47,7 +47,7 @@ def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
         "what": "AI cyborg" if len(authors) > 1 else "AI bot",
         "handles": " ".join(f"@{plain(author.handle)}" for author in authors),
         "whom": titles,
-        "whose": WHOSE[options.whose or "unstated"],
+        "whose": WHOSE.get(options.whose or "", "not stated"),
         "data_table": data_table(cleaned["authors"], authors),
         "base": f"[{trained['base']}](https://huggingface.co/{trained['base_where']})" if trained["base_where"] else "popinjay's built-in base model",
         "bits_base": f"{bits['base']['all']:.3f}" if bits["base"] else "not measured",

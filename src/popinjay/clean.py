@@ -27,7 +27,7 @@ FEW_CHARACTERS = 40_000  # and under this it warned
 INTERESTING_WORDS = 3
 
 # A t.co link can be followed by a letter without a blank where a script has none; HuggingTweets took all up to the next blank.
-_LINK = re.compile(r"https?:(?://t\.co/[A-Za-z0-9]+…?(?=[^\x00-\x7f])|\S+)")
+_LINK = re.compile(r"https?:(?://t\.co/[A-Za-z0-9]+(?:…|(?=[^\x00-\x7f]))|\S+)")
 _LINK_AS_HUGGINGTWEETS = re.compile(r"https?:\S+")
 _PICTURE_LINK = re.compile(r"\s?\bpic\.(?:twitter|x)\.com/\w+")
 

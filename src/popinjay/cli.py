@@ -106,6 +106,7 @@ def _given(args: argparse.Namespace, *kinds: type[Any]) -> dict[str, Any]:
 
 
 def do_make(args: argparse.Namespace) -> None:
+    """Make a persona, and let it say something."""
     from popinjay.pipeline import make
 
     talk = sys.stdin.isatty() and sys.stderr.isatty() and not (args.quiet or args.json)
@@ -116,17 +117,17 @@ def do_make(args: argparse.Namespace) -> None:
         _introduce(persona)
 
 
-def _ask_whose() -> str:
-    """Ask whose words these are."""
+def _ask_whose() -> str | None:
+    """Ask whose words these are; None where the answer is none."""
     print("Whose words are these?", file=sys.stderr)
     choices = list(options.WHOSE)
     for number, name in enumerate(choices, 1):
         print(f"  {number}  {name}: {options.WHOSE[name]}", file=sys.stderr)
     while True:
-        print("Number or name: ", end="", file=sys.stderr, flush=True)
+        print("Number or name, or Enter to leave it open: ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline().strip().lower()
         if answer in choices or not answer:
-            return answer or "unstated"
+            return answer or None
         if answer.isdigit() and 1 <= int(answer) <= len(choices):
             return choices[int(answer) - 1]
 
@@ -142,6 +143,7 @@ def _introduce(persona: Any, count: int = 3) -> None:
 
 
 def do_inspect(args: argparse.Namespace) -> None:
+    """Show what is in some specs."""
     from popinjay.clean import check_enough, languages
     from popinjay.pipeline import inspect
 
@@ -174,6 +176,7 @@ def do_inspect(args: argparse.Namespace) -> None:
 
 
 def do_say(args: argparse.Namespace) -> None:
+    """Let a persona speak."""
     import secrets
 
     from popinjay.persona import load
@@ -190,6 +193,7 @@ def do_say(args: argparse.Namespace) -> None:
 
 
 def do_status(args: argparse.Namespace) -> None:
+    """Show how far each persona is."""
     from popinjay.run import STAGES, Run
 
     runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
@@ -205,6 +209,7 @@ def do_status(args: argparse.Namespace) -> None:
 
 
 def do_demo(args: argparse.Namespace) -> None:
+    """Make the demo's three personas."""
     from popinjay.demo import demo
 
     with terminal.listening(quiet=args.quiet, as_json=False) as listener:

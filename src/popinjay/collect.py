@@ -28,6 +28,7 @@ class Opened:
 
     @property
     def authors(self) -> list[Author]:
+        """Who posted, in the order of the specs."""
         return [reading.author for reading in self.readings]
 
     @property

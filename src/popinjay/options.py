@@ -69,7 +69,6 @@ WHOSE = {
     "permission": "the author gave permission",
     "public-figure": "the posts of a public figure, without their involvement",
     "fictional": "the author is fictional",
-    "unstated": "not stated",
 }
 
 

@@ -30,7 +30,7 @@ def make(
     name: str | None = None,
     home_folder: Path | None = None,
     listener: Listener = nobody,
-    ask_whose: Callable[[], str] | None = None,
+    ask_whose: Callable[[], str | None] | None = None,
     **given: Any,
 ) -> Persona:
     """Make a persona: collect, clean, dataset, train, evaluate, card. What is fresh is not done again.
@@ -42,7 +42,7 @@ def make(
     opened = open_specs([str(spec) for spec in specs], options.collect)
     run = Run((home_folder or home()) / check_name(opened.name if name is None else name))
     with run.locked(), nothing_left(run):
-        whose = options.card.whose or run.record.get("asked", {}).get("whose") or (ask_whose() if ask_whose else "unstated")
+        whose = options.card.whose or run.record.get("asked", {}).get("whose") or (ask_whose() if ask_whose else None)
         run.update(asked={"specs": [str(spec) for spec in specs], "authors": [author.handle for author in opened.authors], "whose": whose})
 
         run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=opened.fingerprint())

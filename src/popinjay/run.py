@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from popinjay.errors import PersonaBusy, PersonaError, SpecError, StorageError
 from popinjay.events import Event, Listener, What, nobody
+from popinjay.post import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ def storage_errors(doing: str) -> Iterator[None]:
             raise StorageError(f"The disk is full: {doing} could not be written.", "Free some space and run the same again: what is done is kept.") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(f"No permission to write {doing}.", "Choose another folder with --home, or POPINJAY_HOME.") from error
+        if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EIO):
+            raise StorageError(f"{doing} can't be written: {error.strerror}.", "Choose another folder with --home, or POPINJAY_HOME.") from error
         raise
 
 
@@ -216,6 +219,7 @@ class Run:
             except Timeout as error:
                 raise PersonaBusy(f"{self.name!r} is being made by another popinjay right now.", "Wait for it, or choose another --name.") from error
         try:
+            self.record = self._read()  # another may have made it in the meantime
             yield
         finally:
             lock.release()
@@ -225,9 +229,12 @@ class Run:
         self.record.update(tables)
         with storage_errors(f"{self.path / 'run.toml'}"):
             partial = self.path / ".run.toml.partial"
-            partial.write_bytes(tomli_w.dumps(_storable(self.record)).encode())
-            _sync(partial)
-            partial.rename(self.path / "run.toml")
+            try:
+                partial.write_bytes(tomli_w.dumps(_storable(self.record)).encode())
+                _sync(partial)
+                partial.rename(self.path / "run.toml")
+            finally:
+                partial.unlink(missing_ok=True)
             _sync_folder(self.path)
 
     def _record_stage(self, stage: Stage, entry: dict[str, Any] | None) -> None:
@@ -301,13 +308,15 @@ def stage_named(name: str) -> Stage:
 
 def check_name(name: str) -> str:
     """A persona's name that can be a folder's. Raises SpecError for others."""
-    if not name or name in (".", "..") or any(c in name for c in "/\\\0:") or name.startswith((".", "-")) or len(name.encode(errors="replace")) > 200:
+    if name != name.strip() or not name.isprintable() or any(c in name for c in "/\\:") or name.startswith((".", "-")) or not 0 < len(name.encode()) <= 200:
         raise SpecError(f"A persona can't be named {name!r}.", "Take letters, digits, '-', '_' and '.', not beginning with '-' or '.'.")
     return name
 
 
 def _storable(value: Any) -> Any:
-    """The value as TOML holds it: None left out, tuples as lists."""
+    """The value as TOML holds it: None left out, tuples as lists, nothing that is no character."""
+    if isinstance(value, str):
+        return printable(value)
     if isinstance(value, Mapping):
         return {key: _storable(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):

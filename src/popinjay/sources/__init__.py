@@ -67,4 +67,6 @@ def read(spec: str, options: CollectOptions) -> Reading:
         reading: Reading = find(spec).read(spec, options)
     except PermissionError as error:
         raise SpecError(f"No permission to read {error.filename or spec!r}.", "Change its permissions, or copy it to where you may read it.") from error
+    except OSError as error:
+        raise SpecError(f"{spec!r} can't be read: {error.strerror or error}.", "Check the name, or take a fresh copy.") from error
     return reading

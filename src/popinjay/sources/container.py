@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ MOST_BYTES = 16 * 2**30  # of one member, expanded: some twenty times the larges
 MOST_RATIO = 250  # expanded to packed; exports of posts come to 10 to 30
 RATIO_FREE = 64 * 2**20  # bytes below which the ratio does not matter
 MOST_ITEM = 16 * 2**20  # characters of one post's JSON
+_CHUNK = 2**20  # characters read at a time
+_BETWEEN = re.compile(r"[ \t\r\n,]*")  # items of a list
 
 
 class Container:
@@ -53,8 +56,8 @@ class Container:
     def check(self, name: str) -> None:
         """Raise SpecError where reading this file would be unreasonable."""
         size = self._sizes[name]
-        packed = self._zip.getinfo(name).compress_size if self._zip else size
-        if size > MOST_BYTES or (size > RATIO_FREE and size > MOST_RATIO * max(packed, 1)):
+        packed = min(self._zip.getinfo(name).compress_size, self.path.stat().st_size) if self._zip else size  # a header can lie
+        if size > MOST_BYTES or (size > RATIO_FREE and size > MOST_RATIO * packed):
             raise SpecError(
                 f"{self.path.name} would expand {name} from {packed / 2**20:.1f} MB to {size / 2**20:,.0f} MB, which no real archive does.",
                 "This looks like a zip bomb. If it is yours and real, unpack it and give the folder.",
@@ -76,7 +79,7 @@ class Container:
             if self._zip:
                 mark = f"{self._zip.getinfo(name).CRC:08x}"
             else:
-                with (self.path / name).open("rb") as stream:
+                with self.reading(name), (self.path / name).open("rb") as stream:
                     mark = hashlib.file_digest(stream, "sha256").hexdigest()
             whole.update(f"{name}\0{self._sizes[name]}\0{mark}\n".encode())
         return whole.hexdigest()
@@ -100,6 +103,10 @@ class ReadErrors:
             raise SpecError(f"{self.what} is not UTF-8 text (byte {error.start}).", "It was damaged or changed; take a fresh copy.") from error
         if isinstance(error, zipfile.BadZipFile | zlib.error | EOFError):
             raise SpecError(f"{self.what} is damaged: {error}.", "Download the archive again.") from error
+        if isinstance(error, PermissionError):
+            raise SpecError(f"No permission to read {self.what}.", "Change its permissions, or copy it to where you may read it.") from error
+        if isinstance(error, OSError):
+            raise SpecError(f"{self.what} can't be read: {error.strerror or error}.", "Check the file, or take a fresh copy.") from error
         if isinstance(error, NotImplementedError | RuntimeError) and not isinstance(error, RecursionError):
             raise SpecError(f"{self.what} can't be unpacked: {error}.", "Unpack it with your system's tool and give the folder.") from error
 
@@ -110,26 +117,19 @@ def array_items(text: IO[str], what: str) -> Iterator[Any]:
     Raises SpecError that names `what` and the item where the JSON is broken.
     """
     decoder = json.JSONDecoder()
-    buffer, position, count, chunk = text.read(1 << 20), 0, 0, 1 << 20
+    buffer, position, count = text.read(_CHUNK), 0, 0
     while True:
-        position = _skip(buffer, position, " \t\r\n,")
+        position = _BETWEEN.match(buffer, position).end()  # type: ignore[union-attr]
         if position < len(buffer) and buffer[position] == "]":
             return
         try:
             item, position = decoder.raw_decode(buffer, position)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             rest = buffer[position:]
-            more = "" if len(rest) > MOST_ITEM or isinstance(error, RecursionError) else text.read(chunk)
+            more = "" if len(rest) > MOST_ITEM or isinstance(error, RecursionError) else text.read(max(len(rest), _CHUNK))
             if not more:
                 raise SpecError(f"{what} is broken after {count:,} posts: its JSON can't be read.", "Take a fresh copy of the archive.") from error
-            buffer, position, chunk = rest + more, 0, chunk * 2
+            buffer, position = rest + more, 0
             continue
-        chunk = 1 << 20
         count += 1
         yield item
-
-
-def _skip(text: str, position: int, characters: str) -> int:
-    while position < len(text) and text[position] in characters:
-        position += 1
-    return position

@@ -19,7 +19,7 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape
 from popinjay.sources import Findings, Reading
-from popinjay.sources.container import ReadErrors, array_items
+from popinjay.sources.container import MOST_RATIO, RATIO_FREE, ReadErrors, array_items
 
 NAME = "text"
 HELP = ".txt with one post a line, .csv, .tsv, .jsonl, .json, or - for standard input"
@@ -45,7 +45,7 @@ def read(spec: str, options: CollectOptions) -> TextFile:
     if spec == "-":
         return TextFile("standard input", sys.stdin.buffer.read(_MOST_INPUT), None, "stdin", options)
     path = Path(spec)
-    return TextFile(path.name, path.read_bytes() if path.suffix == ".gz" else path, _kind_of(path), _stem(path), options)
+    return TextFile(path.name, path.read_bytes() if path.suffix.lower() == ".gz" else path, _kind_of(path), printable(_stem(path)), options)
 
 
 def _kind_of(path: Path) -> str | None:
@@ -72,9 +72,10 @@ class TextFile(Reading):
         self.findings = Findings()
 
     def fingerprint(self) -> str:
+        """A hash of what would be read."""
         if isinstance(self._source, bytes):
             return hashlib.sha256(self._source).hexdigest()
-        with self._source.open("rb") as stream:
+        with ReadErrors(self._label), self._source.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def posts(self) -> Iterator[Post]:
@@ -94,8 +95,17 @@ class TextFile(Reading):
 
     def _sniff(self) -> str:
         """What standard input holds: JSON if it begins like it, otherwise one post a line."""
-        start = (self._source if isinstance(self._source, bytes) else b"").lstrip()[:1]
-        return {b"{": "jsonl", b"[": "json"}.get(start, "txt")
+        with ReadErrors(self._label), self._open() as text:
+            start = next((line.strip() for line in iter(lambda: text.readline(_MOST_LINE), "") if line.strip()), "")
+        if re.match(r"\[\s*(?:[\[{\"\]]|$)", start):
+            return "json"
+        if not re.match(r"\{\s*(?:[\"}]|$)", start):
+            return "txt"
+        try:
+            json.loads(start)
+        except (ValueError, RecursionError):
+            return "json"  # an object over several lines
+        return "jsonl"
 
     def _post(self, row: Any, number: int) -> Post:
         if isinstance(row, str):
@@ -103,14 +113,17 @@ class TextFile(Reading):
         if not isinstance(row, Mapping):
             raise SpecError(f"Item {number:,} of {self._label} is neither a text nor an object.", _HINT)
         lowered = {str(key).strip().lower(): value for key, value in row.items() if key is not None}
-        text = printable(unescape(str(lowered[self._text_key(lowered, number)] or "")))
+        key = self._text_key(lowered, number)
+        if isinstance(lowered[key], list | dict):
+            raise SpecError(f"The {key!r} of item {number:,} in {self._label} is no text.", "Name another with --text-column.")
+        text = printable(unescape(str(lowered[key] or "")))
         return Post(
-            id=str(lowered.get("id") or lowered.get("id_str") or lowered.get("tweet_id") or number),
+            id=printable(str(lowered.get("id") or lowered.get("id_str") or lowered.get("tweet_id") or number)),
             author=self.author.handle,
             text=text,
             kind=_kind(lowered, text),
             created_at=next((iso for key in _TIME_KEYS if (iso := _time(lowered.get(key)))), None),
-            lang=str(lowered.get("lang") or lowered.get("language") or "") or None,
+            lang=printable(str(lowered.get("lang") or lowered.get("language") or "")) or None,
             truncated=_yes(lowered.get("truncated")),
         )
 
@@ -132,14 +145,15 @@ def _expand(packed: bytes, label: str) -> bytes:
     """Unpack gzip where it is, within bounds."""
     if not packed.startswith(b"\x1f\x8b"):
         return packed
+    most = min(_MOST_INPUT, max(RATIO_FREE, MOST_RATIO * len(packed)))
     try:
         with gzip.open(io.BytesIO(packed)) as stream:
-            content = stream.read(_MOST_INPUT)
+            content = stream.read(most)
             more = stream.read(1)
     except (OSError, EOFError, zlib.error) as error:
         raise SpecError(f"{label} is a damaged gzip file: {error}.", "Take a fresh copy.") from error
     if more:
-        raise SpecError(f"{label} expands to over {_MOST_INPUT / 2**30:.0f} GB.", "Unpack it and give the part that holds the posts.")
+        raise SpecError(f"{label} would expand to over {most / 2**20:,.0f} MB.", "If it is yours and real, unpack it and give the part that holds the posts.")
     return content
 
 
@@ -154,8 +168,11 @@ def _lines(text: IO[str], label: str) -> Iterator[str]:
             yield line.strip()
 
 
-def _table(text: IO[str], label: str, delimiter: str = ",") -> Iterator[Mapping[str, Any]]:
+def _table(text: IO[str], label: str, delimiter: str | None = None) -> Iterator[Mapping[str, Any]]:
     csv.field_size_limit(_MOST_LINE)
+    if delimiter is None:  # spreadsheets write semicolons where a comma is the decimal point
+        delimiter = max(",;\t", key=text.readline(_MOST_LINE).count)
+        text.seek(0)
     try:
         reader = csv.DictReader(text, delimiter=delimiter)
         if not reader.fieldnames:
@@ -229,7 +246,7 @@ def _time(value: Any) -> str | None:
             moment = datetime.strptime(text, "%a %b %d %H:%M:%S %z %Y")
         else:
             moment = datetime.fromisoformat(text.removesuffix(" UTC").replace(" +0000", "+00:00"))
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -42,7 +42,7 @@ _LANGS = {"in": "id", "iw": "he", "und": None, "qam": None, "qct": None, "qht": 
 _SNOWFLAKE_EPOCH_MS = 1288834974657
 _FIRST_SNOWFLAKE = 29_700_859_247  # ids grew one by one before November 2010
 _TWITTER_BEGAN = "2006-03-21"
-_CIRCLE_WINDOW = ("2022-08-01", "2023-11-30")
+_CIRCLE_WINDOW = ("2022-08-01", "2023-12-01")
 _NOTE_NEARNESS_MS = 5000
 _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
 _DOWNLOAD = "Get yours at x.com under Settings, Your account, Download an archive of your data."
@@ -78,32 +78,20 @@ class XArchive(Reading):
                 self.findings.unread[label] = private
 
     def fingerprint(self) -> str:
+        """A hash of what would be read."""
         wanted = self._modern + self._months + self._named(_NOTES) + self._named(_CIRCLE) + self._table()
         return self._container.fingerprint(wanted)
 
     def posts(self) -> Iterator[Post]:
         """Every post once: the last of its edits, long ones whole, Circle posts left out."""
-        hidden = {_id(item) for name in self._named(_CIRCLE) for item in self._items(name)}
-        threads = _Assembly(self._notes(), self.findings)
-        seen: set[int] = set()
         window = 0
-        for tweet in self._tweets():
-            number = _id(tweet)
-            if number in seen:
-                self.findings.left_out["the same post again"] += 1
-                continue
-            seen.add(number)
-            if number in hidden:
-                self.findings.left_out["Circle post"] += 1
-                continue
-            post = self._post(tweet, number)
+        for post in self._assembled():
             in_window = _CIRCLE_WINDOW[0] <= (post.created_at or "") <= _CIRCLE_WINDOW[1]
             if in_window and self._options.exclude_circle_window:
                 self.findings.left_out["from the time of Circle"] += 1
                 continue
             window += in_window
-            yield from threads.take(post, tweet, number)
-        yield from threads.rest(self.author.handle)
+            yield post
         if window and not self._named(_CIRCLE):
             self.findings.notes.append(
                 f"{window:,} posts are from August 2022 to November 2023, and this archive doesn't mark which of them were for a Circle only: "
@@ -144,17 +132,35 @@ class XArchive(Reading):
                 yield inner if isinstance(inner, dict) else item
 
     def _read_author(self) -> Author:
-        user = (self._manifest or {}).get("userInfo", {}) if isinstance(self._manifest, dict) else {}
+        user = _object(_object(self._manifest).get("userInfo"))
         account = _first(self._load("account.js"), "account")  # holds an e-mail address too, which is not read on
         profile = _first(self._load("profile.js"), "profile")
-        details = self._load("js/user_details.js") or {}
+        details = _object(self._load("js/user_details.js"))
         self._account_id = str(user.get("accountId") or account.get("accountId") or details.get("id") or "")
         handle = user.get("userName") or account.get("username") or details.get("screen_name") or self._container.path.stem
         name = user.get("displayName") or account.get("accountDisplayName") or details.get("full_name") or ""
-        bio = (profile.get("description") or {}).get("bio") or details.get("bio") or ""
-        return Author(handle_of(printable(str(handle))), printable(str(name)).strip(), printable(unescape(str(bio))).strip())
+        bio = _object(profile.get("description")).get("bio") or details.get("bio") or ""
+        return Author(handle_of(printable(str(handle))) or "me", printable(str(name)).strip(), printable(unescape(str(bio))).strip())
 
     # posts
+
+    def _assembled(self) -> Iterator[Post]:
+        hidden = {_id(item) for name in self._named(_CIRCLE) for item in self._items(name)}
+        threads = _Assembly(self._notes(), self.findings)
+        seen: set[int] = set()
+        for tweet in self._tweets():
+            number = _id(tweet)
+            if number in seen:
+                self.findings.left_out["the same post again"] += 1
+                continue
+            seen.add(number)
+            post = self._post(tweet, number)
+            if number in hidden:
+                self.findings.left_out["Circle post"] += 1
+                threads.leave_out(post, number)
+            else:
+                yield from threads.take(post, tweet, number)
+        yield from threads.rest(self.author.handle)
 
     def _tweets(self) -> Iterator[dict[str, Any]]:
         if self._table():
@@ -164,7 +170,7 @@ class XArchive(Reading):
         for name in self._modern or self._months:
             for tweet in self._items(name):
                 counted[name] += 1
-                if "full_text" not in tweet and "text" not in tweet:
+                if not isinstance(tweet.get("full_text", tweet.get("text")), str):
                     raise SpecError(
                         f"{name} in {self._container.path.name} holds no posts of X: an item has no full_text.",
                         _OTHER_TOOL,
@@ -175,24 +181,29 @@ class XArchive(Reading):
     def _rows(self, name: str) -> Iterator[dict[str, Any]]:
         """`tweets.csv`, its rows shaped like the JSON of their day."""
         with self._container.reading(name), self._container.text(name) as text:
-            for row in csv.DictReader(text):
-                if "tweet_id" not in row or "text" not in row:
-                    raise SpecError(f"{name} in {self._container.path.name} is no table of X's: it has no tweet_id and text.", _DOWNLOAD)
-                yield {
-                    "id_str": row["tweet_id"],
-                    "text": row["text"],
-                    "created_at": row.get("timestamp"),
-                    "in_reply_to_status_id_str": row.get("in_reply_to_status_id"),
-                    "in_reply_to_user_id_str": row.get("in_reply_to_user_id"),
-                    "retweeted_status": row.get("retweeted_status_id"),
-                }
+            try:
+                yield from map(self._row, csv.DictReader(text))
+            except (csv.Error, KeyError) as error:
+                raise SpecError(f"{name} in {self._container.path.name} is no table of posts as X writes it.", _DOWNLOAD) from error
+
+    @staticmethod
+    def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "id_str": row["tweet_id"],
+            "text": row["text"],
+            "created_at": row.get("timestamp"),
+            "in_reply_to_status_id_str": row.get("in_reply_to_status_id"),
+            "in_reply_to_user_id_str": row.get("in_reply_to_user_id"),
+            "retweeted_status": row.get("retweeted_status_id"),
+        }
 
     def _compare(self, counted: Mapping[str, int]) -> None:
         """Hold what was read against what the archive says it holds."""
-        types = self._manifest.get("dataTypes", {}) if isinstance(self._manifest, dict) else {}
+        types = _object(_object(self._manifest).get("dataTypes"))
         for kind in ("tweets", "tweet", "communityTweet", "communityTweets"):
-            for file in types.get(kind, {}).get("files", []):
-                name, said = str(file.get("fileName", "")), int(file.get("count") or 0)
+            files = _object(types.get(kind)).get("files")
+            for file in map(_object, files if isinstance(files, list) else []):
+                name, said = str(file.get("fileName", "")), _number(file.get("count")) or 0
                 full = self._root + name.removeprefix("data/")
                 if full not in self._container.names:
                     self.findings.notes.append(f"The manifest names {name} with {said:,} posts, but it is missing: those posts are lost.")
@@ -208,7 +219,7 @@ class XArchive(Reading):
             text=text,
             kind=self._kind(tweet, text),
             created_at=_time(tweet.get("created_at"), number),
-            lang=_LANGS.get(lang, lang) if isinstance(lang, str) else None,
+            lang=_LANGS.get(lang, printable(lang)) if isinstance(lang, str) else None,
         )
 
     def _kind(self, tweet: Mapping[str, Any], text: str) -> Kind:
@@ -216,12 +227,12 @@ class XArchive(Reading):
             return Kind.REPOST
         if (tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_user_id_str")) and not self._to_self(tweet):
             return Kind.REPLY
-        urls = (tweet.get("entities") or {}).get("urls") or []
-        last = urls[-1].get("expanded_url") if urls and isinstance(urls[-1], dict) else None
+        urls = _object(tweet.get("entities")).get("urls")
+        last = _object(urls[-1]).get("expanded_url") if isinstance(urls, list) and urls else None
         return Kind.QUOTE if last and _QUOTED.match(str(last)) else Kind.POST
 
     def _to_self(self, tweet: Mapping[str, Any]) -> bool:
-        me = self._account_id or str((tweet.get("user") or {}).get("id_str") or "")
+        me = self._account_id or str(_object(tweet.get("user")).get("id_str") or "")
         if me and tweet.get("in_reply_to_user_id_str"):
             return str(tweet["in_reply_to_user_id_str"]) == me
         return str(tweet.get("in_reply_to_screen_name") or "").lower() == self.author.handle
@@ -241,9 +252,9 @@ class _Note:
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> _Note | None:
-        core = item.get("core") or item.get("noteTweetContents") or item
-        text, number = core.get("text") or item.get("fullText"), str(item.get("noteTweetId"))
-        return cls(int(number), printable(unescape(str(text)))) if text and number.isdigit() else None
+        core = _object(item.get("core")) or _object(item.get("noteTweetContents")) or item
+        text, number = core.get("text") or item.get("fullText"), _number(item.get("noteTweetId"))
+        return cls(number, printable(unescape(str(text)))) if text and number is not None else None
 
     def is_whole_of(self, stub: str) -> bool:
         """Whether a post's text is how this one begins."""
@@ -268,21 +279,27 @@ class _Assembly:
             for second in range((note.time - _NOTE_NEARNESS_MS) // 1000, (note.time + _NOTE_NEARNESS_MS) // 1000 + 1):
                 self._seconds.setdefault(second, []).append(note)
         self._stubs: list[tuple[Post, int]] = []
-        self._edits: dict[str, tuple[int, Post]] = {}
+        self._unwanted: set[int] = set()
+        self._edits: dict[int, tuple[int, Post]] = {}
 
     def take(self, post: Post, tweet: Mapping[str, Any], number: int) -> Iterator[Post]:
         """The post at once, unless it has to wait for the rest of the archive."""
-        info = tweet.get("edit_info") or {}
-        initial = info.get("initial") or (info.get("edit") or {}).get("editControlInitial") or {}
-        edits = initial.get("editTweetIds") or []
-        if len(edits) > 1:
-            first = str(min(int(edit) for edit in edits))
-            if first in self._edits:
-                self._findings.left_out["earlier version of an edited post"] += 1
-            if first not in self._edits or self._edits[first][0] < number:
-                self._edits[first] = (number, post)
-        else:
+        edits = _edits(tweet)
+        if len(edits) < 2:
             yield from self._whole(post, number)
+            return
+        latest = self._edits.setdefault(min(edits), (number, post))
+        if latest[0] != number:
+            self._findings.left_out["earlier version of an edited post"] += 1
+            earlier, later = sorted([latest, (number, post)], key=lambda version: version[0])
+            self.leave_out(earlier[1], earlier[0])
+            self._edits[min(edits)] = later
+
+    def leave_out(self, post: Post, number: int) -> None:
+        """A post that is not wanted, nor is its whole."""
+        self._unwanted.add(number)
+        for _ in self._whole(post, number):
+            pass
 
     def _whole(self, post: Post, number: int) -> Iterator[Post]:
         near = self._seconds.get(_snowflake_ms(number) // 1000, []) if self._seconds else []
@@ -305,7 +322,9 @@ class _Assembly:
         for _, place, which in pairs:  # the nearest in time first, each note once
             if place not in note_of and which not in note_of.values():
                 note_of[place] = which
-        for place, (post, _) in enumerate(self._stubs):
+        for place, (post, number) in enumerate(self._stubs):
+            if number in self._unwanted:
+                continue
             yield _with_text(post, self._notes[note_of[place]].text) if place in note_of else post
         orphans = [note for which, note in enumerate(self._notes) if which not in note_of.values()]
         for note in orphans:
@@ -381,18 +400,36 @@ def _skip_assignment(text: IO[str], what: str) -> None:
         raise SpecError(f"{what} begins with {head.strip()[:40]!r}, which X does not write.", _OTHER_TOOL)
 
 
+def _object(value: Any) -> dict[str, Any]:
+    """The value where it is an object, or else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def _first(value: Any, key: str) -> dict[str, Any]:
     """The object in `[{key: {...}}]`, or an empty one."""
-    item = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else {}
-    inner = item.get(key, item)
-    return inner if isinstance(inner, dict) else {}
+    item = _object(value[0]) if isinstance(value, list) and value else {}
+    return _object(item.get(key, item))
+
+
+def _number(value: Any) -> int | None:
+    """A number as X writes it, mostly as text."""
+    return int(value) if re.fullmatch(r"[0-9]{1,19}", str(value)) else None
 
 
 def _id(tweet: Mapping[str, Any]) -> int:
-    number = str(tweet.get("id_str") or tweet.get("id") or "")
-    if not number.isdigit():
-        raise SpecError(f"A post in the archive has no id that X could have given ({number[:30]!r}).", "The archive was changed; take a fresh copy.")
-    return int(number)
+    number = _number(tweet.get("id_str") or tweet.get("id"))
+    if number is None:
+        given = str(tweet.get("id_str") or tweet.get("id") or "")[:30]
+        raise SpecError(f"A post in the archive has no id that X could have given ({given!r}).", "The archive was changed; take a fresh copy.")
+    return number
+
+
+def _edits(tweet: Mapping[str, Any]) -> list[int]:
+    """The ids of all versions of an edited post."""
+    info = _object(tweet.get("edit_info"))
+    initial = _object(info.get("initial")) or _object(_object(info.get("edit")).get("editControlInitial"))
+    edits = initial.get("editTweetIds")
+    return [number for edit in (edits if isinstance(edits, list) else []) if (number := _number(edit)) is not None]
 
 
 def _snowflake_ms(number: int) -> int:
@@ -408,10 +445,9 @@ def _iso(milliseconds: int) -> str:
 def _time(written: Any, number: int) -> str | None:
     """A post's time as ISO 8601. Dates before Twitter began are junk that exports do hold: the id knows better."""
     text = str(written or "")
-    parts = text.split()
     iso = None
-    if len(parts) == 6 and parts[1] in _MONTHS:  # Sat Feb 18 12:33:11 +0000 2023
-        iso = f"{parts[5]}-{_MONTHS[parts[1]]}-{int(parts[2]):02d}T{parts[3]}Z"
+    if (m := re.fullmatch(r"\w{3} (\w{3}) (\d\d) (\d\d:\d\d:\d\d) \+0000 (\d{4})", text)) and m[1] in _MONTHS:  # Sat Feb 18 12:33:11 +0000 2023
+        iso = f"{m[4]}-{_MONTHS[m[1]]}-{m[2]}T{m[3]}Z"
     elif re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", text):  # 2011-07-22 13:51:06 +0000
         iso = f"{text[:10]}T{text[11:19]}Z"
     if iso is None or iso < _TWITTER_BEGAN:

@@ -1,0 +1,37 @@
+"""Write `docs/reference.md` from the command line itself: `python docs/make_reference.py`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from popinjay.cli import parser
+
+HEAD = """# Reference
+
+Every command and option. Made by `make docs` from the program itself; a test keeps it true.
+
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    commands = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return HEAD + "\n".join(section(name, command) for name, command in commands.choices.items())
+
+
+def section(name: str, command: argparse.ArgumentParser) -> str:
+    """One command: what it is, and a table of what it takes."""
+    lines = [f"## popinjay {name}", "", command.description or "", "", "| | |", "| --- | --- |"]
+    for action in command._actions:
+        if isinstance(action, argparse._HelpAction):
+            continue
+        shown = ", ".join(action.option_strings) or str(action.metavar)
+        takes = f" {action.metavar}" if action.option_strings and action.metavar else ""
+        meaning = (action.help or "").replace("%%", "%").replace("|", "\\|")
+        lines.append(f"| `{(shown + takes).replace('|', chr(92) + '|')}` | {meaning} |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "reference.md").write_text(reference(), encoding="utf-8")

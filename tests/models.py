@@ -1,0 +1,56 @@
+"""Tiny random base models for tests: real transformers files, nothing learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+END = "<|endoftext|>"
+
+
+def tokenizer() -> Any:
+    """A byte-level tokenizer of a few hundred tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=[END], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    raw.train_from_iterator(["the number sings near the lamp while people wait and the river hums"] * 3, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token=END, bos_token=END)
+
+
+def gpt2(folder: Path, positions: int = 128) -> Path:
+    """A GPT-2 of two thin layers."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    words = tokenizer()
+    config = GPT2Config(vocab_size=len(words), n_positions=positions, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
+def llama(folder: Path) -> Path:
+    """A Llama of two thin layers."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    words = tokenizer()
+    config = LlamaConfig(
+        vocab_size=len(words),
+        max_position_embeddings=128,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder

@@ -1,0 +1,106 @@
+"""The house stands as it was drawn: imports point one way, and starting is quick."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import popinjay
+
+PACKAGE = Path(popinjay.__file__).parent
+SPINE = {"errors", "events", "options", "post", "run", "words", "privacy"}
+PORTS = {"bases", "sources", "sources.container", "sources.text", "sources.x_archive"}
+ENGINE = {"language_model", "generate"}
+STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card"}
+FACES = {"__init__", "cli", "demo", "persona", "pipeline", "terminal"}
+FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
+HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
+OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imports(path: Path, *, top_only: bool) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if top_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own(path: Path, known: set[str]) -> set[str]:
+    names = {name.removeprefix("popinjay.") for name in imports(path, top_only=False) if name.startswith("popinjay.")}
+    return names & known
+
+
+def floor(name: str) -> int:
+    return next(i for i, names in enumerate(FLOORS) if name in names)
+
+
+def test_every_module_has_its_floor() -> None:
+    assert set(modules()) == set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_imports_point_down(name: str) -> None:
+    for other in own(modules()[name], set(modules())) - {"__init__"}:
+        assert floor(other) <= floor(name), f"{name} imports {other}, which is above it"
+
+
+@pytest.mark.parametrize("name", sorted(STAGES))
+def test_stages_do_not_know_each_other(name: str) -> None:
+    assert not own(modules()[name], STAGES)
+
+
+def test_imports_make_no_circle() -> None:
+    known = set(modules())
+    graph = {name: own(path, known) for name, path in modules().items() if name != "__init__"}
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join((*above, name))
+        for other in graph.get(name, ()):
+            visit(other, (*above, name))
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("name", sorted(SPINE))
+def test_the_spine_needs_little(name: str) -> None:
+    for imported in imports(modules()[name], top_only=False):
+        top = imported.split(".")[0]
+        assert top in sys.stdlib_module_names | OUTSIDE_IN_SPINE | {"popinjay", "__future__"}
+
+
+@pytest.mark.parametrize("statement", ["import popinjay", "from popinjay import cli; cli.parser().format_help()"])
+def test_starting_loads_nothing_heavy(statement: str) -> None:
+    code = f"{statement}\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_only_the_command_line_and_the_terminal_print() -> None:
+    for name, path in modules().items():
+        calls = [
+            node.func.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        ]
+        assert name in ("cli", "terminal") or "print" not in calls, name
+
+
+def test_no_loading_runs_a_models_own_code() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in modules().values())
+    assert "trust_remote_code=True" not in text
+    assert "torch.load(" not in text

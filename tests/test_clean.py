@@ -1,0 +1,182 @@
+"""Which posts are kept, and how their text looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from popinjay.clean import FEW_CHARACTERS, Counts, check_enough, interesting_words, language_of, sort_out, tidy
+from popinjay.collect import open_specs, posts_of
+from popinjay.errors import TooLittleText
+from popinjay.options import CleanOptions, CollectOptions
+from popinjay.post import Kind, Post, one_line, unescape
+from popinjay.privacy import mask, passes_luhn
+
+
+def post(text: str, kind: Kind = Kind.POST, **more: object) -> Post:
+    return Post(id="1", author="ada", text=text, kind=kind, **more)  # type: ignore[arg-type]
+
+
+def reasons(*posts: Post, **options: object) -> list[str]:
+    return [reason for _, reason in sort_out("ada", posts, CleanOptions(**options)).dropped]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("see https://t.co/abc here", "see here"),
+        ("https://t.co/abc", ""),
+        ("two\n\nlines  and   blanks", "two lines and blanks"),
+        ("新しい動画https://t.co/AbC123です", "新しい動画です"),
+        ("cut link https://t.co/ab…", "cut link"),
+        ("http://a.example/x?y=1&z=2 end", "end"),
+        ("naïve café 👩‍👩‍👧 مرحبا שלום", "naïve café 👩‍👩‍👧 مرحبا שלום"),
+    ],
+)
+def test_links_go_and_everything_stands_on_one_line(before: str, after: str) -> None:
+    assert tidy(before) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("one two three", 3), ("@ada one two #three", 2), ("mail me@x now", 2), ("", 0), ("a.http://x b", 1)],
+)
+def test_links_mentions_and_hashtags_are_not_interesting(text: str, count: int) -> None:
+    assert interesting_words(text) == count
+    assert interesting_words(text, as_huggingtweets=True) == count
+
+
+def test_scripts_without_blanks_are_not_short() -> None:
+    text = "今日は天気がいいですね"
+    assert interesting_words(text) >= 3
+    assert interesting_words(text, as_huggingtweets=True) == 1
+    assert reasons(post(text)) == []
+    assert reasons(post(text), rules="huggingtweets") == ["short"]
+
+
+def test_reposts_go_before_short_ones() -> None:
+    assert reasons(post("RT @x: hi", Kind.REPOST), post("hi"), post("this one is kept")) == ["repost", "short"]
+
+
+def test_a_machines_post_goes() -> None:
+    own = [post("I just unlocked the door for you all"), post('I just unlocked the "Owl" badge in Fit! https://x.example'), post("I'm at home with a cold")]
+    assert reasons(*own) == ["machine-made", "machine-made"]
+    assert reasons(*own, rules="huggingtweets") == []
+
+
+def test_the_same_words_are_kept_once() -> None:
+    text = "the quick brown fox jumps over the lazy dog by the river bank tonight"
+    result = sort_out("ada", [post(text), post(text.upper() + "!"), post(text + " again"), post("and now for something else")], CleanOptions())
+    assert [text for _, text in result.kept] == [text, "and now for something else"]
+    assert result.counts.further == {"duplicate": 1, "near-duplicate": 1}
+
+
+def test_replies_go_only_when_asked() -> None:
+    reply = post("@babbage what a fine engine", Kind.REPLY)
+    assert reasons(reply) == []
+    assert reasons(reply, drop_replies=True) == ["reply"]
+
+
+def test_other_languages_go_only_when_asked() -> None:
+    own = [post("what a fine engine this is", lang="en"), post("quelle belle machine que voilà", lang="fr")]
+    assert reasons(*own) == []
+    assert reasons(*own, lang="en") == ["other language"]
+    assert reasons(*own, lang="en, fr") == []
+
+
+def test_a_post_without_a_language_is_identified() -> None:
+    text = "Quelle belle journée pour se promener dans le parc avec les enfants"
+    assert language_of(post(text), text) == "fr"
+
+
+def test_what_the_source_cut_goes() -> None:
+    assert reasons(post("the president said that the…", truncated=True)) == ["cut short"]
+
+
+def test_marks_alone_are_empty() -> None:
+    assert reasons(post("— — — —")) == ["empty"]
+
+
+@given(st.lists(st.builds(post, st.text(max_size=60), st.sampled_from(Kind)), max_size=30), st.sampled_from(["popinjay", "huggingtweets"]))
+def test_the_counts_always_add_up(posts: list[Post], rules: str) -> None:
+    result = sort_out("ada", posts, CleanOptions(rules=rules))
+    counts = result.counts
+    assert counts.downloaded == len(posts)
+    assert counts.downloaded - counts.reposts - counts.short == counts.kept
+    assert counts.used == len(result.kept)
+    assert len(result.kept) + len(result.dropped) == len(posts)
+    if rules == "huggingtweets":
+        assert counts.used == counts.kept
+
+
+@given(st.text(max_size=200))
+def test_no_text_breaks_the_cleaning(text: str) -> None:
+    assert "\n" not in one_line(tidy(text))
+    assert one_line(one_line(text)) == one_line(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("&amp;lt;", "&lt;"), ("a &amp; b &lt;3", "a & b <3"), ("AT&T; R&D", "AT&T; R&D"), ("?a=1&copy=2", "?a=1&copy=2")]
+)
+def test_entities_are_unescaped_once(before: str, after: str) -> None:
+    assert unescape(before) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("write to ada.l+x@mail.example.com now", "write to [email] now"),
+        ("@ada@example.social said so", "@ada@example.social said so"),
+        ("call +44 20 7946 0958 today", "call [phone] today"),
+        ("call (555) 010-0199 today", "call [phone] today"),
+        ("ring 020 7946 0958.", "ring [phone]."),
+        ("card 4111 1111 1111 1111 ok", "card [card] ok"),
+        ("key AKIAIOSFODNN7EXAMPLE here", "key [key] here"),
+        ("token ghp_" + "a1" * 20, "token [key]"),
+    ],
+)
+def test_personal_data_is_masked(text: str, masked: str) -> None:
+    assert mask(text)[0] == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["in 2009-2010 and 2011", "1,000,000,000 people", "£12 345 678 900", "at 10:30 on 2014-08-14", "room 101, 3.14159265358", "1234 5678 9012 3456 is no card"],
+)
+def test_ordinary_numbers_stay(text: str) -> None:
+    assert mask(text) == (text, {})
+
+
+def test_the_luhn_digit_tells_cards() -> None:
+    assert passes_luhn("4111111111111111")
+    assert not passes_luhn("4111111111111112")
+
+
+def test_masking_can_be_left_out() -> None:
+    result = sort_out("ada", [post("write to ada@example.com about it")], CleanOptions(keep_personal_data=True))
+    assert result.kept[0][1] == "write to ada@example.com about it"
+
+
+def test_too_little_is_refused_with_how_much_there_was() -> None:
+    with pytest.raises(TooLittleText, match=r"'ada' has 120 characters in 3 kept posts") as caught:
+        check_enough(Counts("ada", downloaded=10, reposts=7, characters=120))
+    assert "7 of 10 posts were reposts" in caught.value.hint
+
+
+def test_little_is_warned_about() -> None:
+    assert "That is little" in (check_enough(Counts("ada", downloaded=100, characters=FEW_CHARACTERS - 1)) or "")
+    assert check_enough(Counts("ada", downloaded=100, characters=FEW_CHARACTERS)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "downloaded", "reposts"),
+    [("wl_barackobama", 3206, 351), ("wl_cfkargentina", 3225, 505), ("pepys", 14252, 0), ("ja_dayukoume", 4406, 0), ("wl_obamawhitehouse", 3217, 1297)],
+)
+def test_real_authors_add_up(shared: Path, name: str, downloaded: int, reposts: int) -> None:
+    reading = open_specs([str(shared / "personas" / f"{name}.jsonl.gz")], CollectOptions()).readings[0]
+    counts = sort_out(name, posts_of(reading), CleanOptions()).counts
+    assert (counts.downloaded, counts.reposts) == (downloaded, reposts)
+    assert counts.kept == downloaded - reposts - counts.short

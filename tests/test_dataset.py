@@ -1,0 +1,60 @@
+"""What the model sees, and what it never sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from popinjay.dataset import balance, split
+from popinjay.options import DatasetOptions
+from popinjay.post import Post
+
+
+def posts(count: int, *, dated: bool = True, author: str = "ada") -> list[Post]:
+    return [
+        Post(str(n), author, f"post {n} about thing {n * 7} and thing {n * 13}", created_at=f"2024-01-01T{n // 60:02d}:{n % 60:02d}:00Z" if dated else None)
+        for n in range(count)
+    ]
+
+
+def ids(found: list[Post]) -> set[str]:
+    return {post.id for post in found}
+
+
+def test_the_newest_tenth_is_held_out() -> None:
+    parts = split(list(reversed(posts(200))), DatasetOptions())
+    assert ids(parts.held_out) == {str(n) for n in range(180, 200)}
+
+
+def test_without_dates_chance_decides_the_same_way_each_time() -> None:
+    one, two = (split(posts(200, dated=False), DatasetOptions(seed=3)) for _ in range(2))
+    other = split(posts(200, dated=False), DatasetOptions(seed=4))
+    assert ids(one.held_out) == ids(two.held_out) != ids(other.held_out)
+    assert len(one.held_out) == 20
+
+
+def test_no_post_is_in_two_places_and_none_is_lost() -> None:
+    parts = split(posts(300), DatasetOptions())
+    together = [post.id for post in parts.train + parts.validation + parts.held_out]
+    assert sorted(together, key=int) == [str(n) for n in range(300)]
+    assert parts.removed == 0
+
+
+def test_near_duplicates_of_held_out_posts_leave_training() -> None:
+    own = posts(200)
+    words = " ".join(f"word{n}" for n in range(20))
+    own[5] = Post("5", "ada", words + " first", created_at=own[5].created_at)
+    own[199] = Post("199", "ada", words + " second", created_at=own[199].created_at)
+    parts = split(own, DatasetOptions())
+    assert "5" not in ids(parts.train)
+    assert "199" in ids(parts.held_out)
+
+
+def test_smaller_authors_are_repeated_up_to_the_largest() -> None:
+    large, small = posts(100), posts(30, author="bob")
+    balanced = list(balance({"ada": large, "bob": small}))
+    sizes = Counter[str]()
+    for post in balanced:
+        sizes[post.author] += len(post.text)
+    longest = max(len(post.text) for post in small)
+    assert sizes["ada"] - longest <= sizes["bob"] <= sizes["ada"]
+    assert ids([post for post in balanced if post.author == "bob"]) == ids(small)

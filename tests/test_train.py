@@ -1,0 +1,206 @@
+"""Learning: correct, repeatable, and not to be lost."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import signal
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+import popinjay
+from popinjay import bases
+from popinjay.errors import BaseModelError, TrainingError
+from popinjay.events import Event, What
+from popinjay.language_model import LanguageModel, bits_per_byte
+from popinjay.run import content_hash
+from popinjay.train import batches, choose_device, lessons, plan, rate, step_once
+
+OPTIONS = {"epochs": 3.0, "learning_rate": 0.01, "batch_tokens": 256, "samples": 10}
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_gpt2: Path) -> LanguageModel:
+    return LanguageModel.load(tiny_gpt2)
+
+
+def test_batches_hold_every_lesson_once_and_keep_their_size() -> None:
+    lengths = [random.Random(1).randint(3, 90) for _ in range(500)]
+    found = batches(lengths, 256, random.Random(0))
+    assert sorted(i for batch in found for i in batch) == list(range(500))
+    assert all(len(batch) == 1 or len(batch) * (max(lengths[i] for i in batch) - 1) <= 256 for batch in found)
+
+
+def test_the_plan_is_the_same_for_the_same_seed() -> None:
+    from popinjay.train import Settings
+
+    lengths = list(range(3, 90))
+    assert plan(lengths, Settings(1.5, 0.1, 128, seed=1)) == plan(lengths, Settings(1.5, 0.1, 128, seed=1))
+    assert plan(lengths, Settings(1.5, 0.1, 128, seed=1)) != plan(lengths, Settings(1.5, 0.1, 128, seed=2))
+
+
+def test_the_rate_warms_up_and_falls_to_nothing() -> None:
+    rates = [rate(step, 100, 1.0) for step in range(100)]
+    assert rates[0] < rates[2] == max(rates) == 1.0
+    assert rates[-1] < 0.01
+    assert all(a >= b for a, b in pairwise(rates[3:]))
+
+
+def test_a_long_post_comes_in_pieces_that_miss_nothing(tiny: LanguageModel) -> None:
+    text = "the river sings " * 100
+    pieces = lessons(tiny, [text])
+    assert len(pieces) > 1
+    assert all(len(piece) <= tiny.context for piece in pieces)
+    joined = pieces[0] + [token for piece in pieces[1:] for token in piece[1:]]
+    assert joined == [tiny.end, *tiny.encode([text])[0], tiny.end]
+
+
+def test_an_end_token_in_a_post_is_plain_text(tiny: LanguageModel) -> None:
+    assert tiny.end not in tiny.encode(["before <|endoftext|> after"])[0]
+
+
+def test_bits_are_those_of_the_model_whatever_stands_beside(tiny: LanguageModel) -> None:
+    texts = ["the lamp sings", "a river hums near people while people wait", "é 🎈"]
+    together = tiny.bits(texts)
+    for text, bits in zip(texts, together, strict=True):
+        ids = torch.tensor([[tiny.end, *tiny.encode([text])[0]]])
+        with torch.no_grad():
+            chances = tiny.model.double()(ids).logits.log_softmax(-1)
+        tiny.model.float()
+        expected = -sum(chances[0, i, ids[0, i + 1]].item() for i in range(ids.shape[1] - 1)) / math.log(2)
+        assert bits == pytest.approx(expected, rel=1e-5)
+
+
+def test_bits_per_byte_counts_bytes_not_characters() -> None:
+    assert bits_per_byte([8.0, 8.0], ["é", "ab"]) == 4.0
+
+
+def test_padding_changes_no_loss(tiny_gpt2: Path) -> None:
+    posts = lessons(LanguageModel.load(tiny_gpt2), ["the lamp", "the river hums near people while people wait"])
+
+    def loss(batch: list[list[int]]) -> tuple[float, int]:
+        model = LanguageModel.load(tiny_gpt2)
+        return step_once(model, torch.optim.SGD(model.model.parameters(), lr=0), batch)
+
+    (first, n), (second, m), (both, _) = loss(posts[:1]), loss(posts[1:]), loss(posts)
+    assert both == pytest.approx((first * n + second * m) / (n + m), rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_stops_with_a_sentence(tiny_gpt2: Path) -> None:
+    model = LanguageModel.load(tiny_gpt2)
+    next(model.model.parameters()).data.fill_(math.nan)
+    with pytest.raises(TrainingError, match="no longer a number"):
+        step_once(model, torch.optim.SGD(model.model.parameters(), lr=0.1), [[0, 5, 6, 0]])
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    missing = "mps" if not torch.backends.mps.is_available() else "cuda"
+    with pytest.raises(TrainingError, match=f"no {missing} device"):
+        choose_device(missing)
+
+
+@pytest.mark.parametrize("base", ["tiny_gpt2", "tiny_llama"])
+def test_it_learns_whatever_the_family(base: str, ada: Path, request: pytest.FixtureRequest) -> None:
+    events: list[Event] = []
+    persona = popinjay.make(ada, base=str(request.getfixturevalue(base)), listener=events.append, **OPTIONS)
+    bits = persona.report["bits_per_byte"]
+    assert bits["persona"]["all"] < bits["base"]["all"] - 1
+    progress = [event for event in events if event.stage == "train" and event.what is What.PROGRESS]
+    assert {"loss", "tokens_per_second", "seconds_left", "validation_bits_per_byte"} <= set(progress[-1].numbers)
+    assert any(event.what is What.SAMPLE for event in events)
+    rows = [json.loads(line) for line in (persona.path / "metrics.jsonl").read_text().splitlines()]
+    watched = {row["step"]: row["validation_bits_per_byte"] for row in rows if "validation_bits_per_byte" in row}
+    facts = persona.run.facts("train")
+    assert watched[facts["best_step"]] == min(watched.values()) == pytest.approx(facts["validation_bits_per_byte"], abs=1e-4)
+    assert not (persona.path / ".train").exists()
+
+
+def test_the_best_step_is_what_is_kept(ada: Path, tiny_gpt2: Path) -> None:
+    persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 20.0, "learning_rate": 0.05})
+    watched = [json.loads(line)["text"] for line in (persona.path / "validation.jsonl").read_text().splitlines()]
+    now = bits_per_byte(persona.model.bits(watched), watched)
+    assert now == pytest.approx(persona.run.facts("train")["validation_bits_per_byte"], abs=1e-3)
+
+
+KILLED = """
+import os, signal, sys
+from popinjay import train
+from popinjay.pipeline import make
+train.CHECKPOINT_SECONDS = train.CHECKPOINT_SHARE = 0
+train.Checkpoints.due = lambda self: True
+def listener(event):
+    if event.stage == "train" and event.what == "progress" and event.done == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if event.stage == "train" and event.what == "note":
+        print(event.message)
+make(sys.argv[1], name=sys.argv[3], base=sys.argv[2], listener=listener, epochs=3.0, learning_rate=0.01, batch_tokens=256, samples=10)
+"""
+
+
+def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
+    def run(name: str, kill_at: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", KILLED, str(ada), str(tiny_gpt2), name, str(kill_at)], capture_output=True, text=True)
+
+    assert run("whole", -1).returncode == 0
+    assert run("killed", 7).returncode == -signal.SIGKILL
+    assert not (own_home / "killed" / "model").exists()
+    assert run("killed", 20).returncode == -signal.SIGKILL
+    last = run("killed", -1)
+    assert last.returncode == 0, last.stderr
+    assert "Going on from step 19" in last.stdout
+    for name in ("model", "metrics.jsonl", "samples.jsonl"):
+        assert content_hash(own_home / "killed" / name) == content_hash(own_home / "whole" / name), name
+
+
+def test_a_checkpoint_of_other_options_is_not_taken_over(ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(ada), str(tiny_gpt2), "ada", "7"], capture_output=True)
+    events: list[Event] = []
+    popinjay.make(ada, name="ada", base=str(tiny_gpt2), listener=events.append, **{**OPTIONS, "learning_rate": 0.02})
+    assert not any("Going on" in event.message for event in events)
+
+
+def test_the_result_is_a_standard_transformers_model(ada: Path, tiny_gpt2: Path) -> None:
+    from transformers import GenerationConfig, pipeline
+
+    persona = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
+    files = {path.name for path in (persona.path / "model").iterdir()}
+    assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= files
+    settings = GenerationConfig.from_pretrained(persona.path / "model")
+    assert (settings.do_sample, settings.top_p, settings.temperature, settings.min_new_tokens, settings.max_new_tokens) == (True, 0.95, 1.0, 10, 160)
+    said = pipeline("text-generation", model=str(persona.path / "model"))("My dream is", max_new_tokens=20)
+    assert said[0]["generated_text"].startswith("My dream is")
+
+
+def test_without_a_base_the_built_in_one_is_taken_and_said() -> None:
+    base, note = bases.choose(None)
+    assert base.name == "builtin"
+    assert "gpt2 is neither on this machine nor to be had" in note
+
+
+def test_a_base_asked_for_by_name_is_never_swapped() -> None:
+    with pytest.raises(BaseModelError, match="'gpt2' is not on this machine") as caught:
+        bases.choose("gpt2")
+    assert "--base builtin" in caught.value.hint
+
+
+def test_only_safetensors_are_loaded(tmp_path: Path, tiny_gpt2: Path) -> None:
+    (tmp_path / "config.json").write_bytes((tiny_gpt2 / "config.json").read_bytes())
+    (tmp_path / "pytorch_model.bin").write_bytes(b"code could hide here")
+    with pytest.raises(BaseModelError, match="no weights in safetensors"):
+        bases.choose(str(tmp_path))
+
+
+def test_the_built_in_base_speaks_and_says_what_it_was_made_of() -> None:
+    folder = bases.folder_of(bases.row("builtin"))
+    model = LanguageModel.load(folder)
+    assert bits_per_byte(model.bits(["It is a pleasure to be here today."]), ["It is a pleasure to be here today."]) < 3
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "Wikipedia" in card
+    assert "CC BY-SA" in card
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 30_000_000
