@@ -49,9 +49,12 @@ def js(name: str, items: Sequence[Any]) -> str:
     return f"window.YTD.{name}.part0 = " + json.dumps(items, ensure_ascii=False, indent=2)
 
 
-def manifest(counts: Mapping[str, tuple[str, int]], handle: str = "ada_l") -> str:
-    """data/manifest.js, with data type -> (file name, count)."""
-    types = {kind: {"files": [{"fileName": file, "globalName": "", "count": str(count)}]} for kind, (file, count) in counts.items()}
+def manifest(counts: Mapping[str, tuple[str, int] | Sequence[tuple[str, int]]], handle: str = "ada_l") -> str:
+    """data/manifest.js, with data type -> (file name, count), or several of them."""
+    types = {
+        kind: {"files": [{"fileName": file, "globalName": "", "count": str(count)} for file, count in ([files] if isinstance(files, tuple) else files)]}
+        for kind, files in counts.items()
+    }
     user = {"accountId": ACCOUNT, "userName": handle, "displayName": "Ada 🧮 L."}
     return "window.__THAR_CONFIG = " + json.dumps({"userInfo": user, "archiveInfo": {}, "dataTypes": types})
 
@@ -72,6 +75,22 @@ def write_folder(path: Path, files: Mapping[str, str | bytes]) -> Path:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     return path
+
+
+def spoil(path: Path, name: str) -> None:
+    """Overwrite one member of a zip, so that opening it raises while all others are as they were."""
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(name)
+    with path.open("r+b") as file:
+        file.seek(entry.header_offset)
+        file.write(b"\xff" * (30 + len(name) + entry.compress_size))
+
+
+def grailbird_files(months: Mapping[str, Sequence[Any]], handle: str = "ada_l") -> dict[str, str | bytes]:
+    """The files of an archive from before 2019, with month (`2011_07`) -> posts."""
+    user = {"screen_name": handle, "full_name": "Ada 🧮 L.", "bio": "counts &amp; sings", "id": ACCOUNT}
+    files: dict[str, str | bytes] = {"data/js/user_details.js": "var user_details =  " + json.dumps(user), "data/js/tweet_index.js": "var tweet_index =  [ ]"}
+    return files | {f"data/js/tweets/{month}.js": f"Grailbird.data.tweets_{month} = \n " + json.dumps(items) for month, items in months.items()}
 
 
 def archive_files(tweets: Sequence[Any], *, notes: Sequence[Any] = (), handle: str = "ada_l", **more: str | bytes) -> dict[str, str | bytes]:

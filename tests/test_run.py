@@ -90,7 +90,7 @@ def test_a_stage_that_fails_keeps_what_it_made_before(tmp_path: Path) -> None:
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
-    holder = "import sys, time; from pathlib import Path; from popinjay.run import Run\nwith Run(Path(sys.argv[1])).locked():\n  print('held', flush=True); time.sleep(60)"
+    holder = "import sys, time, pathlib, popinjay.run as r\nwith r.Run(pathlib.Path(sys.argv[1])).locked(): print('held', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", holder, str(tmp_path / "ada")], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "held"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from popinjay.errors import BaseModelError
+from popinjay.run import content_hash
 
 BUILT_IN = "builtin"
 PREFERRED = "gpt2"
@@ -79,30 +80,47 @@ def choose(name: str | None) -> tuple[Base, str]:
 
 def folder_of(base: Base) -> Path:
     """The folder that holds a base model, downloaded if it must be. Raises BaseModelError where it cannot be had."""
-    folder = Path(base.where).expanduser()
-    if not folder.is_dir() or (base in BASES and not folder.is_absolute()):
+    folder = _on_this_machine(base)
+    if folder is None:
         if base.name.startswith((".", "/", "~")) or base.name.count("/") > 1:
             raise BaseModelError(f"There is no folder {base.name!r} to take a base model from.", "Give a folder, or a model of the hub as organisation/name.")
-        folder = _from_hub(base)
+        folder = _download(base)
     _check(base, folder)
     return folder
 
 
-def _from_hub(base: Base) -> Path:
-    """A snapshot of a hub model: from the cache where it is whole, else downloaded."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+def fingerprint(base: Base) -> str | None:
+    """What tells one version of a base model from another; None where it is not on this machine (any more)."""
+    folder = _on_this_machine(base)
+    if folder is None:
+        return None
+    return folder.name if folder.parent.name == "snapshots" else content_hash(folder)  # the hub's cache names folders by commit
 
+
+def _on_this_machine(base: Base) -> Path | None:
+    """The folder given, or a whole snapshot in the hub's cache."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    folder = Path(base.where).expanduser()
+    if folder.is_dir() and (base not in BASES or folder.is_absolute()):
+        return folder
     try:
         cached = Path(snapshot_download(base.where, allow_patterns=_WANTED, local_files_only=True))
-        if (cached / "config.json").exists() and any(cached.glob("model*.safetensors")):
-            return cached
-    except LocalEntryNotFoundError:
-        pass
-    except HFValidationError as error:
-        raise BaseModelError(f"There is no base model {base.name!r}.", _known()) from error
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    return cached if (cached / "config.json").exists() and any(cached.glob("model*.safetensors")) else None
+
+
+def _download(base: Base) -> Path:
+    """A snapshot of a hub model."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+
     try:
         return Path(snapshot_download(base.where, allow_patterns=_WANTED, etag_timeout=5))
+    except HFValidationError as error:
+        raise BaseModelError(f"There is no base model {base.name!r}.", _known()) from error
     except GatedRepoError as error:
         raise BaseModelError(f"{base.name!r} needs its owner's leave to be downloaded.", "Ask on its page, then log in with: hf auth login") from error
     except RepositoryNotFoundError as error:

@@ -7,6 +7,7 @@ with its reason.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from popinjay.errors import TooLittleText
-from popinjay.events import Event, Listener, What
+from popinjay.events import Event, Listener, What, nobody
 from popinjay.options import CleanOptions
 from popinjay.post import Kind, Post, by_author, one_line, read_posts
 from popinjay.privacy import mask
@@ -25,6 +26,7 @@ STAGE = "clean"
 LEAST_CHARACTERS = 6_000  # under this HuggingTweets refused
 FEW_CHARACTERS = 40_000  # and under this it warned
 INTERESTING_WORDS = 3
+TELL_EVERY = 2000  # posts
 
 # A t.co link can be followed by a letter without a blank where a script has none; HuggingTweets took all up to the next blank.
 _LINK = re.compile(r"https?:(?://t\.co/[A-Za-z0-9]+(?:…|(?=[^\x00-\x7f]))|\S+)")
@@ -143,7 +145,7 @@ class Sorted:
     dropped: list[tuple[Post, str]] = field(default_factory=list)
 
 
-def sort_out(author: str, posts: Iterable[Post], options: CleanOptions) -> Sorted:
+def sort_out(author: str, posts: Iterable[Post], options: CleanOptions, listener: Listener = nobody) -> Sorted:
     """Apply all rules to one author's posts, in their order."""
     plain = options.rules == "huggingtweets"
     result = Sorted(Counts(author))
@@ -165,9 +167,9 @@ def sort_out(author: str, posts: Iterable[Post], options: CleanOptions) -> Sorte
         if reason:
             result.dropped.append((post, reason))
         else:
-            candidates.append((post, text))
+            candidates.append((post, post.text if text == post.text else text))  # one string in memory where nothing was changed
             masked.update(hidden)
-    result.kept = candidates if plain else list(_once(candidates, result.dropped))
+    result.kept = candidates if plain else list(_once(candidates, result.dropped, listener))
     tally = Counter(reason for _, reason in result.dropped)
     counts.further = {reason: tally[reason] for reason in FURTHER if tally[reason]}
     counts.characters = sum(len(text) for _, text in result.kept)
@@ -175,12 +177,14 @@ def sort_out(author: str, posts: Iterable[Post], options: CleanOptions) -> Sorte
     return result
 
 
-def _once(candidates: list[tuple[Post, str]], dropped: list[tuple[Post, str]]) -> Iterator[tuple[Post, str]]:
+def _once(candidates: list[tuple[Post, str]], dropped: list[tuple[Post, str]], listener: Listener) -> Iterator[tuple[Post, str]]:
     """Only the first of the posts that say the same; the others go to `dropped`."""
-    exact: set[tuple[str, ...]] = set()
+    exact: set[bytes] = set()
     near = NearDuplicates(text for _, text in candidates)
-    for post, text in candidates:
-        plain = tuple(words(text)) or (text,)
+    for place, (post, text) in enumerate(candidates):
+        if place % TELL_EVERY == 0:
+            listener(Event(STAGE, What.PROGRESS, "looking for repetitions", done=place, total=len(candidates), unit="posts"))
+        plain = hashlib.sha256(" ".join(words(text) or [text]).encode()).digest()
         if plain in exact:
             dropped.append((post, "duplicate"))
         elif near.find(text) is not None:
@@ -211,9 +215,8 @@ def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
     """Write `clean.jsonl` and `dropped.jsonl`. Raises TooLittleText where an author has not enough."""
     posts = by_author(read_posts(draft.need("posts.jsonl")))
     results = []
-    for place, (author, own) in enumerate(posts.items()):
-        listener(Event(STAGE, What.PROGRESS, author, done=place, total=len(posts), unit="authors"))
-        results.append(sort_out(author, own, options))
+    for author, own in posts.items():
+        results.append(sort_out(author, own, options, listener))
         if warning := check_enough(results[-1].counts):
             listener(Event(STAGE, What.WARNING, warning))
     draft.write_rows("clean.jsonl", ({**post.to_json(), "text": text} for result in results for post, text in result.kept))
@@ -230,10 +233,10 @@ def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
 
 def language_of(post: Post, text: str) -> str:
     """The post's language as its source says, or else as its words look."""
-    import py3langid  # loads a model of some megabytes
-
     if post.lang:
         return post.lang.lower()
+    import py3langid  # loads a model of some megabytes
+
     code: str = py3langid.classify(re.sub(r"[@#]\w+", " ", text))[0]
     return code
 

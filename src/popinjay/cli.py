@@ -148,7 +148,7 @@ def do_inspect(args: argparse.Namespace) -> None:
     from popinjay.pipeline import inspect
 
     authors = []
-    with terminal.listening(quiet=True, as_json=False) as listener:
+    with terminal.listening(quiet=not sys.stderr.isatty()) as listener:
         found = inspect(*args.specs, listener=listener, **_given(args, options.CollectOptions, options.CleanOptions))
     for one in found:
         try:
@@ -184,12 +184,15 @@ def do_say(args: argparse.Namespace) -> None:
     chosen = options.build(_given(args, options.SayOptions), options.SayOptions)[0]
     if chosen.seed is None:
         chosen = replace(chosen, seed=secrets.randbits(32))  # so that --json can tell it
-    said = load(args.name, args.home).draw(args.prompt, chosen)
+    persona = load(args.name, args.home)
+    with terminal.waiting(f"{persona.name} finds its voice"):
+        persona.model  # noqa: B018 (loading it is what takes time)
+    said = persona.stream(args.prompt, chosen)
     if args.json:
         posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in said]
         terminal.show_json({"persona": args.name, "prompt": args.prompt, "seed": chosen.seed, "posts": posts})
     else:
-        terminal.show_posts([one.text for one in said])
+        terminal.show_posts(one.text for one in said)
 
 
 def do_status(args: argparse.Namespace) -> None:
@@ -212,7 +215,7 @@ def do_demo(args: argparse.Namespace) -> None:
     """Make the demo's three personas."""
     from popinjay.demo import demo
 
-    with terminal.listening(quiet=args.quiet, as_json=False) as listener:
+    with terminal.listening(quiet=args.quiet) as listener:
         personas = demo(listener, args.home)
     for persona in personas:
         _introduce(persona)

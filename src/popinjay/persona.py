@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from popinjay.errors import PersonaError
-from popinjay.generate import Said, generate
+from popinjay.generate import Said, stream
 from popinjay.language_model import LanguageModel
 from popinjay.options import SayOptions, build
 from popinjay.post import read_json
@@ -45,11 +46,11 @@ class Persona:
 
     def say(self, prompt: str = "", **options: Any) -> list[str]:
         """Posts in this voice that begin with the prompt. Options are the fields of SayOptions, such as `n=10` or `seed=1`."""
-        return [said.text for said in self.draw(prompt, build(options, SayOptions)[0])]
+        return [said.text for said in self.stream(prompt, build(options, SayOptions)[0])]
 
-    def draw(self, prompt: str, options: SayOptions) -> list[Said]:
-        """As `say`, with what is known about each post."""
-        return generate(self.model, options, prompt)
+    def stream(self, prompt: str, options: SayOptions) -> Iterator[Said]:
+        """As `say`, with what is known about each post, as they are written."""
+        return stream(self.model, options, prompt)
 
 
 def load(name: str | Path, home_folder: Path | None = None) -> Persona:

@@ -49,7 +49,7 @@ def make(
         run_stage(run, stage_named("clean"), options.clean, clean, listener)
         run_stage(run, stage_named("dataset"), options.dataset, dataset, listener)
         base = base_for(run, options.train, listener)
-        run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener)
+        run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener, source=bases.fingerprint(base))
         Checkpoints.forget(run)
         run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
         run_stage(run, stage_named("card"), replace(options.card, whose=whose), card, listener)
@@ -68,8 +68,12 @@ class Inspection:
 def inspect(*specs: str | Path, listener: Listener = nobody, **given: Any) -> list[Inspection]:
     """What is in each spec, and which posts would be kept and dropped. Nothing is written. Raises PopinjayError."""
     options = MakeOptions.of(given)
-    readings = open_specs([str(spec) for spec in specs], options.collect).readings
-    return [Inspection(reading.author, reading.findings, sort_out(reading.author.handle, posts_of(reading, listener), options.clean)) for reading in readings]
+    found = []
+    for reading in open_specs([str(spec) for spec in specs], options.collect).readings:
+        listener(Event("inspect", What.START, f"reading the posts of {reading.author.handle}"))
+        result = sort_out(reading.author.handle, posts_of(reading, listener), options.clean, listener)
+        found.append(Inspection(reading.author, reading.findings, result))
+    return found
 
 
 def base_for(run: Run, options: TrainOptions, listener: Listener) -> bases.Base:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ PLAIN_SECONDS = 10.0  # between two lines of progress where nothing can be drawn
 
 
 @contextmanager
-def listening(*, quiet: bool, as_json: bool) -> Iterator[Listener]:
+def listening(*, quiet: bool = False, as_json: bool = False) -> Iterator[Listener]:
     """A listener for what stages say: a live picture on a terminal, JSON lines, or plain lines."""
     if as_json:
         yield _say_json
@@ -28,6 +28,16 @@ def listening(*, quiet: bool, as_json: bool) -> Iterator[Listener]:
     else:
         with _Picture() as picture:
             yield picture
+
+
+@contextmanager
+def waiting(doing: str) -> Iterator[None]:
+    """Something turning on a terminal while nothing else is to be seen."""
+    if sys.stderr.isatty():
+        with console(stderr=True).status(doing):
+            yield
+    else:
+        yield
 
 
 def _say_json(event: Event) -> None:
@@ -201,10 +211,10 @@ def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
                 out.print(f"{persona['name']}: {stage['stage']} failed: {stage['error']}")
 
 
-def show_posts(posts: Sequence[str]) -> None:
-    """Posts, one a line."""
+def show_posts(posts: Iterable[str]) -> None:
+    """Posts, one a line, as they come."""
     for post in posts:
-        print(post)
+        print(post, flush=True)
 
 
 def show_error(message: str, hint: str) -> None:
