@@ -93,7 +93,7 @@ def grailbird_files(months: Mapping[str, Sequence[Any]], handle: str = "ada_l") 
     return files | {f"data/js/tweets/{month}.js": f"Grailbird.data.tweets_{month} = \n " + json.dumps(items) for month, items in months.items()}
 
 
-def archive_files(tweets: Sequence[Any], *, notes: Sequence[Any] = (), handle: str = "ada_l", **more: str | bytes) -> dict[str, str | bytes]:
+def archive_files(tweets: Sequence[Any], /, *, notes: Sequence[Any] = (), handle: str = "ada_l", **more: str | bytes) -> dict[str, str | bytes]:
     """The files of a modern archive; `more` adds or replaces data files (`direct_messages="..."`, dashes as underscores)."""
     files: dict[str, str | bytes] = {
         "data/manifest.js": manifest({"tweets": ("data/tweets.js", len(tweets)), "noteTweet": ("data/note-tweet.js", len(notes))}, handle),

@@ -102,9 +102,12 @@ def _on_this_machine(base: Base) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    folder = Path(base.where).expanduser()
-    if folder.is_dir() and (base not in BASES or folder.is_absolute()):
-        return folder
+    try:
+        folder = Path(base.where).expanduser()
+        if folder.is_dir() and (base not in BASES or folder.is_absolute()):
+            return folder
+    except (OSError, RuntimeError):  # a name too long, the home of nobody
+        return None
     try:
         cached = Path(snapshot_download(base.where, allow_patterns=_WANTED, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError):

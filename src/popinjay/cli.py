@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,6 +15,7 @@ from typing import Any, NoReturn
 
 from popinjay import __version__, options, terminal
 from popinjay.errors import OptionError, PopinjayError, TooLittleText
+from popinjay.post import one_line, printable
 
 EXIT_PROBLEM = 2
 EXIT_INTERRUPTED = 130
@@ -23,11 +26,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would have printed."""
-        known = [flag for action in self._actions for flag in action.option_strings]
-        for word in message.split():
-            if word.startswith("-") and (near := difflib.get_close_matches(word.split("=")[0], known, n=1)):
-                raise OptionError(f"{message[0].upper()}{message[1:]}.", f"Did you mean {near[0]}? All options: {self.prog} --help")
-        raise OptionError(f"{message[0].upper()}{message[1:]}.", f"All options: {self.prog} --help")
+        known = [word for action in self._actions for word in (*action.option_strings, *(action.choices or ()))]
+        wrong = [word for word in re.findall(r"(?<!\S)--?[\w-]+|(?<=invalid choice: ')[^']+", message) if word not in known]
+        near = next((near for word in wrong for near in difflib.get_close_matches(word, known, n=1)), None)
+        raise OptionError(f"{message[0].upper()}{message[1:]}.", f"{f'Did you mean {near}? ' if near else ''}All options: {self.prog} --help")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,7 +69,7 @@ def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], None]
     command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
     command.add_argument("--home", type=Path, metavar="FOLDER", help="where personas live; default: POPINJAY_HOME, or ~/.popinjay")
     command.add_argument("--debug", action="store_true", help="show the traceback of a problem")
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, parser=command)
     return command
 
 
@@ -136,10 +138,8 @@ def _introduce(persona: Any, count: int = 3) -> None:
     """What a finished persona says first, and what to type next."""
     from popinjay.post import read_rows
 
-    print(f"\n{persona.name} is ready in {persona.path}. It says, unpicked:\n")
     samples = [row["text"] for row, _ in zip(read_rows(persona.run.file("samples.jsonl")), range(count), strict=False)]
-    terminal.show_posts([f"  {text}" for text in samples])
-    print(f'\nMore:    popinjay say {persona.name}\nPrompt:  popinjay say {persona.name} "My dream is"\nCard:    {persona.path / "README.md"}')
+    terminal.show_persona(persona.name, str(persona.path), samples)
 
 
 def do_inspect(args: argparse.Namespace) -> None:
@@ -187,7 +187,7 @@ def do_say(args: argparse.Namespace) -> None:
     persona = load(args.name, args.home)
     with terminal.waiting(f"{persona.name} finds its voice"):
         persona.model  # noqa: B018 (loading it is what takes time)
-    said = persona.stream(args.prompt, chosen)
+    said = persona.stream(printable(args.prompt), chosen)
     if args.json:
         posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in said]
         terminal.show_json({"persona": args.name, "prompt": args.prompt, "seed": chosen.seed, "posts": posts})
@@ -225,14 +225,20 @@ def do_demo(args: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that can't show a character shows its number
     try:
-        args = parser().parse_args(given)
+        if any("\x00" in word for word in given):
+            raise OptionError("An argument can't hold a NUL byte.", "Check how it was typed or passed.")
+        args, unknown = parser().parse_known_args(given)
+        if unknown:
+            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         args.run(args)
         sys.stdout.flush()
     except PopinjayError as error:
         if "--debug" in given:
             raise
-        terminal.show_error(error.message, error.hint)
+        terminal.show_error(one_line(error.message), one_line(error.hint))
         return EXIT_PROBLEM
     except KeyboardInterrupt:
         terminal.show_error("Stopped.", "What is finished is kept: the same command goes on from here.")

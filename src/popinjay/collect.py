@@ -66,7 +66,9 @@ def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
             listener(Event(STAGE, What.PROGRESS, reading.author.handle, done=count, unit="posts"))
         yield post
     if count == 0:
-        raise SpecError(f"There is not a single post of {reading.author.handle!r} in it.", "An archive can come in several parts: give the one with the posts.")
+        raise SpecError(
+            f"There is not a single post of {reading.author.handle!r} in it.", "Give the file or archive with the posts; an archive can come in several parts."
+        )
     if reposts == count:
         raise SpecError(f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; none is their own.", "A voice needs words of its own.")
 

@@ -52,7 +52,7 @@ def _check(name: str, value: Any, meta: Mapping[str, Any], kind: Any) -> None:
         raise OptionError(f"{flag(name)} can't be {value!r}.", f"Choose from: {', '.join(meta['choices'])}.")
     low, high = meta["least"], meta["most"]
     if (low is not None and not value >= low) or (high is not None and not value <= high):
-        allowed = f"from {low:g} to {high:g}" if high is not None else f"{low:g} or more"
+        allowed = f"from {low:,} to {high:,}" if high is not None else f"{low:,} or more"
         raise OptionError(f"{flag(name)} can't be {value!r}.", f"It takes {_KINDS[plain]}, {allowed}.")
 
 

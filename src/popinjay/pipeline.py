@@ -14,7 +14,7 @@ from popinjay.card import card
 from popinjay.clean import Sorted, clean, sort_out
 from popinjay.collect import collect, open_specs, posts_of
 from popinjay.dataset import dataset
-from popinjay.errors import SpecError
+from popinjay.errors import BaseModelError, SpecError
 from popinjay.evaluate import evaluate
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.options import MakeOptions, TrainOptions
@@ -41,8 +41,8 @@ def make(
     options = MakeOptions.of(given)
     opened = open_specs([str(spec) for spec in specs], options.collect)
     run = Run((home_folder or home()) / check_name(opened.name if name is None else name))
+    whose = options.card.whose or run.record.get("asked", {}).get("whose") or (ask_whose() if ask_whose else None)
     with run.locked(), nothing_left(run):
-        whose = options.card.whose or run.record.get("asked", {}).get("whose") or (ask_whose() if ask_whose else None)
         run.update(asked={"specs": [str(spec) for spec in specs], "authors": [author.handle for author in opened.authors], "whose": whose})
 
         run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=opened.fingerprint())
@@ -89,11 +89,11 @@ def base_for(run: Run, options: TrainOptions, listener: Listener) -> bases.Base:
 
 @contextmanager
 def nothing_left(run: Run) -> Iterator[None]:
-    """A persona that never came to be, because of what its specs hold, leaves no folder behind."""
+    """A persona that never came to be, because of what its specs hold or its base model is, leaves no folder behind."""
     is_new = not run.record
     try:
         yield
-    except SpecError:
+    except (SpecError, BaseModelError):
         if is_new:
             run.discard()
         raise

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 
@@ -63,11 +64,11 @@ class Post:
         """The post of a line that `to_json` made."""
         return cls(
             id=row["id"],
-            author=row["author"],
+            author=intern(row["author"]),
             text=row["text"],
             kind=Kind(row["kind"]),
             created_at=row.get("created_at"),
-            lang=row.get("lang"),
+            lang=intern(row["lang"]) if row.get("lang") else None,
             truncated=row.get("truncated", False),
         )
 

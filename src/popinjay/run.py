@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -68,13 +69,15 @@ def storage_errors(doing: str) -> Iterator[None]:
     """Turn the disk's refusals into StorageError."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except Exception as error:
+        in_words = re.search(r"\(os error (\d+)\)", str(error))  # how safetensors tells it
+        number = error.errno if isinstance(error, OSError) else int(in_words[1]) if in_words else None
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageError(f"The disk is full: {doing} could not be written.", "Free some space and run the same again: what is done is kept.") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(f"No permission to write {doing}.", "Choose another folder with --home, or POPINJAY_HOME.") from error
-        if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EIO):
-            raise StorageError(f"{doing} can't be written: {error.strerror}.", "Choose another folder with --home, or POPINJAY_HOME.") from error
+        if number in (errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EIO):
+            raise StorageError(f"{doing} can't be written: {os.strerror(number)}.", "Choose another folder with --home, or POPINJAY_HOME.") from error
         raise
 
 
@@ -157,8 +160,8 @@ class Run:
     def find(cls, name: str, home_folder: Path | None = None) -> Run:
         """The persona of this name, or in this folder. Raises PersonaError where there is none."""
         beside = Path(name)
-        path = beside if (beside / "run.toml").is_file() else (home_folder or home()) / name
-        if "\x00" in name or not (path / "run.toml").is_file():
+        path = beside if _is_file(beside / "run.toml") else (home_folder or home()) / name
+        if "\x00" in name or not _is_file(path / "run.toml"):
             known = ", ".join(run.name for run in cls.all(home_folder)) or "none yet"
             raise PersonaError(f"There is no persona {name!r}.", f"Personas here: {known}. Make one with: popinjay make SPEC")
         return cls(path.resolve())
@@ -171,12 +174,14 @@ class Run:
 
     def _read(self) -> dict[str, Any]:
         file = self.path / "run.toml"
-        if not file.exists():
-            return {}
         try:
+            if not file.exists():
+                return {}
             return tomllib.loads(file.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise PersonaError(f"{file} is damaged: {error}.", "Delete that file and make the persona again: every stage will run anew.") from error
+        except OSError as error:
+            raise PersonaError(f"{file} can't be read: {error.strerror}.", "Check its permissions, or choose another folder with --home.") from error
 
     def file(self, name: str) -> Path:
         """The path of something in the folder."""
@@ -322,6 +327,13 @@ def _storable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_storable(item) for item in value]
     return value
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long, a folder that may not be looked into
+        return False
 
 
 def _sync(path: Path) -> None:

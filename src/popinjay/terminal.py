@@ -15,6 +15,7 @@ from popinjay.events import Event, Listener, What
 if TYPE_CHECKING:
     from rich.console import Console
 
+UNDRAWN_WIDTH = 10_000  # columns where nobody looks: a file's lines are not to be wrapped
 PLAIN_SECONDS = 10.0  # between two lines of progress where nothing can be drawn over
 
 
@@ -151,7 +152,8 @@ def console(*, stderr: bool = False) -> Console:
     """A console that takes texts as they are: no markup, no colouring of what looks like a number."""
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    drawn = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=None if drawn else UNDRAWN_WIDTH)
 
 
 def show_json(value: Any) -> None:
@@ -209,6 +211,17 @@ def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
         for stage in persona["stages"]:
             if stage.get("error"):
                 out.print(f"{persona['name']}: {stage['stage']} failed: {stage['error']}")
+
+
+def show_persona(name: str, path: str, samples: Sequence[str]) -> None:
+    """A persona that has just been made: a few posts as they came, and what to type next."""
+    from rich.padding import Padding
+
+    out = console()
+    out.print(f"\n{name} is ready in {path}. It says, unpicked:\n")
+    for text in samples:
+        out.print(Padding(text, (0, 0, 0, 2), expand=False))
+    out.print(f'\nMore:    popinjay say {name}\nPrompt:  popinjay say {name} "My dream is"\nCard:    {path}/README.md')
 
 
 def show_posts(posts: Iterable[str]) -> None:

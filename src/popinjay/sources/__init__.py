@@ -53,10 +53,10 @@ def find(spec: str) -> Any:
     sources = [importlib.import_module(name) for name in BUILT_IN]
     sources += [entry.load() for entry in entry_points(group="popinjay.sources")]
     for source in sources:
-        if source.matches(spec):
+        if spec and source.matches(spec):
             return source
     reads = "; ".join(f"{source.NAME} ({source.HELP})" for source in sources)
-    if spec != "-" and not Path(spec).exists():
+    if not spec or (spec != "-" and not Path(spec).exists()):
         raise SpecError(f"There is no file or folder {spec!r}.", f"Popinjay reads: {reads}.")
     raise SpecError(f"{spec!r} is nothing that popinjay reads.", f"It reads: {reads}.")
 

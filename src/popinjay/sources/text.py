@@ -90,6 +90,7 @@ class TextFile(Reading):
         raw.seek(0)
         wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
         if b"\x00" in start and not wide:
+            raw.close()
             raise SpecError(f"{self._label} is not text: it holds NUL bytes.", _HINT)
         return io.TextIOWrapper(raw, encoding="utf-16" if wide else "utf-8-sig", newline="")
 

@@ -13,13 +13,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from sys import intern
 from typing import IO, Any
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape
 from popinjay.sources import Findings, Reading
-from popinjay.sources.container import Container, array_items
+from popinjay.sources.container import MOST_ITEM, Container, array_items
 
 NAME = "X archive"
 HELP = "the zip from x.com/settings/download_your_data, or its folder"
@@ -181,6 +182,7 @@ class XArchive(Reading):
     def _rows(self, name: str) -> Iterator[dict[str, Any]]:
         """`tweets.csv`, its rows shaped like the JSON of their day."""
         with self._container.reading(name), self._container.text(name) as text:
+            csv.field_size_limit(MOST_ITEM)
             try:
                 yield from map(self._row, csv.DictReader(text))
             except (csv.Error, KeyError) as error:
@@ -219,7 +221,7 @@ class XArchive(Reading):
             text=text,
             kind=self._kind(tweet, text),
             created_at=_time(tweet.get("created_at"), number),
-            lang=_LANGS.get(lang, printable(lang)) if isinstance(lang, str) else None,
+            lang=_LANGS.get(lang, intern(printable(lang))) if isinstance(lang, str) else None,
         )
 
     def _kind(self, tweet: Mapping[str, Any], text: str) -> Kind:
@@ -330,7 +332,7 @@ class _Assembly:
         for note in orphans:
             yield Post(str(note.number), handle, note.text, created_at=_iso(note.time))
         if orphans:
-            self._findings.notes.append(f"{len(orphans):,} long posts have no short one beside them; they are kept as posts of their own.")
+            self._findings.notes.append(f"Long posts without a short one beside them, kept as posts of their own: {len(orphans):,}.")
 
 
 def _with_text(post: Post, text: str) -> Post:
