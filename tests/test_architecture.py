@@ -14,8 +14,8 @@ import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
 SPINE = {"errors", "events", "options", "post", "run", "words", "privacy"}
-PORTS = {"bases", "sources", "sources.container", "sources.text", "sources.x_archive"}
-ENGINE = {"language_model", "generate"}
+PORTS = {"bases", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly"}
+ENGINE = {"language_model", "generate", "checkpoints"}
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card"}
 FACES = {"__init__", "cli", "demo", "persona", "pipeline", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)

@@ -11,6 +11,7 @@ from typing import Any
 
 from popinjay import bases
 from popinjay.card import card
+from popinjay.checkpoints import Checkpoints
 from popinjay.clean import Sorted, clean, sort_out
 from popinjay.collect import collect, open_specs, posts_of
 from popinjay.dataset import dataset
@@ -22,7 +23,7 @@ from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import Run, State, check_name, home, run_stage, stage_named
 from popinjay.sources import Findings
-from popinjay.train import Checkpoints, train
+from popinjay.train import train
 
 
 def make(
@@ -50,7 +51,7 @@ def make(
         run_stage(run, stage_named("dataset"), options.dataset, dataset, listener)
         base = base_for(run, options.train, listener)
         run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener, source=bases.fingerprint(base))
-        Checkpoints.forget(run)
+        Checkpoints.forget(run.path)
         run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
         run_stage(run, stage_named("card"), replace(options.card, whose=whose), card, listener)
     return Persona(run)

@@ -9,24 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import random
 import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popinjay import bases
+from popinjay.checkpoints import Checkpoints, Standing
 from popinjay.errors import TrainingError
 from popinjay.events import Event, Listener, What
 from popinjay.generate import generate
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import SayOptions, TrainOptions
 from popinjay.post import read_rows
-from popinjay.run import Draft, Run, content_hash, storage_errors
+from popinjay.run import Draft, content_hash, storage_errors
 
 if TYPE_CHECKING:
     import torch
@@ -38,8 +37,6 @@ WARMUP_SHARE = 0.03  # of all steps
 WEIGHT_DECAY = 0.01
 MOST_GRADIENT = 1.0
 MOST_POST_TOKENS = 512  # longer posts are learnt in pieces
-CHECKPOINT_SECONDS = 20.0  # between checkpoints, at least
-CHECKPOINT_SHARE = 0.05  # of the time, at most, that goes into checkpoints
 SAMPLE_SECONDS = 15.0  # between posts written while it learns
 
 
@@ -61,18 +58,6 @@ class Settings:
             batch_tokens=base.batch_tokens if options.batch_tokens is None else options.batch_tokens,
             seed=options.seed,
         )
-
-
-@dataclass
-class Standing:
-    """Where a training stands, beside the weights."""
-
-    step: int = 0
-    tokens: int = 0
-    best_step: int = 0
-    best: float = math.inf  # bits per byte of the validation posts at the best step
-    looks_since_best: int = 0
-    seconds: float = 0.0
 
 
 # what is learnt, in which order
@@ -156,115 +141,6 @@ def new_optimizer(model: LanguageModel) -> torch.optim.Optimizer:
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=model.device.type != "mps")
-
-
-# checkpoints
-
-
-class Checkpoints:
-    """A folder beside the outputs from which a killed training goes on.
-
-    `checkpoint.safetensors` holds weights and the optimiser's moments, its header where training stands; `best.safetensors`
-    the weights of the best step so far. `key` names what is being trained on what: with another key nothing is taken over.
-    """
-
-    def __init__(self, folder: Path, key: str) -> None:
-        self.folder = folder
-        self.key = key
-        self._last = time.monotonic()
-        self._cost = 0.0
-        folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def metrics(self) -> Path:
-        """The metrics so far, a JSON object a line."""
-        return self.folder / "metrics.jsonl"
-
-    def due(self) -> bool:
-        """Whether it is time for the next one."""
-        return time.monotonic() - self._last > max(CHECKPOINT_SECONDS, self._cost / CHECKPOINT_SHARE)
-
-    def save(self, model: LanguageModel, optimizer: torch.optim.Optimizer, standing: Standing) -> None:
-        """Write a checkpoint, whole or not at all."""
-        from safetensors.torch import save_file
-
-        started = time.monotonic()
-        tensors = {}
-        for name, parameter in model.model.named_parameters():
-            tensors[f"weights.{name}"] = parameter.data
-            state = optimizer.state[parameter]
-            if state:
-                tensors[f"first.{name}"], tensors[f"second.{name}"] = state["exp_avg"], state["exp_avg_sq"]
-        partial = self.folder / "checkpoint.partial"
-        save_file(tensors, partial, metadata={"key": self.key, "standing": json.dumps(asdict(standing))})
-        _sync(partial)
-        partial.rename(self.folder / "checkpoint.safetensors")
-        self._last, self._cost = time.monotonic(), time.monotonic() - started
-
-    def restore(self, model: LanguageModel, optimizer: torch.optim.Optimizer) -> Standing:
-        """Put everything back as the last checkpoint has it; where there is none of this key, start anew."""
-        import torch
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(self.folder / "checkpoint.safetensors", framework="pt", device=str(model.device)) as file:
-                metadata = file.metadata()
-                if metadata["key"] != self.key:
-                    raise FileNotFoundError
-                standing = Standing(**json.loads(metadata["standing"]))
-                for name, parameter in model.model.named_parameters():
-                    parameter.data.copy_(file.get_tensor(f"weights.{name}"))
-                    optimizer.state[parameter] = {
-                        "step": torch.tensor(float(standing.step), device=model.device),
-                        "exp_avg": file.get_tensor(f"first.{name}"),
-                        "exp_avg_sq": file.get_tensor(f"second.{name}"),
-                    }
-        except (FileNotFoundError, SafetensorError):
-            shutil.rmtree(self.folder)
-            self.folder.mkdir()
-            return Standing()
-        self._cut_metrics(standing.step)
-        return standing
-
-    def _cut_metrics(self, step: int) -> None:
-        """Take back what was measured after this step (the last line may be half a line)."""
-        kept = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines(keepends=True):
-            if not line.endswith("\n") or json.loads(line)["step"] > step:
-                break
-            kept.append(line)
-        self.metrics.write_text("".join(kept), encoding="utf-8")
-
-    def keep_best(self, model: LanguageModel) -> None:
-        """Remember the weights as they are."""
-        from safetensors.torch import save_file
-
-        partial = self.folder / "best.partial"
-        save_file({name: parameter.data for name, parameter in model.model.named_parameters()}, partial)
-        partial.rename(self.folder / "best.safetensors")
-
-    def load_best(self, model: LanguageModel) -> None:
-        """Put the best weights back."""
-        from safetensors.torch import load_file
-
-        best = load_file(self.folder / "best.safetensors", device=str(model.device))
-        for name, parameter in model.model.named_parameters():
-            parameter.data.copy_(best[name])
-
-    @staticmethod
-    def forget(run: Run) -> None:
-        """Remove the folder, once the stage is recorded."""
-        shutil.rmtree(Checkpoints.folder_of(run.path), ignore_errors=True)
-
-    @staticmethod
-    def folder_of(persona: Path) -> Path:
-        """Where a persona's checkpoints lie."""
-        return persona / ".train"
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())
 
 
 # the loop

@@ -19,6 +19,7 @@ MOST_BYTES = 16 * 2**30  # of one member, expanded: some twenty times the larges
 MOST_RATIO = 250  # expanded to packed; exports of posts come to 10 to 30
 RATIO_FREE = 64 * 2**20  # bytes below which the ratio does not matter
 MOST_ITEM = 16 * 2**20  # characters of one post's JSON
+DEEPEST = 4  # folders under the one given: wrapper/data/js/tweets
 _CHUNK = 2**17  # characters read at a time: larger is no faster
 _BETWEEN = re.compile(r"[ \t\r\n,]*")  # items of a list
 
@@ -32,7 +33,7 @@ class Container:
         self._zip: zipfile.ZipFile | None = None
         self._sizes: dict[str, int] = {}
         if path.is_dir():
-            self._sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in sorted(path.rglob("*")) if file.is_file()}
+            self._sizes = dict(_files(path, path))
             return
         try:
             self._zip = zipfile.ZipFile(path)
@@ -90,6 +91,22 @@ class Container:
     def reading(self, name: str) -> ReadErrors:
         """Turns what can go wrong while reading this file into SpecError."""
         return ReadErrors(f"{name} in {self.path.name}")
+
+
+def _files(folder: Path, top: Path) -> Iterator[tuple[str, int]]:
+    """Names and sizes of the files some levels down: an export lies no deeper, and somebody's whole disk is not to be walked."""
+    depth = len(folder.relative_to(top).parts)
+    try:
+        entries = sorted(folder.iterdir())
+    except PermissionError:
+        if folder == top:
+            raise
+        return
+    for entry in entries:
+        if entry.is_dir() and not entry.is_symlink() and depth < DEEPEST:
+            yield from _files(entry, top)
+        elif entry.is_file():
+            yield entry.relative_to(top).as_posix(), entry.stat().st_size
 
 
 class ReadErrors:

@@ -21,6 +21,7 @@ from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape
 from popinjay.sources import Findings, Reading
 from popinjay.sources.container import MOST_ITEM, Container, array_items
+from popinjay.sources.x_assembly import Assembly, Note, as_number, as_object, iso_time, snowflake_ms
 
 NAME = "X archive"
 HELP = "the zip from x.com/settings/download_your_data, or its folder"
@@ -40,11 +41,9 @@ _PRIVATE = {  # classes of an archive that are never opened
 _QUOTED = re.compile(r"https?://(?:www\.|mobile\.)?(?:twitter|x)\.com/\w+/status/\d+")
 _MONTHS = {name: f"{i:02d}" for i, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)}
 _LANGS = {"in": "id", "iw": "he", "und": None, "qam": None, "qct": None, "qht": None, "qme": None, "qst": None, "zxx": None, "art": None}
-_SNOWFLAKE_EPOCH_MS = 1288834974657
 _FIRST_SNOWFLAKE = 29_700_859_247  # ids grew one by one before November 2010
 _TWITTER_BEGAN = "2006-03-21"
 _CIRCLE_WINDOW = ("2022-08-01", "2023-12-01")
-_NOTE_NEARNESS_MS = 5000
 _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
 _DOWNLOAD = "Get yours at x.com under Settings, Your account, Download an archive of your data."
 
@@ -133,21 +132,21 @@ class XArchive(Reading):
                 yield inner if isinstance(inner, dict) else item
 
     def _read_author(self) -> Author:
-        user = _object(_object(self._manifest).get("userInfo"))
+        user = as_object(as_object(self._manifest).get("userInfo"))
         account = _first(self._load("account.js"), "account")  # holds an e-mail address too, which is not read on
         profile = _first(self._load("profile.js"), "profile")
-        details = _object(self._load("js/user_details.js"))
+        details = as_object(self._load("js/user_details.js"))
         self._account_id = str(user.get("accountId") or account.get("accountId") or details.get("id") or "")
         handle = user.get("userName") or account.get("username") or details.get("screen_name") or self._container.path.stem
         name = user.get("displayName") or account.get("accountDisplayName") or details.get("full_name") or ""
-        bio = _object(profile.get("description")).get("bio") or details.get("bio") or ""
+        bio = as_object(profile.get("description")).get("bio") or details.get("bio") or ""
         return Author(handle_of(printable(str(handle))) or "me", printable(str(name)).strip(), printable(unescape(str(bio))).strip())
 
     # posts
 
     def _assembled(self) -> Iterator[Post]:
         hidden = {_id(item) for name in self._named(_CIRCLE) for item in self._items(name)}
-        threads = _Assembly(self._notes(), self.findings)
+        threads = Assembly(self._notes(), self.findings)
         seen: set[int] = set()
         for tweet in self._tweets():
             number = _id(tweet)
@@ -201,11 +200,11 @@ class XArchive(Reading):
 
     def _compare(self, counted: Mapping[str, int]) -> None:
         """Hold what was read against what the archive says it holds."""
-        types = _object(_object(self._manifest).get("dataTypes"))
+        types = as_object(as_object(self._manifest).get("dataTypes"))
         for kind in ("tweets", "tweet", "communityTweet", "communityTweets"):
-            files = _object(types.get(kind)).get("files")
-            for file in map(_object, files if isinstance(files, list) else []):
-                name, said = str(file.get("fileName", "")), _number(file.get("count")) or 0
+            files = as_object(types.get(kind)).get("files")
+            for file in map(as_object, files if isinstance(files, list) else []):
+                name, said = str(file.get("fileName", "")), as_number(file.get("count")) or 0
                 full = self._root + name.removeprefix("data/")
                 if full not in self._container.names:
                     self.findings.notes.append(f"The manifest names {name} with {said:,} posts, but it is missing: those posts are lost.")
@@ -229,116 +228,18 @@ class XArchive(Reading):
             return Kind.REPOST
         if (tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_user_id_str")) and not self._to_self(tweet):
             return Kind.REPLY
-        urls = _object(tweet.get("entities")).get("urls")
-        last = _object(urls[-1]).get("expanded_url") if isinstance(urls, list) and urls else None
+        urls = as_object(tweet.get("entities")).get("urls")
+        last = as_object(urls[-1]).get("expanded_url") if isinstance(urls, list) and urls else None
         return Kind.QUOTE if last and _QUOTED.match(str(last)) else Kind.POST
 
     def _to_self(self, tweet: Mapping[str, Any]) -> bool:
-        me = self._account_id or str(_object(tweet.get("user")).get("id_str") or "")
+        me = self._account_id or str(as_object(tweet.get("user")).get("id_str") or "")
         if me and tweet.get("in_reply_to_user_id_str"):
             return str(tweet["in_reply_to_user_id_str"]) == me
         return str(tweet.get("in_reply_to_screen_name") or "").lower() == self.author.handle
 
-    def _notes(self) -> list[_Note]:
-        return [note for name in self._named(_NOTES) for item in self._items(name) if (note := _Note.of(item))]
-
-
-class _Note:
-    """A long post's whole text. It has no post's id, but its own id carries the moment it was written in."""
-
-    def __init__(self, number: int, text: str) -> None:
-        self.number = number
-        self.time = _snowflake_ms(number)
-        self.text = text
-        self.start = _comparable(text)
-
-    @classmethod
-    def of(cls, item: Mapping[str, Any]) -> _Note | None:
-        core = _object(item.get("core")) or _object(item.get("noteTweetContents")) or item
-        text, number = core.get("text") or item.get("fullText"), _number(item.get("noteTweetId"))
-        return cls(number, printable(unescape(str(text)))) if text and number is not None else None
-
-    def is_whole_of(self, stub: str) -> bool:
-        """Whether a post's text is how this one begins."""
-        return bool(stub) and self.start.startswith(stub)
-
-
-def _comparable(text: str) -> str:
-    """The words of a post's beginning: without the mentions before a reply, links, and what marks a cut."""
-    text = re.sub(r"^(?:@\w+\s+)+", "", text)
-    text = re.sub(r"https?://\S*", "", text).rstrip().rstrip("…").rstrip()
-    return re.sub(r"\s+", " ", text).strip()
-
-
-class _Assembly:
-    """Puts together what an archive keeps apart: the edits of one post, and the stub and the whole of a long one."""
-
-    def __init__(self, notes: list[_Note], findings: Findings) -> None:
-        self._notes = notes
-        self._findings = findings
-        self._seconds: dict[int, list[_Note]] = {}
-        for note in notes:
-            for second in range((note.time - _NOTE_NEARNESS_MS) // 1000, (note.time + _NOTE_NEARNESS_MS) // 1000 + 1):
-                self._seconds.setdefault(second, []).append(note)
-        self._stubs: list[tuple[Post, int]] = []
-        self._unwanted: set[int] = set()
-        self._edits: dict[int, tuple[int, Post]] = {}
-
-    def take(self, post: Post, tweet: Mapping[str, Any], number: int) -> Iterator[Post]:
-        """The post at once, unless it has to wait for the rest of the archive."""
-        edits = _edits(tweet)
-        if len(edits) < 2:
-            yield from self._whole(post, number)
-            return
-        latest = self._edits.setdefault(min(edits), (number, post))
-        if latest[0] != number:
-            self._findings.left_out["earlier version of an edited post"] += 1
-            earlier, later = sorted([latest, (number, post)], key=lambda version: version[0])
-            self.leave_out(earlier[1], earlier[0])
-            self._edits[min(edits)] = later
-
-    def leave_out(self, post: Post, number: int) -> None:
-        """A post that is not wanted, nor is its whole."""
-        self._unwanted.add(number)
-        for _ in self._whole(post, number):
-            pass
-
-    def _whole(self, post: Post, number: int) -> Iterator[Post]:
-        near = self._seconds.get(_snowflake_ms(number) // 1000, []) if self._seconds else []
-        if any(note.is_whole_of(_comparable(post.text)) for note in near):
-            self._stubs.append((post, number))
-        else:
-            yield post
-
-    def rest(self, handle: str) -> Iterator[Post]:
-        """What had to wait: last edits, long posts in full, and long posts without a stub."""
-        for number, post in self._edits.values():
-            yield from self._whole(post, number)
-        pairs = sorted(
-            (abs(_snowflake_ms(number) - note.time), place, which)
-            for place, (post, number) in enumerate(self._stubs)
-            for which, note in enumerate(self._notes)
-            if abs(_snowflake_ms(number) - note.time) <= _NOTE_NEARNESS_MS and note.is_whole_of(_comparable(post.text))
-        )
-        note_of: dict[int, int] = {}
-        for _, place, which in pairs:  # the nearest in time first, each note once
-            if place not in note_of and which not in note_of.values():
-                note_of[place] = which
-        for place, (post, number) in enumerate(self._stubs):
-            if number in self._unwanted:
-                continue
-            yield _with_text(post, self._notes[note_of[place]].text) if place in note_of else post
-        orphans = [note for which, note in enumerate(self._notes) if which not in note_of.values()]
-        for note in orphans:
-            yield Post(str(note.number), handle, note.text, created_at=_iso(note.time))
-        if orphans:
-            self._findings.notes.append(f"Long posts without a short one beside them, kept as posts of their own: {len(orphans):,}.")
-
-
-def _with_text(post: Post, text: str) -> Post:
-    mentions = re.match(r"(?:@\w+\s+)+", post.text)  # a reply's stub begins with whom it answers, its whole does not
-    whole = mentions[0] + text if mentions and not text.startswith("@") else text
-    return Post(post.id, post.author, whole, post.kind, post.created_at, post.lang)
+    def _notes(self) -> list[Note]:
+        return [note for name in self._named(_NOTES) for item in self._items(name) if (note := Note.of(item))]
 
 
 # the shape of an archive
@@ -402,46 +303,18 @@ def _skip_assignment(text: IO[str], what: str) -> None:
         raise SpecError(f"{what} begins with {head.strip()[:40]!r}, which X does not write.", _OTHER_TOOL)
 
 
-def _object(value: Any) -> dict[str, Any]:
-    """The value where it is an object, or else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
 def _first(value: Any, key: str) -> dict[str, Any]:
     """The object in `[{key: {...}}]`, or an empty one."""
-    item = _object(value[0]) if isinstance(value, list) and value else {}
-    return _object(item.get(key, item))
-
-
-def _number(value: Any) -> int | None:
-    """A number as X writes it, mostly as text."""
-    return int(value) if re.fullmatch(r"[0-9]{1,19}", str(value)) else None
+    item = as_object(value[0]) if isinstance(value, list) and value else {}
+    return as_object(item.get(key, item))
 
 
 def _id(tweet: Mapping[str, Any]) -> int:
-    number = _number(tweet.get("id_str") or tweet.get("id"))
+    number = as_number(tweet.get("id_str") or tweet.get("id"))
     if number is None:
         given = str(tweet.get("id_str") or tweet.get("id") or "")[:30]
         raise SpecError(f"A post in the archive has no id that X could have given ({given!r}).", "The archive was changed; take a fresh copy.")
     return number
-
-
-def _edits(tweet: Mapping[str, Any]) -> list[int]:
-    """The ids of all versions of an edited post."""
-    info = _object(tweet.get("edit_info"))
-    initial = _object(info.get("initial")) or _object(_object(info.get("edit")).get("editControlInitial"))
-    edits = initial.get("editTweetIds")
-    return [number for edit in (edits if isinstance(edits, list) else []) if (number := _number(edit)) is not None]
-
-
-def _snowflake_ms(number: int) -> int:
-    return (number >> 22) + _SNOWFLAKE_EPOCH_MS
-
-
-def _iso(milliseconds: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _time(written: Any, number: int) -> str | None:
@@ -453,5 +326,5 @@ def _time(written: Any, number: int) -> str | None:
     elif re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", text):  # 2011-07-22 13:51:06 +0000
         iso = f"{text[:10]}T{text[11:19]}Z"
     if iso is None or iso < _TWITTER_BEGAN:
-        return _iso(_snowflake_ms(number)) if number > _FIRST_SNOWFLAKE else None
+        return iso_time(snowflake_ms(number)) if number > _FIRST_SNOWFLAKE else None
     return iso
