@@ -19,8 +19,9 @@ from popinjay import bases
 from popinjay.errors import BaseModelError, TrainingError
 from popinjay.events import Event, What
 from popinjay.language_model import LanguageModel, bits_per_byte
+from popinjay.options import TrainOptions
 from popinjay.run import content_hash
-from popinjay.train import batches, choose_device, lessons, plan, rate, step_once
+from popinjay.train import Settings, batches, choose_device, lessons, plan, rate, step_once
 
 OPTIONS = {"epochs": 3.0, "learning_rate": 0.01, "batch_tokens": 256, "samples": 10}
 
@@ -38,11 +39,16 @@ def test_batches_hold_every_lesson_once_and_keep_their_size() -> None:
 
 
 def test_the_plan_is_the_same_for_the_same_seed() -> None:
-    from popinjay.train import Settings
-
     lengths = list(range(3, 90))
     assert plan(lengths, Settings(1.5, 0.1, 128, seed=1)) == plan(lengths, Settings(1.5, 0.1, 128, seed=1))
     assert plan(lengths, Settings(1.5, 0.1, 128, seed=1)) != plan(lengths, Settings(1.5, 0.1, 128, seed=2))
+
+
+def test_what_is_not_asked_for_comes_from_the_base_and_many_posts_get_fewer_epochs() -> None:
+    base = bases.Base("b", "b", "", epochs=6.0, most_tokens=1e6)
+    assert Settings.of(TrainOptions(), base, 100_000).epochs == 6.0
+    assert Settings.of(TrainOptions(), base, 500_000).epochs == 2.0
+    assert Settings.of(TrainOptions(epochs=5.0), base, 500_000).epochs == 5.0
 
 
 def test_the_rate_warms_up_and_falls_to_nothing() -> None:

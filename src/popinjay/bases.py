@@ -23,6 +23,7 @@ class Base:
     learning_rate: float = 1e-4
     epochs: float = 4.0
     batch_tokens: int = 1024
+    most_tokens: float = float("inf")  # learnt in all, unless epochs are asked for: an author of many posts needs fewer epochs
 
 
 BASES = (
@@ -31,9 +32,9 @@ BASES = (
         str(Path(__file__).parent / "assets" / "base"),
         "popinjay's own small model, inside the package: works offline, learns in a minute",
         license="cc-by-sa-4.0",
-        learning_rate=1.5e-3,
+        learning_rate=5e-4,
         epochs=6.0,
-        batch_tokens=1024,
+        most_tokens=1e6,
     ),
     Base(
         PREFERRED,

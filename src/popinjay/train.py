@@ -50,10 +50,10 @@ class Settings:
     seed: int
 
     @classmethod
-    def of(cls, options: TrainOptions, base: bases.Base) -> Settings:
-        """What was asked for, and the rest from the base's row."""
+    def of(cls, options: TrainOptions, base: bases.Base, an_epoch: int) -> Settings:
+        """What was asked for, and the rest from the base's row, for so many tokens an epoch."""
         return cls(
-            epochs=base.epochs if options.epochs is None else options.epochs,
+            epochs=round(min(base.epochs, base.most_tokens / an_epoch), 3) if options.epochs is None else options.epochs,
             learning_rate=base.learning_rate if options.learning_rate is None else options.learning_rate,
             batch_tokens=base.batch_tokens if options.batch_tokens is None else options.batch_tokens,
             seed=options.seed,
@@ -239,12 +239,12 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
     device = choose_device(options.device)
     folder = bases.folder_of(base)
     model = LanguageModel.load(folder, device)
-    settings = Settings.of(options, base)
-    texts = [row["text"] for row in read_rows(draft.need("train.jsonl"))]
+    learnt = lessons(model, [row["text"] for row in read_rows(draft.need("train.jsonl"))])
+    settings = Settings.of(options, base, sum(len(lesson) - 1 for lesson in learnt))
     watched = [row["text"] for row in read_rows(draft.need("validation.jsonl"))]
     key = _key([asdict(settings), device, content_hash(folder), content_hash(draft.need("train.jsonl")), content_hash(draft.need("validation.jsonl"))])
     with storage_errors("a checkpoint of the training"):
-        trainer = Trainer(model, lessons(model, texts), watched, settings, Checkpoints(Checkpoints.folder_of(draft.run.path), key), listener)
+        trainer = Trainer(model, learnt, watched, settings, Checkpoints(Checkpoints.folder_of(draft.run.path), key), listener)
         trainer.run()
         model.model.generation_config.update(**_saying(model))
         model.save(draft.path("model"))
