@@ -63,7 +63,7 @@ def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
         reposts += post.kind is Kind.REPOST
         if count % 1000 == 0 and time.monotonic() - told > 0.2:
             told = time.monotonic()
-            listener(Event(STAGE, What.PROGRESS, reading.author.handle, done=count, unit="posts"))
+            listener(Event(STAGE, What.PROGRESS, f"reading {reading.author.handle}", done=count, unit="posts"))
         yield post
     if count == 0:
         raise SpecError(

@@ -13,7 +13,7 @@ from popinjay.errors import BaseModelError
 if TYPE_CHECKING:
     import torch
 
-SCORED_AT_ONCE = 4096  # tokens, padding included
+SCORED_AT_ONCE = 1024  # tokens, padding included: each takes a row of the whole vocabulary
 
 
 class LanguageModel:

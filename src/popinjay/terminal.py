@@ -119,7 +119,8 @@ class _Picture:
             self._task = self._progress.add_task(event.message, total=None, stage=event.stage, numbers="")
         elif event.what is What.PROGRESS and self._task is not None:
             counted = f"{event.done:,.0f} {event.unit}" if event.total is None else ""
-            self._progress.update(self._task, completed=event.done or 0, total=event.total, numbers=_numbers(event) or counted)
+            self._progress.update(self._task, description=event.message or None, completed=event.done or 0, total=event.total)
+            self._progress.update(self._task, numbers=_numbers(event) or counted)
         elif event.what is What.DONE:
             self._end()
             self._line("✔", "green", event.stage, event.message)
