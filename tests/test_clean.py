@@ -97,7 +97,7 @@ def test_what_the_source_cut_goes() -> None:
 
 
 def test_marks_alone_are_empty() -> None:
-    assert reasons(post("— — — —")) == ["empty"]
+    assert reasons(post("— — — —"), post("🎉 🎊 🥳")) == ["empty"]
 
 
 @given(st.lists(st.builds(post, st.text(max_size=60), st.sampled_from(Kind)), max_size=30), st.sampled_from(["popinjay", "huggingtweets"]))

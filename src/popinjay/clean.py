@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -89,8 +90,8 @@ def other_language(post: Post, text: str, options: CleanOptions) -> str | None:
 
 
 def empty(post: Post, text: str, options: CleanOptions) -> str | None:
-    """Nothing left but marks and blanks."""
-    return None if re.search(r"\w", text) else "empty"
+    """Nothing left but punctuation: no letter, no number, no emoji."""
+    return None if any(unicodedata.category(character)[0] in "LNS" for character in text) else "empty"
 
 
 def cut_short(post: Post, text: str, options: CleanOptions) -> str | None:

@@ -88,7 +88,7 @@ class CleanOptions(Checked):
 
     rules: str = option(
         "popinjay",
-        "popinjay: HuggingTweets' counts, then our further drops; huggingtweets: its rules to the letter and nothing further.",
+        "popinjay: HuggingTweets' counts, then our further drops; huggingtweets: its rules to the letter, nothing dropped further.",
         choices=("popinjay", "huggingtweets"),
     )
     drop_replies: bool = option(False, "Drop replies to other people. An author's own threads stay.")
