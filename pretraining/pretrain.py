@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 END = "<|endoftext|>"
 
@@ -131,7 +131,8 @@ def save(model: GPT2LMHeadModel, tokenizer_file: Path, out: Path, facts: dict[st
     half = GPT2LMHeadModel(model.config).half()
     half.load_state_dict(model.state_dict())
     spread_positions(half, facts["recipe"]["block"])
-    half.generation_config.update(do_sample=True, temperature=1.0, top_p=0.95, min_new_tokens=10, max_new_tokens=160)
+    sampling = {"do_sample": True, "temperature": 1.0, "top_p": 0.95, "top_k": 0, "min_new_tokens": 10, "max_new_tokens": 160}
+    half.generation_config = GenerationConfig(**sampling, bos_token_id=0, eos_token_id=0, pad_token_id=0)
     half.save_pretrained(out)
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token=END, eos_token=END, unk_token=END)
     tokenizer.model_max_length = model.config.n_positions

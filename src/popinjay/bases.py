@@ -30,7 +30,7 @@ BASES = (
     Base(
         BUILT_IN,
         str(Path(__file__).parent / "assets" / "base"),
-        "popinjay's own small model, inside the package: works offline, learns in a minute",
+        "popinjay's own small model, inside the package: works offline, learns in minutes",
         license="cc-by-sa-4.0",
         learning_rate=5e-4,
         epochs=6.0,

@@ -98,9 +98,19 @@ class LanguageModel:
                     bits[number] += losses[place, : len(piece)].double().sum().item() / math.log(2)
         return bits
 
+    def say_by_default(self, **settings: Any) -> None:
+        """How `pipeline("text-generation")` and the hub's widget draw from this model once it is saved; no top-k."""
+        from transformers import GenerationConfig
+
+        ends = {"bos_token_id": self.end, "eos_token_id": self.end, "pad_token_id": self.end}
+        self.model.generation_config = GenerationConfig(**settings, **ends, top_k=0)  # type: ignore[no-untyped-call]
+
     def save(self, folder: Path) -> None:
         """Write standard transformers files: safetensors, tokenizer, generation config."""
         from transformers.utils import logging
+
+        for word in ("local_files_only", "is_local", "trust_remote_code"):  # how it was loaded is nothing about it
+            self.tokenizer.init_kwargs.pop(word, None)
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self.model.save_pretrained(folder, safe_serialization=True)

@@ -21,7 +21,7 @@ from popinjay import bases
 from popinjay.checkpoints import Checkpoints, Standing
 from popinjay.errors import TrainingError
 from popinjay.events import Event, Listener, What
-from popinjay.generate import generate
+from popinjay.generate import LEAST_TOKENS, generate
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import SayOptions, TrainOptions
 from popinjay.post import read_rows
@@ -246,7 +246,9 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
     with storage_errors("a checkpoint of the training"):
         trainer = Trainer(model, learnt, watched, settings, Checkpoints(Checkpoints.folder_of(draft.run.path), key), listener)
         trainer.run()
-        model.model.generation_config.update(**_saying(model))
+        model.say_by_default(
+            do_sample=True, temperature=SayOptions.temperature, top_p=SayOptions.top_p, min_new_tokens=LEAST_TOKENS, max_new_tokens=SayOptions.max_tokens
+        )
         model.save(draft.path("model"))
         shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
     now = trainer.standing
@@ -265,21 +267,6 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
         seed=settings.seed,
         versions={name: version(name) for name in ("popinjay", "torch", "transformers", "tokenizers")},
     )
-
-
-def _saying(model: LanguageModel) -> dict[str, Any]:
-    """HuggingTweets' sampling, so that `pipeline("text-generation")` and the hub's widget speak alike."""
-    return {
-        "do_sample": True,
-        "temperature": SayOptions.temperature,
-        "top_p": SayOptions.top_p,
-        "top_k": 0,
-        "min_new_tokens": 10,
-        "max_new_tokens": 160,
-        "bos_token_id": model.end,
-        "eos_token_id": model.end,
-        "pad_token_id": model.end,
-    }
 
 
 def _key(parts: Sequence[Any]) -> str:
