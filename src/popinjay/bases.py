@@ -100,15 +100,15 @@ def fingerprint(base: Base) -> str | None:
 
 def _on_this_machine(base: Base) -> Path | None:
     """The folder given, or a whole snapshot in the hub's cache."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
     try:
         folder = Path(base.where).expanduser()
         if folder.is_dir() and (base not in BASES or folder.is_absolute()):
             return folder
     except (OSError, RuntimeError):  # a name too long, the home of nobody
         return None
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
     try:
         cached = Path(snapshot_download(base.where, allow_patterns=_WANTED, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError):

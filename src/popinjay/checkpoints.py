@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from popinjay.language_model import LanguageModel
+from popinjay.run import sync
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +68,7 @@ class Checkpoints:
                 tensors[f"first.{name}"], tensors[f"second.{name}"] = state["exp_avg"], state["exp_avg_sq"]
         partial = self.folder / "checkpoint.partial"
         save_file(tensors, partial, metadata={"key": self.key, "standing": json.dumps(asdict(standing))})
-        _sync(partial)
+        sync(partial)
         partial.rename(self.folder / "checkpoint.safetensors")
         self._last, self._cost = time.monotonic(), time.monotonic() - started
 
@@ -131,8 +131,3 @@ class Checkpoints:
     def folder_of(persona: Path) -> Path:
         """Where a persona's checkpoints lie."""
         return persona / ".train"
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -75,20 +75,21 @@ def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
 
 def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Listener) -> None:
     """Write `posts.jsonl` and `authors.json` from the specs, which were opened with these options."""
-    rows: list[dict[str, Any]] = []
-    with draft.open("posts.jsonl") as file:
+    counts: Counter[str] = Counter()
+
+    def posts() -> Iterator[dict[str, Any]]:
         for reading in opened.readings:
-            count = 0
             for post in posts_of(reading, listener):
-                file.write(json.dumps(post.to_json(), ensure_ascii=False) + "\n")
-                count += 1
-            rows.append({**asdict(reading.author), "posts": count, "left_out": dict(reading.findings.left_out)})
-            for note in reading.findings.notes:
-                listener(Event(STAGE, What.NOTE, note))
-            if reading.findings.left_out:
-                left = ", ".join(f"{count:,} × {reason}" for reason, count in sorted(reading.findings.left_out.items()))
-                listener(Event(STAGE, What.NOTE, f"Left out of {reading.author.handle}: {left}."))
-    with draft.open("authors.json") as file:
-        json.dump(rows, file, ensure_ascii=False, indent=2)
-        file.write("\n")
+                counts[post.author] += 1
+                yield post.to_json()
+
+    draft.write_rows("posts.jsonl", posts())
+    for reading in opened.readings:
+        for note in reading.findings.notes:
+            listener(Event(STAGE, What.NOTE, note))
+        if reading.findings.left_out:
+            left = ", ".join(f"{count:,} × {reason}" for reason, count in sorted(reading.findings.left_out.items()))
+            listener(Event(STAGE, What.NOTE, f"Left out of {reading.author.handle}: {left}."))
+    rows = [{**asdict(r.author), "posts": counts[r.author.handle], "left_out": dict(r.findings.left_out)} for r in opened.readings]
+    draft.write_json("authors.json", rows)
     draft.facts.update(summary=" and ".join(f"{row['posts']:,} posts of {row['handle']}" for row in rows))

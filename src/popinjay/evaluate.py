@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -73,9 +72,7 @@ def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener:
         },
         "sampling": {"temperature": SayOptions.temperature, "top_p": SayOptions.top_p, "max_tokens": SayOptions.max_tokens, "seed": options.seed},
     }
-    with draft.open("report.json") as file:
-        json.dump(report, file, ensure_ascii=False, indent=2)
-        file.write("\n")
+    draft.write_json("report.json", report)
     draft.write_rows("samples.jsonl", ({"text": said.text, "tokens": said.tokens, "finished": said.finished} for said in samples))
     draft.facts.update(summary=verdict(report))
 

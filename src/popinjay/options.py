@@ -43,7 +43,7 @@ class Checked:
 def _check(name: str, value: Any, meta: Mapping[str, Any], kind: Any) -> None:
     if value is None and type(None) in getattr(kind, "__args__", ()):
         return
-    plain = next((t for t in getattr(kind, "__args__", (kind,)) if t is not type(None)), kind)
+    plain = _plain(kind)
     if plain is float and type(value) is int:
         value = float(value)
     if type(value) is not plain:
@@ -54,6 +54,11 @@ def _check(name: str, value: Any, meta: Mapping[str, Any], kind: Any) -> None:
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         allowed = f"from {low:,} to {high:,}" if high is not None else f"{low:,} or more"
         raise OptionError(f"{flag(name)} can't be {value!r}.", f"It takes {_KINDS[plain]}, {allowed}.")
+
+
+def _plain(kind: Any) -> Any:
+    """The type without the None that it may be instead."""
+    return next((t for t in getattr(kind, "__args__", (kind,)) if t is not type(None)), kind)
 
 
 _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "yes or no"}
@@ -195,5 +200,4 @@ def declared(*kinds: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
         for field in _fields(kind):
             if field.name not in seen:
                 seen.add(field.name)
-                hint = types[field.name]
-                yield field, next((t for t in getattr(hint, "__args__", (hint,)) if t is not type(None)), hint)
+                yield field, _plain(types[field.name])

@@ -125,10 +125,16 @@ class Draft:
                 count += 1
         return count
 
+    def write_json(self, name: str, value: Any) -> None:
+        """Write the output `name` as one JSON document."""
+        with self.open(name) as file:
+            json.dump(value, file, ensure_ascii=False, indent=2)
+            file.write("\n")
+
     def settle(self) -> None:
         """Give every output its own name, now that all are on the disk."""
         for name in self.stage.makes:
-            _sync(self.path(name))
+            sync(self.path(name))
         for name in self.stage.makes:
             final = self.run.path / name
             if final.is_dir():  # a folder cannot be renamed over a folder that holds something
@@ -236,7 +242,7 @@ class Run:
             partial = self.path / ".run.toml.partial"
             try:
                 partial.write_bytes(tomli_w.dumps(_storable(self.record)).encode())
-                _sync(partial)
+                sync(partial)
                 partial.rename(self.path / "run.toml")
             finally:
                 partial.unlink(missing_ok=True)
@@ -336,7 +342,8 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """See a file, or all files of a folder, onto the disk."""
     for file in path.rglob("*") if path.is_dir() else (path,):
         if file.is_file():
             with file.open("rb+") as stream:

@@ -237,12 +237,11 @@ def choose_device(asked: str) -> str:
 def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Listener) -> None:
     """Write `model/` and `metrics.jsonl`: the base model taught the voice of `train.jsonl`."""
     device = choose_device(options.device)
-    folder = bases.folder_of(base)
-    model = LanguageModel.load(folder, device)
+    model = LanguageModel.load(bases.folder_of(base), device)
     learnt = lessons(model, [row["text"] for row in read_rows(draft.need("train.jsonl"))])
     settings = Settings.of(options, base, sum(len(lesson) - 1 for lesson in learnt))
     watched = [row["text"] for row in read_rows(draft.need("validation.jsonl"))]
-    key = _key([asdict(settings), device, content_hash(folder), content_hash(draft.need("train.jsonl")), content_hash(draft.need("validation.jsonl"))])
+    key = _key([asdict(settings), device, bases.fingerprint(base), content_hash(draft.need("train.jsonl")), content_hash(draft.need("validation.jsonl"))])
     with storage_errors("a checkpoint of the training"):
         trainer = Trainer(model, learnt, watched, settings, Checkpoints(Checkpoints.folder_of(draft.run.path), key), listener)
         trainer.run()
