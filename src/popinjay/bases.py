@@ -25,6 +25,11 @@ class Base:
     batch_tokens: int = 1024
     most_tokens: float = float("inf")  # learnt in all, unless epochs are asked for: an author of many posts needs fewer epochs
 
+    @property
+    def hub_id(self) -> str:
+        """Where the hub has it; empty for a folder."""
+        return "" if _folder(self) else self.where
+
 
 BASES = (
     Base(
@@ -98,20 +103,25 @@ def fingerprint(base: Base) -> str | None:
     return folder.name if folder.parent.name == "snapshots" else content_hash(folder)  # the hub's cache names folders by commit
 
 
-def _on_this_machine(base: Base) -> Path | None:
-    """The folder given, or a whole snapshot in the hub's cache."""
+def _folder(base: Base) -> Path | None:
+    """The folder that a row names; None where it names a model of the hub, or nothing."""
     try:
         folder = Path(base.where).expanduser()
-        if folder.is_dir() and (base not in BASES or folder.is_absolute()):
-            return folder
+        return folder if folder.is_dir() and (base not in BASES or folder.is_absolute()) else None
     except (OSError, RuntimeError):  # a name too long, the home of nobody
         return None
+
+
+def _on_this_machine(base: Base) -> Path | None:
+    """The folder given, or a whole snapshot in the hub's cache."""
+    if folder := _folder(base):
+        return folder
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
         cached = Path(snapshot_download(base.where, allow_patterns=_WANTED, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError):
+    except (LocalEntryNotFoundError, HFValidationError, OSError):
         return None
     return cached if (cached / "config.json").exists() and any(cached.glob("model*.safetensors")) else None
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 from typing import Any
 
 from popinjay import __version__
+from popinjay.bases import BUILT_IN
 from popinjay.events import Listener
 from popinjay.options import WHOSE, CardOptions
 from popinjay.post import Author, read_authors, read_json
@@ -33,6 +36,13 @@ def data_table(counts: Sequence[Mapping[str, Any]], authors: Sequence[Author]) -
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def base_in_words(name: str, hub_id: str) -> str:
+    """The base model, with a link where the hub has it. A folder's path is nobody's business: its name says enough."""
+    if hub_id:
+        return f"[{plain(name)}](https://huggingface.co/{hub_id})"
+    return "popinjay's built-in base model" if name == BUILT_IN else f"a model of its maker's own, {plain(Path(name).name)}"
+
+
 def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
     """Write `README.md`."""
     run, authors = draft.run, read_authors(draft.need("authors.json"))
@@ -41,15 +51,15 @@ def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
     bits, copying = report["bits_per_byte"], report["copying"]
     titles = " & ".join(plain(author.title) for author in authors)
     words = {
-        "language": "\n".join(f"- {code}" for code in cleaned["languages"] or {"und": 1}),
-        "base_model": trained["base_where"] or "popinjay",
+        "language": "\n".join(f'- "{code}"' for code in cleaned["languages"] or {"und": 1}),
+        "base_model": json.dumps(trained["base_hub"] or Path(trained["base"]).name),
         "title": titles,
         "what": "AI cyborg" if len(authors) > 1 else "AI bot",
         "handles": " ".join(f"@{plain(author.handle)}" for author in authors),
         "whom": titles,
         "whose": WHOSE.get(options.whose or "", "not stated"),
         "data_table": data_table(cleaned["authors"], authors),
-        "base": f"[{trained['base']}](https://huggingface.co/{trained['base_where']})" if trained["base_where"] else "popinjay's built-in base model",
+        "base": base_in_words(trained["base"], trained["base_hub"]),
         "bits_base": f"{bits['base']['all']:.3f}" if bits["base"] else "not measured",
         "bits_persona": f"{bits['persona']['all']:.3f}",
         "held_out": bits["posts"],

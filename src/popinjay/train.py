@@ -254,7 +254,7 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
     draft.facts.update(
         summary=f"{now.tokens:,} tokens in {_minutes(now.seconds)}, best at step {now.best_step:,}",
         base=base.name,
-        base_where=base.where if base.name != bases.BUILT_IN else "",
+        base_hub=base.hub_id,
         parameters=model.parameters,
         device=device,
         steps=now.step,
