@@ -1,9 +1,10 @@
 """Pretrain the built-in base: a small GPT-2-architecture model on general text and posts.
 
-    python pretraining/pretrain.py --data FOLDER --out FOLDER --steps 4000
+    python pretraining/pretrain.py --data FOLDER --out FOLDER
 
-Plain on a CPU, bf16 and compiled on a GPU. Deterministic by seed (each step's batch depends on seed and step only) and
-resumable: run the same command again. Writes the model as transformers files (fp16 safetensors) into OUT/model.
+bf16 and compiled on a GPU and on a processor that multiplies bf16 itself, plain float32 elsewhere. A step's batch depends on
+the seed and the step alone. There is a checkpoint every 100 steps; the same command goes on from it. Writes transformers
+files (fp16 safetensors), the asset's record and its card into OUT/model.
 """
 
 from __future__ import annotations
@@ -12,65 +13,26 @@ import argparse
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2Config, GPT2LMHeadModel
 
-END = "<|endoftext|>"
+import asset
+from mixture import Mixture, Posts
+from recipe import Recipe
 
-
-@dataclass(frozen=True)
-class Recipe:
-    layers: int = 4
-    width: int = 256
-    heads: int = 4
-    block: int = 256  # tokens of context in training
-    positions: int = 512  # tokens of context the model has room for
-    batch: int = 32  # blocks a step
-    steps: int = 2000
-    warmup: int = 60
-    muon_rate: float = 0.02
-    adam_rate: float = 3e-3
-    optimizer: str = "muon"
-    posts_first: float = 0.10  # share of post blocks at the start
-    posts_last: float = 0.60  # and at the end, rising from half of the run on
-    seed: int = 0
-
-
-class Mixture:
-    """Blocks of tokens drawn from general text and from posts, the posts' share rising towards the end."""
-
-    def __init__(self, data: Path, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.general = np.load(data / "general.npy", mmap_mode="r")
-        self.english = np.load(data / "posts_english.npy")
-        self.other = np.load(data / "posts_other.npy")
-
-    def posts_share(self, step: int) -> float:
-        rising = max(0.0, step / self.recipe.steps - 0.5) * 2
-        return self.recipe.posts_first + (self.recipe.posts_last - self.recipe.posts_first) * rising
-
-    def batch(self, step: int) -> torch.Tensor:
-        """Token ids (batch, block + 1) of one step: the same for the same seed and step."""
-        rng = np.random.default_rng((self.recipe.seed, step))
-        length = self.recipe.block + 1
-        rows = []
-        for _ in range(self.recipe.batch):
-            if rng.random() < self.posts_share(step):  # noqa: SIM108 (three sources read better as a ladder)
-                source = self.english if rng.random() < 0.7 else self.other
-            else:
-                source = self.general
-            start = int(rng.integers(0, len(source) - length))
-            rows.append(source[start : start + length].astype(np.int64))
-        return torch.from_numpy(np.stack(rows))
+CHECKPOINT_EVERY = 100  # steps
+VALIDATE_EVERY = 500
+VALIDATION_BLOCKS = 96
 
 
 def new_model(recipe: Recipe, vocabulary: int) -> GPT2LMHeadModel:
+    """A GPT-2 with random weights, its residual branches silent at first."""
     torch.manual_seed(recipe.seed)
     config = GPT2Config(
         vocab_size=vocabulary,
@@ -85,156 +47,165 @@ def new_model(recipe: Recipe, vocabulary: int) -> GPT2LMHeadModel:
         bos_token_id=0,
         eos_token_id=0,
     )
-    return GPT2LMHeadModel(config)
+    model = GPT2LMHeadModel(config)
+    for name, weights in model.named_parameters():
+        if name.endswith("c_proj.weight"):
+            torch.nn.init.zeros_(weights)
+    return model
 
 
 def optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "wte" not in name and "wpe" not in name]
-    known = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in known]
-    if recipe.optimizer == "adamw":
-        return [torch.optim.AdamW(model.parameters(), lr=recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.05, fused=True)]
+    """Muon (Jordan et al., 2024) for the matrices of the blocks, AdamW for everything else."""
+    matrices = [weights for name, weights in model.named_parameters() if weights.ndim == 2 and ".h." in name]
+    known = {id(weights) for weights in matrices}
+    rest = [weights for weights in model.parameters() if id(weights) not in known]
     return [
-        torch.optim.Muon(matrices, lr=recipe.muon_rate, weight_decay=0.05, momentum=0.95),
+        torch.optim.Muon(matrices, lr=recipe.muon_rate, weight_decay=recipe.weight_decay, momentum=0.95),
         torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
     ]
 
 
-def rate_factor(step: int, recipe: Recipe) -> float:
-    """Warm-up, then a straight line to nothing."""
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    return max(0.0, (recipe.steps - step) / (recipe.steps - recipe.warmup))
-
-
 def spread_positions(model: GPT2LMHeadModel, trained: int) -> None:
-    """Give the positions that training never reached the embedding of the last ones it did."""
+    """Give the positions that training has not reached the embeddings of the later half of those it has, over and over."""
     table = model.transformer.wpe.weight.data
-    for start in range(trained, table.shape[0], trained // 2):
-        stop = min(table.shape[0], start + trained // 2)
-        table[start:stop] = table[trained // 2 : trained // 2 + stop - start]
+    half = trained // 2
+    for start in range(trained, len(table), half):
+        stop = min(len(table), start + half)
+        table[start:stop] = table[half : half + stop - start]
 
 
-@torch.no_grad()
-def validation_loss(model: torch.nn.Module, tokens: np.ndarray, recipe: Recipe, device: str, blocks: int = 96) -> float:
-    """Mean loss (nats a token) over evenly spread blocks."""
-    starts = np.linspace(0, len(tokens) - recipe.block - 2, blocks).astype(int)
-    losses = []
-    for chunk in np.array_split(starts, math.ceil(blocks / 16)):
-        ids = torch.from_numpy(np.stack([tokens[s : s + recipe.block + 1].astype(np.int64) for s in chunk])).to(device)
-        logits = model(ids[:, :-1]).logits.float()
-        losses.append(torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()).item())
-    return float(np.mean(losses))
+def cross_entropy(model: GPT2LMHeadModel, ids: torch.Tensor) -> torch.Tensor:
+    """Mean loss, nats a token, of token ids (blocks, block + 1)."""
+    logits = model(ids[:, :-1], use_cache=False).logits
+    return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
 
 
-def save(model: GPT2LMHeadModel, tokenizer_file: Path, out: Path, facts: dict[str, Any]) -> None:
-    half = GPT2LMHeadModel(model.config).half()
-    half.load_state_dict(model.state_dict())
-    spread_positions(half, facts["recipe"]["block"])
-    sampling = {"do_sample": True, "temperature": 1.0, "top_p": 0.95, "top_k": 0, "min_new_tokens": 10, "max_new_tokens": 160}
-    half.generation_config = GenerationConfig(**sampling, bos_token_id=0, eos_token_id=0, pad_token_id=0)
-    half.save_pretrained(out)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token=END, eos_token=END, unk_token=END)
-    tokenizer.model_max_length = model.config.n_positions
-    tokenizer.save_pretrained(out)
-    (out / "base.json").write_text(json.dumps(facts, indent=2) + "\n")
-    (out / "README.md").write_text(card(facts))
+class Validation:
+    """Bits a byte of general text and of posts by authors never seen, in blocks of the context that training starts with."""
+
+    def __init__(self, data: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
+        length = recipe.block + 1
+        general = np.load(data / "general_validation.npy")
+        starts = np.linspace(0, len(general) - length, VALIDATION_BLOCKS).astype(int)
+        posts, rng = Posts(data / "posts_validation.npz"), np.random.default_rng(0)
+        self.blocks = {
+            "general": np.stack([general[start : start + length] for start in starts]),
+            "posts": np.stack([posts.block(length, True, rng) for _ in range(VALIDATION_BLOCKS)]),
+        }
+        tokens, size = facts["tokens"], facts["bytes"]
+        self.tokens_a_byte = {name: tokens[f"{name}_validation"] / size[f"{name}_validation"] for name in self.blocks}
+
+    @torch.no_grad()
+    def __call__(self, model: GPT2LMHeadModel) -> dict[str, float]:
+        """Both figures, in float32."""
+        scores = {}
+        for name, blocks in self.blocks.items():
+            chunks = torch.from_numpy(blocks.astype(np.int64)).to(model.device).split(8)
+            nats = sum(cross_entropy(model, chunk).item() * len(chunk) for chunk in chunks) / len(blocks)
+            scores[name] = round(nats * self.tokens_a_byte[name] / math.log(2), 4)
+        return scores
 
 
-def card(facts: dict[str, Any]) -> str:
-    """The model's card, from the template beside this file."""
-    recipe, tokens = facts["recipe"], facts["data"]["tokens"]
-    return Template((Path(__file__).parent / "card.md").read_text()).substitute(
-        parameters=f"{facts['parameters']:,}",
-        layers=recipe["layers"],
-        width=recipe["width"],
-        positions=recipe["positions"],
-        vocabulary=f"{facts['data']['vocabulary']:,}",
-        tokens_seen=f"{facts['tokens_seen']:,}",
-        general=f"{tokens['general']:,}",
-        posts=f"{tokens['posts_english'] + tokens['posts_other']:,}",
-        minutes=f"{facts['seconds'] / 60:.0f}",
-        device=facts["device"],
-        validation_general=f"{facts['validation_loss']['general']:.3f}",
-        validation_posts=f"{facts['validation_loss']['posts']:.3f}",
-        held_out=", ".join(facts["data"]["held_out_authors"]),
-        corpus="\n".join(f"- `{name}`: {mark}" for name, mark in facts["data"]["corpus"].items()),
-    )
+class Training:
+    """A model on its way: weights, optimisers, step, and a checkpoint that holds them."""
 
+    def __init__(self, recipe: Recipe, vocabulary: int, device: str, checkpoint: Path) -> None:
+        self.recipe, self.device, self.checkpoint = recipe, device, checkpoint
+        self.model = new_model(recipe, vocabulary).to(device)
+        self.optimizers = optimizers(self.model, recipe)
+        self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
+        self.loss: Callable[..., torch.Tensor] = torch.compile(cross_entropy, dynamic=False) if recipe.compiled else cross_entropy
+        self.step, self.seconds = 0, 0.0
+        if checkpoint.exists():
+            self._restore()
 
-def train(data: Path, out: Path, recipe: Recipe, minutes: float | None) -> None:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    mixture = Mixture(data, recipe)
-    vocabulary = json.loads((data / "prepared.json").read_text())["vocabulary"]
-    model = new_model(recipe, vocabulary).to(device)
-    runner = torch.compile(model) if device == "cuda" else model
-    steppers = optimizers(model, recipe)
-    rates = [[group["lr"] for group in stepper.param_groups] for stepper in steppers]
-    validation = {name: np.load(data / f"{name}_validation.npy") for name in ("general", "posts")}
-    checkpoint = out / "checkpoint.pt"
-    out.mkdir(parents=True, exist_ok=True)
-    first, spent = 0, 0.0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
-        model.load_state_dict(state["model"])
-        for stepper, saved in zip(steppers, state["optimizers"], strict=True):
-            stepper.load_state_dict(saved)
-        first, spent = state["step"], state["seconds"]
-    started = time.monotonic()
-    scores: dict[str, float] = {}
-    for step in range(first, recipe.steps):
-        factor = rate_factor(step, recipe)
-        for stepper, plain in zip(steppers, rates, strict=True):
-            for group, rate in zip(stepper.param_groups, plain, strict=True):
+    def steps(self, mixture: Mixture) -> Iterator[float]:
+        """Take one step after the other; the loss of each."""
+        while self.step < self.recipe.steps:
+            began = time.monotonic()
+            if self.step == self.recipe.longer_at:
+                spread_positions(self.model, self.recipe.block)
+            loss = self._learn(torch.from_numpy(mixture.batch(self.step)).to(self.device))
+            self.step += 1
+            self.seconds += time.monotonic() - began
+            yield loss
+
+    def _learn(self, ids: torch.Tensor) -> float:
+        factor = self.recipe.rate_factor(self.step)
+        for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-        ids = mixture.batch(step).to(device)
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
-            logits = runner(ids[:, :-1]).logits
-        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+            loss = self.loss(self.model, ids)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for stepper in steppers:
-            stepper.step()
-            stepper.zero_grad()
-        seconds = spent + time.monotonic() - started
-        done = step + 1
-        if done % 20 == 0:
-            tokens = done * recipe.batch * recipe.block
-            print(f"step {done} loss {loss.item():.3f} {seconds:.0f}s {tokens / seconds:.0f} tokens/s", flush=True)
-        if done % 250 == 0 or done == recipe.steps or (minutes and seconds > minutes * 60):
-            scores = {name: validation_loss(model, tokens_, recipe, device) for name, tokens_ in validation.items()}
-            print(f"validation at {done}: {scores}", flush=True)
-            torch.save(
-                {"model": model.state_dict(), "optimizers": [s.state_dict() for s in steppers], "step": done, "seconds": seconds},
-                out / "checkpoint.new",
-            )
-            (out / "checkpoint.new").rename(checkpoint)
-        if minutes and seconds > minutes * 60:
-            break
-    if not scores:
-        scores = {name: validation_loss(model, tokens_, recipe, device) for name, tokens_ in validation.items()}
-    facts = {
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "tokens_seen": recipe.steps * recipe.batch * recipe.block,
-        "validation_loss": scores,
-        "seconds": round(spent + time.monotonic() - started),
-        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
-        "recipe": asdict(recipe),
-        "data": json.loads((data / "prepared.json").read_text()),
-    }
-    save(model.cpu(), data / "tokenizer.json", out / "model", facts)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        return loss.item()
+
+    def save(self) -> None:
+        """Write the checkpoint; the one before stays until this one is whole."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        new = self.checkpoint.with_suffix(".new")
+        torch.save(state, new)
+        new.rename(self.checkpoint)
+
+    def _restore(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def pretrain(data: Path, out: Path, recipe: Recipe, stop_at: int | None = None) -> None:
+    """Train to the end, or up to a step; resume where a checkpoint is."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    out.mkdir(parents=True, exist_ok=True)
+    facts = json.loads((data / "prepared.json").read_text())
+    validation, mixture = Validation(data, recipe, facts), Mixture(data, recipe)
+    training = Training(recipe, facts["vocabulary"], device, out / "checkpoint.pt")
+    for loss in training.steps(mixture):
+        step, last = training.step, training.step == recipe.steps
+        if step % 20 == 0:
+            rate = step * recipe.batch_tokens / training.seconds
+            print(f"step {step} of {recipe.steps}, loss {loss:.3f}, {training.seconds:,.0f} s, {rate:,.0f} tokens/s", flush=True)
+        if step % VALIDATE_EVERY == 0 or last:
+            print(f"bits a byte at {step}: {validation(training.model)}", flush=True)
+        if step % CHECKPOINT_EVERY == 0 or last:
+            training.save()
+        if step == stop_at:
+            return
+    where = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} processor cores"
+    record = asset.Record(recipe=recipe, prepared=facts, validation=validation(training.model), seconds=round(training.seconds), device=where)
+    asset.save(training.model.cpu(), data / "tokenizer.json", out / "model", record)
+
+
+def recipe_from(arguments: dict[str, Any]) -> Recipe:
+    """The recipe asked for; where nothing is said, bf16 and compiling if this machine gains by them."""
+    able = torch.cuda.is_available() or bool(torch.cpu.get_capabilities().get("avx512_bf16")) or bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    usual = asdict(Recipe()) | ({} if able else {"precision": "fp32", "compiled": False})
+    return Recipe(**{name: usual[name] if value is None else value for name, value in arguments.items()})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="what prepare.py wrote")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, help="stop early after so long (for trials)")
+    parser.add_argument("--stop-at", type=int, help="a step to stop at, as if interrupted")
     for name, default in asdict(Recipe()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
-    args = vars(parser.parse_args())
-    data, out, minutes = args.pop("data"), args.pop("out"), args.pop("minutes")
-    train(data, out, Recipe(**args), minutes)
+        kind: Any = argparse.BooleanOptionalAction if isinstance(default, bool) else None
+        more = {"action": kind} if kind else {"type": type(default)}
+        parser.add_argument(f"--{name.replace('_', '-')}", default=None, help=f"(default: {default})", **more)
+    arguments = vars(parser.parse_args())
+    data, out, stop_at = (arguments.pop(name) for name in ("data", "out", "stop_at"))
+    pretrain(data, out, recipe_from(arguments), stop_at)
 
 
 if __name__ == "__main__":

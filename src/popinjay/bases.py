@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from popinjay.errors import BaseModelError
 from popinjay.run import content_hash
 
 BUILT_IN = "builtin"
 PREFERRED = "gpt2"
+RECORD = "base.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Base:
     name: str
     where: str  # a hub id, or a folder
     summary: str
+    parameters: int | None = None  # None: the record beside its weights says it, if any does
     license: str = ""  # as the hub writes it
     learning_rate: float = 1e-4
     epochs: float = 4.0
@@ -44,11 +48,19 @@ BASES = (
     Base(
         PREFERRED,
         "openai-community/gpt2",
-        "GPT-2, 124M parameters, what HuggingTweets used: better English, more minutes",
+        "what HuggingTweets used: better English, more minutes",
+        parameters=124_439_808,
         license="mit",
         learning_rate=1.372e-4,
     ),
-    Base("distilgpt2", "distilbert/distilgpt2", "a GPT-2 of half the layers, 82M parameters", license="apache-2.0", learning_rate=2e-4),
+    Base(
+        "distilgpt2",
+        "distilbert/distilgpt2",
+        "GPT-2 with half its layers: half the minutes",
+        parameters=81_912_576,
+        license="apache-2.0",
+        learning_rate=2e-4,
+    ),
 )
 _WANTED = [
     "config.json",
@@ -93,6 +105,20 @@ def folder_of(base: Base) -> Path:
         folder = _download(base)
     _check(base, folder)
     return folder
+
+
+def record(base: Base) -> dict[str, Any]:
+    """How a base came about, where a record lies beside its weights, as one does with the built-in base; otherwise empty."""
+    folder = _folder(base)
+    if folder is None or not (folder / RECORD).is_file():
+        return {}
+    found: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    return found
+
+
+def is_here(base: Base) -> bool:
+    """Whether it can be used without a network."""
+    return _on_this_machine(base) is not None
 
 
 def fingerprint(base: Base) -> str | None:

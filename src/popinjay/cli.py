@@ -60,6 +60,9 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("name", metavar="NAME", nargs="?", help="only this persona")
     status.add_argument("--json", action="store_true", help="one JSON document")
 
+    bases = _command(commands, "bases", do_bases, "the base models known by name, and which of them are on this machine")
+    bases.add_argument("--json", action="store_true", help="one JSON document")
+
     demo = _command(commands, "demo", do_demo, "the whole of it offline: two fictional people, and a cyborg of both")
     demo.add_argument("--quiet", action="store_true", help="one plain line a stage")
     return top
@@ -209,6 +212,30 @@ def do_status(args: argparse.Namespace) -> None:
         terminal.show_json({"personas": personas})
     else:
         terminal.show_status(personas)
+
+
+def do_bases(args: argparse.Namespace) -> None:
+    """List the base models known by name, with the record of those that have one."""
+    from popinjay import bases
+
+    found = []
+    for base in bases.BASES:
+        record = bases.record(base)
+        found.append(
+            {
+                "name": base.name,
+                "hub": base.hub_id or None,
+                "parameters": base.parameters or record.get("parameters"),
+                "license": base.license,
+                "here": bases.is_here(base),
+                "summary": base.summary,
+                "record": record or None,
+            }
+        )
+    if args.json:
+        terminal.show_json({"bases": found})
+    else:
+        terminal.show_bases(found)
 
 
 def do_demo(args: argparse.Namespace) -> None:

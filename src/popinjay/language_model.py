@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from popinjay.errors import BaseModelError
 
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     import torch
 
 SCORED_AT_ONCE = 1024  # tokens, padding included: each takes a row of the whole vocabulary
+
+
+class _Piece(NamedTuple):
+    text: int  # which text it is of
+    ids: list[int]  # from the first separator on
+    scored: int  # how many of them are only context
 
 
 class LanguageModel:
@@ -74,29 +80,42 @@ class LanguageModel:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
-    def bits(self, texts: Sequence[str]) -> list[float]:
-        """-log2 of the probability of each text, each scored alone from the separator.
+    def bits(self, texts: Sequence[str], before: Sequence[Sequence[str]] | None = None) -> list[float]:
+        """-log2 of the probability of each text, each scored from the separator: alone, or after the posts `before` it.
 
         The end token after a text is not part of it. A text longer than the context is scored in pieces, each from the
-        separator anew.
+        separator anew. Of the posts before, the first are left out where the context has no room for all.
         """
         import torch
 
-        pieces = [(number, piece) for number, ids in enumerate(self.encode(texts)) for piece in _pieces(ids, self.context - 1)]
-        pieces.sort(key=lambda entry: len(entry[1]))
+        pieces = self._pieces(texts, before or [()] * len(texts))
+        pieces.sort(key=lambda piece: len(piece.ids))
         bits = [0.0] * len(texts)
         with torch.inference_mode():
             for group in _groups(pieces):
-                width = len(group[-1][1])
-                ids = torch.full((len(group), width + 1), self.end)
-                for place, (_, piece) in enumerate(group):
-                    ids[place, 1 : len(piece) + 1] = torch.tensor(piece)
+                ids = torch.full((len(group), len(group[-1].ids)), self.end)
+                for place, piece in enumerate(group):
+                    ids[place, : len(piece.ids)] = torch.tensor(piece.ids)
                 ids = ids.to(self.device)
                 logits = self.model(input_ids=ids[:, :-1], use_cache=False).logits.float()
                 losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none").cpu()
-                for place, (number, piece) in enumerate(group):
-                    bits[number] += losses[place, : len(piece)].double().sum().item() / math.log(2)
+                for place, piece in enumerate(group):
+                    bits[piece.text] += losses[place, piece.scored - 1 : len(piece.ids) - 1].double().sum().item() / math.log(2)
         return bits
+
+    def _pieces(self, texts: Sequence[str], before: Sequence[Sequence[str]]) -> list[_Piece]:
+        """What is scored at once: each text from the separator, behind as many whole posts as there is room for."""
+        found = []
+        for number, (ids, posts) in enumerate(zip(self.encode(texts), before, strict=True)):
+            context: list[int] = []
+            for post in reversed(self.encode(posts)):
+                if 2 + len(post) + len(context) + len(ids) > self.context:
+                    break
+                context = [self.end, *post, *context]
+            context.append(self.end)
+            most = self.context - 1  # a text with something before it fits whole
+            found += [_Piece(number, [*context, *ids[start : start + most]], len(context)) for start in range(0, len(ids), most)]
+        return found
 
     def say_by_default(self, **settings: Any) -> None:
         """How `pipeline("text-generation")` and the hub's widget draw from this model once it is saved; no top-k."""
@@ -122,16 +141,11 @@ def bits_per_byte(bits: Sequence[float], texts: Sequence[str]) -> float:
     return sum(bits) / max(1, sum(len(text.encode()) for text in texts))
 
 
-def _pieces(ids: list[int], most: int) -> Iterator[list[int]]:
-    for start in range(0, len(ids), most):
-        yield ids[start : start + most]
-
-
-def _groups(pieces: list[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:
+def _groups(pieces: list[_Piece]) -> Iterator[list[_Piece]]:
     """Pieces of like length, in groups that padding keeps small."""
-    group: list[tuple[int, list[int]]] = []
+    group: list[_Piece] = []
     for piece in pieces:
-        if group and (len(group) + 1) * (len(piece[1]) + 1) > SCORED_AT_ONCE:
+        if group and (len(group) + 1) * len(piece.ids) > SCORED_AT_ONCE:
             yield group
             group = []
         group.append(piece)

@@ -214,6 +214,27 @@ def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
                 out.print(f"{persona['name']}: {stage['stage']} failed: {stage['error']}")
 
 
+def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
+    """The base models known by name, then how the built-in one came about."""
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("base", "parameters", "license", "here", "what it is"):
+        table.add_column(column, justify="right" if column == "parameters" else "left", overflow="fold")
+    for base in bases:
+        parameters = f"{base['parameters'] / 1e6:,.1f} M" if base["parameters"] else ""
+        table.add_row(base["name"], parameters, base["license"], Text("yes", "green") if base["here"] else Text("no", "dim"), base["summary"])
+    out.print(table)
+    for base in bases:
+        if record := base["record"]:
+            losses = ", ".join(f"{name} {bits:.3f}" for name, bits in record["held_out_bits_per_byte"].items())
+            out.print(f"\n{base['name']} is {record['name']} version {record['version']}, SHA-256 {record['sha256']}:")
+            out.print(f"{record['tokens_seen']:,} tokens in {record['seconds'] / 60:,.0f} minutes; held-out bits a byte: {losses}.")
+    out.print("\nAny other model of the Hugging Face hub (organisation/name) or in a folder can be a base too: popinjay make SPEC --base IT")
+
+
 def show_persona(name: str, path: str, samples: Sequence[str]) -> None:
     """A persona that has just been made: a few posts as they came, and what to type next."""
     from rich.padding import Padding

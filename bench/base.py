@@ -1,0 +1,172 @@
+"""What the built-in base is worth: real authors it has never seen, taught from it, from random weights and from the base before.
+
+    python bench/base.py --personas FOLDER --work FOLDER [--previous FOLDER] [--authors NAME ...] [--say 20]
+
+Bits per byte on the held-out tenth of each author's posts, before and after a fine-tune with the built-in base's defaults;
+then on posts alone and with twenty posts before them: the author's own, or, as a control, another author's. What is measured is
+kept in `WORK/measured.jsonl`: stopped and started again, it goes on. `--previous` is an earlier base's folder, such as
+
+    git archive REVISION src/popinjay/assets/base | tar -x -C FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pairs import show
+
+from popinjay import bases
+from popinjay.checkpoints import Checkpoints
+from popinjay.dataset import split
+from popinjay.events import nobody
+from popinjay.generate import generate
+from popinjay.language_model import LanguageModel, bits_per_byte
+from popinjay.options import DatasetOptions, SayOptions, TrainOptions
+from popinjay.pipeline import inspect
+from popinjay.post import Post
+from popinjay.train import Settings, Trainer, lessons
+
+ENGLISH = ("pepys", "pd_bierce", "wl_obamawhitehouse", "wl_juliagillard", "wl_barackobama")
+BEFORE = 20
+SCORED = 150  # held-out posts of each author, with posts before them
+MODEL = "model.safetensors"
+
+
+class Texts:
+    """One author's posts as a persona would be made from them."""
+
+    def __init__(self, file: Path) -> None:
+        (found,) = inspect(file)
+        posts = split([_with(post, text) for post, text in found.result.kept], DatasetOptions())
+        self.train, self.validation, self.held_out = ([post.text for post in part] for part in (posts.train, posts.validation, posts.held_out))
+
+
+def _with(post: Post, text: str) -> Post:
+    return Post.from_json({**post.to_json(), "text": text})
+
+
+class Measured:
+    """Rows measured so far, on disk."""
+
+    def __init__(self, work: Path) -> None:
+        self.file = work / "measured.jsonl"
+        work.mkdir(parents=True, exist_ok=True)
+        self.rows = [json.loads(line) for line in self.file.read_text().splitlines()] if self.file.exists() else []
+
+    def find(self, **what: str) -> dict[str, Any] | None:
+        return next((row for row in self.rows if what.items() <= row.items()), None)
+
+    def add(self, **row: Any) -> None:
+        self.rows.append(row)
+        with self.file.open("a") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        print(", ".join(f"{name} {value}" for name, value in row.items() if name != "said"), flush=True)
+
+
+def random_weights(base: Path, folder: Path) -> Path:
+    """A model like the base, of the same tokenizer, that has learnt nothing."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    if not (folder / MODEL).exists():
+        torch.manual_seed(0)
+        shutil.copytree(base, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MODEL, "base.json", "README.md"))
+        AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(base, dtype=torch.float32)).save_pretrained(folder)
+    return folder
+
+
+def fine_tune(folder: Path, texts: Texts, work: Path, say: int) -> dict[str, Any]:
+    """Bits per byte before and after a fine-tune as `make --base builtin` does it, and what it says then."""
+    began = time.monotonic()
+    model = LanguageModel.load(folder)
+    loading = time.monotonic() - began
+    before = bits_per_byte(model.bits(texts.held_out), texts.held_out)
+    began = time.monotonic()
+    learnt = lessons(model, texts.train)
+    settings = Settings.of(TrainOptions(), bases.row(bases.BUILT_IN), sum(len(lesson) - 1 for lesson in learnt))
+    trainer = Trainer(model, learnt, texts.validation, settings, Checkpoints(work, f"{folder} {asdict(settings)}"), nobody)
+    trainer.run()
+    seconds = time.monotonic() - began
+    shutil.rmtree(work)
+    after = bits_per_byte(model.bits(texts.held_out), texts.held_out)
+    said = [one.text for one in generate(model, SayOptions(n=say, seed=0))] if say else []
+    facts = {"base": round(before, 4), "persona": round(after, 4), "seconds": round(seconds, 1), "loading": round(loading, 2)}
+    return {**facts, "steps": trainer.standing.step, "best_step": trainer.standing.best_step, "tokens": trainer.standing.tokens, "said": said}
+
+
+def in_context(folder: Path, name: str, authors: dict[str, Texts]) -> dict[str, Any]:
+    """Bits per byte of an author's held-out posts: alone, behind twenty of another author's, behind twenty of their own."""
+    model, rng = LanguageModel.load(folder), random.Random(0)
+    scored = rng.sample(authors[name].held_out, min(SCORED, len(authors[name].held_out)))
+    others = [text for other, texts in authors.items() if other != name for text in rng.sample(texts.train, 500)]
+    behind = {
+        "alone": None,
+        "others": [rng.sample(others, BEFORE) for _ in scored],
+        "own": [rng.sample(authors[name].train, BEFORE) for _ in scored],
+    }
+    return {how: round(bits_per_byte(model.bits(scored, before), scored), 4) for how, before in behind.items()}
+
+
+def show_fine_tunes(measured: Measured, arms: list[str], names: list[str]) -> None:
+    """Every author before and after, from each arm, and the arms' means."""
+    print("\nheld-out bits per byte, before -> after the fine-tune (seconds it took)")
+    rows = [("author", "".join(f"{arm:>26}" for arm in arms))]
+    after: dict[str, list[float]] = {arm: [] for arm in arms}
+    for name in names:
+        cells = []
+        for arm in arms:
+            row = measured.find(what="fine-tune", arm=arm, author=name)
+            cells.append("{base:.3f} -> {persona:.3f} ({seconds:.0f})".format(**row) if row else "")
+            after[arm] += [row["persona"]] if row else []
+        rows.append((name, "".join(f"{cell:>26}" for cell in cells)))
+    means = [f"{sum(found) / len(found):.3f}" if found else "" for found in after.values()]
+    rows.append(("mean", "".join(f"{mean:>26}" for mean in means)))
+    show(rows)
+
+
+def show_contexts(measured: Measured, names: list[str]) -> None:
+    """What posts before a post are worth to the untouched base."""
+    print(f"\nbits per byte of the untouched base, posts alone and behind {BEFORE} others")
+    rows = [("author", f"{'alone':>12}{'others before':>16}{'own before':>12}{'gain':>8}")]
+    for name in names:
+        if row := measured.find(what="in context", author=name):
+            gain = row["alone"] - row["own"]
+            rows.append((name, f"{row['alone']:>12.3f}{row['others']:>16.3f}{row['own']:>12.3f}{gain:>8.3f}"))
+    show(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--personas", type=Path, required=True, help="a folder of NAME.jsonl.gz, posts of one author each")
+    parser.add_argument("--work", type=Path, required=True, help="where what is measured is kept")
+    parser.add_argument("--base", type=Path, default=bases.folder_of(bases.row(bases.BUILT_IN)))
+    parser.add_argument("--previous", type=Path, help="the folder of an earlier base")
+    parser.add_argument("--authors", nargs="+", default=list(ENGLISH))
+    parser.add_argument("--say", type=int, default=0, help="posts written by each persona")
+    args = parser.parse_args()
+    measured = Measured(args.work)
+    arms = {"base": args.base, "random weights": random_weights(args.base, args.work / "random"), "previous base": args.previous}
+    authors = {name: Texts(args.personas / f"{name}.jsonl.gz") for name in args.authors}
+    for name in authors:
+        if not measured.find(what="in context", author=name):
+            measured.add(what="in context", author=name, **in_context(args.base, name, authors))
+    for arm, folder in arms.items():
+        for name, texts in authors.items():
+            if folder and not measured.find(what="fine-tune", arm=arm, author=name):
+                measured.add(what="fine-tune", arm=arm, author=name, **fine_tune(folder, texts, args.work / "training", args.say if arm == "base" else 0))
+    show_fine_tunes(measured, list(arms), args.authors)
+    show_contexts(measured, args.authors)
+    for name in args.authors:
+        if (row := measured.find(what="fine-tune", arm="base", author=name)) and row["said"]:
+            print(f"\n{name} says, unpicked:", *row["said"], sep="\n- ")
+
+
+if __name__ == "__main__":
+    main()
