@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from pairs import show
-
 from popinjay import bases
 from popinjay.checkpoints import Checkpoints
 from popinjay.dataset import split

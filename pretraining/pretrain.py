@@ -3,7 +3,7 @@
     python pretraining/pretrain.py --data FOLDER --out FOLDER
 
 bf16 and compiled on a GPU and on a processor that multiplies bf16 itself, plain float32 elsewhere. A step's batch depends on
-the seed and the step alone. There is a checkpoint every 100 steps; the same command goes on from it. Writes transformers
+the seed and the step alone. There are checkpoints; the same command goes on from it. Writes transformers
 files (fp16 safetensors), the asset's record and its card into OUT/model.
 """
 
@@ -26,7 +26,6 @@ import asset
 from mixture import Mixture, Posts
 from recipe import Recipe
 
-CHECKPOINT_EVERY = 100  # steps
 VALIDATE_EVERY = 500
 VALIDATION_BLOCKS = 96
 
@@ -164,8 +163,8 @@ class Training:
         self.step, self.seconds = state["step"], state["seconds"]
 
 
-def pretrain(data: Path, out: Path, recipe: Recipe, stop_at: int | None = None) -> None:
-    """Train to the end, or up to a step; resume where a checkpoint is."""
+def pretrain(data: Path, out: Path, recipe: Recipe, checkpoint_every: int, stop_at: int | None = None) -> None:
+    """Train to the end, or up to a step; go on from a checkpoint where one is."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     out.mkdir(parents=True, exist_ok=True)
     facts = json.loads((data / "prepared.json").read_text())
@@ -178,7 +177,7 @@ def pretrain(data: Path, out: Path, recipe: Recipe, stop_at: int | None = None) 
             print(f"step {step} of {recipe.steps}, loss {loss:.3f}, {training.seconds:,.0f} s, {rate:,.0f} tokens/s", flush=True)
         if step % VALIDATE_EVERY == 0 or last:
             print(f"bits a byte at {step}: {validation(training.model)}", flush=True)
-        if step % CHECKPOINT_EVERY == 0 or last:
+        if step % checkpoint_every == 0 or last:
             training.save()
         if step == stop_at:
             return
@@ -198,14 +197,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="what prepare.py wrote")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--checkpoint-every", type=int, default=100, help="steps")
     parser.add_argument("--stop-at", type=int, help="a step to stop at, as if interrupted")
     for name, default in asdict(Recipe()).items():
         kind: Any = argparse.BooleanOptionalAction if isinstance(default, bool) else None
         more = {"action": kind} if kind else {"type": type(default)}
         parser.add_argument(f"--{name.replace('_', '-')}", default=None, help=f"(default: {default})", **more)
     arguments = vars(parser.parse_args())
-    data, out, stop_at = (arguments.pop(name) for name in ("data", "out", "stop_at"))
-    pretrain(data, out, recipe_from(arguments), stop_at)
+    data, out, checkpoint_every, stop_at = (arguments.pop(name) for name in ("data", "out", "checkpoint_every", "stop_at"))
+    pretrain(data, out, recipe_from(arguments), checkpoint_every, stop_at)
 
 
 if __name__ == "__main__":

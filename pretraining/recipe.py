@@ -9,18 +9,18 @@ from dataclasses import dataclass
 class Recipe:
     """The defaults are the run that made the base in the package."""
 
-    layers: int = 4
+    layers: int = 6
     width: int = 256
     heads: int = 4
     positions: int = 1024  # tokens of context the model has room for
-    steps: int = 6000
+    steps: int = 4200
     batch_tokens: int = 4096  # of a step
     block: int = 256  # tokens of context at first
     long_from: float = 0.9  # from this share of the steps on, the whole context
     warmup: int = 100
     decay_from: float = 0.4  # from this share of the steps on, rates fall in a line to nothing
-    muon_rate: float = 0.02
-    adam_rate: float = 3e-3  # of embeddings, norms and biases
+    muon_rate: float = 0.03
+    adam_rate: float = 4e-3  # of embeddings, norms and biases
     weight_decay: float = 0.05
     posts_first: float = 0.15  # the share of posts until the rates fall
     posts_last: float = 0.65  # and at the end

@@ -12,9 +12,16 @@ from corpus import Corpus
 END = "<|endoftext|>"
 GENERAL_SHARE = 5  # every so-manieth document is read
 POSTS_COPIES = 4  # posts are what it will read later, and far fewer
-# Scripts that the corpus hardly has. A character of theirs is three or four bytes: one token or two instead are worth their rows.
-RARE_CHARACTERS = (range(0x3041, 0x30FF), range(0x1F600, 0x1F64F), range(0x1F440, 0x1F4AF), range(0x2764, 0x2765), range(0x1F1E6, 0x1F200))
-RARE_COPIES = 60
+# Characters that the corpus hardly has. Each is three or four bytes: a row of its own is worth it to those who write them.
+KANA = "".join(chr(code) for code in (*range(0x3041, 0x3097), *range(0x30A1, 0x30FD)))
+JAPANESE = (
+    KANA
+    + "、。！？「」『』・～（）"
+    + "日一国人年大十二本中長出三時行見月分後前生五間上東四今金九入学高円子外八六下来"
+    + "気小七山話女北午百書先名川千水半男西電校語土木聞食車何南万毎白天母火右読友左休父雨"
+)
+EMOJI = "".join(chr(code) for code in (*range(0x1F600, 0x1F650), *range(0x1F440, 0x1F4B0), *range(0x1F1E6, 0x1F200))) + "❤✨🎉🔥🙏🤔🤣🥰🥺🚀"
+RARE_COPIES = 1000
 
 
 def train(corpus: Corpus, vocabulary: int) -> Tokenizer:
@@ -30,5 +37,4 @@ def train(corpus: Corpus, vocabulary: int) -> Tokenizer:
 def texts(corpus: Corpus) -> Iterator[str]:
     """What the tokenizer is trained on."""
     posts = [text for author in sorted(corpus.posts) for text in corpus.posts[author]]
-    rare = [chr(code) for characters in RARE_CHARACTERS for code in characters]
-    return chain(corpus.general[::GENERAL_SHARE], *[posts] * POSTS_COPIES, *[rare] * RARE_COPIES)
+    return chain(corpus.general[::GENERAL_SHARE], *[posts] * POSTS_COPIES, *[JAPANESE + EMOJI] * RARE_COPIES)

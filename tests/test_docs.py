@@ -46,7 +46,7 @@ def test_the_readmes_lines_of_python_run(ada: Path, monkeypatch: pytest.MonkeyPa
 def test_the_json_that_is_promised_is_what_comes(ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]) -> None:
     promised = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
     main(["make", str(ada), "--base", str(tiny_gpt2), "--epochs", "0.1", "--samples", "10", "--quiet"])
-    for command in (["inspect", str(ada)], ["say", "ada_l", "-n", "1"], ["status"]):
+    for command in (["inspect", str(ada)], ["say", "ada_l", "-n", "1"], ["status"], ["bases"]):
         capsys.readouterr()
         main([*command, "--json"])
         shown = json.loads(re.search(rf"## popinjay {command[0]}.*?```json\n(.*?)```", promised, re.DOTALL)[1])  # type: ignore[index]
@@ -56,7 +56,7 @@ def test_the_json_that_is_promised_is_what_comes(ada: Path, tiny_gpt2: Path, cap
 def keys(value: object) -> object:
     """The keys of a document, of the first item where it holds a list."""
     if isinstance(value, dict):
-        open_ended = {"further", "masked", "languages", "left_out", "unread"}
+        open_ended = {"record", "further", "masked", "languages", "left_out", "unread"}
         return {key: None if key in open_ended else keys(item) for key, item in value.items()}
     return [keys(value[0])] if isinstance(value, list) and value and isinstance(value[0], dict) else None
 

@@ -83,6 +83,26 @@ def test_bits_are_those_of_the_model_whatever_stands_beside(tiny: LanguageModel)
         assert bits == pytest.approx(expected, rel=1e-5)
 
 
+def test_posts_before_a_text_are_context_and_not_scored(tiny: LanguageModel) -> None:
+    before, text = ["the river hums", "a lamp"], "people wait"
+    ids = [tiny.end, *tiny.encode([before[0]])[0], tiny.end, *tiny.encode([before[1]])[0], tiny.end]
+    scored = tiny.encode([text])[0]
+    with torch.no_grad():
+        chances = tiny.model(torch.tensor([[*ids, *scored]])).logits.log_softmax(-1)[0]
+    expected = -sum(chances[len(ids) - 1 + i, token].item() for i, token in enumerate(scored)) / math.log(2)
+    behind, alone = tiny.bits([text, text], [before, []])
+    assert behind == pytest.approx(expected, rel=1e-4)
+    assert alone == pytest.approx(tiny.bits([text])[0], rel=1e-5)
+    assert abs(behind - alone) > 1e-3
+
+
+def test_of_the_posts_before_a_text_those_farthest_off_go_first(tiny: LanguageModel) -> None:
+    text, near = "people wait near the lamp", "the river hums"
+    far = "the number sings " * 80
+    assert len(tiny.encode([far])[0]) > tiny.context
+    assert tiny.bits([text], [[far, near]]) == pytest.approx(tiny.bits([text], [[near]]), rel=1e-5)
+
+
 def test_bits_per_byte_counts_bytes_not_characters() -> None:
     assert bits_per_byte([8.0, 8.0], ["é", "ab"]) == 4.0
 
@@ -200,13 +220,3 @@ def test_only_safetensors_are_loaded(tmp_path: Path, tiny_gpt2: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"code could hide here")
     with pytest.raises(BaseModelError, match="no weights in safetensors"):
         bases.choose(str(tmp_path))
-
-
-def test_the_built_in_base_speaks_and_says_what_it_was_made_of() -> None:
-    folder = bases.folder_of(bases.row("builtin"))
-    model = LanguageModel.load(folder)
-    assert bits_per_byte(model.bits(["It is a pleasure to be here today."]), ["It is a pleasure to be here today."]) < 3
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "Wikipedia" in card
-    assert "CC BY-SA" in card
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 30_000_000
