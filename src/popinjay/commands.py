@@ -1,0 +1,156 @@
+"""What each command of the command line does with its arguments. `cli.py` reads them; `terminal.py` shows what comes out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from typing import Any
+
+from popinjay import options, terminal
+from popinjay.errors import TooLittleText
+from popinjay.post import printable
+
+
+def given_options(args: argparse.Namespace, *kinds: type[Any]) -> dict[str, Any]:
+    """The options that were given."""
+    return {field.name: getattr(args, field.name) for field, _ in options.declared(*kinds) if hasattr(args, field.name)}
+
+
+def do_make(args: argparse.Namespace) -> None:
+    """Make a persona, and let it say something."""
+    from popinjay.pipeline import make
+
+    talk = sys.stdin.isatty() and sys.stderr.isatty() and not (args.quiet or args.json)
+    given = given_options(args, *options.MakeOptions.STAGES.values())
+    with terminal.listening(quiet=args.quiet, as_json=args.json) as listener:
+        persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, ask_whose=_ask_whose if talk else None, **given)
+    if not args.json:
+        _introduce(persona)
+
+
+def _ask_whose() -> str | None:
+    """Ask whose words these are; None where the answer is none."""
+    print("Whose words are these?", file=sys.stderr)
+    choices = list(options.WHOSE)
+    for number, name in enumerate(choices, 1):
+        print(f"  {number}  {name}: {options.WHOSE[name]}", file=sys.stderr)
+    while True:
+        print("Number or name, or Enter to leave it open: ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline().strip().lower()
+        if answer in choices or not answer:
+            return answer or None
+        if answer.isdigit() and 1 <= int(answer) <= len(choices):
+            return choices[int(answer) - 1]
+
+
+def _introduce(persona: Any, count: int = 3) -> None:
+    """What a finished persona says first, and what to type next."""
+    from popinjay.post import read_rows
+
+    samples = [row["text"] for row, _ in zip(read_rows(persona.run.file("samples.jsonl")), range(count), strict=False)]
+    terminal.show_persona(persona.name, str(persona.path), samples)
+
+
+def do_inspect(args: argparse.Namespace) -> None:
+    """Show what is in some specs."""
+    from popinjay.clean import check_enough, languages
+    from popinjay.pipeline import inspect
+
+    authors = []
+    with terminal.listening(quiet=not sys.stderr.isatty()) as listener:
+        found = inspect(*args.specs, listener=listener, **given_options(args, options.CollectOptions, options.CleanOptions))
+    for one in found:
+        try:
+            verdict = check_enough(one.result.counts) or ""
+        except TooLittleText as error:
+            verdict = f"make would refuse: {error.message}"
+        dates = sorted(post.created_at for post, _ in one.result.kept if post.created_at)
+        authors.append(
+            {
+                **one.result.counts.to_json(),
+                "name": one.author.name,
+                "first": dates[0] if dates else None,
+                "last": dates[-1] if dates else None,
+                "languages": languages(one.result.kept),
+                "left_out": dict(one.findings.left_out),
+                "unread": one.findings.unread,
+                "notes": one.findings.notes,
+                "verdict": verdict,
+            }
+        )
+    if args.json:
+        terminal.show_json({"authors": authors})
+    else:
+        terminal.show_inspection(authors)
+
+
+def do_say(args: argparse.Namespace) -> None:
+    """Let a persona speak."""
+    import secrets
+
+    from popinjay.persona import load
+
+    chosen = options.build(given_options(args, options.SayOptions), options.SayOptions)[0]
+    if chosen.seed is None:
+        chosen = replace(chosen, seed=secrets.randbits(32))  # so that --json can tell it
+    persona = load(args.name, args.home)
+    with terminal.waiting(f"{persona.name} finds its voice"):
+        persona.model  # noqa: B018 (loading it is what takes time)
+    said = persona.stream(printable(args.prompt), chosen)
+    if args.json:
+        posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in said]
+        terminal.show_json({"persona": args.name, "prompt": args.prompt, "seed": chosen.seed, "posts": posts})
+    else:
+        terminal.show_posts(one.text for one in said)
+
+
+def do_status(args: argparse.Namespace) -> None:
+    """Show how far each persona is."""
+    from popinjay.run import STAGES, Run
+
+    runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
+    personas = []
+    for run in runs:
+        known = run.record.get("stages", {})
+        stages = [{"stage": stage.name, "state": run.state(stage).value, "error": known.get(stage.name, {}).get("error")} for stage in STAGES]
+        personas.append({"name": run.name, "path": str(run.path), "stages": stages})
+    if args.json:
+        terminal.show_json({"personas": personas})
+    else:
+        terminal.show_status(personas)
+
+
+def do_bases(args: argparse.Namespace) -> None:
+    """List the base models known by name, with the record of those that have one."""
+    from popinjay import bases
+
+    found = []
+    for base in bases.BASES:
+        record = bases.record(base)
+        found.append(
+            {
+                "name": base.name,
+                "hub": base.hub_id or None,
+                "parameters": base.parameters or record.get("parameters"),
+                "license": base.license,
+                "here": bases.is_here(base),
+                "summary": base.summary,
+                "record": record or None,
+            }
+        )
+    if args.json:
+        terminal.show_json({"bases": found})
+    else:
+        terminal.show_bases(found)
+
+
+def do_demo(args: argparse.Namespace) -> None:
+    """Make the demo's three personas."""
+    from popinjay.demo import demo
+
+    with terminal.listening(quiet=args.quiet) as listener:
+        personas = demo(listener, args.home)
+    for persona in personas:
+        _introduce(persona)
+    print("\nNow yours: popinjay inspect your-archive.zip, then popinjay make your-archive.zip")
