@@ -41,9 +41,9 @@ BASES = (
         str(Path(__file__).parent / "assets" / "base"),
         "popinjay's own small model, inside the package: works offline, learns in minutes",
         license="cc-by-sa-4.0",
-        learning_rate=5e-4,
-        epochs=6.0,
-        most_tokens=1e6,
+        learning_rate=1e-3,
+        epochs=3.0,
+        most_tokens=6e5,
     ),
     Base(
         PREFERRED,
