@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from popinjay import __version__, bases
 from popinjay.events import Listener
 from popinjay.options import WHOSE, CardOptions
@@ -23,8 +25,6 @@ from popinjay.run import STAGES, Draft, Run
 
 if TYPE_CHECKING:
     from jinja2 import Template
-    from markupsafe import Markup
-
 PICTURE = "card.png"
 VERSIONED = ("posts.jsonl", "clean.jsonl", "train.jsonl", "held_out.jsonl", "model")  # whose hashes the card tells
 MOST_MARKS = 6  # combining marks on one character: the densest scripts need no more, and a tower of them covers its neighbours
@@ -87,7 +87,7 @@ def render(facts: Facts, *, model: str | None = None) -> str:
     return _template().render(
         facts=facts,
         people=people,
-        title=" & ".join(person["name"] for person in people),
+        title=Markup(" &amp; ").join(plain(person["name"]) for person in people),
         further=list(dict.fromkeys(reason for counts in facts.counts for reason in counts["further"])),
         base={"name": own_name, "url": f"https://huggingface.co/{hub_id}" if hub_id else "", "is_built_in": base == bases.BUILT_IN},
         base_id=hub_id or repository_name(own_name),
@@ -144,37 +144,27 @@ def isolate(text: str) -> str:
 
 def plain(text: str) -> Markup:
     """The text so that Markdown, tables and HTML show it as it is: ASCII punctuation as entities, but for commas and hyphens."""
-    from markupsafe import Markup
-
-    return Markup(re.sub(r"[!-+./:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", tidy(text)))  # noqa: S704 (this is what makes it safe)
+    return Markup(re.sub(r"[!-+./:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", isolate(tidy(text))))  # noqa: S704 (this is what makes it safe)
 
 
 def in_quotes(text: str) -> Markup:
     """The text for between the quotes of a YAML or Python string."""
-    from markupsafe import Markup
-
     return Markup(json.dumps(text, ensure_ascii=False)[1:-1])  # noqa: S704
 
 
 def in_a_shell(text: str) -> Markup:
     """The text as one word of a command line."""
-    from markupsafe import Markup
-
     return Markup(shlex.quote(text))  # noqa: S704
 
 
 def number(value: float, form: str = ",") -> Markup:
     """A number as `format` writes it."""
-    from markupsafe import Markup
-
     return Markup(format(value, form))  # noqa: S704
 
 
 def address(text: str) -> Markup:
     """An address for a link's or picture's target."""
-    from markupsafe import Markup
-
-    return Markup(quote(tidy(text), safe="/:?#@=%+,;~"))  # noqa: S704
+    return Markup(quote(tidy(text), safe="/:?#@=%+,;~&").replace("&", "&amp;"))  # noqa: S704
 
 
 def repository_name(text: str) -> str:
@@ -186,7 +176,6 @@ def repository_name(text: str) -> str:
 def _template() -> Template:
     """`assets/card.md`, filled in so that every text is made plain unless a filter says otherwise."""
     from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
 
     def finish(value: Any) -> Any:
         return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -44,10 +44,10 @@ def make(
     run = Run((home_folder or home()) / check_name(opened.name if name is None else name))
     before = run.record.get("asked", {})
     whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
-    said = replace(options.card, whose=whose, contact=options.card.contact or before.get("contact"))
+    card_options = replace(options.card, whose=whose, contact=options.card.contact or before.get("contact"))
     with run.locked(), nothing_left(run):
         handles = [author.handle for author in opened.authors]
-        run.update(asked={"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": said.contact})
+        run.update(asked={"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": card_options.contact})
 
         run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=opened.fingerprint())
         run_stage(run, stage_named("clean"), options.clean, clean, listener)
@@ -56,7 +56,7 @@ def make(
         run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener, source=bases.fingerprint(base))
         Checkpoints.forget(run.path)
         run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
-        run_stage(run, stage_named("card"), said, card, listener)
+        run_stage(run, stage_named("card"), card_options, card, listener)
     return Persona(run)
 
 
