@@ -25,6 +25,7 @@ from popinjay.run import STAGES, Draft, Run
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
 PICTURE = "card.png"
 VERSIONED = ("posts.jsonl", "clean.jsonl", "train.jsonl", "held_out.jsonl", "model")  # whose hashes the card tells
 MOST_MARKS = 6  # combining marks on one character: the densest scripts need no more, and a tower of them covers its neighbours
