@@ -49,18 +49,22 @@ def js(name: str, items: Sequence[Any]) -> str:
     return f"window.YTD.{name}.part0 = " + json.dumps(items, ensure_ascii=False, indent=2)
 
 
-def manifest(counts: Mapping[str, tuple[str, int] | Sequence[tuple[str, int]]], handle: str = "ada_l") -> str:
+def manifest(counts: Mapping[str, tuple[str, int] | Sequence[tuple[str, int]]], handle: str = "ada_l", name: str = "Ada 🧮 L.") -> str:
     """data/manifest.js, with data type -> (file name, count), or several of them."""
     types = {
         kind: {"files": [{"fileName": file, "globalName": "", "count": str(count)} for file, count in ([files] if isinstance(files, tuple) else files)]}
         for kind, files in counts.items()
     }
-    user = {"accountId": ACCOUNT, "userName": handle, "displayName": "Ada 🧮 L."}
+    user = {"accountId": ACCOUNT, "userName": handle, "displayName": name}
     return "window.__THAR_CONFIG = " + json.dumps({"userInfo": user, "archiveInfo": {}, "dataTypes": types})
 
 
 def account(handle: str = "ada_l", name: str = "Ada 🧮 L.") -> str:
     return js("account", [{"account": {"email": "private@example.com", "username": handle, "accountId": ACCOUNT, "accountDisplayName": name}}])
+
+
+def profile(avatar: str) -> str:
+    return js("profile", [{"profile": {"description": {"bio": "counts &amp; sings"}, "avatarMediaUrl": avatar}}])
 
 
 def write_zip(path: Path, files: Mapping[str, str | bytes]) -> Path:
@@ -93,11 +97,13 @@ def grailbird_files(months: Mapping[str, Sequence[Any]], handle: str = "ada_l") 
     return files | {f"data/js/tweets/{month}.js": f"Grailbird.data.tweets_{month} = \n " + json.dumps(items) for month, items in months.items()}
 
 
-def archive_files(tweets: Sequence[Any], /, *, notes: Sequence[Any] = (), handle: str = "ada_l", **more: str | bytes) -> dict[str, str | bytes]:
+def archive_files(
+    tweets: Sequence[Any], /, *, notes: Sequence[Any] = (), handle: str = "ada_l", name: str = "Ada 🧮 L.", **more: str | bytes
+) -> dict[str, str | bytes]:
     """The files of a modern archive; `more` adds or replaces data files (`direct_messages="..."`, dashes as underscores)."""
     files: dict[str, str | bytes] = {
-        "data/manifest.js": manifest({"tweets": ("data/tweets.js", len(tweets)), "noteTweet": ("data/note-tweet.js", len(notes))}, handle),
-        "data/account.js": account(handle),
+        "data/manifest.js": manifest({"tweets": ("data/tweets.js", len(tweets)), "noteTweet": ("data/note-tweet.js", len(notes))}, handle, name),
+        "data/account.js": account(handle, name),
         "data/tweets.js": js("tweets", tweets),
         "data/note-tweet.js": js("note_tweet", notes),
         "Your archive.html": "<html></html>",

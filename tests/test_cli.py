@@ -107,7 +107,7 @@ def test_two_specs_make_a_cyborg_named_after_both(ada: Path, tiny_gpt2: Path, tm
     (one,) = document(capsys_cleared(capsys), "status", "--json")["personas"]
     assert one["name"] == "ada_l-bob"
     card = (Path(one["path"]) / "README.md").read_text()
-    assert "AI cyborg" in card
+    assert "AI CYBORG" in card
     assert "| Posts downloaded | 100 | 230 |" in card
 
 

@@ -1,77 +1,186 @@
-"""Card: what the persona is, in words for people."""
+"""Card: what the persona is, in words for people. The words are in `assets/card.md`; here is what they are about."""
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+import shlex
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
-from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from popinjay import __version__
-from popinjay.bases import BUILT_IN
+from markupsafe import Markup
+
+from popinjay import __version__, bases
 from popinjay.events import Listener
 from popinjay.options import WHOSE, CardOptions
-from popinjay.post import Author, read_authors, read_json
-from popinjay.run import Draft
+from popinjay.post import Author, one_line, printable, read_authors, read_json
+from popinjay.run import STAGES, Draft, Run
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+PICTURE = "card.png"
+VERSIONED = ("posts.jsonl", "clean.jsonl", "train.jsonl", "held_out.jsonl", "model")  # whose hashes the card tells
+MOST_MARKS = 6  # combining marks on one character: the densest scripts need no more, and a tower of them covers its neighbours
 
 
-def plain(text: str) -> str:
-    """What a stranger typed, so that Markdown, HTML and tables leave it alone."""
-    flat = " ".join(text.split())
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~&])", lambda m: f"&#{ord(m[0])};", flat)
+@dataclass(frozen=True)
+class Facts:
+    """All that a card is about."""
 
-
-def data_table(counts: Sequence[Mapping[str, Any]], authors: Sequence[Author]) -> str:
-    """HuggingTweets' table, one column an author, with our further drops in rows of their own."""
-    names = {author.handle: author.title for author in authors}
-    head = ["Data", *(plain(names[c["author"]]) if len(counts) > 1 else "Quantity" for c in counts)]
-    labels = {"downloaded": "Posts downloaded", "reposts": "Reposts", "short": "Short posts", "kept": "Posts kept"}
-    lines = [head, ["---"] * len(head), *([label, *(str(c[key]) for c in counts)] for key, label in labels.items())]
-    if reasons := list(dict.fromkeys(reason for c in counts for reason in c["further"])):
-        lines += [[f"Further dropped: {reason}", *(str(c["further"].get(reason, 0)) for c in counts)] for reason in reasons]
-        lines.append(["Posts used", *(str(c["used"]) for c in counts)])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def base_in_words(name: str, hub_id: str) -> str:
-    """The base model, with a link where the hub has it. A folder's path is nobody's business: its name says enough."""
-    if hub_id:
-        return f"[{plain(name)}](https://huggingface.co/{hub_id})"
-    return "popinjay's built-in base model" if name == BUILT_IN else f"a model of its maker's own, {plain(Path(name).name)}"
+    name: str
+    authors: Sequence[Author]
+    languages: Sequence[str]
+    counts: Sequence[Mapping[str, Any]]  # as clean counted, one an author, in the authors' order
+    is_masked: bool
+    dataset: Mapping[str, Any]  # what the stage said of itself, and so did train
+    trained: Mapping[str, Any]
+    report: Mapping[str, Any]
+    hashes: Mapping[str, str]
+    whose: str | None = None
+    contact: str | None = None
+    picture: str = ""  # a file beside the card, or an address; empty where there is none
+    datasets: Sequence[str] = ()  # of the hub, where the posts were published too
 
 
 def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
     """Write `README.md`."""
-    run, authors = draft.run, read_authors(draft.need("authors.json"))
-    cleaned, trained = run.facts("clean"), run.facts("train")
-    report = read_json(draft.need("report.json"))
-    bits, copying = report["bits_per_byte"], report["copying"]
-    titles = " & ".join(plain(author.title) for author in authors)
-    words = {
-        "language": "\n".join(f'- "{code}"' for code in cleaned["languages"] or {"und": 1}),
-        "base_model": json.dumps(trained["base_hub"] or Path(trained["base"]).name),
-        "title": titles,
-        "what": "AI cyborg" if len(authors) > 1 else "AI bot",
-        "handles": " ".join(f"@{plain(author.handle)}" for author in authors),
-        "whom": titles,
-        "whose": WHOSE.get(options.whose or "", "not stated"),
-        "data_table": data_table(cleaned["authors"], authors),
-        "base": base_in_words(trained["base"], trained["base_hub"]),
-        "bits_base": f"{bits['base']['all']:.3f}" if bits["base"] else "not measured",
-        "bits_persona": f"{bits['persona']['all']:.3f}",
-        "held_out": bits["posts"],
-        "samples": copying["samples"],
-        "copies": f"{copying['exact']:.1%}",
-        "own_copies": f"{copying['held_out_exact']:.1%}",
-        "masked": "not masked" if run.record["stages"]["clean"]["options"]["keep_personal_data"] else "masked",
-        "model": f"{run.name}/model",
-        "name": run.name,
-        "version": __version__,
-    }
-    template = Template(files("popinjay").joinpath("assets/card.md").read_text(encoding="utf-8"))
     with draft.open("README.md") as file:
-        file.write(template.substitute({**trained, **words}))
+        file.write(render(gather(draft.run, options, draft.need)))
     draft.facts.update(summary="README.md says what it is, what it was made from and how good it is")
+
+
+def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = None) -> Facts:
+    """The facts of a persona that was trained and measured; `find` says where its files are, by default in its folder."""
+    find = find or run.file
+    stages, cleaned = run.record["stages"], run.facts("clean")
+    made = {name: known for stage in stages.values() for name, known in stage.get("makes", {}).items()}
+    authors = read_authors(find("authors.json"))
+    counts = {row["author"]: row for row in cleaned["authors"]}
+    return Facts(
+        name=run.name,
+        authors=authors,
+        languages=[code for code in cleaned["languages"] if re.fullmatch("[a-z]{2,3}", code)],
+        counts=[counts[author.handle] for author in authors],
+        is_masked=not stages["clean"]["options"]["keep_personal_data"],
+        dataset=run.facts("dataset"),
+        trained=run.facts("train"),
+        report=read_json(find("report.json")),
+        hashes={name: made[name] for name in VERSIONED},
+        whose=options.whose,
+        contact=options.contact,
+        picture=PICTURE if run.file(PICTURE).exists() else "",
+    )
+
+
+def render(facts: Facts, *, model: str | None = None) -> str:
+    """The card. `model` is what the lines to copy name, such as `org/name` once it is published; by default the persona's folder."""
+    people = [_person(author, is_real=facts.whose != "fictional") for author in facts.authors]
+    base, hub_id = facts.trained["base"], facts.trained["base_hub"]
+    own_name = base if hub_id else Path(base).name  # a folder's path is nobody's business
+    return _template().render(
+        facts=facts,
+        people=people,
+        title=Markup(" &amp; ").join(plain(person["name"]) for person in people),
+        further=list(dict.fromkeys(reason for counts in facts.counts for reason in counts["further"])),
+        base={"name": own_name, "url": f"https://huggingface.co/{hub_id}" if hub_id else "", "is_built_in": base == bases.BUILT_IN},
+        base_id=hub_id or repository_name(own_name),
+        license=bases.row(base).license,
+        whose=WHOSE.get(facts.whose or "", ""),
+        stages=STAGES,
+        links=[{"start": one.name, "end": two.name, "files": [name for name in one.makes if name in two.needs]} for one, two in pairwise(STAGES)],
+        model=model or f"{facts.name}/model",
+        is_local=model is None,
+        version=__version__,
+    )
+
+
+def _person(author: Author, *, is_real: bool) -> dict[str, str]:
+    """An author as the card shows them. Who is made up has no account, though somebody may have the name."""
+    return {
+        "name": title(author),
+        "handle": author.handle,
+        "url": author.url if is_real and author.url.startswith("https://") else "",
+        "avatar": author.avatar if author.avatar.startswith("https://") else "",
+    }
+
+
+# what strangers typed
+
+
+def title(author: Author) -> str:
+    """An author's display name as a card can show it, or the handle where nothing of it can be seen."""
+    shown = tidy(author.name)
+    return isolate(shown if any(unicodedata.category(character)[0] in "LMNPS" for character in shown) else tidy(author.handle))
+
+
+_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u206f]")
+_NONCHARACTERS = re.compile("[\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)) + "]")
+
+
+def tidy(text: str) -> str:
+    """The text on one line, without what reaches beyond its own end: direction overrides, towers of accents, control characters."""
+    text = one_line(_NONCHARACTERS.sub("", _DIRECTIONS.sub("", printable(text))))
+    kept, marks = [], 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if marks <= MOST_MARKS:
+            kept.append(character)
+    alone = kept and unicodedata.category(kept[0])[0] == "M"  # would sit on whatever stands before the name
+    return "◌" * bool(alone) + "".join(kept)
+
+
+def isolate(text: str) -> str:
+    """The text, in Unicode's isolating marks where some of it runs from right to left: its neighbours stay in their order."""
+    from_the_right = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text)
+    return f"\u2068{text}\u2069" if from_the_right else text
+
+
+def plain(text: str) -> Markup:
+    """The text so that Markdown, tables and HTML show it as it is: ASCII punctuation as entities, but for commas and hyphens."""
+    return Markup(re.sub(r"[!-+./:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", isolate(tidy(text))))  # noqa: S704 (this is what makes it safe)
+
+
+def in_quotes(text: str) -> Markup:
+    """The text for between the quotes of a YAML or Python string."""
+    return Markup(json.dumps(text, ensure_ascii=False)[1:-1])  # noqa: S704
+
+
+def in_a_shell(text: str) -> Markup:
+    """The text as one word of a command line."""
+    return Markup(shlex.quote(text))  # noqa: S704
+
+
+def number(value: float, form: str = ",") -> Markup:
+    """A number as `format` writes it."""
+    return Markup(format(value, form))  # noqa: S704
+
+
+def address(text: str) -> Markup:
+    """An address for a link's or picture's target."""
+    return Markup(quote(tidy(text), safe="/:?#@=%+,;~&").replace("&", "&amp;"))  # noqa: S704
+
+
+def repository_name(text: str) -> str:
+    """The text as the hub lets a repository be named, since it takes nothing else for a base model."""
+    return re.sub(r"-{2,}|\.{2,}", "-", re.sub(r"[^A-Za-z0-9._-]+", "-", text)).strip("-.")[:96].rstrip("-.") or "base-model"
+
+
+@functools.cache
+def _template() -> Template:
+    """`assets/card.md`, filled in so that every text is made plain unless a filter says otherwise."""
+    from jinja2 import Environment, StrictUndefined
+
+    def finish(value: Any) -> Any:
+        return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(autoescape=True, finalize=finish, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    environment.filters.update(in_quotes=in_quotes, in_a_shell=in_a_shell, address=address, as_is=Markup, number=number)
+    return environment.from_string(files("popinjay").joinpath("assets/card.md").read_text(encoding="utf-8"))

@@ -136,6 +136,9 @@ class CardOptions(Checked):
     """What the card says."""
 
     whose: str | None = option(None, "Whose words these are. Asked once, kept in run.toml and said on the card.", choices=tuple(WHOSE))
+    contact: str | None = option(
+        None, "Where the people it imitates can ask for its removal: an address, kept in run.toml and said on the card.", metavar="ADDRESS"
+    )
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,12 @@ def make(
     options = MakeOptions.of(given)
     opened = open_specs([str(spec) for spec in specs], options.collect)
     run = Run((home_folder or home()) / check_name(opened.name if name is None else name))
-    whose = options.card.whose or run.record.get("asked", {}).get("whose") or (ask_whose() if ask_whose else None)
+    before = run.record.get("asked", {})
+    whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
+    card_options = replace(options.card, whose=whose, contact=options.card.contact or before.get("contact"))
     with run.locked(), nothing_left(run):
-        run.update(asked={"specs": [str(spec) for spec in specs], "authors": [author.handle for author in opened.authors], "whose": whose})
+        handles = [author.handle for author in opened.authors]
+        run.update(asked={"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": card_options.contact})
 
         run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=opened.fingerprint())
         run_stage(run, stage_named("clean"), options.clean, clean, listener)
@@ -53,7 +56,7 @@ def make(
         run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener, source=bases.fingerprint(base))
         Checkpoints.forget(run.path)
         run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
-        run_stage(run, stage_named("card"), replace(options.card, whose=whose), card, listener)
+        run_stage(run, stage_named("card"), card_options, card, listener)
     return Persona(run)
 
 

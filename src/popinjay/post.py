@@ -6,7 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from sys import intern
@@ -24,11 +24,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who posted: `handle` without @ and in lower case, `name` as they typed it."""
+    """Who posted: `handle` without @ and in lower case, `name` as they typed it, and where the site shows account and picture."""
 
     handle: str
     name: str = ""
     bio: str = ""
+    url: str = ""
+    avatar: str = ""
 
     @property
     def title(self) -> str:
@@ -92,7 +94,8 @@ def read_posts(path: Path) -> Iterator[Post]:
 
 def read_authors(path: Path) -> list[Author]:
     """The authors that `authors.json` names."""
-    return [Author(row["handle"], row["name"], row["bio"]) for row in read_json(path)]
+    known = [field.name for field in fields(Author)]
+    return [Author(**{name: row[name] for name in known if name in row}) for row in read_json(path)]
 
 
 def by_author(posts: Iterable[Post]) -> dict[str, list[Post]]:

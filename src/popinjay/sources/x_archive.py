@@ -137,10 +137,16 @@ class XArchive(Reading):
         profile = _first(self._load("profile.js"), "profile")
         details = as_object(self._load("js/user_details.js"))
         self._account_id = str(user.get("accountId") or account.get("accountId") or details.get("id") or "")
-        handle = user.get("userName") or account.get("username") or details.get("screen_name") or self._container.path.stem
+        handle = user.get("userName") or account.get("username") or details.get("screen_name")
         name = user.get("displayName") or account.get("accountDisplayName") or details.get("full_name") or ""
         bio = as_object(profile.get("description")).get("bio") or details.get("bio") or ""
-        return Author(handle_of(printable(str(handle))) or "me", printable(str(name)).strip(), printable(unescape(str(bio))).strip())
+        return Author(
+            handle_of(printable(str(handle or self._container.path.stem))) or "me",
+            printable(str(name)).strip(),
+            printable(unescape(str(bio))).strip(),
+            url=f"https://x.com/{handle}" if re.fullmatch(r"\w{1,20}", str(handle or ""), re.ASCII) else "",
+            avatar=printable(str(profile.get("avatarMediaUrl") or "")),
+        )
 
     # posts
 
