@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from popinjay.errors import PictureError
-from popinjay.typeset import MARK_FOR_CUT, Block, Style, Typesetter, by_itself, graphemes, harmless, no_font, skia
+from popinjay.typeset import MARK_FOR_CUT, Block, Style, Typesetter, by_itself, graphemes, harmless, no_font, skia, typesetter
 
 WIDTH, HEIGHT = 1200, 630
 MARGIN = 84
@@ -53,7 +53,7 @@ def compose(words: Words) -> tuple[bytes, list[str]]:
     shown word for word or not at all.
     """
     sk = skia()
-    composer = _Composer(words, sk, Typesetter())
+    composer = _Composer(words, sk, typesetter())
     surface = sk.Surface(WIDTH, HEIGHT)
     composer.canvas = surface.getCanvas()
     composer.canvas.clear(PAPER)

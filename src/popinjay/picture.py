@@ -18,7 +18,7 @@ from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, SayOptions
 from popinjay.post import one_line, read_authors
 from popinjay.run import Run, Stage
-from popinjay.typeset import Typesetter
+from popinjay.typeset import typesetter
 
 FILE = "card.png"
 # No row of run.STAGES: a persona is whole without a picture, and a person may choose another one at any time.
@@ -117,7 +117,7 @@ def first_picture(run: Run, chosen: Sequence[Prediction], options: PictureOption
 
 def check_ready() -> None:
     """Raise PictureError where nothing at all can be drawn on this machine."""
-    Typesetter()
+    typesetter()
 
 
 # what the file says of itself

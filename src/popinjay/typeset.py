@@ -205,6 +205,12 @@ class Typesetter:
 _UNKNOWN = "characters of no script"
 
 
+@functools.cache
+def typesetter() -> Typesetter:
+    """This machine's typesetter: looking through its fonts takes a moment, so once is enough. Raises PictureError as Typesetter does."""
+    return Typesetter()
+
+
 def no_font(missing: Sequence[str], where: str) -> PictureError:
     """The problem that no font here has these characters, with what to install."""
     scripts = list(dict.fromkeys(_script(cluster) for cluster in missing))
