@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .PHONY: setup fonts demo test check fix bench docs clean
 
-setup: $(VENV)/.ready fonts
+setup: $(VENV)/.ready
 
 # Fonts for the picture's tests, some 80 MB: only where Debian's packages can be had and installed. Elsewhere those tests skip.
 FONTS := fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji libegl1 libgl1
@@ -22,6 +22,7 @@ fonts:
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(MAKE) --no-print-directory fonts
 	touch $@
 
 demo: setup

@@ -60,7 +60,7 @@ pytestmark = needs("accents")
 
 def pixels(png: bytes) -> np.ndarray[Any, Any]:
     """The picture as rows of columns of red, green and blue."""
-    image = skia.Image.MakeFromEncoded(skia.MakeWithCopy(png) if hasattr(skia, "MakeWithCopy") else skia.Data.MakeWithCopy(png))
+    image = skia.Image.MakeFromEncoded(skia.Data.MakeWithCopy(png))
     return image.toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int)
 
 

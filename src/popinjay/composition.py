@@ -16,7 +16,7 @@ MARGIN = 84
 PAPER, INK, GREY, HAIRLINE = 0xFFFBF9F5, 0xFF1D1B20, 0xFF6C6873, 0xFFE4DFD6
 PALETTE = (0xFFB4503C, 0xFF9C5F24, 0xFF77691F, 0xFF4F7A3A, 0xFF2F7D6B, 0xFF2B7A94, 0xFF3D68A8, 0xFF6358A8, 0xFF8A4E9C, 0xFFA6486F)
 AVATAR, OVERLAP, RING = 108, 30, 5
-MOST_AVATARS = 5
+MOST_AVATARS, MOST_NAMES = 5, 8
 MOST_SIDE = 4096  # of an avatar's picture, in pixels: larger ones are not unpacked
 HEAD_TOP, BODY_TOP, BODY_BOTTOM, FOOT_LINE = 60, 194, 514, 542
 ARROW, ARROW_GAP, PROMPT_GAP = 46, 22, 10
@@ -24,7 +24,6 @@ PROMPT_SIZES = (34, 31, 28, 25)
 TEXT_SIZES = (62, 58, 54, 50, 46, 42, 39, 36, 33, 30, 28, 26, 24)
 NAME_SIZES = (40, 37, 34, 31, 28)
 HANDLE_SIZES = (25, 22, 20)
-MARK_SIZES = (19, 17)
 
 
 @dataclass(frozen=True)
@@ -102,13 +101,16 @@ class _Composer:
             self._avatar(shown[place], MARGIN + place * step, HEAD_TOP)
         left = MARGIN + (len(shown) - 1) * step + AVATAR + 28
         room = WIDTH - MARGIN - left
-        names = [self._ornament(person.name, "the name", person.handle) for person in self.words.people]
+        names = _few([self._ornament(person.name, "the name", person.handle) for person in self.words.people])
         title = self._short(lambda most: " & ".join(by_itself(_cut(name, most)) for name in names), NAME_SIZES, INK, room, 2, bold=True)
-        handles = [self._ornament("@" + person.handle, "the handle", "@") for person in self.words.people]
+        handles = _few([self._ornament("@" + person.handle, "the handle", "@") for person in self.words.people])
         below = self._short(lambda most: "  ".join(by_itself(_cut(handle, most)) for handle in handles), HANDLE_SIZES, GREY, room, 1)
         top = HEAD_TOP + (AVATAR - title.height - below.height) / 2
+        self.canvas.save()
+        self.canvas.clipRect(self.sk.Rect.MakeLTRB(0, HEAD_TOP - 14, WIDTH, BODY_TOP - 8))  # for letters that are taller than any that were thought of
         title.paint(self.canvas, left, top)
         below.paint(self.canvas, left, top + title.height)
+        self.canvas.restore()
 
     def _avatar(self, person: Person, left: float, top: float) -> None:
         sk, half = self.sk, AVATAR / 2
@@ -190,7 +192,8 @@ class _Composer:
         locale = locale_of(text, self.words.language)
         for size in sizes:
             style = Style(size, colour, locale=locale)
-            if self.type.block(text, style, room).height <= high:
+            wanted = self.type.block(text, style, room)
+            if wanted.height <= high and wanted.paragraph.LongestLine <= room + 1:
                 return self.type.balanced(text, style, room)
         return None
 
@@ -239,7 +242,12 @@ class _Composer:
                 wanted = self.type.block(written, style, room)
                 if wanted.height <= lines * self.type.block(written, style, 1e6).height + 1 and wanted.height <= AVATAR - 28:
                     return wanted
-        return wanted  # so many people that not even three letters of each fit: clipped
+        return wanted  # letters larger than any that were thought of: the rest is clipped
+
+
+def _few(names: list[str]) -> list[str]:
+    """The first of many names, and how many there are besides."""
+    return [*names[:MOST_NAMES], f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else names
 
 
 def _cut(text: str, most: int) -> str:

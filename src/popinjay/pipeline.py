@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from popinjay.checkpoints import Checkpoints
 from popinjay.clean import Sorted, clean, sort_out
 from popinjay.collect import collect, open_specs, posts_of
 from popinjay.dataset import dataset
-from popinjay.errors import BaseModelError, PictureError, SpecError
+from popinjay.errors import BaseModelError, OptionError, PictureError, SpecError
 from popinjay.evaluate import evaluate
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrainOptions
@@ -76,7 +76,7 @@ def write_picture(run: Run, listener: Listener = nobody) -> None:
         listener(Event(pictures.PICTURE.name, What.START, pictures.PICTURE.doing))
         shown = pictures.first_picture(run, Persona(run).predictions(), listener=listener)
         listener(Event(pictures.PICTURE.name, What.DONE, f"{pictures.FILE} shows: {shown}"))
-    except PictureError as error:
+    except (PictureError, OptionError) as error:
         listener(Event(pictures.PICTURE.name, What.NOTE, f"No picture: {error.message} {error.hint}"))
 
 
@@ -91,7 +91,8 @@ def choose_picture(persona: Persona, options: PictureOptions, chosen: pictures.P
         pictures.write(run, chosen, options, png)
         written = run.record["stages"].get("card", {})
         if written.get("state") == "done":
-            write_card(run, CardOptions(**written["options"]), listener)
+            known = {field.name for field in fields(CardOptions)}
+            write_card(run, CardOptions(**{name: value for name, value in written["options"].items() if name in known}))
     return run.file(pictures.FILE)
 
 
