@@ -261,11 +261,14 @@ def _unpacked(data: bytes | None) -> Any:
     if not data:
         return None
     sk = skia()
-    codec = sk.Codec.MakeFromData(sk.Data.MakeWithCopy(data))
-    if codec is None or max(codec.dimensions().width(), codec.dimensions().height()) > MOST_SIDE:
-        return None
-    image = sk.Image.MakeFromEncoded(sk.Data.MakeWithCopy(data))
     try:
-        return image and image.makeRasterImage()
-    except RuntimeError:
+        codec = sk.Codec.MakeFromData(sk.Data.MakeWithCopy(data))
+        if codec is None or max(codec.dimensions().width(), codec.dimensions().height()) > MOST_SIDE:
+            return None
+        whole = sk.Bitmap()
+        whole.allocPixels(codec.getInfo())
+        if codec.getPixels(whole.pixmap()) != sk.Codec.Result.kSuccess:
+            return None
+        return sk.Image.MakeFromEncoded(sk.Data.MakeWithCopy(data))  # which also turns it as its camera was held
+    except RuntimeError:  # how the binding says that it is no picture
         return None
