@@ -4,14 +4,25 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test check fix bench docs clean
+.PHONY: setup fonts demo test check fix bench docs clean
 
 setup: $(VENV)/.ready
+
+# Fonts for the picture's tests, some 80 MB: only where Debian's packages can be had and installed. Elsewhere those tests skip.
+FONTS := fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji libegl1 libgl1
+
+fonts:
+	@if dpkg -s $(FONTS) >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		{ apt-get update -qq && apt-get install -qq -y --no-install-recommends $(FONTS) >/dev/null; } || echo "No fonts could be installed ($(FONTS)): some tests of pictures will skip."; \
+	elif command -v apt-get >/dev/null; then echo "For every script in pictures: sudo apt-get install $(FONTS)"; \
+	fi
 
 # The constraint keeps torch's CUDA packages (gigabytes) from coming along; keep it on every pip call in this environment.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(MAKE) --no-print-directory fonts
 	touch $@
 
 demo: setup

@@ -8,26 +8,28 @@ from typing import Any
 END = "<|endoftext|>"
 
 
-def tokenizer() -> Any:
-    """A byte-level tokenizer of a few hundred tokens."""
+def tokenizer(*, every_byte: bool = True) -> Any:
+    """A byte-level tokenizer of a few hundred tokens; without `every_byte` one that knows small letters and blanks only."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=[END], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=[END], initial_alphabet=pre_tokenizers.ByteLevel.alphabet() if every_byte else [], show_progress=False
+    )
     raw.train_from_iterator(["the number sings near the lamp while people wait and the river hums"] * 3, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token=END, bos_token=END)
 
 
-def gpt2(folder: Path, positions: int = 128) -> Path:
-    """A GPT-2 of two thin layers."""
+def gpt2(folder: Path, positions: int = 128, *, every_byte: bool = True) -> Path:
+    """A GPT-2 of two thin layers; without `every_byte` it writes nothing but small letters and blanks."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(0)
-    words = tokenizer()
+    words = tokenizer(every_byte=every_byte)
     config = GPT2Config(vocab_size=len(words), n_positions=positions, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
     GPT2LMHeadModel(config).save_pretrained(folder)
     words.save_pretrained(folder)

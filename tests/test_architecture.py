@@ -14,12 +14,12 @@ import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
 SPINE = {"errors", "events", "options", "post", "run", "words", "privacy"}
-PORTS = {"bases", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly"}
-ENGINE = {"language_model", "generate", "checkpoints"}
-STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card"}
+PORTS = {"bases", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "typeset"}
+ENGINE = {"language_model", "generate", "checkpoints", "composition"}
+STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "cli", "commands", "demo", "persona", "pipeline", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
-HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
+HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors", "skia", "regex")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
 
 

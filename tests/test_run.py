@@ -82,6 +82,7 @@ def test_a_stage_that_fails_keeps_what_it_made_before(tmp_path: Path) -> None:
     with run.writing(stage, {}) as draft:
         draft.path("posts.jsonl").write_text("first")
         draft.path("authors.json").write_text("[]")
+        draft.path("avatars").mkdir()
     with pytest.raises(KeyboardInterrupt), run.writing(stage, {}) as draft:
         draft.path("posts.jsonl").write_text("second")
         raise KeyboardInterrupt

@@ -55,6 +55,11 @@ def parser() -> argparse.ArgumentParser:
     _add_options(say, options.SayOptions)
     say.add_argument("--json", action="store_true", help="one JSON document")
 
+    card = _command(actions, "card", commands.do_card, "draw a persona's picture, card.png: ten predictions, of which it shows one")
+    card.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+    _add_options(card, options.PictureOptions)
+    card.add_argument("--json", action="store_true", help="one JSON document")
+
     status = _command(actions, "status", commands.do_status, "each persona, each stage: fresh, stale, missing, failed")
     status.add_argument("name", metavar="NAME", nargs="?", help="only this persona")
     status.add_argument("--json", action="store_true", help="one JSON document")

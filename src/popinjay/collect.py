@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from popinjay import sources
@@ -73,8 +74,27 @@ def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
         raise SpecError(f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; none is their own.", "A voice needs words of its own.")
 
 
+_SIGNATURES = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
+
+
+def picture_kind(data: bytes) -> str | None:
+    """The ending of a picture's file, by its first bytes; None where it is no picture that is known."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return next((ending for signature, ending in _SIGNATURES.items() if data.startswith(signature)), None)
+
+
+def keep_avatars(readings: Sequence[Reading], folder: Path) -> None:
+    """The authors' pictures as `HANDLE.jpg` and the like, as their sources hold them: never opened here, never fetched."""
+    folder.mkdir()
+    for reading in readings:
+        data = reading.avatar()
+        if data and (kind := picture_kind(data)):
+            (folder / f"{reading.author.handle}.{kind}").write_bytes(data)
+
+
 def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Listener) -> None:
-    """Write `posts.jsonl` and `authors.json` from the specs, which were opened with these options."""
+    """Write `posts.jsonl`, `authors.json` and `avatars` from the specs, which were opened with these options."""
     counts: Counter[str] = Counter()
 
     def posts() -> Iterator[dict[str, Any]]:
@@ -92,4 +112,5 @@ def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Lis
             listener(Event(STAGE, What.NOTE, f"Left out of {reading.author.handle}: {left}."))
     rows = [{**asdict(r.author), "posts": counts[r.author.handle], "left_out": dict(r.findings.left_out)} for r in opened.readings]
     draft.write_json("authors.json", rows)
+    keep_avatars(opened.readings, draft.path("avatars"))
     draft.facts.update(summary=" and ".join(f"{row['posts']:,} posts of {row['handle']}" for row in rows))

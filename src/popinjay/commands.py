@@ -105,6 +105,30 @@ def do_say(args: argparse.Namespace) -> None:
         terminal.show_posts(one.text for one in said)
 
 
+def do_card(args: argparse.Namespace) -> None:
+    """Draw a persona's picture, and show the predictions to pick from."""
+    from popinjay.persona import load
+    from popinjay.picture import check_ready
+    from popinjay.pipeline import choose_picture
+
+    chosen = options.build(given_options(args, options.PictureOptions), options.PictureOptions)[0]
+    chosen = replace(chosen, prompt=None if chosen.prompt is None else printable(chosen.prompt))
+    check_ready()
+    persona = load(args.name, args.home)
+    with terminal.waiting(f"{persona.name} finds its voice"):
+        predictions = persona.predictions(chosen)
+    if not args.json:
+        terminal.show_predictions([str(one) for one in predictions], chosen.pick)
+    with terminal.listening(quiet=True) as listener:
+        path = choose_picture(persona, chosen, predictions[chosen.pick - 1], listener)
+    if args.json:
+        texts = [one.text for one in predictions]
+        shown = {"persona": args.name, "prompt": predictions[0].prompt, "seed": chosen.seed, "predictions": texts, "pick": chosen.pick}
+        terminal.show_json({**shown, "path": str(path)})
+    else:
+        terminal.show_picture(str(path))
+
+
 def do_status(args: argparse.Namespace) -> None:
     """Show how far each persona is."""
     from popinjay.run import STAGES, Run

@@ -8,6 +8,7 @@
     │   └── PersonaBusy      another process is making it
     ├── BaseModelError       the base model cannot be had
     ├── TrainingError        training cannot go on
+    ├── PictureError         the picture cannot be drawn
     └── StorageError         the disk is full, or may not be written
 
 Anything else that is raised is a bug of ours.
@@ -51,6 +52,10 @@ class BaseModelError(PopinjayError):
 
 class TrainingError(PopinjayError):
     """Training cannot go on."""
+
+
+class PictureError(PopinjayError):
+    """The picture cannot be drawn."""
 
 
 class StorageError(PopinjayError):

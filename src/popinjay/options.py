@@ -153,6 +153,15 @@ class SayOptions(Checked):
 
 
 @dataclass(frozen=True)
+class PictureOptions(Checked):
+    """What the picture shows."""
+
+    prompt: str | None = option(None, "How the predictions begin. Default: My dream is, in the language of most posts.")
+    pick: int = option(1, "Which of the ten predictions the picture shows.", least=1, most=10)
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
 class MakeOptions:
     """The options of all stages of one persona."""
 

@@ -10,7 +10,8 @@ from typing import Any
 from popinjay.errors import PersonaError
 from popinjay.generate import Said, stream
 from popinjay.language_model import LanguageModel
-from popinjay.options import SayOptions, build
+from popinjay.options import PictureOptions, SayOptions, build
+from popinjay.picture import Prediction, predictions
 from popinjay.post import read_json
 from popinjay.run import Run
 
@@ -51,6 +52,10 @@ class Persona:
     def stream(self, prompt: str, options: SayOptions) -> Iterator[Said]:
         """As `say`, with what is known about each post, as they are written."""
         return stream(self.model, options, prompt)
+
+    def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
+        """The ten predictions from which a picture shows one: the same for the same prompt and seed."""
+        return predictions(self.run, self.model, options)
 
 
 def load(name: str | Path, home_folder: Path | None = None) -> Persona:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from popinjay import bases
+from popinjay import picture as pictures
 from popinjay.card import card
 from popinjay.checkpoints import Checkpoints
 from popinjay.clean import Sorted, clean, sort_out
 from popinjay.collect import collect, open_specs, posts_of
 from popinjay.dataset import dataset
-from popinjay.errors import BaseModelError, SpecError
+from popinjay.errors import BaseModelError, OptionError, PictureError, SpecError
 from popinjay.evaluate import evaluate
 from popinjay.events import Event, Listener, What, nobody
-from popinjay.options import MakeOptions, TrainOptions
+from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrainOptions
 from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import Run, State, check_name, home, run_stage, stage_named
@@ -56,8 +57,46 @@ def make(
         run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener, source=bases.fingerprint(base))
         Checkpoints.forget(run.path)
         run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
-        run_stage(run, stage_named("card"), card_options, card, listener)
+        write_picture(run, listener)
+        write_card(run, card_options, listener)
     return Persona(run)
+
+
+def write_card(run: Run, options: CardOptions, listener: Listener = nobody) -> None:
+    """Write the card unless it is fresh. It shows the picture where there is one: with or without, it is another card."""
+    shows = pictures.FILE if run.file(pictures.FILE).exists() else "no picture"
+    run_stage(run, stage_named("card"), options, card, listener, source=shows)
+
+
+def write_picture(run: Run, listener: Listener = nobody) -> None:
+    """Draw a first picture of what has just been made, or keep the one that was chosen. Where it can't be drawn, a note says why."""
+    if run.state(pictures.PICTURE) is State.FRESH:
+        listener(Event(pictures.PICTURE.name, What.FRESH))
+        return
+    run.file(pictures.FILE).unlink(missing_ok=True)  # it showed what another model said
+    try:
+        pictures.check_ready()
+        listener(Event(pictures.PICTURE.name, What.START, pictures.PICTURE.doing))
+        shown = pictures.first_picture(run, Persona(run).predictions(), listener=listener)
+        listener(Event(pictures.PICTURE.name, What.DONE, f"{pictures.FILE} shows: {shown}"))
+    except (PictureError, OptionError) as error:
+        listener(Event(pictures.PICTURE.name, What.NOTE, f"No picture: {error.message} {error.hint}"))
+
+
+def choose_picture(persona: Persona, options: PictureOptions, chosen: pictures.Prediction, listener: Listener = nobody) -> Path:
+    """Draw the picture of the prediction that was chosen by these options, and see that the card shows it; where the picture is.
+
+    Raises PictureError where it can't be drawn: the picture before stays then.
+    """
+    run = persona.run
+    png = pictures.draw(run, chosen, listener)
+    with run.locked():
+        pictures.write(run, chosen, options, png)
+        written = run.record["stages"].get("card", {})
+        if written.get("state") == "done":
+            known = {field.name for field in fields(CardOptions)}
+            write_card(run, CardOptions(**{name: value for name, value in written["options"].items() if name in known}))
+    return run.file(pictures.FILE)
 
 
 @dataclass(frozen=True)

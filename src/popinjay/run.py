@@ -41,7 +41,7 @@ class Stage:
 
 
 STAGES = (
-    Stage("collect", (), ("posts.jsonl", "authors.json"), "reading posts", version=2),
+    Stage("collect", (), ("posts.jsonl", "authors.json", "avatars"), "reading posts", version=2),
     Stage("clean", ("posts.jsonl",), ("clean.jsonl", "dropped.jsonl"), "sorting out posts"),
     Stage("dataset", ("clean.jsonl",), ("train.jsonl", "validation.jsonl", "held_out.jsonl"), "setting posts aside to measure with"),
     Stage("train", ("train.jsonl", "validation.jsonl"), ("model", "metrics.jsonl"), "learning the voice"),

@@ -252,6 +252,17 @@ def show_posts(posts: Iterable[str]) -> None:
         print(post, flush=True)
 
 
+def show_predictions(texts: Sequence[str], pick: int) -> None:
+    """Predictions with their numbers, the one that is picked marked."""
+    for number, text in enumerate(texts, 1):
+        print(f"{'→' if number == pick else ' '} {number:>2}  {text}")
+
+
+def show_picture(path: str) -> None:
+    """Where the picture is, and how another one is chosen."""
+    print(f"\nPicture: {path} (another: --pick NUMBER, --prompt or --seed)")
+
+
 def show_error(message: str, hint: str) -> None:
     """One clear sentence, and a hint."""
     print(f"popinjay: {message}", file=sys.stderr)

@@ -41,6 +41,10 @@ class Reading(ABC):
     def fingerprint(self) -> str:
         """A hash of what would be read: the same as long as the posts are."""
 
+    def avatar(self) -> bytes | None:
+        """The author's picture, as a file's bytes, where the spec holds it. Nothing is fetched."""
+        return None
+
     @abstractmethod
     def posts(self) -> Iterator[Post]:
         """The posts, read as they are asked for. Raises SpecError where what is there cannot be read."""

@@ -2,11 +2,12 @@
 
 2022 and later: `data/tweets.js` and its parts, `note-tweet.js`, `manifest.js`; 2019 to 2022: `data/tweet.js`; to 2018
 ("Grailbird"): `data/js/tweets/YYYY_MM.js` and `tweets.csv`. Only posts and the public profile are read; direct messages,
-likes, adverts and the like are never opened.
+likes, adverts and the like are never opened. Of the media, only the avatar is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -43,6 +44,7 @@ _MONTHS = {name: f"{i:02d}" for i, name in enumerate(["Jan", "Feb", "Mar", "Apr"
 _LANGS = {"in": "id", "iw": "he", "und": None, "qam": None, "qct": None, "qht": None, "qme": None, "qst": None, "zxx": None, "art": None}
 _FIRST_SNOWFLAKE = 29_700_859_247  # ids grew one by one before November 2010
 _TWITTER_BEGAN = "2006-03-21"
+_MOST_AVATAR = 8 << 20  # bytes; X takes 2 MB at most
 _CIRCLE_WINDOW = ("2022-08-01", "2023-12-01")
 _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
 _DOWNLOAD = "Get yours at x.com under Settings, Your account, Download an archive of your data."
@@ -72,6 +74,7 @@ class XArchive(Reading):
         self._modern = self._named(_POSTS)
         self._months = [name for name in self._files if _MONTH_FILE.fullmatch(name[len(self._root) :])]
         self._account_id = ""
+        self._avatar_name = ""
         self.author = self._read_author()
         for label, pattern in _PRIVATE.items():
             if private := len(self._named(pattern)):
@@ -79,8 +82,17 @@ class XArchive(Reading):
 
     def fingerprint(self) -> str:
         """A hash of what would be read."""
-        wanted = self._modern + self._months + self._named(_NOTES) + self._named(_CIRCLE) + self._table()
+        wanted = self._modern + self._months + self._named(_NOTES) + self._named(_CIRCLE) + self._table() + self._avatar_files()
         return self._container.fingerprint(wanted)
+
+    def avatar(self) -> bytes | None:
+        """The author's picture out of `profile_media`, None where there is none, or it can't be read."""
+        for name in self._avatar_files():
+            with contextlib.suppress(SpecError), self._container.reading(name), self._container.open(name) as stream:
+                data = stream.read(_MOST_AVATAR + 1)
+                if len(data) <= _MOST_AVATAR:
+                    return data
+        return None
 
     def posts(self) -> Iterator[Post]:
         """Every post once: the last of its edits, long ones whole, Circle posts left out."""
@@ -107,6 +119,11 @@ class XArchive(Reading):
         """`tweets.csv`, which lies beside the data folder, where the archive has nothing newer."""
         beside = self._root.removesuffix("data/") + "tweets.csv"
         return [beside] if beside in self._container.names and not self._modern and not self._months else []
+
+    def _avatar_files(self) -> list[str]:
+        """The picture that the profile names: `profile_media` also holds the wide one behind it."""
+        base = re.escape(self._avatar_name)
+        return self._named(re.compile(rf"profile_media/(?:\d+-)?{base}", re.IGNORECASE)) if base else []
 
     def _load(self, name: str) -> Any:
         """The value of a small file such as `window.X = {...}`, or None where it is missing."""
@@ -136,6 +153,7 @@ class XArchive(Reading):
         account = _first(self._load("account.js"), "account")  # holds an e-mail address too, which is not read on
         profile = _first(self._load("profile.js"), "profile")
         details = as_object(self._load("js/user_details.js"))
+        self._avatar_name = str(profile.get("avatarMediaUrl") or "").split("?")[0].rpartition("/")[2]
         self._account_id = str(user.get("accountId") or account.get("accountId") or details.get("id") or "")
         handle = user.get("userName") or account.get("username") or details.get("screen_name")
         name = user.get("displayName") or account.get("accountDisplayName") or details.get("full_name") or ""
