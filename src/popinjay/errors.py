@@ -8,6 +8,7 @@
     │   └── PersonaBusy      another process is making it
     ├── BaseModelError       the base model cannot be had
     ├── TrainingError        training cannot go on
+    ├── PublishError         a persona cannot, or may not, be published there
     └── StorageError         the disk is full, or may not be written
 
 Anything else that is raised is a bug of ours.
@@ -51,6 +52,10 @@ class BaseModelError(PopinjayError):
 
 class TrainingError(PopinjayError):
     """Training cannot go on."""
+
+
+class PublishError(PopinjayError):
+    """A persona cannot, or may not, be published there."""
 
 
 class StorageError(PopinjayError):

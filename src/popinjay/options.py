@@ -75,6 +75,7 @@ WHOSE = {
     "public-figure": "the posts of a public figure, without their involvement",
     "fictional": "the author is fictional",
 }
+MAY_BE_PUBLIC = ("self", "permission", "fictional")  # whose words may be published for everybody; all others in private only
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,15 @@ class SayOptions(Checked):
     top_p: float = option(0.95, "Draw from the likeliest tokens that together have this probability.", least=0.01, most=1)
     max_tokens: int = option(160, "The longest post, in tokens.", least=1, most=100_000)
     seed: int | None = option(None, "The same seed gives the same posts. Default: other posts every time.", least=0, most=2**32 - 1)
+
+
+@dataclass(frozen=True)
+class PublishOptions(Checked):
+    """What is published, and for whom."""
+
+    private: bool = option(False, "Into a private repository. Words of a public figure, or of nobody on record, go nowhere else.")
+    dry_run: bool = option(False, "List the files and their sizes, and send nothing.")
+    with_posts: bool = option(False, "The data set too: the cleaned posts that the model learnt from and was measured on. Never without this.")
 
 
 @dataclass(frozen=True)
