@@ -66,13 +66,13 @@ class Repo:
 
 @dataclass
 class Fault:
-    """Where to break off: before the request is read to its end, or, with `late`, when all is done and only the answer is missing."""
+    """Where to break off: `before` the request is read, `after` all is done and only the answer is missing, or `not`, only to look on."""
 
     method: str
     path: str
+    breaks: str = "before"
     times: int = 1
-    late: bool = False
-    meanwhile: Callable[[], None] | None = None
+    meanwhile: Callable[[], None] | None = None  # called when it comes to it
 
 
 class Refused(Exception):
@@ -138,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
             fault.times -= 1
             if fault.meanwhile:
                 fault.meanwhile()
-            if not fault.late:
+            if fault.breaks == "before":
                 return self._break_off()
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.hub.log.append((self.command, path))
@@ -148,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             status, content = refused.status, json.dumps({"error": str(refused)}).encode()
             headers = {"X-Error-Message": str(refused), **({"X-Error-Code": refused.code} if refused.code else {})}
-        if fault:
+        if fault and fault.breaks == "after":
             return self._break_off()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **headers, "Content-Length": str(len(content))}.items():

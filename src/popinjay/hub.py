@@ -71,6 +71,7 @@ class Hub:
         from huggingface_hub import HfApi
 
         self.repo = repo
+        self.has_written = False  # or has tried to
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="popinjay", library_version=__version__)
 
     def check_access(self) -> None:
@@ -103,6 +104,7 @@ class Hub:
 
     def create(self, *, private: bool) -> None:
         """Make the repository. An organisation's default decides where it need not be private."""
+        self.has_written = True
         with _errors(f"make {self.repo}"):
             self._api.create_repo(self.repo, private=private or None, exist_ok=True)
 
@@ -110,6 +112,7 @@ class Hub:
         """Put all files there and remove those gone, in one commit on top of `parent`; the commit. What an earlier try sent is not sent again."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
+        self.has_written = True
         adding = [CommitOperationAdd(file.name, file.content) for file in files]
         sent = 0
         with _errors(f"write to {self.repo}"), _no_progress_bars():
@@ -125,6 +128,7 @@ class Hub:
 
     def tag(self, name: str, commit: str, message: str) -> None:
         """Give a commit a name for good."""
+        self.has_written = True
         with _errors(f"tag {self.repo}"):
             self._api.create_tag(self.repo, tag=name, revision=commit, tag_message=message)
 

@@ -155,6 +155,11 @@ def what_goes(run: Run, model: str, thumbnail: str, *, with_posts: bool) -> list
     return [card, *pictures, *sorted([*models, *data], key=lambda file: (file.size, file.name))]
 
 
+def is_ours(name: str) -> bool:
+    """Whether publishing ever puts a file of this name there."""
+    return any(fnmatchcase(name, form) and name.count("/") == form.count("/") for form in OURS)
+
+
 def card_for(run: Run, model: str, thumbnail: str | None) -> str:
     """The persona's card with the model named as it is where it is published."""
     text, count = re.subn(r'(pipeline\("text-generation", model=")[^"]*(?=")', lambda match: match[1] + model, run.file(CARD).read_text(encoding="utf-8"))
@@ -173,9 +178,12 @@ def to_hub(run: Run, repo: str, wanted: Published, listener: Listener) -> Publis
     """One commit and a tag, however often the network breaks. Raises PublishError where it stays broken, or may not be."""
     hub = Hub(repo)
     listener(Event(STAGE, What.START, f"publishing to {repo}"))
+    may = False
     for attempt in range(TRIES):
         try:
-            hub.check_access()
+            if not may:
+                hub.check_access()
+                may = True
             result = _settle(run, hub, wanted, listener)
             break
         except Interrupted as error:
@@ -202,11 +210,11 @@ def _settle(run: Run, hub: Hub, wanted: Published, listener: Listener) -> Publis
     _check_repository(run, hub.repo, there, wanted, listener)
     changed = [file for file in wanted.files if not there.holds(file)]
     names = {file.name for file in wanted.files}
-    gone = [name for name in there.files if name not in names and any(fnmatchcase(name, form) for form in OURS)]
+    gone = [name for name in there.files if name not in names and is_ours(name)]
     versions = {int(found[1]): commit for tag, commit in there.tags.items() if (found := re.fullmatch(r"v(\d+)", tag))}
     number = max((n for n, commit in versions.items() if commit == there.head), default=None)
     if not changed and not gone and number is not None:
-        return replace(wanted, private=there.private, version=f"v{number}", commit=there.head, changed=False)
+        return replace(wanted, private=there.private, version=f"v{number}", commit=there.head)
     number = max(versions, default=0) + 1
     model = content_hash(run.file("model"))
     head = there.head
@@ -253,22 +261,30 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
             raise PublishError(
                 f"{str(folder)!r} holds something that this persona did not put there: {strange[0]!r}.", "Choose an empty folder, or one that is not there yet."
             )
-        shutil.rmtree(partial, ignore_errors=True)
-        for file in wanted.files:
-            (partial / file.name).parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(file.content, bytes):
-                (partial / file.name).write_bytes(file.content)
-            else:
-                shutil.copyfile(file.content, partial / file.name)
-        sync(partial)
-        if folder.exists():
-            folder.rename(old)
-        partial.rename(folder)
+        try:
+            _write(partial, wanted.files)
+            if folder.exists():
+                folder.rename(old)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
     if run.record.get("asked", {}).get("whose") not in MAY_BE_PUBLIC:
         listener(Event(STAGE, What.WARNING, "Keep that folder to yourself: it is not on record that these words may be made public."))
     listener(Event(STAGE, What.DONE, str(folder)))
     return wanted
+
+
+def _write(folder: Path, files: Sequence[File]) -> None:
+    """All files into a folder that nobody looks at yet, and onto the disk."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for file in files:
+        (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(file.content, bytes):
+            (folder / file.name).write_bytes(file.content)
+        else:
+            shutil.copyfile(file.content, folder / file.name)
+    sync(folder)
 
 
 def _names(folder: Path) -> set[str]:
