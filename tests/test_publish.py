@@ -73,7 +73,9 @@ def send(run: Run, to: str = TO, listener: Callable[[Event], None] = lambda even
 
 
 def say_whose(run: Run, whose: str | None) -> None:
-    run.update(asked={**run.record["asked"], "whose": whose})
+    stages = run.record["stages"]
+    stages["card"]["options"]["whose"] = whose
+    run.update(asked={**run.record["asked"], "whose": whose}, stages=stages)
 
 
 def change(run: Run, text: str = "Another line.") -> None:
@@ -317,6 +319,9 @@ def test_the_picture_goes_along_and_the_hub_is_told_where_it_is(run: Run, hub: H
 
 
 def test_what_is_not_finished_is_not_published(run: Run, hub: HubStandIn) -> None:
+    run.update(asked={**run.record["asked"], "whose": "permission"})  # and the card says "fictional"
+    with pytest.raises(PublishError, match="not finished: card is stale"):
+        send(run)
     run.file("report.json").write_text("{}")
     with pytest.raises(PublishError, match="not finished: evaluate is stale") as caught:
         send(run)

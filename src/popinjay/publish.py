@@ -97,8 +97,12 @@ def publish(run: Run, to: str, options: PublishOptions, listener: Listener = nob
 
 def check_finished(run: Run) -> None:
     """Raises PublishError unless every stage is fresh: what is published is what the card describes."""
+    whose = run.record.get("asked", {}).get("whose")
     for stage in STAGES:
-        if (state := run.state(stage)) is not State.FRESH:
+        state = run.state(stage)
+        if stage.name == "card" and state is State.FRESH and run.record["stages"]["card"]["options"].get("whose") != whose:
+            state = State.STALE  # a make was stopped after it was told, and before it said so
+        if state is not State.FRESH:
             again = f"popinjay forget {run.name} --retrain" if Forgotten.of(run).still_known(run) else "popinjay make SPEC"
             raise PublishError(f"{run.name!r} is not finished: {stage.name} is {state.value}.", f"Make it again first: {again}")
 
