@@ -64,5 +64,6 @@ def finish(run: Run) -> None:
         for new in sorted((decided / "new").iterdir(), key=lambda new: new.name == RECORD):  # the record last
             new.replace(run.path / new.name)
         sync_folder(run.path)
-        shutil.rmtree(decided)
+        decided.rename(run.path / _PREPARED)  # whole or not at all: half a folder would be no list of what is to be done
+        shutil.rmtree(run.path / _PREPARED)
     run.reload()
