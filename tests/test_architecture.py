@@ -13,11 +13,11 @@ import pytest
 import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
-SPINE = {"errors", "events", "options", "post", "run", "words", "privacy"}
-PORTS = {"bases", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "typeset"}
+SPINE = {"errors", "events", "options", "post", "run", "journal", "forgotten", "words", "privacy"}
+PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "typeset"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
-FACES = {"__init__", "cli", "commands", "demo", "persona", "pipeline", "terminal"}
+FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "publish", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors", "skia", "regex")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}

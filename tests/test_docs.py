@@ -43,10 +43,13 @@ def test_the_readmes_lines_of_python_run(ada: Path, monkeypatch: pytest.MonkeyPa
     assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("My dream is")]) == 10
 
 
-def test_the_json_that_is_promised_is_what_comes(ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_that_is_promised_is_what_comes(ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     promised = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
     main(["make", str(ada), "--base", str(tiny_gpt2), "--epochs", "0.1", "--samples", "10", "--quiet"])
-    for command in (["inspect", str(ada)], ["say", "ada_l", "-n", "1"], ["status"], ["bases"]):
+    publish = ["publish", "ada_l", "--to", "hub:ada/bird", "--private", "--dry-run"]
+    with (own_home / "ada_l" / "train.jsonl").open(encoding="utf-8") as file:
+        forget = ["forget", "ada_l", "--post", json.loads(file.readline())["id"]]
+    for command in (["inspect", str(ada)], ["say", "ada_l", "-n", "1"], ["status"], ["bases"], publish, forget):
         capsys.readouterr()
         main([*command, "--json"])
         shown = json.loads(re.search(rf"## popinjay {command[0]}.*?```json\n(.*?)```", promised, re.DOTALL)[1])  # type: ignore[index]

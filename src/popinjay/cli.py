@@ -64,6 +64,19 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("name", metavar="NAME", nargs="?", help="only this persona")
     status.add_argument("--json", action="store_true", help="one JSON document")
 
+    publish = _command(actions, "publish", commands.do_publish, "put a finished persona on the Hugging Face hub, or whole into a folder")
+    publish.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+    publish.add_argument("--to", required=True, metavar="hub:ORG/NAME|FOLDER", help="a repository of the hub, or a folder")
+    _add_options(publish, options.PublishOptions)
+    publish.add_argument("--json", action="store_true", help="one JSON document")
+
+    forget = _command(actions, "forget", commands.do_forget, "take posts or an author out of a persona's posts and data sets, for good")
+    forget.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+    forget.add_argument("--post", action="append", default=[], metavar="ID", help="the id of a post; may be given several times")
+    forget.add_argument("--author", action="append", default=[], metavar="HANDLE", help="an author with all their posts, or, with --post, whose post it is")
+    forget.add_argument("--retrain", action="store_true", help="train again at once: until then the model knows what it has learnt")
+    forget.add_argument("--json", action="store_true", help="one JSON document")
+
     bases = _command(actions, "bases", commands.do_bases, "the base models known by name, and which of them are on this machine")
     bases.add_argument("--json", action="store_true", help="one JSON document")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from popinjay import sources
 from popinjay.errors import SpecError
 from popinjay.events import Event, Listener, What, nobody
+from popinjay.forgotten import Forgotten
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post
 from popinjay.run import Draft
@@ -31,6 +32,13 @@ class Opened:
     def authors(self) -> list[Author]:
         """Who posted, in the order of the specs."""
         return [reading.author for reading in self.readings]
+
+    def without(self, forgotten: Forgotten) -> Opened:
+        """Only the authors who are not forgotten. Raises SpecError where none is left."""
+        kept = tuple(reading for reading in self.readings if reading.author.handle not in forgotten.authors)
+        if not kept:
+            raise SpecError("All authors of these were forgotten by this persona.", "Make one under another --name, or remove their lines from forgotten.toml.")
+        return Opened(kept)
 
     @property
     def name(self) -> str:
@@ -96,12 +104,16 @@ def keep_avatars(readings: Sequence[Reading], folder: Path) -> None:
 def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Listener) -> None:
     """Write `posts.jsonl`, `authors.json` and `avatars` from the specs, which were opened with these options."""
     counts: Counter[str] = Counter()
+    forgotten = Forgotten.of(draft.run)
 
     def posts() -> Iterator[dict[str, Any]]:
         for reading in opened.readings:
             for post in posts_of(reading, listener):
-                counts[post.author] += 1
-                yield post.to_json()
+                if forgotten.covers(post.author, post.id):
+                    reading.findings.left_out["forgotten"] += 1
+                else:
+                    counts[post.author] += 1
+                    yield post.to_json()
 
     draft.write_rows("posts.jsonl", posts())
     for reading in opened.readings:
@@ -113,4 +125,9 @@ def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Lis
     rows = [{**asdict(r.author), "posts": counts[r.author.handle], "left_out": dict(r.findings.left_out)} for r in opened.readings]
     draft.write_json("authors.json", rows)
     keep_avatars(opened.readings, draft.path("avatars"))
-    draft.facts.update(summary=" and ".join(f"{row['posts']:,} posts of {row['handle']}" for row in rows))
+    draft.facts.update(summary=in_words(rows))
+
+
+def in_words(authors: Sequence[Mapping[str, Any]]) -> str:
+    """How many posts of whom were collected, from the rows of `authors.json`."""
+    return " and ".join(f"{row['posts']:,} posts of {row['handle']}" for row in authors)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from popinjay import options, terminal
-from popinjay.errors import TooLittleText
+from popinjay.errors import OptionError, TooLittleText
 from popinjay.post import printable
+
+if TYPE_CHECKING:
+    from popinjay.forgotten import Forgotten
 
 
 def given_options(args: argparse.Namespace, *kinds: type[Any]) -> dict[str, Any]:
@@ -89,12 +92,14 @@ def do_say(args: argparse.Namespace) -> None:
     """Let a persona speak."""
     import secrets
 
+    from popinjay.forgotten import Forgotten
     from popinjay.persona import load
 
     chosen = options.build(given_options(args, options.SayOptions), options.SayOptions)[0]
     if chosen.seed is None:
         chosen = replace(chosen, seed=secrets.randbits(32))  # so that --json can tell it
     persona = load(args.name, args.home)
+    terminal.show_still_known(persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words())
     with terminal.waiting(f"{persona.name} finds its voice"):
         persona.model  # noqa: B018 (loading it is what takes time)
     said = persona.stream(printable(args.prompt), chosen)
@@ -131,18 +136,75 @@ def do_card(args: argparse.Namespace) -> None:
 
 def do_status(args: argparse.Namespace) -> None:
     """Show how far each persona is."""
+    from popinjay.forgotten import Forgotten
     from popinjay.run import STAGES, Run
 
     runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
     personas = []
     for run in runs:
-        known = run.record.get("stages", {})
-        stages = [{"stage": stage.name, "state": run.state(stage).value, "error": known.get(stage.name, {}).get("error")} for stage in STAGES]
-        personas.append({"name": run.name, "path": str(run.path), "stages": stages})
+        recorded = run.record.get("stages", {})
+        stages = [{"stage": stage.name, "state": run.state(stage).value, "error": recorded.get(stage.name, {}).get("error")} for stage in STAGES]
+        known = Forgotten.of(run).still_known(run)
+        personas.append({"name": run.name, "path": str(run.path), "stages": stages, "still_known": still_known(known)})
     if args.json:
         terminal.show_json({"personas": personas})
     else:
         terminal.show_status(personas)
+        for run in runs:
+            terminal.show_still_known(run.name, Forgotten.of(run).still_known(run).in_words())
+
+
+def do_publish(args: argparse.Namespace) -> None:
+    """Publish a persona."""
+    from popinjay.publish import publish
+    from popinjay.run import Run
+
+    chosen = options.build(given_options(args, options.PublishOptions), options.PublishOptions)[0]
+    with terminal.listening(quiet=args.json) as listener:
+        result = publish(Run.find(args.name, args.home), args.to, chosen, listener)
+    document = {
+        "persona": result.persona,
+        "to": result.to,
+        "private": result.private,
+        "dry_run": chosen.dry_run,
+        "changed": result.changed,
+        "version": result.version,
+        "commit": result.commit,
+        "files": [{"name": file.name, "bytes": file.size} for file in result.files],
+    }
+    if args.json:
+        terminal.show_json(document)
+    else:
+        terminal.show_published(document)
+
+
+def do_forget(args: argparse.Namespace) -> None:
+    """Forget posts or authors, and train again where that is wanted."""
+    from popinjay.forget import Forgot, forget
+    from popinjay.forgotten import Forgotten
+    from popinjay.pipeline import relearn
+    from popinjay.run import Run
+
+    if not (args.post or args.author or args.retrain):
+        raise OptionError("What is to be forgotten?", "Give --post ID or --author HANDLE (or --retrain alone, to train again what has forgotten).")
+    run = Run.find(args.name, args.home)
+    done = Forgot(Forgotten())
+    with terminal.listening(quiet=args.json) as listener:
+        if args.post or args.author:
+            done = forget(run, args.post, args.author, listener)
+        if args.retrain:
+            relearn(run, listener)
+    known = Forgotten.of(run).still_known(run)
+    if args.json:
+        what = {"posts": [{"author": author, "id": id} for author, id in done.forgotten.posts], "authors": list(done.forgotten.authors)}
+        terminal.show_json({"persona": run.name, **what, "removed": done.removed, "still_known": still_known(known), "retrained": args.retrain})
+    else:
+        terminal.show_still_known(run.name, known.in_words())
+
+
+def still_known(known: Forgotten) -> dict[str, Any] | None:
+    """What a model still knows though it was told to forget it, for JSON; None where that is nothing."""
+    return {"posts": len(known.posts), "authors": sorted(known.authors)} if known else None
 
 
 def do_bases(args: argparse.Namespace) -> None:

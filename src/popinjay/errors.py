@@ -9,6 +9,7 @@
     ├── BaseModelError       the base model cannot be had
     ├── TrainingError        training cannot go on
     ├── PictureError         the picture cannot be drawn
+    ├── PublishError         a persona cannot, or may not, be published there
     └── StorageError         the disk is full, or may not be written
 
 Anything else that is raised is a bug of ours.
@@ -56,6 +57,10 @@ class TrainingError(PopinjayError):
 
 class PictureError(PopinjayError):
     """The picture cannot be drawn."""
+
+
+class PublishError(PopinjayError):
+    """A persona cannot, or may not, be published there."""
 
 
 class StorageError(PopinjayError):

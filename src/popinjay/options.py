@@ -75,6 +75,7 @@ WHOSE = {
     "public-figure": "the posts of a public figure, without their involvement",
     "fictional": "the author is fictional",
 }
+MAY_BE_PUBLIC = ("self", "permission", "fictional")  # whose words may be published for everybody; all others in private only
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,15 @@ class PictureOptions(Checked):
     prompt: str | None = option(None, "How the predictions begin. Default: My dream is, in the language of most posts.")
     pick: int = option(1, "Which of the ten predictions the picture shows.", least=1, most=10)
     seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class PublishOptions(Checked):
+    """What is published, and for whom."""
+
+    private: bool = option(False, "Into a private repository. Words of a public figure, or of nobody on record, go nowhere else.")
+    dry_run: bool = option(False, "List the files and their sizes, and send nothing.")
+    with_posts: bool = option(False, "The data set too: the cleaned posts that the model learnt from and was measured on. Never without this.")
 
 
 @dataclass(frozen=True)

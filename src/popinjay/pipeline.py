@@ -16,10 +16,12 @@ from popinjay.checkpoints import Checkpoints
 from popinjay.clean import Sorted, clean, sort_out
 from popinjay.collect import collect, open_specs, posts_of
 from popinjay.dataset import dataset
-from popinjay.errors import BaseModelError, OptionError, PictureError, SpecError
+from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError
 from popinjay.evaluate import evaluate
 from popinjay.events import Event, Listener, What, nobody
-from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrainOptions
+from popinjay.forgotten import FILE, Forgotten
+from popinjay.journal import finish
+from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrainOptions, build
 from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import Run, State, check_name, home, run_stage, stage_named
@@ -47,18 +49,41 @@ def make(
     whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
     card_options = replace(options.card, whose=whose, contact=options.card.contact or before.get("contact"))
     with run.locked(), nothing_left(run):
+        finish(run)
+        forgotten = Forgotten.of(run)
+        source, opened = forgotten.mark(opened.fingerprint()), opened.without(forgotten)
         handles = [author.handle for author in opened.authors]
         run.update(asked={"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": card_options.contact})
 
-        run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=opened.fingerprint())
-        run_stage(run, stage_named("clean"), options.clean, clean, listener)
-        run_stage(run, stage_named("dataset"), options.dataset, dataset, listener)
-        base = base_for(run, options.train, listener)
-        run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener, source=bases.fingerprint(base))
-        Checkpoints.forget(run.path)
-        run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
-        write_picture(run, listener)
-        write_card(run, card_options, listener)
+        run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=source)
+        learn(run, replace(options, card=card_options), listener)
+    return Persona(run)
+
+
+def learn(run: Run, options: MakeOptions, listener: Listener) -> None:
+    """All stages behind the first: clean, dataset, train, evaluate, card, and between the last two a first picture."""
+    run_stage(run, stage_named("clean"), options.clean, clean, listener)
+    run_stage(run, stage_named("dataset"), options.dataset, dataset, listener)
+    base = base_for(run, options.train, listener)
+    run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener, source=bases.fingerprint(base))
+    Checkpoints.forget(run.path)
+    run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
+    write_picture(run, listener)
+    write_card(run, options.card, listener)
+
+
+def relearn(run: Run, listener: Listener = nobody) -> Persona:
+    """Bring a persona up to date from the posts in its folder, with the options it was made with; no archive is needed.
+
+    Raises PersonaError where it was never finished, and whatever `make` does.
+    """
+    with run.locked():
+        finish(run)
+        known = run.record.get("stages", {})
+        if any("options" not in known.get(name, {}) for name in MakeOptions.STAGES):
+            raise PersonaError(f"{run.name!r} was never finished.", "Make it from its archive: popinjay make SPEC")
+        given = {name: build(known[name]["options"], kind)[0] for name, kind in MakeOptions.STAGES.items()}
+        learn(run, MakeOptions(**given), listener)
     return Persona(run)
 
 
@@ -133,7 +158,7 @@ def base_for(run: Run, options: TrainOptions, listener: Listener) -> bases.Base:
 @contextmanager
 def nothing_left(run: Run) -> Iterator[None]:
     """A persona that never came to be, because of what its specs hold or its base model is, leaves no folder behind."""
-    is_new = not run.record
+    is_new = not run.record and not run.file(FILE).exists()
     try:
         yield
     except (SpecError, BaseModelError):

@@ -28,6 +28,8 @@ from popinjay.errors import PersonaBusy, PersonaError, SpecError, StorageError
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.post import printable
 
+RECORD = "run.toml"
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -100,10 +102,15 @@ class Draft:
     stage: Stage
     facts: dict[str, Any] = field(default_factory=dict)  # goes into run.toml with the stage
 
+    @staticmethod
+    def partial(name: str) -> str:
+        """What the output `name` is called for now."""
+        return f".{name}.partial"
+
     def path(self, name: str) -> Path:
         """Where to write the output `name` for now."""
         assert name in self.stage.makes, f"{self.stage.name} does not make {name}"
-        return self.run.path / f".{name}.partial"
+        return self.run.path / self.partial(name)
 
     def need(self, name: str) -> Path:
         """Where to read `name`, which an earlier stage made."""
@@ -140,7 +147,7 @@ class Draft:
             if final.is_dir():  # a folder cannot be renamed over a folder that holds something
                 shutil.rmtree(final)
             self.path(name).rename(final)
-        _sync_folder(self.run.path)
+        sync_folder(self.run.path)
 
     def discard(self) -> None:
         """Remove what was written so far."""
@@ -189,6 +196,10 @@ class Run:
         except OSError as error:
             raise PersonaError(f"{file} can't be read: {error.strerror}.", "Check its permissions, or choose another folder with --home.") from error
 
+    def reload(self) -> None:
+        """Read the record again. Raises PersonaError where it is damaged."""
+        self.record = self._read()
+
     def file(self, name: str) -> Path:
         """The path of something in the folder."""
         return self.path / name
@@ -230,7 +241,7 @@ class Run:
             except Timeout as error:
                 raise PersonaBusy(f"{self.name!r} is being made by another popinjay right now.", "Wait for it, or choose another --name.") from error
         try:
-            self.record = self._read()  # another may have made it in the meantime
+            self.reload()  # another may have made it in the meantime
             yield
         finally:
             lock.release()
@@ -241,12 +252,12 @@ class Run:
         with storage_errors(f"{self.path / 'run.toml'}"):
             partial = self.path / ".run.toml.partial"
             try:
-                partial.write_bytes(tomli_w.dumps(_storable(self.record)).encode())
+                partial.write_bytes(as_toml(self.record))
                 sync(partial)
                 partial.rename(self.path / "run.toml")
             finally:
                 partial.unlink(missing_ok=True)
-            _sync_folder(self.path)
+            sync_folder(self.path)
 
     def _record_stage(self, stage: Stage, entry: dict[str, Any] | None) -> None:
         stages = dict(self.record.get("stages", {}))
@@ -271,7 +282,7 @@ class Run:
             # The record of a failure must not hide the failure (a full disk fails both).
             with contextlib.suppress(StorageError, OSError):
                 if isinstance(error, Exception):
-                    self._record_stage(stage, {"state": "failed", "error": str(error) or type(error).__name__})
+                    self._record_stage(stage, {"state": "failed", "error": str(error) or type(error).__name__, "options": _storable(options)})
             raise
         entry: dict[str, Any] = {
             "state": "done",
@@ -324,6 +335,11 @@ def check_name(name: str) -> str:
     return name
 
 
+def as_toml(record: Mapping[str, Any]) -> bytes:
+    """A record as `run.toml` holds it."""
+    return tomli_w.dumps(_storable(record)).encode()
+
+
 def _storable(value: Any) -> Any:
     """The value as TOML holds it: None left out, tuples as lists, nothing that is no character."""
     if isinstance(value, str):
@@ -350,7 +366,8 @@ def sync(path: Path) -> None:
                 os.fsync(stream.fileno())
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """See what a folder lists onto the disk."""
     if os.name == "posix":
         descriptor = os.open(path, os.O_RDONLY)
         try:

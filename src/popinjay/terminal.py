@@ -214,6 +214,34 @@ def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
                 out.print(f"{persona['name']}: {stage['stage']} failed: {stage['error']}")
 
 
+def show_published(published: Mapping[str, Any]) -> None:
+    """What was published, file by file, and how it stands."""
+    from rich.table import Table
+
+    out = console()
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(justify="right")
+    for file in published["files"]:
+        table.add_row(file["name"], f"{file['bytes']:,} bytes")
+    table.add_row("together", f"{sum(file['bytes'] for file in published['files']):,} bytes", style="bold")
+    out.print(table)
+    private = " (private)" if published["private"] else ""
+    if published["dry_run"]:
+        out.print(f"This would go to {published['to']}{private}. Nothing was sent.")
+    elif published["changed"]:
+        out.print(f"It lies in {published['to']}{private}" + (f", version {published['version']}." if published["version"] else "."))
+    else:
+        out.print(f"All of this lay in {published['to']}{private} already" + (f" as version {published['version']}" if published["version"] else "") + ".")
+
+
+def show_still_known(name: str, what: str) -> None:
+    """That a model still knows what it was told to forget, if it does, and the command that mends it."""
+    if what:
+        print(f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it and knows it until it is trained again.", file=sys.stderr)
+        print(f"          Train it again: popinjay forget {name} --retrain", file=sys.stderr)
+
+
 def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
     """The base models known by name, then how the built-in one came about."""
     from rich.table import Table

@@ -1,0 +1,219 @@
+"""Forget: take posts or a whole author out of everything a persona's folder holds, at once or not at all.
+
+The model cannot be made to unlearn what it has learnt: it is marked, and knows it until it is trained again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from popinjay.checkpoints import Checkpoints
+from popinjay.collect import in_words
+from popinjay.errors import PersonaError
+from popinjay.events import Event, Listener, What, nobody
+from popinjay.forgotten import FILE, Forgotten
+from popinjay.journal import Change, finish
+from popinjay.picture import PICTURE
+from popinjay.post import handle_of, read_json, read_posts
+from popinjay.run import RECORD, STAGES, Draft, Run, as_toml, content_hash
+from popinjay.words import words
+
+STAGE = "forget"
+AVATARS = "avatars"
+POSTS = ("posts.jsonl", "clean.jsonl", "dropped.jsonl", "train.jsonl", "validation.jsonl", "held_out.jsonl")
+LEARNT = ("train.jsonl", "validation.jsonl")
+PLACES = 10**8  # an id below is no site's, but a post's place in its file
+
+
+@dataclass(frozen=True)
+class Forgot:
+    """What was forgotten: lines removed by file (a post can stand in one several times), and what the model still knows."""
+
+    forgotten: Forgotten  # what was asked for, whether or not it was forgotten before
+    removed: dict[str, int] = field(default_factory=dict)
+    still_known: Forgotten = field(default_factory=Forgotten)
+
+
+def forget(run: Run, ids: Sequence[str] = (), authors: Sequence[str] = (), listener: Listener = nobody) -> Forgot:
+    """Forget posts by id, or authors with all their posts; with both, these posts of these authors.
+
+    Raises PersonaError for an id or author that is not there or that could be several, and where nothing would be left.
+    """
+    with run.locked():
+        finish(run)
+        before = Forgotten.of(run)
+        asked = _found(run, before, ids, [handle_of(author) for author in authors])
+        new = Forgotten({post: "" for post in asked.posts if not before.covers(*post)}, {a: "" for a in asked.authors if a not in before.authors})
+        removed: dict[str, int] = {}
+        if new:
+            listener(Event(STAGE, What.START, "forgetting"))
+            notes = _notes(run, new)
+            removed = _remove(run, before, new)
+            for note in notes:
+                listener(Event(STAGE, What.NOTE, note))
+        known = Forgotten.of(run).still_known(run)
+    said = f"forgotten: {asked.in_words()}" if new else f"forgotten before, nothing to do: {asked.in_words()}"
+    listener(Event(STAGE, What.DONE, said))
+    return Forgot(asked, removed, known)
+
+
+# what is meant
+
+
+def _found(run: Run, before: Forgotten, ids: Sequence[str], authors: Sequence[str]) -> Forgotten:
+    """The posts and authors that are meant. Raises PersonaError where they are not there, or could be several."""
+    if not run.file("posts.jsonl").is_file() or not run.file("authors.json").is_file():
+        raise PersonaError(f"{run.name!r} has no posts yet.", f"See how far it is: popinjay status {run.name}")
+    rows = read_json(run.file("authors.json"))
+    there = {row["handle"] for row in rows}
+    for author in authors:
+        if author not in there and author not in before.authors:
+            raise PersonaError(f"{run.name!r} has no author {author!r}.", f"It has: {', '.join(sorted(there))}.")
+    if not ids:
+        _check_left(run, there - set(authors))
+        return Forgotten({}, dict.fromkeys(authors, ""))
+    holders: dict[str, set[str]] = {id: set() for id in ids}
+    left: set[tuple[str, str]] = set()
+    for post in read_posts(run.file("posts.jsonl")):
+        if post.id in holders and (not authors or post.author in authors):
+            holders[post.id].add(post.author)
+        else:
+            left.add((post.author, "other"))
+    for author, id in before.posts:
+        if id in holders and (not authors or author in authors):
+            holders[id].add(author)
+    for id, owners in holders.items():
+        if not owners:
+            raise PersonaError(f"{run.name!r} holds no post with the id {id!r}.", 'Ids are in its posts.jsonl: "id" at the beginning of each line.')
+        if len(owners) > 1:
+            named = sorted(owners)
+            raise PersonaError(
+                f"{' and '.join(named)} each have a post with the id {id!r}.", f"Say whose: popinjay forget {run.name} --post {id} --author {named[0]}"
+            )
+    _check_left(run, {author for author, _ in left})
+    return Forgotten({(owners.pop(), id): "" for id, owners in holders.items()}, {})
+
+
+def _check_left(run: Run, authors: set[str]) -> None:
+    if not authors:
+        raise PersonaError(f"Nothing would be left of {run.name!r}: these are all its posts.", f"Remove the whole persona, model and all: delete {run.path}")
+
+
+def _notes(run: Run, new: Forgotten) -> list[str]:
+    """What whoever forgets something should know besides."""
+    notes = []
+    said = {tuple(words(post.text)) for post in read_posts(run.file("posts.jsonl")) if (post.author, post.id) in new.posts}
+    alike = [post for post in read_posts(run.file("posts.jsonl")) if not new.covers(post.author, post.id) and tuple(words(post.text)) in said]
+    if alike:
+        listed = ", ".join(post.id for post in alike[:5]) + (" ..." if len(alike) > 5 else "")
+        notes.append(f"The same words stand in other posts too, which stay: {listed}. Forget them as well with --post.")
+    if any(id.isdecimal() and int(id) < PLACES for _, id in new.posts):
+        notes.append("These posts have no ids of their own, only places in their file: should it ever change, take them out of it too.")
+    if places := sorted(run.record.get("published", {})):
+        notes.append(f"What was published to {' and '.join(places)} still knows it: publish again after training, and delete the old version there.")
+    return notes
+
+
+# the change
+
+
+def _remove(run: Run, before: Forgotten, new: Forgotten) -> dict[str, int]:
+    """Write the folder without what is forgotten; how many lines went from each file."""
+    change = Change(run)
+    try:
+        removed = {name: _filter(run, change, name, new) for name in POSTS if run.file(name).is_file()}
+        rows = _authors(run, new)
+        change.path("authors.json").write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        whole = before.with_more(_learnt_from(run, new))
+        whole.write(change.path(FILE))
+        change.path(RECORD).write_bytes(as_toml(_record(run, change, whole, rows)))
+        after = STAGES[[stage.name for stage in STAGES].index("train") + 1 :]
+        for name in (*(name for stage in after for name in stage.makes), PICTURE.makes[0]):  # what was written with the post in mind, or in sight
+            change.remove(name)
+        for avatar in _avatars(run, new):
+            change.remove(f"{AVATARS}/{avatar.name}")
+        for name in (name for stage in STAGES for name in stage.makes):
+            change.remove(Draft.partial(name))
+        change.remove(Checkpoints.folder_of(run.path).name)
+        change.commit()
+    except BaseException:
+        change.discard()
+        raise
+    return removed
+
+
+def _filter(run: Run, change: Change, name: str, new: Forgotten) -> int:
+    """Write a file of posts without those that are forgotten; how many those were."""
+    count = 0
+    with run.file(name).open(encoding="utf-8") as old, change.path(name).open("w", encoding="utf-8", newline="\n") as kept:
+        for line in old:
+            row = json.loads(line)
+            if new.covers(row["author"], row["id"]):
+                count += 1
+            else:
+                kept.write(line)
+    return count
+
+
+def _authors(run: Run, new: Forgotten) -> list[dict[str, Any]]:
+    """The rows of `authors.json`, as collecting the same again would write them."""
+    lost = Counter(post.author for post in read_posts(run.file("posts.jsonl")) if new.covers(post.author, post.id))
+    rows = [row for row in read_json(run.file("authors.json")) if row["handle"] not in new.authors]
+    for row in rows:
+        if count := lost[row["handle"]]:
+            row["posts"] -= count
+            row["left_out"]["forgotten"] = row["left_out"].get("forgotten", 0) + count
+    return rows
+
+
+def _avatars(run: Run, forgotten: Forgotten) -> list[Path]:
+    """The pictures of authors that are forgotten."""
+    return [path for path in run.file(AVATARS).iterdir() if path.stem in forgotten.authors] if run.file(AVATARS).is_dir() else []
+
+
+def _hash_without(folder: Path, gone: Sequence[Path]) -> str:
+    """The folder's hash once these files are out of it."""
+    with tempfile.TemporaryDirectory() as place:
+        names = [path.name for path in gone]
+        return content_hash(Path(shutil.copytree(folder, Path(place) / folder.name, ignore=lambda *_: names)))
+
+
+def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
+    """Beside each post and author the hash of the training data that the model learnt it from."""
+    if not run.file("model").is_dir():
+        return new
+    learnt = run.record.get("stages", {}).get("train", {}).get("needs", {})
+    posts, authors = dict(new.posts), dict(new.authors)
+    for name in LEARNT:
+        data = learnt.get(name, "unknown")
+        if not run.file(name).is_file() or content_hash(run.file(name)) != data:  # these are not the data it learnt from: it may know all
+            posts, authors = dict.fromkeys(posts, data), dict.fromkeys(authors, data)
+            continue
+        for post in read_posts(run.file(name)):
+            if (post.author, post.id) in posts:
+                posts[post.author, post.id] = data
+            if post.author in authors:
+                authors[post.author] = data
+    return Forgotten(posts, authors)
+
+
+def _record(run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The record with the first stage as fresh as it was; the others see by themselves that their files have changed."""
+    record = {**run.record, "stages": dict(run.record.get("stages", {}))}
+    collect = record["stages"].get("collect", {})
+    if collect.get("state") == "done":
+        makes = {**collect["makes"], **{name: content_hash(change.path(name)) for name in ("posts.jsonl", "authors.json")}}
+        if run.file(AVATARS).is_dir():
+            makes[AVATARS] = _hash_without(run.file(AVATARS), _avatars(run, whole))
+        facts = {**collect.get("facts", {}), "summary": in_words(rows)}
+        record["stages"]["collect"] = {**collect, "makes": makes, "facts": facts, "source": whole.mark(collect.get("source", ""))}
+    asked = record.get("asked", {})
+    record["asked"] = {**asked, "authors": [author for author in asked.get("authors", ()) if author not in whole.authors]}
+    return record

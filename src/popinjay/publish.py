@@ -1,0 +1,311 @@
+"""Publish: put a finished persona on the Hugging Face hub, or whole into a folder.
+
+What goes is what transformers needs to load it, the card and its picture. Posts go only where they are asked for by name,
+and then only as the model saw them: cleaned, and with personal data masked.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from popinjay import __version__
+from popinjay.card import PICTURE, gather, render
+from popinjay.errors import PublishError
+from popinjay.events import Event, Listener, What, nobody
+from popinjay.forgotten import Forgotten
+from popinjay.hub import ADDRESS, File, Hub, Interrupted, Repository
+from popinjay.journal import finish
+from popinjay.options import MAY_BE_PUBLIC, WHOSE, CardOptions, PublishOptions, build
+from popinjay.run import STAGES, Run, State, content_hash, storage_errors, sync
+
+STAGE = "publish"
+HUB = "hub:"
+TRIES = 4  # at what a network may break
+WAIT = 1.0  # seconds before the second try, twice as long before each further one
+TOPIC = "popinjay"  # the tag by which a card says that its repository is one of ours
+
+MODEL_FILES = (
+    "config.json",
+    "generation_config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "chat_template.jinja",
+)
+CARD = "README.md"
+DATA, DATA_FILES = "data", ("train.jsonl", "validation.jsonl", "held_out.jsonl")
+OURS = (*MODEL_FILES, CARD, PICTURE, *(f"{DATA}/{name}" for name in DATA_FILES))
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published where, or would be."""
+
+    persona: str
+    to: str
+    files: tuple[File, ...]
+    private: bool | None = None  # None: a folder, or nobody knows before it is sent
+    version: str | None = None  # a tag of the hub
+    commit: str | None = None
+    changed: bool = True  # False: it lay there already, and nothing was sent
+
+
+def publish(run: Run, to: str, options: PublishOptions, listener: Listener = nobody) -> Published:
+    """Publish a persona to `hub:organisation/name`, or into a folder. With `dry_run` nothing is sent, not even a question.
+
+    Raises PublishError where it is not finished, where its words may not be published like this, or where the place refuses it.
+    """
+    with run.locked():
+        finish(run)
+        check_finished(run)
+        if to.startswith(HUB):
+            repo = repo_of(to)
+            check_whose(run, private=options.private)
+            files = tuple(what_goes(run, repo, f"{ADDRESS}/{repo}/resolve/main/{PICTURE}", with_posts=options.with_posts))
+            result = Published(run.name, to, files, options.private)
+            if not options.dry_run:
+                result = to_hub(run, repo, result, listener)
+        else:
+            if options.private:
+                raise PublishError("--private is for the hub.", "Who may read a folder is set where the folder is.")
+            folder = folder_of(to, run)
+            files = tuple(what_goes(run, folder.name, PICTURE, with_posts=options.with_posts))
+            result = Published(run.name, str(folder), files)
+            if not options.dry_run:
+                result = to_folder(run, folder, result, listener)
+        if not options.dry_run:
+            _remember(run, result)
+    return result
+
+
+# what is checked before anything is sent
+
+
+def check_finished(run: Run) -> None:
+    """Raises PublishError unless every stage is fresh: what is published is what the card describes."""
+    whose = run.record.get("asked", {}).get("whose")
+    for stage in STAGES:
+        state = run.state(stage)
+        if stage.name == "card" and state is State.FRESH and run.record["stages"]["card"]["options"].get("whose") != whose:
+            state = State.STALE  # a make was stopped after it was told, and before it said so
+        if state is not State.FRESH:
+            again = f"popinjay forget {run.name} --retrain" if Forgotten.of(run).still_known(run) else "popinjay make SPEC"
+            raise PublishError(f"{run.name!r} is not finished: {stage.name} is {state.value}.", f"Make it again first: {again}")
+
+
+def check_whose(run: Run, *, private: bool) -> None:
+    """Raises PublishError where these words may be published in private only, and were to be public."""
+    whose = run.record.get("asked", {}).get("whose")
+    if whose not in MAY_BE_PUBLIC and not private:
+        said = f"{run.name!r} is made of {WHOSE[whose]}" if whose else f"It is not on record whose words {run.name!r} is made of"
+        raise PublishError(
+            f"{said}: it may be published in private only.",
+            f"Add --private. If that is not so, say whose words these are: popinjay make SPEC --whose {'|'.join(MAY_BE_PUBLIC)}",
+        )
+
+
+def repo_of(to: str) -> str:
+    """The repository that `hub:organisation/name` names. Raises PublishError where it names none."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    repo = to.removeprefix(HUB)
+    try:
+        validate_repo_id(repo)
+        if repo.count("/") != 1:
+            raise HFValidationError
+    except HFValidationError as error:
+        raise PublishError(
+            f"{to!r} names no repository of the hub.", "Give hub:organisation/name, or hub:you/name, of letters, digits, '-', '_' and '.' (at most 96)."
+        ) from error
+    return repo
+
+
+def folder_of(to: str, run: Run) -> Path:
+    """The folder to publish into. Raises PublishError where it could not be one."""
+    folder = Path(to).expanduser().resolve()
+    if not folder.parent.is_dir():
+        raise PublishError(f"There is no folder {str(folder.parent)!r} to put it in.", f"Make it first. For the hub, write: --to {HUB}{to}")
+    if folder == run.path or run.path in folder.parents:
+        raise PublishError(f"{str(folder)!r} is inside the persona's own folder.", "Choose a folder elsewhere.")
+    if folder.exists() and not folder.is_dir():
+        raise PublishError(f"{str(folder)!r} is a file.", "Give a folder.")
+    return folder
+
+
+# what goes
+
+
+def what_goes(run: Run, model: str, thumbnail: str, *, with_posts: bool) -> list[File]:
+    """Every file that is published, the small ones first: the card names the model `model` and its picture `thumbnail`."""
+    pictures = [File(PICTURE, run.file(PICTURE))] if run.file(PICTURE).is_file() else []
+    models = [File(path.name, path) for path in run.file("model").iterdir() if any(fnmatchcase(path.name, form) for form in MODEL_FILES)]
+    data = [File(f"{DATA}/{name}", run.file(name)) for name in DATA_FILES] if with_posts else []
+    card = File(CARD, card_for(run, model, thumbnail if pictures else "").encode())
+    return [card, *pictures, *sorted([*models, *data], key=lambda file: (file.size, file.name))]
+
+
+def is_ours(name: str) -> bool:
+    """Whether publishing ever puts a file of this name there."""
+    return any(fnmatchcase(name, form) and name.count("/") == form.count("/") for form in OURS)
+
+
+def card_for(run: Run, model: str, picture: str) -> str:
+    """The persona's card with model and picture named as they are where it is published."""
+    options, _ = build(run.record["stages"]["card"]["options"], CardOptions)
+    return render(replace(gather(run, options), picture=picture), model=model)
+
+
+# to the hub
+
+
+def to_hub(run: Run, repo: str, wanted: Published, listener: Listener) -> Published:
+    """One commit and a tag, however often the network breaks. Raises PublishError where it stays broken, or may not be."""
+    hub = Hub(repo)
+    listener(Event(STAGE, What.START, f"publishing to {repo}"))
+    may = False
+    for attempt in range(TRIES):
+        try:
+            if not may:
+                hub.check_access()
+                may = True
+            result = _settle(run, hub, wanted, listener)
+            break
+        except Interrupted as error:
+            if attempt == TRIES - 1:
+                raise PublishError(error.message, "Run the same again: what has arrived is not sent twice.") from error
+            wait = WAIT * 2**attempt
+            listener(Event(STAGE, What.WARNING, f"{error.message} Trying again in {wait:.0f} s."))
+            time.sleep(wait)
+    listener(
+        Event(STAGE, What.DONE, f"{repo} {result.version}" if result.changed else f"{repo} {result.version} is this very model and card: nothing was sent")
+    )
+    return result
+
+
+def _settle(run: Run, hub: Hub, wanted: Published, listener: Listener) -> Published:
+    """From wherever an earlier try came to, on to the end: repository, commit, tag."""
+    private = bool(wanted.private)
+    there = hub.look()
+    if there is None:
+        hub.create(private=private)
+        there = hub.look()
+        if there is None:
+            raise Interrupted(f"The hub has made {hub.repo}, but doesn't show it yet.")
+    _check_repository(run, hub.repo, there, wanted, listener)
+    changed = [file for file in wanted.files if not there.holds(file)]
+    names = {file.name for file in wanted.files}
+    gone = [name for name in there.files if name not in names and is_ours(name)]
+    versions = {int(found[1]): commit for tag, commit in there.tags.items() if (found := re.fullmatch(r"v(\d+)", tag))}
+    number = max((n for n, commit in versions.items() if commit == there.head), default=None)
+    if not changed and not gone and number is not None:
+        return replace(wanted, private=there.private, version=f"v{number}", commit=there.head)
+    number = max(versions, default=0) + 1
+    model = content_hash(run.file("model"))
+    head = there.head
+    if changed or gone:
+        total = sum(file.size for file in changed)
+
+        def tell(sent: int) -> None:
+            listener(Event(STAGE, What.PROGRESS, "sending", done=sent, total=total, unit="bytes"))
+
+        head = hub.commit(changed, gone, head, f"{run.name} v{number}, model {model[:12]}", f"Model {model}, published with popinjay {__version__}.", tell)
+    hub.tag(f"v{number}", head, f"model {model}")
+    return replace(wanted, private=there.private, version=f"v{number}", commit=head)
+
+
+def _check_repository(run: Run, repo: str, there: Repository, wanted: Published, listener: Listener) -> None:
+    """Raises PublishError where the repository is public and must not be, or holds something else."""
+    if wanted.private and not there.private:
+        raise PublishError(
+            f"{repo} is public, and popinjay changes no repository's visibility.", "Make it private in its settings on the hub, or choose another name."
+        )
+    if there.private and not wanted.private:
+        listener(Event(STAGE, What.NOTE, f"{repo} is private and stays so; it can be made public in its settings on the hub."))
+    if TOPIC not in there.topics and any(name not in (CARD, ".gitattributes") for name in there.files):
+        raise PublishError(f"{repo} holds something that popinjay did not put there.", "Choose another name.")
+    if TOPIC in there.topics and f"{HUB}{repo}" not in run.record.get("published", {}):
+        listener(Event(STAGE, What.NOTE, f"{repo} holds a persona that is not on record here: it gets a new version, the earlier ones keep their tags."))
+
+
+# into a folder
+
+
+def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> Published:
+    """The folder, whole or not at all. Raises PublishError where it holds something else, StorageError where it can't be written."""
+    listener(Event(STAGE, What.START, f"publishing to {folder}"))
+    partial, old = folder.with_name(f".{folder.name}.popinjay-partial"), folder.with_name(f".{folder.name}.popinjay-old")
+    with storage_errors(str(folder)):
+        if old.exists() and not folder.exists():  # stopped between the two renames below
+            old.rename(folder)
+        if _same(folder, wanted.files):
+            listener(Event(STAGE, What.DONE, f"{folder} is this very model and card: nothing was written"))
+            return replace(wanted, changed=False)
+        known = run.record.get("published", {}).get(str(folder), {}).get("files", [])
+        if strange := sorted(_names(folder) - set(known)):
+            raise PublishError(
+                f"{str(folder)!r} holds something that this persona did not put there: {strange[0]!r}.", "Choose an empty folder, or one that is not there yet."
+            )
+        try:
+            _write(partial, wanted.files)
+            if folder.exists():
+                folder.rename(old)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+    if run.record.get("asked", {}).get("whose") not in MAY_BE_PUBLIC:
+        listener(Event(STAGE, What.WARNING, "Keep that folder to yourself: it is not on record that these words may be made public."))
+    listener(Event(STAGE, What.DONE, str(folder)))
+    return wanted
+
+
+def _write(folder: Path, files: Sequence[File]) -> None:
+    """All files into a folder that nobody looks at yet, and onto the disk."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for file in files:
+        (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(file.content, bytes):
+            (folder / file.name).write_bytes(file.content)
+        else:
+            shutil.copyfile(file.content, folder / file.name)
+    sync(folder)
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+
+
+def _same(folder: Path, files: Sequence[File]) -> bool:
+    """Whether the folder holds these files and nothing else."""
+    if not folder.is_dir() or _names(folder) != {file.name for file in files}:
+        return False
+    return all(file.digest("sha256") == content_hash(folder / file.name) for file in files)
+
+
+def _remember(run: Run, result: Published) -> None:
+    """Note in `run.toml` what lies where."""
+    entry: dict[str, Any] = {
+        "published": datetime.now(UTC).replace(microsecond=0),
+        "model": content_hash(run.file("model")),
+        "version": result.version,
+        "commit": result.commit,
+        "private": result.private,
+        "files": [file.name for file in result.files],
+    }
+    run.update(published={**run.record.get("published", {}), result.to: entry})
