@@ -13,13 +13,14 @@ import pytest
 import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
-SPINE = {"errors", "events", "options", "post", "run", "words", "privacy"}
+SPINE = {"errors", "events", "lineage", "options", "post", "run", "words", "privacy"}
 PORTS = {"bases", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly"}
+PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints"}
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card"}
 FACES = {"__init__", "cli", "commands", "demo", "persona", "pipeline", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
-HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
+HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors", "trackio", "wandb", "mlflow")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
 
 

@@ -46,7 +46,7 @@ def test_the_readmes_lines_of_python_run(ada: Path, monkeypatch: pytest.MonkeyPa
 def test_the_json_that_is_promised_is_what_comes(ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]) -> None:
     promised = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
     main(["make", str(ada), "--base", str(tiny_gpt2), "--epochs", "0.1", "--samples", "10", "--quiet"])
-    for command in (["inspect", str(ada)], ["say", "ada_l", "-n", "1"], ["status"], ["bases"]):
+    for command in (["inspect", str(ada)], ["say", "ada_l", "-n", "1"], ["status"], ["lineage", "ada_l"], ["bases"]):
         capsys.readouterr()
         main([*command, "--json"])
         shown = json.loads(re.search(rf"## popinjay {command[0]}.*?```json\n(.*?)```", promised, re.DOTALL)[1])  # type: ignore[index]

@@ -7,6 +7,7 @@
     ├── PersonaError         no such persona, or its folder is not (yet) one
     │   └── PersonaBusy      another process is making it
     ├── BaseModelError       the base model cannot be had
+    ├── TrackerError         a tracker that cannot be had, or knows nothing of a persona
     ├── TrainingError        training cannot go on
     └── StorageError         the disk is full, or may not be written
 
@@ -47,6 +48,10 @@ class PersonaBusy(PersonaError):
 
 class BaseModelError(PopinjayError):
     """The base model cannot be had."""
+
+
+class TrackerError(PopinjayError):
+    """A tracker that cannot be had, or knows nothing of a persona."""
 
 
 class TrainingError(PopinjayError):

@@ -23,6 +23,8 @@ from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import Run, State, check_name, home, run_stage, stage_named
 from popinjay.sources import Findings
+from popinjay.trackers import chosen
+from popinjay.trackers.watch import watched
 from popinjay.train import train
 
 
@@ -40,10 +42,11 @@ def make(
     specs make a cyborg. `ask_whose` is called where it is not on record whose words these are. Raises PopinjayError.
     """
     options = MakeOptions.of(given)
+    trackers = chosen(options.track.track)
     opened = open_specs([str(spec) for spec in specs], options.collect)
     run = Run((home_folder or home()) / check_name(opened.name if name is None else name))
     whose = options.card.whose or run.record.get("asked", {}).get("whose") or (ask_whose() if ask_whose else None)
-    with run.locked(), nothing_left(run):
+    with run.locked(), nothing_left(run), watched(run, trackers, options.track.track_posts, listener) as listener:
         run.update(asked={"specs": [str(spec) for spec in specs], "authors": [author.handle for author in opened.authors], "whose": whose})
 
         run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=opened.fingerprint())
