@@ -85,8 +85,9 @@ class Link:
     def _read(self) -> None:
         """Hear what is the matter."""
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                self.problem = self.problem or json.loads(line)["problem"]
+        with self._process.stdout as said:
+            for line in said:
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    self.problem = self.problem or json.loads(line)["problem"]
         if not self._closing:
             self.problem = self.problem or "its process ended"
