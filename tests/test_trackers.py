@@ -367,6 +367,7 @@ def test_sending_never_waits_for_a_tracker_that_hangs(tmp_path: Path, stand_ins:
     for step in range(20_000):
         line.send("log", step=step, numbers={"loss": 1.0})
     assert line.problem == "it is too slow, or does not answer"
+    line.say_goodbye()
     line.close(time.monotonic() + 60)
     assert line._process.returncode is not None
 

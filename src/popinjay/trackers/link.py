@@ -48,11 +48,14 @@ class Link:
             except queue.Full:
                 self.problem = "it is too slow, or does not answer"
 
-    def close(self, until: float) -> None:
-        """Let it finish, until this moment of the monotonic clock; then end it and whatever it started."""
+    def say_goodbye(self) -> None:
+        """Tell it that there is nothing more to come."""
         self._closing = True
         with contextlib.suppress(queue.Full):
             self._waiting.put_nowait(None)
+
+    def close(self, until: float) -> None:
+        """Let it finish, until this moment of the monotonic clock; then end it and whatever it started."""
         try:
             if self._process.wait(max(0.0, until - time.monotonic()) if self.problem is None else 0.0):
                 self._threads[1].join(1.0)  # it may have said why

@@ -114,6 +114,8 @@ class Watcher:
             self._finish(done=False)
         until = time.monotonic() + (FAREWELL_SECONDS if done else SHORT_FAREWELL_SECONDS)
         for link in self._links:
+            link.say_goodbye()  # to all of them first: one that hangs must not use up the others' time
+        for link in self._links:
             link.close(until)
         self._warn_of_problems()
 
