@@ -47,6 +47,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     """Personas and caches of a test lie in a folder of its own, for processes that it starts too."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("POPINJAY_HOME", str(home))
+    monkeypatch.setenv("POPINJAY_TRACK", "none")
     monkeypatch.setenv("HF_HOME", str(home / "hub"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     return home

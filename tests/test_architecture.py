@@ -13,13 +13,15 @@ import pytest
 import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
-SPINE = {"errors", "events", "options", "post", "run", "journal", "forgotten", "words", "privacy"}
+SPINE = {"errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "words", "privacy"}
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "typeset"}
+PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "publish", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
-HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors", "skia", "regex")
+HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
+HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
 
 

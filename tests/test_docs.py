@@ -49,7 +49,7 @@ def test_the_json_that_is_promised_is_what_comes(ada: Path, tiny_gpt2: Path, own
     publish = ["publish", "ada_l", "--to", "hub:ada/bird", "--private", "--dry-run"]
     with (own_home / "ada_l" / "train.jsonl").open(encoding="utf-8") as file:
         forget = ["forget", "ada_l", "--post", json.loads(file.readline())["id"]]
-    for command in (["inspect", str(ada)], ["say", "ada_l", "-n", "1"], ["status"], ["bases"], publish, forget):
+    for command in (["inspect", str(ada)], ["say", "ada_l", "-n", "1"], ["status"], ["lineage", "ada_l"], ["bases"], publish, forget):
         capsys.readouterr()
         main([*command, "--json"])
         shown = json.loads(re.search(rf"## popinjay {command[0]}.*?```json\n(.*?)```", promised, re.DOTALL)[1])  # type: ignore[index]

@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     make = _command(actions, "make", commands.do_make, "make a persona: collect, clean, dataset, train, evaluate, card")
     make.add_argument("specs", nargs="+", metavar="SPEC", help="an X archive (zip or folder), a file of posts, or - for standard input; several make a cyborg")
     make.add_argument("--name", help="the persona's name; default: the authors' handles, sorted, with - between them")
-    _add_options(make, *options.MakeOptions.STAGES.values())
+    _add_options(make, *options.MakeOptions.PARTS.values())
     make.add_argument("--quiet", action="store_true", help="one plain line a stage")
     make.add_argument("--json", action="store_true", help="every event as a line of JSON")
 
@@ -76,6 +76,14 @@ def parser() -> argparse.ArgumentParser:
     forget.add_argument("--author", action="append", default=[], metavar="HANDLE", help="an author with all their posts, or, with --post, whose post it is")
     forget.add_argument("--retrain", action="store_true", help="train again at once: until then the model knows what it has learnt")
     forget.add_argument("--json", action="store_true", help="one JSON document")
+    lineage = _command(actions, "lineage", commands.do_lineage, "what a persona came from: every version of its posts, dataset, base, model and report")
+    lineage.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+    lineage.add_argument("--json", action="store_true", help="one JSON document")
+
+    track = _command(actions, "track", commands.do_track, "trackio's dashboard of how a persona was made, in the browser, until Ctrl-C")
+    track.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+    track.add_argument("--port", type=_reader(int), help="the port to listen on, on this machine only; default: a free one from 7860")
+    track.add_argument("--no-browser", action="store_true", help="only say the address")
 
     bases = _command(actions, "bases", commands.do_bases, "the base models known by name, and which of them are on this machine")
     bases.add_argument("--json", action="store_true", help="one JSON document")

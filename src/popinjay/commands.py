@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ def do_make(args: argparse.Namespace) -> None:
     from popinjay.pipeline import make
 
     talk = sys.stdin.isatty() and sys.stderr.isatty() and not (args.quiet or args.json)
-    given = given_options(args, *options.MakeOptions.STAGES.values())
+    given = given_options(args, *options.MakeOptions.PARTS.values())
     with terminal.listening(quiet=args.quiet, as_json=args.json) as listener:
         persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, ask_whose=_ask_whose if talk else None, **given)
     if not args.json:
@@ -205,6 +206,37 @@ def do_forget(args: argparse.Namespace) -> None:
 def still_known(known: Forgotten) -> dict[str, Any] | None:
     """What a model still knows though it was told to forget it, for JSON; None where that is nothing."""
     return {"posts": len(known.posts), "authors": sorted(known.authors)} if known else None
+
+
+def do_lineage(args: argparse.Namespace) -> None:
+    """Show what a persona came from."""
+    from popinjay.lineage import graph
+    from popinjay.run import STAGES, Run
+
+    run = Run.find(args.name, args.home)
+    artifacts = graph(run.name, run.record, {stage.name: run.state(stage).value for stage in STAGES})
+    if args.json:
+        terminal.show_json({"persona": run.name, "artifacts": artifacts})
+    else:
+        terminal.show_lineage(run.name, artifacts)
+
+
+def do_track(args: argparse.Namespace) -> None:
+    """Open trackio's dashboard, until Ctrl-C."""
+    import threading
+    import webbrowser
+
+    from popinjay.run import Run
+    from popinjay.trackers import folder_beside
+    from popinjay.trackers.trackio import dashboard
+
+    run = Run.find(args.name, args.home)
+    with dashboard(run.name, folder_beside(run.path), args.port) as address:
+        print(f"{run.name}: {address} (Ctrl-C ends it)", flush=True)
+        if not args.no_browser:
+            webbrowser.open(address)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 def do_bases(args: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@
     ├── PersonaError         no such persona, or its folder is not (yet) one
     │   └── PersonaBusy      another process is making it
     ├── BaseModelError       the base model cannot be had
+    ├── TrackerError         a tracker that cannot be had, or knows nothing of a persona
     ├── TrainingError        training cannot go on
     ├── PictureError         the picture cannot be drawn
     ├── PublishError         a persona cannot, or may not, be published there
@@ -49,6 +50,10 @@ class PersonaBusy(PersonaError):
 
 class BaseModelError(PopinjayError):
     """The base model cannot be had."""
+
+
+class TrackerError(PopinjayError):
+    """A tracker that cannot be had, or knows nothing of a persona."""
 
 
 class TrainingError(PopinjayError):

@@ -16,6 +16,8 @@ class What(StrEnum):
     START = "start"  # a stage begins
     FRESH = "fresh"  # a stage need not run: nothing it depends on has changed
     PROGRESS = "progress"  # done / total so far, with numbers
+    SETTINGS = "settings"  # what a stage settled on, before it begins: numbers and words
+    METRICS = "metrics"  # a line of metrics.jsonl: `done` is the step, `numbers` what was measured
     NOTE = "note"  # worth knowing
     WARNING = "warning"  # worth acting on
     SAMPLE = "sample"  # a post written while it learns
@@ -33,6 +35,7 @@ class Event:
     total: float | None = None
     unit: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict)  # such as loss, tokens_per_second, seconds_left
+    words: Mapping[str, str] = field(default_factory=dict)  # such as base, device
 
 
 Listener = Callable[[Event], None]

@@ -143,6 +143,18 @@ class CardOptions(Checked):
 
 
 @dataclass(frozen=True)
+class TrackOptions(Checked):
+    """Who else is told how a persona is made. No stage depends on it, so it makes none stale."""
+
+    track: str | None = option(
+        None,
+        "Trackers to tell, with commas between: trackio, wandb, mlflow, or none. Default: POPINJAY_TRACK, or trackio where it is installed.",
+        metavar="TRACKERS",
+    )
+    track_posts: bool = option(False, "Let trackers have texts too: posts written while it learns, and the data files. Otherwise they get numbers and hashes.")
+
+
+@dataclass(frozen=True)
 class SayOptions(Checked):
     """How posts are drawn from a model. The defaults are HuggingTweets'."""
 
@@ -173,7 +185,7 @@ class PublishOptions(Checked):
 
 @dataclass(frozen=True)
 class MakeOptions:
-    """The options of all stages of one persona."""
+    """The options of all stages of one persona, and of telling others about it."""
 
     collect: CollectOptions = CollectOptions()
     clean: CleanOptions = CleanOptions()
@@ -181,23 +193,25 @@ class MakeOptions:
     train: TrainOptions = TrainOptions()
     evaluate: EvaluateOptions = EvaluateOptions()
     card: CardOptions = CardOptions()
+    track: TrackOptions = TrackOptions()
 
-    STAGES: ClassVar[dict[str, type[Checked]]] = {
+    PARTS: ClassVar[dict[str, type[Checked]]] = {
         "collect": CollectOptions,
         "clean": CleanOptions,
         "dataset": DatasetOptions,
         "train": TrainOptions,
         "evaluate": EvaluateOptions,
         "card": CardOptions,
+        "track": TrackOptions,
     }
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> MakeOptions:
         """The options that `given` (field name -> value) sets, defaults for the rest.
 
-        Raises OptionError for a name that no stage declares, or a value it does not allow.
+        Raises OptionError for a name that no part declares, or a value it does not allow.
         """
-        return cls(**dict(zip(cls.STAGES, build(given, *cls.STAGES.values()), strict=True)))
+        return cls(**dict(zip(cls.PARTS, build(given, *cls.PARTS.values()), strict=True)))
 
 
 def build(given: Mapping[str, Any], *kinds: type[Any]) -> list[Any]:

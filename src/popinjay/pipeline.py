@@ -24,8 +24,10 @@ from popinjay.journal import finish
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrainOptions, build
 from popinjay.persona import Persona
 from popinjay.post import Author
-from popinjay.run import Run, State, check_name, home, run_stage, stage_named
+from popinjay.run import STAGES, Run, State, check_name, home, run_stage, stage_named
 from popinjay.sources import Findings
+from popinjay.trackers import chosen
+from popinjay.trackers.watch import watched
 from popinjay.train import train
 
 
@@ -43,12 +45,13 @@ def make(
     specs make a cyborg. `ask_whose` is called where it is not on record whose words these are. Raises PopinjayError.
     """
     options = MakeOptions.of(given)
+    trackers = chosen(options.track.track)
     opened = open_specs([str(spec) for spec in specs], options.collect)
     run = Run((home_folder or home()) / check_name(opened.name if name is None else name))
     before = run.record.get("asked", {})
     whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
     card_options = replace(options.card, whose=whose, contact=options.card.contact or before.get("contact"))
-    with run.locked(), nothing_left(run):
+    with run.locked(), nothing_left(run), watched(run, trackers, options.track.track_posts, listener) as listener:
         finish(run)
         forgotten = Forgotten.of(run)
         source, opened = forgotten.mark(opened.fingerprint()), opened.without(forgotten)
@@ -80,9 +83,9 @@ def relearn(run: Run, listener: Listener = nobody) -> Persona:
     with run.locked():
         finish(run)
         known = run.record.get("stages", {})
-        if any("options" not in known.get(name, {}) for name in MakeOptions.STAGES):
+        if any("options" not in known.get(stage.name, {}) for stage in STAGES):
             raise PersonaError(f"{run.name!r} was never finished.", "Make it from its archive: popinjay make SPEC")
-        given = {name: build(known[name]["options"], kind)[0] for name, kind in MakeOptions.STAGES.items()}
+        given = {stage.name: build(known[stage.name]["options"], MakeOptions.PARTS[stage.name])[0] for stage in STAGES}
         learn(run, MakeOptions(**given), listener)
     return Persona(run)
 

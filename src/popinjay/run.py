@@ -24,6 +24,7 @@ from typing import IO, Any
 import tomli_w
 from filelock import FileLock, Timeout
 
+from popinjay import lineage
 from popinjay.errors import PersonaBusy, PersonaError, SpecError, StorageError
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.post import printable
@@ -264,7 +265,7 @@ class Run:
         stages.pop(stage.name, None)
         if entry is not None:
             stages[stage.name] = entry
-        self.update(stages=stages)
+        self.update(stages=stages, artifacts=lineage.counted(self.name, {**self.record, "stages": stages}, just_done=stage.name))
 
     @contextlib.contextmanager
     def writing(self, stage: Stage, options: Mapping[str, Any], source: str | None = None) -> Iterator[Draft]:

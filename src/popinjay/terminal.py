@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 UNDRAWN_WIDTH = 10_000  # columns where nobody looks: a file's lines are not to be wrapped
 PLAIN_SECONDS = 10.0  # between two lines of progress where nothing can be drawn over
 
+FOR_MACHINES = (What.SETTINGS, What.METRICS)  # what they hold, progress and the record tell people
+
 
 @contextmanager
 def listening(*, quiet: bool = False, as_json: bool = False) -> Iterator[Listener]:
@@ -70,6 +72,8 @@ class _Lines:
         self._told = time.monotonic()
 
     def __call__(self, event: Event) -> None:
+        if event.what in FOR_MACHINES:
+            return
         text = event.message
         if event.what is What.FRESH:
             text = "fresh, nothing to do"
@@ -115,6 +119,8 @@ class _Picture:
         self._progress.stop()
 
     def __call__(self, event: Event) -> None:
+        if event.what in FOR_MACHINES:
+            return
         if event.what is What.START:
             self._task = self._progress.add_task(event.message, total=None, stage=event.stage, numbers="")
         elif event.what is What.PROGRESS and self._task is not None:
@@ -240,6 +246,37 @@ def show_still_known(name: str, what: str) -> None:
     if what:
         print(f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it and knows it until it is trained again.", file=sys.stderr)
         print(f"          Train it again: popinjay forget {name} --retrain", file=sys.stderr)
+def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
+    """What a persona came from: each version under the job that made it, that under what it used; then what there was before."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    out = console()
+    now = [one for one in artifacts if one["state"] != "earlier"]
+    if not now:
+        out.print(f"{name} has no lineage yet: see popinjay status {name}")
+        return
+
+    def line(one: Mapping[str, Any]) -> Text:
+        changed = ("  ", f"({one['state']})") if one["state"] != "fresh" else ("",)
+        return Text.assemble((one["artifact"], "bold"), "  ", (f"{one['type']}  {one['hash'][:12]}  {one['made'][:10]}", "dim"), *changed)
+
+    tree = Tree(line(now[0]), guide_style="dim")
+    branch, others = tree, {one["artifact"]: one for one in artifacts}
+    drawn = [now[0]["artifact"]]
+    for one in now[1:]:
+        if one["job"]:
+            job = branch.add(Text(one["job"], "cyan"))
+            for used in one["uses"]:
+                if used != drawn[-1]:
+                    job.add(Text.assemble(("with ", "dim"), used if used in drawn else line(others[used])))
+            branch = job.add(line(one))
+            drawn.append(one["artifact"])
+    out.print(tree)
+    for one in artifacts:
+        if one["state"] == "earlier":
+            came = f" from {', '.join(one['uses'])}" if one["uses"] else ""
+            out.print(Text(f"earlier: {one['artifact']}  {one['hash'][:12]}  {one['made'][:10]}{came}", "dim"))
 
 
 def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:

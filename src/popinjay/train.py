@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from popinjay import bases
@@ -220,6 +221,7 @@ class Trainer:
         """Add a line to the metrics. No clock in it: the same seed gives the same file."""
         with self.checkpoints.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+        self.listener(Event(STAGE, What.METRICS, done=row["step"], numbers={name: value for name, value in row.items() if name != "step"}))
 
 
 def choose_device(asked: str) -> str:
@@ -242,6 +244,7 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
     settings = Settings.of(options, base, sum(len(lesson) - 1 for lesson in learnt))
     watched = [row["text"] for row in read_rows(draft.need("validation.jsonl"))]
     key = _key([asdict(settings), device, bases.fingerprint(base), content_hash(draft.need("train.jsonl")), content_hash(draft.need("validation.jsonl"))])
+    listener(Event(STAGE, What.SETTINGS, numbers=asdict(settings), words={"base": PurePath(base.name).name, "device": device}))
     with storage_errors("a checkpoint of the training"):
         trainer = Trainer(model, learnt, watched, settings, Checkpoints(Checkpoints.folder_of(draft.run.path), key), listener)
         trainer.run()
