@@ -244,11 +244,16 @@ def ask(address: str, path: str, question: dict[str, Any]) -> Any:
         return json.load(answer)
 
 
+def look(address: str, path: str) -> Any:
+    with urllib.request.urlopen(f"{address}/api/2.0/mlflow/{path}", timeout=60) as answer:
+        return json.load(answer)
+
+
 @needs("mlflow")
 def test_the_mlflow_server_has_the_graph_and_the_numbers(told: Told) -> None:
-    with urllib.request.urlopen(f"{told.mlflow}/api/2.0/mlflow/experiments/get-by-name?experiment_name=ada_l", timeout=60) as answer:
-        experiment = json.load(answer)["experiment"]["experiment_id"]
-    runs = {run["info"]["run_name"]: run for run in ask(told.mlflow, "runs/search", {"experiment_ids": [experiment]})["runs"]}
+    experiment = look(told.mlflow, "experiments/get-by-name?experiment_name=ada_l")["experiment"]["experiment_id"]
+    found = [run["info"] for run in ask(told.mlflow, "runs/search", {"experiment_ids": [experiment]})["runs"]]  # a search leaves the models out
+    runs = {one["run_name"]: look(told.mlflow, f"runs/get?run_id={one['run_id']}")["run"] for one in found}
     assert {name: run["info"]["status"] for name, run in runs.items()} == {f"@ada_l-{job}": "FINISHED" for job in ("preprocess", "train", "evaluate")}
     datasets = {(name, one["dataset"]["name"]) for name, run in runs.items() for one in run["inputs"].get("dataset_inputs", [])}
     assert datasets >= {
@@ -264,8 +269,7 @@ def test_the_mlflow_server_has_the_graph_and_the_numbers(told: Told) -> None:
     assert [models[one["model_id"]] for one in runs["@ada_l-evaluate"]["inputs"]["model_inputs"]] == ["ada_l"]
     assert {one["key"]: one["value"] for one in runs["@ada_l-train"]["data"]["params"]}["seed"] == "0"
     train = runs["@ada_l-train"]["info"]["run_id"]
-    with urllib.request.urlopen(f"{told.mlflow}/api/2.0/mlflow/metrics/get-history?run_id={train}&metric_key=loss", timeout=60) as answer:
-        history = {one["step"]: one["value"] for one in json.load(answer)["metrics"]}
+    history = {one["step"]: one["value"] for one in look(told.mlflow, f"metrics/get-history?run_id={train}&metric_key=loss")["metrics"]}
     assert history == pytest.approx({row["step"]: row["loss"] for row in metrics(told.persona) if "loss" in row})
 
 

@@ -246,6 +246,8 @@ def show_still_known(name: str, what: str) -> None:
     if what:
         print(f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it and knows it until it is trained again.", file=sys.stderr)
         print(f"          Train it again: popinjay forget {name} --retrain", file=sys.stderr)
+
+
 def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
     """What a persona came from: each version under the job that made it, that under what it used; then what there was before."""
     from rich.text import Text
