@@ -248,9 +248,8 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
     with storage_errors("a checkpoint of the training"):
         trainer = Trainer(model, learnt, watched, settings, Checkpoints(Checkpoints.folder_of(draft.run.path), key), listener)
         trainer.run()
-        model.say_by_default(
-            do_sample=True, temperature=SayOptions.temperature, top_p=SayOptions.top_p, min_new_tokens=LEAST_TOKENS, max_new_tokens=SayOptions.max_tokens
-        )
+        most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
+        model.say_by_default(do_sample=True, temperature=SayOptions.temperature, top_p=SayOptions.top_p, min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
         model.save(draft.path("model"))
         shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
     now = trainer.standing
