@@ -44,6 +44,8 @@ bench: setup
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/archive_import.py
+	if [ -d ../shared/personas ]; then $(BIN)/python bench/tokenizer.py --personas ../shared/personas --gpt2 ../shared/tokenizer; fi
+	if [ -d ../shared/personas ]; then $(BIN)/python bench/base.py --personas ../shared/personas --work $(VENV)/bench; fi
 
 docs: setup
 	$(BIN)/python docs/make_reference.py
