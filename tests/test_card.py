@@ -89,6 +89,9 @@ class Page(HTMLParser):
             self._open.append(tag)
             self.texts.setdefault(tag, []).append("")
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)  # `<img />`, as Markdown's own pictures come out
+
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
 

@@ -87,7 +87,7 @@ def test_a_post_is_gone_from_every_file(run: Run) -> None:
     for name, lines in before.items():
         assert run.file(name).read_text(encoding="utf-8").splitlines() == [line for line in lines if post["id"] not in line]
     assert states(run) == {"collect": "fresh", **dict.fromkeys(("clean", "dataset", "train", "evaluate", "card"), "stale")}
-    assert {path.name for path in run.path.iterdir()} == {*POSTS, "authors.json", "model", "metrics.jsonl", "run.toml", ".lock", "forgotten.toml"}
+    assert {path.name for path in run.path.iterdir()} == {*POSTS, "authors.json", "avatars", "model", "metrics.jsonl", "run.toml", ".lock", "forgotten.toml"}
 
 
 def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_an_author_leaves_a_cyborg(cyborg: Run, two_files: list[Path], tiny_gpt2
     assert cyborg.record["asked"]["authors"] == ["ada"]
     relearn(cyborg)
     card = cyborg.file("README.md").read_text(encoding="utf-8")
-    assert "AI bot" in card
+    assert "AI BOT" in card
     assert "bob" not in card.replace("ada-bob", "")
     assert not Forgotten.of(cyborg).still_known(cyborg)
     events: list[Event] = []

@@ -197,7 +197,13 @@ def test_the_result_is_a_standard_transformers_model(ada: Path, tiny_gpt2: Path)
     files = {path.name for path in (persona.path / "model").iterdir()}
     assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= files
     settings = GenerationConfig.from_pretrained(persona.path / "model")
-    assert (settings.do_sample, settings.top_p, settings.temperature, settings.min_new_tokens, settings.max_new_tokens) == (True, 0.95, 1.0, 10, 160)
+    assert (settings.do_sample, settings.top_p, settings.temperature, settings.min_new_tokens, settings.max_new_tokens) == (
+        True,
+        0.95,
+        1.0,
+        10,
+        64,
+    )  # of a context of 128
     assert "local" not in (persona.path / "model" / "tokenizer_config.json").read_text()
     said = pipeline("text-generation", model=str(persona.path / "model"))("My dream is", max_new_tokens=20)
     assert said[0]["generated_text"].startswith("My dream is")

@@ -167,7 +167,7 @@ def is_ours(name: str) -> bool:
 
 def card_for(run: Run, model: str, picture: str) -> str:
     """The persona's card with model and picture named as they are where it is published."""
-    options, _ = build(run.record["stages"]["card"]["options"], CardOptions)
+    (options,) = build(run.record["stages"]["card"]["options"], CardOptions)
     return render(replace(gather(run, options), picture=picture), model=model)
 
 
@@ -214,7 +214,7 @@ def _settle(run: Run, hub: Hub, wanted: Published, listener: Listener) -> Publis
     versions = {int(found[1]): commit for tag, commit in there.tags.items() if (found := re.fullmatch(r"v(\d+)", tag))}
     number = max((n for n, commit in versions.items() if commit == there.head), default=None)
     if not changed and not gone and number is not None:
-        return replace(wanted, private=there.private, version=f"v{number}", commit=there.head)
+        return replace(wanted, private=there.private, version=f"v{number}", commit=there.head, changed=False)
     number = max(versions, default=0) + 1
     model = content_hash(run.file("model"))
     head = there.head
