@@ -21,7 +21,7 @@ def test_the_demo_makes_two_people_and_their_cyborg(own_home: Path, monkeypatch:
         card = (own_home / persona.name / "README.md").read_text(encoding="utf-8")
         assert "the author is fictional" in card
         assert "| Posts downloaded | 68" in card
-    assert "AI cyborg" in card
+    assert "AI CYBORG" in card
     assert "| Data | Nell Marrow 🍞 | Brix |" in card
 
 

@@ -87,7 +87,7 @@ def say_whose(run: Run, whose: str | None) -> None:
     run.update(asked={**run.record["asked"], "whose": whose}, stages=stages)
 
 
-def change(run: Run, contact: str = "https://example.org/removal") -> None:
+def change(run: Run, contact: str = "the lighthouse") -> None:
     """Have the card say something else, as another make would."""
     stages = run.record["stages"]
     stages["card"]["options"]["contact"] = contact
@@ -226,8 +226,8 @@ def test_a_second_time_sends_nothing_and_a_change_is_a_new_version(run: Run, hub
     second = send(run)
     assert (second.version, second.changed) == ("v2", True)
     assert hub.repos[REPO].tags == {"v1": first.commit, "v2": second.commit}
-    assert b"example.org" in hub.files(REPO)["README.md"]
-    assert b"example.org" not in hub.files(REPO, "v1")["README.md"]
+    assert b"the lighthouse" in hub.files(REPO)["README.md"]
+    assert b"the lighthouse" not in hub.files(REPO, "v1")["README.md"]
     model = run.record["stages"]["train"]["makes"]["model"]
     assert [commit["title"] for commit in hub.repos[REPO].commits[1:]] == [f"ada_l v1, model {model[:12]}", f"ada_l v2, model {model[:12]}"]
     assert not [path for method, path in hub.writes() if method == "PUT"]  # the weights lay there already
