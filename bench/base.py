@@ -16,7 +16,7 @@ import json
 import random
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ from popinjay.generate import generate
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import DatasetOptions, SayOptions, TrainOptions
 from popinjay.pipeline import inspect
-from popinjay.post import Post
 from popinjay.train import Settings, Trainer, lessons
 
 ENGLISH = ("pepys", "pd_bierce", "wl_obamawhitehouse", "wl_juliagillard", "wl_barackobama")
@@ -43,12 +42,8 @@ class Texts:
 
     def __init__(self, file: Path) -> None:
         (found,) = inspect(file)
-        posts = split([_with(post, text) for post, text in found.result.kept], DatasetOptions())
+        posts = split([replace(post, text=text) for post, text in found.result.kept], DatasetOptions())
         self.train, self.validation, self.held_out = ([post.text for post in part] for part in (posts.train, posts.validation, posts.held_out))
-
-
-def _with(post: Post, text: str) -> Post:
-    return Post.from_json({**post.to_json(), "text": text})
 
 
 class Measured:

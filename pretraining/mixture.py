@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,12 @@ ENGLISH_SHARE = 0.7  # of the blocks of posts
 class Posts:
     """Posts of many authors, dealt out in blocks that begin with a whole post."""
 
-    def __init__(self, path: Path, names: frozenset[str] | None = None) -> None:
-        """All posts of a file that prepare.py wrote, or those of some authors."""
+    def __init__(self, path: Path, wanted: Callable[[str], bool] = lambda name: True) -> None:
+        """The posts of a file that prepare.py wrote, of all its authors or of those wanted."""
         with np.load(path) as data:
             self.tokens, self.starts, author = data["tokens"], data["starts"], data["author"]
-            listed = [str(name) for name in data["names"]]
-        wanted = [number for number, name in enumerate(listed) if names is None or name in names]
-        self.by_author = [np.flatnonzero(author == number) for number in wanted]
+            numbers = [number for number, name in enumerate(data["names"]) if wanted(str(name))]
+        self.by_author = [np.flatnonzero(author == number) for number in numbers]
         self.every = np.concatenate(self.by_author)
         sizes = np.array([(self.starts[posts + 1] - self.starts[posts]).sum() for posts in self.by_author], dtype=float)
         self.weights = sizes / sizes.sum()
@@ -44,8 +44,8 @@ class Mixture:
     def __init__(self, data: Path, recipe: Recipe) -> None:
         self.recipe = recipe
         self.general = np.load(data / "general.npy", mmap_mode="r")
-        self.english = Posts(data / "posts.npz", ENGLISH_AUTHORS)
-        self.other = Posts(data / "posts.npz", frozenset(map(str, np.load(data / "posts.npz")["names"])) - ENGLISH_AUTHORS)
+        self.english = Posts(data / "posts.npz", lambda name: name in ENGLISH_AUTHORS)
+        self.other = Posts(data / "posts.npz", lambda name: name not in ENGLISH_AUTHORS)
 
     def batch(self, step: int) -> np.ndarray:
         """Token ids (blocks, block + 1) of one step, int64."""

@@ -175,20 +175,23 @@ def pretrain(data: Path, out: Path, recipe: Recipe, checkpoint_every: int, stop_
         if step % 20 == 0:
             rate = step * recipe.batch_tokens / training.seconds
             print(f"step {step} of {recipe.steps}, loss {loss:.3f}, {training.seconds:,.0f} s, {rate:,.0f} tokens/s", flush=True)
-        if step % VALIDATE_EVERY == 0 or last:
+        if step % VALIDATE_EVERY == 0 and not last:
             print(f"bits a byte at {step}: {validation(training.model)}", flush=True)
         if step % checkpoint_every == 0 or last:
             training.save()
         if step == stop_at:
             return
+    scores = validation(training.model)
+    print(f"bits a byte at the end: {scores}", flush=True)
     where = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} processor cores"
-    record = asset.Record(recipe=recipe, prepared=facts, validation=validation(training.model), seconds=round(training.seconds), device=where)
+    record = asset.Record(recipe=recipe, prepared=facts, validation=scores, seconds=round(training.seconds), device=where)
     asset.save(training.model.cpu(), data / "tokenizer.json", out / "model", record)
 
 
 def recipe_from(arguments: dict[str, Any]) -> Recipe:
     """The recipe asked for; where nothing is said, bf16 and compiling if this machine gains by them."""
-    able = torch.cuda.is_available() or bool(torch.cpu.get_capabilities().get("avx512_bf16")) or bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    processor = torch.cpu.get_capabilities()
+    able = torch.cuda.is_available() or processor.get("avx512_bf16") or processor.get("amx_bf16")
     usual = asdict(Recipe()) | ({} if able else {"precision": "fp32", "compiled": False})
     return Recipe(**{name: usual[name] if value is None else value for name, value in arguments.items()})
 

@@ -21,12 +21,12 @@ from markdown_it import MarkdownIt
 import popinjay
 from archives import archive_files, posts, profile, tweet, write_zip
 from models import gpt2
-from popinjay.card import PICTURE, VERSIONED, Facts, isolate, render, repository_name, tidy, title
+from popinjay.card import VERSIONED, Facts, isolate, render, repository_name, tidy, title
 from popinjay.clean import clean
 from popinjay.collect import collect, open_specs
 from popinjay.options import CleanOptions, CollectOptions
 from popinjay.post import Author, handle_of, read_authors
-from popinjay.run import STAGES, Run, run_stage, stage_named
+from popinjay.run import PICTURE_FILE, STAGES, Run, run_stage, stage_named
 
 OPTIONS = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
 ADA = Author("ada_l", "Ada L.")
@@ -131,7 +131,7 @@ def data_table(card: str) -> list[list[str]]:
 
 
 def test_the_hub_reads_all_that_the_front_matter_says() -> None:
-    data = ModelCard(render(facts(languages=["en", "no"], picture=PICTURE))).data
+    data = ModelCard(render(facts(languages=["en", "no"], picture=PICTURE_FILE))).data
     assert data.language == ["en", "no"]  # Norwegian is not false
     assert (data.license, data.base_model, data.pipeline_tag, data.library_name) == ("mit", "openai-community/gpt2", "text-generation", "transformers")
     assert data.tags == ["popinjay", "huggingtweets"]
@@ -165,7 +165,7 @@ def test_what_is_not_known_is_left_out() -> None:
     assert data.language is None
     assert data.license == "other"
     assert data.get("thumbnail") is None
-    assert PICTURE not in card
+    assert PICTURE_FILE not in card
     assert "<img" not in card
 
 
@@ -492,12 +492,12 @@ def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
 
 def test_a_contact_is_kept_and_a_picture_is_found(ada: Path, tiny_gpt2: Path) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), contact="ada@example.org", whose="self", **OPTIONS)
-    (persona.path / PICTURE).write_bytes(b"any picture")
+    (persona.path / PICTURE_FILE).write_bytes(b"any picture")
     popinjay.make(ada, base=str(tiny_gpt2), whose="fictional", **OPTIONS)
     card = (persona.path / "README.md").read_text(encoding="utf-8")
     assert "ada&#64;example&#46;org" in card
     assert "the author is fictional" in card
-    assert ModelCard(card).data.thumbnail == PICTURE
+    assert ModelCard(card).data.thumbnail == PICTURE_FILE
     assert "](card.png)" in card
 
 

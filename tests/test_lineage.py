@@ -11,8 +11,9 @@ import pytest
 
 import popinjay
 from popinjay.cli import main
+from popinjay.disk import content_hash
 from popinjay.lineage import KINDS, counted, current, graph, label
-from popinjay.run import Run, content_hash
+from popinjay.run import Run
 
 OPTIONS = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

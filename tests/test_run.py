@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import popinjay
+from popinjay.disk import content_hash
 from popinjay.errors import PersonaBusy, PersonaError, SpecError
 from popinjay.events import Event, What
-from popinjay.run import STAGES, Run, State, check_name, content_hash, stage_named
+from popinjay.run import STAGES, Run, State, check_name, stage_named
 
 OPTIONS = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
 

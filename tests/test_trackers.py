@@ -22,11 +22,11 @@ import pytest
 
 import popinjay
 from popinjay.cli import main
+from popinjay.disk import content_hash
 from popinjay.errors import OptionError
 from popinjay.events import Event, What
 from popinjay.persona import Persona
 from popinjay.post import read_rows
-from popinjay.run import content_hash
 from popinjay.trackers import chosen, is_installed, link, plain_name, watch
 from popinjay.trackers.link import Link
 

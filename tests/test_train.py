@@ -16,11 +16,11 @@ import torch
 
 import popinjay
 from popinjay import bases
+from popinjay.disk import content_hash
 from popinjay.errors import BaseModelError, TrainingError
 from popinjay.events import Event, What
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import TrainOptions
-from popinjay.run import content_hash
 from popinjay.train import Settings, batches, choose_device, lessons, plan, rate, step_once
 
 OPTIONS = {"epochs": 3.0, "learning_rate": 0.01, "batch_tokens": 256, "samples": 10}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from popinjay.disk import content_hash
 from popinjay.errors import BaseModelError
-from popinjay.run import content_hash
 
 BUILT_IN = "builtin"
 PREFERRED = "gpt2"

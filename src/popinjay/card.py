@@ -21,12 +21,11 @@ from popinjay import __version__, bases
 from popinjay.events import Listener
 from popinjay.options import WHOSE, CardOptions
 from popinjay.post import Author, one_line, printable, read_authors, read_json
-from popinjay.run import STAGES, Draft, Run
+from popinjay.run import PICTURE_FILE, STAGES, Draft, Run
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-PICTURE = "card.png"
 VERSIONED = ("posts.jsonl", "clean.jsonl", "train.jsonl", "held_out.jsonl", "model")  # whose hashes the card tells
 MOST_MARKS = 6  # combining marks on one character: the densest scripts need no more, and a tower of them covers its neighbours
 
@@ -76,7 +75,7 @@ def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = 
         hashes={name: made[name] for name in VERSIONED},
         whose=options.whose,
         contact=options.contact,
-        picture=PICTURE if run.file(PICTURE).exists() else "",
+        picture=PICTURE_FILE if run.file(PICTURE_FILE).exists() else "",
     )
 
 

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from popinjay.disk import sync
 from popinjay.language_model import LanguageModel
-from popinjay.run import sync
 
 if TYPE_CHECKING:
     import torch

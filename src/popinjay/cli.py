@@ -47,46 +47,47 @@ def parser() -> argparse.ArgumentParser:
     inspect = _command(actions, "inspect", commands.do_inspect, "what is in there, and what would be kept and dropped; writes nothing")
     inspect.add_argument("specs", nargs="+", metavar="SPEC", help="as for make")
     _add_options(inspect, options.CollectOptions, options.CleanOptions)
-    inspect.add_argument("--json", action="store_true", help="one JSON document")
+    _add_json(inspect)
 
     say = _command(actions, "say", commands.do_say, "posts in a persona's voice, one a line")
-    say.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+    _add_name(say)
     say.add_argument("prompt", metavar="PROMPT", nargs="?", default="", help="how the posts begin")
     _add_options(say, options.SayOptions)
-    say.add_argument("--json", action="store_true", help="one JSON document")
+    _add_json(say)
 
     card = _command(actions, "card", commands.do_card, "draw a persona's picture, card.png: ten predictions, of which it shows one")
-    card.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+    _add_name(card)
     _add_options(card, options.PictureOptions)
-    card.add_argument("--json", action="store_true", help="one JSON document")
+    _add_json(card)
 
     status = _command(actions, "status", commands.do_status, "each persona, each stage: fresh, stale, missing, failed")
     status.add_argument("name", metavar="NAME", nargs="?", help="only this persona")
-    status.add_argument("--json", action="store_true", help="one JSON document")
+    _add_json(status)
 
     publish = _command(actions, "publish", commands.do_publish, "put a finished persona on the Hugging Face hub, or whole into a folder")
-    publish.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+    _add_name(publish)
     publish.add_argument("--to", required=True, metavar="hub:ORG/NAME|FOLDER", help="a repository of the hub, or a folder")
     _add_options(publish, options.PublishOptions)
-    publish.add_argument("--json", action="store_true", help="one JSON document")
+    _add_json(publish)
 
     forget = _command(actions, "forget", commands.do_forget, "take posts or an author out of a persona's posts and data sets, for good")
-    forget.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+    _add_name(forget)
     forget.add_argument("--post", action="append", default=[], metavar="ID", help="the id of a post; may be given several times")
     forget.add_argument("--author", action="append", default=[], metavar="HANDLE", help="an author with all their posts, or, with --post, whose post it is")
     forget.add_argument("--retrain", action="store_true", help="train again at once: until then the model knows what it has learnt")
-    forget.add_argument("--json", action="store_true", help="one JSON document")
+    _add_json(forget)
+
     lineage = _command(actions, "lineage", commands.do_lineage, "what a persona came from: every version of its posts, dataset, base, model and report")
-    lineage.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
-    lineage.add_argument("--json", action="store_true", help="one JSON document")
+    _add_name(lineage)
+    _add_json(lineage)
 
     track = _command(actions, "track", commands.do_track, "trackio's dashboard of how a persona was made, in the browser, until Ctrl-C")
-    track.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+    _add_name(track)
     track.add_argument("--port", type=_reader(int), help="the port to listen on, on this machine only; default: a free one from 7860")
     track.add_argument("--no-browser", action="store_true", help="only say the address")
 
     bases = _command(actions, "bases", commands.do_bases, "the base models known by name, and which of them are on this machine")
-    bases.add_argument("--json", action="store_true", help="one JSON document")
+    _add_json(bases)
 
     demo = _command(actions, "demo", commands.do_demo, "the whole of it offline: two fictional people, and a cyborg of both")
     demo.add_argument("--quiet", action="store_true", help="one plain line a stage")
@@ -99,6 +100,14 @@ def _command(actions: Any, name: str, run: Callable[[argparse.Namespace], None],
     command.add_argument("--debug", action="store_true", help="show the traceback of a problem")
     command.set_defaults(run=run, parser=command)
     return command
+
+
+def _add_name(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME", help="a persona's name, or its folder")
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def _add_options(command: argparse.ArgumentParser, *kinds: type[Any]) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from popinjay import options, terminal
 from popinjay.errors import OptionError, TooLittleText
@@ -15,10 +15,17 @@ from popinjay.post import printable
 if TYPE_CHECKING:
     from popinjay.forgotten import Forgotten
 
+T = TypeVar("T")
+
 
 def given_options(args: argparse.Namespace, *kinds: type[Any]) -> dict[str, Any]:
     """The options that were given."""
     return {field.name: getattr(args, field.name) for field, _ in options.declared(*kinds) if hasattr(args, field.name)}
+
+
+def _chosen(args: argparse.Namespace, kind: type[T]) -> T:
+    """The options of one kind, as given and else by default. Raises OptionError."""
+    return options.build(given_options(args, kind), kind)[0]  # type: ignore[no-any-return]
 
 
 def do_make(args: argparse.Namespace) -> None:
@@ -96,7 +103,7 @@ def do_say(args: argparse.Namespace) -> None:
     from popinjay.forgotten import Forgotten
     from popinjay.persona import load
 
-    chosen = options.build(given_options(args, options.SayOptions), options.SayOptions)[0]
+    chosen = _chosen(args, options.SayOptions)
     if chosen.seed is None:
         chosen = replace(chosen, seed=secrets.randbits(32))  # so that --json can tell it
     persona = load(args.name, args.home)
@@ -117,7 +124,7 @@ def do_card(args: argparse.Namespace) -> None:
     from popinjay.picture import check_ready
     from popinjay.pipeline import choose_picture
 
-    chosen = options.build(given_options(args, options.PictureOptions), options.PictureOptions)[0]
+    chosen = _chosen(args, options.PictureOptions)
     chosen = replace(chosen, prompt=None if chosen.prompt is None else printable(chosen.prompt))
     check_ready()
     persona = load(args.name, args.home)
@@ -141,18 +148,19 @@ def do_status(args: argparse.Namespace) -> None:
     from popinjay.run import STAGES, Run
 
     runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
-    personas = []
+    personas, warnings = [], []
     for run in runs:
         recorded = run.record.get("stages", {})
         stages = [{"stage": stage.name, "state": run.state(stage).value, "error": recorded.get(stage.name, {}).get("error")} for stage in STAGES]
         known = Forgotten.of(run).still_known(run)
         personas.append({"name": run.name, "path": str(run.path), "stages": stages, "still_known": still_known(known)})
+        warnings.append((run.name, known.in_words()))
     if args.json:
         terminal.show_json({"personas": personas})
     else:
         terminal.show_status(personas)
-        for run in runs:
-            terminal.show_still_known(run.name, Forgotten.of(run).still_known(run).in_words())
+        for name, what in warnings:
+            terminal.show_still_known(name, what)
 
 
 def do_publish(args: argparse.Namespace) -> None:
@@ -160,7 +168,7 @@ def do_publish(args: argparse.Namespace) -> None:
     from popinjay.publish import publish
     from popinjay.run import Run
 
-    chosen = options.build(given_options(args, options.PublishOptions), options.PublishOptions)[0]
+    chosen = _chosen(args, options.PublishOptions)
     with terminal.listening(quiet=args.json) as listener:
         result = publish(Run.find(args.name, args.home), args.to, chosen, listener)
     document = {

@@ -16,13 +16,13 @@ from typing import Any
 
 from popinjay.checkpoints import Checkpoints
 from popinjay.collect import in_words
+from popinjay.disk import content_hash
 from popinjay.errors import PersonaError
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, Forgotten
 from popinjay.journal import Change, finish
-from popinjay.picture import PICTURE
 from popinjay.post import handle_of, read_json, read_posts
-from popinjay.run import RECORD, STAGES, Draft, Run, as_toml, content_hash
+from popinjay.run import PICTURE_FILE, RECORD, STAGES, Draft, Run, as_toml
 from popinjay.words import words
 
 STAGE = "forget"
@@ -135,7 +135,7 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> dict[str, int]:
         whole.write(change.path(FILE))
         change.path(RECORD).write_bytes(as_toml(_record(run, change, whole, rows)))
         after = STAGES[[stage.name for stage in STAGES].index("train") + 1 :]
-        for name in (*(name for stage in after for name in stage.makes), PICTURE.makes[0]):  # what was written with the post in mind, or in sight
+        for name in (*(name for stage in after for name in stage.makes), PICTURE_FILE):  # what was written with the post in mind, or in sight
             change.remove(name)
         for avatar in _avatars(run, new):
             change.remove(f"{AVATARS}/{avatar.name}")

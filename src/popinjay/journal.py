@@ -10,7 +10,8 @@ import json
 import shutil
 from pathlib import Path
 
-from popinjay.run import RECORD, Run, storage_errors, sync, sync_folder
+from popinjay.disk import storage_errors, sync, sync_folder
+from popinjay.run import RECORD, Run
 
 _PREPARED, _DECIDED, _GONE = ".change.partial", ".change", "gone.json"
 

@@ -17,12 +17,8 @@ from popinjay.generate import Said, stream
 from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, SayOptions
 from popinjay.post import one_line, read_authors
-from popinjay.run import Run, Stage
+from popinjay.run import PICTURE, PICTURE_FILE, Run
 from popinjay.typeset import typesetter
-
-FILE = "card.png"
-# No row of run.STAGES: a persona is whole without a picture, and a person may choose another one at any time.
-PICTURE = Stage("picture", ("authors.json", "avatars", "samples.jsonl"), (FILE,), "drawing the picture")
 
 PREDICTIONS = 10
 PROMPTS = {  # how HuggingTweets let its models begin, in the languages of most posts
@@ -97,7 +93,7 @@ def draw(run: Run, prediction: Prediction, listener: Listener = nobody) -> bytes
 def write(run: Run, prediction: Prediction, options: PictureOptions, png: bytes) -> None:
     """Keep the drawn picture as the persona's, with a record of what it shows."""
     with run.writing(PICTURE, asdict(options)) as draft:
-        draft.path(FILE).write_bytes(png)
+        draft.path(PICTURE_FILE).write_bytes(png)
         draft.facts.update(prompt=prediction.prompt, text=prediction.text)
 
 

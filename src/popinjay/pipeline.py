@@ -24,7 +24,7 @@ from popinjay.journal import finish
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrainOptions, build
 from popinjay.persona import Persona
 from popinjay.post import Author
-from popinjay.run import STAGES, Run, State, check_name, home, run_stage, stage_named
+from popinjay.run import PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
 from popinjay.sources import Findings
 from popinjay.trackers import chosen
 from popinjay.trackers.watch import watched
@@ -92,23 +92,23 @@ def relearn(run: Run, listener: Listener = nobody) -> Persona:
 
 def write_card(run: Run, options: CardOptions, listener: Listener = nobody) -> None:
     """Write the card unless it is fresh. It shows the picture where there is one: with or without, it is another card."""
-    shows = pictures.FILE if run.file(pictures.FILE).exists() else "no picture"
+    shows = PICTURE_FILE if run.file(PICTURE_FILE).exists() else "no picture"
     run_stage(run, stage_named("card"), options, card, listener, source=shows)
 
 
 def write_picture(run: Run, listener: Listener = nobody) -> None:
     """Draw a first picture of what has just been made, or keep the one that was chosen. Where it can't be drawn, a note says why."""
-    if run.state(pictures.PICTURE) is State.FRESH:
-        listener(Event(pictures.PICTURE.name, What.FRESH))
+    if run.state(PICTURE) is State.FRESH:
+        listener(Event(PICTURE.name, What.FRESH))
         return
-    run.file(pictures.FILE).unlink(missing_ok=True)  # it showed what another model said
+    run.file(PICTURE_FILE).unlink(missing_ok=True)  # it showed what another model said
     try:
         pictures.check_ready()
-        listener(Event(pictures.PICTURE.name, What.START, pictures.PICTURE.doing))
+        listener(Event(PICTURE.name, What.START, PICTURE.doing))
         shown = pictures.first_picture(run, Persona(run).predictions(), listener=listener)
-        listener(Event(pictures.PICTURE.name, What.DONE, f"{pictures.FILE} shows: {shown}"))
+        listener(Event(PICTURE.name, What.DONE, f"{PICTURE_FILE} shows: {shown}"))
     except (PictureError, OptionError) as error:
-        listener(Event(pictures.PICTURE.name, What.NOTE, f"No picture: {error.message} {error.hint}"))
+        listener(Event(PICTURE.name, What.NOTE, f"No picture: {error.message} {error.hint}"))
 
 
 def choose_picture(persona: Persona, options: PictureOptions, chosen: pictures.Prediction, listener: Listener = nobody) -> Path:
@@ -124,7 +124,7 @@ def choose_picture(persona: Persona, options: PictureOptions, chosen: pictures.P
         if written.get("state") == "done":
             known = {field.name for field in fields(CardOptions)}
             write_card(run, CardOptions(**{name: value for name, value in written["options"].items() if name in known}))
-    return run.file(pictures.FILE)
+    return run.file(PICTURE_FILE)
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from popinjay import __version__
-from popinjay.card import PICTURE, gather, render
+from popinjay.card import gather, render
+from popinjay.disk import content_hash, storage_errors, sync
 from popinjay.errors import PublishError
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import Forgotten
 from popinjay.hub import ADDRESS, File, Hub, Interrupted, Repository
 from popinjay.journal import finish
 from popinjay.options import MAY_BE_PUBLIC, WHOSE, CardOptions, PublishOptions, build
-from popinjay.run import STAGES, Run, State, content_hash, storage_errors, sync
+from popinjay.run import PICTURE_FILE, STAGES, Run, State
 
 STAGE = "publish"
 HUB = "hub:"
@@ -49,7 +50,7 @@ MODEL_FILES = (
 )
 CARD = "README.md"
 DATA, DATA_FILES = "data", ("train.jsonl", "validation.jsonl", "held_out.jsonl")
-OURS = (*MODEL_FILES, CARD, PICTURE, *(f"{DATA}/{name}" for name in DATA_FILES))
+OURS = (*MODEL_FILES, CARD, PICTURE_FILE, *(f"{DATA}/{name}" for name in DATA_FILES))
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def publish(run: Run, to: str, options: PublishOptions, listener: Listener = nob
         if to.startswith(HUB):
             repo = repo_of(to)
             check_whose(run, private=options.private)
-            files = tuple(what_goes(run, repo, f"{ADDRESS}/{repo}/resolve/main/{PICTURE}", with_posts=options.with_posts))
+            files = tuple(what_goes(run, repo, f"{ADDRESS}/{repo}/resolve/main/{PICTURE_FILE}", with_posts=options.with_posts))
             result = Published(run.name, to, files, options.private)
             if not options.dry_run:
                 result = to_hub(run, repo, result, listener)
@@ -84,7 +85,7 @@ def publish(run: Run, to: str, options: PublishOptions, listener: Listener = nob
             if options.private:
                 raise PublishError("--private is for the hub.", "Who may read a folder is set where the folder is.")
             folder = folder_of(to, run)
-            files = tuple(what_goes(run, folder.name, PICTURE, with_posts=options.with_posts))
+            files = tuple(what_goes(run, folder.name, PICTURE_FILE, with_posts=options.with_posts))
             result = Published(run.name, str(folder), files)
             if not options.dry_run:
                 result = to_folder(run, folder, result, listener)
@@ -153,7 +154,7 @@ def folder_of(to: str, run: Run) -> Path:
 
 def what_goes(run: Run, model: str, thumbnail: str, *, with_posts: bool) -> list[File]:
     """Every file that is published, the small ones first: the card names the model `model` and its picture `thumbnail`."""
-    pictures = [File(PICTURE, run.file(PICTURE))] if run.file(PICTURE).is_file() else []
+    pictures = [File(PICTURE_FILE, run.file(PICTURE_FILE))] if run.file(PICTURE_FILE).is_file() else []
     models = [File(path.name, path) for path in run.file("model").iterdir() if any(fnmatchcase(path.name, form) for form in MODEL_FILES)]
     data = [File(f"{DATA}/{name}", run.file(name)) for name in DATA_FILES] if with_posts else []
     card = File(CARD, card_for(run, model, thumbnail if pictures else "").encode())

@@ -7,11 +7,8 @@ options, its version here and the contents of all files it needs and made are th
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import json
 import os
-import re
 import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,11 +22,13 @@ import tomli_w
 from filelock import FileLock, Timeout
 
 from popinjay import lineage
+from popinjay.disk import content_hash, storage_errors, sync, sync_folder
 from popinjay.errors import PersonaBusy, PersonaError, SpecError, StorageError
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.post import printable
 
 RECORD = "run.toml"
+PICTURE_FILE = "card.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,10 @@ STAGES = (
 )
 
 
+# No row of STAGES: a persona is whole without a picture, and a person may choose another one at any time.
+PICTURE = Stage("picture", ("authors.json", "avatars", "samples.jsonl"), (PICTURE_FILE,), "drawing the picture")
+
+
 class State(StrEnum):
     """How a stage of a persona stands."""
 
@@ -65,34 +68,6 @@ class State(StrEnum):
 def home() -> Path:
     """Where personas live: `POPINJAY_HOME`, or `~/.popinjay`."""
     return Path(os.environ.get("POPINJAY_HOME") or Path.home() / ".popinjay")
-
-
-@contextlib.contextmanager
-def storage_errors(doing: str) -> Iterator[None]:
-    """Turn the disk's refusals into StorageError."""
-    try:
-        yield
-    except Exception as error:
-        in_words = re.search(r"\(os error (\d+)\)", str(error))  # how safetensors tells it
-        number = error.errno if isinstance(error, OSError) else int(in_words[1]) if in_words else None
-        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StorageError(f"The disk is full: {doing} could not be written.", "Free some space and run the same again: what is done is kept.") from error
-        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StorageError(f"No permission to write {doing}.", "Choose another folder with --home, or POPINJAY_HOME.") from error
-        if number in (errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EIO):
-            raise StorageError(f"{doing} can't be written: {os.strerror(number)}.", "Choose another folder with --home, or POPINJAY_HOME.") from error
-        raise
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's content, or of a folder's file names and contents."""
-    if path.is_dir():
-        whole = hashlib.sha256()
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            whole.update(f"{file.relative_to(path).as_posix()}\0{content_hash(file)}\n".encode())
-        return whole.hexdigest()
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @dataclass
@@ -174,8 +149,8 @@ class Run:
     def find(cls, name: str, home_folder: Path | None = None) -> Run:
         """The persona of this name, or in this folder. Raises PersonaError where there is none."""
         beside = Path(name)
-        path = beside if _is_file(beside / "run.toml") else (home_folder or home()) / name
-        if "\x00" in name or not _is_file(path / "run.toml"):
+        path = beside if _is_file(beside / RECORD) else (home_folder or home()) / name
+        if "\x00" in name or not _is_file(path / RECORD):
             known = ", ".join(run.name for run in cls.all(home_folder)) or "none yet"
             raise PersonaError(f"There is no persona {name!r}.", f"Personas here: {known}. Make one with: popinjay make SPEC")
         return cls(path.resolve())
@@ -184,10 +159,10 @@ class Run:
     def all(cls, home_folder: Path | None = None) -> list[Run]:
         """Every persona in the home folder, by name."""
         folder = home_folder or home()
-        return [cls(path.parent) for path in sorted(folder.glob("*/run.toml"))] if folder.is_dir() else []
+        return [cls(path.parent) for path in sorted(folder.glob(f"*/{RECORD}"))] if folder.is_dir() else []
 
     def _read(self) -> dict[str, Any]:
-        file = self.path / "run.toml"
+        file = self.path / RECORD
         try:
             if not file.exists():
                 return {}
@@ -250,12 +225,12 @@ class Run:
     def update(self, **tables: Any) -> None:
         """Change tables of `run.toml`."""
         self.record.update(tables)
-        with storage_errors(f"{self.path / 'run.toml'}"):
-            partial = self.path / ".run.toml.partial"
+        with storage_errors(f"{self.path / RECORD}"):
+            partial = self.path / Draft.partial(RECORD)
             try:
                 partial.write_bytes(as_toml(self.record))
                 sync(partial)
-                partial.rename(self.path / "run.toml")
+                partial.rename(self.path / RECORD)
             finally:
                 partial.unlink(missing_ok=True)
             sync_folder(self.path)
@@ -357,21 +332,3 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # a name too long, a folder that may not be looked into
         return False
-
-
-def sync(path: Path) -> None:
-    """See a file, or all files of a folder, onto the disk."""
-    for file in path.rglob("*") if path.is_dir() else (path,):
-        if file.is_file():
-            with file.open("rb+") as stream:
-                os.fsync(stream.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """See what a folder lists onto the disk."""
-    if os.name == "posix":
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay import bases
 from popinjay.checkpoints import Checkpoints, Standing
+from popinjay.disk import content_hash, storage_errors
 from popinjay.errors import TrainingError
 from popinjay.events import Event, Listener, What
 from popinjay.generate import LEAST_TOKENS, generate
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import SayOptions, TrainOptions
 from popinjay.post import read_rows
-from popinjay.run import Draft, content_hash, storage_errors
+from popinjay.run import Draft
 
 if TYPE_CHECKING:
     import torch
