@@ -17,6 +17,7 @@ SPINE = {"disk", "errors", "events", "lineage", "options", "post", "run", "journ
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "typeset"}
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
+ENGINE |= {"tuning", "tuning.clock", "tuning.learner", "tuning.lessons", "tuning.loss", "tuning.machine", "tuning.modes", "tuning.trainer", "tuning.vocabulary"}
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "publish", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)

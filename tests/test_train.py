@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import signal
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,11 +15,11 @@ import torch
 import popinjay
 from popinjay import bases
 from popinjay.disk import content_hash
-from popinjay.errors import BaseModelError, TrainingError
+from popinjay.errors import BaseModelError, OptionError, TrainingError
 from popinjay.events import Event, What
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import TrainOptions
-from popinjay.train import Settings, batches, choose_device, lessons, plan, rate, step_once
+from popinjay.train import settle
 
 OPTIONS = {"epochs": 3.0, "learning_rate": 0.01, "batch_tokens": 256, "samples": 10}
 
@@ -31,40 +29,12 @@ def tiny(tiny_gpt2: Path) -> LanguageModel:
     return LanguageModel.load(tiny_gpt2)
 
 
-def test_batches_hold_every_lesson_once_and_keep_their_size() -> None:
-    lengths = [random.Random(1).randint(3, 90) for _ in range(500)]
-    found = batches(lengths, 256, random.Random(0))
-    assert sorted(i for batch in found for i in batch) == list(range(500))
-    assert all(len(batch) == 1 or len(batch) * (max(lengths[i] for i in batch) - 1) <= 256 for batch in found)
-
-
-def test_the_plan_is_the_same_for_the_same_seed() -> None:
-    lengths = list(range(3, 90))
-    assert plan(lengths, Settings(1.5, 0.1, 128, seed=1)) == plan(lengths, Settings(1.5, 0.1, 128, seed=1))
-    assert plan(lengths, Settings(1.5, 0.1, 128, seed=1)) != plan(lengths, Settings(1.5, 0.1, 128, seed=2))
-
-
 def test_what_is_not_asked_for_comes_from_the_base_and_many_posts_get_fewer_epochs() -> None:
     base = bases.Base("b", "b", "", epochs=6.0, most_tokens=1e6)
-    assert Settings.of(TrainOptions(), base, 100_000).epochs == 6.0
-    assert Settings.of(TrainOptions(), base, 500_000).epochs == 2.0
-    assert Settings.of(TrainOptions(epochs=5.0), base, 500_000).epochs == 5.0
-
-
-def test_the_rate_warms_up_and_falls_to_nothing() -> None:
-    rates = [rate(step, 100, 1.0) for step in range(100)]
-    assert rates[0] < rates[2] == max(rates) == 1.0
-    assert rates[-1] < 0.01
-    assert all(a >= b for a, b in pairwise(rates[3:]))
-
-
-def test_a_long_post_comes_in_pieces_that_miss_nothing(tiny: LanguageModel) -> None:
-    text = "the river sings " * 100
-    pieces = lessons(tiny, [text])
-    assert len(pieces) > 1
-    assert all(len(piece) <= tiny.context for piece in pieces)
-    joined = pieces[0] + [token for piece in pieces[1:] for token in piece[1:]]
-    assert joined == [tiny.end, *tiny.encode([text])[0], tiny.end]
+    assert settle(TrainOptions(), base, 100_000, width=8, device="cpu").epochs == 6.0
+    assert settle(TrainOptions(), base, 500_000, width=8, device="cpu").epochs == 2.0
+    assert settle(TrainOptions(epochs=5.0), base, 500_000, width=8, device="cpu").epochs == 5.0
+    assert settle(TrainOptions(tune="lora"), base, 100_000, width=8, device="cpu").learning_rate == base.lora_rate
 
 
 def test_an_end_token_in_a_post_is_plain_text(tiny: LanguageModel) -> None:
@@ -105,30 +75,6 @@ def test_of_the_posts_before_a_text_those_farthest_off_go_first(tiny: LanguageMo
 
 def test_bits_per_byte_counts_bytes_not_characters() -> None:
     assert bits_per_byte([8.0, 8.0], ["é", "ab"]) == 4.0
-
-
-def test_padding_changes_no_loss(tiny_gpt2: Path) -> None:
-    posts = lessons(LanguageModel.load(tiny_gpt2), ["the lamp", "the river hums near people while people wait"])
-
-    def loss(batch: list[list[int]]) -> tuple[float, int]:
-        model = LanguageModel.load(tiny_gpt2)
-        return step_once(model, torch.optim.SGD(model.model.parameters(), lr=0), batch)
-
-    (first, n), (second, m), (both, _) = loss(posts[:1]), loss(posts[1:]), loss(posts)
-    assert both == pytest.approx((first * n + second * m) / (n + m), rel=1e-5)
-
-
-def test_a_loss_that_is_no_number_stops_with_a_sentence(tiny_gpt2: Path) -> None:
-    model = LanguageModel.load(tiny_gpt2)
-    next(model.model.parameters()).data.fill_(math.nan)
-    with pytest.raises(TrainingError, match="no longer a number"):
-        step_once(model, torch.optim.SGD(model.model.parameters(), lr=0.1), [[0, 5, 6, 0]])
-
-
-def test_a_device_that_is_not_there_is_refused() -> None:
-    missing = "mps" if not torch.backends.mps.is_available() else "cuda"
-    with pytest.raises(TrainingError, match=f"no {missing} device"):
-        choose_device(missing)
 
 
 @pytest.mark.parametrize("base", ["tiny_gpt2", "tiny_llama"])
@@ -226,3 +172,51 @@ def test_only_safetensors_are_loaded(tmp_path: Path, tiny_gpt2: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"code could hide here")
     with pytest.raises(BaseModelError, match="no weights in safetensors"):
         bases.choose(str(tmp_path))
+
+
+def test_it_says_how_long_it_will_take_before_it_starts(ada: Path, tiny_gpt2: Path) -> None:
+    events: list[Event] = []
+    popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, **OPTIONS)
+    said = [place for place, event in enumerate(events) if event.message.startswith("It will take about")]
+    first = next(place for place, event in enumerate(events) if event.what is What.PROGRESS and event.stage == "train")
+    assert len(said) == 1
+    assert said[0] < first
+    assert events[said[0]].numbers["seconds"] > 0
+
+
+def test_a_budget_ends_a_training_in_time_with_the_rate_at_its_lowest(ada: Path, tiny_gpt2: Path) -> None:
+    persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 1000.0}, budget="4s")
+    facts = persona.run.facts("train")
+    assert facts["budget"] == 4.0
+    rates = [row["learning_rate"] for row in map(json.loads, (persona.path / "metrics.jsonl").read_text().splitlines()) if "learning_rate" in row]
+    assert rates[-1] < 0.1 * max(rates) or facts["steps"] < len(rates)
+    assert facts["seconds"] < 6
+
+
+@pytest.mark.parametrize("budget", ["soon", "0s", "5", "-1m"])
+def test_a_budget_that_is_no_time_is_refused(budget: str) -> None:
+    with pytest.raises(OptionError, match="--budget can't be"):
+        TrainOptions(budget=budget)
+
+
+@pytest.mark.parametrize("tune", ["top", "lora"])
+def test_killed_at_any_moment_it_ends_as_if_it_had_not_been_in_every_mode(tune: str, ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
+    program = KILLED.replace("samples=10", f"samples=10, tune={tune!r}")
+
+    def run(name: str, kill_at: int) -> int:
+        return subprocess.run([sys.executable, "-c", program, str(ada), str(tiny_gpt2), name, str(kill_at)], capture_output=True).returncode
+
+    assert run("whole", -1) == 0
+    assert run("killed", 13) == -signal.SIGKILL
+    assert run("killed", -1) == 0
+    for name in ("model", "metrics.jsonl"):
+        assert content_hash(own_home / "killed" / name) == content_hash(own_home / "whole" / name), name
+
+
+def test_a_training_that_goes_astray_leaves_the_model_before_in_place(ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    persona = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
+    before = content_hash(persona.path / "model")
+    monkeypatch.setattr("popinjay.tuning.learner.Learner.loss", lambda self, batch: torch.tensor(math.nan, requires_grad=True))
+    with pytest.raises(TrainingError, match="no longer a number"):
+        popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "seed": 5})
+    assert content_hash(persona.path / "model") == before

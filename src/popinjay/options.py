@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_type_hints
@@ -117,11 +118,36 @@ class TrainOptions(Checked):
     base: str | None = option(
         None, "The base model: builtin, gpt2, another model of the Hugging Face hub, or a folder. Default: gpt2 where it can be had, else builtin."
     )
+    tune: str = option(
+        "full", "Which weights learn: all (full), the upper half of the layers (top), or small matrices beside them (lora).", choices=("full", "top", "lora")
+    )
+    budget: str | None = option(
+        None, "The time to learn in, such as 90s, 5m or 1h: the clock then sets the pace, and it ends earlier where less is enough.", metavar="TIME"
+    )
     epochs: float | None = option(None, "How many times each post is seen, at most: it ends earlier once held-out posts get worse.", least=0.01, most=1000)
     learning_rate: float | None = option(None, "Peak learning rate.", least=1e-8, most=1)
     batch_tokens: int | None = option(None, "Tokens in one step.", least=16, most=1_000_000)
     device: str = option("auto", "Where to train: auto takes a GPU where there is one.", choices=("auto", "cpu", "cuda", "mps"))
+    precision: str = option(
+        "auto",
+        "Numbers that matrices are multiplied in: fp32, or bf16, coarser and faster where the processor has it; auto takes it there for large models.",
+        choices=("auto", "fp32", "bf16"),
+    )
     seed: int = _seed()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.budget_seconds()
+
+    def budget_seconds(self) -> float | None:
+        """The budget in seconds. Raises OptionError for what is no time."""
+        if self.budget is None:
+            return None
+        units = {"s": 1, "m": 60, "h": 3600}
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", self.budget.strip().lower())
+        if not found or not float(found[1]):
+            raise OptionError(f"--budget can't be {self.budget!r}.", "Give a time: 90s, 5m or 1h.")
+        return float(found[1]) * units[found[2]]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,147 @@
+"""A model being taught: the weights that learn, the rows of its vocabulary at work, and one step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from popinjay.errors import TrainingError
+from popinjay.language_model import LanguageModel
+from popinjay.tuning.modes import Full
+from popinjay.tuning.vocabulary import Vocabulary, rows_at_work
+
+if TYPE_CHECKING:
+    import torch
+
+    from popinjay.tuning.loss import Others
+
+WEIGHT_DECAY = 0.01
+BETAS = (0.9, 0.98)
+MOST_GRADIENT = 1.0  # the norm to which larger gradients are cut
+AGREE = 1e-4  # how far, at most, the short way to the loss may be off the model's own: rounding, not another formula
+TABLES = "vocabulary.safetensors"
+
+
+class Learner:
+    """One step after another on batches of lessons.
+
+    Posts of like length lie side by side, each attending to itself only; the loss comes from the hidden states without the
+    logits of a whole batch, over the rows of the vocabulary at work. A model that makes its logits in some other way than head
+    times hidden state is found out by trying it, and learns the long way, with all its rows.
+    """
+
+    def __init__(self, model: LanguageModel, mode: Full, lessons: Sequence[Sequence[int]], folder: Path, *, precision: str = "fp32") -> None:
+        self.model = model
+        self.mode = mode
+        self.precision = precision
+        self.vocabulary: Vocabulary | None = None
+        if takes_short_way(model, lessons[0]):
+            self.vocabulary = Vocabulary(model, rows_at_work(lessons, model.model.get_input_embeddings().num_embeddings), folder / TABLES)
+        self.weights = mode.trainable()
+        self.optimizer = self.new_optimizer()
+
+    def new_optimizer(self) -> torch.optim.Optimizer:
+        """AdamW in one fused operation; matrices decay, the rest does not."""
+        import torch
+
+        parameters = list(self.weights.values())
+        groups = [
+            {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": WEIGHT_DECAY},
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, betas=BETAS, fused=self.model.device.type != "mps")
+
+    def step(self, batch: Sequence[Sequence[int]], rate: float) -> tuple[float, int]:
+        """Learn one batch at this rate: the mean loss (nats a token) and the tokens predicted. Raises TrainingError where the loss is no number."""
+        import torch
+
+        loss = self.loss(batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingError("Training went astray: the loss is no longer a number.", "Try a lower --learning-rate.")
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.weights.values(), MOST_GRADIENT)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return value, sum(len(lesson) - 1 for lesson in batch)
+
+    def loss(self, batch: Sequence[Sequence[int]]) -> torch.Tensor:
+        """The mean loss of a batch, nats a predicted token, ready to go backward."""
+        ids, ends = self._table(batch)
+        with self._autocast():
+            if self.vocabulary is None:
+                return long_way(self.model, ids, ends)
+            ids = self.vocabulary.numbers(ids)
+            hidden = self.model.model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+        return short_way(self.model, hidden, ids, ends, self.vocabulary.others)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """The model as it will be, with all its rows: to score and to sample."""
+        if self.vocabulary is None:
+            yield
+        else:
+            with self.vocabulary.whole():
+                yield
+
+    def finish(self, folder: Path) -> None:
+        """Leave a plain model behind; what is worth keeping besides goes into `folder`."""
+        if self.vocabulary is not None:
+            self.vocabulary.restore()
+        self.mode.finish(folder)
+
+    def _table(self, batch: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The lessons as rows of one table, padded behind, and which of their places (all but the first of each) are to be predicted."""
+        import torch
+
+        width = max(len(lesson) for lesson in batch)
+        ids = torch.full((len(batch), width), self.model.end)
+        wanted = torch.zeros((len(batch), width - 1), dtype=torch.bool)
+        for row, lesson in enumerate(batch):
+            ids[row, : len(lesson)] = torch.tensor(lesson)
+            wanted[row, : len(lesson) - 1] = True
+        return ids.to(self.model.device), wanted.to(self.model.device)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        import torch
+
+        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+
+# Padding stands behind each post and attention looks back only, so no mask is needed.
+
+
+def short_way(model: LanguageModel, hidden: torch.Tensor, ids: torch.Tensor, wanted: torch.Tensor, others: Others | None = None) -> torch.Tensor:
+    """The mean loss over the places `wanted` (lessons, width - 1), given the last hidden states of `ids` (lessons, width)."""
+    from popinjay.tuning.loss import prediction_loss
+
+    head = model.model.get_output_embeddings()
+    places = wanted.flatten().nonzero().squeeze(1)
+    return prediction_loss(hidden.flatten(0, 1)[places], head.weight, getattr(head, "bias", None), ids[:, 1:].flatten()[places], others)
+
+
+def long_way(model: LanguageModel, ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """The same from the model's own logits."""
+    import torch
+
+    logits = model.model(input_ids=ids[:, :-1], use_cache=False).logits
+    return torch.nn.functional.cross_entropy(logits.float()[wanted], ids[:, 1:][wanted])
+
+
+def takes_short_way(model: LanguageModel, lesson: Sequence[int]) -> bool:
+    """Whether this model's logits are its head times its last hidden state, found out on one lesson."""
+    import torch
+
+    head = model.model.get_output_embeddings()
+    if head is None or not isinstance(head, torch.nn.Linear):
+        return False
+    ids = torch.tensor([list(lesson)], device=model.device)
+    wanted = torch.ones_like(ids[:, 1:], dtype=torch.bool)
+    with torch.no_grad():
+        hidden = model.model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+        return abs(short_way(model, hidden, ids, wanted).item() - long_way(model, ids, wanted).item()) < AGREE

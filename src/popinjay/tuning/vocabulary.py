@@ -1,0 +1,121 @@
+"""The rows of a model's vocabulary that are at work while it learns: a few thousand of GPT-2's fifty thousand.
+
+The head is a third of GPT-2's arithmetic, nearly all of it for tokens that an author never uses. While training, embedding and
+head hold the rows of the posts and of the commonest tokens only, and a sample stands for all others in the loss. Then the rows
+go back to their places, and every other row is bit for bit what it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from popinjay.language_model import LanguageModel
+
+if TYPE_CHECKING:
+    import torch
+
+    from popinjay.tuning.loss import Others
+
+SAMPLED = 2048  # rows that stand for all others
+COMMONEST = 1024  # rows kept whether the posts use them or not: byte-pair merges are numbered by how common they are
+
+
+def rows_at_work(lessons: Iterable[Sequence[int]], size: int, commonest: int | None = None) -> list[int]:
+    """The tokens of the lessons and the commonest ones, in order, of a vocabulary of so many."""
+    return sorted({token for lesson in lessons for token in lesson} | set(range(min(COMMONEST if commonest is None else commonest, size))))
+
+
+class Vocabulary:
+    """A model's embedding and head, narrowed to some rows until `restore`.
+
+    The whole tables lie in a file of their own meanwhile: 154 MB of GPT-2 that training need not hold in memory.
+    """
+
+    def __init__(self, model: LanguageModel, rows: Sequence[int], file: Path) -> None:
+        """Narrow the model to these rows (token ids in order); `file` will hold the whole tables."""
+        import torch
+        from safetensors.torch import save_file
+
+        self.embedding: Any = model.model.get_input_embeddings()
+        self.head: Any = model.model.get_output_embeddings()
+        self.is_tied = self.head.weight is self.embedding.weight
+        self.rows = torch.tensor(rows, device=model.device)
+        self.place = torch.full((len(self.embedding.weight),), -1, device=model.device)
+        self.place[self.rows] = torch.arange(len(rows), device=model.device)
+        self.others: Others | None = None
+        self._file = file
+        self._padding = getattr(self.embedding, "padding_idx", None)
+        tables = {name: tensor.detach().contiguous() for name, tensor in self._tables().items()}
+        save_file(tables, file)
+        self.sample(tables, 0)
+        self._put({name: table[self.rows] for name, table in tables.items()})
+        self.embedding.padding_idx = None  # padding is never predicted here, and its row has another number now
+
+    def numbers(self, ids: torch.Tensor) -> torch.Tensor:
+        """The row numbers of token ids, any shape."""
+        return self.place[ids]
+
+    def sample(self, tables: dict[str, torch.Tensor], seed: int) -> None:
+        """Draw the rows that stand for those not at work."""
+        import torch
+
+        from popinjay.tuning.loss import Others
+
+        resting = (self.place < 0).nonzero().squeeze(1).cpu()
+        if len(resting):
+            drawn = resting[torch.randperm(len(resting), generator=torch.Generator().manual_seed(seed))[:SAMPLED]].to(self.rows.device)
+            head = tables.get("head", tables["embedding"])
+            offset = torch.full((len(drawn),), math.log(len(resting) / len(drawn)), device=head.device, dtype=head.dtype)
+            self.others = Others(head[drawn], offset + tables["bias"][drawn] if "bias" in tables else offset)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """The whole vocabulary in place, with the rows as they are now: to score and to sample."""
+        narrow = self._parameters()
+        self._put(self._merged())
+        try:
+            yield
+        finally:
+            self._put_parameters(narrow)
+
+    def restore(self) -> None:
+        """Put the whole vocabulary back for good, the rows at work as they have become."""
+        self._put(self._merged())
+        self.embedding.padding_idx = self._padding
+        self._file.unlink(missing_ok=True)
+
+    def _tables(self) -> dict[str, torch.Tensor]:
+        tables = {"embedding": self.embedding.weight}
+        if not self.is_tied:
+            tables["head"] = self.head.weight
+        if getattr(self.head, "bias", None) is not None:
+            tables["bias"] = self.head.bias
+        return tables
+
+    def _merged(self) -> dict[str, torch.Tensor]:
+        from safetensors.torch import load_file
+
+        whole = load_file(self._file, device=str(self.rows.device))
+        for name, rows in self._tables().items():
+            whole[name][self.rows] = rows.detach()
+        return whole
+
+    def _put(self, tables: dict[str, torch.Tensor]) -> None:
+        import torch
+
+        learns = self._parameters()
+        self._put_parameters({name: torch.nn.Parameter(table, requires_grad=learns[name].requires_grad) for name, table in tables.items()})
+
+    def _parameters(self) -> dict[str, Any]:
+        return dict(self._tables())
+
+    def _put_parameters(self, parameters: dict[str, Any]) -> None:
+        self.embedding.weight = parameters["embedding"]
+        self.head.weight = parameters["embedding" if self.is_tied else "head"]
+        if "bias" in parameters:
+            self.head.bias = parameters["bias"]
+        self.embedding.num_embeddings = self.head.out_features = len(parameters["embedding"])
