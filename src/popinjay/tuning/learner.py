@@ -22,7 +22,6 @@ WEIGHT_DECAY = 0.01
 BETAS = (0.9, 0.98)
 MOST_GRADIENT = 1.0  # the norm to which larger gradients are cut
 AGREE = 1e-4  # how far, at most, the short way to the loss may be off the model's own: rounding, not another formula
-TABLES = "vocabulary.safetensors"
 
 
 class Learner:
@@ -39,7 +38,9 @@ class Learner:
         self.precision = precision
         self.vocabulary: Vocabulary | None = None
         if takes_short_way(model, lessons[0]):
-            self.vocabulary = Vocabulary(model, rows_at_work(lessons, model.model.get_input_embeddings().num_embeddings), folder / TABLES)
+            self.vocabulary = Vocabulary(model, rows_at_work(lessons, model.model.get_input_embeddings().num_embeddings), folder)
+        for parameter in model.model.parameters():
+            parameter.data = parameter.data.clone()  # off the file it was mapped from, which would stay in memory as a whole
         self.weights = mode.trainable()
         self.optimizer = self.new_optimizer()
 

@@ -65,7 +65,7 @@ class Lora(Full):
             warnings.simplefilter("ignore", FutureWarning)  # of peft's own way with transformers
             torch.manual_seed(seed)
             self.peft: Any = get_peft_model(model.model, config)
-        record = self.peft.peft_config["default"]
+        record: Any = self.peft.peft_config["default"]
         record.base_model_name_or_path = base  # where it was loaded from is nothing about it
         record.target_modules = sorted(record.target_modules)  # a set: written in another order each time
         self.peft.eval()

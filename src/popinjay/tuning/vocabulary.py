@@ -32,13 +32,12 @@ def rows_at_work(lessons: Iterable[Sequence[int]], size: int, commonest: int | N
 class Vocabulary:
     """A model's embedding and head, narrowed to some rows until `restore`.
 
-    The whole tables lie in a file of their own meanwhile: 154 MB of GPT-2 that training need not hold in memory.
+    The whole tables lie on disk meanwhile: 154 MB of GPT-2 that training need not hold in memory.
     """
 
-    def __init__(self, model: LanguageModel, rows: Sequence[int], file: Path) -> None:
-        """Narrow the model to these rows (token ids in order); `file` will hold the whole tables."""
+    def __init__(self, model: LanguageModel, rows: Sequence[int], folder: Path) -> None:
+        """Narrow the model to these rows (token ids in order); `folder` will hold the whole tables."""
         import torch
-        from safetensors.torch import save_file
 
         self.embedding: Any = model.model.get_input_embeddings()
         self.head: Any = model.model.get_output_embeddings()
@@ -47,10 +46,12 @@ class Vocabulary:
         self.place = torch.full((len(self.embedding.weight),), -1, device=model.device)
         self.place[self.rows] = torch.arange(len(rows), device=model.device)
         self.others: Others | None = None
-        self._file = file
+        self._folder = folder
         self._padding = getattr(self.embedding, "padding_idx", None)
-        tables = {name: tensor.detach().contiguous() for name, tensor in self._tables().items()}
-        save_file(tables, file)
+        tables = {name: tensor.detach() for name, tensor in self._tables().items()}
+        self._shapes = {name: table.shape for name, table in tables.items()}
+        for name, table in tables.items():
+            table.cpu().contiguous().numpy().tofile(self._file(name))
         self.sample(tables, 0)
         self._put({name: table[self.rows] for name, table in tables.items()})
         self.embedding.padding_idx = None  # padding is never predicted here, and its row has another number now
@@ -86,7 +87,11 @@ class Vocabulary:
         """Put the whole vocabulary back for good, the rows at work as they have become."""
         self._put(self._merged())
         self.embedding.padding_idx = self._padding
-        self._file.unlink(missing_ok=True)
+        for name in self._shapes:
+            self._file(name).unlink(missing_ok=True)
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.table"
 
     def _tables(self) -> dict[str, torch.Tensor]:
         tables = {"embedding": self.embedding.weight}
@@ -97,10 +102,12 @@ class Vocabulary:
         return tables
 
     def _merged(self) -> dict[str, torch.Tensor]:
-        from safetensors.torch import load_file
+        import torch
 
-        whole = load_file(self._file, device=str(self.rows.device))
+        whole = {}
         for name, rows in self._tables().items():
+            table = torch.from_file(str(self._file(name)), shared=False, size=self._shapes[name].numel(), dtype=rows.dtype)  # mapped: held once
+            whole[name] = table.view(self._shapes[name]).to(rows.device)
             whole[name][self.rows] = rows.detach()
         return whole
 
