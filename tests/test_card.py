@@ -327,6 +327,35 @@ def test_the_drawing_is_of_the_stages() -> None:
         assert set(handed_over.split("<br>")) == set(stage_named(start).makes) & set(stage_named(end).needs)
 
 
+MERMAID_KEYWORDS = set("accTitle accDescr call class classDef click default end flowchart graph href interpolate linkStyle style subgraph v".split())
+MERMAID_LINES = re.compile(r'''
+    flowchart\ LR
+  | \ {4}(?P<end>\w+) \(\["(?P<said>.*?)"\]\) \ -->\ (?P<start>\w+)  # where it begins: what comes from elsewhere
+  | \ {4}(?P<node>\w+) \["(?P<label>.*?)"\]
+  | \ {4}(?P<one>\w+) \ -->\|"(?P<files>.*?)"\|\ (?P<two>\w+)
+''', re.VERBOSE)  # fmt: skip
+
+
+def test_nothing_in_the_drawing_can_break_it() -> None:
+    """Held against mermaid's own grammar, flow.jison: a keyword is no name, a quoted text ends at the next quote, and some texts mean something in it."""
+    (drawing,) = re.findall(r"```mermaid\n(.*?)```", render(facts()), re.DOTALL)
+    for line in drawing.splitlines():
+        found = MERMAID_LINES.fullmatch(line)
+        assert found, line
+        for place, text in found.groupdict().items():
+            if text is None:
+                continue
+            if place in ("said", "label", "files"):
+                assert re.fullmatch(r"[A-Za-z0-9 ._-]+", re.sub("</?b>|<br>", " ", text)), text  # no quote, backtick, #entity; or @{shape}
+                assert not re.search(r"direction\s|--|[^ ]@", text), text
+            else:
+                assert re.fullmatch("[a-z]+", text), text
+                assert text not in MERMAID_KEYWORDS
+                assert text[0] not in "ox"  # `---o` and `---x` are arrows of other kinds
+    hostile = facts(*(Author(f"x{place}", piece) for place, piece in enumerate(PIECES)), name='"]; end', contact='"]\n```\n')
+    assert f"```mermaid\n{drawing}```" in render(hostile)  # nothing that a stranger typed gets into it
+
+
 def test_further_drops_have_rows_of_their_own() -> None:
     kept = {"downloaded": 230, "reposts": 20, "short": 10, "kept": 200}
     counts = [{"author": "ada_l", **kept, "further": {"duplicate": 3}, "used": 197}, {"author": "babbage", **kept, "further": {"cut short": 4}, "used": 196}]
