@@ -15,7 +15,7 @@ import popinjay
 PACKAGE = Path(popinjay.__file__).parent
 SPINE = {"disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "words", "privacy"}
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
-PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
+PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "publish", "terminal"}
