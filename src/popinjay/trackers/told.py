@@ -63,9 +63,8 @@ def _removed(run: Run, row: Mapping[str, Any], stage: str, listener: Listener) -
         text = f"What {tracker} was told is still in {place}: {error.message} Forget the same once more when that is mended."
         listener(Event(stage, What.WARNING, text))
         return dict(row)
-    if place.folder or not left:
-        listener(Event(stage, What.NOTE, f"What {tracker} was told with texts is removed from {place}."))
     if left:
         listener(Event(stage, What.WARNING, f"{tracker}: {left}"))
         return {key: value for key, value in row.items() if key != OWED}
+    listener(Event(stage, What.NOTE, f"What {tracker} was told with texts is removed from {place}."))
     return None

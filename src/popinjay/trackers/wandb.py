@@ -59,7 +59,8 @@ class WeightsAndBiases(Tracker):
         """Remove the persona's folder. Whether something was synced from it since, nobody here knows."""
         if Path(place.folder).exists():
             shutil.rmtree(place.folder)
-        return f"If any of it was synced or told online, it is there still: delete the runs and artifacts of the group {persona!r} in {place.address}."
+        there = f"delete the runs and artifacts of the group {persona!r} in {place.address}"
+        return f"{place.folder} is removed. If any of it was synced or told online, it is there still: {there}."
 
     def start(self, job: str, kind: str, config: Mapping[str, Any]) -> None:
         """A new run; offline where there is neither a word on it nor a server that takes us."""
