@@ -226,6 +226,19 @@ def test_trackio_has_every_number_and_what_it_was_made_with(told: Told) -> None:
     assert config["whose"] == "fictional"
 
 
+@needs("wandb")
+def test_wandb_keeps_to_the_folder_it_is_given_and_logins_are_not_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "mine"))
+    monkeypatch.setenv("WANDB_ENTITY", "aviary")
+    monkeypatch.setenv("WANDB_BASE_URL", "https://ada:secret@wandb.example.org")
+    place = find("wandb").place("ada lovelace", tmp_path)
+    assert Path(place.folder) == tmp_path / "mine" / "popinjay-wandb" / plain_name("ada lovelace")
+    assert place.address == "the project aviary/popinjay on https://wandb.example.org"
+    (tmp_path / "mine" / "of my own").mkdir(parents=True)
+    assert f"the group 'ada lovelace' in {place.address}." in link.forget("wandb", "ada lovelace", place)
+    assert (tmp_path / "mine" / "of my own").exists()
+
+
 def wandb_runs(told: Told) -> Path:
     return told.home / ".trackers" / "popinjay-wandb" / told.persona.name / "wandb"
 

@@ -105,8 +105,9 @@ def _found(run: Run, before: Forgotten, ids: Sequence[str], authors: Sequence[st
 
 def _check_left(run: Run, authors: set[str]) -> None:
     if not authors:
-        whole = ", and what trackers were told: ".join([str(run.path), *([", ".join(places)] if (places := told.places(run)) else [])])
-        raise PersonaError(f"Nothing would be left of {run.name!r}: these are all its posts.", f"Remove the whole persona, model and all: delete {whole}")
+        besides = f", and what trackers were told: {', '.join(places)}" if (places := told.places(run)) else ""
+        hint = f"Remove the whole persona, model and all: delete {run.path}{besides}"
+        raise PersonaError(f"Nothing would be left of {run.name!r}: these are all its posts.", hint)
 
 
 def _notes(run: Run, new: Forgotten) -> list[str]:
@@ -208,7 +209,7 @@ def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
 
 
 def _record(run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The record with the first stage as fresh as it was; the others see by themselves that their files have changed. What trackers were told is owed."""
+    """The record with the first stage as fresh as it was; the others see by themselves that their files have changed."""
     record = {**told.owing(run.record), "stages": dict(run.record.get("stages", {}))}
     collect = record["stages"].get("collect", {})
     if collect.get("state") == "done":

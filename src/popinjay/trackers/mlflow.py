@@ -80,7 +80,7 @@ class MLflow(Tracker):
     def forget(cls, persona: str, place: Place) -> str:
         """Remove the files of the persona's runs, which is where texts are, from a server or store on this machine."""
         if not _is_here(place.address):
-            return f"It is on another machine still, {place.address}: delete the experiment {persona!r} there, and for good with: mlflow gc"
+            return f"What it was told is on another machine, {place.address}: delete the experiment {persona!r} there, then run there: mlflow gc"
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         now = os.environ.get(URI, "")

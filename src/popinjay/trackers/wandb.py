@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -32,8 +33,8 @@ class WeightsAndBiases(Tracker):
         own = Path(self.place(persona, folder).folder)
         own.mkdir(parents=True, exist_ok=True)
         os.environ["WANDB_DIR"] = str(own)
-        for name in ("DATA", "CACHE", "CONFIG"):  # what it would otherwise leave about the home folder
-            os.environ[f"WANDB_{name}_DIR"] = str(own / name.lower())
+        os.environ["WANDB_DATA_DIR"], os.environ["WANDB_CACHE_DIR"] = str(own / "data"), str(own / "cache")  # where copies of artifacts lie
+        os.environ.setdefault("WANDB_CONFIG_DIR", str(own / "config"))  # what it would otherwise leave about the home folder
         os.environ["WANDB_ERROR_REPORTING"] = "false"
         import wandb
 
@@ -44,7 +45,7 @@ class WeightsAndBiases(Tracker):
     def place(cls, persona: str, folder: Path) -> Place:
         """A folder of the persona's own, and the project on W&B's server."""
         own = Path(os.environ.get("WANDB_DIR") or folder).absolute() / "popinjay-wandb" / plain_name(persona)
-        entity, server = os.environ.get("WANDB_ENTITY"), os.environ.get("WANDB_BASE_URL") or "https://wandb.ai"
+        entity, server = os.environ.get("WANDB_ENTITY"), re.sub("//[^/]*@", "//", os.environ.get("WANDB_BASE_URL") or "https://wandb.ai")
         return Place(str(own), f"the project {entity + '/' if entity else ''}{_project()} on {server}")
 
     @classmethod

@@ -121,15 +121,18 @@ class Watcher:
         for link in self._links:
             link.close(until)
         self._warn_of_problems()
-        self._advise()
+        if done:
+            self._advise()
 
     def _advise(self) -> None:
         """Say what may be done with what was told."""
         for link in self._links:
+            advice = ""
             with contextlib.suppress(Exception):  # a tracker may be anybody's
                 kind = find(link.tracker)
-                if link.problem is None and (advice := kind.advice(kind.place(self._run.name, folder_beside(self._run.path)))):
-                    self._listener(Event("track", What.NOTE, f"{link.tracker}: {advice}"))
+                advice = kind.advice(kind.place(self._run.name, folder_beside(self._run.path)))
+            if advice and link.problem is None:
+                self._listener(Event("track", What.NOTE, f"{link.tracker}: {advice}"))
 
     def _send(self, verb: str, **message: Any) -> None:
         for link in self._links:
