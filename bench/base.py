@@ -15,6 +15,7 @@ import argparse
 import json
 import random
 import shutil
+import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -31,8 +32,10 @@ from popinjay.options import DatasetOptions, SayOptions, TrainOptions
 from popinjay.pipeline import inspect
 from popinjay.train import Settings, Trainer, lessons
 
+sys.path.append(str(Path(__file__).parents[1] / "pretraining"))
+from evaluate import BEFORE, in_context
+
 ENGLISH = ("pepys", "pd_bierce", "wl_obamawhitehouse", "wl_juliagillard", "wl_barackobama")
-BEFORE = 20
 SCORED = 150  # held-out posts of each author, with posts before them
 MODEL = "model.safetensors"
 
@@ -95,17 +98,13 @@ def fine_tune(folder: Path, texts: Texts, work: Path, say: int) -> dict[str, Any
     return {**facts, "steps": trainer.standing.step, "best_step": trainer.standing.best_step, "tokens": trainer.standing.tokens, "said": said}
 
 
-def in_context(folder: Path, name: str, authors: dict[str, Texts]) -> dict[str, Any]:
-    """Bits per byte of an author's held-out posts: alone, behind twenty of another author's, behind twenty of their own."""
-    model, rng = LanguageModel.load(folder), random.Random(0)
+def contexts(folder: Path, name: str, authors: dict[str, Texts]) -> dict[str, float]:
+    """Bits per byte of an author's held-out posts: alone, behind another author's posts, behind their own."""
+    rng = random.Random(0)
     scored = rng.sample(authors[name].held_out, min(SCORED, len(authors[name].held_out)))
     others = [text for other, texts in authors.items() if other != name for text in rng.sample(texts.train, 500)]
-    behind = {
-        "alone": None,
-        "others": [rng.sample(others, BEFORE) for _ in scored],
-        "own": [rng.sample(authors[name].train, BEFORE) for _ in scored],
-    }
-    return {how: round(bits_per_byte(model.bits(scored, before), scored), 4) for how, before in behind.items()}
+    bits = in_context(LanguageModel.load(folder), scored, others, authors[name].train, rng)
+    return {how: round(value, 4) for how, value in bits.items()}
 
 
 def show_fine_tunes(measured: Measured, arms: list[str], names: list[str]) -> None:
@@ -150,7 +149,7 @@ def main() -> None:
     authors = {name: Texts(args.personas / f"{name}.jsonl.gz") for name in args.authors}
     for name in authors:
         if not measured.find(what="in context", author=name):
-            measured.add(what="in context", author=name, **in_context(args.base, name, authors))
+            measured.add(what="in context", author=name, **contexts(args.base, name, authors))
     for arm, folder in arms.items():
         for name, texts in authors.items():
             if folder and not measured.find(what="fine-tune", arm=arm, author=name):

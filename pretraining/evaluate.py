@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import corpus
@@ -16,6 +17,14 @@ from popinjay.language_model import LanguageModel, bits_per_byte
 
 BEFORE = 20
 SCORED = 200  # posts of each author
+
+
+def in_context(model: LanguageModel, scored: Sequence[str], others: Sequence[str], own: Sequence[str], rng: random.Random) -> dict[str, float]:
+    """Bits a byte of an author's posts: alone, each behind `BEFORE` posts of other authors, each behind as many of their own."""
+    bits = {"alone": bits_per_byte(model.bits(scored), scored)}
+    for whose, posts in (("others", others), ("own", own)):
+        bits[whose] = bits_per_byte(model.bits(scored, [rng.sample(posts, BEFORE) for _ in scored]), scored)
+    return bits
 
 
 def main() -> None:
@@ -30,11 +39,9 @@ def main() -> None:
         for name, own in sorted(authors.items()):
             rng = random.Random(name)
             rng.shuffle(own)
-            scored, rest = own[:SCORED], own[SCORED:]
             others = [text for other, texts in sorted(authors.items()) if other != name for text in texts]
-            alone = bits_per_byte(model.bits(scored), scored)
-            after = [bits_per_byte(model.bits(scored, [rng.sample(posts, BEFORE) for _ in scored]), scored) for posts in (others, rest)]
-            print(f"{folder.parent.name:<24} {name:<16} {alone:>7.3f} {after[0]:>14.3f} {after[1]:>11.3f}")
+            bits = in_context(model, own[:SCORED], others, own[SCORED:], rng)
+            print(f"{folder.parent.name:<24} {name:<16} {bits['alone']:>7.3f} {bits['others']:>14.3f} {bits['own']:>11.3f}")
 
 
 if __name__ == "__main__":

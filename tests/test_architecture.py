@@ -14,8 +14,8 @@ import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
 SPINE = {"disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "words", "privacy"}
-PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "typeset"}
-PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
+PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
+PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 ENGINE |= {"tuning", "tuning.clock", "tuning.learner", "tuning.lessons", "tuning.loss", "tuning.machine", "tuning.modes", "tuning.trainer", "tuning.vocabulary"}
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}

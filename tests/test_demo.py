@@ -26,6 +26,7 @@ def test_the_demo_makes_two_people_and_their_cyborg(own_home: Path, monkeypatch:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # three trainings: two and a half minutes of two free cores
 def test_the_demo_learns_both_voices(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--quiet"]) == 0
     said = capsys.readouterr().out

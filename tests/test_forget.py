@@ -183,6 +183,39 @@ def test_what_else_should_be_known_is_said(cyborg: Run) -> None:
     assert "What was published to hub:ada/bird still knows it" in said
 
 
+def told_to(tracker: str, **place: str) -> dict[str, str]:
+    return {"tracker": tracker, "persona": "ada_l", "folder": "", "address": "", **place}
+
+
+def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(run: Run, own_home: Path) -> None:
+    post = rows(run, "train.jsonl")[0]
+    (own_home / ".trackers" / "popinjay-wandb" / "ada_l").mkdir(parents=True)
+    (own_home / ".trackers" / "popinjay-wandb" / "ada_l" / "any.wandb").write_text(post["text"])
+    (own_home / ".trackers" / "popinjay-wandb" / "ada_l-bob").mkdir()
+    far = told_to("mlflow", address="https://mlflow.example.org")
+    synced = told_to("wandb", folder=".trackers/popinjay-wandb/ada_l", address="the project birds on https://wandb.ai")
+    run.update(told=[far, synced, told_to("gone")])
+    with pytest.raises(PersonaError) as caught:
+        forget(run, authors=["ada_l"])
+    assert "what trackers were told: https://mlflow.example.org, " in caught.value.hint
+    events: list[Event] = []
+    forget(run, [post["id"]], listener=events.append)
+    assert [path.name for path in (own_home / ".trackers" / "popinjay-wandb").iterdir()] == ["ada_l-bob"]
+    warnings = [event.message for event in events if event.what is What.WARNING]
+    assert len(warnings) == 3
+    assert "https://mlflow.example.org: delete the experiment 'ada_l' there" in warnings[0]
+    assert f"{own_home / '.trackers' / 'popinjay-wandb' / 'ada_l'} is removed. If any of it was synced" in warnings[1]
+    assert "the group 'ada_l' in the project birds on https://wandb.ai" in warnings[1]
+    assert "What gone was told is still in a place of its own" in warnings[2]
+    assert Run(run.path).record["told"] == [far, synced, {**told_to("gone"), "owed": True}]
+
+    events.clear()
+    forget(run, [post["id"]], listener=events.append)
+    assert [event.message for event in events if event.what is What.WARNING] == warnings[2:]
+    forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
+    assert [event.message for event in events if event.what is What.WARNING][1:] == warnings  # they hold that one too
+
+
 def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     post = rows(run, "train.jsonl")[0]
     forget(run, [post["id"]])
@@ -208,6 +241,8 @@ def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixtur
         (["--author", "bob"], "has no author 'bob'", "It has: ada_l."),
         (["--author", "ada_l"], "Nothing would be left", "delete"),
         ([], "What is to be forgotten?", "--post ID or --author HANDLE"),
+        (["--post", "404", "--track", "none"], "who is told of a training", "Add --retrain"),
+        (["--post", "404", "--retrain", "--track", "wandbb"], "no tracker 'wandbb'", "Did you mean 'wandb'?"),
     ],
 )
 def test_what_cannot_be_forgotten_is_said(run: Run, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str, hint: str) -> None:

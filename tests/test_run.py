@@ -119,7 +119,7 @@ def test_a_refused_spec_leaves_no_folder_and_an_old_persona_stays(ada: Path, tin
 def test_a_personas_record_says_what_was_asked_and_with_what(ada: Path, tiny_gpt2: Path) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), whose="self", seed=3, **OPTIONS)
     record = Run.find("ada_l").record
-    assert record["asked"] == {"specs": [str(ada)], "authors": ["ada_l"], "whose": "self"}
+    assert record["asked"] == {"specs": [str(ada)], "authors": ["ada_l"], "whose": "self", "track": []}
     assert record["stages"]["train"]["options"]["seed"] == 3
     assert set(record["stages"]["train"]["facts"]["versions"]) >= {"torch", "transformers", "popinjay"}
     assert record["stages"]["train"]["makes"]["model"] == content_hash(persona.path / "model")

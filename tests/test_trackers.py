@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import sqlite3
@@ -25,9 +26,12 @@ from popinjay.cli import main
 from popinjay.disk import content_hash
 from popinjay.errors import OptionError
 from popinjay.events import Event, What
+from popinjay.forget import forget
 from popinjay.persona import Persona
+from popinjay.pipeline import relearn
 from popinjay.post import read_rows
-from popinjay.trackers import chosen, is_installed, link, plain_name, watch
+from popinjay.run import Run
+from popinjay.trackers import chosen, find, is_installed, link, plain_name, watch
 from popinjay.trackers.link import Link
 
 OPTIONS = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
@@ -115,17 +119,24 @@ class Told:
     leaked: set[str]  # texts of posts found with trackers as soon as it was made
 
 
-def all_told(ada: Path, base: Path, home: Path, server: tuple[str, Path], outside: Outside, **options: Any) -> Told:
-    events: list[Event] = []
+@contextlib.contextmanager
+def surroundings(home: Path, server: str, outside: Outside) -> Iterator[None]:
+    """What the trackers are told to do by their own variables; and no way out."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
-        patch.setenv("MLFLOW_TRACKING_URI", server[0])
+        patch.setenv("MLFLOW_TRACKING_URI", server)
         patch.setenv("HF_HOME", str(home / "hub"))
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"):
             patch.setenv(name, f"http://127.0.0.1:{outside.port}")
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, "127.0.0.1,localhost")
         patch.setattr(watch, "FAREWELL_SECONDS", 120.0)
+        yield
+
+
+def all_told(ada: Path, base: Path, home: Path, server: tuple[str, Path], outside: Outside, **options: Any) -> Told:
+    events: list[Event] = []
+    with surroundings(home, server[0], outside):
         persona = popinjay.make(
             ada, base=str(base), home_folder=home, listener=events.append, whose="fictional", track=",".join(ALL) or "none", **{**OPTIONS, **options}
         )
@@ -216,8 +227,34 @@ def test_trackio_has_every_number_and_what_it_was_made_with(told: Told) -> None:
 
 
 @needs("wandb")
+def test_wandb_keeps_to_the_folder_it_is_given_and_logins_are_not_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "mine"))
+    monkeypatch.setenv("WANDB_ENTITY", "aviary")
+    monkeypatch.setenv("WANDB_BASE_URL", "https://ada:secret@wandb.example.org")
+    place = find("wandb").place("ada lovelace", tmp_path)
+    assert Path(place.folder) == tmp_path / "mine" / "popinjay-wandb" / plain_name("ada lovelace")
+    assert place.address == "the project aviary/popinjay on https://wandb.example.org"
+    (tmp_path / "mine" / "of my own").mkdir(parents=True)
+    assert f"the group 'ada lovelace' in {place.address}." in link.forget("wandb", "ada lovelace", place)
+    assert (tmp_path / "mine" / "of my own").exists()
+
+
+def wandb_runs(told: Told) -> Path:
+    return told.home / ".trackers" / "popinjay-wandb" / told.persona.name / "wandb"
+
+
+@needs("wandb")
+def test_what_wandb_wrote_offline_is_what_its_own_command_takes(told: Told) -> None:
+    (advice,) = [event.message for event in told.events if event.what is What.NOTE and event.stage == "track"]
+    told_to_type = advice.partition(": wandb sync ")[2]
+    assert shlex.split(told_to_type) == [str(wandb_runs(told))]
+    done = subprocess.run([sys.executable, "-m", "wandb", "sync", "--dry-run", *shlex.split(told_to_type)], capture_output=True, text=True, cwd=told.home)
+    assert "Would sync 3 run(s)" in done.stdout + done.stderr
+
+
+@needs("wandb")
 def test_wandb_has_the_graph_offline(told: Told) -> None:
-    files = sorted((told.home / ".trackers" / "wandb").glob("offline-run-*/run-*.wandb"))
+    files = sorted(wandb_runs(told).glob("offline-run-*/run-*.wandb"))
     runs = {}
     for file in files:
         done = subprocess.run([sys.executable, str(HERE / "wandb_file.py"), str(file)], capture_output=True, text=True, check=True)
@@ -297,17 +334,98 @@ def test_a_dashboard_of_nothing_is_refused(told: Told, ada: Path, tiny_gpt2: Pat
     assert "trackio knows nothing of 'untold'" in done.stderr
 
 
-def test_asked_for_texts_go_along_and_the_model_does_not(
+def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_back(
     ada: Path, tiny_gpt2: Path, tmp_path: Path, mlflow_server: tuple[str, Path], outside: Outside, told: Told
 ) -> None:
-    open_hearted = all_told(ada, tiny_gpt2, tmp_path / "home", mlflow_server, outside, name="open", track_posts=True)
+    home = tmp_path / "home"
+    open_hearted = all_told(ada, tiny_gpt2, home, mlflow_server, outside, name="open", track_posts=True)
     assert warnings_of(open_hearted.events) == []
+    run = open_hearted.persona.run
+    samples = [event.message for event in open_hearted.events if event.what is What.SAMPLE]
+    posts = [row["text"] for row in read_rows(run.file("train.jsonl"))]
     if ALL:
-        samples = [event.message for event in open_hearted.events if event.what is What.SAMPLE]
-        posts = [row["text"] for row in read_rows(open_hearted.persona.path / "train.jsonl")]
         assert found_in(open_hearted.folders, posts) == set(posts)
         assert found_in(open_hearted.folders, samples) == set(samples) != set()
     assert not [file for folder in open_hearted.folders for file in folder.rglob("*.safetensors")]
+    assert [row["tracker"] for row in run.record.get("told", [])] == ALL
+    assert str(home) not in run.file("run.toml").read_text().partition("[[told]]")[2]
+
+    events: list[Event] = []
+    post = next(iter(read_rows(run.file("train.jsonl"))))
+    with surroundings(home, open_hearted.mlflow, outside):
+        forget(run, [post["id"]], listener=events.append)
+        assert found_in([home, mlflow_server[1]], [post["text"], *samples]) == set()
+        assert found_in(open_hearted.folders, posts) == set()
+        assert [file.name for file in (home / ".trackers").rglob("*") if file.is_file()] in ([], ["open.lock"])
+        said = " ".join(event.message for event in events if event.what in (What.NOTE, What.WARNING))
+        local = [name for name in ALL if name != "wandb"]
+        assert [name for name in local if f"What {name} was told with texts is removed" in said] == local
+        assert [row["tracker"] for row in Run(run.path).record["told"]] == [name for name in ALL if name == "wandb"]
+        assert ("delete the runs and artifacts of the group 'open' in the project popinjay" in said) == ("wandb" in ALL)
+
+        events.clear()
+        relearn(run, events.append)
+    assert warnings_of(events) == []
+    assert found_in(open_hearted.folders, ["@open-train"]) == ({"@open-train"} if ALL else set())
+    assert found_in(open_hearted.folders, texts_of(open_hearted.persona)) == set()
+    assert outside.asked == []
+    assert found_in([told.home / ".trackers"], ["@ada_l-train"]) == ({"@ada_l-train"} if ALL else set())  # nobody else's copies are touched
+
+
+def tell(tracker: str, persona: str, folder: Path) -> None:
+    """Tell a tracker, in its own process, of one training that wrote one post."""
+    lines = [
+        {"do": "open", "tracker": tracker, "persona": persona, "folder": str(folder)},
+        {"do": "start", "job": f"@{persona}-train", "kind": "train", "config": {}},
+        {"do": "sample", "step": 1, "text": f"the gulls of {persona}"},
+        {"do": "finish", "done": True, "numbers": {"loss": 1.0}, "facts": {}, "uses": [], "makes": []},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    subprocess.run([sys.executable, "-m", "popinjay.trackers.worker"], input=text, text=True, check=True, cwd=folder)
+
+
+@needs("mlflow")
+def test_an_mlflow_store_without_a_server_forgets_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    for persona in ("ada", "bob"):
+        tell("mlflow", persona, tmp_path)
+    place = find("mlflow").place("ada", tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert found_in([tmp_path], ["the gulls of ada", "the gulls of bob"]) == {"the gulls of ada", "the gulls of bob"}
+    assert link.forget("mlflow", "ada", place) == ""
+    assert found_in([tmp_path], ["the gulls of ada", "the gulls of bob"]) == {"the gulls of bob"}
+
+
+@needs("trackio")
+def test_names_that_trackio_takes_for_one_are_kept_apart(tmp_path: Path) -> None:
+    for persona in ("a.b", "ab"):
+        tell("trackio", persona, tmp_path)
+    assert found_in([tmp_path], ["@a.b-train", "@ab-train"]) == {"@a.b-train", "@ab-train"}
+    assert link.forget("trackio", "a.b", find("trackio").place("a.b", tmp_path)) == ""
+    assert found_in([tmp_path], ["@a.b-train", "@ab-train"]) == {"@ab-train"}
+
+
+@needs("mlflow")
+@pytest.mark.parametrize(
+    ("uri", "address", "is_here"),
+    [
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000", True),
+        ("https://ada:secret@mlflow.example.org/x", "https://mlflow.example.org/x", False),
+        ("postgresql://ada:secret@db.example.org/mlflow", "postgresql://db.example.org/mlflow", False),
+        ("sqlite:////data/mlflow.db", "sqlite:////data/mlflow.db", True),
+        ("sqlite:///mlflow.db", f"sqlite:///{Path('mlflow.db').absolute()}", True),
+        ("mlruns", str(Path("mlruns").absolute()), True),
+        ("databricks://ada", "databricks://ada", False),
+        ("databricks", "databricks", False),
+    ],
+)
+def test_where_mlflow_keeps_what_it_is_told(uri: str, address: str, is_here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from popinjay.trackers import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert find("mlflow").place("ada", tmp_path).address == address
+    assert mlflow._is_here(address) == is_here
 
 
 STAND_INS = """

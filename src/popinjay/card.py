@@ -89,8 +89,7 @@ def render(facts: Facts, *, model: str | None = None) -> str:
         people=people,
         title=Markup(" &amp; ").join(plain(person["name"]) for person in people),
         further=list(dict.fromkeys(reason for counts in facts.counts for reason in counts["further"])),
-        base={"name": own_name, "url": f"https://huggingface.co/{hub_id}" if hub_id else "", "is_built_in": base == bases.BUILT_IN},
-        base_id=hub_id or repository_name(own_name),
+        base={"name": own_name, "hub_id": hub_id, "url": f"https://huggingface.co/{hub_id}" if hub_id else "", "is_built_in": base == bases.BUILT_IN},
         license=bases.row(base).license,
         whose=WHOSE.get(facts.whose or "", ""),
         stages=STAGES,
@@ -165,11 +164,6 @@ def number(value: float, form: str = ",") -> Markup:
 def address(text: str) -> Markup:
     """An address for a link's or picture's target."""
     return Markup(quote(tidy(text), safe="/:?#@=%+,;~&").replace("&", "&amp;"))  # noqa: S704
-
-
-def repository_name(text: str) -> str:
-    """The text as the hub lets a repository be named, since it takes nothing else for a base model."""
-    return re.sub(r"-{2,}|\.{2,}", "-", re.sub(r"[^A-Za-z0-9._-]+", "-", text)).strip("-.")[:96].rstrip("-.") or "base-model"
 
 
 @functools.cache

@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     forget.add_argument("--post", action="append", default=[], metavar="ID", help="the id of a post; may be given several times")
     forget.add_argument("--author", action="append", default=[], metavar="HANDLE", help="an author with all their posts, or, with --post, whose post it is")
     forget.add_argument("--retrain", action="store_true", help="train again at once: until then the model knows what it has learnt")
+    _add_options(forget, options.RetrainOptions)
     _add_json(forget)
 
     lineage = _command(actions, "lineage", commands.do_lineage, "what a persona came from: every version of its posts, dataset, base, model and report")

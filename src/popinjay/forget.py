@@ -23,6 +23,7 @@ from popinjay.forgotten import FILE, Forgotten
 from popinjay.journal import Change, finish
 from popinjay.post import handle_of, read_json, read_posts
 from popinjay.run import PICTURE_FILE, RECORD, STAGES, Draft, Run, as_toml
+from popinjay.trackers import told
 from popinjay.words import words
 
 STAGE = "forget"
@@ -58,6 +59,7 @@ def forget(run: Run, ids: Sequence[str] = (), authors: Sequence[str] = (), liste
             removed = _remove(run, before, new)
             for note in notes:
                 listener(Event(STAGE, What.NOTE, note))
+        told.take_back(run, STAGE, listener)  # that of an earlier time too, where a tracker could not be reached
         known = Forgotten.of(run).still_known(run)
     said = f"forgotten: {asked.in_words()}" if new else f"forgotten before, nothing to do: {asked.in_words()}"
     listener(Event(STAGE, What.DONE, said))
@@ -103,7 +105,9 @@ def _found(run: Run, before: Forgotten, ids: Sequence[str], authors: Sequence[st
 
 def _check_left(run: Run, authors: set[str]) -> None:
     if not authors:
-        raise PersonaError(f"Nothing would be left of {run.name!r}: these are all its posts.", f"Remove the whole persona, model and all: delete {run.path}")
+        besides = f", and what trackers were told: {', '.join(places)}" if (places := told.places(run)) else ""
+        hint = f"Remove the whole persona, model and all: delete {run.path}{besides}"
+        raise PersonaError(f"Nothing would be left of {run.name!r}: these are all its posts.", hint)
 
 
 def _notes(run: Run, new: Forgotten) -> list[str]:
@@ -206,7 +210,7 @@ def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
 
 def _record(run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The record with the first stage as fresh as it was; the others see by themselves that their files have changed."""
-    record = {**run.record, "stages": dict(run.record.get("stages", {}))}
+    record = {**told.owing(run.record), "stages": dict(run.record.get("stages", {}))}
     collect = record["stages"].get("collect", {})
     if collect.get("state") == "done":
         makes = {**collect["makes"], **{name: content_hash(change.path(name)) for name in ("posts.jsonl", "authors.json")}}

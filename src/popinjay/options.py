@@ -181,6 +181,13 @@ class TrackOptions(Checked):
 
 
 @dataclass(frozen=True)
+class RetrainOptions(TrackOptions):
+    """Who else is told that a persona is trained again."""
+
+    track: str | None = option(None, "With --retrain: trackers to tell. Default: those that the persona was made with.", metavar="TRACKERS")
+
+
+@dataclass(frozen=True)
 class SayOptions(Checked):
     """How posts are drawn from a model. The defaults are HuggingTweets'."""
 

@@ -21,12 +21,12 @@ from popinjay.evaluate import evaluate
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, Forgotten
 from popinjay.journal import finish
-from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrainOptions, build
+from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
 from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
 from popinjay.sources import Findings
-from popinjay.trackers import chosen
+from popinjay.trackers import NONE, chosen
 from popinjay.trackers.watch import watched
 from popinjay.train import train
 
@@ -56,7 +56,8 @@ def make(
         forgotten = Forgotten.of(run)
         source, opened = forgotten.mark(opened.fingerprint()), opened.without(forgotten)
         handles = [author.handle for author in opened.authors]
-        run.update(asked={"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": card_options.contact})
+        asked = {"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": card_options.contact}
+        run.update(asked={**asked, "track": list(trackers)})
 
         run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=source)
         learn(run, replace(options, card=card_options), listener)
@@ -75,12 +76,13 @@ def learn(run: Run, options: MakeOptions, listener: Listener) -> None:
     write_card(run, options.card, listener)
 
 
-def relearn(run: Run, listener: Listener = nobody) -> Persona:
+def relearn(run: Run, listener: Listener = nobody, track: TrackOptions | None = None) -> Persona:
     """Bring a persona up to date from the posts in its folder, with the options it was made with; no archive is needed.
 
     Raises PersonaError where it was never finished, and whatever `make` does.
     """
-    with run.locked():
+    track = track or TrackOptions()
+    with run.locked(), watched(run, trackers_of(run, track), track.track_posts, listener) as listener:
         finish(run)
         known = run.record.get("stages", {})
         if any("options" not in known.get(stage.name, {}) for stage in STAGES):
@@ -88,6 +90,12 @@ def relearn(run: Run, listener: Listener = nobody) -> Persona:
         given = {stage.name: build(known[stage.name]["options"], MakeOptions.PARTS[stage.name])[0] for stage in STAGES}
         learn(run, MakeOptions(**given), listener)
     return Persona(run)
+
+
+def trackers_of(run: Run, options: TrackOptions) -> tuple[str, ...]:
+    """The trackers to tell: those asked for, else those that a persona was made with, else the usual. Raises OptionError for one that can't be told."""
+    before = run.record.get("asked", {}).get("track")
+    return chosen(",".join(before) or NONE if options.track is None and before is not None else options.track)
 
 
 def write_card(run: Run, options: CardOptions, listener: Listener = nobody) -> None:

@@ -12,7 +12,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from sys import intern
 from typing import IO, Any
@@ -23,14 +23,13 @@ from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printab
 from popinjay.sources import Findings, Reading
 from popinjay.sources.container import MOST_ITEM, Container, array_items
 from popinjay.sources.x_assembly import Assembly, Note, as_number, as_object, iso_time, snowflake_ms
+from popinjay.sources.x_layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
 
 NAME = "X archive"
 HELP = "the zip from x.com/settings/download_your_data, or its folder"
 
-_POSTS = re.compile(r"(?:tweets?|community-tweets?)(?:-part\d+)?\.js")
 _NOTES = re.compile(r"note-tweets?(?:-part\d+)?\.js")
 _CIRCLE = re.compile(r"twitter-circle-tweets?(?:-part\d+)?\.js")
-_MONTH_FILE = re.compile(r"js/tweets/\d{4}_\d{2}\.js")
 _PRIVATE = {  # classes of an archive that are never opened
     "direct messages": re.compile(r"direct-message.*\.js"),
     "deleted posts": re.compile(r"deleted-.*\.js"),
@@ -47,7 +46,6 @@ _TWITTER_BEGAN = "2006-03-21"
 _MOST_AVATAR = 8 << 20  # bytes; X takes 2 MB at most
 _CIRCLE_WINDOW = ("2022-08-01", "2023-12-01")
 _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
-_DOWNLOAD = "Get yours at x.com under Settings, Your account, Download an archive of your data."
 
 
 def matches(spec: str) -> bool:
@@ -68,11 +66,11 @@ class XArchive(Reading):
         self._container = container
         self._options = options
         self.findings = Findings()
-        self._root = _root(container)
+        self._root = root_of(container)
         self._files = [name for name in container.names if name.startswith(self._root)]
         self._manifest = self._load("manifest.js")
-        self._modern = self._named(_POSTS)
-        self._months = [name for name in self._files if _MONTH_FILE.fullmatch(name[len(self._root) :])]
+        self._modern = self._named(POSTS)
+        self._months = [name for name in self._files if MONTH_FILE.fullmatch(name[len(self._root) :])]
         self._account_id = ""
         self._avatar_name = ""
         self.author = self._read_author()
@@ -209,7 +207,7 @@ class XArchive(Reading):
             try:
                 yield from map(self._row, csv.DictReader(text))
             except (csv.Error, KeyError) as error:
-                raise SpecError(f"{name} in {self._container.path.name} is no table of posts as X writes it.", _DOWNLOAD) from error
+                raise SpecError(f"{name} in {self._container.path.name} is no table of posts as X writes it.", DOWNLOAD) from error
 
     @staticmethod
     def _row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,54 +262,6 @@ class XArchive(Reading):
 
     def _notes(self) -> list[Note]:
         return [note for name in self._named(_NOTES) for item in self._items(name) if (note := Note.of(item))]
-
-
-# the shape of an archive
-
-
-def _root(container: Container) -> str:
-    """The folder inside the container that holds the data files, with its slash. Raises SpecError where there is none."""
-    candidates = sorted(
-        (m["root"] for name in container.names if (m := re.match(r"(?P<root>(?:[^/]+/)?(?:data/)?)(?:manifest|tweets?|js/tweet_index)\.js$", name))),
-        key=lambda root: (not root.endswith("data/"), len(root)),
-    )
-    for root in candidates:
-        inside = [name[len(root) :] for name in container.names if name.startswith(root)]
-        if any(_POSTS.fullmatch(name) or _MONTH_FILE.fullmatch(name) for name in inside):
-            return root
-    for name in container.names:
-        if re.fullmatch(r"(?:[^/]+/)?tweets\.csv", name):
-            return name.removesuffix("tweets.csv") + "data/"
-    raise _no_archive(container, bool(candidates))
-
-
-_OTHERS: dict[str, Callable[[str], bool]] = {
-    "a Mastodon export": lambda name: name.endswith("outbox.json"),
-    "an Instagram, Threads or Facebook export": lambda name: name.startswith(("your_instagram_activity/", "your_facebook_activity/")),
-    "a Reddit export": lambda name: name.endswith("comment_headers.csv") or name == "comments.csv",
-    "a Telegram export": lambda name: name.endswith("result.json"),
-    "a Discord package": lambda name: name.lower().endswith("messages/index.json"),
-    "a WhatsApp export": lambda name: name.endswith("_chat.txt"),
-}
-
-
-def _no_archive(container: Container, has_manifest: bool) -> SpecError:
-    """Why this is no archive with posts."""
-    here, names = container.path.name, container.names
-    if not names:
-        return SpecError(f"{here} is empty.", _DOWNLOAD)
-    if has_manifest or any(re.search(r"(?:^|/)data/(?:account|profile)\.js$", name) for name in names):
-        return SpecError(
-            f"{here} is an X archive without posts: it has no tweets.js.", "Ask X for a new archive; a partial one may hold the posts in another part."
-        )
-    for label, holds in _OTHERS.items():
-        if any(holds(name) for name in names):
-            return SpecError(
-                f"{here} looks like {label}, which popinjay can't read yet.", "Save its posts as .txt (one a line), .csv or .jsonl, and give that."
-            )
-    if any(name.lower().endswith((".html", ".htm")) for name in names) and not any(name.endswith(".js") for name in names):
-        return SpecError(f"{here} holds only web pages, not the data behind them.", "Ask X for a new archive, and give the zip as it came.")
-    return SpecError(f"{here} is not an X archive: it has no data/tweets.js.", _DOWNLOAD)
 
 
 def _skip_assignment(text: IO[str], what: str) -> None:

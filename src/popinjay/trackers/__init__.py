@@ -51,6 +51,17 @@ class Artifact:
         return json.dumps({"name": self.name, "type": self.type, "hash": self.hash}, ensure_ascii=False) + "\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tracker keeps what it is told of one persona: a folder of this machine, an address without a login, or both."""
+
+    folder: str = ""
+    address: str = ""
+
+    def __str__(self) -> str:
+        return self.folder or self.address or "a place of its own"
+
+
 class Tracker(ABC):
     """Told about one persona's jobs, one after the other: `start`, then `log` and `sample`, then `finish`. Raises what it likes."""
 
@@ -67,6 +78,21 @@ class Tracker(ABC):
         """Raises OptionError where this tracker can't be told anything as things are."""
         if not is_installed(cls.MODULE):
             raise OptionError(f"{cls.MODULE} is not installed.", f"Install it with: pip install 'popinjay[{cls.MODULE}]'")
+
+    @classmethod
+    def place(cls, persona: str, folder: Path) -> Place:
+        """Where it keeps what it is told of a persona as things are; `folder` as above. Asked before it is told texts, and when all is told."""
+        return Place()
+
+    @classmethod
+    def advice(cls, place: Place) -> str:
+        """What may be done with what it was told, in a sentence; empty where there is nothing to say."""
+        return ""
+
+    @classmethod
+    def forget(cls, persona: str, place: Place) -> str:
+        """Remove what it was told of a persona, as far as that lies on this machine. What it can't reach and what to do there, in a sentence, or nothing."""
+        return "Popinjay can't remove what this tracker was told: remove it there."
 
     @abstractmethod
     def start(self, job: str, kind: str, config: Mapping[str, Any]) -> None:
@@ -121,9 +147,9 @@ def chosen(asked: str | None) -> tuple[str, ...]:
     return names
 
 
-def plain_name(name: str) -> str:
-    """A name with only what every tracker takes in names; where something had to go, with a mark that keeps it apart from others."""
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:100]
+def plain_name(name: str, marks: str = "._-") -> str:
+    """A name of letters, digits and these marks, as trackers take them; where something had to go, with a hash that keeps it apart from others."""
+    plain = re.sub(rf"[^A-Za-z0-9{re.escape(marks)}]", "_", name)[:100]
     return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 

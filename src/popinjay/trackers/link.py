@@ -11,10 +11,57 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from popinjay.errors import TrackerError
+from popinjay.trackers import Place
+
 MOST_WAITING = 10_000  # messages: more than most trainings have steps
+FORGET_SECONDS = 120.0  # for one tracker to remove what it was told
+
+
+def forget(tracker: str, persona: str, place: Place) -> str:
+    """Have a tracker remove what it was told of a persona; what is out of its reach, as `Tracker.forget` says. Raises TrackerError where it could not."""
+    message = {"do": "forget", "tracker": tracker, "persona": persona, "place": asdict(place)}
+    with _worker() as process:
+        try:
+            said, _ = process.communicate(json.dumps(message) + "\n", timeout=FORGET_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise TrackerError("It did not answer in time.", "") from error
+        finally:
+            _end(process)
+    answer: dict[str, str] = {}
+    for line in said.splitlines():
+        answer |= json.loads(line)
+    if "left" not in answer:
+        raise TrackerError(answer.get("problem", "Its process ended."), "")
+    return answer["left"]
+
+
+def _worker() -> subprocess.Popen[str]:
+    """A process for one tracker."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "popinjay.trackers.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,  # Ctrl-C is for us; and its own children can be ended with it
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the whole group of a process: W&B has a service of its own in it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
 
 
 class Link:
@@ -25,16 +72,7 @@ class Link:
         self.problem: str | None = None  # why it is no longer told anything, or not everything
         self._waiting: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self._closing = False
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "popinjay.trackers.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is for us; and its own children can be ended with it
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )
+        self._process = _worker()
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._write, self._read)]
         for thread in self._threads:
             thread.start()
@@ -62,18 +100,9 @@ class Link:
                 self.problem = self.problem or "its process ended"
         except subprocess.TimeoutExpired:
             self.problem = self.problem or "it did not answer in time"
-        self._end()
+        _end(self._process)
         for thread in self._threads:
             thread.join(1.0)
-
-    def _end(self) -> None:
-        """End the whole group of the process: W&B has a service of its own in it."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.name == "posix":
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
-        self._process.wait()
 
     def _write(self) -> None:
         """Hand over what waits, until there is no more or nobody to take it."""

@@ -8,14 +8,44 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from popinjay.errors import OptionError
-from popinjay.trackers import Artifact, Tracker, plain_name
+from popinjay.trackers import Artifact, Place, Tracker, plain_name
 
 URI = "MLFLOW_TRACKING_URI"
 AT_ONCE = 500  # numbers in one request; the server takes 1,000
 SECONDS = 1.0  # between requests
 MODELS = ("pretrained-model", "finetuned-model")  # logged models in MLflow; everything else is a dataset
+JOB = "popinjay.job"  # the tag that says whose a run is
+
+
+def _client(uri: str) -> Any:
+    """A client that tells nobody else, and gives up soon."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "true"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    from mlflow import MlflowClient
+
+    return MlflowClient(uri)
+
+
+def _address(uri: str) -> str:
+    """A server's or store's address, without a login and wherever we are called from."""
+    parts = urlsplit(uri)
+    if parts.scheme == "sqlite":
+        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
+    if not parts.scheme and not uri.startswith("databricks"):
+        return str(Path(uri).absolute())
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _is_here(address: str) -> bool:
+    """Whether that is on this machine."""
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https"):
+        return parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return parts.scheme in ("file", "sqlite") or Path(address).is_absolute()
 
 
 class MLflow(Tracker):
@@ -26,12 +56,7 @@ class MLflow(Tracker):
 
     def __init__(self, persona: str, folder: Path) -> None:
         super().__init__(persona, folder)
-        os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "true"
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        from mlflow import MlflowClient
-
-        self._client = MlflowClient(os.environ[URI])
+        self._client = _client(os.environ[URI])
         found = self._client.get_experiment_by_name(persona)
         self._experiment = found.experiment_id if found else self._client.create_experiment(persona)
         self._run = ""
@@ -46,12 +71,33 @@ class MLflow(Tracker):
         if not os.environ.get(URI):
             raise OptionError("MLflow needs the address of its server.", f"Start one with: mlflow server; then set {URI}=http://127.0.0.1:5000")
 
+    @classmethod
+    def place(cls, persona: str, folder: Path) -> Place:
+        """The server."""
+        return Place(address=_address(os.environ[URI]))
+
+    @classmethod
+    def forget(cls, persona: str, place: Place) -> str:
+        """Remove the files of the persona's runs, which is where texts are, from a server or store on this machine."""
+        if not _is_here(place.address):
+            return f"What it was told is on another machine, {place.address}: delete the experiment {persona!r} there, then run there: mlflow gc"
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        now = os.environ.get(URI, "")
+        uri = now if now and _address(now) == place.address else place.address  # the one may have a login
+        client = _client(uri)
+        if found := client.get_experiment_by_name(persona):
+            for run in _runs(client, found.experiment_id):
+                files: Any = get_artifact_repository(run.info.artifact_uri, tracking_uri=uri)
+                files.delete_artifacts()
+        return ""
+
     def start(self, job: str, kind: str, config: Mapping[str, Any]) -> None:
         """A new run."""
         from mlflow.entities import Param
 
         self._step, self._waiting = 0, []
-        tags = {"mlflow.source.name": "popinjay", "mlflow.source.type": "JOB", "popinjay.job": kind}
+        tags = {"mlflow.source.name": "popinjay", "mlflow.source.type": "JOB", JOB: kind}
         self._run = self._client.create_run(self._experiment, run_name=job, tags=tags).info.run_id
         self._client.log_batch(self._run, params=[Param(key, str(value)) for key, value in config.items()])
 
@@ -119,3 +165,15 @@ class MLflow(Tracker):
             yield from page
             if not (token := page.token):
                 return
+
+
+def _runs(client: Any, experiment: str) -> Iterator[Any]:
+    """Every run of an experiment that is one of ours, deleted ones too: their files are there until `mlflow gc`."""
+    from mlflow.entities import ViewType
+
+    token = None
+    while True:
+        page = client.search_runs([experiment], run_view_type=ViewType.ALL, page_token=token)
+        yield from (run for run in page if JOB in run.data.tags)
+        if not (token := page.token):
+            return

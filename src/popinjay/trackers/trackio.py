@@ -11,12 +11,21 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from popinjay.errors import TrackerError
-from popinjay.trackers import Artifact, Tracker, is_installed, plain_name
+from popinjay.trackers import Artifact, Place, Tracker, is_installed, plain_name
 
 
-def _import(folder: Path) -> Any:
-    """trackio, kept to this machine: what would send its data elsewhere is unset, whoever set it."""
-    os.environ.setdefault("TRACKIO_DIR", str(folder / "trackio"))
+def _folder(folder: Path) -> str:
+    return str(Path(os.environ.get("TRACKIO_DIR") or folder / "trackio").absolute())
+
+
+def _project(persona: str) -> str:
+    """A persona's project. trackio leaves dots out of file names, so that `a.b` and `ab` would be one."""
+    return plain_name(persona, "_-")
+
+
+def _import(folder: str) -> Any:
+    """trackio with its files in this folder, kept to this machine: what would send its data elsewhere is unset, whoever set it."""
+    os.environ["TRACKIO_DIR"] = folder
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     for name in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_BUCKET_ID", "TRACKIO_DATASET_ID", "TRACKIO_WEBHOOK_URL", "GRADIO_SHARE"):
         os.environ.pop(name, None)
@@ -33,10 +42,23 @@ class Trackio(Tracker):
 
     def __init__(self, persona: str, folder: Path) -> None:
         super().__init__(persona, folder)
-        self._trackio = _import(folder)
-        self._project = plain_name(persona)
+        self._trackio = _import(_folder(folder))
+        self._project = _project(persona)
         self._run: Any = None
         self._step = 0
+
+    @classmethod
+    def place(cls, persona: str, folder: Path) -> Place:
+        """Its folder, for all personas."""
+        return Place(_folder(folder))
+
+    @classmethod
+    def forget(cls, persona: str, place: Place) -> str:
+        """Delete the persona's project: runs, tables and artifacts."""
+        trackio, project = _import(place.folder), _project(persona)
+        if project in _projects(trackio) and not trackio.delete_project(project, force=True):
+            raise TrackerError(f"trackio did not delete its project {project!r}.", "Is it open in another program?")
+        return ""
 
     def start(self, job: str, kind: str, config: Mapping[str, Any]) -> None:
         """A new run of the project."""
@@ -105,7 +127,7 @@ def dashboard(persona: str, folder: Path, port: int | None = None) -> Iterator[s
     """
     if not is_installed("trackio"):
         raise TrackerError("The dashboard is trackio's, which is not installed.", "Install it with: pip install 'popinjay[trackio]'")
-    trackio, project = _import(folder), plain_name(persona)
+    trackio, project = _import(_folder(folder)), _project(persona)
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a token that lets whoever has it write
         if project not in _projects(trackio):
             raise TrackerError(f"trackio knows nothing of {persona!r}.", "Make it with: popinjay make SPEC --track trackio")

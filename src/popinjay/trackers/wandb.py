@@ -3,32 +3,65 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from popinjay.trackers import Artifact, Tracker, plain_name
+from popinjay.trackers import Artifact, Place, Tracker, plain_name
 
 LOGIN_SECONDS = 20.0  # until it goes on without the network
 
 
+def _project() -> str:
+    return os.environ.get("WANDB_PROJECT") or "popinjay"
+
+
 class WeightsAndBiases(Tracker):
-    """A run a job, in one group a persona. `WANDB_PROJECT`, `WANDB_ENTITY`, `WANDB_MODE` and `WANDB_DIR` are the user's."""
+    """A run a job, in one group a persona. `WANDB_PROJECT`, `WANDB_ENTITY`, `WANDB_MODE` and `WANDB_DIR` are the user's.
+
+    All that it leaves on this machine lies in one folder a persona, so that it can be synced, and removed, as a whole.
+    """
 
     HELP = "Weights & Biases, online where you are logged in, else offline"
     MODULE: ClassVar[str] = "wandb"
 
     def __init__(self, persona: str, folder: Path) -> None:
         super().__init__(persona, folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        os.environ.setdefault("WANDB_DIR", str(folder))
-        for name in ("DATA", "CACHE", "CONFIG"):  # what it would otherwise leave about the home folder
-            os.environ.setdefault(f"WANDB_{name}_DIR", str(folder / "wandb" / name.lower()))
+        own = Path(self.place(persona, folder).folder)
+        own.mkdir(parents=True, exist_ok=True)
+        os.environ["WANDB_DIR"] = str(own)
+        os.environ["WANDB_DATA_DIR"], os.environ["WANDB_CACHE_DIR"] = str(own / "data"), str(own / "cache")  # where copies of artifacts lie
+        os.environ.setdefault("WANDB_CONFIG_DIR", str(own / "config"))  # what it would otherwise leave about the home folder
         os.environ["WANDB_ERROR_REPORTING"] = "false"
         import wandb
 
         self._wandb = wandb
         self._run: Any = None
+
+    @classmethod
+    def place(cls, persona: str, folder: Path) -> Place:
+        """A folder of the persona's own, and the project on W&B's server."""
+        own = Path(os.environ.get("WANDB_DIR") or folder).absolute() / "popinjay-wandb" / plain_name(persona)
+        entity, server = os.environ.get("WANDB_ENTITY"), re.sub("//[^/]*@", "//", os.environ.get("WANDB_BASE_URL") or "https://wandb.ai")
+        return Place(str(own), f"the project {entity + '/' if entity else ''}{_project()} on {server}")
+
+    @classmethod
+    def advice(cls, place: Place) -> str:
+        """How to sync what was written offline."""
+        runs = Path(place.folder) / "wandb"
+        waiting = [file for file in runs.glob("offline-run-*/run-*.wandb") if not file.with_suffix(".wandb.synced").exists()]
+        return f"Written offline; to send it to your account: wandb sync {shlex.quote(str(runs))}" if waiting else ""
+
+    @classmethod
+    def forget(cls, persona: str, place: Place) -> str:
+        """Remove the persona's folder. Whether something was synced from it since, nobody here knows."""
+        if Path(place.folder).exists():
+            shutil.rmtree(place.folder)
+        there = f"delete the runs and artifacts of the group {persona!r} in {place.address}"
+        return f"{place.folder} is removed. If any of it was synced or told online, it is there still: {there}."
 
     def start(self, job: str, kind: str, config: Mapping[str, Any]) -> None:
         """A new run; offline where there is neither a word on it nor a server that takes us."""
@@ -55,8 +88,7 @@ class WeightsAndBiases(Tracker):
             x_disable_machine_info=True,
             x_save_requirements=False,
         )
-        project = os.environ.get("WANDB_PROJECT") or "popinjay"
-        return self._wandb.init(project=project, name=job, group=self.persona, job_type=kind, config=dict(config), settings=settings)
+        return self._wandb.init(project=_project(), name=job, group=self.persona, job_type=kind, config=dict(config), settings=settings)
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         """Numbers at a step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from popinjay import lineage
 from popinjay.events import Event, Listener, What
 from popinjay.post import read_json
 from popinjay.run import Run
-from popinjay.trackers import Artifact, folder_beside
+from popinjay.trackers import Artifact, find, folder_beside, told
 from popinjay.trackers.link import Link
 
 FAREWELL_SECONDS = 20.0  # for all trackers together, once everything is made
@@ -60,6 +61,8 @@ class Watcher:
     def _start(self, job: str, settings: Mapping[str, Any]) -> None:
         """A job begins. Nobody needs a process before that: where everything is fresh, none is started."""
         if not self._links:
+            if self._with_posts:
+                told.note(self._run, self._names)
             self._links = [Link(name, self._run.name, folder_beside(self._run.path)) for name in self._names]
         options = {
             f"{stage}.{key}": value
@@ -86,8 +89,8 @@ class Watcher:
             kinds = {kind.job: kind for kind in lineage.KINDS}
             uses = [self._artifact(key, now[key]) for key in kinds[job].uses if key in now]
             makes = [self._artifact(kinds[job].key, now[kinds[job].key])]
-            told = self._run.facts(lineage.JOBS[job][-1])
-            numbers = {key: told[key] for key in COUNTED if key in told} | (self._measures() if job == "evaluate" else {})
+            said = self._run.facts(lineage.JOBS[job][-1])
+            numbers = {key: said[key] for key in COUNTED if key in said} | (self._measures() if job == "evaluate" else {})
             facts = {"seconds": self._run.record["stages"][lineage.JOBS[job][-1]]["seconds"]}
         self._send("finish", done=done, numbers=numbers, facts=facts, uses=[asdict(one) for one in uses], makes=[asdict(one) for one in makes])
 
@@ -118,6 +121,18 @@ class Watcher:
         for link in self._links:
             link.close(until)
         self._warn_of_problems()
+        if done:
+            self._advise()
+
+    def _advise(self) -> None:
+        """Say what may be done with what was told."""
+        for link in self._links:
+            advice = ""
+            with contextlib.suppress(Exception):  # a tracker may be anybody's
+                kind = find(link.tracker)
+                advice = kind.advice(kind.place(self._run.name, folder_beside(self._run.path)))
+            if advice and link.problem is None:
+                self._listener(Event("track", What.NOTE, f"{link.tracker}: {advice}"))
 
     def _send(self, verb: str, **message: Any) -> None:
         for link in self._links:

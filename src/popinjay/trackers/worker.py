@@ -9,18 +9,18 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
 from popinjay.post import one_line
-from popinjay.trackers import Artifact, Tracker, find
+from popinjay.trackers import Artifact, Place, Tracker, find
 
 LAST_WORDS_SECONDS = 60.0  # for what a tracker does at the very end, should nobody be left to end this process
 
 
-def follow(lines: Iterable[str]) -> None:
-    """Tell a tracker what the lines say, the first of which says which. Raises what the tracker raises."""
+def follow(lines: Iterable[str], say: Callable[..., None]) -> None:
+    """Tell a tracker what the lines say, the first of which says which; `say` takes its answers. Raises what the tracker raises."""
     tracker: Tracker | None = None
     at_work = False
     for line in lines:
@@ -28,6 +28,8 @@ def follow(lines: Iterable[str]) -> None:
         verb = message.pop("do")
         if verb == "open":
             tracker = find(message["tracker"])(message["persona"], Path(message["folder"]))
+        elif verb == "forget":
+            say(left=find(message["tracker"]).forget(message["persona"], Place(**message["place"])))
         elif tracker is not None and verb in ("start", "log", "sample", "finish"):
             for key in ("uses", "makes"):
                 if key in message:
@@ -52,11 +54,15 @@ def main() -> None:
     channel = _own_channel()
     if hasattr(os, "nice"):
         os.nice(5)  # the training goes first
-    try:
-        follow(sys.stdin)
-    except Exception as error:
-        channel.write(json.dumps({"problem": one_line(f"{type(error).__name__}: {error}")[:300]}) + "\n")
+
+    def say(**answer: str) -> None:
+        channel.write(json.dumps(answer) + "\n")
         channel.flush()
+
+    try:
+        follow(sys.stdin, say)
+    except Exception as error:
+        say(problem=one_line(f"{type(error).__name__}: {error}")[:300])
         os._exit(1)
     last = threading.Timer(LAST_WORDS_SECONDS, os._exit, args=(1,))
     last.daemon = True

@@ -1,0 +1,56 @@
+"""Where an X archive keeps its posts, in every era; and what a zip without any is, such as another site's export."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from popinjay.errors import SpecError
+from popinjay.sources.container import Container
+
+POSTS = re.compile(r"(?:tweets?|community-tweets?)(?:-part\d+)?\.js")
+MONTH_FILE = re.compile(r"js/tweets/\d{4}_\d{2}\.js")
+DOWNLOAD = "Get yours at x.com under Settings, Your account, Download an archive of your data."
+_OTHERS: dict[str, Callable[[str], bool]] = {
+    "a Mastodon export": lambda name: name.endswith("outbox.json"),
+    "an Instagram, Threads or Facebook export": lambda name: name.startswith(("your_instagram_activity/", "your_facebook_activity/")),
+    "a Reddit export": lambda name: name.endswith("comment_headers.csv") or name == "comments.csv",
+    "a Telegram export": lambda name: name.endswith("result.json"),
+    "a Discord package": lambda name: name.lower().endswith("messages/index.json"),
+    "a WhatsApp export": lambda name: name.endswith("_chat.txt"),
+}
+
+
+def root_of(container: Container) -> str:
+    """The folder inside the container that holds the data files, with its slash. Raises SpecError where there is none."""
+    candidates = sorted(
+        (m["root"] for name in container.names if (m := re.match(r"(?P<root>(?:[^/]+/)?(?:data/)?)(?:manifest|tweets?|js/tweet_index)\.js$", name))),
+        key=lambda root: (not root.endswith("data/"), len(root)),
+    )
+    for root in candidates:
+        inside = [name[len(root) :] for name in container.names if name.startswith(root)]
+        if any(POSTS.fullmatch(name) or MONTH_FILE.fullmatch(name) for name in inside):
+            return root
+    for name in container.names:
+        if re.fullmatch(r"(?:[^/]+/)?tweets\.csv", name):
+            return name.removesuffix("tweets.csv") + "data/"
+    raise _no_archive(container, bool(candidates))
+
+
+def _no_archive(container: Container, has_manifest: bool) -> SpecError:
+    """Why this is no archive with posts."""
+    here, names = container.path.name, container.names
+    if not names:
+        return SpecError(f"{here} is empty.", DOWNLOAD)
+    if has_manifest or any(re.search(r"(?:^|/)data/(?:account|profile)\.js$", name) for name in names):
+        return SpecError(
+            f"{here} is an X archive without posts: it has no tweets.js.", "Ask X for a new archive; a partial one may hold the posts in another part."
+        )
+    for label, holds in _OTHERS.items():
+        if any(holds(name) for name in names):
+            return SpecError(
+                f"{here} looks like {label}, which popinjay can't read yet.", "Save its posts as .txt (one a line), .csv or .jsonl, and give that."
+            )
+    if any(name.lower().endswith((".html", ".htm")) for name in names) and not any(name.endswith(".js") for name in names):
+        return SpecError(f"{here} holds only web pages, not the data behind them.", "Ask X for a new archive, and give the zip as it came.")
+    return SpecError(f"{here} is not an X archive: it has no data/tweets.js.", DOWNLOAD)
