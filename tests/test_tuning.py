@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from itertools import pairwise
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from popinjay.checkpoints import Checkpoints
+from popinjay.copying import Copies
 from popinjay.errors import TrainingError
+from popinjay.events import nobody
 from popinjay.language_model import LanguageModel
 from popinjay.tuning.clock import Clock, rate
 from popinjay.tuning.learner import Learner, takes_short_way
@@ -18,6 +22,7 @@ from popinjay.tuning.lessons import batches, lessons, plan, predicted
 from popinjay.tuning.loss import Others, prediction_loss
 from popinjay.tuning.machine import choose_device, choose_precision
 from popinjay.tuning.modes import FULL, LORA, TOP, mode
+from popinjay.tuning.trainer import Settings, Trainer
 from popinjay.tuning.vocabulary import Vocabulary, rows_at_work
 
 POSTS = ["the lamp sings", "the river hums near people while people wait", "a number", "people wait near the lamp while the river sings 🎈"]
@@ -255,6 +260,24 @@ def test_with_a_budget_the_clock_is_the_schedule() -> None:
     assert clock.is_up(100, 1.0)
     assert clock.seconds_left(10, 9.0) == 1.0
     assert clock.seconds_left(99, 9.9) == pytest.approx(0.1)
+
+
+# the loop
+
+
+def test_it_stops_when_it_begins_to_recite(tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("popinjay.tuning.trainer.PATIENCE", 1000)  # the loss alone would have stopped it before
+    posts = [f"{first} sings near the lamp while people wait and hums" for first in ("the river", "a number", "no lamp")]
+    model = LanguageModel.load(tiny_gpt2)
+    learnt = lessons(model, posts)
+    settings = Settings(tune=FULL, epochs=300.0, learning_rate=0.01, batch_tokens=256, precision="fp32", budget=None, seed=0)
+    ours = Learner(model, mode(FULL, model, "base", 0), learnt, tmp_path)
+    trainer = Trainer(ours, learnt, ["the lamp sings", "people hum near a river"], Copies(posts), settings, Checkpoints(tmp_path / "work", "key"), nobody)
+    trainer.run()
+    heard = [row["copied"] for row in map(json.loads, trainer.checkpoints.metrics.read_text().splitlines()) if "copied" in row]
+    assert trainer.why == "it began to recite"
+    assert heard[-1] > trainer.most_copied() >= max(heard[:-1])
+    assert trainer.standing.best_step < trainer.standing.step
 
 
 # the machine

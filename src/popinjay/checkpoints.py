@@ -32,6 +32,7 @@ class Standing:
     best_step: int = 0
     best: float = math.inf  # bits per byte of the validation posts at the best step
     looks_since_best: int = 0
+    recites: bool = False  # it copies more than the author repeats themselves
     seconds: float = 0.0
     reserve: float = 0.0  # seconds that the end will take
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from popinjay import bases
+from popinjay.copying import Copies
 from popinjay.errors import BaseModelError
 from popinjay.events import Event, Listener, What
 from popinjay.generate import AT_ONCE, Said, stream
@@ -15,7 +15,6 @@ from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import EvaluateOptions, SayOptions
 from popinjay.post import by_author, read_posts, read_rows
 from popinjay.run import Draft
-from popinjay.words import words
 
 STAGE = "evaluate"
 
@@ -26,12 +25,6 @@ def score(model: LanguageModel, posts: dict[str, list[str]]) -> dict[str, float]
     result = {author: round(bits_per_byte(bits[author], texts), 4) for author, texts in posts.items()}
     every = [text for texts in posts.values() for text in texts]
     return {"all": round(bits_per_byte([b for own in bits.values() for b in own], every), 4), **result}
-
-
-def exact_copies(texts: Sequence[str], training: Sequence[str]) -> int:
-    """How many texts are a training post, word for word: case, punctuation and blanks do not count."""
-    known = {tuple(words(text)) for text in training}
-    return sum(tuple(words(text)) in known for text in texts)
 
 
 def draw_samples(model: LanguageModel, options: EvaluateOptions, listener: Listener) -> list[Said]:
@@ -50,7 +43,7 @@ def draw_samples(model: LanguageModel, options: EvaluateOptions, listener: Liste
 def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener: Listener) -> None:
     """Write `report.json` and `samples.jsonl`."""
     held_out = {author: [post.text for post in own] for author, own in by_author(read_posts(draft.need("held_out.jsonl"))).items()}
-    training = [row["text"] for row in read_rows(draft.need("train.jsonl"))]
+    copies = Copies(row["text"] for row in read_rows(draft.need("train.jsonl")))
     model = LanguageModel.load(draft.need("model"))
     persona = score(model, held_out)
     samples = draw_samples(model, options, listener)
@@ -67,8 +60,8 @@ def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener:
         "copying": {
             "what": "share of outputs that are a training post word for word, beside the author's own held-out posts",
             "samples": len(texts),
-            "exact": round(exact_copies(texts, training) / len(texts), 4),
-            "held_out_exact": round(exact_copies(everything, training) / max(1, len(everything)), 4),
+            "exact": round(sum(map(copies.is_whole, texts)) / len(texts), 4),
+            "held_out_exact": round(sum(map(copies.is_whole, everything)) / max(1, len(everything)), 4),
         },
         "sampling": {"temperature": SayOptions.temperature, "top_p": SayOptions.top_p, "max_tokens": SayOptions.max_tokens, "seed": options.seed},
     }

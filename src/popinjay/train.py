@@ -14,6 +14,7 @@ from typing import Any
 
 from popinjay import bases
 from popinjay.checkpoints import Checkpoints
+from popinjay.copying import Copies
 from popinjay.disk import content_hash, storage_errors
 from popinjay.events import Event, Listener, What
 from popinjay.generate import LEAST_TOKENS
@@ -48,7 +49,8 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
     give_memory_back()
     device = choose_device(options.device)
     model = LanguageModel.load(bases.folder_of(base), device)
-    learnt = lessons(model, [row["text"] for row in read_rows(draft.need("train.jsonl"))])
+    texts = [row["text"] for row in read_rows(draft.need("train.jsonl"))]
+    learnt = lessons(model, texts)
     settings = settle(options, base, predicted(learnt), width=model.width, device=device)
     watched = [row["text"] for row in read_rows(draft.need("validation.jsonl"))]
     key = _key([asdict(settings), device, bases.fingerprint(base), content_hash(draft.need("train.jsonl")), content_hash(draft.need("validation.jsonl"))])
@@ -58,7 +60,7 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
     with storage_errors("a checkpoint of the training"):
         checkpoints = Checkpoints(Checkpoints.folder_of(draft.run.path), key)
         learner = Learner(model, mode(settings.tune, model, base.hub_id or base.name, settings.seed), learnt, checkpoints.folder, precision=settings.precision)
-        trainer = Trainer(learner, learnt, watched, settings, checkpoints, listener, began=began)
+        trainer = Trainer(learner, learnt, watched, Copies(texts), settings, checkpoints, listener, began=began)
         trainer.run()
         learner.finish(draft.path("model"))
         most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
@@ -72,7 +74,8 @@ def _facts(base: bases.Base, model: LanguageModel, trainer: Trainer, device: str
     """What the record keeps of a training."""
     now, settings = trainer.standing, trainer.settings
     return {
-        "summary": f"{now.tokens:,} tokens in {in_words(now.seconds)}, best at step {now.best_step:,}",
+        "summary": f"{now.tokens:,} tokens in {in_words(now.seconds)}, best at step {now.best_step:,}; {trainer.why}",
+        "stopped": trainer.why,
         "base": base.name,
         "base_hub": base.hub_id,
         "parameters": model.parameters,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from popinjay.checkpoints import Checkpoints, Standing
+from popinjay.copying import Copies
 from popinjay.events import Event, Listener, What
 from popinjay.generate import generate
 from popinjay.language_model import bits_per_byte
@@ -20,6 +22,8 @@ from popinjay.tuning.lessons import plan
 STAGE = "train"
 LOOKS_AN_EPOCH = 3  # at the validation posts
 PATIENCE = 6  # looks without a better one before it stops
+LISTENED_TOKENS = 60
+LISTENED = 64  # posts written at the end of each epoch to hear whether it has begun to recite
 SAMPLE_SECONDS = 15.0  # between posts written while it learns
 TRIALS = 6  # steps, at most, that are timed before the first
 TRIAL_SECONDS = 3.0
@@ -45,11 +49,13 @@ class Trainer:
     learner: Learner
     lessons: list[list[int]]
     watched: list[str]  # validation posts
+    copies: Copies  # of the posts that are learnt
     settings: Settings
     checkpoints: Checkpoints
     listener: Listener
     began: float = field(default_factory=time.monotonic)
     standing: Standing = field(default_factory=Standing)
+    why: str = ""  # it ended
 
     def run(self) -> None:
         """Train to the end, then put the best weights in place."""
@@ -64,7 +70,7 @@ class Trainer:
         budget = self.settings.budget
         clock = Clock(len(steps), None if budget is None else budget - self.standing.reserve)
         step = self.standing.step
-        while not clock.is_up(step, self.standing.seconds) and self.standing.looks_since_best < PATIENCE:
+        while not self.stopped(clock):
             speed = rate(clock.progress(step, self.standing.seconds), self.settings.learning_rate)
             loss, tokens = self.learner.step([self.lessons[i] for i in steps[step]], speed)
             step += 1
@@ -73,14 +79,26 @@ class Trainer:
             self.write({"step": step, "epoch": round(step / an_epoch, 4), "loss": loss, "learning_rate": speed, "tokens": self.standing.tokens})
             self.tell(loss, clock)
             if step % every == 0 or clock.is_up(step, self.standing.seconds):
-                self.look(step)
+                self.look(step, listen=step % an_epoch == 0 or clock.is_up(step, self.standing.seconds))
                 if time.monotonic() - sampled > SAMPLE_SECONDS:
                     self.sample()
                     sampled = time.monotonic()
             if self.checkpoints.due():
                 self.checkpoints.save(self.learner.weights, self.learner.optimizer, self.standing)
         self.standing.seconds = time.monotonic() - began
+        self.why = self.stopped(clock)
         self.checkpoints.load_best(self.learner.weights)
+
+    def stopped(self, clock: Clock) -> str:
+        """Why it ends here; empty while it goes on."""
+        now = self.standing
+        if now.recites:
+            return "it began to recite"
+        if now.looks_since_best >= PATIENCE:
+            return "it got no better"
+        if clock.is_up(now.step, now.seconds):
+            return "all was learnt" if now.step >= clock.steps else "time was up"
+        return ""
 
     def begin(self, steps: list[list[int]], every: int) -> None:
         """Score the base, and say how long it is going to take."""
@@ -106,16 +124,34 @@ class Trainer:
         warm = times[1:] or times  # the first is slower
         return sum(warm) / len(warm)
 
-    def look(self, step: int) -> None:
-        """Score the validation posts, and remember the weights where they are the best so far."""
+    def look(self, step: int, *, listen: bool = False) -> None:
+        """Score the validation posts, and remember the weights where they are the best so far and do not recite."""
         with self.learner.whole():
             score = bits_per_byte(self.learner.model.bits(self.watched), self.watched)
-        self.write({"step": step, "validation_bits_per_byte": score})
-        if score < self.standing.best:
+            row = {"step": step, "validation_bits_per_byte": score}
+            if listen:
+                row["copied"] = self.copied(step)
+                self.standing.recites = row["copied"] > self.most_copied()
+        self.write(row)
+        if score < self.standing.best and not self.standing.recites:
             self.standing.best, self.standing.best_step, self.standing.looks_since_best = score, step, 0
             self.checkpoints.keep_best(self.learner.weights)
         else:
             self.standing.looks_since_best += 1
+
+    def copied(self, step: int) -> float:
+        """The share of what it writes now that repeats a post it learns from."""
+        said = generate(self.learner.model, SayOptions(n=LISTENED, max_tokens=LISTENED_TOKENS, seed=step))
+        return self.copies.share([post.text for post in said])
+
+    def most_copied(self) -> float:
+        """From which share on it recites: more than the author repeats themselves, by more than chance (two standard errors).
+
+        Copying rises in the first epochs, often before the loss is at its best (arXiv 2510.11372).
+        """
+        own = self.copies.share(self.watched)
+        chance = max(own, 1 / LISTENED)
+        return own + 2 * math.sqrt(chance * (1 - chance) / LISTENED)
 
     def sample(self) -> None:
         """Let it say something, so that whoever waits can hear it learn."""
