@@ -155,7 +155,8 @@ def folder_of(to: str, run: Run) -> Path:
 def what_goes(run: Run, model: str, thumbnail: str, *, with_posts: bool) -> list[File]:
     """Every file that is published, the small ones first: the card names the model `model` and its picture `thumbnail`."""
     pictures = [File(PICTURE_FILE, run.file(PICTURE_FILE))] if run.file(PICTURE_FILE).is_file() else []
-    models = [File(path.name, path) for path in run.file("model").iterdir() if any(fnmatchcase(path.name, form) for form in MODEL_FILES)]
+    folder = run.file("model")
+    models = [File(path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if any(fnmatchcase(path.name, form) for form in MODEL_FILES)]
     data = [File(f"{DATA}/{name}", run.file(name)) for name in DATA_FILES] if with_posts else []
     card = File(CARD, card_for(run, model, thumbnail if pictures else "").encode())
     return [card, *pictures, *sorted([*models, *data], key=lambda file: (file.size, file.name))]

@@ -73,6 +73,7 @@ class Lora(Full):
     def finish(self, folder: Path) -> None:
         """Keep the adapter in peft's form, and add it to the weights."""
         self.peft.save_pretrained(folder / "adapter", save_embedding_layers=False)
+        (folder / "adapter" / "README.md").unlink(missing_ok=True)  # peft's empty form of a card
         self.model.model = self.peft.merge_and_unload()
         super().finish(folder)
 
