@@ -198,7 +198,7 @@ def promises(seed: Seed) -> list[Promise]:
         ),
         Promise("base model", r"pre-trained \[GPT-2\]", r"based on popinjay's built-in base model", "the base that was used here; with GPT-2, its link"),
         Promise("hyper-parameters and metrics", r"\[W&B training run\]", r"^\| Peak learning rate \|", "a table in the card; every step is in metrics.jsonl"),
-        Promise("the final model, versioned", r"\[the final model\]", r"^\| `model`.*\| `[0-9a-f]{64}`", "its hash, which the hub's copy must have"),
+        Promise("the final model, versioned", r"\[the final model\]", r"^\| `model`.*\| `[0-9a-f]{64}`", "the hash of its files"),
         Promise("how to use", r"pipeline\('text-generation'", rf"pipeline\(\"text-generation\", model=\"{seed.name}/model\"\)"),
         Promise("five to My dream is", r"generator\(\"My dream is\", num_return_sequences=5\)", r"generator\(\"My dream is\", num_return_sequences=5\)"),
         Promise("limitations of the base", r"the same limitations and bias as GPT-2", r"the same limitations and bias as its base model"),
@@ -235,12 +235,12 @@ def compare(seed: Seed, folder: Path) -> bool:
     ours, theirs = table(card), table(seed.text)
     is_same = ours[0] == theirs[0] and [row[1:] for row in ours[1:5]] == [row[1:] for row in theirs[1:]]
     print(f"\n{seed.name}: {folder / 'README.md'}, {folder / 'card.png'}\n")
-    width = max(len(cell) for row in ours for cell in row)
+    width = max(len(cell) for row in ours + theirs for cell in row)
     for one, other in zip_longest(theirs, ours, fillvalue=[]):
         print(" | ".join(f"{cell:<{width}}" for cell in [*(one or [""] * len(ours[0])), *other]))
     print(f"the original's table, to the left, is {'' if is_same else 'NOT '}ours, number for number\n")
     rows = [(one.what, one.kept(card)) for one in promises(seed) if re.search(one.theirs, seed.text, re.MULTILINE)]
-    rows += [(what, "more" if re.search(found, card, re.MULTILINE) else MISSING) for what, found in MORE.items()]
+    rows += [(what, "more" if re.search(found, card, re.MULTILINE) else "nothing of it here") for what, found in MORE.items()]
     for what, kept in rows:
         print(f"{what:<34} {kept}")
     return is_same and all(kept != MISSING for _, kept in rows)

@@ -404,6 +404,8 @@ def test_one_author_is_not_spoken_of_as_several() -> None:
     one, several = render(facts()), render(facts(ADA, Author("babbage")))
     assert "Are you Ada L&#46;, or do you know" in one
     assert "the author's own held-out posts" in one
+    assert "Ada L&#46; never said it" in one
+    assert "they never said it" in several
     assert "Are you one of them, or do you know" in several
     assert "the authors' own held-out posts" in several
 

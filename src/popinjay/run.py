@@ -48,7 +48,7 @@ STAGES = (
     Stage("dataset", ("clean.jsonl",), ("train.jsonl", "validation.jsonl", "held_out.jsonl"), "setting posts aside to measure with"),
     Stage("train", ("train.jsonl", "validation.jsonl"), ("model", "metrics.jsonl"), "learning the voice"),
     Stage("evaluate", ("model", "train.jsonl", "held_out.jsonl"), ("report.json", "samples.jsonl"), "measuring"),
-    Stage("card", ("authors.json", "clean.jsonl", "dropped.jsonl", "metrics.jsonl", "report.json"), ("README.md",), "writing the card", version=2),
+    Stage("card", ("authors.json", "clean.jsonl", "dropped.jsonl", "metrics.jsonl", "report.json"), ("README.md",), "writing the card", version=3),
 )
 
 
