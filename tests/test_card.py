@@ -376,9 +376,9 @@ def test_further_drops_have_rows_of_their_own() -> None:
 
 def test_the_numbers_of_this_run() -> None:
     card = render(facts(ADA, Author("babbage")))
-    training, evaluation = [table for table in tables(card) if table[0][0] in ("", "Measure")]
+    training, evaluation = [table for table in tables(card) if table[0][0] in ("What", "Measure")]
     assert dict(training) == {
-        "": "",
+        "What": "This run",
         "Parameters": "124,439,808",
         "Optimiser": "AdamW, cosine schedule",
         "Peak learning rate": "0.0001372",
@@ -416,6 +416,22 @@ def test_a_base_is_said_in_words(base: str, hub_id: str, license: str, said: str
     assert "/home/ada" not in card
     data = ModelCard(card).data
     assert (data.base_model, data.license) == (hub_id or None, license)  # a base that the hub has not can't be linked there
+
+
+def test_what_was_left_out_of_training_is_said_where_something_was() -> None:
+    said = "Posts left out of training because they said the same as one of those: "
+    assert f"{said}1.\n" in render(facts())
+    assert said not in render(facts(dataset={**facts().dataset, "near_duplicates_removed": 0}))
+
+
+def test_one_author_is_not_spoken_of_as_several() -> None:
+    one, several = render(facts()), render(facts(ADA, Author("babbage")))
+    assert "Are you Ada L&#46;, or do you know" in one
+    assert "the author's own held-out posts" in one
+    assert "Ada L&#46; never said it" in one
+    assert "they never said it" in several
+    assert "Are you one of them, or do you know" in several
+    assert "the authors' own held-out posts" in several
 
 
 def test_whom_to_ask_for_removal() -> None:

@@ -251,6 +251,13 @@ def test_shorter_texts_are_larger() -> None:
     assert tallest("hum") > tallest("hum and hum and " * 12) > tallest("hum and hum and " * 30)
 
 
+def test_names_in_two_lines_leave_no_word_alone() -> None:
+    people = [Person("uofofn", "University of OnFoeNem"), Person("karlousm", "Karlous"), Person("barackobama", "Barack Obama")]
+    image = pixels(compose(Words(people, "", "text"))[0])[composition.HEAD_TOP : BODY_TOP - 8]
+    right = np.where((image < 90).all(axis=2))[1].max()  # of the names: handles are grey, avatars have colours
+    assert right < 0.75 * (WIDTH - MARGIN)
+
+
 @pytest.mark.parametrize(("prompt", "text", "part"), [("a", "words " * 400, "prediction"), ("word " * 100, "b", "prompt")])
 def test_what_cannot_fit_is_refused_with_its_length(prompt: str, text: str, part: str) -> None:
     with pytest.raises(PictureError, match=rf"The {part} is too long for the picture: [\d,]+ characters"):

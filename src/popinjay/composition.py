@@ -21,7 +21,7 @@ MOST_SIDE = 4096  # of an avatar's picture, in pixels: larger ones are not unpac
 HEAD_TOP, BODY_TOP, BODY_BOTTOM, FOOT_LINE = 60, 194, 514, 542
 ARROW, ARROW_GAP, PROMPT_GAP = 46, 22, 10
 PROMPT_SIZES = (34, 31, 28, 25)
-TEXT_SIZES = (62, 58, 54, 50, 46, 42, 39, 36, 33, 30, 28, 26, 24)
+TEXT_SIZES = (84, 76, 68, 62, 58, 54, 50, 46, 42, 39, 36, 33, 30, 28, 26, 24)
 NAME_SIZES = (40, 37, 34, 31, 28)
 HANDLE_SIZES = (25, 22, 20)
 
@@ -241,7 +241,7 @@ class _Composer:
                 style = Style(size, colour, bold, locale=locale_of(written, self.words.language))
                 wanted = self.type.block(written, style, room)
                 if wanted.height <= lines * self.type.block(written, style, 1e6).height + 1 and wanted.height <= AVATAR - 28:
-                    return wanted
+                    return self.type.balanced(written, style, room)
         return wanted  # letters larger than any that were thought of: the rest is clipped
 
 
