@@ -1,0 +1,111 @@
+"""Time to quality: the recipe run to its end on the built-in base, and how long ours takes to be as good."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from popinjay import bases
+from popinjay.evaluate import exact_copies
+from popinjay.generate import generate
+from popinjay.language_model import LanguageModel, bits_per_byte
+from popinjay.options import SayOptions
+from popinjay.words import words
+
+from training import ours, recipe
+from training.children import apart
+from training.texts import Posts
+
+RUN = 8  # words, from which a run found in training counts as copied
+
+
+def bits(model: LanguageModel, texts: Sequence[str]) -> float:
+    """Bits per byte, each text alone from the separator."""
+    return bits_per_byte(model.bits(texts), texts)
+
+
+def copying(texts: Sequence[str], training: Sequence[str]) -> dict[str, float]:
+    """Shares of texts that are a training post, and that hold a run of eight words found in one."""
+    known = {run for text in training for run in runs(text)}
+    return {
+        "copies": exact_copies(texts, training) / max(1, len(texts)),
+        "runs": sum(any(run in known for run in runs(text)) for text in texts) / max(1, len(texts)),
+    }
+
+
+def runs(text: str) -> list[tuple[str, ...]]:
+    """All runs of eight words of a text."""
+    found = words(text)
+    return [tuple(found[i : i + RUN]) for i in range(len(found) - RUN + 1)]
+
+
+def outcome(model: LanguageModel, posts: Posts, samples: int) -> dict[str, float]:
+    """What a trained model is worth, and what it copies."""
+    said = [one.text for one in generate(model, SayOptions(n=samples, seed=0))]
+    return {"held-out": bits(model, posts.held_out), "validation": bits(model, posts.validation), **copying(said, posts.train)}
+
+
+def by_recipe(posts: Posts, samples: int, rate: float) -> dict[str, float]:
+    """HuggingTweets' recipe to its end; dropout as the base's config has it."""
+    model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
+    began = time.perf_counter()
+    examples = recipe.blocks(recipe.mixture(model.encode(posts.train), model.end))
+    with tempfile.TemporaryDirectory() as folder:
+        recipe.trainer(model.model, examples, recipe.arguments(Path(folder), learning_rate=rate)).train()
+    seconds = time.perf_counter() - began
+    model.model.eval()
+    return {"seconds": seconds, "steps": len(examples), "tokens": len(examples) * (recipe.BLOCK - 1), **outcome(model, posts, samples)}
+
+
+def by_ours(posts: Posts, samples: int, epochs: float | None) -> dict[str, Any]:
+    """Ours to its end, with the held-out score at each look."""
+    model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
+    with tempfile.TemporaryDirectory() as folder:
+        looks, end = ours.train(model, posts.train, posts.validation, Path(folder), epochs, lambda: bits(model, posts.held_out))
+    return {"looks": looks, **end, **outcome(model, posts, samples)}
+
+
+def compare(posts: Posts, samples: int, cache: Path, rate: float = recipe.RATE, epochs: float | None = None) -> dict[str, Any]:
+    """Both on one author's posts. The recipe's run is kept in a folder, and taken from there where nothing about it has changed."""
+    theirs = kept(cache, posts, samples, rate)
+    found, gigabytes = apart(by_ours, posts, samples, epochs)
+    reached = next((look["seconds"] for look in found["looks"] if look["score"] <= theirs["held-out"]), None)
+    return {
+        "posts": len(posts.train),
+        "recipe": theirs,
+        "ours": {**found, "peak GB": gigabytes},
+        "author": copying(posts.held_out, posts.train),
+        "seconds until as good": reached,
+        "times less": theirs["seconds"] / reached if reached else None,
+    }
+
+
+def kept(cache: Path, posts: Posts, samples: int, rate: float) -> dict[str, Any]:
+    """The recipe's run, measured now or before."""
+    about = [asdict(posts), samples, rate, recipe.EPOCHS, recipe.BLOCK, bases.fingerprint(bases.row(bases.BUILT_IN))]
+    file = cache / f"recipe-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}.json"
+    if file.exists():
+        known: dict[str, Any] = json.loads(file.read_text())
+        return {**known, "is kept": True}
+    found, gigabytes = apart(by_recipe, posts, samples, rate)
+    found["peak GB"] = gigabytes
+    cache.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(found))
+    return {**found, "is kept": False}
+
+
+def means(found: dict[str, dict[str, Any]]) -> dict[str, float | None]:
+    """Over authors: how many times less time, where all were reached, and both ends."""
+    ratios = [one["times less"] for one in found.values()]
+    return {
+        "times less": mean(ratios) if all(ratios) else None,
+        "recipe": mean(one["recipe"]["held-out"] for one in found.values()),
+        "ours": mean(one["ours"]["held-out"] for one in found.values()),
+    }

@@ -1,0 +1,54 @@
+"""What was measured, as tables for a note."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """In Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
+
+
+def speed(found: dict[str, Any]) -> str:
+    """Peers and the ceiling."""
+    least, most = found["ceiling, least and most"]
+    head = ["", "tokens/s", "x recipe (from, to)", "GFLOP a token", "of the ceiling", "peak GB"]
+    rows = [
+        [
+            name,
+            f"{one['tokens a second']:,.0f}",
+            f"{one['x recipe']:.2f} ({one['x recipe, least and most'][0]:.2f}, {one['x recipe, least and most'][1]:.2f})",
+            f"{one['GFLOP a token']:.2f}",
+            f"{one['share of ceiling']:.0%}",
+            f"{one['peak GB']:.1f}",
+        ]
+        for name, one in found["peers"].items()
+    ]
+    return f"{table(head, rows)}\n\nMedians of {found['pairs']} pairs; ceiling {found['ceiling GFLOP/s']:,.0f} GFLOP/s ({least:,.0f} to {most:,.0f})."
+
+
+def quality(found: dict[str, dict[str, Any]], means: dict[str, float | None]) -> str:
+    """Time to quality, and what is copied."""
+    head = ["author (posts)", "recipe: s", "held-out", "ours: s until as good", "times less", "s in all", "held-out", "copies; 8-word runs: recipe", "ours", "author"]
+    rows = []
+    for author, one in found.items():
+        theirs, mine = one["recipe"], one["ours"]
+        reached = [f"{one['seconds until as good']:.1f}", f"{one['times less']:.1f}"] if one["times less"] else ["never", "-"]
+        shares = [f"{copied['copies']:.1%}; {copied['runs']:.1%}" for copied in (theirs, mine, one["author"])]
+        seconds = f"{theirs['seconds']:.0f}{' (kept)' if theirs['is kept'] else ''}"
+        ends = [f"{theirs['held-out']:.3f}", *reached, f"{mine['seconds']:.0f}", f"{mine['held-out']:.3f}"]
+        rows.append([f"{author} ({one['posts']:,})", seconds, *ends, *shares])
+    ratio = f"{means['times less']:.1f}" if means["times less"] else "-"
+    rows.append(["mean", "", f"{means['recipe']:.3f}", "", ratio, "", f"{means['ours']:.3f}", "", "", ""])
+    return table(head, rows)
+
+
+def growth(found: Sequence[dict[str, Any]]) -> str:
+    """Seconds and memory by posts."""
+    head = ["posts", "tokens learnt", "seconds", "tokens/s, looks and loading of posts included", "peak GB"]
+    return table(
+        head,
+        [[f"{one['posts']:,}", f"{one['tokens']:,}", f"{one['seconds']:.1f}", f"{one['tokens'] / one['seconds']:,.0f}", f"{one['peak GB']:.2f}"] for one in found],
+    )
