@@ -19,6 +19,7 @@ from typing import Any
 
 from base import ENGLISH
 from training import growth, peers, quality, recipe, report, speed
+from training.children import apart
 from training.texts import english, posts_of
 
 THREE = ("pepys", "pd_bierce", "wl_obamawhitehouse")
@@ -28,12 +29,12 @@ THREE = ("pepys", "pd_bierce", "wl_obamawhitehouse")
 class Plan:
     """How much is measured."""
 
-    speed_seconds: float = 270.0
+    speed_seconds: float = 200.0
     speed_posts: int = 3000
     shape: dict[str, int] = field(default_factory=dict)
     authors: tuple[str, ...] = THREE
-    learnt: int = 400  # posts of an author, at most
-    scored: int = 200  # held-out posts, and validation posts, at most
+    learnt: int = 300  # posts of an author, at most
+    scored: int = 100  # held-out posts, and validation posts, at most
     samples: int = 100
     epochs: float | None = None  # None: the default
     sizes: tuple[int, ...] = (500, 2000, 8000, 20_000)
@@ -41,7 +42,7 @@ class Plan:
 
 
 SHAPE = {"n_layer": 2, "n_embd": 192, "n_head": 3}
-QUICK = Plan(speed_seconds=5.0, speed_posts=300, shape=SHAPE, authors=THREE[1:2], learnt=60, scored=30, samples=20, epochs=1.0, sizes=(100, 400))
+QUICK = Plan(speed_seconds=5.0, speed_posts=300, shape=SHAPE, authors=THREE[1:2], learnt=40, scored=30, samples=20, epochs=1.0, sizes=(100, 400))
 ALL = Plan(authors=ENGLISH, learnt=3000, scored=1000, samples=500)
 
 
@@ -79,8 +80,6 @@ def measure_speed(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
 
 def devices() -> list[str]:
     """What there is to train on; asked in a process of its own, for torch is large."""
-    from training.children import apart
-
     return ["cpu", "cuda"] if apart(has_gpu)[0] else ["cpu"]
 
 

@@ -8,7 +8,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,6 +22,7 @@ class Slice:
 
     tokens: int  # predicted
     seconds: float
+    processor: float  # seconds of all its threads: waiting for a busy machine is not in it
     flops: int | None  # of the matrix products, where they were counted
 
 
@@ -33,7 +33,7 @@ class Turns:
     pipe: Connection
     left: int = 0
     tokens: int = 0
-    began: float = 0.0
+    began: tuple[float, float] = (0.0, 0.0)
     counter: Any = None
     finish: Callable[[], None] = field(default=lambda: None)  # waits for work that a device still has to do
 
@@ -49,12 +49,12 @@ class Turns:
         if self.left:
             return
         self.finish()
-        seconds = time.perf_counter() - self.began
+        seconds, processor = (now - began for now, began in zip(_clocks(), self.began, strict=True))
         flops = None
         if self.counter:
             self.counter.__exit__(None, None, None)
             flops = self.counter.get_total_flops()
-        self.pipe.send(Slice(self.tokens, seconds, flops))
+        self.pipe.send(Slice(self.tokens, seconds, processor, flops))
         self._wait()
 
     def _wait(self) -> None:
@@ -64,7 +64,7 @@ class Turns:
         self.counter = matrix_counter() if is_counted else None
         if self.counter:
             self.counter.__enter__()
-        self.tokens, self.began = 0, time.perf_counter()
+        self.tokens, self.began = 0, _clocks()
 
 
 class Peer:
@@ -132,6 +132,10 @@ def matrix_counter() -> Any:
     ops = torch.ops.aten
     attention = {ops._scaled_dot_product_flash_attention_for_cpu: forward, ops._scaled_dot_product_flash_attention_for_cpu_backward: backward}
     return FlopCounterMode(display=False, custom_mapping=attention)
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
 
 
 def _prepare() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from popinjay import bases
 from popinjay.dataset import MOST_VALIDATION, VALIDATION_SHARE
 from popinjay.language_model import LanguageModel
-
 from training import ours
 from training.children import apart
 

@@ -15,7 +15,6 @@ from popinjay.events import Event, What
 from popinjay.language_model import LanguageModel
 from popinjay.options import TrainOptions
 from popinjay.train import Settings, Trainer, batches, lessons, new_optimizer, step_once
-
 from training.children import Turns
 
 

@@ -84,7 +84,7 @@ def with_trainer(turns: Turns, task: Task, config: dict[str, Any], asked: dict[s
     """HuggingTweets' recipe; `config` changes the model's, `asked` Trainer's arguments; LoRA with peft's defaults for GPT-2 (rank 8)."""
     from transformers import TrainerCallback
 
-    class Held(TrainerCallback):  # type: ignore[misc]
+    class Held(TrainerCallback):
         def on_train_begin(self, *more: Any, **named: Any) -> None:
             turns.ready()
 

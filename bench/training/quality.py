@@ -18,7 +18,6 @@ from popinjay.generate import generate
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import SayOptions
 from popinjay.words import words
-
 from training import ours, recipe
 from training.children import apart
 from training.texts import Posts

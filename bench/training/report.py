@@ -14,12 +14,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def speed(found: dict[str, Any]) -> str:
     """Peers and the ceiling."""
     least, most = found["ceiling, least and most"]
-    head = ["", "tokens/s", "x recipe (from, to)", "GFLOP a token", "of the ceiling", "peak GB"]
+    head = ["", "tokens/s", "x recipe (from, to)", "by processor time", "GFLOP a token", "of the ceiling", "peak GB"]
     rows = [
         [
             name,
             f"{one['tokens a second']:,.0f}",
             f"{one['x recipe']:.2f} ({one['x recipe, least and most'][0]:.2f}, {one['x recipe, least and most'][1]:.2f})",
+            f"{one['x recipe by processor time']:.2f}",
             f"{one['GFLOP a token']:.2f}",
             f"{one['share of ceiling']:.0%}",
             f"{one['peak GB']:.1f}",
@@ -31,7 +32,18 @@ def speed(found: dict[str, Any]) -> str:
 
 def quality(found: dict[str, dict[str, Any]], means: dict[str, float | None]) -> str:
     """Time to quality, and what is copied."""
-    head = ["author (posts)", "recipe: s", "held-out", "ours: s until as good", "times less", "s in all", "held-out", "copies; 8-word runs: recipe", "ours", "author"]
+    head = [
+        "author (posts)",
+        "recipe: s",
+        "held-out",
+        "ours: s until as good",
+        "times less",
+        "s in all",
+        "held-out",
+        "copies; 8-word runs: recipe",
+        "ours",
+        "author",
+    ]
     rows = []
     for author, one in found.items():
         theirs, mine = one["recipe"], one["ours"]
@@ -50,5 +62,8 @@ def growth(found: Sequence[dict[str, Any]]) -> str:
     head = ["posts", "tokens learnt", "seconds", "tokens/s, looks and loading of posts included", "peak GB"]
     return table(
         head,
-        [[f"{one['posts']:,}", f"{one['tokens']:,}", f"{one['seconds']:.1f}", f"{one['tokens'] / one['seconds']:,.0f}", f"{one['peak GB']:.2f}"] for one in found],
+        [
+            [f"{one['posts']:,}", f"{one['tokens']:,}", f"{one['seconds']:.1f}", f"{one['tokens'] / one['seconds']:,.0f}", f"{one['peak GB']:.2f}"]
+            for one in found
+        ],
     )

@@ -27,7 +27,7 @@ def measure(task: peers.Task, seconds: float, steps: int = 3) -> dict[str, Any]:
     alive |= {OURS: Peer(peers.popinjay, task), "ceiling": Peer(peers.ceiling, task, rows)}
     for peer in alive.values():
         peer.ready()
-    turns = {name: 1 for name in others} | {OURS: steps}
+    turns = dict.fromkeys(others, 1) | {OURS: steps}
     work = {name: peer.turn(turns.get(name, 1), is_counted=True) for name, peer in alive.items()}
     began, rounds = time.monotonic(), []
     while len(rounds) < LEAST_PAIRS or (time.monotonic() - began) * (1 + 1 / len(rounds)) < seconds:
@@ -55,6 +55,7 @@ def summary(rounds: Sequence[tuple[dict[str, Slice], float]], work: dict[str, Sl
             "tokens a second": median(speeds),
             "x recipe": median(ratios),
             "x recipe, least and most": [ratios[0], ratios[-1]],
+            "x recipe by processor time": median(cost(slices["recipe"]) / cost(slices[name]) for slices, _ in rounds),
             "GFLOP a token": needed,
             "share of ceiling": median(shares),
             "peak GB": peaks[name],
@@ -65,6 +66,11 @@ def summary(rounds: Sequence[tuple[dict[str, Slice], float]], work: dict[str, Sl
 def tokens_a_second(slice_: Slice) -> float:
     """Of one turn."""
     return slice_.tokens / slice_.seconds
+
+
+def cost(slice_: Slice) -> float:
+    """Processor seconds a token."""
+    return slice_.processor / slice_.tokens
 
 
 def flops_of(slice_: Slice) -> int:
