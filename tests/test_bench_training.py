@@ -112,13 +112,14 @@ def test_the_seconds_of_the_first_look_as_good_count(monkeypatch: pytest.MonkeyP
     from training import quality
     from training.texts import Posts
 
-    theirs = {"seconds": 80.0, "held-out": 1.5, "copies": 0.0, "runs": 0.0}
-    looks = [{"seconds": seconds, "score": score} for seconds, score in ((0.0, 2.0), (10.0, 1.5), (20.0, 1.4))]
+    theirs = {"seconds": 80.0, "processor": 150.0, "held-out": 1.5, "copies": 0.0, "runs": 0.0}
+    looks = [{"seconds": seconds, "processor": 2 * seconds, "score": score} for seconds, score in ((0.0, 2.0), (10.0, 1.5), (20.0, 1.4))]
     monkeypatch.setattr(quality, "apart", lambda work, *more: ({"looks": looks, "held-out": 1.4} if work is quality.by_ours else dict(theirs), 1.0))
     posts = Posts(["a b c"], ["d"], ["e"])
     found = quality.compare(posts, 10, tmp_path)
     assert found["seconds until as good"] == 10.0
     assert found["times less"] == 8.0
+    assert found["times less by processor time"] == 7.5
     assert found["recipe"]["is kept"] is False
     assert quality.compare(posts, 10, tmp_path)["recipe"]["is kept"] is True
     assert quality.compare(posts, 10, tmp_path, rate=1e-3)["recipe"]["is kept"] is False

@@ -6,12 +6,13 @@ import multiprocessing
 import os
 import resource
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from training.stopwatch import Stopwatch
 
 CORES = os.cpu_count() or 1
 
@@ -33,7 +34,7 @@ class Turns:
     pipe: Connection
     left: int = 0
     tokens: int = 0
-    began: tuple[float, float] = (0.0, 0.0)
+    watch: Stopwatch = field(default_factory=Stopwatch)
     counter: Any = None
     finish: Callable[[], None] = field(default=lambda: None)  # waits for work that a device still has to do
 
@@ -49,12 +50,12 @@ class Turns:
         if self.left:
             return
         self.finish()
-        seconds, processor = (now - began for now, began in zip(_clocks(), self.began, strict=True))
+        spent = self.watch.read()
         flops = None
         if self.counter:
             self.counter.__exit__(None, None, None)
             flops = self.counter.get_total_flops()
-        self.pipe.send(Slice(self.tokens, seconds, processor, flops))
+        self.pipe.send(Slice(self.tokens, **spent, flops=flops))
         self._wait()
 
     def _wait(self) -> None:
@@ -64,7 +65,7 @@ class Turns:
         self.counter = matrix_counter() if is_counted else None
         if self.counter:
             self.counter.__enter__()
-        self.tokens, self.began = 0, _clocks()
+        self.tokens, self.watch = 0, Stopwatch()
 
 
 class Peer:
@@ -132,10 +133,6 @@ def matrix_counter() -> Any:
     ops = torch.ops.aten
     attention = {ops._scaled_dot_product_flash_attention_for_cpu: forward, ops._scaled_dot_product_flash_attention_for_cpu_backward: backward}
     return FlopCounterMode(display=False, custom_mapping=attention)
-
-
-def _clocks() -> tuple[float, float]:
-    return time.perf_counter(), time.process_time()
 
 
 def _prepare() -> None:

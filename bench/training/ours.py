@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -16,6 +15,7 @@ from popinjay.language_model import LanguageModel
 from popinjay.options import TrainOptions
 from popinjay.train import Settings, Trainer, batches, lessons, new_optimizer, step_once
 from training.children import Turns
+from training.stopwatch import Stopwatch
 
 
 def steps(turns: Turns, model: LanguageModel, texts: Sequence[str]) -> None:
@@ -41,18 +41,15 @@ def train(
 
     The seconds that `look` takes do not count.
     """
-    began, away, looks = time.perf_counter(), 0.0, []
+    watch, looks = Stopwatch(), []
 
     def listen(event: Event) -> None:
-        nonlocal away
         if event.what is What.METRICS and "validation_bits_per_byte" in event.numbers:
-            stopped = time.perf_counter()
-            looks.append({"seconds": stopped - began - away, "score": look(), "validation": event.numbers["validation_bits_per_byte"]})
-            away += time.perf_counter() - stopped
+            with watch.stopped():
+                looks.append({**watch.read(), "score": look(), "validation": event.numbers["validation_bits_per_byte"]})
 
     learnt = lessons(model, posts)
     settings = Settings.of(TrainOptions(epochs=epochs), bases.row(bases.BUILT_IN), sum(len(lesson) - 1 for lesson in learnt))
     trainer = Trainer(model, learnt, list(watched), settings, Checkpoints(work, "bench"), listen)
     trainer.run()
-    seconds = time.perf_counter() - began - away
-    return looks, {"seconds": seconds, "steps": trainer.standing.step, "tokens": trainer.standing.tokens}
+    return looks, {**watch.read(), "steps": trainer.standing.step, "tokens": trainer.standing.tokens}

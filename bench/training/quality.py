@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from popinjay.options import SayOptions
 from popinjay.words import words
 from training import ours, recipe
 from training.children import apart
+from training.stopwatch import Stopwatch
 from training.texts import Posts
 
 RUN = 8  # words, from which a run found in training counts as copied
@@ -54,13 +54,13 @@ def outcome(model: LanguageModel, posts: Posts, samples: int) -> dict[str, float
 def by_recipe(posts: Posts, samples: int, rate: float) -> dict[str, float]:
     """HuggingTweets' recipe to its end; dropout as the base's config has it."""
     model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
-    began = time.perf_counter()
+    watch = Stopwatch()
     examples = recipe.blocks(recipe.mixture(model.encode(posts.train), model.end))
     with tempfile.TemporaryDirectory() as folder:
         recipe.trainer(model.model, examples, recipe.arguments(Path(folder), learning_rate=rate)).train()
-    seconds = time.perf_counter() - began
+    spent = watch.read()
     model.model.eval()
-    return {"seconds": seconds, "steps": len(examples), "tokens": len(examples) * (recipe.BLOCK - 1), **outcome(model, posts, samples)}
+    return {**spent, "steps": len(examples), "tokens": len(examples) * (recipe.BLOCK - 1), **outcome(model, posts, samples)}
 
 
 def by_ours(posts: Posts, samples: int, epochs: float | None) -> dict[str, Any]:
@@ -75,14 +75,15 @@ def compare(posts: Posts, samples: int, cache: Path, rate: float = recipe.RATE, 
     """Both on one author's posts. The recipe's run is kept in a folder, and taken from there where nothing about it has changed."""
     theirs = kept(cache, posts, samples, rate)
     found, gigabytes = apart(by_ours, posts, samples, epochs)
-    reached = next((look["seconds"] for look in found["looks"] if look["score"] <= theirs["held-out"]), None)
+    reached = next((look for look in found["looks"] if look["score"] <= theirs["held-out"]), None)
     return {
         "posts": len(posts.train),
         "recipe": theirs,
         "ours": {**found, "peak GB": gigabytes},
         "author": copying(posts.held_out, posts.train),
-        "seconds until as good": reached,
-        "times less": theirs["seconds"] / reached if reached else None,
+        "seconds until as good": reached["seconds"] if reached else None,
+        "times less": theirs["seconds"] / reached["seconds"] if reached else None,
+        "times less by processor time": theirs["processor"] / reached["processor"] if reached else None,
     }
 
 
@@ -102,9 +103,9 @@ def kept(cache: Path, posts: Posts, samples: int, rate: float) -> dict[str, Any]
 
 def means(found: dict[str, dict[str, Any]]) -> dict[str, float | None]:
     """Over authors: how many times less time, where all were reached, and both ends."""
-    ratios = [one["times less"] for one in found.values()]
+    ratios = {name: [one[name] for one in found.values()] for name in ("times less", "times less by processor time")}
     return {
-        "times less": mean(ratios) if all(ratios) else None,
+        **{name: mean(of) if all(of) else None for name, of in ratios.items()},
         "recipe": mean(one["recipe"]["held-out"] for one in found.values()),
         "ours": mean(one["ours"]["held-out"] for one in found.values()),
     }

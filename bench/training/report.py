@@ -38,6 +38,7 @@ def quality(found: dict[str, dict[str, Any]], means: dict[str, float | None]) ->
         "held-out",
         "ours: s until as good",
         "times less",
+        "by processor time",
         "s in all",
         "held-out",
         "copies; 8-word runs: recipe",
@@ -47,14 +48,32 @@ def quality(found: dict[str, dict[str, Any]], means: dict[str, float | None]) ->
     rows = []
     for author, one in found.items():
         theirs, mine = one["recipe"], one["ours"]
-        reached = [f"{one['seconds until as good']:.1f}", f"{one['times less']:.1f}"] if one["times less"] else ["never", "-"]
+        reached = [one["seconds until as good"], one["times less"], one["times less by processor time"]]
         shares = [f"{copied['copies']:.1%}; {copied['runs']:.1%}" for copied in (theirs, mine, one["author"])]
         seconds = f"{theirs['seconds']:.0f}{' (kept)' if theirs['is kept'] else ''}"
-        ends = [f"{theirs['held-out']:.3f}", *reached, f"{mine['seconds']:.0f}", f"{mine['held-out']:.3f}"]
+        ends = [f"{theirs['held-out']:.3f}", *map(some, reached), f"{mine['seconds']:.0f}", f"{mine['held-out']:.3f}"]
         rows.append([f"{author} ({one['posts']:,})", seconds, *ends, *shares])
-    ratio = f"{means['times less']:.1f}" if means["times less"] else "-"
-    rows.append(["mean", "", f"{means['recipe']:.3f}", "", ratio, "", f"{means['ours']:.3f}", "", "", ""])
+    rows.append(
+        [
+            "mean",
+            "",
+            f"{means['recipe']:.3f}",
+            "",
+            some(means["times less"]),
+            some(means["times less by processor time"]),
+            "",
+            f"{means['ours']:.3f}",
+            "",
+            "",
+            "",
+        ]
+    )
     return table(head, rows)
+
+
+def some(number: float | None) -> str:
+    """A number, or that it never came."""
+    return "never" if number is None else f"{number:.1f}"
 
 
 def growth(found: Sequence[dict[str, Any]]) -> str:
