@@ -1,6 +1,6 @@
 """Training beside HuggingTweets' recipe: speed, time to quality, how cost grows. Ratios of one run; some 15 minutes on two cores.
 
-    python bench/train.py --work FOLDER [--personas FOLDER] [--gpt2 FOLDER] [--quick | --all] [--only speed quality growth] [--anew]
+    python bench/train.py --work FOLDER [--personas FOLDER] [--gpt2 FOLDER] [--quick | --all] [--only speed quality growth] [--anew] ...
 
 Speed: GPT-2 124M of random weights, in turns with Trainer, with matrix products of the same shapes as the ceiling. Quality: the
 built-in base, the recipe run to its end, and ours. The tables go to the terminal, everything measured to `WORK/training.json`.
@@ -56,6 +56,7 @@ def parse() -> argparse.Namespace:
     how.add_argument("--quick", action="store_true", help="whether everything works, in some two minutes: a small model, few posts")
     how.add_argument("--all", action="store_true", help="five authors, up to 3,000 posts each: hours")
     parser.add_argument("--only", nargs="+", choices=("speed", "quality", "growth"), default=("speed", "quality", "growth"))
+    parser.add_argument("--authors", nargs="+", help="of whom quality is measured, in place of the usual ones")
     parser.add_argument("--rate", type=float, default=recipe.RATE, help="the recipe's learning rate on the built-in base, in place of its own")
     parser.add_argument("--anew", action="store_true", help="measure the recipe's quality again")
     return parser.parse_args()
@@ -93,7 +94,7 @@ def has_gpu() -> bool:
 def measure_quality(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
     """Every author in turn."""
     found = {}
-    for author in plan.authors:
+    for author in args.authors or plan.authors:
         posts = posts_of(author, args.personas, plan.learnt, plan.scored)
         found[author] = quality.compare(posts, plan.samples, args.work / "kept", args.rate, plan.epochs)
         print(f"{author} at {time.strftime('%H:%M:%S')}", flush=True)

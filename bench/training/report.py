@@ -14,7 +14,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def speed(found: dict[str, Any]) -> str:
     """Peers and the ceiling."""
     least, most = found["ceiling, least and most"]
-    head = ["", "tokens/s", "x recipe (from, to)", "by processor time", "GFLOP a token", "of the ceiling", "peak GB"]
+    head = ["", "tokens/s", "x recipe (from, to)", "by processor time", "GFLOP a token", "of the ceiling", "by processor time", "peak GB"]
     rows = [
         [
             name,
@@ -23,6 +23,7 @@ def speed(found: dict[str, Any]) -> str:
             f"{one['x recipe by processor time']:.2f}",
             f"{one['GFLOP a token']:.2f}",
             f"{one['share of ceiling']:.0%}",
+            f"{one['share of ceiling by processor time']:.0%}",
             f"{one['peak GB']:.1f}",
         ]
         for name, one in found["peers"].items()

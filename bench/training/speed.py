@@ -37,19 +37,21 @@ def measure(task: peers.Task, seconds: float, steps: int = 3) -> dict[str, Any]:
                 before = alive["ceiling"].turn(1)
             slices[name] = alive[name].turn(turns[name])
         after = alive["ceiling"].turn(1)
-        rounds.append((slices, before.seconds / 2 + after.seconds / 2))
+        rounds.append((slices, (before, after)))
     peaks = {name: peer.stop() for name, peer in alive.items()}
     return {"pairs": len(rounds), "head rows": rows, **summary(rounds, work, peaks)}
 
 
-def summary(rounds: Sequence[tuple[dict[str, Slice], float]], work: dict[str, Slice], peaks: dict[str, float]) -> dict[str, Any]:
+def summary(rounds: Sequence[tuple[dict[str, Slice], tuple[Slice, Slice]]], work: dict[str, Slice], peaks: dict[str, float]) -> dict[str, Any]:
     """Medians over the rounds, the ratios pair by pair."""
-    ceilings = [flops_of(work["ceiling"]) / seconds / 1e9 for _, seconds in rounds]
+    ceilings = [2 * flops_of(work["ceiling"]) / (before.seconds + after.seconds) / 1e9 for _, (before, after) in rounds]
+    bare = [2 * flops_of(work["ceiling"]) / (before.processor + after.processor) / 1e9 for _, (before, after) in rounds]  # a processor second
     found: dict[str, Any] = {}
     for name in rounds[0][0]:
         speeds = [tokens_a_second(slices[name]) for slices, _ in rounds]
         needed = flops_of(work[name]) / work[name].tokens / 1e9
         shares = [speed * needed / ceiling for speed, ceiling in zip(speeds, ceilings, strict=True)]
+        busy = [needed / cost(slices[name]) / most for (slices, _), most in zip(rounds, bare, strict=True)]
         ratios = sorted(speed / tokens_a_second(slices["recipe"]) for speed, (slices, _) in zip(speeds, rounds, strict=True))
         found[name] = {
             "tokens a second": median(speeds),
@@ -58,6 +60,7 @@ def summary(rounds: Sequence[tuple[dict[str, Slice], float]], work: dict[str, Sl
             "x recipe by processor time": median(cost(slices["recipe"]) / cost(slices[name]) for slices, _ in rounds),
             "GFLOP a token": needed,
             "share of ceiling": median(shares),
+            "share of ceiling by processor time": median(busy),
             "peak GB": peaks[name],
         }
     return {"ceiling GFLOP/s": median(ceilings), "ceiling, least and most": [min(ceilings), max(ceilings)], "peers": found}
