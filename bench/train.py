@@ -29,7 +29,7 @@ THREE = ("pepys", "pd_bierce", "wl_obamawhitehouse")
 class Plan:
     """How much is measured."""
 
-    speed_seconds: float = 200.0
+    speed_seconds: float = 170.0
     speed_posts: int = 3000
     shape: dict[str, int] = field(default_factory=dict)
     authors: tuple[str, ...] = THREE
