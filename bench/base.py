@@ -17,20 +17,19 @@ import random
 import shutil
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pairs import show
 from popinjay import bases
-from popinjay.checkpoints import Checkpoints
 from popinjay.dataset import split
 from popinjay.events import nobody
 from popinjay.generate import generate
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import DatasetOptions, SayOptions, TrainOptions
 from popinjay.pipeline import inspect
-from popinjay.train import Settings, Trainer, lessons
+from popinjay.train import prepare
 
 sys.path.append(str(Path(__file__).parents[1] / "pretraining"))
 from evaluate import BEFORE, in_context
@@ -86,10 +85,9 @@ def fine_tune(folder: Path, texts: Texts, work: Path, say: int) -> dict[str, Any
     loading = time.monotonic() - began
     before = bits_per_byte(model.bits(texts.held_out), texts.held_out)
     began = time.monotonic()
-    learnt = lessons(model, texts.train)
-    settings = Settings.of(TrainOptions(), bases.row(bases.BUILT_IN), sum(len(lesson) - 1 for lesson in learnt))
-    trainer = Trainer(model, learnt, texts.validation, settings, Checkpoints(work, f"{folder} {asdict(settings)}"), nobody)
+    trainer = prepare(model, replace(bases.row(bases.BUILT_IN), where=str(folder)), TrainOptions(), texts.train, texts.validation, work, nobody)
     trainer.run()
+    trainer.learner.finish(work)
     seconds = time.monotonic() - began
     shutil.rmtree(work)
     after = bits_per_byte(model.bits(texts.held_out), texts.held_out)

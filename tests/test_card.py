@@ -332,7 +332,7 @@ def test_the_drawing_is_of_the_stages() -> None:
 
 MERMAID_KEYWORDS = set("accTitle accDescr call class classDef click default end flowchart graph href interpolate linkStyle style subgraph v".split())
 MERMAID_LINES = re.compile(r'''
-    flowchart\ LR
+    flowchart\ TB
   | \ {4}(?P<end>\w+) \(\["(?P<said>.*?)"\]\) \ -->\ (?P<start>\w+)  # where it begins: what comes from elsewhere
   | \ {4}(?P<node>\w+) \["(?P<label>.*?)"\]
   | \ {4}(?P<one>\w+) \ -->\|"(?P<files>.*?)"\|\ (?P<two>\w+)
@@ -380,14 +380,15 @@ def test_the_numbers_of_this_run() -> None:
     assert dict(training) == {
         "What": "This run",
         "Parameters": "124,439,808",
+        "What learnt": "all weights",
         "Optimiser": "AdamW, cosine schedule",
         "Peak learning rate": "0.0001372",
         "Tokens in a step": "1,024",
         "Epochs, at most": "4",
-        "Steps": "44, of which step 33 was best by validation and is kept",
+        "Steps": "44, of which step 33 was best by validation and is kept; it ended because all was learnt",
         "Tokens seen": "55,555",
         "Bits per byte on validation posts": "1.234",
-        "Time": "67 s on cpu",
+        "Time": "67 s on cpu, matrices in fp32",
         "Seed": "7",
         "Software": "popinjay 0.1.0, torch 2.13.0",
     }

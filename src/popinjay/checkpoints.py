@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     Weights = Mapping[str, torch.nn.Parameter]
+    Optimizers = Mapping[str, torch.optim.Optimizer]
 
 CHECKPOINT, BEST, METRICS = "checkpoint.safetensors", "best.safetensors", "metrics.jsonl"
 CHECKPOINT_SECONDS = 20.0  # between checkpoints, at least
@@ -41,7 +42,7 @@ class Checkpoints:
     """A folder beside the outputs from which a killed training goes on.
 
     `checkpoint.safetensors` holds the weights that learn and the optimiser's moments, its header where training stands;
-    `best.safetensors` the weights of the best step so far. Weights are given by name. `key` names what is being trained on
+    `best.safetensors` the weights of the best step so far. Weights and their optimisers are given by name. `key` names what is being trained on
     what: with another key nothing is taken over.
     """
 
@@ -61,7 +62,7 @@ class Checkpoints:
         """Whether it is time for the next one."""
         return time.monotonic() - self._last > max(CHECKPOINT_SECONDS, self._cost / CHECKPOINT_SHARE)
 
-    def save(self, weights: Weights, optimizer: torch.optim.Optimizer, standing: Standing) -> None:
+    def save(self, weights: Weights, optimizers: Optimizers, standing: Standing) -> None:
         """Write a checkpoint, whole or not at all."""
         from safetensors.torch import save_file
 
@@ -69,7 +70,7 @@ class Checkpoints:
         tensors = {}
         for name, parameter in weights.items():
             tensors[f"weights.{name}"] = parameter.data
-            state = optimizer.state[parameter]
+            state = optimizers[name].state[parameter]
             if state:
                 tensors[f"first.{name}"], tensors[f"second.{name}"] = state["exp_avg"], state["exp_avg_sq"]
         partial = self.folder / "checkpoint.partial"
@@ -78,7 +79,7 @@ class Checkpoints:
         partial.rename(self.folder / CHECKPOINT)
         self._last, self._cost = time.monotonic(), time.monotonic() - started
 
-    def restore(self, weights: Weights, optimizer: torch.optim.Optimizer) -> Standing:
+    def restore(self, weights: Weights, optimizers: Optimizers) -> Standing:
         """Put everything back as the last checkpoint has it; where there is none of this key, start anew."""
         import torch
         from safetensors import SafetensorError, safe_open
@@ -92,7 +93,7 @@ class Checkpoints:
                 standing = Standing(**json.loads(metadata["standing"]))
                 for name, parameter in weights.items():
                     parameter.data.copy_(file.get_tensor(f"weights.{name}"))
-                    optimizer.state[parameter] = {
+                    optimizers[name].state[parameter] = {
                         "step": torch.tensor(float(standing.step), device=device),
                         "exp_avg": file.get_tensor(f"first.{name}"),
                         "exp_avg_sq": file.get_tensor(f"second.{name}"),

@@ -9,13 +9,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from popinjay import bases
 from popinjay.checkpoints import Checkpoints
 from popinjay.copying import Copies
-from popinjay.disk import content_hash, storage_errors
+from popinjay.disk import storage_errors
 from popinjay.events import Event, Listener, What
 from popinjay.generate import LEAST_TOKENS
 from popinjay.language_model import LanguageModel
@@ -24,7 +24,7 @@ from popinjay.post import read_rows
 from popinjay.run import Draft
 from popinjay.tuning.learner import Learner
 from popinjay.tuning.lessons import lessons, predicted
-from popinjay.tuning.machine import choose_device, choose_precision, give_memory_back
+from popinjay.tuning.machine import choose_device, choose_precision
 from popinjay.tuning.modes import LORA, mode
 from popinjay.tuning.trainer import STAGE, Settings, Trainer, in_words
 
@@ -43,30 +43,36 @@ def settle(options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int
     )
 
 
+def prepare(
+    model: LanguageModel, base: bases.Base, options: TrainOptions, texts: Sequence[str], watched: Sequence[str], folder: Path, listener: Listener
+) -> Trainer:
+    """A training of this model on texts, watched on others, ready to run; `folder` holds its checkpoints, for this very training only."""
+    began = time.monotonic()
+    learnt, device = lessons(model, texts), model.device.type
+    settings = settle(options, base, predicted(learnt), width=model.width, device=device)
+    about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(watched)]
+    checkpoints = Checkpoints(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
+    learner = Learner(model, mode(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed), learnt, folder, precision=settings.precision)
+    return Trainer(learner, learnt, list(watched), Copies(texts), settings, checkpoints, listener, began)
+
+
 def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Listener) -> None:
     """Write `model/` and `metrics.jsonl`: the base model taught the voice of `train.jsonl`."""
-    began = time.monotonic()
-    give_memory_back()
-    device = choose_device(options.device)
+    began, device = time.monotonic(), choose_device(options.device)
+    texts, watched = ([row["text"] for row in read_rows(draft.need(name))] for name in ("train.jsonl", "validation.jsonl"))
     model = LanguageModel.load(bases.folder_of(base), device)
-    texts = [row["text"] for row in read_rows(draft.need("train.jsonl"))]
-    learnt = lessons(model, texts)
-    settings = settle(options, base, predicted(learnt), width=model.width, device=device)
-    watched = [row["text"] for row in read_rows(draft.need("validation.jsonl"))]
-    key = _key([asdict(settings), device, bases.fingerprint(base), content_hash(draft.need("train.jsonl")), content_hash(draft.need("validation.jsonl"))])
-    told = {name: value for name, value in asdict(settings).items() if isinstance(value, int | float)}
-    words = {"base": PurePath(base.name).name, "device": device, "tune": settings.tune, "precision": settings.precision}
-    listener(Event(STAGE, What.SETTINGS, numbers=told, words=words))
     with storage_errors("a checkpoint of the training"):
-        checkpoints = Checkpoints(Checkpoints.folder_of(draft.run.path), key)
-        learner = Learner(model, mode(settings.tune, model, base.hub_id or base.name, settings.seed), learnt, checkpoints.folder, precision=settings.precision)
-        trainer = Trainer(learner, learnt, watched, Copies(texts), settings, checkpoints, listener, began=began)
+        trainer = prepare(model, base, options, texts, watched, Checkpoints.folder_of(draft.run.path), listener)
+        trainer.began = began
+        settings = asdict(trainer.settings)
+        words = {"base": PurePath(base.name).name, "device": device, **{name: value for name, value in settings.items() if isinstance(value, str)}}
+        listener(Event(STAGE, What.SETTINGS, numbers={name: value for name, value in settings.items() if isinstance(value, int | float)}, words=words))
         trainer.run()
-        learner.finish(draft.path("model"))
+        trainer.learner.finish(draft.path("model"))
         most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
         model.say_by_default(do_sample=True, temperature=SayOptions.temperature, top_p=SayOptions.top_p, min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
         model.save(draft.path("model"))
-        shutil.copyfile(checkpoints.metrics, draft.path("metrics.jsonl"))
+        shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
     draft.facts.update(_facts(base, model, trainer, device))
 
 
@@ -88,7 +94,3 @@ def _facts(base: bases.Base, model: LanguageModel, trainer: Trainer, device: str
         **asdict(settings),
         "versions": {name: version(name) for name in ("popinjay", "torch", "transformers", "tokenizers")},
     }
-
-
-def _key(parts: Sequence[Any]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 WEIGHT_DECAY = 0.01
 BETAS = (0.9, 0.98)
-MOST_GRADIENT = 1.0  # the norm to which larger gradients are cut
+MOST_GRADIENT = 1.0  # the norm to which a weight's larger gradients are cut
 AGREE = 1e-4  # how far, at most, the short way to the loss may be off the model's own: rounding, not another formula
 
 
@@ -42,33 +43,38 @@ class Learner:
         for parameter in model.model.parameters():
             parameter.data = parameter.data.clone()  # off the file it was mapped from, which would stay in memory as a whole
         self.weights = mode.trainable()
-        self.optimizer = self.new_optimizer()
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.forget()
+        for name, weight in self.weights.items():
+            weight.register_post_accumulate_grad_hook(partial(self._descend, name))  # type: ignore[no-untyped-call]
 
-    def new_optimizer(self) -> torch.optim.Optimizer:
-        """AdamW in one fused operation; matrices decay, the rest does not."""
+    def forget(self) -> None:
+        """Begin anew with what the optimisers remember: AdamW in one fused operation, one for each weight; matrices decay, the rest does not."""
         import torch
 
-        parameters = list(self.weights.values())
-        groups = [
-            {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": WEIGHT_DECAY},
-            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, betas=BETAS, fused=self.model.device.type != "mps")
+        is_fused = self.model.device.type != "mps"
+        self.optimizers = {
+            name: torch.optim.AdamW([weight], betas=BETAS, weight_decay=WEIGHT_DECAY if weight.ndim >= 2 else 0.0, fused=is_fused)
+            for name, weight in self.weights.items()
+        }
+
+    def _descend(self, name: str, weight: torch.Tensor) -> None:
+        """Learn one weight as soon as its gradient is there, and let go of the gradient: all of them at once would be a quarter of the memory."""
+        import torch
+
+        torch.nn.utils.clip_grad_norm_([weight], MOST_GRADIENT)
+        self.optimizers[name].step()
+        weight.grad = None
 
     def step(self, batch: Sequence[Sequence[int]], rate: float) -> tuple[float, int]:
         """Learn one batch at this rate: the mean loss (nats a token) and the tokens predicted. Raises TrainingError where the loss is no number."""
-        import torch
-
         loss = self.loss(batch)
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError("Training went astray: the loss is no longer a number.", "Try a lower --learning-rate.")
+        for optimizer in self.optimizers.values():
+            optimizer.param_groups[0]["lr"] = rate
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.weights.values(), MOST_GRADIENT)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.optimizer.zero_grad()
         return value, sum(len(lesson) - 1 for lesson in batch)
 
     def loss(self, batch: Sequence[Sequence[int]]) -> torch.Tensor:

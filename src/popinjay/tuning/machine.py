@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import sys
-
 from popinjay.errors import TrainingError
 
-MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD
-LARGE = 1 << 20  # bytes
 WIDE = 512
 
 
@@ -38,13 +32,3 @@ def choose_precision(asked: str, device: str, width: int) -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     features = torch.cpu.get_capabilities() if device == "cpu" and width >= WIDE else {}
     return "bf16" if features.get("avx512_bf16") or features.get("amx_bf16") else "fp32"
-
-
-def give_memory_back() -> None:
-    """Have large blocks go back to the system as soon as they are free.
-
-    glibc keeps them by default, in pieces: after some steps a training holds a fifth more memory than it ever used at once.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE)

@@ -22,11 +22,11 @@ from popinjay.tuning.lessons import plan
 STAGE = "train"
 LOOKS_AN_EPOCH = 3  # at the validation posts
 PATIENCE = 6  # looks without a better one before it stops
-LISTENED_TOKENS = 60
-LISTENED = 64  # posts written at the end of each epoch to hear whether it has begun to recite
+LISTENED_TOKENS = 40
+LISTENED = 32  # posts written at the end of each epoch to hear whether it has begun to recite
 SAMPLE_SECONDS = 15.0  # between posts written while it learns
 TRIALS = 6  # steps, at most, that are timed before the first
-TRIAL_SECONDS = 3.0
+TRIAL_SHARE = 0.02  # of the whole, that goes into them
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end, then put the best weights in place."""
-        self.standing = self.checkpoints.restore(self.learner.weights, self.learner.optimizer)
-        steps, an_epoch = plan([len(lesson) for lesson in self.lessons], self.settings.epochs, self.settings.batch_tokens, self.settings.seed)
+        self.standing = self.checkpoints.restore(self.learner.weights, self.learner.optimizers)
+        steps, an_epoch = self.plan()
         every = max(1, an_epoch // LOOKS_AN_EPOCH)
         began, sampled = self.began - self.standing.seconds, 0.0
         if self.standing.step:
@@ -84,10 +84,14 @@ class Trainer:
                     self.sample()
                     sampled = time.monotonic()
             if self.checkpoints.due():
-                self.checkpoints.save(self.learner.weights, self.learner.optimizer, self.standing)
+                self.checkpoints.save(self.learner.weights, self.learner.optimizers, self.standing)
         self.standing.seconds = time.monotonic() - began
         self.why = self.stopped(clock)
         self.checkpoints.load_best(self.learner.weights)
+
+    def plan(self) -> tuple[list[list[int]], int]:
+        """The batches of every step from first to last, and how many steps an epoch has."""
+        return plan([len(lesson) for lesson in self.lessons], self.settings.epochs, self.settings.batch_tokens, self.settings.seed)
 
     def stopped(self, clock: Clock) -> str:
         """Why it ends here; empty while it goes on."""
@@ -114,13 +118,13 @@ class Trainer:
     def seconds_a_step(self, steps: list[list[int]]) -> float:
         """How long a step takes here, tried on some batches at a rate of zero, which changes nothing."""
         times: list[float] = []
-        for batch in islice(steps[:: max(1, len(steps) // TRIALS)], TRIALS + 1):
+        for batch in islice(steps[:: max(1, len(steps) // TRIALS)], TRIALS):
             began = time.monotonic()
             self.learner.step([self.lessons[i] for i in batch], 0.0)
             times.append(time.monotonic() - began)
-            if sum(times) > TRIAL_SECONDS and len(times) > 2:
+            if len(times) > 1 and sum(times) > TRIAL_SHARE * len(steps) * times[-1]:
                 break
-        self.learner.optimizer = self.learner.new_optimizer()  # without what it remembers of these
+        self.learner.forget()  # these trials
         warm = times[1:] or times  # the first is slower
         return sum(warm) / len(warm)
 

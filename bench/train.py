@@ -1,0 +1,137 @@
+"""Training beside HuggingTweets' recipe: speed, time to quality, how cost grows. Ratios of one run; some 15 minutes on two cores.
+
+    python bench/train.py --work FOLDER [--personas FOLDER] [--gpt2 FOLDER] [--quick | --all] [--only speed quality growth] [--anew] ...
+
+Speed: GPT-2 124M of random weights, in turns with Trainer, with matrix products of the same shapes as the ceiling. Quality: the
+built-in base, the recipe run to its end, and ours. The tables go to the terminal, everything measured to `WORK/training.json`.
+The recipe's runs for quality are kept in WORK and marked as kept where they are used again; `--anew` forgets them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from base import ENGLISH
+from training import growth, peers, quality, recipe, report, speed
+from training.children import apart
+from training.texts import english, posts_of
+
+THREE = ("pepys", "pd_bierce", "wl_obamawhitehouse")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    speed_seconds: float = 170.0
+    speed_posts: int = 3000
+    shape: dict[str, int] = field(default_factory=dict)
+    authors: tuple[str, ...] = THREE
+    learnt: int = 300  # posts of an author, at most
+    scored: int = 100  # held-out posts, and validation posts, at most
+    samples: int = 100
+    epochs: float | None = None  # None: the default
+    quick: tuple[float, ...] = (0.25, 0.5, 1.0)  # epochs of shorter runs, which may be as good as the recipe already
+    sizes: tuple[int, ...] = (500, 2000, 8000, 20_000)
+    share: float = 0.05  # of an epoch, learnt from each size
+
+
+SHAPE = {"n_layer": 2, "n_embd": 192, "n_head": 3}
+QUICK = Plan(speed_seconds=5.0, speed_posts=300, shape=SHAPE, authors=THREE[1:2], learnt=40, scored=30, samples=20, epochs=1.0, sizes=(100, 400))
+ALL = Plan(authors=ENGLISH, learnt=3000, scored=1000, samples=500)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="where what is measured is kept")
+    parser.add_argument("--personas", type=Path, help="a folder of NAME.jsonl.gz, posts of one author each; without it synthetic posts, and no quality")
+    parser.add_argument("--gpt2", type=Path, help="a folder with GPT-2's encoder.json and vocab.bpe; without it the built-in base's tokenizer")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quick", action="store_true", help="whether everything works, in some two minutes: a small model, few posts")
+    how.add_argument("--all", action="store_true", help="five authors, up to 3,000 posts each: hours")
+    parser.add_argument("--only", nargs="+", choices=("speed", "quality", "growth"), default=("speed", "quality", "growth"))
+    parser.add_argument("--authors", nargs="+", help="of whom quality is measured, in place of the usual ones")
+    parser.add_argument("--rate", type=float, default=recipe.RATE, help="the recipe's learning rate on the built-in base, in place of its own")
+    parser.add_argument("--anew", action="store_true", help="measure the recipe's quality again")
+    return parser.parse_args()
+
+
+def show(title: str, text: str) -> None:
+    """One table under its title."""
+    print(f"\n### {title}\n\n{text}\n", flush=True)
+
+
+def measure_speed(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
+    """On the processor, and on a GPU where there is one."""
+    found = {}
+    texts = english(args.personas, plan.speed_posts)
+    for device in devices():
+        found[device] = speed.measure(peers.Task(texts, args.gpt2, device, plan.shape), plan.speed_seconds)
+        what = "fp32" if device == "cpu" else "bf16"
+        posts = f"{len(texts):,} {'English' if args.personas else 'synthetic'} posts"
+        show(f"GPT-2 {'small for a trial' if plan.shape else '124M'}, {posts}, {device}, {what}", report.speed(found[device]))
+    return found
+
+
+def devices() -> list[str]:
+    """What there is to train on; asked in a process of its own, for torch is large."""
+    return ["cpu", "cuda"] if apart(has_gpu)[0] else ["cpu"]
+
+
+def has_gpu() -> bool:
+    """Whether torch can use one."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def measure_quality(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
+    """Every author in turn."""
+    found = {}
+    for author in args.authors or plan.authors:
+        posts = posts_of(author, args.personas, plan.learnt, plan.scored)
+        found[author] = quality.compare(posts, plan.samples, args.work / "kept", plan.quick, args.rate, plan.epochs)
+        print(f"{author} at {time.strftime('%H:%M:%S')}", flush=True)
+    title = f"Built-in base, up to {plan.learnt:,} posts of an author, held-out bits per byte, {plan.samples} samples, the recipe's rate {args.rate:g}"
+    means = quality.means(found)
+    show(title, report.quality(found, means))
+    return {"authors": found, "means": means}
+
+
+def measure_growth(args: argparse.Namespace, plan: Plan) -> list[dict[str, Any]]:
+    """Every size in turn."""
+    texts = english(args.personas, max(plan.sizes))
+    found = [growth.measure(texts[:size], plan.share) for size in plan.sizes]
+    show(f"Built-in base, {plan.share:g} of an epoch", report.growth(found))
+    return found
+
+
+def main() -> None:
+    began, args = time.monotonic(), parse()
+    plan = QUICK if args.quick else ALL if args.all else Plan()
+    args.work.mkdir(parents=True, exist_ok=True)
+    if args.anew:
+        shutil.rmtree(args.work / "kept", ignore_errors=True)
+    measures = {"speed": measure_speed, "quality": measure_quality, "growth": measure_growth}
+    found: dict[str, Any] = {}
+    for name in args.only:
+        if name == "quality" and args.personas is None:
+            show("Built-in base, time to quality", "Not measured: it needs real authors' posts (--personas).")
+            continue
+        started = time.monotonic()
+        found[name] = measures[name](args, plan)
+        print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
+    found["seconds"] = round(time.monotonic() - began)
+    (args.work / "training.json").write_text(json.dumps(found, indent=2))
+    print(f"All in {found['seconds'] / 60:.1f} minutes; everything measured: {args.work / 'training.json'}")
+
+
+if __name__ == "__main__":
+    main()

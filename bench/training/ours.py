@@ -1,0 +1,58 @@
+"""The only file of this bench that knows how popinjay trains."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from popinjay import bases
+from popinjay.events import Event, What, nobody
+from popinjay.language_model import LanguageModel
+from popinjay.options import TrainOptions
+from popinjay.train import prepare
+from popinjay.tuning.vocabulary import SAMPLED, rows_at_work
+from training.children import Turns
+from training.stopwatch import Stopwatch
+
+
+def steps(turns: Turns, model: LanguageModel, texts: Sequence[str], precision: str) -> None:
+    """Step after step of full fine-tuning as `train` does them with defaults, each in its turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = TrainOptions(precision=precision, epochs=1.0)
+        trainer = prepare(model, bases.row(bases.PREFERRED), options, texts, texts[:1], Path(folder), nobody)
+        plan, _ = trainer.plan()
+        turns.ready()
+        for batch in cycle(plan):
+            _, tokens = trainer.learner.step([trainer.lessons[i] for i in batch], 1e-4)
+            turns.step(tokens)
+
+
+def head_rows(tokenizer: Any, size: int, texts: Sequence[str]) -> int:
+    """How many rows of a vocabulary of this size a step multiplies with: those at work, and those that stand for the rest."""
+    at_work = len(rows_at_work(tokenizer(list(texts), add_special_tokens=False)["input_ids"], size))
+    return at_work + min(SAMPLED, size - at_work)
+
+
+def train(
+    model: LanguageModel, posts: Sequence[str], watched: Sequence[str], work: Path, options: TrainOptions, look: Callable[[], float]
+) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    """Train the built-in base as `make` does: what `look` gave and the seconds until then at every look, and where it ended.
+
+    The seconds that `look` takes do not count.
+    """
+    watch, looks, estimates = Stopwatch(), [], []
+
+    def listen(event: Event) -> None:
+        if event.what is What.METRICS and "validation_bits_per_byte" in event.numbers:
+            with watch.stopped(), trainer.learner.whole():
+                looks.append({**watch.read(), "score": look(), "validation": event.numbers["validation_bits_per_byte"]})
+        if event.what is What.NOTE and "seconds" in event.numbers:
+            estimates.append(event.numbers["seconds"])
+
+    trainer = prepare(model, bases.row(bases.BUILT_IN), options, posts, watched, work, listen)
+    trainer.run()
+    trainer.learner.finish(work)
+    return looks, {**watch.read(), "estimate": estimates[0], "steps": trainer.standing.step, "tokens": trainer.standing.tokens, "why": trainer.why}

@@ -1,0 +1,63 @@
+"""HuggingTweets' recipe with today's `transformers.Trainer`.
+
+Each epoch's posts in a new order, `<|endoftext|>` between them and at both ends, all epochs in one text; cut into blocks of 1,024
+tokens; one pass, one block a step, all weights, AdamW, 1.372e-4 falling as a cosine from the first step; what Trainer does by
+default otherwise.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+EPOCHS = 4
+BLOCK = 1024
+RATE = 1.372e-4
+
+
+def mixture(posts: Sequence[Sequence[int]], end: int, epochs: int = EPOCHS, seed: int = 0) -> list[int]:
+    """The token ids of all epochs in one row."""
+    rng, found = random.Random(seed), [end]
+    shuffled = list(posts)
+    for _ in range(epochs):
+        rng.shuffle(shuffled)
+        for ids in shuffled:
+            found += [*ids, end]
+    return found
+
+
+def blocks(ids: Sequence[int], size: int = BLOCK) -> list[dict[str, list[int]]]:
+    """Examples for Trainer; what does not fill a block at the end is left out."""
+    cut = (list(ids[start : start + size]) for start in range(0, len(ids) - size + 1, size))
+    return [{"input_ids": block, "labels": block} for block in cut]
+
+
+def arguments(folder: Path, device: str = "cpu", **more: Any) -> Any:
+    """Trainer's arguments; `more` replaces some. On a GPU in bf16."""
+    from transformers import TrainingArguments
+
+    asked = {
+        "per_device_train_batch_size": 1,
+        "num_train_epochs": 1,
+        "learning_rate": RATE,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 0,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "use_cpu": device == "cpu",
+        "bf16": device == "cuda",
+        "dataloader_pin_memory": device == "cuda",
+    }
+    return TrainingArguments(output_dir=str(folder), **{**asked, **more})
+
+
+def trainer(model: Any, examples: Sequence[dict[str, list[int]]], arguments: Any, callbacks: Sequence[Any] = ()) -> Any:
+    """A Trainer that says nothing."""
+    from transformers import PrinterCallback, Trainer, default_data_collator
+
+    found = Trainer(model=model, args=arguments, train_dataset=list(examples), data_collator=default_data_collator, callbacks=list(callbacks))
+    found.remove_callback(PrinterCallback)
+    return found
