@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from base import ENGLISH
-from training import growth, peers, quality, recipe, report, speed
+from training import growth, peers, promises, quality, recipe, report, speed
 from training.children import apart
 from training.texts import english, posts_of
 
+PARTS = ("speed", "quality", "promises", "growth")
 THREE = ("pepys", "pd_bierce", "wl_obamawhitehouse")
 
 
@@ -30,7 +31,7 @@ class Plan:
     """How much is measured."""
 
     speed_seconds: float = 170.0
-    speed_posts: int = 3000
+    speed_posts: int = 1676  # as one of HuggingTweets' cards had
     shape: dict[str, int] = field(default_factory=dict)
     authors: tuple[str, ...] = THREE
     learnt: int = 300  # posts of an author, at most
@@ -38,12 +39,26 @@ class Plan:
     samples: int = 100
     epochs: float | None = None  # None: the default
     quick: tuple[float, ...] = (0.25, 0.5, 1.0)  # epochs of shorter runs, which may be as good as the recipe already
+    promised: int = 1500  # posts of the training that is to keep to its time
+    budgets: tuple[str, ...] = ("10s", "20s")
     sizes: tuple[int, ...] = (500, 2000, 8000, 20_000)
     share: float = 0.05  # of an epoch, learnt from each size
 
 
 SHAPE = {"n_layer": 2, "n_embd": 192, "n_head": 3}
-QUICK = Plan(speed_seconds=5.0, speed_posts=300, shape=SHAPE, authors=THREE[1:2], learnt=40, scored=30, samples=20, epochs=1.0, sizes=(100, 400))
+QUICK = Plan(
+    speed_seconds=5.0,
+    speed_posts=300,
+    shape=SHAPE,
+    authors=THREE[1:2],
+    learnt=40,
+    scored=30,
+    samples=20,
+    epochs=1.0,
+    promised=40,
+    budgets=("3s",),
+    sizes=(100, 400),
+)
 ALL = Plan(authors=ENGLISH, learnt=3000, scored=1000, samples=500)
 
 
@@ -56,7 +71,7 @@ def parse() -> argparse.Namespace:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--quick", action="store_true", help="whether everything works, in some two minutes: a small model, few posts")
     how.add_argument("--all", action="store_true", help="five authors, up to 3,000 posts each: hours")
-    parser.add_argument("--only", nargs="+", choices=("speed", "quality", "growth"), default=("speed", "quality", "growth"))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--authors", nargs="+", help="of whom quality is measured, in place of the usual ones")
     parser.add_argument("--rate", type=float, default=recipe.RATE, help="the recipe's learning rate on the built-in base, in place of its own")
     parser.add_argument("--anew", action="store_true", help="measure the recipe's quality again")
@@ -113,17 +128,25 @@ def measure_growth(args: argparse.Namespace, plan: Plan) -> list[dict[str, Any]]
     return found
 
 
+def measure_promises(args: argparse.Namespace, plan: Plan) -> list[dict[str, Any]]:
+    """The time said and the time given, of one author."""
+    posts = posts_of(plan.authors[-1], args.personas, plan.promised, plan.scored)
+    found = promises.measure(posts, plan.budgets)
+    show(f"Built-in base, {len(posts.train):,} posts of {plan.authors[-1]}", report.promises(found))
+    return found
+
+
 def main() -> None:
     began, args = time.monotonic(), parse()
     plan = QUICK if args.quick else ALL if args.all else Plan()
     args.work.mkdir(parents=True, exist_ok=True)
     if args.anew:
         shutil.rmtree(args.work / "kept", ignore_errors=True)
-    measures = {"speed": measure_speed, "quality": measure_quality, "growth": measure_growth}
+    measures = {"speed": measure_speed, "quality": measure_quality, "promises": measure_promises, "growth": measure_growth}
     found: dict[str, Any] = {}
     for name in args.only:
-        if name == "quality" and args.personas is None:
-            show("Built-in base, time to quality", "Not measured: it needs real authors' posts (--personas).")
+        if name in ("quality", "promises") and args.personas is None:
+            show(f"Built-in base, {name}", "Not measured: it needs real authors' posts (--personas).")
             continue
         started = time.monotonic()
         found[name] = measures[name](args, plan)

@@ -105,7 +105,8 @@ def test_loss_and_gradients_are_those_of_transformers_in_double_precision(folder
 
 
 @pytest.mark.parametrize("width", [5, 300])
-def test_the_loss_in_parts_is_the_loss_at_once(width: int) -> None:
+def test_the_loss_in_parts_is_the_loss_at_once(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("popinjay.tuning.loss.AT_ONCE", 40 * 64)
     torch.manual_seed(0)
     hidden, weight, bias = (torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((width, 8), (40, 8), (40,)))
     wanted = torch.randint(0, 40, (width,))

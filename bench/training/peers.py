@@ -104,16 +104,18 @@ def with_trainer(turns: Turns, task: Task, config: dict[str, Any], asked: dict[s
         recipe.trainer(model, examples, recipe.arguments(Path(folder), task.device, **asked), [Held()]).train()
 
 
-def popinjay(turns: Turns, task: Task, precision: str = "fp32") -> None:
+def popinjay(turns: Turns, task: Task, folder: Path, precision: str = "fp32") -> None:
     """Ours, from a folder as a user's base is."""
     from popinjay.language_model import LanguageModel
 
     turns.finish = finisher(task.device)
-    with tempfile.TemporaryDirectory() as folder:
-        new_gpt2(task).save_pretrained(folder)
-        tokenizer(task).save_pretrained(folder)
-        model = LanguageModel.load(Path(folder), task.device)
-    ours.steps(turns, model, task.texts, precision)
+    ours.steps(turns, LanguageModel.load(folder, task.device), task.texts, precision)
+
+
+def save_gpt2(task: Task, folder: Path) -> None:
+    """Model and tokenizer as files; in a process of its own, so that nothing of it counts as anybody's memory."""
+    new_gpt2(task).save_pretrained(folder)
+    tokenizer(task).save_pretrained(folder)
 
 
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}

@@ -91,3 +91,20 @@ def growth(found: Sequence[dict[str, Any]]) -> str:
             for one in found
         ],
     )
+
+
+def promises(found: Sequence[dict[str, Any]]) -> str:
+    """Seconds said or given beside seconds taken."""
+    head = ["", "seconds meant", "taken", "taken / meant", "tokens learnt", "held-out"]
+    rows = [
+        [
+            f"budget {one['budget']}" if one["budget"] else "said before it starts",
+            f"{one['meant']:.1f}",
+            f"{one['seconds']:.1f}",
+            f"{one['seconds'] / one['meant']:.2f}",
+            f"{one['tokens']:,}",
+            f"{one['held-out']:.3f}",
+        ]
+        for one in found
+    ]
+    return table(head, rows)

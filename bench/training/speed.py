@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from popinjay.tuning.machine import WIDE, choose_precision
 from training import ours, peers
-from training.children import Peer, Slice
+from training.children import Peer, Slice, apart
 
 OURS, HALF = "ours", "ours, bf16"
 LEAST_PAIRS = 3
@@ -17,11 +19,17 @@ LEAST_PAIRS = 3
 
 def measure(task: peers.Task, seconds: float, steps: int = 4) -> dict[str, Any]:
     """Rounds until the time is over, three at least, after one that does not count: the recipe and its like, then ours, products between."""
+    with tempfile.TemporaryDirectory() as folder:
+        apart(peers.save_gpt2, task, Path(folder))
+        return _measure(task, seconds, steps, Path(folder))
+
+
+def _measure(task: peers.Task, seconds: float, steps: int, folder: Path) -> dict[str, Any]:
     others = peers.others(task.device)
     rows = ours.head_rows(peers.tokenizer(task), task.shape.get("vocab_size", 50_257), task.texts)
     mine = {OURS: "fp32"} | ({HALF: "bf16"} if choose_precision("auto", task.device, WIDE) == "bf16" else {})
     alive = {name: Peer(peers.with_trainer, task, *more) for name, more in others.items()}
-    alive |= {name: Peer(peers.popinjay, task, precision) for name, precision in mine.items()}
+    alive |= {name: Peer(peers.popinjay, task, folder, precision) for name, precision in mine.items()}
     alive["ceiling"] = Peer(peers.ceiling, task, rows)
     for peer in alive.values():
         peer.ready()

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-AT_ONCE = 256  # tokens: each takes a row of the whole vocabulary
+AT_ONCE = 1 << 24  # logits: 64 MB
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
         of_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
         of_bias = torch.zeros_like(bias) if bias is not None and ctx.needs_input_grad[2] else None
         total = torch.zeros((), dtype=exact, device=hidden.device)
-        for start in range(0, count, AT_ONCE):
-            part = slice(start, start + AT_ONCE)
+        stride = max(1, AT_ONCE // len(weight))
+        for start in range(0, count, stride):
+            part = slice(start, start + stride)
             here, target = hidden[part], wanted[part, None]
             logits = (here @ table.t()).to(exact)
             if bias is not None:
@@ -65,13 +66,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         of_hidden, of_weight, of_bias = ctx.saved_tensors
         (scale,) = upstream
-        return (
-            of_hidden * scale.to(of_hidden.dtype),
-            None if of_weight is None else of_weight * scale,
-            None if of_bias is None else of_bias * scale,
-            None,
-            None,
-        )
+        for gradient in (of_hidden, of_weight, of_bias):
+            if gradient is not None:
+                gradient.mul_(scale)  # in place: it is needed once, and may be the largest there is
+        return of_hidden, of_weight, of_bias, None, None
 
 
 def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:

@@ -1,0 +1,22 @@
+"""Whether it keeps its word: the time it says before it starts, and the budget that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from popinjay.options import TrainOptions
+from training.children import apart
+from training.quality import by_ours
+from training.texts import Posts
+
+
+def measure(posts: Posts, budgets: Sequence[str]) -> list[dict[str, Any]]:
+    """One training by default, and one for each budget: seconds asked for or said, and seconds taken."""
+    found = []
+    for budget in (None, *budgets):
+        options = TrainOptions(budget=budget)
+        done, _ = apart(by_ours, posts, 10, options)
+        meant = done["estimate"] if budget is None else options.budget_seconds()
+        found.append({"budget": budget, "meant": meant, "seconds": done["seconds"], "tokens": done["tokens"], "held-out": done["held-out"]})
+    return found
