@@ -79,7 +79,7 @@ class Trainer:
             self.write({"step": step, "epoch": round(step / an_epoch, 4), "loss": loss, "learning_rate": speed, "tokens": self.standing.tokens})
             self.tell(loss, clock)
             if step % every == 0 or clock.is_up(step, self.standing.seconds):
-                self.look(step, listen=step % an_epoch == 0 or clock.is_up(step, self.standing.seconds))
+                self.look(step, listen=step % an_epoch == 0)
                 if time.monotonic() - sampled > SAMPLE_SECONDS:
                     self.sample()
                     sampled = time.monotonic()
