@@ -43,17 +43,16 @@ class Learner:
         for parameter in model.model.parameters():
             parameter.data = parameter.data.clone()  # off the file it was mapped from, which would stay in memory as a whole
         self.weights = mode.trainable()
-        self.optimizers: dict[str, torch.optim.Optimizer] = {}
-        self.forget()
+        self.optimizers = self.new_optimizers()
         for name, weight in self.weights.items():
             weight.register_post_accumulate_grad_hook(partial(self._descend, name))  # type: ignore[no-untyped-call]
 
-    def forget(self) -> None:
-        """Begin anew with what the optimisers remember: AdamW in one fused operation, one for each weight; matrices decay, the rest does not."""
+    def new_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """AdamW in one fused operation, one for each weight, that remembers nothing yet; matrices decay, the rest does not."""
         import torch
 
         is_fused = self.model.device.type != "mps"
-        self.optimizers = {
+        return {
             name: torch.optim.AdamW([weight], betas=BETAS, weight_decay=WEIGHT_DECAY if weight.ndim >= 2 else 0.0, fused=is_fused)
             for name, weight in self.weights.items()
         }

@@ -124,7 +124,7 @@ class Trainer:
             times.append(time.monotonic() - began)
             if len(times) > 1 and sum(times) > TRIAL_SHARE * len(steps) * times[-1]:
                 break
-        self.learner.forget()  # these trials
+        self.learner.optimizers = self.learner.new_optimizers()  # without what they remember of these
         warm = times[1:] or times  # the first is slower
         return sum(warm) / len(warm)
 
