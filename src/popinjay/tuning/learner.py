@@ -44,8 +44,7 @@ class Learner:
             parameter.data = parameter.data.clone()  # off the file it was mapped from, which would stay in memory as a whole
         self.weights = mode.trainable()
         self.optimizers = self.new_optimizers()
-        for name, weight in self.weights.items():
-            weight.register_post_accumulate_grad_hook(partial(self._descend, name))  # type: ignore[no-untyped-call]
+        self._hooks = [weight.register_post_accumulate_grad_hook(partial(self._descend, name)) for name, weight in self.weights.items()]  # type: ignore[no-untyped-call]
 
     def new_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """AdamW in one fused operation, one for each weight, that remembers nothing yet; matrices decay, the rest does not."""
@@ -97,6 +96,8 @@ class Learner:
 
     def finish(self, folder: Path) -> None:
         """Leave a plain model behind; what is worth keeping besides goes into `folder`."""
+        for hook in self._hooks:
+            hook.remove()
         if self.vocabulary is not None:
             self.vocabulary.restore()
         self.mode.finish(folder)
