@@ -211,7 +211,7 @@ def promises(seed: Seed) -> list[Promise]:
 
 MORE = {  # what the originals have not
     "licence": r"^license: ",
-    "base model, task, library as keys": r"^base_model: .*\npipeline_tag: .*\nlibrary_name: ",
+    "task and library as keys": r"^pipeline_tag: .*\nlibrary_name: ",
     "model-index for the hub": r"^model-index:",
     "the picture in the card": r"^!\[.*\]\(card\.png\)",
     "that nobody said it": r"never said it",
