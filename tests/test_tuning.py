@@ -17,7 +17,7 @@ from popinjay.errors import TrainingError
 from popinjay.events import nobody
 from popinjay.language_model import LanguageModel
 from popinjay.tuning.clock import Clock, rate
-from popinjay.tuning.learner import Learner, takes_short_way
+from popinjay.tuning.learner import Learner, asks_to_recompute, takes_short_way
 from popinjay.tuning.lessons import batches, lessons, plan, predicted
 from popinjay.tuning.loss import Others, prediction_loss
 from popinjay.tuning.machine import choose_device, choose_precision
@@ -141,6 +141,36 @@ def test_a_post_is_learnt_the_same_alone_beside_others_and_in_any_order(folder: 
         longest = max(range(len(learnt)), key=lambda i: len(learnt[i]))
         share = (len(lesson) - 1) / (len(lesson) + len(learnt[longest]) - 2)
         assert beside == pytest.approx(share * one + (1 - share) * alone[longest], rel=1e-5)
+
+
+def test_computing_layers_twice_changes_nothing_but_memory(folder: Path, tmp_path: Path) -> None:
+    model = LanguageModel.load(folder)
+    learnt = lessons(model, POSTS)
+    (tmp_path / "twice").mkdir()
+    once = Learner(model, mode(FULL, model, "base", 0), learnt, tmp_path)
+    other = LanguageModel.load(folder)
+    twice = Learner(other, mode(FULL, other, "base", 0), learnt, tmp_path / "twice", recompute=True)
+    for _ in range(3):
+        assert twice.step(learnt, 0.01)[0] == pytest.approx(once.step(learnt, 0.01)[0], rel=1e-5)
+    assert other.model.training
+    with twice.whole():
+        assert not other.model.training
+        assert other.bits(POSTS) == pytest.approx(scores(once), rel=1e-4)
+    twice.finish(tmp_path)
+    assert not other.model.training
+
+
+def scores(taught: Learner) -> list[float]:
+    with taught.whole():
+        return taught.model.bits(POSTS)
+
+
+def test_layers_are_computed_twice_where_memory_asks_for_it(tiny_gpt2: Path) -> None:
+    model = LanguageModel.load(tiny_gpt2)
+    least = 12 * model.parameters + 72 * 32 * 2 * 100
+    assert asks_to_recompute(model, 100, least)
+    assert not asks_to_recompute(model, 100, 2 * least)
+    assert not asks_to_recompute(model, 10**9, float("inf"))
 
 
 def test_a_model_whose_logits_are_made_otherwise_learns_the_long_way(tiny_gpt2: Path, tmp_path: Path) -> None:

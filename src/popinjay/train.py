@@ -22,9 +22,9 @@ from popinjay.language_model import LanguageModel
 from popinjay.options import SayOptions, TrainOptions
 from popinjay.post import read_rows
 from popinjay.run import Draft
-from popinjay.tuning.learner import Learner
+from popinjay.tuning.learner import Learner, asks_to_recompute
 from popinjay.tuning.lessons import lessons, predicted
-from popinjay.tuning.machine import choose_device, choose_precision
+from popinjay.tuning.machine import choose_device, choose_precision, memory
 from popinjay.tuning.modes import LORA, mode
 from popinjay.tuning.trainer import STAGE, Settings, Trainer, in_words
 
@@ -52,7 +52,9 @@ def prepare(
     settings = settle(options, base, predicted(learnt), width=model.width, device=device)
     about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(watched)]
     checkpoints = Checkpoints(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
-    learner = Learner(model, mode(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed), learnt, folder, precision=settings.precision)
+    tuned = mode(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed)
+    recompute = asks_to_recompute(model, settings.batch_tokens, memory(device))
+    learner = Learner(model, tuned, learnt, folder, precision=settings.precision, recompute=recompute)
     return Trainer(learner, learnt, list(watched), Copies(texts), settings, checkpoints, listener, began)
 
 

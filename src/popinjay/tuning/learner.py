@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from popinjay.errors import TrainingError
 from popinjay.language_model import LanguageModel
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 WEIGHT_DECAY = 0.01
 BETAS = (0.9, 0.98)
 MOST_GRADIENT = 1.0  # the norm to which a weight's larger gradients are cut
+BYTES_A_WEIGHT = 12  # the weight and its two moments
+BYTES_A_STATE = 72  # what a layer remembers of one number of a hidden state: measured on GPT-2
+MOST_OF_MEMORY = 0.7
 AGREE = 1e-4  # how far, at most, the short way to the loss may be off the model's own: rounding, not another formula
 
 
@@ -33,10 +36,19 @@ class Learner:
     times hidden state is found out by trying it, and learns the long way, with all its rows.
     """
 
-    def __init__(self, model: LanguageModel, mode: Full, lessons: Sequence[Sequence[int]], folder: Path, *, precision: str = "fp32") -> None:
+    def __init__(
+        self, model: LanguageModel, mode: Full, lessons: Sequence[Sequence[int]], folder: Path, *, precision: str = "fp32", recompute: bool = False
+    ) -> None:
+        """Whose `lessons` are learnt; `folder` holds what need not be in memory. With `recompute` layers are computed twice and not remembered."""
         self.model = model
         self.mode = mode
         self.precision = precision
+        self.recompute = recompute
+        if recompute:
+            _checkpointing(model, "enable")({"use_reentrant": False})
+            for module in model.model.modules():
+                if type(module).__name__ == "Dropout":
+                    module.p = 0.0  # recomputing is for models in training only, and nothing is to be dropped
         self.vocabulary: Vocabulary | None = None
         if takes_short_way(model, lessons[0]):
             self.vocabulary = Vocabulary(model, rows_at_work(lessons, model.model.get_input_embeddings().num_embeddings), folder)
@@ -78,6 +90,7 @@ class Learner:
     def loss(self, batch: Sequence[Sequence[int]]) -> torch.Tensor:
         """The mean loss of a batch, nats a predicted token, ready to go backward."""
         ids, ends = self._table(batch)
+        self.model.model.train(self.recompute)
         with self._autocast():
             if self.vocabulary is None:
                 return long_way(self.model, ids, ends)
@@ -88,6 +101,7 @@ class Learner:
     @contextmanager
     def whole(self) -> Iterator[None]:
         """The model as it will be, with all its rows: to score and to sample."""
+        self.model.model.eval()
         if self.vocabulary is None:
             yield
         else:
@@ -98,6 +112,9 @@ class Learner:
         """Leave a plain model behind; what is worth keeping besides goes into `folder`."""
         for hook in self._hooks:
             hook.remove()
+        if self.recompute:
+            _checkpointing(self.model, "disable")()
+        self.model.model.eval()
         if self.vocabulary is not None:
             self.vocabulary.restore()
         self.mode.finish(folder)
@@ -120,6 +137,12 @@ class Learner:
         return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
+def _checkpointing(model: LanguageModel, do: str) -> Any:
+    """transformers' switch for it, which is being renamed."""
+    name = next(name for name in (f"activation_checkpointing_{do}", f"gradient_checkpointing_{do}") if hasattr(model.model, name))
+    return getattr(model.model, name)
+
+
 # Padding stands behind each post and attention looks back only, so no mask is needed.
 
 
@@ -138,6 +161,13 @@ def long_way(model: LanguageModel, ids: torch.Tensor, wanted: torch.Tensor) -> t
 
     logits = model.model(input_ids=ids[:, :-1], use_cache=False).logits
     return torch.nn.functional.cross_entropy(logits.float()[wanted], ids[:, 1:][wanted])
+
+
+def asks_to_recompute(model: LanguageModel, batch_tokens: int, memory: float) -> bool:
+    """Whether a training of so many tokens a step would fill most of the memory (bytes) with what layers remember for the way back."""
+    layers = getattr(model.model.config, "num_hidden_layers", 0)
+    remembered = BYTES_A_STATE * model.width * layers * batch_tokens
+    return BYTES_A_WEIGHT * model.parameters + remembered > MOST_OF_MEMORY * memory
 
 
 def takes_short_way(model: LanguageModel, lesson: Sequence[int]) -> bool:

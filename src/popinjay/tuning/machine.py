@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from popinjay.errors import TrainingError
 
-WIDE = 512
+WIDE = 512  # of a model's hidden states: from here on bf16 is worth its conversions on a CPU
 
 
 def choose_device(asked: str) -> str:
@@ -32,3 +34,15 @@ def choose_precision(asked: str, device: str, width: int) -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     features = torch.cpu.get_capabilities() if device == "cpu" and width >= WIDE else {}
     return "bf16" if features.get("avx512_bf16") or features.get("amx_bf16") else "fp32"
+
+
+def memory(device: str) -> float:
+    """The device's memory in bytes; infinite where the system does not say."""
+    import torch
+
+    if device == "cuda":
+        return float(torch.cuda.get_device_properties(0).total_memory)
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # Windows
+        return float("inf")
