@@ -295,6 +295,16 @@ def test_with_a_budget_the_clock_is_the_schedule() -> None:
 # the loop
 
 
+def test_trying_how_long_a_step_takes_changes_nothing(folder: Path, tmp_path: Path) -> None:
+    ours, learnt = learner(folder, tmp_path)
+    before = {name: weight.detach().clone() for name, weight in ours.weights.items()}
+    settings = Settings(tune=FULL, epochs=1.0, learning_rate=0.01, batch_tokens=32, precision="fp32", budget=None, seed=0)
+    trainer = Trainer(ours, learnt, POSTS, Copies(POSTS), settings, Checkpoints(tmp_path / "work", "key"), nobody)
+    assert trainer.seconds_a_step(trainer.plan()[0]) > 0
+    assert all(torch.equal(weight, before[name]) for name, weight in ours.weights.items())
+    assert not any(optimizer.state for optimizer in ours.optimizers.values())
+
+
 def test_it_stops_when_it_begins_to_recite(tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.tuning.trainer.PATIENCE", 1000)  # the loss alone would have stopped it before
     posts = [f"{first} sings near the lamp while people wait and hums" for first in ("the river", "a number", "no lamp")]
