@@ -45,14 +45,13 @@ class Vocabulary:
         self.rows = torch.tensor(rows, device=model.device)
         self.place = torch.full((len(self.embedding.weight),), -1, device=model.device)
         self.place[self.rows] = torch.arange(len(rows), device=model.device)
-        self.others: Others | None = None
         self._folder = folder
         self._padding = getattr(self.embedding, "padding_idx", None)
         tables = {name: tensor.detach() for name, tensor in self._tables().items()}
         self._shapes = {name: table.shape for name, table in tables.items()}
         for name, table in tables.items():
             table.cpu().contiguous().numpy().tofile(self._file(name))
-        self.sample(tables, 0)
+        self.others = self._drawn(tables)
         self._put({name: table[self.rows] for name, table in tables.items()})
         self.embedding.padding_idx = None  # padding is never predicted here, and its row has another number now
 
@@ -60,18 +59,19 @@ class Vocabulary:
         """The row numbers of token ids, any shape."""
         return self.place[ids]
 
-    def sample(self, tables: dict[str, torch.Tensor], seed: int) -> None:
-        """Draw the rows that stand for those not at work."""
+    def _drawn(self, tables: dict[str, torch.Tensor]) -> Others | None:
+        """Rows by chance, always the same ones, that stand for all that are not at work; None where all are."""
         import torch
 
         from popinjay.tuning.loss import Others
 
         resting = (self.place < 0).nonzero().squeeze(1).cpu()
-        if len(resting):
-            drawn = resting[torch.randperm(len(resting), generator=torch.Generator().manual_seed(seed))[:SAMPLED]].to(self.rows.device)
-            head = tables.get("head", tables["embedding"])
-            offset = torch.full((len(drawn),), math.log(len(resting) / len(drawn)), device=head.device, dtype=head.dtype)
-            self.others = Others(head[drawn], offset + tables["bias"][drawn] if "bias" in tables else offset)
+        if not len(resting):
+            return None
+        drawn = resting[torch.randperm(len(resting), generator=torch.Generator().manual_seed(0))[:SAMPLED]].to(self.rows.device)
+        head = tables.get("head", tables["embedding"])
+        offset = torch.full((len(drawn),), math.log(len(resting) / len(drawn)), device=head.device, dtype=head.dtype)
+        return Others(head[drawn], offset + tables["bias"][drawn] if "bias" in tables else offset)
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -85,7 +85,7 @@ class Vocabulary:
 
     def restore(self) -> None:
         """Put the whole vocabulary back for good, the rows at work as they have become."""
-        self._put(self._merged())
+        self._put({name: table.clone() for name, table in self._merged().items()})  # off the files, which go
         self.embedding.padding_idx = self._padding
         for name in self._shapes:
             self._file(name).unlink(missing_ok=True)
