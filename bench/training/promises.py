@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from popinjay.options import TrainOptions
+from training import ours
 from training.children import apart
-from training.quality import by_ours
+from training.quality import bits
 from training.texts import Posts
 
 
@@ -16,7 +17,12 @@ def measure(posts: Posts, budgets: Sequence[str]) -> list[dict[str, Any]]:
     found = []
     for budget in (None, *budgets):
         options = TrainOptions(budget=budget)
-        done, _ = apart(by_ours, posts, 10, options)
+        done, _ = apart(_train, posts, options)
         meant = done["estimate"] if budget is None else options.budget_seconds()
         found.append({"budget": budget, "meant": meant, "seconds": done["seconds"], "tokens": done["tokens"], "held-out": done["held-out"]})
     return found
+
+
+def _train(posts: Posts, options: TrainOptions) -> dict[str, Any]:
+    model, done = ours.train_alone(posts.train, posts.validation, options)
+    return {**done, "held-out": bits(model, posts.held_out)}
