@@ -48,7 +48,7 @@ bench: setup
 	if [ -d ../shared/personas ]; then $(BIN)/python bench/base.py --personas ../shared/personas --work $(VENV)/bench; fi
 	if [ -d ../shared/seeds ]; then $(BIN)/python bench/seeds.py --seeds ../shared/seeds --personas ../shared/personas --work $(VENV)/seeds; fi
 
-# Some 15 minutes; real posts and GPT-2's tokenizer where they lie beside the project.
+# Some 17 minutes; real posts and GPT-2's tokenizer where they lie beside the project.
 bench-train: setup
 	$(BIN)/python bench/train.py --work $(VENV)/bench $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
 

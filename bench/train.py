@@ -1,4 +1,4 @@
-"""Training beside HuggingTweets' recipe: speed, time to quality, how cost grows. Ratios of one run; some 15 minutes on two cores.
+"""Training beside HuggingTweets' recipe: speed, time to quality, how cost grows. Ratios of one run; some 17 minutes on two cores.
 
     python bench/train.py --work FOLDER [--personas FOLDER] [--gpt2 FOLDER] [--quick | --all] [--only speed quality growth] [--anew] ...
 

@@ -229,9 +229,11 @@ def test_the_sample_stands_for_as_many_rows_as_rest(tiny_gpt2: Path, tmp_path: P
     assert vocabulary.others.offset.exp().sum().item() == pytest.approx(size - 20)
 
 
-def test_rows_at_work_are_those_of_the_posts_and_the_commonest() -> None:
-    assert rows_at_work([[9, 50], [9, 7]], 100, commonest=3) == [0, 1, 2, 7, 9, 50]
-    assert rows_at_work([[1]], 4, commonest=10) == [0, 1, 2, 3]
+def test_rows_at_work_are_those_of_the_posts_and_the_commonest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("popinjay.tuning.vocabulary.COMMONEST", 3)
+    assert rows_at_work([[9, 50], [9, 7]], 100) == [0, 1, 2, 7, 9, 50]
+    monkeypatch.setattr("popinjay.tuning.vocabulary.COMMONEST", 10)
+    assert rows_at_work([[1]], 4) == [0, 1, 2, 3]
 
 
 # which weights learn

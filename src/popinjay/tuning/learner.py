@@ -40,6 +40,8 @@ class Learner:
         self, model: LanguageModel, mode: Full, lessons: Sequence[Sequence[int]], folder: Path, *, precision: str = "fp32", recompute: bool = False
     ) -> None:
         """Whose `lessons` are learnt; `folder` holds what need not be in memory. With `recompute` layers are computed twice and not remembered."""
+        import torch
+
         self.model = model
         self.mode = mode
         self.precision = precision
@@ -47,7 +49,7 @@ class Learner:
         if recompute:
             _checkpointing(model, "enable")({"use_reentrant": False})
             for module in model.model.modules():
-                if type(module).__name__ == "Dropout":
+                if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0  # recomputing is for models in training only, and nothing is to be dropped
         self.vocabulary: Vocabulary | None = None
         if takes_short_way(model, lessons[0]):
@@ -89,14 +91,14 @@ class Learner:
 
     def loss(self, batch: Sequence[Sequence[int]]) -> torch.Tensor:
         """The mean loss of a batch, nats a predicted token, ready to go backward."""
-        ids, ends = self._table(batch)
+        ids, wanted = self._table(batch)
         self.model.model.train(self.recompute)
         with self._autocast():
             if self.vocabulary is None:
-                return long_way(self.model, ids, ends)
+                return long_way(self.model, ids, wanted)
             ids = self.vocabulary.numbers(ids)
             hidden = self.model.model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-        return short_way(self.model, hidden, ids, ends, self.vocabulary.others)
+        return short_way(self.model, hidden, ids, wanted, self.vocabulary.others)
 
     @contextmanager
     def whole(self) -> Iterator[None]:

@@ -69,23 +69,21 @@ class Trainer:
             self.begin(steps, every)
         budget = self.settings.budget
         clock = Clock(len(steps), None if budget is None else budget - self.standing.reserve)
-        step = self.standing.step
+        now = self.standing
         while not self.stopped(clock):
-            speed = rate(clock.progress(step, self.standing.seconds), self.settings.learning_rate)
-            loss, tokens = self.learner.step([self.lessons[i] for i in steps[step]], speed)
-            step += 1
-            self.standing.step, self.standing.tokens = step, self.standing.tokens + tokens
-            self.standing.seconds = time.monotonic() - began
-            self.write({"step": step, "epoch": round(step / an_epoch, 4), "loss": loss, "learning_rate": speed, "tokens": self.standing.tokens})
+            speed = rate(clock.progress(now.step, now.seconds), self.settings.learning_rate)
+            loss, tokens = self.learner.step([self.lessons[i] for i in steps[now.step]], speed)
+            now.step, now.tokens, now.seconds = now.step + 1, now.tokens + tokens, time.monotonic() - began
+            self.write({"step": now.step, "epoch": round(now.step / an_epoch, 4), "loss": loss, "learning_rate": speed, "tokens": now.tokens})
             self.tell(loss, clock)
-            if step % every == 0 or clock.is_up(step, self.standing.seconds):
-                self.look(step, listen=step % an_epoch == 0)
+            if now.step % every == 0 or clock.is_up(now.step, now.seconds):
+                self.look(now.step, listen=now.step % an_epoch == 0)
                 if time.monotonic() - sampled > SAMPLE_SECONDS:
                     self.sample()
                     sampled = time.monotonic()
             if self.checkpoints.due():
-                self.checkpoints.save(self.learner.weights, self.learner.optimizers, self.standing)
-        self.standing.seconds = time.monotonic() - began
+                self.checkpoints.save(self.learner.weights, self.learner.optimizers, now)
+        now.seconds = time.monotonic() - began
         self.why = self.stopped(clock)
         self.checkpoints.load_best(self.learner.weights)
 

@@ -24,9 +24,9 @@ SAMPLED = 2048  # rows that stand for all others
 COMMONEST = 1024  # rows kept whether the posts use them or not: byte-pair merges are numbered by how common they are
 
 
-def rows_at_work(lessons: Iterable[Sequence[int]], size: int, commonest: int | None = None) -> list[int]:
+def rows_at_work(lessons: Iterable[Sequence[int]], size: int) -> list[int]:
     """The tokens of the lessons and the commonest ones, in order, of a vocabulary of so many."""
-    return sorted({token for lesson in lessons for token in lesson} | set(range(min(COMMONEST if commonest is None else commonest, size))))
+    return sorted({token for lesson in lessons for token in lesson} | set(range(min(COMMONEST, size))))
 
 
 class Vocabulary:
@@ -76,7 +76,7 @@ class Vocabulary:
     @contextmanager
     def whole(self) -> Iterator[None]:
         """The whole vocabulary in place, with the rows as they are now: to score and to sample."""
-        narrow = self._parameters()
+        narrow = self._tables()
         self._put(self._merged())
         try:
             yield
@@ -93,8 +93,8 @@ class Vocabulary:
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.table"
 
-    def _tables(self) -> dict[str, torch.Tensor]:
-        tables = {"embedding": self.embedding.weight}
+    def _tables(self) -> dict[str, torch.nn.Parameter]:
+        tables: dict[str, torch.nn.Parameter] = {"embedding": self.embedding.weight}
         if not self.is_tied:
             tables["head"] = self.head.weight
         if getattr(self.head, "bias", None) is not None:
@@ -114,13 +114,10 @@ class Vocabulary:
     def _put(self, tables: dict[str, torch.Tensor]) -> None:
         import torch
 
-        learns = self._parameters()
+        learns = self._tables()
         self._put_parameters({name: torch.nn.Parameter(table, requires_grad=learns[name].requires_grad) for name, table in tables.items()})
 
-    def _parameters(self) -> dict[str, Any]:
-        return dict(self._tables())
-
-    def _put_parameters(self, parameters: dict[str, Any]) -> None:
+    def _put_parameters(self, parameters: dict[str, torch.nn.Parameter]) -> None:
         self.embedding.weight = parameters["embedding"]
         self.head.weight = parameters["embedding" if self.is_tied else "head"]
         if "bias" in parameters:
