@@ -304,7 +304,7 @@ def test_trying_how_long_a_step_takes_changes_nothing(folder: Path, tmp_path: Pa
     trainer = Trainer(ours, learnt, POSTS, Copies(POSTS), settings, Checkpoints(tmp_path / "work", "key"), nobody)
     assert trainer.seconds_a_step(trainer.plan()[0]) > 0
     assert all(torch.equal(weight, before[name]) for name, weight in ours.weights.items())
-    assert not any(optimizer.state for optimizer in ours.optimizers.values())
+    assert not any(optimizer.state for optimizer in ours.descent.optimizers.values())
 
 
 def test_it_stops_when_it_begins_to_recite(tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from popinjay.errors import BaseModelError
 if TYPE_CHECKING:
     import torch
 
-SCORED_AT_ONCE = 1024  # tokens, padding included: each takes a row of the whole vocabulary
+SCORED_AT_ONCE = 512
 
 
 class _Piece(NamedTuple):
@@ -105,7 +105,7 @@ class LanguageModel:
                     ids[place, : len(piece.ids)] = torch.tensor(piece.ids)
                 ids = ids.to(self.device)
                 logits = self.model(input_ids=ids[:, :-1], use_cache=False).logits.float()
-                losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none").cpu()
+                losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none").view(len(group), -1).cpu()
                 for place, piece in enumerate(group):
                     bits[piece.text] += losses[place, piece.scored - 1 : len(piece.ids) - 1].double().sum().item() / math.log(2)
         return bits

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popinjay.errors import TrainingError
 from popinjay.language_model import LanguageModel
-from popinjay.tuning.modes import Full
+from popinjay.tuning.descent import Descent
+from popinjay.tuning.modes import Full, layers_of
 from popinjay.tuning.vocabulary import Vocabulary, rows_at_work
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from popinjay.tuning.loss import Others
 
-WEIGHT_DECAY = 0.01
-BETAS = (0.9, 0.98)
-MOST_GRADIENT = 1.0  # the norm to which a weight's larger gradients are cut
 BYTES_A_WEIGHT = 12  # the weight and its two moments
 BYTES_A_STATE = 72  # what a layer remembers of one number of a hidden state: measured on GPT-2
 MOST_OF_MEMORY = 0.7
@@ -57,26 +54,7 @@ class Learner:
         for parameter in model.model.parameters():
             parameter.data = parameter.data.clone()  # off the file it was mapped from, which would stay in memory as a whole
         self.weights = mode.trainable()
-        self.optimizers = self.new_optimizers()
-        self._hooks = [weight.register_post_accumulate_grad_hook(partial(self._descend, name)) for name, weight in self.weights.items()]  # type: ignore[no-untyped-call]
-
-    def new_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """AdamW in one fused operation, one for each weight, that remembers nothing yet; matrices decay, the rest does not."""
-        import torch
-
-        is_fused = self.model.device.type != "mps"
-        return {
-            name: torch.optim.AdamW([weight], betas=BETAS, weight_decay=WEIGHT_DECAY if weight.ndim >= 2 else 0.0, fused=is_fused)
-            for name, weight in self.weights.items()
-        }
-
-    def _descend(self, name: str, weight: torch.Tensor) -> None:
-        """Learn one weight as soon as its gradient is there, and let go of the gradient: all of them at once would be a quarter of the memory."""
-        import torch
-
-        torch.nn.utils.clip_grad_norm_([weight], MOST_GRADIENT)
-        self.optimizers[name].step()
-        weight.grad = None
+        self.descent = Descent(self.weights, _layer_of(model))
 
     def step(self, batch: Sequence[Sequence[int]], rate: float) -> tuple[float, int]:
         """Learn one batch at this rate: the mean loss (nats a token) and the tokens predicted. Raises TrainingError where the loss is no number."""
@@ -84,9 +62,7 @@ class Learner:
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError("Training went astray: the loss is no longer a number.", "Try a lower --learning-rate.")
-        for optimizer in self.optimizers.values():
-            optimizer.param_groups[0]["lr"] = rate
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.descent.step(loss, rate)
         return value, sum(len(lesson) - 1 for lesson in batch)
 
     def loss(self, batch: Sequence[Sequence[int]]) -> torch.Tensor:
@@ -112,8 +88,7 @@ class Learner:
 
     def finish(self, folder: Path) -> None:
         """Leave a plain model behind; what is worth keeping besides goes into `folder`."""
-        for hook in self._hooks:
-            hook.remove()
+        self.descent.end()
         if self.recompute:
             _checkpointing(self.model, "disable")()
         self.model.model.eval()
@@ -137,6 +112,12 @@ class Learner:
         import torch
 
         return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+
+def _layer_of(model: LanguageModel) -> dict[str, str]:
+    """The layer that each weight of a layer belongs to, both by name."""
+    layers = [(name, module) for name, module in model.model.named_modules() if any(module is layer for layer in layers_of(model))]
+    return {f"{layer}.{name}": layer for layer, module in layers for name, _ in module.named_parameters()}
 
 
 def _checkpointing(model: LanguageModel, do: str) -> Any:

@@ -40,10 +40,12 @@ class Top(Full):
 
     def __init__(self, model: LanguageModel) -> None:
         super().__init__(model)
-        children = list(model.model.base_model.named_children())
-        place, layers = layers_of(model)
+        layers, children = layers_of(model), list(model.model.base_model.children())
+        if not layers:
+            raise TrainingError("This model's layers can't be told apart.", "Take --tune full or --tune lora.")
         model.model.requires_grad_(False)
-        learning = [*layers[len(layers) // 2 :], *(module for _, module in children[place + 1 :])]
+        place = next(place for place, child in enumerate(children) if layers[0] in list(child.children()))
+        learning = [*layers[len(layers) // 2 :], *children[place + 1 :]]
         for module in learning:
             module.requires_grad_(True)
 
@@ -85,11 +87,9 @@ def mode(name: str, model: LanguageModel, base: str, seed: int) -> Full:
     return Top(model) if name == TOP else Full(model)
 
 
-def layers_of(model: LanguageModel) -> tuple[int, Any]:
-    """Where among the children of the model its list of layers stands, and the list. Raises TrainingError where there is none."""
+def layers_of(model: LanguageModel) -> list[Any]:
+    """The layers of the model from first to last; empty where they can't be told."""
     import torch
 
-    for place, (_, module) in enumerate(model.model.base_model.named_children()):
-        if isinstance(module, torch.nn.ModuleList):
-            return place, module
-    raise TrainingError("This model's layers can't be told apart.", "Take --tune full or --tune lora.")
+    lists = [module for module in model.model.base_model.children() if isinstance(module, torch.nn.ModuleList)]
+    return list(lists[0]) if lists else []

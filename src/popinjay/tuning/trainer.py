@@ -59,7 +59,7 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end, then put the best weights in place."""
-        self.standing = self.checkpoints.restore(self.learner.weights, self.learner.optimizers)
+        self.standing = self.checkpoints.restore(self.learner.weights, self.learner.descent.optimizers)
         steps, an_epoch = self.plan()
         every = max(1, an_epoch // LOOKS_AN_EPOCH)
         began, sampled = self.began - self.standing.seconds, 0.0
@@ -82,7 +82,7 @@ class Trainer:
                     self.sample()
                     sampled = time.monotonic()
             if self.checkpoints.due():
-                self.checkpoints.save(self.learner.weights, self.learner.optimizers, now)
+                self.checkpoints.save(self.learner.weights, self.learner.descent.optimizers, now)
         now.seconds = time.monotonic() - began
         self.why = self.stopped(clock)
         self.checkpoints.load_best(self.learner.weights)
@@ -122,7 +122,7 @@ class Trainer:
             times.append(time.monotonic() - began)
             if len(times) > 1 and sum(times) > TRIAL_SHARE * len(steps) * times[-1]:
                 break
-        self.learner.optimizers = self.learner.new_optimizers()  # without what they remember of these
+        self.learner.descent.forget()  # without what they remember of these
         warm = times[1:] or times  # the first is slower
         return sum(warm) / len(warm)
 
