@@ -17,7 +17,19 @@ SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "r
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
-ENGINE |= {"tuning", "tuning.clock", "tuning.learner", "tuning.lessons", "tuning.loss", "tuning.machine", "tuning.modes", "tuning.trainer", "tuning.vocabulary"}
+ENGINE |= {"decoding", "decoding.decoder"}
+ENGINE |= {
+    "tuning",
+    "tuning.clock",
+    "tuning.descent",
+    "tuning.learner",
+    "tuning.lessons",
+    "tuning.loss",
+    "tuning.machine",
+    "tuning.modes",
+    "tuning.trainer",
+    "tuning.vocabulary",
+}
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "publish", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)

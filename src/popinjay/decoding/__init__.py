@@ -1,0 +1,1 @@
+"""Decoding: engines that say which token comes next."""
