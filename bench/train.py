@@ -35,10 +35,10 @@ class Plan:
     shape: dict[str, int] = field(default_factory=dict)
     authors: tuple[str, ...] = THREE
     learnt: int = 300  # posts of an author, at most
-    scored: int = 100  # held-out posts, and validation posts, at most
+    scored: int = 100  # held-out posts, at most
     samples: int = 100
     epochs: float | None = None  # None: the default
-    quick: tuple[float, ...] = (0.25, 0.5, 1.0)  # epochs of shorter runs, which may be as good as the recipe already
+    quick: tuple[float, ...] = (0.25, 0.35, 0.5, 1.0)  # epochs of shorter runs, which may be as good as the recipe already
     promised: int = 1500  # posts of the training that is to keep to its time
     budgets: tuple[str, ...] = ("10s", "20s")
     sizes: tuple[int, ...] = (500, 2000, 8000, 20_000)

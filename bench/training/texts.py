@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from base import ENGLISH, Texts
+from popinjay.dataset import MOST_VALIDATION, VALIDATION_SHARE
 
 DEMO = Path(__file__).parents[2] / "demo"
 MEAN_WORDS = 20  # some 28 of GPT-2's tokens
@@ -22,14 +23,19 @@ class Posts:
     held_out: list[str]
 
 
-def posts_of(author: str, personas: Path, train: int, watched: int) -> Posts:
-    """An author's posts; where there are more than `train` to learn from and `watched` of the others, so many by chance."""
+def posts_of(author: str, personas: Path, train: int, scored: int) -> Posts:
+    """An author's posts; where there are more than `train` to learn from and `scored` held out, so many by chance.
+
+    Of validation posts as many as `dataset` would set apart with so many to learn from.
+    """
     texts, rng = Texts(personas / f"{author}.jsonl.gz"), random.Random(0)
 
     def some(posts: list[str], most: int) -> list[str]:
         return posts if len(posts) <= most else [posts[i] for i in sorted(rng.sample(range(len(posts)), most))]
 
-    return Posts(some(texts.train, train), some(texts.validation, watched), some(texts.held_out, watched))
+    learnt = some(texts.train, train)
+    watched = min(MOST_VALIDATION, max(1, round(len(learnt) * VALIDATION_SHARE / (1 - VALIDATION_SHARE))))
+    return Posts(learnt, some(texts.validation, watched), some(texts.held_out, scored))
 
 
 def english(personas: Path | None, count: int) -> list[str]:

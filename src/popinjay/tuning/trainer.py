@@ -62,7 +62,7 @@ class Trainer:
         self.standing = self.checkpoints.restore(self.learner.weights, self.learner.descent.optimizers)
         steps, an_epoch = self.plan()
         every = max(1, an_epoch // LOOKS_AN_EPOCH)
-        began, sampled = self.began - self.standing.seconds, 0.0
+        began, sampled = self.began - self.standing.seconds, time.monotonic()
         if self.standing.step:
             self.listener(Event(STAGE, What.NOTE, f"Going on from step {self.standing.step:,} of {len(steps):,}, where the last training was stopped."))
         else:
