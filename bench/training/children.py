@@ -25,6 +25,7 @@ class Slice:
     seconds: float
     processor: float  # seconds of all its threads: waiting for a busy machine is not in it
     flops: int | None  # of the matrix products, where they were counted
+    peak: float  # the most memory the process held until its end, in GB
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Turns:
         if self.counter:
             self.counter.__exit__(None, None, None)
             flops = self.counter.get_total_flops()
-        self.pipe.send(Slice(self.tokens, **spent, flops=flops))
+        self.pipe.send(Slice(self.tokens, **spent, flops=flops, peak=peak()))
         self._wait()
 
     def _wait(self) -> None:
@@ -82,17 +83,15 @@ class Peer:
         assert self.pipe.recv() == "ready"
 
     def turn(self, steps: int, *, is_counted: bool = False) -> Slice:
-        """Let it do so many steps."""
+        """Let it do so many steps; counting takes memory of its own, so it comes last."""
         self.pipe.send((steps, is_counted))
         done: Slice = self.pipe.recv()
         return done
 
-    def stop(self) -> float:
-        """End it; the most memory it ever held, in GB."""
+    def stop(self) -> None:
+        """End it."""
         self.pipe.send((0, False))
-        peak: float = self.pipe.recv()
         self.process.join()
-        return peak
 
 
 def apart(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
@@ -153,11 +152,8 @@ def _prepare() -> None:
 
 def _peer(pipe: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     _prepare()
-    try:
-        work(Turns(pipe), *arguments)
-        raise RuntimeError("it ran out of steps")
-    except SystemExit:
-        pipe.send(peak())
+    work(Turns(pipe), *arguments)
+    raise RuntimeError("it ran out of steps")
 
 
 def _apart(pipe: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

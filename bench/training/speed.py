@@ -34,7 +34,8 @@ def _measure(task: peers.Task, seconds: float, steps: int, folder: Path) -> dict
     for peer in alive.values():
         peer.ready()
     turns = dict.fromkeys(others, 1) | dict.fromkeys(mine, steps)
-    work = {name: peer.turn(turns.get(name, 1), is_counted=True) for name, peer in alive.items()}
+    for name, peer in alive.items():
+        peer.turn(turns.get(name, 1))
     began, rounds = time.monotonic(), []
     while len(rounds) < LEAST_PAIRS or (time.monotonic() - began) * (1 + 1 / len(rounds)) < seconds:
         slices = {}
@@ -44,7 +45,10 @@ def _measure(task: peers.Task, seconds: float, steps: int, folder: Path) -> dict
             slices[name] = alive[name].turn(turns[name])
         after = alive["ceiling"].turn(1)
         rounds.append((slices, (before, after)))
-    peaks = {name: peer.stop() for name, peer in alive.items()}
+    work = {name: peer.turn(turns.get(name, 1), is_counted=True) for name, peer in alive.items()}
+    peaks = {name: rounds[-1][0][name].peak for name in turns}
+    for peer in alive.values():
+        peer.stop()
     return {"pairs": len(rounds), "head rows": rows, **summary(rounds, work, peaks)}
 
 

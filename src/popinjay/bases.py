@@ -27,7 +27,7 @@ class Base:
     learning_rate: float = 1e-4
     lora_rate: float = 1e-3  # of LoRA's matrices, which begin at nothing and learn faster
     epochs: float = 4.0
-    batch_tokens: int = 512
+    batch_tokens: int = 384
     most_tokens: float = float("inf")  # learnt in all, unless epochs are asked for: an author of many posts needs fewer epochs
 
     @property

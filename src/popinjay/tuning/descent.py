@@ -42,8 +42,8 @@ class Descent:
     def step(self, loss: torch.Tensor, rate: float) -> None:
         """Go one step down this loss at this rate."""
         for optimizer in self.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            for part in optimizer.param_groups:
+                part["lr"] = rate
         loss.backward()  # type: ignore[no-untyped-call]
         for group, missing in self._missing.items():
             if 0 < missing < len(self._members[group]):  # a weight that had no part in this loss
