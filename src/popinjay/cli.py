@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import io
 import os
 import re
@@ -25,6 +24,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would have printed."""
+        import difflib
+
         known = [word for action in self._actions for word in (*action.option_strings, *(action.choices or ()))]
         wrong = [word for word in re.findall(r"(?<!\S)--?[\w-]+|(?<=invalid choice: ')[^']+", message) if word not in known]
         near = next((near for word in wrong for near in difflib.get_close_matches(word, known, n=1)), None)

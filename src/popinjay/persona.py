@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from popinjay.errors import PersonaError
 from popinjay.generate import Said, stream
 from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, SayOptions, build
-from popinjay.picture import Prediction, predictions
 from popinjay.post import read_json
 from popinjay.run import Run
+
+if TYPE_CHECKING:
+    from popinjay.picture import Prediction
 
 
 class Persona:
@@ -55,6 +57,8 @@ class Persona:
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """The ten predictions from which a picture shows one: the same for the same prompt and seed."""
+        from popinjay.picture import predictions  # speaking needs none of it, and is to begin at once
+
         return predictions(self.run, self.model, options)
 
 
