@@ -13,7 +13,7 @@ import pytest
 import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
-SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "words", "privacy"}
+SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy"}
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
@@ -31,7 +31,7 @@ ENGINE |= {
     "tuning.vocabulary",
 }
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
-FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "publish", "terminal"}
+FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "publish", "session", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
 HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow")

@@ -50,10 +50,11 @@ def parser() -> argparse.ArgumentParser:
     _add_options(inspect, options.CollectOptions, options.CleanOptions)
     _add_json(inspect)
 
-    say = _command(actions, "say", commands.do_say, "posts in a persona's voice, one a line")
+    say = _command(actions, "say", commands.do_say, "posts in a persona's voice, one a line; without a PROMPT and -n, in a terminal, a small session")
     _add_name(say)
-    say.add_argument("prompt", metavar="PROMPT", nargs="?", default="", help="how the posts begin")
+    say.add_argument("prompt", metavar="PROMPT", nargs="?", help="how the posts begin")
     _add_options(say, options.SayOptions)
+    say.add_argument("--stream", action="store_true", help="each post as it is written, piece by piece")
     _add_json(say)
 
     card = _command(actions, "card", commands.do_card, "draw a persona's picture, card.png: ten predictions, of which it shows one")
@@ -157,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.show_error(one_line(error.message), one_line(error.hint))
         return EXIT_PROBLEM
     except KeyboardInterrupt:
-        terminal.show_error("Stopped.", "What is finished is kept: the same command goes on from here.")
+        terminal.show_error("Stopped.", commands.after_stopping(given))
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read our output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +28,12 @@ def given_options(args: argparse.Namespace, *kinds: type[Any]) -> dict[str, Any]
 def _chosen(args: argparse.Namespace, kind: type[T]) -> T:
     """The options of one kind, as given and else by default. Raises OptionError."""
     return options.build(given_options(args, kind), kind)[0]  # type: ignore[no-any-return]
+
+
+def after_stopping(given: Sequence[str]) -> str:
+    """What whoever stopped a command should know."""
+    goes_on = next((word for word in given if not word.startswith("-")), "") in ("make", "demo", "forget")
+    return "What is finished is kept: the same command goes on from here." if goes_on else ""
 
 
 def do_make(args: argparse.Namespace) -> None:
@@ -97,25 +105,39 @@ def do_inspect(args: argparse.Namespace) -> None:
 
 
 def do_say(args: argparse.Namespace) -> None:
-    """Let a persona speak."""
-    import secrets
-
+    """Let a persona speak: post by post, piece by piece, as JSON, or with a person in a session."""
     from popinjay.forgotten import Forgotten
     from popinjay.persona import load
 
+    if args.json and args.stream:
+        raise OptionError("--json and --stream can't go together.", "Leave one of them out: JSON comes as one document, when all is written.")
     chosen = _chosen(args, options.SayOptions)
-    if chosen.seed is None:
-        chosen = replace(chosen, seed=secrets.randbits(32))  # so that --json can tell it
     persona = load(args.name, args.home)
     terminal.show_still_known(persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words())
-    with terminal.waiting(f"{persona.name} finds its voice"):
-        persona.model  # noqa: B018 (loading it is what takes time)
-    said = persona.stream(printable(args.prompt), chosen)
+    finding = f"{persona.name} finds its voice"
+    if _wants_session(args):
+        with terminal.waiting(finding):
+            persona.wake()
+            from popinjay.session import Session
+        Session(persona, chosen).run()
+        return
+    prompt, seed = printable(args.prompt or ""), int.from_bytes(os.urandom(4)) if chosen.seed is None else chosen.seed
+    chosen = replace(chosen, seed=seed)  # so that --json can tell it
     if args.json:
-        posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in said]
-        terminal.show_json({"persona": args.name, "prompt": args.prompt, "seed": chosen.seed, "posts": posts})
+        with terminal.waiting(finding):
+            posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in persona.stream(prompt, chosen)]
+        terminal.show_json({"persona": args.name, "prompt": prompt, "seed": seed, "redrawn": dict(persona.redrawn), "posts": posts})
+    elif args.stream:
+        seeds = ((seed + place) % 2**32 for place in range(chosen.n))
+        terminal.show_pieces((persona.pieces(prompt, replace(chosen, n=1, seed=one)) for one in seeds), finding)
     else:
-        terminal.show_posts(one.text for one in said)
+        terminal.show_posts((one.text for one in persona.stream(prompt, chosen)), chosen.n, finding)
+
+
+def _wants_session(args: argparse.Namespace) -> bool:
+    """Whether a person sits there who has said neither how posts begin nor how many they are to be."""
+    said_how = args.prompt is not None or hasattr(args, "n") or args.json or args.stream
+    return not said_how and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def do_card(args: argparse.Namespace) -> None:

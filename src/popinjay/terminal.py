@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from popinjay.events import Event, Listener, What
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 UNDRAWN_WIDTH = 10_000  # columns where nobody looks: a file's lines are not to be wrapped
+MOMENT = 0.4  # seconds in which nobody wonders whether it works
 PLAIN_SECONDS = 10.0  # between two lines of progress where nothing can be drawn over
 
 FOR_MACHINES = (What.SETTINGS, What.METRICS)  # what they hold, progress and the record tell people
@@ -35,12 +39,24 @@ def listening(*, quiet: bool = False, as_json: bool = False) -> Iterator[Listene
 
 @contextmanager
 def waiting(doing: str) -> Iterator[None]:
-    """Something turning on a terminal while nothing else is to be seen."""
-    if sys.stderr.isatty():
-        with console(stderr=True).status(doing):
-            yield
-    else:
+    """Something turning on a terminal while nothing else is to be seen, where that takes longer than a moment."""
+    if not sys.stderr.isatty():
         yield
+        return
+    done = threading.Event()
+
+    def turn() -> None:
+        if not done.wait(MOMENT):  # what is quick is not to wait for rich
+            with console(stderr=True).status(doing):
+                done.wait()
+
+    turning = threading.Thread(target=turn, daemon=True)
+    turning.start()
+    try:
+        yield
+    finally:
+        done.set()
+        turning.join()
 
 
 def _say_json(event: Event) -> None:
@@ -313,10 +329,54 @@ def show_persona(name: str, path: str, samples: Sequence[str]) -> None:
     out.print(f'\nMore:    popinjay say {name}\nPrompt:  popinjay say {name} "My dream is"\nCard:    {path}/README.md')
 
 
-def show_posts(posts: Iterable[str]) -> None:
-    """Posts, one a line, as they come."""
-    for post in posts:
-        print(post, flush=True)
+def show_posts(posts: Iterator[str], count: int, finding: str) -> None:
+    """Posts, one a line, as they come; how many are done where they go to a file and somebody watches."""
+    with waiting(finding):
+        first = next(posts, None)
+    if first is None:
+        return
+    print(first, flush=True)
+    with _counting(count) as tell:
+        for number, post in enumerate(posts, 2):
+            print(post, flush=True)
+            tell(number)
+
+
+@contextmanager
+def _counting(count: int) -> Iterator[Callable[[int], None]]:
+    """What to tell how many posts are written. Nothing is drawn beside the posts themselves, nor over a pager that reads them."""
+    if count == 1 or not (sys.stderr.isatty() and _is_file(sys.stdout)):
+        yield lambda done: None
+        return
+    started = time.monotonic()
+    with _Picture() as picture:
+        picture(Event("say", What.START, "writing posts"))
+
+        def tell(done: int) -> None:
+            left = (time.monotonic() - started) / (done - 1) * (count - done)
+            picture(Event("say", What.PROGRESS, f"{done:,} of {count:,} posts", done, count, numbers={"seconds_left": left}))
+
+        yield tell
+
+
+def _is_file(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # no file behind it at all
+        return False
+
+
+def show_pieces(posts: Iterable[Iterator[str]], finding: str) -> None:
+    """Posts one after another, each as it is written."""
+    for pieces in posts:
+        with waiting(finding):
+            first = next(pieces, "")
+        try:
+            print(first, end="", flush=True)
+            for piece in pieces:
+                print(piece, end="", flush=True)
+        finally:
+            print(flush=True)  # a post that was stopped ends its line too
 
 
 def show_predictions(texts: Sequence[str], pick: int) -> None:
