@@ -9,7 +9,8 @@ import secrets
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -141,7 +142,7 @@ class Session:
         self._drawn = Drawn(prompt, replace(self._options, seed=secrets.randbits(32) if seed is None else seed))
         self._chosen, self._saved = 0, set()
         try:
-            with self._out.status(self._text("writing", "dim")):
+            with _unseen_typing(), self._out.status(self._text("writing", "dim")):
                 for said in self._persona.stream(prompt, self._drawn.options):
                     self._drawn.posts.append(said.text)
                     self._show(len(self._drawn.posts), said.text)
@@ -233,6 +234,23 @@ class Session:
         with self._out.capture() as shown:
             self._out.print(self._text.assemble((name, "bold"), (f" {self._options.temperature}> ", "cyan")), end="")
         return re.sub(r"(\x1b\[[\d;]*m)", "\x01\\1\x02", shown.get())  # so that the editor knows what takes no room
+
+
+@contextmanager
+def _unseen_typing() -> Iterator[None]:
+    """What is typed while posts appear waits for the next line, instead of being drawn between them."""
+    try:
+        import termios
+    except ImportError:  # no such terminals here
+        yield
+        return
+    shown = termios.tcgetattr(sys.stdin)
+    unseen = [*shown[:3], shown[3] & ~termios.ECHO, *shown[4:]]
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, unseen)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, shown)
 
 
 def _line_editing() -> bool:
