@@ -148,6 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if any("\x00" in word for word in given):
             raise OptionError("An argument can't hold a NUL byte.", "Check how it was typed or passed.")
         args, unknown = parser().parse_known_args(given)
+        if len(unknown) == 1 and not unknown[0].startswith("-") and getattr(args, "prompt", "") is None:
+            args.prompt = unknown.pop()  # argparse before Python 3.13 finds an optional word only beside the one before it
         if unknown:
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         args.run(args)

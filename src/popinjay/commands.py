@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from popinjay import options, terminal
+from popinjay import options, progress, terminal
 from popinjay.errors import OptionError, TooLittleText
 from popinjay.post import printable
 
@@ -42,7 +42,7 @@ def do_make(args: argparse.Namespace) -> None:
 
     talk = sys.stdin.isatty() and sys.stderr.isatty() and not (args.quiet or args.json)
     given = given_options(args, *options.MakeOptions.PARTS.values())
-    with terminal.listening(quiet=args.quiet, as_json=args.json) as listener:
+    with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
         persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, ask_whose=_ask_whose if talk else None, **given)
     if not args.json:
         _introduce(persona)
@@ -77,7 +77,7 @@ def do_inspect(args: argparse.Namespace) -> None:
     from popinjay.pipeline import inspect
 
     authors = []
-    with terminal.listening(quiet=not sys.stderr.isatty()) as listener:
+    with progress.listening(quiet=not sys.stderr.isatty()) as listener:
         found = inspect(*args.specs, listener=listener, **given_options(args, options.CollectOptions, options.CleanOptions))
     for one in found:
         try:
@@ -116,7 +116,7 @@ def do_say(args: argparse.Namespace) -> None:
     terminal.show_still_known(persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words())
     finding = f"{persona.name} finds its voice"
     if _wants_session(args):
-        with terminal.waiting(finding):
+        with progress.waiting(finding):
             persona.wake()
             from popinjay.session import Session
         Session(persona, chosen).run()
@@ -124,7 +124,7 @@ def do_say(args: argparse.Namespace) -> None:
     prompt, seed = printable(args.prompt or ""), int.from_bytes(os.urandom(4)) if chosen.seed is None else chosen.seed
     chosen = replace(chosen, seed=seed)  # so that --json can tell it
     if args.json:
-        with terminal.waiting(finding):
+        with progress.waiting(finding):
             posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in persona.stream(prompt, chosen)]
         terminal.show_json({"persona": args.name, "prompt": prompt, "seed": seed, "redrawn": dict(persona.redrawn), "posts": posts})
     elif args.stream:
@@ -150,11 +150,11 @@ def do_card(args: argparse.Namespace) -> None:
     chosen = replace(chosen, prompt=None if chosen.prompt is None else printable(chosen.prompt))
     check_ready()
     persona = load(args.name, args.home)
-    with terminal.waiting(f"{persona.name} finds its voice"):
+    with progress.waiting(f"{persona.name} finds its voice"):
         predictions = persona.predictions(chosen)
     if not args.json:
         terminal.show_predictions([str(one) for one in predictions], chosen.pick)
-    with terminal.listening(quiet=True) as listener:
+    with progress.listening(quiet=True) as listener:
         path = choose_picture(persona, chosen, predictions[chosen.pick - 1], listener)
     if args.json:
         texts = [one.text for one in predictions]
@@ -191,7 +191,7 @@ def do_publish(args: argparse.Namespace) -> None:
     from popinjay.run import Run
 
     chosen = _chosen(args, options.PublishOptions)
-    with terminal.listening(quiet=args.json) as listener:
+    with progress.listening(quiet=args.json) as listener:
         result = publish(Run.find(args.name, args.home), args.to, chosen, listener)
     document = {
         "persona": result.persona,
@@ -224,7 +224,7 @@ def do_forget(args: argparse.Namespace) -> None:
     elif track != options.RetrainOptions():
         raise OptionError("--track and --track-posts say who is told of a training.", "Add --retrain, or leave them out.")
     done = Forgot(Forgotten())
-    with terminal.listening(quiet=args.json) as listener:
+    with progress.listening(quiet=args.json) as listener:
         if args.post or args.author:
             done = forget(run, args.post, args.author, listener)
         if args.retrain:
@@ -301,7 +301,7 @@ def do_demo(args: argparse.Namespace) -> None:
     """Make the demo's three personas."""
     from popinjay.demo import demo
 
-    with terminal.listening(quiet=args.quiet) as listener:
+    with progress.listening(quiet=args.quiet) as listener:
         personas = demo(listener, args.home)
     for persona in personas:
         _introduce(persona)

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from popinjay.disk import storage_errors
@@ -38,5 +39,6 @@ def keep(run: Run, row: Mapping[str, Any]) -> None:
                     raise OSError(errno.ENOSPC, "half a line is none")
                 os.fsync(file.fileno())
             except OSError:
-                file.truncate(before)
+                with suppress(OSError):
+                    file.truncate(before)
                 raise

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from popinjay import terminal
 from popinjay.errors import PopinjayError
 from popinjay.kept import FILE, keep
 from popinjay.options import SayOptions
 from popinjay.post import one_line, printable
+from popinjay.progress import console
 
 if TYPE_CHECKING:
     from popinjay.persona import Persona
@@ -99,7 +99,7 @@ class Session:
         self._drawn = Drawn("", self._options)
         self._chosen = 0  # the number that was copied or saved last; 0: none yet
         self._saved: set[int] = set()
-        self._out = terminal.console()
+        self._out = console()
         self._text = Text
         self._edits = _line_editing()
 
