@@ -292,5 +292,5 @@ def test_progress_is_shown_beside_a_file_only_and_only_to_people(persona: Path, 
         starts = ["-c", "import os, sys; os.execvp('sh', ['sh', '-c', sys.argv[1]])", command.format(redirected)]
         with terminal(starts, PYTHON=sys.executable, PERSONA=str(persona)) as person:
             assert person.end() == 0
-        assert ("of 70 posts" in person.shown) is drawn
+        assert ("of 70 posts" in person.raw) is drawn
         assert len((tmp_path / "posts.txt").read_text(encoding="utf-8").splitlines()) == 70
