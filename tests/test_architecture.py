@@ -107,6 +107,15 @@ def test_starting_loads_nothing_heavy(statement: str) -> None:
     assert done.stdout.strip() == ""
 
 
+def test_speaking_waits_for_nothing_it_does_not_need() -> None:
+    code = "from popinjay import cli\nfrom popinjay.forgotten import Forgotten\nfrom popinjay.persona import load\ncli.parser()"
+    spared = (*HEAVY, "filelock", "difflib", "urllib.request", "popinjay.picture", "popinjay.session")
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*[name for name in {spared} if name in sys.modules])"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
+
+
 def test_only_the_faces_for_people_print() -> None:
     for name, path in modules().items():
         calls = [
