@@ -23,6 +23,8 @@ from popinjay.post import one_line, printable
 from popinjay.progress import console
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from popinjay.persona import Persona
 
 POSTS = 10  # at a time
@@ -157,7 +159,7 @@ class Session:
         shared = shared if post.startswith(shared) else ""
         self._row(str(number), self._text.assemble((shared, "dim"), post[len(shared) :]))
 
-    def _row(self, mark: str, text: object, width: int = 2) -> None:
+    def _row(self, mark: str, text: Text, width: int = 2) -> None:
         from rich.table import Table
 
         grid = Table.grid(padding=(0, 2, 0, 0))
