@@ -13,7 +13,7 @@ import pytest
 import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
-SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "words", "privacy"}
+SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy"}
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
@@ -31,7 +31,7 @@ ENGINE |= {
     "tuning.vocabulary",
 }
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
-FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "publish", "terminal"}
+FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "session", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
 HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow")
@@ -107,12 +107,21 @@ def test_starting_loads_nothing_heavy(statement: str) -> None:
     assert done.stdout.strip() == ""
 
 
-def test_only_the_commands_and_the_terminal_print() -> None:
+def test_speaking_waits_for_nothing_it_does_not_need() -> None:
+    code = "from popinjay import cli\nfrom popinjay.forgotten import Forgotten\nfrom popinjay.persona import load\ncli.parser()"
+    spared = (*HEAVY, "filelock", "difflib", "urllib.request", "popinjay.picture", "popinjay.session")
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*[name for name in {spared} if name in sys.modules])"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
+
+
+def test_only_the_faces_for_people_print() -> None:
     for name, path in modules().items():
         calls = [
             node.func.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ]
-        assert name in ("commands", "terminal") or "print" not in calls, name
+        assert name in ("commands", "progress", "terminal") or "print" not in calls, name
 
 
 def test_no_loading_runs_a_models_own_code() -> None:

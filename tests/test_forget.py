@@ -18,6 +18,7 @@ from popinjay.events import Event, What
 from popinjay.forget import POSTS, forget
 from popinjay.forgotten import Forgotten
 from popinjay.journal import finish
+from popinjay.kept import keep
 from popinjay.pipeline import relearn
 from popinjay.run import STAGES, Run
 
@@ -160,6 +161,33 @@ def test_an_author_leaves_a_cyborg(cyborg: Run, two_files: list[Path], tiny_gpt2
     with pytest.raises(SpecError, match="forgotten"):
         popinjay.make(two_files[1], name="ada-bob", base=str(tiny_gpt2), **OPTIONS)
     assert holding(cyborg, "bob number") == []
+
+
+def test_kept_posts_that_repeat_what_is_forgotten_go_with_it(run: Run) -> None:
+    post, other = rows(run, "train.jsonl")[:2]
+    first_eight = " ".join(post["text"].split()[:8])
+    repeating = [post["text"], f"so: {post['text'].upper()}!", f"{first_eight} and then nothing"]
+    staying = ["a sentence of its own about the sea and nothing else at all", other["text"]]
+    for text in [*repeating, *staying]:
+        keep(run, {"text": text, "prompt": ""})
+    with run.file("kept.jsonl").open("a", encoding="utf-8") as file:
+        file.write(post["text"])  # by hand, and no JSON
+    events: list[Event] = []
+    done = forget(run, [post["id"]], listener=events.append)
+    assert done.removed["kept.jsonl"] == 4
+    assert [row["text"] for row in rows(run, "kept.jsonl")] == staying
+    assert any("4 kept posts went too" in event.message for event in events if event.what is What.NOTE)
+    assert holding(run, post["text"]) == []
+
+
+def test_kept_posts_go_with_an_author_and_with_the_last_that_repeats(cyborg: Run) -> None:
+    for text in ("neither of them said so", "number 3 counts"):
+        keep(cyborg, {"text": text, "prompt": ""})
+    assert forget(cyborg, ["3"], ["bob"]).removed["kept.jsonl"] == 0
+    assert len(rows(cyborg, "kept.jsonl")) == 2
+    assert forget(cyborg, authors=["bob"]).removed["kept.jsonl"] == 2
+    assert not cyborg.file("kept.jsonl").exists()
+    assert "kept.jsonl" not in forget(cyborg, ["4"], ["ada"]).removed
 
 
 def test_ids_that_look_alike_need_their_author(cyborg: Run) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import io
 import os
 import re
@@ -25,6 +24,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would have printed."""
+        import difflib
+
         known = [word for action in self._actions for word in (*action.option_strings, *(action.choices or ()))]
         wrong = [word for word in re.findall(r"(?<!\S)--?[\w-]+|(?<=invalid choice: ')[^']+", message) if word not in known]
         near = next((near for word in wrong for near in difflib.get_close_matches(word, known, n=1)), None)
@@ -49,10 +50,11 @@ def parser() -> argparse.ArgumentParser:
     _add_options(inspect, options.CollectOptions, options.CleanOptions)
     _add_json(inspect)
 
-    say = _command(actions, "say", commands.do_say, "posts in a persona's voice, one a line")
+    say = _command(actions, "say", commands.do_say, "posts in a persona's voice, one a line; without a PROMPT and -n, in a terminal, a small session")
     _add_name(say)
-    say.add_argument("prompt", metavar="PROMPT", nargs="?", default="", help="how the posts begin")
+    say.add_argument("prompt", metavar="PROMPT", nargs="?", help="how the posts begin")
     _add_options(say, options.SayOptions)
+    say.add_argument("--stream", action="store_true", help="each post as it is written, piece by piece")
     _add_json(say)
 
     card = _command(actions, "card", commands.do_card, "draw a persona's picture, card.png: ten predictions, of which it shows one")
@@ -146,6 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if any("\x00" in word for word in given):
             raise OptionError("An argument can't hold a NUL byte.", "Check how it was typed or passed.")
         args, unknown = parser().parse_known_args(given)
+        if len(unknown) == 1 and not unknown[0].startswith("-") and getattr(args, "prompt", "") is None:
+            args.prompt = unknown.pop()  # argparse before Python 3.13 finds an optional word only beside the one before it
         if unknown:
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         args.run(args)
@@ -156,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.show_error(one_line(error.message), one_line(error.hint))
         return EXIT_PROBLEM
     except KeyboardInterrupt:
-        terminal.show_error("Stopped.", "What is finished is kept: the same command goes on from here.")
+        terminal.show_error("Stopped.", commands.after_stopping(given))
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read our output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from popinjay import options, terminal
+from popinjay import options, progress, terminal
 from popinjay.errors import OptionError, TooLittleText
 from popinjay.post import printable
 
@@ -28,13 +30,19 @@ def _chosen(args: argparse.Namespace, kind: type[T]) -> T:
     return options.build(given_options(args, kind), kind)[0]  # type: ignore[no-any-return]
 
 
+def after_stopping(given: Sequence[str]) -> str:
+    """What whoever stopped a command should know."""
+    goes_on = next((word for word in given if not word.startswith("-")), "") in ("make", "demo", "forget")
+    return "What is finished is kept: the same command goes on from here." if goes_on else ""
+
+
 def do_make(args: argparse.Namespace) -> None:
     """Make a persona, and let it say something."""
     from popinjay.pipeline import make
 
     talk = sys.stdin.isatty() and sys.stderr.isatty() and not (args.quiet or args.json)
     given = given_options(args, *options.MakeOptions.PARTS.values())
-    with terminal.listening(quiet=args.quiet, as_json=args.json) as listener:
+    with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
         persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, ask_whose=_ask_whose if talk else None, **given)
     if not args.json:
         _introduce(persona)
@@ -69,7 +77,7 @@ def do_inspect(args: argparse.Namespace) -> None:
     from popinjay.pipeline import inspect
 
     authors = []
-    with terminal.listening(quiet=not sys.stderr.isatty()) as listener:
+    with progress.listening(quiet=not sys.stderr.isatty()) as listener:
         found = inspect(*args.specs, listener=listener, **given_options(args, options.CollectOptions, options.CleanOptions))
     for one in found:
         try:
@@ -97,25 +105,39 @@ def do_inspect(args: argparse.Namespace) -> None:
 
 
 def do_say(args: argparse.Namespace) -> None:
-    """Let a persona speak."""
-    import secrets
-
+    """Let a persona speak: post by post, piece by piece, as JSON, or with a person in a session."""
     from popinjay.forgotten import Forgotten
     from popinjay.persona import load
 
+    if args.json and args.stream:
+        raise OptionError("--json and --stream can't go together.", "Leave one of them out: JSON comes as one document, when all is written.")
     chosen = _chosen(args, options.SayOptions)
-    if chosen.seed is None:
-        chosen = replace(chosen, seed=secrets.randbits(32))  # so that --json can tell it
     persona = load(args.name, args.home)
     terminal.show_still_known(persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words())
-    with terminal.waiting(f"{persona.name} finds its voice"):
-        persona.model  # noqa: B018 (loading it is what takes time)
-    said = persona.stream(printable(args.prompt), chosen)
+    finding = f"{persona.name} finds its voice"
+    if _wants_session(args):
+        with progress.waiting(finding):
+            persona.wake()
+            from popinjay.session import Session
+        Session(persona, chosen).run()
+        return
+    prompt, seed = printable(args.prompt or ""), int.from_bytes(os.urandom(4)) if chosen.seed is None else chosen.seed
+    chosen = replace(chosen, seed=seed)  # so that --json can tell it
     if args.json:
-        posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in said]
-        terminal.show_json({"persona": args.name, "prompt": args.prompt, "seed": chosen.seed, "posts": posts})
+        with progress.waiting(finding):
+            posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in persona.stream(prompt, chosen)]
+        terminal.show_json({"persona": args.name, "prompt": prompt, "seed": seed, "redrawn": dict(persona.redrawn), "posts": posts})
+    elif args.stream:
+        seeds = ((seed + place) % 2**32 for place in range(chosen.n))
+        terminal.show_pieces((persona.pieces(prompt, replace(chosen, n=1, seed=one)) for one in seeds), finding)
     else:
-        terminal.show_posts(one.text for one in said)
+        terminal.show_posts((one.text for one in persona.stream(prompt, chosen)), chosen.n, finding)
+
+
+def _wants_session(args: argparse.Namespace) -> bool:
+    """Whether a person sits there who has said neither how posts begin nor how many they are to be."""
+    said_how = args.prompt is not None or hasattr(args, "n") or args.json or args.stream
+    return not said_how and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def do_card(args: argparse.Namespace) -> None:
@@ -128,11 +150,11 @@ def do_card(args: argparse.Namespace) -> None:
     chosen = replace(chosen, prompt=None if chosen.prompt is None else printable(chosen.prompt))
     check_ready()
     persona = load(args.name, args.home)
-    with terminal.waiting(f"{persona.name} finds its voice"):
+    with progress.waiting(f"{persona.name} finds its voice"):
         predictions = persona.predictions(chosen)
     if not args.json:
         terminal.show_predictions([str(one) for one in predictions], chosen.pick)
-    with terminal.listening(quiet=True) as listener:
+    with progress.listening(quiet=True) as listener:
         path = choose_picture(persona, chosen, predictions[chosen.pick - 1], listener)
     if args.json:
         texts = [one.text for one in predictions]
@@ -169,7 +191,7 @@ def do_publish(args: argparse.Namespace) -> None:
     from popinjay.run import Run
 
     chosen = _chosen(args, options.PublishOptions)
-    with terminal.listening(quiet=args.json) as listener:
+    with progress.listening(quiet=args.json) as listener:
         result = publish(Run.find(args.name, args.home), args.to, chosen, listener)
     document = {
         "persona": result.persona,
@@ -202,7 +224,7 @@ def do_forget(args: argparse.Namespace) -> None:
     elif track != options.RetrainOptions():
         raise OptionError("--track and --track-posts say who is told of a training.", "Add --retrain, or leave them out.")
     done = Forgot(Forgotten())
-    with terminal.listening(quiet=args.json) as listener:
+    with progress.listening(quiet=args.json) as listener:
         if args.post or args.author:
             done = forget(run, args.post, args.author, listener)
         if args.retrain:
@@ -279,7 +301,7 @@ def do_demo(args: argparse.Namespace) -> None:
     """Make the demo's three personas."""
     from popinjay.demo import demo
 
-    with terminal.listening(quiet=args.quiet) as listener:
+    with progress.listening(quiet=args.quiet) as listener:
         personas = demo(listener, args.home)
     for persona in personas:
         _introduce(persona)

@@ -6,7 +6,6 @@ One frozen dataclass a stage. Where two stages share an option (the seed), both 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -252,6 +251,8 @@ def build(given: Mapping[str, Any], *kinds: type[Any]) -> list[Any]:
     known = {field.name for kind in kinds for field in _fields(kind)}
     for name in given:
         if name not in known:
+            import difflib
+
             near = difflib.get_close_matches(name, known, n=1)
             raise OptionError(f"There is no option {name!r}.", f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(sorted(known))}.")
     return [kind(**{field.name: given[field.name] for field in _fields(kind) if field.name in given}) for kind in kinds]

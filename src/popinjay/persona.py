@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from popinjay.errors import PersonaError
 from popinjay.generate import Said, stream
 from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, SayOptions, build
-from popinjay.picture import Prediction, predictions
 from popinjay.post import read_json
 from popinjay.run import Run
+
+if TYPE_CHECKING:
+    from popinjay.picture import Prediction
 
 
 class Persona:
@@ -23,6 +27,7 @@ class Persona:
         self.run = run
         self.name = run.name
         self.path = run.path
+        self.redrawn: Counter[str] = Counter()  # posts that were drawn again, by the reason why they could not leave
 
     def __repr__(self) -> str:
         return f"Persona({self.name!r})"
@@ -53,8 +58,18 @@ class Persona:
         """As `say`, with what is known about each post, as they are written."""
         return stream(self.model, options, prompt)
 
+    def pieces(self, prompt: str, options: SayOptions) -> Iterator[str]:
+        """One post, the prompt included, piece by piece as it is written."""
+        return (said.text for said in self.stream(prompt, replace(options, n=1)))
+
+    def wake(self) -> None:
+        """Load now what speaking needs. Raises PersonaError where it has not learnt to."""
+        self.model  # noqa: B018 (loading it is what takes time)
+
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """The ten predictions from which a picture shows one: the same for the same prompt and seed."""
+        from popinjay.picture import predictions  # speaking needs none of it, and is to begin at once
+
         return predictions(self.run, self.model, options)
 
 

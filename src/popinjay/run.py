@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import tomli_w
-from filelock import FileLock, Timeout
 
 from popinjay import lineage
 from popinjay.disk import content_hash, storage_errors, sync, sync_folder
@@ -209,6 +208,8 @@ class Run:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from making this persona meanwhile. Raises PersonaBusy where one does."""
+        from filelock import FileLock, Timeout  # slow to import, and whoever only reads a persona needs no lock
+
         with storage_errors(str(self.path)):
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock")

@@ -1,0 +1,79 @@
+"""A real process in a real pseudo-terminal, with somebody who types and reads."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping, Sequence
+
+PATIENCE = 120.0  # seconds, on a machine that is busy with other things
+_ERASED = re.compile(r"[^\n]*(?:\r\x1b\[2K|[\r\n]+(?:\x1b\[\?25h)?[\r\n]*\x1b\[1A\x1b\[2K)")
+_DRAWING = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
+_TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+
+
+class Terminal:
+    """A Python that runs `arguments` with a terminal of its own, so that Ctrl-C and Ctrl-D are what they are to people."""
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], *, columns: int = 80) -> None:
+        self._ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (40, columns))
+        os.set_blocking(self._ours, False)
+        self._bytes = b""
+        self.raw = ""
+        self._seen = 0  # how much of what it shows has been waited for
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _TAKE, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=dict(environment)
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._ours, keys.encode())
+
+    def until(self, pattern: str) -> str:
+        """What is shown up to the next match of the pattern, without colours and drawing."""
+        end = time.monotonic() + PATIENCE
+        while not (found := re.search(pattern, shown := self.shown[self._seen :])):
+            assert time.monotonic() < end, f"waited for {pattern!r}, and saw {shown!r}"
+            assert self._hear(), f"it ended; waited for {pattern!r}, and saw {shown!r}"
+        self._seen += found.end()
+        return shown[: found.end()]
+
+    @property
+    def shown(self) -> str:
+        """All that was shown so far, without colours, drawing and what was erased again."""
+        return _DRAWING.sub("", _ERASED.sub("", self.raw)).replace("\r", "")
+
+    def end(self) -> int:
+        """Wait until it ends; its exit code."""
+        while self._hear():
+            pass
+        return self._process.wait(PATIENCE)
+
+    def _hear(self) -> bool:
+        """Take in what is shown next; False where nothing comes any more."""
+        select.select([self._ours], [], [], 1.0)
+        try:
+            data = os.read(self._ours, 65536)
+        except BlockingIOError:
+            return True
+        except OSError:  # how Linux says that the other side is closed
+            return False
+        self._bytes += data
+        self.raw = self._bytes.decode("utf-8", "replace")
+        return bool(data)
