@@ -109,7 +109,7 @@ def do_say(args: argparse.Namespace) -> None:
     persona = load(args.name, args.home)
     terminal.show_still_known(persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words())
     with terminal.waiting(f"{persona.name} finds its voice"):
-        persona.model  # noqa: B018 (loading it is what takes time)
+        persona.decoder(exact=chosen.exact)  # opening it is what takes time
     said = persona.stream(printable(args.prompt), chosen)
     if args.json:
         posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in said]
