@@ -115,6 +115,12 @@ def test_a_sentence_that_is_left_is_judged_too() -> None:
     assert verdict.against is Reason.COPIED
 
 
+def test_bytes_that_are_no_character_are_a_blemish() -> None:
+    assert against("the l\ufffdmp") is Reason.BROKEN
+    assert against("the l\ufffdmp", typed="the l\ufffd") is None
+    assert {reason for reason in Reason if reason.is_a_blemish} == {Reason.BROKEN, Reason.UNFINISHED}
+
+
 def test_nothing_is_not_a_post() -> None:
     assert against("") is Reason.EMPTY
     assert against("the lamp", typed="the lamp") is Reason.EMPTY

@@ -124,7 +124,7 @@ class _Writing:
         self._seed = secrets.randbits(32) if options.seed is None else options.seed
         self._fresh = iter(range(options.n))  # places
         self._again: list[tuple[int, int]] = []  # places and attempts, the first place first
-        self._unfinished: dict[int, Said] = {}  # a draft for each place that will do if nothing better comes
+        self._second_best: dict[int, Said] = {}  # that will do if nothing better comes, by place
         shape = Shape.of(options)
         self._drawer = Drawer(shape)  # of what comes next, row by row
         if self._beginning.covers:
@@ -185,16 +185,16 @@ class _Writing:
         place, attempt = draft.key.place, draft.key.attempt + 1
         said = Said(verdict.text, draft.count, verdict.finished)
         if verdict.against is None:
-            self._unfinished.pop(place, None)
+            self._second_best.pop(place, None)
             yield said
             return
-        if verdict.against is Reason.UNFINISHED or self._rules is None:
-            self._unfinished.setdefault(place, said)
+        if verdict.against.is_a_blemish or self._rules is None:
+            self._second_best.setdefault(place, said)
         if attempt < MOST_TRIES:
             self._tally.redrawn[verdict.against] += 1
             heapq.heappush(self._again, (place, attempt))
             return
-        best = self._unfinished.pop(place, None)
+        best = self._second_best.pop(place, None)
         self._tally.missing += best is None
         yield best
 

@@ -24,6 +24,12 @@ class Reason(StrEnum):
     PERSONAL = "personal data"
     LONG = "too long"
     UNFINISHED = "unfinished"
+    BROKEN = "broken character"  # bytes that make none
+
+    @property
+    def is_a_blemish(self) -> bool:
+        """Whether such a draft may be let out all the same where nothing better comes."""
+        return self in (Reason.UNFINISHED, Reason.BROKEN)
 
 
 class Verdict(NamedTuple):
@@ -58,8 +64,7 @@ class Rules:
     def judge(self, text: str, finished: bool, prompt: str, options: SayOptions) -> Verdict:
         """What becomes of a draft that begins with the prompt. It is `finished` where the model came to an end by itself.
 
-        What is too long or unfinished ends at its last sentence that fits, where a good part of it is left. What is merely
-        unfinished otherwise may be let out where nothing better comes.
+        What is too long or unfinished ends at its last sentence that fits, where a good part of it is left.
         """
         typed = len(prompt) if text.startswith(prompt) else 0
         against = None
@@ -77,6 +82,8 @@ class Rules:
             return Verdict(text, finished, Reason.PERSONAL)
         if not options.allow_copies and self.copies.is_copied(text, typed):
             return Verdict(text, finished, Reason.COPIED)
+        if "\ufffd" in text[typed:]:
+            against = Reason.BROKEN
         return Verdict(text, finished, against)
 
 

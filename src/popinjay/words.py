@@ -17,6 +17,7 @@ _LAST_WORD = re.compile(rf"(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)?\s*$")
 _SENTENCE_END = re.compile(r"[.!?…؟۔।]+[\"'”’»)\]]*(?=\s|$)|[。！？｡]+[」』”’）]*")
 _ABBREVIATION = re.compile(r"(?:^|[\W_])(?:[^\W\d_]|Mr|Mrs|Ms|Dr|Prof|Gov|Sen|Rep|Gen|St|Mt|No|Nr|vs|etc|bzw|Hr|Fr|Sr|Sra)\.$")
 
+FIRST_UNSPACED = "\u0e00"  # no character before it is of a script without blanks
 SHINGLE = 3  # words
 SAME_SHARE = 0.8  # Jaccard similarity of shingles from which two posts say the same
 
@@ -41,7 +42,7 @@ def located_words(text: str) -> Iterator[tuple[str, int, int]]:
 
 def halves(word: str) -> int:
     """What a word of `words` weighs, in half words: 2, or 1 for a character of a script without blanks."""
-    return 1 if word[0] >= "\u0e00" and is_unspaced(word[0]) else 2
+    return 1 if word[0] >= FIRST_UNSPACED and is_unspaced(word[0]) else 2
 
 
 def spoken_length(token: str) -> int:
