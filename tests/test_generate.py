@@ -73,7 +73,7 @@ class Parrot:
 
     def _only(self, character: str) -> np.ndarray:
         logits = np.full(1_000, -np.inf, dtype=np.float32)
-        logits[0] = -1e9  # the end may come too soon, and is banned then
+        logits[ord(".")] = -50  # where the end would come too soon, and is banned
         logits[ord(character) if character else 0] = 0
         return logits
 
@@ -242,6 +242,13 @@ def test_what_is_too_long_ends_at_a_sentence_or_is_drawn_again() -> None:
     assert (said, tally.redrawn) == (["This goes on and on. This goes on and on."], {})
     said, tally = parroted("Short. " + "and so it goes on for ever and ever " * 3, "Another one that fits.", max_chars=50)
     assert (said, tally.redrawn) == (["Another one that fits."], {Reason.LONG: 1})
+
+
+def test_few_characters_need_no_ten_tokens() -> None:
+    said, tally = parroted("Yes.", max_chars=16)
+    assert (said, tally.redrawn) == (["Yes."], {})
+    (said,) = generate(Parrot("Yes."), SayOptions(n=1, max_chars=16, max_tokens=20, seed=0))
+    assert said.tokens == LEAST_TOKENS  # as the model has it, without rules
 
 
 def test_what_is_broken_off_comes_out_only_where_nothing_better_comes() -> None:

@@ -102,7 +102,7 @@ class Following:
 
     def end(self) -> bool:
         """No more of it; whether its last word completed a run, or it equals a whole text."""
-        copied = any([self._complete(word, end) for word, _, end in located_words(self._rest)])
+        copied = any(self._complete(word, end) for word, _, end in located_words(self._rest))  # one word at most
         self._rest = ""
         return copied or (self._last > 0 and self._copies.holds_whole(self._words))
 

@@ -121,6 +121,8 @@ class _Writing:
         self._beginning = begin(decoder, prompt, LEAST_TOKENS)
         self._typed = one_line(self._beginning.text)
         self._most = min(options.max_tokens, decoder.context - self._beginning.length)
+        # Ten tokens are some forty characters: where these would be too many, posts may end sooner.
+        self._least = min(LEAST_TOKENS, self._most - 1, LEAST_TOKENS if rules is None else options.max_chars // 8)
         self._seed = secrets.randbits(32) if options.seed is None else options.seed
         self._fresh = iter(range(options.n))  # places
         self._again: list[tuple[int, int]] = []  # places and attempts, the first place first
@@ -132,7 +134,7 @@ class _Writing:
             self._first.weigh(self._beginning.logits)
         else:
             self._first = Drawer(shape)
-            too_soon = [decoder.end] if self._most > 1 else []
+            too_soon = [decoder.end] if self._least > 0 else []
             self._first.weigh(self._beginning.logits, self._beginning.read, too_soon)
 
     def go_on(self) -> dict[int, Said | None]:
@@ -160,7 +162,7 @@ class _Writing:
         self._decoder.add(len(keys))
         for key in keys:
             watch = self._rules.watch(self._beginning.text, self._options) if self._rules else None
-            draft = Draft(key, self._decoder, self._beginning, LEAST_TOKENS, self._most, watch)
+            draft = Draft(key, self._decoder, self._beginning, self._least, self._most, watch)
             draft.begin(self._first)
             self.drafts.append(draft)
 

@@ -73,7 +73,7 @@ class Draft:
 
     def banned(self) -> tuple[int, ...]:
         """The end, while it would come too soon."""
-        return (self._decoder.end,) if self.count < min(self._least, self._most - 1) else ()
+        return (self._decoder.end,) if self.count < self._least else ()
 
     @property
     def count(self) -> int:
