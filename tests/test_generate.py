@@ -311,6 +311,14 @@ def test_pieces_are_the_first_post(decoder: TorchDecoder, prompt: str) -> None:
     assert count > 15
 
 
+def test_pieces_are_the_post_at_any_place(decoder: TorchDecoder) -> None:
+    options = SayOptions(seed=3, max_tokens=20, n=4)
+    tally, again = Tally(), Tally()
+    posts = [said.text for said in generate(decoder, options, "the", Rules(), tally)]
+    assert [shown(pieces(decoder, options, "the", Rules(), again, place))[1] for place in range(4)] == posts
+    assert again == tally
+
+
 def test_pieces_show_no_eighth_word_and_nothing_personal() -> None:
     parrot = Parrot("We know nobody in this town has ever heard it.", "Mail ada@example.org at once.", "Call 020 7946 0958 now.", OTHER)
     every, end = shown(pieces(parrot, SayOptions(seed=0), "", Rules(lambda: [POST])))

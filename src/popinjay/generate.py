@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 import secrets
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -55,7 +55,7 @@ def generate(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rul
 
 def stream(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules | None = None, tally: Tally | None = None) -> Iterator[Said]:
     """As `generate`, each post as soon as it and all before it are done. A decoder serves one stream at a time."""
-    writing = _Writing(decoder, options, prompt, rules, tally or Tally())
+    writing = _Writing(decoder, options, prompt, rules, tally or Tally(), range(options.n))
     done: dict[int, Said | None] = {}
     place = 0
     while place < options.n:
@@ -66,21 +66,21 @@ def stream(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules
         place += 1
 
 
-def pieces(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules | None = None, tally: Tally | None = None) -> Iterator[str]:
-    """The first post that `stream` would give, piece by piece as it is written, prompt included; nothing where it is missing.
+def pieces(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules | None = None, tally: Tally | None = None, place: int = 0) -> Iterator[str]:
+    """The post that `stream` would give at a place, the first at 0, piece by piece as it is written, prompt included; nothing where it is missing.
 
     Never half a character; with rules, never a word before it is whole and the rules have nothing against it, and never figures
     or signs that could become personal data. A draft can still be given up, as it grows too long or an eighth word in a row repeats a
     post: then AGAIN comes as a piece of its own, which says that what was shown is void, and another begins. The pieces behind
     the last AGAIN are the post.
     """
-    writing = _Writing(decoder, replace(options, n=1), prompt, rules, tally or Tally())
+    writing = _Writing(decoder, options, prompt, rules, tally or Tally(), [place])
     shown, attempt = "", 0
     done: dict[int, Said | None] = {}
     while not done:
         done = writing.go_on()
         if done:
-            said = done[0]
+            said = done[place]
             sure, over = said.text if said else "", True
         elif writing.drafts:
             draft = writing.drafts[0]
@@ -109,7 +109,7 @@ def _sure(draft: Draft, *, held: bool) -> str:
 class _Writing:
     """Drafts on their way: as many as there is room for, and the next as soon as one is over."""
 
-    def __init__(self, decoder: Decoder, options: SayOptions, prompt: str, rules: Rules | None, tally: Tally) -> None:
+    def __init__(self, decoder: Decoder, options: SayOptions, prompt: str, rules: Rules | None, tally: Tally, places: Iterable[int]) -> None:
         from popinjay.decoding.drawing import Drawer, Shape
         from popinjay.decoding.prompt import begin, tidy
 
@@ -124,7 +124,7 @@ class _Writing:
         # Ten tokens are some forty characters: where these would be too many, posts may end sooner.
         self._least = min(LEAST_TOKENS, self._most - 1, LEAST_TOKENS if rules is None else options.max_chars // 8)
         self._seed = secrets.randbits(32) if options.seed is None else options.seed
-        self._fresh = iter(range(options.n))  # places
+        self._fresh = iter(places)
         self._again: list[tuple[int, int]] = []  # places and attempts, the first place first
         self._second_best: dict[int, Said] = {}  # that will do if nothing better comes, by place
         shape = Shape.of(options)

@@ -72,9 +72,9 @@ class Persona:
         """As `say`, with what is known about each post, as they are written; `tally` is told what did not come out."""
         return stream(self.decoder(exact=options.exact), options, prompt, self.rules, tally)
 
-    def pieces(self, prompt: str, options: SayOptions, tally: Tally | None = None) -> Iterator[str]:
-        """The first post of `stream` as it is written, piece by piece (see `generate.pieces`)."""
-        return pieces(self.decoder(exact=options.exact), options, prompt, self.rules, tally)
+    def pieces(self, prompt: str, options: SayOptions, tally: Tally | None = None, place: int = 0) -> Iterator[str]:
+        """The post of `stream` at a place, as it is written, piece by piece (see `generate.pieces`)."""
+        return pieces(self.decoder(exact=options.exact), options, prompt, self.rules, tally, place)
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """The ten predictions from which a picture shows one: the same for the same prompt and seed."""
