@@ -62,7 +62,7 @@ class Copies:
 
     def holds_run(self, found: Sequence[str]) -> bool:
         """Whether the last eight of these words stand in a row in one of them; False where they are fewer."""
-        run = _last_run(found)
+        run = _last_run(found, len(found))
         return run is not None and _holds(self._runs, run)
 
     def holds_whole(self, found: Sequence[str]) -> bool:
@@ -114,16 +114,18 @@ class Following:
 
 
 def _runs(found: Sequence[str]) -> Iterator[int]:
-    if all(word[0] < FIRST_UNSPACED for word in found):  # the usual case, and much quicker
+    if found and max(found) < FIRST_UNSPACED:  # as below, and quicker still
         return (hash(tuple(found[begin : begin + RUN])) for begin in range(len(found) - RUN + 1))
-    ends = (_last_run(found, end) for end in range(1, len(found) + 1))
-    return (run for run in ends if run is not None)
+    runs = (_last_run(found, end) for end in range(1, len(found) + 1))
+    return (run for run in runs if run is not None)
 
 
-def _last_run(found: Sequence[str], end: int | None = None) -> int | None:
-    """The run that ends behind the last word, or behind so many of them, as a hash: the fewest words that weigh enough. None where all are too few."""
-    begin = end = len(found) if end is None else end
-    weight = 0
+def _last_run(found: Sequence[str], end: int) -> int | None:
+    """The run that ends behind so many words, as a hash: the fewest words that weigh enough. None where all are too few."""
+    last = found[max(0, end - RUN) : end]
+    if max(last) < FIRST_UNSPACED:  # the usual case, and quicker: all of them weigh the same
+        return hash(tuple(last)) if len(last) == RUN else None
+    begin, weight = end, 0
     while weight < 2 * RUN:
         if not begin:
             return None

@@ -97,9 +97,10 @@ class Drawer:
             if self._ordered is not None:
                 break
             token = self._anywhere(generator.random())
-            if self.shape.top_p >= 1 or self._likelier(token) < self.shape.top_p * self._upto[-1]:
+            least, whole = self._weights[token], self._upto[-1]
+            # What weighs more than the tail is inside without a look at the others. Where it is outside, all that is inside weighs at least as much.
+            if self.shape.top_p >= 1 or least > (1 - self.shape.top_p) * whole or self._likelier(token) < self.shape.top_p * whole:
                 return token
-            least = self._weights[token]  # it is outside, so all that is inside is at least as likely
         else:
             self._lay_out_nucleus(least)
         assert self._ordered is not None
