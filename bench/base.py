@@ -24,6 +24,7 @@ from typing import Any
 from pairs import show
 from popinjay import bases
 from popinjay.dataset import split
+from popinjay.decoding.torch_decoder import TorchDecoder
 from popinjay.events import nobody
 from popinjay.generate import generate
 from popinjay.language_model import LanguageModel, bits_per_byte
@@ -91,7 +92,7 @@ def fine_tune(folder: Path, texts: Texts, work: Path, say: int) -> dict[str, Any
     seconds = time.monotonic() - began
     shutil.rmtree(work)
     after = bits_per_byte(model.bits(texts.held_out), texts.held_out)
-    said = [one.text for one in generate(model, SayOptions(n=say, seed=0))] if say else []
+    said = [one.text for one in generate(TorchDecoder(model), SayOptions(n=say, seed=0))] if say else []
     facts = {"base": round(before, 4), "persona": round(after, 4), "seconds": round(seconds, 1), "loading": round(loading, 2)}
     return {**facts, "steps": trainer.standing.step, "best_step": trainer.standing.best_step, "tokens": trainer.standing.tokens, "said": said}
 

@@ -140,6 +140,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(prepared: Path, tmp_pat
 
 
 def test_what_it_writes_is_a_base_that_popinjay_takes(prepared: Path, tmp_path: Path) -> None:
+    from popinjay.decoding.torch_decoder import TorchDecoder
     from popinjay.generate import generate
     from popinjay.language_model import LanguageModel
     from popinjay.options import SayOptions
@@ -147,7 +148,7 @@ def test_what_it_writes_is_a_base_that_popinjay_takes(prepared: Path, tmp_path: 
     run("pretrain.py", "--data", prepared, "--out", tmp_path, *TINY)
     model = LanguageModel.load(tmp_path / "model")
     assert model.context == 64
-    assert len(generate(model, SayOptions(n=2, max_tokens=8, seed=0))) == 2
+    assert len(generate(TorchDecoder(model), SayOptions(n=2, max_tokens=8, seed=0))) == 2
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     assert "CC BY-SA" in card
     assert "$" not in card

@@ -13,6 +13,7 @@ from typing import Any
 
 from popinjay import bases
 from popinjay.copying import Copies
+from popinjay.decoding.torch_decoder import TorchDecoder
 from popinjay.generate import generate
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import SayOptions, TrainOptions
@@ -35,7 +36,7 @@ def copying(texts: Sequence[str], training: Sequence[str]) -> dict[str, float]:
 
 def outcome(model: LanguageModel, posts: Posts, samples: int) -> dict[str, float]:
     """What a trained model is worth, and what it copies."""
-    said = [one.text for one in generate(model, SayOptions(n=samples, seed=0))]
+    said = [one.text for one in generate(TorchDecoder(model), SayOptions(n=samples, seed=0))]
     return {"held-out": bits(model, posts.held_out), "validation": bits(model, posts.validation), **copying(said, posts.train)}
 
 

@@ -107,6 +107,7 @@ def do_inspect(args: argparse.Namespace) -> None:
 def do_say(args: argparse.Namespace) -> None:
     """Let a persona speak: post by post, piece by piece, as JSON, or with a person in a session."""
     from popinjay.forgotten import Forgotten
+    from popinjay.generate import Tally
     from popinjay.persona import load
 
     if args.json and args.stream:
@@ -117,21 +118,24 @@ def do_say(args: argparse.Namespace) -> None:
     finding = f"{persona.name} finds its voice"
     if _wants_session(args):
         with progress.waiting(finding):
-            persona.wake()
+            persona.decoder(exact=chosen.exact)
             from popinjay.session import Session
         Session(persona, chosen).run()
         return
     prompt, seed = printable(args.prompt or ""), int.from_bytes(os.urandom(4)) if chosen.seed is None else chosen.seed
     chosen = replace(chosen, seed=seed)  # so that --json can tell it
+    tally = Tally()
     if args.json:
         with progress.waiting(finding):
-            posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in persona.stream(prompt, chosen)]
-        terminal.show_json({"persona": args.name, "prompt": prompt, "seed": seed, "redrawn": dict(persona.redrawn), "posts": posts})
-    elif args.stream:
-        seeds = ((seed + place) % 2**32 for place in range(chosen.n))
-        terminal.show_pieces((persona.pieces(prompt, replace(chosen, n=1, seed=one)) for one in seeds), finding)
+            posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in persona.stream(prompt, chosen, tally)]
+        told = {"redrawn": dict(tally.redrawn), "missing": tally.missing}
+        terminal.show_json({"persona": args.name, "prompt": prompt, "seed": seed, **told, "posts": posts})
+        return
+    if args.stream:
+        terminal.show_pieces((persona.pieces(prompt, chosen, tally, place) for place in range(chosen.n)), finding)
     else:
-        terminal.show_posts((one.text for one in persona.stream(prompt, chosen)), chosen.n, finding)
+        terminal.show_posts((one.text for one in persona.stream(prompt, chosen, tally)), chosen.n, finding)
+    terminal.show_missing(tally)
 
 
 def _wants_session(args: argparse.Namespace) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any
 
 from popinjay import bases
 from popinjay.copying import Copies
+from popinjay.decoding.torch_decoder import TorchDecoder
 from popinjay.errors import BaseModelError
 from popinjay.events import Event, Listener, What
 from popinjay.generate import AT_ONCE, Said, stream
@@ -28,10 +28,10 @@ def score(model: LanguageModel, posts: dict[str, list[str]]) -> dict[str, float]
 
 
 def draw_samples(model: LanguageModel, options: EvaluateOptions, listener: Listener) -> list[Said]:
-    """The posts that everything about outputs is measured on: no prompt, default settings, fixed seed."""
+    """The posts that everything about outputs is measured on: no prompt, default settings, fixed seed, and no rules: what it writes, it writes."""
     said: list[Said] = []
     started = time.monotonic()
-    for post in stream(model, replace(SayOptions(), n=options.samples, seed=options.seed)):
+    for post in stream(TorchDecoder(model), SayOptions(n=options.samples, seed=options.seed)):
         said.append(post)
         if len(said) % AT_ONCE == 0 or len(said) == options.samples:
             seconds = time.monotonic() - started

@@ -2,124 +2,209 @@
 
 from __future__ import annotations
 
+import heapq
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from popinjay.errors import OptionError
-from popinjay.language_model import LanguageModel
 from popinjay.options import SayOptions
 from popinjay.post import one_line
+from popinjay.privacy import reveals
+from popinjay.rules import Reason, Rules, Verdict, settled
 
 if TYPE_CHECKING:
-    import torch
+    from popinjay.decoding.decoder import Decoder
+    from popinjay.decoding.draft import Draft
 
 AT_ONCE = 64  # posts written side by side
 LEAST_TOKENS = 10  # of a post, as HuggingTweets had it
-MOST_TRIES = 5  # for a post that came out empty
+MOST_TRIES = 16  # for one post
+AGAIN: Final = "\r"  # among the pieces of a post: what came so far is void, another draft begins
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One post that a model wrote: prompt and continuation on one line, and whether it came to its own end."""
+    """One post that a model wrote: prompt and continuation on one line, and whether it came to an end of its own or ends at a sentence."""
 
     text: str
-    tokens: int
+    tokens: int  # that were drawn, those of a sentence taken off again included
     finished: bool
 
 
-def generate(model: LanguageModel, options: SayOptions, prompt: str = "") -> list[Said]:
-    """`options.n` posts that begin with the prompt.
+@dataclass
+class Tally:
+    """What did not come out: drafts that others were drawn for, by reason, and posts that are missing because no draft was fit to be seen."""
 
-    The same seed gives the same posts; the first three of ten are those of three. Posts that come out empty are drawn again.
-    Raises OptionError for a prompt that fills the context.
+    redrawn: Counter[Reason] = field(default_factory=Counter)
+    missing: int = 0
+
+
+def generate(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules | None = None, tally: Tally | None = None) -> list[Said]:
+    """`options.n` posts that begin with the prompt, as far as the rules let them out.
+
+    The same seed gives the same posts; the first three of ten are those of three. Posts that come out empty, or that the rules are against,
+    are drawn again, and `tally` is told. Without rules, posts are as the model writes them, copies and all.
+    Raises OptionError for a prompt that fills the context, or leaves no character to the post.
     """
-    return list(stream(model, options, prompt))
+    return list(stream(decoder, options, prompt, rules, tally))
 
 
-def stream(model: LanguageModel, options: SayOptions, prompt: str = "") -> Iterator[Said]:
-    """As `generate`, each batch as it is written."""
-    prompt = " ".join(prompt.split())
-    ids = [model.end, *model.encode([prompt])[0]]  # a blank at the end would keep the next word from beginning with its own
-    room = model.context - len(ids)
-    if room < LEAST_TOKENS:
-        raise OptionError(f"The prompt is {len(ids) - 1} tokens long; the model reads {model.context} at most, its answer included.", "Shorten it.")
-    seed = secrets.randbits(32) if options.seed is None else options.seed
-    for start in range(0, options.n, AT_ONCE):
-        places = range(start, min(options.n, start + AT_ONCE))
-        said = dict(zip(places, _batch(model, ids, options, min(options.max_tokens, room), [(seed, place, 0) for place in places]), strict=True))
-        for attempt in range(1, MOST_TRIES):
-            again = [place for place in places if not said[place].text]
-            if not again:
-                break
-            keys = [(seed, place, attempt) for place in again]
-            said.update(zip(again, _batch(model, ids, options, min(options.max_tokens, room), keys), strict=True))
-        yield from said.values()
+def stream(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules | None = None, tally: Tally | None = None) -> Iterator[Said]:
+    """As `generate`, each post as soon as it and all before it are done. A decoder serves one stream at a time."""
+    writing = _Writing(decoder, options, prompt, rules, tally or Tally(), range(options.n))
+    done: dict[int, Said | None] = {}
+    place = 0
+    while place < options.n:
+        while place not in done:
+            done.update(writing.go_on())
+        if (said := done.pop(place)) is not None:
+            yield said
+        place += 1
 
 
-def _batch(model: LanguageModel, prompt: list[int], options: SayOptions, most: int, keys: Sequence[tuple[int, int, int]]) -> list[Said]:
-    """One post for each key. Every post draws from a generator of its own, so that its neighbours do not change it."""
-    import torch
+def pieces(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules | None = None, tally: Tally | None = None, place: int = 0) -> Iterator[str]:
+    """The post that `stream` would give at a place, the first at 0, piece by piece as it is written, prompt included; nothing where it is missing.
 
-    generators = [torch.Generator().manual_seed(_mix(key)) for key in keys]
-    written: list[list[int]] = [[] for _ in keys]
-    finished = [False] * len(keys)
-    alive = list(range(len(keys)))
-    ids = torch.tensor([prompt] * len(keys), device=model.device)
-    cache: Any = None
-    with torch.inference_mode():
-        for count in range(most):
-            out = model.model(input_ids=ids, past_key_values=cache, use_cache=True)
-            cache, logits = out.past_key_values, out.logits[:, -1].float().cpu()
-            if count < min(LEAST_TOKENS, most - 1):
-                logits[:, model.end] = -torch.inf
-            chances = torch.cat([torch.rand(1, generator=generators[place]) for place in alive])
-            tokens = draw(logits, chances, options.temperature, options.top_p).tolist()
-            for place, token in zip(alive, tokens, strict=True):
-                if token == model.end or (token in model.line_breaks and written[place]):
-                    finished[place] = True
-                else:
-                    written[place].append(token)
-            staying = [row for row, place in enumerate(alive) if not finished[place]]
-            if not staying:
-                break
-            if len(staying) < len(alive):
-                alive = [alive[row] for row in staying]
-                tokens = [tokens[row] for row in staying]
-                cache.batch_select_indices(torch.tensor(staying, device=model.device))
-            ids = torch.tensor(tokens, device=model.device).unsqueeze(1)
-    return [Said(_text(model, prompt[1:] + ids_, len(prompt) > 1), len(ids_), done) for ids_, done in zip(written, finished, strict=True)]
-
-
-def draw(logits: torch.Tensor, chances: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
-    """One token for each row of logits (rows, vocabulary), given a uniform chance in [0, 1) for each.
-
-    Nucleus sampling (Holtzman et al., arXiv 1904.09751): the smallest set of likeliest tokens whose probabilities reach top_p.
+    Never half a character; with rules, never a word before it is whole and the rules have nothing against it, and never figures
+    or signs that could become personal data. A draft can still be given up, as it grows too long or an eighth word in a row repeats a
+    post: then AGAIN comes as a piece of its own, which says that what was shown is void, and another begins. The pieces behind
+    the last AGAIN are the post.
     """
-    import torch
+    writing = _Writing(decoder, options, prompt, rules, tally or Tally(), [place])
+    shown, attempt = "", 0
+    done: dict[int, Said | None] = {}
+    while not done:
+        done = writing.go_on()
+        if done:
+            said = done[place]
+            sure, over = said.text if said else "", True
+        elif writing.drafts:
+            draft = writing.drafts[0]
+            over, attempt = draft.key.attempt != attempt, draft.key.attempt
+            sure = _sure(draft, held=rules is not None)
+        else:  # it was given up, and the next one has not begun
+            continue
+        if shown and not sure.startswith(shown) and over:
+            yield AGAIN
+            shown = ""
+        if sure.startswith(shown) and len(sure) > len(shown):
+            yield sure[len(shown) :]
+            shown = sure
 
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    probabilities, order = torch.softmax(logits / temperature, dim=-1).sort(dim=-1, descending=True)
-    cumulative = probabilities.cumsum(dim=-1)
-    probabilities[cumulative - probabilities >= top_p] = 0  # the first token always stays
-    cumulative = probabilities.cumsum(dim=-1)
-    place = torch.searchsorted(cumulative, chances.unsqueeze(1) * cumulative[:, -1:], right=True)
-    last = (probabilities > 0).sum(dim=-1, keepdim=True) - 1
-    return order.gather(1, place.minimum(last)).squeeze(1)
+
+def _sure(draft: Draft, *, held: bool) -> str:
+    """What of a draft can be shown already."""
+    text, typed = draft.so_far(), draft.beginning.text
+    if held:
+        text = typed + settled(text)[len(typed) :]
+        if reveals(text, len(typed)):
+            return ""
+    return one_line(text)
 
 
-def _text(model: LanguageModel, ids: list[int], prompted: bool) -> str:
-    """The ids as a post: up to its first line break, on one line, without a character that was cut in its middle."""
-    text = model.decode(ids).rstrip("\ufffd")
-    return one_line((text if prompted else text.lstrip()).split("\n", 1)[0])
+class _Writing:
+    """Drafts on their way: as many as there is room for, and the next as soon as one is over."""
 
+    def __init__(self, decoder: Decoder, options: SayOptions, prompt: str, rules: Rules | None, tally: Tally, places: Iterable[int]) -> None:
+        from popinjay.decoding.drawing import Drawer, Shape
+        from popinjay.decoding.prompt import begin, tidy
 
-def _mix(key: tuple[int, int, int]) -> int:
-    """A seed for one post of one call, as good as independent of its neighbours'."""
-    mixed = 0
-    for part in key:
-        mixed = ((mixed ^ part) * 0x9E3779B97F4A7C15 + 0x7F4A7C159E3779B9) % 2**64
-        mixed ^= mixed >> 29
-    return mixed % 2**63
+        self.drafts: list[Draft] = []
+        self._decoder, self._options, self._rules, self._tally = decoder, options, rules, tally
+        prompt = tidy(prompt)
+        if rules is not None and len(prompt) >= options.max_chars:
+            raise OptionError(f"The prompt is {len(prompt)} characters long; posts are {options.max_chars} at most.", "Shorten it, or raise --max-chars.")
+        self._beginning = begin(decoder, prompt, LEAST_TOKENS)
+        self._typed = one_line(self._beginning.text)
+        self._most = min(options.max_tokens, decoder.context - self._beginning.length)
+        # Ten tokens are some forty characters: where these would be too many, posts may end sooner.
+        self._least = min(LEAST_TOKENS, self._most - 1, LEAST_TOKENS if rules is None else options.max_chars // 8)
+        self._seed = secrets.randbits(32) if options.seed is None else options.seed
+        self._fresh = iter(places)
+        self._again: list[tuple[int, int]] = []  # places and attempts, the first place first
+        self._second_best: dict[int, Said] = {}  # that will do if nothing better comes, by place
+        shape = Shape.of(options)
+        self._drawer = Drawer(shape)  # of what comes next, row by row
+        if self._beginning.covers:
+            self._first = Drawer(shape._replace(repetition_penalty=1))
+            self._first.weigh(self._beginning.logits)
+        else:
+            self._first = Drawer(shape)
+            too_soon = [decoder.end] if self._least > 0 else []
+            self._first.weigh(self._beginning.logits, self._beginning.read, too_soon)
+
+    def go_on(self) -> dict[int, Said | None]:
+        """A token more for every draft. Gives the places that are done with now, None for those that stay empty."""
+        self._fill()
+        done = self._settle()  # some were over with their first token
+        if self.drafts:
+            logits = self._decoder.step([draft.feed() for draft in self.drafts])
+            for draft, row in zip(self.drafts, logits, strict=True):
+                draft.go_on(row, self._drawer)
+            done |= self._settle()
+        return done
+
+    def _fill(self) -> None:
+        """Begin drafts where there is room: new ones of earlier places before new places."""
+        from popinjay.decoding.draft import Draft, Key
+
+        if self.drafts and not self._decoder.joins:
+            return
+        keys = [Key(self._seed, *job) for job in islice(self._jobs(), AT_ONCE - len(self.drafts))]
+        if not keys:
+            return
+        if not self._decoder.joins:
+            self._decoder.read(self._beginning.read)
+        self._decoder.add(len(keys))
+        for key in keys:
+            watch = self._rules.watch(self._beginning.text, self._options) if self._rules else None
+            draft = Draft(key, self._decoder, self._beginning, self._least, self._most, watch)
+            draft.begin(self._first)
+            self.drafts.append(draft)
+
+    def _jobs(self) -> Iterator[tuple[int, int]]:
+        while self._again:
+            yield heapq.heappop(self._again)
+        yield from ((place, 0) for place in self._fresh)
+
+    def _settle(self) -> dict[int, Said | None]:
+        """Free the places of drafts that are over, and see what becomes of them."""
+        staying = [row for row, draft in enumerate(self.drafts) if not draft.over]
+        if len(staying) == len(self.drafts):
+            return {}
+        self._decoder.keep(staying)
+        over = [draft for draft in self.drafts if draft.over]
+        self.drafts = [self.drafts[row] for row in staying]
+        return {draft.key.place: said for draft in over for said in self._outcome(draft)}
+
+    def _outcome(self, draft: Draft) -> Iterator[Said | None]:
+        """What the place of a draft is filled with; nothing where another draft is drawn for it."""
+        verdict = self._judge(draft)
+        place, attempt = draft.key.place, draft.key.attempt + 1
+        said = Said(verdict.text, draft.count, verdict.finished)
+        if verdict.against is None:
+            self._second_best.pop(place, None)
+            yield said
+            return
+        if verdict.against.is_a_blemish or self._rules is None:
+            self._second_best.setdefault(place, said)
+        if attempt < MOST_TRIES:
+            self._tally.redrawn[verdict.against] += 1
+            heapq.heappush(self._again, (place, attempt))
+            return
+        best = self._second_best.pop(place, None)
+        self._tally.missing += best is None
+        yield best
+
+    def _judge(self, draft: Draft) -> Verdict:
+        if draft.against is Reason.COPIED:
+            return Verdict("", finished=False, against=draft.against)
+        text = draft.text()
+        if self._rules is not None:
+            return self._rules.judge(text, draft.finished, self._typed, self._options)
+        is_empty = len(text) <= len(self._typed)
+        return Verdict(text, draft.finished, Reason.EMPTY if is_empty else None)

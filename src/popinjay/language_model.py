@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -69,11 +68,6 @@ class LanguageModel:
     def parameters(self) -> int:
         """How many weights there are, shared ones counted once."""
         return sum(p.numel() for p in self.model.parameters())
-
-    @functools.cached_property
-    def line_breaks(self) -> frozenset[int]:
-        """The tokens that are a line break and nothing else."""
-        return frozenset(ids[0] for ids in self.encode(["\n", "\n\n", "\r\n"]) if len(ids) == 1)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, bare. What looks like a special token in a text is plain text."""

@@ -193,7 +193,13 @@ class SayOptions(Checked):
     n: int = option(10, "How many posts.", least=1, most=1_000_000)
     temperature: float = option(1.0, "Below 1 plays safe, above 1 dares more; 0 always takes the likeliest word.", least=0, most=10)
     top_p: float = option(0.95, "Draw from the likeliest tokens that together have this probability.", least=0.01, most=1)
+    top_k: int = option(0, "Draw from so many of the likeliest tokens; 0 sets no limit.", least=0, most=1_000_000)
+    min_p: float = option(0.0, "Draw from tokens that are at least so likely beside the likeliest one; 0 sets no limit.", least=0, most=1)
+    repetition_penalty: float = option(1.0, "Above 1 keeps it from saying again what it said; 1 leaves it to itself.", least=0.1, most=10)
     max_tokens: int = option(160, "The longest post, in tokens.", least=1, most=100_000)
+    max_chars: int = option(280, "The longest post, in characters: 280 as X has it, 300 for Bluesky.", least=1, most=100_000)
+    allow_copies: bool = option(False, "Let out posts that repeat a post it learnt from, whole or eight words in a row.")
+    exact: bool = option(False, "Compute with full precision: slower, and hardly different.")
     seed: int | None = option(None, "The same seed gives the same posts. Default: other posts every time.", least=0, most=2**32 - 1)
 
 

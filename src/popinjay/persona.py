@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from popinjay.decoding.decoder import Decoder
+from popinjay.decoding.open import open_decoder
 from popinjay.errors import PersonaError
-from popinjay.generate import Said, stream
+from popinjay.generate import Said, Tally, pieces, stream
 from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, SayOptions, build
-from popinjay.post import read_json
+from popinjay.post import read_json, read_rows
+from popinjay.rules import Rules
 from popinjay.run import Run
 
 if TYPE_CHECKING:
     from popinjay.picture import Prediction
+
+
+ENGINE_FOLDER = "engine"  # the model once more as the decoder takes it; made anew where it is missing
 
 
 class Persona:
@@ -27,7 +31,7 @@ class Persona:
         self.run = run
         self.name = run.name
         self.path = run.path
-        self.redrawn: Counter[str] = Counter()  # posts that were drawn again, by the reason why they could not leave
+        self._decoders: dict[bool, Decoder] = {}  # by whether they are exact
 
     def __repr__(self) -> str:
         return f"Persona({self.name!r})"
@@ -35,12 +39,27 @@ class Persona:
     @functools.cached_property
     def model(self) -> LanguageModel:
         """The trained model. Raises PersonaError where there is none yet."""
+        return LanguageModel.load(self._model_folder())
+
+    def _model_folder(self) -> Path:
         folder = self.run.file("model")
         if not folder.is_dir():
             raise PersonaError(
                 f"{self.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {self.name}. Making it again goes on from there."
             )
-        return LanguageModel.load(folder)
+        return folder
+
+    def decoder(self, *, exact: bool = False) -> Decoder:
+        """What computes the trained model, in full precision where that is asked for; opened once. Raises PersonaError where there is none yet."""
+        if exact not in self._decoders:
+            self._decoders[exact] = open_decoder(self._model_folder(), exact=exact, cache=self.path / ENGINE_FOLDER)
+        return self._decoders[exact]
+
+    @functools.cached_property
+    def rules(self) -> Rules:
+        """What may leave: nothing that it learnt, as far as the posts are here (they are not where a persona came from elsewhere)."""
+        posts = self.run.file("train.jsonl")
+        return Rules(lambda: (row["text"] for row in read_rows(posts)) if posts.exists() else ())
 
     @property
     def report(self) -> dict[str, Any]:
@@ -54,23 +73,19 @@ class Persona:
         """Posts in this voice that begin with the prompt. Options are the fields of SayOptions, such as `n=10` or `seed=1`."""
         return [said.text for said in self.stream(prompt, build(options, SayOptions)[0])]
 
-    def stream(self, prompt: str, options: SayOptions) -> Iterator[Said]:
-        """As `say`, with what is known about each post, as they are written."""
-        return stream(self.model, options, prompt)
+    def stream(self, prompt: str, options: SayOptions, tally: Tally | None = None) -> Iterator[Said]:
+        """As `say`, with what is known about each post, as they are written; `tally` is told what did not come out."""
+        return stream(self.decoder(exact=options.exact), options, prompt, self.rules, tally)
 
-    def pieces(self, prompt: str, options: SayOptions) -> Iterator[str]:
-        """One post, the prompt included, piece by piece as it is written."""
-        return (said.text for said in self.stream(prompt, replace(options, n=1)))
-
-    def wake(self) -> None:
-        """Load now what speaking needs. Raises PersonaError where it has not learnt to."""
-        self.model  # noqa: B018 (loading it is what takes time)
+    def pieces(self, prompt: str, options: SayOptions, tally: Tally | None = None, place: int = 0) -> Iterator[str]:
+        """The post of `stream` at a place, as it is written, piece by piece (see `generate.pieces`)."""
+        return pieces(self.decoder(exact=options.exact), options, prompt, self.rules, tally, place)
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """The ten predictions from which a picture shows one: the same for the same prompt and seed."""
         from popinjay.picture import predictions  # speaking needs none of it, and is to begin at once
 
-        return predictions(self.run, self.model, options)
+        return predictions(self.run, self.decoder(), self.rules, options)
 
 
 def load(name: str | Path, home_folder: Path | None = None) -> Persona:

@@ -11,14 +11,16 @@ from xml.sax.saxutils import escape
 
 from popinjay import __version__
 from popinjay.composition import Person, Words, compose
+from popinjay.decoding.decoder import Decoder
 from popinjay.errors import PersonaError, PictureError
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.generate import Said, stream
-from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, SayOptions
 from popinjay.post import one_line, read_authors
+from popinjay.rules import Rules
 from popinjay.run import PICTURE, PICTURE_FILE, Run
 from popinjay.typeset import typesetter
+from popinjay.words import is_unspaced
 
 PREDICTIONS = 10
 PROMPTS = {  # how HuggingTweets let its models begin, in the languages of most posts
@@ -57,10 +59,11 @@ class Prediction:
         return cls(prompt, said.text[len(prompt) :].strip() if said.text.startswith(prompt) else said.text)
 
 
-def predictions(run: Run, model: LanguageModel, options: PictureOptions) -> list[Prediction]:
-    """Ten predictions, the same for the same prompt and seed. Raises OptionError for a prompt that fills the context."""
+def predictions(run: Run, decoder: Decoder, rules: Rules, options: PictureOptions) -> list[Prediction]:
+    """Ten predictions, the same for the same prompt and seed; fewer where the rules let out fewer. Raises OptionError for a prompt that fills the context."""
     prompt = one_line(PROMPTS.get(main_language(run), PROMPTS["en"]) if options.prompt is None else options.prompt)
-    return [Prediction.of(said, prompt) for said in stream(model, SayOptions(n=PREDICTIONS, seed=options.seed), prompt)]
+    whole = prompt if is_unspaced(prompt[-1:]) else prompt + " "  # the picture shows an arrow behind it, no place to go on with its last word
+    return [Prediction.of(said, prompt) for said in stream(decoder, SayOptions(n=PREDICTIONS, seed=options.seed), whole, rules)]
 
 
 def main_language(run: Run) -> str:

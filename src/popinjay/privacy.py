@@ -65,6 +65,25 @@ SORTS = (
 )
 
 
+_MASKED = re.compile(rf"\[(?:{'|'.join(sort.name for sort in SORTS)})\b", re.IGNORECASE)
+
+
+def reveals(text: str, typed: int = 0) -> bool:
+    """Whether `mask` would mask something in the text, or was at work on what it was learnt from; what ends in the first `typed` characters does not count."""
+    if any(found.end() > typed for found in _MASKED.finditer(text)):
+        return True
+    return any(found.end() > typed and sort.holds(found[0]) for sort in SORTS for found in sort.pattern.finditer(text))
+
+
+_BEGINNING = re.compile(r"(?:-----BEGIN.*|[+(]?\d[\d ()./-]*)$")
+
+
+def beginning(text: str) -> int:
+    """Where something begins, at the end of a text, that could become personal data of several words; its length where nothing does."""
+    found = _BEGINNING.search(text)
+    return len(text) if found is None else found.start()
+
+
 def mask(text: str) -> tuple[str, dict[str, int]]:
     """The text with personal data replaced by `[email]`, `[phone]`, `[card]`, `[key]`, and how many of each there were."""
     found: dict[str, int] = {}

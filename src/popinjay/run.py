@@ -45,8 +45,8 @@ STAGES = (
     Stage("collect", (), ("posts.jsonl", "authors.json", "avatars"), "reading posts", version=2),
     Stage("clean", ("posts.jsonl",), ("clean.jsonl", "dropped.jsonl"), "sorting out posts"),
     Stage("dataset", ("clean.jsonl",), ("train.jsonl", "validation.jsonl", "held_out.jsonl"), "setting posts aside to measure with"),
-    Stage("train", ("train.jsonl", "validation.jsonl"), ("model", "metrics.jsonl"), "learning the voice", version=2),
-    Stage("evaluate", ("model", "train.jsonl", "held_out.jsonl"), ("report.json", "samples.jsonl"), "measuring"),
+    Stage("train", ("train.jsonl", "validation.jsonl"), ("model", "metrics.jsonl"), "learning the voice", version=3),
+    Stage("evaluate", ("model", "train.jsonl", "held_out.jsonl"), ("report.json", "samples.jsonl"), "measuring", version=2),
     Stage("card", ("authors.json", "clean.jsonl", "dropped.jsonl", "metrics.jsonl", "report.json"), ("README.md",), "writing the card", version=3),
 )
 

@@ -174,16 +174,50 @@ def show_posts(posts: Iterator[str], count: int, finding: str) -> None:
 
 
 def show_pieces(posts: Iterable[Iterator[str]], finding: str) -> None:
-    """Posts one after another, each as it is written."""
+    """Posts one after another, each as it is written: a draft that is given up is wiped off a terminal, and never gets anywhere else."""
+    show = _show_live if sys.stdout.isatty() else _show_whole
     for pieces in posts:
         with waiting(finding):
-            first = next(pieces, "")
-        try:
-            print(first, end="", flush=True)
-            for piece in pieces:
+            first = next(pieces, None)
+        if first is not None:  # a post is missing where no draft was fit to be seen
+            show(chain([first], pieces))
+
+
+def _show_live(pieces: Iterator[str]) -> None:
+    shown = ""
+    try:
+        for piece in pieces:
+            if piece == AGAIN:
+                _wipe(shown)
+                shown = ""
+            else:
                 print(piece, end="", flush=True)
-        finally:
-            print(flush=True)  # a post that was stopped ends its line too
+                shown += piece
+    finally:
+        print(flush=True)  # a post that was stopped ends its line too
+
+
+def _show_whole(pieces: Iterator[str]) -> None:
+    shown = ""
+    for piece in pieces:
+        shown = "" if piece == AGAIN else shown + piece
+    if shown:
+        print(shown, flush=True)
+
+
+def _wipe(shown: str) -> None:
+    """Take back what stands at the end of the terminal, however many lines it fills."""
+    from rich.cells import cell_len
+
+    above = max(0, cell_len(shown) - 1) // shutil.get_terminal_size().columns
+    print("\r" + (f"\x1b[{above}A" if above else "") + "\x1b[J", end="", flush=True)
+
+
+def show_missing(tally: Tally) -> None:
+    """That fewer posts came than were asked for."""
+    if tally.missing:
+        why = ", ".join(f"{count} {reason}" for reason, count in tally.redrawn.most_common())
+        print(f"{tally.missing:,} fewer than asked for: no draft of them was fit to be seen ({why}).", file=sys.stderr)
 
 
 def show_predictions(texts: Sequence[str], pick: int) -> None:

@@ -13,6 +13,11 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:['’][^\W{_UNSPACED}]+)*")
 
+_LAST_WORD = re.compile(rf"(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)?\s*$")
+_SENTENCE_END = re.compile(r"[.!?…؟۔।]+[\"'”’»)\]]*(?=\s|$)|[。！？｡]+[」』”’）]*")
+_ABBREVIATION = re.compile(r"(?:^|[\W_])(?:[^\W\d_]|Mr|Mrs|Ms|Dr|Prof|Gov|Sen|Rep|Gen|St|Mt|No|Nr|vs|etc|bzw|Hr|Fr|Sr|Sra)\.$")
+
+FIRST_UNSPACED = "\u0e00"  # no character before it is of a script without blanks
 SHINGLE = 3  # words
 SAME_SHARE = 0.8  # Jaccard similarity of shingles from which two posts say the same
 
@@ -25,9 +30,46 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
+def is_unspaced(character: str) -> bool:
+    """Whether a character is of a script without blanks."""
+    return _UNSPACED_CHARACTER.match(character) is not None
+
+
+def located_words(text: str) -> Iterator[tuple[str, int, int]]:
+    """The words of a text that is case folded already, each with where it begins and ends."""
+    return ((found[0], found.start(), found.end()) for found in _WORD.finditer(text))
+
+
+def halves(word: str) -> int:
+    """What a word of `words` weighs, in half words: 2, or 1 for a character of a script without blanks."""
+    return 1 if word[0] >= FIRST_UNSPACED and is_unspaced(word[0]) else 2
+
+
 def spoken_length(token: str) -> int:
     """How many words a blank-separated token stands for: 1, or one for every two characters of an unspaced script."""
     return max(1, (len(_UNSPACED_CHARACTER.findall(token)) + 1) // 2)
+
+
+def last_word(text: str) -> int:
+    """Where the last word of a text begins, with what stands around it up to a blank: as far as it may still grow."""
+    found = _LAST_WORD.search(text)
+    assert found is not None
+    return found.start()
+
+
+def whole_sentences(text: str, most: int) -> str:
+    """The text up to the last end of a sentence among its first `most` characters; empty where there is none.
+
+    A single letter with a full stop and the commonest abbreviations end none, nor does a figure at the very end: more of it may have been to come.
+    """
+    end = 0
+    for found in _SENTENCE_END.finditer(text):
+        if found.end() > most:
+            break
+        stop = text[: found.start() + 1]
+        unsure = found[0] == "." and (_ABBREVIATION.search(stop[-8:]) or (found.end() == len(text) and stop[-2:-1].isdigit()))
+        end = end if unsure else found.end()
+    return text[:end]
 
 
 def shingles(text: str) -> frozenset[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from popinjay.checkpoints import Checkpoints, Standing
 from popinjay.copying import Copies
+from popinjay.decoding.torch_decoder import TorchDecoder
 from popinjay.events import Event, Listener, What
 from popinjay.generate import generate
 from popinjay.language_model import bits_per_byte
@@ -142,8 +143,8 @@ class Trainer:
             self.standing.looks_since_best += 1
 
     def copied(self, step: int) -> float:
-        """The share of what it writes now that repeats a post it learns from."""
-        said = generate(self.learner.model, SayOptions(n=LISTENED, max_tokens=LISTENED_TOKENS, seed=step))
+        """The share of what it writes now, as it writes it, that repeats a post it learns from."""
+        said = generate(TorchDecoder(self.learner.model), SayOptions(n=LISTENED, max_tokens=LISTENED_TOKENS, seed=step))
         return self.copies.share([post.text for post in said])
 
     def most_copied(self) -> float:
@@ -158,7 +159,7 @@ class Trainer:
     def sample(self) -> None:
         """Let it say something, so that whoever waits can hear it learn."""
         with self.learner.whole():
-            said = generate(self.learner.model, SayOptions(n=1, max_tokens=60, seed=self.standing.step))[0]
+            said = generate(TorchDecoder(self.learner.model), SayOptions(n=1, max_tokens=60, seed=self.standing.step))[0]
         self.listener(Event(STAGE, What.SAMPLE, said.text))
 
     def tell(self, loss: float, clock: Clock) -> None:

@@ -1,0 +1,127 @@
+"""A draft of a post: what one row of the decoder has written so far."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from popinjay.post import one_line
+
+if TYPE_CHECKING:
+    from popinjay.decoding.decoder import Decoder, Logits
+    from popinjay.decoding.drawing import Drawer
+    from popinjay.decoding.prompt import Beginning
+    from popinjay.rules import Reason, Watch
+
+
+class Key(NamedTuple):
+    """Which draft it is: everything drawn by chance for it depends on this and on nothing beside it."""
+
+    seed: int
+    place: int  # of the post among those asked for
+    attempt: int
+
+
+class Draft:
+    """One attempt at a post, from its prompt on.
+
+    It is over when the end token or a line break comes, when its tokens are used up, or when the watch has something against it.
+    """
+
+    def __init__(self, key: Key, decoder: Decoder, beginning: Beginning, least: int, most: int, watch: Watch | None) -> None:
+        """Of `least` to `most` tokens behind the prompt; a line break may end it sooner."""
+        self.key = key
+        self.beginning = beginning
+        self.tokens: list[int] = []  # behind those that were read
+        self.over = False
+        self.finished = False  # by the model, not for want of tokens
+        self.against: Reason | None = None
+        self._generator = np.random.default_rng(key)
+        self._decoder = decoder
+        self._text = Growing(decoder, beginning)
+        self._fed = 0  # how many of the tokens the decoder has been given
+        self._least, self._most = least, most
+        self._watch = watch
+
+    def begin(self, drawer: Drawer) -> None:
+        """Draw what comes first; the drawer has weighed the beginning's logits."""
+        drawn = drawer.draw(self._generator)
+        if not self.beginning.covers:
+            self._take(drawn)
+            return
+        for token in self.beginning.covers[drawn]:
+            if not self.over:
+                self._take(token)
+
+    def feed(self) -> int:
+        """The token that the decoder gets next."""
+        self._fed += 1
+        return self.tokens[self._fed - 1]
+
+    def go_on(self, logits: Logits, drawer: Drawer) -> None:
+        """Draw the next token, given the logits behind what was fed."""
+        if self._fed < len(self.tokens):  # the next one is known already
+            return
+        seen: Sequence[int] = ()
+        if drawer.shape.repetition_penalty != 1:
+            seen = self.beginning.read + self.tokens
+        drawer.weigh(logits, seen, self.banned())
+        self._take(drawer.draw(self._generator))
+
+    def banned(self) -> tuple[int, ...]:
+        """The end, while it would come too soon."""
+        return (self._decoder.end,) if self.count < self._least else ()
+
+    @property
+    def count(self) -> int:
+        """How many tokens there are behind the prompt."""
+        return len(self.tokens) - len(self.beginning.taken)
+
+    def _take(self, token: int) -> None:
+        if token == self._decoder.end:
+            self.over = self.finished = True
+            return
+        self.tokens.append(token)
+        new = self._text.add(self.tokens)
+        if "\n" in new and (self.beginning.text or self._text.text.strip()):
+            self.over = self.finished = True
+        elif self._watch is not None and (against := self._watch.add(new)):
+            self.over, self.against = True, against
+        elif self.count >= self._most:
+            self.over = True
+
+    def so_far(self) -> str:
+        """What it has written, prompt included, as far as its characters are whole."""
+        return self.beginning.text + self._text.text.rstrip("\ufffd")
+
+    def text(self) -> str:
+        """It as a post: up to its first line break, on one line, without a character that was cut in its middle."""
+        text = self._decoder.decode(self.beginning.read + self.tokens).rstrip("\ufffd")
+        return one_line((text if self.beginning.text else text.lstrip()).split("\n", 1)[0])
+
+
+class Growing:
+    """The text behind a prompt as its tokens come: whole characters only."""
+
+    def __init__(self, decoder: Decoder, beginning: Beginning) -> None:
+        self.text = ""
+        self._decoder = decoder
+        self._beginning = beginning
+        self._pieces = decoder.pieces()
+        self._known = sum(len(self._pieces[token]) for token in beginning.taken) if self._pieces else 0  # bytes still to come that the prompt has
+        self._characters = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def add(self, tokens: Sequence[int]) -> str:
+        """What the last of these tokens added."""
+        if self._pieces is None:
+            whole = self._decoder.decode([*self._beginning.read, *tokens]).rstrip("\ufffd")
+            new = whole[len(self._beginning.text) + len(self.text) :]
+        else:
+            piece = self._pieces[tokens[-1]] if tokens[-1] < len(self._pieces) else b""
+            new = self._characters.decode(piece[self._known :])
+            self._known = max(0, self._known - len(piece))
+        self.text += new
+        return new

@@ -1,0 +1,95 @@
+"""The decoder for any model that transformers knows: its own forward pass, with its own cache."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from popinjay.decoding.byte_level import byte_pieces
+from popinjay.language_model import LanguageModel
+
+if TYPE_CHECKING:
+    from popinjay.decoding.decoder import Logits
+
+
+class TorchDecoder:
+    """A language model as a Decoder. Rows begin together: none joins those that are on their way.
+
+    A prompt that is read again is not computed again, so this is for weights that stay as they are.
+    """
+
+    joins = False
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model = model
+        self.end = model.end
+        self.context = model.context
+        self._prompt: list[int] = []
+        self._beginning: tuple[Any, Logits] | None = None  # the prompt's cache, of one row, and the logits behind it
+        self._cache: Any = None  # of the rows, from their first step on
+        self._rows = 0
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text, bare."""
+        return self.model.encode([text])[0]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens."""
+        return self.model.decode(tokens)
+
+    def pieces(self) -> list[bytes] | None:
+        """The bytes of each token, where the tokenizer works on bytes."""
+        return self._pieces
+
+    @functools.cached_property
+    def _pieces(self) -> list[bytes] | None:
+        backend = getattr(self.model.tokenizer, "backend_tokenizer", None)
+        return None if backend is None else byte_pieces(json.loads(backend.to_str()))
+
+    def read(self, prompt: Sequence[int]) -> Logits:
+        """Begin anew behind this prompt."""
+        self._cache, self._rows = None, 0
+        if self._beginning is None or self._prompt != list(prompt):
+            out = self._forward([list(prompt)], None)
+            self._prompt, self._beginning = list(prompt), (out.past_key_values, _last(out)[0])
+        return self._beginning[1]
+
+    def add(self, count: int) -> None:
+        """More rows, before the first step."""
+        if self._cache is not None:
+            raise ValueError("Rows that are on their way can't be joined here.")
+        self._rows += count
+
+    def step(self, tokens: Sequence[int]) -> Logits:
+        """One more token for each row."""
+        if len(tokens) != self._rows or self._beginning is None:
+            raise ValueError(f"There are {self._rows} rows, not {len(tokens)}.")
+        if self._cache is None:
+            self._cache = copy.deepcopy(self._beginning[0])
+            self._cache.batch_repeat_interleave(self._rows)
+        out = self._forward([[token] for token in tokens], self._cache)
+        self._cache = out.past_key_values
+        return _last(out)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Only these rows stay."""
+        import torch
+
+        if self._cache is not None:
+            self._cache.batch_select_indices(torch.tensor(rows, device=self.model.device, dtype=torch.long))
+        self._rows = len(rows)
+
+    def _forward(self, ids: list[list[int]], cache: Any) -> Any:
+        import torch
+
+        with torch.inference_mode():
+            return self.model.model(input_ids=torch.tensor(ids, device=self.model.device), past_key_values=cache, use_cache=True)
+
+
+def _last(out: Any) -> Logits:
+    """What follows the last token of each row: (rows, vocabulary)."""
+    logits: Logits = out.logits[:, -1].float().cpu().numpy()
+    return logits
