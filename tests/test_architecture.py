@@ -17,7 +17,8 @@ SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "r
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
-ENGINE |= {"decoding", "decoding.decoder"}
+ENGINE |= {"decoding", "decoding.decoder", "decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
+ENGINE |= {"decoding.quantization", "decoding.weights", "decoding.engine_file", "decoding.tokens"}
 ENGINE |= {
     "tuning",
     "tuning.clock",
@@ -34,6 +35,7 @@ STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "publish", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
+HEAVY += ("onnx", "onnxruntime")
 HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
 

@@ -117,7 +117,9 @@ def _qwen2(config: Config) -> Architecture | None:
     return _llama_like(config, LLAMA_SIZES | {"sliding_window", "max_window_layers", "layer_types"}, must, query_biases=True)
 
 
-def _llama_like(config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]], *, query_biases: bool = False, output_bias: bool = False) -> Architecture | None:
+def _llama_like(
+    config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]], *, query_biases: bool = False, output_bias: bool = False
+) -> Architecture | None:
     rope = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10000.0)}
     needed = {"hidden_size", "num_attention_heads", "num_hidden_layers", "max_position_embeddings", "vocab_size", "rms_norm_eps"}
     if not _known(config, sizes, must) or not needed <= set(config) or set(rope) - {"rope_theta", "rope_type"} or rope.get("rope_type", "default") != "default":
