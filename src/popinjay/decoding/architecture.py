@@ -144,10 +144,7 @@ def _llama_like(
 
 def _known(config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]]) -> bool:
     """Whether every key is one that is understood, with a value that is."""
-    for key, value in config.items():
-        if key not in NO_ARITHMETIC | sizes and (key not in must or value not in must[key]):
-            return False
-    return True
+    return all(key in NO_ARITHMETIC | sizes or (key in must and value in must[key]) for key, value in config.items())
 
 
 FAMILIES: Mapping[str, Callable[[Config], Architecture | None]] = {"gpt2": _gpt2, "llama": _llama, "mistral": _mistral, "qwen2": _qwen2}

@@ -103,10 +103,7 @@ class _Builder:
         if not self.exact:
             return self._in_8_bits(rows, name, matrix.T if inputs_first else matrix, bias)
         self.weights[name] = as_float32(matrix)
-        if inputs_first:
-            product = self.node("MatMul", [rows, name], domain="")
-        else:
-            product = self.node("FusedMatMul", [rows, name], transB=1)
+        product = self.node("MatMul", [rows, name], domain="") if inputs_first else self.node("FusedMatMul", [rows, name], transB=1)
         return self.node("Add", [product, bias], domain="") if bias else product
 
     def _in_8_bits(self, rows: str, name: str, matrix: NDArray[Any], bias: str) -> str:
