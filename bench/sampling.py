@@ -53,7 +53,8 @@ def gpt2(vocabulary: Path, work: Path) -> Path:
 
         raw = ByteLevelBPETokenizer(str(vocabulary / "encoder.json"), str(vocabulary / "vocab.bpe"))
         raw.add_special_tokens(["<|endoftext|>"])
-        PreTrainedTokenizerFast(tokenizer_object=raw._tokenizer, eos_token="<|endoftext|>").save_pretrained(folder)
+        special = dict.fromkeys(("eos_token", "bos_token", "unk_token"), "<|endoftext|>")  # CTranslate2 can't do without
+        PreTrainedTokenizerFast(tokenizer_object=raw._tokenizer, **special).save_pretrained(folder)
         GPT2LMHeadModel(GPT2Config()).save_pretrained(folder)
     return folder
 

@@ -38,7 +38,7 @@ def keep_engine(folder: Path, key: str, graph: Graph) -> None:
 
     partial = folder / f".{FILE}.{os.getpid()}.partial"
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         save_file({**graph.weights, "graph": np.frombuffer(graph.model, np.uint8)}, partial, metadata=_metadata(key))
         with partial.open("rb+") as file:
             os.fsync(file.fileno())

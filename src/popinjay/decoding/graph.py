@@ -7,13 +7,13 @@ the most of them; `order`, which rows of the last hidden states (rows x length, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from popinjay.decoding.architecture import Architecture
 from popinjay.decoding.quantization import block_for, quantize
-from popinjay.decoding.weights import as_float32
+from popinjay.decoding.weights import Weights, as_float32
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,9 +37,9 @@ class Graph:
     weights: Mapping[str, NDArray[Any]]
 
 
-def build_graph(architecture: Architecture, tensors: Mapping[str, NDArray[Any]], *, exact: bool) -> Graph:
+def build_graph(architecture: Architecture, tensors: Weights, *, exact: bool) -> Graph:
     """The graph of a model in float32, or its matrices in 8 bits. Raises UnknownWeights."""
-    builder = _Builder(architecture, bare(architecture, tensors), exact)
+    builder = _Builder(architecture, bare(architecture, tensors), exact, tensors.release)
     builder.used.update(embedding_names(architecture))
     (_gpt2 if architecture.family == "gpt2" else _llama)(builder)
     left = [name for name in builder.tensors if name not in builder.used and not name.endswith((".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"))]
@@ -66,6 +66,7 @@ class _Builder:
     architecture: Architecture
     tensors: Mapping[str, NDArray[Any]]
     exact: bool
+    release: Callable[[], None]  # the memory of tensors that were turned
     nodes: list[Any] = field(default_factory=list)
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -110,6 +111,7 @@ class _Builder:
         outputs, inputs = matrix.shape
         block = block_for(inputs)
         self.weights[f"{name}.8bit"], self.weights[f"{name}.scale"] = quantize(matrix, block)
+        self.release()
         given = [rows, f"{name}.8bit", f"{name}.scale", "", "", bias] if bias else [rows, f"{name}.8bit", f"{name}.scale"]
         return self.node("MatMulNBits", given, K=inputs, N=outputs, bits=8, block_size=block, accuracy_level=INT8_COMPUTE)
 
@@ -120,8 +122,8 @@ class _Builder:
         if rotary:
             given += ["cosines", "sines"]
         outputs = [f"attention.{layer}", f"new_key.{layer}", f"new_value.{layer}"]
-        heads = {"num_heads": self.architecture.heads, "kv_num_heads": self.architecture.kv_heads}
-        return self.node("GroupQueryAttention", given, outputs, do_rotary=int(rotary), **heads)
+        heads, kv_heads = self.architecture.heads, self.architecture.kv_heads
+        return self.node("GroupQueryAttention", given, outputs, do_rotary=int(rotary), num_heads=heads, kv_num_heads=kv_heads)
 
     def head(self, rows: str, name: str, embedding: str) -> None:
         """The logits of the rows that are asked for."""
@@ -137,7 +139,7 @@ class _Builder:
         from onnx import TensorProto, helper
 
         architecture = self.architecture
-        buffer = ["rows", architecture.kv_heads, "capacity", architecture.head_size]
+        buffer: list[str | int | None] = ["rows", architecture.kv_heads, "capacity", architecture.head_size]
         inputs = [
             helper.make_tensor_value_info("hidden", TensorProto.FLOAT, ["rows", "length", architecture.width]),
             helper.make_tensor_value_info("lengths", TensorProto.INT32, ["rows"]),

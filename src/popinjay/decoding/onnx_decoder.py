@@ -114,7 +114,8 @@ class _Rows:
 
         self.slots = []
         self.prefix = self._buffers(1, len(hidden))
-        return self._run(hidden[None], np.array([len(hidden)]), self.prefix, [len(hidden) - 1])[0].copy()
+        logits: Logits = self._run(hidden[None], np.array([len(hidden)]), self.prefix, [len(hidden) - 1])[0]
+        return logits.copy()
 
     def add(self, count: int) -> None:
         import numpy as np
@@ -177,7 +178,7 @@ class _Rows:
 
         if len(self.logits) < len(order):
             self.logits = np.empty((len(order), self.architecture.vocabulary), np.float32)
-        given = {
+        given: dict[str, NDArray[Any]] = {
             "hidden": np.ascontiguousarray(hidden),
             "lengths": (lengths - 1).astype(np.int32),
             "total": np.array([lengths.max()], np.int32),
@@ -206,6 +207,7 @@ def _graph(folder: Path, weights: Weights, architecture: Architecture, exact: bo
     if graph is None:
         graph = build_graph(architecture, weights, exact=False)
         keep_engine(cache, key, graph)
+        graph = load_engine(cache, key) or graph  # from the file it needs no memory of its own
     return graph
 
 

@@ -60,6 +60,14 @@ class Weights(Mapping[str, "NDArray[Any]"]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def release(self) -> None:
+        """Give back the memory of what was read so far; it is read again where it is wanted again."""
+        import mmap
+
+        mapped: Any = self._bytes.base
+        if hasattr(mmap, "MADV_DONTNEED") and isinstance(mapped, mmap.mmap):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
     def fingerprint(self) -> str:
         """Another one for other weights, without reading them all: size, time of the last change, and a sample of each tensor."""
         state = self.path.stat()
