@@ -18,6 +18,8 @@ PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "source
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 ENGINE |= {"decoding", "decoding.byte_level", "decoding.decoder", "decoding.draft", "decoding.drawing", "decoding.prompt", "decoding.torch_decoder"}
+ENGINE |= {"decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
+ENGINE |= {"decoding.quantization", "decoding.weights", "decoding.engine_file", "decoding.tokens"}
 ENGINE |= {
     "tuning",
     "tuning.clock",
@@ -34,6 +36,7 @@ STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "session", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
+HEAVY += ("onnx", "onnxruntime")
 HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
 

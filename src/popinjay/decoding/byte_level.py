@@ -17,9 +17,9 @@ def byte_pieces(tokenizer: Mapping[str, Any]) -> list[bytes] | None:
     added = {token["id"]: b"" if token["special"] else token["content"].encode() for token in tokenizer.get("added_tokens", ())}
     pieces = [b""] * (max([*vocabulary.values(), *added], default=-1) + 1)
     alphabet = _alphabet()
+    letters, bytes_of = frozenset(alphabet), str.maketrans({letter: chr(byte) for letter, byte in alphabet.items()})
     for token, number in vocabulary.items():
-        whole = all(character in alphabet for character in token)
-        pieces[number] = bytes(alphabet[character] for character in token) if whole else token.encode()
+        pieces[number] = token.translate(bytes_of).encode("latin-1") if letters.issuperset(token) else token.encode()
     for number, piece in added.items():
         pieces[number] = piece
     return pieces

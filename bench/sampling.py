@@ -1,0 +1,125 @@
+"""Sampling beside others: new tokens a second in turns, memory, cold start, and what 8 bits cost. Ratios of one run.
+
+    python bench/sampling.py --work FOLDER [--gpt2 FOLDER] [--personas FOLDER] [--rows 10 100] [--tokens 60] [--pairs 3]
+
+GPT-2 124M has random weights, which cost the same; `--gpt2` is a folder with its encoder.json and vocab.bpe. CTranslate2 is
+measured where it is installed. Nothing is kept in WORK but what peers and ours turned the model into.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from pairs import in_turns, show_pairs
+from samplers.children import EXACT, OURS, RECIPE, SAMPLERS, Child, Missing
+from training.report import table
+
+BASE = Path(__file__).parents[1] / "src" / "popinjay" / "assets" / "base"
+SCORED = 30  # posts
+ONE_POST = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {bench!r})
+from samplers.ours import ours
+ours(Path({folder!r}), Path({work!r}))(1, 30, 0)
+"""
+THEIR_POST = "from transformers import pipeline; print(pipeline('text-generation', model={folder!r})('', do_sample=True, top_p=0.95, max_new_tokens=30))"
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="where models and what they are turned into lie")
+    parser.add_argument("--gpt2", type=Path, help="a folder with GPT-2's encoder.json and vocab.bpe; without it only the built-in base")
+    parser.add_argument("--personas", type=Path, help="a folder of NAME.jsonl.gz, posts of one author each; without it no quality")
+    parser.add_argument("--author", default="pd_bierce", help="whose held-out posts are scored")
+    parser.add_argument("--rows", type=int, nargs="+", default=[10, 100], help="posts side by side")
+    parser.add_argument("--tokens", type=int, default=60, help="new tokens of a post, at most")
+    parser.add_argument("--pairs", type=int, default=3, help="rounds, after one that does not count")
+    return parser.parse_args()
+
+
+def gpt2(vocabulary: Path, work: Path) -> Path:
+    """A folder with GPT-2 124M of random weights."""
+    folder = work / "gpt2"
+    if not (folder / "model.safetensors").exists():
+        from tokenizers.implementations import ByteLevelBPETokenizer
+        from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+        raw = ByteLevelBPETokenizer(str(vocabulary / "encoder.json"), str(vocabulary / "vocab.bpe"))
+        raw.add_special_tokens(["<|endoftext|>"])
+        special = dict.fromkeys(("eos_token", "bos_token", "unk_token"), "<|endoftext|>")  # CTranslate2 can't do without
+        PreTrainedTokenizerFast(tokenizer_object=raw._tokenizer, **special).save_pretrained(folder)
+        GPT2LMHeadModel(GPT2Config()).save_pretrained(folder)
+    return folder
+
+
+def speed(folder: Path, args: argparse.Namespace) -> None:
+    """Every sampler in turns, for each number of rows; then the most memory that each held."""
+    alive: dict[str, Child] = {}
+    for name in SAMPLERS:
+        try:
+            alive[name] = Child(name, folder, args.work)
+        except Missing as reason:
+            print(f"{name}: not measured, {reason}", flush=True)
+    head, rows = ["posts side by side", "sampler", "new tokens/s", f"x {RECIPE} (from, to)"], []
+    for count in args.rows:
+        rounds = [{name: child.turn(count, args.tokens, seed) for name, child in alive.items()} for seed in range(args.pairs + 1)][1:]
+        rates = {name: [one[name][0] / one[name][1] for one in rounds] for name in alive}
+        for name, own in rates.items():
+            ratios = sorted(a / b for a, b in zip(own, rates[RECIPE], strict=True)) if RECIPE in rates else [0.0]
+            rows.append([str(count), name, f"{median(own):,.0f}", f"{median(ratios):.2f} ({ratios[0]:.2f}, {ratios[-1]:.2f})"])
+    print(f"\n### {folder.name}, up to {args.tokens} tokens, medians of {args.pairs} rounds\n\n{table(head, rows)}\n", flush=True)
+    peaks = [[name, f"{child.stop():,}"] for name, child in alive.items()]
+    print(f"{table(['sampler', f'peak MB, with {max(args.rows)} posts side by side'], peaks)}\n", flush=True)
+
+
+def memory(folder: Path, args: argparse.Namespace) -> None:
+    """Of ours with ten posts only, once the model is turned, and while it is."""
+    for what in ("while it turns the model", "afterwards"):
+        if what != "afterwards":
+            (args.work / "engine" / folder.name / "int8.safetensors").unlink(missing_ok=True)
+        child = Child(OURS, folder, args.work)
+        child.turn(10, args.tokens, 0)
+        print(f"{OURS}, 10 posts, {what}: {child.stop():,} MB at most", flush=True)
+
+
+def cold_start(folder: Path, args: argparse.Namespace) -> None:
+    """From the shell to the first post, as whole processes."""
+    ours = ONE_POST.format(bench=str(Path(__file__).parent), folder=str(folder), work=str(args.work))
+    theirs = THEIR_POST.format(folder=str(folder))
+    commands = [partial(subprocess.run, [sys.executable, "-c", code], check=True, capture_output=True) for code in (ours, theirs)]
+    show_pairs(in_turns(commands[0], commands[1], args.pairs), "ours", "transformers pipeline")
+
+
+def quality(args: argparse.Namespace) -> None:
+    """The built-in base on somebody's held-out posts."""
+    from base import Texts
+    from samplers.quality import bits_per_byte
+
+    texts = Texts(args.personas / f"{args.author}.jsonl.gz").held_out[:SCORED]
+    exact, ours = (bits_per_byte(BASE, texts, exact=exact) for exact in (True, False))
+    print(f"{EXACT}: {exact:.4f} bits per byte of {len(texts)} held-out posts by {args.author}; {OURS}: {ours:.4f} ({ours / exact - 1:+.3%})", flush=True)
+
+
+def main() -> None:
+    args = parse()
+    args.work.mkdir(parents=True, exist_ok=True)
+    folders = [BASE] if args.gpt2 is None else [gpt2(args.gpt2, args.work), BASE]
+    for folder in folders:
+        memory(folder, args)
+        speed(folder, args)
+    cold_start(folders[0], args)
+    if args.personas is None:
+        print("Quality: not measured, it needs real authors' posts (--personas).")
+    else:
+        quality(args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""One step of a transformer as an ONNX graph, written from its weights: several rows side by side, each with keys and values of its own.
+
+Inputs: `hidden` (rows, length, width), the embedded tokens; `lengths` (rows,), how many tokens each row then has, less one; `total`,
+the most of them; `order`, which rows of the last hidden states (rows x length, width) are asked for; and for each layer the buffers `key.N` and
+`value.N` (rows, heads of keys, capacity, head size), which the step writes its own into. Output: `logits` (asked for, vocabulary).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from popinjay.decoding.architecture import Architecture
+from popinjay.decoding.quantization import block_for, quantize
+from popinjay.decoding.weights import Weights, as_float32
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+OPSET = 21
+IR_VERSION = 10
+MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
+INT8_COMPUTE = 4  # MatMulNBits' accuracy_level: activations in 8 bits too, a scale for each row and block
+
+
+class UnknownWeights(Exception):
+    """The weights are not those that the architecture has: more of them, fewer, or of other shapes."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model without its weights, as bytes, and the weights that belong to it by name."""
+
+    model: bytes
+    weights: Mapping[str, NDArray[Any]]
+
+
+def build_graph(architecture: Architecture, tensors: Weights, *, exact: bool) -> Graph:
+    """The graph of a model in float32, or its matrices in 8 bits. Raises UnknownWeights."""
+    builder = _Builder(architecture, bare(architecture, tensors), exact, tensors.release)
+    builder.used.update(embedding_names(architecture))
+    (_gpt2 if architecture.family == "gpt2" else _llama)(builder)
+    left = [name for name in builder.tensors if name not in builder.used and not name.endswith((".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"))]
+    if left:
+        raise UnknownWeights(f"nothing is known of {left[0]}")
+    return Graph(builder.serialize(), builder.weights)
+
+
+def embedding_names(architecture: Architecture) -> tuple[str, ...]:
+    """The tensors that tokens are embedded by: theirs, and their positions' where those are learnt."""
+    return ("wte.weight", "wpe.weight") if architecture.family == "gpt2" else ("embed_tokens.weight",)
+
+
+def bare(architecture: Architecture, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The tensors by their names inside the model; some files of the hub have these themselves."""
+    prefix = "transformer." if architecture.family == "gpt2" else "model."
+    return {name.removeprefix(prefix): tensors[name] for name in tensors}
+
+
+@dataclass
+class _Builder:
+    """Nodes and weights so far. Every method gives the name of what it computes."""
+
+    architecture: Architecture
+    tensors: Mapping[str, NDArray[Any]]
+    exact: bool
+    release: Callable[[], None]  # the memory of tensors that were turned
+    nodes: list[Any] = field(default_factory=list)
+    weights: dict[str, NDArray[Any]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def take(self, name: str, *shape: int) -> NDArray[Any]:
+        """A tensor of the file, which must have this shape."""
+        tensor = self.tensors.get(name)
+        if tensor is None or tensor.shape != shape:
+            raise UnknownWeights(f"{name} of shape {shape} is not there")
+        self.used.add(name)
+        return tensor
+
+    def vector(self, name: str, size: int) -> str:
+        """Biases, or a norm's weights."""
+        self.weights[name] = as_float32(self.take(name, size))
+        return name
+
+    def node(self, operator: str, inputs: Sequence[str], outputs: Sequence[str] = (), domain: str = MICROSOFT, **attributes: Any) -> str:
+        """One more operation, of one output unless they are named."""
+        from onnx import helper
+
+        name = f"{operator}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), list(outputs or [name]), name=name, domain=domain, **attributes))
+        return outputs[0] if outputs else name
+
+    def add_and_norm(self, operator: str, rows: str, change: str, *more: str) -> tuple[str, str]:
+        """What a part of a layer adds to the rows, and the norm of both: the sum first."""
+        name = f"{operator}_{len(self.nodes)}"
+        normed = self.node(operator, [rows, change, *more], [name, "", "", f"{name}.sum"], epsilon=self.architecture.epsilon)
+        return f"{name}.sum", normed
+
+    def linear(self, rows: str, name: str, inputs: int, outputs: int, bias: str = "", *, inputs_first: bool = False) -> str:
+        """Rows times a matrix of the file, which lies as (outputs, inputs), or `inputs_first` (GPT-2's)."""
+        matrix = self.take(name, inputs, outputs) if inputs_first else self.take(name, outputs, inputs)
+        if not self.exact:
+            return self._in_8_bits(rows, name, matrix.T if inputs_first else matrix, bias)
+        self.weights[name] = as_float32(matrix)
+        product = self.node("MatMul", [rows, name], domain="") if inputs_first else self.node("FusedMatMul", [rows, name], transB=1)
+        return self.node("Add", [product, bias], domain="") if bias else product
+
+    def _in_8_bits(self, rows: str, name: str, matrix: NDArray[Any], bias: str) -> str:
+        outputs, inputs = matrix.shape
+        block = block_for(inputs)
+        self.weights[f"{name}.8bit"], self.weights[f"{name}.scale"] = quantize(matrix, block)
+        self.release()
+        given = [rows, f"{name}.8bit", f"{name}.scale", "", "", bias] if bias else [rows, f"{name}.8bit", f"{name}.scale"]
+        return self.node("MatMulNBits", given, K=inputs, N=outputs, bits=8, block_size=block, accuracy_level=INT8_COMPUTE)
+
+    def attention(self, layer: int, query: str, key: str = "", value: str = "") -> str:
+        """Attention of each row to its own past, which is written on in its place; a `query` without the others holds all three."""
+        given = [query, key, value, f"key.{layer}", f"value.{layer}", "lengths", "total"]
+        rotary = bool(self.architecture.theta)
+        if rotary:
+            given += ["cosines", "sines"]
+        outputs = [f"attention.{layer}", f"new_key.{layer}", f"new_value.{layer}"]
+        heads, kv_heads = self.architecture.heads, self.architecture.kv_heads
+        return self.node("GroupQueryAttention", given, outputs, do_rotary=int(rotary), num_heads=heads, kv_num_heads=kv_heads)
+
+    def head(self, rows: str, name: str, embedding: str) -> None:
+        """The logits of the rows that are asked for."""
+        architecture = self.architecture
+        shape = self.node("Constant", [], domain="", value_ints=[-1, architecture.width])
+        flat = self.node("Reshape", [rows, shape], domain="")
+        asked = self.node("Gather", [flat, "order"], domain="", axis=0)
+        logits = self.linear(asked, embedding if architecture.tied else name, architecture.width, architecture.vocabulary)
+        self.node("Identity", [logits], ["logits"], domain="")
+
+    def serialize(self) -> bytes:
+        """The model; its weights stand in it by name, type and shape only."""
+        from onnx import TensorProto, helper
+
+        architecture = self.architecture
+        buffer: list[str | int | None] = ["rows", architecture.kv_heads, "capacity", architecture.head_size]
+        inputs = [
+            helper.make_tensor_value_info("hidden", TensorProto.FLOAT, ["rows", "length", architecture.width]),
+            helper.make_tensor_value_info("lengths", TensorProto.INT32, ["rows"]),
+            helper.make_tensor_value_info("total", TensorProto.INT32, [1]),
+            helper.make_tensor_value_info("order", TensorProto.INT64, ["asked"]),
+        ]
+        outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["asked", architecture.vocabulary])]
+        for layer in range(architecture.layers):
+            for kind in ("key", "value"):
+                inputs.append(helper.make_tensor_value_info(f"{kind}.{layer}", TensorProto.FLOAT, buffer))
+                outputs.append(helper.make_tensor_value_info(f"new_{kind}.{layer}", TensorProto.FLOAT, buffer))
+        graph = helper.make_graph(self.nodes, "step", inputs, outputs, [_placeholder(name, weight) for name, weight in self.weights.items()])
+        versions = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+        model: bytes = helper.make_model(graph, opset_imports=versions, ir_version=IR_VERSION).SerializeToString()
+        return model
+
+
+def _placeholder(name: str, weight: NDArray[Any]) -> Any:
+    """A weight that is handed over beside the model."""
+    from onnx import TensorProto, helper
+
+    placeholder = TensorProto(name=name, data_type=helper.np_dtype_to_tensor_dtype(weight.dtype), dims=weight.shape, data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", "beside"), ("offset", "0"), ("length", str(weight.nbytes))):
+        placeholder.external_data.add(key=key, value=value)
+    return placeholder
+
+
+def _gpt2(builder: _Builder) -> None:
+    """GPT-2 (Radford et al. 2019): norms before each part, learnt positions, GELU by tanh."""
+    architecture, node, linear, vector = builder.architecture, builder.node, builder.linear, builder.vector
+    width, skip, rows = architecture.width, "SkipLayerNormalization", "hidden"
+    normed = node("LayerNormalization", [rows, *_norm(builder, "h.0.ln_1")], domain="", epsilon=architecture.epsilon)
+    for layer in range(architecture.layers):
+        h = f"h.{layer}"
+        inner = builder.tensors[f"{h}.mlp.c_fc.bias"].size if f"{h}.mlp.c_fc.bias" in builder.tensors else 0
+        mixed = linear(normed, f"{h}.attn.c_attn.weight", width, 3 * width, vector(f"{h}.attn.c_attn.bias", 3 * width), inputs_first=True)
+        mixed = builder.attention(layer, mixed)
+        mixed = linear(mixed, f"{h}.attn.c_proj.weight", width, width, inputs_first=True)
+        rows, normed = builder.add_and_norm(skip, rows, mixed, *_norm(builder, f"{h}.ln_2"), vector(f"{h}.attn.c_proj.bias", width))
+        wide = linear(normed, f"{h}.mlp.c_fc.weight", width, inner, inputs_first=True)
+        wide = node("FastGelu", [wide, vector(f"{h}.mlp.c_fc.bias", inner)])
+        back = linear(wide, f"{h}.mlp.c_proj.weight", inner, width, inputs_first=True)
+        following = f"h.{layer + 1}.ln_1" if layer + 1 < architecture.layers else "ln_f"
+        rows, normed = builder.add_and_norm(skip, rows, back, *_norm(builder, following), vector(f"{h}.mlp.c_proj.bias", width))
+    builder.head(normed, "lm_head.weight", "wte.weight")
+
+
+def _norm(builder: _Builder, name: str) -> list[str]:
+    return [builder.vector(f"{name}.weight", builder.architecture.width), builder.vector(f"{name}.bias", builder.architecture.width)]
+
+
+def _llama(builder: _Builder) -> None:
+    """Llama (Touvron et al., arXiv 2302.13971) and its like: RMS norms, rotated positions, a gated SiLU."""
+    architecture, node, linear, vector = builder.architecture, builder.node, builder.linear, builder.vector
+    width, skip, rows = architecture.width, "SkipSimplifiedLayerNormalization", "hidden"
+    builder.weights["cosines"], builder.weights["sines"] = _rotations(architecture)
+    normed = node("SimplifiedLayerNormalization", [rows, vector("layers.0.input_layernorm.weight", width)], domain="", axis=-1, epsilon=architecture.epsilon)
+    for layer in range(architecture.layers):
+        h = f"layers.{layer}"
+        mixed = _mix(builder, layer, normed)
+        rows, normed = builder.add_and_norm(skip, rows, mixed, vector(f"{h}.post_attention_layernorm.weight", width))
+        gates = builder.tensors.get(f"{h}.mlp.gate_proj.weight")
+        inner = 0 if gates is None else len(gates)
+        gate = node("QuickGelu", [linear(normed, f"{h}.mlp.gate_proj.weight", width, inner)], alpha=1.0)  # x sigmoid(x): SiLU
+        wide = node("Mul", [gate, linear(normed, f"{h}.mlp.up_proj.weight", width, inner)], domain="")
+        back = linear(wide, f"{h}.mlp.down_proj.weight", inner, width)
+        following = f"layers.{layer + 1}.input_layernorm.weight" if layer + 1 < architecture.layers else "norm.weight"
+        rows, normed = builder.add_and_norm(skip, rows, back, vector(following, width))
+    builder.head(normed, "lm_head.weight", "embed_tokens.weight")
+
+
+def _mix(builder: _Builder, layer: int, normed: str) -> str:
+    """A layer's attention."""
+    architecture = builder.architecture
+    inner, shared = architecture.heads * architecture.head_size, architecture.kv_heads * architecture.head_size
+    parts = []
+    for part, size in (("q", inner), ("k", shared), ("v", shared)):
+        name = f"layers.{layer}.self_attn.{part}_proj"
+        bias = builder.vector(f"{name}.bias", size) if architecture.query_biases else ""
+        parts.append(builder.linear(normed, f"{name}.weight", architecture.width, size, bias))
+    out = f"layers.{layer}.self_attn.o_proj"
+    bias = builder.vector(f"{out}.bias", architecture.width) if architecture.output_bias else ""
+    return builder.linear(builder.attention(layer, *parts), f"{out}.weight", inner, architecture.width, bias)
+
+
+def _rotations(architecture: Architecture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Cosines and sines (context, half a head) of RoPE (Su et al., arXiv 2104.09864)."""
+    import numpy as np
+
+    half = architecture.head_size // 2
+    rates = (1.0 / architecture.theta ** (np.arange(half, dtype=np.float32) / np.float32(half))).astype(np.float32)
+    angles = np.arange(architecture.context, dtype=np.float32)[:, None] * rates
+    return np.cos(angles), np.sin(angles)

@@ -1,0 +1,237 @@
+"""Decoding with ONNX Runtime and numpy: no torch, rows come and go, nothing is computed twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from popinjay.decoding.architecture import Architecture, read_architecture
+from popinjay.decoding.engine_file import keep_engine, load_engine
+from popinjay.decoding.graph import Graph, UnknownWeights, bare, build_graph, embedding_names
+from popinjay.decoding.tokens import Tokens
+from popinjay.decoding.weights import Weights, as_float32
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from popinjay.decoding.decoder import Logits
+
+LEAST_CAPACITY = 64  # tokens that a row has room for at first
+
+
+class OnnxDecoder:
+    """A GPT-2-like or Llama-like model; matrices in 8 bits, or `exact` in float32.
+
+    Rows lie in slots, which the graph computes side by side; a slot that is freed is taken by the next row, or by the row of the last
+    slot before a step. Slots are computed in pairs, for the kernels round a single row at the end otherwise than a pair: so nothing
+    of a row depends on how many there are.
+    """
+
+    joins = True
+
+    def __init__(self, folder: Path, *, exact: bool = False, cache: Path | None = None) -> None:
+        """A model's folder, and where a turned model may be kept. Raises UnknownWeights, or BaseModelError for files that can't be read."""
+        architecture = read_architecture(folder)
+        if architecture is None:
+            raise UnknownWeights("nothing is known of this architecture")
+        self.architecture = architecture
+        self.context = architecture.context
+        self.tokens = Tokens(folder)
+        self.end = self.tokens.end
+        weights = Weights(folder)
+        tensors = bare(architecture, weights)
+        self._embeddings = [_table(tensors, name, architecture) for name in embedding_names(architecture)]
+        self._session, self._kept = _session(_graph(folder, weights, architecture, exact, cache))
+        self._rows = _Rows(self._session, architecture)
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text, bare. What looks like a special token in it is plain text."""
+        return self.tokens.encode(text)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, special ones left out."""
+        return self.tokens.decode(tokens)
+
+    def pieces(self) -> list[bytes] | None:
+        """The bytes that each token of the vocabulary adds to a text, none for special ones; None where tokens have no bytes of their own."""
+        return self.tokens.pieces
+
+    def read(self, prompt: Sequence[int]) -> Logits:
+        """Begin anew: no rows, and this prompt before all that are added. Gives the logits (vocabulary,) of what follows it."""
+        import numpy as np
+
+        return self._rows.read(self._embedded(np.asarray(prompt), np.arange(len(prompt))))
+
+    def add(self, count: int) -> None:
+        """So many more rows behind the prompt, after those there are."""
+        self._rows.add(count)
+
+    def step(self, tokens: Sequence[int]) -> Logits:
+        """One more token for each row; gives the logits (rows, vocabulary) of what follows. The array may be overwritten by the next step."""
+        import numpy as np
+
+        return self._rows.step(self._embedded(np.asarray(tokens), self._rows.positions()))
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Only these rows stay, in this order; the others' places are free."""
+        self._rows.keep(rows)
+
+    def _embedded(self, tokens: NDArray[Any], positions: NDArray[Any]) -> NDArray[np.float32]:
+        """Hidden states (tokens, width) to begin with."""
+        hidden = as_float32(self._embeddings[0][tokens])
+        return hidden + as_float32(self._embeddings[1][positions]) if len(self._embeddings) > 1 else hidden
+
+
+class _Rows:
+    """The keys and values of all rows, and the calls that write them on."""
+
+    def __init__(self, session: Any, architecture: Architecture) -> None:
+        import numpy as np
+
+        self.session, self.architecture = session, architecture
+        self.prefix = self._buffers(1, 0)
+        self.cache = self._buffers(0, LEAST_CAPACITY)
+        self.lengths = np.zeros(0, np.int64)  # tokens in each slot
+        self.slots: list[int] = []  # the slot of each row
+        self.logits = np.empty((0, architecture.vocabulary), np.float32)
+
+    def _buffers(self, slots: int, capacity: int) -> NDArray[np.float32]:
+        """Keys and values of every layer (layers, 2, slots, heads of keys, capacity, head size); memory is taken as it is written on."""
+        import numpy as np
+
+        architecture = self.architecture
+        return np.empty((architecture.layers, 2, slots, architecture.kv_heads, capacity, architecture.head_size), np.float32)
+
+    def positions(self) -> NDArray[np.int64]:
+        """Where each row's next token stands."""
+        return self.lengths[self.slots]
+
+    def read(self, hidden: NDArray[np.float32]) -> Logits:
+        import numpy as np
+
+        self.slots = []
+        self.prefix = self._buffers(1, len(hidden))
+        logits: Logits = self._run(hidden[None], np.array([len(hidden)]), self.prefix, [len(hidden) - 1])[0]
+        return logits.copy()
+
+    def add(self, count: int) -> None:
+        import numpy as np
+
+        taken = set(self.slots)
+        free = [slot for slot in range(len(self.slots) + count) if slot not in taken][:count]
+        length = self.prefix.shape[4]
+        self._make_room(max(free, default=-1) + 1, length + 1)
+        self.cache[:, :, np.array(free, np.int64), :, :length] = self.prefix
+        self.lengths[free] = length
+        self.slots += free
+
+    def step(self, hidden: NDArray[np.float32]) -> Logits:
+        import numpy as np
+
+        count = len(self.slots)
+        self._close_up()
+        self._make_room(count + count % 2, int(self.lengths[:count].max()) + 1)
+        slots = count + count % 2
+        placed = np.zeros((slots, 1, hidden.shape[1]), np.float32)
+        placed[self.slots, 0] = hidden
+        self.lengths[self.slots] += 1
+        self.lengths[count:slots] = 1  # the one that makes a pair
+        order = self.slots if count == slots else [*self.slots, count]
+        return self._run(placed, self.lengths[:slots], self.cache[:, :, :slots], order)[:count]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self.slots = [self.slots[row] for row in rows]
+
+    def _close_up(self) -> None:
+        """Move rows out of the last slots into free ones, so that as many slots are computed as there are rows."""
+        count = len(self.slots)
+        free = iter(sorted(set(range(count)) - set(self.slots)))
+        for row, slot in enumerate(self.slots):
+            if slot >= count:
+                to, length = next(free), self.lengths[slot]
+                self.cache[:, :, to, :, :length] = self.cache[:, :, slot, :, :length]
+                self.lengths[to] = length
+                self.slots[row] = to
+
+    def _make_room(self, slots: int, length: int) -> None:
+        """See that there are so many slots, with room for so many tokens in each."""
+        import numpy as np
+
+        had, room = self.cache.shape[2], self.cache.shape[4]
+        if slots <= had and length <= room:
+            return
+        if length > self.architecture.context:
+            raise ValueError(f"a row holds {self.architecture.context} tokens at most")
+        slots = max(slots + slots % 2, had)
+        room = room if length <= room else min(self.architecture.context, max(length, 2 * room))
+        wider, longest = self._buffers(slots, room), int(self.lengths[self.slots].max(initial=0))
+        wider[:, :, :had, :, :longest] = self.cache[:, :, :, :, :longest]
+        self.cache = wider
+        self.lengths = np.concatenate([self.lengths, np.zeros(slots - had, np.int64)])
+
+    def _run(self, hidden: NDArray[np.float32], lengths: NDArray[np.int64], cache: NDArray[np.float32], order: Sequence[int]) -> Logits:
+        """One call of the graph; `cache` is written in its place."""
+        import numpy as np
+
+        if len(self.logits) < len(order):
+            self.logits = np.empty((len(order), self.architecture.vocabulary), np.float32)
+        given: dict[str, NDArray[Any]] = {
+            "hidden": np.ascontiguousarray(hidden),
+            "lengths": (lengths - 1).astype(np.int32),
+            "total": np.array([lengths.max()], np.int32),
+            "order": np.array(order, np.int64),
+        }
+        binding = self.session.io_binding()
+        for name, array in given.items():
+            binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        for layer in range(self.architecture.layers):
+            for kind, name in enumerate(("key", "value")):
+                buffer = cache[layer, kind]
+                binding.bind_input(f"{name}.{layer}", "cpu", 0, buffer.dtype, buffer.shape, buffer.ctypes.data)
+                binding.bind_output(f"new_{name}.{layer}", "cpu", 0, buffer.dtype, buffer.shape, buffer.ctypes.data)
+        logits = self.logits[: len(order)]
+        binding.bind_output("logits", "cpu", 0, logits.dtype, logits.shape, logits.ctypes.data)
+        self.session.run_with_iobinding(binding)
+        return logits
+
+
+def _graph(folder: Path, weights: Weights, architecture: Architecture, exact: bool, cache: Path | None) -> Graph:
+    """The engine that was kept for these weights, or a new one."""
+    if exact or cache is None:
+        return build_graph(architecture, weights, exact=exact)
+    key = hashlib.sha256((weights.fingerprint() + (folder / "config.json").read_text(encoding="utf-8")).encode()).hexdigest()
+    graph = load_engine(cache, key)
+    if graph is None:
+        graph = build_graph(architecture, weights, exact=False)
+        keep_engine(cache, key, graph)
+        graph = load_engine(cache, key) or graph  # from the file it needs no memory of its own
+    return graph
+
+
+def _session(graph: Graph) -> tuple[Any, Any]:
+    """A session, and what has to live as long: the weights are not copied."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    values = {name: _value(weight) for name, weight in graph.weights.items()}
+    options.add_external_initializers(list(values), list(values.values()))
+    return onnxruntime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"]), (graph, values)
+
+
+def _value(weight: NDArray[Any]) -> Any:
+    import numpy as np
+    from onnxruntime import OrtValue
+
+    numbers = {"float32": 1, "uint8": 2, "int64": 7}  # ONNX's of these types
+    return OrtValue.ortvalue_from_numpy_with_onnx_type(np.ascontiguousarray(weight), numbers[weight.dtype.name])
+
+
+def _table(tensors: dict[str, NDArray[Any]], name: str, architecture: Architecture) -> NDArray[Any]:
+    table = tensors.get(name)
+    if table is None or table.ndim != 2 or table.shape[1] != architecture.width:
+        raise UnknownWeights(f"{name} is not there")
+    return table

@@ -1,0 +1,47 @@
+"""A model's tokenizer from its tokenizer.json, without transformers."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from popinjay.decoding.byte_level import byte_pieces
+from popinjay.errors import BaseModelError
+
+
+class Tokens:
+    """What text is to a model. Raises BaseModelError where there is no such file, or no end token."""
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        except Exception as error:  # the package raises nothing narrower
+            raise BaseModelError(f"The tokenizer in {folder} can't be read: {error}", "It must be a folder as transformers writes it.") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = True  # what looks like a special token in a text is plain text
+        name = config.get("eos_token")
+        end = self._tokenizer.token_to_id(name["content"] if isinstance(name, dict) else name) if name else None
+        if end is None:
+            raise BaseModelError(f"The tokenizer in {folder} has no end token to part posts with.", "Choose a base model whose tokenizer defines eos_token.")
+        self.end: int = end
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text, bare."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, special ones left out."""
+        text: str = self._tokenizer.decode(list(tokens), skip_special_tokens=True)
+        return text
+
+    @functools.cached_property
+    def pieces(self) -> list[bytes] | None:
+        """The bytes of each token where they are written in GPT-2's letters for bytes, none for special ones; else None."""
+        return byte_pieces(json.loads(self._tokenizer.to_str()))
