@@ -65,10 +65,7 @@ def _ask_whose() -> str | None:
 
 def _introduce(persona: Any, count: int = 3) -> None:
     """What a finished persona says first, and what to type next."""
-    from popinjay.post import read_rows
-
-    samples = [row["text"] for row, _ in zip(read_rows(persona.run.file("samples.jsonl")), range(count), strict=False)]
-    terminal.show_persona(persona.name, str(persona.path), samples)
+    terminal.show_persona(persona.name, str(persona.path), persona.say(n=count, seed=0))
 
 
 def do_inspect(args: argparse.Namespace) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from popinjay import bases
 from popinjay.copying import Copies
-from popinjay.decoding.torch_decoder import TorchDecoder
+from popinjay.decoding.decoder import Decoder
+from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
 from popinjay.errors import BaseModelError
 from popinjay.events import Event, Listener, What
 from popinjay.generate import AT_ONCE, Said, stream
@@ -27,11 +28,11 @@ def score(model: LanguageModel, posts: dict[str, list[str]]) -> dict[str, float]
     return {"all": round(bits_per_byte([b for own in bits.values() for b in own], every), 4), **result}
 
 
-def draw_samples(model: LanguageModel, options: EvaluateOptions, listener: Listener) -> list[Said]:
+def draw_samples(decoder: Decoder, options: EvaluateOptions, listener: Listener) -> list[Said]:
     """The posts that everything about outputs is measured on: no prompt, default settings, fixed seed, and no rules: what it writes, it writes."""
     said: list[Said] = []
     started = time.monotonic()
-    for post in stream(TorchDecoder(model), SayOptions(n=options.samples, seed=options.seed)):
+    for post in stream(decoder, SayOptions(n=options.samples, seed=options.seed)):
         said.append(post)
         if len(said) % AT_ONCE == 0 or len(said) == options.samples:
             seconds = time.monotonic() - started
@@ -46,7 +47,7 @@ def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener:
     copies = Copies(row["text"] for row in read_rows(draft.need("train.jsonl")))
     model = LanguageModel.load(draft.need("model"))
     persona = score(model, held_out)
-    samples = draw_samples(model, options, listener)
+    samples = draw_samples(open_decoder(draft.need("model"), cache=draft.run.path / ENGINE_FOLDER), options, listener)
     texts = [said.text for said in samples]
     everything = [text for own in held_out.values() for text in own]
     report: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popinjay.decoding.decoder import Decoder
-from popinjay.decoding.open import open_decoder
+from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
 from popinjay.errors import PersonaError
 from popinjay.generate import Said, Tally, pieces, stream
 from popinjay.language_model import LanguageModel
@@ -19,9 +19,6 @@ from popinjay.run import Run
 
 if TYPE_CHECKING:
     from popinjay.picture import Prediction
-
-
-ENGINE_FOLDER = "engine"  # the model once more as the decoder takes it; made anew where it is missing
 
 
 class Persona:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+from popinjay.generate import AGAIN, Tally
 from popinjay.progress import console, counting, waiting
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.graph import UnknownWeights
 
+ENGINE_FOLDER = "engine"  # in a persona's: its model once more, as the fast decoder takes it; made anew where it is missing
+
 
 def open_decoder(folder: Path, *, exact: bool = False, cache: Path | None = None) -> Decoder:
     """A decoder of the model in a folder: the fast one where all of its arithmetic is known and ONNX Runtime is there, else transformers' own.
