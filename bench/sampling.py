@@ -28,7 +28,7 @@ sys.path.insert(0, {bench!r})
 from samplers.ours import ours
 ours(Path({folder!r}), Path({work!r}))(1, 30, 0)
 """
-THEIR_POST = "from transformers import pipeline; print(pipeline('text-generation', model={folder!r})('', do_sample=True, top_p=0.95, max_new_tokens=30))"
+THEIR_POST = "from transformers import pipeline; print(pipeline('text-generation', model={folder!r})('The', do_sample=True, top_p=0.95, max_new_tokens=30))"
 
 
 def parse() -> argparse.Namespace:

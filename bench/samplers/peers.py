@@ -62,7 +62,7 @@ def onnxruntime_int8(folder: Path, work: Path) -> Say:
         ids = np.full((rows, 1), end, np.int64)
         cache = {one.name: np.zeros((rows, one.shape[1], 0, one.shape[3]), np.float32) for one in pasts}
         for place in range(most):
-            logits, *new = session.run(outputs, {"ids": ids, "positions": np.full((rows, 1), place, np.int64), **cache})
+            logits, *new = session.run(outputs, {"ids": ids, "positions": np.full((len(ids), 1), place, np.int64), **cache})
             tokens = draw(logits[:, -1], rng.random(len(ids)))
             count += len(tokens)
             staying = np.flatnonzero(tokens != end)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BLOCK = 128  # weights to a scale
+BLOCK = 256  # weights to a scale: the kernel's largest and fastest; held-out bits per byte are the same with 32 to 256
 AT_ONCE = 4_000_000  # weights turned at a time, so that a large head needs no copy of itself
 ZERO = 128  # what stands for 0: the kernel's own choice where it is told none
 
