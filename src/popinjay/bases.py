@@ -42,9 +42,9 @@ BASES = (
         str(Path(__file__).parent / "assets" / "base"),
         "popinjay's own small model, inside the package: works offline, learns in minutes",
         license="cc-by-sa-4.0",
-        learning_rate=3e-4,
+        learning_rate=4e-4,
         batch_tokens=256,
-        epochs=2.0,
+        epochs=3.0,
         most_tokens=6e5,
     ),
     Base(
