@@ -18,16 +18,10 @@ from statistics import median
 from pairs import in_turns, show_pairs
 from samplers.children import EXACT, OURS, RECIPE, SAMPLERS, Child, Missing
 from training.report import table
+from training.texts import synthetic
 
 BASE = Path(__file__).parents[1] / "src" / "popinjay" / "assets" / "base"
 SCORED = 30  # posts
-ONE_POST = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {bench!r})
-from samplers.ours import ours
-ours(Path({folder!r}), Path({work!r}))(1, 30, 0)
-"""
 THEIR_POST = "from transformers import pipeline; print(pipeline('text-generation', model={folder!r})('The', do_sample=True, top_p=0.95, max_new_tokens=30))"
 
 
@@ -90,11 +84,17 @@ def memory(folder: Path, args: argparse.Namespace) -> None:
 
 
 def cold_start(folder: Path, args: argparse.Namespace) -> None:
-    """From the shell to the first post, as whole processes."""
-    ours = ONE_POST.format(bench=str(Path(__file__).parent), folder=str(folder), work=str(args.work))
-    theirs = THEIR_POST.format(folder=str(folder))
-    commands = [partial(subprocess.run, [sys.executable, "-c", code], check=True, capture_output=True) for code in (ours, theirs)]
-    show_pairs(in_turns(commands[0], commands[1], args.pairs), "ours", "transformers pipeline")
+    """From the shell to the first post, as whole processes: a persona on this base, and transformers' pipeline on its model."""
+    from popinjay import make
+
+    posts = args.work / "posts.txt"
+    posts.write_text("\n".join(synthetic(120)), encoding="utf-8")
+    options = {"epochs": 0.01, "samples": 10, "track": "none", "whose": "fictional"}
+    persona = make(posts, name=f"cold-{folder.name}", home_folder=args.work / "personas", base=str(folder), **options)
+    say = [str(Path(sys.executable).with_name("popinjay")), "say", persona.name, "-n", "1", "--home", str(args.work / "personas")]
+    theirs = [sys.executable, "-c", THEIR_POST.format(folder=str(persona.path / "model"))]
+    commands = [partial(subprocess.run, command, check=True, capture_output=True) for command in (say, theirs)]
+    show_pairs(in_turns(commands[0], commands[1], args.pairs), f"popinjay say, {folder.name}", "transformers pipeline")
 
 
 def quality(args: argparse.Namespace) -> None:
@@ -114,7 +114,8 @@ def main() -> None:
     for folder in folders:
         memory(folder, args)
         speed(folder, args)
-    cold_start(folders[0], args)
+    for folder in folders:
+        cold_start(folder, args)
     if args.personas is None:
         print("Quality: not measured, it needs real authors' posts (--personas).")
     else:

@@ -1,4 +1,4 @@
-"""Ours: posts drawn through a decoder."""
+"""Ours, and how a peer without a sampler of its own draws."""
 
 from __future__ import annotations
 
@@ -12,30 +12,16 @@ Say = Callable[[int, int, int], int]  # rows, most tokens of each, seed: how man
 def ours(folder: Path, work: Path, *, exact: bool = False) -> Say:
     """The fast engine, what it turned kept in `work`."""
     from popinjay.decoding.open import open_decoder
+    from popinjay.generate import generate
+    from popinjay.options import SayOptions
 
     decoder = open_decoder(folder, exact=exact, cache=work / "engine" / folder.name)
-    return lambda rows, most, seed: say(decoder, rows, most, seed)
 
+    def say(rows: int, most: int, seed: int) -> int:
+        posts = generate(decoder, SayOptions(n=rows, max_tokens=most, top_p=0.95, seed=seed))
+        return sum(post.tokens + (post.tokens < most) for post in posts)  # the end token, which others count too
 
-def say(decoder: Any, rows: int, most: int, seed: int) -> int:
-    """New tokens of so many posts, by the smallest loop that there is. Where `generate.stream` takes a decoder, it belongs here."""
-    import numpy as np
-
-    rng = np.random.default_rng(seed)
-    first, count = decoder.read([decoder.end]), 0
-    decoder.add(rows)
-    logits = np.repeat(first[None], rows, axis=0)
-    for place in range(most):
-        tokens = draw(logits, rng.random(len(logits)))
-        count += len(tokens)
-        staying = [row for row, token in enumerate(tokens) if token != decoder.end]
-        if not staying or place == most - 1:
-            break
-        if len(staying) < len(tokens):
-            decoder.keep(staying)
-            tokens = tokens[staying]
-        logits = decoder.step(tokens.tolist())
-    return count
+    return say
 
 
 def draw(logits: Any, chances: Any, top_p: float = 0.95) -> Any:

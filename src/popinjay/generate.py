@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from popinjay.decoding.decoder import Decoder
     from popinjay.decoding.draft import Draft
 
-AT_ONCE = 64  # posts written side by side
+AT_ONCE = 64  # posts written side by side, at most
 LEAST_TOKENS = 10  # of a post, as HuggingTweets had it
 MOST_TRIES = 16  # for one post
 AGAIN: Final = "\r"  # among the pieces of a post: what came so far is void, another draft begins
@@ -121,6 +121,7 @@ class _Writing:
         self._beginning = begin(decoder, prompt, LEAST_TOKENS)
         self._typed = one_line(self._beginning.text)
         self._most = min(options.max_tokens, decoder.context - self._beginning.length)
+        self._at_once = min(AT_ONCE, decoder.rows_that_fit(self._beginning.length + self._most))
         # Ten tokens are some forty characters: where these would be too many, posts may end sooner.
         self._least = min(LEAST_TOKENS, self._most - 1, LEAST_TOKENS if rules is None else options.max_chars // 8)
         self._seed = secrets.randbits(32) if options.seed is None else options.seed
@@ -154,7 +155,7 @@ class _Writing:
 
         if self.drafts and not self._decoder.joins:
             return
-        keys = [Key(self._seed, *job) for job in islice(self._jobs(), AT_ONCE - len(self.drafts))]
+        keys = [Key(self._seed, *job) for job in islice(self._jobs(), self._at_once - len(self.drafts))]
         if not keys:
             return
         if not self._decoder.joins:

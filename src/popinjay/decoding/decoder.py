@@ -42,6 +42,9 @@ class Decoder(Protocol):
     def read(self, prompt: Sequence[int]) -> Logits:
         """Begin anew: no rows, and this prompt before all that are added. Gives the logits (vocabulary,) of what follows it."""
 
+    def rows_that_fit(self, length: int) -> int:
+        """How many rows of so many tokens are worth their memory at once, one at least."""
+
     def add(self, count: int) -> None:
         """So many more rows behind the prompt, after those there are; only before the first step unless it `joins`."""
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from popinjay.decoding.decoder import Logits
 
 LEAST_CAPACITY = 64  # tokens that a row has room for at first
+CACHE_BYTES = 128 << 20  # of keys and values that a crowd of rows may fill
+FEW = 10  # rows that are had at once whatever they take: as many posts as people ask for
 
 
 class OnnxDecoder:
@@ -64,6 +66,12 @@ class OnnxDecoder:
         import numpy as np
 
         return self._rows.read(self._embedded(np.asarray(prompt), np.arange(len(prompt))))
+
+    def rows_that_fit(self, length: int) -> int:
+        """As many as fill the memory for keys and values. More would not be quicker with a large model: ten rows keep two cores busy."""
+        architecture = self.architecture
+        bytes_a_token = architecture.layers * 2 * architecture.kv_heads * architecture.head_size * 4
+        return max(FEW, CACHE_BYTES // (bytes_a_token * length))
 
     def add(self, count: int) -> None:
         """So many more rows behind the prompt, after those there are."""

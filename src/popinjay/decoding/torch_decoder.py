@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from popinjay.decoding.decoder import Logits
 
 
+MOST_ROWS = 64
+
+
 class TorchDecoder:
     """A language model as a Decoder. Rows begin together: none joins those that are on their way.
 
@@ -56,6 +59,10 @@ class TorchDecoder:
             out = self._forward([list(prompt)], None)
             self._prompt, self._beginning = list(prompt), (out.past_key_values, _last(out)[0])
         return self._beginning[1]
+
+    def rows_that_fit(self, length: int) -> int:
+        """Any number: rows that can't be joined are best begun together."""
+        return MOST_ROWS
 
     def add(self, count: int) -> None:
         """More rows, before the first step."""
