@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts demo test check fix bench bench-train docs clean
+.PHONY: setup fonts demo test check fix bench bench-train bench-say docs clean
 
 setup: $(VENV)/.ready
 
@@ -48,9 +48,12 @@ bench: setup
 	if [ -d ../shared/personas ]; then $(BIN)/python bench/base.py --personas ../shared/personas --work $(VENV)/bench; fi
 	if [ -d ../shared/seeds ]; then $(BIN)/python bench/seeds.py --seeds ../shared/seeds --personas ../shared/personas --work $(VENV)/seeds; fi
 
-# Some 17 minutes; real posts and GPT-2's tokenizer where they lie beside the project.
+# Some 13 minutes; real posts and GPT-2's tokenizer where they lie beside the project.
 bench-train: setup
 	$(BIN)/python bench/train.py --work $(VENV)/bench $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
+
+bench-say: setup
+	$(BIN)/python bench/sampling.py --work $(VENV)/bench-say $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
 
 docs: setup
 	$(BIN)/python docs/make_reference.py
