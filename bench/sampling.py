@@ -1,6 +1,6 @@
 """Sampling beside others: new tokens a second in turns, memory, cold start, and what 8 bits cost. Ratios of one run.
 
-    python bench/sampling.py --work FOLDER [--gpt2 FOLDER] [--personas FOLDER] [--rows 10 100] [--tokens 60] [--pairs 3]
+    python bench/sampling.py --work FOLDER [--gpt2 FOLDER] [--personas FOLDER] [--rows 10 100] [--tokens 60 24] [--pairs 3]
 
 GPT-2 124M has random weights, which cost the same; `--gpt2` is a folder with its encoder.json and vocab.bpe. CTranslate2 is
 measured where it is installed. Nothing is kept in WORK but what peers and ours turned the model into.
@@ -22,6 +22,7 @@ from training.texts import synthetic
 
 BASE = Path(__file__).parents[1] / "src" / "popinjay" / "assets" / "base"
 SCORED = 30  # posts
+PARTS = ("memory", "speed", "start", "quality")
 THEIR_POST = "from transformers import pipeline; print(pipeline('text-generation', model={folder!r})('The', do_sample=True, top_p=0.95, max_new_tokens=30))"
 
 
@@ -33,7 +34,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--personas", type=Path, help="a folder of NAME.jsonl.gz, posts of one author each; without it no quality")
     parser.add_argument("--author", default="pd_bierce", help="whose held-out posts are scored")
     parser.add_argument("--rows", type=int, nargs="+", default=[10, 100], help="posts side by side")
-    parser.add_argument("--tokens", type=int, default=60, help="new tokens of a post, at most")
+    parser.add_argument("--tokens", type=int, nargs="+", default=[60, 24], help="new tokens of a post, at most, for each of these numbers of posts")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--pairs", type=int, default=3, help="rounds, after one that does not count")
     return parser.parse_args()
 
@@ -62,13 +64,13 @@ def speed(folder: Path, args: argparse.Namespace) -> None:
         except Missing as reason:
             print(f"{name}: not measured, {reason}", flush=True)
     head, rows = ["posts side by side", "sampler", "new tokens/s", f"x {RECIPE} (from, to)"], []
-    for count in args.rows:
-        rounds = [{name: child.turn(count, args.tokens, seed) for name, child in alive.items()} for seed in range(args.pairs + 1)][1:]
+    for count, most in zip(args.rows, args.tokens, strict=True):
+        rounds = [{name: child.turn(count, most, seed) for name, child in alive.items()} for seed in range(args.pairs + 1)][1:]
         rates = {name: [one[name][0] / one[name][1] for one in rounds] for name in alive}
         for name, own in rates.items():
             ratios = sorted(a / b for a, b in zip(own, rates[RECIPE], strict=True)) if RECIPE in rates else [0.0]
-            rows.append([str(count), name, f"{median(own):,.0f}", f"{median(ratios):.2f} ({ratios[0]:.2f}, {ratios[-1]:.2f})"])
-    print(f"\n### {folder.name}, up to {args.tokens} tokens, medians of {args.pairs} rounds\n\n{table(head, rows)}\n", flush=True)
+            rows.append([f"{count}, of up to {most} tokens", name, f"{median(own):,.0f}", f"{median(ratios):.2f} ({ratios[0]:.2f}, {ratios[-1]:.2f})"])
+    print(f"\n### {folder.name}, medians of {args.pairs} rounds\n\n{table(head, rows)}\n", flush=True)
     peaks = [[name, f"{child.stop():,}"] for name, child in alive.items()]
     print(f"{table(['sampler', f'peak MB, with {max(args.rows)} posts side by side'], peaks)}\n", flush=True)
 
@@ -79,7 +81,7 @@ def memory(folder: Path, args: argparse.Namespace) -> None:
         if what != "afterwards":
             (args.work / "engine" / folder.name / "int8.safetensors").unlink(missing_ok=True)
         child = Child(OURS, folder, args.work)
-        child.turn(10, args.tokens, 0)
+        child.turn(10, args.tokens[0], 0)
         print(f"{OURS}, 10 posts, {what}: {child.stop():,} MB at most", flush=True)
 
 
@@ -111,11 +113,11 @@ def main() -> None:
     args = parse()
     args.work.mkdir(parents=True, exist_ok=True)
     folders = [BASE] if args.gpt2 is None else [gpt2(args.gpt2, args.work), BASE]
-    for folder in folders:
-        memory(folder, args)
-        speed(folder, args)
-    for folder in folders:
-        cold_start(folder, args)
+    for name, measure in (("memory", memory), ("speed", speed), ("start", cold_start)):
+        for folder in folders if name in args.only else []:
+            measure(folder, args)
+    if "quality" not in args.only:
+        return
     if args.personas is None:
         print("Quality: not measured, it needs real authors' posts (--personas).")
     else:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 
-def byte_pieces(tokenizer: Mapping[str, Any]) -> list[bytes] | None:
-    """The bytes of every token, by number, from what a `tokenizer.json` holds; none for special tokens and for numbers without a token.
+def byte_pieces(tokenizer: Tokenizer) -> list[bytes] | None:
+    """The bytes of every token, by number; none for special tokens and for numbers without a token.
 
     None where tokens have no bytes of their own: where they are not put together by GPT-2's alphabet of bytes.
     """
-    if not _is_byte_level(tokenizer.get("decoder")):
+    from tokenizers import decoders
+
+    if not isinstance(tokenizer.decoder, decoders.ByteLevel):
         return None
-    vocabulary: dict[str, int] = tokenizer["model"]["vocab"]
-    added = {token["id"]: b"" if token["special"] else token["content"].encode() for token in tokenizer.get("added_tokens", ())}
+    vocabulary = tokenizer.get_vocab(with_added_tokens=False)
+    added = {number: b"" if token.special else token.content.encode() for number, token in tokenizer.get_added_tokens_decoder().items()}
     pieces = [b""] * (max([*vocabulary.values(), *added], default=-1) + 1)
     alphabet = _alphabet()
     letters, bytes_of = frozenset(alphabet), str.maketrans({letter: chr(byte) for letter, byte in alphabet.items()})
@@ -23,10 +27,6 @@ def byte_pieces(tokenizer: Mapping[str, Any]) -> list[bytes] | None:
     for number, piece in added.items():
         pieces[number] = piece
     return pieces
-
-
-def _is_byte_level(decoder: Mapping[str, Any] | None) -> bool:
-    return decoder is not None and decoder["type"] == "ByteLevel"
 
 
 def _alphabet() -> dict[str, int]:

@@ -26,7 +26,7 @@ def load_engine(folder: Path, key: str) -> Graph | None:
             return None
         content = np.memmap(folder / FILE, dtype=np.uint8, mode="r", offset=8 + length)
         tensors = {name: _view(content, entry) for name, entry in header.items() if name != "__metadata__"}
-        return Graph(tensors.pop("graph").tobytes(), tensors)
+        return Graph(tensors.pop("graph").tobytes(), tensors, content)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # made anew
 

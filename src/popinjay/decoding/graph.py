@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay.decoding.architecture import Architecture
 from popinjay.decoding.quantization import block_for, quantize
-from popinjay.decoding.weights import Weights, as_float32
+from popinjay.decoding.weights import Weights, as_float32, release
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,12 @@ class Graph:
 
     model: bytes
     weights: Mapping[str, NDArray[Any]]
+    mapped: NDArray[Any] | None = None  # the file that the weights are views of
+
+    def release(self) -> None:
+        """Give back the memory of weights that lie in a file."""
+        if self.mapped is not None:
+            release(self.mapped)
 
 
 def build_graph(architecture: Architecture, tensors: Weights, *, exact: bool) -> Graph:

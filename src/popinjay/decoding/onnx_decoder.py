@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from popinjay.decoding.decoder import Logits
 
-LEAST_CAPACITY = 64  # tokens that a row has room for at first
+LEAST_CAPACITY = 256  # tokens that a row has room for at first: a post and its beginning; memory is taken as it is written on
 CACHE_BYTES = 128 << 20  # of keys and values that a crowd of rows may fill
 FEW = 10  # rows that are had at once whatever they take: as many posts as people ask for
 
@@ -46,7 +46,10 @@ class OnnxDecoder:
         weights = Weights(folder)
         tensors = bare(architecture, weights)
         self._embeddings = [_table(tensors, name, architecture) for name in embedding_names(architecture)]
-        self._session, self._kept = _session(_graph(folder, weights, architecture, exact, cache))
+        graph = _graph(folder, weights, architecture, exact, cache)
+        self._session, self._kept = _session(graph)
+        graph.release()  # the runtime has them in an order of its own now
+        self._weights = weights if not exact else None  # whose memory can go after each look
         self._rows = _Rows(self._session, architecture)
 
     def encode(self, text: str) -> list[int]:
@@ -90,7 +93,11 @@ class OnnxDecoder:
     def _embedded(self, tokens: NDArray[Any], positions: NDArray[Any]) -> NDArray[np.float32]:
         """Hidden states (tokens, width) to begin with."""
         hidden = as_float32(self._embeddings[0][tokens])
-        return hidden + as_float32(self._embeddings[1][positions]) if len(self._embeddings) > 1 else hidden
+        if len(self._embeddings) > 1:
+            hidden = hidden + as_float32(self._embeddings[1][positions])
+        if self._weights is not None:
+            self._weights.release()  # a row is a page of the file: with time it would be all of a large table
+        return hidden
 
 
 class _Rows:
@@ -215,6 +222,7 @@ def _graph(folder: Path, weights: Weights, architecture: Architecture, exact: bo
     if graph is None:
         graph = build_graph(architecture, weights, exact=False)
         keep_engine(cache, key, graph)
+        graph = load_engine(cache, key) or graph  # in the file they take no memory
         graph = load_engine(cache, key) or graph  # from the file it needs no memory of its own
     return graph
 

@@ -44,4 +44,4 @@ class Tokens:
     @functools.cached_property
     def pieces(self) -> list[bytes] | None:
         """The bytes of each token where they are written in GPT-2's letters for bytes, none for special ones; else None."""
-        return byte_pieces(json.loads(self._tokenizer.to_str()))
+        return byte_pieces(self._tokenizer)

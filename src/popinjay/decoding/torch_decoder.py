@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,7 @@ class TorchDecoder:
     @functools.cached_property
     def _pieces(self) -> list[bytes] | None:
         backend = getattr(self.model.tokenizer, "backend_tokenizer", None)
-        return None if backend is None else byte_pieces(json.loads(backend.to_str()))
+        return None if backend is None else byte_pieces(backend)
 
     def read(self, prompt: Sequence[int]) -> Logits:
         """Begin anew behind this prompt."""

@@ -62,11 +62,7 @@ class Weights(Mapping[str, "NDArray[Any]"]):
 
     def release(self) -> None:
         """Give back the memory of what was read so far; it is read again where it is wanted again."""
-        import mmap
-
-        mapped: Any = self._bytes.base
-        if hasattr(mmap, "MADV_DONTNEED") and isinstance(mapped, mmap.mmap):
-            mapped.madvise(mmap.MADV_DONTNEED)
+        release(self._bytes)
 
     def fingerprint(self) -> str:
         """Another one for other weights, without reading them all: size, time of the last change, and a sample of each tensor."""
@@ -77,6 +73,15 @@ class Weights(Mapping[str, "NDArray[Any]"]):
             middle = (begin + end) // 2
             whole.update(self._bytes[middle : min(end, middle + SAMPLE)].tobytes())
         return whole.hexdigest()
+
+
+def release(mapped: NDArray[Any]) -> None:
+    """Give back the memory that a memory-mapped file (a `np.memmap` as it was made) takes up by now, where the system can."""
+    import mmap
+
+    memory: Any = mapped.base
+    if hasattr(mmap, "MADV_DONTNEED") and isinstance(memory, mmap.mmap):
+        memory.madvise(mmap.MADV_DONTNEED)
 
 
 def as_float32(tensor: NDArray[Any]) -> NDArray[np.float32]:
