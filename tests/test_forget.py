@@ -88,7 +88,17 @@ def test_a_post_is_gone_from_every_file(run: Run) -> None:
     for name, lines in before.items():
         assert run.file(name).read_text(encoding="utf-8").splitlines() == [line for line in lines if post["id"] not in line]
     assert states(run) == {"collect": "fresh", **dict.fromkeys(("clean", "dataset", "train", "evaluate", "card"), "stale")}
-    assert {path.name for path in run.path.iterdir()} == {*POSTS, "authors.json", "avatars", "model", "metrics.jsonl", "run.toml", ".lock", "forgotten.toml"}
+    assert {path.name for path in run.path.iterdir()} == {
+        *POSTS,
+        "authors.json",
+        "avatars",
+        "model",
+        "engine",
+        "metrics.jsonl",
+        "run.toml",
+        ".lock",
+        "forgotten.toml",
+    }
 
 
 def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
