@@ -30,8 +30,8 @@ SLOW = """
 import sys, time
 from popinjay import cli, persona
 real = persona.Persona.stream
-def stream(self, prompt, options):
-    for count, said in enumerate(real(self, prompt, options)):
+def stream(self, prompt, options, tally=None):
+    for count, said in enumerate(real(self, prompt, options, tally)):
         time.sleep(600 if count == 3 else 0)
         yield said
 persona.Persona.stream = stream
@@ -238,7 +238,7 @@ def test_a_full_disk_is_said_in_a_sentence(persona: Path, kept: Path) -> None:
 
 def test_json_counts_what_was_drawn_again(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(said(persona, capsys, "--json", "-n", "2").out)
-    assert set(document) == {"persona", "prompt", "seed", "redrawn", "posts"}
+    assert set(document) == {"persona", "prompt", "seed", "redrawn", "missing", "posts"}
     assert document["prompt"] == ""
     assert all(isinstance(count, int) and count > 0 for count in document["redrawn"].values())
 

@@ -335,9 +335,10 @@ def test_a_dashboard_of_nothing_is_refused(told: Told, ada: Path, tiny_gpt2: Pat
 
 
 def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_back(
-    ada: Path, tiny_gpt2: Path, tmp_path: Path, mlflow_server: tuple[str, Path], outside: Outside, told: Told
+    ada: Path, tiny_gpt2: Path, tmp_path: Path, mlflow_server: tuple[str, Path], outside: Outside, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
+    monkeypatch.setattr("popinjay.tuning.trainer.SAMPLE_SECONDS", 0.0)  # so short a training would be over before its first
     open_hearted = all_told(ada, tiny_gpt2, home, mlflow_server, outside, name="open", track_posts=True)
     assert warnings_of(open_hearted.events) == []
     run = open_hearted.persona.run
