@@ -46,6 +46,9 @@ def ctranslate2_int8(folder: Path, work: Path) -> Say:
 
 def onnxruntime_int8(folder: Path, work: Path) -> Say:
     """ONNX Runtime as its users have it: torch's export of the model with its cache, `quantize_dynamic`, a loop in numpy around it (ours)."""
+    import os
+
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import numpy as np
     import onnxruntime
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -229,8 +230,10 @@ def _graph(folder: Path, weights: Weights, architecture: Architecture, exact: bo
 
 def _session(graph: Graph) -> tuple[Any, Any]:
     """A session, and what has to live as long: the weights are not copied."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # from its import on it would tell its maker that it runs, and how
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     values = {name: _value(weight) for name, weight in graph.weights.items()}
