@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,7 @@ def ctranslate2_int8(folder: Path, work: Path) -> Say:
 
 def onnxruntime_int8(folder: Path, work: Path) -> Say:
     """ONNX Runtime as its users have it: torch's export of the model with its cache, `quantize_dynamic`, a loop in numpy around it (ours)."""
-    import os
-
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before its import
     import numpy as np
     import onnxruntime
 
@@ -134,6 +133,4 @@ def _end(folder: Path) -> int:
 
 
 def _cores() -> int:
-    import os
-
     return os.cpu_count() or 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -103,6 +102,8 @@ def do_inspect(args: argparse.Namespace) -> None:
 
 def do_say(args: argparse.Namespace) -> None:
     """Let a persona speak: post by post, piece by piece, as JSON, or with a person in a session."""
+    import secrets
+
     from popinjay.forgotten import Forgotten
     from popinjay.generate import Tally
     from popinjay.persona import load
@@ -119,7 +120,7 @@ def do_say(args: argparse.Namespace) -> None:
             from popinjay.session import Session
         Session(persona, chosen).run()
         return
-    prompt, seed = printable(args.prompt or ""), int.from_bytes(os.urandom(4)) if chosen.seed is None else chosen.seed
+    prompt, seed = printable(args.prompt or ""), secrets.randbits(32) if chosen.seed is None else chosen.seed
     chosen = replace(chosen, seed=seed)  # so that --json can tell it
     tally = Tally()
     if args.json:

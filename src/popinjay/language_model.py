@@ -12,7 +12,7 @@ from popinjay.errors import BaseModelError
 if TYPE_CHECKING:
     import torch
 
-SCORED_AT_ONCE = 512
+SCORED_AT_ONCE = 512  # tokens, padding included: each takes a row of the whole vocabulary
 
 
 class _Piece(NamedTuple):

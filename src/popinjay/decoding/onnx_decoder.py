@@ -223,7 +223,6 @@ def _graph(folder: Path, weights: Weights, architecture: Architecture, exact: bo
     if graph is None:
         graph = build_graph(architecture, weights, exact=False)
         keep_engine(cache, key, graph)
-        graph = load_engine(cache, key) or graph  # in the file they take no memory
         graph = load_engine(cache, key) or graph  # from the file it needs no memory of its own
     return graph
 

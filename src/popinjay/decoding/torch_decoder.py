@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,6 @@ from popinjay.language_model import LanguageModel
 
 if TYPE_CHECKING:
     from popinjay.decoding.decoder import Logits
-
-
-MOST_ROWS = 64
 
 
 class TorchDecoder:
@@ -61,7 +59,7 @@ class TorchDecoder:
 
     def rows_that_fit(self, length: int) -> int:
         """Any number: rows that can't be joined are best begun together."""
-        return MOST_ROWS
+        return sys.maxsize
 
     def add(self, count: int) -> None:
         """More rows, before the first step."""
