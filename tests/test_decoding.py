@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from models import END
 from popinjay.decoding.engine_file import FILE
 from popinjay.decoding.graph import UnknownWeights
 from popinjay.decoding.onnx_decoder import OnnxDecoder
+from popinjay.decoding.runtime import saturates
 from popinjay.errors import BaseModelError
 from popinjay.language_model import LanguageModel
 
@@ -106,6 +108,44 @@ def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(folder: Path, e
     alone = logits_of([3])
     for others in ([3, 0], [1, 3, 5], [0, 1, 2, 3, 4, 5, 6], [6, 5, 4, 3]):
         assert np.array_equal(alone, logits_of(others))
+
+
+def logits_after(decoder: OnnxDecoder) -> Any:
+    """Of three rows behind the prompt, two tokens later."""
+    decoder.read(PROMPT)
+    decoder.add(3)
+    decoder.step([4, 5, 6])
+    return decoder.step([9, 8, 7]).copy()
+
+
+def test_processors_that_cut_sums_off_compute_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = logits_after(OnnxDecoder(folder))
+    monkeypatch.setattr("popinjay.decoding.onnx_decoder.saturates", lambda: not saturates())
+    if saturates():
+        assert not np.array_equal(here, logits_after(OnnxDecoder(folder)))  # which is why they are told apart
+    else:
+        assert np.array_equal(here, logits_after(OnnxDecoder(folder)))
+
+
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-x86_64 (Debian's qemu-user), which emulates older processors")
+def test_on_an_older_processor(folder: Path, tmp_path: Path) -> None:
+    """Haswell, of 2013, has no VNNI."""
+    code = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+from pathlib import Path
+from typing import Any
+import numpy as np
+from popinjay.decoding.onnx_decoder import OnnxDecoder
+from popinjay.decoding.runtime import saturates
+PROMPT = {PROMPT}
+{inspect.getsource(logits_after)}
+assert saturates()
+np.save({str(tmp_path / "older.npy")!r}, logits_after(OnnxDecoder(Path({str(folder)!r}))))
+"""
+    python = Path(sys.executable).resolve()
+    subprocess.run(["qemu-x86_64", "-cpu", "Haswell", str(python), "-c", code], capture_output=True, text=True, check=True)
+    assert np.abs(np.load(tmp_path / "older.npy") - logits_after(OnnxDecoder(folder))).max() < NEAR / 10
 
 
 def test_what_a_freed_place_held_is_never_seen(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from popinjay.decoding.graph import Graph
 
 FILE = "int8.safetensors"
-VERSION = 1  # raised when the same model would now give another engine
+VERSION = 2  # raised when the same model would now give another engine
 
 
 def load_engine(folder: Path, key: str) -> Graph | None:
@@ -54,5 +54,5 @@ def _metadata(key: str) -> dict[str, str]:
 
 def _view(content: Any, entry: Any) -> Any:
     begin, end = entry["data_offsets"]
-    types = {"U8": "u1", "F32": "<f4", "I64": "<i8"}
+    types = {"U8": "u1", "I8": "i1", "F32": "<f4", "I64": "<i8"}
     return content[begin:end].view(types[entry["dtype"]]).reshape(entry["shape"])

@@ -1,5 +1,8 @@
 """One step of a transformer as an ONNX graph, written from its weights: several rows side by side, each with keys and values of its own.
 
+Between attentions all tokens of all rows lie below one another (tokens, width). In 8 bits each of them has a scale of its own, and products
+are exact in whole numbers: so what becomes of a row does not depend on those beside it.
+
 Inputs: `hidden` (rows, length, width), the embedded tokens; `lengths` (rows,), how many tokens each row then has, less one; `total`,
 the most of them; `order`, which rows of the last hidden states (rows x length, width) are asked for; and for each layer the buffers `key.N` and
 `value.N` (rows, heads of keys, capacity, head size), which the step writes its own into. Output: `logits` (asked for, vocabulary).
@@ -12,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from popinjay.decoding.architecture import Architecture
-from popinjay.decoding.quantization import block_for, quantize
+from popinjay.decoding.quantization import STEPS, ZERO, quantize
 from popinjay.decoding.weights import Weights, as_float32, release
 
 if TYPE_CHECKING:
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 OPSET = 21
 IR_VERSION = 10
 MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
-INT8_COMPUTE = 4  # MatMulNBits' accuracy_level: activations in 8 bits too, a scale for each row and block
 
 
 class UnknownWeights(Exception):
@@ -43,9 +45,9 @@ class Graph:
             release(self.mapped)
 
 
-def build_graph(architecture: Architecture, tensors: Weights, *, exact: bool) -> Graph:
-    """The graph of a model in float32, or its matrices in 8 bits. Raises UnknownWeights."""
-    builder = _Builder(architecture, bare(architecture, tensors), exact, tensors.release)
+def build_graph(architecture: Architecture, tensors: Weights, *, exact: bool, unsigned: bool = False) -> Graph:
+    """The graph of a model in float32, or its products in 8 bits; `unsigned` for processors that need it so. Raises UnknownWeights."""
+    builder = _Builder(architecture, bare(architecture, tensors), exact, unsigned, tensors.release)
     builder.used.update(embedding_names(architecture))
     (_gpt2 if architecture.family == "gpt2" else _llama)(builder)
     left = [name for name in builder.tensors if name not in builder.used and not name.endswith((".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"))]
@@ -72,10 +74,13 @@ class _Builder:
     architecture: Architecture
     tensors: Mapping[str, NDArray[Any]]
     exact: bool
+    unsigned: bool
     release: Callable[[], None]  # the memory of tensors that were turned
     nodes: list[Any] = field(default_factory=list)
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    constants: set[str] = field(default_factory=set)
+    in_bytes: dict[str, tuple[str, str]] = field(default_factory=dict)  # rows that were turned into bytes, as several products want them
 
     def take(self, name: str, *shape: int) -> NDArray[Any]:
         """A tensor of the file, which must have this shape."""
@@ -108,35 +113,74 @@ class _Builder:
         """Rows times a matrix of the file, which lies as (outputs, inputs), or `inputs_first` (GPT-2's)."""
         matrix = self.take(name, inputs, outputs) if inputs_first else self.take(name, outputs, inputs)
         if not self.exact:
-            return self._in_8_bits(rows, name, matrix.T if inputs_first else matrix, bias)
-        self.weights[name] = as_float32(matrix)
-        product = self.node("MatMul", [rows, name], domain="") if inputs_first else self.node("FusedMatMul", [rows, name], transB=1)
+            product = self._in_8_bits(rows, name, matrix if inputs_first else matrix.T)
+        elif inputs_first:
+            self.weights[name] = as_float32(matrix)
+            product = self.node("MatMul", [rows, name], domain="")
+        else:
+            self.weights[name] = as_float32(matrix)
+            product = self.node("FusedMatMul", [rows, name], transB=1)
         return self.node("Add", [product, bias], domain="") if bias else product
 
-    def _in_8_bits(self, rows: str, name: str, matrix: NDArray[Any], bias: str) -> str:
-        outputs, inputs = matrix.shape
-        block = block_for(inputs)
-        self.weights[f"{name}.8bit"], self.weights[f"{name}.scale"] = quantize(matrix, block)
+    def _in_8_bits(self, rows: str, name: str, matrix: NDArray[Any]) -> str:
+        values, scales = quantize(matrix)
+        self.weights[f"{name}.8bit"], self.weights[f"{name}.scale"] = (values.view("uint8") ^ ZERO if self.unsigned else values), scales
         self.release()
-        given = [rows, f"{name}.8bit", f"{name}.scale", "", "", bias] if bias else [rows, f"{name}.8bit", f"{name}.scale"]
-        return self.node("MatMulNBits", given, K=inputs, N=outputs, bits=8, block_size=block, accuracy_level=INT8_COMPUTE)
+        if rows not in self.in_bytes:
+            self.in_bytes[rows] = self._bytes_of(rows)
+        given, scale = self.in_bytes[rows]
+        zeros = [self.constant("zero", value=_byte(ZERO))] * (2 if self.unsigned else 1)
+        product = self.node("MatMulIntegerToFloat", [given, f"{name}.8bit", self.constant("one", value_float=1.0), f"{name}.scale", *zeros])
+        return self.node("Mul", [product, scale], domain="")
+
+    def _bytes_of(self, rows: str) -> tuple[str, str]:
+        """Rows as bytes around ZERO, and what a step is worth in each: the largest number of a row is STEPS of them.
+
+        A row of zeros has steps worth nothing, so it does not matter what its bytes are.
+        """
+        last = self.constant("last", value_ints=[-1])
+        largest = self.node("ReduceMax", [self.node("Abs", [rows], domain=""), last], domain="", keepdims=0)
+        scale = self.node("Mul", [largest, self.constant("step", value_float=1 / STEPS)], domain="")
+        zeros = self.node("ConstantOfShape", [self.node("Shape", [scale], domain="")], domain="", value=_byte(ZERO, 1))
+        turned = self.node("QuantizeLinear", [rows, scale, zeros], domain="", axis=0)
+        return turned, self.node("Unsqueeze", [scale, last], domain="")
+
+    def constant(self, name: str, **value: Any) -> str:
+        """A number or a few, said once: an attribute of ONNX's Constant."""
+        if name not in self.constants:
+            self.constants.add(name)
+            self.node("Constant", [], [name], domain="", **value)
+        return name
+
+    def flat(self, rows: str) -> str:
+        """Tokens (rows, length, width) below one another."""
+        return self.node("Reshape", [rows, self.constant("flat", value_ints=[-1, self.architecture.width])], domain="")
+
+    def side_by_side(self, tokens: str) -> str:
+        """Tokens below one another as (rows, length, ...) again."""
+        if "shape" not in self.constants:
+            self.constants.add("shape")
+            rows = self.node("Shape", ["hidden"], domain="", end=2)
+            self.node("Concat", [rows, self.constant("last", value_ints=[-1])], ["shape"], domain="", axis=0)
+        return self.node("Reshape", [tokens, "shape"], domain="")
 
     def attention(self, layer: int, query: str, key: str = "", value: str = "") -> str:
         """Attention of each row to its own past, which is written on in its place; a `query` without the others holds all three."""
-        given = [query, key, value, f"key.{layer}", f"value.{layer}", "lengths", "total"]
+        given = [self.side_by_side(part) if part else "" for part in (query, key, value)]
+        given += [f"key.{layer}", f"value.{layer}", "lengths", "total"]
         rotary = bool(self.architecture.theta)
         if rotary:
             given += ["cosines", "sines"]
         outputs = [f"attention.{layer}", f"new_key.{layer}", f"new_value.{layer}"]
         heads, kv_heads = self.architecture.heads, self.architecture.kv_heads
-        return self.node("GroupQueryAttention", given, outputs, do_rotary=int(rotary), num_heads=heads, kv_num_heads=kv_heads)
+        mixed = self.node("GroupQueryAttention", given, outputs, do_rotary=int(rotary), num_heads=heads, kv_num_heads=kv_heads)
+        inner = heads * self.architecture.head_size
+        return self.node("Reshape", [mixed, self.constant("mixed", value_ints=[-1, inner])], domain="")
 
     def head(self, rows: str, name: str, embedding: str) -> None:
         """The logits of the rows that are asked for."""
         architecture = self.architecture
-        shape = self.node("Constant", [], domain="", value_ints=[-1, architecture.width])
-        flat = self.node("Reshape", [rows, shape], domain="")
-        asked = self.node("Gather", [flat, "order"], domain="", axis=0)
+        asked = self.node("Gather", [rows, "order"], domain="", axis=0)
         logits = self.linear(asked, embedding if architecture.tied else name, architecture.width, architecture.vocabulary)
         self.node("Identity", [logits], ["logits"], domain="")
 
@@ -173,10 +217,16 @@ def _placeholder(name: str, weight: NDArray[Any]) -> Any:
     return placeholder
 
 
+def _byte(value: int, *shape: int) -> Any:
+    from onnx import TensorProto, helper
+
+    return helper.make_tensor("byte", TensorProto.UINT8, shape, [value])
+
+
 def _gpt2(builder: _Builder) -> None:
     """GPT-2 (Radford et al. 2019): norms before each part, learnt positions, GELU by tanh."""
     architecture, node, linear, vector = builder.architecture, builder.node, builder.linear, builder.vector
-    width, skip, rows = architecture.width, "SkipLayerNormalization", "hidden"
+    width, skip, rows = architecture.width, "SkipLayerNormalization", builder.flat("hidden")
     normed = node("LayerNormalization", [rows, *_norm(builder, "h.0.ln_1")], domain="", epsilon=architecture.epsilon)
     for layer in range(architecture.layers):
         h = f"h.{layer}"
@@ -200,7 +250,7 @@ def _norm(builder: _Builder, name: str) -> list[str]:
 def _llama(builder: _Builder) -> None:
     """Llama (Touvron et al., arXiv 2302.13971) and its like: RMS norms, rotated positions, a gated SiLU."""
     architecture, node, linear, vector = builder.architecture, builder.node, builder.linear, builder.vector
-    width, skip, rows = architecture.width, "SkipSimplifiedLayerNormalization", "hidden"
+    width, skip, rows = architecture.width, "SkipSimplifiedLayerNormalization", builder.flat("hidden")
     builder.weights["cosines"], builder.weights["sines"] = _rotations(architecture)
     normed = node("SimplifiedLayerNormalization", [rows, vector("layers.0.input_layernorm.weight", width)], domain="", axis=-1, epsilon=architecture.epsilon)
     for layer in range(architecture.layers):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from popinjay.decoding.architecture import Architecture, read_architecture
 from popinjay.decoding.engine_file import keep_engine, load_engine
 from popinjay.decoding.graph import Graph, UnknownWeights, bare, build_graph, embedding_names
+from popinjay.decoding.runtime import runtime, saturates
 from popinjay.decoding.tokens import Tokens
 from popinjay.decoding.weights import Weights, as_float32
 
@@ -29,8 +29,8 @@ class OnnxDecoder:
     """A GPT-2-like or Llama-like model; matrices in 8 bits, or `exact` in float32.
 
     Rows lie in slots, which the graph computes side by side; a slot that is freed is taken by the next row, or by the row of the last
-    slot before a step. Slots are computed in pairs, for the kernels round a single row at the end otherwise than a pair: so nothing
-    of a row depends on how many there are.
+    slot before a step. Slots are computed in pairs, for the kernels of float32 round a single row at the end otherwise than a pair: so
+    nothing of a row depends on how many there are.
     """
 
     joins = True
@@ -216,12 +216,13 @@ class _Rows:
 
 def _graph(folder: Path, weights: Weights, architecture: Architecture, exact: bool, cache: Path | None) -> Graph:
     """The engine that was kept for these weights, or a new one."""
+    unsigned = not exact and saturates()
     if exact or cache is None:
-        return build_graph(architecture, weights, exact=exact)
-    key = hashlib.sha256((weights.fingerprint() + (folder / "config.json").read_text(encoding="utf-8")).encode()).hexdigest()
+        return build_graph(architecture, weights, exact=exact, unsigned=unsigned)
+    key = hashlib.sha256(f"{weights.fingerprint()}{(folder / 'config.json').read_text(encoding='utf-8')}{unsigned}".encode()).hexdigest()
     graph = load_engine(cache, key)
     if graph is None:
-        graph = build_graph(architecture, weights, exact=False)
+        graph = build_graph(architecture, weights, exact=False, unsigned=unsigned)
         keep_engine(cache, key, graph)
         graph = load_engine(cache, key) or graph  # from the file it needs no memory of its own
     return graph
@@ -229,10 +230,7 @@ def _graph(folder: Path, weights: Weights, architecture: Architecture, exact: bo
 
 def _session(graph: Graph) -> tuple[Any, Any]:
     """A session, and what has to live as long: the weights are not copied."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # from its import on it would tell its maker that it runs, and how
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     values = {name: _value(weight) for name, weight in graph.weights.items()}
@@ -242,10 +240,9 @@ def _session(graph: Graph) -> tuple[Any, Any]:
 
 def _value(weight: NDArray[Any]) -> Any:
     import numpy as np
-    from onnxruntime import OrtValue
 
-    numbers = {"float32": 1, "uint8": 2, "int64": 7}  # ONNX's of these types
-    return OrtValue.ortvalue_from_numpy_with_onnx_type(np.ascontiguousarray(weight), numbers[weight.dtype.name])
+    numbers = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7}  # ONNX's of these types
+    return runtime().OrtValue.ortvalue_from_numpy_with_onnx_type(np.ascontiguousarray(weight), numbers[weight.dtype.name])
 
 
 def _table(tensors: dict[str, NDArray[Any]], name: str, architecture: Architecture) -> NDArray[Any]:
