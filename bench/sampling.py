@@ -86,12 +86,15 @@ def memory(folder: Path, args: argparse.Namespace) -> None:
 
 
 def cold_start(folder: Path, args: argparse.Namespace) -> None:
-    """From the shell to the first post, as whole processes: a persona on this base, and transformers' pipeline on its model."""
+    """From the shell to the first post, as whole processes: a persona on this base, and transformers' pipeline on its model.
+
+    Random weights learn for a minute where a post ends; before that the rules let none of theirs out.
+    """
     from popinjay import make
 
     posts = args.work / "posts.txt"
-    posts.write_text("\n".join(synthetic(120)), encoding="utf-8")
-    options = {"epochs": 0.01, "samples": 10, "track": "none", "whose": "fictional"}
+    posts.write_text("\n".join(synthetic(600)), encoding="utf-8")
+    options = {"budget": "60s", "learning_rate": 1e-3, "samples": 10, "track": "none", "whose": "fictional"}
     persona = make(posts, name=f"cold-{folder.name}", home_folder=args.work / "personas", base=str(folder), **options)
     say = [str(Path(sys.executable).with_name("popinjay")), "say", persona.name, "-n", "1", "--home", str(args.work / "personas")]
     theirs = [sys.executable, "-c", THEIR_POST.format(folder=str(persona.path / "model"))]
@@ -117,7 +120,8 @@ def main() -> None:
         for folder in folders if name in args.only else []:
             measure(folder, args)
     if "start" in args.only:
-        cold_start(BASE, args)  # GPT-2 of random weights writes no post that could be let out
+        for folder in folders:
+            cold_start(folder, args)
     if "quality" not in args.only:
         return
     if args.personas is None:

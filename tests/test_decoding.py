@@ -19,7 +19,7 @@ from models import END
 from popinjay.decoding.engine_file import FILE
 from popinjay.decoding.graph import UnknownWeights
 from popinjay.decoding.onnx_decoder import OnnxDecoder
-from popinjay.decoding.runtime import saturates
+from popinjay.decoding.runtime import PRODUCT, saturates
 from popinjay.errors import BaseModelError
 from popinjay.language_model import LanguageModel
 
@@ -125,6 +125,13 @@ def test_processors_that_cut_sums_off_compute_the_same(folder: Path, monkeypatch
         assert not np.array_equal(here, logits_after(OnnxDecoder(folder)))  # which is why they are told apart
     else:
         assert np.array_equal(here, logits_after(OnnxDecoder(folder)))
+
+
+def test_the_product_is_what_it_is_said_to_be() -> None:
+    from onnx import load_from_string
+
+    model = load_from_string(PRODUCT)
+    assert [(node.op_type, *node.input, *node.output) for node in model.graph.node] == [("MatMulInteger", "a", "b", "y")]
 
 
 @pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-x86_64 (Debian's qemu-user), which emulates older processors")
