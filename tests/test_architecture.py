@@ -32,11 +32,23 @@ ENGINE |= {
     "tuning.trainer",
     "tuning.vocabulary",
 }
+ENGINE |= {
+    "evaluation",
+    "evaluation.authorship",
+    "evaluation.habits",
+    "evaluation.interval",
+    "evaluation.leaks",
+    "evaluation.markov",
+    "evaluation.overlap",
+    "evaluation.page",
+    "evaluation.told_apart",
+    "evaluation.variety",
+}
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "session", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
-HEAVY += ("onnx", "onnxruntime")
+HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")
 HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
 
