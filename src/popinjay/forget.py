@@ -16,11 +16,11 @@ from typing import Any
 
 from popinjay.checkpoints import Checkpoints
 from popinjay.collect import in_words
-from popinjay.copying import RUN
+from popinjay.copying import RUN, Marks
 from popinjay.disk import content_hash
 from popinjay.errors import PersonaError
 from popinjay.events import Event, Listener, What, nobody
-from popinjay.forgotten import FILE, Forgotten
+from popinjay.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.journal import Change, finish
 from popinjay.kept import FILE as KEPT
 from popinjay.post import handle_of, read_json, read_posts
@@ -141,8 +141,10 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> dict[str, int]:
             removed[KEPT] = _filter_kept(run, change, new)
         rows = _authors(run, new)
         change.path("authors.json").write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        whole = before.with_more(_learnt_from(run, new))
+        learnt = _learnt_from(run, new)
+        whole = before.with_more(learnt)
         whole.write(change.path(FILE))
+        _mark(run, change, before.still_known(run), learnt.still_known(run))
         change.path(RECORD).write_bytes(as_toml(_record(run, change, whole, rows)))
         after = STAGES[[stage.name for stage in STAGES].index("train") + 1 :]
         for name in (*(name for stage in after for name in stage.makes), PICTURE_FILE):  # what was written with the post in mind, or in sight
@@ -208,6 +210,21 @@ def _runs(text: str) -> set[str]:
     """All runs of eight words of a text, or the whole of it where it is shorter; none of a word or two, which anybody says."""
     found = words(text)
     return {f" {' '.join(found[start : start + RUN])} " for start in range(max(1, len(found) - RUN + 1)) if len(found) > 2}
+
+
+def _mark(run: Run, change: Change, before: Forgotten, new: Forgotten) -> None:
+    """Mark what the model still knows, as it saw it: the rules of what it may say know it again by its marks."""
+    if new:
+        texts = _texts(run, ("clean.jsonl", *LEARNT), new)
+        change.path(MARKS).write_bytes(Marks(texts, marks_of(run) if before else None).to_bytes())
+    elif not before:
+        change.remove(MARKS)
+
+
+def _texts(run: Run, names: Sequence[str], forgotten: Forgotten) -> set[str]:
+    """What the forgotten posts say, in these files as far as they are there."""
+    there = [run.file(name) for name in names if run.file(name).is_file()]
+    return {post.text for path in there for post in read_posts(path) if forgotten.covers(post.author, post.id)}
 
 
 def _authors(run: Run, new: Forgotten) -> list[dict[str, Any]]:
