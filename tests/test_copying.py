@@ -62,3 +62,13 @@ def test_what_is_marked_is_nobodys_formula() -> None:
 def test_what_are_no_marks_is_told(stored: bytes) -> None:
     with pytest.raises(ValueError, match="bytes"):
         Marks.from_bytes(stored)
+
+
+def test_a_text_holds_the_whole_of_a_short_one() -> None:
+    copies = Copies(["Good morning, dear town!", "Good night!", "川まで歩く", "はい、", POST])
+    assert copies.is_around("I say: good morning dear town")
+    assert copies.is_around("昨日も川まで歩くね")
+    assert not copies.is_around("I say: good night")
+    assert not copies.is_around("good morning, my dear town")
+    assert not copies.is_around("はい、はい")
+    assert not copies.is_around("")

@@ -20,7 +20,7 @@ from popinjay.events import Event, What
 from popinjay.forget import POSTS, forget
 from popinjay.forgotten import Forgotten
 from popinjay.journal import finish
-from popinjay.kept import keep
+from popinjay.kept import keep, repeating_none
 from popinjay.persona import Persona
 from popinjay.pipeline import relearn
 from popinjay.run import STAGES, Run
@@ -232,6 +232,15 @@ def test_kept_posts_that_repeat_what_is_forgotten_go_with_it(run: Run) -> None:
     assert [row["text"] for row in rows(run, "kept.jsonl")] == staying
     assert any("4 kept posts went too" in event.message for event in events if event.what is What.NOTE)
     assert holding(run, post["text"]) == []
+
+
+def test_what_repeats_a_short_post_and_what_does_not() -> None:
+    texts = ["Good morning, dear town!", "Ha ha", "🔥"]
+    gone = ["GOOD MORNING dear town", "I say good morning, dear town, and mean it", "ha, ha!", "🔥"]
+    staying = ["ha ha ha", "good morning, town", "🌊", ""]
+    lines = [json.dumps({"text": text}) + "\n" for text in [*gone, *staying]]
+    assert repeating_none(lines, texts) == lines[len(gone) :]
+    assert repeating_none(lines, []) == lines
 
 
 def test_kept_posts_go_with_an_author_and_with_the_last_that_repeats(cyborg: Run) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from popinjay.words import FIRST_UNSPACED, halves, located_words, words
 
 RUN = 8  # words, or twice as many characters of a script without blanks: a shorter run is how people talk
+ANYBODYS = 2  # words, or twice as many such characters: no text that holds so few repeats another by that
 _KEY, _MARK = 16, 8  # bytes
 
 
@@ -97,6 +98,12 @@ class Copies:
             return copied or (bool(self._marked) and any(map(self._marked.holds, _runs(found))))
         following = self.follow(text[:typed])
         return following.add(text[typed:]) or following.end()
+
+    def is_around(self, text: str) -> bool:
+        """Whether the text holds the whole of one of them, be it shorter than a run, but not as short as anybody says."""
+        found = words(text)
+        spans = (found[begin:end] for begin in range(len(found)) for end in range(begin + 1, min(begin + 2 * RUN, len(found) + 1)))
+        return any(self.holds_whole(span) for span in spans if sum(map(halves, span)) > 2 * ANYBODYS)
 
     def follow(self, typed: str = "") -> Following:
         """A text that begins like this, to be told on as it grows."""
