@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from popinjay.copying import Copies
+import os
+import subprocess
+import sys
+
+import pytest
+
+from popinjay.copying import Copies, Marks
 
 POST = "The river sings at night, and nobody in this town has ever heard it."
 
@@ -29,3 +35,40 @@ def test_runs_do_not_reach_from_one_text_into_the_next() -> None:
 def test_the_share_of_nothing_is_nothing() -> None:
     assert Copies([]).share([]) == 0
     assert Copies([POST]).share([POST, "something else"]) == 0.5
+
+
+def test_marks_are_known_again_in_another_process_and_tell_no_word() -> None:
+    stored = Marks([POST], before=Marks(["Good morning, dear town!"])).to_bytes()
+    assert not any(word.encode() in stored for word in ("river", "sings", "nobody", "morning"))
+    code = f"from popinjay.copying import Copies, Marks\nmarked = Marks.from_bytes({stored!r})\ncopies = Copies([], 3, marked)"
+    said = [POST, "good morning dear TOWN", "nobody in this town has ever heard it", "nobody in this town has ever seen it"]
+    code += f"\nprint(*map(copies.is_copied, {said!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
+    assert done.stdout.split() == ["True", "True", "True", "False"]
+    assert Marks([POST]).to_bytes() != Marks([POST]).to_bytes()  # so that no list made beforehand fits
+
+
+def test_what_is_marked_is_nobodys_formula() -> None:
+    formula = "and that is why we meet here every single"
+    posts = [f"{start} {formula} day" for start in ("Rain", "Snow", "Sun")]
+    marked = Marks([f"Fog {formula} week"])
+    assert not Copies(posts, 3).is_copied(f"Hail {formula} year")
+    copies = Copies(posts, 3, marked)
+    assert copies.is_copied(f"Hail {formula} year")
+    assert copies.follow().add(f"Hail {formula} year")
+
+
+@pytest.mark.parametrize("stored", [b"", b"short", bytes(16 + 7)])
+def test_what_are_no_marks_is_told(stored: bytes) -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        Marks.from_bytes(stored)
+
+
+def test_a_text_holds_the_whole_of_a_short_one() -> None:
+    copies = Copies(["Good morning, dear town!", "Good night!", "川まで歩く", "はい、", POST])
+    assert copies.is_around("I say: good morning dear town")
+    assert copies.is_around("昨日も川まで歩くね")
+    assert not copies.is_around("I say: good night")
+    assert not copies.is_around("good morning, my dear town")
+    assert not copies.is_around("はい、はい")
+    assert not copies.is_around("")

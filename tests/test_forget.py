@@ -7,18 +7,21 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 import popinjay
+from parrot import Parrot
 from popinjay.cli import main
+from popinjay.decoding.decoder import Decoder
 from popinjay.errors import PersonaError, SpecError
 from popinjay.events import Event, What
 from popinjay.forget import POSTS, forget
 from popinjay.forgotten import Forgotten
 from popinjay.journal import finish
-from popinjay.kept import keep
+from popinjay.kept import keep, repeating_none
+from popinjay.persona import Persona
 from popinjay.pipeline import relearn
 from popinjay.run import STAGES, Run
 
@@ -98,6 +101,7 @@ def test_a_post_is_gone_from_every_file(run: Run) -> None:
         "run.toml",
         ".lock",
         "forgotten.toml",
+        "still_known.marks",
     }
 
 
@@ -143,11 +147,51 @@ def test_what_the_model_learnt_is_said_until_it_is_trained_again(run: Run, ada: 
     assert "forget" not in capsys.readouterr().err
 
 
+def parroted(run: Run, *posts: str, **options: Any) -> list[str]:
+    """What comes out of a persona whose model says these posts, each draft the next of them."""
+    persona = Persona(run)
+    persona._decoders[False] = cast(Decoder, Parrot(*posts))
+    return [text.removeprefix("^") for text in persona.say(n=1, seed=0, **options)]
+
+
+def test_what_the_model_still_knows_is_not_said(run: Run) -> None:
+    post, other = rows(run, "train.jsonl")[:2]
+    own = "A sentence of its own about the sea."
+    eight = f"so {' '.join(post['text'].split()[:8])} and"
+    assert parroted(run, post["text"], eight, own) == [own]
+    forget(run, [post["id"]])
+    assert parroted(run, post["text"], eight, own) == [own]
+    assert parroted(run, post["text"], own, allow_copies=True) == [post["text"]]
+    forget(run, [other["id"]])  # the second time is known as well as the first
+    assert parroted(run, post["text"], eight, other["text"], own) == [own]
+    relearn(run)
+    assert not run.file("still_known.marks").exists()
+    assert parroted(run, post["text"], own) == [post["text"]]  # the model does not know it any more: saying it would be chance
+
+
+def test_nor_is_what_a_forgotten_author_said(cyborg: Run) -> None:
+    mine, theirs = (next(row["text"] for row in rows(cyborg, "train.jsonl") if row["author"] == author) for author in ("ada", "bob"))
+    own = "A sentence of its own about the sea."
+    forget(cyborg, authors=["bob"])
+    assert parroted(cyborg, theirs, mine, own) == [own]
+    shutil.rmtree(cyborg.file("model"))
+    forget(cyborg, [rows(cyborg, "train.jsonl")[0]["id"]])
+    assert not cyborg.file("still_known.marks").exists()  # who learnt it is gone
+
+
+def test_damaged_marks_are_said(run: Run) -> None:
+    run.file("still_known.marks").write_bytes(b"half")
+    with pytest.raises(PersonaError, match="is damaged: 4 bytes") as caught:
+        parroted(run, "A sentence of its own.")
+    assert "--retrain" in caught.value.hint
+
+
 def test_what_the_model_never_saw_it_need_not_unlearn(run: Run) -> None:
     dropped = next(row["id"] for row in rows(run, "dropped.jsonl") if row["reason"] == "repost")
     done = forget(run, [rows(run, "held_out.jsonl")[0]["id"], dropped])
     assert done.removed == {"posts.jsonl": 2, "clean.jsonl": 1, "dropped.jsonl": 1, "train.jsonl": 0, "validation.jsonl": 0, "held_out.jsonl": 1}
     assert not done.still_known
+    assert not run.file("still_known.marks").exists()
     assert states(run)["train"] == "fresh"
     assert not run.file("samples.jsonl").exists()
 
@@ -188,6 +232,15 @@ def test_kept_posts_that_repeat_what_is_forgotten_go_with_it(run: Run) -> None:
     assert [row["text"] for row in rows(run, "kept.jsonl")] == staying
     assert any("4 kept posts went too" in event.message for event in events if event.what is What.NOTE)
     assert holding(run, post["text"]) == []
+
+
+def test_what_repeats_a_short_post_and_what_does_not() -> None:
+    texts = ["Good morning, dear town!", "Ha ha", "🔥"]
+    gone = ["GOOD MORNING dear town", "I say good morning, dear town, and mean it", "ha, ha!", "🔥"]
+    staying = ["ha ha ha", "good morning, town", "🌊", ""]
+    lines = [json.dumps({"text": text}) + "\n" for text in [*gone, *staying]]
+    assert repeating_none(lines, texts) == lines[len(gone) :]
+    assert repeating_none(lines, []) == lines
 
 
 def test_kept_posts_go_with_an_author_and_with_the_last_that_repeats(cyborg: Run) -> None:

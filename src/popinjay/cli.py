@@ -37,64 +37,96 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="popinjay", description="A small language model that writes in somebody's voice, made from their posts on your own machine.")
     top.add_argument("--version", action="version", version=f"popinjay {__version__}")
     actions = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser, required=True)
-
-    make = _command(actions, "make", commands.do_make, "make a persona: collect, clean, dataset, train, evaluate, card")
-    make.add_argument("specs", nargs="+", metavar="SPEC", help="an X archive (zip or folder), a file of posts, or - for standard input; several make a cyborg")
-    make.add_argument("--name", help="the persona's name; default: the authors' handles, sorted, with - between them")
-    _add_options(make, *options.MakeOptions.PARTS.values())
-    make.add_argument("--quiet", action="store_true", help="one plain line a stage")
-    make.add_argument("--json", action="store_true", help="every event as a line of JSON")
-
-    inspect = _command(actions, "inspect", commands.do_inspect, "what is in there, and what would be kept and dropped; writes nothing")
-    inspect.add_argument("specs", nargs="+", metavar="SPEC", help="as for make")
-    _add_options(inspect, options.CollectOptions, options.CleanOptions)
-    _add_json(inspect)
-
-    say = _command(actions, "say", commands.do_say, "posts in a persona's voice, one a line; without a PROMPT and -n, in a terminal, a small session")
-    _add_name(say)
-    say.add_argument("prompt", metavar="PROMPT", nargs="?", help="how the posts begin")
-    _add_options(say, options.SayOptions)
-    say.add_argument("--stream", action="store_true", help="each post as it is written, piece by piece")
-    _add_json(say)
-
-    card = _command(actions, "card", commands.do_card, "draw a persona's picture, card.png: ten predictions, of which it shows one")
-    _add_name(card)
-    _add_options(card, options.PictureOptions)
-    _add_json(card)
-
-    status = _command(actions, "status", commands.do_status, "each persona, each stage: fresh, stale, missing, failed")
-    status.add_argument("name", metavar="NAME", nargs="?", help="only this persona")
-    _add_json(status)
-
-    publish = _command(actions, "publish", commands.do_publish, "put a finished persona on the Hugging Face hub, or whole into a folder")
-    _add_name(publish)
-    publish.add_argument("--to", required=True, metavar="hub:ORG/NAME|FOLDER", help="a repository of the hub, or a folder")
-    _add_options(publish, options.PublishOptions)
-    _add_json(publish)
-
-    forget = _command(actions, "forget", commands.do_forget, "take posts or an author out of a persona's posts and data sets, for good")
-    _add_name(forget)
-    forget.add_argument("--post", action="append", default=[], metavar="ID", help="the id of a post; may be given several times")
-    forget.add_argument("--author", action="append", default=[], metavar="HANDLE", help="an author with all their posts, or, with --post, whose post it is")
-    forget.add_argument("--retrain", action="store_true", help="train again at once: until then the model knows what it has learnt")
-    _add_options(forget, options.RetrainOptions)
-    _add_json(forget)
-
-    lineage = _command(actions, "lineage", commands.do_lineage, "what a persona came from: every version of its posts, dataset, base, model and report")
-    _add_name(lineage)
-    _add_json(lineage)
-
-    track = _command(actions, "track", commands.do_track, "trackio's dashboard of how a persona was made, in the browser, until Ctrl-C")
-    _add_name(track)
-    track.add_argument("--port", type=_reader(int), help="the port to listen on, on this machine only; default: a free one from 7860")
-    track.add_argument("--no-browser", action="store_true", help="only say the address")
-
-    bases = _command(actions, "bases", commands.do_bases, "the base models known by name, and which of them are on this machine")
-    _add_json(bases)
-
-    demo = _command(actions, "demo", commands.do_demo, "the whole of it offline: two fictional people, and a cyborg of both")
-    demo.add_argument("--quiet", action="store_true", help="one plain line a stage")
+    for describe in (_make, _inspect, _say, _card, _status, _publish, _forget, _lineage, _track, _bases, _demo):
+        describe(actions)
     return top
+
+
+# each command
+
+
+def _make(actions: Any) -> None:
+    command = _command(actions, "make", commands.do_make, "make a persona: collect, clean, dataset, train, evaluate, card")
+    command.add_argument(
+        "specs", nargs="+", metavar="SPEC", help="an X archive (zip or folder), a file of posts, or - for standard input; several make a cyborg"
+    )
+    command.add_argument("--name", help="the persona's name; default: the authors' handles, sorted, with - between them")
+    _add_options(command, *options.MakeOptions.PARTS.values())
+    command.add_argument("--quiet", action="store_true", help="one plain line a stage")
+    command.add_argument("--json", action="store_true", help="every event as a line of JSON")
+
+
+def _inspect(actions: Any) -> None:
+    command = _command(actions, "inspect", commands.do_inspect, "what is in there, and what would be kept and dropped; writes nothing")
+    command.add_argument("specs", nargs="+", metavar="SPEC", help="as for make")
+    _add_options(command, options.CollectOptions, options.CleanOptions)
+    _add_json(command)
+
+
+def _say(actions: Any) -> None:
+    command = _command(actions, "say", commands.do_say, "posts in a persona's voice, one a line; without a PROMPT and -n, in a terminal, a small session")
+    _add_name(command)
+    command.add_argument("prompt", metavar="PROMPT", nargs="?", help="how the posts begin")
+    _add_options(command, options.SayOptions)
+    command.add_argument("--stream", action="store_true", help="each post as it is written, piece by piece")
+    _add_json(command)
+
+
+def _card(actions: Any) -> None:
+    command = _command(actions, "card", commands.do_card, "draw a persona's picture, card.png: ten predictions, of which it shows one")
+    _add_name(command)
+    _add_options(command, options.PictureOptions)
+    _add_json(command)
+
+
+def _status(actions: Any) -> None:
+    command = _command(actions, "status", commands.do_status, "each persona, each stage: fresh, stale, missing, failed")
+    command.add_argument("name", metavar="NAME", nargs="?", help="only this persona")
+    _add_json(command)
+
+
+def _publish(actions: Any) -> None:
+    command = _command(actions, "publish", commands.do_publish, "put a finished persona on the Hugging Face hub, or whole into a folder")
+    _add_name(command)
+    command.add_argument("--to", required=True, metavar="hub:ORG/NAME|FOLDER", help="a repository of the hub, or a folder")
+    _add_options(command, options.PublishOptions)
+    _add_json(command)
+
+
+def _forget(actions: Any) -> None:
+    command = _command(actions, "forget", commands.do_forget, "take posts or an author out of a persona's posts and data sets, for good")
+    _add_name(command)
+    command.add_argument("--post", action="append", default=[], metavar="ID", help="the id of a post; may be given several times")
+    command.add_argument("--author", action="append", default=[], metavar="HANDLE", help="an author with all their posts, or, with --post, whose post it is")
+    command.add_argument("--retrain", action="store_true", help="train again at once: until then the model knows what it has learnt")
+    _add_options(command, options.RetrainOptions)
+    _add_json(command)
+
+
+def _lineage(actions: Any) -> None:
+    command = _command(actions, "lineage", commands.do_lineage, "what a persona came from: every version of its posts, dataset, base, model and report")
+    _add_name(command)
+    _add_json(command)
+
+
+def _track(actions: Any) -> None:
+    command = _command(actions, "track", commands.do_track, "trackio's dashboard of how a persona was made, in the browser, until Ctrl-C")
+    _add_name(command)
+    command.add_argument("--port", type=_reader(int), help="the port to listen on, on this machine only; default: a free one from 7860")
+    command.add_argument("--no-browser", action="store_true", help="only say the address")
+
+
+def _bases(actions: Any) -> None:
+    command = _command(actions, "bases", commands.do_bases, "the base models known by name, and which of them are on this machine")
+    _add_json(command)
+
+
+def _demo(actions: Any) -> None:
+    command = _command(actions, "demo", commands.do_demo, "the whole of it offline: two fictional people, and a cyborg of both")
+    command.add_argument("--quiet", action="store_true", help="one plain line a stage")
+
+
+# what commands have in common
 
 
 def _command(actions: Any, name: str, run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
@@ -137,6 +169,9 @@ def _reader(kind: type[Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(f"{text!r} is not {'a whole number' if kind is int else 'a number'}") from error
 
     return read
+
+
+# running one
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

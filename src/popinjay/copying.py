@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+import struct
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -10,6 +13,45 @@ from collections.abc import Iterable, Iterator, Sequence
 from popinjay.words import FIRST_UNSPACED, halves, located_words, words
 
 RUN = 8  # words, or twice as many characters of a script without blanks: a shorter run is how people talk
+ANYBODYS = 2  # words, or twice as many such characters: no text that holds so few repeats another by that
+_KEY, _MARK = 16, 8  # bytes
+
+
+class Marks:
+    """What is left of texts that may not be kept: each whole and each run of eight words as a 64-bit hash under a key, and no word.
+
+    They can be stored, other than the hashes of an index: Python's own, which take half the time, differ from process to process.
+    """
+
+    def __init__(self, texts: Iterable[str] = (), before: Marks | None = None) -> None:
+        """Of these texts, and of all that there were before."""
+        self._key: bytes = before._key if before else secrets.token_bytes(_KEY)
+        found = map(words, texts)
+        new = {self._mark(run) for one in found for run in (one, *_runs(one))}
+        self._marks: array[int] = array("q", sorted(new.union(before._marks if before else ())))
+
+    def __bool__(self) -> bool:
+        return bool(self._marks)
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Marks:
+        """What `to_bytes` gave. Raises ValueError for anything else."""
+        found, (count, odd) = cls(), divmod(len(stored) - _KEY, _MARK)
+        if count < 0 or odd:
+            raise ValueError(f"{len(stored)} bytes are no whole number of marks")
+        found._key, found._marks = stored[:_KEY], array("q", struct.unpack(f"<{count}q", stored[_KEY:]))
+        return found
+
+    def to_bytes(self) -> bytes:
+        """The key and, sorted, the marks."""
+        return self._key + struct.pack(f"<{len(self._marks)}q", *self._marks)
+
+    def holds(self, run: Sequence[str]) -> bool:
+        """Whether these words are a run of one of the texts, or the whole of it."""
+        return bool(self._marks) and _holds(self._marks, self._mark(run))
+
+    def _mark(self, run: Sequence[str]) -> int:
+        return int.from_bytes(hashlib.blake2b(" ".join(run).encode(), digest_size=_MARK, key=self._key).digest(), "little", signed=True)
 
 
 class Copies:
@@ -19,8 +61,12 @@ class Copies:
     64-bit hashes: some 100 kB for 1,000 tweets.
     """
 
-    def __init__(self, texts: Iterable[str], formula: int | None = None) -> None:
-        """Of these texts. A run that so many different ones of them hold is a `formula` of their author, and no copy of one of them."""
+    def __init__(self, texts: Iterable[str], formula: int | None = None, marked: Marks | None = None) -> None:
+        """Of these texts, and those that are `marked`.
+
+        A run that so many different ones of these hold is a `formula` of their author, and no copy of one of them; one that is marked never is.
+        """
+        self._marked = marked or Marks()
         whole: set[int] = set()
         runs: Counter[int] = Counter()
         for text in texts:
@@ -28,7 +74,7 @@ class Copies:
             mark = hash(tuple(found))
             if mark not in whole:  # a cyborg learns the posts of its smaller author several times
                 whole.add(mark)
-                runs.update(set(_runs(found)))
+                runs.update(set(map(hash, _runs(found))))
         self._whole = array("q", sorted(whole))
         self._runs = array("q", sorted(run for run, holders in runs.items() if formula is None or holders < formula))
 
@@ -48,9 +94,16 @@ class Copies:
         """
         if not typed:  # the usual case, and quicker
             found = words(text)
-            return self.holds_whole(found) or any(_holds(self._runs, run) for run in _runs(found))
+            copied = self.holds_whole(found) or any(_holds(self._runs, mark) for mark in map(hash, _runs(found)))
+            return copied or (bool(self._marked) and any(map(self._marked.holds, _runs(found))))
         following = self.follow(text[:typed])
         return following.add(text[typed:]) or following.end()
+
+    def is_around(self, text: str) -> bool:
+        """Whether the text holds the whole of one of them, be it shorter than a run, but not as short as anybody says."""
+        found = words(text)
+        spans = (found[begin:end] for begin in range(len(found)) for end in range(begin + 1, min(begin + 2 * RUN, len(found) + 1)))
+        return any(self.holds_whole(span) for span in spans if sum(map(halves, span)) > 2 * ANYBODYS)
 
     def follow(self, typed: str = "") -> Following:
         """A text that begins like this, to be told on as it grows."""
@@ -63,11 +116,11 @@ class Copies:
     def holds_run(self, found: Sequence[str]) -> bool:
         """Whether the last eight of these words stand in a row in one of them; False where they are fewer."""
         run = _last_run(found, len(found))
-        return run is not None and _holds(self._runs, run)
+        return run is not None and (_holds(self._runs, hash(run)) or self._marked.holds(run))
 
     def holds_whole(self, found: Sequence[str]) -> bool:
         """Whether one of them is these words and no more."""
-        return _holds(self._whole, hash(tuple(found)))
+        return _holds(self._whole, hash(tuple(found))) or self._marked.holds(found)
 
 
 class Following:
@@ -113,25 +166,25 @@ class Following:
         return end > self._typed and self._copies.holds_run(self._words)
 
 
-def _runs(found: Sequence[str]) -> Iterator[int]:
+def _runs(found: Sequence[str]) -> Iterator[tuple[str, ...]]:
     if found and max(found) < FIRST_UNSPACED:  # as below, and quicker still
-        return (hash(tuple(found[begin : begin + RUN])) for begin in range(len(found) - RUN + 1))
+        return (tuple(found[begin : begin + RUN]) for begin in range(len(found) - RUN + 1))
     runs = (_last_run(found, end) for end in range(1, len(found) + 1))
     return (run for run in runs if run is not None)
 
 
-def _last_run(found: Sequence[str], end: int) -> int | None:
-    """The run that ends behind so many words, as a hash: the fewest words that weigh enough. None where all are too few."""
+def _last_run(found: Sequence[str], end: int) -> tuple[str, ...] | None:
+    """The run that ends behind so many words, the fewest words that weigh enough. None where all are too few."""
     last = found[max(0, end - RUN) : end]
     if max(last) < FIRST_UNSPACED:  # the usual case, and quicker: all of them weigh the same
-        return hash(tuple(last)) if len(last) == RUN else None
+        return tuple(last) if len(last) == RUN else None
     begin, weight = end, 0
     while weight < 2 * RUN:
         if not begin:
             return None
         begin -= 1
         weight += halves(found[begin])
-    return hash(tuple(found[begin:end]))
+    return tuple(found[begin:end])
 
 
 def _holds(marks: array[int], mark: int) -> bool:

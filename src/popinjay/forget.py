@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from popinjay import kept
 from popinjay.checkpoints import Checkpoints
 from popinjay.collect import in_words
-from popinjay.copying import RUN
+from popinjay.copying import Marks
 from popinjay.disk import content_hash
 from popinjay.errors import PersonaError
 from popinjay.events import Event, Listener, What, nobody
-from popinjay.forgotten import FILE, Forgotten
+from popinjay.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.journal import Change, finish
-from popinjay.kept import FILE as KEPT
 from popinjay.post import handle_of, read_json, read_posts
 from popinjay.run import PICTURE_FILE, RECORD, STAGES, Draft, Run, as_toml
 from popinjay.trackers import told
@@ -59,7 +59,7 @@ def forget(run: Run, ids: Sequence[str] = (), authors: Sequence[str] = (), liste
             listener(Event(STAGE, What.START, "forgetting"))
             notes = _notes(run, new)
             removed = _remove(run, before, new)
-            if count := removed.get(KEPT):
+            if count := removed.get(kept.FILE):
                 notes.append(f"{count:,} kept posts went too: they were written with what is forgotten in mind, or repeated it.")
             for note in notes:
                 listener(Event(STAGE, What.NOTE, note))
@@ -137,12 +137,14 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> dict[str, int]:
     change = Change(run)
     try:
         removed = {name: _filter(run, change, name, new) for name in POSTS if run.file(name).is_file()}
-        if run.file(KEPT).is_file():
-            removed[KEPT] = _filter_kept(run, change, new)
+        if run.file(kept.FILE).is_file():
+            removed[kept.FILE] = _filter_kept(run, change, new)
         rows = _authors(run, new)
         change.path("authors.json").write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        whole = before.with_more(_learnt_from(run, new))
+        learnt = _learnt_from(run, new)
+        whole = before.with_more(learnt)
         whole.write(change.path(FILE))
+        _mark(run, change, before.still_known(run), learnt.still_known(run))
         change.path(RECORD).write_bytes(as_toml(_record(run, change, whole, rows)))
         after = STAGES[[stage.name for stage in STAGES].index("train") + 1 :]
         for name in (*(name for stage in after for name in stage.makes), PICTURE_FILE):  # what was written with the post in mind, or in sight
@@ -162,52 +164,44 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> dict[str, int]:
 def _filter(run: Run, change: Change, name: str, new: Forgotten) -> int:
     """Write a file of posts without those that are forgotten; how many those were."""
     count = 0
-    with run.file(name).open(encoding="utf-8") as old, change.path(name).open("w", encoding="utf-8", newline="\n") as kept:
+    with run.file(name).open(encoding="utf-8") as old, change.path(name).open("w", encoding="utf-8", newline="\n") as left:
         for line in old:
             row = json.loads(line)
             if new.covers(row["author"], row["id"]):
                 count += 1
             else:
-                kept.write(line)
+                left.write(line)
     return count
 
 
 def _filter_kept(run: Run, change: Change, new: Forgotten) -> int:
     """Write the kept posts without those that repeat what is forgotten; how many those were.
 
-    One repeats a post that says the same, holds the whole of it, or eight words of it in a row. An author who goes takes all
-    kept posts along: each was written in a voice that was partly theirs.
+    An author who goes takes all kept posts along: each was written in a voice that was partly theirs.
     """
-    with run.file(KEPT).open(encoding="utf-8", errors="replace") as file:
-        lines = [line.rstrip("\n") + "\n" for line in file if line.strip()]
-    there = [run.file(name) for name in ("posts.jsonl", "clean.jsonl") if run.file(name).is_file()]  # as they came, and as the model saw them
-    said = {post.text.strip() for path in there for post in read_posts(path) if new.covers(post.author, post.id)}
-    runs = {eight for text in said for eight in _runs(text)}
-    left = []
-    for line in () if new.authors else lines:
-        text = _kept_text(line)
-        spoken = f" {' '.join(words(text))} "
-        if text.strip() not in said and not any(eight in spoken for eight in runs):
-            left.append(line)
+    lines = kept.lines(run)
+    said = _texts(run, ("posts.jsonl", "clean.jsonl"), new)  # as they came, and as the model saw them
+    left = [] if new.authors else kept.repeating_none(lines, said)
     if left:
-        change.path(KEPT).write_text("".join(left), encoding="utf-8", newline="\n")
+        change.path(kept.FILE).write_text("".join(left), encoding="utf-8", newline="\n")
     else:
-        change.remove(KEPT)
+        change.remove(kept.FILE)
     return len(lines) - len(left)
 
 
-def _kept_text(line: str) -> str:
-    """What a line of kept posts says; the line itself where somebody changed it into something else."""
-    try:
-        return str(json.loads(line)["text"])
-    except (ValueError, KeyError, TypeError):
-        return line
+def _mark(run: Run, change: Change, before: Forgotten, new: Forgotten) -> None:
+    """Mark what the model still knows, as it saw it: the rules of what it may say know it again by its marks."""
+    if new:
+        texts = _texts(run, ("clean.jsonl", *LEARNT), new)
+        change.path(MARKS).write_bytes(Marks(texts, marks_of(run) if before else None).to_bytes())
+    elif not before:
+        change.remove(MARKS)
 
 
-def _runs(text: str) -> set[str]:
-    """All runs of eight words of a text, or the whole of it where it is shorter; none of a word or two, which anybody says."""
-    found = words(text)
-    return {f" {' '.join(found[start : start + RUN])} " for start in range(max(1, len(found) - RUN + 1)) if len(found) > 2}
+def _texts(run: Run, names: Sequence[str], forgotten: Forgotten) -> set[str]:
+    """What the forgotten posts say, in these files as far as they are there."""
+    there = [run.file(name) for name in names if run.file(name).is_file()]
+    return {post.text for path in there for post in read_posts(path) if forgotten.covers(post.author, post.id)}
 
 
 def _authors(run: Run, new: Forgotten) -> list[dict[str, Any]]:

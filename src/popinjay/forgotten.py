@@ -1,7 +1,8 @@
 """What a persona was told to forget: ids of posts and handles of authors, never a word of theirs.
 
 `forgotten.toml` keeps it, so that no later `make` brings it back from an archive. Each entry says which training data it was
-taken out of: as long as the model is the one that learnt from those, it still knows it.
+taken out of: as long as the model is the one that learnt from those, it still knows it. So long `still_known.marks` keeps what
+the rules of what it may say need to know such posts again, and no word of them either.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import TypeVar
 
 import tomli_w
 
+from popinjay.copying import Marks
 from popinjay.errors import PersonaError
 from popinjay.run import Run
 
-FILE = "forgotten.toml"
+FILE, MARKS = "forgotten.toml", "still_known.marks"
 _SEPARATOR = " without "
 _Key = TypeVar("_Key", str, tuple[str, str])
 
@@ -85,6 +87,24 @@ class Forgotten:
         """How much it is, for people: no id, no text."""
         said = [f"{len(self.posts):,} post{'s' if len(self.posts) > 1 else ''}"] if self.posts else []
         return " and ".join([*said, *(f"all of @{handle}" for handle in sorted(self.authors))])
+
+
+def marks_of(run: Run) -> Marks:
+    """The marks of what a persona's model still knows. Raises PersonaError where their file is damaged."""
+    file = run.file(MARKS)
+    try:
+        return Marks.from_bytes(file.read_bytes()) if file.exists() else Marks()
+    except ValueError as error:
+        again = f"Train again, and they are not needed any more: popinjay forget {run.name} --retrain"
+        raise PersonaError(f"{file}, by which what was forgotten is kept from being said, is damaged: {error}.", again) from error
+    except OSError as error:
+        raise PersonaError(f"{file} can't be read: {error.strerror}.", "Check its permissions.") from error
+
+
+def drop_marks(run: Run) -> None:
+    """Remove the marks once the model has been trained again without what they are of."""
+    if not Forgotten.of(run).still_known(run):
+        run.file(MARKS).unlink(missing_ok=True)
 
 
 def _both(first: Mapping[_Key, str], second: Mapping[_Key, str]) -> dict[_Key, str]:

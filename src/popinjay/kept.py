@@ -1,18 +1,20 @@
-"""Posts that somebody kept of what a persona said. No stage makes `kept.jsonl`, so no making removes it."""
+"""Posts that somebody kept of what a persona said, and which of them repeat what is forgotten. No stage makes `kept.jsonl`, so no making removes it."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from popinjay.copying import Copies
 from popinjay.disk import storage_errors
 from popinjay.errors import PersonaError
 from popinjay.journal import finish
 from popinjay.run import RECORD, Run
+from popinjay.words import words
 
 FILE = "kept.jsonl"
 
@@ -42,3 +44,24 @@ def keep(run: Run, row: Mapping[str, Any]) -> None:
                 with suppress(OSError):
                     file.truncate(before)
                 raise
+
+
+def lines(run: Run) -> list[str]:
+    """The lines of kept posts, each with its end, also where somebody's editor left something else between them."""
+    with run.file(FILE).open(encoding="utf-8", errors="replace") as file:
+        return [line.rstrip("\n") + "\n" for line in file if line.strip()]
+
+
+def repeating_none(lines: Sequence[str], texts: Iterable[str]) -> list[str]:
+    """The lines that repeat none of these texts: say the same, hold the whole of it, or eight words of it in a row."""
+    said = {text.strip() for text in texts}
+    copies = Copies(text for text in said if words(text))  # those of signs alone would all be one
+    return [line for line in lines if not ((text := _text(line)).strip() in said or copies.is_copied(text) or copies.is_around(text))]
+
+
+def _text(line: str) -> str:
+    """What a line of kept posts says; the line itself where somebody changed it into something else."""
+    try:
+        return str(json.loads(line)["text"])
+    except (ValueError, KeyError, TypeError):
+        return line

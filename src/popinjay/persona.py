@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
 from popinjay.errors import PersonaError
+from popinjay.forgotten import marks_of
 from popinjay.generate import Said, Tally, pieces, stream
 from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, SayOptions, build
@@ -54,9 +55,12 @@ class Persona:
 
     @functools.cached_property
     def rules(self) -> Rules:
-        """What may leave: nothing that it learnt, as far as the posts are here (they are not where a persona came from elsewhere)."""
+        """What may leave: nothing that it learnt, as far as the posts are here (they are not where a persona came from elsewhere).
+
+        Nor what it was told to forget, and knows until it is trained again.
+        """
         posts = self.run.file("train.jsonl")
-        return Rules(lambda: (row["text"] for row in read_rows(posts)) if posts.exists() else ())
+        return Rules(lambda: (row["text"] for row in read_rows(posts)) if posts.exists() else (), lambda: marks_of(self.run))
 
     @property
     def report(self) -> dict[str, Any]:

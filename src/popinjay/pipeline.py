@@ -19,7 +19,7 @@ from popinjay.dataset import dataset
 from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError
 from popinjay.evaluate import evaluate
 from popinjay.events import Event, Listener, What, nobody
-from popinjay.forgotten import FILE, Forgotten
+from popinjay.forgotten import FILE, Forgotten, drop_marks
 from popinjay.journal import finish
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
 from popinjay.persona import Persona
@@ -71,6 +71,7 @@ def learn(run: Run, options: MakeOptions, listener: Listener) -> None:
     base = base_for(run, options.train, listener)
     run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener, source=bases.fingerprint(base))
     Checkpoints.forget(run.path)
+    drop_marks(run)
     run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
     write_picture(run, listener)
     write_card(run, options.card, listener)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from popinjay.copying import Copies, Following
+from popinjay.copying import Copies, Following, Marks
 from popinjay.options import SayOptions
 from popinjay.privacy import beginning, reveals
 from popinjay.words import last_word, whole_sentences
@@ -41,21 +41,21 @@ class Verdict(NamedTuple):
 
 
 class Rules:
-    """The rules for what a persona says, from the posts that it learnt from.
+    """The rules for what a persona says, from the posts that it learnt from, and marks of those that are gone since.
 
     Never what equals one of them or repeats eight of its words in a row, unless three different posts hold those eight words: then they are
-    the author's own formula. Never what looks like personal data, or like what stood in its place in the posts. Never more
+    the author's own formula (never what is only marked). Never what looks like personal data, or like what stood in its place in the posts. Never more
     characters than asked for. What the user typed as the prompt is theirs: it counts for none of this but the length.
     """
 
-    def __init__(self, posts: Callable[[], Iterable[str]] = tuple) -> None:
-        """For a model that learnt these posts; they are read when they are first needed."""
-        self._posts = posts
+    def __init__(self, posts: Callable[[], Iterable[str]] = tuple, marks: Callable[[], Marks] = Marks) -> None:
+        """For a model that learnt these posts, and those that are marked; they are read when they are first needed."""
+        self._posts, self._marks = posts, marks
 
     @functools.cached_property
     def copies(self) -> Copies:
         """The index of the posts."""
-        return Copies(self._posts(), FORMULA)
+        return Copies(self._posts(), FORMULA, self._marks())
 
     def watch(self, prompt: str, options: SayOptions) -> Watch:
         """A draft that begins with the prompt, to be watched as it grows."""
