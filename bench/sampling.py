@@ -22,7 +22,7 @@ from training.texts import synthetic
 
 BASE = Path(__file__).parents[1] / "src" / "popinjay" / "assets" / "base"
 SCORED = 30  # posts
-PARTS = ("memory", "speed", "start", "quality")
+PARTS = ("memory", "speed", "start", "quality", "rules")
 THEIR_POST = "from transformers import pipeline; print(pipeline('text-generation', model={folder!r})('The', do_sample=True, top_p=0.95, max_new_tokens=30))"
 
 
@@ -112,6 +112,21 @@ def quality(args: argparse.Namespace) -> None:
     print(f"{EXACT}: {exact:.4f} bits per byte of {len(texts)} held-out posts by {args.author}; {OURS}: {ours:.4f} ({ours / exact - 1:+.3%})", flush=True)
 
 
+def rules(args: argparse.Namespace) -> None:
+    """The built-in base by the rules for somebody's posts: their share of the time, and the index's size."""
+    from base import Texts
+    from samplers.rules_share import rules_share
+
+    from popinjay.copying import Copies
+
+    posts = Texts(args.personas / f"{args.author}.jsonl.gz").train
+    size = Copies(posts).size / len(posts)
+    print(f"\nIndex of {len(posts):,} posts by {args.author}: {size:.0f} kB per 1,000 posts", flush=True)
+    for count in (10, 100, 1000):
+        whole, index, watching = rules_share(BASE, args.work / "engine" / BASE.name, posts, count)
+        print(f"{count:,} posts: {whole:.2f} s, of them the index {index / whole:.1%}, watching and judging {watching / whole:.1%}", flush=True)
+
+
 def main() -> None:
     args = parse()
     args.work.mkdir(parents=True, exist_ok=True)
@@ -122,12 +137,11 @@ def main() -> None:
     if "start" in args.only:
         for folder in folders:
             cold_start(folder, args)
-    if "quality" not in args.only:
-        return
-    if args.personas is None:
-        print("Quality: not measured, it needs real authors' posts (--personas).")
-    else:
-        quality(args)
+    for name, measure_on in (("quality", quality), ("rules", rules)):
+        if name in args.only and args.personas is not None:
+            measure_on(args)
+        elif name in args.only:
+            print(f"{name}: not measured, it needs real authors' posts (--personas).")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import math
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,10 +119,8 @@ class _Rows:
 
     def _buffers(self, slots: int, capacity: int) -> NDArray[np.float32]:
         """Keys and values of every layer (layers, 2, slots, heads of keys, capacity, head size); memory is taken as it is written on."""
-        import numpy as np
-
         architecture = self.architecture
-        return np.empty((architecture.layers, 2, slots, architecture.kv_heads, capacity, architecture.head_size), np.float32)
+        return _room((architecture.layers, 2, slots, architecture.kv_heads, capacity, architecture.head_size))
 
     def positions(self) -> NDArray[np.int64]:
         """Where each row's next token stands."""
@@ -212,6 +213,17 @@ class _Rows:
         binding.bind_output("logits", "cpu", 0, logits.dtype, logits.shape, logits.ctypes.data)
         self.session.run_with_iobinding(binding)
         return logits
+
+
+def _room(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Numbers that take memory in small pages only: Linux would give two megabytes for the first token of each head, and clear them."""
+    import numpy as np
+
+    memory = mmap.mmap(-1, max(1, 4 * math.prod(shape)))
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without large pages
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, np.float32, math.prod(shape)).reshape(shape)
 
 
 def _graph(folder: Path, weights: Weights, architecture: Architecture, exact: bool, cache: Path | None) -> Graph:

@@ -1,0 +1,49 @@
+"""What the rules take of the time in which posts are written, and of memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from popinjay.decoding.open import open_decoder
+from popinjay.generate import generate
+from popinjay.options import SayOptions
+from popinjay.rules import Rules, Watch
+
+
+def rules_share(folder: Path, cache: Path, posts: Sequence[str], count: int) -> tuple[float, float, float]:
+    """Seconds in all, in the index of the posts, and in watching and judging drafts, for so many posts by a model that learnt `posts`."""
+    clock = _Clock()
+    rules, decoder = Rules(lambda: posts), open_decoder(folder, cache=cache)
+    generate(decoder, SayOptions(n=2, seed=0))  # warm
+    began = time.perf_counter()
+    _ = rules.copies
+    index = time.perf_counter() - began
+    with clock.on(Watch, "add"), clock.on(Rules, "watch"), clock.on(Rules, "judge"):
+        began = time.perf_counter()
+        generate(decoder, SayOptions(n=count, seed=1), rules=rules)
+        seconds = time.perf_counter() - began
+    return seconds + index, index, clock.seconds
+
+
+class _Clock:
+    """Adds up the time inside of methods."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def on(self, kind: type, name: str) -> Any:
+        from unittest.mock import patch
+
+        plain: Callable[..., Any] = getattr(kind, name)
+
+        def timed(*given: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return plain(*given, **named)
+            finally:
+                self.seconds += time.perf_counter() - began
+
+        return patch.object(kind, name, timed)
