@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-# Tiny models are slower on many threads than on one; set before torch is first imported, and for processes that tests start.
+# Tiny models are slower on many threads than on one; set before torch is first imported, read by our sampler too, and for processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+# Files of tests that take longest, the longest first: were they begun last, one process would end long before the other.
+DEAR = "trackers train forget generate publish tuning pretraining memory picture run lineage session".split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The dear files first, all else in its order."""
+    places = {f"test_{name}": place for place, name in enumerate(DEAR)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(DEAR)))
 
 
 class NetworkBlocked(RuntimeError):
@@ -51,6 +61,21 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("HF_HOME", str(home / "hub"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     return home
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_picture(request: pytest.FixtureRequest) -> Iterator[None]:
+    """`make` draws a picture in modules marked `draws` only: what a model of random weights writes may seldom leave, so ten predictions
+    are drawn again and again, which takes longer than all the rest of a make."""
+    from popinjay.errors import PictureError
+
+    def nothing_to_draw_with() -> None:
+        raise PictureError("These tests are of something else.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("draws") is None:
+            patch.setattr("popinjay.picture.check_ready", nothing_to_draw_with)
+        yield
 
 
 @pytest.fixture
