@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,11 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 
 @pytest.fixture(autouse=True, scope="module")
-def no_picture(request: pytest.FixtureRequest) -> Iterator[None]:
+def no_picture(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
     """`make` draws a picture in modules marked `draws` only: what a model of random weights writes may seldom leave, so ten predictions
     are drawn again and again, which takes longer than all the rest of a make."""
     from popinjay.errors import PictureError
+    from popinjay.picture import check_ready
 
     def nothing_to_draw_with() -> None:
         raise PictureError("These tests are of something else.")
@@ -75,7 +76,13 @@ def no_picture(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.node.get_closest_marker("draws") is None:
             patch.setattr("popinjay.picture.check_ready", nothing_to_draw_with)
-        yield
+        yield check_ready
+
+
+@pytest.fixture
+def pictures(no_picture: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes of this test draw their picture all the same."""
+    monkeypatch.setattr("popinjay.picture.check_ready", no_picture)
 
 
 @pytest.fixture
