@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-# Tiny models are slower on many threads than on one; set before torch is first imported, and for processes that tests start.
+# Tiny models are slower on many threads than on one; set before torch is first imported, read by our sampler too, and for processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+# Files of tests that take longest, the longest first: were they begun last, one process would end long before the other.
+DEAR = "trackers train forget publish bad_input generate cli card pretraining demo picture decoding run session".split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The dear files first, all else in its order."""
+    places = {f"test_{name}": place for place, name in enumerate(DEAR)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(DEAR)))
 
 
 class NetworkBlocked(RuntimeError):
@@ -51,6 +61,28 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("HF_HOME", str(home / "hub"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     return home
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_picture(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
+    """`make` draws a picture in modules marked `draws` only: what a model of random weights writes may seldom leave, so ten predictions
+    are drawn again and again, which takes longer than all the rest of a make."""
+    from popinjay.errors import PictureError
+    from popinjay.picture import check_ready
+
+    def nothing_to_draw_with() -> None:
+        raise PictureError("These tests are of something else.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("draws") is None:
+            patch.setattr("popinjay.picture.check_ready", nothing_to_draw_with)
+        yield check_ready
+
+
+@pytest.fixture
+def pictures(no_picture: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes of this test draw their picture all the same."""
+    monkeypatch.setattr("popinjay.picture.check_ready", no_picture)
 
 
 @pytest.fixture

@@ -532,7 +532,7 @@ def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
     assert str(cyborg.run.facts("train")["steps"]) in card
 
 
-def test_a_contact_is_kept_and_a_picture_is_found(ada: Path, tiny_gpt2: Path) -> None:
+def test_a_contact_is_kept_and_a_picture_is_found(ada: Path, tiny_gpt2: Path, pictures: None) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), contact="ada@example.org", whose="self", **OPTIONS)
     (persona.path / PICTURE_FILE).write_bytes(b"any picture")
     popinjay.make(ada, base=str(tiny_gpt2), whose="fictional", **OPTIONS)

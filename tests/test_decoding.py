@@ -291,3 +291,9 @@ print(type(decoder).__name__, *[name for name in ("torch", "transformers", "hugg
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "OnnxDecoder"
+
+
+@pytest.mark.parametrize(("asked", "threads"), [("1", 1), ("3", 3), ("", 0), ("many", 0)])  # 0: as many as there are cores
+def test_whoever_limits_threads_limits_ours(tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch, asked: str, threads: int) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert OnnxDecoder(tiny_gpt2)._session.get_session_options().intra_op_num_threads == threads

@@ -12,6 +12,8 @@ from popinjay.cli import main
 from popinjay.events import nobody
 from popinjay.pipeline import make
 
+pytestmark = pytest.mark.draws
+
 
 def test_the_demo_makes_two_people_and_their_cyborg(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(the_demo, "make", functools.partial(make, epochs=0.05, samples=10))

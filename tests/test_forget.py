@@ -196,7 +196,7 @@ def test_what_the_model_never_saw_it_need_not_unlearn(run: Run) -> None:
     assert not run.file("samples.jsonl").exists()
 
 
-def test_an_author_leaves_a_cyborg(cyborg: Run, two_files: list[Path], tiny_gpt2: Path) -> None:
+def test_an_author_leaves_a_cyborg(cyborg: Run, two_files: list[Path], tiny_gpt2: Path, pictures: None) -> None:
     mine = [row for row in rows(cyborg, "posts.jsonl") if row["author"] == "ada"]
     done = forget(cyborg, authors=["@Bob"])
     assert done.removed["posts.jsonl"] == 201

@@ -55,7 +55,7 @@ def needs(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not can_draw(*names), reason=f"needs fonts for {' and '.join(names) or 'anything'} (make fonts)")
 
 
-pytestmark = needs("accents")
+pytestmark = [needs("accents"), pytest.mark.draws]
 
 
 def pixels(png: bytes) -> np.ndarray[Any, Any]:

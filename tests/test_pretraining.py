@@ -41,6 +41,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "tokens"
 
 
+@pytest.fixture(scope="module")
+def whole(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny base, made in one go."""
+    folder = tmp_path_factory.mktemp("whole")
+    run("pretrain.py", "--data", prepared, "--out", folder, *TINY)
+    return folder / "model"
+
+
 def run(script: str, *arguments: object) -> str:
     done = subprocess.run([sys.executable, SCRIPTS / script, *map(str, arguments)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -126,29 +134,26 @@ def test_positions_that_training_has_not_reached_are_filled(scripts: Path) -> No
     assert (table[32:40] == first[8:]).all()
 
 
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(prepared: Path, tmp_path: Path) -> None:
-    run("pretrain.py", "--data", prepared, "--out", tmp_path / "whole", *TINY)
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(prepared: Path, whole: Path, tmp_path: Path) -> None:
     run("pretrain.py", "--data", prepared, "--out", tmp_path / "stopped", "--stop-at", 5, "--checkpoint-every", 5, *TINY)
     assert not (tmp_path / "stopped" / "model").exists()
     run("pretrain.py", "--data", prepared, "--out", tmp_path / "stopped", *TINY)
-    whole, stopped = (tmp_path / name / "model" for name in ("whole", "stopped"))
-    assert (whole / "model.safetensors").read_bytes() == (stopped / "model.safetensors").read_bytes()
+    assert (whole / "model.safetensors").read_bytes() == (tmp_path / "stopped" / "model" / "model.safetensors").read_bytes()
     record = json.loads((whole / "base.json").read_text())
     assert record["sha256"] == hashlib.sha256((whole / "model.safetensors").read_bytes()).hexdigest()
     assert record["tokens_seen"] == 12 * 256
     assert record["held_out_bits_per_byte"]["posts"] > 0
 
 
-def test_what_it_writes_is_a_base_that_popinjay_takes(prepared: Path, tmp_path: Path) -> None:
+def test_what_it_writes_is_a_base_that_popinjay_takes(whole: Path) -> None:
     from popinjay.decoding.torch_decoder import TorchDecoder
     from popinjay.generate import generate
     from popinjay.language_model import LanguageModel
     from popinjay.options import SayOptions
 
-    run("pretrain.py", "--data", prepared, "--out", tmp_path, *TINY)
-    model = LanguageModel.load(tmp_path / "model")
+    model = LanguageModel.load(whole)
     assert model.context == 64
     assert len(generate(TorchDecoder(model), SayOptions(n=2, max_tokens=8, seed=0))) == 2
-    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    card = (whole / "README.md").read_text(encoding="utf-8")
     assert "CC BY-SA" in card
     assert "$" not in card

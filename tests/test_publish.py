@@ -22,7 +22,7 @@ import popinjay
 from hub_standin import Fault, HubStandIn
 from popinjay import publish as publishing
 from popinjay.cli import main
-from popinjay.errors import PictureError, PublishError, StorageError
+from popinjay.errors import PublishError, StorageError
 from popinjay.events import Event, What
 from popinjay.hub import Hub, writable
 from popinjay.options import WHOSE, PublishOptions
@@ -40,18 +40,12 @@ DATA = {"data/train.jsonl", "data/validation.jsonl", "data/held_out.jsonl"}
 
 @pytest.fixture(scope="module")
 def made(ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A persona of fictional words, made once."""
+    """A persona of fictional words, made once. It has no picture, so that one test can tell what a picture changes."""
     from models import gpt2
 
     base = gpt2(tmp_path_factory.mktemp("base"), positions=256)
     home = tmp_path_factory.mktemp("made")
-
-    def nothing_to_draw_with() -> None:
-        raise PictureError("No picture here, so that one test can tell what a picture changes.")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("popinjay.picture.check_ready", nothing_to_draw_with)
-        return popinjay.make(ada, home_folder=home, base=str(base), whose="fictional", epochs=0.5, batch_tokens=512, samples=10).path
+    return popinjay.make(ada, home_folder=home, base=str(base), whose="fictional", epochs=0.5, batch_tokens=512, samples=10).path
 
 
 @pytest.fixture

@@ -245,6 +245,8 @@ def _session(graph: Graph) -> tuple[Any, Any]:
     onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdecimal():
+        options.intra_op_num_threads = int(threads)  # whoever limits PyTorch and NumPy so means this too; threads wait for one another by spinning
     values = {name: _value(weight) for name, weight in graph.weights.items()}
     options.add_external_initializers(list(values), list(values.values()))
     return onnxruntime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"]), (graph, values)
