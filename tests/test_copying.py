@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from popinjay.copying import Copies, Marks
+from popinjay.copying import KEY, Copies
 
 POST = "The river sings at night, and nobody in this town has ever heard it."
 
@@ -38,22 +41,42 @@ def test_the_share_of_nothing_is_nothing() -> None:
 
 
 def test_marks_are_known_again_in_another_process_and_tell_no_word() -> None:
-    stored = Marks([POST], before=Marks(["Good morning, dear town!"])).to_bytes()
+    stored = Copies([POST], before=Copies(["Good morning, dear town!"], key=secret())).to_bytes()
     assert not any(word.encode() in stored for word in ("river", "sings", "nobody", "morning"))
-    code = f"from popinjay.copying import Copies, Marks\nmarked = Marks.from_bytes({stored!r})\ncopies = Copies([], 3, marked)"
+    code = f"from popinjay.copying import Copies\nmarked = Copies.from_bytes({stored!r})\ncopies = Copies([], 3, marked=marked)"
     said = [POST, "good morning dear TOWN", "nobody in this town has ever heard it", "nobody in this town has ever seen it"]
     code += f"\nprint(*map(copies.is_copied, {said!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
     assert done.stdout.split() == ["True", "True", "True", "False"]
-    assert Marks([POST]).to_bytes() != Marks([POST]).to_bytes()  # so that no list made beforehand fits
+    assert Copies([POST], key=secret()).to_bytes() != Copies([POST], key=secret()).to_bytes()  # so that no list made beforehand fits
+
+
+def test_an_index_is_kept_until_its_posts_change(tmp_path: Path) -> None:
+    posts, kept = tmp_path / "train.jsonl", tmp_path / "engine" / "index"
+    posts.write_text(json.dumps({"text": POST}) + "\n", encoding="utf-8")
+    assert Copies.of_file(posts, kept, 3).is_copied(POST)
+    made = kept.stat().st_mtime_ns
+    assert Copies.of_file(posts, kept, 3).is_whole(POST)
+    assert kept.stat().st_mtime_ns == made
+    kept.write_bytes(kept.read_bytes()[:-3])  # cut off
+    assert Copies.of_file(posts, kept, 3).is_copied(POST)
+    posts.write_text(json.dumps({"text": "Something else altogether, that has nothing in it of what was there."}) + "\n", encoding="utf-8")
+    assert not Copies.of_file(posts, kept, 3).is_copied(POST)
+    assert Copies.of_file(posts, kept, 3).is_copied("something else altogether that has nothing in it")
+    assert [file.name for file in kept.parent.iterdir()] == ["index"]
+    assert not Copies.of_file(tmp_path / "none.jsonl", kept, 3)
+
+
+def secret() -> bytes:
+    return secrets.token_bytes(KEY)
 
 
 def test_what_is_marked_is_nobodys_formula() -> None:
     formula = "and that is why we meet here every single"
     posts = [f"{start} {formula} day" for start in ("Rain", "Snow", "Sun")]
-    marked = Marks([f"Fog {formula} week"])
+    marked = Copies([f"Fog {formula} week"])
     assert not Copies(posts, 3).is_copied(f"Hail {formula} year")
-    copies = Copies(posts, 3, marked)
+    copies = Copies(posts, 3, marked=marked)
     assert copies.is_copied(f"Hail {formula} year")
     assert copies.follow().add(f"Hail {formula} year")
 
@@ -61,7 +84,7 @@ def test_what_is_marked_is_nobodys_formula() -> None:
 @pytest.mark.parametrize("stored", [b"", b"short", bytes(16 + 7)])
 def test_what_are_no_marks_is_told(stored: bytes) -> None:
     with pytest.raises(ValueError, match="bytes"):
-        Marks.from_bytes(stored)
+        Copies.from_bytes(stored)
 
 
 def test_a_text_holds_the_whole_of_a_short_one() -> None:

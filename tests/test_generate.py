@@ -37,7 +37,7 @@ def texts(decoder: TorchDecoder, prompt: str = "", rules: Rules | None = None, *
 def parroted(*posts: str, known: Sequence[str] = (), n: int = 1, prompt: str = "", **options: object) -> tuple[list[str], Tally]:
     """What comes out of a parrot that wants to say these, under the rules for one that learnt what is `known`."""
     tally = Tally()
-    said = generate(Parrot(*posts), SayOptions(n=n, seed=0, **options), prompt, Rules(lambda: known), tally)  # type: ignore[arg-type]
+    said = generate(Parrot(*posts), SayOptions(n=n, seed=0, **options), prompt, Rules.of(known), tally)  # type: ignore[arg-type]
     return [one.text.replace("^", "", 1) for one in said], tally
 
 
@@ -55,7 +55,7 @@ def test_how_many_are_asked_for_does_not_change_the_first(decoder: TorchDecoder)
 
 def test_nor_does_it_where_posts_are_drawn_again(decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     free = texts(decoder, n=9, seed=5)
-    rules, tally = Rules(lambda: free[1:3]), Tally()
+    rules, tally = Rules.of(free[1:3]), Tally()
     all_nine = [said.text for said in generate(decoder, SayOptions(n=9, seed=5, max_tokens=20), "", rules, tally)]
     assert tally.redrawn[Reason.COPIED] >= 2
     assert not set(all_nine) & set(free[1:3])
@@ -182,7 +182,7 @@ def test_a_draft_is_given_up_as_soon_as_its_eighth_word_is_whole() -> None:
     steps = []
     step = parrot.step
     parrot.step = lambda tokens: steps.append(parrot.rows[0][0]) or step(tokens)  # type: ignore[func-returns-value, method-assign]
-    generate(parrot, SayOptions(n=1, seed=0), "", Rules(lambda: ["river sings at night and nobody in this town"]))
+    generate(parrot, SayOptions(n=1, seed=0), "", Rules.of(["river sings at night and nobody in this town"]))
     assert steps.count(POST) == len("The river sings at night, and nobody in this ")
 
 
@@ -277,7 +277,7 @@ def test_pieces_are_the_post_at_any_place(decoder: TorchDecoder) -> None:
 
 def test_pieces_show_no_eighth_word_and_nothing_personal() -> None:
     parrot = Parrot("We know nobody in this town has ever heard it.", "Mail ada@example.org at once.", "Call 020 7946 0958 now.", OTHER)
-    every, end = shown(pieces(parrot, SayOptions(seed=0), "", Rules(lambda: [POST])))
+    every, end = shown(pieces(parrot, SayOptions(seed=0), "", Rules.of([POST])))
     assert end == "^" + OTHER
     assert every.count(AGAIN) == 3
     drafts = "".join(every).split(AGAIN)
@@ -285,5 +285,5 @@ def test_pieces_show_no_eighth_word_and_nothing_personal() -> None:
 
 
 def test_a_post_that_is_missing_leaves_nothing_shown() -> None:
-    _, end = shown(pieces(Parrot(POST), SayOptions(seed=0), "", Rules(lambda: [POST])))
+    _, end = shown(pieces(Parrot(POST), SayOptions(seed=0), "", Rules.of([POST])))
     assert end == ""

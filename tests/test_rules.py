@@ -11,7 +11,7 @@ from popinjay.rules import FORMULA, Reason, Rules, settled
 from popinjay.words import whole_sentences
 
 POST = "The river sings at night, and nobody in this town has ever heard it."
-RULES = Rules(lambda: [POST, "Good morning, dear town!"])
+RULES = Rules.of([POST, "Good morning, dear town!"])
 WHOLE = SayOptions()
 
 
@@ -30,11 +30,11 @@ def test_what_the_author_says_all_the_time_is_nobodys_copy() -> None:
     formula = "and that is why we meet here every single"
     posts = [f"{start} {formula} {end}" for start, end in (("Rain", "Monday"), ("Snow", "Tuesday"), ("Sun", "Friday"))]
     assert len(posts) == FORMULA
-    rules = Rules(lambda: posts)
+    rules = Rules.of(posts)
     assert rules.judge(f"Hail {formula} Sunday", True, "", WHOLE).against is None
     assert rules.judge(posts[0], True, "", WHOLE).against is Reason.COPIED
     for said_twice in (posts[:2], [*posts[:2], posts[1]], [*posts[:2], posts[1].upper()]):  # the same post again is no other post
-        assert Rules(lambda kept=said_twice: kept).judge(f"Hail {formula} Sunday", True, "", WHOLE).against is Reason.COPIED
+        assert Rules.of(said_twice).judge(f"Hail {formula} Sunday", True, "", WHOLE).against is Reason.COPIED
 
 
 def test_characters_of_a_script_without_blanks_are_half_words() -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from popinjay.copying import Copies
 from popinjay.decoding.open import open_decoder
 from popinjay.generate import generate
 from popinjay.options import SayOptions
-from popinjay.rules import Rules, Watch
+from popinjay.rules import FORMULA, Rules, Watch
 
 
-def rules_share(folder: Path, cache: Path, posts: Sequence[str], count: int) -> tuple[float, float, float]:
-    """Seconds in all, in the index of the posts, and in watching and judging drafts, for so many posts by a model that learnt `posts`."""
+def rules_share(folder: Path, cache: Path, posts: Path, count: int) -> tuple[float, float, float]:
+    """Seconds in all, in the index of a file of posts, and in watching and judging drafts, for so many posts by a model that learnt those."""
     clock = _Clock()
-    rules, decoder = Rules(lambda: posts), open_decoder(folder, cache=cache)
+    rules, decoder = Rules(lambda: Copies.of_file(posts, cache / "posts.index", FORMULA)), open_decoder(folder, cache=cache)
     generate(decoder, SayOptions(n=2, seed=0))  # warm
     began = time.perf_counter()
     _ = rules.copies

@@ -3,85 +3,94 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
+import os
 import struct
 from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
+from popinjay.post import read_rows
 from popinjay.words import FIRST_UNSPACED, halves, located_words, words
 
 RUN = 8  # words, or twice as many characters of a script without blanks: a shorter run is how people talk
 ANYBODYS = 2  # words, or twice as many such characters: no text that holds so few repeats another by that
-_KEY, _MARK = 16, 8  # bytes
-
-
-class Marks:
-    """What is left of texts that may not be kept: each whole and each run of eight words as a 64-bit hash under a key, and no word.
-
-    They can be stored, other than the hashes of an index: Python's own, which take half the time, differ from process to process.
-    """
-
-    def __init__(self, texts: Iterable[str] = (), before: Marks | None = None) -> None:
-        """Of these texts, and of all that there were before."""
-        self._key: bytes = before._key if before else secrets.token_bytes(_KEY)
-        found = map(words, texts)
-        new = {self._mark(run) for one in found for run in (one, *_runs(one))}
-        self._marks: array[int] = array("q", sorted(new.union(before._marks if before else ())))
-
-    def __bool__(self) -> bool:
-        return bool(self._marks)
-
-    @classmethod
-    def from_bytes(cls, stored: bytes) -> Marks:
-        """What `to_bytes` gave. Raises ValueError for anything else."""
-        found, (count, odd) = cls(), divmod(len(stored) - _KEY, _MARK)
-        if count < 0 or odd:
-            raise ValueError(f"{len(stored)} bytes are no whole number of marks")
-        found._key, found._marks = stored[:_KEY], array("q", struct.unpack(f"<{count}q", stored[_KEY:]))
-        return found
-
-    def to_bytes(self) -> bytes:
-        """The key and, sorted, the marks."""
-        return self._key + struct.pack(f"<{len(self._marks)}q", *self._marks)
-
-    def holds(self, run: Sequence[str]) -> bool:
-        """Whether these words are a run of one of the texts, or the whole of it."""
-        return bool(self._marks) and _holds(self._marks, self._mark(run))
-
-    def _mark(self, run: Sequence[str]) -> int:
-        return int.from_bytes(hashlib.blake2b(" ".join(run).encode(), digest_size=_MARK, key=self._key).digest(), "little", signed=True)
+KEY, _MARK = 16, 8  # bytes; as a salt the key costs nothing, where a keyed BLAKE2b would hash twice as much
+_VERSION = b"1"  # raised when the same posts would now give another index
 
 
 class Copies:
     """An index of texts that tells whether another text equals one of them or repeats a run of eight or more words.
 
-    A character of a script without blanks is half a word. Case, punctuation and blanks do not count. Runs are held as sorted
-    64-bit hashes: some 100 kB for 1,000 tweets.
+    A character of a script without blanks is half a word. Case, punctuation and blanks do not count. What is held is each whole text and each run
+    as a 64-bit hash, sorted, and no word: some 100 kB for 1,000 tweets.
     """
 
-    def __init__(self, texts: Iterable[str], formula: int | None = None, marked: Marks | None = None) -> None:
-        """Of these texts, and those that are `marked`.
+    def __init__(
+        self, texts: Iterable[str] = (), formula: int | None = None, *, key: bytes = bytes(KEY), before: Copies | None = None, marked: Copies | None = None
+    ) -> None:
+        """Of these texts, all that were indexed `before`, with their key, and those of another index, which are `marked`.
 
-        A run that so many different ones of these hold is a `formula` of their author, and no copy of one of them; one that is marked never is.
+        A run that so many different ones of these texts hold is a `formula` of their author, and no copy of one of them; one that is marked never is.
+        Under a secret key nobody can tell from stored hashes whether they are of some text, but who has the key too.
         """
-        self._marked = marked or Marks()
+        self._key: bytes = before._key if before else key
+        self._marked = marked
         whole: set[int] = set()
         runs: Counter[int] = Counter()
         for text in texts:
             found = words(text)
-            mark = hash(tuple(found))
+            mark = self._mark(_as_whole(found))
             if mark not in whole:  # a cyborg learns the posts of its smaller author several times
                 whole.add(mark)
-                runs.update(set(map(hash, _runs(found))))
-        self._whole = array("q", sorted(whole))
-        self._runs = array("q", sorted(run for run, holders in runs.items() if formula is None or holders < formula))
+                runs.update(set(map(self._mark, _runs(found))))
+        whole.update(run for run, holders in runs.items() if formula is None or holders < formula)
+        self._marks: array[int] = array("q", sorted(whole.union(before._marks if before else ())))
+
+    def __bool__(self) -> bool:
+        return bool(self._marks)
+
+    @classmethod
+    def from_bytes(cls, stored: bytes, marked: Copies | None = None) -> Copies:
+        """What `to_bytes` gave. Raises ValueError for anything else."""
+        count, odd = divmod(len(stored) - KEY, _MARK)
+        if count < 0 or odd:
+            raise ValueError(f"{len(stored)} bytes are no whole number of marks")
+        found = cls(key=stored[:KEY], marked=marked)
+        found._marks = array("q", struct.unpack(f"<{count}q", stored[KEY:]))
+        return found
+
+    def to_bytes(self) -> bytes:
+        """The key and, sorted, the hashes."""
+        return self._key + struct.pack(f"<{len(self._marks)}q", *self._marks)
+
+    @classmethod
+    def of_file(cls, posts: Path, kept: Path, formula: int, marked: Copies | None = None) -> Copies:
+        """An index of a file of posts, which is kept in another until those change: large ones take a second to make. No posts where there is no file."""
+        if not posts.exists():
+            return cls(marked=marked)
+        content = hashlib.blake2b(posts.read_bytes() + formula.to_bytes(8), digest_size=32, salt=_VERSION).digest()
+        with suppress(OSError, ValueError):
+            stored = kept.read_bytes()
+            if stored.startswith(content):
+                return cls.from_bytes(stored[len(content) :], marked)
+        found = cls((row["text"] for row in read_rows(posts)), formula, marked=marked)
+        with suppress(OSError):  # it only spares time
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            partial = kept.with_name(f".{kept.name}.{os.getpid()}.partial")
+            partial.write_bytes(content + found.to_bytes())
+            partial.replace(kept)
+        return found
+
+    def _mark(self, run: Sequence[str]) -> int:
+        return int.from_bytes(hashlib.blake2b(" ".join(run).encode(), digest_size=_MARK, salt=self._key).digest(), "little", signed=True)
 
     @property
     def size(self) -> int:
         """How many bytes the index takes."""
-        return (len(self._whole) + len(self._runs)) * self._runs.itemsize
+        return len(self._marks) * self._marks.itemsize
 
     def is_whole(self, text: str) -> bool:
         """Whether the text equals one of them."""
@@ -94,8 +103,7 @@ class Copies:
         """
         if not typed:  # the usual case, and quicker
             found = words(text)
-            copied = self.holds_whole(found) or any(_holds(self._runs, mark) for mark in map(hash, _runs(found)))
-            return copied or (bool(self._marked) and any(map(self._marked.holds, _runs(found))))
+            return self.holds_whole(found) or any(map(self._holds, _runs(found)))
         following = self.follow(text[:typed])
         return following.add(text[typed:]) or following.end()
 
@@ -116,11 +124,16 @@ class Copies:
     def holds_run(self, found: Sequence[str]) -> bool:
         """Whether the last eight of these words stand in a row in one of them; False where they are fewer."""
         run = _last_run(found, len(found))
-        return run is not None and (_holds(self._runs, hash(run)) or self._marked.holds(run))
+        return run is not None and self._holds(run)
 
     def holds_whole(self, found: Sequence[str]) -> bool:
         """Whether one of them is these words and no more."""
-        return _holds(self._whole, hash(tuple(found))) or self._marked.holds(found)
+        return self._holds(_as_whole(found))
+
+    def _holds(self, run: Sequence[str]) -> bool:
+        mark = self._mark(run)
+        place = bisect_left(self._marks, mark)
+        return (place < len(self._marks) and self._marks[place] == mark) or (self._marked is not None and self._marked._holds(run))
 
 
 class Following:
@@ -140,6 +153,8 @@ class Following:
     def add(self, text: str) -> bool:
         """More of it; whether that completed a run."""
         self._rest += text.casefold()
+        if text.isalpha() and max(text) < FIRST_UNSPACED:  # more of a word, which completes none
+            return False
         copied, begin = False, 0
         for word, begin, end in located_words(self._rest):
             if self._may_grow(word, end):
@@ -151,7 +166,7 @@ class Following:
 
     def _may_grow(self, word: str, end: int) -> bool:
         """Whether more text could make this word, which ends there, a longer one: letters, or an apostrophe with letters behind it."""
-        return halves(word) == 2 and self._rest[end:] in ("", "'", "’")
+        return self._rest[end:] in ("", "'", "’") and halves(word) == 2
 
     def end(self) -> bool:
         """No more of it; whether its last word completed a run, or it equals a whole text."""
@@ -164,6 +179,11 @@ class Following:
         self._words.append(word)
         self._last = end - self._typed
         return end > self._typed and self._copies.holds_run(self._words)
+
+
+def _as_whole(found: Sequence[str]) -> Sequence[str]:
+    """What is hashed of a text, so that it is not taken for a run of a longer one."""
+    return ("", *found)
 
 
 def _runs(found: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -185,8 +205,3 @@ def _last_run(found: Sequence[str], end: int) -> tuple[str, ...] | None:
         begin -= 1
         weight += halves(found[begin])
     return tuple(found[begin:end])
-
-
-def _holds(marks: array[int], mark: int) -> bool:
-    place = bisect_left(marks, mark)
-    return place < len(marks) and marks[place] == mark

@@ -6,6 +6,7 @@ The model cannot be made to unlearn what it has learnt: it is marked, and knows 
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import tempfile
 from collections import Counter
@@ -17,7 +18,7 @@ from typing import Any
 from popinjay import kept
 from popinjay.checkpoints import Checkpoints
 from popinjay.collect import in_words
-from popinjay.copying import Marks
+from popinjay.copying import KEY, Copies
 from popinjay.disk import content_hash
 from popinjay.errors import PersonaError
 from popinjay.events import Event, Listener, What, nobody
@@ -193,7 +194,8 @@ def _mark(run: Run, change: Change, before: Forgotten, new: Forgotten) -> None:
     """Mark what the model still knows, as it saw it: the rules of what it may say know it again by its marks."""
     if new:
         texts = _texts(run, ("clean.jsonl", *LEARNT), new)
-        change.path(MARKS).write_bytes(Marks(texts, marks_of(run) if before else None).to_bytes())
+        marks = Copies(texts, key=secrets.token_bytes(KEY), before=marks_of(run) if before else None)
+        change.path(MARKS).write_bytes(marks.to_bytes())
     elif not before:
         change.remove(MARKS)
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import tomli_w
 
-from popinjay.copying import Marks
+from popinjay.copying import Copies
 from popinjay.errors import PersonaError
 from popinjay.run import Run
 
@@ -89,11 +89,11 @@ class Forgotten:
         return " and ".join([*said, *(f"all of @{handle}" for handle in sorted(self.authors))])
 
 
-def marks_of(run: Run) -> Marks:
+def marks_of(run: Run) -> Copies:
     """The marks of what a persona's model still knows. Raises PersonaError where their file is damaged."""
     file = run.file(MARKS)
     try:
-        return Marks.from_bytes(file.read_bytes()) if file.exists() else Marks()
+        return Copies.from_bytes(file.read_bytes()) if file.exists() else Copies()
     except ValueError as error:
         again = f"Train again, and they are not needed any more: popinjay forget {run.name} --retrain"
         raise PersonaError(f"{file}, by which what was forgotten is kept from being said, is damaged: {error}.", again) from error

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from popinjay.copying import Copies
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
 from popinjay.errors import PersonaError
@@ -14,12 +15,14 @@ from popinjay.forgotten import marks_of
 from popinjay.generate import Said, Tally, pieces, stream
 from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, SayOptions, build
-from popinjay.post import read_json, read_rows
-from popinjay.rules import Rules
+from popinjay.post import read_json
+from popinjay.rules import FORMULA, Rules
 from popinjay.run import Run
 
 if TYPE_CHECKING:
     from popinjay.picture import Prediction
+
+INDEX = "posts.index"  # of the posts that it learnt, beside the engine
 
 
 class Persona:
@@ -59,8 +62,8 @@ class Persona:
 
         Nor what it was told to forget, and knows until it is trained again.
         """
-        posts = self.run.file("train.jsonl")
-        return Rules(lambda: (row["text"] for row in read_rows(posts)) if posts.exists() else (), lambda: marks_of(self.run))
+        posts, kept = self.run.file("train.jsonl"), self.path / ENGINE_FOLDER / INDEX
+        return Rules(lambda: Copies.of_file(posts, kept, FORMULA, marks_of(self.run)))
 
     @property
     def report(self) -> dict[str, Any]:

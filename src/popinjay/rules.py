@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from popinjay.copying import Copies, Following, Marks
+from popinjay.copying import Copies, Following
 from popinjay.options import SayOptions
 from popinjay.privacy import beginning, reveals
 from popinjay.words import last_word, whole_sentences
@@ -48,14 +48,19 @@ class Rules:
     characters than asked for. What the user typed as the prompt is theirs: it counts for none of this but the length.
     """
 
-    def __init__(self, posts: Callable[[], Iterable[str]] = tuple, marks: Callable[[], Marks] = Marks) -> None:
-        """For a model that learnt these posts, and those that are marked; they are read when they are first needed."""
-        self._posts, self._marks = posts, marks
+    def __init__(self, copies: Callable[[], Copies] = Copies) -> None:
+        """For a model that learnt what this index is of; it is asked for when it is first needed."""
+        self._copies = copies
+
+    @classmethod
+    def of(cls, posts: Iterable[str]) -> Rules:
+        """For a model that learnt these posts."""
+        return cls(lambda: Copies(posts, FORMULA))
 
     @functools.cached_property
     def copies(self) -> Copies:
         """The index of the posts."""
-        return Copies(self._posts(), FORMULA, self._marks())
+        return self._copies()
 
     def watch(self, prompt: str, options: SayOptions) -> Watch:
         """A draft that begins with the prompt, to be watched as it grows."""

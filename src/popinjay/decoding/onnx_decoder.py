@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import math
 import mmap
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
