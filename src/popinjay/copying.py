@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
+import sys
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -55,16 +55,15 @@ class Copies:
     @classmethod
     def from_bytes(cls, stored: bytes, marked: Copies | None = None) -> Copies:
         """What `to_bytes` gave. Raises ValueError for anything else."""
-        count, odd = divmod(len(stored) - KEY, _MARK)
-        if count < 0 or odd:
+        if len(stored) < KEY or (len(stored) - KEY) % _MARK:
             raise ValueError(f"{len(stored)} bytes are no whole number of marks")
         found = cls(key=stored[:KEY], marked=marked)
-        found._marks = array("q", struct.unpack(f"<{count}q", stored[KEY:]))
+        found._marks = _little_endian(array("q", stored[KEY:]))
         return found
 
     def to_bytes(self) -> bytes:
         """The key and, sorted, the hashes."""
-        return self._key + struct.pack(f"<{len(self._marks)}q", *self._marks)
+        return self._key + _little_endian(self._marks[:]).tobytes()
 
     @classmethod
     def of_file(cls, posts: Path, kept: Path, formula: int, marked: Copies | None = None) -> Copies:
@@ -179,6 +178,13 @@ class Following:
         self._words.append(word)
         self._last = end - self._typed
         return end > self._typed and self._copies.holds_run(self._words)
+
+
+def _little_endian(marks: array[int]) -> array[int]:
+    """The same marks as files have them, and back again."""
+    if sys.byteorder == "big":
+        marks.byteswap()
+    return marks
 
 
 def _as_whole(found: Sequence[str]) -> Sequence[str]:
