@@ -35,17 +35,20 @@ ENGINE |= {
 ENGINE |= {
     "evaluation",
     "evaluation.authorship",
+    "evaluation.comparison",
     "evaluation.habits",
     "evaluation.interval",
     "evaluation.leaks",
     "evaluation.markov",
     "evaluation.overlap",
+    "evaluation.of_run",
     "evaluation.page",
     "evaluation.told_apart",
     "evaluation.variety",
+    "evaluation.verdict",
 }
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
-FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "session", "terminal"}
+FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "report_table", "session", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
 HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from popinjay import __version__, bases
+from popinjay.evaluation.of_run import page_of
 from popinjay.events import Listener
 from popinjay.options import WHOSE, CardOptions
 from popinjay.post import Author, one_line, printable, read_authors, read_json
@@ -50,10 +51,12 @@ class Facts:
 
 
 def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
-    """Write `README.md`."""
+    """Write `README.md`, and `report.html` beside it."""
     with draft.open("README.md") as file:
         file.write(render(gather(draft.run, options, draft.need)))
-    draft.facts.update(summary="README.md says what it is, what it was made from and how good it is")
+    with draft.open("report.html") as file:
+        file.write(page_of(draft.run, draft.need))
+    draft.facts.update(summary="README.md says what it is and what it was made from, report.html how good it is")
 
 
 def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = None) -> Facts:

@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="popinjay", description="A small language model that writes in somebody's voice, made from their posts on your own machine.")
     top.add_argument("--version", action="version", version=f"popinjay {__version__}")
     actions = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser, required=True)
-    for describe in (_make, _inspect, _say, _card, _status, _publish, _forget, _lineage, _track, _bases, _demo):
+    for describe in (_make, _inspect, _say, _report, _card, _status, _publish, _forget, _lineage, _track, _bases, _demo):
         describe(actions)
     return top
 
@@ -69,6 +69,13 @@ def _say(actions: Any) -> None:
     command.add_argument("prompt", metavar="PROMPT", nargs="?", help="how the posts begin")
     _add_options(command, options.SayOptions)
     command.add_argument("--stream", action="store_true", help="each post as it is written, piece by piece")
+    _add_json(command)
+
+
+def _report(actions: Any) -> None:
+    command = _command(actions, "report", commands.do_report, "how good a persona is and how much it copies: a table here, and report.html to look at")
+    _add_name(command)
+    _add_options(command, options.ReportOptions)
     _add_json(command)
 
 

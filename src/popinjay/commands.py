@@ -142,6 +142,26 @@ def _wants_session(args: argparse.Namespace) -> bool:
     return not said_how and sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def do_report(args: argparse.Namespace) -> None:
+    """Show how good a persona is and how much it copies, measuring it where that has not been done, or is to be done otherwise."""
+    from popinjay.evaluation.of_run import other_report, page_of
+    from popinjay.pipeline import measure
+    from popinjay.run import REPORT_AGAINST, SHARED_REPORT, Run
+
+    chosen, run = _chosen(args, options.ReportOptions), Run.find(args.name, args.home)
+    other = None if chosen.against is None else other_report(run, chosen.against, args.home)
+    with progress.listening(quiet=args.json or not sys.stderr.isatty()) as listener:
+        report = measure(run, chosen.samples, listener)
+    page = run.file("report.html")
+    if chosen.to_share or other:
+        page = run.file(SHARED_REPORT if chosen.to_share else REPORT_AGAINST)
+        page.write_text(page_of(run, to_share=chosen.to_share, against=other), encoding="utf-8")
+    if args.json:
+        terminal.show_json({"persona": run.name, "page": str(page), "report": report, "against": other and {"name": other.name, "report": other.report}})
+    else:
+        terminal.show_report(run.name, report, other and (other.name, other.report), str(page))
+
+
 def do_card(args: argparse.Namespace) -> None:
     """Draw a persona's picture, and show the predictions to pick from."""
     from popinjay.persona import load

@@ -3,88 +3,106 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from popinjay import bases
-from popinjay.copying import Copies
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
 from popinjay.errors import BaseModelError
+from popinjay.evaluation.comparison import BASE, MARKOV, MEASURES, PERSONA, Compared, chain, compare, how_many
+from popinjay.evaluation.verdict import notes, verdict
 from popinjay.events import Event, Listener, What
 from popinjay.generate import AT_ONCE, Said, stream
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import EvaluateOptions, SayOptions
-from popinjay.post import by_author, read_posts, read_rows
-from popinjay.run import Draft
+from popinjay.post import by_author, read_json, read_posts, read_rows
+from popinjay.run import PREVIOUS_REPORT, Draft
 
 STAGE = "evaluate"
 
 
-def score(model: LanguageModel, posts: dict[str, list[str]]) -> dict[str, float]:
-    """Held-out bits per byte, of all authors together (`all`) and of each."""
+class OfBase(NamedTuple):
+    """What the untouched base is worth on the same posts, and what it writes."""
+
+    bits: dict[str, float] | None = None
+    written: list[str] | None = None
+
+
+def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener: Listener) -> None:
+    """Write `report.json` and `samples.jsonl`."""
+    held_out = {author: [post.text for post in own] for author, own in by_author(read_posts(draft.need("held_out.jsonl"))).items()}
+    author = [text for own in held_out.values() for text in own]
+    training = list(dict.fromkeys(row["text"] for row in read_rows(draft.need("train.jsonl"))))  # those of a smaller author are there several times
+    folder, seed = draft.need("model"), options.seed
+    bits = score(folder, held_out)
+    samples = write_unprompted(open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER), options.samples, seed, listener)
+    of_base = _measure_base(base, held_out, seed, listener)
+    written = {PERSONA: [said.text for said in samples], BASE: of_base.written, MARKOV: chain(training, author, seed)}
+    compared = Compared(training, author, {name: texts for name, texts in written.items() if texts})
+    what = "held-out posts, each scored alone from the separator; lower is better"
+    size = sum(len(text.encode()) for text in author)
+    report: dict[str, Any] = {
+        "model": draft.run.record["stages"]["train"]["makes"]["model"],
+        "posts": {"train": len(training), "held_out": len(author), "bytes": size, "samples": len(samples)},
+        "sampling": {"temperature": SayOptions.temperature, "top_p": SayOptions.top_p, "max_tokens": SayOptions.max_tokens, "seed": seed},
+        "bits_per_byte": {"what": what, "base": of_base.bits, "persona": bits, "posts": len(author), "bytes": size},
+        **compare(compared, seed, _teller(listener)),
+        "training": _training(draft),
+    }
+    report = {"verdict": verdict(report), "notes": notes(report), **report}
+    _keep_previous(draft, report["model"])
+    draft.write_json("report.json", report)
+    draft.write_rows("samples.jsonl", ({"text": said.text, "tokens": said.tokens, "finished": said.finished} for said in samples))
+    draft.facts.update(summary=report["verdict"])
+
+
+def score(folder: Path, posts: dict[str, list[str]]) -> dict[str, float]:
+    """A model's bits per byte of held-out posts, of all authors together (`all`) and of each."""
+    model = LanguageModel.load(folder)
     bits = {author: model.bits(texts) for author, texts in posts.items()}
     result = {author: round(bits_per_byte(bits[author], texts), 4) for author, texts in posts.items()}
     every = [text for texts in posts.values() for text in texts]
     return {"all": round(bits_per_byte([b for own in bits.values() for b in own], every), 4), **result}
 
 
-def draw_samples(decoder: Decoder, options: EvaluateOptions, listener: Listener) -> list[Said]:
+def write_unprompted(decoder: Decoder, count: int, seed: int, listener: Listener) -> list[Said]:
     """The posts that everything about outputs is measured on: no prompt, default settings, fixed seed, and no rules: what it writes, it writes."""
     said: list[Said] = []
     started = time.monotonic()
-    for post in stream(decoder, SayOptions(n=options.samples, seed=options.seed)):
+    for post in stream(decoder, SayOptions(n=count, seed=seed)):
         said.append(post)
-        if len(said) % AT_ONCE == 0 or len(said) == options.samples:
+        if len(said) % AT_ONCE == 0 or len(said) == count:
             seconds = time.monotonic() - started
-            numbers = {"seconds_left": seconds / len(said) * (options.samples - len(said))}
-            listener(Event(STAGE, What.PROGRESS, "writing posts", done=len(said), total=options.samples, unit="posts", numbers=numbers))
+            numbers = {"seconds_left": seconds / len(said) * (count - len(said))}
+            listener(Event(STAGE, What.PROGRESS, "writing posts", done=len(said), total=count, unit="posts", numbers=numbers))
     return said
 
 
-def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener: Listener) -> None:
-    """Write `report.json` and `samples.jsonl`."""
-    held_out = {author: [post.text for post in own] for author, own in by_author(read_posts(draft.need("held_out.jsonl"))).items()}
-    copies = Copies(row["text"] for row in read_rows(draft.need("train.jsonl")))
-    model = LanguageModel.load(draft.need("model"))
-    persona = score(model, held_out)
-    samples = draw_samples(open_decoder(draft.need("model"), cache=draft.run.path / ENGINE_FOLDER), options, listener)
-    texts = [said.text for said in samples]
-    everything = [text for own in held_out.values() for text in own]
-    report: dict[str, Any] = {
-        "bits_per_byte": {
-            "what": "held-out posts, each scored alone from the separator; lower is better",
-            "base": _base_score(base, held_out, listener),
-            "persona": persona,
-            "posts": len(everything),
-            "bytes": sum(len(text.encode()) for text in everything),
-        },
-        "copying": {
-            "what": "share of outputs that are a training post word for word, beside the author's own held-out posts",
-            "samples": len(texts),
-            "exact": round(sum(map(copies.is_whole, texts)) / len(texts), 4),
-            "held_out_exact": round(sum(map(copies.is_whole, everything)) / max(1, len(everything)), 4),
-        },
-        "sampling": {"temperature": SayOptions.temperature, "top_p": SayOptions.top_p, "max_tokens": SayOptions.max_tokens, "seed": options.seed},
-    }
-    draft.write_json("report.json", report)
-    draft.write_rows("samples.jsonl", ({"text": said.text, "tokens": said.tokens, "finished": said.finished} for said in samples))
-    draft.facts.update(summary=verdict(report))
-
-
-def _base_score(base: bases.Base, held_out: dict[str, list[str]], listener: Listener) -> dict[str, float] | None:
-    """The untouched base on the same posts; None where it is no longer on this machine."""
+def _measure_base(base: bases.Base, held_out: dict[str, list[str]], seed: int, listener: Listener) -> OfBase:
+    """Of nothing where the base is no longer on this machine."""
     try:
-        return score(LanguageModel.load(bases.folder_of(base)), held_out)
+        folder = bases.folder_of(base)
+        count = how_many([text for own in held_out.values() for text in own])
+        return OfBase(score(folder, held_out), [said.text for said in write_unprompted(open_decoder(folder), count, seed, listener)])
     except BaseModelError as error:
         listener(Event(STAGE, What.WARNING, f"The base model can't be measured: {error.message}"))
-        return None
+        return OfBase()
 
 
-def verdict(report: dict[str, Any]) -> str:
-    """The report in one line."""
-    bits, copying = report["bits_per_byte"], report["copying"]
-    before = f" (base: {bits['base']['all']:.2f})" if bits["base"] else ""
-    return (
-        f"{bits['persona']['all']:.2f} bits per byte on posts it never saw{before}; "
-        f"{copying['exact']:.1%} of what it writes is a copy, {copying['held_out_exact']:.1%} of the author's own new posts are"
-    )
+def _teller(listener: Listener) -> Any:
+    places = iter(range(len(MEASURES)))
+    return lambda what: listener(Event(STAGE, What.PROGRESS, f"measuring: {what}", done=next(places), total=len(MEASURES), unit="measures"))
+
+
+def _training(draft: Draft) -> dict[str, Any]:
+    """How the training went: where it stopped, why, and which step was kept."""
+    said = draft.run.facts("train")
+    return {"why": said["stopped"], "best_step": said["best_step"], "steps": said["steps"]}
+
+
+def _keep_previous(draft: Draft, model: str) -> None:
+    """Keep the report of another model: two trainings can then be held against each other."""
+    before = draft.run.file("report.json")
+    if before.exists() and read_json(before).get("model", model) != model:
+        draft.run.file(PREVIOUS_REPORT).write_bytes(before.read_bytes())

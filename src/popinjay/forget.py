@@ -25,7 +25,7 @@ from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.journal import Change, finish
 from popinjay.post import handle_of, read_json, read_posts
-from popinjay.run import PICTURE_FILE, RECORD, STAGES, Draft, Run, as_toml
+from popinjay.run import PICTURE_FILE, RECORD, REPORTS, STAGES, Draft, Run, as_toml
 from popinjay.trackers import told
 from popinjay.words import words
 
@@ -148,7 +148,7 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> dict[str, int]:
         _mark(run, change, before.still_known(run), learnt.still_known(run))
         change.path(RECORD).write_bytes(as_toml(_record(run, change, whole, rows)))
         after = STAGES[[stage.name for stage in STAGES].index("train") + 1 :]
-        for name in (*(name for stage in after for name in stage.makes), PICTURE_FILE):  # what was written with the post in mind, or in sight
+        for name in (*(name for stage in after for name in stage.makes), PICTURE_FILE, *REPORTS):  # what was written with the post in mind, or in sight
             change.remove(name)
         for avatar in _avatars(run, new):
             change.remove(f"{AVATARS}/{avatar.name}")

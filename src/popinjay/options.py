@@ -153,8 +153,17 @@ class TrainOptions(Checked):
 class EvaluateOptions(Checked):
     """How the result is measured."""
 
-    samples: int = option(200, "How many posts the model writes to be measured.", least=10, most=100_000)
+    samples: int = option(1000, "How many posts the model writes to be measured.", least=10, most=100_000)
     seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class ReportOptions(Checked):
+    """What the report shows."""
+
+    against: str | None = option(None, "Another persona to hold it against, or `previous`: what it was before its last training.", metavar="OTHER")
+    samples: int | None = option(None, "How many posts the model writes to be measured: measures again. Default: as it was measured.", least=10, most=100_000)
+    to_share: bool = option(False, "Leave the author's own posts out of the page, game and all, to show it around.")
 
 
 @dataclass(frozen=True)

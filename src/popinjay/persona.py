@@ -11,11 +11,11 @@ from popinjay.copying import Copies
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
 from popinjay.errors import PersonaError
+from popinjay.evaluation.of_run import report_of
 from popinjay.forgotten import marks_of
 from popinjay.generate import Said, Tally, pieces, stream
 from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, SayOptions, build
-from popinjay.post import read_json
 from popinjay.rules import FORMULA, Rules
 from popinjay.run import Run
 
@@ -68,10 +68,7 @@ class Persona:
     @property
     def report(self) -> dict[str, Any]:
         """What was measured. Raises PersonaError where nothing was yet."""
-        if not self.run.file("report.json").exists():
-            raise PersonaError(f"{self.name!r} has not been measured yet.", "Making it again goes on from where it stopped.")
-        report: dict[str, Any] = read_json(self.run.file("report.json"))
-        return report
+        return report_of(self.run)
 
     def say(self, prompt: str = "", **options: Any) -> list[str]:
         """Posts in this voice that begin with the prompt. Options are the fields of SayOptions, such as `n=10` or `seed=1`."""

@@ -18,6 +18,7 @@ from popinjay.collect import collect, open_specs, posts_of
 from popinjay.dataset import dataset
 from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError
 from popinjay.evaluate import evaluate
+from popinjay.evaluation.of_run import report_of
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, Forgotten, drop_marks
 from popinjay.journal import finish
@@ -91,6 +92,23 @@ def relearn(run: Run, listener: Listener = nobody, track: TrackOptions | None = 
         given = {stage.name: build(known[stage.name]["options"], MakeOptions.PARTS[stage.name])[0] for stage in STAGES}
         learn(run, MakeOptions(**given), listener)
     return Persona(run)
+
+
+def measure(run: Run, samples: int | None = None, listener: Listener = nobody) -> dict[str, Any]:
+    """Measure a trained persona, with another number of posts where that is given, unless it was so measured already; its report.
+
+    Raises PersonaError where there is no trained model, and whatever the stages raise.
+    """
+    with run.locked():
+        finish(run)
+        known = run.record.get("stages", {})
+        if run.state(stage_named("train")) not in (State.FRESH, State.STALE):
+            raise PersonaError(f"{run.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {run.name}. Making it again goes on from there.")
+        options = build(known.get("evaluate", {}).get("options", {}), MakeOptions.PARTS["evaluate"])[0]
+        options = options if samples is None else replace(options, samples=samples)
+        run_stage(run, stage_named("evaluate"), options, partial(evaluate, bases.row(run.facts("train")["base"])), listener)
+        write_card(run, build(known.get("card", {}).get("options", {}), MakeOptions.PARTS["card"])[0], listener)
+    return report_of(run)
 
 
 def trackers_of(run: Run, options: TrackOptions) -> tuple[str, ...]:

@@ -28,6 +28,9 @@ from popinjay.post import printable
 
 RECORD = "run.toml"
 PICTURE_FILE = "card.png"
+PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, to hold this one against
+SHARED_REPORT, REPORT_AGAINST = "report-to-share.html", "report-against.html"
+REPORTS = (PREVIOUS_REPORT, SHARED_REPORT, REPORT_AGAINST)  # no stage makes these; they tell of what was measured once
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,14 @@ STAGES = (
     Stage("clean", ("posts.jsonl",), ("clean.jsonl", "dropped.jsonl"), "sorting out posts"),
     Stage("dataset", ("clean.jsonl",), ("train.jsonl", "validation.jsonl", "held_out.jsonl"), "setting posts aside to measure with"),
     Stage("train", ("train.jsonl", "validation.jsonl"), ("model", "metrics.jsonl"), "learning the voice", version=3),
-    Stage("evaluate", ("model", "train.jsonl", "held_out.jsonl"), ("report.json", "samples.jsonl"), "measuring", version=2),
-    Stage("card", ("authors.json", "clean.jsonl", "dropped.jsonl", "metrics.jsonl", "report.json"), ("README.md",), "writing the card", version=3),
+    Stage("evaluate", ("model", "train.jsonl", "held_out.jsonl"), ("report.json", "samples.jsonl"), "measuring", version=3),
+    Stage(
+        "card",
+        ("authors.json", "clean.jsonl", "dropped.jsonl", "held_out.jsonl", "metrics.jsonl", "report.json", "samples.jsonl"),
+        ("README.md", "report.html"),
+        "writing the card and the report",
+        version=4,
+    ),
 )
 
 

@@ -163,6 +163,26 @@ def show_persona(name: str, path: str, samples: Sequence[str]) -> None:
     out.print(f'\nMore:    popinjay say {name}\nPrompt:  popinjay say {name} "My dream is"\nCard:    {path}/README.md')
 
 
+def show_report(name: str, report: Mapping[str, Any], other: tuple[str, Mapping[str, Any]] | None, page: str) -> None:
+    """The verdict, every number beside its controls, and where the page is."""
+    from popinjay.report_table import report_table
+
+    out = console()
+    for title, one in ((name, report), *([other] if other else [])):
+        out.print(f"{title}: {one['verdict']}" if other else one["verdict"], style="bold")
+    out.print()
+    out.print(report_table(name, report, other))
+    out.print()
+    posts, earlier = report["posts"], report["told_apart"].get("earlier")
+    out.print(f"{posts['samples']:,} posts written, {posts['held_out']:,} of the author's held out, {posts['train']:,} learnt. In brackets: 95% intervals.")
+    if earlier:
+        out.print(f"The author's newest posts against older ones: AUC {earlier['value']:.2f} ({earlier['low']:.2f}–{earlier['high']:.2f}).")
+    out.print(f"Training: {report['training']['steps']:,} steps, step {report['training']['best_step']:,} kept; it ended because {report['training']['why']}.")
+    for note in report["notes"]:
+        out.print(f"Note: {note}")
+    out.print(f"\nPage: {page}")
+
+
 def show_posts(posts: Iterator[str], count: int, finding: str) -> None:
     """Posts, one a line, as they come; how many are done where they go to a file and somebody watches."""
     with waiting(finding):

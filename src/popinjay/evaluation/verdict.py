@@ -1,0 +1,62 @@
+"""The report in words. The thresholds are set down in docs/decisions/18-report.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from popinjay.evaluation.interval import Estimate
+
+FEW = 100  # held-out posts; with fewer of them every comparison is rough
+TOLD_APART = ((0.6, "Hard to tell apart"), (0.75, "Sometimes told apart"), (0.9, "Often told apart"), (1.01, "Easily told apart"))  # up to which AUC
+SIMILAR_LANGUAGES = 9  # other authors of the author's language, from which on being taken for the author says something
+
+
+def verdict(report: Mapping[str, Any]) -> str:
+    """One line: how hard it is to tell apart, and how much it copies beside how much the author does."""
+    return f"{_apart(report['told_apart'])} {_copies(report['copying'])}"
+
+
+def bits_in_words(bits: Mapping[str, Any]) -> str:
+    """How well it foresees posts it never saw, beside the base."""
+    before = f" (base: {bits['base']['all']:.2f})" if bits["base"] else ""
+    return f"{bits['persona']['all']:.2f} bits per byte on posts it never saw{before}"
+
+
+def _apart(told: Mapping[str, Any]) -> str:
+    if "persona" not in told:
+        return "Too few posts to tell whether it can be told apart."
+    found, own = _estimate(told["persona"]), _estimate(told["author"])
+    what = "Not to be told apart" if found.low <= own.value else next(words for most, words in TOLD_APART if found.value < most)
+    picks = f"shown one post of each, a classifier picks the machine's {found.value * 100:.0f} times in 100"
+    return f"{what}: {picks}, and {own.value * 100:.0f} on the author against themselves."
+
+
+def _copies(copying: Mapping[str, Any]) -> str:
+    found, own = _estimate(copying["persona"]["run"]), _estimate(copying["author"]["run"])
+    shares = f"{found.value:.1%} of posts repeat eight words of one it learnt, {own.value:.1%} of the author's own new posts do"
+    if not found.value:
+        return "Copies nothing: no post repeats eight words of one it learnt."
+    if found.value <= own.value:
+        return f"Copies less than the author repeats themselves: {shares}."
+    if not found.apart_from(own):
+        return f"Copies about as much as the author repeats themselves: {shares}."
+    return f"Copies more than the author repeats themselves: {shares} (what you are shown never does)."
+
+
+def notes(report: Mapping[str, Any]) -> list[str]:
+    """What a reader should bear in mind."""
+    found = []
+    if (count := report["posts"]["held_out"]) < FEW:
+        found.append(f"Only {count:,} of the author's posts were held out to compare with: intervals are wide, and a small difference means nothing.")
+    if (alike := report["taken_for"]["same_language"]) < SIMILAR_LANGUAGES:
+        found.append(f"Only {alike} of the {report['taken_for']['others']} other authors write in this language: being taken for the author is easy here.")
+    if report["privacy"]["in_training"]:
+        found.append("It writes personal data that stood in the posts it learnt. What leaves this machine through popinjay never holds any.")
+    if "base" not in report["told_apart"]:
+        found.append("The base model is not on this machine any more: it could not be measured beside.")
+    return found
+
+
+def _estimate(entry: Mapping[str, float]) -> Estimate:
+    return Estimate(entry["value"], entry["low"], entry["high"])
