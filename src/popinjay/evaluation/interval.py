@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -48,12 +49,19 @@ def of_mean(values: Sequence[float], seed: int) -> Estimate:
 
 
 def bootstrap(values: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]], seed: int) -> Estimate:
-    """A statistic of values (count,), given as a function of many resamples of them at once: (resamples, count) to (resamples,)."""
+    """A statistic of values (count,), given as a function of many resamples of them at once: (resamples, count) to (resamples,).
+
+    Resamples of few values spread too little: the plain percentiles hold the mean of 20 normal ones in 93% of trials. So they are
+    taken a little further out, as far as Student's t is from the normal distribution (Hesterberg 2015, the expanded percentiles).
+    """
     import numpy as np
 
-    if not len(values):
+    count = len(values)
+    if not count:
         return Estimate(0.0, 0.0, 0.0)
+    expanded = Z * (1 + (Z * Z + 3) / (4 * count))  # t's quantile times sqrt(count / (count - 1)), to the first order
+    tail = NormalDist().cdf(-expanded)
     generator = np.random.default_rng(seed)
-    found = np.concatenate([statistic(values[generator.integers(0, len(values), (100, len(values)))]) for _ in range(RESAMPLES // 100)])
-    low, high = np.quantile(found, [0.025, 0.975])
+    found = np.concatenate([statistic(values[generator.integers(0, count, (100, count))]) for _ in range(RESAMPLES // 100)])
+    low, high = np.quantile(found, [tail, 1 - tail])
     return Estimate(float(statistic(values[None])[0]), float(low), float(high))
