@@ -95,6 +95,10 @@ class Copies:
         """Whether the text equals one of them."""
         return self.holds_whole(words(text))
 
+    def repeats_run(self, text: str) -> bool:
+        """Whether the text holds eight words in a row that one of them holds."""
+        return self._holds_any(words(text))
+
     def is_copied(self, text: str, typed: int = 0) -> bool:
         """Whether the text equals one of them, or holds eight words in a row that one of them holds.
 
@@ -102,7 +106,7 @@ class Copies:
         """
         if not typed:  # the usual case, and quicker
             found = words(text)
-            return self.holds_whole(found) or any(map(self._holds, _runs(found)))
+            return self.holds_whole(found) or self._holds_any(found)
         following = self.follow(text[:typed])
         return following.add(text[typed:]) or following.end()
 
@@ -124,6 +128,9 @@ class Copies:
         """Whether the last eight of these words stand in a row in one of them; False where they are fewer."""
         run = _last_run(found, len(found))
         return run is not None and self._holds(run)
+
+    def _holds_any(self, found: Sequence[str]) -> bool:
+        return any(map(self._holds, _runs(found)))
 
     def holds_whole(self, found: Sequence[str]) -> bool:
         """Whether one of them is these words and no more."""

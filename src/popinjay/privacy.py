@@ -6,6 +6,7 @@ Only what harms when a model repeats it: e-mail addresses, phone numbers, card n
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -84,15 +85,42 @@ def beginning(text: str) -> int:
     return len(text) if found is None else found.start()
 
 
+class Found(NamedTuple):
+    """Personal data that was found in a text: its sort, and its wording."""
+
+    sort: str
+    wording: str
+
+    @property
+    def bare(self) -> Found:
+        """The same without what can be written otherwise: blanks and marks between figures, capitals of an address."""
+        return Found(self.sort, self.wording if self.sort == "key" else self.wording.casefold() if self.sort == "email" else _digits(self.wording))
+
+
+def find(text: str) -> list[Found]:
+    """The personal data in a text, as `mask` would mask it."""
+    return _hide(text)[1]
+
+
+def masks(text: str) -> int:
+    """How many masks stand in the text: nothing personal, but traces of it."""
+    return sum(1 for _ in _MASKED.finditer(text))
+
+
 def mask(text: str) -> tuple[str, dict[str, int]]:
     """The text with personal data replaced by `[email]`, `[phone]`, `[card]`, `[key]`, and how many of each there were."""
-    found: dict[str, int] = {}
+    hidden, found = _hide(text)
+    return hidden, dict(Counter(one.sort for one in found))
+
+
+def _hide(text: str) -> tuple[str, list[Found]]:
+    found: list[Found] = []
     for sort in SORTS:
 
         def hide(match: re.Match[str], sort: Sort = sort) -> str:
             if not sort.holds(match[0]):
                 return match[0]
-            found[sort.name] = found.get(sort.name, 0) + 1
+            found.append(Found(sort.name, match[0]))
             return f"[{sort.name}]"
 
         text = sort.pattern.sub(hide, text)

@@ -13,6 +13,7 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:['’][^\W{_UNSPACED}]+)*")
 
+_PIECE = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)|\s+")
 _LAST_WORD = re.compile(rf"(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)?\s*$")
 _SENTENCE_END = re.compile(r"[.!?…؟۔।]+[\"'”’»)\]]*(?=\s|$)|[。！？｡]+[」』”’）]*")
 _ABBREVIATION = re.compile(r"(?:^|[\W_])(?:[^\W\d_]|Mr|Mrs|Ms|Dr|Prof|Gov|Sen|Rep|Gen|St|Mt|No|Nr|vs|etc|bzw|Hr|Fr|Sr|Sra)\.$")
@@ -38,6 +39,11 @@ def is_unspaced(character: str) -> bool:
 def located_words(text: str) -> Iterator[tuple[str, int, int]]:
     """The words of a text that is case folded already, each with where it begins and ends."""
     return ((found[0], found.start(), found.end()) for found in _WORD.finditer(text))
+
+
+def pieces(text: str) -> list[str]:
+    """The text cut at blanks, and around each character of a script without blanks; joined they are the text again."""
+    return _PIECE.findall(text)
 
 
 def halves(word: str) -> int:
