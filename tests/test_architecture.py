@@ -35,12 +35,16 @@ ENGINE |= {
 ENGINE |= {
     "evaluation",
     "evaluation.authorship",
+    "evaluation.figures",
+    "evaluation.game",
     "evaluation.habits",
     "evaluation.interval",
     "evaluation.leaks",
     "evaluation.markov",
     "evaluation.overlap",
     "evaluation.page",
+    "evaluation.plots",
+    "evaluation.tables",
     "evaluation.told_apart",
     "evaluation.variety",
 }
