@@ -159,7 +159,7 @@ def do_report(args: argparse.Namespace) -> None:
     if args.json:
         terminal.show_json({"persona": run.name, "page": str(page), "report": report, "against": other and {"name": other.name, "report": other.report}})
     else:
-        terminal.show_report(run.name, report, other and (other.name, other.report), str(page))
+        terminal.show_report(run.name, report, None if other is None else (other.name, other.report), str(page))
 
 
 def do_card(args: argparse.Namespace) -> None:

@@ -93,7 +93,8 @@ def _habits(given: Compared, seed: int) -> dict[str, Any]:
 def _privacy(given: Compared, seed: int) -> dict[str, Any]:
     written = given.written[PERSONA]
     found = leaks(written, given.training)
-    return {PERSONA: dict(found.counts), "in_training": found.in_training, "let_out": sum(leaks([text], ()).total > 0 for text in written if not reveals(text))}
+    let_out = sum(leaks([text], ()).total > 0 for text in written if not reveals(text))
+    return {PERSONA: found.found, "in_training": found.in_training, "let_out": let_out}
 
 
 def _json(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
