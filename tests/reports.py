@@ -62,7 +62,9 @@ def report(**changes: Any) -> dict[str, Any]:
         "habits": {
             "what": "distance from the author's posts",
             **{
-                source: {habit: estimate(value + 0.01 * n, 0.02) for n, habit in enumerate(("length", "punctuation", "capitals", "emoji", "hashtags", "mentions"))}
+                source: {
+                    habit: estimate(value + 0.01 * n, 0.02) for n, habit in enumerate(("length", "punctuation", "capitals", "emoji", "hashtags", "mentions"))
+                }
                 for source, value in {"persona": 0.07, "author": 0.04, "base": 0.41, "markov": 0.12}.items()
             },
         },

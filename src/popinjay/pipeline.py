@@ -103,7 +103,9 @@ def measure(run: Run, samples: int | None = None, listener: Listener = nobody) -
         finish(run)
         known = run.record.get("stages", {})
         if run.state(stage_named("train")) not in (State.FRESH, State.STALE):
-            raise PersonaError(f"{run.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {run.name}. Making it again goes on from there.")
+            raise PersonaError(
+                f"{run.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {run.name}. Making it again goes on from there."
+            )
         options = build(known.get("evaluate", {}).get("options", {}), MakeOptions.PARTS["evaluate"])[0]
         options = options if samples is None else replace(options, samples=samples)
         run_stage(run, stage_named("evaluate"), options, partial(evaluate, bases.row(run.facts("train")["base"])), listener)

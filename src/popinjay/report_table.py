@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 Report = Mapping[str, Any]
 COLUMNS = {"author": "the author", "base": "base", "markov": "Markov chain"}  # beside the persona, by their name in the report
 COPYING = {"exact": "copies whole posts", "run": "repeats eight words", "near": "nearly says the same", "longest": "longest run it shares"}
-VARIETY = {"distinct_1": "different words", "distinct_2": "different pairs", "distinct_3": "different triples", "self_bleu": "self-BLEU", "repeats": "said before"}
+VARIETY = {
+    "distinct_1": "different words",
+    "distinct_2": "different pairs",
+    "distinct_3": "different triples",
+    "self_bleu": "self-BLEU",
+    "repeats": "said before",
+}
 
 
 def report_table(name: str, report: Report, other: tuple[str, Report] | None = None) -> Table:

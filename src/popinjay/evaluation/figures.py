@@ -132,7 +132,9 @@ def habits(sides: Sequence[Side]) -> list[Figure]:
     found = {key: _bars(sides, lambda report, key=key: _inner(report.get("habits"), key), SOURCES, SOURCES) for key in HABITS}
     top = max([0.05, *(bar.estimate.high for rows in found.values() for bar in rows)])
     scale = Scale(0.0, min(1.0, top * 1.05), lambda value: f"{value:.2g}")
-    made = [_figure(f"habits-{key}", HABITS[key], "0: just as the author does it; 1: nothing in common", rows, scale, in_hundredths) for key, rows in found.items()]
+    made = [
+        _figure(f"habits-{key}", HABITS[key], "0: just as the author does it; 1: nothing in common", rows, scale, in_hundredths) for key, rows in found.items()
+    ]
     return [figure for figure in made if figure]
 
 

@@ -22,7 +22,10 @@ SHORT_FAREWELL_SECONDS = 5.0  # the same, where it was stopped or failed
 VERSIONS = ("popinjay", "torch", "transformers", "tokenizers")
 COUNTED = ("train", "validation", "held_out", "near_duplicates_removed", "parameters", "best_step")  # facts of stages that trackers are told
 MEASURES: tuple[tuple[str, ...], ...] = (
-    ("bits_per_byte", "persona", "all"), ("bits_per_byte", "base", "all"), ("told_apart", "persona", "value"), ("told_apart", "author", "value"),
+    ("bits_per_byte", "persona", "all"),
+    ("bits_per_byte", "base", "all"),
+    ("told_apart", "persona", "value"),
+    ("told_apart", "author", "value"),
     *(("copying", source, what, "value") for source in ("persona", "author") for what in ("exact", "run")),
 )
 JOB_OF = {stages[-1]: job for job, stages in lineage.JOBS.items()}  # a job is told when its last stage is done
