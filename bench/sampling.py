@@ -3,7 +3,8 @@
     python bench/sampling.py --work FOLDER [--gpt2 FOLDER] [--personas FOLDER] [--rows 10 100] [--tokens 60 24] [--pairs 3]
 
 GPT-2 124M has random weights, which cost the same; `--gpt2` is a folder with its encoder.json and vocab.bpe. CTranslate2 is
-measured where it is installed. Nothing is kept in WORK but what peers and ours turned the model into.
+measured where it is installed, and llama.cpp where llama-cpp-python and gguf are. Nothing is kept in WORK but what peers and
+ours turned the model into.
 """
 
 from __future__ import annotations

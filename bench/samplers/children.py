@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from samplers import ours, peers
+from samplers import llama_cpp, ours, peers
 from samplers.ours import Say
 
 OURS, EXACT, RECIPE = "ours, 8 bits", "ours, exact", "transformers generate"
@@ -21,6 +21,8 @@ SAMPLERS: dict[str, Callable[[Path, Path], Say]] = {
     EXACT: partial(ours.ours, exact=True),
     "CTranslate2 int8": peers.ctranslate2_int8,
     "ONNX Runtime int8": peers.onnxruntime_int8,
+    "llama.cpp Q8_0": llama_cpp.llama_cpp_q8,
+    "llama.cpp Q8_0, drawn as ours": partial(llama_cpp.llama_cpp_q8, own=False),
 }
 
 
