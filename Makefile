@@ -45,6 +45,7 @@ bench: setup
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/archive_import.py
+	$(BIN)/python bench/overlap.py
 	if [ -d ../shared/personas ]; then $(BIN)/python bench/tokenizer.py --personas ../shared/personas --gpt2 ../shared/tokenizer; fi
 	if [ -d ../shared/personas ]; then $(BIN)/python bench/base.py --personas ../shared/personas --work $(VENV)/bench; fi
 	if [ -d ../shared/seeds ]; then $(BIN)/python bench/seeds.py --seeds ../shared/seeds --personas ../shared/personas --work $(VENV)/seeds; fi

@@ -6,7 +6,7 @@ import random
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popinjay.evaluation import habits as module
@@ -78,6 +78,7 @@ def gap(mine: list[float], theirs: list[float]) -> float:
 some = st.lists(st.text(st.sampled_from("aB1 ,!#@🦜猫"), max_size=8), min_size=1, max_size=9)
 
 
+@settings(max_examples=40, deadline=None)
 @given(some, some)
 def test_the_distance_is_the_widest_gap(mine: list[str], theirs: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -6,7 +6,7 @@ import random
 
 import markovify
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popinjay.evaluation.markov import MarkovChain, _kind
@@ -91,6 +91,7 @@ def test_blanks_in_a_script_without_them_stay() -> None:
     assert any(" abc " in post for post in MarkovChain(learnt, 1).say(50))
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("ab 猫が、🦜\n")))
 def test_pieces_joined_are_the_text(text: str) -> None:
     assert "".join(pieces(text)) == text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popinjay.evaluation.overlap import Overlap
@@ -36,6 +36,7 @@ def longest_by_looking_at_all(training: list[str], text: str) -> float:
 few_words = st.lists(st.sampled_from("a b c d 猫 が ! 🦜".split()), max_size=12).map(" ".join)
 
 
+@settings(deadline=None)
 @given(st.lists(few_words, max_size=8), st.lists(few_words, max_size=6))
 def test_the_longest_run_is_the_one_that_looking_at_all_finds(training: list[str], texts: list[str]) -> None:
     assert Overlap(training).longest(texts) == pytest.approx([longest_by_looking_at_all(training, text) for text in texts])

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popinjay.evaluation.variety import variety
@@ -35,6 +35,7 @@ def bleu(own: list[str], references: list[list[str]]) -> float:
 few_words = st.lists(st.sampled_from("a b c d 猫 ! 🦜".split()), max_size=10).map(" ".join)
 
 
+@settings(deadline=None)
 @given(st.lists(few_words, min_size=2, max_size=7))
 def test_self_bleu_is_the_mean_of_each_against_all_others(texts: list[str]) -> None:
     found = [words(text) for text in texts]
@@ -42,6 +43,7 @@ def test_self_bleu_is_the_mean_of_each_against_all_others(texts: list[str]) -> N
     assert variety(texts)["self_bleu"] == pytest.approx(sum(scores) / len(scores))
 
 
+@settings(deadline=None)
 @given(st.lists(few_words, max_size=7))
 def test_distinct_is_the_share_of_different_n_grams(texts: list[str]) -> None:
     measured = variety(texts)

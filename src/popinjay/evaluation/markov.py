@@ -13,7 +13,7 @@ from popinjay.words import halves, pieces, words
 if TYPE_CHECKING:
     from markovify import NewlineText
 
-ASKS = 3  # for each post that is wanted, at most
+PATIENCE = 20  # asks that bring nothing, each some hundred drafts: then there is little more to be had
 _SURE = 4  # words: of longer runs all parts of four have to be known, or the run isn't
 
 
@@ -38,17 +38,18 @@ class MarkovChain:
         self._text: NewlineText | None = _kind(self._unspaced)("\n".join(lines), state_size=state, well_formed=False) if lines else None
 
     def say(self, n: int) -> list[str]:
-        """So many posts, always the same ones; fewer where three times as many asks brought no more, as with very few posts."""
+        """So many posts, always the same ones; fewer where asking brought nothing too often, as with very few posts."""
         if self._text is None:
             return []
         said: list[str] = []
+        failed = 0
         overlap = {"max_overlap_total": 30} if self._unspaced else {}
         with _chance(self._seed):
-            for _ in range(ASKS * n):
-                if len(said) == n:
-                    break
+            while len(said) < n and failed < PATIENCE:
                 post = self._text.make_short_sentence(self._most, **overlap)
-                if post is not None:
+                if post is None:
+                    failed += 1
+                else:
                     said.append(post.strip())
         return said
 
