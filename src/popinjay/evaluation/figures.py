@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from popinjay.evaluation.interval import Estimate
 from popinjay.evaluation.plots import Bar, Line, Mark, Panel, Scale, bars, panels
 
-SOURCES = {"persona": "The persona", "author": "The author", "base": "Base model, untrained", "markov": "Markov chain"}
+SOURCES = {"persona": "The persona", "author": "The author", "base": "Base model", "markov": "Markov chain"}
 APART = {**SOURCES, "author": "The author against themselves", "earlier": "Newest posts against older"}
 APART_ORDER = ("persona", "author", "earlier", "base", "markov")
 COPYING = {
@@ -34,6 +34,9 @@ STEP = 10  # characters that counts of lengths are kept in
 MOST_BARS = 24
 SMOOTHED = 120  # points that are left of a training's losses
 NAME = 22  # characters of a name beside a bar
+
+
+Measured = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]  # from a report to one number of each source
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,11 @@ def percent(value: float) -> str:
     return f"{share:.1f}%" if 0 < abs(share) < 9.95 else f"{share:.0f}%"
 
 
+def tick(value: float) -> str:
+    """A round share in percent, as an axis says it."""
+    return f"{round(100 * value, 6):g}%"
+
+
 def in_percent(found: Estimate) -> str:
     """A share with its interval, for people."""
     if found.low == found.high:
@@ -100,19 +108,19 @@ def in_hundredths(found: Estimate) -> str:
 
 def told_apart(sides: Sequence[Side]) -> Figure | None:
     """How often a classifier tells each source from the author's held-out posts."""
-    found = _bars(sides, lambda report: report.get("told_apart"), APART, APART_ORDER)
+    found = _bars(sides, _whole("told_apart"), APART, APART_ORDER)
     low = min([0.4, *(bar.estimate.low for bar in found)])
-    scale = Scale(low, 1.0, percent, start=0.5, mark=0.5, mark_words="50%: a coin toss")
+    scale = Scale(low, 1.0, tick, start=0.5, mark=0.5, mark_words="50%: a coin toss")
     about = "How often a classifier picks the real post of a pair, in percent. A coin is right in 50."
     return _figure("told-apart", "How often a classifier is right", about, found, scale)
 
 
 def taken_for(sides: Sequence[Side]) -> Figure | None:
     """How often each source is taken for the author among others."""
-    found = _bars(sides, lambda report: report.get("taken_for"), SOURCES, SOURCES)
+    found = _bars(sides, _whole("taken_for"), SOURCES, SOURCES)
     others = (sides[0].report.get("taken_for") or {}).get("others")
     guess = 1 / (others + 1) if others else None
-    scale = Scale(0.0, 1.0, percent, mark=guess, mark_words=f"{percent(guess)}: guessing" if guess else "")
+    scale = Scale(0.0, 1.0, tick, mark=guess, mark_words=f"{percent(guess)}: guessing" if guess else "")
     about = f"Share of texts for which a classifier names the author, among {(others or 0) + 1} authors."
     return _figure("taken-for", "How often it is taken for the author", about, found, scale)
 
@@ -121,15 +129,15 @@ def copying(sides: Sequence[Side]) -> list[Figure]:
     """How much each source repeats of the training posts, in four ways."""
     made = []
     for key, (title, about) in COPYING.items():
-        found = _bars(sides, lambda report, key=key: _inner(report.get("copying"), key), SOURCES, SOURCES)
+        found = _bars(sides, _inner("copying", key), SOURCES, SOURCES)
         top = max([0.01, *(bar.estimate.high for bar in found)])
-        made.append(_figure(f"copying-{key}", title, about, found, Scale(0.0, min(1.0, top * 1.05), percent)))
+        made.append(_figure(f"copying-{key}", title, about, found, Scale(0.0, min(1.0, top * 1.05), tick)))
     return [figure for figure in made if figure]
 
 
 def habits(sides: Sequence[Side]) -> list[Figure]:
     """How far each source's habits are from the author's, on one scale for all of them."""
-    found = {key: _bars(sides, lambda report, key=key: _inner(report.get("habits"), key), SOURCES, SOURCES) for key in HABITS}
+    found = {key: _bars(sides, _inner("habits", key), SOURCES, SOURCES) for key in HABITS}
     top = max([0.05, *(bar.estimate.high for rows in found.values() for bar in rows)])
     scale = Scale(0.0, min(1.0, top * 1.05), lambda value: f"{value:.2g}")
     made = [
@@ -138,28 +146,36 @@ def habits(sides: Sequence[Side]) -> list[Figure]:
     return [figure for figure in made if figure]
 
 
-def _inner(measure: Any, key: str) -> dict[str, Any]:
-    """One number of each source of a measure that has several."""
-    return {source: own[key] for source, own in (measure or {}).items() if isinstance(own, Mapping) and key in own}
+def _whole(measure: str) -> Measured:
+    """The one number of each source that a measure has."""
+    return lambda report: report.get(measure)
 
 
-def _bars(sides: Sequence[Side], measure: Any, labels: Mapping[str, str], order: Iterable[str]) -> list[Bar]:
+def _inner(measure: str, key: str) -> Measured:
+    """One number of each source, of a measure that has several."""
+    return lambda report: {source: own[key] for source, own in (report.get(measure) or {}).items() if isinstance(own, Mapping) and key in own}
+
+
+def _bars(sides: Sequence[Side], measure: Measured, labels: Mapping[str, str], order: Iterable[str]) -> list[Bar]:
     """A bar for each source that was measured, the two reports' side by side."""
     found = []
     for source in order:
-        for number, side in enumerate(sides):
+        is_said = False
+        for side, place in zip(sides, ("first", "second"), strict=False):
             known = estimate((measure(side.report) or {}).get(source))
-            label = labels[source] if len(sides) == 1 else f"{labels[source]} · {short(side.name)}"
             if known:
-                found.append(Bar(label, f"{source} {'second' if number else 'first'}", known))
+                found.append(Bar(labels[source], f"{source} {place}", known, side.name if len(sides) > 1 else "", is_bare=is_said))
+                is_said = True
     return found
 
 
-def _figure(key: str, title: str, about: str, found: Sequence[Bar], scale: Scale, say: Any = in_percent) -> Figure | None:
+def _figure(key: str, title: str, about: str, found: Sequence[Bar], scale: Scale, say: Callable[[Estimate], str] = in_percent) -> Figure | None:
     if not found:
         return None
-    rows = [[bar.label, *_cells(bar.estimate)] for bar in found]
-    return Figure(key, title, about, bars(key, title, about, found, scale, say), ("", "measured", "at least", "at most"), rows)
+    rows = [[bar.label + (f" · {short(bar.owner)}" if bar.owner else ""), *_cells(bar.estimate)] for bar in found]
+    owners = {bar.kind.split()[-1]: bar.owner for bar in found if bar.owner}
+    legend = [(f"round persona {number}", owner) for number, owner in owners.items()]
+    return Figure(key, title, about, bars(key, title, about, found, scale, say), ("", "measured", "at least", "at most"), rows, legend)
 
 
 def _cells(found: Estimate) -> list[str]:
@@ -188,7 +204,7 @@ def training(sides: Sequence[Side]) -> Figure | None:
         stack.append(Panel("Loss on training posts (nats a token, smoothed)", thin, 80, lambda value: f"{value:.2g}"))
     copied = [_points(side, "copied") for side in sides]
     if any(copied):
-        stack.append(Panel("Share copied", _lines(copied), 60, percent, has_dots=True, from_zero=True))
+        stack.append(Panel("Share copied", _lines(copied), 60, tick, has_dots=True, from_zero=True))
     last = max(x for panel in stack for line in panel.lines for x, _ in line.points)
     svg = panels("training", "The course of training", _course(sides), stack, (0.0, last), _stops(sides), "steps")
     rows = [_look(side, row) for side in sides for row in side.metrics if row.get("validation_bits_per_byte") is not None]
@@ -246,7 +262,7 @@ def lengths(sides: Sequence[Side], real: Mapping[int, int] | None) -> Figure | N
     shares = [_shares(counts, starts, width) for counts in (*written, known)]
     lines = [Line(kind, _stairs(starts, width, own)) for kind, own, side in zip(KINDS, shares, sides, strict=False) if side.written]
     areas = [Line("author", _stairs(starts, width, shares[-1]))] if known else []
-    panel = Panel("Share of posts", lines, 160, percent, from_zero=True, areas=areas)
+    panel = Panel("Share of posts", lines, 160, tick, from_zero=True, areas=areas)
     about = f"Share of posts by their length, in bars of {width} characters; the last holds all that are longer."
     svg = panels("lengths", "How long posts are", about, [panel], (0.0, float(starts[-1] + width)), (), "characters")
     owners = [side.name if len(sides) > 1 else SOURCES["persona"] for side in sides if side.written]

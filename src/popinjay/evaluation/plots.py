@@ -11,17 +11,24 @@ from markupsafe import Markup
 
 from popinjay.evaluation.interval import Estimate
 
-EDGE = 0.8  # percent of the width kept free on both sides, for dots at the ends
-ROW, HEAD, FOOT = 40, 20, 22  # pixels: one bar with its words, the words over the plot, the words under it
+ROW, BARE_ROW, FOOT = 40, 34, 22  # pixels: a bar with its words, one without, the words under the plot
+HEAD = {True: 20, False: 2}  # over the bars, by whether a line's words stand there
 GAP = 30  # between panels, for the words over each
 
 
 class Bar(NamedTuple):
-    """One measured number: whose it is, and the class that colours it."""
+    """One measured number: what it is of, whose where there are several, and the class that colours it."""
 
     label: str
     kind: str
     estimate: Estimate
+    owner: str = ""
+    is_bare: bool = False  # the bar before it says the label already
+
+    @property
+    def height(self) -> int:
+        """How many pixels of the plot it takes."""
+        return BARE_ROW if self.is_bare else ROW
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Scale:
 
     def across(self, value: float) -> str:
         """Where a value lies across the plot, in percent."""
-        return f"{EDGE + (100 - 2 * EDGE) * self.at(value):.2f}%"
+        return f"{100 * self.at(value):.2f}%"
 
 
 class Line(NamedTuple):
@@ -85,19 +92,19 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
 
 def bars(key: str, title: str, about: str, rows: Sequence[Bar], scale: Scale, say: Callable[[Estimate], str]) -> Markup:
     """Bars over each other with their intervals, each under its own words."""
-    height = HEAD + ROW * len(rows) + FOOT
-    bottom = height - FOOT
-    drawn = [
-        Markup('<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(scale.across(tick), HEAD, bottom) for tick in ticks(scale.low, scale.high)
-    ]
-    drawn += _axis(scale, ticks(scale.low, scale.high), bottom)
-    for place, row in enumerate(rows):
-        drawn += _bar(row, HEAD + ROW * place, scale, say)
+    head = HEAD[scale.mark is not None]
+    bottom = head + sum(row.height for row in rows)
+    values = ticks(scale.low, scale.high)
+    drawn = [Markup('<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(scale.across(value), head, bottom) for value in values]
     if scale.mark is not None:
         where = scale.across(scale.mark)
-        drawn.append(Markup('<line class="mark" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(where, HEAD - 4, bottom))
-        drawn.append(_text(where, HEAD - 8, scale.mark_words, "mark-words", _anchor(scale.at(scale.mark))))
-    return _svg(key, title, about, height, drawn)
+        drawn.append(Markup('<line class="mark" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(where, head - 4, bottom))
+        drawn.append(_text(where, head - 8, scale.mark_words, "mark-words", _anchor(scale.at(scale.mark))))
+    below = head
+    for row in rows:
+        below += row.height
+        drawn += _bar(row, below, scale, say)
+    return _svg(key, title, about, bottom + FOOT, drawn + _axis(scale, values, bottom))
 
 
 def panels(key: str, title: str, about: str, stack: Sequence[Panel], across: tuple[float, float], marks: Sequence[Mark], unit: str) -> Markup:
@@ -108,30 +115,28 @@ def panels(key: str, title: str, about: str, stack: Sequence[Panel], across: tup
     drawn: list[Markup] = []
     for number, mark in enumerate(marks):
         where, y = scale.across(mark.at), 14 + 20 * number
-        drawn.append(Markup('<line class="stop {3}" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(where, y + 4, height - FOOT, mark.kind))
-        drawn.append(_text(where, y, mark.words, "mark-words", _anchor(scale.at(mark.at))))
+        drawn.insert(number, Markup('<line class="stop {3}" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(where, y + 4, height - FOOT, mark.kind))
+        drawn.append(_text(where, y, mark.words, f"mark-words {mark.kind}", _anchor(scale.at(mark.at))))
     y = top
     for panel in stack:
         drawn += _panel(panel, scale, y + GAP)
         y += GAP + panel.height
-    drawn += _axis(scale, ticks(*across, about=5), height - FOOT, unit)
-    return _svg(key, title, about, height, drawn)
+    drawn += _axis(scale, ticks(*across, about=5), height - FOOT)
+    drawn.append(_text("100%", height + 10, unit, "tick", "end"))
+    return _svg(key, title, about, height + 16, drawn)
 
 
 # parts
 
 
-def _bar(row: Bar, top: int, scale: Scale, say: Callable[[Estimate], str]) -> list[Markup]:
+def _bar(row: Bar, below: int, scale: Scale, say: Callable[[Estimate], str]) -> list[Markup]:
     value, low, high = row.estimate
     left, right = sorted((scale.at(scale.start), scale.at(value)))
-    wide = (100 - 2 * EDGE) * (right - left)
-    middle = top + 28
-    parts = [
-        _text("0", top + 16, row.label, "label", "start"),
-        _text("100%", top + 16, say(row.estimate), "value", "end"),
-        Markup('<rect class="bar {0}" x="{1:.2f}%" y="{2}" width="{3:.2f}%" height="8" rx="2"/>').format(
-            row.kind, EDGE + (100 - 2 * EDGE) * left, middle - 4, wide
-        ),
+    middle = below - 12
+    parts = [] if row.is_bare else [_text("0", middle - 12, row.label, "label", "start")]
+    parts += [
+        _text("100%", middle - 12, say(row.estimate), "value", "end"),
+        Markup('<rect class="bar {}" x="{:.2f}%" y="{}" width="{:.2f}%" height="8" rx="2"/>').format(row.kind, 100 * left, middle - 4, 100 * (right - left)),
     ]
     if high > low:
         ends = scale.across(low), scale.across(high)
@@ -176,16 +181,15 @@ def _upright(panel: Panel) -> Scale:
 
 
 def _points(points: Sequence[tuple[float, float]], across: Scale, up: Scale) -> list[tuple[float, float]]:
-    return [(round(10 * (EDGE + (100 - 2 * EDGE) * across.at(x)), 1), round(100 - 100 * up.at(y), 2)) for x, y in points]
+    return [(round(1000 * across.at(x), 1), round(100 - 100 * up.at(y), 2)) for x, y in points]
 
 
 def _joined(points: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:g},{y:g}" for x, y in points)
 
 
-def _axis(scale: Scale, values: Sequence[float], bottom: int, unit: str = "") -> list[Markup]:
-    said = [scale.form(value) + (f" {unit}" if unit and value == values[-1] else "") for value in values]
-    return [_text(scale.across(value), bottom + 16, words, "tick", _anchor(scale.at(value))) for value, words in zip(values, said, strict=True)]
+def _axis(scale: Scale, values: Sequence[float], bottom: int) -> list[Markup]:
+    return [_text(scale.across(value), bottom + 16, scale.form(value), "tick", _anchor(scale.at(value))) for value in values]
 
 
 def _anchor(at: float) -> str:

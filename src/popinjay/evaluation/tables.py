@@ -63,6 +63,8 @@ def of(sides: Sequence[Side]) -> dict[str, Any]:
     """All of it, as the page's template names it."""
     report = sides[0].report
     return {
+        "verdicts": [(side.name, side.report["verdict"]) for side in sides if side.report.get("verdict")],
+        "notes": [(side.name, note) for side in sides for note in side.report.get("notes") or ()],
         "tiles": tiles(sides),
         "classifier": estimate(_part(report, "told_apart").get("persona")),
         "others": _part(report, "taken_for").get("others"),
@@ -88,7 +90,7 @@ def tiles(sides: Sequence[Side]) -> list[Tile]:
         before = _part(_part(sides[0].report, "bits_per_byte"), "base").get("all")
         others = [(side.name, _part(_part(side.report, "bits_per_byte"), "persona").get("all")) for side in sides[1:]]
         beside = "".join(f"{name}: {value:.2f}" for name, value in others if value is not None)
-        control = f"base model, untrained: {before:.2f}" if before is not None else ""
+        control = f"base model: {before:.2f}" if before is not None else ""
         found.append(Tile(f"{surprise:.2f}", "bits per byte of posts it never saw: its surprise, less is better", control, beside))
     return [tile for tile in found if tile]
 
