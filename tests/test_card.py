@@ -31,6 +31,10 @@ OPTIONS = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
 ADA = Author("ada_l", "Ada L.")
 
 
+def estimate(value: float) -> dict[str, float]:
+    return {"value": value, "low": value / 2, "high": min(1.0, 2 * value)}
+
+
 def facts(*authors: Author, **more: Any) -> Facts:
     """Facts with numbers made up, each of its own so that a swap would show."""
     people = authors or (ADA,)
@@ -63,7 +67,15 @@ def facts(*authors: Author, **more: Any) -> Facts:
         },
         report={
             "bits_per_byte": {"base": {"all": 2.5, **shares}, "persona": {"all": 1.4, **shares}, "posts": 19},
-            "copying": {"samples": 200, "exact": 0.005, "held_out_exact": 0.0125},
+            "posts": {"train": 180, "held_out": 19, "samples": 200},
+            "verdict": "Hard to tell apart: shown one post of each, a classifier picks the machine's 58 times in 100.",
+            "notes": ["Only 19 of the author's posts were held out."],
+            "told_apart": {"persona": estimate(0.58), "author": estimate(0.52), "base": estimate(0.93)},
+            "taken_for": {"others": 46, "persona": estimate(0.71), "author": estimate(0.8), "base": estimate(0.04)},
+            "copying": {
+                "persona": {"exact": estimate(0.005), "run": estimate(0.015), "near": estimate(0.01)},
+                "author": {"exact": estimate(0.0125), "run": estimate(0.031), "near": estimate(0.02)},
+            },
         },
         hashes={name: f"{place}" * 64 for place, name in enumerate(VERSIONED)},
     )
@@ -145,7 +157,7 @@ def test_the_hub_reads_all_that_the_front_matter_says() -> None:
 def test_the_report_is_in_the_hubs_form() -> None:
     card = ModelCard(render(facts(ADA, Author("babbage", "C. Babbage"))))
     assert card.data.model_name == "ada_l-babbage"
-    first, second, copies = card.data.eval_results
+    first, second, copies, runs, apart, taken = card.data.eval_results
     assert first == EvalResult(
         task_type="text-generation",
         task_name="Text generation",
@@ -158,6 +170,11 @@ def test_the_report_is_in_the_hubs_form() -> None:
     )
     assert (second.dataset_config, second.metric_value) == ("babbage", 2.5)
     assert (copies.dataset_type, copies.metric_type, copies.metric_value) == ("own-outputs", "exact_copies", 0.005)
+    assert (runs.metric_type, runs.metric_value) == ("eight_word_copies", 0.015)
+    assert (apart.metric_type, apart.metric_value) == ("told_apart_auc", 0.58)
+    assert "0.52 for the author against themselves" in apart.metric_name
+    assert (taken.metric_type, taken.metric_value) == ("taken_for_the_author", 0.71)
+    assert "47 authors" in taken.metric_name
     assert ModelCard(str(card)).data.to_dict() == card.data.to_dict()
 
 

@@ -99,6 +99,11 @@ def measure(run: Run, samples: int | None = None, listener: Listener = nobody) -
 
     Raises PersonaError where there is no trained model, and whatever the stages raise.
     """
+
+    def tell(event: Event) -> None:
+        if event.what is not What.FRESH:  # whoever only looks need not know what is done
+            listener(event)
+
     with run.locked():
         finish(run)
         known = run.record.get("stages", {})
@@ -108,8 +113,8 @@ def measure(run: Run, samples: int | None = None, listener: Listener = nobody) -
             )
         options = build(known.get("evaluate", {}).get("options", {}), MakeOptions.PARTS["evaluate"])[0]
         options = options if samples is None else replace(options, samples=samples)
-        run_stage(run, stage_named("evaluate"), options, partial(evaluate, bases.row(run.facts("train")["base"])), listener)
-        write_card(run, build(known.get("card", {}).get("options", {}), MakeOptions.PARTS["card"])[0], listener)
+        run_stage(run, stage_named("evaluate"), options, partial(evaluate, bases.row(run.facts("train")["base"])), tell)
+        write_card(run, build(known.get("card", {}).get("options", {}), MakeOptions.PARTS["card"])[0], tell)
     return report_of(run)
 
 

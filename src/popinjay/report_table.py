@@ -52,7 +52,7 @@ def _groups(report: Report) -> Iterator[tuple[str, Sequence[Row]]]:
     )
     yield "Does it copy?", [(label, _reader("copying", _percent, key)) for key, label in COPYING.items()]
     yield "Does it repeat itself?", [(label, _reader("variety", _share, key)) for key, label in VARIETY.items()]
-    habits = [key for key in report["habits"]["persona"]] if "persona" in report["habits"] else []
+    habits = list(report["habits"]["persona"]) if "persona" in report["habits"] else []
     yield "Habits: distance from the author's, 0 to 1", [(key, _reader("habits", _plain, key)) for key in habits]
 
 

@@ -78,7 +78,7 @@ class Trainer:
             self.write({"step": now.step, "epoch": round(now.step / an_epoch, 4), "loss": loss, "learning_rate": speed, "tokens": now.tokens})
             self.tell(loss, clock)
             if now.step % every == 0 or clock.is_up(now.step, now.seconds):
-                self.look(now.step, listen=now.step % an_epoch == 0)
+                self.look(now.step, listen=now.step % (LOOKS_AN_EPOCH * every) == 0 or clock.is_up(now.step, now.seconds))
                 if time.monotonic() - sampled > SAMPLE_SECONDS:
                     self.sample()
                     sampled = time.monotonic()
