@@ -123,7 +123,7 @@ def _interval(wins: Sequence[NDArray[np.float64]], generator: np.random.Generato
     A bootstrap of the scored texts takes the classifiers as given. But each text is taught with in all folds but its own, so
     the folds err together: real authors' halves came out 1.35 times as far from 0.5 as it says, and its 95% held 0.5 in 83 to
     89% of trials. Folding anew does not help, since it asks the same texts again. So it is widened as Nadeau and Bengio (2003)
-    do for overlapping training sets: that held 0.5 in 94 to 98% of trials, with 20 to 200 texts a side, and the mean AUC of
+    do for overlapping training sets: that held 0.5 in 94 to 98% of trials, with 20 to 1,000 texts a side, and the mean AUC of
     two authors in 91 to 99%.
     Where nearly all is told apart, resampling finds hardly any doubt. The AUC of so many texts a side never varies more than
     a share of as many (Birnbaum and Klose 1957), so the interval is made no narrower than a share's: then 100%.
