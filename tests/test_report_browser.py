@@ -183,8 +183,9 @@ def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
         looked.page.keyboard.press("Enter")
 
 
-def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any) -> None:
-    looked = look(page(), viewport={"width": 360, "height": 740})
+@pytest.mark.parametrize("against", [None, Side("ada-by-another-base", report(), metrics(260, 1.9), written_posts())])
+def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any, against: Side | None) -> None:
+    looked = look(page(against=against), viewport={"width": 360, "height": 740})
     overlapping = looked.page.evaluate("""() => [...document.querySelectorAll("svg.plot")].flatMap(svg => {
         const words = [...svg.querySelectorAll("text")].map(text => [text.textContent, text.getBoundingClientRect()]);
         return words.flatMap(([one, a], n) => words.slice(n + 1).filter(([, b]) =>
