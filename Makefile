@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts demo test check fix bench bench-train bench-say docs clean
+.PHONY: setup fonts browser demo test check fix bench bench-train bench-say docs clean
 
 setup: $(VENV)/.ready
 
@@ -18,11 +18,19 @@ fonts:
 	elif command -v apt-get >/dev/null; then echo "For every script in pictures: sudo apt-get install $(FONTS)"; \
 	fi
 
+# A browser for the tests of the report's page, some 300 MB: as with the fonts, Debian's, and only where it can be installed.
+browser:
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		{ apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || echo "No browser could be installed (chromium): the tests that look at the report's page will skip."; \
+	elif command -v apt-get >/dev/null; then echo "To test the report's page in a browser: sudo apt-get install chromium"; \
+	fi
+
 # The constraint keeps torch's CUDA packages (gigabytes) from coming along; keep it on every pip call in this environment.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@$(MAKE) --no-print-directory fonts
+	@$(MAKE) --no-print-directory fonts browser
 	touch $@
 
 demo: setup

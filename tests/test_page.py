@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from html.parser import HTMLParser
@@ -87,20 +88,25 @@ def test_the_page_is_the_same_for_the_same_report() -> None:
     assert page(seed=1) != page()
 
 
+@functools.cache
+def kinds_of_elements() -> set[str]:
+    """What a harmless page is made of."""
+    return {tag for tag, _ in elements(page(against=Side("other", report(), metrics(), written_posts()))).found}
+
+
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_words_stay_words(hostile: str) -> None:
-    real, written = [f"{n} {hostile} really" for n in range(5)], [f"{n} {hostile} made" for n in range(5)]
+    real, written = [f"{n} really {hostile}" for n in range(5)], [f"{n} made {hostile}" for n in range(5)]
     told = report(verdict=hostile, notes=[hostile], training={"why": hostile, "best_step": 1, "steps": 2})
     told["told_apart"]["what"] = hostile
     told["bits_per_byte"]["persona"] = {"all": 1.0, hostile: 1.0, "other": 1.1}
     told["privacy"]["persona"][hostile] = 1
     text = page(report=told, name=hostile, people=hostile, real=real, written=written, against=Side(hostile, told, metrics(), written))
     text.encode()  # no half of a pair of surrogates
-    harmless = page(against=Side("other", report(), metrics(), written_posts()))
-    kinds = {tag for tag, _ in elements(text).found}
-    assert kinds <= {tag for tag, _ in elements(harmless).found}
-    assert len(elements(text).scripts) == 2
-    assert not [name for _, attributes in elements(text).found for name in attributes if name.startswith("on")]
+    read = elements(text)
+    assert {tag for tag, _ in read.found} <= kinds_of_elements()
+    assert len(read.scripts) == 2
+    assert not [name for _, attributes in read.found for name in attributes if name.startswith("on")]
     assert "\u202e" not in text
     shown = {pair["real"] for pair in played(text)}
     assert shown == {post.replace("\x00", "").replace("\ud83d", "\ufffd") for post in real} or all(post.endswith("…") for post in shown)

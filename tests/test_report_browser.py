@@ -79,58 +79,65 @@ def page(**changes: Any) -> str:
     return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)
 
 
-def real_place(looked: Looked) -> int:
-    """Which of the two posts on the screen is real: the made-up ones never say so."""
-    texts = looked.page.locator(".post .text").all_text_contents()
-    assert len(texts) == 2
-    [place] = [number for number, text in enumerate(texts) if "really" in text]
-    return place
+def state(looked: Looked) -> dict[str, Any]:
+    """What the game shows, and which of its two posts is real: the made-up ones never say so."""
+    found: dict[str, Any] = looked.page.evaluate("""() => {
+        const text = (id) => document.getElementById(id).textContent;
+        const posts = [...document.querySelectorAll(".post")];
+        const texts = posts.map(post => post.querySelector(".text").textContent);
+        return {count: text("count"), score: text("score"), told: text("told"), result: text("result"), meaning: text("meaning"), texts,
+            tags: posts.map(post => post.querySelector(".tag").textContent), real: texts.findIndex(text => text.includes("really")),
+            waits: document.getElementById("next").disabled, isOver: document.getElementById("play").hidden};
+    }""")
+    return found
 
 
 def test_the_game_is_played_to_its_end_by_clicks(look: Any) -> None:
     looked = look(page())
-    at = looked.page.locator
     for number in range(20):
-        assert at("#count").text_content() == f"Pair {number + 1} of 20"
-        assert at("#told").text_content() == ""
-        assert at("#next").is_disabled()
-        place = real_place(looked)
-        at(".post").nth(place if number < 13 else 1 - place).click()
-        assert (at("#told").text_content() or "").startswith("Right" if number < 13 else "No")
-        assert f"number {place + 1} is real" in (at("#told").text_content() or "")
-        assert "real" in (at(".post .tag").nth(place).text_content() or "")
-        assert at("#score").text_content() == f"{min(number + 1, 13)} right"
-        at(".post").nth(place).dispatch_event("click")  # a second choice changes nothing
-        assert at("#score").text_content() == f"{min(number + 1, 13)} right"
-        at("#next").click()
-    assert at("#result").text_content() == "You found 13 of 20."
-    meaning = at("#meaning").text_content() or ""
-    assert "Guessing finds 10 on average. It takes 15 to be more than luck" in meaning
-    assert "58 pairs of 100, so about 12 of 20" in meaning
-    assert not at("#play").is_visible()
+        before = state(looked)
+        assert (before["count"], before["told"], before["waits"]) == (f"Pair {number + 1} of 20", "", True)
+        assert sum("really" in text for text in before["texts"]) == 1
+        place, is_right = before["real"], number < 13
+        looked.page.locator(".post").nth(place if is_right else 1 - place).click()
+        after = state(looked)
+        assert after["told"] == f"{'Right' if is_right else 'No'}: number {place + 1} is real."
+        assert after["tags"][place].startswith("real")
+        assert after["tags"][1 - place].startswith("made up")
+        assert after["score"] == f"{min(number + 1, 13)} right"
+        looked.page.evaluate("document.querySelectorAll('.post').forEach(post => post.click())")  # a second choice changes nothing
+        assert state(looked)["score"] == after["score"]
+        looked.page.keyboard.press("Enter")
+    end = state(looked)
+    assert end["isOver"]
+    assert end["result"] == "You found 13 of 20."
+    assert "Guessing finds 10 on average. It takes 15 to be more than luck" in end["meaning"]
+    assert "58 pairs of 100, so about 12 of 20" in end["meaning"]
+
+
+def play_by_keys(looked: Looked, *, rightly: bool) -> list[str]:
+    """All pairs, and the posts that came first."""
+    firsts = []
+    for _ in range(20):
+        now = state(looked)
+        firsts.append(now["texts"][0])
+        looked.page.keyboard.press(str(now["real"] + 1 if rightly else 2 - now["real"]))
+        looked.page.keyboard.press("Enter")  # the button for the next one has the focus
+    return firsts
 
 
 def test_the_game_is_played_by_keys_and_again(look: Any) -> None:
     looked = look(page())
-    at = looked.page.locator
-    first_round = []
-    for _ in range(20):
-        first_round.append(at(".post .text").first.text_content())
-        looked.page.keyboard.press(str(real_place(looked) + 1))
-        looked.page.keyboard.press("Enter")  # the button for the next one has the focus
-    assert at("#result").text_content() == "You found 20 of 20."
-    assert "15 or more is rarely luck: you can tell." in (at("#meaning").text_content() or "")
+    first_round = play_by_keys(looked, rightly=True)
+    end = state(looked)
+    assert end["result"] == "You found 20 of 20."
+    assert "15 or more is rarely luck: you can tell." in end["meaning"]
     looked.page.keyboard.press("Tab")
     looked.page.keyboard.press("Enter")
-    assert at("#count").text_content() == "Pair 1 of 20"
-    assert at("#score").text_content() == "0 right"
-    second_round = []
-    for _ in range(20):
-        second_round.append(at(".post .text").first.text_content())
-        looked.page.keyboard.press(str(2 - real_place(looked)))
-        looked.page.keyboard.press("Enter")
-    assert at("#result").text_content() == "You found 0 of 20."
-    assert first_round != second_round
+    again = state(looked)
+    assert (again["count"], again["score"], again["isOver"]) == ("Pair 1 of 20", "0 right", False)
+    assert play_by_keys(looked, rightly=False) != first_round
+    assert state(looked)["result"] == "You found 0 of 20."
 
 
 def test_keys_elsewhere_are_left_alone(look: Any) -> None:
@@ -176,8 +183,9 @@ def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
         looked.page.keyboard.press("Enter")
 
 
-def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any) -> None:
-    looked = look(page(), viewport={"width": 360, "height": 740})
+@pytest.mark.parametrize("against", [None, Side("ada-by-another-base", report(), metrics(260, 1.9), written_posts())])
+def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any, against: Side | None) -> None:
+    looked = look(page(against=against), viewport={"width": 360, "height": 740})
     overlapping = looked.page.evaluate("""() => [...document.querySelectorAll("svg.plot")].flatMap(svg => {
         const words = [...svg.querySelectorAll("text")].map(text => [text.textContent, text.getBoundingClientRect()]);
         return words.flatMap(([one, a], n) => words.slice(n + 1).filter(([, b]) =>

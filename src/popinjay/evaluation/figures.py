@@ -204,7 +204,7 @@ def training(sides: Sequence[Side]) -> Figure | None:
         stack.append(Panel("Loss on training posts (nats a token, smoothed)", thin, 80, lambda value: f"{value:.2g}"))
     copied = [_points(side, "copied") for side in sides]
     if any(copied):
-        stack.append(Panel("Share copied", _lines(copied), 60, tick, has_dots=True, from_zero=True))
+        stack.append(Panel("Share copied: a whole post or 8 words", _lines(copied), 60, tick, has_dots=True, from_zero=True))
     last = max(x for panel in stack for line in panel.lines for x, _ in line.points)
     svg = panels("training", "The course of training", _course(sides), stack, (0.0, last), _stops(sides), "steps")
     rows = [_look(side, row) for side in sides for row in side.metrics if row.get("validation_bits_per_byte") is not None]

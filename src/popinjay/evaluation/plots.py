@@ -13,6 +13,7 @@ from popinjay.evaluation.interval import Estimate
 
 ROW, BARE_ROW, FOOT = 40, 34, 22  # pixels: a bar with its words, one without, the words under the plot
 HEAD = {True: 20, False: 2}  # over the bars, by whether a line's words stand there
+GUTTER = 11.0  # percent of a panel's width, for the numbers beside it
 GAP = 30  # between panels, for the words over each
 
 
@@ -41,6 +42,7 @@ class Scale:
     start: float = 0.0
     mark: float | None = None
     mark_words: str = ""
+    gutter: float = 0.0  # percent of the width left free before it
 
     def at(self, value: float) -> float:
         """Where a value lies, from 0 to 1."""
@@ -48,7 +50,7 @@ class Scale:
 
     def across(self, value: float) -> str:
         """Where a value lies across the plot, in percent."""
-        return f"{100 * self.at(value):.2f}%"
+        return f"{self.gutter + (100 - self.gutter) * self.at(value):.2f}%"
 
 
 class Line(NamedTuple):
@@ -109,7 +111,7 @@ def bars(key: str, title: str, about: str, rows: Sequence[Bar], scale: Scale, sa
 
 def panels(key: str, title: str, about: str, stack: Sequence[Panel], across: tuple[float, float], marks: Sequence[Mark], unit: str) -> Markup:
     """Panels over each other along one axis, and the lines that go through all of them."""
-    scale = Scale(*across, form=lambda value: f"{value:,.0f}")
+    scale = Scale(*across, form=lambda value: f"{value:,.0f}", gutter=GUTTER)
     top = 20 * len(marks)
     height = top + sum(GAP + panel.height for panel in stack) + FOOT
     drawn: list[Markup] = []
@@ -153,7 +155,8 @@ def _panel(panel: Panel, across: Scale, top: int) -> list[Markup]:
     parts = [_text("0", top - 10, panel.words, "label", "start")]
     for tick in ticks(up.low, up.high, 3):
         y = bottom - panel.height * up.at(tick)
-        parts.append(Markup('<line class="grid" x1="0" x2="100%" y1="{0:.1f}" y2="{0:.1f}"/>').format(y))
+        parts.append(Markup('<line class="grid" x1="{1}%" x2="100%" y1="{0:.1f}" y2="{0:.1f}"/>').format(y, across.gutter))
+        parts.append(_text("0", round(y) + 4, panel.form(tick), "tick", "start"))
     box = [Markup('<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 1000 100" preserveAspectRatio="none" overflow="visible">').format(top, panel.height)]
     for area in panel.areas:
         points = _points(area.points, across, up)
@@ -166,8 +169,6 @@ def _panel(panel: Panel, across: Scale, top: int) -> list[Markup]:
             for line in panel.lines
             for x, y in line.points
         ]
-    for tick in ticks(up.low, up.high, 3):
-        parts.append(_text("0", round(bottom - panel.height * up.at(tick)) - 3, panel.form(tick), "tick", "start"))
     return parts
 
 
@@ -181,7 +182,7 @@ def _upright(panel: Panel) -> Scale:
 
 
 def _points(points: Sequence[tuple[float, float]], across: Scale, up: Scale) -> list[tuple[float, float]]:
-    return [(round(1000 * across.at(x), 1), round(100 - 100 * up.at(y), 2)) for x, y in points]
+    return [(round(10 * across.gutter + (1000 - 10 * across.gutter) * across.at(x), 1), round(100 - 100 * up.at(y), 2)) for x, y in points]
 
 
 def _joined(points: Sequence[tuple[float, float]]) -> str:

@@ -63,7 +63,7 @@ def of(sides: Sequence[Side]) -> dict[str, Any]:
     """All of it, as the page's template names it."""
     report = sides[0].report
     return {
-        "verdicts": [(side.name, side.report["verdict"]) for side in sides if side.report.get("verdict")],
+        "verdicts": [(place, side.name, side.report["verdict"]) for place, side in enumerate(sides) if side.report.get("verdict")],
         "notes": [(side.name, note) for side in sides for note in side.report.get("notes") or ()],
         "tiles": tiles(sides),
         "classifier": estimate(_part(report, "told_apart").get("persona")),
@@ -81,7 +81,7 @@ def of(sides: Sequence[Side]) -> dict[str, Any]:
 def tiles(sides: Sequence[Side]) -> list[Tile]:
     """The numbers that say most, each with the control that gives it meaning."""
     found = [
-        _tile(sides, ("told_apart",), "of pairs, a classifier knows which post is real", "the author against themselves", "50% is a coin toss"),
+        _tile(sides, ("told_apart",), "is how often a classifier picks the real post of two", "the author against themselves", "50% is a coin toss"),
         _tile(sides, ("taken_for",), "of what it writes is taken for the author", "the author’s own new posts", ""),
         _tile(sides, ("copying", "run"), "of what it writes has 8 words in a row from training", "the author’s own new posts", ""),
     ]
