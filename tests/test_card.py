@@ -70,7 +70,7 @@ def facts(*authors: Author, **more: Any) -> Facts:
             "posts": {"train": 180, "held_out": 19, "samples": 200},
             "verdict": "Hard to tell apart: shown one post of each, a classifier picks the machine's 58 times in 100.",
             "notes": ["Only 19 of the author's posts were held out."],
-            "told_apart": {"persona": estimate(0.58), "author": estimate(0.52), "base": estimate(0.93)},
+            "told_apart": {"persona": estimate(0.58), "author": estimate(0.52), "base": estimate(0.93), "earlier": estimate(0.55)},
             "taken_for": {"others": 46, "persona": estimate(0.71), "author": estimate(0.8), "base": estimate(0.04)},
             "copying": {
                 "persona": {"exact": estimate(0.005), "run": estimate(0.015), "near": estimate(0.01)},
@@ -287,7 +287,7 @@ def test_names_are_shown_and_change_nothing_else(authors: list[Author], contact:
 def test_names_leave_the_front_matter_whole(authors: list[Author]) -> None:
     data = ModelCard(render(facts(*authors))).data
     assert data.model_name == "-".join(author.handle for author in authors)
-    assert [(result.dataset_config, result.dataset_name) for result in data.eval_results[:-1]] == [
+    assert [(result.dataset_config, result.dataset_name) for result in data.eval_results[: len(authors)]] == [
         (author.handle, f"Held-out posts of {title(author)}, never seen in training") for author in authors
     ]
 
@@ -414,9 +414,13 @@ def test_the_numbers_of_this_run() -> None:
         ["2.500", "1.400"],
         ["1.500", "1.500"],
         ["2.500", "2.500"],
-        ["", "0.5%"],
-        ["", "1.2%"],
     ]
+    (compared,) = [table for table in tables(card) if table[0][0] == "Measure, with 95% intervals"]
+    assert compared[0][1:] == ["This model", "The authors, by their own held-out posts", "Base model", "Markov chain"]
+    assert compared[1][1:] == ["0.58 (0.29 to 1.00)", "0.52 (0.26 to 1.00)", "0.93 (0.47 to 1.00)", ""]
+    assert compared[3][1:3] == ["0.5% (0.2% to 1.0%)", "1.2% (0.6% to 2.5%)"]
+    assert "these newest ones with an AUC of 0.55" in card
+    assert "the machine&#39;s 58 times in 100" in card
     assert "4" * 64 in card
 
 
@@ -445,11 +449,11 @@ def test_what_was_left_out_of_training_is_said_where_something_was() -> None:
 def test_one_author_is_not_spoken_of_as_several() -> None:
     one, several = render(facts()), render(facts(ADA, Author("babbage")))
     assert "Are you Ada L&#46;, or do you know" in one
-    assert "the author's own held-out posts" in one
+    assert "| The author, by their own held-out posts |" in one
     assert "Ada L&#46; never said it" in one
     assert "they never said it" in several
     assert "Are you one of them, or do you know" in several
-    assert "the authors' own held-out posts" in several
+    assert "| The authors, by their own held-out posts |" in several
 
 
 def test_whom_to_ask_for_removal() -> None:
@@ -539,7 +543,8 @@ def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
     assert [result.metric_value for result in data.eval_results] == [
         cyborg.report["bits_per_byte"]["persona"]["__ada"],
         cyborg.report["bits_per_byte"]["persona"]["babbage"],
-        cyborg.report["copying"]["exact"],
+        *(cyborg.report["copying"]["persona"][what]["value"] for what in ("exact", "run")),
+        *(cyborg.report[measure]["persona"]["value"] for measure in ("told_apart", "taken_for")),
     ]
     assert page.texts["h1"] == ["Ada | <b> & C. B."]
     assert "@__ada · @babbage" in page.texts["div"][0]
