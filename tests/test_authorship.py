@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import lzma
 import random
+import subprocess
+import sys
 from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,3 +157,22 @@ def test_languages_are_told_by_most_posts() -> None:
 
 def test_the_lineup_is_in_order(lineup: Lineup) -> None:
     assert all(one < other for one, other in pairwise(lineup.names))
+
+
+def test_the_script_counts_who_has_enough_text(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    with lzma.open(tmp_path / "posts.jsonl.xz", "wt", encoding="utf-8") as file:
+        for author, count in (("wordy", 500), ("brief", 20)):
+            for _ in range(count):
+                text = " ".join("".join(rng.choices("abdeilmnorstu", k=7)) for _ in range(15))
+                file.write(json.dumps({"author": author, "text": f"{text} https://t.co/{rng.random()}"}) + "\n")
+    script = Path(__file__).parents[1] / "pretraining" / "authors.py"
+    command = [sys.executable, script, "--corpus", tmp_path, "--out", tmp_path / "authors"]
+    for _ in range(2):
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    with np.load(io.BytesIO(lzma.decompress((tmp_path / "authors").read_bytes()))) as stored:
+        assert stored["names"].tolist() == ["wordy"]
+        assert CHARACTERS <= stored["counts"].sum() / 3 <= 1.05 * CHARACTERS
+        slash = buckets(with_edges(["/"]), 1)[1]
+        assert stored["counts"][slash, 0] < 50  # links are cleaned away
