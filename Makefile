@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser demo test check fix bench bench-train bench-say docs clean
+.PHONY: setup fonts browser demo test check fix bench bench-train bench-say bench-report docs clean
 
 setup: $(VENV)/.ready
 
@@ -64,6 +64,10 @@ bench-train: setup
 
 bench-say: setup
 	$(BIN)/python bench/sampling.py --work $(VENV)/bench-say $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
+
+# Some 40 minutes.
+bench-report: setup
+	if [ -d ../shared/personas ]; then $(BIN)/python bench/report.py --personas ../shared/personas --work $(VENV)/bench-report; fi
 
 docs: setup
 	$(BIN)/python docs/make_reference.py

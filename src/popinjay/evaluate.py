@@ -39,7 +39,7 @@ def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener:
     samples = write_unprompted(open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER), options.samples, seed, listener)
     of_base = _measure_base(base, held_out, seed, listener)
     written = {PERSONA: [said.text for said in samples], BASE: of_base.written, MARKOV: chain(training, author, seed)}
-    compared = Compared(training, author, {name: texts for name, texts in written.items() if texts})
+    compared = Compared(training, author, {name: texts for name, texts in written.items() if texts}, list(held_out))
     what = "held-out posts, each scored alone from the separator; lower is better"
     size = sum(len(text.encode()) for text in author)
     report: dict[str, Any] = {

@@ -37,6 +37,7 @@ class Compared:
     training: Sequence[str]
     author: Sequence[str]
     written: Mapping[str, Sequence[str]]  # by source: PERSONA, BASE, MARKOV; one that could not be had is left out
+    handles: Sequence[str] = ()  # of the authors, so that nobody is compared with themselves
 
     def sources(self) -> dict[str, Sequence[str]]:
         """All of them by name, the persona first."""
@@ -69,7 +70,7 @@ def _told_apart(given: Compared, seed: int) -> dict[str, Any]:
 
 
 def _taken_for(given: Compared, seed: int) -> dict[str, Any]:
-    lineup = Lineup.load()
+    lineup = Lineup.load(without=given.handles)
     found = {name: lineup.taken_for(given.training, texts[:MOST]) for name, texts in given.sources().items() if texts}
     return {"others": lineup.others, "same_language": lineup.same_language(given.training), **_json(found)}
 

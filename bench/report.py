@@ -1,0 +1,134 @@
+"""The report of real authors: ours, a Markov chain and HuggingTweets' recipe on the same base; and what a report takes.
+
+    python bench/report.py --personas FOLDER --work FOLDER [--authors NAME ...] [--recipe-posts 3200] [--only ours recipe]
+
+FOLDER of personas: NAME.jsonl.gz, posts of one author each. The recipe learns what HuggingTweets could read, 3,200 posts of an author at
+most; ours and the chain learn all. What was trained is kept in WORK and taken from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from popinjay import bases, make
+from popinjay.decoding.open import open_decoder
+from popinjay.evaluate import score, write_unprompted
+from popinjay.evaluation.comparison import AUTHOR, MARKOV, PERSONA, Compared, compare
+from popinjay.events import nobody
+from popinjay.language_model import LanguageModel
+from popinjay.pipeline import measure
+from popinjay.post import read_rows
+from popinjay.run import Run
+from training import recipe
+from training.children import apart
+from training.report import table
+
+AUTHORS = ("pepys", "pd_bierce", "wl_juliagillard", "wl_cfkargentina", "ja_dayukoume")
+SAMPLES = 1000
+ROWS = {
+    "told apart": ("told_apart", None),
+    "taken for the author": ("taken_for", None),
+    "copies whole": ("copying", "exact"),
+    "eight words": ("copying", "run"),
+    "longest run": ("copying", "longest"),
+    "length": ("habits", "length"),
+    "punctuation": ("habits", "punctuation"),
+    "distinct pairs": ("variety", "distinct_2"),
+    "self-BLEU": ("variety", "self_bleu"),
+}
+
+
+def ours(author: str, personas: Path, work: Path) -> float:
+    """Make the persona with the defaults, hardly measured; seconds, where it was made now."""
+    began = time.monotonic()
+    make(personas / f"{author}.jsonl.gz", name=author, home_folder=work / "personas", base=bases.BUILT_IN, samples=10, track="none", whose="public-figure")
+    return time.monotonic() - began
+
+
+def measured(author: str, work: Path) -> tuple[dict[str, Any], float]:
+    """Its report, and how long that took: writing, scoring and comparing."""
+    began = time.monotonic()
+    return measure(Run(work / "personas" / author), SAMPLES), time.monotonic() - began
+
+
+def by_recipe(author: str, work: Path, most: int) -> float:
+    """Train as HuggingTweets did; seconds."""
+    model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
+    posts = _texts(work, author, "train")
+    some = posts if len(posts) <= most else random.Random(0).sample(posts, most)
+    examples = recipe.blocks(recipe.mixture(model.encode(some), model.end))
+    began = time.monotonic()
+    recipe.trainer(model.model, examples, recipe.arguments(work / "trainer")).train()
+    model.model.eval()
+    folder = work / "recipe" / author
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save(folder)
+    return time.monotonic() - began
+
+
+def recipe_measured(author: str, work: Path) -> dict[str, Any]:
+    """The same numbers of what the recipe trained."""
+    folder, training, held_out = work / "recipe" / author, _texts(work, author, "train"), _texts(work, author, "held_out")
+    said = [one.text for one in write_unprompted(open_decoder(folder), SAMPLES, 0, nobody)]
+    report = compare(Compared(training, held_out, {PERSONA: said}), 0, lambda what: None)
+    return {**report, "bits_per_byte": {"persona": score(folder, {author: held_out})}}
+
+
+def _texts(work: Path, author: str, part: str) -> list[str]:
+    return list(dict.fromkeys(row["text"] for row in read_rows(work / "personas" / author / f"{part}.jsonl")))
+
+
+def show(author: str, own: dict[str, Any], theirs: dict[str, Any] | None) -> None:
+    """One author's table."""
+    columns = {"ours": (own, PERSONA), "the author": (own, AUTHOR), "base": (own, "base"), "Markov": (own, MARKOV)}
+    if theirs:
+        columns["recipe"] = (theirs, PERSONA)
+    rows = [["bits per byte", *(_bits(report, source) for report, source in columns.values())]]
+    rows += [[name, *(_cell(report[measure_name].get(source), key) for report, source in columns.values())] for name, (measure_name, key) in ROWS.items()]
+    earlier, posts = own["told_apart"]["earlier"], own["posts"]
+    print(f"\n### {author}: {posts['train']:,} posts learnt, {posts['held_out']:,} held out\n\n{table(['', *columns], rows)}\n")
+    print(f"Newest against older posts: {_cell(earlier, None)}. {own['verdict']}", flush=True)
+
+
+def _bits(report: dict[str, Any], source: str) -> str:
+    found = report["bits_per_byte"].get(source)
+    return f"{found['all']:.3f}" if found else ""
+
+
+def _cell(found: Any, key: str | None) -> str:
+    found = found.get(key) if found and key else found
+    if found is None:
+        return ""
+    return f"{found:.3f}" if isinstance(found, float) else f"{found['value']:.3f} ({found['low']:.2f}, {found['high']:.2f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--personas", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--authors", nargs="+", default=AUTHORS)
+    parser.add_argument("--recipe-posts", type=int, default=3200)
+    parser.add_argument("--only", nargs="+", choices=("ours", "recipe"), default=("ours", "recipe"))
+    args = parser.parse_args()
+    for author in args.authors:
+        seconds, _ = apart(ours, author, args.personas, args.work)
+        (report, took), gigabytes = apart(measured, author, args.work)
+        print(f"{author}: made in {seconds:.0f} s; measured on {SAMPLES:,} posts in {took:.0f} s, {gigabytes:.2f} GB at most", flush=True)
+        theirs = None
+        if "recipe" in args.only:
+            kept = args.work / "recipe" / author / "measured.json"
+            if not kept.exists():
+                seconds, _ = apart(by_recipe, author, args.work, args.recipe_posts)
+                print(f"{author}: the recipe in {seconds:.0f} s", flush=True)
+                kept.write_text(json.dumps(apart(recipe_measured, author, args.work)[0]))
+            theirs = json.loads(kept.read_text())
+        show(author, report, theirs)
+
+
+if __name__ == "__main__":
+    main()
