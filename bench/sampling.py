@@ -91,12 +91,12 @@ def memory(folder: Path, args: argparse.Namespace) -> None:
 def cold_start(folder: Path, args: argparse.Namespace) -> None:
     """From the shell to the first post, as whole processes: a persona on this base, and transformers' pipeline on its model.
 
-    Random weights learn for a minute where a post ends; before that the rules let none of theirs out.
+    Random weights learn for a minute that a post ends after ten words; before that the rules let none of theirs out. Both stop where it ends.
     """
     from popinjay import make
 
     posts = args.work / "posts.txt"
-    posts.write_text("\n".join(synthetic(600)), encoding="utf-8")
+    posts.write_text("\n".join(" ".join(post.split()[:10]) for post in synthetic(600)), encoding="utf-8")
     options = {"budget": "60s", "learning_rate": 1e-3, "samples": 10, "track": "none", "whose": "fictional"}
     persona = make(posts, name=f"cold-{folder.name}", home_folder=args.work / "personas", base=str(folder), **options)
     say = [str(Path(sys.executable).with_name("popinjay")), "say", persona.name, "-n", "1", "--home", str(args.work / "personas")]
