@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from popinjay.copying import KEY, Copies
 
@@ -95,3 +97,15 @@ def test_a_text_holds_the_whole_of_a_short_one() -> None:
     assert not copies.is_around("good morning, my dear town")
     assert not copies.is_around("はい、はい")
     assert not copies.is_around("")
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from("one two three four five six seven eight nine ten 今日 town's , . ! #x".split()), max_size=30), st.data())
+def test_a_text_followed_as_it_grows_is_copied_where_the_whole_is(parts: list[str], data: st.DataObject) -> None:
+    copies = Copies(["one two three four five six seven eight nine ten", "ten nine eight", "今日今日今日今日今日今日今日今日 one"])
+    text = " ".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    following = copies.follow()
+    seen = [following.add(text[start:end]) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    assert (any(seen) or copies.ends_copied(text)) == copies.is_copied(text)
+    assert (any(seen) or following.end()) == copies.is_copied(text)

@@ -110,6 +110,11 @@ class Copies:
         following = self.follow(text[:typed])
         return following.add(text[typed:]) or following.end()
 
+    def ends_copied(self, text: str) -> bool:
+        """Whether the text equals one of them, or its last eight words stand in a row in one."""
+        found = words(text)
+        return self.holds_whole(found) or (bool(found) and self.holds_run(found))
+
     def is_around(self, text: str) -> bool:
         """Whether the text holds the whole of one of them, be it shorter than a run, but not as short as anybody says."""
         found = words(text)

@@ -206,6 +206,6 @@ class _Writing:
             return Verdict("", finished=False, against=draft.against)
         text = draft.text()
         if self._rules is not None:
-            return self._rules.judge(text, draft.finished, self._typed, self._options)
+            return self._rules.judge(text, draft.finished, self._typed, self._options, watched=True)
         is_empty = len(text) <= len(self._typed)
         return Verdict(text, draft.finished, Reason.EMPTY if is_empty else None)

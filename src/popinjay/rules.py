@@ -66,8 +66,10 @@ class Rules:
         """A draft that begins with the prompt, to be watched as it grows."""
         return Watch(None if options.allow_copies else self.copies.follow(prompt), options.max_chars - len(prompt))
 
-    def judge(self, text: str, finished: bool, prompt: str, options: SayOptions) -> Verdict:
+    def judge(self, text: str, finished: bool, prompt: str, options: SayOptions, *, watched: bool = False) -> Verdict:
         """What becomes of a draft that begins with the prompt. It is `finished` where the model came to an end by itself.
+
+        One that was `watched` while it grew repeats no run but perhaps the one that its last word ends.
 
         What is too long or unfinished ends at its last sentence that fits, where a good part of it is left.
         """
@@ -85,7 +87,7 @@ class Rules:
             return Verdict(text, finished, against)
         if reveals(text, typed):
             return Verdict(text, finished, Reason.PERSONAL)
-        if not options.allow_copies and self.copies.is_copied(text, typed):
+        if not options.allow_copies and (self.copies.ends_copied(text) if watched and not typed else self.copies.is_copied(text, typed)):
             return Verdict(text, finished, Reason.COPIED)
         if "\ufffd" in text[typed:]:
             against = Reason.BROKEN
