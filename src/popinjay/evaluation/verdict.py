@@ -9,6 +9,7 @@ from popinjay.evaluation.interval import Estimate
 
 FEW = 100  # held-out posts; with fewer of them every comparison is rough
 TOLD_APART = ((0.6, "Hard to tell apart"), (0.75, "Sometimes told apart"), (0.9, "Often told apart"), (1.01, "Easily told apart"))  # up to which AUC
+EVEN = 0.03  # of AUC: so much nearer to being told apart is as good as no nearer
 SAME = 0.6  # AUC between an author's newest and older posts up to which time has hardly changed them
 SIMILAR_LANGUAGES = 9  # other authors of the author's language, from which on being taken for the author says something
 
@@ -29,7 +30,7 @@ def _apart(told: Mapping[str, Any]) -> str:
     found, halves, older = (_estimate(told[name]) for name in ("persona", "author", "earlier"))
     reachable = max(halves.value, older.value)
     near = "Told apart no better than the author's own older posts" if older.value > SAME else "Not to be told apart"
-    what = near if found.low <= reachable else next(words for most, words in TOLD_APART if found.value < most)
+    what = near if found.value <= reachable + EVEN else next(words for most, words in TOLD_APART if found.value < most)
     picks = f"shown one post of each, a classifier picks the machine's {_times(found)} times in 100"
     return f"{what}: {picks}, the author's own older ones {_times(older)} times, and {_times(halves)} on two halves of the same posts."
 
@@ -55,6 +56,10 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     found = []
     if (count := report["posts"]["held_out"]) < FEW:
         found.append(f"Only {count:,} of the author's posts were held out to compare with: intervals are wide, and a small difference means nothing.")
+    told = report["told_apart"]
+    reachable = max(told["author"]["value"], told["earlier"]["value"])
+    if told["persona"]["low"] <= reachable < told["persona"]["value"] - EVEN:
+        found.append("That it is told apart more often than the author's own posts may be chance: with more held-out posts the interval would be narrower.")
     if (alike := report["taken_for"]["same_language"]) < SIMILAR_LANGUAGES:
         found.append(f"Only {alike} of the {report['taken_for']['others']} other authors write in this language: being taken for the author is easy here.")
     if report["privacy"]["in_training"]:
