@@ -20,8 +20,11 @@ VARIETY = {
 }
 
 
-def report_table(name: str, report: Report, other: tuple[str, Report] | None = None) -> Table:
-    """Every number with its interval; two personas side by side where there is another."""
+WIDE = 118  # characters of a terminal that has room for intervals
+
+
+def report_table(name: str, report: Report, other: tuple[str, Report] | None = None, *, width: int = WIDE) -> Table:
+    """Every number, with its interval where there is room; two personas side by side where there is another."""
     from rich.table import Table
 
     reports = [(name, report), *([other] if other else [])]
@@ -29,8 +32,8 @@ def report_table(name: str, report: Report, other: tuple[str, Report] | None = N
     table.add_column("", overflow="fold")
     for title in (*(title for title, _ in reports), *COLUMNS.values()):
         table.add_column(title, justify="right", overflow="fold")
-    for group, rows in _groups(report):
-        table.add_row(group, style="bold", end_section=False)
+    for group, rows in _groups(list(report["habits"]["persona"]), intervals=width >= WIDE + 20 * (len(reports) - 1)):
+        table.add_row(group, style="bold")
         for label, find in rows:
             cells = [find(one, "persona") for _, one in reports] + [find(report, source) for source in COLUMNS]
             table.add_row(f"  {label}", *cells)
@@ -40,20 +43,16 @@ def report_table(name: str, report: Report, other: tuple[str, Report] | None = N
 Row = tuple[str, Callable[[Report, str], str]]
 
 
-def _groups(report: Report) -> Iterator[tuple[str, Sequence[Row]]]:
+def _groups(habits: Sequence[str], *, intervals: bool) -> Iterator[tuple[str, Sequence[Row]]]:
     """The rows under their headings."""
-    yield "How well it foresees the author", [("bits per byte, less is better", lambda one, source: _bits(one, source))]
-    yield (
-        "Does it sound like the author?",
-        [
-            ("told apart: AUC, 0.5 is chance", _reader("told_apart", _plain)),
-            ("taken for the author", _reader("taken_for", _percent)),
-        ],
-    )
-    yield "Does it copy?", [(label, _reader("copying", _percent, key)) for key, label in COPYING.items()]
-    yield "Does it repeat itself?", [(label, _reader("variety", _share, key)) for key, label in VARIETY.items()]
-    habits = list(report["habits"]["persona"]) if "persona" in report["habits"] else []
-    yield "Habits: distance from the author's, 0 to 1", [(key, _reader("habits", _plain, key)) for key in habits]
+    percent = _shown("{:.1%}", intervals=intervals)
+    plain = _shown("{:.2f}", intervals=intervals)
+    yield "How well it foresees the author", [("bits per byte, less is better", _bits)]
+    apart = [("told apart: AUC, 0.5 is chance", _reader("told_apart", plain)), ("taken for the author", _reader("taken_for", percent))]
+    yield "Does it sound like the author?", apart
+    yield "Does it copy?", [(label, _reader("copying", percent, key)) for key, label in COPYING.items()]
+    yield "Does it repeat itself?", [(label, _reader("variety", "{:.3f}".format, key)) for key, label in VARIETY.items()]
+    yield "Habits: how far from the author's, 0 to 1", [(key, _reader("habits", plain, key)) for key in habits]
 
 
 def _reader(measure: str, show: Callable[[Any], str], key: str | None = None) -> Callable[[Report, str], str]:
@@ -71,13 +70,6 @@ def _bits(report: Report, source: str) -> str:
     return f"{found['all']:.3f}" if found else ""
 
 
-def _plain(estimate: Mapping[str, float]) -> str:
-    return f"{estimate['value']:.2f} ({estimate['low']:.2f}–{estimate['high']:.2f})"
-
-
-def _percent(estimate: Mapping[str, float]) -> str:
-    return f"{estimate['value']:.1%} ({estimate['low']:.1%}–{estimate['high']:.1%})"
-
-
-def _share(value: float) -> str:
-    return f"{value:.3f}"
+def _shown(form: str, *, intervals: bool) -> Callable[[Mapping[str, float]], str]:
+    whole = f"{form} ({form}–{form})"
+    return lambda found: whole.format(found["value"], found["low"], found["high"]) if intervals else form.format(found["value"])

@@ -171,10 +171,10 @@ def show_report(name: str, report: Mapping[str, Any], other: tuple[str, Mapping[
     for title, one in ((name, report), *([other] if other else [])):
         out.print(f"{title}: {one['verdict']}" if other else one["verdict"], style="bold")
     out.print()
-    out.print(report_table(name, report, other))
+    out.print(report_table(name, report, other, width=out.width))
     out.print()
     posts, earlier = report["posts"], report["told_apart"].get("earlier")
-    out.print(f"{posts['samples']:,} posts written, {posts['held_out']:,} of the author's held out, {posts['train']:,} learnt. In brackets: 95% intervals.")
+    out.print(f"{posts['samples']:,} posts written, {posts['held_out']:,} of the author's held out, {posts['train']:,} learnt. The page has plots and 95% intervals.")
     if earlier:
         out.print(f"The author's newest posts against older ones: AUC {earlier['value']:.2f} ({earlier['low']:.2f}–{earlier['high']:.2f}).")
     out.print(f"Training: {report['training']['steps']:,} steps, step {report['training']['best_step']:,} kept; it ended because {report['training']['why']}.")
