@@ -52,7 +52,7 @@ def _groups(habits: Sequence[str], *, intervals: bool) -> Iterator[tuple[str, Se
     yield "Does it sound like the author?", apart
     yield "Does it copy?", [(label, _reader("copying", percent, key)) for key, label in COPYING.items()]
     yield "Does it repeat itself?", [(label, _reader("variety", "{:.3f}".format, key)) for key, label in VARIETY.items()]
-    yield "Habits: how far from the author's, 0 to 1", [(key, _reader("habits", plain, key)) for key in habits]
+    yield "Habits: distance from the author's", [(key, _reader("habits", plain, key)) for key in habits]
 
 
 def _reader(measure: str, show: Callable[[Any], str], key: str | None = None) -> Callable[[Report, str], str]:
