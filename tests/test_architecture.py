@@ -15,6 +15,7 @@ import popinjay
 PACKAGE = Path(popinjay.__file__).parent
 SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy", "rules"}
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
+PORTS |= {"sources.bluesky_car", "sources.bluesky_records", "sources.bluesky_text", "sources.car"}
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 ENGINE |= {"decoding", "decoding.byte_level", "decoding.decoder", "decoding.draft", "decoding.drawing", "decoding.prompt", "decoding.torch_decoder"}
@@ -56,7 +57,7 @@ FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline",
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
 HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")
-HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow")
+HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow", "libipld")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
 
 
