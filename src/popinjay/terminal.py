@@ -174,7 +174,8 @@ def show_report(name: str, report: Mapping[str, Any], other: tuple[str, Mapping[
     out.print(report_table(name, report, other, width=out.width))
     out.print()
     posts, earlier = report["posts"], report["told_apart"].get("earlier")
-    out.print(f"{posts['samples']:,} posts written, {posts['held_out']:,} of the author's held out, {posts['train']:,} learnt. The page has plots and 95% intervals.")
+    counted = f"{posts['samples']:,} posts written, {posts['held_out']:,} of the author's held out, {posts['train']:,} learnt."
+    out.print(f"{counted} The page has plots and 95% intervals.")
     if earlier:
         out.print(f"The author's newest posts against older ones: AUC {earlier['value']:.2f} ({earlier['low']:.2f}–{earlier['high']:.2f}).")
     out.print(f"Training: {report['training']['steps']:,} steps, step {report['training']['best_step']:,} kept; it ended because {report['training']['why']}.")

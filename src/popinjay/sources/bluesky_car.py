@@ -87,7 +87,8 @@ class BlueskyCar(Reading):
     def _commit(self) -> tuple[str, bytes]:
         """The DID and the root of the tree, as the signed commit names them."""
         commit = self._node(self._car.root)
-        did, tree = commit.get("did"), commit.get("data")
+        fields: list[Any] = [commit.get(name) for name in ("did", "data")]
+        did, tree = fields
         if not isinstance(did, str) or not _DID.fullmatch(did) or not is_cid(tree) or commit.get("version") not in (2, 3):
             raise SpecError(
                 f"{self._car.path.name} is a CAR file, but no repository: it begins with no commit.", "Give the file as Bluesky's settings export it."
@@ -157,7 +158,9 @@ class BlueskyCar(Reading):
 
     def _entry(self, entry: Any) -> _Entry:
         """How much of its path is that of the one before, the rest of its path, its record, the node to its right."""
-        shared, rest, record, right = (entry.get(name) for name in "pkvt") if isinstance(entry, dict) else (None,) * 4
+        row: dict[str, Any] = entry if isinstance(entry, dict) else {}
+        fields: list[Any] = [row.get(name) for name in "pkvt"]
+        shared, rest, record, right = fields
         fits = type(shared) is int and shared >= 0 and isinstance(rest, bytes) and is_cid(record) and (right is None or is_cid(right))
         if not fits:
             raise self._broken()
