@@ -19,7 +19,7 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
 
-BUILT_IN = ("popinjay.sources.x_archive", "popinjay.sources.text")
+BUILT_IN = ("popinjay.sources.mastodon_export", "popinjay.sources.x_archive", "popinjay.sources.text")  # X's takes every other zip and folder
 
 
 @dataclass
