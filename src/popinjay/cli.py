@@ -48,7 +48,10 @@ def parser() -> argparse.ArgumentParser:
 def _make(actions: Any) -> None:
     command = _command(actions, "make", commands.do_make, "make a persona: collect, clean, dataset, train, evaluate, card")
     command.add_argument(
-        "specs", nargs="+", metavar="SPEC", help="an X archive (zip or folder), a file of posts, or - for standard input; several make a cyborg"
+        "specs",
+        nargs="+",
+        metavar="SPEC",
+        help="an X archive or Mastodon export (or its folder), a file of posts, or - for standard input; several make a cyborg",
     )
     command.add_argument("--name", help="the persona's name; default: the authors' handles, sorted, with - between them")
     _add_options(command, *options.MakeOptions.PARTS.values())
