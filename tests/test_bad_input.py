@@ -85,7 +85,7 @@ def test_there_is_no_such_file(refused_spec: Refused, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["photo.jpg", "archive", "archive.tar.gz", "book.pdf"])
 def test_a_file_of_no_known_kind(refused_spec: Refused, tmp_path: Path, name: str) -> None:
     said = refused_spec(written(tmp_path, name, "x"))
-    assert "is nothing that popinjay reads. It reads: X archive" in said
+    assert "is nothing that popinjay reads. It reads: Mastodon export" in said
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + bytes(1000), b"Rar!\x1a\x07\x01\x00"])
@@ -98,7 +98,7 @@ def test_a_zip_that_is_none(refused_spec: Refused, tmp_path: Path, content: byte
     [
         (["holiday/1.jpg", "holiday/2.jpg"], "is not an X archive: it has no data/tweets.js"),
         (["Your archive.html", "assets/page.css"], "holds only web pages, not the data behind them"),
-        (["outbox.json", "actor.json", "likes.json"], "looks like a Mastodon export, which popinjay can't read yet"),
+        (["exports/mastodon/outbox.json", "photos/1.jpg"], "holds a Mastodon export among other things"),
         (["your_instagram_activity/threads/threads_and_replies.json"], "looks like an Instagram, Threads or Facebook export"),
         (["comments.csv", "comment_headers.csv"], "looks like a Reddit export"),
         (["ChatExport/result.json"], "looks like a Telegram export"),

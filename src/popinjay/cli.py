@@ -51,7 +51,7 @@ def _make(actions: Any) -> None:
         "specs",
         nargs="+",
         metavar="SPEC",
-        help="an X archive (zip or folder), a Bluesky export (.car), a file of posts, or - for standard input; several make a cyborg",
+        help="an X archive or Mastodon export (or its folder), a Bluesky export (.car), a file of posts, or - for standard input; several make a cyborg",
     )
     command.add_argument("--name", help="the persona's name; default: the authors' handles, sorted, with - between them")
     _add_options(command, *options.MakeOptions.PARTS.values())

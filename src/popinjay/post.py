@@ -135,6 +135,6 @@ def is_repost_text(text: str) -> bool:
 
 
 def handle_of(name: str) -> str:
-    """A name as a handle: no @ before it, lower case, only what is safe as a folder's name (may come out empty)."""
-    kept = re.sub(r"[^\w.-]+", "_", name.strip().lstrip("@").lower())
+    """A name as a handle: no @ before it (`ada@social.example` keeps its own), lower case, only what is safe as a folder's name (may come out empty)."""
+    kept = re.sub(r"[^\w.@-]+", "_", name.strip().lstrip("@").lower())
     return kept.strip(".")[:64]

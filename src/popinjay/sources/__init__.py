@@ -19,7 +19,8 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
 
-BUILT_IN = ("popinjay.sources.x_archive", "popinjay.sources.bluesky_car", "popinjay.sources.text")
+# X's source takes every other zip and folder, the texts' every other file.
+BUILT_IN = ("popinjay.sources.mastodon_export", "popinjay.sources.x_archive", "popinjay.sources.bluesky_car", "popinjay.sources.text")
 
 
 @dataclass

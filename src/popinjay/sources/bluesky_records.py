@@ -10,7 +10,7 @@ from typing import Any
 
 from popinjay.post import Author, Kind, Post, printable
 from popinjay.sources.bluesky_text import with_whole_links
-from popinjay.sources.x_assembly import as_object
+from popinjay.sources.container import as_object
 
 POST = "app.bsky.feed.post"
 REPOST = "app.bsky.feed.repost"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from popinjay.sources.x_assembly import as_object
+from popinjay.sources.container import as_object
 
 _LINK = "app.bsky.richtext.facet#link"
 _WEB = re.compile(r"https?:(?=//)", re.IGNORECASE)

@@ -9,7 +9,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -22,6 +22,8 @@ MOST_ITEM = 16 * 2**20  # characters of one post's JSON
 DEEPEST = 4  # folders under the one given: wrapper/data/js/tweets
 _CHUNK = 2**17  # characters read at a time: larger is no faster
 _BETWEEN = re.compile(r"[ \t\r\n,]*")  # items of a list
+_BETWEEN_MEMBERS = re.compile(r"[ \t\r\n,:]*")  # names and values of an object
+_STALE = "Take a fresh copy of the archive."
 
 
 class Container:
@@ -131,25 +133,90 @@ class ReadErrors:
             raise SpecError(f"{self.what} can't be unpacked: {error}.", "Unpack it with your system's tool and give the folder.") from error
 
 
-def array_items(text: IO[str], what: str) -> Iterator[Any]:
+def as_object(value: Any) -> dict[str, Any]:
+    """The value where it is an object, or else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def array_items(text: IO[str], what: str, begun: str = "") -> Generator[Any, None, str]:
     """The items of a JSON array whose opening bracket has been read, one at a time, in little memory.
 
-    Raises SpecError that names `what` and the item where the JSON is broken.
+    `begun` is what was read behind the bracket already; what was read behind the array is returned. Raises SpecError that
+    names `what` and the item where the JSON is broken.
     """
     decoder = json.JSONDecoder()
-    buffer, position, count = text.read(_CHUNK), 0, 0
+    buffer, position, count = begun or text.read(_CHUNK), 0, 0
     while True:
         position = _BETWEEN.match(buffer, position).end()  # type: ignore[union-attr]
         if position < len(buffer) and buffer[position] == "]":
-            return
+            return buffer[position + 1 :]
         try:
             item, position = decoder.raw_decode(buffer, position)
         except (ValueError, RecursionError) as error:
             rest = buffer[position:]
             more = "" if len(rest) > MOST_ITEM or isinstance(error, RecursionError) else text.read(max(len(rest), _CHUNK))
             if not more:
-                raise SpecError(f"{what} is broken after {count:,} posts: its JSON can't be read.", "Take a fresh copy of the archive.") from error
+                raise SpecError(f"{what} is broken after {count:,} posts: its JSON can't be read.", _STALE) from error
             buffer, position = rest + more, 0
             continue
         count += 1
         yield item
+
+
+class _Members:
+    """The inside of a JSON object, read piece by piece."""
+
+    def __init__(self, text: IO[str], what: str) -> None:
+        self.text, self.what = text, what
+        self.buffer, self.position = "", 0
+
+    def next(self) -> str:
+        """The next character that is not between two things; none at the end."""
+        while True:
+            self.position = _BETWEEN_MEMBERS.match(self.buffer, self.position).end()  # type: ignore[union-attr]
+            if self.position < len(self.buffer):
+                return self.buffer[self.position]
+            self.buffer, self.position = self.text.read(_CHUNK), 0
+            if not self.buffer:
+                return ""
+
+    def value(self) -> Any:
+        """The value that begins here."""
+        while True:
+            error: Exception | None = None
+            try:
+                value, end = json.JSONDecoder().raw_decode(self.buffer, self.position)
+            except (ValueError, RecursionError) as caught:
+                error, end = caught, len(self.buffer)
+            if end < len(self.buffer):  # at the very end a number may go on
+                self.position = end
+                return value
+            rest = self.buffer[self.position :]
+            more = "" if len(rest) > MOST_ITEM or isinstance(error, RecursionError) else self.text.read(max(len(rest), _CHUNK))
+            if not more:
+                raise SpecError(f"{self.what} is broken: its JSON can't be read.", _STALE) from error
+            self.buffer, self.position = rest + more, 0
+
+
+def listed_items(text: IO[str], key: str, what: str) -> Iterator[Any]:
+    """The items of the lists under a key of a JSON object, one at a time, in little memory; its other values are passed over.
+
+    A key may come twice: Mastodon writes an empty list before the full one. Raises SpecError where the JSON is broken, or is no such object.
+    """
+    inside = _Members(text, what)
+    if inside.next() != "{":
+        raise SpecError(f"{what} is no JSON object.", _STALE)
+    inside.position += 1
+    found = False
+    while (character := inside.next()) == '"':
+        if inside.value() == key and inside.next() == "[":
+            found = True
+            begun, inside.position = inside.buffer[inside.position + 1 :], 0
+            inside.buffer = yield from array_items(text, what, begun)
+        else:
+            inside.next()
+            inside.value()
+    if character != "}":
+        raise SpecError(f"{what} is broken: its JSON can't be read to its end.", _STALE)
+    if not found:
+        raise SpecError(f"{what} holds no list of posts ({key}).", "Give the export as the server made it.")

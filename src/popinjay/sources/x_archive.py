@@ -21,8 +21,8 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape
 from popinjay.sources import Findings, Reading
-from popinjay.sources.container import MOST_ITEM, Container, array_items
-from popinjay.sources.x_assembly import Assembly, Note, as_number, as_object, iso_time, snowflake_ms
+from popinjay.sources.container import MOST_ITEM, Container, array_items, as_object
+from popinjay.sources.x_assembly import Assembly, Note, as_number, iso_time, snowflake_ms
 from popinjay.sources.x_layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
 
 NAME = "X archive"

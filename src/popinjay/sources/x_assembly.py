@@ -14,14 +14,10 @@ from typing import Any
 
 from popinjay.post import Post, printable, unescape
 from popinjay.sources import Findings
+from popinjay.sources.container import as_object
 
 SNOWFLAKE_EPOCH_MS = 1288834974657
 NEARNESS_MS = 5000  # between a long post and its stub
-
-
-def as_object(value: Any) -> dict[str, Any]:
-    """The value where it is an object, or else an empty one."""
-    return value if isinstance(value, dict) else {}
 
 
 def as_number(value: Any) -> int | None:

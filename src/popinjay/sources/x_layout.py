@@ -12,7 +12,6 @@ POSTS = re.compile(r"(?:tweets?|community-tweets?)(?:-part\d+)?\.js")
 MONTH_FILE = re.compile(r"js/tweets/\d{4}_\d{2}\.js")
 DOWNLOAD = "Get yours at x.com under Settings, Your account, Download an archive of your data."
 _OTHERS: dict[str, Callable[[str], bool]] = {
-    "a Mastodon export": lambda name: name.endswith("outbox.json"),
     "an Instagram, Threads or Facebook export": lambda name: name.startswith(("your_instagram_activity/", "your_facebook_activity/")),
     "a Reddit export": lambda name: name.endswith("comment_headers.csv") or name == "comments.csv",
     "a Telegram export": lambda name: name.endswith("result.json"),
@@ -46,6 +45,8 @@ def _no_archive(container: Container, has_manifest: bool) -> SpecError:
         return SpecError(
             f"{here} is an X archive without posts: it has no tweets.js.", "Ask X for a new archive; a partial one may hold the posts in another part."
         )
+    if any(re.search(r"(?:^|/)outbox\.json$", name) for name in names):
+        return SpecError(f"{here} holds a Mastodon export among other things.", "Give that alone: the zip, or the folder that outbox.json lies in.")
     for label, holds in _OTHERS.items():
         if any(holds(name) for name in names):
             return SpecError(

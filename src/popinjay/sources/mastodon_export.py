@@ -1,0 +1,271 @@
+"""Mastodon's export: the zip (or, before 2023, the tar.gz) that a server makes of an account, or its unpacked folder.
+
+`outbox.json` holds everything that was ever posted, also what only followers or the people named in it were to see. Only what
+was for the public is handed over: listed or not. Of the rest, `actor.json` (the profile) and the avatar are read; likes,
+bookmarks and media are never opened. A content warning is no part of its post.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from sys import intern
+from typing import Any
+from urllib.parse import urlsplit
+
+from popinjay.errors import SpecError
+from popinjay.options import CollectOptions
+from popinjay.post import Author, Kind, Post, handle_of, printable
+from popinjay.sources import Findings, Reading
+from popinjay.sources.container import Container, as_object, listed_items
+from popinjay.sources.html_text import MOST_HTML, to_text
+from popinjay.sources.tarball import Tarball
+
+NAME = "Mastodon export"
+HELP = "the zip or tar.gz from Preferences, Import and export, Data export, or its folder"
+
+_PUBLIC = {"https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public"}
+_PACKED = (".tar.gz", ".tgz")
+_PRIVATE = {"likes": "likes.json", "bookmarks": "bookmarks.json"}
+_AVATAR = re.compile(r"avatar\.(?:png|jpe?g|gif|webp)", re.IGNORECASE)
+_MOST_AVATAR = 8 << 20  # bytes; Mastodon takes 8 MB at most
+_MOST_ACTOR = 4 << 20  # characters
+_QUOTES = ("quote", "quoteUrl", "quoteUri", "_misskey_quote")
+_LANG = re.compile(r"(?!und\b)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
+_ADDRESS = re.compile(r"https?://[^\s<>\"']{1,500}")
+
+
+def matches(spec: str) -> bool:
+    """Zips and folders with an outbox at their top, or in the one folder that is there; and any tar.gz."""
+    path = Path(spec)
+    try:
+        if path.is_dir():
+            return _root_of(_top_names(path)) is not None
+        if path.name.lower().endswith(_PACKED) and path.is_file():
+            with path.open("rb") as stream:
+                return stream.read(2) == b"\x1f\x8b"
+        if path.suffix.lower() == ".zip" and path.is_file():
+            with zipfile.ZipFile(path) as packed:
+                return _root_of(packed.namelist()) is not None
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error):
+        pass  # the X archive, which takes any zip, says what is wrong with it
+    return False
+
+
+def read(spec: str, options: CollectOptions) -> MastodonExport:
+    """Open an export. Raises SpecError where it is none, or not whole."""
+    path = Path(spec)
+    packed = path.name.lower().endswith(_PACKED) and not path.is_dir()
+    return MastodonExport(Tarball(path, _is_small) if packed else Container(path))
+
+
+def _is_small(name: str) -> bool:
+    """What is read besides the outbox."""
+    last = name.rpartition("/")[2]
+    return name.count("/") <= 1 and (last == "actor.json" or _AVATAR.fullmatch(last) is not None)
+
+
+def _top_names(folder: Path) -> list[str]:
+    """The names in a folder and in those right under it, without going through all of it."""
+    found = []
+    for entry in folder.iterdir():
+        found.append(entry.name)
+        if entry.is_dir() and (entry / "outbox.json").is_file():
+            found.append(f"{entry.name}/outbox.json")
+    return found
+
+
+def _root_of(names: list[str]) -> str | None:
+    """The folder that holds the outbox, with its slash; None where there is none, or it lies beside other things."""
+    if "outbox.json" in names:
+        return ""
+    tops = {name.partition("/")[0] for name in names if not name.startswith((".", "__MACOSX"))}
+    top = next(iter(tops), "")
+    return f"{top}/" if len(tops) == 1 and f"{top}/outbox.json" in names else None
+
+
+class MastodonExport(Reading):
+    """One account's export."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self.findings = Findings()
+        root = _root_of(container.names)
+        if root is None:
+            raise SpecError(f"{container.path.name} is no Mastodon export: it has no outbox.json.", "Give the export as the server made it.")
+        self._root = root
+        self._actor = self._load_actor()
+        self._me = str(self._actor.get("id") or "")
+        self.author = self._read_author()
+        for label, name in _PRIVATE.items():
+            if root + name in container.names:
+                self.findings.unread[label] = 1
+
+    def fingerprint(self) -> str:
+        """A hash of what would be read."""
+        wanted = [self._root + "outbox.json", self._root + "actor.json", self._avatar_name()]
+        return self._container.fingerprint([name for name in wanted if name in self._container.names])
+
+    def avatar(self) -> bytes | None:
+        """The author's picture, None where there is none, or it can't be read."""
+        if name := self._avatar_name():
+            with contextlib.suppress(SpecError), self._container.reading(name), self._container.open(name) as stream:
+                data = stream.read(_MOST_AVATAR + 1)
+                if len(data) <= _MOST_AVATAR:
+                    return data
+        return None
+
+    def posts(self) -> Iterator[Post]:
+        """Every public post once, in the order of the outbox; boosts without text."""
+        name = self._root + "outbox.json"
+        what = f"{name} in {self._container.path.name}"
+        seen: set[int] = set()  # hashes of ids, which take a third of their room
+        warned = polls = 0
+        with self._container.reading(name), self._container.text(name) as text:
+            for activity in listed_items(text, "orderedItems", what):
+                if not isinstance(activity, dict):
+                    raise SpecError(f"{what} holds something else than posts.", "Give the export as the server made it.")
+                note = as_object(activity.get("object"))
+                mark = hash(str(activity.get("id") or note.get("id") or ""))
+                reason = "the same post again" if mark in seen else self._reason_against(activity, note)
+                seen.add(mark)
+                if reason:
+                    self.findings.left_out[reason] += 1
+                    continue
+                if activity["type"] == "Create":
+                    warned += bool(note.get("summary"))
+                    polls += note["type"] == "Question"
+                yield self._post(activity, note)
+        if warned:
+            self.findings.notes.append(f"{warned:,} posts stand behind a content warning: what it hides is kept, the warning itself is no part of the post.")
+        if polls:
+            self.findings.notes.append(f"{polls:,} posts are polls: the question is kept, the choices are not.")
+
+    # the profile
+
+    def _load_actor(self) -> dict[str, Any]:
+        name = self._root + "actor.json"
+        if name not in self._container.names:
+            self.findings.notes.append("The export holds no actor.json: who wrote it is taken from its file's name.")
+            return {}
+        with self._container.reading(name), self._container.text(name) as text:
+            content = text.read(_MOST_ACTOR)
+        try:
+            return as_object(json.loads(content))
+        except (ValueError, RecursionError) as error:
+            raise SpecError(f"{name} in {self._container.path.name} is broken: its JSON can't be read.", "Take a fresh copy of the export.") from error
+
+    def _read_author(self) -> Author:
+        user, host = printable(str(self._actor.get("preferredUsername") or "")), _host(self._me)
+        full = f"{user}@{host}" if user and host else user or _stem(self._container.path.name)
+        address = str(self._actor.get("url") or "")
+        icon = str(as_object(self._actor.get("icon")).get("url") or "")
+        return Author(
+            handle_of(full) or "me",
+            printable(str(self._actor.get("name") or "")).strip(),
+            to_text(str(self._actor.get("summary") or "")),
+            url=address if _ADDRESS.fullmatch(address) else "",
+            avatar=icon if _ADDRESS.fullmatch(icon) else "",  # in an export it is a file's name
+        )
+
+    def _avatar_name(self) -> str:
+        inside = (name for name in self._container.names if name.startswith(self._root))
+        return next((name for name in inside if _AVATAR.fullmatch(name[len(self._root) :])), "")
+
+    # posts
+
+    def _reason_against(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> str | None:
+        """Why something of the outbox is not handed over, None where it is."""
+        kind = activity.get("type")
+        if kind not in ("Create", "Announce") or (kind == "Create" and note.get("type") not in ("Note", "Question")):
+            return "neither a post nor a boost"
+        parts = [activity] if kind == "Announce" else [part for part in (activity, note) if "to" in part or "cc" in part]
+        audiences = [_audience(part) for part in parts]
+        if audiences and all(audience & _PUBLIC for audience in audiences):
+            writer = note.get("attributedTo")
+            return "somebody else's post" if self._me and isinstance(writer, str) and writer != self._me and kind == "Create" else None
+        if kind == "Announce":
+            return "boost that is not public"
+        followers = self._actor.get("followers")
+        to_followers = any(one == followers or one.endswith("/followers") for audience in audiences for one in audience)
+        return "followers-only post" if to_followers else "direct message"
+
+    def _post(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> Post:
+        boost = activity["type"] == "Announce"
+        html = "" if boost else _content(note)
+        return Post(
+            id=_id(activity if boost else note),
+            author=self.author.handle,
+            text=to_text(html),
+            kind=Kind.REPOST if boost else self._kind(activity, note),
+            created_at=_time(note.get("published")) or _time(activity.get("published")),
+            lang=None if boost else _language(note),
+            truncated=len(html) > MOST_HTML,
+        )
+
+    def _kind(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> Kind:
+        answered = note.get("inReplyTo")
+        if answered:
+            address = str(as_object(answered).get("id") or answered)
+            mine = [str(one) for one in (self._me, self._actor.get("url"), activity.get("actor")) if one]
+            if not any(address.startswith(f"{one}/") for one in mine):
+                return Kind.REPLY
+        return Kind.QUOTE if any(note.get(key) for key in _QUOTES) else Kind.POST
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"(?i)\.(?:zip|tgz|tar\.gz)$", "", name)
+
+
+def _audience(part: Mapping[str, Any]) -> set[str]:
+    """Whom something was addressed to."""
+    found: set[str] = set()
+    for value in (part.get("to"), part.get("cc")):
+        found.update(one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
+    return found
+
+
+def _id(thing: Mapping[str, Any]) -> str:
+    """A post's number on its server, or the whole address where it has none."""
+    address = printable(str(thing.get("id") or ""))
+    found = re.search(r"/statuses/(\d{1,30})(?:/activity)?$", address, re.ASCII)
+    return found[1] if found else address
+
+
+def _content(note: Mapping[str, Any]) -> str:
+    """A post's HTML; where it comes only by language, that of the first."""
+    content = note.get("content")
+    if content is None:
+        content = next(iter(as_object(note.get("contentMap")).values()), None)
+    return content if isinstance(content, str) else ""
+
+
+def _language(note: Mapping[str, Any]) -> str | None:
+    """The language whose text is the post's."""
+    by_language = as_object(note.get("contentMap"))
+    content = _content(note)
+    lang = next((key for key, value in by_language.items() if value == content), "")
+    return intern(lang) if _LANG.fullmatch(lang) else None
+
+
+def _time(written: Any) -> str | None:
+    """A moment as ISO 8601 in UTC."""
+    try:
+        moment = datetime.fromisoformat(str(written or ""))
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
