@@ -300,7 +300,7 @@ def test_a_large_outbox_takes_little_memory(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 800
-    assert peak < 6 << 20  # of some 26 MB
+    assert peak < 6 << 20  # of some 13 MB
 
 
 def test_small_files_of_a_tar_are_kept_and_large_ones_read_in_place(tmp_path: Path) -> None:
