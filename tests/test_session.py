@@ -174,7 +174,7 @@ def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -
         person.type("\x03")
         person.until(r"\n.*1\.0> ")
         person.type("?\n")
-        person.until("Type a blank before it")
+        person.until(r"(?s)Type a blank before it.*1\.0> ")  # an end that is typed before the prompt stands there may be lost
         person.type("\x04")
         assert person.end() == 0
     assert "Traceback" not in person.shown
