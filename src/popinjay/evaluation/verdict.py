@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from popinjay.evaluation.authorship import LEAST_OTHERS
 from popinjay.evaluation.interval import Estimate
 
 FEW = 100  # held-out posts; with fewer of them every comparison is rough
 TOLD_APART = ((0.6, "Hard to tell apart"), (0.75, "Sometimes told apart"), (0.9, "Often told apart"), (1.01, "Easily told apart"))  # up to which AUC
 EVEN = 0.03  # of AUC: so much nearer to being told apart is as good as no nearer
 SAME = 0.6  # AUC between an author's newest and older posts up to which time has hardly changed them
-SIMILAR_LANGUAGES = 9  # other authors of the author's language, from which on being taken for the author says something
 
 
 def verdict(report: Mapping[str, Any]) -> str:
     """One line: how hard it is to tell apart, and how much it copies beside how much the author does."""
     return f"{_apart(report['told_apart'])} {_copies(report['copying'])}"
-
-
-def bits_in_words(bits: Mapping[str, Any]) -> str:
-    """How well it foresees posts it never saw, beside the base."""
-    before = f" (base: {bits['base']['all']:.2f})" if bits["base"] else ""
-    return f"{bits['persona']['all']:.2f} bits per byte on posts it never saw{before}"
 
 
 def _apart(told: Mapping[str, Any]) -> str:
@@ -60,7 +54,7 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     reachable = max(told["author"]["value"], told["earlier"]["value"])
     if told["persona"]["low"] <= reachable < told["persona"]["value"] - EVEN:
         found.append("That it is told apart more often than the author's own posts may be chance: with more held-out posts the interval would be narrower.")
-    if (alike := report["taken_for"]["same_language"]) < SIMILAR_LANGUAGES:
+    if (alike := report["taken_for"]["same_language"]) < LEAST_OTHERS:
         found.append(f"Only {alike} of the {report['taken_for']['others']} other authors write in this language: being taken for the author is easy here.")
     if report["privacy"]["in_training"]:
         found.append("It writes personal data that stood in the posts it learnt. What leaves this machine through popinjay never holds any.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -19,6 +20,7 @@ MOST_BYTES = 16 * 2**30  # of one member, expanded: some twenty times the larges
 MOST_RATIO = 250  # expanded to packed; exports of posts come to 10 to 30
 RATIO_FREE = 64 * 2**20  # bytes below which the ratio does not matter
 MOST_ITEM = 16 * 2**20  # characters of one post's JSON
+MOST_AVATAR = 8 << 20  # bytes; Mastodon takes 8 MB at most, X 2
 DEEPEST = 4  # folders under the one given: wrapper/data/js/tweets
 _CHUNK = 2**17  # characters read at a time: larger is no faster
 _BETWEEN = re.compile(r"[ \t\r\n,]*")  # items of a list
@@ -93,6 +95,14 @@ class Container:
     def reading(self, name: str) -> ReadErrors:
         """Turns what can go wrong while reading this file into SpecError."""
         return ReadErrors(f"{name} in {self.path.name}")
+
+    def avatar(self, name: str) -> bytes | None:
+        """A file that is somebody's picture; None where it is too large for one, or can't be read."""
+        with contextlib.suppress(SpecError), self.reading(name), self.open(name) as stream:
+            data = stream.read(MOST_AVATAR + 1)
+            if len(data) <= MOST_AVATAR:
+                return data
+        return None
 
 
 def _files(folder: Path, top: Path) -> Iterator[tuple[str, int]]:

@@ -7,7 +7,6 @@ bookmarks and media are never opened. A content warning is no part of its post.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import struct
@@ -34,7 +33,6 @@ _PUBLIC = {"https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public"
 _PACKED = (".tar.gz", ".tgz")
 _PRIVATE = {"likes": "likes.json", "bookmarks": "bookmarks.json"}
 _AVATAR = re.compile(r"avatar\.(?:png|jpe?g|gif|webp)", re.IGNORECASE)
-_MOST_AVATAR = 8 << 20  # bytes; Mastodon takes 8 MB at most
 _MOST_ACTOR = 4 << 20  # characters
 _QUOTES = ("quote", "quoteUrl", "quoteUri", "_misskey_quote")
 _LANG = re.compile(r"(?!und\b)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
@@ -114,12 +112,8 @@ class MastodonExport(Reading):
 
     def avatar(self) -> bytes | None:
         """The author's picture, None where there is none, or it can't be read."""
-        if name := self._avatar_name():
-            with contextlib.suppress(SpecError), self._container.reading(name), self._container.open(name) as stream:
-                data = stream.read(_MOST_AVATAR + 1)
-                if len(data) <= _MOST_AVATAR:
-                    return data
-        return None
+        name = self._avatar_name()
+        return self._container.avatar(name) if name else None
 
     def posts(self) -> Iterator[Post]:
         """Every public post once, in the order of the outbox; boosts without text."""

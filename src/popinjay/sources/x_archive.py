@@ -7,7 +7,6 @@ likes, adverts and the like are never opened. Of the media, only the avatar is.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import re
@@ -43,7 +42,6 @@ _MONTHS = {name: f"{i:02d}" for i, name in enumerate(["Jan", "Feb", "Mar", "Apr"
 _LANGS = {"in": "id", "iw": "he", "und": None, "qam": None, "qct": None, "qht": None, "qme": None, "qst": None, "zxx": None, "art": None}
 _FIRST_SNOWFLAKE = 29_700_859_247  # ids grew one by one before November 2010
 _TWITTER_BEGAN = "2006-03-21"
-_MOST_AVATAR = 8 << 20  # bytes; X takes 2 MB at most
 _CIRCLE_WINDOW = ("2022-08-01", "2023-12-01")
 _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
 
@@ -86,10 +84,8 @@ class XArchive(Reading):
     def avatar(self) -> bytes | None:
         """The author's picture out of `profile_media`, None where there is none, or it can't be read."""
         for name in self._avatar_files():
-            with contextlib.suppress(SpecError), self._container.reading(name), self._container.open(name) as stream:
-                data = stream.read(_MOST_AVATAR + 1)
-                if len(data) <= _MOST_AVATAR:
-                    return data
+            if (data := self._container.avatar(name)) is not None:
+                return data
         return None
 
     def posts(self) -> Iterator[Post]:
