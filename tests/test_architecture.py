@@ -16,6 +16,7 @@ PACKAGE = Path(popinjay.__file__).parent
 SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy", "rules"}
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"sources.bluesky_car", "sources.bluesky_records", "sources.bluesky_text", "sources.car"}
+PORTS |= {"sources.mirror", "sources.remote", "sources.web"}
 PORTS |= {"sources.html_text", "sources.mastodon_export", "sources.tarball"}
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
@@ -58,7 +59,7 @@ FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline",
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
 HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")
-HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow", "libipld")
+HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow", "libipld", "urllib3")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
 
 

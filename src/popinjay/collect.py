@@ -17,7 +17,7 @@ from popinjay.forgotten import Forgotten
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post
 from popinjay.run import Draft
-from popinjay.sources import Reading
+from popinjay.sources import NOBODY, Access, Reading
 
 STAGE = "collect"
 
@@ -32,6 +32,17 @@ class Opened:
     def authors(self) -> list[Author]:
         """Who posted, in the order of the specs."""
         return [reading.author for reading in self.readings]
+
+    def heed(self, whose: str | None) -> None:
+        """Raise SpecError where an author has said no to this, unless they are the one who asks for it."""
+        for reading in self.readings:
+            if reading.refusal and whose != "self":
+                raise SpecError(reading.refusal, "Popinjay heeds that. If these are your own posts, say --whose self.")
+
+    def fetch(self, folder: Path, forgotten: Forgotten) -> None:
+        """Bring what is read over networks up to date in a folder. Raises NetworkError."""
+        for reading in self.readings:
+            reading.fetch(folder, forgotten.covers)
 
     def without(self, forgotten: Forgotten) -> Opened:
         """Only the authors who are not forgotten. Raises SpecError where none is left."""
@@ -51,11 +62,11 @@ class Opened:
         return hashlib.sha256("\n".join(marks).encode()).hexdigest()
 
 
-def open_specs(specs: Sequence[str], options: CollectOptions) -> Opened:
-    """Open every spec. Raises SpecError where one cannot be read, or two are the same author."""
+def open_specs(specs: Sequence[str], options: CollectOptions, access: Access = NOBODY) -> Opened:
+    """Open every spec. Raises SpecError where one cannot be read, or two are the same author, and NetworkError."""
     if not specs:
         raise SpecError("Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo")
-    readings = tuple(sources.read(spec, options) for spec in specs)
+    readings = tuple(sources.read(spec, options, access) for spec in specs)
     handles = [reading.author.handle for reading in readings]
     for handle in handles:
         if handles.count(handle) > 1:

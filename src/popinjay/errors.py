@@ -4,6 +4,7 @@
     ├── OptionError          an option, or a value given to it, that makes no sense
     ├── SpecError            a SPEC that cannot be read, or holds nothing to learn from
     │   └── TooLittleText    fewer kept characters than a voice can be learnt from
+    ├── NetworkError         a server that cannot be read (now); what was read before is kept
     ├── PersonaError         no such persona, or its folder is not (yet) one
     │   └── PersonaBusy      another process is making it
     ├── BaseModelError       the base model cannot be had
@@ -38,6 +39,10 @@ class SpecError(PopinjayError):
 
 class TooLittleText(SpecError):
     """Fewer kept characters than a voice can be learnt from."""
+
+
+class NetworkError(PopinjayError):
+    """A server that cannot be read, at least now. What was read before is kept, and reading goes on from there."""
 
 
 class PersonaError(PopinjayError):

@@ -89,6 +89,16 @@ class CollectOptions(Checked):
 
 
 @dataclass(frozen=True)
+class FetchOptions(Checked):
+    """How posts are read over a network. No stage depends on it: only what came of it counts."""
+
+    prune: bool = option(False, "Read an account's posts all over again, and let go of those that were deleted there meanwhile.")
+    allow_local: bool = option(False, "Let servers be on this machine or in this house's network, and speak without encryption there.")
+    i_have_the_right: bool = option(False, "You have the right to train on what the X API sells you, and pay what it costs: instead of the question.")
+    x_posts: int = option(3200, "Ask the X API for so many of the newest posts at most: each costs.", least=5, most=3200)
+
+
+@dataclass(frozen=True)
 class CleanOptions(Checked):
     """Which posts are kept, and how their text looks."""
 
@@ -234,6 +244,7 @@ class PublishOptions(Checked):
 class MakeOptions:
     """The options of all stages of one persona, and of telling others about it."""
 
+    fetch: FetchOptions = FetchOptions()
     collect: CollectOptions = CollectOptions()
     clean: CleanOptions = CleanOptions()
     dataset: DatasetOptions = DatasetOptions()
@@ -243,6 +254,7 @@ class MakeOptions:
     track: TrackOptions = TrackOptions()
 
     PARTS: ClassVar[dict[str, type[Checked]]] = {
+        "fetch": FetchOptions,
         "collect": CollectOptions,
         "clean": CleanOptions,
         "dataset": DatasetOptions,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from popinjay import bases
@@ -25,8 +26,8 @@ from popinjay.journal import finish
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
 from popinjay.persona import Persona
 from popinjay.post import Author
-from popinjay.run import PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
-from popinjay.sources import Findings
+from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
+from popinjay.sources import Access, Findings
 from popinjay.trackers import NONE, chosen
 from popinjay.trackers.watch import watched
 from popinjay.train import train
@@ -38,28 +39,33 @@ def make(
     home_folder: Path | None = None,
     listener: Listener = nobody,
     ask_whose: Callable[[], str | None] | None = None,
+    ask: Callable[[str], bool] | None = None,
     **given: Any,
 ) -> Persona:
     """Make a persona: collect, clean, dataset, train, evaluate, card. What is fresh is not done again.
 
     `given` are fields of the stages' options (`popinjay.options`), such as `whose="self"`, `base="gpt2"` or `seed=3`. Several
-    specs make a cyborg. `ask_whose` is called where it is not on record whose words these are. Raises PopinjayError.
+    specs make a cyborg. `ask_whose` is called where it is not on record whose words these are, `ask` for a yes where reading a network
+    costs money; without it the answer is no. Raises PopinjayError.
     """
     options = MakeOptions.of(given)
     trackers = chosen(options.track.track)
-    opened = open_specs([str(spec) for spec in specs], options.collect)
+    opened = open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
     run = Run((home_folder or home()) / check_name(opened.name if name is None else name))
     before = run.record.get("asked", {})
     whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
     card_options = replace(options.card, whose=whose, contact=options.card.contact or before.get("contact"))
+    opened.heed(whose)
     with run.locked(), nothing_left(run), watched(run, trackers, options.track.track_posts, listener) as listener:
         finish(run)
         forgotten = Forgotten.of(run)
-        source, opened = forgotten.mark(opened.fingerprint()), opened.without(forgotten)
-        handles = [author.handle for author in opened.authors]
+        left = opened.without(forgotten)
+        handles = [author.handle for author in left.authors]
         asked = {"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": card_options.contact}
         run.update(asked={**asked, "track": list(trackers)})
 
+        left.fetch(run.file(FETCHED), forgotten)
+        source, opened = forgotten.mark(opened.fingerprint()), left
         run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=source)
         learn(run, replace(options, card=card_options), listener)
     return Persona(run)
@@ -168,16 +174,20 @@ class Inspection:
     author: Author
     findings: Findings
     result: Sorted
+    refusal: str  # what the author has declared against being learnt from, empty for nothing
 
 
-def inspect(*specs: str | Path, listener: Listener = nobody, **given: Any) -> list[Inspection]:
-    """What is in each spec, and which posts would be kept and dropped. Nothing is written. Raises PopinjayError."""
+def inspect(*specs: str | Path, listener: Listener = nobody, ask: Callable[[str], bool] | None = None, **given: Any) -> list[Inspection]:
+    """What is in each spec, and which posts would be kept and dropped. Nothing is kept. Raises PopinjayError."""
     options = MakeOptions.of(given)
     found = []
-    for reading in open_specs([str(spec) for spec in specs], options.collect).readings:
-        listener(Event("inspect", What.START, f"reading the posts of {reading.author.handle}"))
-        result = sort_out(reading.author.handle, posts_of(reading, listener), options.clean, listener)
-        found.append(Inspection(reading.author, reading.findings, result))
+    opened = open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
+    with TemporaryDirectory(prefix="popinjay-") as folder:
+        opened.fetch(Path(folder), Forgotten())
+        for reading in opened.readings:
+            listener(Event("inspect", What.START, f"reading the posts of {reading.author.handle}"))
+            result = sort_out(reading.author.handle, posts_of(reading, listener), options.clean, listener)
+            found.append(Inspection(reading.author, reading.findings, result, reading.refusal))
     return found
 
 

@@ -28,6 +28,7 @@ from popinjay.post import printable
 
 RECORD = "run.toml"
 PICTURE_FILE = "card.png"
+FETCHED = "fetched"  # mirrors of what was read over networks, one folder an author
 PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, to hold this one against
 SHARED_REPORT, REPORT_AGAINST = "report-to-share.html", "report-against.html"
 REPORTS = (PREVIOUS_REPORT, SHARED_REPORT, REPORT_AGAINST)  # no stage makes these; they tell of what was measured once

@@ -1,7 +1,8 @@
 """Where posts come from: one module a kind, all of the same shape.
 
-A source is a module with `NAME`, `HELP`, `matches(spec) -> bool` and `read(spec, options) -> Reading`. Other packages add
-theirs through the entry point group `popinjay.sources`. The first source that matches a spec reads it.
+A source is a module with `NAME`, `HELP` (what to give), `NEEDS` (what it takes besides, empty for nothing), `matches(spec) -> bool` and
+`read(spec, options, access) -> Reading`. Other packages add theirs through the entry point group `popinjay.sources`. The first source
+that matches a spec reads it. Files come before networks: whatever lies on the disk is never looked for elsewhere.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from popinjay.errors import SpecError
-from popinjay.options import CollectOptions
+from popinjay.events import Listener, nobody
+from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Author, Post
+
+FETCH = "fetch"  # what reading a network is called in events
 
 # X's source takes every other zip and folder, the texts' every other file.
 BUILT_IN = ("popinjay.sources.mastodon_export", "popinjay.sources.x_archive", "popinjay.sources.bluesky_car", "popinjay.sources.text")
@@ -32,18 +36,37 @@ class Findings:
     unread: dict[str, int] = field(default_factory=dict)  # private classes never opened, with their number of files
 
 
+@dataclass(frozen=True)
+class Access:
+    """How networks may be read: by which options, who hears of it, and who can be asked for a yes (None: nobody sits there)."""
+
+    options: FetchOptions = field(default_factory=FetchOptions)
+    listener: Listener = nobody
+    ask: Callable[[str], bool] | None = None
+
+
+NOBODY = Access()  # files need no more
+
+
 class Reading(ABC):
     """One spec, opened by a source."""
 
     author: Author
     findings: Findings
+    refusal: str = ""  # what the author has declared against being learnt from, as a sentence: holds for everybody but themselves
+
+    def fetch(self, folder: Path, skip: Callable[[str, str], bool]) -> None:  # noqa: B027
+        """Bring what is kept of a network in `folder` up to date, without the posts (author, id) to skip. Files have nothing to fetch.
+
+        Called before all that follows. Raises NetworkError.
+        """
 
     @abstractmethod
     def fingerprint(self) -> str:
         """A hash of what would be read: the same as long as the posts are."""
 
     def avatar(self) -> bytes | None:
-        """The author's picture, as a file's bytes, where the spec holds it. Nothing is fetched."""
+        """The author's picture, as a file's bytes, where there is one."""
         return None
 
     @abstractmethod
@@ -66,10 +89,10 @@ def find(spec: str) -> Any:
     raise SpecError(f"{spec!r} is nothing that popinjay reads.", f"It reads: {reads}.")
 
 
-def read(spec: str, options: CollectOptions) -> Reading:
-    """Open a spec. Raises SpecError where it cannot be read."""
+def read(spec: str, options: CollectOptions, access: Access = NOBODY) -> Reading:
+    """Open a spec. Raises SpecError where it cannot be read, NetworkError where a server cannot."""
     try:
-        reading: Reading = find(spec).read(spec, options)
+        reading: Reading = find(spec).read(spec, options, access)
     except PermissionError as error:
         raise SpecError(f"No permission to read {error.filename or spec!r}.", "Change its permissions, or copy it to where you may read it.") from error
     except OSError as error:

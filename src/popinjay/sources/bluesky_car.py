@@ -19,13 +19,14 @@ from typing import Any
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post, handle_of
-from popinjay.sources import Findings, Reading
+from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.bluesky_records import POST, PREFERENCES, PROFILE, REPOST, author_of, post_of, preferences_said, repost_of
 from popinjay.sources.car import AGAIN, Car, decoded, is_cid
 from popinjay.sources.container import ReadErrors
 
 NAME = "Bluesky export"
 HELP = "the .car file from bsky.app, Settings, Account, Export my data"
+NEEDS = ""
 
 _DEEPEST = 64  # levels of a tree: each is four times as rare as the one below it
 _MOST_NODE = 2**18  # bytes; a node holds a handful of entries
@@ -44,7 +45,7 @@ def matches(spec: str) -> bool:
     return Path(spec).suffix.lower() == ".car" and Path(spec).is_file()
 
 
-def read(spec: str, options: CollectOptions) -> BlueskyCar:
+def read(spec: str, options: CollectOptions, access: Access) -> BlueskyCar:
     """Open an export. Raises SpecError where it is none, or not whole."""
     path = Path(spec)
     with ReadErrors(path.name):

@@ -21,13 +21,14 @@ from urllib.parse import urlsplit
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post, handle_of, printable
-from popinjay.sources import Findings, Reading
+from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.container import Container, as_object, listed_items
 from popinjay.sources.html_text import MOST_HTML, to_text
 from popinjay.sources.tarball import Tarball
 
 NAME = "Mastodon export"
 HELP = "the zip or tar.gz from Preferences, Import and export, Data export, or its folder"
+NEEDS = ""
 
 _PUBLIC = {"https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public"}
 _PACKED = (".tar.gz", ".tgz")
@@ -56,7 +57,7 @@ def matches(spec: str) -> bool:
     return False
 
 
-def read(spec: str, options: CollectOptions) -> MastodonExport:
+def read(spec: str, options: CollectOptions, access: Access) -> MastodonExport:
     """Open an export. Raises SpecError where it is none, or not whole."""
     path = Path(spec)
     packed = path.name.lower().endswith(_PACKED) and not path.is_dir()

@@ -18,11 +18,12 @@ from typing import IO, Any
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape
-from popinjay.sources import Findings, Reading
+from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.container import MOST_RATIO, RATIO_FREE, ReadErrors, array_items
 
 NAME = "text"
 HELP = ".txt with one post a line, .csv, .tsv, .jsonl, .json, or - for standard input"
+NEEDS = ""
 
 _KINDS = {".txt": "txt", ".md": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
 _TEXT_KEYS = ("text", "full_text", "tweet", "content", "body", "post", "message", "status", "tweet_text", "comment")
@@ -40,7 +41,7 @@ def matches(spec: str) -> bool:
     return spec == "-" or (Path(spec).is_file() and _kind_of(Path(spec)) is not None)
 
 
-def read(spec: str, options: CollectOptions) -> TextFile:
+def read(spec: str, options: CollectOptions, access: Access) -> TextFile:
     """Open a file. Raises SpecError where it holds no text."""
     if spec == "-":
         return TextFile("standard input", sys.stdin.buffer.read(_MOST_INPUT), None, "stdin", options)

@@ -19,13 +19,14 @@ from typing import IO, Any
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape
-from popinjay.sources import Findings, Reading
+from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.container import MOST_ITEM, Container, array_items, as_object
 from popinjay.sources.x_assembly import Assembly, Note, as_number, iso_time, snowflake_ms
 from popinjay.sources.x_layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
 
 NAME = "X archive"
 HELP = "the zip from x.com/settings/download_your_data, or its folder"
+NEEDS = ""
 
 _NOTES = re.compile(r"note-tweets?(?:-part\d+)?\.js")
 _CIRCLE = re.compile(r"twitter-circle-tweets?(?:-part\d+)?\.js")
@@ -52,7 +53,7 @@ def matches(spec: str) -> bool:
     return path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip")
 
 
-def read(spec: str, options: CollectOptions) -> XArchive:
+def read(spec: str, options: CollectOptions, access: Access) -> XArchive:
     """Open an archive. Raises SpecError where it is none, or not whole."""
     return XArchive(Container(Path(spec)), options)
 

@@ -1,0 +1,221 @@
+"""One list of posts on a network, as far as it was read: kept in a folder, and brought up to date from its newest end.
+
+`posts.jsonl` grows page by page; `state.json`, replaced as a whole after each, says how much of it counts and where reading goes on.
+A pass runs from the newest post down to the first that an earlier, finished pass knows. Stopped midway, by whatever means, the next
+one begins where it was; only a pass that was finished makes its posts known, so that no gap is ever left between two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from popinjay.disk import storage_errors, sync, sync_folder
+from popinjay.errors import NetworkError
+from popinjay.post import Post
+
+POSTS, STATE = "posts.jsonl", "state.json"
+MOST_POSTS = 2_000_000  # of one account: some hundred times more than the busiest write in a year
+MOST_EMPTY = 100  # pages without a post, one after another
+_AGAIN = "It may be broken. What was read is kept: try again later."
+
+Skip = Callable[[str, str], bool]  # author and id of a post that is not to be kept
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some posts, the newest first, and where to go on behind them; `cursor` is None at the end of the list.
+
+    `left_out` counts what else stood there, by reason. With `unchanged` the list is what it was when the mirror's etag was given.
+    """
+
+    posts: tuple[Post, ...]
+    cursor: str | None
+    left_out: Counter[str] = field(default_factory=Counter)
+    etag: str = ""
+    unchanged: bool = False
+
+
+class Pages(Protocol):
+    """How a network hands out one list of posts."""
+
+    def __call__(self, cursor: str | None, etag: str) -> Iterator[Page]:
+        """The pages from a cursor on, from the newest post on with None; `etag` belongs to the first page of all, empty for none."""
+
+
+@dataclass(frozen=True)
+class _State:
+    """What `state.json` says. A pass is under way while `since` is a number: the place where its posts begin."""
+
+    size: int = 0  # bytes of `posts.jsonl` that count
+    since: int | None = None
+    cursor: str | None = None  # where the pass under way goes on
+    etag: str = ""  # of the newest page, as the last finished pass saw it
+    next_etag: str = ""  # as the pass under way saw it
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+class Mirror:
+    """One list of posts in one folder. `form` is a number of the source's: a mirror of another form is read anew."""
+
+    def __init__(self, folder: Path, form: int) -> None:
+        self.folder = folder
+        self._form = form
+        self._recover()
+        self._state = self._load()
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """What was not kept, by reason."""
+        return Counter(self._state.left_out)
+
+    def posts(self) -> Iterator[Post]:
+        """Every post once, as it was last seen, the oldest first by its id."""
+        rows = {row["id"]: row for row in self._rows()}
+        for id in sorted(rows, key=lambda id: (len(id), id)):
+            yield Post.from_json(rows[id])
+
+    def fingerprint(self) -> str:
+        """A hash of the posts."""
+        whole = hashlib.sha256()
+        for post in self.posts():
+            whole.update(json.dumps(post.to_json()).encode())
+        return whole.hexdigest()
+
+    def update(self, pages: Pages, skip: Skip, tell: Callable[[int], None]) -> int:
+        """Read what is new; how many posts that were. `tell` hears how many there are after each page.
+
+        What was interrupted is finished first. Raises NetworkError, after which what was read is kept, and StorageError.
+        """
+        before = len({row["id"] for row in self._rows()})
+        if self._state.since is not None and self._state.cursor is not None:
+            self._pass(pages, skip, tell)
+        self._keep(replace(self._state, since=self._state.size, cursor=None, next_etag=""))
+        self._pass(pages, skip, tell)
+        return len({row["id"] for row in self._rows()}) - before
+
+    def read_anew(self, pages: Pages, skip: Skip, tell: Callable[[int], None]) -> int:
+        """Read all of it again and let go of what is not there any more; how many posts that were. Until all is read the old ones stay."""
+        before = {row["id"] for row in self._rows()}
+        other = Mirror(self.folder.with_name(self.folder.name + ".next"), self._form)
+        other.update(pages, skip, tell)
+        gone = len(before - {row["id"] for row in other._rows()})
+        with storage_errors(str(self.folder)):
+            old = self.folder.with_name(self.folder.name + ".old")
+            if self.folder.exists():
+                self.folder.rename(old)
+            other.folder.rename(self.folder)
+            sync_folder(self.folder.parent)
+            shutil.rmtree(old, ignore_errors=True)
+        self._state = self._load()
+        return gone
+
+    def without(self, skip: Skip, folder: Path) -> int:
+        """Write this mirror into another folder without some posts; how many were left out."""
+        other = Mirror(folder, self._form)
+        since = self._state.since
+        settled = [row for row in self._rows(since) if not skip(row["author"], row["id"])]
+        other._append(settled, self._state)
+        if since is not None:
+            since = other._state.size
+            other._append([row for row in self._rows(begin=self._state.since) if not skip(row["author"], row["id"])], self._state)
+        other._keep(replace(other._state, since=since))
+        return sum(1 for _ in self._rows()) - sum(1 for _ in other._rows())
+
+    # a pass
+
+    def _pass(self, pages: Pages, skip: Skip, tell: Callable[[int], None]) -> None:
+        """Read on from where the pass under way is, to its end."""
+        since = self._state.since or 0
+        settled = {row["id"]: _mark(row) for row in self._rows(since)}
+        seen = {row["id"] for row in self._rows(begin=since)}
+        at_top, empty = self._state.cursor is None, 0
+        for page in pages(self._state.cursor, self._state.etag if at_top and settled else ""):
+            if page.unchanged:
+                self._keep(replace(self._state, since=None, cursor=None, next_etag=""))
+                return
+            ids = {post.id for post in page.posts}
+            fresh = ids - seen - settled.keys()
+            known = not settled.keys().isdisjoint(ids)
+            empty = 0 if ids else empty + 1
+            if page.cursor is not None and not known and ((ids and not fresh) or empty > MOST_EMPTY):
+                raise NetworkError("The server sends the same page of posts again and again.", _AGAIN)
+            if len(seen) + len(settled) > MOST_POSTS:
+                raise NetworkError(f"The server sends posts without end: more than {MOST_POSTS:,}.", _AGAIN)
+            ended = known or page.cursor is None
+            rows = [post.to_json() for post in page.posts if post.id not in seen and not skip(post.author, post.id)]
+            rows = [row for row in rows if settled.get(row["id"]) != _mark(row)]  # new, or edited
+            seen |= ids
+            left_out = Counter(self._state.left_out) + (page.left_out if not known else Counter())
+            etag = page.etag if at_top else self._state.next_etag
+            self._append(rows, replace(self._state, cursor=page.cursor, next_etag=etag, left_out=dict(left_out)))
+            at_top = False
+            tell(len(settled.keys() | seen))
+            if ended:
+                break
+        self._keep(replace(self._state, since=None, cursor=None, etag=self._state.next_etag, next_etag=""))
+
+    def _append(self, rows: list[dict[str, Any]], state: _State) -> None:
+        """Write posts behind those that count, and then that they do."""
+        with storage_errors(str(self.folder)):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / POSTS
+            with path.open("r+b" if path.exists() else "w+b") as file:
+                file.truncate(self._state.size)
+                file.seek(self._state.size)
+                file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+                size = file.tell()
+                file.flush()
+                os.fsync(file.fileno())
+        self._keep(replace(state, size=size))
+
+    def _rows(self, end: int | None = None, begin: int | None = None) -> Iterator[dict[str, Any]]:
+        """The lines that count; of them those before, or from, a place in the file."""
+        path, end = self.folder / POSTS, self._state.size if end is None else end
+        if end == 0:
+            return
+        with path.open("rb") as file:
+            file.seek(begin or 0)
+            while file.tell() < end:
+                yield json.loads(file.readline())
+
+    # the state
+
+    def _keep(self, state: _State) -> None:
+        with storage_errors(str(self.folder)):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            partial = self.folder / f".{STATE}.partial"
+            partial.write_text(json.dumps({"form": self._form, **asdict(state)}), encoding="utf-8")
+            sync(partial)
+            partial.replace(self.folder / STATE)
+        self._state = state
+
+    def _load(self) -> _State:
+        """The state; an empty one where there is none, or one of another form, or a damaged one: then all is read again."""
+        try:
+            known = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
+            form, state = known.pop("form"), _State(**known)
+            whole = (self.folder / POSTS).stat().st_size >= state.size if state.size else True
+            return state if form == self._form and whole else _State()
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return _State()
+
+    def _recover(self) -> None:
+        """Finish an exchange of the folder for one that was read anew."""
+        old = self.folder.with_name(self.folder.name + ".old")
+        if old.exists() and self.folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        elif old.exists():
+            old.rename(self.folder)
+
+
+def _mark(row: dict[str, Any]) -> bytes:
+    """What a post says, in little room."""
+    return hashlib.blake2b(json.dumps(row).encode(), digest_size=8).digest()
