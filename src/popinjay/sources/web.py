@@ -178,6 +178,8 @@ class Web:
         return self._exchange(key, place, headers, most)
 
     def _exchange(self, key: tuple[str, str, int], place: SplitResult, headers: Mapping[str, str], most: int) -> Answer:
+        from http.client import HTTPException
+
         from urllib3.exceptions import HTTPError
 
         connection, whole = self._open[key], False
@@ -193,7 +195,7 @@ class Web:
                     if len(body) > most:
                         raise NetworkError(f"{key[1]} sends more than {most / 2**20:,.0f} MB for one answer, which no such server does.", _KEPT)
                 whole = True
-        except (HTTPError, OSError, ValueError) as error:
+        except (HTTPException, HTTPError, OSError, ValueError) as error:
             raise _Passing("it took too long" if late.is_set() or isinstance(error, TimeoutError) else _said_by(error)) from error
         finally:
             if not whole or connection.is_closed or "close" in response.headers.get("connection", "").lower():
@@ -224,9 +226,7 @@ class Web:
             timeout = Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
             if scheme == "https":  # to the address that was checked, for the name that was asked for
                 context = ssl.create_default_context()
-                connection: HTTPConnection = HTTPSConnection(
-                    found, port, timeout=timeout.connect_timeout, ssl_context=context, server_hostname=host, assert_hostname=host
-                )
+                connection: HTTPConnection = HTTPSConnection(found, port, timeout=timeout.connect_timeout, ssl_context=context, server_hostname=host)
             else:
                 connection = HTTPConnection(found, port, timeout=timeout.connect_timeout)
             try:
@@ -301,7 +301,7 @@ def _asked_pause(headers: Mapping[str, str], now: float) -> float:
     pauses = [0.0]
     for name in _RESETS:
         written = headers.get(name, "").strip()
-        if re.fullmatch(r"\d{1,12}(?:\.\d+)?", written):
+        if re.fullmatch(r"[0-9]{1,12}(?:\.[0-9]+)?", written):
             number = float(written)
             pauses.append(number - now if number > 10**9 else number)  # a moment, or a time
             continue
@@ -317,10 +317,13 @@ def _asked_pause(headers: Mapping[str, str], now: float) -> float:
 
 def _said_by(error: Exception | None) -> str:
     """What went wrong, in one short line."""
-    if isinstance(error, TimeoutError) or "timed out" in str(error):
+    if "timed out" in str(error):
         return "it does not answer"
-    said = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
-    return said[0].lower() + said[1:120]
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__
+    said = cause.strerror if isinstance(cause, OSError) else None
+    return said[0].lower() + said[1:120] if said else "its answer is broken, or broken off"
 
 
 @contextmanager
