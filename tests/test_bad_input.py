@@ -78,14 +78,14 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
 
 def test_there_is_no_such_file(refused_spec: Refused, tmp_path: Path) -> None:
     said = refused_spec(tmp_path / "gone.zip")
-    assert "There is no file or folder" in said
+    assert "There is no file, folder or account" in said
     assert "X archive" in said
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "archive", "archive.tar.gz", "book.pdf"])
 def test_a_file_of_no_known_kind(refused_spec: Refused, tmp_path: Path, name: str) -> None:
     said = refused_spec(written(tmp_path, name, "x"))
-    assert "is nothing that popinjay reads. It reads: Mastodon export" in said
+    assert "is nothing that popinjay reads. It reads: Mastodon export, X archive" in said
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + bytes(1000), b"Rar!\x1a\x07\x01\x00"])
@@ -392,14 +392,14 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
         (["say", "x\udc80"], "There is no persona 'x\\udc80'."),
         (["say", "x" * 5000], "There is no persona"),
         (["status", "nobody"], "There is no persona 'nobody'."),
-        (["inspect", ""], "There is no file or folder ''."),
+        (["inspect", ""], "There is no file, folder or account ''."),
         (["inspect", "."], "is empty."),
         (["inspect", "a\0b.zip"], "An argument can't hold a NUL byte."),
-        (["inspect", "x\udc80.zip"], "There is no file or folder 'x\\udc80.zip'."),
-        (["inspect", "\ud800.txt"], "There is no file or folder '\\ud800.txt'."),
+        (["inspect", "x\udc80.zip"], "There is no file, folder or account 'x\\udc80.zip'."),
+        (["inspect", "\ud800.txt"], "There is no file, folder or account '\\ud800.txt'."),
         (["inspect", "x" * 5000], "File name too long."),
-        (["make", "x\udc80.zip", "--name", "x\udc80"], "There is no file or folder"),
-        (["inspect", "--text-column", "x\udc80", "x\udc80"], "There is no file or folder"),
+        (["make", "x\udc80.zip", "--name", "x\udc80"], "There is no file, folder or account"),
+        (["inspect", "--text-column", "x\udc80", "x\udc80"], "There is no file, folder or account"),
         (["fly\udc80"], "invalid choice"),
     ],
 )

@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="popinjay", description="A small language model that writes in somebody's voice, made from their posts on your own machine.")
     top.add_argument("--version", action="version", version=f"popinjay {__version__}")
     actions = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser, required=True)
-    for describe in (_make, _inspect, _say, _report, _card, _status, _publish, _forget, _lineage, _track, _bases, _demo):
+    for describe in (_make, _inspect, _say, _report, _card, _status, _publish, _forget, _lineage, _track, _bases, _sources, _demo):
         describe(actions)
     return top
 
@@ -51,7 +51,7 @@ def _make(actions: Any) -> None:
         "specs",
         nargs="+",
         metavar="SPEC",
-        help="an X archive or Mastodon export (or its folder), a Bluesky export (.car), a file of posts, or - for standard input; several make a cyborg",
+        help="an archive, export or file of posts, ada.bsky.social, @ada@example.social (all: popinjay sources), or - for what comes in; several make a cyborg",
     )
     command.add_argument("--name", help="the persona's name; default: the authors' handles, sorted, with - between them")
     _add_options(command, *options.MakeOptions.PARTS.values())
@@ -62,7 +62,7 @@ def _make(actions: Any) -> None:
 def _inspect(actions: Any) -> None:
     command = _command(actions, "inspect", commands.do_inspect, "what is in there, and what would be kept and dropped; writes nothing")
     command.add_argument("specs", nargs="+", metavar="SPEC", help="as for make")
-    _add_options(command, options.CollectOptions, options.CleanOptions)
+    _add_options(command, options.FetchOptions, options.CollectOptions, options.CleanOptions)
     _add_json(command)
 
 
@@ -128,6 +128,11 @@ def _track(actions: Any) -> None:
 
 def _bases(actions: Any) -> None:
     command = _command(actions, "bases", commands.do_bases, "the base models known by name, and which of them are on this machine")
+    _add_json(command)
+
+
+def _sources(actions: Any) -> None:
+    command = _command(actions, "sources", commands.do_sources, "what posts can be read from: exports, files, networks, and what each needs")
     _add_json(command)
 
 

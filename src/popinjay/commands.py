@@ -74,12 +74,14 @@ def do_inspect(args: argparse.Namespace) -> None:
 
     authors = []
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
-        found = inspect(*args.specs, listener=listener, **given_options(args, options.CollectOptions, options.CleanOptions))
+        found = inspect(*args.specs, listener=listener, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
     for one in found:
         try:
             verdict = check_enough(one.result.counts) or ""
         except TooLittleText as error:
             verdict = f"make would refuse: {error.message}"
+        if one.refusal:
+            verdict = f"make would refuse, unless these are your own posts (--whose self): {one.refusal}"
         dates = sorted(post.created_at for post, _ in one.result.kept if post.created_at)
         authors.append(
             {
@@ -293,6 +295,17 @@ def do_track(args: argparse.Namespace) -> None:
             webbrowser.open(address)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
+
+
+def do_sources(args: argparse.Namespace) -> None:
+    """List what posts can be read from."""
+    from popinjay.sources import all_sources
+
+    found = [{"name": source.NAME, "give": source.HELP, "needs": source.NEEDS or None} for source in all_sources()]
+    if args.json:
+        terminal.show_json({"sources": found})
+    else:
+        terminal.show_sources(found)
 
 
 def do_bases(args: argparse.Namespace) -> None:

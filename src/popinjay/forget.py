@@ -25,7 +25,8 @@ from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.journal import Change, finish
 from popinjay.post import handle_of, read_json, read_posts
-from popinjay.run import PICTURE_FILE, RECORD, REPORTS, STAGES, Draft, Run, as_toml
+from popinjay.run import FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Draft, Run, as_toml
+from popinjay.sources.mirror import mirrors
 from popinjay.trackers import told
 from popinjay.words import words
 
@@ -138,6 +139,8 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> dict[str, int]:
     change = Change(run)
     try:
         removed = {name: _filter(run, change, name, new) for name in POSTS if run.file(name).is_file()}
+        if run.file(FETCHED).is_dir():
+            removed[FETCHED] = _filter_fetched(run, change, new)
         if run.file(kept.FILE).is_file():
             removed[kept.FILE] = _filter_kept(run, change, new)
         rows = _authors(run, new)
@@ -172,6 +175,21 @@ def _filter(run: Run, change: Change, name: str, new: Forgotten) -> int:
                 count += 1
             else:
                 left.write(line)
+    return count
+
+
+def _filter_fetched(run: Run, change: Change, new: Forgotten) -> int:
+    """Write the mirrors of networks without what is forgotten; how many posts that was."""
+    count = 0
+    there = change.path(FETCHED)
+    there.mkdir()
+    for account in run.file(FETCHED).iterdir():
+        lists = mirrors(account)
+        if account.name in new.authors:
+            count += sum(1 for mirror in lists for _ in mirror.posts())
+            continue
+        shutil.copytree(account, there / account.name, ignore=lambda folder, names: [name for name in names if (Path(folder) / name).is_dir()])
+        count += sum(mirror.without(new.covers, there / account.name / mirror.folder.name) for mirror in lists)
     return count
 
 

@@ -63,7 +63,9 @@ def finish(run: Run) -> None:
             else:
                 path.unlink(missing_ok=True)
         for new in sorted((decided / "new").iterdir(), key=lambda new: new.name == RECORD):  # the record last
-            new.replace(run.path / new.name)
+            if (place := run.path / new.name).is_dir():  # nothing can be put over a folder
+                shutil.rmtree(place)
+            new.replace(place)
         sync_folder(run.path)
         decided.rename(run.path / _PREPARED)  # whole or not at all: half a folder would be no list of what is to be done
         shutil.rmtree(run.path / _PREPARED)

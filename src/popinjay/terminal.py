@@ -152,6 +152,21 @@ def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
     out.print("\nAny other model of the Hugging Face hub (organisation/name) or in a folder can be a base too: popinjay make SPEC --base IT")
 
 
+def show_sources(sources: Sequence[Mapping[str, Any]]) -> None:
+    """What posts can be read from, and what each takes besides."""
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("source", "give", "needs"):
+        table.add_column(column, overflow="fold")
+    for source in sources:
+        table.add_row(source["name"], source["give"], source["needs"] or Text("nothing", "dim"))
+    out.print(table)
+    out.print("\nSee what is in one: popinjay inspect SPEC. Your own archive or export is always the whole of it, and asks nobody.")
+
+
 def show_persona(name: str, path: str, samples: Sequence[str]) -> None:
     """A persona that has just been made: a few posts as they came, and what to type next."""
     from rich.padding import Padding

@@ -75,19 +75,26 @@ class Reading(ABC):
         """The posts, read as they are asked for. Raises SpecError where what is there cannot be read."""
 
 
+def all_sources() -> list[Any]:
+    """Every source, in the order in which they are asked."""
+    sources = [importlib.import_module(name) for name in BUILT_IN]
+    return sources + [entry.load() for entry in entry_points(group="popinjay.sources")]
+
+
 def find(spec: str) -> Any:
     """The source that reads this spec. Raises SpecError where none does."""
     if "\x00" in spec:
         raise SpecError("A name with a NUL byte in it can't be a file.", "Check how the name was typed or passed.")
-    sources = [importlib.import_module(name) for name in BUILT_IN]
-    sources += [entry.load() for entry in entry_points(group="popinjay.sources")]
-    for source in sources:
+    for source in all_sources():
         if spec and source.matches(spec):
             return source
-    reads = "; ".join(f"{source.NAME} ({source.HELP})" for source in sources)
+    from popinjay.sources.guesses import guess
+
+    reads = ", ".join(source.NAME for source in all_sources())
+    meant, hint = guess(spec), f"It reads: {reads} (what to give: popinjay sources)."
     if not spec or (spec != "-" and not Path(spec).exists()):
-        raise SpecError(f"There is no file or folder {spec!r}.", f"Popinjay reads: {reads}.")
-    raise SpecError(f"{spec!r} is nothing that popinjay reads.", f"It reads: {reads}.")
+        raise SpecError(f"There is no file, folder or account {spec!r}.", meant or hint.replace("It", "Popinjay", 1))
+    raise SpecError(f"{spec!r} is nothing that popinjay reads.", hint)
 
 
 def read(spec: str, options: CollectOptions, access: Access = NOBODY) -> Reading:

@@ -21,12 +21,13 @@ from popinjay.errors import NetworkError, PopinjayError, SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
 from popinjay.sources import Access
+from popinjay.sources.connecting import is_public
 from popinjay.sources.container import as_object
 from popinjay.sources.mastodon_posts import ID, address_of, author_of, hostname_of, id_of, notes_on, status_of
 from popinjay.sources.mastodon_profile import notes_on_account, rules_said
 from popinjay.sources.mirror import Page, Pages, Skip
 from popinjay.sources.remote import Remote
-from popinjay.sources.web import Answer, Web, host_of, is_public
+from popinjay.sources.web import Answer, Web, host_of
 
 NAME = "Mastodon account"
 HELP = "@ada@example.social, or the address of a profile"
@@ -42,6 +43,19 @@ _USER = r"(?P<user>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?)"
 _HOST = r"(?P<host>(?:[\w-]{1,63}\.){0,10}[\w-]{1,63}|\[[0-9A-Fa-f:.]{2,45}\])(?P<port>:\d{1,5})?"
 _ACCOUNT = re.compile(f"@?{_USER}@{_HOST}")
 _PROFILE = re.compile(f"(?:/(?:web|deck))?/(?:@{_USER}(?:@(?P<elsewhere>[^/]+))?|users/{_USER.replace('user', 'name', 1)})(?:/.*)?", re.DOTALL)
+_OTHERS = {
+    "bsky.app",
+    "facebook.com",
+    "instagram.com",
+    "medium.com",
+    "reddit.com",
+    "threads.com",
+    "threads.net",
+    "tiktok.com",
+    "twitter.com",
+    "x.com",
+    "youtube.com",
+}
 _MISSING = "/avatars/original/missing.png"  # what Mastodon shows where there is no picture
 
 
@@ -70,9 +84,9 @@ class _Finger:
 
 
 def matches(spec: str) -> bool:
-    """`@user@host`, with `mastodon:` or `acct:` before it or not, and addresses of profiles."""
+    """`@user@host`, with `mastodon:` or `acct:` before it or not, and addresses of profiles, but for those of sites that are known to be others."""
     with suppress(OSError, ValueError):
-        if Path(spec).exists():
+        if Path(spec).exists() or re.sub(r"^(?:www|m|mobile)\.", "", hostname_of(spec)) in _OTHERS:
             return False
     return _PREFIX.match(spec) is not None or (spec.startswith(("@", "http://", "https://")) and _named(spec) is not None)
 

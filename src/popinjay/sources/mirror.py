@@ -24,6 +24,7 @@ from popinjay.post import Post
 POSTS, STATE = "posts.jsonl", "state.json"
 MOST_POSTS = 2_000_000  # of one account: some hundred times more than the busiest write in a year
 MOST_EMPTY = 100  # pages without a post, one after another
+_NEXT, _OLD = ".next", ".old"  # endings of a mirror that is being read anew, and of the one that it takes the place of
 _AGAIN = "It may be broken. What was read is kept: try again later."
 
 Skip = Callable[[str, str], bool]  # author and id of a post that is not to be kept
@@ -63,9 +64,9 @@ class _State:
 
 
 class Mirror:
-    """One list of posts in one folder. `form` is a number of the source's: a mirror of another form is read anew."""
+    """One list of posts in one folder. `form` is a number of its source's: a mirror of another form is read anew; None takes what is there."""
 
-    def __init__(self, folder: Path, form: int) -> None:
+    def __init__(self, folder: Path, form: int | None = None) -> None:
         self.folder = folder
         self._form = form
         self._recover()
@@ -104,11 +105,11 @@ class Mirror:
     def read_anew(self, pages: Pages, skip: Skip, tell: Callable[[int], None]) -> int:
         """Read all of it again and let go of what is not there any more; how many posts that were. Until all is read the old ones stay."""
         before = {row["id"] for row in self._rows()}
-        other = Mirror(self.folder.with_name(self.folder.name + ".next"), self._form)
+        other = Mirror(self.folder.with_name(self.folder.name + _NEXT), self._form)
         other.update(pages, skip, tell)
         gone = len(before - {row["id"] for row in other._rows()})
         with storage_errors(str(self.folder)):
-            old = self.folder.with_name(self.folder.name + ".old")
+            old = self.folder.with_name(self.folder.name + _OLD)
             if self.folder.exists():
                 self.folder.rename(old)
             other.folder.rename(self.folder)
@@ -202,6 +203,7 @@ class Mirror:
         try:
             known = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
             form, state = known.pop("form"), _State(**known)
+            self._form = form if self._form is None else self._form
             whole = (self.folder / POSTS).stat().st_size >= state.size if state.size else True
             return state if form == self._form and whole else _State()
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -209,11 +211,16 @@ class Mirror:
 
     def _recover(self) -> None:
         """Finish an exchange of the folder for one that was read anew."""
-        old = self.folder.with_name(self.folder.name + ".old")
+        old = self.folder.with_name(self.folder.name + _OLD)
         if old.exists() and self.folder.exists():
             shutil.rmtree(old, ignore_errors=True)
         elif old.exists():
             old.rename(self.folder)
+
+
+def mirrors(folder: Path) -> list[Mirror]:
+    """All mirrors right under a folder, those that are being read anew included."""
+    return [Mirror(place) for place in sorted(folder.iterdir()) if place.is_dir() and not place.name.endswith(_OLD)]
 
 
 def _mark(row: dict[str, Any]) -> bytes:
