@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser demo test check fix bench bench-train bench-say bench-report docs clean
+.PHONY: setup fonts browser snac demo test check fix bench bench-train bench-say bench-report docs clean
 
 setup: $(VENV)/.ready
 
@@ -26,11 +26,15 @@ browser:
 	elif command -v apt-get >/dev/null; then echo "To test the report's page in a browser: sudo apt-get install chromium"; \
 	fi
 
+# A real server that speaks Mastodon's API, some 250 kB of Debian's, unpacked beside the packages: nothing is installed. Without it those tests skip.
+snac:
+	@sh tests/get_snac.sh $(VENV)/snac
+
 # The constraint keeps torch's CUDA packages (gigabytes) from coming along; keep it on every pip call in this environment.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@$(MAKE) --no-print-directory fonts browser
+	@$(MAKE) --no-print-directory fonts browser snac
 	touch $@
 
 demo: setup

@@ -43,19 +43,7 @@ _USER = r"(?P<user>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?)"
 _HOST = r"(?P<host>(?:[\w-]{1,63}\.){0,10}[\w-]{1,63}|\[[0-9A-Fa-f:.]{2,45}\])(?P<port>:\d{1,5})?"
 _ACCOUNT = re.compile(f"@?{_USER}@{_HOST}")
 _PROFILE = re.compile(f"(?:/(?:web|deck))?/(?:@{_USER}(?:@(?P<elsewhere>[^/]+))?|users/{_USER.replace('user', 'name', 1)})(?:/.*)?", re.DOTALL)
-_OTHERS = {
-    "bsky.app",
-    "facebook.com",
-    "instagram.com",
-    "medium.com",
-    "reddit.com",
-    "threads.com",
-    "threads.net",
-    "tiktok.com",
-    "twitter.com",
-    "x.com",
-    "youtube.com",
-}
+_OTHERS = "bsky.app facebook.com instagram.com medium.com reddit.com threads.com threads.net tiktok.com twitter.com x.com youtube.com".split()
 _MISSING = "/avatars/original/missing.png"  # what Mastodon shows where there is no picture
 
 
@@ -168,8 +156,7 @@ def _looked_up(web: Web, name: _Name, finger: _Finger | None, server: str) -> di
     host = host_of(server)
     user = finger.user if finger else name.user
     answer, said = web.json(f"{server}/api/v1/accounts/lookup", {"acct": user}, most=_MOST_FOUND)
-    if _wants_login(answer):
-        raise _refused(host)
+    _heed_refusal(answer, host)
     account = as_object(said)
     if answer.status == 410 or account.get("suspended") is True:
         raise NetworkError(f"{host} has suspended {name}: nothing of it is shown.", _EXPORT)
@@ -191,12 +178,13 @@ def _address(account: dict[str, Any]) -> str:
     return address_of(account.get("uri")) or address_of(account.get("url"))
 
 
-def _wants_login(answer: Answer) -> bool:
-    return answer.status in (401, 403) or (answer.status == 422 and b"authenticated user" in answer.body)
-
-
-def _refused(host: str) -> NetworkError:
-    return NetworkError(f"{host} shows posts only to those who are logged in there, which popinjay never is.", _EXPORT)
+def _heed_refusal(answer: Answer, host: str) -> None:
+    """Raise NetworkError where a server does not show this to strangers, or not to programs."""
+    if answer.status not in (401, 403) and not (answer.status == 422 and b"authenticated user" in answer.body):
+        return
+    if answer.body.lstrip()[:1] != b"{":  # what the API says is JSON; a page comes from something that stands before it
+        raise NetworkError(f"{host} turns programs such as this one away (status {answer.status}).", _EXPORT)
+    raise NetworkError(f"{host} shows posts only to those who are logged in there, which popinjay never is.", _EXPORT)
 
 
 # reading
@@ -208,7 +196,8 @@ class MastodonAccount(Remote):
     def __init__(self, account: dict[str, Any], server: str, web: Web, access: Access) -> None:
         super().__init__(_author(account), web, access)
         self._id, self._server, self._host = id_of(account["id"]), server, host_of(server)
-        self._warned = self._polls = 0
+        self._warned: set[str] = set()  # ids of posts behind a content warning, and of polls: a server can send a post twice
+        self._polls: set[str] = set()
         self.findings.notes += notes_on_account(account) + rules_said(web, server)
 
     def lists(self) -> Mapping[str, Pages]:
@@ -218,7 +207,7 @@ class MastodonAccount(Remote):
     def fetch(self, folder: Path, skip: Skip) -> None:
         """Mirror the account, and say what was met on the way."""
         super().fetch(folder, skip)
-        self.findings.notes += notes_on(self._warned, self._polls, "of the posts read now")
+        self.findings.notes += notes_on(len(self._warned), len(self._polls), "of the posts read now")
 
     def _pages(self, cursor: str | None, etag: str) -> Iterator[Page]:
         """The posts, a page at a time; a cursor is the id that they are older than."""
@@ -243,8 +232,7 @@ class MastodonAccount(Remote):
 
     def _check(self, answer: Answer, rows: Any) -> None:
         """Raise NetworkError where this is no page of posts."""
-        if _wants_login(answer):
-            raise _refused(self._host)
+        _heed_refusal(answer, self._host)
         if answer.status in (404, 410):
             raise NetworkError(f"{self._host} does not have the posts of {self.author.handle} (any more).", f"What was read before is kept. {_EXPORT}")
         if not isinstance(rows, list):
@@ -260,8 +248,10 @@ class MastodonAccount(Remote):
                 left_out[post] += 1
                 continue
             posts.append(post)
-            self._warned += bool(row.get("spoiler_text"))
-            self._polls += isinstance(row.get("poll"), dict)
+            if row.get("spoiler_text"):
+                self._warned.add(post.id)
+            if isinstance(row.get("poll"), dict):
+                self._polls.add(post.id)
         return posts, left_out
 
     def _next(self, answer: Answer) -> str | None:

@@ -113,8 +113,11 @@ def _tags(account: dict[str, Any]) -> list[str]:
     said = [account.get("note"), account.get("display_name")]
     for field in fields[:_MOST_FIELDS] if isinstance(fields, list) else []:
         said += [as_object(field).get("name"), as_object(field).get("value")]
-    found = (tag for html in said if isinstance(html, str) for tag in _TAGS.findall(to_text(html)))
-    return list({tag.lower(): tag for tag in found}.values())[:_MOST_TAGS]
+    found: dict[str, str] = {}
+    for html in said:
+        for tag in _TAGS.findall(to_text(html)) if isinstance(html, str) else []:
+            found.setdefault(tag.lower(), tag)
+    return list(found.values())[:_MOST_TAGS]
 
 
 def _no_patience(answer: Answer) -> None:
