@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,16 @@ class Said:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Says nothing of readers who hang up, or are killed."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 class StandIn:
     """One account on one server. `instead` may answer in its place: it is given the path with its query, and None goes on."""
 
@@ -44,8 +55,7 @@ class StandIn:
         self.statuses: list[dict[str, Any]] = []
         self.rules: Any = []
         self.terms: Any = None
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", 0), _handler(self))
         self.port = self._server.server_address[1]
         self.host = f"localhost:{self.port}"
         self.account = self.account_of("Ada")

@@ -1,6 +1,6 @@
 """Accounts on a real server that speaks Mastodon's API: snac2, on loopback, for what it supports.
 
-It gives all posts of an account at once whatever is asked, without a `Link`, calls unlisted posts public, and lists no boosts: paging and
+It gives the newest 256 posts of an account at once, whatever is asked, and no `Link`, calls unlisted posts public, and lists no boosts: paging and
 what else it lacks are shown on the stand-in in test_mastodon.py.
 """
 

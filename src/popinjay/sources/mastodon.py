@@ -44,6 +44,8 @@ _HOST = r"(?P<host>(?:[\w-]{1,63}\.){0,10}[\w-]{1,63}|\[[0-9A-Fa-f:.]{2,45}\])(?
 _ACCOUNT = re.compile(f"@?{_USER}@{_HOST}")
 _PROFILE = re.compile(f"(?:/(?:web|deck))?/(?:@{_USER}(?:@(?P<elsewhere>[^/]+))?|users/{_USER.replace('user', 'name', 1)})(?:/.*)?", re.DOTALL)
 _OTHERS = "bsky.app facebook.com instagram.com medium.com reddit.com threads.com threads.net tiktok.com twitter.com x.com youtube.com".split()
+_LINK = re.compile(r"<([^<>]*)>([^<]*)")
+_NEXT = re.compile(r"""\brel\s*=\s*["']?next\b""", re.IGNORECASE)
 _MISSING = "/avatars/original/missing.png"  # what Mastodon shows where there is no picture
 
 
@@ -224,7 +226,7 @@ class MastodonAccount(Remote):
             following = self._next(answer)
             linked = linked or following is not None
             if following is None and not linked:
-                following = _guessed(rows, cursor)
+                following = self._guessed(rows, cursor)
             yield Page(tuple(posts), following, left_out, answer.etag)
             if following is None:
                 return
@@ -268,15 +270,13 @@ class MastodonAccount(Remote):
                 return found
         raise NetworkError(f"{self._host} does not say where older posts begin.", "It may be broken, or no Mastodon: try again later.")
 
-
-_LINK = re.compile(r"<([^<>]*)>([^<]*)")
-_NEXT = re.compile(r"""\brel\s*=\s*["']?next\b""", re.IGNORECASE)
-
-
-def _guessed(rows: list[Any], cursor: str | None) -> str | None:
-    """Where to go on on a server that does not say: behind the last post of a full page, unless it gave the same ones as before."""
-    ids = [id for row in rows if (id := id_of(as_object(row).get("id")))]
-    return ids[-1] if len(rows) >= _FULL and ids and cursor not in ids else None
+    def _guessed(self, rows: list[Any], cursor: str | None) -> str | None:
+        """Where to go on on a server that does not say: behind the last post of a full page, unless it sends the same ones as before."""
+        ids = [id for row in rows if (id := id_of(as_object(row).get("id")))]
+        if cursor is not None and cursor in ids:
+            self.findings.notes.append(f"{self._host} sends the newest {len(ids):,} posts whatever is asked: if there are older ones, they can't be read.")
+            return None
+        return ids[-1] if len(rows) >= _FULL and ids else None
 
 
 def _author(account: dict[str, Any]) -> Author:

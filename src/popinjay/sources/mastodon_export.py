@@ -20,7 +20,7 @@ from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post, printable
 from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.container import Container, as_object, listed_items
-from popinjay.sources.mastodon_posts import author_of, hostname_of, notes_on, post_of, time_of
+from popinjay.sources.mastodon_posts import author_of, hostname_of, notes_on, number_of, post_of, time_of
 from popinjay.sources.tarball import Tarball
 
 NAME = "Mastodon export"
@@ -177,10 +177,11 @@ class MastodonExport(Reading):
         return "followers-only post" if to_followers else "direct message"
 
     def _post(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> Post:
+        boost = activity["type"] == "Announce"
+        id = number_of(printable(str((activity if boost else note).get("id") or "")))
+        kind = Kind.REPOST if boost else self._kind(activity, note)
         created_at = time_of(note.get("published")) or time_of(activity.get("published"))
-        if activity["type"] == "Announce":
-            return post_of(_id(activity), self.author.handle, Kind.REPOST, "", created_at, None)
-        return post_of(_id(note), self.author.handle, self._kind(activity, note), _content(note), created_at, _language(note))
+        return post_of(id, self.author.handle, kind, _content(note), created_at, _language(note))
 
     def _kind(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> Kind:
         answered = note.get("inReplyTo")
@@ -202,13 +203,6 @@ def _audience(part: Mapping[str, Any]) -> set[str]:
     for value in (part.get("to"), part.get("cc")):
         found.update(one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
     return found
-
-
-def _id(thing: Mapping[str, Any]) -> str:
-    """A post's number on its server, or the whole address where it has none."""
-    address = printable(str(thing.get("id") or ""))
-    found = re.search(r"/statuses/(\d{1,30})(?:/activity)?$", address, re.ASCII)
-    return found[1] if found else address
 
 
 def _content(note: Mapping[str, Any]) -> str:

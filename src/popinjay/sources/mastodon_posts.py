@@ -17,7 +17,8 @@ MOST_BIO = 20_000  # characters; Mastodon allows 500, other servers some thousan
 ID = re.compile(r"(?=.*\w)[\w.:~-]{1,128}", re.ASCII)  # numbers on Mastodon, letters too elsewhere
 
 _LANG = re.compile(r"(?!und\b)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
-_ADDRESS = re.compile(r"https?://[^\s<>\"']{1,500}")
+_ADDRESS = re.compile(r"https?://[^\s<>\"'\x00-\x20\x7f-\x9f]{1,500}")
+_NUMBERED = re.compile(r"/statuses/(\d{1,30})(?:/activity)?$", re.ASCII)
 _PUBLIC = ("public", "unlisted")
 _NOT_PUBLIC = {"private": "followers-only post", "direct": "direct message"}  # the API's name and ours
 
@@ -61,7 +62,7 @@ def status_of(row: Any, account: str, author: str) -> Post | str:
     content = "" if boosted is not None else row.get("content")
     if not isinstance(content, str):
         return "not readable"
-    return post_of(id, author, _kind(row, account), content, time_of(row.get("created_at")), row.get("language"))
+    return post_of(number_of(address_of(row.get("uri"))) or id, author, _kind(row, account), content, time_of(row.get("created_at")), row.get("language"))
 
 
 def notes_on(warned: int, polls: int, what: str = "posts") -> list[str]:
@@ -72,6 +73,15 @@ def notes_on(warned: int, polls: int, what: str = "posts") -> list[str]:
     if polls:
         notes.append(f"{polls:,} {what} are polls: the question is kept, the choices are not.")
     return notes
+
+
+def number_of(address: str) -> str:
+    """What names a post for good, by the address that stands for it everywhere: its number on its server, or the whole address where it has none.
+
+    Its id in the API is that number on Mastodon; elsewhere it can change, as on snac with every edit.
+    """
+    found = _NUMBERED.search(address)
+    return found[1] if found else address
 
 
 def id_of(value: Any) -> str:
