@@ -33,19 +33,17 @@ def connect(scheme: str, host: str, port: int, *, allow_local: bool) -> HTTPConn
     """
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.exceptions import HTTPError
-    from urllib3.util import Timeout
 
     trouble: Exception | None = None
     proxy = _proxy(host) if scheme == "https" else None
     for found, at in [proxy] if proxy else [(address, port) for address in _addresses(host, port, allow_local)]:
-        timeout = Timeout(connect=CONNECT_SECONDS).connect_timeout
         if scheme == "https":  # to the address that was checked, for the name that was asked for
-            connection: HTTPConnection = HTTPSConnection(found, at, timeout=timeout, ssl_context=ssl.create_default_context(), server_hostname=host)
+            connection: HTTPConnection = HTTPSConnection(found, at, timeout=CONNECT_SECONDS, ssl_context=ssl.create_default_context(), server_hostname=host)
             if proxy:
                 _check_literal(host, allow_local)
                 connection.set_tunnel(host, port)
         else:
-            connection = HTTPConnection(found, at, timeout=timeout)
+            connection = HTTPConnection(found, at, timeout=CONNECT_SECONDS)
         try:
             connection.connect()
             connection.timeout = SILENCE_SECONDS
@@ -98,8 +96,11 @@ def _proxy(host: str) -> tuple[str, int] | None:
     named = getproxies().get("https")
     if not named or proxy_bypass(host):
         return None
-    place = urlsplit(named if "://" in named else f"http://{named}")
-    return (place.hostname, place.port or 8080) if place.hostname else None
+    try:
+        place = urlsplit(named if "://" in named else f"http://{named}")
+        return (place.hostname, place.port or 8080) if place.hostname else None
+    except ValueError as error:
+        raise NetworkError(f"HTTPS_PROXY is {named!r}, which is no address.", "Mend it, or unset it.") from error
 
 
 def is_public(address: str) -> bool:
