@@ -133,6 +133,10 @@ def test_how_accounts_are_given(spec: str, user: str, host: str, scheme: str) ->
         "ftp://example.social/@ada",
         "@" + "a" * 5000 + "@" + "b." * 5000,
         "@ada@" + "a" * 70 + ".example",
+        "@ada@[:::::]",
+        "@ada@[1.2.3.4]:80",
+        "@ada@example.social:0",
+        "@ada@example.social:70000",
         "",
     ],
 )
@@ -694,9 +698,8 @@ def test_pages_without_end(server: StandIn, tmp_path: Path, monkeypatch: pytest.
     assert next(count) == 11
 
 
-def test_an_answer_too_large(server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mastodon, "_MOST_PAGE", 2**16)
-    server.instead = always("/statuses", lambda: Said(b"[" + b" " * 2**20 + b"]"))
+def test_an_answer_too_large(server: StandIn, tmp_path: Path) -> None:
+    server.instead = always("/statuses", lambda: Said(b"[" + b" " * (web.MOST_ANSWER + 1) + b"]"))
     assert "for one answer" in cut_off(server.spec, tmp_path)
 
 

@@ -35,7 +35,6 @@ NEEDS = "a network"
 
 _A_PAGE = 40  # posts, the most that Mastodon gives
 _FULL = 20  # posts, the fewest that a page of some server that goes on may have
-_MOST_PAGE = 64 * 2**20  # bytes: snac sends all posts of an account at once, some 2,300 each
 _MOST_FOUND = 2**20  # bytes of an account, or of what WebFinger says
 _EXPORT = "If the account is yours: under Preferences, Import and export, Data export, its server makes a file with all its posts, which popinjay reads."
 _PREFIX = re.compile(r"(?:mastodon|acct):", re.IGNORECASE)
@@ -103,8 +102,9 @@ def _named(spec: str) -> _Name | None:
     try:
         if found := _ACCOUNT.fullmatch(spec):
             host = found["host"] if found["host"].startswith("[") else found["host"].encode("idna").decode("ascii")
-            sound = "." in host or found["port"] or host == "localhost" or host.startswith("[")
-            return _Name(found["user"], f"{host.lower()}{found['port'] or ''}") if sound else None
+            place = urlsplit(f"//{host.lower()}{found['port'] or ''}")
+            sound = place.port != 0 and ("." in host or place.port or host == "localhost" or host.startswith("["))
+            return _Name(found["user"], place.netloc) if sound else None
         place = urlsplit(spec)
         profile = _PROFILE.fullmatch(place.path)
         if place.scheme not in ("http", "https") or not place.hostname or place.username or not profile:
@@ -169,7 +169,7 @@ def _looked_up(web: Web, name: _Name, finger: _Finger | None, server: str) -> di
     if not id_of(account.get("id")):
         raise NetworkError(f"{host} answered something else than an account (status {answer.status}): it may not speak Mastodon's API.", _EXPORT)
     address = _address(account)
-    is_there = address == finger.actor if finger and address_of(account.get("uri")) else hostname_of(address) == hostname_of(server)
+    is_there = (finger is not None and address == finger.actor) or hostname_of(address) == hostname_of(server)
     if str(account.get("username")).lower() != user.lower() or not is_there:
         raise NetworkError(f"{host} was asked for {name} and answered with another account ({address or 'of no address'}).", "Check the name.")
     return account
@@ -216,8 +216,7 @@ class MastodonAccount(Remote):
         linked = False  # whether the server says where to go on, as most do
         while True:
             query = {"limit": str(_A_PAGE), **({"max_id": cursor} if cursor else {})}
-            known = "" if cursor else etag
-            answer, rows = self._web.json(f"{self._server}/api/v1/accounts/{self._id}/statuses", query, etag=known, most=_MOST_PAGE)
+            answer, rows = self._web.json(f"{self._server}/api/v1/accounts/{self._id}/statuses", query, etag="" if cursor else etag)
             if answer.status == 304:
                 yield Page((), None, unchanged=True)
                 return
