@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser demo test check fix bench bench-train bench-say bench-report docs clean
+.PHONY: setup fonts browser servers demo test check fix bench bench-train bench-say bench-report bench-networks docs clean
 
 setup: $(VENV)/.ready
 
@@ -26,11 +26,15 @@ browser:
 	elif command -v apt-get >/dev/null; then echo "To test the report's page in a browser: sudo apt-get install chromium"; \
 	fi
 
+# A real Bluesky server for the tests of that source, from npm: some 250 MB in a cache folder of the user's, installed once.
+servers:
+	@$(PYTHON) tests/servers/install.py
+
 # The constraint keeps torch's CUDA packages (gigabytes) from coming along; keep it on every pip call in this environment.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@$(MAKE) --no-print-directory fonts browser
+	@$(MAKE) --no-print-directory fonts browser servers
 	touch $@
 
 demo: setup
@@ -68,6 +72,10 @@ bench-say: setup
 # Some 40 minutes.
 bench-report: setup
 	if [ -d ../shared/personas ]; then $(BIN)/python bench/report.py --personas ../shared/personas --work $(VENV)/bench-report; fi
+
+# Posts a second of each network's source beside the raw transfer; some 2 minutes.
+bench-networks: setup
+	$(BIN)/python bench/networks.py
 
 docs: setup
 	$(BIN)/python docs/make_reference.py

@@ -192,7 +192,8 @@ def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(tmp_path: P
         (
             "community.lexicon.preference.ai/self",
             {"preferences": {"training": {"allow": False}, "inference": {"allow": True}, "embedding": {}}},
-            "The author's record community.lexicon.preference.ai/self about AI says no to training and yes to inference. Unless you are the author, heed it.",
+            "The author's record community.lexicon.preference.ai/self about AI says no to training and yes to inference. "
+            "The no holds for everybody but the author.",
         ),
         (
             "org.user-intents.declaration/self",

@@ -24,7 +24,13 @@ from popinjay.post import Author, Post
 FETCH = "fetch"  # what reading a network is called in events
 
 # X's source takes every other zip and folder, the texts' every other file.
-BUILT_IN = ("popinjay.sources.mastodon_export", "popinjay.sources.x_archive", "popinjay.sources.bluesky_car", "popinjay.sources.text")
+BUILT_IN = (
+    "popinjay.sources.mastodon_export",
+    "popinjay.sources.x_archive",
+    "popinjay.sources.bluesky_car",
+    "popinjay.sources.text",
+    "popinjay.sources.bluesky",
+)
 
 
 @dataclass
