@@ -146,7 +146,7 @@ def test_a_did_on_the_web_has_its_document_there(did: str, address: str) -> None
 @pytest.mark.parametrize(
     ("name", "table", "kind", "said"),
     [
-        ("ada.example", {RESOLVER: (400, {"message": "Unable to resolve handle"})}, SpecError, "There is no account ada.example on Bluesky."),
+        ("ada.example", {RESOLVER: (400, {"message": "Unable to resolve handle"})}, SpecError, "No account on Bluesky answers to ada.example."),
         ("ada.example", {RESOLVER: {"did": "did:key:z6Mk"}}, SpecError, "'did:key:z6Mk' is no DID"),
         ("ada.example", {RESOLVER: {"did": 7}}, NetworkError, "public.api.bsky.app can't say who ada.example is"),
         ("ada.example", {RESOLVER: [7]}, NetworkError, "public.api.bsky.app can't say who ada.example is"),

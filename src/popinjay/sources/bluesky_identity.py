@@ -48,18 +48,15 @@ def look_up(name: str, web: Web) -> Identity:
         did = _checked_did(name)
         document = _document(did, web)
         handle = _handle_in(document)
-        if handle:
-            try:
-                handle = handle if _did_of(handle, web) == did else ""
-            except NetworkError:
-                handle = ""  # a name is not worth failing for
+        handle = handle if handle and _did_of(handle, web) == did else ""
         return Identity(did, handle, _server_in(document, did))
     if not HANDLE.fullmatch(name):
         raise SpecError(f"{name[:100]!r} can't be a handle on Bluesky.", "A handle is a domain name, such as ada.bsky.social.")
     found = _did_of(name, web)
     if not found:
-        raise SpecError(f"There is no account {name} on Bluesky.", "Check how it is written; handles can change, which a DID (did:plc:...) never does.")
-    document = _document(found, web)
+        hint = "Check how it is written. Handles can change, and rest while an account is deactivated; a DID (did:plc:...) is for good."
+        raise SpecError(f"No account on Bluesky answers to {name}.", hint)
+    document = _document(_checked_did(found), web)
     named = _handle_in(document)
     if named != name:
         raise SpecError(f"{name} leads to the account {found}, which calls itself {named or 'nothing'}.", f"If that is who you mean: bsky:{found}")
@@ -99,7 +96,7 @@ def _did_of(handle: str, web: Web) -> str:
     found = as_object(value).get("did")
     if not isinstance(found, str):
         raise NetworkError(f"{host_of(address)} can't say who {handle} is (status {answer.status}).", f"Give the account's DID (did:plc:...). {_TRY_LATER}")
-    return _checked_did(found)
+    return found
 
 
 def _checked_did(did: str) -> str:
