@@ -73,7 +73,7 @@ bench-say: setup
 bench-report: setup
 	if [ -d ../shared/personas ]; then $(BIN)/python bench/report.py --personas ../shared/personas --work $(VENV)/bench-report; fi
 
-# Posts a second of each network's source beside the raw transfer; some 2 minutes.
+# Posts a second of each network's source beside the raw transfer; about a minute.
 bench-networks: setup
 	$(BIN)/python bench/networks.py
 

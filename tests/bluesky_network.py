@@ -118,10 +118,10 @@ class Network:
         given = {"subject": subject, "takedown": {"applied": applied, "ref": "test"}}
         self.call("com.atproto.admin.updateSubjectStatus", given, f"Basic {b64encode(f'admin:{password}'.encode()).decode()}")
 
-    def call(self, method: str, given: Mapping[str, Any] | bytes, authorization: str = "", kind: str = "application/json") -> dict[str, Any]:
+    def call(self, method: str, given: Mapping[str, Any] | bytes | None, authorization: str = "", kind: str = "application/json") -> dict[str, Any]:
         """Call a method that changes something."""
-        body = given if isinstance(given, bytes) else json.dumps(given).encode()
-        headers = {"Content-Type": kind, **({"Authorization": authorization} if authorization else {})}
+        body = given if isinstance(given, bytes | None) else json.dumps(given).encode()
+        headers = {name: value for name, value in (("Content-Type", kind if body else ""), ("Authorization", authorization)) if value}
         answer = self._exchange("POST", f"/xrpc/{method}", body, headers)
         return dict(json.loads(answer)) if answer else {}
 
@@ -166,7 +166,7 @@ class Account:
         """A picture, ready to be named in a record."""
         return dict(self.network.call("com.atproto.repo.uploadBlob", data, f"Bearer {self.token}", kind)["blob"])
 
-    def call(self, method: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    def call(self, method: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Call a method as this account."""
         return self.network.call(method, given, f"Bearer {self.token}")
 

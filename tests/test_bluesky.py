@@ -17,6 +17,7 @@ from bluesky_network import Account, Network
 from popinjay import sources
 from popinjay.clean import sort_out
 from popinjay.cli import main
+from popinjay.collect import open_specs
 from popinjay.errors import NetworkError, SpecError
 from popinjay.events import Event, What
 from popinjay.options import CleanOptions, CollectOptions, FetchOptions
@@ -24,10 +25,10 @@ from popinjay.post import Kind, Post
 from popinjay.run import FETCHED, Run
 from popinjay.sources import Access, Reading, web
 from popinjay.sources.mirror import Mirror
+from popinjay.sources.web import Web
 from repositories import POST, link, tid
 from servers.install import missing
 
-QUICK: dict[str, Any] = {"epochs": 0.2, "batch_tokens": 512, "samples": 10, "allow_local": True}
 REPOST, LIKE, PROFILE = "app.bsky.feed.repost", "app.bsky.feed.like", "app.bsky.actor.profile"
 AI = "community.lexicon.preference.ai"
 ADDRESS = "https://example.com/a/long/path/to/the/tide"
@@ -184,6 +185,9 @@ def test_a_second_time_only_what_is_new_is_fetched(network: Network, tmp_path: P
     cyd = network.sign_up("cyd.test")
     cyd.write([(POST, tid(n), {"$type": POST, "text": f"number {n}"}) for n in range(350)])
     first, _ = read(tmp_path, "cyd.test")
+    etag = json.loads((tmp_path / "cyd.test/posts/state.json").read_text())["etag"]
+    newest = f"{network.server}/xrpc/com.atproto.repo.listRecords?repo={cyd.did}&collection={POST}&limit=100"
+    assert Web(Access(FetchOptions(allow_local=True))).get(newest, etag=etag).status == 304
     since = len(network.asked())
     assert read(tmp_path, "cyd.test")[0] == first
     assert len(lists_asked(network, since)) == 2  # both lists' first page
@@ -230,22 +234,23 @@ def test_a_server_killed_midway_costs_nothing_that_was_read(network: Network, ad
 # what the author declares, and what became of the account
 
 
-def test_a_no_is_heeded_by_everybody_but_the_author(network: Network, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_no_is_heeded_by_everybody_but_the_author(network: Network, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kit = network.sign_up("kit.test")
     kit.write([(POST, tid(n), {"$type": POST, "text": f"number {n} counts {n * 37} gulls and {n * 13} engines near the river"}) for n in range(300)])
     kit.put(AI, "self", {"$type": AI, "scope": {"$type": f"{AI}#globalScope"}, "preferences": {"training": {"allow": False}}})
     since = len(network.asked())
-    assert main(["make", "kit.test", "--allow-local", "--whose", "public-figure", "--base", str(tiny_gpt2)]) == 2
+    assert main(["make", "kit.test", "--allow-local", "--whose", "public-figure"]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert f"kit.test says no to training models on these posts ({AI}/self)." in said
     assert lists_asked(network, since) == []
     assert list(own_home.glob("kit*")) == []
-    notes: list[str] = []
-    popinjay.make("kit.test", whose="self", base=str(tiny_gpt2), listener=lambda event: notes.append(event.message), **QUICK)
-    assert f"The author's record {AI}/self about AI says no to training. The no holds for everybody but the author." in notes
+    own = open_specs(["kit.test"], CollectOptions(), Access(FetchOptions(allow_local=True)))
+    own.heed("self")
+    note = f"The author's record {AI}/self about AI says no to training. The no holds for everybody but the author."
+    assert own.readings[0].findings.notes == [note]
     export = kit.export(own_home / "kit.test.car")
     with pytest.raises(SpecError, match=r"kit\.test says no to training"):
-        popinjay.make(export, name="other", whose="permission", base=str(tiny_gpt2))
+        popinjay.make(export, name="other", whose="permission")
 
 
 def test_who_wants_no_strangers_and_who_is_a_bot_is_said(network: Network) -> None:
@@ -260,15 +265,18 @@ def test_who_wants_no_strangers_and_who_is_a_bot_is_said(network: Network) -> No
     ]
 
 
-def test_an_account_that_went_away_leaves_what_was_read(network: Network, tiny_gpt2: Path, own_home: Path) -> None:
+def test_an_account_that_went_away_leaves_what_was_read(network: Network, tmp_path: Path) -> None:
     lee = network.sign_up("lee.test")
-    lee.write([(POST, tid(n), {"$type": POST, "text": f"number {n} counts {n * 37} gulls and {n * 13} engines near the river"}) for n in range(300)])
-    popinjay.make("lee.test", base=str(tiny_gpt2), whose="permission", **QUICK)
+    lee.write([(POST, tid(n), {"$type": POST, "text": f"number {n}"}) for n in range(30)])
+    found, reading = read(tmp_path, "lee.test")
 
     def refused() -> str:
         with pytest.raises(NetworkError) as caught:
-            popinjay.make(f"bsky:{lee.did}", name="lee.test", base=str(tiny_gpt2), whose="permission", **QUICK)
+            opened(lee.did)
         assert caught.value.hint == "What was read before is kept."
+        with pytest.raises(NetworkError):  # it went away while it was read
+            reading.fetch(tmp_path, lambda author, id: False)
+        assert list(reading.posts()) == found
         return caught.value.message.partition(", says")[0]
 
     network.take_down(lee)
@@ -276,8 +284,8 @@ def test_an_account_that_went_away_leaves_what_was_read(network: Network, tiny_g
     network.take_down(lee, applied=False)
     lee.call("com.atproto.server.deactivateAccount", {})
     assert refused().endswith("is deactivated")
-    assert sum(1 for _ in Mirror(own_home / "lee.test" / FETCHED / "lee.test" / "posts", 1).posts()) == 300
-    assert popinjay.load("lee.test").say(n=1)
+    lee.call("com.atproto.server.activateAccount")
+    assert read(tmp_path, "lee.test")[0] == found
 
 
 def test_a_new_handle_is_another_name_for_the_same_account(network: Network) -> None:

@@ -71,6 +71,7 @@ class Table(Web):
         ("did:web:ada.example", "did:web:ada.example"),
         ("https://bsky.app/profile/ada.bsky.social", "ada.bsky.social"),
         (f"https://bsky.app/profile/{DID}/post/3k2yihcrp6f2c?ref=x#top", DID),
+        (f"https://bsky.app/profile/{DID.replace(':', '%3A')}", DID),
         ("http://www.bsky.app/profile/Ada.example/", "ada.example"),
         (f"at://{DID}/app.bsky.feed.post/3k2yihcrp6f2c", DID),
         ("at://ada.example", "ada.example"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from popinjay.errors import NetworkError
 from popinjay.options import CollectOptions
@@ -78,7 +78,7 @@ def _is_there(spec: str) -> bool:
 def _named(spec: str) -> str:
     """The handle or DID in what was given. Handles are the same in capitals, DIDs are not."""
     if _PROFILE_PAGE.match(spec):
-        spec = urlsplit(spec).path.removeprefix("/profile/")
+        spec = unquote(urlsplit(spec).path.removeprefix("/profile/"))
     spec = spec[len(_PREFIX) :] if spec.lower().startswith(_PREFIX) else spec
     spec = spec.removeprefix("at://").partition("/")[0].strip().removeprefix("@")
     return spec if spec.startswith("did:") else spec.lower()
