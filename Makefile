@@ -1,4 +1,4 @@
-# `make demo` runs the main job, `make test` passes the tests; both set up what they need first.
+# `make demo` runs the main job, `make test` passes the tests; each sets up what it needs first.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -34,14 +34,14 @@ servers:
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@$(MAKE) --no-print-directory fonts browser servers
+	@$(MAKE) --no-print-directory fonts
 	touch $@
 
 demo: setup
 	$(BIN)/popinjay demo
 
 # Two processes, a file of tests to one of them, so that what its tests share is made once; in conftest's order, the dear ones first.
-test: setup
+test: setup browser servers
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup
