@@ -17,6 +17,7 @@ SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "r
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"sources.bluesky_car", "sources.bluesky_records", "sources.bluesky_text", "sources.car"}
 PORTS |= {"sources.connecting", "sources.guesses", "sources.mirror", "sources.remote", "sources.web"}
+PORTS |= {"sources.bluesky", "sources.bluesky_identity", "sources.bluesky_preferences"}
 PORTS |= {"sources.html_text", "sources.mastodon_export", "sources.tarball"}
 PORTS |= {"sources.mastodon", "sources.mastodon_posts", "sources.mastodon_profile"}
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}

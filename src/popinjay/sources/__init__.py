@@ -24,8 +24,14 @@ from popinjay.post import Author, Post
 FETCH = "fetch"  # what reading a network is called in events
 
 # X's source takes every other zip and folder, the texts' every other file.
-BUILT_IN: tuple[str, ...] = ("popinjay.sources.mastodon_export", "popinjay.sources.x_archive", "popinjay.sources.bluesky_car", "popinjay.sources.text")
-BUILT_IN += ("popinjay.sources.mastodon",)
+BUILT_IN = (
+    "popinjay.sources.mastodon_export",
+    "popinjay.sources.x_archive",
+    "popinjay.sources.bluesky_car",
+    "popinjay.sources.text",
+    "popinjay.sources.bluesky",
+    "popinjay.sources.mastodon",
+)
 
 
 @dataclass
