@@ -43,9 +43,17 @@ def time_of(written: Any, number: int) -> str | None:
         iso = f"{m[4]}-{_MONTHS[m[1]]}-{m[2]}T{m[3]}Z"
     elif re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", text):  # 2011-07-22 13:51:06 +0000
         iso = f"{text[:10]}T{text[11:19]}Z"
-    if iso is None or iso < _TWITTER_BEGAN:
+    if iso is None or iso < _TWITTER_BEGAN or not _is_time(iso):
         return iso_time(snowflake_ms(number)) if number > _FIRST_SNOWFLAKE else None
     return iso
+
+
+def _is_time(iso: str) -> bool:
+    """Whether there was such a day and hour."""
+    try:
+        return datetime.fromisoformat(iso) is not None
+    except ValueError:
+        return False
 
 
 def lang_of(written: Any) -> str | None:
@@ -53,14 +61,14 @@ def lang_of(written: Any) -> str | None:
     return _LANGS.get(written, intern(printable(written))) if isinstance(written, str) else None
 
 
-def kind_of(text: str, links: Sequence[Any], *, reposts: bool, answers_others: bool) -> Kind:
-    """What a post is, by its text, the links in it as X lists them, and what its other fields say."""
+def kind_of(text: str, links: Sequence[Any], *, reposts: bool, answers_others: bool, quotes: bool = False) -> Kind:
+    """What a post is, by its text, the links in it as X lists them, and what its other fields say; only links tell the archive of a quote."""
     if reposts or is_repost_text(text):
         return Kind.REPOST
     if answers_others:
         return Kind.REPLY
     last = as_object(links[-1]).get("expanded_url") if links else None
-    return Kind.QUOTE if last and _QUOTED.match(str(last)) else Kind.POST
+    return Kind.QUOTE if quotes or (last and _QUOTED.match(str(last))) else Kind.POST
 
 
 def links_of(post: Mapping[str, Any]) -> list[Any]:
