@@ -60,7 +60,7 @@ def _ask_yes(question: str) -> bool:
 
     width = min(shutil.get_terminal_size().columns, 80) - 1
     *paragraphs, asked = [textwrap.fill(one, width, break_long_words=False, break_on_hyphens=False) for one in question.splitlines()]
-    print("\n\n".join(["", *paragraphs, f"{asked} [y/N] "]), end="", file=sys.stderr, flush=True)
+    print("\n" + "\n\n".join([*paragraphs, f"{asked} [y/N] "]), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -154,7 +154,7 @@ class XApi(Remote):
         bought, wanted = self._timeline.bought, self._access.options.x_posts
         self._access.listener(Event(FETCH, What.NOTE, f"X charges for {bought:,} posts and the account: {dollars(price(bought))} at most."))
         notes = self.findings.notes
-        notes.append("Reposts are not asked for, as each would cost, so none are counted; posts of the last half hour can still be edited and wait.")
+        notes.append("Reposts are not asked for, as each would cost, so none are counted; posts of the last half hour can still be edited: next time.")
         if self._timeline.at_cap or (self._timeline.stopped and wanted == MOST_POSTS):
             notes.append(f"X hands out the newest {MOST_POSTS:,} posts of an account only: older ones are in its owner's archive.")
         elif self._timeline.stopped:

@@ -45,7 +45,7 @@ def agree(handle: str, there: int, access: Access) -> None:
         paragraphs.append(f"The {there:,} posts that are here are not bought again: it costs that much only where so many others are new.")
     if not access.keeps:
         paragraphs.append("inspect keeps nothing: make has to buy them again. X means to charge for a post once a day only, but does not promise it.")
-    paragraphs.append(f"X sells them on a condition: {CLAUSE} ({CLAUSE_IN}). {ARCHIVE}.")
+    paragraphs.append(f"X sells them on a condition: {CLAUSE} ({CLAUSE_IN}). Whether a persona breaks it is yours to judge. {ARCHIVE}.")
     if options.i_have_the_right:
         for paragraph in paragraphs:
             access.listener(Event(FETCH, What.NOTE, paragraph))
