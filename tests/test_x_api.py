@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -207,7 +208,7 @@ def test_the_price_shown_is_never_exceeded(x: XStandIn, count: int, wanted: int,
 
 
 def both_ways() -> tuple[list[dict[str, Any]], dict[int, str]]:
-    """A set of tweets of all kinds, and the whole texts of the long ones by their place."""
+    """A set of tweets of all kinds, and the whole texts of the long ones by their place: a reply's leaves out whom it answers."""
     minute, told = 60_000, snowflake(1_729_000_000_000)
     link = {"url": "https://t.co/abc", "expanded_url": "https://twitter.com/bob/status/77", "display_url": "twitter.com/bob/status/77", "indices": ["5", "28"]}
     plain = {**link, "expanded_url": "https://example.org/page", "display_url": "example.org/page"}
@@ -228,16 +229,15 @@ def both_ways() -> tuple[list[dict[str, Any]], dict[int, str]]:
         tweet("without a mistake", 10, **edits),
         tweet(f"@bob {long[:240]}… https://t.co/xyz", 11, in_reply_to_status_id_str=told, in_reply_to_user_id_str="5", lang="qme"),
     ]
-    return items, {8: long, 11: long.replace("long", "very long")[:30] + long}
+    return items, {8: long, 11: long}
 
 
 def test_the_archive_and_the_api_give_the_same_posts(x: XStandIn, tmp_path: Path) -> None:
-    items, _ = both_ways()
-    long = "a long thought that goes on " * 20
-    notes = [note(long, 1_730_000_000_000 + number * 60_000, number + 100) for number in (8, 11)]
+    items, whole = both_ways()
+    notes = [note(text, 1_730_000_000_000 + number * 60_000, number + 100) for number, text in whole.items()]
     archive = sources.read(str(write_zip(tmp_path / "ada.zip", archive_files(items, notes=notes))), CollectOptions())
     written = {one.id: one for one in archive.posts()}
-    x.posts = [post(item, long if number in (8, 11) else "") for number, item in enumerate(items) if number != 9]  # X gives the last version only
+    x.posts = [post(item, whole.get(number, "")) for number, item in enumerate(items) if number != 9]  # X gives the last version only
     reading = fetched(tmp_path)
     by_api = {one.id: one for one in reading.posts()}
     reposts = {one.id for one in written.values() if one.kind is Kind.REPOST}
@@ -340,20 +340,30 @@ def test_a_higher_number_goes_on_below(x: XStandIn, tmp_path: Path) -> None:
     assert sorted(x.handed, key=int) == all_ids(x)
 
 
-def test_the_cap_is_said(x: XStandIn, tmp_path: Path) -> None:
-    x.posts = [post(item) for item in posts(3300)]
-    reading = fetched(tmp_path)
-    assert ids(reading) == all_ids(x)[-3200:]
-    assert any("newest 3,200 posts" in text and "archive" in text for text in reading.findings.notes)
-    assert ids(fetched(tmp_path)) == all_ids(x)[-3200:]
-    assert len(x.handed) == 3200
+@pytest.fixture
+def small_cap(x: XStandIn, monkeypatch: pytest.MonkeyPatch) -> int:
+    """What X hands out at most, here a tenth of it."""
+    x.cap = 320
+    monkeypatch.setattr(x_api, "MOST_POSTS", 320)
+    return 320
 
 
-def test_the_cap_counts_reposts_too(x: XStandIn, tmp_path: Path) -> None:
-    x.posts = [post(item) for item in posts(1700)] + [post(tweet(f"RT @bob: {number}", number)) for number in range(2000, 3700)]
+def test_the_cap_is_said(x: XStandIn, small_cap: int, tmp_path: Path) -> None:
+    x.posts = [post(item) for item in posts(400)]
+    for wanted in (320, 320, 3200):
+        reading = fetched(tmp_path, x_posts=wanted)
+        assert ids(reading) == all_ids(x)[-320:]
+        assert any("newest 320 posts" in text and "archive" in text for text in reading.findings.notes)
+    assert len(x.handed) == 320
+    x.posts += [post(item) for item in posts(100, 400)]
+    assert ids(fetched(tmp_path)) == all_ids(x)[-420:]
+
+
+def test_the_cap_counts_reposts_too(x: XStandIn, small_cap: int, tmp_path: Path) -> None:
+    x.posts = [post(item) for item in posts(170)] + [post(tweet(f"RT @bob: {number}", number)) for number in range(200, 370)]
     reading = fetched(tmp_path)
-    assert len(ids(reading)) == 1500
-    assert any("newest 3,200 posts" in text for text in reading.findings.notes)
+    assert len(ids(reading)) == 150
+    assert any("newest 320 posts" in text for text in reading.findings.notes)
 
 
 def test_prune_buys_anew_and_lets_go_of_what_is_gone(x: XStandIn, tmp_path: Path) -> None:
@@ -429,6 +439,7 @@ def test_a_no_is_said_at_once_and_nothing_is_lost(x: XStandIn, status: int, valu
     heard: list[Event] = []
     with pytest.raises(NetworkError, match=said) as raised:
         fetched(tmp_path, heard=heard)
+    assert any("X charges for 100 posts and the account: $0.51" in event.message for event in heard)
     assert "kept" in raised.value.hint
     assert not any("waiting" in event.message for event in heard)
     x.script = None
@@ -563,16 +574,28 @@ def test_a_server_that_hands_out_more_than_it_was_asked_for_is_left(x: XStandIn,
 # the key
 
 
-def test_the_key_is_nowhere(x: XStandIn, tiny_gpt2: Path, own_home: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    echo = {"title": f"Bad {KEY}", "detail": f"Your key {KEY} and {KEY} is strange", "type": KEY}
-    command = ["make", "x:@ada_l", "--base", str(tiny_gpt2), "--whose", "fictional", "--allow-local", "--i-have-the-right", *FAST]
-    for status in (400, 401, 402, 403, 404, 410, 429):
-        value = {**CAPPED, "detail": KEY} if status == 429 else echo
-        x.script = lambda path, query, status=status, value=value: (status, value, {})
-        assert main([*command, "--json"]) == 2
+@pytest.mark.parametrize("status", [200, 400, 401, 402, 403, 404, 410, 429])
+def test_no_error_says_the_key(x: XStandIn, status: int, tmp_path: Path) -> None:
+    problem = {"title": f"Bad {KEY}", "detail": f"Your key {KEY} and {KEY} is strange", "type": KEY}
+    value = {"errors": [problem]} if status == 200 else {**problem, "title": f"UsageCapExceeded {KEY}"} if status == 429 else problem
+    for where in ("username", "tweets"):
+        x.script = lambda path, query, where=where: (status, value, {}) if where in path else None
+        heard: list[Event] = []
         with pytest.raises(PopinjayError) as raised:
-            main([*command, "--debug", "--quiet"])
-        assert KEY not in repr(raised.value)
+            fetched(tmp_path, heard=heard)
+        said = "".join(traceback.format_exception(raised.value)) + raised.value.hint + repr(heard)
+        assert KEY not in said
+        assert len(raised.value.message) < 500
+
+
+def test_the_key_is_nowhere(x: XStandIn, tiny_gpt2: Path, own_home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    command = ["make", "x:@ada_l", "--base", str(tiny_gpt2), "--whose", "fictional", "--allow-local", "--i-have-the-right", *FAST]
+    x.script = lambda path, query: (401, {"detail": KEY}, {})
+    assert main([*command, "--json"]) == 2
+    x.user["description"] = f"says {KEY}"
+    x.posts[7]["text"] += KEY
+    with pytest.raises(NetworkError):
+        main([*command, "--debug", "--quiet"])
     x.script = None
     assert main(command) == 0
     shown = capfd.readouterr()

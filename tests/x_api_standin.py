@@ -39,6 +39,7 @@ class XStandIn:
         self.user: dict[str, Any] = {"id": ACCOUNT, "username": "Ada_L", "name": "Ada 🧮 L.", "description": "counts &amp; sings", "protected": False}
         self.said_count: int | None = None
         self.posts: list[dict[str, Any]] = []
+        self.cap = CAP
         self.takes: Sequence[str] = ("tweet",)
         self.writes = "tweet"
         self.script: Script | None = None
@@ -147,7 +148,7 @@ class XStandIn:
     def _page(self, query: Mapping[str, str]) -> dict[str, Any]:
         """The newest posts in a range. What is excluded goes after the page was cut out, so that a page may be short, or empty."""
         exclude = query.get("exclude", "").split(",")
-        newest = sorted(self.posts, key=lambda post: -int(post["id"]))[: CAP_WITHOUT_REPLIES if "replies" in exclude else CAP]
+        newest = sorted(self.posts, key=lambda post: -int(post["id"]))[: CAP_WITHOUT_REPLIES if "replies" in exclude else self.cap]
         below = int(query["pagination_token"].removeprefix("7140w")) if "pagination_token" in query else 2**63
         below = min(below, int(query.get("until_id", 2**63)))
         there = [post for post in newest if int(query.get("since_id", 0)) < int(post["id"]) < below]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -76,10 +75,21 @@ def judge(answer: Answer, key: str) -> None:
 def problem_of(answer: Answer, key: str) -> Problem:
     """What an answer says about why it is none, without the key."""
     try:
-        value = json.loads(answer.body.decode("utf-8", "replace").replace(key, "…"))
-    except (ValueError, RecursionError):
-        value = None
-    return Problem.of(answer.status, value)
+        return Problem.of(answer.status, without(key, answer.value()))
+    except ValueError:
+        return Problem(answer.status)
+
+
+def without(key: str, value: Any) -> Any:
+    """What a server's JSON says, without the key that it was sent. Raises ValueError where it is nested too deep."""
+    try:
+        if isinstance(value, str):
+            return value.replace(key, "…")
+        if isinstance(value, dict):
+            return {name: without(key, inner) for name, inner in value.items()}
+        return [without(key, inner) for inner in value] if isinstance(value, list) else value
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
 
 
 @dataclass(frozen=True, slots=True)

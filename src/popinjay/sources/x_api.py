@@ -26,7 +26,7 @@ from popinjay.sources import FETCH, Access
 from popinjay.sources.mirror import Page, Pages, Skip
 from popinjay.sources.remote import Remote
 from popinjay.sources.web import Answer, Web
-from popinjay.sources.x_answers import CONSOLE, KEPT, Account, account_of, judge, page_of, problem_of
+from popinjay.sources.x_answers import CONSOLE, KEPT, Account, account_of, judge, page_of, problem_of, without
 from popinjay.sources.x_post import SNOWFLAKE_EPOCH_MS
 from popinjay.sources.x_price import ARCHIVE, agree, dollars, price
 
@@ -102,39 +102,48 @@ class XApi(Remote):
         self._folder = folder / self.author.handle
         agree(self.author.handle, sum(1 for _ in self._mirror("posts").posts()), self._access)
         try:
-            account = account_of(self._asked(f"/2/users/by/username/{self.author.handle}", _USER_QUERY), self.author.handle)
+            account = self._looked_up()
             self._check_same(account)
             self.author = account.author
             self._timeline = Timeline(self, account, self._access.options.x_posts)
             super().fetch(folder, skip)
+            self._tell()
         finally:
             self._web.close()
-        self._tell(account)
+            if self._timeline.bought:  # also where it ended in an error
+                said = f"X charges for {self._timeline.bought:,} posts and the account: {dollars(price(self._timeline.bought))} at most."
+                self._access.listener(Event(FETCH, What.NOTE, said))
 
     def page(self, account: Account, query: Mapping[str, str]) -> Any:
         """One page of an account's posts, as JSON says it: asked for in the spelling that the server takes."""
-        address, refused = f"/2/users/{account.number}/tweets", ""
+        refused = ""
         for spelling in self._spellings:
             fields = {f"{spelling}.fields": _FIELDS.format(spelling)}
-            answer, value = self._web.json(self._server + address, {**query, **fields}, headers=self._headers, judge=partial(judge, key=self._key))
+            answer, value = self._asked(f"/2/users/{account.number}/tweets", {**query, **fields})
             if answer.status != 400:
                 self._spellings = (spelling,)
                 return value if value is not None else self._refused(answer)
             refused = refused or problem_of(answer, self._key).told
         raise NetworkError(f"X does not understand what it is asked{refused}.", f"Its API may have changed since this popinjay was made. {KEPT}")
 
-    def _asked(self, path: str, query: Mapping[str, str]) -> Any:
-        answer, value = self._web.json(self._server + path, query, headers=self._headers, judge=partial(judge, key=self._key))
+    def _looked_up(self) -> Account:
+        handle = self.author.handle
+        answer, value = self._asked(f"/2/users/by/username/{handle}", {"user.fields": "description,profile_image_url,protected,public_metrics"})
         if answer.status == 404:  # as well as 200 with what is wrong in it
-            return {"errors": [{"title": "Not Found Error", "detail": problem_of(answer, self._key).detail}]}
-        return value if value is not None else self._refused(answer)
+            value = {"errors": [{"title": "Not Found Error", "detail": problem_of(answer, self._key).detail}]}
+        return account_of(value if value is not None else self._refused(answer), handle)
+
+    def _asked(self, path: str, query: Mapping[str, str]) -> tuple[Answer, Any]:
+        """What X answers, without the key, which nobody is to find in what is kept or shown."""
+        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
+        answer, value = self._web.json(self._server + path, query, headers=headers, judge=partial(judge, key=self._key))
+        try:
+            return answer, without(self._key, value)
+        except ValueError as error:
+            raise NetworkError("X answered something that makes no sense.", f"It may be broken: try again later. {KEPT}") from error
 
     def _refused(self, answer: Answer) -> NoReturn:
         raise NetworkError(f"X refuses to answer (status {answer.status}){problem_of(answer, self._key).told}.", f"Try again later. {KEPT}")
-
-    @property
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
 
     def _check_same(self, account: Account) -> None:
         """Names change hands: what is here has to be of the same account."""
@@ -149,19 +158,14 @@ class XApi(Remote):
             self._folder.mkdir(parents=True, exist_ok=True)
             file.write_text(f'"{account.number}"', encoding="utf-8")
 
-    def _tell(self, account: Account) -> None:
-        """What was bought, and what is missing from it."""
-        bought, wanted = self._timeline.bought, self._access.options.x_posts
-        self._access.listener(Event(FETCH, What.NOTE, f"X charges for {bought:,} posts and the account: {dollars(price(bought))} at most."))
-        notes = self.findings.notes
+    def _tell(self) -> None:
+        """What is missing from what was read."""
+        wanted, notes = self._access.options.x_posts, self.findings.notes
         notes.append("Reposts are not asked for, as each would cost, so none are counted; posts of the last half hour can still be edited: next time.")
         if self._timeline.at_cap or (self._timeline.stopped and wanted == MOST_POSTS):
             notes.append(f"X hands out the newest {MOST_POSTS:,} posts of an account only: older ones are in its owner's archive.")
         elif self._timeline.stopped:
             notes.append(f"No more than {wanted:,} posts were asked for, as --x-posts says: with a higher number, make goes on below them.")
-
-
-_USER_QUERY = {"user.fields": "description,profile_image_url,protected,public_metrics"}
 
 
 class Timeline:
