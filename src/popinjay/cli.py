@@ -51,7 +51,7 @@ def _make(actions: Any) -> None:
         "specs",
         nargs="+",
         metavar="SPEC",
-        help="an archive, export or file of posts, ada.bsky.social, @ada@example.social (all: popinjay sources), or - for standard input; several make a cyborg",
+        help="an archive, export or file of posts, ada.bsky.social, @ada@example.social (all: popinjay sources), or - for what comes in; several make a cyborg",
     )
     command.add_argument("--name", help="the persona's name; default: the authors' handles, sorted, with - between them")
     _add_options(command, *options.MakeOptions.PARTS.values())

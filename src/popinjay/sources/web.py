@@ -2,17 +2,14 @@
 
 One connection a host, and every request says who asks. A server that wants to be left in peace for a while (`Retry-After`, a limit's
 reset) is, with a countdown; one that fails is asked again a few times. Answers are bounded in size and in time, redirects in number and
-in where they lead. No address on this machine or in this house's network is asked unless that is allowed: the address that a name
-stands for is looked up once, checked, and the one that is then connected to.
+in where they lead, and no address on this machine or in this house's network is asked unless that is allowed (`connecting`).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,14 +24,13 @@ from popinjay import __version__
 from popinjay.errors import NetworkError
 from popinjay.events import Event, What
 from popinjay.sources import FETCH, Access
+from popinjay.sources.connecting import KEPT, Passing, connect, said_by
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
 
 USER_AGENT = f"popinjay/{__version__} (reads one account's public posts, on its user's own machine)"
 MOST_ANSWER = 16 * 2**20  # bytes, unpacked: a page of a hundred posts comes to some hundred thousand
-CONNECT_SECONDS = 10.0
-SILENCE_SECONDS = 30.0  # that an answer may pause
 ANSWER_SECONDS = 180.0  # that a whole one may take
 TRIES = 6
 FIRST_WAIT = 1.0  # seconds before asking again where a server does not say how long; twice as long each time
@@ -45,7 +41,6 @@ _MOVED = (301, 302, 303, 307, 308)
 _BUSY = (429, 503)  # asks for patience
 _FAILED = (408, 425, 500, 502, 504, 520, 521, 522, 523, 524)
 _RESETS = ("retry-after", "ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
-_KEPT = "What was read is kept: the same command goes on from there."
 _PIECE = 2**16
 
 
@@ -109,7 +104,7 @@ class Web:
         for tried in range(TRIES):
             try:
                 answer = self._followed(address, sent, most, may_move)
-            except _Passing as error:
+            except Passing as error:
                 trouble, pause = str(error), 0.0
             else:
                 if judge:
@@ -120,7 +115,7 @@ class Web:
                 pause = _asked_pause(answer.headers, time.time()) if answer.status in _BUSY else 0.0
             if tried < TRIES - 1:
                 self._wait(host_of(address), max(pause, FIRST_WAIT * 2**tried), trouble)
-        raise NetworkError(f"{host_of(address)} can't be read now: {trouble}.", f"Try again later. {_KEPT}")
+        raise NetworkError(f"{host_of(address)} can't be read now: {trouble}.", f"Try again later. {KEPT}")
 
     def json(self, address: str, query: Mapping[str, str] | None = None, **how: Any) -> tuple[Answer, Any]:
         """As `get`, with what the JSON says; None where the status is no success. Broken JSON is asked for once more."""
@@ -132,7 +127,7 @@ class Web:
                 return answer, answer.value()
             except ValueError as error:
                 if last:
-                    raise NetworkError(f"{host_of(address)} answered something that is no JSON.", f"It may be broken, or no such server. {_KEPT}") from error
+                    raise NetworkError(f"{host_of(address)} answered something that is no JSON.", f"It may be broken, or no such server. {KEPT}") from error
         raise AssertionError
 
     # waiting
@@ -140,7 +135,7 @@ class Web:
     def _wait(self, host: str, seconds: float, trouble: str) -> None:
         """Wait, with a countdown."""
         if seconds > LONGEST_WAIT:
-            raise NetworkError(f"{host} asks to come back in {in_words(seconds)}.", _KEPT)
+            raise NetworkError(f"{host} asks to come back in {in_words(seconds)}.", KEPT)
         if seconds >= 5:
             self._listener(Event(FETCH, What.NOTE, f"{host}: {trouble}; going on in {in_words(seconds)}."))
         end = time.monotonic() + seconds
@@ -177,9 +172,9 @@ class Web:
         if key in self._open:
             try:
                 return self._exchange(key, place, headers, most)
-            except _Passing:
+            except Passing:
                 pass
-        self._open[key] = self._connected(*key)
+        self._open[key] = connect(*key, allow_local=self._allow_local)
         return self._exchange(key, place, headers, most)
 
     def _exchange(self, key: tuple[str, str, int], place: SplitResult, headers: Mapping[str, str], most: int) -> Answer:
@@ -198,10 +193,10 @@ class Web:
                 while piece := response.read1(_PIECE):
                     body += piece
                     if len(body) > most:
-                        raise NetworkError(f"{key[1]} sends more than {most / 2**20:,.0f} MB for one answer, which no such server does.", _KEPT)
+                        raise NetworkError(f"{key[1]} sends more than {most / 2**20:,.0f} MB for one answer, which no such server does.", KEPT)
                 whole = True
         except (HTTPException, HTTPError, OSError, ValueError) as error:
-            raise _Passing("it took too long" if late.is_set() or isinstance(error, TimeoutError) else _said_by(error)) from error
+            raise Passing("it took too long" if late.is_set() or isinstance(error, TimeoutError) else said_by(error)) from error
         finally:
             if not whole or connection.is_closed or "close" in response.headers.get("connection", "").lower():
                 self._open.pop(key).close()
@@ -220,59 +215,6 @@ class Web:
             raise NetworkError(f"{place.hostname} would be asked without encryption.", "Use https; for a server of your own: --allow-local.")
         return place
 
-    def _connected(self, scheme: str, host: str, port: int) -> HTTPConnection:
-        """A connection to the first of a host's addresses that takes one."""
-        from urllib3.connection import HTTPConnection, HTTPSConnection
-        from urllib3.exceptions import HTTPError
-        from urllib3.util import Timeout
-
-        trouble: Exception | None = None
-        for found in self._addresses(host, port):
-            timeout = Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
-            if scheme == "https":  # to the address that was checked, for the name that was asked for
-                context = ssl.create_default_context()
-                connection: HTTPConnection = HTTPSConnection(found, port, timeout=timeout.connect_timeout, ssl_context=context, server_hostname=host)
-            else:
-                connection = HTTPConnection(found, port, timeout=timeout.connect_timeout)
-            try:
-                connection.connect()
-                connection.timeout = SILENCE_SECONDS
-                if connection.sock:
-                    connection.sock.settimeout(SILENCE_SECONDS)
-                return connection
-            except ssl.SSLCertVerificationError as error:
-                connection.close()
-                raise NetworkError(f"{host} can't prove that it is {host}: {error.verify_message}.", "Don't go on, unless you know why that is.") from error
-            except (HTTPError, OSError) as error:
-                connection.close()
-                trouble = error
-        raise _Passing(_said_by(trouble)) from trouble
-
-    def _addresses(self, host: str, port: int) -> list[str]:
-        """A host's addresses. Raises NetworkError where one of them is not of the public network, and that is not allowed."""
-        try:
-            found = [str(ipaddress.ip_address(host))]
-        except ValueError:
-            try:
-                rows = socket.getaddrinfo(host.encode("idna").decode(), port, type=socket.SOCK_STREAM)
-            except UnicodeError as error:
-                raise NetworkError(f"{host!r} can't be the name of a server.", "Check how it was typed.") from error
-            except socket.gaierror as error:
-                if error.errno == socket.EAI_AGAIN:
-                    raise _Passing("its address can't be looked up") from error
-                raise NetworkError(f"There is no server {host!r}, or this machine is offline.", f"Check the name and the connection. {_KEPT}") from error
-            found = list(dict.fromkeys(str(row[4][0]) for row in rows))
-        for address in found:
-            if not self._allow_local and not is_public(address):
-                raise NetworkError(
-                    f"{host} is {address}: on this machine, or in this house's network.", "Where that is what you mean, say so with --allow-local."
-                )
-        return found
-
-
-class _Passing(Exception):
-    """What another try may get past; its text is a reason."""
-
 
 def host_of(address: str) -> str:
     """The host of an address, with its port where it has an unusual one; empty where it has none."""
@@ -281,17 +223,6 @@ def host_of(address: str) -> str:
         return f"{place.hostname or ''}{f':{place.port}' if place.port else ''}"
     except ValueError:
         return ""
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public network, also where it wraps another one."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        if inner := found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]:
-            return is_public(str(inner))
-        if found in ipaddress.ip_network("64:ff9b::/96"):  # what a network without IPv4 writes one as
-            return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
-    return found.is_global and not found.is_multicast
 
 
 def in_words(seconds: float) -> str:
@@ -318,17 +249,6 @@ def _asked_pause(headers: Mapping[str, str], now: float) -> float:
             pauses.append((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now)
             break
     return max(pauses) + (1.0 if max(pauses) > 0 else 0.0)  # clocks differ
-
-
-def _said_by(error: Exception | None) -> str:
-    """What went wrong, in one short line."""
-    if "timed out" in str(error):
-        return "it does not answer"
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError):
-        cause = cause.__cause__
-    said = cause.strerror if isinstance(cause, OSError) else None
-    return said[0].lower() + said[1:120] if said else "its answer is broken, or broken off"
 
 
 @contextmanager
