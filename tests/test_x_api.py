@@ -328,6 +328,16 @@ def test_a_second_time_only_new_posts_are_bought(x: XStandIn, tmp_path: Path) ->
     assert sorted(x.handed, key=int) == all_ids(x)
 
 
+def test_ends_of_a_range_that_come_again_are_no_matter(x: XStandIn, tmp_path: Path) -> None:
+    x.inclusive = True
+    x.posts += [post(tweet(f"RT @bob: {number}", number)) for number in range(1000, 1230)]
+    for start in (250, 270):
+        assert ids(fetched(tmp_path)) == all_ids(x)
+        x.posts += [post(item) for item in posts(20, start)]
+    fetched(tmp_path)
+    assert len(x.handed) <= len(x.charged) + 10
+
+
 def test_a_higher_number_goes_on_below(x: XStandIn, tmp_path: Path) -> None:
     reading = fetched(tmp_path, x_posts=100)
     assert ids(reading) == all_ids(x)[-100:]
@@ -424,7 +434,7 @@ NOT_ENROLLED = {"title": "Client Forbidden", "reason": "client-not-enrolled", "d
         (403, NOT_ENROLLED, r"does not let this key read posts \(not enrolled\)"),
         (403, SPENT, "a cap on what it may read or spend"),
         (429, CAPPED, r"a cap on what it may read or spend is reached \(Usage cap exceeded: Monthly product cap\)"),
-        (400, {"title": "Invalid Request", "detail": "strange"}, r"does not understand what it is asked \(strange\)"),
+        (400, {"title": "Invalid Request", "detail": "Invalid.", "errors": [{"message": "strange"}]}, r"does not understand what it is asked \(strange\)"),
         (404, {"title": "Not Found"}, "refuses to answer"),
         (410, b"<html>", "refuses to answer"),
         (200, {"errors": [{"title": "Authorization Error", "detail": "Sorry, you are not authorized to see the user with id: [1]."}]}, "not authorized to see"),
@@ -557,7 +567,7 @@ def test_a_strange_profile_is_no_matter(x: XStandIn, name: str) -> None:
 def test_pages_that_never_get_lower_are_refused_and_cost_no_more_than_was_said(x: XStandIn, tmp_path: Path) -> None:
     value = {"data": x.posts[:10], "meta": {"next_token": "more"}}
     x.script = lambda path, query: (200, value, {}) if path.endswith("/tweets") else None
-    with pytest.raises(NetworkError, match="same page"):
+    with pytest.raises(NetworkError, match="same posts"):
         fetched(tmp_path)
     assert len(x.pages()) == 2
 

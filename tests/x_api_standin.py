@@ -40,6 +40,7 @@ class XStandIn:
         self.said_count: int | None = None
         self.posts: list[dict[str, Any]] = []
         self.cap = CAP
+        self.inclusive = False  # whether `since_id` and `until_id` themselves are handed out too: X's reference and its guides disagree
         self.takes: Sequence[str] = ("tweet",)
         self.writes = "tweet"
         self.script: Script | None = None
@@ -151,7 +152,8 @@ class XStandIn:
         newest = sorted(self.posts, key=lambda post: -int(post["id"]))[: CAP_WITHOUT_REPLIES if "replies" in exclude else self.cap]
         below = int(query["pagination_token"].removeprefix("7140w")) if "pagination_token" in query else 2**63
         below = min(below, int(query.get("until_id", 2**63)))
-        there = [post for post in newest if int(query.get("since_id", 0)) < int(post["id"]) < below]
+        ends = {query.get("since_id"), query.get("until_id")} if self.inclusive else set()
+        there = [post for post in newest if int(query.get("since_id", 0)) < int(post["id"]) < below or post["id"] in ends]
         page, rest = there[: int(query.get("max_results", 10))], there[int(query.get("max_results", 10)) :]
         kept = [post for post in page if not (kinds(post) & {{"retweets": "retweeted", "replies": "replied_to"}.get(one, "") for one in exclude})]
         wanted = next((value for name, value in query.items() if name.endswith(".fields")), "").replace("post", "tweet").split(",")

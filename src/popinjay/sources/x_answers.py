@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from popinjay.errors import NetworkError, SpecError
-from popinjay.post import Author, Post, handle_of, one_line, printable, unescape
+from popinjay.post import Author, Post, one_line, printable, unescape
+from popinjay.sources.connecting import KEPT
 from popinjay.sources.container import as_object
 from popinjay.sources.web import Answer
 from popinjay.sources.x_post import as_number, kind_of, lang_of, links_of, time_of, whole_text
 
 CONSOLE = "console.x.com"
-KEPT = "What was read is kept: the same command goes on from there."
 
 _MOST_TEXT = 100_000  # characters: the longest posts have a quarter of it
 _MOST_DETAIL = 200
@@ -38,7 +38,7 @@ class Problem:
         errors = said.get("errors")
         inner = as_object(errors[0]) if isinstance(errors, list) and errors else {}
         said = said if isinstance(said.get("title"), str) else inner
-        detail = said.get("detail") or said.get("message") or said.get("title")
+        detail = inner.get("message") or said.get("detail") or said.get("message") or said.get("title")  # of a list, what is wrong in particular
         texts = (said.get("title"), said.get("type"), detail, said.get("reason"))
         title, kind, detail, reason = (one_line(printable(text))[:_MOST_DETAIL] if isinstance(text, str) else "" for text in texts)
         return cls(status, title, f"{kind} {reason}", detail.rstrip("."))
@@ -112,7 +112,7 @@ def account_of(value: Any, handle: str) -> Account:
             raise SpecError(f"X does not show @{handle}{problem.told}.", "Its owner can ask X for the archive.")
         raise SpecError(f"There is no account @{handle} on X{problem.told}.", "Check how it is written.")
     number, name = as_number(data.get("id")), data.get("username")
-    if number is None or not isinstance(name, str) or handle_of(name) != handle:
+    if number is None or not isinstance(name, str) or name.lower() != handle:
         raise NetworkError(f"X answers with something that is no account @{handle}.", "It may be broken: try again later.")
     if data.get("protected") is True:
         raise SpecError(f"@{handle} is protected: only followers see its posts.", "Its owner can ask X for the archive.")

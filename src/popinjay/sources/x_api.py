@@ -23,10 +23,11 @@ from popinjay.events import Event, What
 from popinjay.options import CollectOptions
 from popinjay.post import Author, read_json
 from popinjay.sources import FETCH, Access
+from popinjay.sources.connecting import KEPT
 from popinjay.sources.mirror import Page, Pages, Skip
 from popinjay.sources.remote import Remote
 from popinjay.sources.web import Answer, Web
-from popinjay.sources.x_answers import CONSOLE, KEPT, Account, account_of, judge, page_of, problem_of, without
+from popinjay.sources.x_answers import CONSOLE, Account, account_of, judge, page_of, problem_of, without
 from popinjay.sources.x_post import SNOWFLAKE_EPOCH_MS
 from popinjay.sources.x_price import ARCHIVE, agree, dollars, price
 
@@ -201,12 +202,16 @@ class Timeline:
             query |= {"pagination_token": token} if token else {}
             found = page_of(self._server.page(self._account, query), self._account, self._earlier)
             self.bought += found.charged
-            if found.lowest is not None:
-                until = str(min(int(until), found.lowest))
-            token = found.token if found.lowest is None else ""
+            fresh = tuple(one for one in found.posts if int(one.id) < int(until))  # X's own pages disagree on whether `until_id` itself comes again
+            if found.lowest is not None and found.lowest < int(until):
+                until, token = str(found.lowest), ""
+            elif found.lowest is not None and found.charged > 1:
+                raise NetworkError("X sends the same posts again and again.", f"It may be broken: try again later. {KEPT}")
+            else:
+                token = found.token
             self.at_cap = self.at_cap or (not found.token and not newest and self._account.count > MOST_POSTS)
             ended = not found.token and not self.at_cap
-            yield Page(found.posts, None if ended else f"{until} {token}".strip(), found.left_out)
+            yield Page(fresh, None if ended else f"{until} {token}".strip(), found.left_out)
             if not found.token:
                 return
         self.stopped = True
