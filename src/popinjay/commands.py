@@ -39,12 +39,29 @@ def do_make(args: argparse.Namespace) -> None:
     """Make a persona, and let it say something."""
     from popinjay.pipeline import make
 
-    talk = sys.stdin.isatty() and sys.stderr.isatty() and not (args.quiet or args.json)
+    talk = _may_ask(args.quiet or args.json)
     given = given_options(args, *options.MakeOptions.PARTS.values())
     with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
-        persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, ask_whose=_ask_whose if talk else None, **given)
+        asking: dict[str, Any] = {"ask_whose": _ask_whose, "ask": _ask_yes} if talk else {}
+        persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, **asking, **given)
     if not args.json:
         _introduce(persona)
+
+
+def _may_ask(not_now: bool) -> bool:
+    """Whether a person sits there who can be asked something."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not not_now
+
+
+def _ask_yes(question: str) -> bool:
+    """Ask for a yes; anything else is a no. Each line of the question is a paragraph, the last one what is asked."""
+    import shutil
+    import textwrap
+
+    width = min(shutil.get_terminal_size().columns, 80) - 1
+    *paragraphs, asked = [textwrap.fill(one, width, break_long_words=False, break_on_hyphens=False) for one in question.splitlines()]
+    print("\n" + "\n\n".join([*paragraphs, f"{asked} [y/N] "]), end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _ask_whose() -> str | None:
@@ -74,7 +91,8 @@ def do_inspect(args: argparse.Namespace) -> None:
 
     authors = []
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
-        found = inspect(*args.specs, listener=listener, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
+        ask = _ask_yes if _may_ask(args.json) else None
+        found = inspect(*args.specs, listener=listener, ask=ask, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
     for one in found:
         try:
             verdict = check_enough(one.result.counts) or ""

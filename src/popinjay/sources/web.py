@@ -154,7 +154,12 @@ class Web:
             there = answer.headers.get("location", "")
             if answer.status not in _MOVED or not there:
                 return answer
-            there = urljoin(address, there)
+            try:
+                there = urljoin(address, there)
+            except ValueError as error:
+                raise NetworkError(f"{host_of(address)} sends us on to what is no address.", "Try again later, or read the account from an export.") from error
+            if address.startswith("https:") and not there.startswith("https:"):  # else a key that is sent along would be for all to read
+                raise NetworkError(f"{host_of(address)} sends us on to an address without encryption.", "Don't go on, unless you know why that is.")
             if host_of(there) != host_of(address):
                 if not may_move:
                     raise NetworkError(f"{host_of(address)} sends us on to {host_of(there)!r}.", "Give the account under the server where it lives now.")
