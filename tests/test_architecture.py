@@ -18,6 +18,7 @@ PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "source
 PORTS |= {"sources.x_answers", "sources.x_api", "sources.x_post", "sources.x_price"}
 PORTS |= {"sources.bluesky_car", "sources.bluesky_records", "sources.bluesky_text", "sources.car"}
 PORTS |= {"sources.connecting", "sources.guesses", "sources.mirror", "sources.remote", "sources.web"}
+PORTS |= {"sources.bluesky", "sources.bluesky_identity", "sources.bluesky_preferences"}
 PORTS |= {"sources.html_text", "sources.mastodon_export", "sources.tarball"}
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}

@@ -29,6 +29,7 @@ BUILT_IN = (
     "popinjay.sources.x_archive",
     "popinjay.sources.bluesky_car",
     "popinjay.sources.text",
+    "popinjay.sources.bluesky",
     "popinjay.sources.x_api",
 )
 
