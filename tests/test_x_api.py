@@ -598,26 +598,6 @@ def test_no_error_says_the_key(x: XStandIn, status: int, tmp_path: Path) -> None
         assert len(raised.value.message) < 500
 
 
-def test_the_key_is_nowhere(x: XStandIn, tiny_gpt2: Path, own_home: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    command = ["make", "x:@ada_l", "--base", str(tiny_gpt2), "--whose", "fictional", "--allow-local", "--i-have-the-right", *FAST]
-    x.script = lambda path, query: (401, {"detail": KEY}, {})
-    assert main([*command, "--json"]) == 2
-    x.user["description"] = f"says {KEY}"
-    x.posts[7]["text"] += KEY
-    with pytest.raises(NetworkError):
-        main([*command, "--debug", "--quiet"])
-    x.script = None
-    assert main(command) == 0
-    shown = capfd.readouterr()
-    assert "own archive costs nothing" in shown.err
-    assert KEY not in shown.out + shown.err
-    assert len(x.handed) == 250
-    files = [file for file in own_home.rglob("*") if file.is_file()]
-    assert any(file.name == "run.toml" for file in files)
-    assert any(file.parent.name == "posts" for file in files)
-    assert not [file for file in files if KEY.encode() in file.read_bytes()]
-
-
 def test_the_key_goes_nowhere_without_encryption(x: XStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ssl
 
@@ -654,12 +634,9 @@ def test_the_key_goes_nowhere_without_encryption(x: XStandIn, tmp_path: Path, mo
 FAST = ["--epochs", "0.1", "--samples", "10"]
 
 
-def make(x: XStandIn, base: Path, home: Path, **more: Any) -> popinjay.Persona:
-    given = {"base": str(base), "whose": "fictional", "epochs": 0.1, "samples": 10, "allow_local": True, "i_have_the_right": True}
-    return popinjay.make("x:@ada_l", home_folder=home, **{**given, **more})
-
-
-def test_killed_midway_make_goes_on_and_pays_for_nothing_twice(x: XStandIn, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_killed_midway_make_goes_on_pays_for_nothing_twice_and_keeps_no_key(
+    x: XStandIn, tiny_gpt2: Path, own_home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     asked, killed = threading.Event(), threading.Event()
 
     def hold(path: str, query: Mapping[str, str]) -> Any:
@@ -670,39 +647,47 @@ def test_killed_midway_make_goes_on_and_pays_for_nothing_twice(x: XStandIn, tiny
         return None
 
     x.script = hold
-    options = ["--base", str(tiny_gpt2), "--whose", "fictional", "--allow-local", "--i-have-the-right", "--home", str(tmp_path), "--quiet", *FAST]
-    process = subprocess.Popen([sys.executable, "-m", "popinjay.cli", "make", "x:@ada_l", *options], stderr=subprocess.PIPE)
+    x.user["description"] = f"says {KEY}"
+    x.posts[7]["text"] += KEY
+    command = ["make", "x:@ada_l", "--base", str(tiny_gpt2), "--whose", "fictional", "--allow-local", "--i-have-the-right", *FAST]
+    process = subprocess.Popen([sys.executable, "-m", "popinjay.cli", *command], stderr=subprocess.PIPE)
     try:
         assert asked.wait(60)
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed.set()
+    x.script = lambda path, query: (401, {"detail": KEY}, {})
+    assert main([*command, "--json"]) == 2
+    with pytest.raises(NetworkError):
+        main([*command, "--debug", "--quiet"])
     x.script = None
-    persona = make(x, tiny_gpt2, tmp_path)
+    assert main(command) == 0
     assert sorted(x.handed, key=int) == all_ids(x)
-    assert persona.name == "ada_l"
-    assert len((persona.path / "posts.jsonl").read_text().splitlines()) == 250
-    before, bought = (persona.path / "run.toml").read_text(), x.cost
-    assert make(x, tiny_gpt2, tmp_path).path == persona.path
+    assert len((own_home / "ada_l" / "posts.jsonl").read_text().splitlines()) == 250
+    bought = x.cost
+    assert main(command) == 0
     assert x.cost == bought
-    assert "x:@ada_l" in before
-    x.posts += [post(item) for item in posts(5, 250)]
-    make(x, tiny_gpt2, tmp_path)
-    assert len((persona.path / "posts.jsonl").read_text().splitlines()) == 255
-    assert x.cost == bought + 25
+    shown = capfd.readouterr()
+    assert "own archive costs nothing" in shown.err
+    assert "collect: fresh" in shown.err
+    assert KEY not in shown.out + shown.err
+    files = [file for file in own_home.rglob("*") if file.is_file()]
+    assert "x:@ada_l" in (own_home / "ada_l" / "run.toml").read_text()
+    assert any(file.parent.name == "posts" for file in files)
+    assert not [file for file in files if KEY.encode() in file.read_bytes()]
 
 
 def test_what_was_bought_outlives_a_make_that_refuses_it(x: XStandIn, tiny_gpt2: Path, tmp_path: Path) -> None:
     with pytest.raises(TooLittleText):
-        make(x, tiny_gpt2, tmp_path, lang="fr")
-    make(x, tiny_gpt2, tmp_path)
+        popinjay.make("x:@ada_l", home_folder=tmp_path, base=str(tiny_gpt2), whose="fictional", allow_local=True, i_have_the_right=True, lang="fr")
+    assert ids(fetched(tmp_path / "ada_l" / "fetched")) == all_ids(x)
     assert sorted(x.handed, key=int) == all_ids(x)
 
 
 def test_a_no_leaves_no_persona_behind(x: XStandIn, tiny_gpt2: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="Without a yes"):
-        make(x, tiny_gpt2, tmp_path, i_have_the_right=False, ask=lambda question: False)
+        popinjay.make("x:@ada_l", home_folder=tmp_path, base=str(tiny_gpt2), whose="fictional", allow_local=True, ask=lambda question: False)
     assert list(tmp_path.iterdir()) == []
     assert x.asked == []
 
