@@ -28,7 +28,7 @@ from popinjay.sources.mirror import Page, Pages
 from popinjay.sources.remote import Remote
 from popinjay.sources.web import Answer, Web, host_of
 
-NAME = "Bluesky"
+NAME = "Bluesky account"
 HELP = "a handle (ada.bsky.social), bsky:did:plc:..., or https://bsky.app/profile/ada.bsky.social"
 NEEDS = "a network"
 
