@@ -39,6 +39,7 @@ class Account:
     spec: str
     variables: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)  # of FetchOptions
+    most: int = sys.maxsize  # posts that such a network hands out
 
 
 Serve = Callable[[int, Path], AbstractContextManager[Account | str]]  # posts and folder; a text says why there is none
@@ -78,9 +79,24 @@ def mastodon(posts: int, folder: Path) -> Iterator[Account | str]:
         server.close()
 
 
+@contextmanager
+def x_api(posts: int, folder: Path) -> Iterator[Account | str]:
+    """A stand-in of ours, as X itself costs; it hands out no more than X does."""
+    from archives import posts as tweets
+    from x_api_standin import KEY, XStandIn, post
+
+    server = XStandIn()
+    server.posts = [post(item) for item in tweets(posts)]
+    try:
+        yield Account("x:ada_l", {"X_BEARER_TOKEN": KEY, "POPINJAY_X_API": server.address}, {"i_have_the_right": True}, most=server.cap)
+    finally:
+        server.close()
+
+
 SERVERS: dict[str, tuple[str, Serve]] = {  # a row a network
     "bluesky": ("Bluesky (a real PDS)", bluesky),
     "mastodon": ("Mastodon (a stand-in of ours)", mastodon),
+    "x": ("X API (a stand-in of ours)", x_api),
 }
 
 
@@ -129,7 +145,7 @@ def transfer(asked: list[tuple[str, dict[str, str]]]) -> int:
 
 def show_speed(name: str, account: Account, posts: int, pairs: int) -> None:
     """Time both and show it."""
-    asked = addresses_of(account)
+    posts, asked = min(posts, account.most), addresses_of(account)
     assert read_all(account) == posts
     size = transfer(asked)
     print(f"{name}: {posts:,} posts, {len(asked)} requests, {size / 2**20:.1f} MB as sent")
