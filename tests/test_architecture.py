@@ -58,7 +58,7 @@ ENGINE |= {
     "evaluation.verdict",
 }
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
-FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "report_table", "session", "terminal"}
+FACES = {"__init__", "asking", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "report_table", "session", "terminal"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
 HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")
@@ -149,7 +149,7 @@ def test_only_the_faces_for_people_print() -> None:
         calls = [
             node.func.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ]
-        assert name in ("commands", "progress", "terminal") or "print" not in calls, name
+        assert name in ("asking", "commands", "progress", "terminal") or "print" not in calls, name
 
 
 def test_no_loading_runs_a_models_own_code() -> None:

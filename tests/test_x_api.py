@@ -20,7 +20,7 @@ import pytest
 
 import popinjay
 from archives import ACCOUNT, archive_files, note, posts, snowflake, tweet, write_zip
-from popinjay import commands, sources
+from popinjay import asking, sources
 from popinjay.cli import main
 from popinjay.errors import NetworkError, PopinjayError, SpecError, TooLittleText
 from popinjay.events import Event
@@ -186,7 +186,7 @@ def test_the_question_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkey
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "stdin", io.StringIO("no\n"))
     with pytest.raises(SpecError, match="Without a yes"):
-        x_price.agree("a" * 20, 3200, Access(ask=commands._ask_yes, keeps=False))
+        x_price.agree("a" * 20, 3200, Access(ask=asking.yes, keeps=False))
     shown = capsys.readouterr().err
     assert max(map(len, shown.splitlines())) < 80
     assert shown.endswith("pay for them? [y/N] ")
@@ -708,7 +708,7 @@ def test_inspect_asks_as_well(x: XStandIn, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(("answer", "agreed"), [("", False), ("\n", False), ("n\n", False), ("yess\n", False), ("j\n", False), ("y\n", True), (" YES\n", True)])
 def test_only_a_yes_is_one(answer: str, agreed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-    assert commands._ask_yes("It costs.\nYes?") is agreed
+    assert asking.yes("It costs.\nYes?") is agreed
 
 
 @pytest.mark.parametrize("answer", ["\n", "y\n"])

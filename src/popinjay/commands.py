@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from popinjay import options, progress, terminal
+from popinjay import asking, options, progress, terminal
 from popinjay.errors import OptionError, TooLittleText
 from popinjay.post import printable
 
@@ -39,44 +39,13 @@ def do_make(args: argparse.Namespace) -> None:
     """Make a persona, and let it say something."""
     from popinjay.pipeline import make
 
-    talk = _may_ask(args.quiet or args.json)
+    talk = asking.may_ask(args.quiet or args.json)
     given = given_options(args, *options.MakeOptions.PARTS.values())
     with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
-        asking: dict[str, Any] = {"ask_whose": _ask_whose, "ask": _ask_yes} if talk else {}
-        persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, **asking, **given)
+        questions: dict[str, Any] = {"ask_whose": asking.whose, "ask": asking.yes} if talk else {}
+        persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, **questions, **given)
     if not args.json:
         _introduce(persona)
-
-
-def _may_ask(not_now: bool) -> bool:
-    """Whether a person sits there who can be asked something."""
-    return sys.stdin.isatty() and sys.stderr.isatty() and not not_now
-
-
-def _ask_yes(question: str) -> bool:
-    """Ask for a yes; anything else is a no. Each line of the question is a paragraph, the last one what is asked."""
-    import shutil
-    import textwrap
-
-    width = min(shutil.get_terminal_size().columns, 80) - 1
-    *paragraphs, asked = [textwrap.fill(one, width, break_long_words=False, break_on_hyphens=False) for one in question.splitlines()]
-    print("\n" + "\n\n".join([*paragraphs, f"{asked} [y/N] "]), end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _ask_whose() -> str | None:
-    """Ask whose words these are; None where the answer is none."""
-    print("Whose words are these?", file=sys.stderr)
-    choices = list(options.WHOSE)
-    for number, name in enumerate(choices, 1):
-        print(f"  {number}  {name}: {options.WHOSE[name]}", file=sys.stderr)
-    while True:
-        print("Number or name, or Enter to leave it open: ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline().strip().lower()
-        if answer in choices or not answer:
-            return answer or None
-        if answer.isdigit() and 1 <= int(answer) <= len(choices):
-            return choices[int(answer) - 1]
 
 
 def _introduce(persona: Any, count: int = 3) -> None:
@@ -91,7 +60,7 @@ def do_inspect(args: argparse.Namespace) -> None:
 
     authors = []
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
-        ask = _ask_yes if _may_ask(args.json) else None
+        ask = asking.yes if asking.may_ask(args.json) else None
         found = inspect(*args.specs, listener=listener, ask=ask, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
     for one in found:
         try:
