@@ -46,8 +46,8 @@ const tell = (place, { personas, total }, offset, search) => {
   else place.textContent = personas.length < total ? `${count(offset + 1)} to ${count(offset + personas.length)} of ${count(total)}` : many(total, "persona");
 };
 
-const card = (persona) => {
-  const screen = persona.state === "ready" ? "say" : "look";
+export const card = (persona) => {
+  const screen = persona.speaks ? "say" : "look";
   const facts = [persona.posts === null ? null : many(persona.posts, "post"), persona.bytes === null ? null : bytes(persona.bytes)].filter(Boolean).join(" · ");
   return el(
     "li",

@@ -11,7 +11,7 @@ export const showInspection = (place, job) => {
   const refused = authors.some((one) => one.verdict?.startsWith("make would refuse") && !one.verdict.includes("--whose self"));
   fill(
     place,
-    el("section", {}, table(authors), remarks(authors)),
+    el("section", { class: "seen" }, table(authors), remarks(authors)),
     refused
       ? el("p", {}, el("a", { class: "button main", href: "#/make" }, "Try something else"))
       : form(job, authors),
@@ -94,7 +94,7 @@ const form = (job, authors) => {
       "details",
       {},
       el("summary", {}, "More"),
-      field("name", "What is it called?", { placeholder: authors.map((one) => one.author).sort().join("-") }, "Its folder’s name. One that is here already is brought up to date."),
+      field("name", "What is it called?", { placeholder: usualName(authors) ?? "" }, "Its folder’s name. One that is here already is brought up to date."),
       el("label", { class: "check" }, el("input", { type: "checkbox", name: "drop_replies" }), " Without replies to other people"),
       field("lang", "Only posts in these languages", { placeholder: "en,fr" }, "As codes, with commas between. Empty: all."),
       field("contact", "Where can the author ask you to remove it?", { placeholder: "an address" }, "It is said on its card."),
@@ -102,8 +102,14 @@ const form = (job, authors) => {
     said,
     el("p", {}, button),
   );
-  made.addEventListener("submit", doing(button, said, () => start(job, new FormData(made))));
+  made.addEventListener("submit", doing(button, said, () => start(job, authors, new FormData(made))));
   return made;
+};
+
+/** What a persona of these is called where nothing else is said; left to the program where that could be no folder's name. */
+const usualName = (authors) => {
+  const name = authors.map((one) => one.author).sort().join("-");
+  return /^\w[\w.-]{0,100}$/u.test(name) ? name : undefined;
 };
 
 const field = (name, words, more, hint) =>
@@ -129,9 +135,9 @@ const fillBases = async (select, hint) => {
   }
 };
 
-const start = async (job, data) => {
+const start = async (job, authors, data) => {
   const given = Object.fromEntries([...data].map(([key, value]) => [key, value.trim()]).filter(([, value]) => value));
-  const { name, ...options } = given;
+  const { name = usualName(authors), ...options } = given;
   if (options.drop_replies) options.drop_replies = true;
   const body = { doing: "make", upload: job.upload ?? null, specs: job.upload ? null : job.specs, options };
   const made = await post("/api/jobs", name ? { ...body, name } : body);

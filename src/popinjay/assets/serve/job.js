@@ -4,6 +4,7 @@ import { events, get, post } from "./api.js";
 import { announce, bdi, doing, el, fill, title, trouble } from "./dom.js";
 import { nameOf } from "./make.js";
 import { showInspection } from "./inspection.js";
+import { pictureOf } from "./persona.js";
 import { Progress } from "./progress.js";
 import { STATES } from "./words.js";
 
@@ -133,6 +134,7 @@ class Making extends Watch {
   state(job) {
     const before = this.job?.state;
     this.job = job;
+    this.progress.over(job.state); // also where it was over before its events were read
     if (before === job.state) return;
     const words = {
       queued: "Something else is under way: this waits for its turn.",
@@ -144,7 +146,6 @@ class Making extends Watch {
     this.line.textContent = words[job.state] ?? STATES[job.state] ?? job.state;
     this.button.textContent = OVER.includes(job.state) ? "Go on" : "Stop";
     this.button.hidden = job.state === "done";
-    this.progress.over(job.state);
     fill(this.trouble, job.state === "failed" ? trouble({ message: job.error, hint: job.hint }) : null);
     fill(this.end, job.state === "done" ? ready(nameOf(job)) : null);
     if (job.state === "done") fill(this.heading, bdi(nameOf(job)), " can speak");
@@ -153,7 +154,11 @@ class Making extends Watch {
 
 const ready = (name) => {
   const about = encodeURIComponent(name);
+  const picture = el("img", { src: pictureOf(name, Date.now()), width: "1200", height: "630", alt: `A picture of ${name}, with something it said` });
+  const frame = el("a", { class: "picture", href: `#/say/${about}` }, picture);
+  picture.addEventListener("error", () => frame.remove()); // it could not be drawn on this machine
   return [
+    frame,
     el("a", { class: "button main large", href: `#/say/${about}` }, "Let it speak"),
     el("a", { class: "button large", href: `#/look/${about}` }, "How good is it?"),
   ];

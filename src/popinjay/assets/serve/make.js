@@ -2,7 +2,15 @@
 
 import { get, post, upload } from "./api.js";
 import { announce, bdi, doing, el, fill, title, trouble } from "./dom.js";
+import { card } from "./all.js";
 import { bytes, STATES } from "./words.js";
+
+const STEPS = [
+  ["Give it posts", "yours, or somebody’s who said yes. You see what is in there before anything is made."],
+  ["Wait some minutes", "and hear it learn to speak. The page may be closed meanwhile."],
+  ["Let it speak", "and see how good it is, and how much it copies. Share what is worth it."],
+];
+const ACCOUNTS = [["Bluesky", "ada.bsky.social"], ["Mastodon", "@ada@example.social"], ["Several", "with blanks between them: a cyborg, one voice of all"]];
 
 export const show = async (place, about, { signal }) => {
   const said = el("div");
@@ -91,7 +99,8 @@ const accountWay = (said) => {
     el("h2", {}, "An account"),
     el("label", { for: "account" }, "Its name"),
     el("div", { class: "line" }, input, button),
-    el("p", { class: "aside", id: "account-hint" }, "Bluesky: ada.bsky.social. Mastodon: @ada@example.social. Several with blanks between them make a cyborg, one voice of all."),
+    el("p", { class: "aside", id: "account-hint" }, "Its public posts are read from its network; nothing else is asked there."),
+    el("dl", {}, ACCOUNTS.map(([network, example]) => [el("dt", {}, network), el("dd", {}, example)])),
   );
   form.addEventListener("submit", doing(button, said, () => look({ specs: input.value.trim().split(/\s+/u) })));
   return form;
@@ -106,17 +115,16 @@ const look = async (what) => {
 // what was begun before
 
 const showLately = async (place, signal) => {
-  const { jobs } = asList(await get("/api/jobs", signal));
-  const made = jobs.filter((job) => job.doing === "make").slice(0, 5);
-  if (!made.length) return;
+  const [jobs, { personas }] = await Promise.all([get("/api/jobs", signal).then(asList), get("/api/personas?limit=3&sort=newest", signal)]);
+  const open = jobs.filter((job) => job.doing === "make" && job.state !== "done").slice(0, 5);
   fill(
     place,
-    el("h2", {}, "Lately"),
-    el("ul", { class: "rows" }, made.map((job) => el("li", {}, el("a", { href: `#/job/${job.id}` }, bdi(nameOf(job))), el("span", { class: `state ${job.state}` }, STATES[job.state] ?? job.state)))),
+    open.length ? [el("h2", {}, "Not finished"), el("ul", { class: "rows" }, open.map((job) => el("li", {}, el("a", { href: `#/job/${job.id}` }, bdi(nameOf(job))), el("span", { class: `state ${job.state}` }, STATES[job.state] ?? job.state))))] : null,
+    personas.length ? [el("h2", {}, "Lately made"), el("ul", { class: "grid" }, personas.map(card))] : el("ol", { class: "steps" }, STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more))),
   );
 };
 
 /** A list of jobs, whether it came alone or with a word around it. */
-const asList = (found) => (Array.isArray(found) ? { jobs: found } : found);
+const asList = (found) => (Array.isArray(found) ? found : found.jobs);
 
 export const nameOf = (job) => job.result?.persona || job.name || (job.specs ?? []).join(" and ") || "a new one";

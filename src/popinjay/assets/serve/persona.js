@@ -19,7 +19,7 @@ export const header = (persona, now) => {
     { class: "who" },
     el("p", { class: "kicker" }, bdi((persona.handles ?? []).map((handle) => `@${handle}`).join("  "))),
     title(bdi(called(persona))),
-    el("p", { class: "whose" }, "A machine that writes like ", bdi(people(persona)), ". What it says is made up; they never said it."),
+    el("p", { class: "whose" }, "A machine that writes like ", bdi(called(persona)), ". What it says is made up; they never said it."),
     persona.still_known ? el("p", { class: "notice" }, "It was told to forget something, and still knows it until it is trained again.") : null,
     el("nav", { class: "tabs", "aria-label": "This persona" }, link("say", "Let it speak"), link("look", "How good is it?")),
   );

@@ -13,7 +13,7 @@ const DARING = [[0.6, "plays safe"], [0.9, "careful"], [1.15, "as it comes"], [1
 export const show = async (place, name, { signal, settings }) => {
   const persona = await load(name, signal);
   if (signal.aborted) return;
-  if (persona.state !== "ready") location.replace(`#/look/${encodeURIComponent(name)}`);
+  if (!persona.speaks) location.replace(`#/look/${encodeURIComponent(name)}`);
   else new Speaking(place, persona, signal, settings.get("prompt") ?? persona.prompt ?? "My dream is").begin();
 };
 
@@ -200,7 +200,7 @@ class Post {
       this.act("Keep", "Kept", () => speaking.keep(this)),
       this.act("Copy", "Copied", () => copy(labelled(text, people(speaking.persona)))),
       this.act("Share…", null, () => speaking.share.open(this)),
-      this.act("Put on the picture", "On the picture", () => speaking.picture.choose(this)),
+      this.act("Picture", "Pictured", () => speaking.picture.choose(this)),
     );
   }
 
