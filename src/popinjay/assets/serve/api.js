@@ -65,6 +65,7 @@ export const upload = (file, tell, signal) =>
 export async function* events(path, { body, last, signal } = {}) {
   const settings = body ? withBody("POST", body, signal) : { signal };
   const answer = await request(path, { ...settings, headers: { ...settings.headers, Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) } });
+  if (answer.status === 204) return; // nothing more comes
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {

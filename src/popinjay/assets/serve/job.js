@@ -1,7 +1,7 @@
 // One job, watched: what was seen in some posts and the form that makes a persona of them, or a persona as it is made.
 
-import { events, get, post } from "./api.js";
-import { announce, bdi, doing, el, fill, title, trouble } from "./dom.js";
+import { events, get, of, post } from "./api.js";
+import { announce, bdi, el, fill, title, trouble } from "./dom.js";
 import { nameOf } from "./make.js";
 import { showInspection } from "./inspection.js";
 import { pictureOf } from "./persona.js";
@@ -115,8 +115,8 @@ class Making extends Watch {
     this.heading = title("Making ", bdi(nameOf(job)));
     this.line = el("p", { class: "lead", role: "status" });
     this.button = el("button", { type: "button" });
-    this.button.addEventListener("click", doing(this.button, this.trouble, () => this.press()));
-    this.end = el("div", { class: "end" });
+    this.button.addEventListener("click", () => this.press());
+    this.end = el("div");
     fill(this.place, this.heading, this.gone, el("div", { class: "line between" }, this.line, this.button), this.trouble, this.end, this.progress.place);
     this.state(job);
   }
@@ -127,14 +127,23 @@ class Making extends Watch {
 
   async press() {
     const isOver = OVER.includes(this.job.state);
-    this.state(await post(`${this.path}/${isOver ? "resume" : "stop"}`));
-    this.again?.();
+    this.button.disabled = true;
+    try {
+      this.state(await post(`${this.path}/${isOver ? "resume" : "stop"}`));
+      this.again?.();
+    } catch (error) {
+      this.button.disabled = false;
+      fill(this.trouble, trouble(error));
+    }
   }
 
   state(job) {
     const before = this.job?.state;
     this.job = job;
     this.progress.over(job.state); // also where it was over before its events were read
+    const isStopping = Boolean(job.stop_asked) && !OVER.includes(job.state);
+    this.button.disabled = isStopping;
+    this.button.textContent = isStopping ? "Stopping…" : OVER.includes(job.state) ? "Go on" : "Stop";
     if (before === job.state) return;
     const words = {
       queued: "Something else is under way: this waits for its turn.",
@@ -144,7 +153,6 @@ class Making extends Watch {
       failed: "It did not work out. What is finished is kept, and it goes on from there.",
     };
     this.line.textContent = words[job.state] ?? STATES[job.state] ?? job.state;
-    this.button.textContent = OVER.includes(job.state) ? "Go on" : "Stop";
     this.button.hidden = job.state === "done";
     fill(this.trouble, job.state === "failed" ? trouble({ message: job.error, hint: job.hint }) : null);
     fill(this.end, job.state === "done" ? ready(nameOf(job)) : null);
@@ -152,14 +160,12 @@ class Making extends Watch {
   }
 }
 
+/** What to do with a persona that is made, and its picture where one could be drawn. */
 const ready = (name) => {
   const about = encodeURIComponent(name);
-  const picture = el("img", { src: pictureOf(name, Date.now()), width: "1200", height: "630", alt: `A picture of ${name}, with something it said` });
-  const frame = el("a", { class: "picture", href: `#/say/${about}` }, picture);
-  picture.addEventListener("error", () => frame.remove()); // it could not be drawn on this machine
-  return [
-    frame,
-    el("a", { class: "button main large", href: `#/say/${about}` }, "Let it speak"),
-    el("a", { class: "button large", href: `#/look/${about}` }, "How good is it?"),
-  ];
+  const place = el("div", { class: "end" }, el("a", { class: "button main large", href: `#/say/${about}` }, "Let it speak"), el("a", { class: "button large", href: `#/look/${about}` }, "How good is it?"));
+  get(of(name)).then(({ picture }) => {
+    if (picture) place.append(el("a", { class: "picture", href: `#/say/${about}` }, el("img", { src: pictureOf(name, Date.now()), width: "1200", height: "630", alt: `A picture of ${name}, with something it said` })));
+  }, () => {}); // the links are enough
+  return place;
 };
