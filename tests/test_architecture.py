@@ -58,6 +58,7 @@ STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "report_table", "session", "terminal"}
 FACES |= {"serving", "serving.answers", "serving.app", "serving.guard", "serving.overview", "serving.page", "serving.personas", "serving.place"}
 FACES |= {"serving.about", "serving.accounts", "serving.event_stream", "serving.job", "serving.job_routes", "serving.jobs", "serving.process"}
+FACES |= {"serving.kept_routes", "serving.persona_files"}
 FACES |= {"serving.refused", "serving.said", "serving.server", "serving.upload_routes", "serving.uploads", "serving.worker"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")

@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from popinjay import __version__
-from popinjay.serving import about, answers, job_routes, page, personas, upload_routes
+from popinjay.serving import about, answers, job_routes, kept_routes, page, persona_files, personas, upload_routes
 from popinjay.serving.guard import Guard, Guarded
 from popinjay.serving.place import Place
 
@@ -35,7 +35,7 @@ def create_app(home: Path, guard: Guard) -> FastAPI:
     app = FastAPI(title="popinjay", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=living, redirect_slashes=False)
     app.state.place = place
     answers.install(app)
-    for module in (page, about, personas, upload_routes, job_routes):
+    for module in (page, about, personas, persona_files, kept_routes, upload_routes, job_routes):
         app.include_router(module.routes(place))
     if importlib.util.find_spec("popinjay.serving.completions"):  # speaking, which is being written elsewhere
         app.include_router(importlib.import_module("popinjay.serving.completions").routes(place))
