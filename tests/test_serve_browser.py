@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CHROMIUM = shutil.which("chromium")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"  # the browser is a process of its own: conftest.py cannot hold it back, this does
-PATIENCE = 60_000  # milliseconds, for what takes a few of them where nothing else is at work
+PATIENCE = 180_000  # milliseconds, for what takes some seconds where nothing else is at work
 EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"  # what a browser says of a server that is gone
 BAD_NAME = "<img src=x onerror=alert(1)> \u202eevil"
 LONG_WORD = "W" * 10_000
@@ -103,7 +103,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) -> Iterator[Server]:
-    """A server with one persona, which was told some bad things to keep."""
+    """A server with one persona, for which bad things were kept."""
     home = tmp_path_factory.mktemp("served")
     make(archive, name="ada", home_folder=home, base=str(base), epochs=0.1, samples=20, whose="fictional", track="none")
     rows = [{"text": text, "prompt": "", "temperature": 1.0} for text in (LONG_WORD, "<script>alert(1)</script>", "\u202eturned \u2067round")]
@@ -216,7 +216,7 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(look: Any, server
 
     expect(page.get_by_role("heading", level=1)).to_have_text("ada_l can speak")
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
-    expect(page.locator(".curves path.line").first).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("How much the posts it reads surprise it: from"))).to_be_visible()
     page.get_by_role("link", name="Let it speak").click()
     expect(page.get_by_label("It begins with")).to_have_value("My dream is")
     post = write_ten(page).first
@@ -225,7 +225,7 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(look: Any, server
 
     post.get_by_role("button", name="Keep").click()
     expect(post.get_by_role("button", name="Kept")).to_be_visible()
-    assert server.get("api/personas/ada_l/kept")[-1]["text"] == text
+    assert server.get("api/personas/ada_l/kept")["kept"][0]["text"] == text
     post.get_by_role("button", name="Copy").click()
     expect(post.get_by_role("button", name="Copied")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
@@ -272,30 +272,36 @@ def test_a_long_post_is_cut_rather_than_its_label(look: Any, post: str, most: in
     assert page.evaluate("text => [...new Intl.Segmenter().segment(text)].length", text) <= most
 
 
-def test_what_people_wrote_is_shown_as_typed(look: Any, server: Server) -> None:
+def test_what_people_wrote_is_shown_as_typed(look: Any) -> None:
     looked = look()
     page = looked.go("say/ada")
-    expect(page.get_by_role("heading", level=1)).to_have_text(BAD_NAME.replace("\u202e", "")) if "\u202e" not in page.inner_text("h1") else None
-    prompt = "<img src=x onerror=alert(1)>"
-    for text in write_ten(page, prompt).locator(".text").all_inner_texts():
-        assert text.startswith(prompt)
+    assert "<img src=x onerror=alert(1)>" in page.locator("h1").inner_text()
     page.get_by_text("3 kept posts").click()
     assert page.locator(".kept li").all_inner_texts() == ["\u202eturned \u2067round", "<script>alert(1)</script>", LONG_WORD]
     assert page.locator("main img[src=x], main script").count() == 0
     assert not looked.is_too_wide()
 
 
-def test_posts_stream_and_are_taken_back(look: Any) -> None:
-    """A stand-in for the stream, with all that can come: a draft that is void, a post that is missing, an end that never comes."""
+def test_posts_stream_as_text_and_are_taken_back(look: Any) -> None:
+    """A stand-in for the stream, with all that can come: bad texts, a draft that is void, a post that is missing, an end that never comes."""
     looked = look()
     page = looked.go("say/ada")
-    told = [("piece", {"place": 0, "text": "a b"}), ("again", {"place": 0}), ("piece", {"place": 0, "text": "<b>c"}), ("missing", {"place": 1})]
-    stream = "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in [*told, ("post", {"place": 0, "text": "<b>c", "finished": True})])
+    bad = ["<img src=x onerror=alert(1)>", "\u202eevil \u2067deep", LONG_WORD, "z" + "\u0341" * 300, "</p></li><script>alert(1)</script>"]
+    told: list[tuple[str, dict[str, Any]]] = [("piece", {"place": 0, "text": "a b"}), ("again", {"place": 0}), ("missing", {"place": 5})]
+    for place, text in enumerate(bad):
+        told += [("piece", {"place": place, "text": part}) for part in (text[:3], text[3:])]
+        told += [("post", {"place": place, "text": text, "finished": True})] if place else []
+    stream = "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in told)
     page.route("**/say", lambda route: route.fulfill(body=stream, content_type="text/event-stream"))
     page.get_by_role("button", name="Write ten").click()
     expect(page.locator(".trouble").first).to_contain_text("The answer broke off.")
-    assert page.locator(".post .text").all_inner_texts()[:3] == ["<b>c", page.locator(".post .text").nth(1).inner_text(), "Not written."]
-    expect(page.locator(".post").nth(1)).to_contain_text("Held back")
+    texts = page.locator(".post .text").all_text_contents()
+    assert texts[:5] == bad
+    assert texts[5].startswith("Held back")
+    assert set(texts[6:]) == {"Not written."}
+    assert page.locator("main img[src=x], main script").count() == 0
+    assert not looked.is_too_wide()
+    assert page.get_by_role("button", name="Share…").count() == 4  # only what is whole
 
 
 def test_two_tabs_a_stop_and_a_server_that_is_killed(look: Any, server: Server, archive: Path, base: Path) -> None:
@@ -344,7 +350,7 @@ def test_nothing_is_wider_than_a_phone(look: Any, archive: Path) -> None:
             part.click()
         page.wait_for_load_state("networkidle")
         assert not looked.is_too_wide(), where
-    write_ten(page, LONG_WORD[:200]).first.get_by_role("button", name="Share…").click()
+    write_ten(page, "w" * 60).first.get_by_role("button", name="Share…").click()
     assert not looked.is_too_wide()
 
 
@@ -412,7 +418,7 @@ def test_nothing_jumps_while_posts_come(look: Any) -> None:
     }""")
     page.get_by_role("button", name="Write ten").click()
     expect(page.get_by_role("button", name="Ten more")).to_be_visible()
-    assert page.evaluate("window.moved") < 0.1  # what is called good
+    assert page.evaluate("window.moved") < 0.1  # in all; in five seconds, that is what is called good
 
 
 def test_light_and_dark(look: Any) -> None:

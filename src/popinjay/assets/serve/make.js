@@ -115,7 +115,7 @@ const look = async (what) => {
 // what was begun before
 
 const showLately = async (place, signal) => {
-  const [jobs, { personas }] = await Promise.all([get("/api/jobs", signal).then(asList), get("/api/personas?limit=3&sort=newest", signal)]);
+  const [jobs, { personas }] = await Promise.all([get("/api/jobs", signal), get("/api/personas?limit=3&sort=newest", signal)]);
   const open = jobs.filter((job) => job.doing === "make" && job.state !== "done").slice(0, 5);
   fill(
     place,
@@ -123,8 +123,5 @@ const showLately = async (place, signal) => {
     personas.length ? [el("h2", {}, "Lately made"), el("ul", { class: "grid" }, personas.map(card))] : el("ol", { class: "steps" }, STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more))),
   );
 };
-
-/** A list of jobs, whether it came alone or with a word around it. */
-const asList = (found) => (Array.isArray(found) ? found : found.jobs);
 
 export const nameOf = (job) => job.result?.persona || job.name || (job.specs ?? []).join(" and ") || "a new one";

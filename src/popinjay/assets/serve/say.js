@@ -117,17 +117,16 @@ class Speaking {
   }
 
   async keep(one) {
-    await post(of(this.persona.name, "kept"), { text: one.text, prompt: one.asked.prompt, temperature: one.asked.temperature, seed: one.seed ?? 0 });
+    await post(of(this.persona.name, "kept"), { text: one.text, prompt: one.asked.prompt, temperature: one.asked.temperature, seed: one.seed ?? null });
     announce("Kept");
     await this.showKept();
   }
 
   async showKept() {
-    const found = await get(of(this.persona.name, "kept"), this.signal).catch(() => []);
-    const rows = Array.isArray(found) ? found : (found.kept ?? []);
+    const { kept: rows } = await get(of(this.persona.name, "kept"), this.signal).catch(() => ({ kept: [] })); // the page is of use without them
     if (!rows.length) return;
     const isOpen = this.kept.querySelector("details")?.open;
-    fill(this.kept, el("details", { class: "kept", open: isOpen }, el("summary", {}, `${many(rows.length, "kept post")}`), el("ul", {}, rows.toReversed().map((row) => el("li", { dir: "auto" }, row.text)))));
+    fill(this.kept, el("details", { class: "kept", open: isOpen }, el("summary", {}, `${many(rows.length, "kept post")}`), el("ul", {}, rows.map((row) => el("li", { dir: "auto" }, row.text)))));
   }
 }
 
