@@ -56,10 +56,12 @@ ENGINE |= {
 }
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "report_table", "session", "terminal"}
+FACES |= {"serving", "serving.answers", "serving.app", "serving.guard", "serving.overview", "serving.page", "serving.personas", "serving.place"}
+FACES |= {"serving.said", "serving.server"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
 HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")
-HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow", "libipld", "urllib3")
+HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow", "libipld", "urllib3", "fastapi", "pydantic", "starlette", "uvicorn")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
 
 

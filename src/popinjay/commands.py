@@ -297,6 +297,27 @@ def do_track(args: argparse.Namespace) -> None:
             threading.Event().wait()
 
 
+def do_serve(args: argparse.Namespace) -> None:
+    """Serve the page, until Ctrl-C."""
+    from popinjay.run import home
+
+    try:
+        from popinjay.serving.server import serve
+    except ModuleNotFoundError as error:
+        raise OptionError(f"The page needs {error.name}, which is not installed.", "Install it: pip install 'popinjay[serve]'") from error
+
+    def listening(address: str) -> None:
+        import threading
+        import webbrowser
+
+        print(f"{address} (Ctrl-C ends it)", flush=True)
+        if not args.no_browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+    with suppress(KeyboardInterrupt):
+        serve(args.home or home(), args.host, args.port, listening)
+
+
 def do_sources(args: argparse.Namespace) -> None:
     """List what posts can be read from."""
     from popinjay.sources import all_sources
