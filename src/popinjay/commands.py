@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from popinjay.post import printable
 
 if TYPE_CHECKING:
     from popinjay.forgotten import Forgotten
+    from popinjay.pipeline import Inspection
 
 T = TypeVar("T")
 
@@ -69,12 +71,22 @@ def _introduce(persona: Any, count: int = 3) -> None:
 
 def do_inspect(args: argparse.Namespace) -> None:
     """Show what is in some specs."""
-    from popinjay.clean import check_enough, languages
     from popinjay.pipeline import inspect
 
-    authors = []
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
         found = inspect(*args.specs, listener=listener, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
+    authors = told_of(found)
+    if args.json:
+        terminal.show_json({"authors": authors})
+    else:
+        terminal.show_inspection(authors)
+
+
+def told_of(found: Sequence[Inspection]) -> list[dict[str, Any]]:
+    """What was found in each spec, for JSON."""
+    from popinjay.clean import check_enough, languages
+
+    authors = []
     for one in found:
         try:
             verdict = check_enough(one.result.counts) or ""
@@ -96,10 +108,7 @@ def do_inspect(args: argparse.Namespace) -> None:
                 "verdict": verdict,
             }
         )
-    if args.json:
-        terminal.show_json({"authors": authors})
-    else:
-        terminal.show_inspection(authors)
+    return authors
 
 
 def do_say(args: argparse.Namespace) -> None:
@@ -301,6 +310,8 @@ def do_serve(args: argparse.Namespace) -> None:
     """Serve the page, until Ctrl-C."""
     from popinjay.run import home
 
+    if os.name != "posix":
+        raise OptionError("popinjay serve is for Linux and macOS so far.", "On Windows it runs inside WSL.")
     try:
         from popinjay.serving.server import serve
     except ModuleNotFoundError as error:
@@ -314,8 +325,8 @@ def do_serve(args: argparse.Namespace) -> None:
         if not args.no_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-    with suppress(KeyboardInterrupt):
-        serve(args.home or home(), args.host, args.port, listening)
+    for job in serve(args.home or home(), args.host, args.port, listening):
+        print(f"{'Reading' if job.doing == 'inspect' else 'Learning from'} {', '.join(job.specs)} goes on; popinjay serve shows it again.", file=sys.stderr)
 
 
 def do_sources(args: argparse.Namespace) -> None:
@@ -331,6 +342,15 @@ def do_sources(args: argparse.Namespace) -> None:
 
 def do_bases(args: argparse.Namespace) -> None:
     """List the base models known by name, with the record of those that have one."""
+    found = known_bases()
+    if args.json:
+        terminal.show_json({"bases": found})
+    else:
+        terminal.show_bases(found)
+
+
+def known_bases() -> list[dict[str, Any]]:
+    """The base models known by name, for JSON."""
     from popinjay import bases
 
     found = []
@@ -347,10 +367,7 @@ def do_bases(args: argparse.Namespace) -> None:
                 "record": record or None,
             }
         )
-    if args.json:
-        terminal.show_json({"bases": found})
-    else:
-        terminal.show_bases(found)
+    return found
 
 
 def do_demo(args: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from popinjay import errors
 from popinjay.errors import PopinjayError
 from popinjay.post import one_line, printable
+from popinjay.serving.refused import Refused
 
 OPENAI = "/v1/"
 STATUS: tuple[tuple[type[PopinjayError], int], ...] = (  # the first that fits
@@ -25,14 +26,6 @@ STATUS: tuple[tuple[type[PopinjayError], int], ...] = (  # the first that fits
     (errors.PictureError, 422),
 )
 _log = logging.getLogger("popinjay.serving")
-
-
-class Refused(PopinjayError):
-    """A request that gets no, with the status that says so."""
-
-    def __init__(self, status: int, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
-        self.status = status
 
 
 class Problem(BaseModel):

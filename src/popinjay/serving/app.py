@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from popinjay import __version__
-from popinjay.serving import answers, page, personas
+from popinjay.serving import about, answers, job_routes, page, personas, upload_routes
 from popinjay.serving.guard import Guard, Guarded
 from popinjay.serving.place import Place
 
@@ -22,7 +22,7 @@ with `--host` the token that it printed, as `Authorization: Bearer TOKEN`. Times
 
 
 def create_app(home: Path, guard: Guard) -> FastAPI:
-    """The app that serves the personas of a home folder."""
+    """The app that serves the personas of a home folder. Raises PersonaBusy where another does already."""
     place = Place(home.absolute(), guard)
 
     @contextlib.asynccontextmanager
@@ -30,12 +30,12 @@ def create_app(home: Path, guard: Guard) -> FastAPI:
         try:
             yield
         finally:
-            place.closing = True
+            app.state.at_work = place.close()
 
     app = FastAPI(title="popinjay", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=living, redirect_slashes=False)
     app.state.place = place
     answers.install(app)
-    for module in (page, personas):
+    for module in (page, about, personas, upload_routes, job_routes):
         app.include_router(module.routes(place))
     if importlib.util.find_spec("popinjay.serving.completions"):  # speaking, which is being written elsewhere
         app.include_router(importlib.import_module("popinjay.serving.completions").routes(place))

@@ -17,7 +17,8 @@ from http.cookies import CookieError, SimpleCookie
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from popinjay.serving.answers import OPENAI, Refused, document
+from popinjay.serving.answers import OPENAI, document
+from popinjay.serving.refused import Refused
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 LOGIN = "/api/login"

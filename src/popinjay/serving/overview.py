@@ -14,7 +14,7 @@ from popinjay.errors import PersonaError, PopinjayError, SpecError
 from popinjay.forgotten import Forgotten
 from popinjay.post import Author, printable, read_authors
 from popinjay.run import PICTURE_FILE, RECORD, STAGES, Run, check_name
-from popinjay.serving.answers import Refused
+from popinjay.serving.refused import Refused
 
 Sort = Literal["name", "newest"]
 

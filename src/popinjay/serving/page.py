@@ -10,9 +10,10 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.responses import FileResponse
 
-from popinjay.serving.answers import Refused, may_refuse
+from popinjay.serving.answers import may_refuse
 from popinjay.serving.guard import LOGIN, same
 from popinjay.serving.place import Place
+from popinjay.serving.refused import Refused
 
 FOLDER = importlib.resources.files("popinjay") / "assets" / "serve"
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from popinjay.serving.guard import Guard
+from popinjay.serving.job import Job
+from popinjay.serving.jobs import Jobs
 from popinjay.serving.said import Said
+from popinjay.serving.uploads import Uploads
 
 
-@dataclass
 class Place:
-    """The home folder that is served, to whom, and what goes on in it."""
+    """The home folder that is served, to whom, and what goes on in it. Raises PersonaBusy where another server is at work there."""
 
-    home: Path
-    guard: Guard
-    said: Said = field(default_factory=Said)
-    voices: Any = None
-    jobs: Any = None
-    closing: bool = False  # streams that never end by themselves look at it
+    def __init__(self, home: Path, guard: Guard) -> None:
+        self.home = home
+        self.guard = guard
+        self.said = Said()
+        self.jobs = Jobs(home)
+        self.uploads = Uploads(home)
+        self.uploads.sweep(self.jobs.needed_uploads(), cut_off=True)
+        self.voices: Any = None
+        self.is_closing: Callable[[], bool] = lambda: False  # streams that never end by themselves ask it
+
+    def close(self) -> list[Job]:
+        """Let go of everything; the jobs that are at work, which go on."""
+        return self.jobs.close()

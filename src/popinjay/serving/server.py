@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from popinjay.errors import OptionError
 from popinjay.serving.app import create_app
 from popinjay.serving.guard import Guard
+from popinjay.serving.job import Job
 
 HOME_HOST = "127.0.0.1"
 PORTS = (8765, 0)  # the usual one, that an open page finds it again; else any free one
 LAST_SECONDS = 3  # that answers under way have when it ends
 
 
-def serve(home: Path, host: str | None = None, port: int | None = None, listening: Callable[[str], None] = lambda address: None) -> None:
-    """Serve until Ctrl-C. `listening` is called with the address to open. Raises OptionError where nobody can listen there."""
+def serve(home: Path, host: str | None = None, port: int | None = None, listening: Callable[[str], None] = lambda address: None) -> list[Job]:
+    """Serve until Ctrl-C; the jobs that are at work then, and go on. `listening` is called with the address to open.
+
+    Raises OptionError where nobody can listen there, PersonaBusy where another serves this home folder.
+    """
     listener = listen(host or HOME_HOST, (port,) if port is not None else PORTS)
     found = listener.getsockname()[1]
     guard = Guard(found) if host is None else Guard(found, secrets.token_urlsafe(24), (host,))
+    app = create_app(home, guard)
+    server = server_of(app)
+    listening(address(host, found, guard.token))
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    at_work: list[Job] = getattr(app.state, "at_work", [])
+    return at_work
+
+
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """What runs the app, and tells its streams when it is about to end."""
     config = uvicorn.Config(
-        create_app(home, guard),
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -34,8 +51,8 @@ def serve(home: Path, host: str | None = None, port: int | None = None, listenin
         ws="none",
     )
     server = uvicorn.Server(config)
-    listening(address(host, found, guard.token))
-    server.run(sockets=[listener])
+    app.state.place.is_closing = lambda: server.should_exit
+    return server
 
 
 def listen(host: str, ports: tuple[int, ...]) -> socket.socket:
