@@ -112,6 +112,10 @@ class Showing:
         is_another = attempt != self._shown.get(place, (0, ""))[0]
         return self._change(place, attempt, _sure(draft, held=self._held), is_another)
 
+    def has_shown(self, place: int) -> bool:
+        """Whether anything of this post stands there."""
+        return bool(self._shown.get(place, (0, ""))[1])
+
     def end(self, place: int, said: Said | None) -> Iterator[str]:
         """What is still to be shown of the post that was written there; None where it is missing."""
         return self._change(place, 0, said.text if said else "", True)
@@ -162,7 +166,7 @@ class Writing:
 
         self.drafts: list[Draft] = []  # on their way
         self.done: dict[int, Said | None] = {}  # by place; None where it stays empty
-        self.against: dict[int, Reason] = {}  # why the last draft that was given up was, by place
+        self.given_up: dict[int, tuple[Reason, int]] = {}  # why the place's last draft was, if it was, and how many tokens it had
         self.failure: Exception | None = None
         self.tally = tally or Tally()
         self._decoder, self._options, self._rules, self._stops, self._broken_off = decoder, options, rules, stops, broken_off
@@ -222,7 +226,7 @@ class Writing:
             self._second_best.pop(place, None)
             self.done[place] = said
             return
-        self.against[place] = verdict.against
+        self.given_up[place] = verdict.against, draft.count
         if verdict.against.is_a_blemish or self._rules is None:
             self._second_best.setdefault(place, said)
         if attempt < MOST_TRIES:
@@ -231,6 +235,11 @@ class Writing:
             return
         self.done[place] = best = self._second_best.pop(place, None)
         self.tally.missing += best is None
+
+    def leave(self, place: int) -> None:
+        """Have no other draft written where one was given up."""
+        self._again = [(other, attempt) for other, attempt in self._again if other != place]
+        heapq.heapify(self._again)
 
     def _judge(self, draft: Draft) -> Verdict:
         if draft.against is Reason.COPIED:

@@ -126,10 +126,16 @@ class _Rows:
 
         self.session, self.architecture = session, architecture
         self.prefix = self._buffers(1, 0)
+        self.logits = np.empty((0, architecture.vocabulary), np.float32)
+        self.slots: list[int] = []  # the slot of each row
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Give back the memory of rows, for there are none."""
+        import numpy as np
+
         self.cache = self._buffers(0, LEAST_CAPACITY)
         self.lengths = np.zeros(0, np.int64)  # tokens in each slot
-        self.slots: list[int] = []  # the slot of each row
-        self.logits = np.empty((0, architecture.vocabulary), np.float32)
 
     def _buffers(self, slots: int, capacity: int) -> NDArray[np.float32]:
         """Keys and values of every layer (layers, 2, slots, heads of keys, capacity, head size); memory is taken as it is written on."""
@@ -175,6 +181,8 @@ class _Rows:
 
     def keep(self, rows: Sequence[int]) -> None:
         self.slots = [self.slots[row] for row in rows]
+        if not rows:
+            self._let_go()
 
     def _close_up(self) -> None:
         """Move rows out of the last slots into free ones, so that as many slots are computed as there are rows."""
