@@ -22,6 +22,8 @@ from popinjay.serving.refused import Refused
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 LOGIN = "/api/login"
+UPLOADS = "/api/uploads"
+MOST_BYTES = 4 * 2**20  # of anything else
 OWN_HEADER = "x-popinjay"  # no other site can send it without asking first, and the answer is no
 OPEN = ("/", "/favicon.ico", LOGIN)  # without a token: the page must be there to take it; nothing of anybody's is in it
 OPEN_FOLDER = "/assets/"
@@ -137,6 +139,16 @@ class Guarded:
                 message["headers"] = [*message["headers"], *((n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in given)]
             await send(message)
 
+        came = 0
+
+        async def bounded() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > MOST_BYTES and scope["path"] != UPLOADS:
+                raise Refused(413, "That is too much.", "Files are sent to /api/uploads.")
+            return message
+
         headers: dict[str, str] = {}
         for raw, value in scope["headers"]:
             headers.setdefault(raw.decode("latin-1"), value.decode("latin-1"))
@@ -148,4 +160,4 @@ class Guarded:
             await with_headers({"type": "http.response.start", "status": error.status, "headers": kind})
             await send({"type": "http.response.body", "body": body})
             return
-        await self._app(scope, receive, with_headers)
+        await self._app(scope, bounded, with_headers)

@@ -107,7 +107,6 @@ class Jobs:
             elif job.stop_asked is None:
                 job.stop_asked = now()
                 job.write(self.folder(id))
-                self._processes[id].interrupt()
             self._changes.notify()
             return job
 
@@ -151,9 +150,11 @@ class Jobs:
         if not process.is_alive:
             self._end(job, process)
         elif job.stop_asked is not None:
-            waited = datetime.now(UTC) - datetime.fromisoformat(job.stop_asked)
-            if waited.total_seconds() > STOP_SECONDS:
+            waited = (datetime.now(UTC) - datetime.fromisoformat(job.stop_asked)).total_seconds()
+            if waited > STOP_SECONDS:
                 process.kill()
+            else:
+                process.interrupt()
 
     def _end(self, job: Job, process: Process) -> None:
         end = End.read(self.folder(job.id))

@@ -80,8 +80,8 @@ class Body(BaseModel):
 
     @property
     def prompts(self) -> list[str]:
-        """The prompts, one at least."""
-        found = self.prompt or ""
+        """The prompts."""
+        found = "" if self.prompt is None else self.prompt
         return [printable(one) for one in found] if isinstance(found, list) else [printable(found)]
 
     def asked(self, prompt: str) -> Asked:

@@ -16,6 +16,7 @@ from popinjay.post import Author, printable, read_authors
 from popinjay.run import PICTURE_FILE, RECORD, STAGES, Run, check_name
 from popinjay.serving.refused import Refused
 
+DAMAGED = (AttributeError, KeyError, TypeError, ValueError, OSError)  # what a record raises that somebody changed into something else
 Sort = Literal["name", "newest"]
 
 
@@ -100,12 +101,19 @@ def row(home: Path, name: str) -> PersonaRow:
     """A persona in a list, also where its record is damaged."""
     try:
         return PersonaRow(**_facts(find(home, name)))
-    except PopinjayError:
+    except (PopinjayError, *DAMAGED):
         return PersonaRow(**(_NOTHING | {"name": name, "title": name, "state": "failed"}))
 
 
 def detail(run: Run) -> PersonaDetail:
-    """All there is to say about one."""
+    """All there is to say about one. Raises PersonaError where its record is damaged."""
+    try:
+        return _detail(run)
+    except DAMAGED as error:
+        raise PersonaError(f"{run.file(RECORD)} is damaged.", "Delete that file and make the persona again: every stage will run anew.") from error
+
+
+def _detail(run: Run) -> PersonaDetail:
     record = run.record.get("stages", {})
     stages = []
     for stage in STAGES:
@@ -163,7 +171,7 @@ def authors_of(run: Run) -> list[Author]:
     """Whose posts a persona learnt, as far as its folder says."""
     try:
         return read_authors(run.file("authors.json"))
-    except (OSError, ValueError, TypeError, AttributeError):
+    except DAMAGED:
         return []
 
 

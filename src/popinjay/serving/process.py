@@ -7,16 +7,19 @@ its number alone nobody can: numbers are used again.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from popinjay.disk import storage_errors
 from popinjay.serving.job import ENDED, EVENTS, LOCK, PID, PROBLEMS
 
+ASK_AGAIN_SECONDS = 5.0
 TAIL = 2000  # bytes of what it said at last
 
 
@@ -26,6 +29,7 @@ class Process:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._child: subprocess.Popen[bytes] | None = None  # None too where another server began it
+        self._asked = -math.inf  # when it was asked to stop
 
     def forget_last(self) -> None:
         """Remove what is left of when it was last begun."""
@@ -74,13 +78,14 @@ class Process:
         """Whether it ever came so far as to say its number."""
         return (self._folder / PID).exists()
 
-    def interrupt(self) -> bool:
-        """Ask it to stop where it can go on later; whether it could be asked yet."""
-        return self._signal(signal.SIGINT)
+    def interrupt(self) -> None:
+        """Ask it to stop where it can go on later, as soon as it can be asked; again after a while, for some libraries swallow that while they load."""
+        if time.monotonic() - self._asked > ASK_AGAIN_SECONDS and self._signal(signal.SIGINT):
+            self._asked = time.monotonic()
 
-    def kill(self) -> bool:
-        """End it, with whatever it started; whether that could be done."""
-        return self._signal(signal.SIGKILL, whole_group=True)
+    def kill(self) -> None:
+        """End it, with whatever it started."""
+        self._signal(signal.SIGKILL, whole_group=True)
 
     def _signal(self, number: signal.Signals, *, whole_group: bool = False) -> bool:
         """Only what holds the lock is signalled: a number alone may be somebody else's by now."""

@@ -59,6 +59,8 @@ def listen(host: str, ports: tuple[int, ...]) -> socket.socket:
     """A socket that listens on the first of these ports that is free."""
     for port in ports:
         try:
+            if not 0 <= port < 2**16:  # which getaddrinfo takes for another one
+                raise OverflowError("a port is a number from 0 to 65535")
             family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
             listener = socket.socket(family, kind, protocol)
             try:
