@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.util
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from popinjay import __version__
-from popinjay.serving import about, answers, job_routes, kept_routes, page, persona_files, personas, upload_routes
+from popinjay.serving import about, answers, completions, job_routes, kept_routes, page, persona_files, personas, say_routes, upload_routes
 from popinjay.serving.guard import Guard, Guarded
 from popinjay.serving.place import Place
 
@@ -35,10 +33,8 @@ def create_app(home: Path, guard: Guard) -> FastAPI:
     app = FastAPI(title="popinjay", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=living, redirect_slashes=False)
     app.state.place = place
     answers.install(app)
-    for module in (page, about, personas, persona_files, kept_routes, upload_routes, job_routes):
+    for module in (page, about, personas, persona_files, say_routes, kept_routes, upload_routes, job_routes, completions):
         app.include_router(module.routes(place))
-    if importlib.util.find_spec("popinjay.serving.completions"):  # speaking, which is being written elsewhere
-        app.include_router(importlib.import_module("popinjay.serving.completions").routes(place))
     app.mount("/assets", page.files())
     app.add_middleware(Guarded, guard=guard)
     return app
