@@ -24,7 +24,7 @@ PORTS |= {"sources.mastodon", "sources.mastodon_posts", "sources.mastodon_profil
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 ENGINE |= {"decoding", "decoding.byte_level", "decoding.decoder", "decoding.draft", "decoding.drawing", "decoding.prompt", "decoding.torch_decoder"}
-ENGINE |= {"decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
+ENGINE |= {"decoding.desk", "decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
 ENGINE |= {"decoding.quantization", "decoding.runtime", "decoding.weights", "decoding.engine_file", "decoding.tokens"}
 ENGINE |= {
     "tuning",
@@ -59,10 +59,15 @@ ENGINE |= {
 }
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {"__init__", "asking", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "report_table", "session", "terminal"}
+FACES |= {"serving", "serving.answers", "serving.app", "serving.guard", "serving.overview", "serving.page", "serving.personas", "serving.place"}
+FACES |= {"serving.about", "serving.accounts", "serving.event_stream", "serving.job", "serving.job_routes", "serving.jobs", "serving.process"}
+FACES |= {"serving.kept_routes", "serving.persona_files"}
+FACES |= {"serving.refused", "serving.said", "serving.server", "serving.upload_routes", "serving.uploads", "serving.worker"}
+FACES |= {"serving.completions", "serving.openai_form", "serving.say_routes", "serving.speaking", "serving.told", "serving.voice"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
 HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")
-HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow", "libipld", "urllib3")
+HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow", "libipld", "urllib3", "fastapi", "pydantic", "starlette", "uvicorn")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}
 
 

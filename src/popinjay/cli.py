@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="popinjay", description="A small language model that writes in somebody's voice, made from their posts on your own machine.")
     top.add_argument("--version", action="version", version=f"popinjay {__version__}")
     actions = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser, required=True)
-    for describe in (_make, _inspect, _say, _report, _card, _status, _publish, _forget, _lineage, _track, _bases, _sources, _demo):
+    for describe in (_make, _inspect, _say, _report, _card, _status, _publish, _forget, _lineage, _track, _serve, _bases, _sources, _demo):
         describe(actions)
     return top
 
@@ -123,6 +123,13 @@ def _track(actions: Any) -> None:
     command = _command(actions, "track", commands.do_track, "trackio's dashboard of how a persona was made, in the browser, until Ctrl-C")
     _add_name(command)
     command.add_argument("--port", type=_reader(int), help="the port to listen on, on this machine only; default: a free one from 7860")
+    command.add_argument("--no-browser", action="store_true", help="only say the address")
+
+
+def _serve(actions: Any) -> None:
+    command = _command(actions, "serve", commands.do_serve, "the page: make personas and let them speak, in the browser, until Ctrl-C")
+    command.add_argument("--host", help="let other machines in by this address, such as 0.0.0.0, with a token that is printed; default: this machine only")
+    command.add_argument("--port", type=_reader(int), help="the port to listen on; default: 8765, or a free one")
     command.add_argument("--no-browser", action="store_true", help="only say the address")
 
 

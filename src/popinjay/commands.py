@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from popinjay.post import printable
 
 if TYPE_CHECKING:
     from popinjay.forgotten import Forgotten
+    from popinjay.pipeline import Inspection
 
 T = TypeVar("T")
 
@@ -55,13 +57,23 @@ def _introduce(persona: Any, count: int = 3) -> None:
 
 def do_inspect(args: argparse.Namespace) -> None:
     """Show what is in some specs."""
-    from popinjay.clean import check_enough, languages
     from popinjay.pipeline import inspect
 
-    authors = []
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
         ask = asking.yes if asking.may_ask(args.json) else None
         found = inspect(*args.specs, listener=listener, ask=ask, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
+    authors = told_of(found)
+    if args.json:
+        terminal.show_json({"authors": authors})
+    else:
+        terminal.show_inspection(authors)
+
+
+def told_of(found: Sequence[Inspection]) -> list[dict[str, Any]]:
+    """What was found in each spec, for JSON."""
+    from popinjay.clean import check_enough, languages
+
+    authors = []
     for one in found:
         try:
             verdict = check_enough(one.result.counts) or ""
@@ -83,10 +95,7 @@ def do_inspect(args: argparse.Namespace) -> None:
                 "verdict": verdict,
             }
         )
-    if args.json:
-        terminal.show_json({"authors": authors})
-    else:
-        terminal.show_inspection(authors)
+    return authors
 
 
 def do_say(args: argparse.Namespace) -> None:
@@ -284,6 +293,29 @@ def do_track(args: argparse.Namespace) -> None:
             threading.Event().wait()
 
 
+def do_serve(args: argparse.Namespace) -> None:
+    """Serve the page, until Ctrl-C."""
+    from popinjay.run import home
+
+    if os.name != "posix":
+        raise OptionError("popinjay serve is for Linux and macOS so far.", "On Windows it runs inside WSL.")
+    try:
+        from popinjay.serving.server import serve
+    except ModuleNotFoundError as error:
+        raise OptionError(f"The page needs {error.name}, which is not installed.", "Install it: pip install 'popinjay[serve]'") from error
+
+    def listening(address: str) -> None:
+        import threading
+        import webbrowser
+
+        print(f"{address} (Ctrl-C ends it)", flush=True)
+        if not args.no_browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+    for job in serve(args.home or home(), args.host, args.port, listening):
+        print(f"{'Reading' if job.doing == 'inspect' else 'Learning from'} {', '.join(job.specs)} goes on; popinjay serve shows it again.", file=sys.stderr)
+
+
 def do_sources(args: argparse.Namespace) -> None:
     """List what posts can be read from."""
     from popinjay.sources import all_sources
@@ -297,6 +329,15 @@ def do_sources(args: argparse.Namespace) -> None:
 
 def do_bases(args: argparse.Namespace) -> None:
     """List the base models known by name, with the record of those that have one."""
+    found = known_bases()
+    if args.json:
+        terminal.show_json({"bases": found})
+    else:
+        terminal.show_bases(found)
+
+
+def known_bases() -> list[dict[str, Any]]:
+    """The base models known by name, for JSON."""
     from popinjay import bases
 
     found = []
@@ -313,10 +354,7 @@ def do_bases(args: argparse.Namespace) -> None:
                 "record": record or None,
             }
         )
-    if args.json:
-        terminal.show_json({"bases": found})
-    else:
-        terminal.show_bases(found)
+    return found
 
 
 def do_demo(args: argparse.Namespace) -> None:

@@ -24,7 +24,12 @@ _MOST_NAMES = 5000  # of a folder, looked through for one alike
 
 def guess(spec: str) -> str:
     """A sentence with what may have been meant, empty where nothing comes to mind. Looks at names on the disk only."""
-    return _on_the_web(spec) or _prefixed(spec) or _account(spec) or _on_the_disk(spec)
+    return guess_account(spec) or _on_the_disk(spec)
+
+
+def guess_account(spec: str) -> str:
+    """The same where only an account can have been meant."""
+    return _on_the_web(spec) or _prefixed(spec) or _account(spec)
 
 
 def _on_the_web(spec: str) -> str:
