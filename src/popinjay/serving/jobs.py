@@ -56,6 +56,10 @@ class Jobs:
         os.close(self._lock)
         return [job for job in self._jobs.values() if job.state == "running"]
 
+    def say_where(self, address: str) -> None:
+        """Leave a word for whoever starts another server here."""
+        os.pwrite(self._lock, address.encode(), 0)
+
     def folder(self, id: str) -> Path:
         """A job's folder."""
         return self._folder / id
@@ -199,6 +203,8 @@ def _only_one(folder: Path) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        where = os.pread(lock, 1000, 0).decode("utf-8", "replace").strip()
         os.close(lock)
-        raise PersonaBusy("Another popinjay serve is at work here.", "Open the page where it said, or choose another --home.") from None
+        raise PersonaBusy("Another popinjay serve is at work here.", f"Open {where or 'the page where it said'}, or choose another --home.") from None
+    os.ftruncate(lock, 0)
     return lock
