@@ -79,9 +79,10 @@ class Jobs:
             return self._jobs[id]
 
     def is_over(self, id: str) -> bool:
-        """Whether nothing more comes of a job by itself; so of one that was removed."""
-        job = self._jobs.get(id)
-        return job is None or job.is_over
+        """Whether nothing more comes of a job by itself, and all of it is told; so of one that was removed."""
+        with self._changes:
+            job = self._jobs.get(id)
+            return job is None or job.is_over
 
     def submit(self, doing: Doing, specs: list[str], upload: str | None, name: str | None, options: dict[str, Any]) -> Job:
         """Queue a job. Raises Refused where too many wait."""
