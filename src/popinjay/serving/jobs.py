@@ -163,8 +163,8 @@ class Jobs:
 
     def _end(self, job: Job, process: Process) -> None:
         end = End.read(self.folder(job.id))
-        if end is None and job.stop_asked is not None:
-            end = End("stopped")
+        if job.stop_asked is not None and (end is None or end.state == "failed"):
+            end = End("stopped")  # a library that is stopped while it is loaded says that it is broken
         if end is None:
             end = End("failed", process.last_words(), "Resume it: what is finished is kept, and it goes on from there.")
         persona = (end.result or {}).get("persona")
