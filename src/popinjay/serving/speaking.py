@@ -30,6 +30,8 @@ MOST_VOICES = 32
 SHARE = 4  # of this machine's memory, one part is the loaded models'
 LEAST_BYTES = 32 * 2**20  # of a voice, whatever its model's files take: an index, a vocabulary
 LOOK_SECONDS = 0.05  # between looks whether memory is free
+PACE = 0.04  # seconds between looks for news: people read no faster, and to send a word costs as much as to draw it
+CROWD_PACE = 0.002  # more of them for everybody who waits
 DOOR_SECONDS = 120.0  # that a request waits for it at most
 LAST_SECONDS = 5.0  # that voices have to end
 _log = logging.getLogger("popinjay.serving")
@@ -42,6 +44,7 @@ class Hearing(Request):
         super().__init__(asked)
         self._told: list[Told] = []
         self._news, self._over = asyncio.Event(), asyncio.Event()
+        self.pace = PACE
 
     def hear(self, told: list[Told]) -> None:
         """Take what the voice told."""
@@ -50,14 +53,14 @@ class Hearing(Request):
         if isinstance(told[-1], End | Failed):
             self._over.set()
 
-    async def news(self, pace: float = 0.0) -> list[Told]:
-        """What was told since; nothing after the End. With a pace, not before so many seconds, unless all is told.
+    async def news(self, *, paced: bool = False) -> list[Told]:
+        """What was told since; nothing after the End. Where it is paced, a moment after it was asked for, unless all is told.
 
         Raises PopinjayError for what went wrong.
         """
-        if pace:
+        if paced:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), pace)
+                await asyncio.wait_for(self._over.wait(), self.pace)
         await self._news.wait()
         told, self._told = self._told, []
         if not self._over.is_set():
@@ -94,6 +97,8 @@ class Voices:
             raise Refused(503, "Too many ask at once.", "Try again in a moment.")
         hearing = Hearing(asked)
         self._hearings.add(hearing)
+        for one in self._hearings:
+            one.pace = PACE + CROWD_PACE * len(self._hearings)
         try:
             while not (await self._voice(name)).ask(hearing):
                 pass  # it was let go at this moment

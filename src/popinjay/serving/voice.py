@@ -93,7 +93,7 @@ class Voice:
             while self._wait():
                 self._let_go(desk)
                 self._let_in(desk, lambda asked: _writing(asked, decoder, rules, read))
-                desk.go_on()
+                desk.go_on(coming=len(self._new))
                 self._tell_all(desk)
         except Exception as error:  # the model can't be loaded, or fails: whoever asks next may have more luck
             with self._changed:
