@@ -1,9 +1,9 @@
 """Fifty clients at once at `popinjay serve`, beside the same requests one after another: posts a second, first words, order, memory. Ratios of one run.
 
-    python bench/serve.py --work FOLDER [--personas FOLDER] [--clients 50] [--posts 1 10] [--rounds 3]
+    python bench/serve.py --work FOLDER [--personas FOLDER] [--clients 50] [--posts 1 10] [--each 3] [--rounds 3]
 
-The persona learns on the built-in base, somebody's posts or synthetic ones, for a minute; every client has a prompt of its own, over HTTP, and
-all of it is written down in one row a number of posts. A latecomer is a request for one post while the crowd is at work.
+The persona learns for a minute on the built-in base, from people's posts or synthetic ones. Every client has a prompt of its own and asks a few
+times in a row, over HTTP. A latecomer is a request for one post while the crowd is at work.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ class Served:
 
 @dataclass(frozen=True)
 class Turn:
-    """How requests went, one after another or all at once."""
+    """How requests went, one after another or of all clients at once."""
 
     seconds: float
     served: list[Served]
+    ends: Sequence[float] = ()  # when each client had all, in seconds
     latecomer: Served | None = None
 
     @property
@@ -59,7 +60,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--personas", type=Path, help="a folder of NAME.jsonl.gz, posts of one author each; without it synthetic ones")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--posts", type=int, nargs="+", default=[1, 10], help="that a client asks for")
-    parser.add_argument("--rounds", type=int, default=3, help="after one that does not count")
+    parser.add_argument("--each", type=int, default=3, help="requests of a client, one after another")
+    parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
 
@@ -113,34 +115,36 @@ def ask(port: int, prompt: str, posts: int, seed: int) -> Served:
     return Served(first, time.perf_counter() - began, count)
 
 
-def one_by_one(port: int, prompts: Sequence[str], posts: int, seed: int) -> Turn:
-    """The requests one after another."""
+def one_by_one(port: int, prompts: Sequence[str], posts: int, each: int, seed: int) -> Turn:
+    """The requests of all clients one after another."""
     began = time.perf_counter()
-    served = [ask(port, prompt, posts, seed + number) for number, prompt in enumerate(prompts)]
+    served = [ask(port, prompt, posts, seed + number * each + turn) for number, prompt in enumerate(prompts) for turn in range(each)]
     return Turn(time.perf_counter() - began, served)
 
 
-def at_once(port: int, prompts: Sequence[str], posts: int, seed: int, late: float) -> Turn:
-    """The same all at once, and a latecomer after so many seconds."""
-    served: dict[int, Served] = {}
+def at_once(port: int, prompts: Sequence[str], posts: int, each: int, seed: int, late: float) -> Turn:
+    """The same of all clients at once, and a latecomer after so many seconds."""
+    served: dict[int, list[Served]] = {}
+    ends: dict[int, float] = {}
     start = threading.Barrier(len(prompts) + 1)
 
     def client(number: int) -> None:
         start.wait()
-        served[number] = ask(port, prompts[number], posts, seed + number)
+        served[number] = [ask(port, prompts[number], posts, seed + number * each + turn) for turn in range(each)]
+        ends[number] = time.perf_counter() - began
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(len(prompts))]
     for thread in threads:
         thread.start()
-    start.wait()
     began = time.perf_counter()
+    start.wait()
     time.sleep(late)
-    latecomer = ask(port, prompts[0], 1, seed) if late else None
+    latecomer = ask(port, prompts[0], 1, seed)
     for thread in threads:
         thread.join()
-    if len(served) < len(prompts):
-        raise RuntimeError(f"{len(prompts) - len(served)} of {len(prompts)} clients failed")
-    return Turn(max(time.perf_counter() - began, 1e-9) if latecomer is None else max(one.whole for one in served.values()), [*served.values()], latecomer)
+    if len(ends) < len(prompts):
+        raise RuntimeError(f"{len(prompts) - len(ends)} of {len(prompts)} clients failed")
+    return Turn(max(ends.values()), [one for found in served.values() for one in found], [*ends.values()], latecomer)
 
 
 def memory(process: int) -> dict[str, int]:
@@ -152,15 +156,16 @@ def memory(process: int) -> dict[str, int]:
     return found
 
 
-def measure(port: int, prompts: Sequence[str], posts: int, rounds: int) -> list[str]:
-    """A row: one after another and at once in turns, after a round that does not count."""
+def measure(port: int, prompts: Sequence[str], posts: int, each: int, rounds: int) -> list[str]:
+    """A row: one after another and at once in turns."""
+    at_once(port, prompts, posts, 1, 0, late=0)  # warm
     pairs = []
-    for number in range(rounds + 1):
-        alone = one_by_one(port, prompts, posts, 1_000 * number)
-        pairs.append((alone, at_once(port, prompts, posts, 1_000 * number, late=alone.seconds / 20)))
-    pairs = pairs[1:]
+    for number in range(1, rounds + 1):
+        alone = one_by_one(port, prompts, posts, each, 10_000 * number)
+        pairs.append((alone, at_once(port, prompts, posts, each, 10_000 * number, late=alone.seconds / 20)))
     ratios = sorted(crowd.rate / alone.rate for alone, crowd in pairs)
-    ends = [one.whole / crowd.seconds for _, crowd in pairs for one in crowd.served]
+    ends = [end / crowd.seconds for _, crowd in pairs for end in crowd.ends]
+    wholes = [one.whole for _, crowd in pairs for one in crowd.served]
     firsts = [one.first for _, crowd in pairs for one in crowd.served]
     late = [crowd.latecomer.whole for _, crowd in pairs if crowd.latecomer]
     return [
@@ -170,8 +175,9 @@ def measure(port: int, prompts: Sequence[str], posts: int, rounds: int) -> list[
         f"{median(ratios):.2f} ({ratios[0]:.2f}, {ratios[-1]:.2f})",
         f"{1000 * median(one.first for alone, _ in pairs for one in alone.served):,.0f}",
         f"{1000 * median(firsts):,.0f} ({1000 * max(firsts):,.0f})",
-        f"{median(ends):.0%} ({min(ends):.0%}, {max(ends):.0%})",
         f"{1000 * median(one.whole for alone, _ in pairs for one in alone.served):,.0f}",
+        f"{1000 * median(wholes):,.0f} ({1000 * max(wholes):,.0f})",
+        f"{median(ends):.0%} ({min(ends):.0%})",
         f"{1000 * median(late):,.0f} of {1000 * median(crowd.seconds for _, crowd in pairs):,.0f}",
     ]
 
@@ -183,8 +189,9 @@ HEAD = [
     "ratio (from, to)",
     "first words alone, ms",
     "at once, ms (most)",
-    "end in the crowd's time (from, to)",
-    "whole alone, ms",
+    "all of a request alone, ms",
+    "at once, ms (most)",
+    "a client's end in the crowd's time (first)",
     "a latecomer's one post, ms, of the crowd's",
 ]
 
@@ -198,9 +205,9 @@ def main() -> None:
         before = memory(process)["VmRSS"]
         ask(port, "", 1, 0)
         loaded = memory(process)["VmRSS"]
-        rows = [measure(port, prompts, count, args.rounds) for count in args.posts]
+        rows = [measure(port, prompts, count, args.each, args.rounds) for count in args.posts]
         held = memory(process)
-    print(f"\n### {args.clients} clients, medians of {args.rounds} rounds\n\n{table(HEAD, rows)}\n", flush=True)
+    print(f"\n### {args.clients} clients, {args.each} requests each, medians of {args.rounds} rounds\n\n{table(HEAD, rows)}\n", flush=True)
     print(f"memory of the server, MB: {before:,} before, {loaded:,} with the persona, {held['VmRSS']:,} after the crowd, {held['VmHWM']:,} at most")
 
 

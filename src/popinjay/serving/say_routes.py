@@ -84,7 +84,7 @@ async def _said(place: Place, name: str, prompt: str, seed: int, hearing: Hearin
                 yield events
             if told and isinstance(told[-1], End):
                 return
-            told = await hearing.news(paced=True)
+            told = await hearing.news()
     except PopinjayError as error:
         yield event("error", {"message": error.message, "hint": error.hint})
     finally:
