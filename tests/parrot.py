@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,10 +32,15 @@ class Parrot:
         self.rows, self._prompt = [], self.decode(prompt)
         return self._only("^")  # every post begins with it, because the first draw is everybody's
 
+    prefix = None  # every prompt is the same to it
+
+    def apart(self) -> Parrot:
+        return copy.copy(self)
+
     def rows_that_fit(self, length: int) -> int:
         return 64
 
-    def add(self, count: int) -> None:
+    def add(self, count: int, prefix: None = None) -> None:
         for _ in range(count):
             self.rows.append((self.posts[self._drafts % len(self.posts)], 0))
             self._drafts += 1

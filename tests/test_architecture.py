@@ -21,7 +21,7 @@ PORTS |= {"sources.html_text", "sources.mastodon_export", "sources.tarball"}
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 ENGINE |= {"decoding", "decoding.byte_level", "decoding.decoder", "decoding.draft", "decoding.drawing", "decoding.prompt", "decoding.torch_decoder"}
-ENGINE |= {"decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
+ENGINE |= {"decoding.desk", "decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
 ENGINE |= {"decoding.quantization", "decoding.runtime", "decoding.weights", "decoding.engine_file", "decoding.tokens"}
 ENGINE |= {
     "tuning",
@@ -60,6 +60,7 @@ FACES |= {"serving", "serving.answers", "serving.app", "serving.guard", "serving
 FACES |= {"serving.about", "serving.accounts", "serving.event_stream", "serving.job", "serving.job_routes", "serving.jobs", "serving.process"}
 FACES |= {"serving.kept_routes", "serving.persona_files"}
 FACES |= {"serving.refused", "serving.said", "serving.server", "serving.upload_routes", "serving.uploads", "serving.worker"}
+FACES |= {"serving.completions", "serving.openai_form", "serving.say_routes", "serving.speaking", "serving.told", "serving.voice"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
 HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import heapq
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from popinjay.errors import OptionError
@@ -15,10 +14,13 @@ from popinjay.options import SayOptions
 from popinjay.post import one_line
 from popinjay.privacy import reveals
 from popinjay.rules import Reason, Rules, Verdict, settled
+from popinjay.words import goes_on
 
 if TYPE_CHECKING:
-    from popinjay.decoding.decoder import Decoder
+    from popinjay.decoding.decoder import Decoder, Logits
     from popinjay.decoding.draft import Draft
+    from popinjay.decoding.drawing import Drawer, Shape
+    from popinjay.decoding.prompt import Beginning
 
 AT_ONCE = 64  # posts written side by side, at most
 LEAST_TOKENS = 10  # of a post, as HuggingTweets had it
@@ -54,16 +56,13 @@ def generate(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rul
 
 
 def stream(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules | None = None, tally: Tally | None = None) -> Iterator[Said]:
-    """As `generate`, each post as soon as it and all before it are done. A decoder serves one stream at a time."""
-    writing = _Writing(decoder, options, prompt, rules, tally or Tally(), range(options.n))
-    done: dict[int, Said | None] = {}
-    place = 0
-    while place < options.n:
-        while place not in done:
-            done.update(writing.go_on())
-        if (said := done.pop(place)) is not None:
+    """As `generate`, each post as soon as it and all before it are done. A decoder serves one stream at a time; for several see `Desk`."""
+    writing, go_on = _alone(decoder, options, prompt, rules, tally, range(options.n))
+    for place in range(options.n):
+        while place not in writing.done:
+            go_on()
+        if (said := writing.done.pop(place)) is not None:
             yield said
-        place += 1
 
 
 def pieces(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules | None = None, tally: Tally | None = None, place: int = 0) -> Iterator[str]:
@@ -74,31 +73,72 @@ def pieces(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules
     post: then AGAIN comes as a piece of its own, which says that what was shown is void, and another begins. The pieces behind
     the last AGAIN are the post.
     """
-    writing = _Writing(decoder, options, prompt, rules, tally or Tally(), [place])
-    shown, attempt = "", 0
-    done: dict[int, Said | None] = {}
-    while not done:
-        done = writing.go_on()
-        if done:
-            said = done[place]
-            sure, over = said.text if said else "", True
-        elif writing.drafts:
-            draft = writing.drafts[0]
-            over, attempt = draft.key.attempt != attempt, draft.key.attempt
-            sure = _sure(draft, held=rules is not None)
-        else:  # it was given up, and the next one has not begun
-            continue
-        if shown and not sure.startswith(shown) and over:
+    writing, go_on = _alone(decoder, options, prompt, rules, tally, [place])
+    showing = Showing(held=rules is not None)
+    while place not in writing.done:
+        go_on()
+        for draft in writing.drafts:
+            yield from showing.of(draft)
+    yield from showing.end(place, writing.done[place])
+
+
+def _alone(
+    decoder: Decoder, options: SayOptions, prompt: str, rules: Rules | None, tally: Tally | None, places: Iterable[int]
+) -> tuple[Writing, Callable[[], None]]:
+    """A writing that has the decoder for itself, and what goes on with it, raising what went wrong."""
+    from popinjay.decoding.desk import Desk
+
+    writing, desk = Writing(decoder, options, prompt, rules, tally, places), Desk(decoder, AT_ONCE)
+    desk.join(writing)
+
+    def go_on() -> None:
+        desk.go_on()
+        if writing.failure is not None:
+            raise writing.failure
+
+    return writing, go_on
+
+
+class Showing:
+    """What of the posts on their way was shown, and what can be shown next."""
+
+    def __init__(self, *, held: bool) -> None:
+        """With `held`, no word before it is whole."""
+        self._held = held
+        self._shown: dict[int, tuple[int, str]] = {}  # the attempt that was looked at last, and what is shown, by place
+        self._seen: dict[int, tuple[int, int]] = {}  # the same attempt, and how long its draft was
+
+    def of(self, draft: Draft) -> Iterator[str]:
+        """What to show, now that the draft is so far: a piece, or AGAIN first."""
+        place, attempt, text = draft.key.place, draft.key.attempt, draft.so_far()
+        before, length = self._seen.get(place, (-1, 0))
+        self._seen[place] = attempt, len(text)
+        if self._held and before == attempt and goes_on(text, length):
+            return iter(())  # the word that is not shown yet goes on: a look at all of it would find nothing new, and costs as much as drawing a token
+        is_another = attempt != self._shown.get(place, (0, ""))[0]
+        return self._change(place, attempt, _sure(text, draft.beginning.text, held=self._held), is_another)
+
+    def has_shown(self, place: int) -> bool:
+        """Whether anything of this post stands there."""
+        return bool(self._shown.get(place, (0, ""))[1])
+
+    def end(self, place: int, said: Said | None) -> Iterator[str]:
+        """What is still to be shown of the post that was written there; None where it is missing."""
+        return self._change(place, 0, said.text if said else "", True)
+
+    def _change(self, place: int, attempt: int, sure: str, for_good: bool) -> Iterator[str]:
+        shown = self._shown.get(place, (0, ""))[1]
+        if shown and not sure.startswith(shown) and for_good:
             yield AGAIN
             shown = ""
         if sure.startswith(shown) and len(sure) > len(shown):
             yield sure[len(shown) :]
             shown = sure
+        self._shown[place] = (attempt, shown)
 
 
-def _sure(draft: Draft, *, held: bool) -> str:
-    """What of a draft can be shown already."""
-    text, typed = draft.so_far(), draft.beginning.text
+def _sure(text: str, typed: str, *, held: bool) -> str:
+    """What of a draft's text can be shown already."""
     if held:
         text = typed + settled(text)[len(typed) :]
         if reveals(text, len(typed)):
@@ -106,106 +146,111 @@ def _sure(draft: Draft, *, held: bool) -> str:
     return one_line(text)
 
 
-class _Writing:
-    """Drafts on their way: as many as there is room for, and the next as soon as one is over."""
+class Writing:
+    """The posts that are asked for with one prompt: which draft is begun next, and what becomes of those that are over. A Desk writes them."""
 
-    def __init__(self, decoder: Decoder, options: SayOptions, prompt: str, rules: Rules | None, tally: Tally, places: Iterable[int]) -> None:
-        from popinjay.decoding.drawing import Drawer, Shape
-        from popinjay.decoding.prompt import begin, tidy
+    def __init__(
+        self,
+        decoder: Decoder,
+        options: SayOptions,
+        prompt: str,
+        rules: Rules | None,
+        tally: Tally | None,
+        places: Iterable[int],
+        *,
+        stops: Sequence[str] = (),
+        broken_off: bool = False,
+        begin: Callable[[Decoder, str, int], Beginning] | None = None,
+    ) -> None:
+        """A post ends before the first of `stops` that it comes to. `broken_off` lets out what its tokens run out for, where the rules let out all else.
 
-        self.drafts: list[Draft] = []
-        self._decoder, self._options, self._rules, self._tally = decoder, options, rules, tally
-        prompt = tidy(prompt)
+        `begin` has the prompt read, as `prompt.begin` does, which does so where none is given.
+        """
+        from popinjay.decoding import prompt as prompts
+        from popinjay.decoding.drawing import Shape
+
+        self.drafts: list[Draft] = []  # on their way
+        self.done: dict[int, Said | None] = {}  # by place; None where it stays empty
+        self.given_up: dict[int, tuple[Reason, int]] = {}  # why the place's last draft was, if it was, and how many tokens it had
+        self.failure: Exception | None = None
+        self.tally = tally or Tally()
+        self._decoder, self._options, self._rules, self._stops, self._broken_off = decoder, options, rules, stops, broken_off
+        prompt = prompts.tidy(prompt)
         if rules is not None and len(prompt) >= options.max_chars:
             raise OptionError(f"The prompt is {len(prompt)} characters long; posts are {options.max_chars} at most.", "Shorten it, or raise --max-chars.")
-        self._beginning = begin(decoder, prompt, LEAST_TOKENS)
-        self._typed = one_line(self._beginning.text)
-        self._most = min(options.max_tokens, decoder.context - self._beginning.length)
-        self._at_once = min(AT_ONCE, decoder.rows_that_fit(self._beginning.length + self._most))
+        self.beginning = (begin or prompts.begin)(decoder, prompt, LEAST_TOKENS)
+        self.prefix = self.beginning.prefix
+        self._typed = one_line(self.beginning.text)
+        self._most = min(options.max_tokens, decoder.context - self.beginning.length)
+        self.rows = decoder.rows_that_fit(self.beginning.length + self._most)
         # Ten tokens are some forty characters: where these would be too many, posts may end sooner.
         self._least = min(LEAST_TOKENS, self._most - 1, LEAST_TOKENS if rules is None else options.max_chars // 8)
         self._seed = secrets.randbits(32) if options.seed is None else options.seed
         self._fresh = iter(places)
         self._again: list[tuple[int, int]] = []  # places and attempts, the first place first
         self._second_best: dict[int, Said] = {}  # that will do if nothing better comes, by place
-        shape = Shape.of(options)
-        self._drawer = Drawer(shape)  # of what comes next, row by row
-        if self._beginning.covers:
-            self._first = Drawer(shape._replace(repetition_penalty=1))
-            self._first.weigh(self._beginning.logits)
+        self._first, self._drawer = self._drawers(Shape.of(options))
+
+    def _drawers(self, shape: Shape) -> tuple[Drawer, Drawer]:
+        """What draws how posts begin, and what draws all that comes behind it."""
+        from popinjay.decoding.drawing import Drawer
+
+        if self.beginning.covers:
+            first = Drawer(shape._replace(repetition_penalty=1))
+            first.weigh(self.beginning.logits)
         else:
-            self._first = Drawer(shape)
-            too_soon = [decoder.end] if self._least > 0 else []
-            self._first.weigh(self._beginning.logits, self._beginning.read, too_soon)
+            first = Drawer(shape)
+            too_soon = [self._decoder.end] if self._least > 0 else []
+            first.weigh(self.beginning.logits, self.beginning.read, too_soon)
+        return first, Drawer(shape)
 
-    def go_on(self) -> dict[int, Said | None]:
-        """A token more for every draft. Gives the places that are done with now, None for those that stay empty."""
-        self._fill()
-        done = self._settle()  # some were over with their first token
-        if self.drafts:
-            logits = self._decoder.step([draft.feed() for draft in self.drafts])
-            for draft, row in zip(self.drafts, logits, strict=True):
-                draft.go_on(row, self._drawer)
-            done |= self._settle()
-        return done
-
-    def _fill(self) -> None:
-        """Begin drafts where there is room: new ones of earlier places before new places."""
+    def begin_next(self) -> Draft | None:
+        """The next draft with its first token: of earlier places that are to be written again, before new places. None where there is none left."""
         from popinjay.decoding.draft import Draft, Key
 
-        if self.drafts and not self._decoder.joins:
-            return
-        keys = [Key(self._seed, *job) for job in islice(self._jobs(), self._at_once - len(self.drafts))]
-        if not keys:
-            return
-        if not self._decoder.joins:
-            self._decoder.read(self._beginning.read)
-        self._decoder.add(len(keys))
-        for key in keys:
-            watch = self._rules.watch(self._beginning.text, self._options) if self._rules else None
-            draft = Draft(key, self._decoder, self._beginning, self._least, self._most, watch)
-            draft.begin(self._first)
-            self.drafts.append(draft)
+        job = heapq.heappop(self._again) if self._again else next(((place, 0) for place in self._fresh), None)
+        if job is None:
+            return None
+        watch = self._rules.watch(self.beginning.text, self._options) if self._rules else None
+        draft = Draft(Key(self._seed, *job), self._decoder, self.beginning, self._least, self._most, watch, self._stops)
+        draft.begin(self._first)
+        self.drafts.append(draft)
+        return draft
 
-    def _jobs(self) -> Iterator[tuple[int, int]]:
-        while self._again:
-            yield heapq.heappop(self._again)
-        yield from ((place, 0) for place in self._fresh)
+    def go_on(self, draft: Draft, logits: Logits) -> None:
+        """Draw the draft's next token, given the logits behind what was fed."""
+        draft.go_on(logits, self._drawer)
 
-    def _settle(self) -> dict[int, Said | None]:
-        """Free the places of drafts that are over, and see what becomes of them."""
-        staying = [row for row, draft in enumerate(self.drafts) if not draft.over]
-        if len(staying) == len(self.drafts):
-            return {}
-        self._decoder.keep(staying)
-        over = [draft for draft in self.drafts if draft.over]
-        self.drafts = [self.drafts[row] for row in staying]
-        return {draft.key.place: said for draft in over for said in self._outcome(draft)}
-
-    def _outcome(self, draft: Draft) -> Iterator[Said | None]:
-        """What the place of a draft is filled with; nothing where another draft is drawn for it."""
+    def settle(self, draft: Draft) -> None:
+        """Fill the place of a draft that is over, or see that another one is drawn for it."""
+        self.drafts.remove(draft)
         verdict = self._judge(draft)
         place, attempt = draft.key.place, draft.key.attempt + 1
         said = Said(verdict.text, draft.count, verdict.finished)
-        if verdict.against is None:
+        if verdict.against is None or (verdict.against is Reason.UNFINISHED and self._broken_off):
             self._second_best.pop(place, None)
-            yield said
+            self.done[place] = said
             return
+        self.given_up[place] = verdict.against, draft.count
         if verdict.against.is_a_blemish or self._rules is None:
             self._second_best.setdefault(place, said)
         if attempt < MOST_TRIES:
-            self._tally.redrawn[verdict.against] += 1
+            self.tally.redrawn[verdict.against] += 1
             heapq.heappush(self._again, (place, attempt))
             return
-        best = self._second_best.pop(place, None)
-        self._tally.missing += best is None
-        yield best
+        self.done[place] = best = self._second_best.pop(place, None)
+        self.tally.missing += best is None
+
+    def leave(self, place: int) -> None:
+        """Have no other draft written where one was given up."""
+        self._again = [(other, attempt) for other, attempt in self._again if other != place]
+        heapq.heapify(self._again)
 
     def _judge(self, draft: Draft) -> Verdict:
         if draft.against is Reason.COPIED:
             return Verdict("", finished=False, against=draft.against)
         text = draft.text()
         if self._rules is not None:
-            return self._rules.judge(text, draft.finished, self._typed, self._options, watched=True)
+            return self._rules.judge(text, draft.finished, self._typed, self._options, watched=not draft.was_cut)
         is_empty = len(text) <= len(self._typed)
         return Verdict(text, draft.finished, Reason.EMPTY if is_empty else None)

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-def byte_pieces(tokenizer: Tokenizer) -> list[bytes] | None:
+class Pieces(list[bytes]):
+    """The bytes of every token, by number."""
+
+    def beginning_with(self, start: bytes) -> list[int]:
+        """The tokens whose bytes begin with these, by number. A look at all of them would take longer than a step of a small model."""
+        order = self._order
+        first = bisect_left(order, start, key=self.__getitem__)
+        above = bisect_left(order, True, first, key=lambda token: not self[token].startswith(start))
+        return sorted(order[first:above])
+
+    @functools.cached_property
+    def _order(self) -> list[int]:
+        return sorted(range(len(self)), key=self.__getitem__)
+
+
+def byte_pieces(tokenizer: Tokenizer) -> Pieces | None:
     """The bytes of every token, by number; none for special tokens and for numbers without a token.
 
     None where tokens have no bytes of their own: where they are not put together by GPT-2's alphabet of bytes.
@@ -19,7 +36,7 @@ def byte_pieces(tokenizer: Tokenizer) -> list[bytes] | None:
         return None
     vocabulary = tokenizer.get_vocab(with_added_tokens=False)
     added = {number: b"" if token.special else token.content.encode() for number, token in tokenizer.get_added_tokens_decoder().items()}
-    pieces = [b""] * (max([*vocabulary.values(), *added], default=-1) + 1)
+    pieces = Pieces([b""] * (max([*vocabulary.values(), *added], default=-1) + 1))
     alphabet = _alphabet()
     letters, bytes_of = frozenset(alphabet), str.maketrans({letter: chr(byte) for letter, byte in alphabet.items()})
     for token, number in vocabulary.items():

@@ -28,10 +28,11 @@ class Key(NamedTuple):
 class Draft:
     """One attempt at a post, from its prompt on.
 
-    It is over when the end token or a line break comes, when its tokens are used up, or when the watch has something against it.
+    It is over when the end token, a line break or one of the texts that it is to stop at comes, when its tokens are used up, or when the watch
+    has something against it.
     """
 
-    def __init__(self, key: Key, decoder: Decoder, beginning: Beginning, least: int, most: int, watch: Watch | None) -> None:
+    def __init__(self, key: Key, decoder: Decoder, beginning: Beginning, least: int, most: int, watch: Watch | None, stops: Sequence[str] = ()) -> None:
         """Of `least` to `most` tokens behind the prompt; a line break may end it sooner."""
         self.key = key
         self.beginning = beginning
@@ -45,6 +46,8 @@ class Draft:
         self._fed = 0  # how many of the tokens the decoder has been given
         self._least, self._most = least, most
         self._watch = watch
+        self._stops = stops
+        self._cut: int | None = None  # where in the text behind the prompt it came to one of them
 
     def begin(self, drawer: Drawer) -> None:
         """Draw what comes first; the drawer has weighed the beginning's logits."""
@@ -86,20 +89,35 @@ class Draft:
             return
         self.tokens.append(token)
         new = self._text.add(self.tokens)
-        if "\n" in new and (self.beginning.text or self._text.text.strip()):
+        if ("\n" in new and (self.beginning.text or self._text.text.strip())) or (self._stops and self._comes_to_a_stop(len(new))):
             self.over = self.finished = True
         elif self._watch is not None and (against := self._watch.add(new)):
             self.over, self.against = True, against
         elif self.count >= self._most:
             self.over = True
 
+    def _comes_to_a_stop(self, new: int) -> bool:
+        """Whether the text comes to a stop with its last so many characters."""
+        text = self._text.text
+        found = [text.find(stop, max(0, len(text) - new - len(stop) + 1)) for stop in self._stops]
+        self._cut = min((place for place in found if place >= 0), default=None)
+        return self._cut is not None
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether it came to one of the texts that it is to stop at, which has no part in it."""
+        return self._cut is not None
+
     def so_far(self) -> str:
-        """What it has written, prompt included, as far as its characters are whole."""
-        return self.beginning.text + self._text.text.rstrip("\ufffd")
+        """What it has written, prompt included, as far as its characters are whole and no text to stop at has begun."""
+        text = self._text.text
+        begun = max((size for stop in self._stops for size in range(1, len(stop)) if text.endswith(stop[:size])), default=0)
+        return self.beginning.text + text[: len(text) - begun].rstrip("\ufffd")
 
     def text(self) -> str:
         """It as a post: up to its first line break, on one line, without a character that was cut in its middle."""
-        text = self._decoder.decode(self.beginning.read + self.tokens).rstrip("\ufffd")
+        text = self._decoder.decode(self.beginning.read + self.tokens) if self._cut is None else self.beginning.text + self._text.text[: self._cut]
+        text = text.rstrip("\ufffd")
         return one_line((text if self.beginning.text else text.lstrip()).split("\n", 1)[0])
 
 

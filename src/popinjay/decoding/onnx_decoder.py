@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import math
 import mmap
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from popinjay.decoding.byte_level import Pieces
     from popinjay.decoding.decoder import Logits
 
 LEAST_CAPACITY = 256  # tokens that a row has room for at first: a post and its beginning; memory is taken as it is written on
@@ -65,7 +67,7 @@ class OnnxDecoder:
         """The text of tokens, special ones left out."""
         return self.tokens.decode(tokens)
 
-    def pieces(self) -> list[bytes] | None:
+    def pieces(self) -> Pieces | None:
         """The bytes that each token of the vocabulary adds to a text, none for special ones; None where tokens have no bytes of their own."""
         return self.tokens.pieces
 
@@ -75,15 +77,26 @@ class OnnxDecoder:
 
         return self._rows.read(self._embedded(np.asarray(prompt), np.arange(len(prompt))))
 
+    @property
+    def prefix(self) -> NDArray[np.float32]:
+        """The prompt that was read last, to add rows behind it later, here or `apart`."""
+        return self._rows.prefix
+
+    def apart(self) -> OnnxDecoder:
+        """The same model without rows, to read with while rows are on their way here."""
+        other = copy.copy(self)
+        other._rows = _Rows(self._session, self.architecture)
+        return other
+
     def rows_that_fit(self, length: int) -> int:
         """As many as fill the memory for keys and values. More would not be quicker with a large model: ten rows keep two cores busy."""
         architecture = self.architecture
         bytes_a_token = architecture.layers * 2 * architecture.kv_heads * architecture.head_size * 4
         return max(FEW, CACHE_BYTES // (bytes_a_token * length))
 
-    def add(self, count: int) -> None:
-        """So many more rows behind the prompt, after those there are."""
-        self._rows.add(count)
+    def add(self, count: int, prefix: NDArray[np.float32] | None = None) -> None:
+        """So many more rows behind the prompt that was read last, or behind another, after those there are."""
+        self._rows.add(count, self._rows.prefix if prefix is None else prefix)
 
     def step(self, tokens: Sequence[int]) -> Logits:
         """One more token for each row; gives the logits (rows, vocabulary) of what follows. The array may be overwritten by the next step."""
@@ -113,10 +126,16 @@ class _Rows:
 
         self.session, self.architecture = session, architecture
         self.prefix = self._buffers(1, 0)
+        self.logits = np.empty((0, architecture.vocabulary), np.float32)
+        self.slots: list[int] = []  # the slot of each row
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Give back the memory of rows, for there are none."""
+        import numpy as np
+
         self.cache = self._buffers(0, LEAST_CAPACITY)
         self.lengths = np.zeros(0, np.int64)  # tokens in each slot
-        self.slots: list[int] = []  # the slot of each row
-        self.logits = np.empty((0, architecture.vocabulary), np.float32)
 
     def _buffers(self, slots: int, capacity: int) -> NDArray[np.float32]:
         """Keys and values of every layer (layers, 2, slots, heads of keys, capacity, head size); memory is taken as it is written on."""
@@ -135,14 +154,14 @@ class _Rows:
         logits: Logits = self._run(hidden[None], np.array([len(hidden)]), self.prefix, [len(hidden) - 1])[0]
         return logits.copy()
 
-    def add(self, count: int) -> None:
+    def add(self, count: int, prefix: NDArray[np.float32]) -> None:
         import numpy as np
 
         taken = set(self.slots)
         free = [slot for slot in range(len(self.slots) + count) if slot not in taken][:count]
-        length = self.prefix.shape[4]
+        length = prefix.shape[4]
         self._make_room(max(free, default=-1) + 1, length + 1)
-        self.cache[:, :, np.array(free, np.int64), :, :length] = self.prefix
+        self.cache[:, :, np.array(free, np.int64), :, :length] = prefix
         self.lengths[free] = length
         self.slots += free
 
@@ -162,6 +181,8 @@ class _Rows:
 
     def keep(self, rows: Sequence[int]) -> None:
         self.slots = [self.slots[row] for row in rows]
+        if not rows:
+            self._let_go()
 
     def _close_up(self) -> None:
         """Move rows out of the last slots into free ones, so that as many slots are computed as there are rows."""
@@ -183,7 +204,7 @@ class _Rows:
             return
         if length > self.architecture.context:
             raise ValueError(f"a row holds {self.architecture.context} tokens at most")
-        slots = max(slots + slots % 2, had)
+        slots = had if slots <= had else max(slots + slots % 2, 2 * had)  # rows join by ones and twos; slots take memory only once they are written
         room = room if length <= room else min(self.architecture.context, max(length, 2 * room))
         wider, longest = self._buffers(slots, room), int(self.lengths[self.slots].max(initial=0))
         wider[:, :, :had, :, :longest] = self.cache[:, :, :, :, :longest]

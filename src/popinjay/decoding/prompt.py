@@ -17,7 +17,8 @@ from popinjay.errors import OptionError
 from popinjay.post import one_line
 
 if TYPE_CHECKING:
-    from popinjay.decoding.decoder import Decoder, Logits
+    from popinjay.decoding.byte_level import Pieces
+    from popinjay.decoding.decoder import Decoder, Logits, Prefix
 
 MOST_TAKEN = 4  # tokens taken back: a word of a script without blanks may be the whole prompt
 
@@ -30,6 +31,7 @@ class Beginning(NamedTuple):
     covers: list[tuple[int, ...]]  # what can stand in their place; none where none are taken back
     logits: Logits  # of the covers; or, without them, of the tokens that may follow (vocabulary,)
     text: str  # the prompt, as the tokens spell it
+    prefix: Prefix  # what was read, as the decoder has it
 
     @property
     def length(self) -> int:
@@ -44,23 +46,23 @@ def tidy(prompt: str) -> str:
 
 
 def begin(decoder: Decoder, prompt: str, least: int) -> Beginning:
-    """Have the decoder read a prompt, tidy already. Raises OptionError where it leaves no room for so many tokens more."""
+    """Have the decoder read a prompt, tidy already; rows that it has are left alone. Raises OptionError where no room is left for so many tokens more."""
     pieces, tokens = decoder.pieces(), decoder.encode(prompt)
     heals = pieces is not None and b"".join(pieces[token] for token in tokens) == prompt.encode()
     if not heals:
         tokens = decoder.encode(prompt.rstrip())  # a token that is a blank only would keep the next word from beginning with its own
     if decoder.context - len(tokens) - 1 < least:
         raise OptionError(f"The prompt is {len(tokens)} tokens long; the model reads {decoder.context} at most, its answer included.", "Shorten it.")
-    text = decoder.decode(tokens)
+    text, reader = decoder.decode(tokens), decoder.apart()
     if pieces is None or not heals or not tokens:
-        return Beginning([decoder.end, *tokens], [], [], decoder.read([decoder.end, *tokens]), text)
+        return Beginning([decoder.end, *tokens], [], [], reader.read([decoder.end, *tokens]), text, reader.prefix)
     cut = _last_word(tokens, pieces)
     read, taken = [decoder.end, *tokens[:cut]], tokens[cut:]
-    covers, logits = _covers(_logits_over(decoder, read, taken), taken, pieces)
-    return Beginning(read, taken, covers, logits, text)
+    covers, logits = _covers(_logits_over(reader, read, taken), taken, pieces)
+    return Beginning(read, taken, covers, logits, text, reader.prefix)
 
 
-def _last_word(tokens: list[int], pieces: list[bytes]) -> int:
+def _last_word(tokens: list[int], pieces: Pieces) -> int:
     """Where the last word begins: at the last token that begins with a blank."""
     place = len(tokens) - 1
     while place > 0 and len(tokens) - place < MOST_TAKEN and not pieces[tokens[place]][:1].isspace():
@@ -69,16 +71,15 @@ def _last_word(tokens: list[int], pieces: list[bytes]) -> int:
 
 
 def _logits_over(decoder: Decoder, read: list[int], taken: list[int]) -> list[Logits]:
-    """The logits before each of the tokens taken back. The decoder has read the rest then, and has no rows."""
+    """The logits before each of the tokens taken back. What the decoder has read then is the rest."""
     found = [decoder.read(read).copy()]
     if len(taken) > 1:
         decoder.add(1)
         found += [decoder.step([token])[0].copy() for token in taken[:-1]]
-        decoder.read(read)
     return found
 
 
-def _covers(over: list[Logits], taken: list[int], pieces: list[bytes]) -> tuple[list[tuple[int, ...]], Logits]:
+def _covers(over: list[Logits], taken: list[int], pieces: Pieces) -> tuple[list[tuple[int, ...]], Logits]:
     """What can stand in place of these tokens, given the logits before each of them, with the logarithm of how likely each is."""
     covers: list[tuple[int, ...]] = []
     likely: list[float] = []
@@ -88,8 +89,8 @@ def _covers(over: list[Logits], taken: list[int], pieces: list[bytes]) -> tuple[
         whole = kept == len(taken) - 1  # only the last token's own bytes are covered by a token and no more
         log = logits - logits.max()
         log = log - np.log(np.exp(log).sum())
-        for token, piece in enumerate(pieces[: len(log)]):
-            if piece.startswith(rest) and (whole or len(piece) > len(rest)):
+        for token in pieces.beginning_with(rest):
+            if token < len(log) and (whole or len(pieces[token]) > len(rest)):
                 covers.append((*taken[:kept], token))
                 likely.append(before + float(log[token]))
         before += float(log[taken[kept]])

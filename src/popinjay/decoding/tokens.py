@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from popinjay.decoding.byte_level import byte_pieces
+from popinjay.decoding.byte_level import Pieces, byte_pieces
 from popinjay.errors import BaseModelError
 
 
@@ -42,6 +42,6 @@ class Tokens:
         return text
 
     @functools.cached_property
-    def pieces(self) -> list[bytes] | None:
+    def pieces(self) -> Pieces | None:
         """The bytes of each token where they are written in GPT-2's letters for bytes, none for special ones; else None."""
         return byte_pieces(self._tokenizer)

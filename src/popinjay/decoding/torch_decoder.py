@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from popinjay.decoding.byte_level import byte_pieces
+from popinjay.decoding.byte_level import Pieces, byte_pieces
 from popinjay.language_model import LanguageModel
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ class TorchDecoder:
         self.model = model
         self.end = model.end
         self.context = model.context
-        self._prompt: list[int] = []
-        self._beginning: tuple[Any, Logits] | None = None  # the prompt's cache, of one row, and the logits behind it
+        self._prefix: tuple[list[int], Any, Logits] | None = None  # the prompt, its cache of one row, and the logits behind it
         self._cache: Any = None  # of the rows, from their first step on
         self._rows = 0
 
@@ -40,39 +39,52 @@ class TorchDecoder:
         """The text of tokens."""
         return self.model.decode(tokens)
 
-    def pieces(self) -> list[bytes] | None:
+    def pieces(self) -> Pieces | None:
         """The bytes of each token, where the tokenizer works on bytes."""
         return self._pieces
 
     @functools.cached_property
-    def _pieces(self) -> list[bytes] | None:
+    def _pieces(self) -> Pieces | None:
         backend = getattr(self.model.tokenizer, "backend_tokenizer", None)
         return None if backend is None else byte_pieces(backend)
 
     def read(self, prompt: Sequence[int]) -> Logits:
         """Begin anew behind this prompt."""
         self._cache, self._rows = None, 0
-        if self._beginning is None or self._prompt != list(prompt):
+        if self._prefix is None or self._prefix[0] != list(prompt):
             out = self._forward([list(prompt)], None)
-            self._prompt, self._beginning = list(prompt), (out.past_key_values, _last(out)[0])
-        return self._beginning[1]
+            self._prefix = (list(prompt), out.past_key_values, _last(out)[0])
+        return self._prefix[2]
+
+    @property
+    def prefix(self) -> tuple[list[int], Any, Logits] | None:
+        """The prompt that was read last, to add rows behind it later, here or `apart`."""
+        return self._prefix
+
+    def apart(self) -> TorchDecoder:
+        """The same model without rows."""
+        other = copy.copy(self)
+        other._cache, other._rows = None, 0
+        return other
 
     def rows_that_fit(self, length: int) -> int:
         """Any number: rows that can't be joined are best begun together."""
         return sys.maxsize
 
-    def add(self, count: int) -> None:
-        """More rows, before the first step."""
-        if self._cache is not None:
+    def add(self, count: int, prefix: tuple[list[int], Any, Logits] | None = None) -> None:
+        """More rows, before the first step, all behind one prompt."""
+        prefix = prefix or self._prefix
+        if self._cache is not None or (self._rows and prefix is not self._prefix):
             raise ValueError("Rows that are on their way can't be joined here.")
+        self._prefix = prefix
         self._rows += count
 
     def step(self, tokens: Sequence[int]) -> Logits:
         """One more token for each row."""
-        if len(tokens) != self._rows or self._beginning is None:
+        if len(tokens) != self._rows or self._prefix is None:
             raise ValueError(f"There are {self._rows} rows, not {len(tokens)}.")
         if self._cache is None:
-            self._cache = copy.deepcopy(self._beginning[0])
+            self._cache = copy.deepcopy(self._prefix[1])
             self._cache.batch_repeat_interleave(self._rows)
         out = self._forward([[token] for token in tokens], self._cache)
         self._cache = out.past_key_values
@@ -82,6 +94,8 @@ class TorchDecoder:
         """Only these rows stay."""
         import torch
 
+        if not rows:
+            self._cache = None
         if self._cache is not None:
             self._cache.batch_select_indices(torch.tensor(rows, device=self.model.device, dtype=torch.long))
         self._rows = len(rows)

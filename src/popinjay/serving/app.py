@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.util
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from popinjay import __version__
-from popinjay.serving import about, answers, job_routes, kept_routes, page, persona_files, personas, upload_routes
+from popinjay.serving import about, answers, completions, job_routes, kept_routes, page, persona_files, personas, say_routes, upload_routes
 from popinjay.serving.guard import Guard, Guarded
 from popinjay.serving.place import Place
 
@@ -47,10 +45,8 @@ def create_app(home: Path, guard: Guard) -> FastAPI:
     )
     app.state.place = place
     answers.install(app)
-    for module in (page, about, personas, persona_files, kept_routes, upload_routes, job_routes):
+    for module in (page, about, personas, persona_files, say_routes, kept_routes, upload_routes, job_routes, completions):
         app.include_router(module.routes(place))
-    if importlib.util.find_spec("popinjay.serving.completions"):  # speaking, which is being written elsewhere
-        app.include_router(importlib.import_module("popinjay.serving.completions").routes(place))
     app.mount("/assets", page.files())
     app.add_middleware(Guarded, guard=guard)
     return app
