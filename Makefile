@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser servers snac demo test check fix bench bench-train bench-say bench-report bench-networks docs clean
+.PHONY: setup fonts browser servers snac demo test check fix bench bench-train bench-say bench-serve bench-report bench-networks docs clean
 
 setup: $(VENV)/.ready
 
@@ -72,6 +72,10 @@ bench-train: setup
 
 bench-say: setup
 	$(BIN)/python bench/sampling.py --work $(VENV)/bench-say $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
+
+# Some ten minutes.
+bench-serve: setup
+	$(BIN)/python bench/serve.py --work $(VENV)/bench-serve $(if $(wildcard ../shared/personas),--personas ../shared/personas)
 
 # Some 40 minutes.
 bench-report: setup

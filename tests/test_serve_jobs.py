@@ -123,8 +123,10 @@ def test_jobs_wait_for_each_other_and_harm_none(ada: Path, tiny_gpt2: Path, tmp_
 
 def test_one_server_at_a_time(tmp_path: Path) -> None:
     with served(tmp_path) as client:
-        with pytest.raises(PersonaBusy, match="Another popinjay serve"):
+        client.app.state.place.jobs.say_where(client.url)
+        with pytest.raises(PersonaBusy, match="Another popinjay serve") as problem:
             create_app(tmp_path, Guard(1))
+        assert client.url in problem.value.hint
         assert client.get("/api/jobs") == []
 
 

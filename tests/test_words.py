@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from popinjay.words import SAME_SHARE, NearDuplicates, shingles, spoken_length, words
+from popinjay.words import SAME_SHARE, NearDuplicates, goes_on, last_word, shingles, spoken_length, words
 
 SENTENCE = "the gull on the roof waits for the tide and sings to nobody at all"
 
@@ -130,3 +131,17 @@ def test_what_is_found_does_not_hang_on_pythons_hash_seed() -> None:
         for seed in ("0", "1", "2")
     }
     assert len(said) == 1
+
+
+def test_what_goes_on_with_a_word_leaves_the_last_word_where_it_was() -> None:
+    assert goes_on("the lam", 5)
+    assert goes_on("the lamp", 8)  # nothing new
+    assert not any(
+        goes_on(text, length) for text, length in (("the lamp", 3), ("the lamp", 4), ("lamp ", 4), ("lamp", 0), ("", 0), ("川の", 1), ("a川", 1), ("a", 2))
+    )
+    rng = random.Random(0)
+    for _ in range(3_000):
+        text = "".join(rng.choices("ab'. 1-@川\u0e01\u00a0", k=rng.randrange(1, 9)))
+        length = rng.randrange(len(text) + 1)
+        if goes_on(text, length):
+            assert last_word(text) == last_word(text[:length])

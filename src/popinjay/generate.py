@@ -14,6 +14,7 @@ from popinjay.options import SayOptions
 from popinjay.post import one_line
 from popinjay.privacy import reveals
 from popinjay.rules import Reason, Rules, Verdict, settled
+from popinjay.words import goes_on
 
 if TYPE_CHECKING:
     from popinjay.decoding.decoder import Decoder, Logits
@@ -105,12 +106,17 @@ class Showing:
         """With `held`, no word before it is whole."""
         self._held = held
         self._shown: dict[int, tuple[int, str]] = {}  # the attempt that was looked at last, and what is shown, by place
+        self._seen: dict[int, tuple[int, int]] = {}  # the same attempt, and how long its draft was
 
     def of(self, draft: Draft) -> Iterator[str]:
         """What to show, now that the draft is so far: a piece, or AGAIN first."""
-        place, attempt = draft.key.place, draft.key.attempt
+        place, attempt, text = draft.key.place, draft.key.attempt, draft.so_far()
+        before, length = self._seen.get(place, (-1, 0))
+        self._seen[place] = attempt, len(text)
+        if self._held and before == attempt and goes_on(text, length):
+            return iter(())  # the word that is not shown yet goes on: a look at all of it would find nothing new, and costs as much as drawing a token
         is_another = attempt != self._shown.get(place, (0, ""))[0]
-        return self._change(place, attempt, _sure(draft, held=self._held), is_another)
+        return self._change(place, attempt, _sure(text, draft.beginning.text, held=self._held), is_another)
 
     def has_shown(self, place: int) -> bool:
         """Whether anything of this post stands there."""
@@ -131,9 +137,8 @@ class Showing:
         self._shown[place] = (attempt, shown)
 
 
-def _sure(draft: Draft, *, held: bool) -> str:
-    """What of a draft can be shown already."""
-    text, typed = draft.so_far(), draft.beginning.text
+def _sure(text: str, typed: str, *, held: bool) -> str:
+    """What of a draft's text can be shown already."""
     if held:
         text = typed + settled(text)[len(typed) :]
         if reveals(text, len(typed)):

@@ -14,10 +14,10 @@ from popinjay import bases
 from popinjay import picture as pictures
 from popinjay.card import card
 from popinjay.checkpoints import Checkpoints
-from popinjay.clean import Sorted, clean, sort_out
+from popinjay.clean import Sorted, check_enough, clean, languages, sort_out
 from popinjay.collect import collect, open_specs, posts_of
 from popinjay.dataset import dataset
-from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError
+from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError, TooLittleText
 from popinjay.evaluate import evaluate
 from popinjay.evaluation.of_run import report_of
 from popinjay.events import Event, Listener, What, nobody
@@ -176,6 +176,27 @@ class Inspection:
     findings: Findings
     result: Sorted
     refusal: str  # what the author has declared against being learnt from, empty for nothing
+
+    def to_json(self) -> dict[str, Any]:
+        """What was found, and whether `make` would take it."""
+        try:
+            verdict = check_enough(self.result.counts) or ""
+        except TooLittleText as error:
+            verdict = f"make would refuse: {error.message}"
+        if self.refusal:
+            verdict = f"make would refuse, unless these are your own posts (--whose self): {self.refusal}"
+        dates = sorted(post.created_at for post, _ in self.result.kept if post.created_at)
+        return {
+            **self.result.counts.to_json(),
+            "name": self.author.name,
+            "first": dates[0] if dates else None,
+            "last": dates[-1] if dates else None,
+            "languages": languages(self.result.kept),
+            "left_out": dict(self.findings.left_out),
+            "unread": self.findings.unread,
+            "notes": self.findings.notes,
+            "verdict": verdict,
+        }
 
 
 def inspect(*specs: str | Path, listener: Listener = nobody, ask: Callable[[str], bool] | None = None, **given: Any) -> list[Inspection]:

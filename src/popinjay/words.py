@@ -63,6 +63,12 @@ def last_word(text: str) -> int:
     return found.start()
 
 
+def goes_on(text: str, length: int) -> bool:
+    """Whether all that stands behind the first so many characters, if anything, goes on with the word before it, in a script with blanks."""
+    end = text[max(0, length - 1) :]
+    return length > 0 and end.split() == [end] and max(end) < FIRST_UNSPACED
+
+
 def whole_sentences(text: str, most: int) -> str:
     """The text up to the last end of a sentence among its first `most` characters; empty where there is none.
 

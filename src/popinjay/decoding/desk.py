@@ -79,9 +79,9 @@ class Desk:
         """Whether nobody is there to write for."""
         return not self._seats
 
-    def go_on(self) -> None:
-        """A token more for every draft, after new ones were begun where there is room."""
-        self._fill()
+    def go_on(self, coming: int = 0) -> None:
+        """A token more for every draft, after new ones were begun where there is room: so many rows stay free for writers who are about to join."""
+        self._fill(coming)
         self._settle()  # some were over with their first token
         if self._rows:
             logits = self._decoder.step([draft.feed() for _, draft in self._rows])
@@ -91,7 +91,7 @@ class Desk:
                         seat.writer.go_on(draft, row)
             self._settle()
 
-    def _fill(self) -> None:
+    def _fill(self, coming: int) -> None:
         """Begin drafts where there is room, row by row."""
         if self._rows and not self._decoder.joins:
             return
@@ -101,7 +101,8 @@ class Desk:
         while waiting and rows < self._at_once:
             seat = min(waiting, key=lambda seat: (seat.rows, seat.turn))
             share = 1 / seat.writer.rows
-            if rows and taken + share > 1 + _HAIR:
+            kept = coming if seat.rows else 0  # a first row for everybody before a second one for anybody
+            if rows and (rows + kept >= self._at_once or taken + share * (1 + kept) > 1 + _HAIR):
                 break
             draft = None
             with _its_own_failure(seat.writer):

@@ -43,7 +43,7 @@ class ProblemAnswer(BaseModel):
 
 def may_refuse(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route's description says of its refusals: those, and what the guard may say to anybody."""
-    return {status: {"model": ProblemAnswer} for status in sorted({400, 403, 422, 500, *statuses})}
+    return {status: {"model": ProblemAnswer} for status in sorted({400, 401, 403, 413, 422, 500, *statuses})}
 
 
 def document(path: str, status: int, message: str, hint: str = "") -> dict[str, Any]:

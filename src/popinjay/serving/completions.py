@@ -30,7 +30,7 @@ from popinjay.run import RECORD
 from popinjay.serving import overview
 from popinjay.serving.openai_form import Body, Completion, Senseless, parsed, refusal
 from popinjay.serving.place import Place
-from popinjay.serving.say_routes import EVENTS, PACE
+from popinjay.serving.say_routes import EVENTS
 from popinjay.serving.told import End, Told
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def routes(place: Place) -> APIRouter:
             answer = Completion(body)
             if not body.stream:
                 return await unless_gone(request, _whole(answer, hearings))
-            news = merged(hearings, PACE)
+            news = merged(hearings)
             first = await anext(news)  # what makes no sense is refused before anything is sent
             return StreamingResponse(_streamed(answer, news, first), media_type=EVENTS)
         except PopinjayError as error:
@@ -107,7 +107,7 @@ async def _ask(place: Place, body: Body) -> list[Hearing]:
     return hearings
 
 
-async def merged(hearings: Sequence[Hearing], pace: float = 0.0) -> AsyncGenerator[News, None]:
+async def merged(hearings: Sequence[Hearing]) -> AsyncGenerator[News, None]:
     """What all of them are told, each with its number, to the end of all. Whoever stops listening waits for none of them any more."""
     waiting = {asyncio.ensure_future(hearing.news()): number for number, hearing in enumerate(hearings)}
     try:
@@ -117,7 +117,7 @@ async def merged(hearings: Sequence[Hearing], pace: float = 0.0) -> AsyncGenerat
                 number, told = waiting.pop(one), one.result()
                 yield number, told
                 if not (told and isinstance(told[-1], End)):
-                    waiting[asyncio.ensure_future(hearings[number].news(pace))] = number
+                    waiting[asyncio.ensure_future(hearings[number].news())] = number
     finally:
         for one in waiting:
             one.cancel()

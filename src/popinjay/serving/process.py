@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from popinjay.disk import storage_errors
+from popinjay.post import one_line, printable
 from popinjay.serving.job import ENDED, EVENTS, LOCK, PID, PROBLEMS
 
 ASK_AGAIN_SECONDS = 5.0
@@ -104,5 +106,5 @@ class Process:
         said = ""
         with suppress(OSError), (self._folder / PROBLEMS).open("rb") as problems:
             problems.seek(max(0, problems.seek(0, os.SEEK_END) - TAIL))
-            said = problems.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+            said = one_line(printable(re.split(r"[\r\n]", problems.read().decode("utf-8", "replace").strip())[-1]))
         return f"The process that did it ended without a result{f': {said}' if said else '. It was killed, or the machine was switched off'}."

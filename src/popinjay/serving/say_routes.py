@@ -22,7 +22,6 @@ from popinjay.serving.told import Again, Asked, End, Missing, Piece, Post, Told
 if TYPE_CHECKING:
     from popinjay.serving.speaking import Hearing
 
-PACE = 0.04  # seconds between events that are sent: people read no faster, and sending costs as much as drawing words
 MOST_POSTS = 100  # at a time
 MOST_PROMPT = 100_000  # characters; every model's context ends sooner
 EVENTS = "text/event-stream"
@@ -85,7 +84,7 @@ async def _said(place: Place, name: str, prompt: str, seed: int, hearing: Hearin
                 yield events
             if told and isinstance(told[-1], End):
                 return
-            told = await hearing.news(PACE)
+            told = await hearing.news()
     except PopinjayError as error:
         yield event("error", {"message": error.message, "hint": error.hint})
     finally:

@@ -22,7 +22,7 @@ from popinjay.persona import Persona
 from popinjay.run import Run
 from popinjay.serving import overview
 from popinjay.serving.refused import Refused
-from popinjay.serving.told import Asked, End, Failed, Told, together
+from popinjay.serving.told import Asked, Failed, Told, together
 from popinjay.serving.voice import News, Request, Voice
 
 MOST_WAITING = 1_000  # requests
@@ -30,6 +30,8 @@ MOST_VOICES = 32
 SHARE = 4  # of this machine's memory, one part is the loaded models'
 LEAST_BYTES = 32 * 2**20  # of a voice, whatever its model's files take: an index, a vocabulary
 LOOK_SECONDS = 0.05  # between looks whether memory is free
+PACE = 0.04  # seconds between pieces of a post: people read no faster, and to send a word costs as much as to draw it
+CROWD_PACE = 0.002  # more of them for everybody who waits
 DOOR_SECONDS = 120.0  # that a request waits for it at most
 LAST_SECONDS = 5.0  # that voices have to end
 _log = logging.getLogger("popinjay.serving")
@@ -41,27 +43,18 @@ class Hearing(Request):
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
         self._told: list[Told] = []
-        self._news, self._over = asyncio.Event(), asyncio.Event()
+        self._news = asyncio.Event()
 
     def hear(self, told: list[Told]) -> None:
         """Take what the voice told."""
         self._told += told
         self._news.set()
-        if isinstance(told[-1], End | Failed):
-            self._over.set()
 
-    async def news(self, pace: float = 0.0) -> list[Told]:
-        """What was told since; nothing after the End. With a pace, not before so many seconds, unless all is told.
-
-        Raises PopinjayError for what went wrong.
-        """
-        if pace:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), pace)
+    async def news(self) -> list[Told]:
+        """What was told since, as soon as there is something; not to be asked for after the End. Raises PopinjayError for what went wrong."""
         await self._news.wait()
+        self._news.clear()
         told, self._told = self._told, []
-        if not self._over.is_set():
-            self._news.clear()
         for one in told:
             if isinstance(one, Failed):
                 raise _as_refusal(one.error)
@@ -94,6 +87,8 @@ class Voices:
             raise Refused(503, "Too many ask at once.", "Try again in a moment.")
         hearing = Hearing(asked)
         self._hearings.add(hearing)
+        for one in self._hearings:
+            one.pace = PACE + CROWD_PACE * len(self._hearings)
         try:
             while not (await self._voice(name)).ask(hearing):
                 pass  # it was let go at this moment

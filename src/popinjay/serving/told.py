@@ -98,18 +98,24 @@ class Telling:
         self._asked, self._writing = asked, writing
         self._showing = Showing(held=True)
         self._left = asked.options.n
+        self._looked: float | None = None  # when drafts were looked at last and had something to show
 
     def begin(self) -> Began:
         """What is told first."""
         beginning: Beginning = self._writing.beginning
         return Began(one_line(beginning.text), beginning.length - 1)  # the first one parts posts
 
-    def news(self) -> list[Told]:
-        """What can be told since the last look; one look for each step."""
+    def news(self, now: float = 0.0, pace: float = 0.0) -> list[Told]:
+        """What can be told since the last look; one look for each step. Of posts on their way only when the pace has passed since the last time."""
         writing = self._writing
         if writing.failure is not None:
             return [Failed(writing.failure)]
-        told = [*self._drafts()] if self._asked.live else []
+        told: list[Told] = []
+        if self._asked.for_good:
+            told += self._cuts()
+        if self._asked.live and (self._looked is None or now >= self._looked + pace):
+            told += (piece for draft in writing.drafts for piece in _pieces(draft.key.place, self._showing.of(draft)))
+            self._looked = now if told else self._looked
         for place, said in writing.done.items():
             told += self._end(place, said)
         self._left -= len(writing.done)
@@ -119,16 +125,14 @@ class Telling:
             told.append(End({str(reason): count for reason, count in writing.tally.redrawn.items()}))
         return told
 
-    def _drafts(self) -> Iterator[Told]:
-        """Of posts on their way."""
+    def _cuts(self) -> list[Told]:
+        """Of posts whose draft was given up, when some of it was told."""
         writing = self._writing
-        for place, (reason, tokens) in writing.given_up.items() if self._asked.for_good else ():
-            if place not in writing.done and self._showing.has_shown(place):
-                writing.leave(place)
-                self._left -= 1
-                yield Cut(place, reason, tokens)
-        for draft in writing.drafts:
-            yield from _pieces(draft.key.place, self._showing.of(draft))
+        given_up = [place for place in writing.given_up if place not in writing.done and self._showing.has_shown(place)]
+        for place in given_up:
+            writing.leave(place)
+        self._left -= len(given_up)
+        return [Cut(place, *writing.given_up[place]) for place in given_up]
 
     def _end(self, place: int, said: Said | None) -> list[Told]:
         """Of a post that is done."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ class Request:
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
+        self.pace = 0.0  # seconds between pieces of a post, at least
         self.is_gone = False  # set by whoever asked, who waits no more
         self.writing: Writing | None = None
         self.telling: Telling | None = None
@@ -93,7 +95,7 @@ class Voice:
             while self._wait():
                 self._let_go(desk)
                 self._let_in(desk, lambda asked: _writing(asked, decoder, rules, read))
-                desk.go_on()
+                desk.go_on(coming=len(self._new))
                 self._tell_all(desk)
         except Exception as error:  # the model can't be loaded, or fails: whoever asks next may have more luck
             with self._changed:
@@ -136,9 +138,10 @@ class Voice:
     def _tell_all(self, desk: Desk) -> None:
         """Tell everybody what is new, and part with those who have all."""
         news: News = []
+        now = time.monotonic()
         for request in self._served:
             assert request.telling is not None
-            if told := request.telling.news():
+            if told := request.telling.news(now, request.pace):
                 news.append((request, told))
         for request, told in news:
             request.is_gone = request.is_gone or isinstance(told[-1], End | Failed)

@@ -14,7 +14,7 @@ export const show = async (place, name, { signal, settings }) => {
   const persona = await load(name, signal);
   if (signal.aborted) return;
   if (!persona.speaks) location.replace(`#/look/${encodeURIComponent(name)}`);
-  else new Speaking(place, persona, signal, settings.get("prompt") ?? persona.prompt ?? "My dream is").begin();
+  else new Speaking(place, persona, signal, settings.get("prompt") ?? persona.prompt).begin();
 };
 
 class Speaking {
@@ -27,6 +27,7 @@ class Speaking {
     this.share = new Share(persona, this.picture);
     this.controls(prompt);
     this.note = el("p", { class: "aside told" });
+    this.held = el("p", { class: "aside" });
     this.list = el("ol", { class: "posts", "aria-label": "What it says" });
     this.kept = el("div");
     this.now = null;
@@ -61,7 +62,7 @@ class Speaking {
   }
 
   begin() {
-    fill(this.place, el("div", { class: "head" }, header(this.persona, "say"), this.picture.place), this.form, this.trouble, this.note, this.list, this.kept, this.share.place);
+    fill(this.place, el("div", { class: "head" }, header(this.persona, "say"), this.picture.place), this.form, this.trouble, this.note, this.list, this.held, this.kept, this.share.place);
     fill(this.list, Array.from({ length: POSTS }, () => el("li", { class: "post empty", "aria-hidden": "true" })));
     this.note.textContent = "Ten posts, none of which anybody ever wrote.";
     this.showKept();
@@ -74,6 +75,7 @@ class Speaking {
     this.button.classList.remove("main");
     this.list.setAttribute("aria-busy", "true");
     fill(this.trouble);
+    this.held.textContent = "";
     this.note.textContent = "It finds its voice…";
     this.posts = Array.from({ length: POSTS }, () => new Post(asked, this));
     fill(this.list, this.posts.map((one) => one.place));
@@ -112,7 +114,8 @@ class Speaking {
     const held = Object.entries(redrawn).filter(([, number]) => number);
     const words = held.map(([reason, number]) => `${number} ${reason}`).join(", ");
     const written = this.posts.filter((one) => one.text !== null).length;
-    this.note.textContent = `${many(written, "post")}, none of which anybody ever wrote.${words ? ` Drafts held back on the way: ${words}.` : ""}`;
+    this.note.textContent = `${many(written, "post")}, none of which anybody ever wrote.`;
+    this.held.textContent = words ? `Drafts that were held back on the way: ${words}.` : "";
     announce(`${many(written, "post")} written`);
   }
 
