@@ -31,6 +31,7 @@ export const show = async (place, about, { signal }) => {
 const fileWay = (said, signal) => {
   const bar = el("progress", { max: "1", value: 0, "aria-label": "Sent so far" });
   const told = el("p", { class: "aside" }, "An archive of X, Mastodon or Bluesky as it was downloaded, or a text file with a post on each line. It may be gigabytes.");
+  const cancel = el("button", { type: "button", class: "cancel" }, "Cancel");
   const input = el("input", { type: "file", id: "file", class: "unseen" });
   const zone = el(
     "section",
@@ -39,16 +40,18 @@ const fileWay = (said, signal) => {
     input,
     el("label", { for: "file", class: "target" }, el("b", {}, "Drop it here"), el("span", {}, "or choose it")),
     bar,
-    told,
+    el("div", { class: "line" }, told, cancel),
   );
   const take = async (file) => {
     if (!file || zone.classList.contains("busy")) return;
     zone.classList.add("busy");
     input.disabled = true;
     fill(said);
+    const sending = new AbortController();
+    cancel.onclick = () => sending.abort();
     try {
       announce(`Sending ${file.name}`);
-      const sent = await upload(file, (done, total) => tellSent(bar, told, file, done, total), signal);
+      const sent = await upload(file, (done, total) => tellSent(bar, told, file, done, total), AbortSignal.any([signal, sending.signal]));
       await look({ upload: sent.upload });
     } catch (error) {
       if (error.name !== "AbortError") fill(said, trouble(error));
