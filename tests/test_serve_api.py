@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
 
 from serving import OURS, Client, served
 
@@ -60,6 +61,7 @@ def test_it_is_as_it_describes_itself(client: Client, described: Any) -> None:
         if "{" in operation.path and operation.method != "delete":
             ask_all(operation, schemathesis.GenerationMode.POSITIVE, {"name": "ada", "id": JOB, "path": "README.md"}, held, asked)
     assert len(asked) > 100
+    assert set(asked) == {f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods}
     assert client.get("/api/personas")["total"] == 1
     assert client.get(f"/api/jobs/{JOB}")["state"] == "done"
 
@@ -75,22 +77,17 @@ def ask_all(operation: Any, mode: Any, there: dict[str, str], held: list[Any], a
             case.path_parameters[name] = there[name]
         case.call_and_validate(headers=OURS, checks=held, timeout=20)
 
-    ask()
+    with contextlib.suppress(Unsatisfiable):  # of some, schemathesis finds nothing wrong to say
+        ask()
 
 
-def test_what_is_no_json_is_refused(client: Client, tmp_path: Path) -> None:
-    for body in (
-        b"",
-        b"{",
-        b"[]",
-        b"3",
-        b"\xff",
-        b"null",
-        b"[" * 100_000,
-        b'{"doing": "make", "specs": ["\\ud800"]}',
-        b'{"doing": "make", "options": {"epochs": NaN}}',
-    ):
-        answer = client.ask("POST", "/api/jobs", body, {**OURS, "Content-Type": "application/json"})
-        assert answer.status in (400, 422), body[:50]
-        assert set(answer.json["error"]) == {"message", "hint"}
+SENSELESS = [b"", b"{", b"[]", b"3", b"\xff", b"null", b"[" * 100_000, b'{"model": "\\ud800"}', b'{"specs": ["\\ud800"]}', b'{"options": {"epochs": NaN}}']
+
+
+@pytest.mark.parametrize("path", ["/api/jobs", "/api/personas/ada/say", "/api/personas/ada/kept", "/v1/completions"])
+@pytest.mark.parametrize("body", SENSELESS)
+def test_what_makes_no_sense_is_refused(client: Client, path: str, body: bytes) -> None:
+    answer = client.ask("POST", path, body, {**OURS, "Content-Type": "application/json"})
+    assert 400 <= answer.status < 500
+    assert answer.message
     assert client.get("/api/jobs")[0]["id"] == JOB

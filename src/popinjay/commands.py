@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from popinjay import options, progress, terminal
+from popinjay import asking, options, progress, terminal
 from popinjay.errors import OptionError
 from popinjay.post import printable
 
@@ -40,27 +40,13 @@ def do_make(args: argparse.Namespace) -> None:
     """Make a persona, and let it say something."""
     from popinjay.pipeline import make
 
-    talk = sys.stdin.isatty() and sys.stderr.isatty() and not (args.quiet or args.json)
+    talk = asking.may_ask(args.quiet or args.json)
     given = given_options(args, *options.MakeOptions.PARTS.values())
     with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
-        persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, ask_whose=_ask_whose if talk else None, **given)
+        questions: dict[str, Any] = {"ask_whose": asking.whose, "ask": asking.yes} if talk else {}
+        persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, **questions, **given)
     if not args.json:
         _introduce(persona)
-
-
-def _ask_whose() -> str | None:
-    """Ask whose words these are; None where the answer is none."""
-    print("Whose words are these?", file=sys.stderr)
-    choices = list(options.WHOSE)
-    for number, name in enumerate(choices, 1):
-        print(f"  {number}  {name}: {options.WHOSE[name]}", file=sys.stderr)
-    while True:
-        print("Number or name, or Enter to leave it open: ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline().strip().lower()
-        if answer in choices or not answer:
-            return answer or None
-        if answer.isdigit() and 1 <= int(answer) <= len(choices):
-            return choices[int(answer) - 1]
 
 
 def _introduce(persona: Any, count: int = 3) -> None:
@@ -73,7 +59,8 @@ def do_inspect(args: argparse.Namespace) -> None:
     from popinjay.pipeline import inspect
 
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
-        found = inspect(*args.specs, listener=listener, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
+        ask = asking.yes if asking.may_ask(args.json) else None
+        found = inspect(*args.specs, listener=listener, ask=ask, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
     authors = [one.to_json() for one in found]
     if args.json:
         terminal.show_json({"authors": authors})

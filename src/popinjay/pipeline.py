@@ -28,6 +28,7 @@ from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
 from popinjay.sources import Access, Findings
+from popinjay.sources.mirror import POSTS as MIRRORED
 from popinjay.trackers import NONE, chosen
 from popinjay.trackers.watch import watched
 from popinjay.train import train
@@ -202,7 +203,7 @@ def inspect(*specs: str | Path, listener: Listener = nobody, ask: Callable[[str]
     """What is in each spec, and which posts would be kept and dropped. Nothing is kept. Raises PopinjayError."""
     options = MakeOptions.of(given)
     found = []
-    opened = open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
+    opened = open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask, keeps=False))
     with TemporaryDirectory(prefix="popinjay-") as folder:
         opened.fetch(Path(folder), Forgotten())
         for reading in opened.readings:
@@ -225,11 +226,14 @@ def base_for(run: Run, options: TrainOptions, listener: Listener) -> bases.Base:
 
 @contextmanager
 def nothing_left(run: Run) -> Iterator[None]:
-    """A persona that never came to be, because of what its specs hold or its base model is, leaves no folder behind."""
+    """A persona that never came to be, because of what its specs hold or its base model is, leaves no folder behind.
+
+    Unless posts were read over a network: whoever makes it again, with other options or another base, is not to wait or pay for them again.
+    """
     is_new = not run.record and not run.file(FILE).exists()
     try:
         yield
     except (SpecError, BaseModelError):
-        if is_new:
+        if is_new and not any(mirror.stat().st_size for mirror in run.file(FETCHED).glob(f"*/*/{MIRRORED}")):
             run.discard()
         raise

@@ -45,8 +45,9 @@ class Process:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 with (self._folder / EVENTS).open("ab") as events, (self._folder / PROBLEMS).open("ab") as problems:
+                    # -P: what lies in the folder where the server was started is no module of ours
                     self._child = subprocess.Popen(  # noqa: S603
-                        [sys.executable, "-m", "popinjay.serving.worker", str(self._folder), str(home), str(lock)],
+                        [sys.executable, "-P", "-m", "popinjay.serving.worker", str(self._folder), str(home), str(lock)],
                         stdin=subprocess.DEVNULL,
                         stdout=events,
                         stderr=problems,
