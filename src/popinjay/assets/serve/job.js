@@ -6,7 +6,7 @@ import { nameOf } from "./make.js";
 import { showInspection } from "./inspection.js";
 import { pictureOf } from "./persona.js";
 import { Progress } from "./progress.js";
-import { STATES } from "./words.js";
+import { count, STATES } from "./words.js";
 
 const OVER = ["done", "failed", "stopped"];
 const MOST_WAIT = 8000;
@@ -90,7 +90,7 @@ class Looking extends Watch {
   }
 
   event({ message, what, done, unit }) {
-    if (message && what !== "done") fill(this.told, bdi(message), done ? `: ${done} ${unit ?? ""}` : "");
+    if (message && what !== "done") fill(this.told, bdi(message), done ? `: ${count(done)} ${unit ?? ""}` : "");
   }
 
   state(job) {

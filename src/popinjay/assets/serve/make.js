@@ -118,12 +118,13 @@ const look = async (what) => {
 // what was begun before
 
 const showLately = async (place, signal) => {
-  const [jobs, { personas }] = await Promise.all([get("/api/jobs", signal), get("/api/personas?limit=3&sort=newest", signal)]);
+  const [jobs, { personas }] = await Promise.all([get("/api/jobs", signal), get("/api/personas?limit=12&sort=newest", signal)]);
+  const made = personas.filter((persona) => persona.speaks).slice(0, 3);
   const open = jobs.filter((job) => job.doing === "make" && job.state !== "done").slice(0, 5);
   fill(
     place,
     open.length ? [el("h2", {}, "Not finished"), el("ul", { class: "rows" }, open.map((job) => el("li", {}, el("a", { href: `#/job/${job.id}` }, bdi(nameOf(job))), el("span", { class: `state ${job.state}` }, STATES[job.state] ?? job.state))))] : null,
-    personas.length ? [el("h2", {}, "Lately made"), el("ul", { class: "grid" }, personas.map(card))] : el("ol", { class: "steps" }, STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more))),
+    made.length ? [el("h2", {}, "Lately made"), el("ul", { class: "grid" }, made.map(card))] : el("ol", { class: "steps" }, STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more))),
   );
 };
 
