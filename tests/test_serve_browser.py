@@ -46,8 +46,9 @@ expect.set_options(timeout=PATIENCE)
 class Server:
     """`popinjay serve`, a process of its own, always at the same port."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *more: str) -> None:
         self.home = home
+        self._more = more
         with socket.create_server(("127.0.0.1", 0)) as taken:
             self.port = taken.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}/"
@@ -55,9 +56,11 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "popinjay.cli", "serve", "--home", str(self.home), "--port", str(self.port), "--no-browser"]
+        command = [sys.executable, "-m", "popinjay.cli", "serve", "--home", str(self.home), "--port", str(self.port), "--no-browser", *self._more]
         surroundings = {**os.environ, "POPINJAY_TRACK": "none", "HF_HOME": str(self.home / "hub"), "HF_ENDPOINT": "http://127.0.0.1:9"}
-        self._process = subprocess.Popen(command, env=surroundings, stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        self.said = self._process.stdout.readline().decode()
         until = time.monotonic() + 60
         while not self._answers():
             assert self._process.poll() is None, "popinjay serve ended at once"
@@ -78,7 +81,7 @@ class Server:
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         assert self._process is not None
         self._process.send_signal(how)
-        self._process.wait(60)
+        self._process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -421,6 +424,41 @@ def test_nothing_jumps_while_posts_come(look: Any) -> None:
     page.get_by_role("button", name="Write ten").click()
     expect(page.get_by_role("button", name="Ten more")).to_be_visible()
     assert page.evaluate("window.moved") < 0.1  # in all; in five seconds, that is what is called good
+
+
+def test_a_job_that_failed_says_why_and_is_taken_off_the_list(look: Any, server: Server) -> None:
+    page = look().go("make")
+    id = page.evaluate("""async () => {
+        const ask = async (...how) => (await fetch(...how)).json();
+        const {upload} = await ask("/api/uploads?name=posts.txt", {method: "PUT", body: "too little"});
+        return (await ask("/api/jobs", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({doing: "make", upload})})).id;
+    }""")
+    page.goto(f"{server.address}#/job/{id}")
+    expect(page.get_by_text("It did not work out.")).to_be_visible()
+    assert page.locator(".trouble b").inner_text()
+    page.get_by_role("button", name="Take it off the list").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+    assert id not in [job["id"] for job in server.get("api/jobs")]
+
+
+def test_the_key_in_the_address_lets_a_browser_in(browser: Browser, tmp_path: Path) -> None:
+    served = Server(tmp_path / "other-home", "--host", "127.0.0.1")
+    try:
+        address = served.said.split()[0]
+        page = browser.new_page()
+        page.goto(served.address)
+        expect(page.locator(".trouble")).to_contain_text("Open the address that popinjay printed")
+        page.close()
+        page = browser.new_page()
+        page.goto(address)
+        expect(page.locator(".steps li")).to_have_count(3)  # nothing is made yet: this is how it goes
+        assert "token" not in page.url
+        page.goto(f"{served.address}#/all")
+        page.reload()
+        expect(page.get_by_text("None yet.")).to_be_visible()
+        page.close()
+    finally:
+        served.end()
 
 
 def test_light_and_dark(look: Any) -> None:

@@ -29,6 +29,23 @@ export const announce = (text) => {
 /** The first heading of a page, which takes the focus when the page is opened. */
 export const title = (...words) => el("h1", { tabindex: "-1" }, ...words);
 
+/** What this browser remembers; nothing where it is told to remember nothing. */
+export const remembered = (key) => {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+};
+
+export const remember = (key, value) => {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // it works as well without
+  }
+};
+
 /** What went wrong, in a box of its own. */
 export const trouble = (error, ...more) =>
   el("div", { class: "trouble", role: "alert" }, el("p", { dir: "auto" }, el("b", {}, error.message || "Something went wrong.")), error.hint ? el("p", { dir: "auto" }, error.hint) : null, ...more);

@@ -1,12 +1,12 @@
 // One job, watched: what was seen in some posts and the form that makes a persona of them, or a persona as it is made.
 
-import { events, get, of, post } from "./api.js";
+import { events, get, of, post, remove } from "./api.js";
 import { announce, bdi, el, fill, title, trouble } from "./dom.js";
 import { nameOf } from "./make.js";
 import { showInspection } from "./inspection.js";
 import { pictureOf } from "./persona.js";
 import { Progress } from "./progress.js";
-import { STATES } from "./words.js";
+import { count, STATES } from "./words.js";
 
 const OVER = ["done", "failed", "stopped"];
 const MOST_WAIT = 8000;
@@ -84,13 +84,13 @@ class Looking extends Watch {
     this.heading = title("What is in there");
     this.told = el("p", { class: "lead", role: "status" }, "Looking…");
     this.bar = el("progress", { "aria-label": "Looking" });
-    this.body = el("div", {}, this.told, this.bar);
+    this.body = el("div", {}, this.told, this.bar, el("p", { class: "below" }, el("button", { type: "button", onclick: () => this.stop() }, "Stop")));
     fill(this.place, this.heading, this.gone, this.trouble, this.body);
     this.state(job);
   }
 
   event({ message, what, done, unit }) {
-    if (message && what !== "done") fill(this.told, bdi(message), done ? `: ${done} ${unit ?? ""}` : "");
+    if (message && what !== "done") fill(this.told, bdi(message), done ? `: ${count(done)} ${unit ?? ""}` : "");
   }
 
   state(job) {
@@ -101,6 +101,14 @@ class Looking extends Watch {
       announce("This is what is in there");
     } else if (job.state === "failed" || job.state === "stopped") {
       fill(this.body, trouble({ message: job.error || "It was stopped.", hint: job.hint }), el("p", {}, el("a", { class: "button main", href: "#/make" }, "Try something else")));
+    }
+  }
+
+  async stop() {
+    try {
+      this.state(await post(`${this.path}/stop`));
+    } catch (error) {
+      fill(this.trouble, trouble(error));
     }
   }
 
@@ -116,8 +124,9 @@ class Making extends Watch {
     this.line = el("p", { class: "lead", role: "status" });
     this.button = el("button", { type: "button" });
     this.button.addEventListener("click", () => this.press());
+    this.forget = el("button", { type: "button", onclick: () => this.drop() }, "Take it off the list");
     this.end = el("div");
-    fill(this.place, this.heading, this.gone, el("div", { class: "line between" }, this.line, this.button), this.trouble, this.end, this.progress.place);
+    fill(this.place, this.heading, this.gone, el("div", { class: "line between" }, this.line, el("div", { class: "acts" }, this.button, this.forget)), this.trouble, this.end, this.progress.place);
     this.state(job);
   }
 
@@ -133,6 +142,15 @@ class Making extends Watch {
       this.again?.();
     } catch (error) {
       this.button.disabled = false;
+      fill(this.trouble, trouble(error));
+    }
+  }
+
+  async drop() {
+    try {
+      await remove(this.path);
+      location.hash = "#/make";
+    } catch (error) {
       fill(this.trouble, trouble(error));
     }
   }
@@ -153,6 +171,7 @@ class Making extends Watch {
       failed: "It did not work out. What is finished is kept, and it goes on from there.",
     };
     this.line.textContent = words[job.state] ?? STATES[job.state] ?? job.state;
+    this.forget.hidden = !OVER.includes(job.state) || job.state === "done";
     this.button.hidden = job.state === "done";
     fill(this.trouble, job.state === "failed" ? trouble({ message: job.error, hint: job.hint }) : null);
     fill(this.end, job.state === "done" ? ready(nameOf(job)) : null);

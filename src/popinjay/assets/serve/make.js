@@ -31,6 +31,7 @@ export const show = async (place, about, { signal }) => {
 const fileWay = (said, signal) => {
   const bar = el("progress", { max: "1", value: 0, "aria-label": "Sent so far" });
   const told = el("p", { class: "aside" }, "An archive of X, Mastodon or Bluesky as it was downloaded, or a text file with a post on each line. It may be gigabytes.");
+  const cancel = el("button", { type: "button", class: "cancel" }, "Cancel");
   const input = el("input", { type: "file", id: "file", class: "unseen" });
   const zone = el(
     "section",
@@ -39,16 +40,18 @@ const fileWay = (said, signal) => {
     input,
     el("label", { for: "file", class: "target" }, el("b", {}, "Drop it here"), el("span", {}, "or choose it")),
     bar,
-    told,
+    el("div", { class: "line" }, told, cancel),
   );
   const take = async (file) => {
     if (!file || zone.classList.contains("busy")) return;
     zone.classList.add("busy");
     input.disabled = true;
     fill(said);
+    const sending = new AbortController();
+    cancel.onclick = () => sending.abort();
     try {
       announce(`Sending ${file.name}`);
-      const sent = await upload(file, (done, total) => tellSent(bar, told, file, done, total), signal);
+      const sent = await upload(file, (done, total) => tellSent(bar, told, file, done, total), AbortSignal.any([signal, sending.signal]));
       await look({ upload: sent.upload });
     } catch (error) {
       if (error.name !== "AbortError") fill(said, trouble(error));
@@ -115,12 +118,13 @@ const look = async (what) => {
 // what was begun before
 
 const showLately = async (place, signal) => {
-  const [jobs, { personas }] = await Promise.all([get("/api/jobs", signal), get("/api/personas?limit=3&sort=newest", signal)]);
+  const [jobs, { personas }] = await Promise.all([get("/api/jobs", signal), get("/api/personas?limit=12&sort=newest", signal)]);
+  const made = personas.filter((persona) => persona.speaks).slice(0, 3);
   const open = jobs.filter((job) => job.doing === "make" && job.state !== "done").slice(0, 5);
   fill(
     place,
     open.length ? [el("h2", {}, "Not finished"), el("ul", { class: "rows" }, open.map((job) => el("li", {}, el("a", { href: `#/job/${job.id}` }, bdi(nameOf(job))), el("span", { class: `state ${job.state}` }, STATES[job.state] ?? job.state))))] : null,
-    personas.length ? [el("h2", {}, "Lately made"), el("ul", { class: "grid" }, personas.map(card))] : el("ol", { class: "steps" }, STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more))),
+    made.length ? [el("h2", {}, "Lately made"), el("ul", { class: "grid" }, made.map(card))] : el("ol", { class: "steps" }, STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more))),
   );
 };
 

@@ -1,7 +1,7 @@
 // The page: which screen is shown for which address, and the switch between light and dark.
 
 import { post } from "./api.js";
-import { fill, title, trouble } from "./dom.js";
+import { fill, remember, remembered, title, trouble } from "./dom.js";
 import * as all from "./all.js";
 import * as job from "./job.js";
 import * as look from "./look.js";
@@ -71,11 +71,11 @@ const themes = () => {
     button.textContent = isDark() ? "Light" : "Dark";
     button.setAttribute("aria-label", isDark() ? "Switch to light colours" : "Switch to dark colours");
   };
-  const chosen = localStorage.getItem("theme");
+  const chosen = remembered("theme");
   if (chosen === "dark" || chosen === "light") root.dataset.theme = chosen;
   button.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
-    localStorage.setItem("theme", root.dataset.theme);
+    remember("theme", root.dataset.theme);
     label();
   });
   dark.addEventListener("change", label);

@@ -1,7 +1,7 @@
 // Let it speak: ten posts from a beginning, as they come; and what to do with one.
 
 import { events, get, of, post } from "./api.js";
-import { announce, bdi, doing, el, fill, trouble } from "./dom.js";
+import { announce, doing, el, fill, trouble } from "./dom.js";
 import { called, header, load, people, pictureOf } from "./persona.js";
 import { copy, labelled, Share } from "./share.js";
 import { many } from "./words.js";

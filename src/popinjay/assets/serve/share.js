@@ -1,7 +1,7 @@
 // Sharing one post. Nothing leaves by itself: these are links, and whoever follows one sees the text there before it is sent.
 // Every text says that a machine wrote it; no name in it is a mention, so nobody is called.
 
-import { announce, bdi, el, fill, trouble } from "./dom.js";
+import { announce, el, fill, remember, remembered, trouble } from "./dom.js";
 
 const MOST = { bluesky: 300, x: 280, mastodon: 500 };
 
@@ -90,7 +90,7 @@ export class Share {
   }
 
   mastodon(text) {
-    const input = el("input", { id: "server", type: "text", value: localStorage.getItem("mastodon") ?? "", placeholder: "mastodon.social", autocapitalize: "none", spellcheck: "false", "aria-describedby": "server-hint" });
+    const input = el("input", { id: "server", type: "text", value: remembered("mastodon") ?? "", placeholder: "mastodon.social", autocapitalize: "none", spellcheck: "false", "aria-describedby": "server-hint" });
     const link = el("a", { class: "button", target: "_blank", rel: "noopener noreferrer" }, "Mastodon");
     const tell = () => {
       const address = mastodonLink(input.value, text);
@@ -99,7 +99,7 @@ export class Share {
       link.setAttribute("aria-disabled", String(!address));
     };
     input.addEventListener("input", tell);
-    link.addEventListener("click", () => (link.hasAttribute("href") ? localStorage.setItem("mastodon", input.value.trim()) : input.focus()));
+    link.addEventListener("click", () => (link.hasAttribute("href") ? remember("mastodon", input.value.trim()) : input.focus()));
     tell();
     return el("div", { class: "field" }, el("label", { for: "server" }, "Your Mastodon server"), el("div", { class: "line" }, input, link), el("p", { class: "aside", id: "server-hint" }, "Where your account is; remembered in this browser."));
   }
