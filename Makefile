@@ -1,10 +1,10 @@
-# `make demo` runs the main job, `make test` passes the tests; both set up what they need first.
+# `make demo` runs the main job, `make test` passes the tests; each sets up what it needs first.
 
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser demo test check fix bench bench-train bench-say bench-serve bench-report docs clean
+.PHONY: setup fonts browser servers snac demo test check fix bench bench-train bench-say bench-serve bench-report bench-networks docs clean
 
 setup: $(VENV)/.ready
 
@@ -26,18 +26,26 @@ browser:
 	elif command -v apt-get >/dev/null; then echo "To test the report's page in a browser: sudo apt-get install chromium"; \
 	fi
 
+# A real Bluesky server for the tests of that source, from npm: some 250 MB in a cache folder of the user's, installed once.
+servers:
+	@$(PYTHON) tests/servers/install.py
+
+# A real server that speaks Mastodon's API, some 250 kB of Debian's, unpacked beside the packages: nothing is installed. Without it those tests skip.
+snac: setup
+	@sh tests/servers/get_snac.sh $(VENV)/snac
+
 # The constraint keeps torch's CUDA packages (gigabytes) from coming along; keep it on every pip call in this environment.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@$(MAKE) --no-print-directory fonts browser
+	@$(MAKE) --no-print-directory fonts
 	touch $@
 
 demo: setup
 	$(BIN)/popinjay demo
 
 # Two processes, a file of tests to one of them, so that what its tests share is made once; in conftest's order, the dear ones first.
-test: setup
+test: setup browser servers snac
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup
@@ -72,6 +80,10 @@ bench-serve: setup
 # Some 40 minutes.
 bench-report: setup
 	if [ -d ../shared/personas ]; then $(BIN)/python bench/report.py --personas ../shared/personas --work $(VENV)/bench-report; fi
+
+# Posts a second of each network's source beside the raw transfer; about a minute.
+bench-networks: setup
+	$(BIN)/python bench/networks.py
 
 docs: setup
 	$(BIN)/python docs/make_reference.py

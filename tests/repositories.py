@@ -29,6 +29,11 @@ def bsky_post(text: str, number: int = 0, **more: Any) -> tuple[str, dict[str, A
     return f"{POST}/{tid(number)}", {"$type": POST, "text": text, "createdAt": minute, "langs": ["en"], **more}
 
 
+def many(count: int) -> dict[str, Any]:
+    """So many posts, by their paths."""
+    return dict(bsky_post(f"the tide came in for the {n}th time", n) for n in range(count))
+
+
 def link(text: str, shown: str, uri: str) -> dict[str, Any]:
     """The facet of what is shown in the text."""
     begin = len(text[: text.index(shown)].encode())

@@ -20,7 +20,7 @@ from popinjay.options import CleanOptions, CollectOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Reading
 from popinjay.sources import car as car_files
-from repositories import DID, POST, Blocks, bsky_post, car, commit, link, put, repository, tid, tree, varint, write_car
+from repositories import DID, POST, Blocks, bsky_post, car, commit, link, many, put, repository, tid, tree, varint, write_car
 
 THEIRS = {"uri": f"at://did:plc:bob/{POST}/{tid(1)}", "cid": "bafy"}
 OWN = {"uri": f"at://{DID}/{POST}/{tid(1)}", "cid": "bafy"}
@@ -35,10 +35,6 @@ def read(path: Path) -> tuple[list[Post], Reading]:
 
 def read_one(path: Path, text: str = "the tide is in", **more: Any) -> Post:
     return read(write_car(path / "repo.car", [bsky_post(text, 0, **more)]))[0][0]
-
-
-def many(count: int) -> dict[str, Any]:
-    return dict(bsky_post(f"the tide came in for the {n}th time", n) for n in range(count))
 
 
 # what is read
@@ -192,7 +188,8 @@ def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(tmp_path: P
         (
             "community.lexicon.preference.ai/self",
             {"preferences": {"training": {"allow": False}, "inference": {"allow": True}, "embedding": {}}},
-            "The author's record community.lexicon.preference.ai/self about AI says no to training and yes to inference. Unless you are the author, heed it.",
+            "The author's record community.lexicon.preference.ai/self about AI says no to training and yes to inference. "
+            "The no holds for everybody but the author.",
         ),
         (
             "org.user-intents.declaration/self",

@@ -99,7 +99,7 @@ def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str
     assert run.name == "ada@example.social"
     assert [row["id"] for row in rows(run, "posts.jsonl")] == sorted(network.posts)
     assert sum(row["kind"] == "repost" for row in rows(run, "posts.jsonl")) == 4
-    assert [event.message for event in said if event.stage == "fetch" and event.what is What.DONE] == ["200 posts of ada@example.social, 200 of them new"]
+    assert [event.message for event in said if event.stage == "fetch" and event.what is What.DONE] == ["200 posts of ada@example.social"]
     model = run.record["stages"]["train"]["makes"]
     network.pages = 0
     said.clear()

@@ -13,6 +13,7 @@ import pytest
 from popinjay.errors import PersonaBusy
 from popinjay.serving.app import create_app
 from popinjay.serving.guard import Guard
+from popinjay.serving.job import Job, now
 from serving import Client, served, served_apart, wait
 
 QUICK = {"whose": "fictional", "samples": 10}
@@ -95,6 +96,32 @@ def test_a_server_killed_while_a_look_ends_finds_its_end(ada: Path, tmp_path: Pa
         assert client.wait(job, "done", "failed")["result"]["authors"][0]["author"] == "ada_l"
 
 
+def test_one_that_a_killed_server_had_not_begun_waits_again(ada: Path, tmp_path: Path) -> None:
+    folders = {"0" * 16: "never begun", "1" * 16: "begun, and gone with the machine"}
+    upload = tmp_path / ".uploads" / ("2" * 16)
+    upload.mkdir(parents=True)
+    (upload / "ada.zip").write_bytes(ada.read_bytes())
+    for id, what in folders.items():
+        folder = tmp_path / ".jobs" / id
+        folder.mkdir(parents=True)
+        Job(id, "inspect", None, ["ada.zip"], upload.name, {}, created=now(), state="running", started=now()).write(folder)
+        if what != "never begun":
+            (folder / "pid").write_text("1")  # which is somebody else's number by now
+            (folder / "lock").touch()
+            (folder / "events.jsonl").write_text('{"stage": "clean", "what": "sta')
+    (tmp_path / ".jobs" / "no job").mkdir()
+    with served(tmp_path) as client:
+        assert client.wait("0" * 16, "done", "failed")["state"] == "done"
+        gone = client.wait("1" * 16, "done", "failed")
+        assert (gone["state"], "switched off" in gone["error"]) == ("failed", True)
+        assert states(client.events("1" * 16)) == ["failed"]
+        assert client.post(f"/api/jobs/{'1' * 16}/resume")["state"] in ("queued", "running")
+        assert client.wait("1" * 16, "done", "failed")["state"] == "done"
+        client.app.state.place.uploads.remove(upload.name)
+        assert client.ask("POST", f"/api/jobs/{'1' * 16}/resume").status == 409
+    assert len(list((tmp_path / ".jobs").glob("*/job.json"))) == 2
+
+
 def test_jobs_wait_for_each_other_and_harm_none(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.zip"
     bad.write_bytes(b"PK\x03\x04 and then nothing")
@@ -123,8 +150,10 @@ def test_jobs_wait_for_each_other_and_harm_none(ada: Path, tiny_gpt2: Path, tmp_
 
 def test_one_server_at_a_time(tmp_path: Path) -> None:
     with served(tmp_path) as client:
-        with pytest.raises(PersonaBusy, match="Another popinjay serve"):
+        client.app.state.place.jobs.say_where(client.url)
+        with pytest.raises(PersonaBusy, match="Another popinjay serve") as problem:
             create_app(tmp_path, Guard(1))
+        assert client.url in problem.value.hint
         assert client.get("/api/jobs") == []
 
 

@@ -123,6 +123,16 @@ def is_here(base: Base) -> bool:
     return _on_this_machine(base) is not None
 
 
+def listed() -> list[dict[str, Any]]:
+    """Every row, for JSON, with the record of those that have one."""
+    found = []
+    for base in BASES:
+        known = record(base)
+        told = {"name": base.name, "hub": base.hub_id or None, "parameters": base.parameters or known.get("parameters"), "license": base.license}
+        found.append({**told, "here": is_here(base), "summary": base.summary, "record": known or None})
+    return found
+
+
 def fingerprint(base: Base) -> str | None:
     """What tells one version of a base model from another; None where it is not on this machine (any more)."""
     folder = _on_this_machine(base)

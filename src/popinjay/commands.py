@@ -10,13 +10,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from popinjay import options, progress, terminal
-from popinjay.errors import OptionError, TooLittleText
+from popinjay import asking, options, progress, terminal
+from popinjay.errors import OptionError
 from popinjay.post import printable
 
 if TYPE_CHECKING:
     from popinjay.forgotten import Forgotten
-    from popinjay.pipeline import Inspection
 
 T = TypeVar("T")
 
@@ -41,27 +40,13 @@ def do_make(args: argparse.Namespace) -> None:
     """Make a persona, and let it say something."""
     from popinjay.pipeline import make
 
-    talk = sys.stdin.isatty() and sys.stderr.isatty() and not (args.quiet or args.json)
+    talk = asking.may_ask(args.quiet or args.json)
     given = given_options(args, *options.MakeOptions.PARTS.values())
     with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
-        persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, ask_whose=_ask_whose if talk else None, **given)
+        questions: dict[str, Any] = {"ask_whose": asking.whose, "ask": asking.yes} if talk else {}
+        persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, **questions, **given)
     if not args.json:
         _introduce(persona)
-
-
-def _ask_whose() -> str | None:
-    """Ask whose words these are; None where the answer is none."""
-    print("Whose words are these?", file=sys.stderr)
-    choices = list(options.WHOSE)
-    for number, name in enumerate(choices, 1):
-        print(f"  {number}  {name}: {options.WHOSE[name]}", file=sys.stderr)
-    while True:
-        print("Number or name, or Enter to leave it open: ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline().strip().lower()
-        if answer in choices or not answer:
-            return answer or None
-        if answer.isdigit() and 1 <= int(answer) <= len(choices):
-            return choices[int(answer) - 1]
 
 
 def _introduce(persona: Any, count: int = 3) -> None:
@@ -74,41 +59,13 @@ def do_inspect(args: argparse.Namespace) -> None:
     from popinjay.pipeline import inspect
 
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
-        found = inspect(*args.specs, listener=listener, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
-    authors = told_of(found)
+        ask = asking.yes if asking.may_ask(args.json) else None
+        found = inspect(*args.specs, listener=listener, ask=ask, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
+    authors = [one.to_json() for one in found]
     if args.json:
         terminal.show_json({"authors": authors})
     else:
         terminal.show_inspection(authors)
-
-
-def told_of(found: Sequence[Inspection]) -> list[dict[str, Any]]:
-    """What was found in each spec, for JSON."""
-    from popinjay.clean import check_enough, languages
-
-    authors = []
-    for one in found:
-        try:
-            verdict = check_enough(one.result.counts) or ""
-        except TooLittleText as error:
-            verdict = f"make would refuse: {error.message}"
-        if one.refusal:
-            verdict = f"make would refuse, unless these are your own posts (--whose self): {one.refusal}"
-        dates = sorted(post.created_at for post, _ in one.result.kept if post.created_at)
-        authors.append(
-            {
-                **one.result.counts.to_json(),
-                "name": one.author.name,
-                "first": dates[0] if dates else None,
-                "last": dates[-1] if dates else None,
-                "languages": languages(one.result.kept),
-                "left_out": dict(one.findings.left_out),
-                "unread": one.findings.unread,
-                "notes": one.findings.notes,
-                "verdict": verdict,
-            }
-        )
-    return authors
 
 
 def do_say(args: argparse.Namespace) -> None:
@@ -342,32 +299,13 @@ def do_sources(args: argparse.Namespace) -> None:
 
 def do_bases(args: argparse.Namespace) -> None:
     """List the base models known by name, with the record of those that have one."""
-    found = known_bases()
+    from popinjay import bases
+
+    found = bases.listed()
     if args.json:
         terminal.show_json({"bases": found})
     else:
         terminal.show_bases(found)
-
-
-def known_bases() -> list[dict[str, Any]]:
-    """The base models known by name, for JSON."""
-    from popinjay import bases
-
-    found = []
-    for base in bases.BASES:
-        record = bases.record(base)
-        found.append(
-            {
-                "name": base.name,
-                "hub": base.hub_id or None,
-                "parameters": base.parameters or record.get("parameters"),
-                "license": base.license,
-                "here": bases.is_here(base),
-                "summary": base.summary,
-                "record": record or None,
-            }
-        )
-    return found
 
 
 def do_demo(args: argparse.Namespace) -> None:

@@ -14,10 +14,10 @@ from popinjay import bases
 from popinjay import picture as pictures
 from popinjay.card import card
 from popinjay.checkpoints import Checkpoints
-from popinjay.clean import Sorted, clean, sort_out
+from popinjay.clean import Sorted, check_enough, clean, languages, sort_out
 from popinjay.collect import collect, open_specs, posts_of
 from popinjay.dataset import dataset
-from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError
+from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError, TooLittleText
 from popinjay.evaluate import evaluate
 from popinjay.evaluation.of_run import report_of
 from popinjay.events import Event, Listener, What, nobody
@@ -28,6 +28,7 @@ from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
 from popinjay.sources import Access, Findings
+from popinjay.sources.mirror import POSTS as MIRRORED
 from popinjay.trackers import NONE, chosen
 from popinjay.trackers.watch import watched
 from popinjay.train import train
@@ -176,12 +177,33 @@ class Inspection:
     result: Sorted
     refusal: str  # what the author has declared against being learnt from, empty for nothing
 
+    def to_json(self) -> dict[str, Any]:
+        """What was found, and whether `make` would take it."""
+        try:
+            verdict = check_enough(self.result.counts) or ""
+        except TooLittleText as error:
+            verdict = f"make would refuse: {error.message}"
+        if self.refusal:
+            verdict = f"make would refuse, unless these are your own posts (--whose self): {self.refusal}"
+        dates = sorted(post.created_at for post, _ in self.result.kept if post.created_at)
+        return {
+            **self.result.counts.to_json(),
+            "name": self.author.name,
+            "first": dates[0] if dates else None,
+            "last": dates[-1] if dates else None,
+            "languages": languages(self.result.kept),
+            "left_out": dict(self.findings.left_out),
+            "unread": self.findings.unread,
+            "notes": self.findings.notes,
+            "verdict": verdict,
+        }
+
 
 def inspect(*specs: str | Path, listener: Listener = nobody, ask: Callable[[str], bool] | None = None, **given: Any) -> list[Inspection]:
     """What is in each spec, and which posts would be kept and dropped. Nothing is kept. Raises PopinjayError."""
     options = MakeOptions.of(given)
     found = []
-    opened = open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
+    opened = open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask, keeps=False))
     with TemporaryDirectory(prefix="popinjay-") as folder:
         opened.fetch(Path(folder), Forgotten())
         for reading in opened.readings:
@@ -204,11 +226,14 @@ def base_for(run: Run, options: TrainOptions, listener: Listener) -> bases.Base:
 
 @contextmanager
 def nothing_left(run: Run) -> Iterator[None]:
-    """A persona that never came to be, because of what its specs hold or its base model is, leaves no folder behind."""
+    """A persona that never came to be, because of what its specs hold or its base model is, leaves no folder behind.
+
+    Unless posts were read over a network: whoever makes it again, with other options or another base, is not to wait or pay for them again.
+    """
     is_new = not run.record and not run.file(FILE).exists()
     try:
         yield
     except (SpecError, BaseModelError):
-        if is_new:
+        if is_new and not any(mirror.stat().st_size for mirror in run.file(FETCHED).glob(f"*/*/{MIRRORED}")):
             run.discard()
         raise

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from popinjay import __version__
+from popinjay import __version__, bases
 from popinjay.options import WHOSE, MakeOptions, SayOptions, declared
 from popinjay.serving.answers import may_refuse
 from popinjay.serving.place import Place
@@ -59,11 +59,9 @@ def routes(place: Place) -> APIRouter:
         )
 
     @router.get("/bases", responses=may_refuse())
-    def bases() -> Bases:
+    def known_bases() -> Bases:
         """The base models known by name, and which of them are on this machine."""
-        from popinjay.commands import known_bases
-
-        return Bases(bases=known_bases())
+        return Bases(bases=bases.listed())
 
     return router
 

@@ -41,9 +41,29 @@ class ProblemAnswer(BaseModel):
     error: Problem
 
 
+class OpenAIProblem(BaseModel):
+    """What is the matter, in OpenAI's form."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIProblemAnswer(BaseModel):
+    """How every refusal under `/v1/` looks."""
+
+    error: OpenAIProblem
+
+
 def may_refuse(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route's description says of its refusals: those, and what the guard may say to anybody."""
-    return {status: {"model": ProblemAnswer} for status in sorted({400, 403, 422, 500, *statuses})}
+    return {status: {"model": ProblemAnswer} for status in sorted({400, 401, 403, 413, 422, 500, *statuses})}
+
+
+def openai_may_refuse() -> dict[int | str, dict[str, Any]]:
+    """The same for routes under `/v1/`."""
+    return {status: {"model": OpenAIProblemAnswer} for status in (400, 401, 403, 404, 409, 413, 422, 500, 503)}
 
 
 def document(path: str, status: int, message: str, hint: str = "") -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -18,6 +19,8 @@ ABOUT = """The API under popinjay's page, on this machine.
 Every refusal is `{"error": {"message", "hint"}}`. A program that changes something sends the header `X-Popinjay: 1`, and where the server was started
 with `--host` the token that it printed, as `Authorization: Bearer TOKEN`. Times are ISO 8601, UTC."""
 
+TOLD_TO_NOBODY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}  # older versions know no such thing, and ignore it
+
 
 def create_app(home: Path, guard: Guard) -> FastAPI:
     """The app that serves the personas of a home folder. Raises PersonaBusy where another does already."""
@@ -30,7 +33,16 @@ def create_app(home: Path, guard: Guard) -> FastAPI:
         finally:
             app.state.at_work = place.close()
 
-    app = FastAPI(title="popinjay", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=living, redirect_slashes=False)
+    app = FastAPI(
+        title="popinjay",
+        version=__version__,
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=living,
+        redirect_slashes=False,
+        telemetry=TOLD_TO_NOBODY,
+    )
     app.state.place = place
     answers.install(app)
     for module in (page, about, personas, persona_files, say_routes, kept_routes, upload_routes, job_routes, completions):

@@ -28,6 +28,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from popinjay.errors import PopinjayError
 from popinjay.run import RECORD
 from popinjay.serving import overview
+from popinjay.serving.answers import openai_may_refuse
 from popinjay.serving.openai_form import Body, Completion, Senseless, parsed, refusal
 from popinjay.serving.place import Place
 from popinjay.serving.say_routes import EVENTS
@@ -42,7 +43,7 @@ News = tuple[int, list[Told]]  # what is told for one of the prompts
 
 def routes(place: Place) -> APIRouter:
     """Everything under /v1."""
-    router = APIRouter(prefix="/v1", tags=["OpenAI's form"])
+    router = APIRouter(prefix="/v1", tags=["OpenAI's form"], responses=openai_may_refuse())
 
     @router.get("/models")
     def models() -> dict[str, Any]:
@@ -90,7 +91,7 @@ def _refused(error: PopinjayError) -> JSONResponse:
 async def _json(request: Request) -> Any:
     try:
         return await request.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Senseless("The body is no JSON.") from error
 
 

@@ -42,8 +42,7 @@ async def follow(file: Path, place: int, is_over: Callable[[], bool], is_closing
     silent = 0.0
     yield b"retry: 1000\n\n"
     while not is_closing():
-        over = is_over()  # asked before reading: what it said last is read then
-        lines = await run_in_threadpool(_lines, file, place)
+        over, lines = await run_in_threadpool(_look, file, place, is_over)
         for line in lines:
             place += len(line)
             if said := _event(place, line):
@@ -58,6 +57,11 @@ async def follow(file: Path, place: int, is_over: Callable[[], bool], is_closing
         if silent >= SILENCE_SECONDS:
             silent = 0.0
             yield b": nothing new\n\n"
+
+
+def _look(file: Path, place: int, is_over: Callable[[], bool]) -> tuple[bool, list[bytes]]:
+    """Whether it was over before reading (so that what it said last is among what is read), and what there is."""
+    return is_over(), _lines(file, place)
 
 
 def _lines(file: Path, place: int) -> list[bytes]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from popinjay.errors import OptionError
 from popinjay.options import MakeOptions
@@ -133,10 +134,10 @@ def _events(router: APIRouter, place: Place) -> None:
     async def events(id: str, last_event_id: Annotated[str, Header(max_length=100)] = "") -> Response:
         """What a job says, from the beginning or from behind `Last-Event-ID`: events of its stages as `popinjay make --json` prints them, and, of the type
         `state`, each state that it comes into. It ends when the job is over."""
-        job = place.jobs.get(id)
+        place.jobs.get(id)
         file = place.jobs.folder(id) / EVENTS
         at = where_after(file, last_event_id)
-        if job.is_over and at and is_read(file, at):
+        if at and await run_in_threadpool(lambda: place.jobs.is_over(id) and is_read(file, at)):
             return Response(status_code=204)  # which browsers take for: don't ask again
 
         lines = follow(file, at, lambda: place.jobs.is_over(id), lambda: place.is_closing())

@@ -56,6 +56,10 @@ class Jobs:
         os.close(self._lock)
         return [job for job in self._jobs.values() if job.state == "running"]
 
+    def say_where(self, address: str) -> None:
+        """Leave a word for whoever starts another server here."""
+        os.pwrite(self._lock, address.encode(), 0)
+
     def folder(self, id: str) -> Path:
         """A job's folder."""
         return self._folder / id
@@ -75,9 +79,10 @@ class Jobs:
             return self._jobs[id]
 
     def is_over(self, id: str) -> bool:
-        """Whether nothing more comes of a job by itself; so of one that was removed."""
-        job = self._jobs.get(id)
-        return job is None or job.is_over
+        """Whether nothing more comes of a job by itself, and all of it is told; so of one that was removed."""
+        with self._changes:
+            job = self._jobs.get(id)
+            return job is None or job.is_over
 
     def submit(self, doing: Doing, specs: list[str], upload: str | None, name: str | None, options: dict[str, Any]) -> Job:
         """Queue a job. Raises Refused where too many wait."""
@@ -158,8 +163,8 @@ class Jobs:
 
     def _end(self, job: Job, process: Process) -> None:
         end = End.read(self.folder(job.id))
-        if end is None and job.stop_asked is not None:
-            end = End("stopped")
+        if job.stop_asked is not None and (end is None or end.state == "failed"):
+            end = End("stopped")  # a library that is stopped while it is loaded says that it is broken
         if end is None:
             end = End("failed", process.last_words(), "Resume it: what is finished is kept, and it goes on from there.")
         persona = (end.result or {}).get("persona")
@@ -199,6 +204,8 @@ def _only_one(folder: Path) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        where = os.pread(lock, 1000, 0).decode("utf-8", "replace").strip()
         os.close(lock)
-        raise PersonaBusy("Another popinjay serve is at work here.", "Open the page where it said, or choose another --home.") from None
+        raise PersonaBusy("Another popinjay serve is at work here.", f"Open {where or 'the page where it said'}, or choose another --home.") from None
+    os.ftruncate(lock, 0)
     return lock

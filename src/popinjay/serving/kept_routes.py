@@ -102,7 +102,8 @@ def routes(place: Place) -> APIRouter:
         run = overview.find(place.home, name)
         check_said(place, run, post)
         check_ready()
-        text = post.text[len(post.prompt) :].strip() if post.text.startswith(post.prompt) else post.text
-        choose_picture(Persona(run), PictureOptions(prompt=post.prompt), Prediction(post.prompt.strip(), text))
+        prompt = " ".join(post.prompt.split())
+        shown = Prediction(prompt, post.text[len(prompt) :].strip()) if post.text.startswith(prompt) else Prediction("", post.text)
+        choose_picture(Persona(run), PictureOptions(prompt=post.prompt), shown)
 
     return router

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from popinjay.errors import PersonaError, PopinjayError, SpecError
 from popinjay.forgotten import Forgotten
+from popinjay.picture import PROMPTS, main_language
 from popinjay.post import Author, printable, read_authors
 from popinjay.run import PICTURE_FILE, RECORD, STAGES, Run, check_name
 from popinjay.serving.refused import Refused
@@ -53,6 +54,7 @@ class PersonaDetail(PersonaRow):
     specs: list[str]
     counts: list[dict[str, Any]]
     languages: dict[str, float]
+    prompt: str  # how posts may begin, in the language of most
     notes: list[str]
 
 
@@ -126,6 +128,7 @@ def _detail(run: Run) -> PersonaDetail:
         specs=[Path(spec).name if Path(spec).is_absolute() else spec for spec in run.record.get("asked", {}).get("specs", [])],
         counts=cleaned.get("authors", []),
         languages=cleaned.get("languages", {}),
+        prompt=PROMPTS.get(main_language(run), PROMPTS["en"]),
         notes=_notes(run),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from popinjay.disk import storage_errors
+from popinjay.post import one_line, printable
 from popinjay.serving.job import ENDED, EVENTS, LOCK, PID, PROBLEMS
 
 ASK_AGAIN_SECONDS = 5.0
@@ -43,8 +45,9 @@ class Process:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 with (self._folder / EVENTS).open("ab") as events, (self._folder / PROBLEMS).open("ab") as problems:
+                    # -P: what lies in the folder where the server was started is no module of ours
                     self._child = subprocess.Popen(  # noqa: S603
-                        [sys.executable, "-m", "popinjay.serving.worker", str(self._folder), str(home), str(lock)],
+                        [sys.executable, "-P", "-m", "popinjay.serving.worker", str(self._folder), str(home), str(lock)],
                         stdin=subprocess.DEVNULL,
                         stdout=events,
                         stderr=problems,
@@ -104,5 +107,5 @@ class Process:
         said = ""
         with suppress(OSError), (self._folder / PROBLEMS).open("rb") as problems:
             problems.seek(max(0, problems.seek(0, os.SEEK_END) - TAIL))
-            said = problems.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+            said = one_line(printable(re.split(r"[\r\n]", problems.read().decode("utf-8", "replace").strip())[-1]))
         return f"The process that did it ended without a result{f': {said}' if said else '. It was killed, or the machine was switched off'}."

@@ -29,8 +29,13 @@ def serve(home: Path, host: str | None = None, port: int | None = None, listenin
     listener = listen(host or HOME_HOST, (port,) if port is not None else PORTS)
     found = listener.getsockname()[1]
     guard = Guard(found) if host is None else Guard(found, secrets.token_urlsafe(24), (host,))
-    app = create_app(home, guard)
+    try:
+        app = create_app(home, guard)
+    except BaseException:
+        listener.close()
+        raise
     server = server_of(app)
+    app.state.place.jobs.say_where(address(host, found, None))
     listening(address(host, found, guard.token))
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
@@ -82,4 +87,4 @@ def address(host: str | None, port: int, token: str | None) -> str:
     if host is None:
         return f"http://{HOME_HOST}:{port}/"
     name = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 (compared, not bound)
-    return f"http://{name}:{port}/#token={token}"
+    return f"http://{name}:{port}/{f'#token={token}' if token else ''}"

@@ -66,10 +66,9 @@ def _make(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
 
 
 def _inspect(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
-    from popinjay.commands import told_of
     from popinjay.pipeline import inspect
 
-    return {"authors": told_of(inspect(*_specs(job, home), listener=listener, **job.options))}
+    return {"authors": [found.to_json() for found in inspect(*_specs(job, home), listener=listener, **job.options)]}
 
 
 if __name__ == "__main__":

@@ -24,7 +24,15 @@ from popinjay.post import Author, Post
 FETCH = "fetch"  # what reading a network is called in events
 
 # X's source takes every other zip and folder, the texts' every other file.
-BUILT_IN = ("popinjay.sources.mastodon_export", "popinjay.sources.x_archive", "popinjay.sources.bluesky_car", "popinjay.sources.text")
+BUILT_IN = (
+    "popinjay.sources.mastodon_export",
+    "popinjay.sources.x_archive",
+    "popinjay.sources.bluesky_car",
+    "popinjay.sources.text",
+    "popinjay.sources.bluesky",
+    "popinjay.sources.mastodon",
+    "popinjay.sources.x_api",
+)
 
 
 @dataclass
@@ -38,11 +46,12 @@ class Findings:
 
 @dataclass(frozen=True)
 class Access:
-    """How networks may be read: by which options, who hears of it, and who can be asked for a yes (None: nobody sits there)."""
+    """How networks may be read: by which options, who hears of it, who can be asked for a yes (None: nobody sits there), and whether it is kept."""
 
     options: FetchOptions = field(default_factory=FetchOptions)
     listener: Listener = nobody
     ask: Callable[[str], bool] | None = None
+    keeps: bool = True
 
 
 NOBODY = Access()  # files need no more

@@ -18,9 +18,10 @@ from typing import Any
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.post import Post, handle_of
+from popinjay.post import Post
 from popinjay.sources import Access, Findings, Reading
-from popinjay.sources.bluesky_records import POST, PREFERENCES, PROFILE, REPOST, author_of, post_of, preferences_said, repost_of
+from popinjay.sources.bluesky_preferences import PREFERENCES, Preferences, label_notes, labels_of
+from popinjay.sources.bluesky_records import HANDLE, NO_POST, POST, PROFILE, REPOST, author_of, name_of, post_of, repost_of
 from popinjay.sources.car import AGAIN, Car, decoded, is_cid
 from popinjay.sources.container import ReadErrors
 
@@ -32,10 +33,8 @@ _DEEPEST = 64  # levels of a tree: each is four times as rare as the one below i
 _MOST_NODE = 2**18  # bytes; a node holds a handful of entries
 _KEY = re.compile(rb"([A-Za-z0-9.-]{1,317})/([A-Za-z0-9._:~-]{1,512})")
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,200}")
-_HANDLE = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}")
 _READ = (POST, REPOST, PROFILE, *PREFERENCES)
 _MOST_NAMES = 50  # collections counted by name
-_MOST_SAID = 5  # records about AI that are told
 
 _Entry = tuple[int, bytes, bytes, bytes | None]
 
@@ -60,9 +59,12 @@ class BlueskyCar(Reading):
         self.findings = Findings()
         self._did, self._tree = self._commit()
         stem = car.path.stem.lower()
-        self._handle = stem if _HANDLE.fullmatch(stem) and len(stem) <= 64 else handle_of(self._did)
+        self._handle = name_of(stem if HANDLE.fullmatch(stem) else "", self._did)
         self._mark = hashlib.sha256(self._did.encode())
-        self.author = author_of(self._survey(), self._did, self._handle)
+        profile, preferences = self._survey()
+        self.author = author_of(profile, self._did, self._handle)
+        self.findings.notes += preferences.notes + label_notes(labels_of(profile))
+        self.refusal = preferences.refusal(self._handle, labels_of(profile))
         if self._handle != stem:
             self.findings.notes.append(
                 f"An export holds no handle, so its author is {self._handle}: name the file after the handle (ada.bsky.social.car) for that."
@@ -81,7 +83,7 @@ class BlueskyCar(Reading):
                 record = self._record(cid)
                 post = post_of(record, key, self._did, self._handle) if collection == POST else repost_of(record, key, self._handle)
                 if post is None:
-                    self.findings.left_out["record that is no post"] += 1
+                    self.findings.left_out[NO_POST] += 1
                 else:
                     yield post
 
@@ -96,9 +98,9 @@ class BlueskyCar(Reading):
             )
         return did, bytes(tree)
 
-    def _survey(self) -> Any:
-        """Walk the tree once, for the hash of what would be read, what is there besides, and the profile, which is returned."""
-        profile, unread, said = None, Counter[str](), 0
+    def _survey(self) -> tuple[Any, Preferences]:
+        """Walk the tree once, for the hash of what would be read, and what is there besides; profile and preferences are returned."""
+        profile, preferences, unread = None, Preferences(), Counter[str]()
         for collection, key, cid in self._records():
             if collection not in _READ:
                 unread[collection if collection in unread or len(unread) < _MOST_NAMES else "further collections"] += 1
@@ -106,11 +108,10 @@ class BlueskyCar(Reading):
             self._mark.update(f"{collection}/{key}\0".encode() + cid)
             if collection == PROFILE and key == "self":
                 profile = self._record(cid)
-            elif collection in PREFERENCES and said < _MOST_SAID:
-                said += 1
-                self.findings.notes.append(preferences_said(f"{collection}/{key}", self._record(cid)))
+            elif collection in PREFERENCES:
+                preferences.add(f"{collection}/{key}", self._record(cid))
         self.findings.unread.update(unread)
-        return profile
+        return profile, preferences
 
     def _record(self, cid: bytes) -> Any:
         """A record, None where its block is not what records are written in."""

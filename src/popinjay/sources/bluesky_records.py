@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 from sys import intern
 from typing import Any
 
-from popinjay.post import Author, Kind, Post, printable
+from popinjay.post import Author, Kind, Post, handle_of, printable
 from popinjay.sources.bluesky_text import with_whole_links
 from popinjay.sources.container import as_object
 
 POST = "app.bsky.feed.post"
 REPOST = "app.bsky.feed.repost"
 PROFILE = "app.bsky.actor.profile"
-PREFERENCES = ("community.lexicon.preference.ai", "org.user-intents.declaration")  # what authors say about AI and their posts
+NO_POST = "record that is no post"  # why something is left out
+HANDLE = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")  # in lower case
 
 _QUOTES = ("app.bsky.embed.record", "app.bsky.embed.recordWithMedia")
 _DIGITS = {character: value for value, character in enumerate("234567abcdefghijklmnopqrstuvwxyz")}  # of a record's key that is a time
 _LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
-_PURPOSE = re.compile(r"[A-Za-z]\w{0,39}", re.ASCII)
 
 
 def post_of(record: Any, key: str, did: str, handle: str) -> Post | None:
@@ -44,25 +44,16 @@ def repost_of(record: Any, key: str, handle: str) -> Post:
     return Post(id=key, author=handle, text="", kind=Kind.REPOST, created_at=time_of(as_object(record), key))
 
 
+def name_of(handle: str, did: str) -> str:
+    """What an author is called here: the handle, or where there is none, or one too long for a folder, the DID, which nobody else has."""
+    return handle if handle and handle == handle_of(handle) else handle_of(did)
+
+
 def author_of(profile: Any, did: str, handle: str) -> Author:
     """Who posted, from the record of `app.bsky.actor.profile`."""
     profile = as_object(profile)
     name, bio = (value if isinstance(value := profile.get(key), str) else "" for key in ("displayName", "description"))
     return Author(handle, printable(name).strip(), printable(bio).strip(), url=f"https://bsky.app/profile/{did}")
-
-
-def preferences_said(name: str, record: Any) -> str:
-    """What a record about AI declares, as a sentence. `name` is its collection and key."""
-    record = as_object(record)
-    purposes = as_object(record.get("preferences")) or record
-    said = {purpose: as_object(value).get("allow") for purpose, value in purposes.items() if _PURPOSE.fullmatch(purpose)}
-    allowed = [purpose for purpose, allow in said.items() if allow is True]
-    refused = [purpose for purpose, allow in said.items() if allow is False]
-    if not allowed and not refused:
-        return f"The author's record {name} about AI says neither yes nor no to anything."
-    both = [f"{word} {', '.join(found[:10])}" for word, found in (("no to", refused), ("yes to", allowed)) if found]
-    heed = " Unless you are the author, heed it." if refused else ""
-    return f"The author's record {name} about AI says {' and '.join(both)}.{heed}"
 
 
 def time_of(record: Mapping[str, Any], key: str) -> str | None:

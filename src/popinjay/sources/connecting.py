@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0  # that an answer may pause
-KEPT = "What was read is kept: the same command goes on from there."
+KEPT = "Whatever was read is kept: the same command goes on from there."
 
 
 class Passing(Exception):

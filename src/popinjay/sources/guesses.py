@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 _OWN_ARCHIVE = "your own archive is free (x.com/settings/download_your_data)"
 _X = ("x.com", "twitter.com")
-_PREFIXES = {"bluesky": "bsky:", "twitter": "x:@", "tw": "x:@", "fediverse": "@", "mastodon": "@", "masto": "@"}
+_PREFIXES = {"bluesky": "bsky:", "at": "bsky:", "tw": "x:@", "fediverse": "@", "masto": "@"}
 _EXPORTS = {  # places that are read from no network, with what is there instead
     "threads.net": "Threads can't be read from here; its export holds your posts as JSON: give their text as .jsonl.",
     "threads.com": "Threads can't be read from here; its export holds your posts as JSON: give their text as .jsonl.",

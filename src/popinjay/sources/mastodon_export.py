@@ -12,18 +12,15 @@ import re
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from sys import intern
 from typing import Any
-from urllib.parse import urlsplit
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.post import Author, Kind, Post, handle_of, printable
+from popinjay.post import Author, Kind, Post, printable
 from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.container import Container, as_object, listed_items
-from popinjay.sources.html_text import MOST_HTML, to_text
+from popinjay.sources.mastodon_posts import author_of, hostname_of, notes_on, number_of, post_of, time_of
 from popinjay.sources.tarball import Tarball
 
 NAME = "Mastodon export"
@@ -36,8 +33,6 @@ _PRIVATE = {"likes": "likes.json", "bookmarks": "bookmarks.json"}
 _AVATAR = re.compile(r"avatar\.(?:png|jpe?g|gif|webp)", re.IGNORECASE)
 _MOST_ACTOR = 4 << 20  # characters
 _QUOTES = ("quote", "quoteUrl", "quoteUri", "_misskey_quote")
-_LANG = re.compile(r"(?!und\b)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
-_ADDRESS = re.compile(r"https?://[^\s<>\"']{1,500}")
 
 
 def matches(spec: str) -> bool:
@@ -137,10 +132,7 @@ class MastodonExport(Reading):
                     warned += bool(note.get("summary"))
                     polls += note["type"] == "Question"
                 yield self._post(activity, note)
-        if warned:
-            self.findings.notes.append(f"{warned:,} posts stand behind a content warning: what it hides is kept, the warning itself is no part of the post.")
-        if polls:
-            self.findings.notes.append(f"{polls:,} posts are polls: the question is kept, the choices are not.")
+        self.findings.notes += notes_on(warned, polls)
 
     # the profile
 
@@ -157,17 +149,10 @@ class MastodonExport(Reading):
             raise SpecError(f"{name} in {self._container.path.name} is broken: its JSON can't be read.", "Take a fresh copy of the export.") from error
 
     def _read_author(self) -> Author:
-        user, host = printable(str(self._actor.get("preferredUsername") or "")), _host(self._me)
+        user, host = printable(str(self._actor.get("preferredUsername") or "")), hostname_of(self._me)
         full = f"{user}@{host}" if user and host else user or _stem(self._container.path.name)
-        address = str(self._actor.get("url") or "")
-        icon = str(as_object(self._actor.get("icon")).get("url") or "")
-        return Author(
-            handle_of(full) or "me",
-            printable(str(self._actor.get("name") or "")).strip(),
-            to_text(str(self._actor.get("summary") or "")),
-            url=address if _ADDRESS.fullmatch(address) else "",
-            avatar=icon if _ADDRESS.fullmatch(icon) else "",  # in an export it is a file's name
-        )
+        icon = as_object(self._actor.get("icon")).get("url")  # in an export it is a file's name
+        return author_of(full, self._actor.get("name"), self._actor.get("summary"), self._actor.get("url"), icon)
 
     def _avatar_name(self) -> str:
         inside = (name for name in self._container.names if name.startswith(self._root))
@@ -193,16 +178,10 @@ class MastodonExport(Reading):
 
     def _post(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> Post:
         boost = activity["type"] == "Announce"
-        html = "" if boost else _content(note)
-        return Post(
-            id=_id(activity if boost else note),
-            author=self.author.handle,
-            text=to_text(html),
-            kind=Kind.REPOST if boost else self._kind(activity, note),
-            created_at=_time(note.get("published")) or _time(activity.get("published")),
-            lang=None if boost else _language(note),
-            truncated=len(html) > MOST_HTML,
-        )
+        id = number_of(printable(str((activity if boost else note).get("id") or "")))
+        kind = Kind.REPOST if boost else self._kind(activity, note)
+        created_at = time_of(note.get("published")) or time_of(activity.get("published"))
+        return post_of(id, self.author.handle, kind, _content(note), created_at, _language(note))
 
     def _kind(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> Kind:
         answered = note.get("inReplyTo")
@@ -212,13 +191,6 @@ class MastodonExport(Reading):
             if not any(address.startswith(f"{one}/") for one in mine):
                 return Kind.REPLY
         return Kind.QUOTE if any(note.get(key) for key in _QUOTES) else Kind.POST
-
-
-def _host(address: str) -> str:
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _stem(name: str) -> str:
@@ -233,13 +205,6 @@ def _audience(part: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def _id(thing: Mapping[str, Any]) -> str:
-    """A post's number on its server, or the whole address where it has none."""
-    address = printable(str(thing.get("id") or ""))
-    found = re.search(r"/statuses/(\d{1,30})(?:/activity)?$", address, re.ASCII)
-    return found[1] if found else address
-
-
 def _content(note: Mapping[str, Any]) -> str:
     """A post's HTML; where it comes only by language, that of the first."""
     content = note.get("content")
@@ -250,17 +215,5 @@ def _content(note: Mapping[str, Any]) -> str:
 
 def _language(note: Mapping[str, Any]) -> str | None:
     """The language whose text is the post's."""
-    by_language = as_object(note.get("contentMap"))
     content = _content(note)
-    lang = next((key for key, value in by_language.items() if value == content), "")
-    return intern(lang) if _LANG.fullmatch(lang) else None
-
-
-def _time(written: Any) -> str | None:
-    """A moment as ISO 8601 in UTC."""
-    try:
-        moment = datetime.fromisoformat(str(written or ""))
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return next((key for key, value in as_object(note.get("contentMap")).items() if value == content), None)

@@ -3,6 +3,8 @@
 `posts.jsonl` grows page by page; `state.json`, replaced as a whole after each, says how much of it counts and where reading goes on.
 A pass runs from the newest post down to the first that an earlier, finished pass knows. Stopped midway, by whatever means, the next
 one begins where it was; only a pass that was finished makes its posts known, so that no gap is ever left between two.
+
+Where each post costs (`Metered`), a list may be left before its end: a later pass goes on below, and none asks for what is there.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from popinjay.disk import storage_errors, sync, sync_folder
 from popinjay.errors import NetworkError
@@ -51,6 +53,17 @@ class Pages(Protocol):
         """The pages from a cursor on, from the newest post on with None; `etag` belongs to the first page of all, empty for none."""
 
 
+@runtime_checkable
+class Metered(Protocol):
+    """A list whose every post costs: it is told what is there already. Its pages may end before the list does, with a cursor to go on from."""
+
+    def __call__(self, cursor: str | None, etag: str) -> Iterator[Page]:
+        """The pages, as any list's."""
+
+    def beside(self, newest: str, count: int) -> Pages:
+        """The list for a mirror of `count` posts that knows all there is up to the id `newest`: only what is newer; empty for no such end."""
+
+
 @dataclass(frozen=True)
 class _State:
     """What `state.json` says. A pass is under way while `since` is a number: the place where its posts begin."""
@@ -60,6 +73,10 @@ class _State:
     cursor: str | None = None  # where the pass under way goes on
     etag: str = ""  # of the newest page, as the last finished pass saw it
     next_etag: str = ""  # as the pass under way saw it
+    newest: str = ""  # the highest id that finished passes saw
+    next_newest: str = ""  # and the pass under way
+    below: str | None = None  # where a list goes on that was left before its end
+    down: bool = False  # whether the pass under way goes on there
     left_out: dict[str, int] = field(default_factory=dict)
 
 
@@ -80,7 +97,7 @@ class Mirror:
     def posts(self) -> Iterator[Post]:
         """Every post once, as it was last seen, the oldest first by its id."""
         rows = {row["id"]: row for row in self._rows()}
-        for id in sorted(rows, key=lambda id: (len(id), id)):
+        for id in sorted(rows, key=_order):
             yield Post.from_json(rows[id])
 
     def fingerprint(self) -> str:
@@ -95,11 +112,15 @@ class Mirror:
 
         What was interrupted is finished first. Raises NetworkError, after which what was read is kept, and StorageError.
         """
-        before = len({row["id"] for row in self._rows()})
-        if self._state.since is not None and self._state.cursor is not None:
+        before, below = len({row["id"] for row in self._rows()}), self._state.below
+        if self._under_way:
             self._pass(pages, skip, tell)
-        self._keep(replace(self._state, since=self._state.size, cursor=None, next_etag=""))
-        self._pass(pages, skip, tell)
+        if not self._under_way:
+            self._keep(replace(self._state, since=self._state.size, cursor=None, next_etag="", next_newest="", down=False))
+            self._pass(pages, skip, tell)
+        if below is not None and self._state.below is not None and not self._under_way:
+            self._keep(replace(self._state, since=self._state.size, cursor=self._state.below, next_etag=self._state.etag, next_newest="", down=True))
+            self._pass(pages, skip, tell)
         return len({row["id"] for row in self._rows()}) - before
 
     def read_anew(self, pages: Pages, skip: Skip, tell: Callable[[int], None]) -> int:
@@ -107,6 +128,7 @@ class Mirror:
         before = {row["id"] for row in self._rows()}
         other = Mirror(self.folder.with_name(self.folder.name + _NEXT), self._form)
         other.update(pages, skip, tell)
+        self._keep_older(other, skip)
         gone = len(before - {row["id"] for row in other._rows()})
         with storage_errors(str(self.folder)):
             old = self.folder.with_name(self.folder.name + _OLD)
@@ -130,7 +152,22 @@ class Mirror:
         other._keep(replace(other._state, since=since))
         return sum(1 for _ in self._rows()) - sum(1 for _ in other._rows())
 
+    def _keep_older(self, other: Mirror, skip: Skip) -> None:
+        """Where another mirror of the list was left before its end, write into it what this one knows from below there: nobody said that it is gone."""
+        ids = {row["id"] for row in other._rows()}
+        if other._state.below is None or not ids:
+            return
+        lowest = min(map(_order, ids))
+        older = [row for row in self._rows() if _order(row["id"]) < lowest and not skip(row["author"], row["id"])]
+        if older:
+            other._append(older, replace(other._state, below=self._state.below))
+
     # a pass
+
+    @property
+    def _under_way(self) -> bool:
+        """Whether a pass was begun, got somewhere, and was not finished."""
+        return self._state.since is not None and self._state.cursor is not None
 
     def _pass(self, pages: Pages, skip: Skip, tell: Callable[[int], None]) -> None:
         """Read on from where the pass under way is, to its end."""
@@ -138,9 +175,11 @@ class Mirror:
         settled = {row["id"]: _mark(row) for row in self._rows(since)}
         seen = {row["id"] for row in self._rows(begin=since)}
         at_top, empty = self._state.cursor is None, 0
+        if isinstance(pages, Metered):
+            pages = pages.beside("" if self._state.down else self._state.newest, len(settled.keys() | seen))
         for page in pages(self._state.cursor, self._state.etag if at_top and settled else ""):
             if page.unchanged:
-                self._keep(replace(self._state, since=None, cursor=None, next_etag=""))
+                self._keep(replace(self._state, since=None, cursor=None, next_etag="", next_newest=""))
                 return
             ids = {post.id for post in page.posts}
             fresh = ids - seen - settled.keys()
@@ -156,12 +195,22 @@ class Mirror:
             seen |= ids
             left_out = Counter(self._state.left_out) + (page.left_out if not known else Counter())
             etag = page.etag if at_top else self._state.next_etag
-            self._append(rows, replace(self._state, cursor=page.cursor, next_etag=etag, left_out=dict(left_out)))
+            newest = max([self._state.next_newest, *ids], key=_order)
+            self._append(rows, replace(self._state, cursor=page.cursor, next_etag=etag, next_newest=newest, left_out=dict(left_out)))
             at_top = False
             tell(len(settled.keys() | seen))
             if ended:
-                break
-        self._keep(replace(self._state, since=None, cursor=None, etag=self._state.next_etag, next_etag=""))
+                self._settle(None if self._state.down else self._state.below)
+                return
+        if self._state.cursor is None or self._state.down or not self._state.newest:
+            self._settle(self._state.cursor if self._state.down or not self._state.newest else self._state.below)
+        # else it was left between what is new and what is known: it stays under way, or there would be a gap
+
+    def _settle(self, below: str | None) -> None:
+        """Make what the pass under way read known; the list goes on at `below`, None where it does not."""
+        newest = max(self._state.newest, self._state.next_newest, key=_order)
+        state = replace(self._state, since=None, cursor=None, down=False, below=below, newest=newest, next_newest="")
+        self._keep(replace(state, etag=state.next_etag, next_etag=""))
 
     def _append(self, rows: list[dict[str, Any]], state: _State) -> None:
         """Write posts behind those that count, and then that they do."""
@@ -221,6 +270,11 @@ class Mirror:
 def mirrors(folder: Path) -> list[Mirror]:
     """All mirrors right under a folder, those that are being read anew included."""
     return [Mirror(place) for place in sorted(folder.iterdir()) if place.is_dir() and not place.name.endswith(_OLD)]
+
+
+def _order(id: str) -> tuple[int, str]:
+    """What ids are sorted by: numbers of any length by what they are worth."""
+    return len(id), id
 
 
 def _mark(row: dict[str, Any]) -> bytes:

@@ -58,8 +58,9 @@ class Remote(Reading):
             self._web.close()
         for name in there:
             self.findings.left_out.update(self._mirror(name).left_out)
-        said = f"{changed:,} gone there and let go of here" if prune else f"{changed:,} of them new"
-        listener(Event(FETCH, What.DONE, f"{sum(there.values()):,} posts of {handle}, {said}"))
+        count = sum(there.values())
+        said = f"{changed:,} gone there and let go of here" if prune else f"{changed:,} of them new" if changed else "nothing new"
+        listener(Event(FETCH, What.DONE, f"{count:,} posts of {handle}" + ("" if changed == count else f", {said}")))
 
     def fingerprint(self) -> str:
         """A hash of the mirror and of what is known of the author."""

@@ -91,17 +91,19 @@ class Web:
         etag: str = "",
         most: int = MOST_ANSWER,
         may_move: bool = False,
+        patient: bool = True,
         judge: Callable[[Answer], None] | None = None,
     ) -> Answer:
         """The document at an address; with an `etag`, status 304 where it has not changed since.
 
         A redirect is followed where it stays on the host, or with `may_move` anywhere public. `judge` sees each answer before patience
-        is shown, and may raise.
+        is shown, and may raise. Who is not `patient` asks once.
         """
         address = f"{address}?{urlencode(query)}" if query else address
         sent = {**(headers or {}), **({"If-None-Match": etag} if etag else {})}
         trouble = ""
-        for tried in range(TRIES):
+        tries = TRIES if patient else 1
+        for tried in range(tries):
             try:
                 answer = self._followed(address, sent, most, may_move)
             except Passing as error:
@@ -113,7 +115,7 @@ class Web:
                     return answer
                 trouble = "it asks for patience" if answer.status in _BUSY else f"it failed (status {answer.status})"
                 pause = _asked_pause(answer.headers, time.time()) if answer.status in _BUSY else 0.0
-            if tried < TRIES - 1:
+            if tried < tries - 1:
                 self._wait(host_of(address), max(pause, FIRST_WAIT * 2**tried), trouble)
         raise NetworkError(f"{host_of(address)} can't be read now: {trouble}.", f"Try again later. {KEPT}")
 
@@ -152,7 +154,12 @@ class Web:
             there = answer.headers.get("location", "")
             if answer.status not in _MOVED or not there:
                 return answer
-            there = urljoin(address, there)
+            try:
+                there = urljoin(address, there)
+            except ValueError as error:
+                raise NetworkError(f"{host_of(address)} sends us on to what is no address.", "Try again later, or read the account from an export.") from error
+            if address.startswith("https:") and not there.startswith("https:"):  # else a key that is sent along would be for all to read
+                raise NetworkError(f"{host_of(address)} sends us on to an address without encryption.", "Don't go on, unless you know why that is.")
             if host_of(there) != host_of(address):
                 if not may_move:
                     raise NetworkError(f"{host_of(address)} sends us on to {host_of(there)!r}.", "Give the account under the server where it lives now.")

@@ -13,16 +13,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from sys import intern
 from typing import IO, Any
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape
+from popinjay.post import Author, Post, handle_of, printable, unescape
 from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.container import MOST_ITEM, Container, array_items, as_object
-from popinjay.sources.x_assembly import Assembly, Note, as_number, iso_time, snowflake_ms
+from popinjay.sources.x_assembly import Assembly, Note
 from popinjay.sources.x_layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
+from popinjay.sources.x_post import as_number, kind_of, lang_of, links_of, time_of
 
 NAME = "X archive"
 HELP = "the zip from x.com/settings/download_your_data, or its folder"
@@ -38,11 +38,6 @@ _PRIVATE = {  # classes of an archive that are never opened
     "adverts": re.compile(r"ad-.*\.js|ads-.*\.js|personalization.*\.js"),
     "chats with Grok": re.compile(r"grok-.*\.js"),
 }
-_QUOTED = re.compile(r"https?://(?:www\.|mobile\.)?(?:twitter|x)\.com/\w+/status/\d+")
-_MONTHS = {name: f"{i:02d}" for i, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)}
-_LANGS = {"in": "id", "iw": "he", "und": None, "qam": None, "qct": None, "qht": None, "qme": None, "qst": None, "zxx": None, "art": None}
-_FIRST_SNOWFLAKE = 29_700_859_247  # ids grew one by one before November 2010
-_TWITTER_BEGAN = "2006-03-21"
 _CIRCLE_WINDOW = ("2022-08-01", "2023-12-01")
 _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
 
@@ -232,24 +227,15 @@ class XArchive(Reading):
 
     def _post(self, tweet: Mapping[str, Any], number: int) -> Post:
         text = printable(unescape(str(tweet.get("full_text") or tweet.get("text") or "")))
-        lang = tweet.get("lang")
+        answers = bool(tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_user_id_str"))
         return Post(
             id=str(number),
             author=self.author.handle,
             text=text,
-            kind=self._kind(tweet, text),
-            created_at=_time(tweet.get("created_at"), number),
-            lang=_LANGS.get(lang, intern(printable(lang))) if isinstance(lang, str) else None,
+            kind=kind_of(text, links_of(tweet), reposts=bool(tweet.get("retweeted_status")), answers_others=answers and not self._to_self(tweet)),
+            created_at=time_of(tweet.get("created_at"), number),
+            lang=lang_of(tweet.get("lang")),
         )
-
-    def _kind(self, tweet: Mapping[str, Any], text: str) -> Kind:
-        if is_repost_text(text) or tweet.get("retweeted_status"):
-            return Kind.REPOST
-        if (tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_user_id_str")) and not self._to_self(tweet):
-            return Kind.REPLY
-        urls = as_object(tweet.get("entities")).get("urls")
-        last = as_object(urls[-1]).get("expanded_url") if isinstance(urls, list) and urls else None
-        return Kind.QUOTE if last and _QUOTED.match(str(last)) else Kind.POST
 
     def _to_self(self, tweet: Mapping[str, Any]) -> bool:
         me = self._account_id or str(as_object(tweet.get("user")).get("id_str") or "")
@@ -286,16 +272,3 @@ def _id(tweet: Mapping[str, Any]) -> int:
         given = str(tweet.get("id_str") or tweet.get("id") or "")[:30]
         raise SpecError(f"A post in the archive has no id that X could have given ({given!r}).", "The archive was changed; take a fresh copy.")
     return number
-
-
-def _time(written: Any, number: int) -> str | None:
-    """A post's time as ISO 8601. Dates before Twitter began are junk that exports do hold: the id knows better."""
-    text = str(written or "")
-    iso = None
-    if (m := re.fullmatch(r"\w{3} (\w{3}) (\d\d) (\d\d:\d\d:\d\d) \+0000 (\d{4})", text)) and m[1] in _MONTHS:  # Sat Feb 18 12:33:11 +0000 2023
-        iso = f"{m[4]}-{_MONTHS[m[1]]}-{m[2]}T{m[3]}Z"
-    elif re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", text):  # 2011-07-22 13:51:06 +0000
-        iso = f"{text[:10]}T{text[11:19]}Z"
-    if iso is None or iso < _TWITTER_BEGAN:
-        return iso_time(snowflake_ms(number)) if number > _FIRST_SNOWFLAKE else None
-    return iso

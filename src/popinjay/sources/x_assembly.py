@@ -9,30 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from popinjay.post import Post, printable, unescape
 from popinjay.sources import Findings
 from popinjay.sources.container import as_object
+from popinjay.sources.x_post import as_number, iso_time, snowflake_ms, whole_text
 
-SNOWFLAKE_EPOCH_MS = 1288834974657
 NEARNESS_MS = 5000  # between a long post and its stub
-
-
-def as_number(value: Any) -> int | None:
-    """A number as X writes it, mostly as text."""
-    return int(value) if re.fullmatch(r"[0-9]{1,19}", str(value)) else None
-
-
-def snowflake_ms(number: int) -> int:
-    """When an id was given, in milliseconds since 1970."""
-    return (number >> 22) + SNOWFLAKE_EPOCH_MS
-
-
-def iso_time(milliseconds: int) -> str:
-    """Milliseconds since 1970 as ISO 8601."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +98,7 @@ class Assembly:
                 used.add(number)
         for place, stub in enumerate(self._stubs):
             if stub.wanted:
-                yield _with_text(stub.post, whole_of[place]) if place in whole_of else stub.post
+                yield replace(stub.post, text=whole_text(stub.post.text, whole_of[place])) if place in whole_of else stub.post
         orphans = [note for note in self._notes if note.number not in used]
         for note in orphans:
             yield Post(str(note.number), handle, note.text, created_at=iso_time(note.time))
@@ -143,11 +127,6 @@ def comparable(text: str) -> str:
     text = re.sub(r"^(?:@\w+\s+)+", "", text)
     text = re.sub(r"https?://\S*", "", text).rstrip().rstrip("…").rstrip()
     return re.sub(r"\s+", " ", text).strip()
-
-
-def _with_text(post: Post, text: str) -> Post:
-    mentions = re.match(r"(?:@\w+\s+)+", post.text)  # a reply's stub begins with whom it answers, its whole does not
-    return replace(post, text=mentions[0] + text if mentions and not text.startswith("@") else text)
 
 
 def _edits(tweet: Mapping[str, Any]) -> list[int]:

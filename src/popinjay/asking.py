@@ -1,0 +1,37 @@
+"""What a person at the terminal is asked."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+
+from popinjay import options
+
+
+def may_ask(not_now: bool) -> bool:
+    """Whether a person sits there who can be asked something."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not not_now
+
+
+def yes(question: str) -> bool:
+    """Ask for a yes; anything else is a no. Each line of the question is a paragraph, the last one what is asked."""
+    width = min(shutil.get_terminal_size().columns, 80) - 1
+    *paragraphs, asked = [textwrap.fill(one, width, break_long_words=False, break_on_hyphens=False) for one in question.splitlines()]
+    print("\n" + "\n\n".join([*paragraphs, f"{asked} [y/N] "]), end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def whose() -> str | None:
+    """Ask whose words these are; None where the answer is none."""
+    print("Whose words are these?", file=sys.stderr)
+    choices = list(options.WHOSE)
+    for number, name in enumerate(choices, 1):
+        print(f"  {number}  {name}: {options.WHOSE[name]}", file=sys.stderr)
+    while True:
+        print("Number or name, or Enter to leave it open: ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline().strip().lower()
+        if answer in choices or not answer:
+            return answer or None
+        if answer.isdigit() and 1 <= int(answer) <= len(choices):
+            return choices[int(answer) - 1]

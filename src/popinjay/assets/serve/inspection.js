@@ -1,0 +1,145 @@
+// What is in some posts, as a table, and the form that has a persona made of them.
+
+import { get, post } from "./api.js";
+import { bdi, doing, el, fill, trouble } from "./dom.js";
+import { count, date, WHOSE } from "./words.js";
+
+const BUDGETS = { "": "as long as it needs", "1m": "1 minute", "5m": "5 minutes", "20m": "20 minutes", "1h": "1 hour" };
+
+export const showInspection = (place, job) => {
+  const { authors = [] } = job.result ?? {};
+  const refused = authors.some((one) => one.verdict?.startsWith("make would refuse") && !one.verdict.includes("--whose self"));
+  fill(
+    place,
+    el("section", { class: "seen" }, table(authors), remarks(authors)),
+    refused
+      ? el("p", {}, el("a", { class: "button main", href: "#/make" }, "Try something else"))
+      : form(job, authors),
+  );
+};
+
+// what was seen
+
+const table = (authors) => {
+  const row = (words, cell, kind = "") => el("tr", { class: kind }, el("th", { scope: "row" }, words), authors.map((one) => el("td", {}, cell(one))));
+  const reasons = [...new Set(authors.flatMap((one) => Object.keys(one.further ?? {})))];
+  const dates = (one) => (one.first ? `${date(one.first)} – ${date(one.last)}` : "no dates");
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": "What is in there" },
+    el(
+      "table",
+      {},
+      el("thead", {}, el("tr", {}, el("td"), authors.map((one) => el("th", { scope: "col" }, bdi(one.name || one.author), el("small", {}, bdi(one.author)))))),
+      el(
+        "tbody",
+        {},
+        row("Posts in there", (one) => count(one.downloaded)),
+        row("Reposts of others", (one) => `− ${count(one.reposts)}`, "less"),
+        row("Too short", (one) => `− ${count(one.short)}`, "less"),
+        reasons.map((reason) => row(capital(reason), (one) => `− ${count(one.further?.[reason] ?? 0)}`, "less")),
+        row("Posts to learn from", (one) => count(one.used), "sum"),
+        row("Written", dates),
+        row("Languages", (one) => languages(one.languages)),
+      ),
+    ),
+  );
+};
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+const languages = (shares = {}) =>
+  Object.entries(shares)
+    .sort((one, other) => other[1] - one[1])
+    .slice(0, 4)
+    .map(([code, share]) => `${languageName(code)} ${Math.round(100 * share)}%`)
+    .join(", ");
+
+const languageName = (code) => {
+  try {
+    return new Intl.DisplayNames("en", { type: "language" }).of(code);
+  } catch {
+    return code;
+  }
+};
+
+const remarks = (authors) => {
+  const lines = authors.flatMap((one) => {
+    const counted = [["Left out", one.left_out], ["Private, never opened", one.unread], ["Hidden from the model", one.masked]];
+    const found = counted.filter(([, facts]) => facts && Object.keys(facts).length).map(([words, facts]) => `${words}: ${Object.entries(facts).map(([what, number]) => `${count(number)} × ${what}`).join(", ")}.`);
+    return [...found, ...(one.notes ?? []), one.verdict].filter(Boolean).map((text) => el("li", { dir: "auto" }, authors.length > 1 ? [bdi(one.name || one.author), ": "] : null, text));
+  });
+  return lines.length ? el("ul", { class: "notes" }, lines) : null;
+};
+
+// what is to be made of it
+
+const form = (job, authors) => {
+  const said = el("div");
+  const button = el("button", { class: "main large" }, "Make it");
+  const bases = el("select", { id: "base", name: "base", "aria-describedby": "base-hint" }, el("option", { value: "" }, "popinjay chooses"));
+  const hint = el("p", { class: "aside", id: "base-hint" }, "What it can do before it has read a single post. GPT-2 where it can be had, else the small one inside popinjay.");
+  fillBases(bases, hint);
+  const made = el(
+    "form",
+    { class: "start" },
+    choices("Whose words are these?", "whose", Object.entries(WHOSE).map(([value, [words, meaning]]) => [value, words, meaning]), { required: true }),
+    el(
+      "div",
+      { class: "pair" },
+      el("div", {}, el("label", { for: "budget" }, "How long may it learn?"), el("select", { id: "budget", name: "budget" }, Object.entries(BUDGETS).map(([value, words]) => el("option", { value }, words))), el("p", { class: "aside" }, "Some minutes with the small base model. It ends earlier where less is enough.")),
+      el("div", {}, el("label", { for: "base" }, "What does it begin with?"), bases, hint),
+    ),
+    el(
+      "details",
+      {},
+      el("summary", {}, "More"),
+      field("name", "What is it called?", { placeholder: usualName(authors) ?? "" }, "Its folder’s name. One that is here already is brought up to date."),
+      el("label", { class: "check" }, el("input", { type: "checkbox", name: "drop_replies" }), " Without replies to other people"),
+      field("lang", "Only posts in these languages", { placeholder: "en,fr" }, "As codes, with commas between. Empty: all."),
+      field("contact", "Where can the author ask you to remove it?", { placeholder: "an address" }, "It is said on its card."),
+    ),
+    said,
+    el("p", {}, button),
+  );
+  made.addEventListener("submit", doing(button, said, () => start(job, authors, new FormData(made))));
+  return made;
+};
+
+/** What a persona of these is called where nothing else is said; left to the program where that could be no folder's name. */
+const usualName = (authors) => {
+  const name = authors.map((one) => one.author).sort().join("-");
+  return /^\w[\w.-]{0,100}$/u.test(name) ? name : undefined;
+};
+
+const field = (name, words, more, hint) =>
+  el("div", { class: "field" }, el("label", { for: name }, words), el("input", { id: name, name, type: "text", autocomplete: "off", spellcheck: "false", "aria-describedby": `${name}-hint`, ...more }), el("p", { class: "aside", id: `${name}-hint` }, hint));
+
+const choices = (words, name, rows, more) =>
+  el(
+    "fieldset",
+    {},
+    el("legend", {}, words),
+    el("div", { class: "choices" }, rows.map(([value, label, meaning]) => el("label", { class: "choice" }, el("input", { type: "radio", name, value, ...more }), el("span", {}, el("b", {}, label), el("small", {}, meaning))))),
+  );
+
+const fillBases = async (select, hint) => {
+  try {
+    const { bases } = await get("/api/bases");
+    const about = new Map(bases.map((base) => [base.name, `${capital(base.summary)}.${base.here ? "" : " It would be downloaded first."}`]));
+    const unchosen = hint.textContent;
+    select.append(...bases.map((base) => el("option", { value: base.name }, `${base.name}${base.here ? "" : " (not on this machine yet)"}`)));
+    select.addEventListener("change", () => (hint.textContent = about.get(select.value) ?? unchosen));
+  } catch (error) {
+    hint.after(trouble(error));
+  }
+};
+
+const start = async (job, authors, data) => {
+  const given = Object.fromEntries([...data].map(([key, value]) => [key, value.trim()]).filter(([, value]) => value));
+  const { name = usualName(authors), ...options } = given;
+  if (options.drop_replies) options.drop_replies = true;
+  const body = { doing: "make", upload: job.upload ?? null, specs: job.upload ? null : job.specs, options };
+  const made = await post("/api/jobs", name ? { ...body, name } : body);
+  location.hash = `#/job/${made.id}`;
+};

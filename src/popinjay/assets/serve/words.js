@@ -1,0 +1,52 @@
+// Numbers, times and names of things as people read them.
+
+const numbers = new Intl.NumberFormat("en");
+const dates = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
+
+export const count = (number) => numbers.format(Math.round(number));
+
+export const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
+
+export const date = (text) => (text && !Number.isNaN(Date.parse(text)) ? dates.format(new Date(text)) : "");
+
+export const bytes = (number) => {
+  const units = ["bytes", "KB", "MB", "GB", "TB"];
+  let place = 0;
+  let left = number;
+  while (left >= 1000 && place < units.length - 1) [left, place] = [left / 1000, place + 1];
+  return `${place && left < 10 ? left.toFixed(1) : Math.round(left)} ${units[place]}`;
+};
+
+export const duration = (seconds) => {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+};
+
+/** The stages in their order, as people would call them. */
+export const STAGES = {
+  collect: "Read the posts",
+  clean: "Sort them out",
+  dataset: "Set some aside to measure with",
+  train: "Learn the voice",
+  evaluate: "Measure how good it is",
+  picture: "Draw a picture",
+  card: "Write the card and the report",
+};
+
+export const STATES = {
+  ready: "ready",
+  unfinished: "not finished",
+  failed: "did not work out",
+  queued: "waiting for its turn",
+  running: "under way",
+  done: "done",
+  stopped: "stopped",
+};
+
+export const WHOSE = {
+  self: ["They are mine", "I wrote these posts myself."],
+  permission: ["I was allowed to", "Whoever wrote them said yes to this."],
+  "public-figure": ["A public figure’s", "Made without them. It stays private: such a model is never published for everybody."],
+  fictional: ["Nobody’s", "Whoever wrote them is made up."],
+};

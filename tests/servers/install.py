@@ -1,0 +1,96 @@
+"""Install the servers of `package.json` once, into a cache folder that tests find by the same rule: `make servers`.
+
+Where Node, npm or what they need is missing, a line says so, and tests that want such a server skip. The folder is named after what is
+in `package.json`, so other versions are another folder. It appears under its name only when all of it is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PACKAGES = Path(__file__).with_name("package.json")
+OLDEST_NODE = 20
+MOST_SECONDS = 8 * 60  # some 4 minutes on two cores, most of it for compiling SQLite
+
+
+def folder() -> Path:
+    """Where the servers are, or would be; `POPINJAY_TEST_SERVERS` names another place."""
+    if other := os.environ.get("POPINJAY_TEST_SERVERS"):
+        return Path(other)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "popinjay" / f"servers-{hashlib.sha256(PACKAGES.read_bytes()).hexdigest()[:12]}"
+
+
+def missing() -> str:
+    """What is missing to start a server, as words; empty for nothing."""
+    if why := no_node():
+        return why
+    return "" if (folder() / "node_modules").is_dir() else f"needs the servers of {PACKAGES.parent.name}/{PACKAGES.name} (make servers)"
+
+
+def no_node() -> str:
+    """Why there is no Node to run them, empty where there is."""
+    node = shutil.which("node")
+    if not node:
+        return "needs Node, which is not here"
+    try:
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30).stdout.strip()
+        major = int(version.removeprefix("v").partition(".")[0])
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return "needs Node, which does not say its version here"
+    return "" if major >= OLDEST_NODE else f"needs Node {OLDEST_NODE} or newer, not {version}"
+
+
+def install(most_seconds: float = MOST_SECONDS) -> str:
+    """Install them unless they are there; what went wrong, as words, empty for nothing."""
+    place = folder()
+    if (place / "node_modules").is_dir():
+        return ""
+    npm = shutil.which("npm")
+    if why := no_node() or ("" if npm else "needs npm, which is not here"):
+        return why
+    print(f"Installing servers for tests (once, some minutes): {place}", flush=True)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".servers-", dir=place.parent, ignore_cleanup_errors=True) as partial:
+            shutil.copy(PACKAGES, partial)
+            why = run([str(npm), "install", "--omit=dev", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"], Path(partial), most_seconds)
+            if not why:
+                whole = Path(partial) / "node_modules"
+                place.mkdir(exist_ok=True)
+                whole.rename(place / "node_modules")
+            return why
+    except OSError as error:
+        return f"{place} can't be written ({error.strerror})"
+
+
+def run(command: list[str], inside: Path, most_seconds: float) -> str:
+    """Run a command with all that it starts, for so long at most; what went wrong, as words."""
+    with subprocess.Popen(command, cwd=inside, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
+        try:
+            said = process.communicate(timeout=most_seconds)[0].decode(errors="replace").split("\n")
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            if isinstance(error, subprocess.TimeoutExpired):
+                return f"npm took more than {most_seconds:.0f} s"
+            raise
+    return "" if process.returncode == 0 else f"npm failed: {next((line for line in said if line.strip()), 'it does not say why')[:200]}"
+
+
+def main() -> int:
+    """Install, and say why not where it can't be; that is no failure."""
+    if why := install():
+        print(f"No servers for tests ({why}): the tests that talk to a real Bluesky server will skip.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
