@@ -92,8 +92,10 @@ def serving(home: Path) -> Iterator[tuple[int, int]]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        address = process.stdout.readline().split()[0].rstrip("/")
-        yield int(address.rpartition(":")[2]), process.pid
+        said = process.stdout.readline()
+        if not said:
+            raise RuntimeError("popinjay serve did not start")
+        yield int(said.split()[0].rstrip("/").rpartition(":")[2]), process.pid
     finally:
         process.terminate()
         process.wait(30)
