@@ -56,7 +56,7 @@ def test_a_look_into_an_archive_is_what_inspect_says(ada: Path, tmp_path: Path, 
 def test_killed_and_killed_again_it_is_done_in_the_end(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
     with served_apart(tmp_path) as (client, server):
         upload = client.upload(ada)
-        job = make(client, upload, tiny_gpt2, epochs=8)
+        job = make(client, upload, tiny_gpt2, epochs=3)
         waiting = make(client, upload, tiny_gpt2, epochs=1, held_out=0.2)
         seen = client.events(job, until=learns)
         os.kill(pid(tmp_path, job), signal.SIGKILL)
@@ -120,6 +120,17 @@ def test_one_that_a_killed_server_had_not_begun_waits_again(ada: Path, tmp_path:
         client.app.state.place.uploads.remove(upload.name)
         assert client.ask("POST", f"/api/jobs/{'1' * 16}/resume").status == 409
     assert len(list((tmp_path / ".jobs").glob("*/job.json"))) == 2
+
+
+def test_a_job_whose_folder_is_gone_harms_no_other(ada: Path, tmp_path: Path) -> None:
+    with served(tmp_path) as client:
+        upload = client.upload(ada)
+        gone = client.post("/api/jobs", {"doing": "inspect", "upload": upload})["id"]
+        wait(lambda: (tmp_path / ".jobs" / gone / "pid").exists())
+        (tmp_path / ".jobs" / gone).rename(tmp_path / "elsewhere")
+        assert client.wait(gone, "failed", "done")["state"] == "failed"
+        job = client.post("/api/jobs", {"doing": "inspect", "upload": upload})["id"]
+        assert client.wait(job, "failed", "done")["state"] == "done"
 
 
 def test_jobs_wait_for_each_other_and_harm_none(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ process at work, or its end, and goes on with the queue.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import secrets
 import shutil
@@ -28,6 +29,7 @@ MOST_QUEUED = 100
 LOOK_SECONDS = 0.2  # between two looks at what is at work
 STOP_SECONDS = 30.0  # to stop where it can go on, before it is ended
 NEEDED_DAYS = 7  # that the upload of a job that could be resumed is kept
+_log = logging.getLogger("popinjay.serving")
 
 
 class Jobs:
@@ -144,9 +146,12 @@ class Jobs:
     def _watch(self) -> None:
         with self._changes:
             while not self._closing:
-                for job in [job for job in self._jobs.values() if job.state == "running"]:
-                    self._look_after(job)
-                self._begin_next()
+                try:
+                    for job in [job for job in self._jobs.values() if job.state == "running"]:
+                        self._look_after(job)
+                    self._begin_next()
+                except Exception:  # whatever is wrong with one job, the others are looked after
+                    _log.exception("the queue")
                 busy = any(job.state == "running" for job in self._jobs.values())
                 self._changes.wait(LOOK_SECONDS if busy else None)
 
@@ -169,7 +174,7 @@ class Jobs:
             end = End("failed", process.last_words(), "Resume it: what is finished is kept, and it goes on from there.")
         persona = (end.result or {}).get("persona")
         self._processes.pop(job.id)
-        with suppress(StorageError):  # the next server finds that end as this one did
+        with suppress(StorageError, OSError):  # the next server finds that end as this one did
             self._change(job, state=end.state, error=end.error, hint=end.hint, result=end.result, ended=now(), **({"name": persona} if persona else {}))
 
     def _begin_next(self) -> None:
@@ -185,7 +190,7 @@ class Jobs:
                 self._processes[job.id] = process
             except (StorageError, OSError) as error:
                 hint = error.hint if isinstance(error, StorageError) else ""
-                with suppress(StorageError):
+                with suppress(StorageError, OSError):
                     self._change(job, state="failed", error=f"It could not be begun: {error}", hint=hint, ended=now())
 
     def _change(self, job: Job, **changes: Any) -> None:

@@ -60,8 +60,8 @@ class Process:
     @property
     def is_alive(self) -> bool:
         """Whether it is at work, whoever began it."""
-        if self._child is not None and self._child.poll() is not None:
-            return False
+        if self._child is not None:
+            return self._child.poll() is None
         try:
             lock = os.open(self._folder / LOCK, os.O_RDWR)
         except OSError:
@@ -72,8 +72,6 @@ class Process:
             return True
         finally:
             os.close(lock)
-        if self._child is not None:
-            self._child.wait()  # it is ending
         return False
 
     @property
@@ -93,7 +91,7 @@ class Process:
     def _signal(self, number: signal.Signals, *, whole_group: bool = False) -> bool:
         """Only what holds the lock is signalled: a number alone may be somebody else's by now."""
         with suppress(OSError, ValueError):
-            if self.is_alive and (pid := int((self._folder / PID).read_text())) > 1:
+            if self.is_alive and (pid := int((self._folder / PID).read_text())) > 1:  # from which on it can be asked
                 os.killpg(pid, number) if whole_group else os.kill(pid, number)
                 return True
         return False
