@@ -73,7 +73,7 @@ bench-train: setup
 bench-say: setup
 	$(BIN)/python bench/sampling.py --work $(VENV)/bench-say $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
 
-# Some ten minutes.
+# Some five minutes.
 bench-serve: setup
 	$(BIN)/python bench/serve.py --work $(VENV)/bench-serve $(if $(wildcard ../shared/personas),--personas ../shared/personas)
 

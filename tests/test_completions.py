@@ -77,7 +77,8 @@ def test_several_prompts_are_each_as_if_asked_alone(ai: openai.OpenAI, home: Pat
     assert [choice.text for choice in answer.choices] == alone
 
 
-def test_streamed_words_add_up_to_the_same(ai: openai.OpenAI, home: Path) -> None:
+def test_streamed_words_add_up_to_the_same(ai: openai.OpenAI, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("popinjay.serving.speaking.PACE", 0.0)
     texts, reasons, pieces, usage = ["", ""], ["", ""], 0, None
     for chunk in ai.completions.create(model="ada", prompt=PROMPT, n=2, seed=4, stream=True, stream_options={"include_usage": True}):
         usage = chunk.usage or usage
@@ -91,7 +92,7 @@ def test_streamed_words_add_up_to_the_same(ai: openai.OpenAI, home: Path) -> Non
     assert not tally.redrawn  # or a post may be cut where another draft began
     assert [PROMPT + text for text in texts] == [post.text for post in posts]
     assert reasons == ["stop", "stop"]
-    assert pieces > 3
+    assert pieces > 2
     assert usage is not None
     assert usage.completion_tokens == sum(post.tokens for post in posts)
 

@@ -133,15 +133,18 @@ def test_whoever_comes_late_gets_the_next_row_that_is_free() -> None:
 
 def test_rows_are_kept_for_those_who_are_about_to_join() -> None:
     parrot = Parrot(SHORT)
-    desk, first, second = Desk(parrot, 4), parroted(parrot, 9), parroted(parrot, 9)
+    desk, first, second, third = Desk(parrot, 10), *(parroted(parrot, 19) for _ in range(3))
     desk.join(first)
-    desk.go_on(coming=2)
-    assert len(first.drafts) == 2
+    desk.go_on(coming=7)
+    assert len(first.drafts) == 3
     desk.join(second)
     desk.go_on(coming=100)
-    assert (len(first.drafts), len(second.drafts)) == (2, 1)
+    assert (len(first.drafts), len(second.drafts)) == (3, 1)
     desk.go_on()
-    assert (len(first.drafts), len(second.drafts)) == (2, 2)
+    assert (len(first.drafts), len(second.drafts)) == (4, 4)  # two are for whoever comes
+    desk.join(third)
+    desk.go_on()
+    assert (len(first.drafts), len(second.drafts), len(third.drafts)) == (4, 4, 1)
 
 
 def test_rows_go_round_where_more_are_wanted_than_there_are() -> None:

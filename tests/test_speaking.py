@@ -74,7 +74,8 @@ def posts(told: list[tuple[str, dict[str, Any]]]) -> list[str]:
     return [text for _, text in sorted(found.items())]
 
 
-def test_posts_come_piece_by_piece_and_are_what_say_gives(client: Client, home: Path) -> None:
+def test_posts_come_piece_by_piece_and_are_what_say_gives(client: Client, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("popinjay.serving.speaking.PACE", 0.0)
     told = say(client, prompt="My dream is", n=4, seed=3, temperature=0.9, max_chars=200)
     shown: dict[int, str] = {}
     for kind, data in told:

@@ -187,6 +187,7 @@ class Writing:
         self._least = min(LEAST_TOKENS, self._most - 1, LEAST_TOKENS if rules is None else options.max_chars // 8)
         self._seed = secrets.randbits(32) if options.seed is None else options.seed
         self._fresh = iter(places)
+        self._next = next(self._fresh, None)  # place that was not begun yet
         self._again: list[tuple[int, int]] = []  # places and attempts, the first place first
         self._second_best: dict[int, Said] = {}  # that will do if nothing better comes, by place
         self._first, self._drawer = self._drawers(Shape.of(options))
@@ -204,13 +205,20 @@ class Writing:
             first.weigh(self.beginning.logits, self.beginning.read, too_soon)
         return first, Drawer(shape)
 
-    def begin_next(self) -> Draft | None:
-        """The next draft with its first token: of earlier places that are to be written again, before new places. None where there is none left."""
+    @property
+    def wants_more(self) -> bool:
+        """Whether there are drafts to begin."""
+        return bool(self._again) or self._next is not None
+
+    def begin_next(self) -> Draft:
+        """The next draft with its first token: of earlier places that are to be written again, before new places."""
         from popinjay.decoding.draft import Draft, Key
 
-        job = heapq.heappop(self._again) if self._again else next(((place, 0) for place in self._fresh), None)
-        if job is None:
-            return None
+        if self._again:
+            job = heapq.heappop(self._again)
+        else:
+            assert self._next is not None
+            job, self._next = (self._next, 0), next(self._fresh, None)
         watch = self._rules.watch(self.beginning.text, self._options) if self._rules else None
         draft = Draft(Key(self._seed, *job), self._decoder, self.beginning, self._least, self._most, watch, self._stops)
         draft.begin(self._first)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from popinjay.decoding.decoder import Decoder, Logits, Prefix
     from popinjay.decoding.draft import Draft
 
+SPARE = 0.2  # of the room, for the first rows of those who come while several are served
 _HAIR = 1e-9  # by which shares that are the whole may come to more, as they are rounded
 
 
@@ -30,8 +28,12 @@ class Writer(Protocol):
     def rows(self) -> int:
         """How many of its drafts the decoder can hold at once."""
 
-    def begin_next(self) -> Draft | None:
-        """The next draft, begun; None where it wants no more for now."""
+    @property
+    def wants_more(self) -> bool:
+        """Whether it has drafts to begin."""
+
+    def begin_next(self) -> Draft:
+        """The next draft, begun."""
 
     def go_on(self, draft: Draft, logits: Logits) -> None:
         """Draw the draft's next token from these."""
@@ -80,15 +82,20 @@ class Desk:
         return not self._seats
 
     def go_on(self, coming: int = 0) -> None:
-        """A token more for every draft, after new ones were begun where there is room: so many rows stay free for writers who are about to join."""
+        """A token more for every draft, after new ones were begun where there is room.
+
+        So many rows stay free for writers who are about to join, and where several are there already, a share for those who may come.
+        """
         self._fill(coming)
         self._settle()  # some were over with their first token
         if self._rows:
             logits = self._decoder.step([draft.feed() for _, draft in self._rows])
             for (seat, draft), row in zip(self._rows, logits, strict=True):
                 if seat.writer.failure is None:
-                    with _its_own_failure(seat.writer):
+                    try:
                         seat.writer.go_on(draft, row)
+                    except Exception as error:  # its own, and nobody else's
+                        seat.writer.failure = error
             self._settle()
 
     def _fill(self, coming: int) -> None:
@@ -97,24 +104,25 @@ class Desk:
             return
         begun: dict[Writer, list[tuple[_Seat, Draft]]] = {}
         rows, taken = len(self._rows), sum(1 / seat.writer.rows for seat, _ in self._rows)
-        waiting = [seat for seat in self._seats.values() if seat.writer.failure is None]
+        most = 1 - SPARE if len(self._seats) > 1 and self._decoder.joins else 1.0
+        waiting = [seat for seat in self._seats.values() if seat.writer.failure is None and seat.writer.wants_more]
         while waiting and rows < self._at_once:
             seat = min(waiting, key=lambda seat: (seat.rows, seat.turn))
             share = 1 / seat.writer.rows
-            kept = coming if seat.rows else 0  # a first row for everybody before a second one for anybody
-            if rows and (rows + kept >= self._at_once or taken + share * (1 + kept) > 1 + _HAIR):
+            kept, room = (coming, most) if seat.rows else (0, 1.0)  # a first row for everybody before a second one for anybody
+            if rows and (rows + kept >= room * self._at_once or taken + share * (1 + kept) > room + _HAIR):
                 break
-            draft = None
-            with _its_own_failure(seat.writer):
-                draft = seat.writer.begin_next()
-            if draft is None:
+            try:
+                begun.setdefault(seat.writer, []).append((seat, seat.writer.begin_next()))
+            except Exception as error:
+                seat.writer.failure = error
                 waiting.remove(seat)
                 continue
-            begun.setdefault(seat.writer, []).append((seat, draft))
             seat.turn, seat.rows = next(self._turns), seat.rows + 1
             rows, taken = rows + 1, taken + share
-            if not self._decoder.joins:
-                waiting = [seat]
+            waiting = waiting if self._decoder.joins else [seat]
+            if not seat.writer.wants_more:
+                waiting.remove(seat)
         for writer, new in begun.items():
             self._decoder.add(len(new), writer.prefix)
             self._rows += new
@@ -128,8 +136,10 @@ class Desk:
         self._keep([row for row, is_over in enumerate(over) if not is_over])
         for seat, draft in done:
             if seat.writer.failure is None:
-                with _its_own_failure(seat.writer):
+                try:
                     seat.writer.settle(draft)
+                except Exception as error:
+                    seat.writer.failure = error
 
     def _keep(self, rows: Sequence[int]) -> None:
         """Only these rows stay."""
@@ -140,12 +150,3 @@ class Desk:
                 seat.rows = 0
             for seat, _ in self._rows:
                 seat.rows += 1
-
-
-@contextmanager
-def _its_own_failure(writer: Writer) -> Iterator[None]:
-    """What is raised is the writer's, and nobody else's."""
-    try:
-        yield
-    except Exception as error:
-        writer.failure = error

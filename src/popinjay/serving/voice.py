@@ -6,9 +6,9 @@ request is given is what it would be given alone: the same seed says the same, w
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from popinjay.decoding.decoder import Decoder
 
 JOINING = 4  # requests that are let in between two steps: reading a prompt takes as long as a step, and the others wait meanwhile
-BEGINNINGS = 16  # prompts that are kept as they were read: many people ask the same
+KEPT_TOKENS = 1024  # of prompts that are kept as they were read: people ask the same again, and many ask the same
 
 
 class Request:
@@ -90,11 +90,10 @@ class Voice:
         try:
             decoder, rules = persona.decoder(), persona.rules
             _ = rules.copies  # before anybody's first word waits for it
-            read = functools.lru_cache(BEGINNINGS)(lambda prompt, least: begin(decoder, prompt, least))
-            desk = Desk(decoder, AT_ONCE)
+            read, desk = Beginnings(), Desk(decoder, AT_ONCE)
             while self._wait():
                 self._let_go(desk)
-                self._let_in(desk, lambda asked: _writing(asked, decoder, rules, read))
+                self._let_in(desk, lambda asked: _writing(asked, decoder, rules, read.begin))
                 desk.go_on(coming=len(self._new))
                 self._tell_all(desk)
         except Exception as error:  # the model can't be loaded, or fails: whoever asks next may have more luck
@@ -150,7 +149,26 @@ class Voice:
             self._tell(news)
 
 
-def _writing(asked: Asked, decoder: Decoder, rules: Rules, read: Callable[[str, int], Beginning]) -> Writing:
+class Beginnings:
+    """Prompts as the decoder has read them, those that were asked for last."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int], Beginning] = OrderedDict()
+        self._tokens = 0
+
+    def begin(self, decoder: Decoder, prompt: str, least: int) -> Beginning:
+        """As `prompt.begin`; the decoder is always the same."""
+        found = self._kept.pop((prompt, least), None)
+        if found is None:
+            found = begin(decoder, prompt, least)
+            self._tokens += found.length
+        self._kept[prompt, least] = found
+        while self._tokens > KEPT_TOKENS:
+            self._tokens -= self._kept.popitem(last=False)[1].length
+        return found
+
+
+def _writing(asked: Asked, decoder: Decoder, rules: Rules, read: Callable[[Decoder, str, int], Beginning]) -> Writing:
     """What was asked, with its prompt read."""
     return Writing(
         decoder,
@@ -161,5 +179,5 @@ def _writing(asked: Asked, decoder: Decoder, rules: Rules, read: Callable[[str, 
         range(asked.options.n),
         stops=asked.stops,
         broken_off=asked.broken_off,
-        begin=lambda _, prompt, least: read(prompt, least),
+        begin=read,
     )
