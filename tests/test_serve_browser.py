@@ -33,6 +33,7 @@ CHROMIUM = shutil.which("chromium")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"  # the browser is a process of its own: conftest.py cannot hold it back, this does
 PATIENCE = 180_000  # milliseconds, for what takes some seconds where nothing else is at work
+MAKING = 500_000  # for a persona: half a minute there, many times that beside other trainings
 EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"  # what a browser says of a server that is gone
 BAD_NAME = "<img src=x onerror=alert(1)> \u202eevil"
 LONG_WORD = "W" * 10_000
@@ -206,6 +207,7 @@ def write_ten(page: Page, prompt: str | None = None) -> Locator:
     return page.locator(".post", has=page.get_by_role("button", name="Share…"))
 
 
+@pytest.mark.timeout(600)
 def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(look: Any, server: Server, archive: Path, base: Path) -> None:
     looked = look(permissions=["clipboard-read", "clipboard-write"])
     page = looked.go("make")
@@ -217,7 +219,7 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(look: Any, server
     page.get_by_label("Nobody’s").check()
     page.get_by_role("button", name="Make it").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("ada_l can speak")
+    expect(page.get_by_role("heading", level=1)).to_have_text("ada_l can speak", timeout=MAKING)
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
     expect(page.get_by_role("img", name=re.compile("How much the posts it reads surprise it: from"))).to_be_visible()
     page.get_by_role("link", name="Let it speak").click()
@@ -307,6 +309,7 @@ def test_posts_stream_as_text_and_are_taken_back(look: Any) -> None:
     assert page.get_by_role("button", name="Share…").count() == 4  # only what is whole
 
 
+@pytest.mark.timeout(600)
 def test_two_tabs_a_stop_and_a_server_that_is_killed(look: Any, server: Server, archive: Path, base: Path) -> None:
     one, other = look(), look()
     page = begin_making(one, archive, base, "survivor")
@@ -323,7 +326,7 @@ def test_two_tabs_a_stop_and_a_server_that_is_killed(look: Any, server: Server, 
     expect(page.get_by_text("popinjay does not answer. Trying again")).to_be_visible()
     server.start()
     for each in (page, other.page):
-        expect(each.get_by_role("heading", level=1)).to_have_text("survivor can speak")
+        expect(each.get_by_role("heading", level=1)).to_have_text("survivor can speak", timeout=MAKING)
         expect(each.get_by_text("popinjay does not answer")).to_be_hidden()
     page.reload()  # whoever comes back later sees all of it
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
