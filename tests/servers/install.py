@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 PACKAGES = Path(__file__).with_name("package.json")
 OLDEST_NODE = 20
@@ -71,9 +72,16 @@ def install(most_seconds: float = MOST_SECONDS) -> str:
         return f"{place} can't be written ({error.strerror})"
 
 
+def headers() -> dict[str, str]:
+    """Where Node's own headers are, where it came with them: what is compiled needs them, and would fetch them from elsewhere."""
+    place = Path(os.path.realpath(shutil.which("node") or "node")).parents[1]
+    return {"npm_config_nodedir": str(place)} if (place / "include" / "node" / "node.h").is_file() else {}
+
+
 def run(command: list[str], inside: Path, most_seconds: float) -> str:
     """Run a command with all that it starts, for so long at most; what went wrong, as words."""
-    with subprocess.Popen(command, cwd=inside, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
+    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    with subprocess.Popen(command, cwd=inside, env={**headers(), **os.environ}, **quiet) as process:
         try:
             said = process.communicate(timeout=most_seconds)[0].decode(errors="replace").split("\n")
         except BaseException as error:
