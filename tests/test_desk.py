@@ -59,7 +59,7 @@ def written_alone(decoder: Any, writing: Writing) -> Writing:
     return writing
 
 
-@pytest.mark.parametrize(("exact", "at_once"), [(False, 7), (True, AT_ONCE)])
+@pytest.mark.parametrize(("exact", "at_once"), [(False, 7), pytest.param(True, AT_ONCE, marks=pytest.mark.slow)])
 def test_posts_are_the_same_alone_and_in_a_crowd_of_fifty(folder: Path, exact: bool, at_once: int) -> None:
     decoder, rules = OnnxDecoder(folder, exact=exact), Rules()
     alone = [texts(written_alone(decoder, ready(decoder, number, rules=rules, broken_off=True))) for number in range(50)]

@@ -118,7 +118,7 @@ def test_what_was_interrupted_goes_on_and_what_came_meanwhile_is_there_too(mirro
 
 def test_no_gap_is_left_by_any_series_of_interruptions(tmp_path: Path) -> None:
     chance = random.Random(4)
-    for trial in range(15):
+    for trial in range(6):
         there = List(chance.randrange(60), size=chance.randrange(1, 12))
         mirror = Mirror(tmp_path / str(trial), 1)
         for _ in range(12):
@@ -151,7 +151,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
     chance = random.Random(1)
     there = List(3000, size=3)
     counts = []
-    for _ in range(6):
+    for _ in range(4):
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path / "posts")], stdout=subprocess.PIPE)
         assert process.stdout
         assert process.stdout.readline()

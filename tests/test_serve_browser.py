@@ -393,7 +393,7 @@ def test_all_of_it_by_the_keyboard(look: Any) -> None:
     expect(page.get_by_role("button", name="Share…").first).to_be_focused()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
     looked = look(color_scheme=scheme)
