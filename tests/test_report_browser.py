@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chromium import chromium, needs_chromium
 from popinjay.evaluation.figures import Side
 from popinjay.evaluation.page import render
 from reports import metrics, real_posts, report, written_posts
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
+pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium")
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
-NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND"  # the browser is a process of its own: conftest.py cannot hold it back, this does
 HOSTILE = ["</script><img src=x onerror=alert(1)>", "\u202eevil \u2067deep", "W" * 900, "z" + "\u0341" * 300, "مرحبا يا صديقي", "<b>bold</b> & \u2028 so"]
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: sudo apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, NOWHERE])
+    with chromium() as running:
         yield running
-        running.close()
 
 
 class Looked:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archives import archive_files, posts, write_zip
+from chromium import NOWHERE, chromium, needs_chromium
 from models import gpt2
 from popinjay.pipeline import make
 
@@ -29,9 +29,6 @@ pytest.importorskip("fastapi", reason="needs the extra `serve`")
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Route
 
-CHROMIUM = shutil.which("chromium")
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
-NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"  # the browser is a process of its own: conftest.py cannot hold it back, this does
 PATIENCE = 180_000  # milliseconds, for what takes some seconds where nothing else is at work
 MAKING = 500_000  # for a persona: half a minute there, many times that beside other trainings
 EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"  # what a browser says of a server that is gone
@@ -39,7 +36,7 @@ BAD_NAME = "<img src=x onerror=alert(1)> \u202eevil"
 LONG_WORD = "W" * 10_000
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: sudo apt-get install chromium")
+pytestmark = needs_chromium
 expect = sync_api.expect
 expect.set_options(timeout=PATIENCE)
 
@@ -87,10 +84,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, NOWHERE])
+    with chromium(f"{NOWHERE} , EXCLUDE 127.0.0.1") as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

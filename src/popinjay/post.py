@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from sys import intern
@@ -127,6 +128,12 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The text on one line with single blanks, without control characters (joiners and direction marks stay: scripts and emoji need them)."""
     return " ".join(_INVISIBLE.sub("", text).split())
+
+
+def utc(moment: datetime) -> str:
+    """A moment as posts have it (ISO 8601 in UTC, to the second); one without a zone is taken for UTC. Raises OverflowError at the ends of the calendar."""
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def is_repost_text(text: str) -> bool:

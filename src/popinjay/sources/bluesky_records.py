@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sys import intern
 from typing import Any
 
-from popinjay.post import Author, Kind, Post, handle_of, printable
+from popinjay.post import Author, Kind, Post, handle_of, printable, utc
 from popinjay.sources.bluesky_text import with_whole_links
 from popinjay.sources.container import as_object
 
@@ -59,16 +59,14 @@ def author_of(profile: Any, did: str, handle: str) -> Author:
 def time_of(record: Mapping[str, Any], key: str) -> str | None:
     """When a record says it was made, as ISO 8601 in UTC; where it says nothing sensible, when its key was given."""
     try:
-        moment = datetime.fromisoformat(str(record.get("createdAt")))
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return utc(datetime.fromisoformat(str(record.get("createdAt"))))
     except (ValueError, OverflowError):
         if not re.fullmatch(r"[2-7a-j][2-7a-z]{12}", key):
             return None
         number = 0
         for character in key:
             number = number * 32 + _DIGITS[character]
-        moment = datetime.fromtimestamp((number >> 10) // 1_000_000, UTC)
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+        return utc(datetime.fromtimestamp((number >> 10) // 1_000_000, UTC))
 
 
 def _kind(record: Mapping[str, Any], did: str) -> Kind:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from sys import intern
 from typing import Any
 from urllib.parse import urlsplit
 
-from popinjay.post import Author, Kind, Post, handle_of, printable
+from popinjay.post import Author, Kind, Post, handle_of, printable, utc
 from popinjay.sources.container import as_object
 from popinjay.sources.html_text import MOST_HTML, to_text
 
@@ -111,11 +111,9 @@ def language_of(value: Any) -> str | None:
 def time_of(written: Any) -> str | None:
     """A moment as ISO 8601 in UTC."""
     try:
-        moment = datetime.fromisoformat(str(written or ""))
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return utc(datetime.fromisoformat(str(written or "")))
     except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _kind(row: dict[str, Any], account: str) -> Kind:

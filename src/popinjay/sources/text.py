@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape
+from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape, utc
 from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.container import MOST_RATIO, RATIO_FREE, ReadErrors, array_items
 
@@ -248,7 +248,6 @@ def _time(value: Any) -> str | None:
             moment = datetime.strptime(text, "%a %b %d %H:%M:%S %z %Y")
         else:
             moment = datetime.fromisoformat(text.removesuffix(" UTC").replace(" +0000", "+00:00"))
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return utc(moment)
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -1,0 +1,30 @@
+"""Debian's Chromium for tests that look at pages: without a window, and without a way out of this machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM = shutil.which("chromium")
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+NOWHERE = "MAP * ~NOTFOUND"  # the browser is a process of its own: conftest.py cannot hold it back, this does
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: sudo apt-get install chromium")
+
+
+@contextmanager
+def chromium(reaches: str = NOWHERE) -> Iterator[Browser]:
+    """A browser that is running; `reaches` are Chromium's rules of which hosts it may look up."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, f"--host-resolver-rules={reaches}"])
+        yield running
+        running.close()
