@@ -91,7 +91,7 @@ bench-say: setup
 bench-serve: setup
 	$(BIN)/python bench/serve.py --work $(VENV)/bench-serve $(if $(wildcard ../shared/personas),--personas ../shared/personas)
 
-# Some 40 minutes.
+# Some 40 minutes, and more for the English authors if smollm2 is on this machine.
 bench-report: setup
 	if [ -d ../shared/personas ]; then $(BIN)/python bench/report.py --personas ../shared/personas --work $(VENV)/bench-report; fi
 
