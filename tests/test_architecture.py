@@ -13,7 +13,7 @@ import pytest
 import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
-SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy", "rules"}
+SPINE = {"caches", "copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy", "rules"}
 PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"sources.x_answers", "sources.x_api", "sources.x_post", "sources.x_price"}
 PORTS |= {"sources.bluesky_car", "sources.bluesky_records", "sources.bluesky_text", "sources.car"}
@@ -54,6 +54,7 @@ ENGINE |= {
     "evaluation.plots",
     "evaluation.tables",
     "evaluation.told_apart",
+    "evaluation.untouched",
     "evaluation.variety",
     "evaluation.verdict",
 }
