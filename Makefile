@@ -2,9 +2,10 @@
 
 VENV ?= .venv
 PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser servers snac demo test check fix bench bench-train bench-say bench-serve bench-report bench-networks docs clean
+.PHONY: setup fonts browser servers snac demo test newest pins check fix bench bench-train bench-say bench-serve bench-report bench-networks docs clean
 
 setup: $(VENV)/.ready
 
@@ -34,10 +35,11 @@ servers:
 snac: setup
 	@sh tests/servers/get_snac.sh $(VENV)/snac
 
-# The constraint keeps torch's CUDA packages (gigabytes) from coming along; keep it on every pip call in this environment.
-$(VENV)/.ready: pyproject.toml constraints.txt
+# The known-good set of packages, so that nothing depends on what was published this morning. It keeps torch's CUDA packages
+# (gigabytes) from coming along, too; keep it on every pip call in this environment.
+$(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@$(MAKE) --no-print-directory fonts
 	touch $@
 
@@ -47,6 +49,18 @@ demo: setup
 # Two processes, a file of tests to one of them, so that what its tests share is made once; in conftest's order, the dear ones first.
 test: setup browser servers snac
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder
+
+# The suite on the newest release of everything that pyproject.toml allows, torch apart. To be run before each release.
+newest:
+	rm -rf .venv-newest
+	grep '^torch==' constraints.txt > .newest.txt
+	$(MAKE) --no-print-directory VENV=.venv-newest CONSTRAINTS=.newest.txt test
+
+# Write the known-good set from the environment as it is, after the suite has passed on it.
+pins: setup
+	{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable | sed 's/+cpu//' | grep -v '^pip==' | sort -f; } > .pins.txt
+	mv .pins.txt constraints.txt
+	touch $(VENV)/.ready
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -89,4 +103,4 @@ docs: setup
 	$(BIN)/python docs/make_reference.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-newest .newest.txt .mypy_cache .ruff_cache .pytest_cache

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 END = "<|endoftext|>"
 
 
-def tokenizer(*, every_byte: bool = True) -> Any:
+def tokenizer(*, every_byte: bool = True, special: Sequence[str] = (END,)) -> Any:
     """A byte-level tokenizer of a few hundred tokens; without `every_byte` one that knows small letters and blanks only."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -17,7 +18,7 @@ def tokenizer(*, every_byte: bool = True) -> Any:
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=300, special_tokens=[END], initial_alphabet=pre_tokenizers.ByteLevel.alphabet() if every_byte else [], show_progress=False
+        vocab_size=300, special_tokens=list(special), initial_alphabet=pre_tokenizers.ByteLevel.alphabet() if every_byte else [], show_progress=False
     )
     raw.train_from_iterator(["the number sings near the lamp while people wait and the river hums"] * 3, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token=END, bos_token=END)
@@ -36,13 +37,13 @@ def gpt2(folder: Path, positions: int = 128, *, every_byte: bool = True) -> Path
     return folder
 
 
-def llama(folder: Path) -> Path:
-    """A Llama of two thin layers."""
+def llama(folder: Path, special: Sequence[str] = (END,)) -> Path:
+    """A Llama of two thin layers; its tokenizer has these special tokens, the end token first."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
-    words = tokenizer()
+    words = tokenizer(special=special)
     config = LlamaConfig(
         vocab_size=len(words),
         max_position_embeddings=128,

@@ -11,7 +11,9 @@ import numpy as np
 class Parrot:
     """A decoder that says given posts and nothing else, each draft the next of them; characters are tokens, and rows may join."""
 
-    end, context, joins = 0, 2_000, True
+    begin = end = 0
+    context, joins = 2_000, True
+    unsayable: Sequence[int] = ()
 
     def __init__(self, *posts: str) -> None:
         self.posts = posts

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from popinjay.decoding.torch_decoder import cache_name
 from samplers.ours import Say, draw
 
 
@@ -86,6 +87,7 @@ def _export(folder: Path, place: Path) -> None:
     model = _model(folder, attn_implementation="eager")
     layers, heads = model.config.num_hidden_layers, model.config.num_attention_heads
     size = model.config.hidden_size // heads
+    name = cache_name(model)
 
     class Step(torch.nn.Module):
         def __init__(self) -> None:
@@ -97,8 +99,8 @@ def _export(folder: Path, place: Path) -> None:
             for layer in range(layers):
                 cache.update(past[2 * layer], past[2 * layer + 1], layer)
             seen = torch.zeros((ids.shape[0], 1, ids.shape[1], past[0].shape[2] + ids.shape[1]))  # one token a step: it sees all
-            out = self.model(input_ids=ids, position_ids=positions, attention_mask=seen, past_key_values=cache, use_cache=True)
-            return (out.logits, *(part for layer in out.past_key_values.layers for part in (layer.keys, layer.values)))
+            out = self.model(input_ids=ids, position_ids=positions, attention_mask=seen, use_cache=True, **{name: cache})
+            return (out.logits, *(part for layer in out[name].layers for part in (layer.keys, layer.values)))
 
     place.parent.mkdir(parents=True, exist_ok=True)
     whole = place.with_name("float32.onnx")

@@ -200,10 +200,10 @@ class Writing:
             first = Drawer(shape._replace(repetition_penalty=1))
             first.weigh(self.beginning.logits)
         else:
-            first = Drawer(shape)
+            first = Drawer(shape, self._decoder.unsayable)
             too_soon = [self._decoder.end] if self._least > 0 else []
             first.weigh(self.beginning.logits, self.beginning.read, too_soon)
-        return first, Drawer(shape)
+        return first, Drawer(shape, self._decoder.unsayable)
 
     @property
     def wants_more(self) -> bool:

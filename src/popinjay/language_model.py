@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from popinjay.decoding.special import Special, as_plain_text, read_special, unsayable
 from popinjay.errors import BaseModelError
 
 if TYPE_CHECKING:
@@ -17,17 +18,26 @@ SCORED_AT_ONCE = 512  # tokens, padding included: each takes a row of the whole 
 
 class _Piece(NamedTuple):
     text: int  # which text it is of
-    ids: list[int]  # from the first separator on
+    ids: list[int]  # from the first token that begins a post on
     scored: int  # how many of them are only context
 
 
 class LanguageModel:
-    """A transformers model and tokenizer. Posts are separated by the tokenizer's end token."""
+    """A transformers model and tokenizer. A post stands between the tokens `begin` and `end`.
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    They are one token, the tokenizer's end token, unless the model has another to begin with.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, special: Special | None = None) -> None:
+        special = special or Special()
         self.model = model
         self.tokenizer = tokenizer
         self.end: int = tokenizer.eos_token_id
+        self.begin: int = self.end if special.begin is None else special.begin
+        rows = model.get_input_embeddings().num_embeddings
+        never = unsayable(_specials(tokenizer), special.suppressed, self.begin, self.end)
+        self.unsayable = [token for token in never if token < rows]  # that may never be drawn
+        self._controls = frozenset(never) | {self.end}
         self.context: int = getattr(model.config, "max_position_embeddings", None) or 1024
 
     @classmethod
@@ -50,7 +60,7 @@ class LanguageModel:
         if tokenizer.eos_token_id is None:
             raise BaseModelError(f"The tokenizer in {folder} has no end token to part posts with.", "Choose a base model whose tokenizer defines eos_token.")
         _spare_memory_traffic(model)
-        return cls(model.to(device).eval(), tokenizer)
+        return cls(model.to(device).eval(), tokenizer, read_special(folder))
 
     @property
     def device(self) -> torch.device:
@@ -73,6 +83,10 @@ class LanguageModel:
         """Token ids of each text, bare. What looks like a special token in a text is plain text."""
         if not texts:
             return []
+        name = self.tokenizer.convert_ids_to_tokens
+        return [as_plain_text(ids, self._controls, name, lambda text: self._encode([text])[0]) for ids in self._encode(texts)]
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         ids: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
         return ids
 
@@ -82,10 +96,10 @@ class LanguageModel:
         return text
 
     def bits(self, texts: Sequence[str], before: Sequence[Sequence[str]] | None = None) -> list[float]:
-        """-log2 of the probability of each text, each scored from the separator: alone, or after the posts `before` it.
+        """-log2 of the probability of each text, each scored from the token that begins it: alone, or after the posts `before` it.
 
-        The end token after a text is not part of it. A text longer than the context is scored in pieces, each from the
-        separator anew. Of the posts before, the first are left out where the context has no room for all.
+        The end token after a text is not part of it. A text longer than the context is scored in pieces, each behind the
+        token that begins a text. Of the posts before, the first are left out where the context has no room for all.
         """
         import torch
 
@@ -105,15 +119,15 @@ class LanguageModel:
         return bits
 
     def _pieces(self, texts: Sequence[str], before: Sequence[Sequence[str]]) -> list[_Piece]:
-        """What is scored at once: each text from the separator, behind as many whole posts as there is room for."""
+        """What is scored at once: each text from the token that begins it, behind as many whole posts as there is room for."""
         found = []
         for number, (ids, posts) in enumerate(zip(self.encode(texts), before, strict=True)):
-            context: list[int] = []
+            context: list[int] = [self.begin]
+            between = [self.begin] if self.begin == self.end else [self.end, self.begin]
             for post in reversed(self.encode(posts)):
-                if 2 + len(post) + len(context) + len(ids) > self.context:
+                if len(post) + len(between) + len(context) + len(ids) > self.context:
                     break
-                context = [self.end, *post, *context]
-            context.append(self.end)
+                context = [self.begin, *post, *between, *context[1:]]
             most = self.context - 1  # a text with something before it fits whole
             found += [_Piece(number, [*context, *ids[start : start + most]], len(context)) for start in range(0, len(ids), most)]
         return found
@@ -122,8 +136,10 @@ class LanguageModel:
         """How `pipeline("text-generation")` and the hub's widget draw from this model once it is saved; no top-k."""
         from transformers import GenerationConfig
 
-        ends = {"bos_token_id": self.end, "eos_token_id": self.end, "pad_token_id": self.end}
-        self.model.generation_config = GenerationConfig(**settings, **ends, top_k=0)  # type: ignore[no-untyped-call]
+        settings |= {"bos_token_id": self.begin, "eos_token_id": self.end, "pad_token_id": self.end}
+        if self.unsayable:
+            settings["suppress_tokens"] = list(self.unsayable)
+        self.model.generation_config = GenerationConfig(**settings, top_k=0)  # type: ignore[no-untyped-call]
 
     def save(self, folder: Path) -> None:
         """Write standard transformers files: safetensors, tokenizer, generation config."""
@@ -135,6 +151,12 @@ class LanguageModel:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self.model.save_pretrained(folder, safe_serialization=True)
         self.tokenizer.save_pretrained(folder)
+
+
+def _specials(tokenizer: Any) -> list[int]:
+    """The numbers of a tokenizer's special tokens."""
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    return [*tokenizer.all_special_ids, *(number for number, token in added.items() if token.special)]
 
 
 def bits_per_byte(bits: Sequence[float], texts: Sequence[str]) -> float:

@@ -52,7 +52,7 @@ def prepare(
     settings = settle(options, base, predicted(learnt), width=model.width, device=device)
     about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(watched)]
     checkpoints = Checkpoints(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
-    tuned = mode(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed)
+    tuned = mode(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed, settings.precision)
     recompute = asks_to_recompute(model, settings.batch_tokens, memory(device))
     learner = Learner(model, tuned, learnt, folder, precision=settings.precision, recompute=recompute)
     return Trainer(learner, learnt, list(watched), Copies(texts), settings, checkpoints, listener, began)

@@ -24,7 +24,15 @@ class Decoder(Protocol):
 
     @property
     def end(self) -> int:
-        """The token that parts posts."""
+        """The token that ends a post."""
+
+    @property
+    def begin(self) -> int:
+        """The token that begins a post: the end token too, unless the model has one of its own."""
+
+    @property
+    def unsayable(self) -> Sequence[int]:
+        """The tokens that may never be drawn: special ones, the end token excepted."""
 
     @property
     def context(self) -> int:

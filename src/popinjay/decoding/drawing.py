@@ -47,8 +47,10 @@ class Drawer:
     distribution, and where top-p is 0.95 nineteen draws of twenty are taken at once.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, unsayable: Sequence[int] = ()) -> None:
+        """Tokens that are `unsayable` have no chance in any row."""
         self.shape = shape
+        self._unsayable = np.array(unsayable, dtype=np.intp)
         self._make_room(1)
 
     def _make_room(self, size: int) -> None:
@@ -74,6 +76,8 @@ class Drawer:
         if self.shape.repetition_penalty != 1 and (there := sorted(set(seen))):
             found = weights[there]
             weights[there] = np.where(found < 0, found * self.shape.repetition_penalty, found / self.shape.repetition_penalty)
+        if len(self._unsayable):
+            weights[self._unsayable] = -np.inf
         if banned:
             weights[list(banned)] = -np.inf
         highest = weights.max()

@@ -49,7 +49,8 @@ class OnnxDecoder:
         self.architecture = architecture
         self.context = architecture.context
         self.tokens = Tokens(folder)
-        self.end = self.tokens.end
+        self.end, self.begin = self.tokens.end, self.tokens.begin
+        self.unsayable = [token for token in self.tokens.unsayable if token < architecture.vocabulary]
         weights = Weights(folder)
         tensors = bare(architecture, weights)
         self._embeddings = [_table(tensors, name, architecture) for name in embedding_names(architecture)]

@@ -26,7 +26,7 @@ MOST_TAKEN = 4  # tokens taken back: a word of a script without blanks may be th
 class Beginning(NamedTuple):
     """What all posts of a prompt begin with."""
 
-    read: list[int]  # tokens: the one that parts posts, then the prompt's, without those that are taken back
+    read: list[int]  # tokens: the one that begins a post, then the prompt's, without those that are taken back
     taken: list[int]
     covers: list[tuple[int, ...]]  # what can stand in their place; none where none are taken back
     logits: Logits  # of the covers; or, without them, of the tokens that may follow (vocabulary,)
@@ -55,10 +55,11 @@ def begin(decoder: Decoder, prompt: str, least: int) -> Beginning:
         raise OptionError(f"The prompt is {len(tokens)} tokens long; the model reads {decoder.context} at most, its answer included.", "Shorten it.")
     text, reader = decoder.decode(tokens), decoder.apart()
     if pieces is None or not heals or not tokens:
-        return Beginning([decoder.end, *tokens], [], [], reader.read([decoder.end, *tokens]), text, reader.prefix)
+        read = [decoder.begin, *tokens]
+        return Beginning(read, [], [], reader.read(read), text, reader.prefix)
     cut = _last_word(tokens, pieces)
-    read, taken = [decoder.end, *tokens[:cut]], tokens[cut:]
-    covers, logits = _covers(_logits_over(reader, read, taken), taken, pieces)
+    read, taken = [decoder.begin, *tokens[:cut]], tokens[cut:]
+    covers, logits = _covers(_logits_over(reader, read, taken), taken, pieces, frozenset(decoder.unsayable))
     return Beginning(read, taken, covers, logits, text, reader.prefix)
 
 
@@ -79,8 +80,11 @@ def _logits_over(decoder: Decoder, read: list[int], taken: list[int]) -> list[Lo
     return found
 
 
-def _covers(over: list[Logits], taken: list[int], pieces: Pieces) -> tuple[list[tuple[int, ...]], Logits]:
-    """What can stand in place of these tokens, given the logits before each of them, with the logarithm of how likely each is."""
+def _covers(over: list[Logits], taken: list[int], pieces: Pieces, never: frozenset[int]) -> tuple[list[tuple[int, ...]], Logits]:
+    """What can stand in place of these tokens, given the logits before each of them, with the logarithm of how likely each is.
+
+    Tokens that are `never` drawn are in none of them.
+    """
     covers: list[tuple[int, ...]] = []
     likely: list[float] = []
     before = 0.0  # of the tokens kept
@@ -90,7 +94,7 @@ def _covers(over: list[Logits], taken: list[int], pieces: Pieces) -> tuple[list[
         log = logits - logits.max()
         log = log - np.log(np.exp(log).sum())
         for token in pieces.beginning_with(rest):
-            if token < len(log) and (whole or len(pieces[token]) > len(rest)):
+            if token < len(log) and token not in never and (whole or len(pieces[token]) > len(rest)):
                 covers.append((*taken[:kept], token))
                 likely.append(before + float(log[token]))
         before += float(log[taken[kept]])

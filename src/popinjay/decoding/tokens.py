@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from popinjay.decoding.byte_level import Pieces, byte_pieces
+from popinjay.decoding.special import as_plain_text, read_special, unsayable
 from popinjay.errors import BaseModelError
 
 
@@ -30,11 +31,22 @@ class Tokens:
         if end is None:
             raise BaseModelError(f"The tokenizer in {folder} has no end token to part posts with.", "Choose a base model whose tokenizer defines eos_token.")
         self.end: int = end
+        special = read_special(folder)
+        self.begin: int = end if special.begin is None else special.begin
+        specials = [number for number, token in self._tokenizer.get_added_tokens_decoder().items() if token.special]
+        self.unsayable = unsayable(specials, special.suppressed, self.begin, end)
+        self._controls = frozenset(self.unsayable) | {end}
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text, bare."""
+        """The tokens of a text, bare. The names of special tokens in it are plain text."""
+        return as_plain_text(self._encode(text), self._controls, self._spell, self._encode)
+
+    def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+    def _spell(self, token: int) -> str:
+        return self._tokenizer.id_to_token(token) or ""
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens, special ones left out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,9 @@ class TorchDecoder:
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
-        self.end = model.end
+        self.end, self.begin, self.unsayable = model.end, model.begin, model.unsayable
         self.context = model.context
+        self._cache_name = cache_name(model.model)
         self._prefix: tuple[list[int], Any, Logits] | None = None  # the prompt, its cache of one row, and the logits behind it
         self._cache: Any = None  # of the rows, from their first step on
         self._rows = 0
@@ -53,7 +55,7 @@ class TorchDecoder:
         self._cache, self._rows = None, 0
         if self._prefix is None or self._prefix[0] != list(prompt):
             out = self._forward([list(prompt)], None)
-            self._prefix = (list(prompt), out.past_key_values, _last(out)[0])
+            self._prefix = (list(prompt), out[self._cache_name], _last(out)[0])
         return self._prefix[2]
 
     @property
@@ -87,7 +89,7 @@ class TorchDecoder:
             self._cache = copy.deepcopy(self._prefix[1])
             self._cache.batch_repeat_interleave(self._rows)
         out = self._forward([[token] for token in tokens], self._cache)
-        self._cache = out.past_key_values
+        self._cache = out[self._cache_name]
         return _last(out)
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -104,7 +106,16 @@ class TorchDecoder:
         import torch
 
         with torch.inference_mode():
-            return self.model.model(input_ids=torch.tensor(ids, device=self.model.device), past_key_values=cache, use_cache=True)
+            ids_tensor = torch.tensor(ids, device=self.model.device)
+            return self.model.model(input_ids=ids_tensor, use_cache=True, **{self._cache_name: cache})
+
+
+def cache_name(model: Any) -> str:
+    """The name of the key-value cache, as an argument of `model.forward` and in its output.
+
+    transformers 5.24 renamed `past_key_values` to `cache`.
+    """
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 def _last(out: Any) -> Logits:

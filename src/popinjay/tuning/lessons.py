@@ -12,11 +12,11 @@ LONGEST = 512  # tokens of one lesson: longer posts are learnt in pieces
 
 
 def lessons(model: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
-    """Token ids of each post between two separators; a post too long for one lesson comes in several."""
+    """Token ids of each post between the tokens that begin and end it; a post too long for one lesson comes in several."""
     most = min(model.context, LONGEST) - 1
     found = []
     for ids in model.encode(texts):
-        whole = [model.end, *ids, model.end]
+        whole = [model.begin, *ids, model.end]
         found += [whole[start : start + most + 1] for start in range(0, len(whole) - 1, most)]
     return found
 
