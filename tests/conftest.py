@@ -68,7 +68,12 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("POPINJAY_HOME", str(home))
     monkeypatch.setenv("POPINJAY_BASES", str(home / "bases"))
     monkeypatch.setenv("POPINJAY_TRACK", "none")
+    monkeypatch.setenv("POPINJAY_BASES", str(home.parent / f"{home.name}-bases"))
     monkeypatch.setenv("HF_HOME", str(home / "hub"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     return home
 

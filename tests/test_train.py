@@ -157,18 +157,6 @@ def test_the_result_is_a_standard_transformers_model(ada: Path, tiny_gpt2: Path)
     assert said[0]["generated_text"].startswith("My dream is")
 
 
-def test_without_a_base_the_built_in_one_is_taken_and_said() -> None:
-    base, note = bases.choose(None)
-    assert base.name == "builtin"
-    assert "gpt2 is neither on this machine nor to be had" in note
-
-
-def test_a_base_asked_for_by_name_is_never_swapped() -> None:
-    with pytest.raises(BaseModelError, match="'gpt2' is not on this machine") as caught:
-        bases.choose("gpt2")
-    assert "--base builtin" in caught.value.hint
-
-
 def test_only_safetensors_are_loaded(tmp_path: Path, tiny_gpt2: Path) -> None:
     (tmp_path / "config.json").write_bytes((tiny_gpt2 / "config.json").read_bytes())
     (tmp_path / "pytorch_model.bin").write_bytes(b"code could hide here")

@@ -26,7 +26,7 @@ def steps(turns: Turns, model: LanguageModel, texts: Sequence[str], precision: s
     """Step after step of full fine-tuning as `train` does them with defaults, each in its turn."""
     with tempfile.TemporaryDirectory() as folder:
         options = TrainOptions(precision=precision, epochs=1.0)
-        trainer = prepare(model, bases.row(bases.PREFERRED), options, texts, texts[:1], Path(folder), nobody)
+        trainer = prepare(model, bases.row("gpt2"), options, texts, texts[:1], Path(folder), nobody)
         plan, _ = trainer.plan()
         turns.ready()
         for batch in cycle(plan):

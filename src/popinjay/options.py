@@ -99,6 +99,18 @@ class FetchOptions(Checked):
 
 
 @dataclass(frozen=True)
+class BaseOptions(Checked):
+    """What may be done to have a base model. No stage depends on it: only which base it is counts."""
+
+    yes: bool = option(False, "Download the base model that popinjay would choose without asking.")
+    accept: str | None = option(
+        None,
+        "The terms of use of a base model that you have read and accept, by name: gemma.",
+        metavar="TERMS",
+    )
+
+
+@dataclass(frozen=True)
 class CleanOptions(Checked):
     """Which posts are kept, and how their text looks."""
 
@@ -122,10 +134,13 @@ class DatasetOptions(Checked):
 
 @dataclass(frozen=True)
 class TrainOptions(Checked):
-    """How the voice is learnt. What is not set comes from the base model's row in `bases.py`."""
+    """How the voice is learnt. What is not set comes from the base model's row in `bases/rows.py`."""
 
     base: str | None = option(
-        None, "The base model: builtin, gpt2, another model of the Hugging Face hub, or a folder. Default: gpt2 where it can be had, else builtin."
+        None,
+        "The base model: one of popinjay bases, another model of the Hugging Face hub, or a folder. "
+        "Default: the one it was made with; at first smollm2 for posts in English if it is here or may be downloaded, "
+        "gemma3 for others if it is here, else builtin.",
     )
     tune: str = option(
         "full", "Which weights learn: all (full), the upper half of the layers (top), or small matrices beside them (lora).", choices=("full", "top", "lora")
@@ -245,6 +260,7 @@ class MakeOptions:
     """The options of all stages of one persona, and of telling others about it."""
 
     fetch: FetchOptions = FetchOptions()
+    bases: BaseOptions = BaseOptions()
     collect: CollectOptions = CollectOptions()
     clean: CleanOptions = CleanOptions()
     dataset: DatasetOptions = DatasetOptions()
@@ -255,6 +271,7 @@ class MakeOptions:
 
     PARTS: ClassVar[dict[str, type[Checked]]] = {
         "fetch": FetchOptions,
+        "bases": BaseOptions,
         "collect": CollectOptions,
         "clean": CleanOptions,
         "dataset": DatasetOptions,

@@ -74,6 +74,8 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
         most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
         model.say_by_default(do_sample=True, temperature=SayOptions.temperature, top_p=SayOptions.top_p, min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
         model.save(draft.path("model"))
+        for file in bases.passed_on(base):
+            shutil.copyfile(file, draft.path("model") / file.name)
         shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
     draft.facts.update(_facts(base, model, trainer, device))
 
