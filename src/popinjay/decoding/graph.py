@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from popinjay.decoding.architecture import Architecture
+from popinjay.decoding.architecture import Architecture, UnknownWeights
 from popinjay.decoding.quantization import STEPS, ZERO, quantize
-from popinjay.decoding.weights import Weights, as_float32, release
+from popinjay.decoding.weights import as_float32, release
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 OPSET = 21
 IR_VERSION = 10
 MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
-
-
-class UnknownWeights(Exception):
-    """The weights are not those that the architecture has: more of them, fewer, or of other shapes."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +41,25 @@ class Graph:
             release(self.mapped)
 
 
-def build_graph(architecture: Architecture, tensors: Weights, *, exact: bool, unsigned: bool = False) -> Graph:
-    """The graph of a model in float32, or its products in 8 bits; `unsigned` for processors that need it so. Raises UnknownWeights."""
-    builder = _Builder(architecture, bare(architecture, tensors), exact, unsigned, tensors.release)
+def build_graph(
+    architecture: Architecture,
+    tensors: Mapping[str, NDArray[Any]],
+    *,
+    exact: bool,
+    unsigned: bool = False,
+    release: Callable[[], None] = lambda: None,
+) -> Graph:
+    """Build the graph of a model in float32, or with its products in 8 bits.
+
+    `unsigned` is for processors that need it so; `release` is called to give back the memory of
+    tensors that were turned. Raises UnknownWeights.
+    """
+    builder = _Builder(architecture, bare(architecture, tensors), exact, unsigned, release)
     builder.used.update(embedding_names(architecture))
     (_gpt2 if architecture.family == "gpt2" else _llama)(builder)
     left = [name for name in builder.tensors if name not in builder.used and not name.endswith((".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"))]
     if left:
-        raise UnknownWeights(f"nothing is known of {left[0]}")
+        raise UnknownWeights(f"nothing is known of the weights {left[0]}")
     return Graph(builder.serialize(), builder.weights)
 
 
@@ -86,7 +93,7 @@ class _Builder:
         """A tensor of the file, which must have this shape."""
         tensor = self.tensors.get(name)
         if tensor is None or tensor.shape != shape:
-            raise UnknownWeights(f"{name} of shape {shape} is not there")
+            raise UnknownWeights(f"the weights {name} of shape {shape} are not there")
         self.used.add(name)
         return tensor
 
