@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay.copying import Copies
 from popinjay.decoding.decoder import Decoder
-from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
+from popinjay.decoding.open import ENGINE_FOLDER, open_decoder, why_slow
 from popinjay.errors import PersonaError
 from popinjay.evaluation.of_run import report_of
 from popinjay.forgotten import marks_of
@@ -87,6 +87,18 @@ class Persona:
         from popinjay.picture import predictions  # speaking needs none of it, and is to begin at once
 
         return predictions(self.run, self.decoder(), self.rules, options)
+
+
+def engine_of(run: Run) -> dict[str, str | None] | None:
+    """Tell which engine computes a persona's model, `onnxruntime` or `torch`, and why the slow one.
+
+    None if there is no model yet.
+    """
+    folder = run.file("model")
+    if not folder.is_dir():
+        return None
+    reason = why_slow(folder)
+    return {"name": "onnxruntime" if reason is None else "torch", "why_slow": reason}
 
 
 def load(name: str | Path, home_folder: Path | None = None) -> Persona:

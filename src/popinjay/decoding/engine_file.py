@@ -11,7 +11,7 @@ from typing import Any
 from popinjay.decoding.graph import Graph
 
 FILE = "int8.safetensors"
-VERSION = 2  # raised when the same model would now give another engine
+VERSION = 3  # raised when the same model would now give another engine
 
 
 def load_engine(folder: Path, key: str) -> Graph | None:

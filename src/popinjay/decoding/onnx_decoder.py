@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from popinjay.decoding.architecture import Architecture, read_architecture
+from popinjay.decoding.architecture import Architecture, UnknownWeights, read_architecture
 from popinjay.decoding.engine_file import keep_engine, load_engine
-from popinjay.decoding.graph import Graph, UnknownWeights, bare, build_graph, embedding_names
+from popinjay.decoding.graph import Graph, bare, build_graph, embedding_names
 from popinjay.decoding.runtime import runtime, saturates
 from popinjay.decoding.tokens import Tokens
 from popinjay.decoding.weights import Weights, as_float32
@@ -44,8 +44,6 @@ class OnnxDecoder:
     def __init__(self, folder: Path, *, exact: bool = False, cache: Path | None = None) -> None:
         """A model's folder, and where a turned model may be kept. Raises UnknownWeights, or BaseModelError for files that can't be read."""
         architecture = read_architecture(folder)
-        if architecture is None:
-            raise UnknownWeights("nothing is known of this architecture")
         self.architecture = architecture
         self.context = architecture.context
         self.tokens = Tokens(folder)
@@ -249,15 +247,23 @@ def _room(shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.frombuffer(memory, np.float32, math.prod(shape)).reshape(shape)
 
 
+def check_known(folder: Path) -> None:
+    """Raise UnknownWeights if the model in a folder can't be computed here, from its config and shapes."""
+    architecture, tensors = read_architecture(folder), Weights(folder).shapes()
+    for name in embedding_names(architecture):
+        _table(bare(architecture, tensors), name, architecture)
+    build_graph(architecture, tensors, exact=True)
+
+
 def _graph(folder: Path, weights: Weights, architecture: Architecture, exact: bool, cache: Path | None) -> Graph:
     """The engine that was kept for these weights, or a new one."""
     unsigned = not exact and saturates()
     if exact or cache is None:
-        return build_graph(architecture, weights, exact=exact, unsigned=unsigned)
+        return build_graph(architecture, weights, exact=exact, unsigned=unsigned, release=weights.release)
     key = hashlib.sha256(f"{weights.fingerprint()}{(folder / 'config.json').read_text(encoding='utf-8')}{unsigned}".encode()).hexdigest()
     graph = load_engine(cache, key)
     if graph is None:
-        graph = build_graph(architecture, weights, exact=False, unsigned=unsigned)
+        graph = build_graph(architecture, weights, exact=False, unsigned=unsigned, release=weights.release)
         keep_engine(cache, key, graph)
         graph = load_engine(cache, key) or graph  # from the file it needs no memory of its own
     return graph
@@ -285,5 +291,5 @@ def _value(weight: NDArray[Any]) -> Any:
 def _table(tensors: dict[str, NDArray[Any]], name: str, architecture: Architecture) -> NDArray[Any]:
     table = tensors.get(name)
     if table is None or table.ndim != 2 or table.shape[1] != architecture.width:
-        raise UnknownWeights(f"{name} is not there")
+        raise UnknownWeights(f"the weights {name} are not there")
     return table
