@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from popinjay import __version__
-from popinjay.card import gather, render
+from popinjay.card import describe_base, gather, render
 from popinjay.disk import content_hash, storage_errors, sync
 from popinjay.errors import PublishError
 from popinjay.events import Event, Listener, What, nobody
@@ -48,9 +48,11 @@ MODEL_FILES = (
     "merges.txt",
     "chat_template.jinja",
 )
+TERMS_FILES = ("GEMMA_TERMS.html", "NOTICE.md")  # what has to accompany a model made from Gemma
+PASSED_ON = (*TERMS_FILES, "LICENSE*", "NOTICE*", "*TERMS*.html")  # beside any model's weights
 CARD = "README.md"
 DATA, DATA_FILES = "data", ("train.jsonl", "validation.jsonl", "held_out.jsonl")
-OURS = (*MODEL_FILES, CARD, PICTURE_FILE, *(f"{DATA}/{name}" for name in DATA_FILES))
+OURS = (*MODEL_FILES, *TERMS_FILES, CARD, PICTURE_FILE, *(f"{DATA}/{name}" for name in DATA_FILES))
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def publish(run: Run, to: str, options: PublishOptions, listener: Listener = nob
     with run.locked():
         finish(run)
         check_finished(run)
+        check_terms(run)
         if to.startswith(HUB):
             repo = repo_of(to)
             check_whose(run, private=options.private)
@@ -120,6 +123,16 @@ def check_whose(run: Run, *, private: bool) -> None:
         )
 
 
+def check_terms(run: Run) -> None:
+    """Raise PublishError if the base model's terms have to accompany the model and do not."""
+    missing = [name for name in TERMS_FILES if not run.file(f"model/{name}").is_file()]
+    if missing and describe_base(gather(run, CardOptions()))["license"] == "gemma":
+        raise PublishError(
+            f"{run.name!r} is made from Gemma, whose terms must go along with it, and {missing[0]!r} is not beside the model.",
+            "Make it again from gemma3, which puts them there.",
+        )
+
+
 def repo_of(to: str) -> str:
     """The repository that `hub:organisation/name` names. Raises PublishError where it names none."""
     from huggingface_hub.errors import HFValidationError
@@ -156,7 +169,11 @@ def what_goes(run: Run, model: str, thumbnail: str, *, with_posts: bool) -> list
     """Every file that is published, the small ones first: the card names the model `model` and its picture `thumbnail`."""
     pictures = [File(PICTURE_FILE, run.file(PICTURE_FILE))] if run.file(PICTURE_FILE).is_file() else []
     folder = run.file("model")
-    models = [File(path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if any(fnmatchcase(path.name, form) for form in MODEL_FILES)]
+    models = [
+        File(path.relative_to(folder).as_posix(), path)
+        for path in folder.rglob("*")
+        if any(fnmatchcase(path.name, form) for form in (*MODEL_FILES, *PASSED_ON))
+    ]
     data = [File(f"{DATA}/{name}", run.file(name)) for name in DATA_FILES] if with_posts else []
     card = File(CARD, card_for(run, model, thumbnail if pictures else "").encode())
     return [card, *pictures, *sorted([*models, *data], key=lambda file: (file.size, file.name))]
