@@ -22,11 +22,14 @@ from popinjay.decoding.torch_decoder import TorchDecoder
 from popinjay.disk import content_hash
 from popinjay.errors import BaseModelError, OptionError
 from popinjay.forget import forget
+from popinjay.generate import generate
 from popinjay.language_model import LanguageModel
-from popinjay.options import PublishOptions, TrainOptions
+from popinjay.options import PublishOptions, SayOptions, TrainOptions
 from popinjay.persona import Persona
-from popinjay.publish import publish
+from popinjay.pipeline import relearn
+from popinjay.publish import WHOLE, publish
 from popinjay.run import Run
+from popinjay.serving.speaking import _size
 
 OPTIONS = {"tune": "lora", "epochs": 2.0, "learning_rate": 0.03, "batch_tokens": 256, "samples": 10, "whose": "fictional"}
 PROMPT = [0, 61, 17, 200, 5, 44]
@@ -49,13 +52,18 @@ def pair(request: pytest.FixtureRequest, ada: Path, tmp_path_factory: pytest.Tem
 
 
 @pytest.fixture
-def thin(pair: Pair, own_home: Path) -> Run:
-    """A copy of the thin persona, in a home of its own, with a base of its own."""
+def copy(pair: Pair, own_home: Path) -> Run:
+    """A copy of the thin persona, in a home of its own."""
+    return Run(Path(shutil.copytree(pair.thin, own_home / "ada")))
+
+
+@pytest.fixture
+def thin(copy: Run, pair: Pair, own_home: Path) -> Run:
+    """The same with a base of its own, to do what one likes with."""
     base = shutil.copytree(pair.base, own_home / "base-model")
-    run = Run(Path(shutil.copytree(pair.thin, own_home / "ada")))
-    record = run.file("model") / "base.json"
+    record = copy.file("model") / "base.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "base": str(base)}))
-    return run
+    return copy
 
 
 def logits(decoder: Decoder) -> np.ndarray:
@@ -96,10 +104,15 @@ def test_torch_computes_the_same_of_both(pair: Pair) -> None:
     assert thin.model.bits(texts) == pytest.approx(whole.model.bits(texts), rel=1e-3)
 
 
-def test_they_say_the_same(pair: Pair) -> None:
-    said = [Persona(Run(path)).say("the", n=3, temperature=0.0, seed=1, allow_copies=True, exact=True) for path in (pair.thin, pair.whole)]
-    assert said[0] == said[1]
-    assert said[0]
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_they_say_the_same(pair: Pair, engine: str) -> None:
+    def say(path: Path) -> list[str]:
+        folder = path / "model"
+        decoder = open_decoder(folder, exact=True) if engine == "onnx" else TorchDecoder(LanguageModel.load(folder))
+        return [said.text for said in generate(decoder, SayOptions(n=2, temperature=0.0, max_tokens=20))]
+
+    assert say(pair.thin) == say(pair.whole)
+    assert all(say(pair.thin))
 
 
 def test_the_report_measures_the_same(pair: Pair) -> None:
@@ -128,6 +141,11 @@ def test_engines_in_the_cache_are_bounded_in_number(thin: Run, own_home: Path, m
     assert len(left) == engine_file.MOST_SHARED
     assert {"0", "1", "2"}.isdisjoint(left)  # used longest ago
     assert str(engine_file.MOST_SHARED + 1) in left
+
+
+def test_the_memory_that_it_takes_is_that_of_its_base_too(pair: Pair) -> None:
+    weights = [pair.base / "model.safetensors", pair.thin / "model" / "adapter_model.safetensors"]
+    assert _size(pair.thin / "model") == sum(path.stat().st_size for path in weights)
 
 
 def test_a_base_that_is_gone_is_said_and_how_to_get_it(thin: Run, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,11 +188,11 @@ def test_a_damaged_adapter_is_one_sentence(thin: Run, name: str) -> None:
             opened()
 
 
-def test_what_is_published_is_a_whole_model_that_transformers_loads(thin: Run, pair: Pair, own_home: Path) -> None:
+def test_what_is_published_is_a_whole_model_that_transformers_loads(copy: Run, pair: Pair, own_home: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    published = publish(thin, str(own_home / "out"), PublishOptions())
+    published = publish(copy, str(own_home / "out"), PublishOptions())
     names = {file.name for file in published.files}
     assert {"config.json", "model.safetensors", "tokenizer.json", "generation_config.json"} <= names
     assert not any("adapter" in name or name == "base.json" for name in names)
@@ -186,24 +204,32 @@ def test_what_is_published_is_a_whole_model_that_transformers_loads(thin: Run, p
     card = (own_home / "out" / "README.md").read_text()
     assert 'pipeline("text-generation", model="out")' in card
     assert "Only the adapter is kept" not in card
-    assert "Only the adapter is kept" in thin.file("README.md").read_text()
-    assert not list(thin.path.glob(".whole-model*"))
-    assert not publish(thin, str(own_home / "out"), PublishOptions()).changed  # the same bytes again
+    assert "Only the adapter is kept" in copy.file("README.md").read_text()
+    assert not list(copy.path.glob(f"{WHOLE}*"))
+    assert not publish(copy, str(own_home / "out"), PublishOptions()).changed  # the same bytes again
 
 
-def test_it_is_trained_again_as_an_adapter(thin: Run, own_home: Path) -> None:
-    before = content_hash(thin.file("model"))
-    first = json.loads(thin.file("train.jsonl").read_text().splitlines()[0])
-    stages = thin.record["stages"]
-    stages["train"]["options"]["base"] = str(own_home / "base-model")
-    thin.update(stages=stages)
-    forget(thin, posts=[first["id"]])
-    from popinjay.pipeline import relearn
+def test_the_command_lists_what_a_thin_one_would_send(copy: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["publish", "ada", "--to", "hub:ada/bird", "--dry-run", "--json"]) == 0
+    sizes = {file["name"]: file["bytes"] for file in json.loads(capsys.readouterr().out)["files"]}
+    assert sizes["model.safetensors"] > 10_000
 
-    relearn(thin)
-    assert is_thin(thin.file("model"))
-    assert content_hash(thin.file("model")) != before
-    assert json.loads((thin.file("model") / "base.json").read_text())["base"] == str(own_home / "base-model")
+
+def test_the_whole_model_that_a_killed_process_left_goes(copy: Run, own_home: Path) -> None:
+    (copy.path / WHOLE).mkdir()
+    (copy.path / WHOLE / "model-00001.safetensors").write_bytes(b"half")
+    published = publish(copy, str(own_home / "out"), PublishOptions())
+    assert "model-00001.safetensors" not in {file.name for file in published.files}
+    assert not (copy.path / WHOLE).exists()
+
+
+def test_it_is_trained_again_as_an_adapter(copy: Run) -> None:
+    before = content_hash(copy.file("model"))
+    first = json.loads(copy.file("train.jsonl").read_text().splitlines()[0])
+    forget(copy, [first["id"]])
+    assert relearn(copy).say("the", n=1, allow_copies=True)
+    assert is_thin(copy.file("model"))
+    assert content_hash(copy.file("model")) != before
 
 
 @pytest.mark.parametrize("tune", ["full", "top"])
