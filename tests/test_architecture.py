@@ -29,6 +29,7 @@ ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 ENGINE |= {"decoding", "decoding.byte_level", "decoding.decoder", "decoding.draft", "decoding.drawing", "decoding.prompt", "decoding.torch_decoder"}
 ENGINE |= {"decoding.desk", "decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
 ENGINE |= {"decoding.quantization", "decoding.runtime", "decoding.weights", "decoding.engine_file", "decoding.tokens", "decoding.special"}
+ENGINE |= {"decoding.adapter", "decoding.model_files", "tuning.fused", "tuning.llama_layer", "tuning.low_rank"}
 ENGINE |= {
     "tuning",
     "tuning.clock",

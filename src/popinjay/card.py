@@ -87,7 +87,7 @@ def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = 
 def render(facts: Facts, *, model: str | None = None) -> str:
     """The card. `model` is what the lines to copy name, such as `org/name` once it is published; by default the persona's folder."""
     people = [_person(author, is_real=facts.whose != "fictional") for author in facts.authors]
-    base = describe_base(facts)
+    base, is_thin = describe_base(facts), facts.trained.get("keep") == "adapter"
     return _template().render(
         facts=facts,
         people=people,
@@ -100,7 +100,8 @@ def render(facts: Facts, *, model: str | None = None) -> str:
         links=[{"start": one.name, "end": two.name, "files": [name for name in one.makes if name in two.needs]} for one, two in pairwise(STAGES)],
         model=model or f"{facts.name}/model",
         is_local=model is None,
-        is_adapter=facts.trained.get("keep") == "adapter",
+        is_adapter=model is None and is_thin,  # a whole model is published
+        is_thin=is_thin,
         version=__version__,
     )
 

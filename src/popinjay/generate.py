@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from popinjay.decoding.drawing import Drawer, Shape
     from popinjay.decoding.prompt import Beginning
 
-AT_ONCE = 64  # posts written side by side, at most
+AT_ONCE = 128  # posts written side by side, at most
 LEAST_TOKENS = 10  # of a post, as HuggingTweets had it
 MOST_TRIES = 16  # for one post
 AGAIN: Final = "\r"  # among the pieces of a post: what came so far is void, another draft begins

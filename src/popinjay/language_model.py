@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from popinjay.decoding.adapter import Adapter, merge_into
+from popinjay.decoding.model_files import files_of, write_record
 from popinjay.decoding.special import Special, as_plain_text, read_special, unsayable
 from popinjay.errors import BaseModelError
 
 if TYPE_CHECKING:
     import torch
+
+    from popinjay.bases import Base
 
 SCORED_AT_ONCE = 512  # tokens, padding included, that go through the layers together
 LOGITS_AT_ONCE = 1 << 23  # 32 MB: of Gemma's vocabulary 512 tokens would be 537 MB, and as much again
@@ -45,16 +49,22 @@ class LanguageModel:
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> LanguageModel:
-        """The model in a folder, in float32. Only safetensors, never a model's own code. Raises BaseModelError."""
+        """The model in a folder, in float32, an adapter there added to its base model.
+
+        Only safetensors are loaded, never a model's own code. Raises BaseModelError.
+        """
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
         from transformers.utils import logging
 
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        files = files_of(folder)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
+            tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                files.folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+            )
         except (OSError, ValueError, KeyError, ImportError) as error:
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise BaseModelError(
@@ -62,8 +72,11 @@ class LanguageModel:
             ) from error
         if tokenizer.eos_token_id is None:
             raise BaseModelError(f"The tokenizer in {folder} has no end token to part posts with.", "Choose a base model whose tokenizer defines eos_token.")
+        if files.adapter is not None:
+            merge_into(model, Adapter(files.adapter))
+            model.generation_config = GenerationConfig.from_pretrained(files.adapter)
         _spare_memory_traffic(model)
-        return cls(model.to(device).eval(), tokenizer, read_special(folder))
+        return cls(model.to(device).eval(), tokenizer, read_special(files.folder))
 
     @property
     def device(self) -> torch.device:
@@ -199,6 +212,16 @@ class LanguageModel:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self.model.save_pretrained(folder, safe_serialization=True)
         self.tokenizer.save_pretrained(folder)
+
+    def save_thin(self, folder: Path, base: Base) -> None:
+        """Write what a folder with the adapter still needs: generation config, and the base's record."""
+        self.model.generation_config.save_pretrained(folder)
+        write_record(base, folder)
+
+
+def write_whole(folder: Path, to: Path) -> None:
+    """Write a model that is kept thin as standard transformers files. Raises BaseModelError."""
+    LanguageModel.load(folder).save(to)
 
 
 def _specials(tokenizer: Any) -> list[int]:
