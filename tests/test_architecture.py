@@ -13,7 +13,7 @@ import pytest
 import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
-SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy", "rules"}
+SPINE = {"caches", "copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy", "rules"}
 PORTS = {"hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"bases", "bases.base", "bases.choice", "bases.finding", "bases.gguf", "bases.growth", "bases.prepared"}
 PORTS |= {"bases.rows", "bases.terms", "bases.places", "bases.places.cache", "bases.places.folder"}
@@ -29,10 +29,11 @@ ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 ENGINE |= {"decoding", "decoding.byte_level", "decoding.decoder", "decoding.draft", "decoding.drawing", "decoding.prompt", "decoding.torch_decoder"}
 ENGINE |= {"decoding.desk", "decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
 ENGINE |= {"decoding.quantization", "decoding.runtime", "decoding.weights", "decoding.engine_file", "decoding.tokens", "decoding.special"}
+ENGINE |= {"decoding.adapter", "decoding.model_files", "tuning.fused", "tuning.llama_layer", "tuning.low_rank"}
 ENGINE |= {
     "tuning",
     "tuning.clock",
-    "tuning.descent",
+    "tuning.descent", "tuning.fused", "tuning.llama_layer", "tuning.low_rank",
     "tuning.learner",
     "tuning.lessons",
     "tuning.loss",
@@ -57,6 +58,7 @@ ENGINE |= {
     "evaluation.plots",
     "evaluation.tables",
     "evaluation.told_apart",
+    "evaluation.untouched",
     "evaluation.variety",
     "evaluation.verdict",
 }

@@ -101,6 +101,21 @@ def test_status_shows_each_stage(persona: str, own_home: Path, capsys: pytest.Ca
     assert "stale" in capsys.readouterr().out
 
 
+def test_status_and_debug_say_which_engine_computes(persona: str, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert document(capsys, "status", persona, "--json")["personas"][0]["engine"] == {"name": "onnxruntime", "why_slow": None}
+    assert main(["status", persona]) == 0
+    assert "ada_l speaks through ONNX Runtime" in capsys.readouterr().out
+    config = own_home / persona / "model" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "never_heard_of": 1}))
+    assert main(["status", persona]) == 0
+    reason = "config.json has never_heard_of = 1"
+    assert reason in " ".join(capsys.readouterr().out.split())
+    command = [sys.executable, "-m", "popinjay.cli", "say", persona, "-n", "1", "--max-tokens", "12"]
+    quiet, debug = (subprocess.run([*command, *more], capture_output=True, text=True, check=True).stderr for more in ([], ["--debug"]))
+    assert reason in debug
+    assert reason not in quiet
+
+
 def test_status_of_nothing_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status"]) == 0
     assert "popinjay demo" in capsys.readouterr().out

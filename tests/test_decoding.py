@@ -16,9 +16,10 @@ import pytest
 import torch
 
 from models import END
+from popinjay.decoding.architecture import UnknownWeights
 from popinjay.decoding.engine_file import FILE
-from popinjay.decoding.graph import UnknownWeights
 from popinjay.decoding.onnx_decoder import OnnxDecoder
+from popinjay.decoding.open import why_slow
 from popinjay.decoding.runtime import PRODUCT, saturates
 from popinjay.errors import BaseModelError
 from popinjay.language_model import LanguageModel
@@ -228,7 +229,25 @@ def changed(folder: Path, to: Path, **keys: object) -> Path:
 )
 def test_what_is_not_known_is_left_to_transformers(base: str, keys: dict[str, object], request: pytest.FixtureRequest, tmp_path: Path) -> None:
     with pytest.raises(UnknownWeights):
-        OnnxDecoder(changed(request.getfixturevalue(base), tmp_path, **keys))
+        OnnxDecoder(folder := changed(request.getfixturevalue(base), tmp_path, **keys))
+    reason = why_slow(folder)
+    assert reason is not None
+    assert any(name in reason for name in (*keys, "weights", "config.json", *map(str, keys.values())))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"unk_token_id": 0, "_model_name_or_path": "somewhere", "image_token_index": 9},
+        {"quantization_config": None, "use_bidirectional_attention": False, "pruned_heads": {}},
+        {"transformers.js_config": {"dtype": "q4"}, "is_llama_config": True, "rope_interleaved": False},
+        {"temperature": 0.7, "do_sample": True, "max_length": 20, "license": "mit"},
+    ],
+)
+def test_keys_that_change_no_arithmetic_change_no_engine(folder: Path, tmp_path: Path, keys: dict[str, object]) -> None:
+    other = changed(folder, tmp_path, **keys)
+    assert why_slow(other) is None
+    assert np.array_equal(OnnxDecoder(other).read(PROMPT), OnnxDecoder(folder).read(PROMPT))
 
 
 def test_broken_files_are_told(tiny_gpt2: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 
 import popinjay
 from popinjay import bases
+from popinjay.checkpoints import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, MOST_SECONDS, Checkpoints, Standing
 from popinjay.disk import content_hash
 from popinjay.errors import BaseModelError, OptionError, TrainingError
 from popinjay.events import Event, What
@@ -129,6 +130,54 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(ada: Path, tiny_gpt2
     assert "Going on from step 19" in last.stdout
     for name in ("model", "metrics.jsonl", "samples.jsonl"):
         assert content_hash(own_home / "killed" / name) == content_hash(own_home / "whole" / name), name
+
+
+def test_checkpoints_are_rarer_the_longer_writing_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, seconds = [0.0], [2.0]  # the time, and how long a file takes
+    monkeypatch.setattr("popinjay.checkpoints.time.monotonic", lambda: now[0])
+
+    def write(tensors: object, path: Path, **_: object) -> None:
+        path.write_bytes(b"")
+        now[0] += seconds[0]
+
+    monkeypatch.setattr("safetensors.torch.save_file", write)
+    checkpoints = Checkpoints(tmp_path, "key")
+
+    def pause() -> float:
+        """Seconds until the next checkpoint."""
+        start = now[0]
+        while not checkpoints.due():
+            now[0] += 1
+        checkpoints.save({}, {}, Standing())
+        return now[0] - seconds[0] - start
+
+    seconds[0] = 0.01
+    assert pause() == pytest.approx(CHECKPOINT_SECONDS, abs=1)
+    seconds[0] = 2.0
+    pause()
+    assert pause() == pytest.approx(2 / CHECKPOINT_SHARE, abs=1)
+    checkpoints.keep_best({})  # counts as well
+    assert pause() == pytest.approx(4 / CHECKPOINT_SHARE, abs=4)
+    seconds[0] = 500.0
+    pause()
+    assert pause() == pytest.approx(MOST_SECONDS, abs=2)  # not never
+
+
+def test_the_first_checkpoint_waits_too_where_writing_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("popinjay.checkpoints.time.monotonic", lambda: now[0])
+
+    def write(tensors: object, path: Path, **_: object) -> None:
+        path.write_bytes(b"")
+        now[0] += 2.0
+
+    monkeypatch.setattr("safetensors.torch.save_file", write)
+    checkpoints = Checkpoints(tmp_path, "key")
+    checkpoints.keep_best({})
+    now[0] = 100.0
+    assert not checkpoints.due()
+    now[0] = 201.0
+    assert checkpoints.due()
 
 
 def test_a_checkpoint_of_other_options_is_not_taken_over(ada: Path, tiny_gpt2: Path, own_home: Path) -> None:

@@ -162,7 +162,7 @@ def _demo(actions: Any) -> None:
 def _command(actions: Any, name: str, run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
     command.add_argument("--home", type=Path, metavar="FOLDER", help="where personas live; default: POPINJAY_HOME, or ~/.popinjay")
-    command.add_argument("--debug", action="store_true", help="show the traceback of a problem")
+    command.add_argument("--debug", action="store_true", help="show the traceback of a problem, and which engine computes a model")
     command.set_defaults(run=run, parser=command)
     return command
 
@@ -209,6 +209,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that can't show a character shows its number
+    if "--debug" in given:
+        _show_log()
     try:
         if any("\x00" in word for word in given):
             raise OptionError("An argument can't hold a NUL byte.", "Check how it was typed or passed.")
@@ -230,6 +232,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _show_log() -> None:
+    """Show what the program logs about itself on standard error."""
+    import logging
+
+    log = logging.getLogger("popinjay")
+    log.setLevel(logging.DEBUG)
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
 
 
 if __name__ == "__main__":

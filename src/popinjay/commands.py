@@ -157,6 +157,7 @@ def do_card(args: argparse.Namespace) -> None:
 def do_status(args: argparse.Namespace) -> None:
     """Show how far each persona is."""
     from popinjay.forgotten import Forgotten
+    from popinjay.persona import engine_of
     from popinjay.run import STAGES, Run
 
     runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
@@ -167,10 +168,15 @@ def do_status(args: argparse.Namespace) -> None:
         known = Forgotten.of(run).still_known(run)
         personas.append({"name": run.name, "path": str(run.path), "stages": stages, "still_known": still_known(known)})
         warnings.append((run.name, known.in_words()))
+    engine = engine_of(runs[0]) if args.name else None
+    if engine is not None:
+        personas[0]["engine"] = engine
     if args.json:
         terminal.show_json({"personas": personas})
     else:
         terminal.show_status(personas)
+        if engine is not None:
+            terminal.show_engine(args.name, engine)
         for name, what in warnings:
             terminal.show_still_known(name, what)
 

@@ -157,11 +157,24 @@ class TrainOptions(Checked):
         "Numbers that matrices are multiplied in: fp32, or bf16, coarser and faster where the processor has it; auto takes it there for large models.",
         choices=("auto", "fp32", "bf16"),
     )
+    keep: str = option(
+        "model",
+        "What is kept of it: a whole model that everything loads, or with --tune lora the adapter only (under 10 MB of a model of "
+        "135 million parameters), which speaks as long as the base model is on this machine.",
+        choices=("model", "adapter"),
+    )
     seed: int = _seed()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.budget_seconds()
+        if self.tune is not None:
+            self.check_keep(self.tune)
+
+    def check_keep(self, tune: str) -> None:
+        """Raise OptionError if only the adapter is to be kept and tuning in this way makes none."""
+        if self.keep == "adapter" and tune != "lora":
+            raise OptionError(f"--keep adapter needs an adapter, and --tune {tune} trains none.", "Add --tune lora.")
 
     def budget_seconds(self) -> float | None:
         """The budget in seconds. Raises OptionError for what is no time."""

@@ -70,6 +70,17 @@ def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
                 out.print(f"{persona['name']}: {stage['stage']} failed: {stage['error']}")
 
 
+def show_engine(name: str, engine: Mapping[str, Any]) -> None:
+    """Show which engine computes a persona's model, and why it is not the fast one."""
+    out = console()
+    if engine["name"] is None:
+        out.print(f"{name} can't speak now. {engine['why_slow']}", markup=False, highlight=False)
+    elif engine["why_slow"] is None:
+        out.print(f"{name} speaks through ONNX Runtime, in 8 bits.", markup=False, highlight=False)
+    else:
+        out.print(f"{name} speaks through PyTorch, not through the fast engine: {engine['why_slow']}.", markup=False, highlight=False)
+
+
 def show_published(published: Mapping[str, Any]) -> None:
     """What was published, file by file, and how it stands."""
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""What a model's config.json says of its arithmetic, where all of it is known here; else it is left to transformers."""
+"""What a model's config.json says of its arithmetic, if all of it is known here; else the model is left to transformers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from popinjay.errors import BaseModelError
 
 Config = Mapping[str, Any]
 LONGEST = 8192  # positions; RoPE's tables are made for so many, and no post needs more
+
+
+class UnknownWeights(Exception):
+    """A model that the fast engine can't compute; the message says why, as the end of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +37,40 @@ class Architecture:
     output_bias: bool = False
 
 
-def read_architecture(folder: Path) -> Architecture | None:
-    """The architecture of a model's folder; None where a key of its config is unknown here, or has a value that changes the arithmetic.
+def read_architecture(folder: Path) -> Architecture:
+    """Read the architecture of a model's folder.
 
-    Raises BaseModelError where there is no config to read.
+    Raises UnknownWeights if a key of its config may change the arithmetic in a way that is not known
+    here, and BaseModelError if there is no config to read.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        family = FAMILIES.get(config["model_type"])
+        kind = config["model_type"]
+        family = FAMILIES.get(kind)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BaseModelError(f"The model in {folder} has no readable config.json.", "It must be a folder as transformers writes it.") from error
-    return family(config) if family else None
+    if family is None:
+        raise UnknownWeights(f"models of type {kind!r} are not known to it")
+    return family(config)
 
 
-NO_ARITHMETIC = set(
-    """_name_or_path _num_labels architectures attention_dropout attn_pdrop bos_token_id dtype embd_pdrop eos_token_id finetuning_task
-    gradient_checkpointing id2label initializer_range label2id model_type name_or_path output_attentions output_hidden_states output_past pad_token_id
-    resid_pdrop return_dict summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj task_specific_params
-    tie_word_embeddings tokenizer_class torch_dtype torchscript transformers_version use_cache vocab_size""".split()
+NO_ARITHMETIC = set(  # keys that say nothing of how logits come about
+    """architectures attention_dropout attn_pdrop auto_map chunk_size_feed_forward dtype embd_pdrop finetuning_task
+    gradient_checkpointing id2label initializer_range is_llama_config label2id language library_name license model_name
+    model_type name_or_path output_attentions output_hidden_states output_past pipeline_tag problem_type resid_pdrop
+    return_dict summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj tags
+    task_specific_params tie_word_embeddings tokenizer_class torch_dtype torchscript transformers.js_config
+    transformers_version unsloth_fixed unsloth_version use_cache vocab_size"""
+    # how older files said what to draw by default
+    """ bad_words_ids begin_suppress_tokens diversity_penalty do_sample early_stopping encoder_no_repeat_ngram_size
+    length_penalty max_length min_length no_repeat_ngram_size num_beam_groups num_beams num_return_sequences
+    output_scores repetition_penalty return_dict_in_generate suppress_tokens temperature top_k top_p typical_p""".split()
 )
+TOKENS = ("_token_id", "_token_ids", "_token_index")  # how keys end that name special tokens
+DEFAULT_ROPE = {"rope_theta", "rope_type"}
 
 
-def _gpt2(config: Config) -> Architecture | None:
+def _gpt2(config: Config) -> Architecture:
     width, heads = config.get("n_embd", 768), config.get("n_head", 12)
     sizes = {"n_embd", "n_head", "n_layer", "n_positions", "n_inner", "n_ctx", "layer_norm_epsilon"}  # n_inner shows in the weights' shapes
     must = {
@@ -65,8 +81,9 @@ def _gpt2(config: Config) -> Architecture | None:
         "scale_attn_by_inverse_layer_idx": (False,),
         "scale_attn_weights": (True,),
     }
-    if not _known(config, sizes, must) or width % heads:
-        return None
+    _check(config, sizes, must)
+    if width % heads:
+        raise UnknownWeights(f"{heads} heads don't divide a width of {width}")
     return Architecture(
         family="gpt2",
         layers=config.get("n_layer", 12),
@@ -97,33 +114,31 @@ LLAMA_SIZES = {
 }
 
 
-def _llama(config: Config) -> Architecture | None:
+def _llama(config: Config) -> Architecture:
     must = {"hidden_act": ("silu",), "mlp_bias": (False,), "pretraining_tp": (1,), "rope_scaling": (None,), "attention_bias": (False, True)}
     biased = config.get("attention_bias", False)
     return _llama_like(config, LLAMA_SIZES, must, query_biases=biased, output_bias=biased)
 
 
-def _mistral(config: Config) -> Architecture | None:
+def _mistral(config: Config) -> Architecture:
     window, context = config.get("sliding_window", 4096), config.get("max_position_embeddings", 131072)
     if window is not None and window < min(context, LONGEST):
-        return None
+        raise UnknownWeights(f"config.json has sliding_window = {window}, shorter than the context")
     return _llama_like(config, LLAMA_SIZES | {"sliding_window"}, {"hidden_act": ("silu",), "rope_scaling": (None,)})
 
 
-def _qwen2(config: Config) -> Architecture | None:
+def _qwen2(config: Config) -> Architecture:
     must = {"hidden_act": ("silu",), "rope_scaling": (None,), "use_sliding_window": (False,)}
     if set(config.get("layer_types") or ["full_attention"]) != {"full_attention"}:
-        return None
+        raise UnknownWeights("config.json has layer_types other than full_attention")
     return _llama_like(config, LLAMA_SIZES | {"sliding_window", "max_window_layers", "layer_types"}, must, query_biases=True)
 
 
-def _llama_like(
-    config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]], *, query_biases: bool = False, output_bias: bool = False
-) -> Architecture | None:
+def _llama_like(config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]], *, query_biases: bool = False, output_bias: bool = False) -> Architecture:
+    _check(config, sizes, must)
+    _need(config, "hidden_size", "num_attention_heads", "num_hidden_layers", "max_position_embeddings", "vocab_size", "rms_norm_eps")
     rope = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10000.0)}
-    needed = {"hidden_size", "num_attention_heads", "num_hidden_layers", "max_position_embeddings", "vocab_size", "rms_norm_eps"}
-    if not _known(config, sizes, must) or not needed <= set(config) or set(rope) - {"rope_theta", "rope_type"} or rope.get("rope_type", "default") != "default":
-        return None
+    _check_rope(rope)
     width, heads = config["hidden_size"], config["num_attention_heads"]
     return Architecture(
         family="llama",
@@ -142,9 +157,31 @@ def _llama_like(
     )
 
 
-def _known(config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]]) -> bool:
-    """Whether every key is one that is understood, with a value that is."""
-    return all(key in NO_ARITHMETIC | sizes or (key in must and value in must[key]) for key, value in config.items())
+def _check(config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]]) -> None:
+    """Raise UnknownWeights for a key whose value may change the arithmetic in a way that is not known.
+
+    An unknown key is a feature that is off if its value is null, false or empty.
+    """
+    for key, value in config.items():
+        if key in must:
+            known = value in must[key]
+        else:
+            is_off = value is None or value is False or value in ("", [], {})
+            known = is_off or key in NO_ARITHMETIC | sizes or key.startswith("_") or key.endswith(TOKENS)
+        if not known:
+            raise UnknownWeights(f"config.json has {key} = {value!r}, which is not known to it")
 
 
-FAMILIES: Mapping[str, Callable[[Config], Architecture | None]] = {"gpt2": _gpt2, "llama": _llama, "mistral": _mistral, "qwen2": _qwen2}
+def _need(config: Config, *keys: str) -> None:
+    for key in keys:
+        if config.get(key) is None:
+            raise UnknownWeights(f"config.json does not have {key}")
+
+
+def _check_rope(rope: Config) -> None:
+    """Raise UnknownWeights for rotated positions that are scaled in some way."""
+    if set(rope) - DEFAULT_ROPE or rope.get("rope_type", "default") != "default" or rope.get("rope_theta") is None:
+        raise UnknownWeights(f"config.json has rope_parameters = {dict(rope)!r}, which are not known to it")
+
+
+FAMILIES: Mapping[str, Callable[[Config], Architecture]] = {"gpt2": _gpt2, "llama": _llama, "mistral": _mistral, "qwen2": _qwen2}

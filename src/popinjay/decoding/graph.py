@@ -10,13 +10,13 @@ the most of them; `order`, which rows of the last hidden states (rows x length, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from popinjay.decoding.architecture import Architecture
-from popinjay.decoding.quantization import STEPS, ZERO, quantize
-from popinjay.decoding.weights import Weights, as_float32, release
+from popinjay.decoding.architecture import Architecture, UnknownWeights
+from popinjay.decoding.quantization import STEPS, ZERO, quantize, side_by_side
+from popinjay.decoding.weights import as_float32, release
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 OPSET = 21
 IR_VERSION = 10
 MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
-
-
-class UnknownWeights(Exception):
-    """The weights are not those that the architecture has: more of them, fewer, or of other shapes."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +41,25 @@ class Graph:
             release(self.mapped)
 
 
-def build_graph(architecture: Architecture, tensors: Weights, *, exact: bool, unsigned: bool = False) -> Graph:
-    """The graph of a model in float32, or its products in 8 bits; `unsigned` for processors that need it so. Raises UnknownWeights."""
-    builder = _Builder(architecture, bare(architecture, tensors), exact, unsigned, tensors.release)
+def build_graph(
+    architecture: Architecture,
+    tensors: Mapping[str, NDArray[Any]],
+    *,
+    exact: bool,
+    unsigned: bool = False,
+    release: Callable[[], None] = lambda: None,
+) -> Graph:
+    """Build the graph of a model in float32, or with its products in 8 bits.
+
+    `unsigned` is for processors that need it so; `release` is called to give back the memory of
+    tensors that were turned. Raises UnknownWeights.
+    """
+    builder = _Builder(architecture, bare(architecture, tensors), exact, unsigned, release)
     builder.used.update(embedding_names(architecture))
     (_gpt2 if architecture.family == "gpt2" else _llama)(builder)
     left = [name for name in builder.tensors if name not in builder.used and not name.endswith((".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"))]
     if left:
-        raise UnknownWeights(f"nothing is known of {left[0]}")
+        raise UnknownWeights(f"nothing is known of the weights {left[0]}")
     return Graph(builder.serialize(), builder.weights)
 
 
@@ -61,10 +68,29 @@ def embedding_names(architecture: Architecture) -> tuple[str, ...]:
     return ("wte.weight", "wpe.weight") if architecture.family == "gpt2" else ("embed_tokens.weight",)
 
 
-def bare(architecture: Architecture, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def bare(architecture: Architecture, tensors: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
     """The tensors by their names inside the model; some files of the hub have these themselves."""
     prefix = "transformer." if architecture.family == "gpt2" else "model."
-    return {name.removeprefix(prefix): tensors[name] for name in tensors}
+    return _Renamed(tensors, {name.removeprefix(prefix): name for name in tensors})
+
+
+class _Renamed(Mapping[str, "NDArray[Any]"]):
+    """Tensors by other names, each taken only when it is asked for: it may have to be computed."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], names: Mapping[str, str]) -> None:
+        self._tensors, self._names = tensors, names
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._tensors[self._names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
 
 
 @dataclass
@@ -80,19 +106,28 @@ class _Builder:
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     constants: set[str] = field(default_factory=set)
+    at_head: bool = False  # whether only the rows that are asked for are left
     in_bytes: dict[str, tuple[str, str]] = field(default_factory=dict)  # rows that were turned into bytes, as several products want them
 
     def take(self, name: str, *shape: int) -> NDArray[Any]:
         """A tensor of the file, which must have this shape."""
         tensor = self.tensors.get(name)
         if tensor is None or tensor.shape != shape:
-            raise UnknownWeights(f"{name} of shape {shape} is not there")
+            raise UnknownWeights(f"the weights {name} of shape {shape} are not there")
         self.used.add(name)
         return tensor
 
     def vector(self, name: str, size: int) -> str:
         """Biases, or a norm's weights."""
         self.weights[name] = as_float32(self.take(name, size))
+        return name
+
+    def vectors(self, names: Sequence[str], sizes: Sequence[int]) -> str:
+        """Several vectors of the file as one."""
+        import numpy as np
+
+        name = f"{names[0]}.and_others"
+        self.weights[name] = np.concatenate([as_float32(self.take(one, size)) for one, size in zip(names, sizes, strict=True)])
         return name
 
     def node(self, operator: str, inputs: Sequence[str], outputs: Sequence[str] = (), domain: str = MICROSOFT, **attributes: Any) -> str:
@@ -113,7 +148,7 @@ class _Builder:
         """Rows times a matrix of the file, which lies as (outputs, inputs), or `inputs_first` (GPT-2's)."""
         matrix = self.take(name, inputs, outputs) if inputs_first else self.take(name, outputs, inputs)
         if not self.exact:
-            product = self._in_8_bits(rows, name, matrix if inputs_first else matrix.T)
+            product = self._in_8_bits(rows, name, [matrix if inputs_first else matrix.T])
         elif inputs_first:
             self.weights[name] = as_float32(matrix)
             product = self.node("MatMul", [rows, name], domain="")
@@ -122,8 +157,19 @@ class _Builder:
             product = self.node("FusedMatMul", [rows, name], transB=1)
         return self.node("Add", [product, bias], domain="") if bias else product
 
-    def _in_8_bits(self, rows: str, name: str, matrix: NDArray[Any]) -> str:
-        values, scales = quantize(matrix)
+    def together(self, rows: str, names: Sequence[str], inputs: int, sizes: Sequence[int]) -> str:
+        """The products of rows with several matrices (outputs, inputs) of the file, side by side.
+
+        In 8 bits that is one product: each column has a scale of its own, so nothing changes but time.
+        """
+        if self.exact:
+            parts = [self.linear(rows, name, inputs, size) for name, size in zip(names, sizes, strict=True)]
+            return self.node("Concat", parts, domain="", axis=-1)
+        matrices = [self.take(name, size, inputs).T for name, size in zip(names, sizes, strict=True)]
+        return self._in_8_bits(rows, f"{names[0]}.and_others", matrices)
+
+    def _in_8_bits(self, rows: str, name: str, matrices: Sequence[NDArray[Any]]) -> str:
+        values, scales = side_by_side([quantize(matrix) for matrix in matrices])
         self.weights[f"{name}.8bit"], self.weights[f"{name}.scale"] = (values.view("uint8") ^ ZERO if self.unsigned else values), scales
         self.release()
         if rows not in self.in_bytes:
@@ -141,9 +187,16 @@ class _Builder:
         last = self.constant("last", value_ints=[-1])
         largest = self.node("ReduceMax", [self.node("Abs", [rows], domain=""), last], domain="", keepdims=0)
         scale = self.node("Mul", [largest, self.constant("step", value_float=1 / STEPS)], domain="")
-        zeros = self.node("ConstantOfShape", [self.node("Shape", [scale], domain="")], domain="", value=_byte(ZERO, 1))
-        turned = self.node("QuantizeLinear", [rows, scale, zeros], domain="", axis=0)
+        turned = self.node("QuantizeLinear", [rows, scale, self._zeros(scale)], domain="", axis=0)
         return turned, self.node("Unsqueeze", [scale, last], domain="")
+
+    def _zeros(self, scale: str) -> str:
+        """What stands for 0 in each row: the same for all products before the head, and for that."""
+        name = "zeros.asked" if self.at_head else "zeros"
+        if name not in self.constants:
+            self.constants.add(name)
+            self.node("ConstantOfShape", [self.node("Shape", [scale], domain="")], [name], domain="", value=_byte(ZERO, 1))
+        return name
 
     def constant(self, name: str, **value: Any) -> str:
         """A number or a few, said once: an attribute of ONNX's Constant."""
@@ -156,7 +209,7 @@ class _Builder:
         """Tokens (rows, length, width) below one another."""
         return self.node("Reshape", [rows, self.constant("flat", value_ints=[-1, self.architecture.width])], domain="")
 
-    def side_by_side(self, tokens: str) -> str:
+    def in_rows(self, tokens: str) -> str:
         """Tokens below one another as (rows, length, ...) again."""
         if "shape" not in self.constants:
             self.constants.add("shape")
@@ -166,7 +219,7 @@ class _Builder:
 
     def attention(self, layer: int, query: str, key: str = "", value: str = "") -> str:
         """Attention of each row to its own past, which is written on in its place; a `query` without the others holds all three."""
-        given = [self.side_by_side(part) if part else "" for part in (query, key, value)]
+        given = [self.in_rows(part) if part else "" for part in (query, key, value)]
         given += [f"key.{layer}", f"value.{layer}", "lengths", "total"]
         rotary = bool(self.architecture.theta)
         if rotary:
@@ -181,6 +234,7 @@ class _Builder:
         """The logits of the rows that are asked for."""
         architecture = self.architecture
         asked = self.node("Gather", [rows, "order"], domain="", axis=0)
+        self.at_head = True
         logits = self.linear(asked, embedding if architecture.tied else name, architecture.width, architecture.vocabulary)
         self.node("Identity", [logits], ["logits"], domain="")
 
@@ -259,8 +313,10 @@ def _llama(builder: _Builder) -> None:
         rows, normed = builder.add_and_norm(skip, rows, mixed, vector(f"{h}.post_attention_layernorm.weight", width))
         gates = builder.tensors.get(f"{h}.mlp.gate_proj.weight")
         inner = 0 if gates is None else len(gates)
-        gate = node("QuickGelu", [linear(normed, f"{h}.mlp.gate_proj.weight", width, inner)], alpha=1.0)  # x sigmoid(x): SiLU
-        wide = node("Mul", [gate, linear(normed, f"{h}.mlp.up_proj.weight", width, inner)], domain="")
+        both = builder.together(normed, [f"{h}.mlp.gate_proj.weight", f"{h}.mlp.up_proj.weight"], width, [inner, inner])
+        node("Split", [both], [f"gate.{layer}", f"up.{layer}"], domain="", axis=-1, num_outputs=2)
+        gate = node("QuickGelu", [f"gate.{layer}"], alpha=1.0)  # x sigmoid(x): SiLU
+        wide = node("Mul", [gate, f"up.{layer}"], domain="")
         back = linear(wide, f"{h}.mlp.down_proj.weight", inner, width)
         following = f"layers.{layer + 1}.input_layernorm.weight" if layer + 1 < architecture.layers else "norm.weight"
         rows, normed = builder.add_and_norm(skip, rows, back, vector(following, width))
@@ -271,14 +327,13 @@ def _mix(builder: _Builder, layer: int, normed: str) -> str:
     """A layer's attention."""
     architecture = builder.architecture
     inner, shared = architecture.heads * architecture.head_size, architecture.kv_heads * architecture.head_size
-    parts = []
-    for part, size in (("q", inner), ("k", shared), ("v", shared)):
-        name = f"layers.{layer}.self_attn.{part}_proj"
-        bias = builder.vector(f"{name}.bias", size) if architecture.query_biases else ""
-        parts.append(builder.linear(normed, f"{name}.weight", architecture.width, size, bias))
+    names = [f"layers.{layer}.self_attn.{part}_proj" for part in "qkv"]
+    mixed = builder.together(normed, [f"{name}.weight" for name in names], architecture.width, [inner, shared, shared])
+    if architecture.query_biases:
+        mixed = builder.node("Add", [mixed, builder.vectors([f"{name}.bias" for name in names], [inner, shared, shared])], domain="")
     out = f"layers.{layer}.self_attn.o_proj"
     bias = builder.vector(f"{out}.bias", architecture.width) if architecture.output_bias else ""
-    return builder.linear(builder.attention(layer, *parts), f"{out}.weight", inner, architecture.width, bias)
+    return builder.linear(builder.attention(layer, mixed), f"{out}.weight", inner, architecture.width, bias)
 
 
 def _rotations(architecture: Architecture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from popinjay.decoding.weights import as_float32
@@ -31,3 +32,14 @@ def quantize(matrix: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float32
         scaled = part / scale
         values[:, start : start + columns] = np.rint(scaled, out=scaled)
     return values, scales
+
+
+def side_by_side(
+    parts: Sequence[tuple[NDArray[np.int8], NDArray[np.float32]]],
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Matrices of as many inputs each, quantized, as one (inputs, all outputs)."""
+    import numpy as np
+
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([values for values, _ in parts], axis=1), np.concatenate([scales for _, scales in parts])

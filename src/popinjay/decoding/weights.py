@@ -26,8 +26,8 @@ class Weights(Mapping[str, "NDArray[Any]"]):
     Raises BaseModelError for a file that is none, or holds tensors of other types.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE
+    def __init__(self, folder: Path, file: str = FILE) -> None:
+        self.path = folder / file
         try:
             self._entries, self._begin = _header(self.path)
             self._check()
@@ -59,6 +59,12 @@ class Weights(Mapping[str, "NDArray[Any]"]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def shapes(self) -> dict[str, NDArray[Any]]:
+        """Stand-ins for the tensors, which have their shapes and take no memory."""
+        import numpy as np
+
+        return {name: np.broadcast_to(np.float32(0), entry["shape"]) for name, entry in self._entries.items()}
 
     def release(self) -> None:
         """Give back the memory of what was read so far; it is read again where it is wanted again."""

@@ -89,15 +89,18 @@ class Learner:
             with self.vocabulary.whole():
                 yield
 
-    def finish(self, folder: Path) -> None:
-        """Leave a plain model behind; what is worth keeping besides goes into `folder`."""
+    def finish(self, folder: Path, *, thin: bool = False) -> None:
+        """Leave a plain model behind; what is worth keeping besides goes into `folder`.
+
+        That is an adapter, if there is one: all that is kept of the model if `thin`.
+        """
         self.descent.end()
         if self.recompute:
             _checkpointing(self.model, "disable")()
         self.model.model.eval()
         if self.vocabulary is not None:
             self.vocabulary.restore()
-        self.mode.finish(folder)
+        self.mode.finish(folder, thin=thin)
 
     def _table(self, batch: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """The lessons as rows of one table, padded behind, and which of their places (all but the first of each) are to be predicted."""

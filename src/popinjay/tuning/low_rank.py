@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+from popinjay.decoding.adapter import CONFIG, PREFIX, WEIGHTS, A, B
 
 
 class LowRankLinear(torch.nn.Module):
@@ -131,7 +131,7 @@ def adapters(model: Any) -> Iterator[tuple[str, LowRankLinear]]:
             yield name, module
 
 
-def save_adapter(model: Any, base: str, rank: int, alpha: float, folder: Path) -> None:
+def save_adapter(model: Any, base: str, rank: int, alpha: float, folder: Path, dtype: torch.dtype = torch.float32) -> None:
     """Write a model's adapters in peft's format; `base` is the base model's name in it."""
     from safetensors.torch import save_file
 
@@ -140,8 +140,8 @@ def save_adapter(model: Any, base: str, rank: int, alpha: float, folder: Path) -
     for name, layer in adapters(model):
         targets.add(name.rsplit(".", 1)[-1])
         transposed = transposed or layer.transposed
-        for part, matrix in (("lora_A", layer.lora_A), ("lora_B", layer.lora_B)):
-            tensors[f"base_model.model.{name}.{part}.weight"] = matrix.detach().cpu().contiguous()
+        for part, matrix in ((A, layer.lora_A), (B, layer.lora_B)):
+            tensors[f"{PREFIX}{name}{part}"] = matrix.detach().to("cpu", dtype).contiguous()
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     config = {
         "base_model_name_or_path": base,

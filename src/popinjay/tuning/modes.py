@@ -26,7 +26,7 @@ class Full:
         """The weights that learn, by name."""
         return {name: parameter for name, parameter in self.model.model.named_parameters() if parameter.requires_grad}
 
-    def finish(self, folder: Path) -> None:
+    def finish(self, folder: Path, *, thin: bool = False) -> None:
         """Leave a plain model behind; what is worth keeping besides goes into `folder`."""
         self.model.model.requires_grad_(True)
 
@@ -63,11 +63,18 @@ class Lora(Full):
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         attach(model.model, RANK, ALPHA, dtype, seed)
 
-    def finish(self, folder: Path) -> None:
-        """Save the adapter in peft's format, and add it to the weights."""
+    def finish(self, folder: Path, *, thin: bool = False) -> None:
+        """Save the adapter in peft's format, and add it to the weights.
+
+        It goes into a folder of its own beside the weights to come, or if it is all that is kept
+        (`thin`), in half precision into `folder` itself.
+        """
+        import torch
+
         from popinjay.tuning.low_rank import merge, save_adapter
 
-        save_adapter(self.model.model, self.base, RANK, ALPHA, folder / "adapter")
+        place, dtype = (folder, torch.float16) if thin else (folder / "adapter", torch.float32)
+        save_adapter(self.model.model, self.base, RANK, ALPHA, place, dtype)
         merge(self.model.model)
         super().finish(folder)
 
