@@ -77,7 +77,7 @@ def _fetched(base: Base, listener: Listener) -> Path:
     for place in places_of(base):
         try:
             if folder := place.fetch(base, listener):
-                listener(Event(STAGE, What.DONE, f"{base.name} is here: {folder}"))
+                listener(Event(STAGE, What.DONE, f"{base.name} is here"))
                 return folder
         except Unavailable as error:
             reasons.append(error)
