@@ -33,7 +33,10 @@ ENGINE |= {"decoding.adapter", "decoding.model_files", "tuning.fused", "tuning.l
 ENGINE |= {
     "tuning",
     "tuning.clock",
-    "tuning.descent", "tuning.fused", "tuning.llama_layer", "tuning.low_rank",
+    "tuning.descent",
+    "tuning.fused",
+    "tuning.llama_layer",
+    "tuning.low_rank",
     "tuning.learner",
     "tuning.lessons",
     "tuning.loss",
