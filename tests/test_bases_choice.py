@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -196,3 +197,25 @@ def test_a_gated_base_of_the_hub_is_no_folder_of_this_name(tmp_path: Path, monke
     base = bases.row("gemma3")
     assert base.hub_id == "google/gemma-3-270m"
     assert not bases.is_here(base)
+
+
+@pytest.mark.parametrize("answer", ["\n", "y\n"])
+def test_a_person_is_asked_before_the_first_download(ada: Path, own_home: Path, answer: str) -> None:
+    from pseudo_terminal import Terminal
+
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+    command = ["-m", "popinjay.cli", "make", str(ada), "--whose", "fictional", "--epochs", "0.1", "--samples", "10"]
+    with Terminal(command, environment) as terminal:
+        shown = " ".join(terminal.until(r"\[y/N\] ").split())
+        assert "Download smollm2 once, 93 MB?" in shown
+        terminal.type(answer)
+        assert terminal.end() == 0
+        after = " ".join(terminal.shown.split())
+    assert "The base model is the built-in one." in after
+    assert ("'smollm2' is not on this machine" in after) == (answer == "y\n")
+
+
+def test_nobody_is_asked_without_a_terminal_or_in_json(ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["make", str(ada), "--epochs", "0.1", "--samples", "10", "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert any("popinjay bases get smollm2" in event.get("message", "") for event in told)

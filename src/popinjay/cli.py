@@ -152,9 +152,7 @@ def _sources(actions: Any) -> None:
 
 
 def _demo(actions: Any) -> None:
-    command = _command(
-        actions, "demo", commands.do_demo, "the whole of it: two fictional people, and a cyborg of both; fetches smollm2 (93 MB) if it can"
-    )
+    command = _command(actions, "demo", commands.do_demo, "the whole of it: two fictional people, and a cyborg of both; fetches smollm2 (93 MB) if it can")
     command.add_argument("--quiet", action="store_true", help="one plain line a stage")
 
 

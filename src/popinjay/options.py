@@ -142,8 +142,11 @@ class TrainOptions(Checked):
         "Default: the one it was made with; at first smollm2 for posts in English if it is here or may be downloaded, "
         "gemma3 for others if it is here, else builtin.",
     )
-    tune: str = option(
-        "full", "Which weights learn: all (full), the upper half of the layers (top), or small matrices beside them (lora).", choices=("full", "top", "lora")
+    tune: str | None = option(
+        None,
+        "Which weights are trained: all (full), the upper half of the layers (top), or small matrices beside them (lora). "
+        "Default: as the base model does best: full for gpt2 and builtin, lora for smollm2 and gemma3.",
+        choices=("full", "top", "lora"),
     )
     budget: str | None = option(
         None, "The time to learn in, such as 90s, 5m or 1h: the clock then sets the pace, and it ends earlier where less is enough.", metavar="TIME"

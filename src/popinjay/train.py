@@ -31,10 +31,11 @@ from popinjay.tuning.trainer import STAGE, Settings, Trainer, in_words
 
 def settle(options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int, device: str) -> Settings:
     """What was asked for, and the rest from the base's row and the machine, for so many tokens an epoch and a model so wide."""
-    options.check_keep(options.tune)
-    usual = base.lora_rate if options.tune == LORA else base.learning_rate
+    tune = options.tune or base.tune
+    options.check_keep(tune)
+    usual = base.lora_rate if tune == LORA else base.learning_rate
     return Settings(
-        tune=options.tune,
+        tune=tune,
         epochs=round(min(base.epochs, base.most_tokens / an_epoch), 3) if options.epochs is None else options.epochs,
         learning_rate=usual if options.learning_rate is None else options.learning_rate,
         batch_tokens=base.batch_tokens if options.batch_tokens is None else options.batch_tokens,

@@ -11,6 +11,7 @@ from popinjay.bases.rows import BASES, BUILT_IN, places_of
 from popinjay.disk import content_hash, storage_errors
 from popinjay.errors import BaseModelError
 from popinjay.events import Event, Listener, What, nobody
+from popinjay.post import printable
 
 
 def folder_of(base: Base, listener: Listener = nobody) -> Path:
@@ -73,11 +74,11 @@ def _fetched(base: Base, listener: Listener) -> Path:
             "Give a folder, or a model of the hub as organisation/name.",
         )
     reasons: list[Unavailable] = []
-    listener(Event(STAGE, What.START, f"fetching {base.name}"))
+    listener(Event(STAGE, What.START, f"fetching {printable(base.name)}"))
     for place in places_of(base):
         try:
             if folder := place.fetch(base, listener):
-                listener(Event(STAGE, What.DONE, f"{base.name} is here: {folder}"))
+                listener(Event(STAGE, What.DONE, f"{printable(base.name)} is here"))
                 return folder
         except Unavailable as error:
             reasons.append(error)

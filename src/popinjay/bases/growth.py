@@ -47,7 +47,8 @@ def watched(look: Callable[[], None]) -> Iterator[None]:
 def size_of(folder: Path) -> int:
     """Return the bytes in all files of a folder, as far as they can be seen at this moment."""
     size = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # deleted in the meantime
-            size += path.stat().st_size if path.is_file() else 0
+    with contextlib.suppress(OSError):  # no such folder, or one that is being deleted
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):  # deleted in the meantime
+                size += path.stat().st_size if path.is_file() else 0
     return size

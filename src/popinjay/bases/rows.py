@@ -86,6 +86,8 @@ BASES = (
         places=(Cache(), PreparedHub(269_060_552), _SMOLLM2),
         begin="<|endoftext|>",
         end="<|endoftext|>",
+        tune="lora",
+        lora_rate=2e-3,
         epochs=2.0,
     ),
     Base(
@@ -101,6 +103,8 @@ BASES = (
         end="<eos>",
         never=r"\[multimodal\]|<(start|end)_of_image>|<unused\d+>",
         terms=GEMMA,
+        tune="lora",
+        lora_rate=2e-3,
         epochs=2.0,
     ),
     Base(
@@ -114,6 +118,8 @@ BASES = (
         places=(Cache(), PreparedHub(723_674_912)),
         begin="<|endoftext|>",
         end="<|endoftext|>",
+        tune="lora",
+        lora_rate=2e-3,
         epochs=2.0,
     ),
     Base(
@@ -124,6 +130,8 @@ BASES = (
         languages=("en", "de", "es", "fr", "ja", "pt", "ar", "cs", "it", "ko", "nl", "zh"),
         download_bytes=705_000_000,
         places=(Cache(), PreparedHub(705_000_000)),
+        tune="lora",
+        lora_rate=2e-3,
         epochs=2.0,
     ),
     Base(

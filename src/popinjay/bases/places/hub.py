@@ -15,6 +15,7 @@ from popinjay.bases.places.wheels import Wheel, download
 from popinjay.bases.prepared import Origin, complete
 from popinjay.disk import storage_errors
 from popinjay.events import Listener
+from popinjay.post import printable
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
 _WANTED = [
@@ -39,7 +40,7 @@ class Hub:
 
     def fetch(self, base: Base, listener: Listener) -> Path | None:
         """Download into the hub's cache. Raises Unavailable."""
-        doing = f"downloading {base.name} from the hub"
+        doing = f"downloading {printable(base.name)} from the hub"
         look = growing(_folder_in_cache(base.where), base.download_bytes, doing, listener)
         with storage_errors(f"the base model {base.name}"), watched(look):
             return _snapshot(base.where)
@@ -65,7 +66,7 @@ class PreparedHub:
 
         Raises Unavailable and StorageError.
         """
-        doing = f"downloading {base.name} from the hub"
+        doing = f"downloading {printable(base.name)} from the hub"
         with making(base) as (folder, scratch):
             cached = _cached(base.where)
             if cached is None:
@@ -119,9 +120,8 @@ def _cached(hub_id: str) -> Path | None:
 
 def _folder_in_cache(hub_id: str) -> Path:
     from huggingface_hub.constants import HF_HUB_CACHE
-    from huggingface_hub.file_download import repo_folder_name
 
-    return Path(HF_HUB_CACHE) / repo_folder_name(repo_id=hub_id, repo_type="model") / "blobs"
+    return Path(HF_HUB_CACHE) / f"models--{hub_id.replace('/', '--')}" / "blobs"
 
 
 def _snapshot(hub_id: str, folder: Path | None = None) -> Path:
