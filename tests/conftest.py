@@ -125,6 +125,14 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_gemma(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny random Gemma 3."""
+    from models import gemma
+
+    return gemma(tmp_path_factory.mktemp("tiny-gemma"))
+
+
+@pytest.fixture(scope="session")
 def ada(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The X archive of somebody with 200 posts of her own, 20 reposts and 10 short ones."""
     from archives import archive_files, posts, tweet, write_zip

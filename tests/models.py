@@ -57,3 +57,51 @@ def llama(folder: Path, special: Sequence[str] = (END,)) -> Path:
     LlamaForCausalLM(config).save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
+
+
+def sentence_pieces() -> Any:
+    """A tokenizer as Gemma's: blanks are ▁, characters without a token fall back to bytes, <bos> begins a text."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    names = ["<pad>", "<eos>", "<bos>", "<unk>"] + [f"<0x{byte:02X}>" for byte in range(256)]
+    letters = ["▁", *"abcdefghijklmnopqrstuvwxyz"]
+    merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("r", "i"), ("ri", "v"), ("▁", "riv"), ("e", "r")]
+    vocabulary = {token: number for number, token in enumerate([*names, *letters, *(a + b for a, b in merges)])}
+    raw = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    raw.normalizer = normalizers.Replace(" ", "▁")
+    raw.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    raw.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    raw.add_special_tokens(names[:4])
+    raw.add_tokens([AddedToken("\n\n", normalized=False)])
+    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>")
+
+
+def gemma(folder: Path) -> Path:
+    """A Gemma 3 of three thin layers, two of which see eight tokens."""
+    import torch
+    from transformers import Gemma3ForCausalLM, Gemma3TextConfig
+
+    torch.manual_seed(0)
+    config = Gemma3TextConfig(
+        vocab_size=300,
+        max_position_embeddings=128,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        query_pre_attn_scalar=24,
+        sliding_window=8,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        bos_token_id=2,
+        eos_token_id=1,
+    )
+    model = Gemma3ForCausalLM(config)
+    for name, parameter in model.named_parameters():
+        if "norm" in name:
+            torch.nn.init.normal_(parameter, std=0.1)  # which begin as zeros
+    model.save_pretrained(folder)
+    sentence_pieces().save_pretrained(folder)
+    return folder

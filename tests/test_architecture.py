@@ -28,7 +28,16 @@ PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trac
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 ENGINE |= {"decoding", "decoding.byte_level", "decoding.decoder", "decoding.draft", "decoding.drawing", "decoding.prompt", "decoding.torch_decoder"}
 ENGINE |= {"decoding.desk", "decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
-ENGINE |= {"decoding.quantization", "decoding.runtime", "decoding.weights", "decoding.engine_file", "decoding.tokens", "decoding.special"}
+ENGINE |= {
+    "decoding.quantization",
+    "decoding.runtime",
+    "decoding.weights",
+    "decoding.engine_file",
+    "decoding.tokens",
+    "decoding.special",
+    "decoding.builder",
+    "decoding.families",
+}
 ENGINE |= {"decoding.adapter", "decoding.model_files", "tuning.fused", "tuning.llama_layer", "tuning.low_rank"}
 ENGINE |= {
     "tuning",

@@ -28,7 +28,7 @@ PROMPT = [0, 61, 17, 200, 5, 44]
 NEAR = 0.02  # of the logits of a tiny random model in 8 bits, which spread by some 0.1
 
 
-@pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama"])
+@pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama", "tiny_gemma"])
 def folder(request: pytest.FixtureRequest) -> Path:
     found: Path = request.getfixturevalue(request.param)
     return found
@@ -93,6 +93,25 @@ def test_the_tests_tell_another_model(tiny_gpt2: Path, tmp_path: Path) -> None:
     decoder = OnnxDecoder(changed(tiny_gpt2, tmp_path, layer_norm_epsilon=0.1), exact=True)
     assert np.abs(decoder.read(PROMPT) - expected(model, PROMPT)).max() > 1e-3
     assert np.abs(OnnxDecoder(tiny_gpt2, exact=True).read(PROMPT[:-1]) - expected(model, PROMPT)).max() > NEAR
+
+
+@pytest.mark.parametrize(
+    ("keys", "differs"), [({"sliding_window": 7}, True), ({"query_pre_attn_scalar": 16}, True), ({"sliding_window": 64}, True), ({}, False)]
+)
+def test_gemmas_windows_and_scales_are_seen(tiny_gemma: Path, tmp_path: Path, keys: dict[str, object], differs: bool) -> None:
+    text = list(range(10, 40))
+    theirs = expected(LanguageModel.load(tiny_gemma), text)
+    ours = OnnxDecoder(changed(tiny_gemma, tmp_path, **keys), exact=True).read(text)
+    assert (np.abs(ours - theirs).max() > 1e-4) == differs
+
+
+def test_older_files_of_gemma_say_the_same(tiny_gemma: Path, tmp_path: Path) -> None:
+    folder = changed(tiny_gemma, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    del config["rope_parameters"], config["layer_types"]
+    old = {"rope_theta": 1_000_000, "rope_local_base_freq": 10_000, "sliding_window_pattern": 2, "cache_implementation": "hybrid"}
+    (folder / "config.json").write_text(json.dumps({**config, **old}))
+    assert np.array_equal(OnnxDecoder(folder, exact=True).read(PROMPT), OnnxDecoder(tiny_gemma, exact=True).read(PROMPT))
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -225,6 +244,12 @@ def changed(folder: Path, to: Path, **keys: object) -> Path:
         ("tiny_llama", {"model_type": "qwen2"}),
         ("tiny_llama", {"hidden_act": "gelu"}),
         ("tiny_llama", {"tie_word_embeddings": True}),
+        ("tiny_gemma", {"final_logit_softcapping": 30.0}),
+        ("tiny_gemma", {"attn_logit_softcapping": 50.0}),
+        ("tiny_gemma", {"use_bidirectional_attention": True}),
+        ("tiny_gemma", {"hidden_activation": "silu"}),
+        ("tiny_gemma", {"layer_types": ["full_attention", "chunked_attention", "full_attention"]}),
+        ("tiny_gemma", {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4}}),
     ],
 )
 def test_what_is_not_known_is_left_to_transformers(base: str, keys: dict[str, object], request: pytest.FixtureRequest, tmp_path: Path) -> None:

@@ -19,10 +19,18 @@ class UnknownWeights(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class LayerKind:
+    """How the attention of a layer sees positions."""
+
+    theta: float = 0.0  # RoPE's base; 0 for learnt positions
+    window: int = 0  # how many tokens it sees, its own included; 0 for all
+
+
+@dataclass(frozen=True, slots=True)
 class Architecture:
     """A decoder-only transformer. `heads` share `kv_heads` keys and values (GQA, Ainslie et al., arXiv 2305.13245)."""
 
-    family: str  # gpt2 or llama
+    family: str  # gpt2, llama or gemma
     layers: int
     width: int
     heads: int
@@ -32,9 +40,17 @@ class Architecture:
     vocabulary: int
     epsilon: float
     tied: bool  # whether the head is the embedding
-    theta: float = 0.0  # RoPE's base; 0 for learnt positions
+    kinds: tuple[LayerKind, ...] = (LayerKind(),)  # of each layer; a single one is that of all
     query_biases: bool = False  # of query, key and value
     output_bias: bool = False
+    query_norms: bool = False  # of each head's query and key
+    scale: float = 0.0  # of queries times keys; 0 for one over the root of the head size
+    embedding_scale: float = 1.0
+    norms_above_one: bool = False  # whether a norm's weights are kept less 1
+
+    def kind_of(self, layer: int) -> LayerKind:
+        """Tell how a layer's attention sees positions."""
+        return self.kinds[layer if len(self.kinds) > 1 else 0]
 
 
 def read_architecture(folder: Path) -> Architecture:
@@ -55,7 +71,7 @@ def read_architecture(folder: Path) -> Architecture:
 
 
 NO_ARITHMETIC = set(  # keys that say nothing of how logits come about
-    """architectures attention_dropout attn_pdrop auto_map chunk_size_feed_forward dtype embd_pdrop finetuning_task
+    """architectures attention_dropout attn_pdrop auto_map cache_implementation chunk_size_feed_forward dtype embd_pdrop finetuning_task
     gradient_checkpointing id2label initializer_range is_llama_config label2id language library_name license model_name
     model_type name_or_path output_attentions output_hidden_states output_past pipeline_tag problem_type resid_pdrop
     return_dict summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj tags
@@ -151,10 +167,69 @@ def _llama_like(config: Config, sizes: set[str], must: Mapping[str, tuple[Any, .
         vocabulary=config["vocab_size"],
         epsilon=config["rms_norm_eps"],
         tied=config.get("tie_word_embeddings", False),
-        theta=float(rope["rope_theta"]),
+        kinds=(LayerKind(float(rope["rope_theta"])),),
         query_biases=query_biases,
         output_bias=output_bias,
     )
+
+
+GEMMA_SIZES = LLAMA_SIZES - {"rope_theta"} | {
+    "layer_types",
+    "sliding_window",
+    "sliding_window_pattern",
+    "query_pre_attn_scalar",
+    "rope_local_base_freq",
+}
+GLOBAL, LOCAL = "full_attention", "sliding_attention"
+
+
+def _gemma3(config: Config) -> Architecture:
+    must = {
+        "hidden_activation": ("gelu_pytorch_tanh",),
+        "attention_bias": (False,),
+        "rope_scaling": (None,),
+        "attn_logit_softcapping": (None,),
+        "final_logit_softcapping": (None,),
+        "use_bidirectional_attention": (False, None),
+    }
+    _check(config, GEMMA_SIZES | {"rope_theta"}, must)
+    _need(config, "hidden_size", "num_attention_heads", "num_hidden_layers", "max_position_embeddings", "vocab_size", "rms_norm_eps")
+    _need(config, "num_key_value_heads", "head_dim", "query_pre_attn_scalar", "sliding_window")
+    layers = config["num_hidden_layers"]
+    pattern = config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or 6
+    types = config.get("layer_types") or [LOCAL if (layer + 1) % pattern else GLOBAL for layer in range(layers)]
+    thetas = _gemma_thetas(config)
+    if set(types) - {GLOBAL, LOCAL} or len(types) != layers:
+        raise UnknownWeights(f"config.json has layer_types = {types!r}, which are not known to it")
+    return Architecture(
+        family="gemma",
+        layers=layers,
+        width=config["hidden_size"],
+        heads=config["num_attention_heads"],
+        kv_heads=config["num_key_value_heads"],
+        head_size=config["head_dim"],
+        context=min(config["max_position_embeddings"], LONGEST),
+        vocabulary=config["vocab_size"],
+        epsilon=config["rms_norm_eps"],
+        tied=config.get("tie_word_embeddings", True),
+        kinds=tuple(LayerKind(thetas[kind], config["sliding_window"] if kind == LOCAL else 0) for kind in types),
+        query_norms=True,
+        scale=config["query_pre_attn_scalar"] ** -0.5,
+        embedding_scale=config["hidden_size"] ** 0.5,
+        norms_above_one=True,
+    )
+
+
+def _gemma_thetas(config: Config) -> dict[str, float]:
+    """RoPE's bases of layers that see all and of those that see a window."""
+    ropes = config.get("rope_parameters")
+    if ropes is None:  # as older files have it
+        return {GLOBAL: float(config.get("rope_theta", 1e6)), LOCAL: float(config.get("rope_local_base_freq", 1e4))}
+    if set(ropes) != {GLOBAL, LOCAL}:
+        raise UnknownWeights(f"config.json has rope_parameters = {ropes!r}, which are not known to it")
+    for rope in ropes.values():
+        _check_rope(rope)
+    return {kind: float(rope["rope_theta"]) for kind, rope in ropes.items()}
 
 
 def _check(config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]]) -> None:
@@ -184,4 +259,4 @@ def _check_rope(rope: Config) -> None:
         raise UnknownWeights(f"config.json has rope_parameters = {dict(rope)!r}, which are not known to it")
 
 
-FAMILIES: Mapping[str, Callable[[Config], Architecture]] = {"gpt2": _gpt2, "llama": _llama, "mistral": _mistral, "qwen2": _qwen2}
+FAMILIES: Mapping[str, Callable[[Config], Architecture]] = {"gpt2": _gpt2, "llama": _llama, "mistral": _mistral, "qwen2": _qwen2, "gemma3_text": _gemma3}

@@ -1,17 +1,29 @@
-"""Byte-level tokenizers: the bytes that each token stands for."""
+"""The bytes that each token of a tokenizer stands for, if it works on bytes: GPT-2's way, or SentencePiece's."""
 
 from __future__ import annotations
 
 import functools
+import json
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+BLANK = "▁"  # what SentencePiece writes for a blank
+SENTENCE_PIECE = ("Replace", "ByteFallback", "Fuse")  # decoders, in this order
+
+
 class Pieces(list[bytes]):
     """The bytes of every token, by number."""
+
+    falls_back = False  # whether single bytes are tokens only where a character has none of its own
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, what is no whole character as U+FFFD."""
+        return b"".join(self[token] for token in tokens if token < len(self)).decode("utf-8", "replace")
 
     def beginning_with(self, start: bytes) -> list[int]:
         """The tokens whose bytes begin with these, by number. A look at all of them would take longer than a step of a small model."""
@@ -28,12 +40,42 @@ class Pieces(list[bytes]):
 def byte_pieces(tokenizer: Tokenizer) -> Pieces | None:
     """The bytes of every token, by number; none for special tokens and for numbers without a token.
 
-    None where tokens have no bytes of their own: where they are not put together by GPT-2's alphabet of bytes.
+    None if tokens have no bytes of their own: if they are written neither in GPT-2's alphabet of bytes
+    nor as SentencePiece has them, with blanks as ▁ and bytes as <0xAB>.
     """
     from tokenizers import decoders
 
-    if not isinstance(tokenizer.decoder, decoders.ByteLevel):
-        return None
+    if isinstance(tokenizer.decoder, decoders.ByteLevel):
+        return _of_alphabet(tokenizer)
+    return _of_sentence_piece(tokenizer) if _is_sentence_piece(tokenizer) else None
+
+
+def _is_sentence_piece(tokenizer: Tokenizer) -> bool:
+    """Whether tokens are decoded each by itself: blanks put back, bytes put together, nothing stripped."""
+    from tokenizers import decoders
+
+    if not isinstance(tokenizer.decoder, decoders.Sequence):
+        return False
+    steps = json.loads(tokenizer.decoder.__getstate__())["decoders"]
+    if tuple(step["type"] for step in steps) != SENTENCE_PIECE:
+        return False
+    return bool(steps[0]["pattern"] == {"String": BLANK} and steps[0]["content"] == " ")
+
+
+def _of_sentence_piece(tokenizer: Tokenizer) -> Pieces:
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    pieces = Pieces([b""] * (max(vocabulary.values(), default=-1) + 1))
+    pieces.falls_back = True
+    for token, number in vocabulary.items():
+        if number in special:
+            continue
+        is_byte = len(token) == 6 and token.startswith("<0x") and token.endswith(">")
+        pieces[number] = bytes.fromhex(token[3:5]) if is_byte else token.replace(BLANK, " ").encode()
+    return pieces
+
+
+def _of_alphabet(tokenizer: Tokenizer) -> Pieces:
     vocabulary = tokenizer.get_vocab(with_added_tokens=False)
     added = {number: b"" if token.special else token.content.encode() for number, token in tokenizer.get_added_tokens_decoder().items()}
     pieces = Pieces([b""] * (max([*vocabulary.values(), *added], default=-1) + 1))

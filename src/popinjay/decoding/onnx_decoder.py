@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from popinjay.decoding.decoder import Logits
 
 LEAST_CAPACITY = 256  # tokens that a row has room for at first: a post and its beginning; memory is taken as it is written on
-CACHE_BYTES = 128 << 20  # of keys and values that a crowd of rows may fill
+CACHE_BYTES = 128 << 20  # of keys, values and logits that a crowd of rows may fill
 FEW = 10  # rows that are had at once whatever they take: as many posts as people ask for
 
 
@@ -91,10 +91,10 @@ class OnnxDecoder:
         return other
 
     def rows_that_fit(self, length: int) -> int:
-        """As many as fill the memory for keys and values. More would not be quicker with a large model: ten rows keep two cores busy."""
+        """Count the rows whose keys, values and logits fill the memory that is meant for them."""
         architecture = self.architecture
         bytes_a_token = architecture.layers * 2 * architecture.kv_heads * architecture.head_size * 4
-        return max(FEW, CACHE_BYTES // (bytes_a_token * length))
+        return max(FEW, CACHE_BYTES // (bytes_a_token * length + 4 * architecture.vocabulary))
 
     def add(self, count: int, prefix: NDArray[np.float32] | None = None) -> None:
         """So many more rows behind the prompt that was read last, or behind another, after those there are."""
@@ -112,7 +112,11 @@ class OnnxDecoder:
 
     def _embedded(self, tokens: NDArray[Any], positions: NDArray[Any]) -> NDArray[np.float32]:
         """Hidden states (tokens, width) to begin with."""
+        import numpy as np
+
         hidden = as_float32(self._embeddings[0][tokens])
+        if self.architecture.embedding_scale != 1:
+            hidden = hidden * np.float32(self.architecture.embedding_scale)
         if len(self._embeddings) > 1:
             hidden = hidden + as_float32(self._embeddings[1][positions])
         if self._weights is not None:
@@ -265,6 +269,7 @@ def _graph(folder: Path, weights: Weights | AdaptedWeights, architecture: Archit
     if exact or cache is None:
         return build_graph(architecture, weights, exact=exact, unsigned=unsigned, release=weights.release)
     key = hashlib.sha256(f"{weights.fingerprint()}{(folder / 'config.json').read_text(encoding='utf-8')}{unsigned}".encode()).hexdigest()
+    weights.release()  # a look at each tensor brings in much of what lies around it
     is_thin = isinstance(weights, AdaptedWeights)  # whose folder is to stay small
     cache = shared_folder(key) if is_thin else cache
     graph = load_engine(cache, key)

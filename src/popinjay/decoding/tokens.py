@@ -50,10 +50,12 @@ class Tokens:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens, special ones left out."""
+        if self.pieces is not None and self.pieces.falls_back:
+            return self.pieces.text(tokens)  # one cut character would take all bytes beside it along
         text: str = self._tokenizer.decode(list(tokens), skip_special_tokens=True)
         return text
 
     @functools.cached_property
     def pieces(self) -> Pieces | None:
-        """The bytes of each token where they are written in GPT-2's letters for bytes, none for special ones; else None."""
+        """The bytes of each token if they stand for bytes, none for special ones; else None."""
         return byte_pieces(self._tokenizer)

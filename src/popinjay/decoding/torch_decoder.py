@@ -39,6 +39,8 @@ class TorchDecoder:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens."""
+        if self._pieces is not None and self._pieces.falls_back:
+            return self._pieces.text(tokens)  # one cut character would take all bytes beside it along
         return self.model.decode(tokens)
 
     def pieces(self) -> Pieces | None:
