@@ -20,7 +20,7 @@ from popinjay.post import one_line
 from popinjay.rules import Reason, Rules
 
 
-@pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama"])
+@pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama", "tiny_gemma"])
 def model(request: pytest.FixtureRequest) -> LanguageModel:
     return LanguageModel.load(request.getfixturevalue(request.param))
 
