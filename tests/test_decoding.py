@@ -72,7 +72,10 @@ class Beside:
 
 @pytest.mark.parametrize(("exact", "within"), [(True, 1e-4), (False, NEAR)])
 def test_rows_that_come_and_go_are_what_transformers_says(folder: Path, exact: bool, within: float) -> None:
-    beside = Beside(OnnxDecoder(folder, exact=exact), LanguageModel.load(folder), within)
+    model = LanguageModel.load(folder)
+    if not exact and model.model.config.model_type == "gemma3_text":
+        within *= 2.5  # norms behind each part make all of the rounding that is in a part's small numbers
+    beside = Beside(OnnxDecoder(folder, exact=exact), model, within)
     beside.read(PROMPT)
     beside.add(3)
     beside.steps(2)
