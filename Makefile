@@ -5,7 +5,7 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser servers snac demo test newest pins check fix bench bench-train bench-say bench-serve bench-report bench-networks docs clean
+.PHONY: setup fonts browser servers snac demo test newest pins check fix bench bench-train bench-say bench-serve bench-report bench-networks bench-gpu docs clean
 
 setup: $(VENV)/.ready
 
@@ -91,13 +91,17 @@ bench-say: setup
 bench-serve: setup
 	$(BIN)/python bench/serve.py --work $(VENV)/bench-serve $(if $(wildcard ../shared/personas),--personas ../shared/personas)
 
-# Some 40 minutes.
+# Some 40 minutes, and more for the English authors if smollm2 is on this machine.
 bench-report: setup
 	if [ -d ../shared/personas ]; then $(BIN)/python bench/report.py --personas ../shared/personas --work $(VENV)/bench-report; fi
 
 # Posts a second of each network's source beside the raw transfer; about a minute.
 bench-networks: setup
 	$(BIN)/python bench/networks.py
+
+# Where torch can use a GPU; elsewhere it says so. SMOLLM2 names the folder of its files.
+bench-gpu: setup
+	$(BIN)/python bench/gpu.py $(if $(SMOLLM2),--smollm2 $(SMOLLM2)) $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
 
 docs: setup
 	$(BIN)/python docs/make_reference.py

@@ -1,9 +1,10 @@
 """The report of real authors: ours, a Markov chain and HuggingTweets' recipe on the same base; and what a report takes.
 
-    python bench/report.py --personas FOLDER --work FOLDER [--authors NAME ...] [--recipe-posts 3200] [--only ours recipe]
+    python bench/report.py --personas FOLDER --work FOLDER [--authors NAME ...] [--recipe-posts 3200] [--only ours recipe] [--bases NAME ...]
 
 FOLDER of personas: NAME.jsonl.gz, posts of one author each. The recipe learns what HuggingTweets could read, 3,200 posts of an author at
-most; ours and the chain learn all. What was trained is kept in WORK and taken from there.
+most; ours and the chain learn all. What was trained is kept in WORK and taken from there. The English authors are made from SmolLM2
+too if it is on this machine, without the recipe, which would take hours on it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import argparse
 import json
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from base import ENGLISH
 from popinjay import bases, make
 from popinjay.decoding.open import open_decoder
 from popinjay.evaluate import score, write_unprompted
@@ -28,6 +31,7 @@ from training import recipe
 from training.children import apart
 from training.report import table
 
+SMOLLM2 = "smollm2"
 AUTHORS = ("pepys", "pd_bierce", "wl_juliagillard", "wl_cfkargentina", "ja_dayukoume")
 SAMPLES = 1000
 ROWS = {
@@ -43,17 +47,33 @@ ROWS = {
 }
 
 
-def ours(author: str, personas: Path, work: Path) -> float:
+def place_of(work: Path, base: str) -> Path:
+    """Return the folder for what is made from one base."""
+    return work if base == bases.BUILT_IN else work / base
+
+
+def chosen_bases(asked: Sequence[str] | None) -> list[str]:
+    """Return the bases that were asked for, or the built-in one and SmolLM2 if it is here."""
+    if asked:
+        return list(asked)
+    known = [base for base in bases.BASES if base.name == SMOLLM2 and bases.is_here(base)]
+    return [bases.BUILT_IN, *(base.name for base in known)]
+
+
+def ours(author: str, personas: Path, work: Path, base: str) -> float:
     """Make the persona with the defaults, hardly measured; seconds, where it was made now."""
     began = time.monotonic()
-    make(personas / f"{author}.jsonl.gz", name=author, home_folder=work / "personas", base=bases.BUILT_IN, samples=10, track="none", whose="public-figure")
+    home = place_of(work, base) / "personas"
+    given: dict[str, Any] = {"base": base, "samples": 10, "track": "none", "whose": "public-figure"}
+    make(personas / f"{author}.jsonl.gz", name=author, home_folder=home, **given)
     return time.monotonic() - began
 
 
-def measured(author: str, work: Path) -> tuple[dict[str, Any], float]:
+def measured(author: str, work: Path, base: str) -> tuple[dict[str, Any], float]:
     """Its report, and how long that took: writing, scoring and comparing."""
     began = time.monotonic()
-    return measure(Run(work / "personas" / author), SAMPLES), time.monotonic() - began
+    run = Run(place_of(work, base) / "personas" / author)
+    return measure(run, SAMPLES), time.monotonic() - began
 
 
 def by_recipe(author: str, work: Path, most: int) -> float:
@@ -114,20 +134,37 @@ def main() -> None:
     parser.add_argument("--authors", nargs="+", default=AUTHORS)
     parser.add_argument("--recipe-posts", type=int, default=3200)
     parser.add_argument("--only", nargs="+", choices=("ours", "recipe"), default=("ours", "recipe"))
+    parser.add_argument("--bases", nargs="+", help="names of bases; default: builtin, and smollm2 if it is here")
     args = parser.parse_args()
-    for author in args.authors:
-        seconds, _ = apart(ours, author, args.personas, args.work)
-        (report, took), gigabytes = apart(measured, author, args.work)
-        print(f"{author}: made in {seconds:.0f} s; measured on {SAMPLES:,} posts in {took:.0f} s, {gigabytes:.2f} GB at most", flush=True)
-        theirs = None
-        if "recipe" in args.only:
-            kept = args.work / "recipe" / author / "measured.json"
-            if not kept.exists():
-                seconds, _ = apart(by_recipe, author, args.work, args.recipe_posts)
-                print(f"{author}: the recipe in {seconds:.0f} s", flush=True)
-                kept.write_text(json.dumps(apart(recipe_measured, author, args.work)[0]))
-            theirs = json.loads(kept.read_text())
-        show(author, report, theirs)
+    for base in chosen_bases(args.bases):
+        for author in args.authors:
+            if base != SMOLLM2 or author in ENGLISH:
+                compare_author(author, base, args)
+
+
+def compare_author(author: str, base: str, args: argparse.Namespace) -> None:
+    """Make one author's persona from a base, measure it, and print its table."""
+    seconds, _ = apart(ours, author, args.personas, args.work, base)
+    (report, took), gigabytes = apart(measured, author, args.work, base)
+    print(
+        f"{author} from {base}: made in {seconds:.0f} s; measured on {SAMPLES:,} posts in {took:.0f} s, {gigabytes:.2f} GB at most",
+        flush=True,
+    )
+    theirs = None
+    if "recipe" in args.only and base == bases.BUILT_IN:
+        theirs = of_recipe(author, args)
+    show(f"{author} from {base}", report, theirs)
+
+
+def of_recipe(author: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Return what was measured of the recipe's model, which is trained unless it was before."""
+    kept = args.work / "recipe" / author / "measured.json"
+    if not kept.exists():
+        seconds, _ = apart(by_recipe, author, args.work, args.recipe_posts)
+        print(f"{author}: the recipe in {seconds:.0f} s", flush=True)
+        kept.write_text(json.dumps(apart(recipe_measured, author, args.work)[0]))
+    found: dict[str, Any] = json.loads(kept.read_text())
+    return found
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from popinjay.cli import parser
@@ -16,15 +17,23 @@ Every command and option. Made by `make docs` from the program itself; a test ke
 
 def reference() -> str:
     """The whole page."""
-    commands = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
-    return HEAD + "\n".join(section(name, command) for name, command in commands.choices.items())
+    return HEAD + "\n".join(section(name, command) for name, command in commands_of(parser()))
+
+
+def commands_of(top: argparse.ArgumentParser, before: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command with its name, and after it the commands that it has itself."""
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                yield before + name, command
+                yield from commands_of(command, f"{before}{name} ")
 
 
 def section(name: str, command: argparse.ArgumentParser) -> str:
     """One command: what it is, and a table of what it takes."""
     lines = [f"## popinjay {name}", "", command.description or "", "", "| | |", "| --- | --- |"]
     for action in command._actions:
-        if isinstance(action, argparse._HelpAction):
+        if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
             continue
         shown = ", ".join(action.option_strings) or str(action.metavar)
         takes = f" {action.metavar}" if action.option_strings and action.metavar else ""

@@ -55,13 +55,25 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Base models and what is measured with them are cached in a folder of the session's own, in module fixtures too."""
+    os.environ["POPINJAY_BASES"] = str(tmp_path_factory.mktemp("bases"))
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Personas and caches of a test lie in a folder of its own, for processes that it starts too."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("POPINJAY_HOME", str(home))
+    monkeypatch.setenv("POPINJAY_BASES", str(home / "bases"))
     monkeypatch.setenv("POPINJAY_TRACK", "none")
+    monkeypatch.setenv("POPINJAY_BASES", str(home.parent / f"{home.name}-bases"))
     monkeypatch.setenv("HF_HOME", str(home / "hub"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     return home
 

@@ -13,8 +13,11 @@ import pytest
 import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
-SPINE = {"copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy", "rules"}
-PORTS = {"bases", "hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
+SPINE = {"caches", "copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy", "rules"}
+PORTS = {"hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
+PORTS |= {"bases", "bases.base", "bases.choice", "bases.finding", "bases.gguf", "bases.growth", "bases.prepared"}
+PORTS |= {"bases.rows", "bases.terms", "bases.places", "bases.places.cache", "bases.places.folder"}
+PORTS |= {"bases.places.hub", "bases.places.registry", "bases.places.wheels"}
 PORTS |= {"sources.x_answers", "sources.x_api", "sources.x_post", "sources.x_price"}
 PORTS |= {"sources.bluesky_car", "sources.bluesky_records", "sources.bluesky_text", "sources.car"}
 PORTS |= {"sources.connecting", "sources.guesses", "sources.mirror", "sources.remote", "sources.web"}
@@ -35,10 +38,14 @@ ENGINE |= {
     "decoding.builder",
     "decoding.families",
 }
+ENGINE |= {"decoding.adapter", "decoding.model_files", "tuning.fused", "tuning.llama_layer", "tuning.low_rank"}
 ENGINE |= {
     "tuning",
     "tuning.clock",
     "tuning.descent",
+    "tuning.fused",
+    "tuning.llama_layer",
+    "tuning.low_rank",
     "tuning.learner",
     "tuning.lessons",
     "tuning.loss",
@@ -63,6 +70,7 @@ ENGINE |= {
     "evaluation.plots",
     "evaluation.tables",
     "evaluation.told_apart",
+    "evaluation.untouched",
     "evaluation.variety",
     "evaluation.verdict",
 }
@@ -75,6 +83,7 @@ FACES |= {"serving.refused", "serving.said", "serving.server", "serving.upload_r
 FACES |= {"serving.completions", "serving.openai_form", "serving.say_routes", "serving.speaking", "serving.told", "serving.voice"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
+HEAVY += ("gguf", "tqdm")
 HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")
 HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow", "libipld", "urllib3", "fastapi", "pydantic", "starlette", "uvicorn")
 OUTSIDE_IN_SPINE = {"tomli_w", "filelock"}

@@ -69,7 +69,10 @@ def test_the_bases_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     listed = {base["name"]: base for base in json.loads(capsys.readouterr().out)["bases"]}
     assert listed["builtin"]["here"] is True
     assert listed["builtin"]["record"] == record
-    assert listed["gpt2"] == {**listed["gpt2"], "here": False, "hub": "openai-community/gpt2", "parameters": 124_439_808, "record": None}
+    told = {"here": False, "bytes": None, "hub": "openai-community/gpt2", "parameters": 124_439_808, "record": None, "terms": None}
+    assert listed["gpt2"] == {**listed["gpt2"], **told}
+    assert listed["gemma3"]["terms"]["accepted"] is False
+    assert "popinjay bases get gemma3 --accept gemma" in shown
 
 
 def test_only_a_folder_with_a_record_has_one(tmp_path: Path, tiny_gpt2: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
+import subprocess
+import sys
 from collections import Counter
 from itertools import chain
 from pathlib import Path
@@ -127,6 +130,70 @@ def test_the_seconds_of_the_first_look_as_good_count(monkeypatch: pytest.MonkeyP
     never = quality.compare(posts, 11, tmp_path, [0.5])
     assert never["seconds until as good"] is None
     assert quality.means({"a": found, "b": never})["times less"] is None
+
+
+def run_gpu_bench(*arguments: str) -> str:
+    """Run the script as a person would, and return what it printed."""
+    command = [sys.executable, str(BENCH / "gpu.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_without_a_gpu_its_bench_says_so_in_one_sentence() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    said = run_gpu_bench()
+    assert said == "Nothing was measured: torch finds no GPU with CUDA on this machine.\n"
+
+
+def test_the_bench_for_a_gpu_works_on_a_processor(tmp_path: Path) -> None:
+    out = tmp_path / "gpu.json"
+    asked = ("--device", "cpu", "--quick", "--epochs", "1")
+    said = run_gpu_bench(*asked, "--out", str(out))
+    assert said.count("| ours |") == said.count("| Trainer's best |") == 1
+    told = json.loads(out.read_text())
+    assert told["peak"] > 0
+    assert list(told["models"]) == ["gpt2"]
+    found = told["models"]["gpt2"]
+    assert list(found) == ["Trainer's best", "ours"]
+    for one in found.values():
+        assert one["tokens"] > 500
+        assert one["seconds"] > 0
+        computed = one["tokens_a_second"] * one["flops_a_token"] / told["peak"]
+        assert one["share of peak"] == pytest.approx(computed)
+        assert 0 < one["share of peak"] < 1
+
+
+def test_smollm2_is_trained_too_if_its_folder_is_given(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gpu
+    from training.whole import Whole
+
+    jobs: list[Any] = []
+    answers = {gpu.look_at: ("a device", 1e12), gpu.peers.save_gpt2: None}
+    monkeypatch.setattr(gpu, "apart", lambda work, *more: (answers[work], 1.0))
+    made = Whole(2.0, 100, 50.0, 1e9, "any")
+    monkeypatch.setattr(gpu, "measure", lambda job, args: jobs.append(job) or {"ours": made})
+    monkeypatch.setattr("sys.argv", ["gpu.py", "--smollm2", str(tiny_llama)])
+    told = gpu.run(gpu.parse())
+    assert [(job.name, job.device, job.precision) for job in jobs] == [
+        ("smollm2", "cuda", "bf16"),
+        ("gpt2", "cuda", "bf16"),
+    ]
+    assert jobs[0].folder == tiny_llama
+    assert {len(job.texts) for job in jobs} == {1676}
+    assert told["models"]["smollm2"]["ours"]["share of peak"] == 50.0 * 1e9 / 1e12
+
+
+def test_first_steps_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from training import whole
+
+    clock = iter([0.0, 10.0, 20.0, 21.0, 23.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    steps = whole.Steps("cpu")
+    for tokens in (7, 7, 7, 60, 60):
+        steps.step(tokens)
+    assert steps.tokens_a_second() == 120 / 3
 
 
 @pytest.mark.slow

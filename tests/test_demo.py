@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from popinjay import bases
 from popinjay import demo as the_demo
+from popinjay.bases.places.folder import Folder
 from popinjay.cli import main
-from popinjay.events import nobody
+from popinjay.events import Event
 from popinjay.pipeline import make
 
 pytestmark = pytest.mark.draws
@@ -17,7 +19,12 @@ pytestmark = pytest.mark.draws
 
 def test_the_demo_makes_two_people_and_their_cyborg(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(the_demo, "make", functools.partial(make, epochs=0.05, samples=10))
-    personas = the_demo.demo(nobody)
+    events: list[Event] = []
+    personas = the_demo.demo(events.append)
+    notes = [event.message for event in events if event.stage == "demo"]
+    assert "'smollm2' is not on this machine" in notes[-1]
+    assert "The demo takes the built-in base" in notes[-1]
+    assert {persona.run.facts("train")["base"] for persona in personas} == {"builtin"}
     assert [persona.name for persona in personas] == ["nellmarrow", "brix_deck9", "brix_deck9-nellmarrow"]
     for persona in personas:
         card = (own_home / persona.name / "README.md").read_text(encoding="utf-8")
@@ -40,3 +47,15 @@ def test_the_demo_learns_both_voices(own_home: Path, capsys: pytest.CaptureFixtu
         voices[name] = capsys.readouterr().out.splitlines()
     assert sum(post.startswith("Day ") for post in voices["brix_deck9"]) >= 15
     assert sum(post == post.lower() for post in voices["nellmarrow"]) >= 25
+
+
+def test_the_demo_takes_smollm2_if_it_is_here(monkeypatch: pytest.MonkeyPatch, tiny_llama: Path) -> None:
+    """A stand-in for smollm2: a tiny model of the same architecture under its name."""
+    made: list[str] = []
+    here = bases.Base("smollm2", str(tiny_llama), "small", places=(Folder(),))
+    monkeypatch.setattr("popinjay.bases.rows.BASES", (here, *bases.BASES))
+    monkeypatch.setattr(the_demo, "make", lambda *specs, base, **more: made.append(base))
+    events: list[Event] = []
+    the_demo.demo(events.append)
+    assert made == ["smollm2"] * 3
+    assert "The base model is smollm2: small." in [event.message for event in events]

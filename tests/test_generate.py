@@ -53,6 +53,13 @@ def test_how_many_are_asked_for_does_not_change_the_first(decoder: TorchDecoder)
     assert texts(decoder, n=8, seed=5)[:3] == texts(decoder, n=3, seed=5)
 
 
+def test_posts_from_a_place_on_are_those_of_all(decoder: TorchDecoder) -> None:
+    options = SayOptions(n=8, seed=5, max_tokens=20)
+    every = [said.text for said in stream(decoder, options)]
+    assert [said.text for said in stream(decoder, options, start=3)] == every[3:]
+    assert list(stream(decoder, options, start=8)) == []
+
+
 def test_nor_does_it_where_posts_are_drawn_again(decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     free = texts(decoder, n=9, seed=5)
     rules, tally = Rules.of(free[1:3]), Tally()

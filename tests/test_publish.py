@@ -20,12 +20,15 @@ import yaml
 import hub_standin
 import popinjay
 from hub_standin import Fault, HubStandIn
+from popinjay import bases
 from popinjay import publish as publishing
 from popinjay.cli import main
+from popinjay.disk import content_hash
 from popinjay.errors import PublishError, StorageError
 from popinjay.events import Event, What
 from popinjay.hub import Hub, writable
 from popinjay.options import WHOSE, PublishOptions
+from popinjay.pipeline import measure
 from popinjay.publish import Published, publish
 from popinjay.run import Run
 
@@ -115,6 +118,41 @@ def test_nothing_goes_but_model_and_card(run: Run, hub: HubStandIn) -> None:
     for name in ("posts.jsonl", "dropped.jsonl", "train.jsonl", "held_out.jsonl", "samples.jsonl"):
         for line in run.file(name).read_text(encoding="utf-8").splitlines():
             assert json.loads(line)["text"].encode() not in sent
+
+
+def beside_the_model(run: Run, *names: str) -> None:
+    """Put files beside the weights, as train does for a base whose terms ask for it."""
+    for name in names:
+        run.file(f"model/{name}").write_text("terms")
+    record = run.record
+    record["stages"]["train"]["makes"]["model"] = content_hash(run.file("model"))
+    run.update(stages=record["stages"])
+    measure(run)
+
+
+def test_terms_and_notices_beside_the_model_go_along(run: Run, hub: HubStandIn, tmp_path: Path) -> None:
+    beside = {"GEMMA_TERMS.html", "NOTICE.md", "LICENSE"}
+    beside_the_model(run, *beside)
+    assert {file.name for file in send(run).files} == MODEL | beside | {"README.md"}
+    assert hub.files(REPO)["NOTICE.md"] == b"terms"
+    send(run, str(tmp_path / "bird"))
+    assert names(tmp_path / "bird") == MODEL | beside | {"README.md"}
+    assert not send(run).changed
+    assert beside <= set(hub.files(REPO))
+
+
+def test_a_model_made_from_gemma_is_not_published_without_its_terms(run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    gemma = bases.Base("gem", "google/gemma-3-270m", "multilingual", license="gemma")
+    monkeypatch.setattr("popinjay.card.bases.row", lambda name: gemma)
+    before = len(hub.log)
+    beside_the_model(run, "GEMMA_TERMS.html")
+    for to in (TO, str(tmp_path / "bird")):
+        with pytest.raises(PublishError, match=r"'NOTICE\.md' is not beside the model"):
+            send(run, to)
+    assert len(hub.log) == before
+    assert not (tmp_path / "bird").exists()
+    beside_the_model(run, "NOTICE.md")
+    assert {"GEMMA_TERMS.html", "NOTICE.md"} <= {file.name for file in send(run).files}
 
 
 def test_posts_go_only_when_asked_for_and_never_as_they_came(run: Run, hub: HubStandIn) -> None:

@@ -478,3 +478,37 @@ def test_an_address_of_nothing_says_so(look: Any) -> None:
     looked.complaints.clear()  # the browser's own word about a 404
     looked.go("nowhere/at/all")
     expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+
+
+def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(look: Any, server: Server, archive: Path) -> None:
+    looked = look()
+    page = looked.go("make")
+    ordered: list[dict[str, Any]] = []
+
+    def keep(route: Route) -> None:
+        asked = route.request.post_data_json
+        if route.request.method == "POST" and isinstance(asked, Mapping) and asked["doing"] == "make":
+            ordered.append(dict(asked["options"]))
+            route.fulfill(status=201, json=server.get("api/jobs")[0])  # one that is over, in place of a training
+        else:
+            route.continue_()
+
+    page.route("**/api/jobs", keep)
+    page.set_input_files("#file", archive)
+    page.get_by_label("Nobody’s").check()
+    choice = page.get_by_label("What does it begin with?")
+    choice.select_option("smollm2")
+    expect(page.locator("#base-hint")).to_contain_text("It knows English. Licence: apache-2.0. It is fetched first, 93 MB.")
+    expect(page.locator(".terms")).to_have_count(0)
+    choice.select_option("gemma3")
+    expect(page.locator("#base-hint")).to_contain_text("many languages")
+    page.get_by_role("button", name="Make it").click()
+    assert ordered == []
+    choice.select_option("builtin")
+    expect(page.locator(".terms")).to_have_count(0)
+    expect(page.locator("#base-hint")).to_contain_text("It is here, ")
+    choice.select_option("gemma3")
+    page.get_by_label("I have read and accept the Gemma Terms of Use").check()
+    with page.expect_response("**/api/jobs"):
+        page.get_by_role("button", name="Make it").click()
+    assert [(one["base"], one["accept"]) for one in ordered] == [("gemma3", "gemma")]

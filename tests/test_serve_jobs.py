@@ -203,3 +203,15 @@ def test_senseless_jobs_are_refused_at_once(asked: dict[str, Any], said: str, id
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with served(tmp_path_factory.mktemp("idle")) as client:
         yield client
+
+
+def test_a_job_fetches_no_base_that_was_not_chosen_and_says_what_one_needs(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    with served(tmp_path) as client:
+        upload = client.upload(ada)
+        for base, said in (("smollm2", "'smollm2' is not on this machine"), ("gemma3", "have not been accepted here")):
+            job = client.post("/api/jobs", {"doing": "make", "upload": upload, "options": {**QUICK, "base": base}})["id"]
+            assert said in client.wait(job, "failed", "done")["error"]
+        job = client.post("/api/jobs", {"doing": "make", "upload": upload, "options": QUICK})["id"]
+        assert client.wait(job, "failed", "done")["state"] == "done"
+        told = [event["message"] for event in client.events(job) if event.get("what") == "note" and event.get("stage") == "train"]
+        assert any("popinjay bases get smollm2" in message for message in told)

@@ -14,6 +14,7 @@ import torch
 
 import popinjay
 from popinjay import bases
+from popinjay.checkpoints import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, MOST_SECONDS, Checkpoints, Standing
 from popinjay.disk import content_hash
 from popinjay.errors import BaseModelError, OptionError, TrainingError
 from popinjay.events import Event, What
@@ -131,6 +132,54 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(ada: Path, tiny_gpt2
         assert content_hash(own_home / "killed" / name) == content_hash(own_home / "whole" / name), name
 
 
+def test_checkpoints_are_rarer_the_longer_writing_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, seconds = [0.0], [2.0]  # the time, and how long a file takes
+    monkeypatch.setattr("popinjay.checkpoints.time.monotonic", lambda: now[0])
+
+    def write(tensors: object, path: Path, **_: object) -> None:
+        path.write_bytes(b"")
+        now[0] += seconds[0]
+
+    monkeypatch.setattr("safetensors.torch.save_file", write)
+    checkpoints = Checkpoints(tmp_path, "key")
+
+    def pause() -> float:
+        """Seconds until the next checkpoint."""
+        start = now[0]
+        while not checkpoints.due():
+            now[0] += 1
+        checkpoints.save({}, {}, Standing())
+        return now[0] - seconds[0] - start
+
+    seconds[0] = 0.01
+    assert pause() == pytest.approx(CHECKPOINT_SECONDS, abs=1)
+    seconds[0] = 2.0
+    pause()
+    assert pause() == pytest.approx(2 / CHECKPOINT_SHARE, abs=1)
+    checkpoints.keep_best({})  # counts as well
+    assert pause() == pytest.approx(4 / CHECKPOINT_SHARE, abs=4)
+    seconds[0] = 500.0
+    pause()
+    assert pause() == pytest.approx(MOST_SECONDS, abs=2)  # not never
+
+
+def test_the_first_checkpoint_waits_too_where_writing_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("popinjay.checkpoints.time.monotonic", lambda: now[0])
+
+    def write(tensors: object, path: Path, **_: object) -> None:
+        path.write_bytes(b"")
+        now[0] += 2.0
+
+    monkeypatch.setattr("safetensors.torch.save_file", write)
+    checkpoints = Checkpoints(tmp_path, "key")
+    checkpoints.keep_best({})
+    now[0] = 100.0
+    assert not checkpoints.due()
+    now[0] = 201.0
+    assert checkpoints.due()
+
+
 def test_a_checkpoint_of_other_options_is_not_taken_over(ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(ada), str(tiny_gpt2), "ada", "7"], capture_output=True)
     events: list[Event] = []
@@ -157,18 +206,6 @@ def test_the_result_is_a_standard_transformers_model(ada: Path, tiny_gpt2: Path)
     assert said[0]["generated_text"].startswith("My dream is")
 
 
-def test_without_a_base_the_built_in_one_is_taken_and_said() -> None:
-    base, note = bases.choose(None)
-    assert base.name == "builtin"
-    assert "gpt2 is neither on this machine nor to be had" in note
-
-
-def test_a_base_asked_for_by_name_is_never_swapped() -> None:
-    with pytest.raises(BaseModelError, match="'gpt2' is not on this machine") as caught:
-        bases.choose("gpt2")
-    assert "--base builtin" in caught.value.hint
-
-
 def test_only_safetensors_are_loaded(tmp_path: Path, tiny_gpt2: Path) -> None:
     (tmp_path / "config.json").write_bytes((tiny_gpt2 / "config.json").read_bytes())
     (tmp_path / "pytorch_model.bin").write_bytes(b"code could hide here")
@@ -188,6 +225,7 @@ def test_it_says_how_long_it_will_take_before_it_starts(ada: Path, tiny_gpt2: Pa
 
 def test_a_budget_ends_a_training_whatever_was_planned(ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.tuning.trainer.PATIENCE", 10**6)
+    monkeypatch.setattr("popinjay.tuning.trainer.Trainer.most_copied", lambda _: 1.0)  # a fast machine learns them by heart
     persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 1000.0}, budget="4s")
     facts = persona.run.facts("train")
     assert (facts["budget"], facts["stopped"]) == (4.0, "time was up")

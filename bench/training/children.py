@@ -14,7 +14,7 @@ from typing import Any
 
 from training.stopwatch import Stopwatch
 
-CORES = os.cpu_count() or 1
+CORES = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)  # fewer where a person has limited threads
 
 
 @dataclass(frozen=True)

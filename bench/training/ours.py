@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from popinjay import bases
 from popinjay.events import Event, What, nobody
@@ -17,17 +17,28 @@ from popinjay.tuning.vocabulary import SAMPLED, rows_at_work
 from training.children import Turns
 from training.stopwatch import Stopwatch
 
+if TYPE_CHECKING:
+    from popinjay.tuning.trainer import Trainer
+    from training.whole import Job
+
 
 def steps(turns: Turns, model: LanguageModel, texts: Sequence[str], precision: str) -> None:
     """Step after step of full fine-tuning as `train` does them with defaults, each in its turn."""
     with tempfile.TemporaryDirectory() as folder:
         options = TrainOptions(precision=precision, epochs=1.0)
-        trainer = prepare(model, bases.row(bases.PREFERRED), options, texts, texts[:1], Path(folder), nobody)
+        trainer = prepare(model, bases.row("gpt2"), options, texts, texts[:1], Path(folder), nobody)
         plan, _ = trainer.plan()
         turns.ready()
         for batch in cycle(plan):
             _, tokens = trainer.learner.step([trainer.lessons[i] for i in batch], 1e-4)
             turns.step(tokens)
+
+
+def whole(model: LanguageModel, name: str, job: Job, batch_tokens: int | None, folder: Path) -> Trainer:
+    """Prepare a whole training as `make` would with the row of this name and no other options."""
+    base = next((base for base in bases.BASES if base.name == name), bases.row(str(job.folder)))
+    options = TrainOptions(precision=job.precision, epochs=job.epochs, batch_tokens=batch_tokens)
+    return prepare(model, base, options, job.texts, job.watched, folder, nobody)
 
 
 def head_rows(tokenizer: Any, size: int, texts: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterable
 
 from popinjay import options
 
@@ -20,6 +21,17 @@ def yes(question: str) -> bool:
     *paragraphs, asked = [textwrap.fill(one, width, break_long_words=False, break_on_hyphens=False) for one in question.splitlines()]
     print("\n" + "\n\n".join([*paragraphs, f"{asked} [y/N] "]), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def accepts(title: str, name: str, summary: Iterable[str], where: str) -> str | None:
+    """Ask for terms of use to be accepted by typing their name; None for any other answer."""
+    width = min(shutil.get_terminal_size().columns, 80) - 1
+    print(f"\n{title}, in short (the whole of them: {where}):\n", file=sys.stderr)
+    for line in summary:
+        print(textwrap.fill(line, width, initial_indent="- ", subsequent_indent="  "), file=sys.stderr)
+    print(f"\nType {name} to accept them, or Enter to leave it: ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline().strip().casefold()
+    return answer if answer == name else None
 
 
 def whose() -> str | None:

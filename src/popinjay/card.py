@@ -8,7 +8,7 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -48,6 +48,7 @@ class Facts:
     contact: str | None = None
     picture: str = ""  # a file beside the card, or an address; empty where there is none
     datasets: Sequence[str] = ()  # of the hub, where the posts were published too
+    base: Mapping[str, Any] = field(default_factory=dict)  # the record beside the base's weights
 
 
 def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
@@ -79,28 +80,59 @@ def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = 
         whose=options.whose,
         contact=options.contact,
         picture=PICTURE_FILE if run.file(PICTURE_FILE).exists() else "",
+        base=run.facts("train").get("base_record") or bases.record(bases.row(run.facts("train")["base"])),
     )
 
 
 def render(facts: Facts, *, model: str | None = None) -> str:
     """The card. `model` is what the lines to copy name, such as `org/name` once it is published; by default the persona's folder."""
     people = [_person(author, is_real=facts.whose != "fictional") for author in facts.authors]
-    base, hub_id = facts.trained["base"], facts.trained["base_hub"]
-    own_name = base if hub_id else Path(base).name  # a folder's path is nobody's business
+    base, is_thin = describe_base(facts), facts.trained.get("keep") == "adapter"
     return _template().render(
         facts=facts,
         people=people,
         title=Markup(" &amp; ").join(plain(person["name"]) for person in people),
         further=list(dict.fromkeys(reason for counts in facts.counts for reason in counts["further"])),
-        base={"name": own_name, "hub_id": hub_id, "url": f"https://huggingface.co/{hub_id}" if hub_id else "", "is_built_in": base == bases.BUILT_IN},
-        license=bases.row(base).license,
+        base=base,
+        license=base["license"],
         whose=WHOSE.get(facts.whose or "", ""),
         stages=STAGES,
         links=[{"start": one.name, "end": two.name, "files": [name for name in one.makes if name in two.needs]} for one, two in pairwise(STAGES)],
         model=model or f"{facts.name}/model",
         is_local=model is None,
+        is_adapter=model is None and is_thin,  # a whole model is published
+        is_thin=is_thin,
         version=__version__,
     )
+
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_LICENSE = re.compile(r"[a-z0-9.-]+")
+
+
+def describe_base(facts: Facts) -> dict[str, Any]:
+    """Describe the base model: its name, its hub id and licence, and the file it was converted from.
+
+    The row of the table of bases says what a base is, and the record beside its weights which of
+    its files they were read from. A folder of the user's own has only the record, if any.
+    """
+    base, record = facts.trained["base"], facts.base
+    hub_id = facts.trained["base_hub"] or _matching(_HUB_ID, record.get("hub_id"))
+    return {
+        "name": base if facts.trained["base_hub"] else Path(base).name,  # never a folder's path
+        "hub_id": hub_id,
+        "url": f"https://huggingface.co/{hub_id}" if hub_id else "",
+        "is_built_in": base == bases.BUILT_IN,
+        "license": bases.row(base).license or _matching(_LICENSE, record.get("license")),
+        "quantization": str(record.get("quantization") or ""),
+        "variant": str(record.get("variant") or ""),
+        "source": str(record.get("source") or ""),
+    }
+
+
+def _matching(form: re.Pattern[str], value: object) -> str:
+    """Return the value if it is a text of this form, otherwise nothing."""
+    return value if isinstance(value, str) and form.fullmatch(value) else ""
 
 
 def _person(author: Author, *, is_real: bool) -> dict[str, str]:

@@ -136,6 +136,14 @@ def _serve(actions: Any) -> None:
 def _bases(actions: Any) -> None:
     command = _command(actions, "bases", commands.do_bases, "the base models known by name, and which of them are on this machine")
     _add_json(command)
+    more = command.add_subparsers(title="commands", metavar="get|remove", parser_class=Parser)
+    get = _command(more, "get", commands.do_get_base, "fetch a base model onto this machine")
+    get.add_argument("name", metavar="NAME", help="its name, or organisation/name of a model of the Hugging Face hub")
+    get.add_argument("--accept", metavar="TERMS", help="the terms of use that you have read and accept, by name: gemma")
+    _add_json(get)
+    remove = _command(more, "remove", commands.do_remove_base, "delete a base model from this machine; personas stay whole")
+    remove.add_argument("name", metavar="NAME", help="its name")
+    remove.add_argument("--yes", action="store_true", help="without being asked")
 
 
 def _sources(actions: Any) -> None:
@@ -144,7 +152,7 @@ def _sources(actions: Any) -> None:
 
 
 def _demo(actions: Any) -> None:
-    command = _command(actions, "demo", commands.do_demo, "the whole of it offline: two fictional people, and a cyborg of both")
+    command = _command(actions, "demo", commands.do_demo, "the whole of it: two fictional people, and a cyborg of both; fetches smollm2 (93 MB) if it can")
     command.add_argument("--quiet", action="store_true", help="one plain line a stage")
 
 

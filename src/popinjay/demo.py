@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from popinjay import bases
+from popinjay.errors import BaseModelError, StorageError
 from popinjay.events import Event, Listener, What
 from popinjay.persona import Persona
 from popinjay.pipeline import make
@@ -13,8 +15,22 @@ PEOPLE = ("nellmarrow", "brix_deck9")
 
 
 def demo(listener: Listener, home_folder: Path | None = None) -> list[Persona]:
-    """Make both people and their cyborg on the built-in base: nothing is fetched from anywhere."""
+    """Make both people and their cyborg, on smollm2 if it can be had, else on the built-in base."""
     listener(Event("demo", What.NOTE, "two fictional people from their X archives, then a cyborg of both; nothing leaves this machine"))
+    base = _base(listener)
     archives = files("popinjay").joinpath("assets/demo")
     with as_file(archives.joinpath(f"{PEOPLE[0]}.zip")) as first, as_file(archives.joinpath(f"{PEOPLE[1]}.zip")) as second:
-        return [make(*specs, home_folder=home_folder, listener=listener, whose="fictional", base="builtin") for specs in ((first,), (second,), (first, second))]
+        return [make(*specs, home_folder=home_folder, listener=listener, whose="fictional", base=base) for specs in ((first,), (second,), (first, second))]
+
+
+def _base(listener: Listener) -> str:
+    """Fetch smollm2 unless it is here, and return the name of the base to take; a note says which."""
+    base = bases.row(bases.ENGLISH)
+    try:
+        bases.folder_of(base, listener)
+    except (BaseModelError, StorageError) as error:
+        note = f"{error.message} The demo takes the built-in base, whose English is much poorer."
+        listener(Event("demo", What.NOTE, note))
+        return bases.BUILT_IN
+    listener(Event("demo", What.NOTE, f"The base model is {base.name}: {base.summary}."))
+    return base.name

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from popinjay import bases
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
+from popinjay.disk import content_hash
 from popinjay.errors import BaseModelError
 from popinjay.evaluation.comparison import BASE, MARKOV, MEASURES, PERSONA, Compared, chain, compare, how_many
+from popinjay.evaluation.untouched import Untouched
 from popinjay.evaluation.verdict import notes, verdict
 from popinjay.events import Event, Listener, What
 from popinjay.generate import AT_ONCE, Said, stream
@@ -45,7 +47,7 @@ def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener:
     report: dict[str, Any] = {
         "model": draft.run.record["stages"]["train"]["makes"]["model"],
         "posts": {"train": len(training), "held_out": len(author), "bytes": size, "samples": len(samples)},
-        "sampling": {"temperature": SayOptions.temperature, "top_p": SayOptions.top_p, "max_tokens": SayOptions.max_tokens, "seed": seed},
+        "sampling": sampling(seed),
         "bits_per_byte": {"what": what, "base": of_base.bits, "persona": bits, "posts": len(author), "bytes": size},
         **compare(compared, seed, _teller(listener)),
         "training": _training(draft),
@@ -66,28 +68,65 @@ def score(folder: Path, posts: dict[str, list[str]]) -> dict[str, float]:
     return {"all": round(bits_per_byte([b for own in bits.values() for b in own], every), 4), **result}
 
 
-def write_unprompted(decoder: Decoder, count: int, seed: int, listener: Listener) -> list[Said]:
-    """The posts that everything about outputs is measured on: no prompt, default settings, fixed seed, and no rules: what it writes, it writes."""
+def write_unprompted(decoder: Decoder, count: int, seed: int, listener: Listener, start: int = 0) -> list[Said]:
+    """The posts that everything about outputs is measured on, those before place `start` left out.
+
+    No prompt, default settings, fixed seed, and no rules: what the model writes, it writes.
+    """
     said: list[Said] = []
-    started = time.monotonic()
-    for post in stream(decoder, SayOptions(n=count, seed=seed)):
+    began, left = time.monotonic(), count - start
+    for post in stream(decoder, SayOptions(n=count, seed=seed), start=start):
         said.append(post)
-        if len(said) % AT_ONCE == 0 or len(said) == count:
-            seconds = time.monotonic() - started
-            numbers = {"seconds_left": seconds / len(said) * (count - len(said))}
-            listener(Event(STAGE, What.PROGRESS, "writing posts", done=len(said), total=count, unit="posts", numbers=numbers))
+        if len(said) % AT_ONCE == 0 or len(said) == left:
+            seconds = time.monotonic() - began
+            numbers = {"seconds_left": seconds / len(said) * (left - len(said))}
+            event = Event(
+                STAGE,
+                What.PROGRESS,
+                "writing posts",
+                done=start + len(said),
+                total=count,
+                unit="posts",
+                numbers=numbers,
+            )
+            listener(event)
     return said
+
+
+def sampling(seed: int) -> dict[str, Any]:
+    """The settings of unprompted posts, for the report and to tell kept ones apart."""
+    options = SayOptions(seed=seed)
+    return {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "max_tokens": options.max_tokens,
+        "seed": seed,
+    }
 
 
 def _measure_base(base: bases.Base, held_out: dict[str, list[str]], seed: int, listener: Listener) -> OfBase:
     """Of nothing where the base is no longer on this machine."""
     try:
         folder = bases.folder_of(base)
-        count = how_many([text for own in held_out.values() for text in own])
-        return OfBase(score(folder, held_out), [said.text for said in write_unprompted(open_decoder(folder), count, seed, listener)])
     except BaseModelError as error:
-        listener(Event(STAGE, What.WARNING, f"The base model can't be measured: {error.message}"))
-        return OfBase()
+        return _unmeasured(error, listener)
+    kept = Untouched(bases.fingerprint(base) or content_hash(folder))
+    count = how_many([text for own in held_out.values() for text in own])
+
+    def write(start: int) -> list[str]:
+        decoder = open_decoder(folder, cache=kept.engine)
+        return [said.text for said in write_unprompted(decoder, count, seed, listener, start)]
+
+    try:
+        bits = kept.bits(held_out, lambda: score(folder, held_out))
+        return OfBase(bits, kept.written(count, sampling(seed), write))
+    except BaseModelError as error:
+        return _unmeasured(error, listener)
+
+
+def _unmeasured(error: BaseModelError, listener: Listener) -> OfBase:
+    listener(Event(STAGE, What.WARNING, f"The base model can't be measured: {error.message}"))
+    return OfBase()
 
 
 def _teller(listener: Listener) -> Any:

@@ -55,10 +55,21 @@ def generate(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rul
     return list(stream(decoder, options, prompt, rules, tally))
 
 
-def stream(decoder: Decoder, options: SayOptions, prompt: str = "", rules: Rules | None = None, tally: Tally | None = None) -> Iterator[Said]:
-    """As `generate`, each post as soon as it and all before it are done. A decoder serves one stream at a time; for several see `Desk`."""
-    writing, go_on = _alone(decoder, options, prompt, rules, tally, range(options.n))
-    for place in range(options.n):
+def stream(
+    decoder: Decoder,
+    options: SayOptions,
+    prompt: str = "",
+    rules: Rules | None = None,
+    tally: Tally | None = None,
+    start: int = 0,
+) -> Iterator[Said]:
+    """As `generate`, each post as soon as it and all before it are done, those before `start` left out.
+
+    A decoder serves one stream at a time; for several see `Desk`.
+    """
+    places = range(start, options.n)
+    writing, go_on = _alone(decoder, options, prompt, rules, tally, places)
+    for place in places:
         while place not in writing.done:
             go_on()
         if (said := writing.done.pop(place)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,16 +24,16 @@ class Interrupted(PublishError):
     """The connection broke, or the hub was busy or changed meanwhile: trying again may help."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class File:
     """One file to publish: its name there, and its content here."""
 
     name: str
     content: Path | bytes
 
-    @property
+    @functools.cached_property
     def size(self) -> int:
-        """Bytes."""
+        """Bytes; known also once the file is gone."""
         return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
 
     def digest(self, algorithm: str) -> str:

@@ -7,13 +7,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from popinjay.decoding.adapter import Adapter, merge_into
+from popinjay.decoding.model_files import files_of, write_record
 from popinjay.decoding.special import Special, as_plain_text, read_special, unsayable
 from popinjay.errors import BaseModelError
 
 if TYPE_CHECKING:
     import torch
 
-SCORED_AT_ONCE = 512  # tokens, padding included: each takes a row of the whole vocabulary
+    from popinjay.bases import Base
+
+SCORED_AT_ONCE = 512  # tokens, padding included, that go through the layers together
+LOGITS_AT_ONCE = 1 << 23  # 32 MB: of Gemma's vocabulary 512 tokens would be 537 MB, and as much again
+TRIED = 64  # tokens of the longest text, to find out how a model makes its logits
+AGREE = 1e-4  # nats by which head times hidden state may differ from the model's own logits: rounding
 
 
 class _Piece(NamedTuple):
@@ -42,16 +49,22 @@ class LanguageModel:
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> LanguageModel:
-        """The model in a folder, in float32. Only safetensors, never a model's own code. Raises BaseModelError."""
+        """The model in a folder, in float32, an adapter there added to its base model.
+
+        Only safetensors are loaded, never a model's own code. Raises BaseModelError.
+        """
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
         from transformers.utils import logging
 
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        files = files_of(folder)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
+            tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                files.folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+            )
         except (OSError, ValueError, KeyError, ImportError) as error:
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise BaseModelError(
@@ -59,8 +72,11 @@ class LanguageModel:
             ) from error
         if tokenizer.eos_token_id is None:
             raise BaseModelError(f"The tokenizer in {folder} has no end token to part posts with.", "Choose a base model whose tokenizer defines eos_token.")
+        if files.adapter is not None:
+            merge_into(model, Adapter(files.adapter))
+            model.generation_config = GenerationConfig.from_pretrained(files.adapter)
         _spare_memory_traffic(model)
-        return cls(model.to(device).eval(), tokenizer, read_special(folder))
+        return cls(model.to(device).eval(), tokenizer, read_special(files.folder))
 
     @property
     def device(self) -> torch.device:
@@ -107,16 +123,61 @@ class LanguageModel:
         pieces.sort(key=lambda piece: len(piece.ids))
         bits = [0.0] * len(texts)
         with torch.inference_mode():
+            is_plain = bool(pieces) and self._has_plain_head(pieces[-1].ids[:TRIED])
+            score = self._losses if is_plain else self._losses_of_logits
             for group in _groups(pieces):
                 ids = torch.full((len(group), len(group[-1].ids)), self.end)
+                wanted = torch.zeros((len(group), len(group[-1].ids) - 1), dtype=torch.bool)
                 for place, piece in enumerate(group):
                     ids[place, : len(piece.ids)] = torch.tensor(piece.ids)
-                ids = ids.to(self.device)
-                logits = self.model(input_ids=ids[:, :-1], use_cache=False).logits.float()
-                losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none").view(len(group), -1).cpu()
-                for place, piece in enumerate(group):
-                    bits[piece.text] += losses[place, piece.scored - 1 : len(piece.ids) - 1].double().sum().item() / math.log(2)
+                    wanted[place, piece.scored - 1 : len(piece.ids) - 1] = True
+                losses = score(ids.to(self.device), wanted.to(self.device)).cpu().double()
+                start = 0
+                for piece in group:
+                    end = start + len(piece.ids) - piece.scored
+                    bits[piece.text] += losses[start:end].sum().item() / math.log(2)
+                    start = end
         return bits
+
+    def _losses(self, ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        """Compute the cross-entropy in nats (places,) of the tokens behind the places `wanted`.
+
+        `ids` has the shape (texts, length), `wanted` (texts, length - 1). The head is applied to
+        some places at a time, so that the logits of all are never in memory together.
+        """
+        import torch
+
+        hidden = self.model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+        hidden, targets = hidden[wanted], ids[:, 1:][wanted]
+        head = self.model.get_output_embeddings()
+        losses = torch.empty(len(targets), device=ids.device)
+        stride = max(1, LOGITS_AT_ONCE // len(head.weight))
+        for start in range(0, len(targets), stride):
+            part = slice(start, start + stride)
+            logits = head(hidden[part]).float()
+            losses[part] = torch.nn.functional.cross_entropy(logits, targets[part], reduction="none")
+        return losses
+
+    def _losses_of_logits(self, ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        """Compute what `_losses` does from the model's own logits, however it makes them."""
+        import torch
+
+        logits = self.model(input_ids=ids[:, :-1], use_cache=False).logits[wanted].float()
+        return torch.nn.functional.cross_entropy(logits, ids[:, 1:][wanted], reduction="none")
+
+    def _has_plain_head(self, ids: Sequence[int]) -> bool:
+        """Try on one text whether the logits are the head applied to the last hidden states.
+
+        Some models scale or limit their logits afterwards.
+        """
+        import torch
+
+        if not isinstance(self.model.get_output_embeddings(), torch.nn.Linear):
+            return False
+        table = torch.tensor([list(ids)], device=self.device)
+        wanted = torch.ones_like(table[:, 1:], dtype=torch.bool)
+        difference = self._losses(table, wanted) - self._losses_of_logits(table, wanted)
+        return bool(difference.abs().max() < AGREE)
 
     def _pieces(self, texts: Sequence[str], before: Sequence[Sequence[str]]) -> list[_Piece]:
         """What is scored at once: each text from the token that begins it, behind as many whole posts as there is room for."""
@@ -151,6 +212,16 @@ class LanguageModel:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self.model.save_pretrained(folder, safe_serialization=True)
         self.tokenizer.save_pretrained(folder)
+
+    def save_thin(self, folder: Path, base: Base) -> None:
+        """Write what a folder with the adapter still needs: generation config, and the base's record."""
+        self.model.generation_config.save_pretrained(folder)
+        write_record(base, folder)
+
+
+def write_whole(folder: Path, to: Path) -> None:
+    """Write a model that is kept thin as standard transformers files. Raises BaseModelError."""
+    LanguageModel.load(folder).save(to)
 
 
 def _specials(tokenizer: Any) -> list[int]:

@@ -99,6 +99,18 @@ class FetchOptions(Checked):
 
 
 @dataclass(frozen=True)
+class BaseOptions(Checked):
+    """What may be done to have a base model. No stage depends on it: only which base it is counts."""
+
+    yes: bool = option(False, "Download the base model that popinjay would choose without asking.")
+    accept: str | None = option(
+        None,
+        "The terms of use of a base model that you have read and accept, by name: gemma.",
+        metavar="TERMS",
+    )
+
+
+@dataclass(frozen=True)
 class CleanOptions(Checked):
     """Which posts are kept, and how their text looks."""
 
@@ -122,13 +134,19 @@ class DatasetOptions(Checked):
 
 @dataclass(frozen=True)
 class TrainOptions(Checked):
-    """How the voice is learnt. What is not set comes from the base model's row in `bases.py`."""
+    """How the voice is learnt. What is not set comes from the base model's row in `bases/rows.py`."""
 
     base: str | None = option(
-        None, "The base model: builtin, gpt2, another model of the Hugging Face hub, or a folder. Default: gpt2 where it can be had, else builtin."
+        None,
+        "The base model: one of popinjay bases, another model of the Hugging Face hub, or a folder. "
+        "Default: the one it was made with; at first smollm2 for posts in English if it is here or may be downloaded, "
+        "gemma3 for others if it is here, else builtin.",
     )
-    tune: str = option(
-        "full", "Which weights learn: all (full), the upper half of the layers (top), or small matrices beside them (lora).", choices=("full", "top", "lora")
+    tune: str | None = option(
+        None,
+        "Which weights are trained: all (full), the upper half of the layers (top), or small matrices beside them (lora). "
+        "Default: as the base model does best: full for gpt2 and builtin, lora for smollm2 and gemma3.",
+        choices=("full", "top", "lora"),
     )
     budget: str | None = option(
         None, "The time to learn in, such as 90s, 5m or 1h: the clock then sets the pace, and it ends earlier where less is enough.", metavar="TIME"
@@ -142,11 +160,24 @@ class TrainOptions(Checked):
         "Numbers that matrices are multiplied in: fp32, or bf16, coarser and faster where the processor has it; auto takes it there for large models.",
         choices=("auto", "fp32", "bf16"),
     )
+    keep: str = option(
+        "model",
+        "What is kept of it: a whole model that everything loads, or with --tune lora the adapter only (under 10 MB of a model of "
+        "135 million parameters), which speaks as long as the base model is on this machine.",
+        choices=("model", "adapter"),
+    )
     seed: int = _seed()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.budget_seconds()
+        if self.tune is not None:
+            self.check_keep(self.tune)
+
+    def check_keep(self, tune: str) -> None:
+        """Raise OptionError if only the adapter is to be kept and tuning in this way makes none."""
+        if self.keep == "adapter" and tune != "lora":
+            raise OptionError(f"--keep adapter needs an adapter, and --tune {tune} trains none.", "Add --tune lora.")
 
     def budget_seconds(self) -> float | None:
         """The budget in seconds. Raises OptionError for what is no time."""
@@ -245,6 +276,7 @@ class MakeOptions:
     """The options of all stages of one persona, and of telling others about it."""
 
     fetch: FetchOptions = FetchOptions()
+    bases: BaseOptions = BaseOptions()
     collect: CollectOptions = CollectOptions()
     clean: CleanOptions = CleanOptions()
     dataset: DatasetOptions = DatasetOptions()
@@ -255,6 +287,7 @@ class MakeOptions:
 
     PARTS: ClassVar[dict[str, type[Checked]]] = {
         "fetch": FetchOptions,
+        "bases": BaseOptions,
         "collect": CollectOptions,
         "clean": CleanOptions,
         "dataset": DatasetOptions,

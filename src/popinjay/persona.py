@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from popinjay.copying import Copies
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.open import ENGINE_FOLDER, open_decoder, why_slow
-from popinjay.errors import PersonaError
+from popinjay.errors import BaseModelError, PersonaError
 from popinjay.evaluation.of_run import report_of
 from popinjay.forgotten import marks_of
 from popinjay.generate import Said, Tally, pieces, stream
@@ -92,12 +92,16 @@ class Persona:
 def engine_of(run: Run) -> dict[str, str | None] | None:
     """Tell which engine computes a persona's model, `onnxruntime` or `torch`, and why the slow one.
 
-    None if there is no model yet.
+    None if there is no model yet. The name is None if nothing computes it now, as its base model is
+    not there.
     """
     folder = run.file("model")
     if not folder.is_dir():
         return None
-    reason = why_slow(folder)
+    try:
+        reason = why_slow(folder)
+    except BaseModelError as error:
+        return {"name": None, "why_slow": f"{error.message} {error.hint}"}
     return {"name": "onnxruntime" if reason is None else "torch", "why_slow": reason}
 
 

@@ -47,7 +47,7 @@ def make(
 
     `given` are fields of the stages' options (`popinjay.options`), such as `whose="self"`, `base="gpt2"` or `seed=3`. Several
     specs make a cyborg. `ask_whose` is called where it is not on record whose words these are, `ask` for a yes where reading a network
-    costs money; without it the answer is no. Raises PopinjayError.
+    costs money or a base model would be downloaded; without it the answer is no. Raises PopinjayError.
     """
     options = MakeOptions.of(given)
     trackers = chosen(options.track.track)
@@ -68,15 +68,15 @@ def make(
         left.fetch(run.file(FETCHED), forgotten)
         source, opened = forgotten.mark(opened.fingerprint()), left
         run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=source)
-        learn(run, replace(options, card=card_options), listener)
+        learn(run, replace(options, card=card_options), listener, ask)
     return Persona(run)
 
 
-def learn(run: Run, options: MakeOptions, listener: Listener) -> None:
+def learn(run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str], bool] | None = None) -> None:
     """All stages behind the first: clean, dataset, train, evaluate, card, and between the last two a first picture."""
     run_stage(run, stage_named("clean"), options.clean, clean, listener)
     run_stage(run, stage_named("dataset"), options.dataset, dataset, listener)
-    base = base_for(run, options.train, listener)
+    base = base_for(run, options.train, bases.Consent(ask, options.bases.yes, options.bases.accept), listener)
     run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener, source=bases.fingerprint(base))
     Checkpoints.forget(run.path)
     drop_marks(run)
@@ -213,14 +213,22 @@ def inspect(*specs: str | Path, listener: Listener = nobody, ask: Callable[[str]
     return found
 
 
-def base_for(run: Run, options: TrainOptions, listener: Listener) -> bases.Base:
-    """The base model to train. What the user left open is decided once: a persona that is trained keeps its base."""
+def base_for(run: Run, options: TrainOptions, consent: bases.Consent, listener: Listener) -> bases.Base:
+    """Return the base model to train, and say which it is.
+
+    What the user leaves open is decided once: a persona keeps the base it was made from, also for
+    newer posts, as long as that base is on this machine. Raises BaseModelError.
+    """
     made_from = run.facts("train").get("base")
-    if options.base is None and made_from and run.state(stage_named("train"), {**asdict(options), "base": made_from}) is State.FRESH:
-        return bases.row(made_from)
-    base, note = bases.choose(options.base)
-    if note:
-        listener(Event("train", What.NOTE, note))
+    if options.base is None and made_from:
+        base = bases.row(made_from)
+        if run.state(stage_named("train"), {**asdict(options), "base": made_from}) is State.FRESH:
+            return base
+        if bases.is_ready(base):
+            listener(Event("train", What.NOTE, f"The base model stays {base.name}."))
+            return base
+    base, note = bases.choose(options.base, run.facts("clean").get("languages"), consent, listener)
+    listener(Event("train", What.NOTE, note))
     return base
 
 

@@ -139,6 +139,7 @@ class _Picture:
         if event.what in FOR_MACHINES:
             return
         if event.what is What.START:
+            self._end()  # what began before it and never ended well
             self._task = self._progress.add_task(event.message, total=None, stage=event.stage, numbers="")
         elif event.what is What.PROGRESS and self._task is not None:
             counted = f"{event.done:,.0f} {event.unit}" if event.total is None else ""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -17,17 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from popinjay import __version__
-from popinjay.card import gather, render
+from popinjay.card import describe_base, gather, render
+from popinjay.decoding.model_files import is_thin
 from popinjay.disk import content_hash, storage_errors, sync
 from popinjay.errors import PublishError
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import Forgotten
 from popinjay.hub import ADDRESS, File, Hub, Interrupted, Repository
 from popinjay.journal import finish
+from popinjay.language_model import write_whole
 from popinjay.options import MAY_BE_PUBLIC, WHOSE, CardOptions, PublishOptions, build
 from popinjay.run import PICTURE_FILE, STAGES, Run, State
 
 STAGE = "publish"
+WHOLE = ".whole-model.partial"  # in a persona's folder, while a thin one is published
 HUB = "hub:"
 TRIES = 4  # at what a network may break
 WAIT = 1.0  # seconds before the second try, twice as long before each further one
@@ -48,9 +52,11 @@ MODEL_FILES = (
     "merges.txt",
     "chat_template.jinja",
 )
+TERMS_FILES = ("GEMMA_TERMS.html", "NOTICE.md")  # what has to accompany a model made from Gemma
+PASSED_ON = (*TERMS_FILES, "LICENSE*", "NOTICE*", "*TERMS*.html")  # beside any model's weights
 CARD = "README.md"
 DATA, DATA_FILES = "data", ("train.jsonl", "validation.jsonl", "held_out.jsonl")
-OURS = (*MODEL_FILES, CARD, PICTURE_FILE, *(f"{DATA}/{name}" for name in DATA_FILES))
+OURS = (*MODEL_FILES, *TERMS_FILES, CARD, PICTURE_FILE, *(f"{DATA}/{name}" for name in DATA_FILES))
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,15 @@ def publish(run: Run, to: str, options: PublishOptions, listener: Listener = nob
 
     Raises PublishError where it is not finished, where its words may not be published like this, or where the place refuses it.
     """
-    with run.locked():
+    with run.locked(), ExitStack() as stack:
         finish(run)
         check_finished(run)
+        check_terms(run)
         if to.startswith(HUB):
             repo = repo_of(to)
             check_whose(run, private=options.private)
-            files = tuple(what_goes(run, repo, f"{ADDRESS}/{repo}/resolve/main/{PICTURE_FILE}", with_posts=options.with_posts))
+            model = stack.enter_context(whole_model(run))
+            files = tuple(what_goes(run, model, repo, f"{ADDRESS}/{repo}/resolve/main/{PICTURE_FILE}", with_posts=options.with_posts))
             result = Published(run.name, to, files, options.private)
             if not options.dry_run:
                 result = to_hub(run, repo, result, listener)
@@ -85,7 +93,8 @@ def publish(run: Run, to: str, options: PublishOptions, listener: Listener = nob
             if options.private:
                 raise PublishError("--private is for the hub.", "Who may read a folder is set where the folder is.")
             folder = folder_of(to, run)
-            files = tuple(what_goes(run, folder.name, PICTURE_FILE, with_posts=options.with_posts))
+            model = stack.enter_context(whole_model(run))
+            files = tuple(what_goes(run, model, folder.name, PICTURE_FILE, with_posts=options.with_posts))
             result = Published(run.name, str(folder), files)
             if not options.dry_run:
                 result = to_folder(run, folder, result, listener)
@@ -117,6 +126,16 @@ def check_whose(run: Run, *, private: bool) -> None:
         raise PublishError(
             f"{said}: it may be published in private only.",
             f"Add --private. If that is not so, say whose words these are: popinjay make SPEC --whose {'|'.join(MAY_BE_PUBLIC)}",
+        )
+
+
+def check_terms(run: Run) -> None:
+    """Raise PublishError if the base model's terms have to accompany the model and do not."""
+    missing = [name for name in TERMS_FILES if not run.file(f"model/{name}").is_file()]
+    if missing and describe_base(gather(run, CardOptions()))["license"] == "gemma":
+        raise PublishError(
+            f"{run.name!r} is made from Gemma, whose terms must go along with it, and {missing[0]!r} is not beside the model.",
+            "Make it again from gemma3, which puts them there.",
         )
 
 
@@ -152,11 +171,41 @@ def folder_of(to: str, run: Run) -> Path:
 # what goes
 
 
-def what_goes(run: Run, model: str, thumbnail: str, *, with_posts: bool) -> list[File]:
-    """Every file that is published, the small ones first: the card names the model `model` and its picture `thumbnail`."""
+@contextmanager
+def whole_model(run: Run) -> Iterator[Path]:
+    """Give the folder of a persona's model, as transformers loads it.
+
+    One that is kept thin is added to its base model for this. A bare adapter would be wrong on the
+    hub: the weights that the hub has of a base are not always those that it was trained on, which
+    may have been rounded and converted from another file.
+    """
+    folder, partial = run.file("model"), run.file(WHOLE)
+    if not is_thin(folder):
+        yield folder
+        return
+    try:
+        with storage_errors(f"the whole model of {run.name!r}"):
+            shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
+            write_whole(folder, partial)
+            for path in folder.iterdir():
+                if any(fnmatchcase(path.name, form) for form in PASSED_ON):
+                    shutil.copyfile(path, partial / path.name)
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def what_goes(run: Run, folder: Path, model: str, thumbnail: str, *, with_posts: bool) -> list[File]:
+    """Every file that is published of a persona, the small ones first, with the model in `folder`.
+
+    The card names the model `model` and its picture `thumbnail`.
+    """
     pictures = [File(PICTURE_FILE, run.file(PICTURE_FILE))] if run.file(PICTURE_FILE).is_file() else []
-    folder = run.file("model")
-    models = [File(path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if any(fnmatchcase(path.name, form) for form in MODEL_FILES)]
+    models = [
+        File(path.relative_to(folder).as_posix(), path)
+        for path in folder.rglob("*")
+        if any(fnmatchcase(path.name, form) for form in (*MODEL_FILES, *PASSED_ON))
+    ]
     data = [File(f"{DATA}/{name}", run.file(name)) for name in DATA_FILES] if with_posts else []
     card = File(CARD, card_for(run, model, thumbnail if pictures else "").encode())
     return [card, *pictures, *sorted([*models, *data], key=lambda file: (file.size, file.name))]

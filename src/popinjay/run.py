@@ -56,7 +56,7 @@ STAGES = (
         ("authors.json", "clean.jsonl", "dropped.jsonl", "held_out.jsonl", "metrics.jsonl", "report.json", "samples.jsonl"),
         ("README.md", "report.html"),
         "writing the card and the report",
-        version=4,
+        version=5,
     ),
 )
 

@@ -73,7 +73,9 @@ def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
 def show_engine(name: str, engine: Mapping[str, Any]) -> None:
     """Show which engine computes a persona's model, and why it is not the fast one."""
     out = console()
-    if engine["why_slow"] is None:
+    if engine["name"] is None:
+        out.print(f"{name} can't speak now. {engine['why_slow']}", markup=False, highlight=False)
+    elif engine["why_slow"] is None:
         out.print(f"{name} speaks through ONNX Runtime, in 8 bits.", markup=False, highlight=False)
     else:
         out.print(f"{name} speaks through PyTorch, not through the fast engine: {engine['why_slow']}.", markup=False, highlight=False)
@@ -141,24 +143,40 @@ def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
-    """The base models known by name, then how the built-in one came about."""
+    """The base models known by name and how to get them, then how the built-in one came about."""
     from rich.table import Table
     from rich.text import Text
 
     out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("base", "parameters", "license", "here", "what it is"):
-        table.add_column(column, justify="right" if column == "parameters" else "left", overflow="fold")
+    for column in ("base", "parameters", "languages", "license", "here", "download", "what it is"):
+        table.add_column(column, justify="right" if column in ("parameters", "here", "download") else "left", overflow="fold")
     for base in bases:
-        parameters = f"{base['parameters'] / 1e6:,.1f} M" if base["parameters"] else ""
-        table.add_row(base["name"], parameters, base["license"], Text("yes", "green") if base["here"] else Text("no", "dim"), base["summary"])
+        table.add_row(
+            base["name"],
+            f"{base['parameters'] / 1e6:,.0f} M" if base["parameters"] else "",
+            ", ".join(base["languages"]).replace("mul", "many"),
+            base["license"],
+            Text(_megabytes(base["bytes"]), "green") if base["here"] else Text("no", "dim"),
+            _megabytes(base["download_bytes"]),
+            base["summary"],
+        )
     out.print(table)
+    out.print("\nGet one: popinjay bases get NAME. Take it: popinjay make SPEC --base NAME")
+    for base in bases:
+        if base["terms"] and not base["terms"]["accepted"]:
+            terms = base["terms"]
+            out.print(f"{base['name']} comes under the {terms['title']} ({terms['url']}): popinjay bases get {base['name']} --accept {terms['name']}")
     for base in bases:
         if record := base["record"]:
             losses = ", ".join(f"{name} {bits:.3f}" for name, bits in record["held_out_bits_per_byte"].items())
             out.print(f"\n{base['name']} is {record['name']} version {record['version']}, SHA-256 {record['sha256']}:")
             out.print(f"{record['tokens_seen']:,} tokens in {record['seconds'] / 60:,.0f} minutes; held-out bits a byte: {losses}.")
     out.print("\nAny other model of the Hugging Face hub (organisation/name) or in a folder can be a base too: popinjay make SPEC --base IT")
+
+
+def _megabytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 1e6:,.0f} MB"
 
 
 def show_sources(sources: Sequence[Mapping[str, Any]]) -> None:

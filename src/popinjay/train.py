@@ -31,9 +31,11 @@ from popinjay.tuning.trainer import STAGE, Settings, Trainer, in_words
 
 def settle(options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int, device: str) -> Settings:
     """What was asked for, and the rest from the base's row and the machine, for so many tokens an epoch and a model so wide."""
-    usual = base.lora_rate if options.tune == LORA else base.learning_rate
+    tune = options.tune or base.tune
+    options.check_keep(tune)
+    usual = base.lora_rate if tune == LORA else base.learning_rate
     return Settings(
-        tune=options.tune,
+        tune=tune,
         epochs=round(min(base.epochs, base.most_tokens / an_epoch), 3) if options.epochs is None else options.epochs,
         learning_rate=usual if options.learning_rate is None else options.learning_rate,
         batch_tokens=base.batch_tokens if options.batch_tokens is None else options.batch_tokens,
@@ -52,7 +54,7 @@ def prepare(
     settings = settle(options, base, predicted(learnt), width=model.width, device=device)
     about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(watched)]
     checkpoints = Checkpoints(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
-    tuned = mode(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed)
+    tuned = mode(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed, settings.precision)
     recompute = asks_to_recompute(model, settings.batch_tokens, memory(device))
     learner = Learner(model, tuned, learnt, folder, precision=settings.precision, recompute=recompute)
     return Trainer(learner, learnt, list(watched), Copies(texts), settings, checkpoints, listener, began)
@@ -70,15 +72,21 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
         words = {"base": PurePath(base.name).name, "device": device, **{name: value for name, value in settings.items() if isinstance(value, str)}}
         listener(Event(STAGE, What.SETTINGS, numbers={name: value for name, value in settings.items() if isinstance(value, int | float)}, words=words))
         trainer.run()
-        trainer.learner.finish(draft.path("model"))
+        is_thin = options.keep == "adapter"
+        trainer.learner.finish(draft.path("model"), thin=is_thin)
         most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
         model.say_by_default(do_sample=True, temperature=SayOptions.temperature, top_p=SayOptions.top_p, min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
-        model.save(draft.path("model"))
+        if is_thin:
+            model.save_thin(draft.path("model"), base)
+        else:
+            model.save(draft.path("model"))
+        for file in bases.passed_on(base):
+            shutil.copyfile(file, draft.path("model") / file.name)
         shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
-    draft.facts.update(_facts(base, model, trainer, device))
+    draft.facts.update(_facts(base, options, model, trainer, device))
 
 
-def _facts(base: bases.Base, model: LanguageModel, trainer: Trainer, device: str) -> dict[str, Any]:
+def _facts(base: bases.Base, options: TrainOptions, model: LanguageModel, trainer: Trainer, device: str) -> dict[str, Any]:
     """What the record keeps of a training."""
     now, settings = trainer.standing, trainer.settings
     return {
@@ -94,5 +102,6 @@ def _facts(base: bases.Base, model: LanguageModel, trainer: Trainer, device: str
         "seconds": round(now.seconds, 1),
         "validation_bits_per_byte": round(now.best, 4),
         **asdict(settings),
+        "keep": options.keep,
         "versions": {name: version(name) for name in ("popinjay", "torch", "transformers", "tokenizers")},
     }

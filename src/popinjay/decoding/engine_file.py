@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
+from popinjay.caches import cache_root
 from popinjay.decoding.graph import Graph
 
 FILE = "int8.safetensors"
+SHARED = ".engines"  # in the cache: engines of models whose own folders are to stay small
+MOST_SHARED = 8  # of these are kept; one of SmolLM2 takes 138 MB
 VERSION = 3  # raised when the same model would now give another engine
 
 
@@ -26,9 +30,12 @@ def load_engine(folder: Path, key: str) -> Graph | None:
             return None
         content = np.memmap(folder / FILE, dtype=np.uint8, mode="r", offset=8 + length)
         tensors = {name: _view(content, entry) for name, entry in header.items() if name != "__metadata__"}
-        return Graph(tensors.pop("graph").tobytes(), tensors, content)
+        graph = Graph(tensors.pop("graph").tobytes(), tensors, content)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # made anew
+    with contextlib.suppress(OSError):
+        os.utime(folder)  # used now: others are let go of first
+    return graph
 
 
 def keep_engine(folder: Path, key: str, graph: Graph) -> None:
@@ -46,6 +53,22 @@ def keep_engine(folder: Path, key: str, graph: Graph) -> None:
     except Exception:  # safetensors raises its own for a full disk; what is kept only spares time
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def keep_shared_engine(key: str, graph: Graph) -> None:
+    """Keep an engine in the cache, and delete those there that were used longest ago."""
+    folder = shared_folder(key)
+    keep_engine(folder, key, graph)
+    with contextlib.suppress(OSError):  # another process may be at the same
+        others = [other for other in folder.parent.iterdir() if other != folder]
+        others.sort(key=lambda other: other.stat().st_mtime, reverse=True)
+        for other in others[MOST_SHARED - 1 :]:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def shared_folder(key: str) -> Path:
+    """Return the folder in the cache for the engine of this key."""
+    return cache_root() / SHARED / key[:40]
 
 
 def _metadata(key: str) -> dict[str, str]:

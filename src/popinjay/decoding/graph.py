@@ -10,7 +10,7 @@ the most of them; `order`, which rows of the last hidden states (rows x length, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,26 @@ def embedding_names(architecture: Architecture) -> tuple[str, ...]:
     return ("wte.weight", "wpe.weight") if architecture.family == "gpt2" else ("embed_tokens.weight",)
 
 
-def bare(architecture: Architecture, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def bare(architecture: Architecture, tensors: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
     """The tensors by their names inside the model; some files of the hub have these themselves."""
     prefix = "transformer." if architecture.family == "gpt2" else "model."
-    return {name.removeprefix(prefix): tensors[name] for name in tensors}
+    return _Renamed(tensors, {name.removeprefix(prefix): name for name in tensors})
+
+
+class _Renamed(Mapping[str, "NDArray[Any]"]):
+    """Tensors by other names, each taken only when it is asked for: it may have to be computed."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], names: Mapping[str, str]) -> None:
+        self._tensors, self._names = tensors, names
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._tensors[self._names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names

@@ -8,13 +8,15 @@ import hashlib
 import math
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from popinjay.decoding.adapter import AdaptedWeights
 from popinjay.decoding.architecture import Architecture, UnknownWeights, read_architecture
-from popinjay.decoding.engine_file import keep_engine, load_engine
+from popinjay.decoding.engine_file import keep_engine, keep_shared_engine, load_engine, shared_folder
 from popinjay.decoding.graph import Graph, bare, build_graph, embedding_names
+from popinjay.decoding.model_files import files_of
 from popinjay.decoding.runtime import runtime, saturates
 from popinjay.decoding.tokens import Tokens
 from popinjay.decoding.weights import Weights, as_float32
@@ -43,16 +45,17 @@ class OnnxDecoder:
 
     def __init__(self, folder: Path, *, exact: bool = False, cache: Path | None = None) -> None:
         """A model's folder, and where a turned model may be kept. Raises UnknownWeights, or BaseModelError for files that can't be read."""
-        architecture = read_architecture(folder)
+        files = files_of(folder)
+        architecture = read_architecture(files.folder)
         self.architecture = architecture
         self.context = architecture.context
-        self.tokens = Tokens(folder)
+        self.tokens = Tokens(files.folder)
         self.end, self.begin = self.tokens.end, self.tokens.begin
         self.unsayable = [token for token in self.tokens.unsayable if token < architecture.vocabulary]
-        weights = Weights(folder)
+        weights = files.weights()
         tensors = bare(architecture, weights)
         self._embeddings = [_table(tensors, name, architecture) for name in embedding_names(architecture)]
-        graph = _graph(folder, weights, architecture, exact, cache)
+        graph = _graph(files.folder, weights, architecture, exact, cache)
         self._session, self._kept = _session(graph)
         graph.release()  # the runtime has them in an order of its own now
         self._weights = weights if not exact else None  # whose memory can go after each look
@@ -253,23 +256,29 @@ def _room(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 def check_known(folder: Path) -> None:
     """Raise UnknownWeights if the model in a folder can't be computed here, from its config and shapes."""
-    architecture, tensors = read_architecture(folder), Weights(folder).shapes()
+    files = files_of(folder)
+    architecture, tensors = read_architecture(files.folder), files.weights().shapes()
     for name in embedding_names(architecture):
         _table(bare(architecture, tensors), name, architecture)
     build_graph(architecture, tensors, exact=True)
 
 
-def _graph(folder: Path, weights: Weights, architecture: Architecture, exact: bool, cache: Path | None) -> Graph:
+def _graph(folder: Path, weights: Weights | AdaptedWeights, architecture: Architecture, exact: bool, cache: Path | None) -> Graph:
     """The engine that was kept for these weights, or a new one."""
     unsigned = not exact and saturates()
     if exact or cache is None:
         return build_graph(architecture, weights, exact=exact, unsigned=unsigned, release=weights.release)
     key = hashlib.sha256(f"{weights.fingerprint()}{(folder / 'config.json').read_text(encoding='utf-8')}{unsigned}".encode()).hexdigest()
     weights.release()  # a look at each tensor brings in much of what lies around it
+    is_thin = isinstance(weights, AdaptedWeights)  # whose folder is to stay small
+    cache = shared_folder(key) if is_thin else cache
     graph = load_engine(cache, key)
     if graph is None:
         graph = build_graph(architecture, weights, exact=False, unsigned=unsigned, release=weights.release)
-        keep_engine(cache, key, graph)
+        if is_thin:
+            keep_shared_engine(key, graph)
+        else:
+            keep_engine(cache, key, graph)
         graph = load_engine(cache, key) or graph  # from the file it needs no memory of its own
     return graph
 
@@ -293,7 +302,7 @@ def _value(weight: NDArray[Any]) -> Any:
     return runtime().OrtValue.ortvalue_from_numpy_with_onnx_type(np.ascontiguousarray(weight), numbers[weight.dtype.name])
 
 
-def _table(tensors: dict[str, NDArray[Any]], name: str, architecture: Architecture) -> NDArray[Any]:
+def _table(tensors: Mapping[str, NDArray[Any]], name: str, architecture: Architecture) -> NDArray[Any]:
     table = tensors.get(name)
     if table is None or table.ndim != 2 or table.shape[1] != architecture.width:
         raise UnknownWeights(f"the weights {name} are not there")

@@ -19,7 +19,8 @@ def open_decoder(folder: Path, *, exact: bool = False, cache: Path | None = None
 
     It is the fast one if all of the model's arithmetic is known and ONNX Runtime is there, else
     transformers' own; which one, and why not the fast one, is logged. The fast one keeps its matrices
-    in 8 bits unless `exact`, and what it turned in the folder `cache` if one is given.
+    in 8 bits unless `exact`, and what it turned in the folder `cache` if one is given (that of a
+    thin model in the user's cache, which all personas share).
     Raises BaseModelError if there is no model to read.
     """
     why_slow = NOT_INSTALLED

@@ -26,8 +26,8 @@ class Weights(Mapping[str, "NDArray[Any]"]):
     Raises BaseModelError for a file that is none, or holds tensors of other types.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE
+    def __init__(self, folder: Path, file: str = FILE) -> None:
+        self.path = folder / file
         try:
             self._entries, self._begin = _header(self.path)
             self._check()

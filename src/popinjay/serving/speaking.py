@@ -15,6 +15,7 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 
+from popinjay.decoding.model_files import files_of
 from popinjay.errors import PopinjayError
 from popinjay.forgotten import FILE as FORGOTTEN
 from popinjay.forgotten import MARKS
@@ -126,7 +127,7 @@ class Voices:
         if voice := self._loaded(name):
             return voice
         run = overview.find(self._home, name)
-        files, size = _files(run), max(LEAST_BYTES, overview.size(run.file("model")))
+        files, size = _files(run), max(LEAST_BYTES, _size(run.file("model")))
         with self._lock:
             self._ending = [voice for voice in self._ending if not voice.has_ended]
             while self._voices and not self._has_room(size, [voice for voice, _ in self._voices.values()]):
@@ -187,6 +188,15 @@ def _files(run: Run) -> object:
     model = run.file("model")
     inside = sorted(model.iterdir()) if model.is_dir() else []
     return [_stamp(path) for path in (*inside, *(run.file(name) for name in ("train.jsonl", FORGOTTEN, MARKS)))]
+
+
+def _size(model: Path) -> int:
+    """Return the bytes of a model's files, those of its base model too if only its adapter is kept.
+
+    Raises BaseModelError if that base model is not there.
+    """
+    files = files_of(model)
+    return overview.size(model) if files.adapter is None else files.size
 
 
 def _stamp(path: Path) -> object:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popinjay.errors import TrainingError
 from popinjay.language_model import LanguageModel
 from popinjay.tuning.descent import Descent
-from popinjay.tuning.modes import Full, layers_of
+from popinjay.tuning.modes import Full, Lora, layers_of
 from popinjay.tuning.vocabulary import Vocabulary, rows_at_work
 
 if TYPE_CHECKING:
     import torch
 
+    from popinjay.tuning.fused import Fused
+    from popinjay.tuning.llama_layer import FusedLayers
     from popinjay.tuning.loss import Others
 
 BYTES_A_WEIGHT = 12  # the weight and its two moments
@@ -53,6 +55,7 @@ class Learner:
             self.vocabulary = Vocabulary(model, rows_at_work(lessons, model.model.get_input_embeddings().num_embeddings), folder)
         for parameter in model.model.parameters():
             parameter.data = parameter.data.clone()  # off the file it was mapped from, which would stay in memory as a whole
+        self.fused = None if recompute or model.device.type != "cpu" else fused_layers(model, precision)
         self.weights = mode.trainable()
         self.descent = Descent(self.weights, _layer_of(model))
 
@@ -69,7 +72,7 @@ class Learner:
         """The mean loss of a batch, nats a predicted token, ready to go backward."""
         ids, wanted = self._table(batch)
         self.model.model.train(self.recompute)
-        with self._autocast():
+        with self._fast_layers(), self._autocast():
             if self.vocabulary is None:
                 return long_way(self.model, ids, wanted)
             ids = self.vocabulary.numbers(ids)
@@ -86,15 +89,18 @@ class Learner:
             with self.vocabulary.whole():
                 yield
 
-    def finish(self, folder: Path) -> None:
-        """Leave a plain model behind; what is worth keeping besides goes into `folder`."""
+    def finish(self, folder: Path, *, thin: bool = False) -> None:
+        """Leave a plain model behind; what is worth keeping besides goes into `folder`.
+
+        That is an adapter, if there is one: all that is kept of the model if `thin`.
+        """
         self.descent.end()
         if self.recompute:
             _checkpointing(self.model, "disable")()
         self.model.model.eval()
         if self.vocabulary is not None:
             self.vocabulary.restore()
-        self.mode.finish(folder)
+        self.mode.finish(folder, thin=thin)
 
     def _table(self, batch: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """The lessons as rows of one table, padded behind, and which of their places (all but the first of each) are to be predicted."""
@@ -108,10 +114,28 @@ class Learner:
             wanted[row, : len(lesson) - 1] = True
         return ids.to(self.model.device), wanted.to(self.model.device)
 
+    def _fast_layers(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.fused is None else self.fused.active()
+
     def _autocast(self) -> AbstractContextManager[object]:
+        """Matrix products in bf16; adapted layers convert by themselves."""
         import torch
 
-        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        enabled = self.precision == "bf16" and not isinstance(self.mode, Lora)
+        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=enabled)
+
+
+def fused_layers(model: LanguageModel, precision: str) -> Fused | FusedLayers:
+    """Quicker equivalents of a model's layers for training on a CPU."""
+    import torch
+
+    from popinjay.tuning.fused import Fused
+    from popinjay.tuning.llama_layer import FusedLayers, fits
+
+    layers = layers_of(model)
+    if layers and all(fits(layer) for layer in layers):
+        return FusedLayers(layers)
+    return Fused(model.model, torch.bfloat16 if precision == "bf16" else torch.float32)
 
 
 def _layer_of(model: LanguageModel) -> dict[str, str]:

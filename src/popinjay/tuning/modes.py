@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,8 @@ if TYPE_CHECKING:
     import torch
 
 FULL, TOP, LORA = "full", "top", "lora"
-RANK = 8  # of LoRA's matrices
-SCALE = 16  # LoRA's alpha: what it adds counts SCALE / RANK times
+RANK = 16  # of LoRA's matrices
+ALPHA = 32  # an adapter's product counts ALPHA / RANK times
 
 
 class Full:
@@ -27,7 +26,7 @@ class Full:
         """The weights that learn, by name."""
         return {name: parameter for name, parameter in self.model.model.named_parameters() if parameter.requires_grad}
 
-    def finish(self, folder: Path) -> None:
+    def finish(self, folder: Path, *, thin: bool = False) -> None:
         """Leave a plain model behind; what is worth keeping besides goes into `folder`."""
         self.model.model.requires_grad_(True)
 
@@ -51,39 +50,39 @@ class Top(Full):
 
 
 class Lora(Full):
-    """Two thin matrices beside each linear layer learn (Hu et al., arXiv 2106.09685), by peft; in the end they are added to it."""
+    """Two thin matrices beside each linear layer learn; in the end they are added to it."""
 
-    def __init__(self, model: LanguageModel, base: str, seed: int) -> None:
-        try:
-            from peft import LoraConfig, get_peft_model
-        except ImportError as error:
-            raise TrainingError("LoRA needs the package peft, which is not installed.", "Install it with: pip install 'popinjay[lora]'") from error
+    def __init__(self, model: LanguageModel, base: str, seed: int, precision: str) -> None:
+        """`base` is the name of the base model that the saved adapter gives."""
         import torch
 
-        super().__init__(model)
-        transposed = any(type(module).__name__ == "Conv1D" for module in model.model.modules())  # GPT-2's kind of linear layer
-        config = LoraConfig(r=RANK, lora_alpha=SCALE, lora_dropout=0.0, target_modules="all-linear", fan_in_fan_out=transposed, task_type="CAUSAL_LM")
-        with torch.random.fork_rng(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of peft's own way with transformers
-            torch.manual_seed(seed)
-            self.peft: Any = get_peft_model(model.model, config)
-        record: Any = self.peft.peft_config["default"]
-        record.base_model_name_or_path = base  # where it was loaded from is nothing about it
-        record.target_modules = sorted(record.target_modules)  # a set: written in another order each time
-        self.peft.eval()
+        from popinjay.tuning.low_rank import attach
 
-    def finish(self, folder: Path) -> None:
-        """Keep the adapter in peft's form, and add it to the weights."""
-        self.peft.save_pretrained(folder / "adapter", save_embedding_layers=False)
-        (folder / "adapter" / "README.md").unlink(missing_ok=True)  # peft's empty form of a card
-        self.model.model = self.peft.merge_and_unload()
+        super().__init__(model)
+        self.base = base
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        attach(model.model, RANK, ALPHA, dtype, seed)
+
+    def finish(self, folder: Path, *, thin: bool = False) -> None:
+        """Save the adapter in peft's format, and add it to the weights.
+
+        It goes into a folder of its own beside the weights to come, or if it is all that is kept
+        (`thin`), in half precision into `folder` itself.
+        """
+        import torch
+
+        from popinjay.tuning.low_rank import merge, save_adapter
+
+        place, dtype = (folder, torch.float16) if thin else (folder / "adapter", torch.float32)
+        save_adapter(self.model.model, self.base, RANK, ALPHA, place, dtype)
+        merge(self.model.model)
         super().finish(folder)
 
 
-def mode(name: str, model: LanguageModel, base: str, seed: int) -> Full:
+def mode(name: str, model: LanguageModel, base: str, seed: int, precision: str = "fp32") -> Full:
     """The mode of this name, at work on the model; `base` is what an adapter says it belongs to."""
     if name == LORA:
-        return Lora(model, base, seed)
+        return Lora(model, base, seed, precision)
     return Top(model) if name == TOP else Full(model)
 
 

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { bdi, doing, el, fill, trouble } from "./dom.js";
-import { count, date, WHOSE } from "./words.js";
+import { bytes, count, date, duration, many, WHOSE } from "./words.js";
 
 const BUDGETS = { "": "as long as it needs", "1m": "1 minute", "5m": "5 minutes", "20m": "20 minutes", "1h": "1 hour" };
 
@@ -78,8 +78,9 @@ const form = (job, authors) => {
   const said = el("div");
   const button = el("button", { class: "main large" }, "Make it");
   const bases = el("select", { id: "base", name: "base", "aria-describedby": "base-hint" }, el("option", { value: "" }, "popinjay chooses"));
-  const hint = el("p", { class: "aside", id: "base-hint" }, "What it can do before it has read a single post. GPT-2 where it can be had, else the small one inside popinjay.");
-  fillBases(bases, hint);
+  const hint = el("p", { class: "aside", id: "base-hint" }, "What it can do before it has read a single post. SmolLM2 for English and Gemma 3 for other languages if they are here, else the small one inside popinjay.");
+  const terms = el("div");
+  fillBases(bases, hint, terms, authors.reduce((sum, one) => sum + (one.used ?? 0), 0));
   const made = el(
     "form",
     { class: "start" },
@@ -88,7 +89,7 @@ const form = (job, authors) => {
       "div",
       { class: "pair" },
       el("div", {}, el("label", { for: "budget" }, "How long may it learn?"), el("select", { id: "budget", name: "budget" }, Object.entries(BUDGETS).map(([value, words]) => el("option", { value }, words))), el("p", { class: "aside" }, "Some minutes with the small base model. It ends earlier where less is enough.")),
-      el("div", {}, el("label", { for: "base" }, "What does it begin with?"), bases, hint),
+      el("div", {}, el("label", { for: "base" }, "What does it begin with?"), bases, hint, terms),
     ),
     el(
       "details",
@@ -123,17 +124,40 @@ const choices = (words, name, rows, more) =>
     el("div", { class: "choices" }, rows.map(([value, label, meaning]) => el("label", { class: "choice" }, el("input", { type: "radio", name, value, ...more }), el("span", {}, el("b", {}, label), el("small", {}, meaning))))),
   );
 
-const fillBases = async (select, hint) => {
+const fillBases = async (select, hint, terms, posts) => {
   try {
     const { bases } = await get("/api/bases");
-    const about = new Map(bases.map((base) => [base.name, `${capital(base.summary)}.${base.here ? "" : " It would be downloaded first."}`]));
+    const known = new Map(bases.map((base) => [base.name, base]));
     const unchosen = hint.textContent;
-    select.append(...bases.map((base) => el("option", { value: base.name }, `${base.name}${base.here ? "" : " (not on this machine yet)"}`)));
-    select.addEventListener("change", () => (hint.textContent = about.get(select.value) ?? unchosen));
+    select.append(...bases.map((base) => el("option", { value: base.name }, base.here ? base.name : `${base.name} (${toFetch(base)})`)));
+    select.addEventListener("change", () => {
+      const base = known.get(select.value);
+      hint.textContent = base ? aboutBase(base, posts) : unchosen;
+      fill(terms, base?.terms && !base.terms.accepted ? acceptance(base) : null);
+    });
   } catch (error) {
     hint.after(trouble(error));
   }
 };
+
+const toFetch = (base) => (base.download_bytes ? `to be fetched, ${bytes(base.download_bytes)}` : "to be fetched");
+
+const aboutBase = (base, posts) => {
+  const spoken = base.languages.map((code) => (code === "mul" ? "many languages" : languageName(code))).join(", ");
+  const size = base.here ? `here, ${bytes(base.bytes)}` : `fetched first, ${bytes(base.download_bytes ?? 0)}`;
+  const time = base.seconds_a_post ? ` About ${duration(base.seconds_a_post * posts)} for ${many(posts, "post")}.` : "";
+  return `${capital(base.summary)}. It knows ${spoken}. Licence: ${base.license}. It is ${size}.${time}`;
+};
+
+/** Terms of use that have to be accepted by name before anything is fetched. */
+const acceptance = (base) =>
+  el(
+    "div",
+    { class: "terms" },
+    el("ul", { class: "notes" }, base.terms.summary.map((line) => el("li", {}, line))),
+    el("p", {}, el("a", { href: base.terms.url, target: "_blank", rel: "noopener noreferrer" }, `The whole ${base.terms.title}`)),
+    el("label", { class: "check" }, el("input", { type: "checkbox", name: "accept", value: base.terms.name, required: true }), ` I have read and accept the ${base.terms.title}`),
+  );
 
 const start = async (job, authors, data) => {
   const given = Object.fromEntries([...data].map(([key, value]) => [key, value.trim()]).filter(([, value]) => value));

@@ -5,6 +5,7 @@ import { Curve } from "./curve.js";
 import { duration, many, STAGES } from "./words.js";
 
 const MOST_SAMPLES = 5;
+const SOMETIMES = { fetch: "Fetch the posts", base: "Fetch the base model" };
 const MARKS = { waiting: "to do", running: "under way", done: "done", failed: "did not work out", stopped: "stopped" };
 
 class Row {
@@ -67,13 +68,14 @@ export class Progress {
     else if (event.what === "note" || event.what === "warning") this.note(event);
   }
 
-  /** The row of a stage; one that only some personas have comes before all others. */
+  /** The row of a stage; one that only some personas have stands where it is done: posts are fetched first, a base before it learns. */
   row(name) {
     if (!this.rows.has(name)) {
       const row = new Row(name);
-      row.place.querySelector("b").textContent = name === "fetch" ? "Fetch the posts" : name;
+      row.place.querySelector("b").textContent = SOMETIMES[name] ?? name;
       this.rows.set(name, row);
       if (name === "fetch") this.list.prepend(row.place);
+      if (name === "base") this.rows.get("train").place.before(row.place);
     }
     return this.rows.get(name);
   }

@@ -1,0 +1,134 @@
+"""A persona's training on a GPU, beside transformers' Trainer with its best settings.
+
+    python bench/gpu.py [--smollm2 FOLDER] [--gpt2 FOLDER] [--personas FOLDER] [--out FILE] ...
+
+SmolLM2 is trained if its folder is given, and GPT-2 124M with random weights, on 1,676 posts (as
+one of HuggingTweets' cards had) in bf16. Printed are seconds, tokens a second, and the share of
+the rate of one large bf16 matrix product, which is measured in the same run. Trainer uses bf16,
+fused AdamW, packed posts, no checkpointing of activations, and the quickest of some batch sizes.
+
+This script has never been run on a GPU: no machine of this project had one. What it measures on a
+processor with `--device cpu --quick` only shows that it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from training import peers, whole
+from training.children import apart
+from training.report import table
+from training.texts import english
+
+POSTS = 1676
+WATCHED = 88  # validation posts: as many as `dataset` sets apart beside so many to learn from
+BATCHES = (4, 8, 16, 32)  # of Trainer, in blocks
+BATCH_TOKENS = (None, 4096, 16_384)  # of ours; None: as the base's row has it
+QUICK_SHAPE = {"n_layer": 2, "n_embd": 64, "n_head": 2}
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--smollm2", type=Path, help="a folder with SmolLM2's files")
+    parser.add_argument("--gpt2", type=Path, help="a folder with encoder.json and vocab.bpe")
+    parser.add_argument("--personas", type=Path, help="real posts; without it synthetic ones")
+    parser.add_argument("--epochs", type=float, default=2.0)
+    parser.add_argument("--compile", action="store_true", help="let Trainer compile the model")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--quick", action="store_true", help="few posts, small models: a trial")
+    parser.add_argument("--out", type=Path, help="a file for everything measured, as JSON")
+    return parser.parse_args()
+
+
+def has_cuda() -> bool:
+    """Return whether torch can use a GPU."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def look_at(device: str, size: int) -> tuple[str, float]:
+    """Return what the device calls itself, and the operations a second of a product so large."""
+    import torch
+
+    name = torch.cuda.get_device_name() if device == "cuda" else "the processor"
+    return f"{name}, torch {torch.__version__}", whole.matrix_peak(device, size)
+
+
+def measure(job: whole.Job, args: argparse.Namespace) -> dict[str, whole.Whole]:
+    """Train one model in every way."""
+    block = 128 if args.quick else 1024
+    batches = BATCHES[:1] if args.quick else BATCHES
+    sizes = BATCH_TOKENS[:1] if args.quick else BATCH_TOKENS
+    options = {"torch_compile": True} if args.compile else {}
+    theirs = [apart(whole.by_trainer, job, batch, block, options)[0] for batch in batches]
+    found = {"Trainer's best": whole.quickest(theirs)}
+    for size in sizes:
+        label = "ours" if size is None else f"ours, {size:,}"
+        found[label] = apart(whole.by_ours, job, size)[0]
+    return {name: one for name, one in found.items() if one}
+
+
+def show(title: str, found: dict[str, whole.Whole], peak: float) -> None:
+    """Print one model's table."""
+    head = ["", "seconds", "in steps", "tokens", "tokens/s", "x Trainer", "GFLOP a token"]
+    trainers = next(iter(found.values())).tokens_a_second
+    rows = [
+        [
+            name,
+            f"{one.seconds:.1f}",
+            f"{one.tokens / one.tokens_a_second:.1f}",
+            f"{one.tokens:,}",
+            f"{one.tokens_a_second:,.0f}",
+            f"{one.tokens_a_second / trainers:.2f}",
+            f"{one.flops_a_token / 1e9:.3g}",
+            f"{one.share_of(peak):.0%}",
+            one.setting,
+        ]
+        for name, one in found.items()
+    ]
+    head += ["of the peak", "setting"]
+    print(f"\n### {title}\n\n{table(head, rows)}", flush=True)
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure everything that was asked for."""
+    count = 60 if args.quick else POSTS
+    posts = english(args.personas, count + WATCHED)
+    texts, watched = posts[:count], posts[count:]
+    device: str = args.device
+    about, peak = apart(look_at, device, 512 if args.quick else 8192)[0]
+    print(f"{about}: one large matrix product reaches {peak / 1e12:.2f} TFLOP/s", flush=True)
+    told: dict[str, Any] = {"device": about, "peak": peak, "posts": len(texts), "models": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        gpt2 = Path(folder)
+        shape = QUICK_SHAPE if args.quick else {}
+        apart(peers.save_gpt2, peers.Task(texts, args.gpt2, "cpu", shape), gpt2)
+        models = {"smollm2": args.smollm2} if args.smollm2 else {}
+        for name, files in {**models, "gpt2": gpt2}.items():
+            job = whole.Job(name, files, texts, watched, device, args.epochs)
+            found = measure(job, args)
+            show(f"{name}, {len(texts):,} posts, {args.epochs:g} epochs", found, peak)
+            told["models"][name] = {way: {**asdict(one), "share of peak": one.share_of(peak)} for way, one in found.items()}
+    return told
+
+
+def main() -> None:
+    """Run, unless there is no device to run on."""
+    args = parse()
+    if args.device == "cuda" and not apart(has_cuda)[0]:
+        print("Nothing was measured: torch finds no GPU with CUDA on this machine.")
+        return
+    told = run(args)
+    if args.out:
+        args.out.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Whole trainings on one device, each in a process of its own: ours, Trainer's, and bare products."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from training import ours, recipe
+from training.children import matrix_counter
+from training.peers import finisher
+
+WARM = 3  # steps that are not timed: kernels are chosen and memory is taken in them
+TIMED = 12  # bare steps that are, after a whole training: a small author's has only a few
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained, on what and where."""
+
+    name: str  # of the model, as the table of bases has it
+    folder: Path  # its files
+    texts: list[str]
+    watched: list[str]
+    device: str
+    epochs: float
+
+    @property
+    def precision(self) -> str:
+        """How matrices are multiplied."""
+        return "bf16" if self.device == "cuda" else "fp32"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What came of one training."""
+
+    seconds: float  # from the loaded model to the last step, looks at validation posts included
+    tokens: int  # predicted in all
+    tokens_a_second: float  # of bare steps, the first ones left out
+    flops_a_token: float  # of the matrix products that were made
+    setting: str
+
+    def share_of(self, peak: float) -> float:
+        """Return the share of so many operations a second that the bare steps reach."""
+        return self.tokens_a_second * self.flops_a_token / peak
+
+
+class Steps:
+    """Counts and times steps: `WARM` of them first, then the timed ones, the last one counted."""
+
+    def __init__(self, device: str) -> None:
+        self._finish: Callable[[], None] = finisher(device)
+        self._begun = 0.0
+        self.done = self.timed = 0
+        self.seconds = 0.0
+
+    def step(self, tokens: int) -> None:
+        """Note that a step is over in which so many tokens were predicted."""
+        self._finish()
+        now = time.perf_counter()
+        if self.done >= WARM:
+            self.timed += tokens
+            self.seconds += now - self._begun
+        self.done += 1
+        self._begun = now
+
+    def tokens_a_second(self) -> float:
+        """Return the speed of the timed steps."""
+        return self.timed / self.seconds
+
+
+def matrix_peak(device: str, size: int, rounds: int = 20) -> float:
+    """Measure the operations a second of one large square product: the best of some rounds."""
+    import torch
+
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    left, right = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    into, finish = torch.empty_like(left), finisher(device)
+    best = float("inf")
+    for _ in range(WARM + rounds):
+        finish()
+        began = time.perf_counter()
+        torch.mm(left, right, out=into)
+        finish()
+        best = min(best, time.perf_counter() - began)
+    return 2 * size**3 / best
+
+
+def by_ours(job: Job, batch_tokens: int | None) -> Whole:
+    """Train as `make` does; `batch_tokens` of a step, or what the base's row says."""
+    from popinjay.language_model import LanguageModel
+
+    finish, steps = finisher(job.device), Steps(job.device)
+    model = LanguageModel.load(job.folder, job.device)
+    finish()
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = ours.whole(model, job.name, job, batch_tokens, Path(folder))
+        trainer.run()
+        finish()
+        seconds, tokens = time.perf_counter() - began, trainer.standing.tokens
+        batches = [[trainer.lessons[i] for i in batch] for batch in trainer.plan()[0]]
+        for batch in islice(cycle(batches), WARM + TIMED):
+            steps.step(trainer.learner.step(batch, 1e-6)[1])
+        with matrix_counter() as counter:
+            counted = trainer.learner.step(batches[0], 1e-6)[1]
+    setting = f"{trainer.settings.batch_tokens:,} tokens a step"
+    flops = counter.get_total_flops() / counted
+    return Whole(seconds, tokens, steps.tokens_a_second(), flops, setting)
+
+
+def by_trainer(job: Job, batch: int, block: int, options: dict[str, Any]) -> Whole | None:
+    """Train with transformers' Trainer on packed posts; None if the device has too little memory.
+
+    A step takes `batch` blocks of `block` tokens, which is Trainer's quickest way with short posts.
+    """
+    import torch
+    from transformers import TrainerCallback
+
+    from popinjay.language_model import LanguageModel
+
+    steps, size = Steps(job.device), batch * (block - 1)
+
+    class Watch(TrainerCallback):
+        def on_step_end(self, *more: Any, **named: Any) -> None:
+            steps.step(size)
+
+    model = LanguageModel.load(job.folder, job.device)
+    repeats = max(1, round(job.epochs))
+    ids = recipe.mixture(model.encode(job.texts), model.end, epochs=repeats)
+    examples = recipe.blocks(ids, block)
+    more = {"per_device_train_batch_size": batch, "optim": "adamw_torch_fused", **options}
+    finish = finisher(job.device)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            finish()
+            began = time.perf_counter()
+            arguments = recipe.arguments(Path(folder), job.device, **more)
+            recipe.trainer(model.model, examples, arguments).train()
+            finish()
+            seconds = time.perf_counter() - began
+            bare = list(islice(cycle(examples), batch * (WARM + TIMED)))
+            recipe.trainer(model.model, bare, arguments, [Watch()]).train()
+            table = torch.tensor([examples[0]["input_ids"]] * batch, device=job.device)
+            half = torch.autocast(job.device, torch.bfloat16, enabled=job.precision == "bf16")
+            with matrix_counter() as counter, half:
+                model.model(input_ids=table, labels=table, use_cache=False).loss.backward()
+    except torch.OutOfMemoryError:
+        return None
+    flops = counter.get_total_flops() / size
+    setting = f"{batch} x {block:,} tokens a step, packed"
+    return Whole(seconds, len(examples) * (block - 1), steps.tokens_a_second(), flops, setting)
+
+
+def quickest(found: Sequence[Whole | None]) -> Whole | None:
+    """Return the training with most tokens a second, if there is any."""
+    return max((one for one in found if one), key=lambda one: one.tokens_a_second, default=None)

@@ -1,0 +1,1 @@
+"""Places that base models come from, one class a file."""
