@@ -1,8 +1,10 @@
 """Sampling beside others: new tokens a second in turns, memory, cold start, and what 8 bits cost. Ratios of one run.
 
-    python bench/sampling.py --work FOLDER [--gpt2 FOLDER] [--personas FOLDER] [--rows 10 100] [--tokens 60 24] [--pairs 3]
+    python bench/sampling.py --work FOLDER [--gpt2 FOLDER] [--smollm2 FOLDER]
+        [--personas FOLDER] [--rows 10 100] [--tokens 60 24] [--pairs 3]
 
-GPT-2 124M has random weights, which cost the same; `--gpt2` is a folder with its encoder.json and vocab.bpe. CTranslate2 is
+GPT-2 124M has random weights, which cost the same; `--gpt2` is a folder with its encoder.json and vocab.bpe. SmolLM2 is measured
+if it is on this machine; `--smollm2` is a folder with its files. llama.cpp is given GPT-2's kind only. CTranslate2 is
 measured where it is installed, and llama.cpp where llama-cpp-python and gguf are. Nothing is kept in WORK but what peers and
 ours turned the model into.
 """
@@ -19,12 +21,14 @@ from pathlib import Path
 from statistics import median
 
 from pairs import in_turns, show_pairs
+from popinjay import bases
 from samplers.children import EXACT, OURS, RECIPE, SAMPLERS, Child, Missing
 from training.report import table
 from training.texts import synthetic
 
 BASE = Path(__file__).parents[1] / "src" / "popinjay" / "assets" / "base"
 SCORED = 30  # posts
+ENGLISH = "wl_barackobama"  # whose held-out posts SmolLM2 scores
 PARTS = ("memory", "speed", "start", "quality", "rules")
 THEIR_POST = "from transformers import pipeline; print(pipeline('text-generation', model={folder!r})('The', do_sample=True, top_p=0.95, max_new_tokens=30))"
 
@@ -34,6 +38,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="where models and what they are turned into lie")
     parser.add_argument("--gpt2", type=Path, help="a folder with GPT-2's encoder.json and vocab.bpe; without it only the built-in base")
+    parser.add_argument("--smollm2", type=Path, help="a folder with SmolLM2's files; default: that of the cache, if it is there")
     parser.add_argument("--personas", type=Path, help="a folder of NAME.jsonl.gz, posts of one author each; without it no quality")
     parser.add_argument("--author", default="pd_bierce", help="whose held-out posts are scored")
     parser.add_argument("--rows", type=int, nargs="+", default=[10, 100], help="posts side by side")
@@ -56,6 +61,15 @@ def gpt2(vocabulary: Path, work: Path) -> Path:
         PreTrainedTokenizerFast(tokenizer_object=raw._tokenizer, **special).save_pretrained(folder)
         GPT2LMHeadModel(GPT2Config()).save_pretrained(folder)
     return folder
+
+
+def smollm2(given: Path | None) -> Path | None:
+    """The folder with SmolLM2; None, and a line that says why, if it is not on this machine."""
+    base = bases.row("smollm2")
+    if given is None and not bases.is_here(base):
+        print("smollm2: not measured, it is not on this machine (popinjay bases get smollm2, or --smollm2 FOLDER).", flush=True)
+        return None
+    return given or bases.folder_of(base)
 
 
 def speed(folder: Path, args: argparse.Namespace) -> None:
@@ -97,7 +111,9 @@ def cold_start(folder: Path, args: argparse.Namespace) -> None:
 
     posts = args.work / "posts.txt"
     posts.write_text("\n".join(" ".join(post.split()[:10]) for post in synthetic(600)), encoding="utf-8")
-    options = {"budget": "60s", "learning_rate": 1e-3, "samples": 10, "track": "none", "whose": "fictional"}
+    options = {"budget": "60s", "samples": 10, "track": "none", "whose": "fictional"}
+    if folder.name in ("gpt2", BASE.name):
+        options["learning_rate"] = 1e-3
     persona = make(posts, name=f"cold-{folder.name}", home_folder=args.work / "personas", base=str(folder), **options)
     say = [str(Path(sys.executable).with_name("popinjay")), "say", persona.name, "-n", "1", "--home", str(args.work / "personas")]
     theirs = [sys.executable, "-c", THEIR_POST.format(folder=str(persona.path / "model"))]
@@ -105,14 +121,15 @@ def cold_start(folder: Path, args: argparse.Namespace) -> None:
     show_pairs(in_turns(commands[0], commands[1], args.pairs), f"popinjay say, {folder.name}", "transformers pipeline")
 
 
-def quality(args: argparse.Namespace) -> None:
-    """The built-in base on somebody's held-out posts."""
+def quality(folder: Path, author: str, args: argparse.Namespace) -> None:
+    """A base on somebody's held-out posts."""
     from base import Texts
     from samplers.quality import bits_per_byte
 
-    texts = Texts(args.personas / f"{args.author}.jsonl.gz").held_out[:SCORED]
-    exact, ours = (bits_per_byte(BASE, texts, exact=exact) for exact in (True, False))
-    print(f"{EXACT}: {exact:.4f} bits per byte of {len(texts)} held-out posts by {args.author}; {OURS}: {ours:.4f} ({ours / exact - 1:+.3%})", flush=True)
+    texts = Texts(args.personas / f"{author}.jsonl.gz").held_out[:SCORED]
+    exact, ours = (bits_per_byte(folder, texts, exact=exact) for exact in (True, False))
+    what = f"bits per byte of {len(texts)} held-out posts by {author}"
+    print(f"{folder.name}, {EXACT}: {exact:.4f} {what}; {OURS}: {ours:.4f} ({ours / exact - 1:+.3%})", flush=True)
 
 
 def rules(args: argparse.Namespace) -> None:
@@ -137,17 +154,22 @@ def main() -> None:
     args = parse()
     args.work.mkdir(parents=True, exist_ok=True)
     folders = [BASE] if args.gpt2 is None else [gpt2(args.gpt2, args.work), BASE]
+    english = smollm2(args.smollm2)
+    folders += [] if english is None else [english]
     for name, measure in (("memory", memory), ("speed", speed)):
         for folder in folders if name in args.only else []:
             measure(folder, args)
     if "start" in args.only:
         for folder in folders:
             cold_start(folder, args)
-    for name, measure_on in (("quality", quality), ("rules", rules)):
-        if name in args.only and args.personas is not None:
-            measure_on(args)
-        elif name in args.only:
-            print(f"{name}: not measured, it needs real authors' posts (--personas).")
+    for name in {"quality", "rules"} & set(args.only) if args.personas is None else ():
+        print(f"{name}: not measured, it needs real authors' posts (--personas).")
+    if args.personas is not None and "quality" in args.only:
+        quality(BASE, args.author, args)
+        if english is not None:
+            quality(english, ENGLISH, args)
+    if args.personas is not None and "rules" in args.only:
+        rules(args)
 
 
 if __name__ == "__main__":

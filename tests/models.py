@@ -66,7 +66,7 @@ def sentence_pieces() -> Any:
 
     names = ["<pad>", "<eos>", "<bos>", "<unk>"] + [f"<0x{byte:02X}>" for byte in range(256)]
     letters = ["▁", *"abcdefghijklmnopqrstuvwxyz"]
-    merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("r", "i"), ("ri", "v"), ("▁", "riv"), ("e", "r")]
+    merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("r", "i"), ("ri", "v"), ("▁", "riv"), ("▁", "n"), ("▁n", "u")]
     vocabulary = {token: number for number, token in enumerate([*names, *letters, *(a + b for a, b in merges)])}
     raw = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     raw.normalizer = normalizers.Replace(" ", "▁")

@@ -20,7 +20,7 @@ from popinjay.post import one_line
 from popinjay.rules import Reason, Rules
 
 
-@pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama"])
+@pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama", "tiny_gemma"])
 def model(request: pytest.FixtureRequest) -> LanguageModel:
     return LanguageModel.load(request.getfixturevalue(request.param))
 
@@ -130,7 +130,8 @@ def test_logits_are_those_of_transformers(decoder: TorchDecoder) -> None:
 
 
 def test_greedy_is_what_transformers_says(decoder: TorchDecoder) -> None:
-    expected = decoder.model.model.generate(torch.tensor([[decoder.end]]), do_sample=False, max_new_tokens=15, min_new_tokens=10, pad_token_id=decoder.end)
+    settings = {"max_new_tokens": 15, "min_new_tokens": 10, "pad_token_id": decoder.end, "suppress_tokens": decoder.unsayable or None}
+    expected = decoder.model.model.generate(torch.tensor([[decoder.begin]]), do_sample=False, **settings)
     ours = generate(decoder, SayOptions(n=1, temperature=0, max_tokens=15))[0]
     assert ours.text == one_line(decoder.decode(expected[0].tolist()).rstrip("\ufffd").lstrip().split("\n")[0])
 
@@ -143,7 +144,7 @@ def test_the_saved_settings_are_ours(model: LanguageModel, tmp_path: Path) -> No
     settings.max_new_tokens, settings.min_new_tokens = 2, 2
     count, tokenizer = 4_000, TorchDecoder(model)
     torch.manual_seed(0)
-    theirs = model.model.generate(torch.full((count, 1), model.end), settings)[:, 1].tolist()
+    theirs = model.model.generate(torch.full((count, 1), model.begin), settings)[:, 1].tolist()
     ours: list[int] = []
     tokenizer.decode = lambda tokens: ours.extend(tokens[1:2]) or "x" * len(tokens)  # type: ignore[method-assign, func-returns-value]
     generate(tokenizer, SayOptions(n=count, seed=1, max_tokens=2))

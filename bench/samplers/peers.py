@@ -85,8 +85,9 @@ def _export(folder: Path, place: Path) -> None:
     from transformers import DynamicCache
 
     model = _model(folder, attn_implementation="eager")
-    layers, heads = model.config.num_hidden_layers, model.config.num_attention_heads
-    size = model.config.hidden_size // heads
+    config = model.config
+    layers, heads = config.num_hidden_layers, getattr(config, "num_key_value_heads", config.num_attention_heads)
+    size = config.hidden_size // config.num_attention_heads
     name = cache_name(model)
 
     class Step(torch.nn.Module):

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def bits_per_byte(folder: Path, texts: Sequence[str], *, exact: bool) -> float:
-    """-log2 of the probability of all texts, each from the separator on, over their UTF-8 bytes."""
+    """-log2 of the probability of all texts, each from the token that begins it, over their UTF-8 bytes."""
     from popinjay.decoding.open import open_decoder
 
     decoder = open_decoder(folder, exact=exact)
@@ -21,7 +21,7 @@ def _bits(decoder: Any, text: str) -> float:
     import numpy as np
 
     tokens, found = decoder.encode(text)[: decoder.context - 1], 0.0
-    logits = decoder.read([decoder.end])
+    logits = decoder.read([decoder.begin])
     decoder.add(1)
     for token in tokens:
         exact = logits.astype(np.float64) - logits.max()

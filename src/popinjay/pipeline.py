@@ -214,7 +214,7 @@ def inspect(*specs: str | Path, listener: Listener = nobody, ask: Callable[[str]
 
 
 def base_for(run: Run, options: TrainOptions, consent: bases.Consent, listener: Listener) -> bases.Base:
-    """Return the base model to train, and say which it is.
+    """Return the base model to train, and say which it is unless there is nothing to train.
 
     What the user leaves open is decided once: a persona keeps the base it was made from, also for
     newer posts, as long as that base is on this machine. Raises BaseModelError.
@@ -228,7 +228,9 @@ def base_for(run: Run, options: TrainOptions, consent: bases.Consent, listener: 
             listener(Event("train", What.NOTE, f"The base model stays {base.name}."))
             return base
     base, note = bases.choose(options.base, run.facts("clean").get("languages"), consent, listener)
-    listener(Event("train", What.NOTE, note))
+    asked = {**asdict(options), "base": base.name}
+    if run.state(stage_named("train"), asked, bases.fingerprint(base)) is not State.FRESH:
+        listener(Event("train", What.NOTE, note))
     return base
 
 
