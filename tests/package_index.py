@@ -113,7 +113,9 @@ class Index:
             "gguf": "tiny.gguf",
             "gguf_sha256": _sha256(self.gguf.read_bytes()),
             "download_bytes": 100_000,
-            "variant": "They are random.",
+            "quantization": "Q8_0",
+            "variant": "tiny-instruct",
+            "remark": "They are random.",
         }
         registry = Registry(**{**known, **changes})
         return Base("tiny", "somebody/tiny", "a tiny model", license="mit", places=(Cache(), registry), begin=END, end=END)

@@ -16,9 +16,11 @@ from popinjay import bases
 from popinjay.bases import Consent
 from popinjay.bases.base import Ask
 from popinjay.bases.terms import GEMMA
+from popinjay.card import gather
 from popinjay.cli import main
 from popinjay.errors import BaseModelError
 from popinjay.events import Event
+from popinjay.options import CardOptions
 
 OPTIONS = {"epochs": 0.5, "samples": 10, "batch_tokens": 256}
 TERMS = "The whole terms."
@@ -159,6 +161,15 @@ def test_what_is_taken_is_said_and_a_persona_keeps_its_base(table: Index, ada: P
     assert any(event.message.startswith("The base model is smollm2: ") for event in events)
 
 
+def test_a_persona_records_what_its_base_was_converted_from(table: Index, ada: Path) -> None:
+    persona = popinjay.make(ada, base="smollm2", **OPTIONS)
+    record = persona.run.facts("train")["base_record"]
+    assert record == bases.record(bases.row("smollm2"))
+    bases.remove(bases.row("smollm2"))
+    assert gather(persona.run, CardOptions()).base == record
+    assert "quantised file: Q8_0" in (persona.path / "README.md").read_text()
+
+
 def test_the_command_line_gets_lists_and_removes(table: Index, capsys: pytest.CaptureFixture[str], own_home: Path) -> None:
     def told() -> dict[str, object]:
         assert main(["bases", "--json"]) == 0
@@ -167,6 +178,11 @@ def test_the_command_line_gets_lists_and_removes(table: Index, capsys: pytest.Ca
     assert (told()["here"], told()["bytes"], told()["download_bytes"]) == (False, None, 93_000_000)
     assert main(["bases", "get", "smollm2", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["here"] is True
+    record = told()["record"]
+    assert isinstance(record, dict)
+    assert record["quantization"] == "Q8_0"
+    assert main(["bases"]) == 0
+    assert "from a file rounded to Q8_0" in capsys.readouterr().out.replace("\n", " ")
     size = told()["bytes"]
     assert isinstance(size, int)
     assert size > 100_000

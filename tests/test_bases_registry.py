@@ -22,6 +22,7 @@ from package_index import SPECIAL, Index, serving, write_gguf
 from popinjay import bases
 from popinjay.bases.base import Base
 from popinjay.bases.gguf import convert
+from popinjay.caches import cache_root, keep_entry, measured_folder
 from popinjay.errors import BaseModelError, PopinjayError
 from popinjay.events import Event, What
 from popinjay.language_model import LanguageModel
@@ -30,6 +31,7 @@ GET = """
 import pickle, sys
 from pathlib import Path
 from popinjay import bases
+from popinjay.caches import cache_root, keep_entry, measured_folder
 from popinjay.errors import PopinjayError
 try:
     bases.folder_of(pickle.loads(Path(sys.argv[1]).read_bytes()))
@@ -295,3 +297,32 @@ def test_the_wheels_of_the_table_are_as_their_rows_say(name: str, monkeypatch: p
         assert model.decode(ids) == text
         spelt = model.tokenizer.convert_ids_to_tokens(ids)
         assert "2" not in text or spelt[1:6][-4:] == list("2024")
+
+
+def test_a_fetched_base_has_a_record_that_the_card_can_tell(index: Index) -> None:
+    base = index.base()
+    assert bases.record(base) == {}
+    folder = bases.folder_of(base)
+    record = bases.record(base)
+    assert record == json.loads((folder / "origin.json").read_text())
+    known = {"hub_id": "somebody/tiny", "quantization": "Q8_0", "variant": "tiny-instruct", "license": "mit"}
+    assert record == {**record, **known}
+    assert record["source"].startswith("the Python registry: part1==")
+
+
+def test_what_was_measured_with_a_base_goes_with_it(index: Index) -> None:
+    base = index.base()
+    bases.folder_of(base)
+    version = bases.fingerprint(base)
+    assert version is not None
+    keep_entry(measured_folder(version) / "one.json", "posts", 1.5)
+    keep_entry(measured_folder("another") / "one.json", "posts", 1.5)
+    bases.remove(base)
+    assert not measured_folder(version).exists()
+    assert measured_folder("another").is_dir()
+
+
+def test_there_is_one_folder_of_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bases.root is cache_root
+    monkeypatch.setenv("POPINJAY_BASES", str(tmp_path / "mine"))
+    assert bases.root() == tmp_path / "mine"

@@ -168,7 +168,11 @@ def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
             terms = base["terms"]
             out.print(f"{base['name']} comes under the {terms['title']} ({terms['url']}): popinjay bases get {base['name']} --accept {terms['name']}")
     for base in bases:
-        if record := base["record"]:
+        record = base["record"]
+        if record and "source" in record:
+            rounded = f", from a file rounded to {record['quantization']}" if record["quantization"] else ""
+            out.print(f"\n{base['name']} comes from {record['source']}{rounded}.")
+        elif record:
             losses = ", ".join(f"{name} {bits:.3f}" for name, bits in record["held_out_bits_per_byte"].items())
             out.print(f"\n{base['name']} is {record['name']} version {record['version']}, SHA-256 {record['sha256']}:")
             out.print(f"{record['tokens_seen']:,} tokens in {record['seconds'] / 60:,.0f} minutes; held-out bits a byte: {losses}.")

@@ -94,6 +94,7 @@ def _facts(base: bases.Base, options: TrainOptions, model: LanguageModel, traine
         "stopped": trainer.why,
         "base": base.name,
         "base_hub": base.hub_id,
+        "base_record": {name: value for name, value in bases.record(base).items() if value is not None},
         "parameters": model.parameters,
         "device": device,
         "steps": now.step,

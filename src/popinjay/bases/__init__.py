@@ -10,10 +10,11 @@ from popinjay.bases.base import Ask, Base
 from popinjay.bases.choice import Consent, choose, get
 from popinjay.bases.finding import fingerprint, folder_of, found, is_here, is_ready, remove
 from popinjay.bases.growth import size_of
-from popinjay.bases.places.cache import root
+from popinjay.bases.places.cache import ORIGIN
 from popinjay.bases.prepared import NOTICE
 from popinjay.bases.rows import BASES, BUILT_IN, ENGLISH, MULTILINGUAL, row
 from popinjay.bases.terms import Terms
+from popinjay.caches import cache_root as root
 
 __all__ = [
     "BASES",
@@ -37,16 +38,19 @@ __all__ = [
     "root",
     "row",
 ]
-RECORD = "base.json"
+RECORD = "base.json"  # beside weights that were made as a base model
 
 
 def record(base: Base) -> dict[str, Any]:
     """Return how a base came about, if a record lies beside its weights; otherwise nothing."""
-    folder = base.folder
-    if folder is None or not (folder / RECORD).is_file():
+    folder = found(base)
+    if folder is None:
         return {}
-    found: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    return found
+    for file in (folder / RECORD, folder / ORIGIN):
+        if file.is_file():
+            known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            return known
+    return {}
 
 
 def passed_on(base: Base) -> list[Path]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from popinjay.bases.base import Ask, Base
 from popinjay.bases.finding import folder_of, is_here, is_ready
-from popinjay.bases.places.cache import root
 from popinjay.bases.rows import BUILT_IN, ENGLISH, MULTILINGUAL, row
+from popinjay.caches import cache_root
 from popinjay.errors import BaseModelError, StorageError
 from popinjay.events import Listener, nobody
 
@@ -34,7 +34,7 @@ def get(base: Base, consent: Consent = NO_CONSENT, listener: Listener = nobody) 
     disk refuses.
     """
     if base.terms and consent.accept is not None:
-        base.terms.accept(root(), consent.accept)
+        base.terms.accept(cache_root(), consent.accept)
     folder_of(base, listener)
 
 

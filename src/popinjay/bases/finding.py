@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from popinjay.bases.base import Base, Unavailable
 from popinjay.bases.growth import STAGE
-from popinjay.bases.places.cache import ORIGIN, root
+from popinjay.bases.places.cache import ORIGIN
 from popinjay.bases.rows import BASES, BUILT_IN, places_of
+from popinjay.caches import cache_root, measured_folder
 from popinjay.disk import content_hash, storage_errors
 from popinjay.errors import BaseModelError
 from popinjay.events import Event, Listener, What, nobody
@@ -21,7 +23,7 @@ def folder_of(base: Base, listener: Listener = nobody) -> Path:
     disk refuses.
     """
     if base.terms:
-        base.terms.check_accepted(root(), base.name)
+        base.terms.check_accepted(cache_root(), base.name)
     folder = found(base) or _fetched(base, listener)
     _check(base, folder)
     return folder
@@ -34,20 +36,26 @@ def is_here(base: Base) -> bool:
 
 def is_ready(base: Base) -> bool:
     """Return whether it can be used at once: it is here, and its terms, if any, are accepted."""
-    return is_here(base) and (base.terms is None or bool(base.terms.accepted(root())))
+    return is_here(base) and (base.terms is None or bool(base.terms.accepted(cache_root())))
 
 
 def remove(base: Base) -> None:
-    """Delete a base model from this machine. Raises BaseModelError if it is not popinjay's to."""
+    """Delete a base model from this machine, with what was measured with it.
+
+    Raises BaseModelError if it is not popinjay's to delete, StorageError if the disk refuses.
+    """
     if base.folder:
         raise BaseModelError(
             f"{base.name!r} is a folder of its own, which popinjay never deletes.",
             "Only what was fetched can be removed: see popinjay bases",
         )
+    version = fingerprint(base)
     with storage_errors(f"the folder of {base.name}"):
         gone = [place.remove(base) for place in places_of(base)]
     if not any(gone):
         raise BaseModelError(f"{base.name!r} is not on this machine.", "See: popinjay bases")
+    if version is not None:
+        shutil.rmtree(measured_folder(version), ignore_errors=True)
 
 
 def fingerprint(base: Base) -> str | None:

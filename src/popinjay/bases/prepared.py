@@ -23,12 +23,14 @@ _TELLS_NOTHING = ("_model_name_or_path", "_name_or_path", "unk_token_id")  # and
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a folder comes from: the place, which variant it is, what was done, known hashes."""
+    """Where a folder comes from, and what was done to it."""
 
-    source: str
-    variant: str
+    source: str  # the place
     done: str
-    sha256: dict[str, str]
+    sha256: dict[str, str]  # of the files that it was made from, if they are known
+    quantization: str = ""  # the scheme that the weights were rounded by; empty: they were not
+    variant: str = ""  # the model that was rounded, if it is not the base itself
+    remark: str = ""  # which weights these are, a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,10 @@ def complete(base: Base, folder: Path, origin: Origin) -> None:
     record = {
         "base": base.name,
         "source": origin.source,
-        "variant": origin.variant or None,
+        "hub_id": base.hub_id,
+        "quantization": origin.quantization,
+        "variant": origin.variant,
+        "license": base.license,
         "source_sha256": origin.sha256,
         "popinjay": __version__,
         "files": files,
@@ -154,7 +159,7 @@ def _card(base: Base, origin: Origin, tokens: _Tokens) -> str:
         "",
         f"{base.summary}. Languages: {languages}. Licence: {base.license}.",
         "",
-        f"The weights come from {origin.source}. {origin.variant}".rstrip(),
+        f"The weights come from {origin.source}. {origin.remark}".rstrip(),
         "",
         *hashes,
         *([""] if hashes else []),

