@@ -5,7 +5,7 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser servers snac demo test newest pins check fix bench bench-train bench-say bench-serve bench-report bench-networks bench-gpu docs clean
+.PHONY: setup fonts browser servers snac demo test newest pins check fix bench bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-gpu docs clean
 
 setup: $(VENV)/.ready
 
@@ -83,6 +83,10 @@ bench: setup
 # Some 13 minutes; real posts and GPT-2's tokenizer where they lie beside the project.
 bench-train: setup
 	$(BIN)/python bench/train.py --work $(VENV)/bench $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
+
+# SmolLM2's training beside Trainer's with the same weights trained, if that base is here; some five minutes.
+bench-smollm2: setup
+	$(BIN)/python bench/train_smollm2.py $(if $(wildcard ../shared/personas),--personas ../shared/personas)
 
 bench-say: setup
 	$(BIN)/python bench/sampling.py --work $(VENV)/bench-say $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)

@@ -89,7 +89,7 @@ def quick(tiny_gpt2: Path) -> dict[str, Any]:
 @pytest.fixture
 def unlearnt(monkeypatch: pytest.MonkeyPatch) -> None:
     """A make ends behind the first stage: these tests are of what was read, not of what is learnt from it."""
-    monkeypatch.setattr("popinjay.pipeline.learn", lambda run, options, listener: None)
+    monkeypatch.setattr("popinjay.pipeline.learn", lambda run, options, listener, ask: None)
 
 
 def rows(run: Run, name: str) -> list[dict[str, Any]]:

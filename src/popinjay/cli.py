@@ -7,7 +7,8 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -209,8 +210,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that can't show a character shows its number
-    if "--debug" in given:
-        _show_log()
+    with _log_shown() if "--debug" in given else nullcontext():
+        return _run(given)
+
+
+def _run(given: list[str]) -> int:
+    """Run a command and say what went wrong; its exit code."""
     try:
         if any("\x00" in word for word in given):
             raise OptionError("An argument can't hold a NUL byte.", "Check how it was typed or passed.")
@@ -234,14 +239,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _show_log() -> None:
+@contextmanager
+def _log_shown() -> Iterator[None]:
     """Show what the program logs about itself on standard error."""
     import logging
 
-    log = logging.getLogger("popinjay")
+    log, handler = logging.getLogger("popinjay"), logging.StreamHandler()
+    before = log.level
     log.setLevel(logging.DEBUG)
-    if not log.handlers:
-        log.addHandler(logging.StreamHandler())
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from popinjay.copying import Copies
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.open import ENGINE_FOLDER, open_decoder, why_slow
 from popinjay.errors import BaseModelError, PersonaError
-from popinjay.evaluation.of_run import report_of
 from popinjay.forgotten import marks_of
 from popinjay.generate import Said, Tally, pieces, stream
 from popinjay.language_model import LanguageModel
@@ -68,6 +67,8 @@ class Persona:
     @property
     def report(self) -> dict[str, Any]:
         """What was measured. Raises PersonaError where nothing was yet."""
+        from popinjay.evaluation.of_run import report_of  # speaking needs none of it
+
         return report_of(self.run)
 
     def say(self, prompt: str = "", **options: Any) -> list[str]:
