@@ -164,3 +164,11 @@ def test_a_persona_is_never_shown_as_commands_to_the_terminal(tmp_path: Path, ti
     assert "\x1b" not in said.out + said.err
     assert "\x1b" not in (own_home / "eve" / "train.jsonl").read_text()
     assert "[bold]post[/bold]" in (own_home / "eve" / "clean.jsonl").read_text()
+
+
+@pytest.mark.parametrize("tune", ["full", "lora"])
+def test_nothing_warns_while_a_persona_is_made(ada: Path, tiny_gpt2: Path, tiny_llama: Path, tune: str) -> None:
+    base = tiny_gpt2 if tune == "full" else tiny_llama
+    command = [sys.executable, "-W", "error", "-m", "popinjay.cli", "make", str(ada), "--base", str(base), "--tune", tune, *FAST]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
