@@ -215,3 +215,15 @@ def test_a_job_fetches_no_base_that_was_not_chosen_and_says_what_one_needs(ada: 
         assert client.wait(job, "failed", "done")["state"] == "done"
         told = [event["message"] for event in client.events(job) if event.get("what") == "note" and event.get("stage") == "train"]
         assert any("popinjay bases get smollm2" in message for message in told)
+
+
+def test_the_bases_are_told_with_size_licence_languages_and_terms(idle: Client) -> None:
+    told = {base["name"]: base for base in idle.get("/api/bases")["bases"]}
+    assert told["builtin"]["here"] is True
+    assert told["builtin"]["bytes"] > 1_000_000
+    smollm2, gemma3 = told["smollm2"], told["gemma3"]
+    assert (smollm2["here"], smollm2["license"], smollm2["languages"], smollm2["terms"]) == (False, "apache-2.0", ["en"], None)
+    assert smollm2["download_bytes"] > 50_000_000
+    assert (gemma3["terms"]["name"], gemma3["terms"]["accepted"]) == ("gemma", False)
+    assert gemma3["terms"]["url"].startswith("https://")
+    assert all("seconds_a_post" in base for base in told.values())
