@@ -39,28 +39,36 @@ class RmsNorm(torch.nn.Module):
         return result
 
 
+def rms_norm(hidden: torch.Tensor, weight: torch.Tensor, epsilon: float, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """Normalize float32 hidden states (..., width); also returns their scales (..., 1)."""
+    squares = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True).square_()
+    scale = squares.div_(hidden.shape[-1]).add_(epsilon).rsqrt_()
+    return (hidden * scale).mul_(weight).to(dtype), scale
+
+
+def rms_norm_backward(gradient: torch.Tensor, hidden: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Compute the gradient of the hidden states that were normalized."""
+    of_normed = gradient.float() * weight
+    projection = (of_normed * hidden).sum(-1, keepdim=True)
+    projection.mul_(scale.pow(3)).div_(-hidden.shape[-1])
+    return of_normed.mul_(scale).addcmul_(hidden, projection)
+
+
 class _RmsNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, epsilon: float, dtype: torch.dtype) -> torch.Tensor:
         hidden = hidden.float()
-        width = hidden.shape[-1]
-        squares = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True).square_()
-        scale = squares.div_(width).add_(epsilon).rsqrt_()  # (..., 1)
+        normed, scale = rms_norm(hidden, weight, epsilon, dtype)
         ctx.save_for_backward(hidden, weight, scale)
-        return torch.mul(hidden * scale, weight).to(dtype)
+        return normed
 
     @staticmethod
     def backward(ctx: Any, *upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         hidden, weight, scale = ctx.saved_tensors
-        gradient = upstream[0].float()
         of_weight = None
         if ctx.needs_input_grad[1]:
-            of_weight = (gradient * hidden).mul_(scale).flatten(0, -2).sum(0)
-        of_normed = gradient * weight
-        projection = (of_normed * hidden).sum(-1, keepdim=True)
-        projection.mul_(scale.pow(3)).div_(hidden.shape[-1])
-        of_hidden = of_normed.mul_(scale).addcmul_(hidden, projection, value=-1)
-        return of_hidden, of_weight, None, None
+            of_weight = (upstream[0].float() * hidden).mul_(scale).flatten(0, -2).sum(0)
+        return rms_norm_backward(upstream[0], hidden, weight, scale), of_weight, None, None
 
 
 class _GatedSilu(torch.autograd.Function):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from popinjay.tuning.fused import SILU, rms_norm, rms_norm_backward
 from popinjay.tuning.low_rank import LowRankLinear
 
 Tensor = torch.Tensor
@@ -80,21 +81,6 @@ def _product_backward(joined: Joined, gradient: Tensor, rows: Tensor, thin: Tens
     return of_rows, [*torch.split(of_a, rank), *blocks]
 
 
-def _norm(hidden: Tensor, weight: Tensor, epsilon: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """The root mean square norm of hidden states (tokens, width), and their scales (tokens, 1)."""
-    squares = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True).square_()
-    scale = squares.div_(hidden.shape[-1]).add_(epsilon).rsqrt_()
-    return (hidden * scale).mul_(weight).to(dtype), scale
-
-
-def _norm_backward(gradient: Tensor, hidden: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
-    """The gradient of the hidden states that were normalized."""
-    of_normed = gradient.float() * weight
-    projection = (of_normed * hidden).sum(-1, keepdim=True)
-    projection.mul_(scale.pow(3)).div_(-hidden.shape[-1])
-    return of_normed.mul_(scale).addcmul_(hidden, projection)
-
-
 def _rotate(source: Tensor, target: Tensor, cos: Tensor, sin: Tensor) -> None:
     """Write a rotation (Su et al., arXiv 2104.09864) of `source` (..., head size) to `target`."""
     half = source.shape[-1] // 2
@@ -120,7 +106,7 @@ class _Attention(torch.autograd.Function):
     ) -> Tensor:
         rows, length, width = hidden.shape
         flat, dtype = hidden.reshape(-1, width), qkv.weight.dtype
-        normed, scale = _norm(flat, norm, shape.epsilon, dtype)
+        normed, scale = rms_norm(flat, norm, shape.epsilon, dtype)
         narrow = _narrow(qkv, parameters[:6])
         mixed, thin = _product(qkv, normed, *narrow)
         query, key, value = _heads(mixed, rows, length, cos, sin, shape)
@@ -165,7 +151,7 @@ class _Attention(torch.autograd.Function):
         _rotate(of_key.view(per_head), views[1], cos, -sin)
         views[2].copy_(of_value.view(per_head))
         of_normed, of_qkv = _product_backward(qkv, of_mixed, normed, thin, a, b)
-        of_hidden = _norm_backward(of_normed, flat, norm, scale).add_(gradient)
+        of_hidden = rms_norm_backward(of_normed, flat, norm, scale).add_(gradient)
         return of_hidden.view(upstream[0].shape), *[None] * 6, *of_qkv, *of_out
 
 
@@ -204,7 +190,7 @@ class _Mlp(torch.autograd.Function):
         *parameters: Tensor,  # of gate_up, then of down
     ) -> Tensor:
         flat = hidden.reshape(-1, hidden.shape[-1])
-        normed, scale = _norm(flat, norm, epsilon, gate_up.weight.dtype)
+        normed, scale = rms_norm(flat, norm, epsilon, gate_up.weight.dtype)
         narrow = _narrow(gate_up, parameters[:4])
         both, thin = _product(gate_up, normed, *narrow)
         gate, up = both.chunk(2, dim=1)
@@ -229,7 +215,7 @@ class _Mlp(torch.autograd.Function):
         torch.mul(torch.nn.functional.silu(gate), of_activated, out=of_up)
         of_gate.copy_(torch.ops.aten.silu_backward(of_activated.mul_(up), gate))
         of_normed, of_gate_up = _product_backward(gate_up, of_both, normed, thin, a, b)
-        of_hidden = _norm_backward(of_normed, flat, norm, scale).add_(gradient)
+        of_hidden = rms_norm_backward(of_normed, flat, norm, scale).add_(gradient)
         return of_hidden.view(upstream[0].shape), *[None] * 4, *of_gate_up, *of_down
 
 
@@ -291,4 +277,4 @@ def fits(layer: Any) -> bool:
         *(getattr(layer.self_attn, f"{part}_proj", None) for part in "qkvo"),
         *(getattr(layer.mlp, f"{part}_proj", None) for part in ("gate", "up", "down")),
     ]
-    return all(isinstance(part, LowRankLinear) and part.bias is None for part in linear) and type(layer.mlp.act_fn).__name__ in ("SiLU", "SiLUActivation")
+    return all(isinstance(part, LowRankLinear) and part.bias is None for part in linear) and type(layer.mlp.act_fn).__name__ in SILU

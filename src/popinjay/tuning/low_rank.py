@@ -103,11 +103,8 @@ class _LowRankProduct(torch.autograd.Function):
         return of_hidden, None, None, of_a, of_b, None
 
 
-def attach(model: Any, rank: int, alpha: float, dtype: torch.dtype, seed: int) -> list[str]:
-    """Freeze a transformers model and put an adapter beside every linear layer but its head.
-
-    Returns the names of these layers.
-    """
+def attach(model: Any, rank: int, alpha: float, dtype: torch.dtype, seed: int) -> None:
+    """Freeze a transformers model and put an adapter beside every linear layer but its head."""
     model.requires_grad_(False)
     head = model.get_output_embeddings()
     generator = torch.Generator().manual_seed(seed)
@@ -115,7 +112,6 @@ def attach(model: Any, rank: int, alpha: float, dtype: torch.dtype, seed: int) -
     for name in names:
         wrapped = LowRankLinear(model.get_submodule(name), rank, alpha, dtype, generator)
         model.set_submodule(name, wrapped)
-    return names
 
 
 def merge(model: Any) -> None:
