@@ -1,8 +1,8 @@
 """A Llama layer with LoRA adapters as two functions with gradients of their own.
 
 Queries, keys and values come from one matrix product, and so do gate and up projection; rotation,
-norms and residual sums make as few passes over memory as they can. A training step takes some
-60% of the time that it takes with the layer put together from modules (`bench/train.py`).
+norms and residual sums make as few passes over memory as they can. A training step of SmolLM2 in
+bf16 takes 85% of the time that it takes with the layers of `tuning/fused.py` (docs/log.md).
 """
 
 from __future__ import annotations
