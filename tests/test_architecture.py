@@ -75,7 +75,22 @@ ENGINE |= {
     "evaluation.verdict",
 }
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
-FACES = {"__init__", "asking", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "report_table", "session", "terminal"}
+FACES = {
+    "__init__",
+    "asking",
+    "interrupts",
+    "cli",
+    "commands",
+    "demo",
+    "forget",
+    "persona",
+    "pipeline",
+    "progress",
+    "publish",
+    "report_table",
+    "session",
+    "terminal",
+}
 FACES |= {"serving", "serving.answers", "serving.app", "serving.guard", "serving.overview", "serving.page", "serving.personas", "serving.place"}
 FACES |= {"serving.about", "serving.accounts", "serving.event_stream", "serving.job", "serving.job_routes", "serving.jobs", "serving.process"}
 FACES |= {"serving.kept_routes", "serving.persona_files"}
