@@ -82,6 +82,7 @@ FACES = {
     "command_bases",
     "command_forget",
     "command_serve",
+    "interrupts",
     "commands",
     "demo",
     "forget",
