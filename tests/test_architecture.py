@@ -83,6 +83,7 @@ FACES = {
     "command_forget",
     "command_serve",
     "interrupts",
+    "ownership",
     "commands",
     "demo",
     "forget",

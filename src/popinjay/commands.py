@@ -37,8 +37,10 @@ def do_make(args: argparse.Namespace) -> None:
 
     talk = asking.may_ask(args.quiet or args.json)
     given = given_options(args, *options.MakeOptions.PARTS.values())
+    questions: dict[str, Any] = {}
+    if talk:
+        questions = {"ask_whose": asking.whose, "ask_name": asking.name, "ask": asking.yes}
     with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
-        questions: dict[str, Any] = {"ask_whose": asking.whose, "ask": asking.yes} if talk else {}
         persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, **questions, **given)
     if not args.json:
         _introduce(persona)
@@ -153,13 +155,13 @@ def do_status(args: argparse.Namespace) -> None:
     """Show how far each persona is."""
     from popinjay.forgotten import Forgotten
     from popinjay.persona import engine_of
-    from popinjay.run import STAGES, Run
+    from popinjay.run import Run
 
     runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
     personas, warnings = [], []
     for run in runs:
         recorded = run.record.get("stages", {})
-        stages = [{"stage": stage.name, "state": run.state(stage).value, "error": recorded.get(stage.name, {}).get("error")} for stage in STAGES]
+        stages = [{"stage": stage, "state": state.value, "error": recorded.get(stage, {}).get("error")} for stage, state in run.states().items()]
         known = Forgotten.of(run).still_known(run)
         personas.append({"name": run.name, "path": str(run.path), "stages": stages, "still_known": known.to_json()})
         warnings.append((run.name, known.in_words()))
@@ -203,10 +205,10 @@ def do_publish(args: argparse.Namespace) -> None:
 def do_lineage(args: argparse.Namespace) -> None:
     """Show what a persona came from."""
     from popinjay.lineage import graph
-    from popinjay.run import STAGES, Run
+    from popinjay.run import Run
 
     run = Run.find(args.name, args.home)
-    artifacts = graph(run.name, run.record, {stage.name: run.state(stage).value for stage in STAGES})
+    artifacts = graph(run.name, run.record, {stage: state.value for stage, state in run.states().items()})
     if args.json:
         terminal.show_json({"persona": run.name, "artifacts": artifacts})
     else:

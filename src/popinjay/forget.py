@@ -270,7 +270,7 @@ def _record(run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any
     """The record with the first stage as fresh as it was; the others see by themselves that their files have changed."""
     record = {**told.owing(run.record), "stages": dict(run.record.get("stages", {}))}
     collect = record["stages"].get("collect", {})
-    if collect.get("state") == "done":
+    if "makes" in collect:
         makes = {**collect["makes"], **{name: content_hash(change.path(name)) for name in ("posts.jsonl", "authors.json")}}
         if run.file(AVATARS).is_dir():
             makes[AVATARS] = _hash_without(run.file(AVATARS), _avatars(run, whole))

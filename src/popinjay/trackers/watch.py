@@ -77,7 +77,7 @@ class Watcher:
             if stage != "train"  # what a training settled on is in its settings, and its base may be a path
         }
         versions = {f"version.{name}": version(name) for name in VERSIONS}
-        whose = self._run.record.get("asked", {}).get("whose")
+        whose = self._run.asked.get("whose")
         self._job, self._step = job, 0
         self._send(
             "start", job=lineage.job_name(self._run.name, job), kind=job, config={**options, **settings, **versions, **({"whose": whose} if whose else {})}
