@@ -84,6 +84,7 @@ FACES = {
     "command_serve",
     "interrupts",
     "ownership",
+    "selection",
     "commands",
     "demo",
     "forget",
