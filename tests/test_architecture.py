@@ -41,6 +41,7 @@ ENGINE |= {
 ENGINE |= {"decoding.adapter", "decoding.model_files", "tuning.fused", "tuning.llama_layer", "tuning.low_rank"}
 ENGINE |= {
     "tuning",
+    "tuning.asides",
     "tuning.clock",
     "tuning.descent",
     "tuning.fused",
@@ -51,6 +52,7 @@ ENGINE |= {
     "tuning.loss",
     "tuning.machine",
     "tuning.modes",
+    "tuning.outcome",
     "tuning.trainer",
     "tuning.vocabulary",
 }

@@ -16,6 +16,7 @@ from popinjay import bases
 from popinjay.checkpoints import Checkpoints
 from popinjay.copying import Copies
 from popinjay.disk import storage_errors
+from popinjay.errors import TrainingError
 from popinjay.events import Event, Listener, What
 from popinjay.generate import LEAST_TOKENS
 from popinjay.language_model import LanguageModel
@@ -26,7 +27,8 @@ from popinjay.tuning.learner import Learner, asks_to_recompute
 from popinjay.tuning.lessons import lessons, predicted
 from popinjay.tuning.machine import choose_device, choose_precision, memory
 from popinjay.tuning.modes import LORA, mode
-from popinjay.tuning.trainer import STAGE, Settings, Trainer, in_words
+from popinjay.tuning.outcome import in_words
+from popinjay.tuning.trainer import STAGE, Settings, Trainer
 
 
 def settle(options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int, device: str) -> Settings:
@@ -71,7 +73,12 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
         settings = asdict(trainer.settings)
         words = {"base": PurePath(base.name).name, "device": device, **{name: value for name, value in settings.items() if isinstance(value, str)}}
         listener(Event(STAGE, What.SETTINGS, numbers={name: value for name, value in settings.items() if isinstance(value, int | float)}, words=words))
-        trainer.run()
+        trainer.usual_epochs = options.epochs is None
+        try:
+            trainer.run()
+        except TrainingError:
+            Checkpoints.forget(draft.run.path)  # from where it stands it would only fail again
+            raise
         is_thin = options.keep == "adapter"
         trainer.learner.finish(draft.path("model"), thin=is_thin)
         most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
