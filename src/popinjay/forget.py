@@ -19,14 +19,13 @@ from popinjay import kept
 from popinjay.checkpoints import Checkpoints
 from popinjay.collect import in_words
 from popinjay.copying import KEY, Copies
-from popinjay.decoding.open import ENGINE_FOLDER
 from popinjay.disk import content_hash
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.journal import Change, finish
 from popinjay.persona import INDEX
 from popinjay.post import handle_of, read_json, read_posts
-from popinjay.run import FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Draft, Run, as_toml
+from popinjay.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Draft, Run, as_toml
 from popinjay.selection import PLACES, Choice, choose
 from popinjay.sources.mirror import mirrors
 from popinjay.trackers import told

@@ -11,13 +11,12 @@ from typing import Any
 from popinjay import kept
 from popinjay.checkpoints import Checkpoints
 from popinjay.collect import Opened
-from popinjay.decoding.open import ENGINE_FOLDER
 from popinjay.errors import PersonaTaken, SpecError
 from popinjay.forgotten import FILE, MARKS, Forgotten
 from popinjay.journal import Change
 from popinjay.options import MakeOptions, flag
 from popinjay.post import Post, read_posts
-from popinjay.run import FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Run, as_toml
+from popinjay.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Run, as_toml
 from popinjay.sources import Reading
 
 MOST = 0.5  # of the posts that were there: so many have to be among those that take their place

@@ -25,13 +25,14 @@ from typing import IO, Any
 import tomli_w
 
 from popinjay import lineage
-from popinjay.disk import content_hash, storage_errors, sync, sync_folder
+from popinjay.disk import content_hash, storage_errors, sweep_partials, sync, sync_folder
 from popinjay.errors import OutputLost, PersonaBusy, PersonaError, PersonaTaken, SpecError, StorageError
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.post import printable
 
 RECORD = "run.toml"
 PICTURE_FILE = "card.png"
+ENGINE_FOLDER = "engine"  # its model once more, as the fast decoder takes it; made anew where it is missing
 FETCHED = "fetched"  # mirrors of what was read over networks, one folder an author
 PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, to hold this one against
 SHARED_REPORT, REPORT_AGAINST = "report-to-share.html", "report-against.html"
@@ -370,7 +371,11 @@ class Run:
                         self._record_stage(stage, {**entry, "state": DONE}, succeeded=True)
 
     def _sweep(self) -> None:
-        """Remove what killed processes left half-written. Called with the lock held, so none is at work here."""
+        """Remove what killed processes left half-written. Called with the lock held, so none is at work here.
+
+        But for the folder of the engine, which whoever speaks writes without the lock.
+        """
+        sweep_partials(self.path / ENGINE_FOLDER)
         for path in self.path.glob(Draft.partial("*")):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
