@@ -39,6 +39,7 @@ class LanguageModel:
         special = special or Special()
         self.model = model
         self.tokenizer = tokenizer
+        self.folder: Path | None = None  # that it was loaded from
         self.end: int = tokenizer.eos_token_id
         self.begin: int = self.end if special.begin is None else special.begin
         rows = model.get_input_embeddings().num_embeddings
@@ -76,7 +77,16 @@ class LanguageModel:
             merge_into(model, Adapter(files.adapter))
             model.generation_config = GenerationConfig.from_pretrained(files.adapter)
         _spare_memory_traffic(model)
-        return cls(model.to(device).eval(), tokenizer, read_special(files.folder))
+        loaded = cls(model.to(device).eval(), tokenizer, read_special(files.folder))
+        loaded.folder = folder
+        return loaded
+
+    def reload(self) -> None:
+        """Replace the weights by those of the folder that the model was loaded from."""
+        assert self.folder is not None, "only a model that was loaded can be reloaded"
+        device = str(self.device)
+        self.model = None  # never two models in memory
+        self.model = LanguageModel.load(self.folder, device).model
 
     @property
     def device(self) -> torch.device:
