@@ -63,6 +63,8 @@ def make(
         left = opened.without(forgotten)
         whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
         left.heed(whose)
+        if not run.record:
+            run.update()  # so that one which is stopped while it is read is listed
         left.fetch(run.file(FETCHED), forgotten)
         if is_other:
             clear(run, left)
