@@ -21,14 +21,23 @@ Anything else that is raised is a bug of ours.
 
 from __future__ import annotations
 
+import re
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s@'\"]*@")  # of an address: user and password
+
+
+def without_credentials(text: str) -> str:
+    """Return the text with no user and password in the addresses that it holds."""
+    return _CREDENTIALS.sub("...@", text)
+
 
 class PopinjayError(Exception):
-    """A problem that its reader can solve: one clear sentence, and a hint."""
+    """A problem that its reader can solve: one clear sentence, and a hint. Neither shows a password that stands in an address."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = without_credentials(message)
+        self.hint = without_credentials(hint)
+        super().__init__(self.message)
 
 
 class OptionError(PopinjayError):

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from popinjay import lineage
+from popinjay.errors import without_credentials
 from popinjay.events import Event, Listener, What
 from popinjay.post import read_json
 from popinjay.run import Run
@@ -153,6 +154,7 @@ class Watcher:
         """Say once that a tracker is no longer told."""
         if tracker not in self._told:
             self._told.add(tracker)
+            problem = without_credentials(problem)  # of an address that a tracker's library quotes
             text = f"{tracker} is not told any more: {problem}. The persona is made all the same, and metrics.jsonl has what was missed."
             self._listener(Event("track", What.WARNING, text))
 
