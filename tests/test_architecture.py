@@ -88,6 +88,7 @@ FACES = {
     "interrupts",
     "ownership",
     "selection",
+    "standard_streams",
     "commands",
     "demo",
     "forget",

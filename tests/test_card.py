@@ -640,8 +640,7 @@ def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
         cyborg.report["bits_per_byte"]["persona"]["__ada"],
         cyborg.report["bits_per_byte"]["persona"]["babbage"],
         *(cyborg.report["copying"]["persona"][what]["value"] for what in ("exact", "run")),
-        *(cyborg.report[measure]["persona"]["value"] for measure in ("told_apart", "taken_for")),
-    ]
+    ]  # ten posts are too few to say whether it is told apart
     assert page.texts["h1"] == ["Ada | <b> & C. B."]
     assert "@__ada · @babbage" in page.texts["div"][0]
     assert page.attributes[[tag for tag, _ in page.tags].index("img")]["src"] == "https://pbs.twimg.com/profile_images/1/a_400x400.jpg"
