@@ -15,7 +15,7 @@ from popinjay.errors import PersonaTaken, SpecError
 from popinjay.forgotten import FILE, MARKS, Forgotten
 from popinjay.journal import Change
 from popinjay.options import MakeOptions, flag
-from popinjay.post import Post, read_posts
+from popinjay.post import Author, Post, read_posts
 from popinjay.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Run, as_toml
 from popinjay.sources import Reading
 
@@ -41,12 +41,17 @@ def is_generic(name: str) -> bool:
     return all(word in _GENERIC for word in found)
 
 
+def is_anonymous(author: Author) -> bool:
+    """Return whether an author's handle is a file's name that is generic. An account's handle is a name, whatever it is."""
+    return not author.url and is_generic(author.handle)
+
+
 def name_for(opened: Opened, ask_name: Callable[[str], str | None] | None) -> str:
     """Return the name of a persona that was given none: its authors' handles, or what `ask_name` says if these are generic.
 
-    Raises SpecError if that is nothing. An account's handle is a name, whatever it is.
+    Raises SpecError if that is nothing.
     """
-    if any(author.url or not is_generic(author.handle) for author in opened.authors):
+    if not all(map(is_anonymous, opened.authors)):
         return opened.name
     if name := ask_name(opened.name) if ask_name else None:
         return name

@@ -24,7 +24,7 @@ from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, Forgotten, drop_marks
 from popinjay.journal import finish
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
-from popinjay.ownership import as_flags, clear, inherited, is_replaced, name_for
+from popinjay.ownership import as_flags, clear, inherited, is_anonymous, is_replaced, name_for
 from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
@@ -207,6 +207,7 @@ class Inspection:
         return {
             **self.result.counts.to_json(),
             "name": self.author.name,
+            "anonymous": is_anonymous(self.author),
             "first": dates[0] if dates else None,
             "last": dates[-1] if dates else None,
             "languages": languages(self.result.kept),
