@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 import popinjay
-from popinjay import pipeline
+from popinjay import bases, pipeline
 from popinjay.collect import Opened
-from popinjay.errors import PersonaTaken, SpecError
+from popinjay.errors import BaseModelError, PersonaTaken, SpecError
 from popinjay.events import Event
 from popinjay.kept import keep
-from popinjay.options import MakeOptions
+from popinjay.options import MakeOptions, TrainOptions
 from popinjay.ownership import as_flags, inherited, is_generic, is_replaced, name_for
 from popinjay.post import Author, Post
 from popinjay.run import Run
@@ -183,3 +183,17 @@ def test_the_usual_options_come_back_when_asked_for(tmp_path: Path, untrained: N
     popinjay.make(first, exclude_circle_window=True)
     assert popinjay.make(first).run.record["stages"]["collect"]["options"]["exclude_circle_window"] is True
     assert popinjay.make(first, defaults=True).run.record["stages"]["collect"]["options"]["exclude_circle_window"] is False
+
+
+def test_a_base_that_is_gone_is_not_swapped_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_with(tmp_path / "ada", train={"base": "smollm2"})
+    run.record["stages"]["train"] |= {"facts": {"base": "smollm2"}, "version": 0}
+    fetched: list[str] = []
+    monkeypatch.setattr(bases, "is_ready", lambda base: False)
+    monkeypatch.setattr(bases, "get", lambda base, consent, listener: fetched.append(base.name))
+    with pytest.raises(BaseModelError, match="made from smollm2, which is not on this machine any more") as caught:
+        pipeline.base_for(run, TrainOptions(), bases.Consent(), lambda event: None)
+    assert "--base builtin" in caught.value.hint
+    for consent in (bases.Consent(yes=True), bases.Consent(ask=lambda question: "Fetch it again?" in question)):
+        assert pipeline.base_for(run, TrainOptions(), consent, lambda event: None).name == "smollm2"
+    assert fetched == ["smollm2", "smollm2"]

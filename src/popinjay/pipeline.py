@@ -236,21 +236,31 @@ def base_for(run: Run, options: TrainOptions, consent: bases.Consent, listener: 
     """Return the base model to train, and say which it is unless there is nothing to train.
 
     What the user leaves open is decided once: a persona keeps the base it was made from, also for
-    newer posts, as long as that base is on this machine. Raises BaseModelError.
+    newer posts. Raises BaseModelError if it can't be had.
     """
     made_from = run.facts("train").get("base")
     if options.base is None and made_from:
         base = bases.row(made_from)
         if run.state(stage_named("train"), {**asdict(options), "base": made_from}) is State.FRESH:
             return base
-        if bases.is_ready(base):
-            listener(Event("train", What.NOTE, f"The base model stays {base.name}."))
-            return base
+        have_again(run.name, base, consent, listener)
+        listener(Event("train", What.NOTE, f"The base model stays {base.name}."))
+        return base
     base, note = bases.choose(options.base, run.facts("clean").get("languages"), consent, listener)
     asked = {**asdict(options), "base": base.name}
     if run.state(stage_named("train"), asked, bases.fingerprint(base)) is not State.FRESH:
         listener(Event("train", What.NOTE, note))
     return base
+
+
+def have_again(persona: str, base: bases.Base, consent: bases.Consent, listener: Listener) -> None:
+    """Have the base that a persona was made from on this machine, fetched if that is allowed. Raises BaseModelError."""
+    if bases.is_ready(base):
+        return
+    gone = f"{persona!r} was made from {base.name}, which is not on this machine any more."
+    if not (consent.yes or (consent.ask is not None and consent.ask(f"{gone}\nFetch it again?"))):
+        raise BaseModelError(gone, f"Fetch it with --yes, or take another one, such as --base {bases.BUILT_IN}.")
+    bases.get(base, consent, listener)
 
 
 @contextmanager
