@@ -57,7 +57,7 @@ def render(
         luck=game.more_than_luck(len(pairs)),
         version=__version__,
         **figures.of(sides, real_lengths if real is None else figures.length_counts(real)),
-        settings=settings(sides),
+        calibration=settings(sides),
         **tables.of(sides),
     )
 
