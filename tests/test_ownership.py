@@ -70,6 +70,20 @@ class Told(Reading):
             yield Post(str(place), self.author.handle, text)
 
 
+def test_the_author_is_called_as_the_persona_where_the_file_says_nothing(tmp_path: Path, untrained: None) -> None:
+    file = tmp_path / "tweets.txt"
+    file.write_text(lines("a lamp"))
+    run = popinjay.make(file, name="Ada L").run
+    assert run.record["asked"]["authors"] == ["ada_l"]
+    assert (
+        json.loads(run.file("authors.json").read_text())[0] | {"posts": 150, "handle": "ada_l", "name": "Ada L"}
+        == json.loads(run.file("authors.json").read_text())[0]
+    )
+    assert json.loads(run.file("posts.jsonl").read_text().splitlines()[0])["author"] == "ada_l"
+    run.update(asked={**run.record["asked"], "authors": ["tweets"]})  # as it was called before
+    assert popinjay.make(file, name="Ada L").run.record["asked"]["authors"] == ["tweets"]
+
+
 def test_an_accounts_handle_is_a_name_whatever_it_is() -> None:
     assert name_for(Opened((Told(Author("data", url="https://x.com/data")),)), None) == "data"
     with pytest.raises(SpecError):
@@ -140,7 +154,7 @@ def test_what_is_noted_while_posts_are_compared_is_noted_once(tmp_path: Path) ->
     run.file("posts.jsonl").write_text(json.dumps(Post("0", "ada", "the lamp hums").to_json()) + "\n")
     run.update(asked={"authors": ["ada"]})
     reading = Told(Author("ada"), "the lamp hums", "so does the river")
-    assert not is_replaced(run, Opened((reading,)), replace=False, ask=None)
+    assert not is_replaced(run, Opened((reading,)), may=False, ask=None)
     assert not reading.findings.left_out
 
 

@@ -24,7 +24,7 @@ from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, Forgotten, drop_marks
 from popinjay.journal import finish
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
-from popinjay.ownership import as_flags, clear, inherited, is_anonymous, is_replaced, name_for
+from popinjay.ownership import as_flags, called, clear, inherited, is_anonymous, is_replaced, name_for
 from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
@@ -58,7 +58,8 @@ def make(
     run = Run((home_folder or home()) / check_name(name_for(opened, ask_name) if name is None else name))
     with run.locked(), nothing_left(run), watched(run, trackers, options.track.track_posts, listener) as listener:
         finish(run)
-        is_other = is_replaced(run, opened, replace=options.existing.replace, ask=ask)
+        opened = called(opened, run.name, run)
+        is_other = is_replaced(run, opened, may=options.existing.replace, ask=ask)
         forgotten, before = (Forgotten(), {}) if is_other else (Forgotten.of(run), run.record.get("asked", {}))
         left = opened.without(forgotten)
         whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
