@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 import popinjay
-from popinjay import bases, pipeline
+from popinjay import asking, bases, pipeline
+from popinjay.cli import main
 from popinjay.collect import Opened
 from popinjay.errors import BaseModelError, PersonaTaken, SpecError
 from popinjay.events import Event
@@ -68,6 +70,23 @@ class Told(Reading):
         for place, text in enumerate(self._texts):
             self.findings.left_out["cut short"] += 1
             yield Post(str(place), self.author.handle, text)
+
+
+def test_without_a_terminal_the_command_says_what_to_type(tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "my tweets (2).txt"
+    file.write_text(lines("a lamp"))
+    assert main(["make", str(file), "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert "'my_tweets_2_' does not say whose posts these are" in said
+    assert "--name NAME" in said
+    assert list(own_home.iterdir()) == []
+
+
+def test_at_a_terminal_the_name_is_typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for typed, name in (("ada\n", "ada"), (" ada l \n", "ada l"), ("\n", None), ("", None)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        assert asking.name("tweets") == name
+        assert "'tweets' does not say whose posts these are." in capsys.readouterr().err
 
 
 def test_the_author_is_called_as_the_persona_where_the_file_says_nothing(tmp_path: Path, untrained: None) -> None:
@@ -144,6 +163,8 @@ def test_another_number_of_people_is_another_persona(tmp_path: Path, untrained: 
     other = tmp_path / "bob.txt"
     other.write_text(lines("an engine"))
     popinjay.make(first, name="pair")
+    with pytest.raises(PersonaTaken, match="Of its 150 posts 0 are among those of bob given now"):
+        popinjay.make(other, name="pair")
     with pytest.raises(PersonaTaken, match="made of the posts of bird, these are of bird and bob"):
         popinjay.make(first, other, name="pair")
 

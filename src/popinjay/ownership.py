@@ -158,7 +158,10 @@ def _why_not_the_same(run: Run, opened: Opened) -> str:
     if not files or (not accounts and _is_recorded(run, forgotten.mark(opened.fingerprint()))):
         return ""
     there, found = _shared((post for post in read_posts(posts) if post.author not in accounts), files)
-    return f"Of its {there:,} posts {found:,} are among those given now." if found < MOST * there else ""
+    if found >= MOST * there:
+        return ""
+    whose = "" if set(handles) == set(before) else f" of {_names(handles)}"
+    return f"Of its {there:,} posts {found:,} are among those{whose} given now."
 
 
 def _is_recorded(run: Run, source: str) -> bool:
