@@ -17,10 +17,10 @@ from popinjay.journal import Change
 from popinjay.options import MakeOptions, flag
 from popinjay.post import Author, Post, handle_of, read_posts
 from popinjay.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Run, as_toml
+from popinjay.selection import PLACES
 from popinjay.sources import Findings, Reading
 
 MOST = 0.5  # of the posts that were there: so many have to be among those that take their place
-PLACES = 10**8  # a number below is no site's id, but a post's place in its file
 _GENERIC = frozenset(
     "account activity all archive archives author backup bluesky body bsky chat clean cleaned collection combined "
     "comments content copy corpus csv data dataset download downloads dump entries example examples export exported "
