@@ -87,7 +87,7 @@ def as_made_before(run: Run, given: Mapping[str, Any], listener: Listener) -> Ma
     """Return the options given, and for the rest those that a persona was made with, of which a note tells."""
     kept = inherited(run, given)
     if kept:
-        listener(Event("make", What.NOTE, f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults)."))
+        listener(Event("collect", What.NOTE, f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults)."))
     return MakeOptions.of({**kept, **given})
 
 
