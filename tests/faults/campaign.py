@@ -1,4 +1,7 @@
-"""A campaign of kills: a command is killed anywhere, run again to its end, and what it leaves compared with an undisturbed run."""
+"""A campaign of kills: a command is killed anywhere and run again to its end.
+
+What it leaves is compared with what an undisturbed run leaves.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ IN_A_ROW = (1, 1, 1, 2, 3)  # kills before a command may end, drawn from these
 
 @dataclass(frozen=True)
 class Command:
-    """What is killed: `work` tells what a child does in a place, `share` which share of all kills it takes."""
+    """What is killed.
+
+    `work` tells what a child does in a place, `share` which share of all kills it takes.
+    """
 
     name: str
     share: float
@@ -46,12 +52,14 @@ class Outcome:
     problems: tuple[str, ...]  # none: nothing was lost or left half-written
 
     def __str__(self) -> str:
-        return f"killed {', '.join(map(str, self.kills))}: {'; '.join(self.problems) or 'recovered'}"
+        return (
+            f"killed {', '.join(map(str, self.kills))}: {'; '.join(self.problems) or 'recovered'}"
+        )
 
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """A command that nothing has happened to: what it leaves, how long it takes, how many changes it makes."""
+    """What a command leaves if nothing happens to it, its time, and the changes that it makes."""
 
     left: dict[str, str]
     seconds: float
@@ -114,7 +122,9 @@ class Campaign:
     def _problems_between(self, place: Place) -> list[str]:
         """What `status` has to complain about while the command is half done."""
         ended = self.shop.run(place, "status")
-        return [] if ended.status == 0 else [f"status ended with {ended.status}: {ended.said[-500:]}"]
+        return (
+            [] if ended.status == 0 else [f"status ended with {ended.status}: {ended.said[-500:]}"]
+        )
 
     def _place(self, kind: str) -> Place:
         place = self.shop.place(f"{kind}-{self.command.name}", made=self.command.begins_made)

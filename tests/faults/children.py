@@ -1,4 +1,4 @@
-"""Commands in children forked from a process that has imported everything: cheap to start and to kill."""
+"""Commands in children, cheap to start and to kill: forked from a process with all imports."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,7 +49,10 @@ _HEAVY = (
 
 
 def warm_up() -> None:
-    """Import what commands need, so that no child has to. Nothing of it is used here: a fork takes no threads along."""
+    """Import what commands need, so that no child has to.
+
+    Nothing of it is used here, for a fork takes no threads along.
+    """
     import pkgutil
 
     import popinjay
@@ -81,7 +85,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Child:
-    """A running child, the leader of a session of its own."""
+    """A running child, the leader of a process group of its own."""
 
     pid: int
     begun: float
@@ -117,24 +121,31 @@ class Child:
 
 
 def start(work: Step, *first: Step, heard: Path) -> Child:
-    """Start a child that takes these first steps and then does the work; what it says goes into the file `heard`.
+    """Start a child that takes these first steps and then does the work.
+
+    What it says goes into the file `heard`.
 
     What `work` returns is its exit status, where that is a number.
     """
     begun = time.monotonic()
     heard.unlink(missing_ok=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: theirs are not missed
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of forks beside threads: theirs are not missed
         pid = os.fork()
+    with suppress(OSError):  # both do it, so that it is done before either goes on
+        os.setpgid(pid, pid)
     if pid:
         return Child(pid, begun, heard)
     status = CRASHED
     try:
-        os.setsid()
         _speak_into(heard)
         warnings.resetwarnings()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
+            signal.signal(
+                number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler
+            )
         for step in first:
             step()
         status = int(work() or 0)  # type: ignore[call-overload]
@@ -167,7 +178,9 @@ def command(home: Path, *words: str) -> Step:
 
 def _speak_into(file: Path) -> None:
     """Have standard output and error go into a file, and nothing come in."""
-    for number, (place, flags) in enumerate([(os.devnull, os.O_RDONLY), *[(str(file), os.O_WRONLY | os.O_CREAT | os.O_APPEND)] * 2]):
+    for number, (place, flags) in enumerate(
+        [(os.devnull, os.O_RDONLY), *[(str(file), os.O_WRONLY | os.O_CREAT | os.O_APPEND)] * 2]
+    ):
         descriptor = os.open(place, flags, 0o600)
         os.dup2(descriptor, number)
         os.close(descriptor)
@@ -183,7 +196,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def at_each_change(place: Path, act: Callable[[int, str], object]) -> None:
-    """Have `act` called with number and name of each change to a file below `place`, just before it is made."""
+    """Call `act` with number and name of each change to a file below `place`, before it is made."""
     count = 0
 
     def audit(event: str, given: Sequence[object]) -> None:
@@ -197,7 +210,11 @@ def at_each_change(place: Path, act: Callable[[int, str], object]) -> None:
 
 def _is_change(event: str, given: Sequence[object], below: str) -> bool:
     if event == "open":
-        return isinstance(given[2], int) and bool(given[2] & _WRITES) and _path(given[0]).startswith(below)
+        return (
+            isinstance(given[2], int)
+            and bool(given[2] & _WRITES)
+            and _path(given[0]).startswith(below)
+        )
     if event in ("os.remove", "os.rmdir") and given[1] != -1:
         return True  # by a name within a folder that is open, as shutil.rmtree goes about it
     return event in _CHANGES and _path(given[0]).startswith(below)
@@ -208,7 +225,7 @@ def _path(given: object) -> str:
 
 
 def dying_at(place: Path, number: int) -> Step:
-    """The step that has the child killed at the change of this number, with all that it has started."""
+    """Return the step that has the child, with all that it started, killed at this change."""
 
     def act(count: int, name: str) -> None:
         if count == number:
@@ -218,7 +235,7 @@ def dying_at(place: Path, number: int) -> Step:
 
 
 def noting_changes(place: Path, notes: Path) -> Step:
-    """The step that has a line written into `notes` for each change."""
+    """Return the step that has a line written into `notes` for each change."""
 
     def step() -> None:
         descriptor = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,4 +1,4 @@
-"""What a folder holds, without what differs between two undisturbed runs: times, and where it lies."""
+"""What a folder holds, without what two undisturbed runs differ in: times, and where it lies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
     """How a folder differs from the one that is wanted."""
     missing = [f"{name} is missing" for name in wanted if name not in found]
     more = [f"{name} is left over" for name in found if name not in wanted]
-    other = [f"{name} is another" for name in wanted if found.get(name, wanted[name]) != wanted[name]]
+    other = [
+        f"{name} is another" for name in wanted if found.get(name, wanted[name]) != wanted[name]
+    ]
     return [*missing, *more, *other]
 
 
@@ -39,7 +41,9 @@ def _reader(path: Path) -> Callable[[bytes], str]:
     if path.suffix == ".toml":
         return lambda data: _canonical(tomllib.loads(data.decode()))
     if path.suffix == ".jsonl":
-        return lambda data: "\n".join(_canonical(json.loads(line)) for line in data.decode().splitlines())
+        return lambda data: "\n".join(
+            _canonical(json.loads(line)) for line in data.decode().splitlines()
+        )
     if path.suffix == ".json":
         return lambda data: _canonical(json.loads(data))
     if path.suffix == ".safetensors":
@@ -50,12 +54,21 @@ def _reader(path: Path) -> Callable[[bytes], str]:
 
 
 def _tensors(data: bytes) -> str:
-    """The tensors of a file by name: their order, and for which model's file they stand, is another each time."""
+    """The tensors of a file by name, whatever their order and the model's file they stand for."""
     length = int.from_bytes(data[:8], "little")
-    entries = {name: entry for name, entry in json.loads(data[8 : 8 + length]).items() if name != "__metadata__"}
+    entries = {
+        name: entry
+        for name, entry in json.loads(data[8 : 8 + length]).items()
+        if name != "__metadata__"
+    }
     content = memoryview(data)[8 + length :]
     assert len(content) == max(entry["data_offsets"][1] for entry in entries.values())
-    return _canonical({name: [entry["dtype"], entry["shape"], _hash(content[slice(*entry["data_offsets"])])] for name, entry in entries.items()})
+    return _canonical(
+        {
+            name: [entry["dtype"], entry["shape"], _hash(content[slice(*entry["data_offsets"])])]
+            for name, entry in entries.items()
+        }
+    )
 
 
 def _hash(data: bytes | memoryview) -> str:
@@ -68,7 +81,11 @@ def _canonical(value: Any) -> str:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _timeless(item) for key, item in value.items() if not _TIMES.fullmatch(key) and key not in _TIMED_FILES}
+        return {
+            key: _timeless(item)
+            for key, item in value.items()
+            if not _TIMES.fullmatch(key) and key not in _TIMED_FILES
+        }
     if isinstance(value, list):
         return [_timeless(item) for item in value]
     return _TIME_IN_WORDS.sub("", value) if isinstance(value, str) else value

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import archives
 import children
+import pytest
+
+import archives
 import models
 
+# The marks of tests that start children; `draws`, so that a persona has its picture as people's have.
+IN_CHILDREN = [
+    pytest.mark.slow,
+    pytest.mark.draws,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(os.name != "posix", reason="needs fork"),
+]
 NAME = "ada"
 COUNT = 110  # posts
 TRAINING = "--epochs 1 --batch-tokens 512 --samples 10 --held-out 0.25 --track none --quiet".split()
@@ -89,13 +99,18 @@ class Workshop:
         making = ("make", str(self.archive), "--name", NAME, "--base", str(self.base))
         return (*making, "--whose", "self", "--contact", "ada@example.org", *TRAINING, *more)
 
-    def run(self, place: Place, *words: str, first: tuple[children.Step, ...] = ()) -> children.Ended:
+    def run(
+        self, place: Place, *words: str, first: tuple[children.Step, ...] = ()
+    ) -> children.Ended:
         """Run a command there to its end."""
         return children.run(children.command(place.home, *words), *first, heard=self.heard)
 
 
 def equipped(path: Path) -> Workshop:
-    """A workshop in an empty folder. All of it is made in children, so that no library starts threads here."""
+    """Return a workshop in an empty folder.
+
+    All of it is made in children, so that no library starts threads here.
+    """
     shop = Workshop(path)
     children.warm_up()
     prepared = children.run(lambda: _prepare(shop), heard=shop.heard)
@@ -103,7 +118,12 @@ def equipped(path: Path) -> Workshop:
     shop.made.path.mkdir()
     made = shop.run(shop.made, *shop.make())
     assert made.status == 0, made.said
-    kept = {"text": "the lamp hums at night", "prompt": "the lamp", "seed": 0, "time": "2026-01-01T00:00:00Z"}
+    kept = {
+        "text": "the lamp hums at night",
+        "prompt": "the lamp",
+        "seed": 0,
+        "time": "2026-01-01T00:00:00Z",
+    }
     (shop.made.persona / "kept.jsonl").write_text(json.dumps(kept) + "\n", encoding="utf-8")
     return shop
 
@@ -111,5 +131,10 @@ def equipped(path: Path) -> Workshop:
 def _prepare(shop: Workshop) -> None:
     models.gpt2(shop.base)
     archives.write_zip(shop.archive, archives.archive_files(archives.posts(COUNT)))
-    theirs = [archives.tweet(f"bob counts {n * 37} lamps and {n * 13} gulls near the old river every day", n) for n in range(COUNT)]
+    theirs = [
+        archives.tweet(
+            f"bob counts {n * 37} lamps and {n * 13} gulls near the old river every day", n
+        )
+        for n in range(COUNT)
+    ]
     archives.write_zip(shop.other, archives.archive_files(theirs, handle="bob", name="Bob"))
