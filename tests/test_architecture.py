@@ -24,13 +24,13 @@ SPINE = {
     "post",
     "run",
     "journal",
-    "memory",
     "forgotten",
     "kept",
     "words",
     "privacy",
     "rules",
 }
+SPINE |= {"memory"}
 PORTS = {"hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"bases", "bases.base", "bases.choice", "bases.finding", "bases.gguf", "bases.growth", "bases.prepared"}
 PORTS |= {"bases.rows", "bases.terms", "bases.places", "bases.places.cache", "bases.places.folder"}

@@ -14,7 +14,7 @@ import pytest
 import archives
 import models
 
-# The marks of tests that start children; `draws`, so that a persona has its picture as people's have.
+# The marks of tests that start children; a persona has its picture there, as people's have.
 IN_CHILDREN = [
     pytest.mark.slow,
     pytest.mark.draws,
