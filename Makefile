@@ -74,7 +74,7 @@ fix: setup
 # Nothing is lost or half-written, whatever happens: kills, full disks, signals and the rest; some 30 minutes on two cores.
 # POPINJAY_KILLS says how many kills, POPINJAY_SEED where they hit.
 faults: setup
-	$(BIN)/python -m pytest -m slow tests/faults -n 2 --dist worksteal
+	$(BIN)/python -m pytest tests/faults -n 2 --dist worksteal
 
 bench: setup
 	$(BIN)/python -m pytest -m slow --ignore tests/faults

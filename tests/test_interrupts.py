@@ -115,9 +115,7 @@ def test_what_nohup_ignores_stays_ignored() -> None:
 
 @POSIX
 @pytest.mark.parametrize("name", ENDING)
-def test_a_command_says_that_it_was_stopped(
-    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_command_says_that_it_was_stopped(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     number = signal.Signals[name]
     monkeypatch.setattr(cli.commands, "do_sources", lambda args: signal.raise_signal(number))
     assert cli.main(["sources"]) == 128 + number

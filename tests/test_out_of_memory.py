@@ -69,9 +69,7 @@ def test_a_stage_that_had_no_memory_says_so_on_record(tmp_path: Path) -> None:
     assert Run(run.path).record["stages"]["collect"]["error"] == "Memory ran out."
 
 
-def test_the_command_line_says_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_line_says_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fail(args: object) -> None:
         raise MemoryError
 

@@ -32,6 +32,11 @@ class Command:
     begins_made: bool = True  # with the finished persona; else with nothing
     prepare: Callable[[Workshop, Place], None] | None = None
 
+    @property
+    def slug(self) -> str:
+        """Its name without blanks."""
+        return self.name.replace(" ", "-")
+
 
 @dataclass(frozen=True)
 class Kill:
@@ -66,7 +71,7 @@ class Undisturbed:
     changes: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Campaign:
     """Kills of one command, drawn by chance."""
 
@@ -85,10 +90,26 @@ class Campaign:
     def undisturbed(self) -> Undisturbed:
         """Run the command with nothing in its way. Raises AssertionError where it fails."""
         place = self._place("undisturbed")
-        notes = self.shop.path / f"changes-{self.command.name}"
+        notes = self.shop.path / f"changes-{self.command.slug}"
         ended = self._run(place, children.noting_changes(place.path, notes))
         assert ended.status == 0, ended.said
         return Undisturbed(snapshot(place.path), ended.seconds, len(notes.read_text().splitlines()))
+
+    def disturbed(
+        self,
+        usual: Undisturbed,
+        *first: children.Step,
+        disturb: Callable[[children.Child], None] = lambda child: None,
+    ) -> tuple[children.Ended, list[str]]:
+        """Run the command after these first steps, and have it disturbed while it runs.
+
+        Return how it ended, and what is then wrong once the same has been run to its end.
+        """
+        place = self._place("disturbed")
+        child = self._start(place, *first)
+        disturb(child)
+        ended = child.wait()
+        return ended, [*self._problems_between(place), *self._problems_at_the_end(place, usual)]
 
     def _outcome(self, usual: Undisturbed) -> Outcome:
         place, hits, problems = self._place("killed"), [], []
@@ -97,14 +118,17 @@ class Campaign:
             if self._killed(place, kill):
                 hits.append(kill)
                 problems += self._problems_between(place)
+        problems += self._problems_at_the_end(place, usual)
+        return Outcome(tuple(hits), tuple(problems))
+
+    def _problems_at_the_end(self, place: Place, usual: Undisturbed) -> list[str]:
+        """Run the command to its end; return how what it leaves differs from the usual."""
         try:
             ended = self._run(place)
         except TimeoutError as error:
-            return Outcome(tuple(hits), (*problems, str(error)))
-        if ended.status:
-            problems.append(f"the same again ended with {ended.status}: {ended.said[-1000:]}")
-        problems += differences(usual.left, snapshot(place.path))
-        return Outcome(tuple(hits), tuple(problems))
+            return [str(error)]
+        failed = [f"it ended with {ended.status}: {ended.said[-1000:]}"] if ended.status else []
+        return [*failed, *differences(usual.left, snapshot(place.path))]
 
     def _draw(self, usual: Undisturbed) -> Kill:
         if self.chance.random() < SHARE_AT_CHANGES:
@@ -126,8 +150,12 @@ class Campaign:
             [] if ended.status == 0 else [f"status ended with {ended.status}: {ended.said[-500:]}"]
         )
 
+    def place_of(self, kind: str) -> Place:
+        """Where it works."""
+        return Place(self.shop.path / "places" / f"{kind}-{self.command.slug}")
+
     def _place(self, kind: str) -> Place:
-        place = self.shop.place(f"{kind}-{self.command.name}", made=self.command.begins_made)
+        place = self.shop.place(self.place_of(kind).path.name, made=self.command.begins_made)
         if self.command.prepare:
             self.command.prepare(self.shop, place)
         return place

@@ -257,3 +257,28 @@ def without_chance() -> None:
     import secrets
 
     secrets.token_bytes = lambda count=32: bytes(range(count or 32))  # type: ignore[assignment]
+
+
+def refusing_from(place: Path, number: int, reason: int) -> Step:
+    """Return the step that has the system refuse whatever is written below `place`.
+
+    From the change of this number on, with this `errno`. Files can still be removed, as on a disk
+    that is full.
+    """
+
+    def act(count: int, name: str) -> None:
+        if count >= number and not name.startswith(("os.remove", "os.rmdir", "shutil.rmtree")):
+            raise OSError(reason, os.strerror(reason))
+
+    return partial(at_each_change, place, act)
+
+
+def limited(kind: int, value: int) -> Step:
+    """Return the step that sets a limit of `resource`."""
+
+    def step() -> None:
+        import resource
+
+        resource.setrlimit(kind, (value, value))
+
+    return step

@@ -7,16 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 
-import pytest
 from campaign import Campaign, Command, Figures
 from snapshots import differences
-from tried import COMMANDS, name_of
+from tried import COMMANDS, each_command
 from workshop import IN_CHILDREN, Workshop
 
 pytestmark = IN_CHILDREN
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=name_of)
+@each_command()
 def test_killed_anywhere_nothing_is_lost(
     command: Command,
     shop: Workshop,
@@ -32,7 +31,7 @@ def test_killed_anywhere_nothing_is_lost(
     assert [str(outcome) for outcome in outcomes if outcome.problems] == []
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=name_of)
+@each_command()
 def test_two_undisturbed_runs_leave_the_same(command: Command, shop: Workshop) -> None:
     """What is compared is what a command makes, and nothing by chance or by the clock."""
     campaign = Campaign(shop, command, random.Random(0))

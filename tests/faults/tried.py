@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import sys
+import time
 from collections.abc import Callable
-from pathlib import Path
 
 import children
+import pytest
 from campaign import Command
 from workshop import NAME, Place, Workshop
+
+from serving import Client, served
+
+KEPT_ROUTE = f"/api/personas/{NAME}/kept"
 
 
 def words(*given: str) -> Callable[[Workshop, Place], children.Step]:
@@ -47,29 +53,41 @@ def forgetting(*more: str) -> Callable[[Workshop, Place], children.Step]:
 
 
 KEPT = 4  # posts that are kept while the page's server is killed
-
-
-def acknowledged(place: Place) -> Path:
-    """The file of what the server said that it has kept, outside of its home."""
-    return place.path.with_name(f"{place.path.name}-acknowledged")
+BUSY_SECONDS = 60.0  # that a client asks again while another process holds the persona
 
 
 def keeping(shop: Workshop, place: Place) -> children.Step:
     """Return the work of the page's server that is asked to keep those posts that it lacks."""
+    return lambda: _keep(place)
 
-    def work() -> None:
-        from serving import served
 
+def _keep(place: Place) -> int:
+    from popinjay.errors import PopinjayError
+
+    place.home.mkdir(exist_ok=True)
+    try:
         with served(place.home) as client:
-            there = {row.get("seed") for row in client.get(f"/api/personas/{NAME}/kept")["kept"]}
-            for seed in range(KEPT + 1):
-                if seed not in there:
-                    said = {"text": "the lamp hums at night", "prompt": "the lamp", "seed": seed}
-                    client.post(f"/api/personas/{NAME}/kept", said)
-                    with acknowledged(place).open("a") as file:
-                        file.write(f"{seed}\n")
+            there = {row.get("seed") for row in client.get(KEPT_ROUTE)["kept"]}
+            lacking = [seed for seed in range(KEPT + 1) if seed not in there]
+            return max((_ask_to_keep(client, seed) for seed in lacking), default=0)
+    except PopinjayError as error:
+        print(f"popinjay: {error.message}", file=sys.stderr)
+        return 2
 
-    return work
+
+def _ask_to_keep(client: Client, seed: int) -> int:
+    """Ask until the persona is free; return the exit status that the answer stands for."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        said = {"text": "the lamp hums at night", "prompt": "the lamp", "seed": seed}
+        answer = client.ask("POST", KEPT_ROUTE, said)
+        if answer.status == 201:
+            return 0
+        if answer.status != 409 or time.monotonic() > until:
+            break
+        time.sleep(0.05)
+    print(f"popinjay: {answer.message}", file=sys.stderr)
+    return 2 if answer.status in (409, 422, 507) else children.CRASHED
 
 
 def published_before(shop: Workshop, place: Place) -> None:
@@ -102,6 +120,7 @@ COMMANDS = (
 )
 
 
-def name_of(command: Command) -> str:
-    """Its name as a test's."""
-    return command.name.replace(" ", "-")
+def each_command(*names: str) -> pytest.MarkDecorator:
+    """Have a test run with each command, or with those of these names."""
+    chosen = [command for command in COMMANDS if command.name in names or not names]
+    return pytest.mark.parametrize("command", chosen, ids=lambda command: command.slug)
