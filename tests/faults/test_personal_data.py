@@ -38,10 +38,10 @@ OPTIONS = "-n 12 --seed 3 --max-tokens 48 --temperature 0.5"
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Posts that give the same things away over and over, in other words each time."""
-    things = "oven tide gull lamp bolt garden river engine letter window".split()
+    others = [row["tweet"]["full_text"] for row in archives.posts(180)]
     tweets = [
-        archives.tweet(f"{LEADS[n % 6]} {SECRETS[n % 6]} by the {things[n % 10]} {n}", n)
-        for n in range(180)
+        archives.tweet(f"{LEADS[n % 6]} {SECRETS[n % 6]} for {other}", n)
+        for n, other in enumerate(others)
     ]
     folder = tmp_path_factory.mktemp("personal")
     return archives.write_zip(folder / "ada.zip", archives.archive_files(tweets))
