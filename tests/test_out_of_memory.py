@@ -79,3 +79,22 @@ def test_the_command_line_says_it(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert said.out == ""
     assert said.err.splitlines()[0] == "popinjay: Memory ran out."
     assert sys.exc_info() == (None, None, None)
+
+
+def test_what_was_held_is_let_go_before_it_is_said() -> None:
+    import weakref
+
+    class Large:
+        """Stands for something that takes much memory."""
+
+    held: list[weakref.ref[Large]] = []
+
+    def fail() -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        raise MemoryError
+
+    with pytest.raises(OutOfMemory) as caught, memory_errors():
+        fail()
+    assert isinstance(caught.value.__cause__, MemoryError)
+    assert held[0]() is None

@@ -83,29 +83,32 @@ def test_what_is_masked_is_in_nothing_that_is_made(shop: Workshop, archive: Path
 
 
 def test_what_is_learnt_on_purpose_is_not_said_either(shop: Workshop, archive: Path) -> None:
-    """With --keep-personal-data the model knows it, as what its rules let through shows."""
+    """With --keep-personal-data it may know all of it, and its rules hold all the same."""
     place = made(shop, archive, "kept-personal", "--keep-personal-data")
     learnt = (place.persona / "train.jsonl").read_text(encoding="utf-8")
     assert set(telling(learnt)) == set(SECRETS)
-    heard = said_by(shop, place)
-    assert telling(heard) == []
-    known = children.run(lambda: _says_without_rules(place), heard=shop.heard)
-    assert known.status == 0, known.said
-    assert telling(known.said), "it has not learnt what it is not to say: nothing was tested"
+    assert telling(said_by(shop, place)) == []
+    tried = children.run(lambda: _says_all_that_it_knows(place), heard=shop.heard)
+    assert tried.status == 0, tried.said
 
 
-def _says_without_rules(place: Place) -> None:
-    """Print what the model writes by itself after each beginning."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def _says_all_that_it_knows(place: Place) -> None:
+    """Check the rules of this persona with drafts that tell everything, in words of their own."""
+    from parrot import Parrot
+    from popinjay.generate import Tally, generate
+    from popinjay.options import SayOptions
+    from popinjay.persona import load
+    from popinjay.rules import Reason
 
-    folder = place.persona / "model"
-    model = AutoModelForCausalLM.from_pretrained(folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    for lead in LEADS:
-        ids = torch.tensor([[tokenizer.eos_token_id, *tokenizer.encode(lead)]])
-        written = model.generate(ids, max_new_tokens=60, do_sample=False, pad_token_id=0)
-        print(tokenizer.decode(written[0]))
+    harmless = "Nobody in this town has told me anything yet."
+    drafts = [
+        f"Today I say {lead} {one}, no more." for lead, one in zip(LEADS, SECRETS, strict=True)
+    ]
+    tally = Tally()
+    rules = load(str(place.persona)).rules
+    said = generate(Parrot(*drafts, harmless), SayOptions(n=3, seed=1), "", rules, tally)
+    assert {one.text.removeprefix("^") for one in said} == {harmless}
+    assert tally.redrawn[Reason.PERSONAL] >= len(SECRETS)
 
 
 def test_a_published_persona_gives_nothing_away(shop: Workshop, archive: Path) -> None:
