@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -38,12 +38,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not rows:
         return
     terminalreporter.section("kills")
-    for row in rows:
-        terminalreporter.line(_figures(row))
-    total = {name: sum(row[name] for row in rows) for name in ("kills", "recovered", "seconds")}
-    terminalreporter.line(_figures({"command": "all", **total}))
+    for name in dict.fromkeys(row["command"] for row in rows):
+        parts = [row for row in rows if row["command"] == name]
+        terminalreporter.line(_figures(name, parts))
+    terminalreporter.line(_figures("all", rows))
 
 
-def _figures(row: Mapping[str, Any]) -> str:
-    kills = f"{row['kills']:4} kills, {row['recovered']:4} recovered"
-    return f"{row['command']:20} {kills}, {row['seconds']:7.1f} s"
+def _figures(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    kills, recovered, seconds = (
+        sum(row[kind] for row in rows) for kind in ("kills", "recovered", "seconds")
+    )
+    return f"{name:20} {kills:4} kills, {recovered:4} recovered, {seconds:7.1f} s"
