@@ -82,6 +82,13 @@ def test_without_a_terminal_the_command_says_what_to_type(tmp_path: Path, own_ho
     assert list(own_home.iterdir()) == []
 
 
+def test_what_cannot_be_read_is_said_before_a_name_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "posts.txt"
+    file.write_bytes(b"one\0two")
+    with pytest.raises(SpecError, match="NUL"):
+        popinjay.make(file, ask_name=lambda said: pytest.fail("asked"))
+
+
 def test_at_a_terminal_the_name_is_typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for typed, name in (("ada\n", "ada"), (" ada l \n", "ada l"), ("\n", None), ("", None)):
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
@@ -49,10 +50,16 @@ def is_anonymous(author: Author) -> bool:
 def name_for(opened: Opened, ask_name: Callable[[str], str | None] | None) -> str:
     """Return the name of a persona that was given none: its authors' handles, or what `ask_name` says if these are generic.
 
-    Raises SpecError if that is nothing.
+    Raises SpecError if that is nothing, or if there is nothing to read.
     """
     if not all(map(is_anonymous, opened.authors)):
         return opened.name
+    for reading in opened.readings:
+        with _unnoted(reading):
+            posts = reading.posts()
+            next(posts, None)  # what can't be read at all is said before a name is asked for
+            if isinstance(posts, Generator):
+                posts.close()
     if name := ask_name(opened.name) if ask_name else None:
         return name
     raise SpecError(f"{opened.name!r} does not say whose posts these are.", "Give the persona a name: --name NAME")
@@ -194,16 +201,25 @@ def _shared(before: Iterable[Post], files: Sequence[Reading]) -> tuple[int, int]
     ids: set[str] = set()
     said: set[int] = set()
     for reading in files:
-        findings = deepcopy(reading.findings)
-        for post in reading.posts():
-            ids.add(post.id)
-            said.add(_said(post))
-        reading.findings = findings  # they are found once more when the posts are collected
+        with _unnoted(reading):
+            for post in reading.posts():
+                ids.add(post.id)
+                said.add(_said(post))
     there = found = 0
     for post in before:
         there += 1
         found += _said(post) in said or (post.id in ids and _is_of_a_site(post.id))
     return there, found
+
+
+@contextmanager
+def _unnoted(reading: Reading) -> Iterator[None]:
+    """Have a source's findings as they were: they are found once more when the posts are collected."""
+    findings = deepcopy(reading.findings)
+    try:
+        yield
+    finally:
+        reading.findings = findings
 
 
 def _said(post: Post) -> int:

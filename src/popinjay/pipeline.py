@@ -27,7 +27,7 @@ from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOpti
 from popinjay.ownership import as_flags, called, check_fetched, clear, inherited, is_anonymous, is_replaced, name_for
 from popinjay.persona import Persona
 from popinjay.post import Author
-from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
+from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, is_name, run_stage, stage_named
 from popinjay.sources import Access, Findings
 from popinjay.sources.mirror import POSTS as MIRRORED
 from popinjay.trackers import NONE, chosen
@@ -58,11 +58,11 @@ def make(
     def read(options: MakeOptions) -> Opened:
         return open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
 
-    run = None if name is None else Run(folder / check_name(name))
+    run = Run(folder / name) if name is not None and is_name(name) else None
     options = as_made_before(run, given) if run else usual
     opened = read(options)
     if run is None:
-        run = Run(folder / check_name(name_for(opened, ask_name)))
+        run = Run(folder / check_name(name_for(opened, ask_name) if name is None else name))
         options = as_made_before(run, given)
         opened = opened if options.collect == usual.collect else read(options)
     with run.locked(), nothing_left(run), watched(run, trackers, usual.track.track_posts, listener) as listener:

@@ -459,6 +459,14 @@ def check_name(name: str) -> str:
     return name
 
 
+def is_name(name: str) -> bool:
+    """Return whether a persona could be named so."""
+    try:
+        return bool(check_name(name))
+    except (SpecError, UnicodeEncodeError):
+        return False
+
+
 def as_toml(record: Mapping[str, Any]) -> bytes:
     """A record as `run.toml` holds it."""
     return tomli_w.dumps(_storable(record)).encode()
