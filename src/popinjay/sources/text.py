@@ -18,8 +18,8 @@ from typing import IO, Any
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape, utc
-from popinjay.sources import Access, Findings, Reading
-from popinjay.sources.container import MOST_RATIO, RATIO_FREE, ReadErrors, array_items
+from popinjay.sources import Access, Findings, Reading, json_rows
+from popinjay.sources.container import MOST_RATIO, RATIO_FREE, ReadErrors
 
 NAME = "text"
 HELP = ".txt with one post a line, .csv, .tsv, .jsonl, .json, or - for standard input"
@@ -188,39 +188,12 @@ def _tabbed(text: IO[str], label: str) -> Iterator[Mapping[str, Any]]:
     return _table(text, label, "\t")
 
 
-def _json_lines(text: IO[str], label: str) -> Iterator[Any]:
-    for number, line in enumerate(iter(lambda: text.readline(_MOST_LINE), ""), 1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise SpecError(f"Line {number:,} of {label} is not JSON.", 'Each line must be one object, such as {"text": "..."}.') from error
-
-
-def _json_items(text: IO[str], label: str) -> Iterator[Any]:
-    """The items of the outermost list, or of the first list in an object such as `{"posts": [...]}`."""
-    start = text.read(1)
-    while start and start in " \t\r\n":
-        start = text.read(1)
-    if start == "[":
-        yield from array_items(text, label)
-        return
-    try:
-        value = json.loads(start + text.read(_MOST_INPUT))
-    except (ValueError, RecursionError) as error:
-        raise SpecError(f"{label} is not JSON.", _HINT) from error
-    lists = [item for item in value.values() if isinstance(item, list)] if isinstance(value, dict) else []
-    if not lists:
-        raise SpecError(f"{label} holds no list of posts.", 'Give [{"text": "..."}, ...].')
-    yield from lists[0]
-
-
 _ROWS: dict[str, Callable[[IO[str], str], Iterator[Any]]] = {
     "txt": _lines,
     "csv": _table,
     "tsv": _tabbed,
-    "jsonl": _json_lines,
-    "json": _json_items,
+    "jsonl": json_rows.lines,
+    "json": json_rows.items,
 }
 
 # facts about one row
