@@ -11,10 +11,7 @@ from popinjay.sources.container import array_items
 
 _MOST_INPUT = 2 * 2**30  # characters of one value
 _MOST_LINE = 16 * 2**20  # characters
-_HINT = (
-    "Give a .txt with one post a line, a .csv or .tsv with a header, "
-    "or a .jsonl with one object a line."
-)
+_HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
 
 
 def lines(text: IO[str], label: str) -> Iterator[Any]:
