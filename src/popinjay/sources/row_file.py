@@ -32,8 +32,7 @@ class RowFile(Reading):
         for row in self._rows(Findings()):
             self._census.add(row)
         self._chosen = self._census.chosen(options.author, self.findings)
-        self._read = self._chosen[0]
-        self.author: Author = self._read.author
+        self._take(self._chosen[0])
 
     @abstractmethod
     def _rows(self, findings: Findings) -> Iterator[Row]:
@@ -57,8 +56,15 @@ class RowFile(Reading):
 
     def _of(self, person: Person) -> Reading:
         other = copy.copy(self)
-        other._read, other.author, other.findings = person, person.author, Findings()
+        other.findings = Findings()
+        other._take(person)
         return other
+
+    def _take(self, person: Person) -> None:
+        self._read = person
+        self.author: Author = person.author
+        self.findings.notes += person.notes
+        self.refusal = person.refusal
 
 
 def open_text(source: ByteSource) -> IO[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,9 +11,10 @@ from typing import IO, Any
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post, printable, unescape
-from popinjay.sources import Access, Findings, json_rows, row_facts
+from popinjay.sources import Access, Findings, row_facts
 from popinjay.sources.byte_source import ByteSource, DiskFile, Piped
 from popinjay.sources.container import ReadErrors
+from popinjay.sources.json_file import JsonFile, begins_as_json
 from popinjay.sources.row import Row
 from popinjay.sources.row_file import RowFile, open_text
 from popinjay.sources.row_keys import folded
@@ -24,21 +23,26 @@ NAME = "text"
 HELP = ".txt with one post a line, .csv, .tsv, .jsonl, .json, or - for standard input"
 NEEDS = ""
 
-_KINDS = {".txt": "txt", ".md": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+_KINDS = {".txt": "txt", ".md": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 _MOST_LINE = 16 * 2**20  # characters
 _HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
 
 
 def matches(spec: str) -> bool:
-    """Files with a name that tells their kind, and `-`."""
-    return spec == "-" or (Path(spec).is_file() and _kind_of(Path(spec)) is not None)
-
-
-def read(spec: str, options: CollectOptions, access: Access) -> TextFile:
-    """Open a file. Raises SpecError where it holds no text."""
+    """Files with a name that tells their kind, any that hold JSON, and `-`."""
     if spec == "-":
-        return TextFile(Piped(sys.stdin.buffer), None, options)
-    return TextFile(DiskFile(Path(spec)), _kind_of(Path(spec)), options)
+        return True
+    path = Path(spec)
+    return path.is_file() and (_kind_of(path) is not None or begins_as_json(DiskFile(path)))
+
+
+def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
+    """Open a file. Raises SpecError where it holds no text."""
+    source: ByteSource = Piped(sys.stdin.buffer) if spec == "-" else DiskFile(Path(spec))
+    kind = "txt" if spec == "-" else _kind_of(Path(spec))
+    if kind is None or kind == "json" or begins_as_json(source):
+        return JsonFile(source, options)
+    return TextFile(source, kind, options)
 
 
 def _kind_of(path: Path) -> str | None:
@@ -51,10 +55,10 @@ def _kind_of(path: Path) -> str | None:
 class TextFile(RowFile):
     """The posts in one file of rows."""
 
-    def __init__(self, source: ByteSource, kind: str | None, options: CollectOptions) -> None:
+    def __init__(self, source: ByteSource, kind: str, options: CollectOptions) -> None:
         self._label = source.label
         self._source = source
-        self._kind = kind or self._sniff()
+        self._kind = kind
         super().__init__(source, options)
 
     def _rows(self, findings: Findings) -> Iterator[Row]:
@@ -68,20 +72,6 @@ class TextFile(RowFile):
 
     def _open(self) -> IO[str]:
         return open_text(self._source)
-
-    def _sniff(self) -> str:
-        """What standard input holds: JSON if it begins like it, otherwise one post a line."""
-        with ReadErrors(self._label), self._open() as text:
-            start = next((line.strip() for line in iter(lambda: text.readline(_MOST_LINE), "") if line.strip()), "")
-        if re.match(r"\[\s*(?:[\[{\"\]]|$)", start):
-            return "json"
-        if not re.match(r"\{\s*(?:[\"}]|$)", start):
-            return "txt"
-        try:
-            json.loads(start)
-        except (ValueError, RecursionError):
-            return "json"  # an object over several lines
-        return "jsonl"
 
     def _row(self, row: Any, number: int) -> Row | str:
         if isinstance(row, str):
@@ -132,6 +122,4 @@ _ROWS: dict[str, Callable[[IO[str], str], Iterator[Any]]] = {
     "txt": _lines,
     "csv": _table,
     "tsv": _tabbed,
-    "jsonl": json_rows.lines,
-    "json": json_rows.items,
 }
