@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,13 +14,14 @@ from popinjay.sources import Findings
 from popinjay.sources.byte_source import ByteSource
 from popinjay.sources.container import ReadErrors
 from popinjay.sources.json_items import Item, items_in
-from popinjay.sources.json_stream import Damage, values
+from popinjay.sources.json_stream import Damage, begins, values
 from popinjay.sources.row import NOBODY, Row
 from popinjay.sources.row_facts import NO_POST, row_in
 from popinjay.sources.row_file import HINT, RowFile, open_text
 from popinjay.sources.row_keys import fold, folded
 from popinjay.sources.row_privacy import hidden_in
-from popinjay.sources.schemas import schema_of
+from popinjay.sources.schemas.known import schema_of
+from popinjay.sources.schemas.page import NO_PAGE, WHOLE_FILE
 
 NO_JSON = "line that is no JSON"
 _MOST_NAMES = 30  # keys named in a message
@@ -39,8 +39,8 @@ class JsonFile(RowFile):
     def _rows(self, findings: Findings) -> Iterator[Row]:
         damage, place, any_post = Damage(), 0, False
         with ReadErrors(self.label), open_text(self._source) as text:
-            for value in values(text, self.label, damage):
-                for item in items_in(value):
+            for value, alone in values(text, self.label, damage):
+                for item in items_in(value, WHOLE_FILE if alone else NO_PAGE):
                     place += 1
                     if place == 1:
                         self._first = item.value
@@ -93,10 +93,8 @@ class JsonFile(RowFile):
         """Tell what was damaged. Raises SpecError if that is more than what was whole."""
         lines = len(damage.lines)
         if lines > count:
-            raise SpecError(
-                f"Line {damage.lines[0]:,} of {self.label} is not JSON, nor are {lines - 1:,} more.",
-                HINT,
-            )
+            more = f", nor {'is' if lines == 2 else 'are'} {lines - 1:,} more" if lines > 1 else ""
+            raise SpecError(f"Line {damage.lines[0]:,} of {self.label} is not JSON{more}.", HINT)
         if lines:
             findings.left_out[NO_JSON] += lines
             findings.notes.append(f"Line {damage.lines[0]:,} of {self.label} is no JSON.")
@@ -111,9 +109,4 @@ def begins_as_json(source: ByteSource) -> bool:
             start = text.read(_LOOKED_AT)
     except SpecError:
         return False
-    if not _STARTS.match(start):
-        return False
-    try:
-        return next(values(io.StringIO(start), source.label, Damage()), None) is not None
-    except SpecError:
-        return len(start) == _LOOKED_AT  # the first value is longer
+    return _STARTS.match(start) is not None and begins(start)
