@@ -18,7 +18,7 @@ from popinjay.sources.json_stream import Damage, begins, values
 from popinjay.sources.row import NOBODY, Row
 from popinjay.sources.row_facts import NO_POST, row_in
 from popinjay.sources.row_file import HINT, RowFile, open_text
-from popinjay.sources.row_keys import fold, folded
+from popinjay.sources.row_keys import bare, fold, folded
 from popinjay.sources.row_privacy import hidden_in
 from popinjay.sources.schemas.known import schema_of
 from popinjay.sources.schemas.page import NO_PAGE, WHOLE_FILE
@@ -33,27 +33,46 @@ class JsonFile(RowFile):
     """The posts of one person in a file of JSON."""
 
     def __init__(self, source: ByteSource, options: CollectOptions) -> None:
-        self._first: Any = None
+        self._json = JsonRows(source, options)
         super().__init__(source, options)
 
     def _rows(self, findings: Findings) -> Iterator[Row]:
-        damage, place, any_post = Damage(), 0, False
+        yield from self._json.rows(findings)
+
+
+class JsonRows:
+    """The posts in a file of JSON."""
+
+    def __init__(self, source: ByteSource, options: CollectOptions) -> None:
+        self.label = source.label
+        self.count = 0  # rows of all kinds, once they have been read
+        self._source = source
+        self._options = options
+        self._first: Any = None
+
+    def rows(self, findings: Findings) -> Iterator[Row]:
+        """Yield the posts; count in `findings` what is none, or not for everybody.
+
+        Raises SpecError if nothing is a post, or less than what is damaged.
+        """
+        damage, any_post, left_out = Damage(), False, findings.left_out
+        self.count = 0
         with ReadErrors(self.label), open_text(self._source) as text:
             for value, alone in values(text, self.label, damage):
                 for item in items_in(value, WHOLE_FILE if alone else NO_PAGE):
-                    place += 1
-                    if place == 1:
+                    self.count += 1
+                    if self.count == 1:
                         self._first = item.value
-                    row = self._row(item, place)
+                    row = self._row(item, self.count)
+                    any_post = any_post or row != NO_POST
                     if isinstance(row, Row):
-                        any_post = True
                         yield row
                     else:
-                        findings.left_out[row] += 1
-        any_post = any_post or any(reason != NO_POST for reason in findings.left_out)
-        if place and not any_post:
+                        left_out[row] += 1
+        if self.count and not any_post:
+            left_out[NO_POST] -= self.count
             raise self._nothing()
-        self._tell(damage, place, findings)
+        self._tell(damage, self.count, findings)
 
     def _row(self, item: Item, place: int) -> Row | str:
         value, page = item.value, item.page
@@ -63,6 +82,7 @@ class JsonFile(RowFile):
         if not isinstance(value, dict):
             value = {"text": value} if isinstance(value, str) else {}
             asked = None
+        value = {key: bare(part) for key, part in value.items()}
         named = folded(value)
         schema = schema_of(value)
         row = schema.post(value, place, page) if schema else row_in(named, place, asked)
