@@ -6,7 +6,7 @@ Rows are given under folded keys (`row_keys.folded`), so that `createdAt` and `C
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,9 +76,13 @@ def text_key(named: Mapping[str, Any], asked: str | None) -> str:
 
 def kind_in(named: Mapping[str, Any], text: str) -> Kind:
     """Return what a post is; an answer to anybody, its own author too, is a reply here."""
-    if is_repost_text(text) or any(is_yes(named.get(key)) for key in REPOSTS):
+    if is_repost_text(text) or _any_yes(named, REPOSTS):
         return Kind.REPOST
-    return Kind.REPLY if any(is_yes(named.get(key)) for key in REPLIES) else Kind.POST
+    return Kind.REPLY if _any_yes(named, REPLIES) else Kind.POST
+
+
+def _any_yes(named: Mapping[str, Any], keys: Iterable[str]) -> bool:
+    return any(key in named and is_yes(named[key]) for key in keys)
 
 
 def is_yes(value: Any) -> bool:
@@ -88,7 +92,7 @@ def is_yes(value: Any) -> bool:
 
 def time_in(named: Mapping[str, Any]) -> str | None:
     """Return when a row was posted, as ISO 8601 in UTC."""
-    return next((iso for key in TIMES if (iso := time_of(named.get(key)))), None)
+    return next((iso for key in TIMES if key in named and (iso := time_of(named[key]))), None)
 
 
 def time_of(value: Any) -> str | None:

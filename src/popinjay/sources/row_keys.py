@@ -44,7 +44,7 @@ def is_nothing(value: Any) -> bool:
 
 def first(row: Mapping[str, Any], keys: Iterable[str]) -> Any:
     """Return the value of the first of these folded keys that has one, or None."""
-    return next((row[key] for key in keys if not is_nothing(row.get(key))), None)
+    return next((row[key] for key in keys if key in row and not is_nothing(row[key])), None)
 
 
 def text_of(value: Any) -> str:
