@@ -160,9 +160,12 @@ def test_a_column_that_is_not_there_is_said_with_those_that_are(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("value", [["a", "b"], {"a": "b"}])
-def test_a_text_that_is_none_is_refused(tmp_path: Path, value: Any) -> None:
-    with pytest.raises(SpecError, match=r"'text' of item 2 in ada\.jsonl is no text"):
-        read_text(tmp_path, "ada.jsonl", json.dumps({"text": "one"}) + "\n" + json.dumps({"text": value}))
+def test_a_row_without_a_text_is_left_out_and_counted(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "ada.jsonl"
+    path.write_text(json.dumps({"text": "one"}) + "\n" + json.dumps({"text": value}))
+    reading = sources.read(str(path), CollectOptions())
+    assert texts(list(reading.posts())) == ["one"]
+    assert reading.findings.left_out == {"no post": 1}
 
 
 @pytest.mark.parametrize("value", [True, "True", "true", 1, "1", "yes", "t"])
@@ -216,7 +219,7 @@ def test_ids_languages_and_cuts_are_handed_on(tmp_path: Path) -> None:
     assert read_text(tmp_path, "ada.json", json.dumps(rows)) == [
         Post("7", "ada", "one", lang="fr", truncated=True),
         Post("8", "ada", "two", lang="en"),
-        Post("3", "ada", "three"),
+        Post("#3", "ada", "three"),  # 3 could be the id of another row
     ]
 
 
