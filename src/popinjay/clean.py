@@ -17,11 +17,12 @@ from typing import Any
 
 from popinjay.errors import TooLittleText
 from popinjay.events import Event, Listener, What, nobody
+from popinjay.near_duplicates import NearDuplicates
 from popinjay.options import CleanOptions
 from popinjay.post import Kind, Post, by_author, one_line, read_posts
 from popinjay.privacy import mask
 from popinjay.run import Draft
-from popinjay.words import NearDuplicates, spoken_length, words
+from popinjay.words import spoken_length, words
 
 STAGE = "clean"
 LEAST_CHARACTERS = 6_000  # under this HuggingTweets refused

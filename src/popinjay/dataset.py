@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from popinjay.events import Listener
+from popinjay.near_duplicates import NearDuplicates
 from popinjay.options import DatasetOptions
 from popinjay.post import Post, by_author, read_posts
 from popinjay.run import Draft
-from popinjay.words import NearDuplicates
 
 VALIDATION_SHARE = 0.05
 MOST_VALIDATION = 256  # posts of one author: enough to steer by, and quick to score
