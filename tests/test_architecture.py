@@ -32,6 +32,8 @@ SPINE = {
     "rules",
 }
 PORTS = {"hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
+PORTS |= {"sources.byte_source", "sources.census", "sources.json_rows", "sources.row", "sources.row_authors"}
+PORTS |= {"sources.row_facts", "sources.row_privacy", "sources.row_file", "sources.row_ids", "sources.row_keys"}
 PORTS |= {"bases", "bases.base", "bases.choice", "bases.finding", "bases.gguf", "bases.growth", "bases.prepared"}
 PORTS |= {"bases.rows", "bases.terms", "bases.places", "bases.places.cache", "bases.places.folder"}
 PORTS |= {"bases.places.hub", "bases.places.registry", "bases.places.wheels"}

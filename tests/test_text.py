@@ -216,7 +216,7 @@ def test_ids_languages_and_cuts_are_handed_on(tmp_path: Path) -> None:
     assert read_text(tmp_path, "ada.json", json.dumps(rows)) == [
         Post("7", "ada", "one", lang="fr", truncated=True),
         Post("8", "ada", "two", lang="en"),
-        Post("3", "ada", "three"),
+        Post("#3", "ada", "three"),  # 3 could be the id of another row
     ]
 
 

@@ -66,7 +66,8 @@ def open_specs(specs: Sequence[str], options: CollectOptions, access: Access = N
     """Open every spec. Raises SpecError where one cannot be read, or two are the same author, and NetworkError."""
     if not specs:
         raise SpecError("Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo")
-    readings = tuple(sources.read(spec, options, access) for spec in specs)
+    opened = [sources.read(spec, options, access) for spec in specs]
+    readings = tuple(one for reading in opened for one in reading.people())
     handles = [reading.author.handle for reading in readings]
     for handle in handles:
         if handles.count(handle) > 1:

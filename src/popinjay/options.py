@@ -83,6 +83,11 @@ class CollectOptions(Checked):
     """How posts are read."""
 
     text_column: str | None = option(None, "The column or key that holds the text, in a table or JSON that names it unusually.", metavar="COLUMN")
+    author: str | None = option(
+        None,
+        "Whose posts to read in a file that holds those of several people: handles with commas between, or '*' for all as one voice.",
+        metavar="NAMES",
+    )
     exclude_circle_window: bool = option(
         False, "Leave out all posts of an X archive from August 2022 to November 2023, when Circle posts existed: newer archives don't mark them."
     )

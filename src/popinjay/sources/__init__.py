@@ -78,6 +78,10 @@ class Reading(ABC):
         """The author's picture, as a file's bytes, where there is one."""
         return None
 
+    def people(self) -> tuple[Reading, ...]:
+        """Return one reading for each author: just this one, unless a file holds several."""
+        return (self,)
+
     @abstractmethod
     def posts(self) -> Iterator[Post]:
         """The posts, read as they are asked for. Raises SpecError where what is there cannot be read."""

@@ -61,6 +61,10 @@ class Container:
         """All files in it."""
         return list(self._sizes)
 
+    def size(self, name: str) -> int:
+        """Return how many bytes a file has, expanded."""
+        return self._sizes[name]
+
     def check(self, name: str) -> None:
         """Raise SpecError where reading this file would be unreasonable."""
         size = self._sizes[name]
