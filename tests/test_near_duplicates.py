@@ -68,10 +68,7 @@ def test_crowds_that_are_split_find_the_same(texts: list[str], size: int) -> Non
 def compared(count: int) -> int:
     """How many texts of a template are compared with one another before all are searched."""
     chance = random.Random(1)
-    texts = [
-        f"we saw {' and '.join(chance.choices('abcdefgh', k=5))} today, so stay calm"
-        for _ in range(count)
-    ]
+    texts = [f"we saw {' and '.join(chance.choices('abcdefgh', k=5))} today, so stay calm" for _ in range(count)]
     index, candidates = NearDuplicates(texts), 0
     for text in texts:
         candidates += sum(1 for _ in index._candidates(near_duplicates._marks(text)))

@@ -30,6 +30,7 @@ class ByteSource(ABC):
 
     label: str
     stem: str  # what its author is called if nothing in it says
+    encoding: str | None = None  # of its text, once it was found out
 
     def open(self) -> IO[bytes]:
         """Return the bytes from their beginning. Raises SpecError, also while they are read."""

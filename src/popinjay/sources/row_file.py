@@ -8,12 +8,12 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import IO
 
-from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
 from popinjay.sources import Findings, Reading
 from popinjay.sources.byte_source import ByteSource
 from popinjay.sources.census import Census, Person
+from popinjay.sources.encodings import encoding_of
 from popinjay.sources.row import Row, Writer
 
 HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
@@ -63,11 +63,7 @@ class RowFile(Reading):
 
 def open_text(source: ByteSource) -> IO[str]:
     """Return a source's text as it is read. Raises SpecError if it is plainly no text."""
-    raw = source.open()
-    start = raw.read(4096)
-    raw.seek(0)
-    wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
-    if b"\x00" in start and not wide:
-        raw.close()
-        raise SpecError(f"{source.label} is not text: it holds NUL bytes.", HINT)
-    return io.TextIOWrapper(raw, encoding="utf-16" if wide else "utf-8-sig", newline="")
+    if source.encoding is None:
+        with source.open() as raw:
+            source.encoding = encoding_of(raw, source.label)
+    return io.TextIOWrapper(source.open(), encoding=source.encoding, newline="")
