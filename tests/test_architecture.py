@@ -26,6 +26,7 @@ SPINE = {
     "journal",
     "forgotten",
     "kept",
+    "language_codes",
     "near_duplicates",
     "words",
     "privacy",
