@@ -73,8 +73,13 @@ def time_of(record: Mapping[str, Any], key: str) -> str | None:
 def _kind(record: Mapping[str, Any], did: str) -> Kind:
     reply = as_object(record.get("reply"))
     parent = as_object(reply.get("parent")).get("uri")
-    if reply and not str(parent).startswith(f"at://{did}/"):
+    if reply and not (did and str(parent).startswith(f"at://{did}/")):
         return Kind.REPLY
+    return kind_in_own_thread(record)
+
+
+def kind_in_own_thread(record: Mapping[str, Any]) -> Kind:
+    """Return what a post is that answers nobody else."""
     embed = as_object(record.get("embed"))
     quoted = as_object(embed.get("record"))
     uri = quoted.get("uri") or as_object(quoted.get("record")).get("uri")  # with pictures beside it, one level deeper

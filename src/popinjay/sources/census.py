@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from popinjay.errors import SpecError
 from popinjay.post import Author, Kind, Post, handle_of
 from popinjay.sources import Findings
-from popinjay.sources.row import NOBODY, Row, Writer
+from popinjay.sources.row import NOBODY, About, Row, Writer
+from popinjay.sources.x_post import without_own_handle
 
 EVERYBODY = "*"  # as --author: the whole file as one voice
 MOST_PEOPLE = 8  # that a file makes a cyborg of, unless they are named
@@ -35,12 +36,15 @@ class _Seen:
 
     posts: int = 0
     names: Counter[str] = field(default_factory=Counter)
+    about: list[About] = field(default_factory=list)
     contents: dict[int, int] = field(default_factory=dict)
     again: set[int] = field(default_factory=set)  # ids that the same post has twice
     shared: set[int] = field(default_factory=set)  # ids that different posts have
     earlier: set[int] = field(default_factory=set)  # ids of posts that were edited since
 
     def add(self, row: Row) -> None:
+        if not self.posts and row.about:
+            self.about.append(row.about())
         self.posts += 1
         self.names[row.writer.name] += 1
         self.earlier.update(map(hash, row.earlier))
@@ -62,6 +66,7 @@ class _Seen:
         """Take over what was seen of the same person under another name."""
         self.posts += other.posts
         self.names += other.names
+        self.about += other.about
         self.again |= other.again
         self.shared |= other.shared
         self.earlier |= other.earlier
@@ -77,6 +82,16 @@ class Person:
     posts: int
     writers: frozenset[Writer]
     seen: _Seen
+
+    @property
+    def notes(self) -> list[str]:
+        """What they say of themselves, each sentence once."""
+        return list(dict.fromkeys(note for about in self.seen.about for note in about.notes))
+
+    @property
+    def refusal(self) -> str:
+        """What they have declared against being learnt from, empty if nothing."""
+        return next((about.refusal for about in self.seen.about if about.refusal), "")
 
     def is_called(self, name: str) -> bool:
         """Whether this is the handle, account or display name of theirs."""
@@ -229,16 +244,20 @@ class Census:
 
     def _post(self, row: Row, person: Person) -> Post:
         post = row.post
-        kind = post.kind
-        if kind is Kind.REPLY and _answers_itself(row, person):
-            kind = row.in_own_thread
+        kind, text = post.kind, post.text
+        if kind is Kind.REPLY:
+            own = [one.handle for one in person.writers]
+            if _answers_itself(row, person):
+                kind = row.in_own_thread
+                own.append(row.answered.handle)
+            text = without_own_handle(text, own)
         if not self._any_ids:
             id = str(row.place)
         elif not post.id or hash(post.id) in person.seen.shared:
             id = f"#{row.place}"
         else:
             id = post.id
-        return replace(post, id=id, kind=kind, author=person.author.handle)
+        return replace(post, id=id, kind=kind, text=text, author=person.author.handle)
 
 
 def _key(writer: Writer) -> Writer:

@@ -62,7 +62,7 @@ def status_of(row: Any, account: str, author: str) -> Post | str:
     content = "" if boosted is not None else row.get("content")
     if not isinstance(content, str):
         return "not readable"
-    return post_of(number_of(address_of(row.get("uri"))) or id, author, _kind(row, account), content, time_of(row.get("created_at")), row.get("language"))
+    return post_of(number_of(address_of(row.get("uri"))) or id, author, kind_of(row, account), content, time_of(row.get("created_at")), row.get("language"))
 
 
 def notes_on(warned: int, polls: int, what: str = "posts") -> list[str]:
@@ -116,7 +116,8 @@ def time_of(written: Any) -> str | None:
         return None
 
 
-def _kind(row: dict[str, Any], account: str) -> Kind:
+def kind_of(row: dict[str, Any], account: str) -> Kind:
+    """Return what a status is to the account with this id."""
     if row.get("reblog") is not None:
         return Kind.REPOST
     if row.get("in_reply_to_id") is not None and id_of(row.get("in_reply_to_account_id")) != account:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from popinjay.post import Kind, Post
@@ -23,6 +24,14 @@ NOBODY = Writer()
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What an author says of being read: notes for people, and a no as a sentence."""
+
+    notes: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One post of a file.
 
@@ -37,3 +46,4 @@ class Row:
     answered: Writer = NOBODY
     in_own_thread: Kind = Kind.POST  # its kind if it answers its own author
     earlier: tuple[str, ...] = ()  # ids of versions of this post from before it was edited
+    about: Callable[[], About] | None = None  # asked once for each author

@@ -13,7 +13,7 @@ from popinjay.post import Author, Post
 from popinjay.sources import Findings, Reading
 from popinjay.sources.byte_source import ByteSource
 from popinjay.sources.census import Census, Person
-from popinjay.sources.encodings import encoding_of
+from popinjay.sources.encodings import WESTERN, encoding_of
 from popinjay.sources.row import Row, Writer
 
 HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
@@ -31,9 +31,10 @@ class RowFile(Reading):
         self._census = Census(source.label, source.stem)
         for row in self._rows(Findings()):
             self._census.add(row)
+        if source.encoding == WESTERN:
+            self.findings.notes.append(f"{source.label} is not UTF-8; it is read as Windows-1252.")
         self._chosen = self._census.chosen(options.author, self.findings)
-        self._read = self._chosen[0]
-        self.author: Author = self._read.author
+        self._take(self._chosen[0])
 
     @abstractmethod
     def _rows(self, findings: Findings) -> Iterator[Row]:
@@ -57,8 +58,15 @@ class RowFile(Reading):
 
     def _of(self, person: Person) -> Reading:
         other = copy.copy(self)
-        other._read, other.author, other.findings = person, person.author, Findings()
+        other.findings = Findings()
+        other._take(person)
         return other
+
+    def _take(self, person: Person) -> None:
+        self._read = person
+        self.author: Author = person.author
+        self.findings.notes += person.notes
+        self.refusal = person.refusal
 
 
 def open_text(source: ByteSource) -> IO[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
@@ -11,6 +12,7 @@ _NOTHING = ("", "null", "none", "nan", "nat", "n/a", "undefined", "nil", r"\n")
 _SHELLS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")  # MongoDB's exports
 
 
+@lru_cache(maxsize=8192)
 def fold(key: Any) -> str:
     """Return a key in lower case without blanks, underscores and other marks between its words."""
     return _BETWEEN_WORDS.sub("", str(key)).lower()

@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post
-from popinjay.sources import Access, Findings, json_rows, marked_text, row_facts
+from popinjay.sources import Access, Findings, marked_text, row_facts
 from popinjay.sources.byte_source import ByteSource, DiskFile, Piped
 from popinjay.sources.container import ReadErrors
-from popinjay.sources.encodings import WESTERN
 from popinjay.sources.escapes import as_typed
+from popinjay.sources.json_file import JsonFile, begins_as_json
 from popinjay.sources.row import Row
 from popinjay.sources.row_file import RowFile, open_text
 from popinjay.sources.row_keys import folded
 from popinjay.sources.table import Table, is_table
+from popinjay.sources.undated import Undated
 
 NAME = "text"
 HELP = ".txt with one post a line, .csv, .tsv, .jsonl, .json, or - for standard input"
 NEEDS = ""
 
-_KINDS = {".txt": "txt", ".md": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+_KINDS = {".txt": "txt", ".md": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 _MOST_LINE = 16 * 2**20  # characters
 _START = 2**14  # characters that show marks between texts
 _HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
 
 
 def matches(spec: str) -> bool:
-    """Files with a name that tells their kind, and `-`."""
-    return spec == "-" or (Path(spec).is_file() and _kind_of(Path(spec)) is not None)
-
-
-def read(spec: str, options: CollectOptions, access: Access) -> TextFile:
-    """Open a file. Raises SpecError where it holds no text."""
+    """Files with a name that tells their kind, any that hold JSON, and `-`."""
     if spec == "-":
-        return TextFile(Piped(sys.stdin.buffer), None, options)
-    return TextFile(DiskFile(Path(spec)), _kind_of(Path(spec)), options)
+        return True
+    path = Path(spec)
+    return path.is_file() and (_kind_of(path) is not None or begins_as_json(DiskFile(path)))
+
+
+def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
+    """Open a file. Raises SpecError where it holds no text."""
+    source: ByteSource = Piped(sys.stdin.buffer) if spec == "-" else DiskFile(Path(spec))
+    kind = "txt" if spec == "-" else _kind_of(Path(spec))
+    if kind is None or kind == "json" or begins_as_json(source):
+        return JsonFile(source, options)
+    return TextFile(source, kind, options)
 
 
 def _kind_of(path: Path) -> str | None:
@@ -51,45 +55,20 @@ def _kind_of(path: Path) -> str | None:
     return _KINDS.get(suffixes[-1]) if suffixes else None
 
 
-class Undated:
-    """Counts the rows whose date can't be read."""
-
-    def __init__(self) -> None:
-        self._rows = self._unread = 0
-        self._example = ""
-
-    def add(self, named: Mapping[str, Any]) -> None:
-        """Look at one row of folded keys."""
-        self._rows += 1
-        unread = row_facts.unread_time(named)
-        if unread:
-            self._unread += 1
-            self._example = self._example or unread[:60]
-
-    def notes(self, label: str) -> list[str]:
-        """Return what is to be said about it."""
-        if not self._unread:
-            return []
-        which = "all rows" if self._unread == self._rows else f"{self._unread:,} of {self._rows:,} rows"
-        return [f"No date could be read in {which} of {label}, such as {self._example!r}."]
-
-
 class TextFile(RowFile):
     """The posts in one file of rows."""
 
-    def __init__(self, source: ByteSource, kind: str | None, options: CollectOptions) -> None:
+    def __init__(self, source: ByteSource, kind: str, options: CollectOptions) -> None:
         self._label = source.label
         self._source = source
-        self._kind = kind or self._sniff()
-        if self._kind == "txt":
-            self._kind = self._what_lines_are()
+        self._kind = self._what_lines_are() if kind == "txt" else kind
         self._table: Table | None = None
         if self._kind in ("csv", "tsv"):
             first = "\t" if self._kind == "tsv" else ","
             with ReadErrors(self._label):
                 self._table = Table(self._open, self._label, first, options.text_column)
         super().__init__(source, options)
-        self.findings.notes[:0] = self._notes()
+        self.findings.notes += self._table.notes if self._table else []
 
     def _rows(self, findings: Findings) -> Iterator[Row]:
         undated = Undated()
@@ -109,13 +88,6 @@ class TextFile(RowFile):
         with self._open() as text:
             yield from _ROWS[self._kind](text, self._label)
 
-    def _notes(self) -> list[str]:
-        """Return what was found out about the file, so that somebody sees it if it is wrong."""
-        notes = self._table.notes[:] if self._table else []
-        if self._source.encoding == WESTERN:
-            notes.append(f"{self._label} is not UTF-8; it is read as Windows-1252.")
-        return notes
-
     def _what_lines_are(self) -> str:
         """Return what a file of lines is: a table, texts between marks, or one post a line."""
         with ReadErrors(self._label):
@@ -127,20 +99,6 @@ class TextFile(RowFile):
 
     def _open(self) -> IO[str]:
         return open_text(self._source)
-
-    def _sniff(self) -> str:
-        """What standard input holds: JSON if it begins like it, otherwise one post a line."""
-        with ReadErrors(self._label), self._open() as text:
-            start = next((line.strip() for line in iter(lambda: text.readline(_MOST_LINE), "") if line.strip()), "")
-        if re.match(r"\[\s*(?:[\[{\"\]]|$)", start):
-            return "json"
-        if not re.match(r"\{\s*(?:[\"}]|$)", start):
-            return "txt"
-        try:
-            json.loads(start)
-        except (ValueError, RecursionError):
-            return "json"  # an object over several lines
-        return "jsonl"
 
     def _row(self, row: Any, number: int, undated: Undated) -> Row | str:
         if isinstance(row, str):
@@ -177,6 +135,4 @@ def _marked(text: IO[str], label: str) -> Iterator[str]:
 _ROWS: dict[str, Callable[[IO[str], str], Iterator[Any]]] = {
     "txt": _lines,
     "marked": _marked,
-    "jsonl": json_rows.lines,
-    "json": json_rows.items,
 }

@@ -22,7 +22,7 @@ from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.container import MOST_ITEM, Container, array_items, as_object
 from popinjay.sources.x_assembly import Assembly, Note
 from popinjay.sources.x_layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
-from popinjay.sources.x_post import as_number, kind_of, lang_of, links_of, time_of
+from popinjay.sources.x_post import as_number, kind_of, lang_of, links_of, time_of, without_own_handle
 
 NAME = "X archive"
 HELP = "the zip from x.com/settings/download_your_data, or its folder"
@@ -228,6 +228,8 @@ class XArchive(Reading):
     def _post(self, tweet: Mapping[str, Any], number: int) -> Post:
         text = printable(unescape(str(tweet.get("full_text") or tweet.get("text") or "")))
         answers = bool(tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_user_id_str"))
+        if answers:
+            text = without_own_handle(text, [self.author.handle])
         return Post(
             id=str(number),
             author=self.author.handle,

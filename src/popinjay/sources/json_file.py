@@ -1,0 +1,124 @@
+"""A file of JSON: of any known schema, or with a text under one of the usual keys."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from popinjay.errors import SpecError
+from popinjay.options import CollectOptions
+from popinjay.post import Kind, printable, unescape
+from popinjay.sources import Findings
+from popinjay.sources.byte_source import ByteSource
+from popinjay.sources.container import ReadErrors
+from popinjay.sources.json_items import Item, items_in
+from popinjay.sources.json_stream import Damage, values
+from popinjay.sources.row import NOBODY, Row
+from popinjay.sources.row_facts import NO_POST, row_in
+from popinjay.sources.row_file import HINT, RowFile, open_text
+from popinjay.sources.row_keys import fold, folded
+from popinjay.sources.row_privacy import hidden_in
+from popinjay.sources.schemas import schema_of
+from popinjay.sources.undated import Undated
+
+NO_JSON = "line that is no JSON"
+_MOST_NAMES = 30  # keys named in a message
+_LOOKED_AT = 2**16  # characters
+_STARTS = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]]|window\.YTD\.|Grailbird\.data\.)')
+
+
+class JsonFile(RowFile):
+    """The posts of one person in a file of JSON."""
+
+    def __init__(self, source: ByteSource, options: CollectOptions) -> None:
+        self._first: Any = None
+        super().__init__(source, options)
+
+    def _rows(self, findings: Findings) -> Iterator[Row]:
+        damage, place, any_post = Damage(), 0, False
+        undated = Undated()
+        with ReadErrors(self.label), open_text(self._source) as text:
+            for value in values(text, self.label, damage):
+                for item in items_in(value):
+                    place += 1
+                    if place == 1:
+                        self._first = item.value
+                    row = self._row(item, place, undated)
+                    if isinstance(row, Row):
+                        any_post = True
+                        yield row
+                    else:
+                        findings.left_out[row] += 1
+        any_post = any_post or any(reason != NO_POST for reason in findings.left_out)
+        if place and not any_post:
+            raise self._nothing()
+        self._tell(damage, place, findings)
+        findings.notes += undated.notes(self.label)
+
+    def _row(self, item: Item, place: int, undated: Undated) -> Row | str:
+        value, page = item.value, item.page
+        if page.hidden:
+            return page.hidden
+        asked = self._options.text_column
+        if not isinstance(value, dict):
+            value = {"text": value} if isinstance(value, str) else {}
+            asked = None
+        named = folded(value)
+        schema = schema_of(value)
+        if not schema:
+            undated.add(named)
+        row = schema.post(value, place, page) if schema else row_in(named, place, asked)
+        if isinstance(row, str):
+            return row
+        if reason := hidden_in(named):
+            return reason
+        text = named.get(fold(asked)) if schema and asked else None
+        if isinstance(text, str) and row.post.kind is not Kind.REPOST:
+            row = replace(row, post=replace(row.post, text=printable(unescape(text))))
+        if not row.post.id and page.key:
+            row = replace(row, post=replace(row.post, id=page.key))
+        return replace(row, writer=page.owner) if row.writer == NOBODY else row
+
+    def _nothing(self) -> SpecError:
+        """Return what is wrong with a file of which nothing is a post."""
+        first, asked = self._first, self._options.text_column
+        if not isinstance(first, dict):
+            return SpecError(f"Item 1 of {self.label} is neither a text nor an object.", HINT)
+        missing = f"no column {asked!r}" if asked else "no column that is plainly the text"
+        names = ", ".join(list(first)[:_MOST_NAMES]) or "none"
+        return SpecError(
+            f"{self.label} has {missing} (item 1 has: {printable(names)}).",
+            "Name it with --text-column.",
+        )
+
+    def _tell(self, damage: Damage, count: int, findings: Findings) -> None:
+        """Tell what was damaged. Raises SpecError if that is more than what was whole."""
+        lines = len(damage.lines)
+        if lines > count:
+            raise SpecError(
+                f"Line {damage.lines[0]:,} of {self.label} is not JSON, nor are {lines - 1:,} more.",
+                HINT,
+            )
+        if lines:
+            findings.left_out[NO_JSON] += lines
+            findings.notes.append(f"Line {damage.lines[0]:,} of {self.label} is no JSON.")
+        if damage.cut_off:
+            findings.notes.append(f"{self.label} was cut off: its end is missing. What is whole of it was read.")
+
+
+def begins_as_json(source: ByteSource) -> bool:
+    """Whether a file holds JSON, whatever it is called: by a value at its beginning."""
+    try:
+        with ReadErrors(source.label), open_text(source) as text:
+            start = text.read(_LOOKED_AT)
+    except SpecError:
+        return False
+    if not _STARTS.match(start):
+        return False
+    try:
+        return next(values(io.StringIO(start), source.label, Damage()), None) is not None
+    except SpecError:
+        return len(start) == _LOOKED_AT  # the first value is longer
