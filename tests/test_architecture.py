@@ -27,6 +27,7 @@ SPINE = {
     "forgotten",
     "kept",
     "language_codes",
+    "machine_made",
     "near_duplicates",
     "words",
     "privacy",

@@ -16,6 +16,7 @@ from popinjay.options import DatasetOptions
 from popinjay.post import Post, by_author, read_posts
 from popinjay.run import Draft
 
+MOSTLY = 0.8  # share of posts with a time from which the newest are held out
 VALIDATION_SHARE = 0.05
 MOST_VALIDATION = 256  # posts of one author: enough to steer by, and quick to score
 
@@ -31,10 +32,17 @@ class Split:
 
 
 def split(posts: list[Post], options: DatasetOptions) -> Split:
-    """Split one author's posts: by time where all have one, otherwise by chance."""
+    """Split one author's posts: by time if most have one, otherwise by chance.
+
+    A few without a time count as older, by chance, so that the newest are still held out.
+    """
     rng = random.Random(options.seed)
-    if all(post.created_at for post in posts):
-        ordered = sorted(posts, key=lambda post: (post.created_at or "", post.id))
+    dated = [post for post in posts if post.created_at]
+    if len(dated) >= MOSTLY * len(posts):
+        dated.sort(key=lambda post: (post.created_at or "", post.id))
+        undated = sorted((post for post in posts if not post.created_at), key=lambda post: post.id)
+        rng.shuffle(undated)
+        ordered = undated + dated
     else:
         ordered = sorted(posts, key=lambda post: post.id)
         rng.shuffle(ordered)

@@ -114,6 +114,17 @@ _FIRST_POSSIBLE = "1000"  # a diary of old may be told in posts
 _CLOCKS_DIFFER = timedelta(days=2)
 _NO_MOMENTS = ("1970-01-01T00:00:0", "1900-01-0", "1899-12-3", "1904-01-01T00:00:00")
 _REPOSTED = re.compile(r"RT @\w+: ")
+_HANDLE = r"@\w+(?:@[\w.-]+)?"
+# before there was a button: RT @ada text, RT: @ada, rt@ada:, MT @ada:, [RT] @ada, "@ada: text"
+_REPOSTED_BY_HAND = re.compile(
+    rf"""[\s"“”«„‘'(\[]*(?:
+        (?:r\.?t\.?|p\.?r\.?t\.?|mt|♺|♻\ufe0f?|🔁)[\])]?(?:\s*(?:[:,–—-]|\bby\b|\bfrom\b|\bvia\b))?\s*["“”«‘']?{_HANDLE}
+        |re-?tweet(?:ed|ing)?\s+(?:by\s+|from\s+)?["“”«‘']?{_HANDLE}\s*:
+    )
+    |\s*["“”„«‘]\s*{_HANDLE}\s*:\s.+["“”»’]\s*$  # nothing but a quotation
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
 
 
 def unescape(text: str) -> str:
@@ -155,8 +166,16 @@ def posted_at(moment: datetime) -> str | None:
 
 
 def is_repost_text(text: str) -> bool:
-    """Whether the text says itself that it is somebody else's (`RT @ada: ...`): the only sign that X's archive leaves."""
-    return _REPOSTED.match(text) is not None
+    """Whether the text says itself that it is somebody else's (`RT @ada: ...`): the only sign that X's archive leaves.
+
+    Reposts that were typed by hand count too, if nothing of one's own stands before them.
+    """
+    return _REPOSTED.match(text) is not None or _REPOSTED_BY_HAND.match(text) is not None
+
+
+def is_repost_by_hand(text: str) -> bool:
+    """Whether only the way in which people typed reposts tells that a text is one."""
+    return _REPOSTED.match(text) is None and _REPOSTED_BY_HAND.match(text) is not None
 
 
 def handle_of(name: str) -> str:
