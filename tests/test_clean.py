@@ -173,7 +173,7 @@ def test_little_is_warned_about() -> None:
 
 @pytest.mark.parametrize(
     ("name", "downloaded", "reposts"),
-    [("wl_barackobama", 3206, 351), ("wl_cfkargentina", 3225, 505), ("pepys", 14252, 0), ("ja_dayukoume", 4406, 0), ("wl_obamawhitehouse", 3217, 1297)],
+    [("wl_barackobama", 3206, 351), ("wl_cfkargentina", 3225, 505), ("pepys", 14252, 0), ("ja_dayukoume", 4406, 1), ("wl_obamawhitehouse", 3217, 1297)],
 )
 def test_real_authors_add_up(shared: Path, name: str, downloaded: int, reposts: int) -> None:
     reading = open_specs([str(shared / "personas" / f"{name}.jsonl.gz")], CollectOptions()).readings[0]

@@ -44,7 +44,7 @@ _TOP_LEVEL = (
     "com|org|net|edu|gov|info|io|co|ly|me|gl|be|tv|fm|to|am|gd|gs|st|li|it|is|us|uk|de|fr|es|nl|eu|ca|au|jp|br|mx|in|ru|pl|se|ch"
     "|app|blog|dev|news|page|site|social|xyz|link|ow|tk|cc|biz|mobi|tumblr|jobs|gg|sh|ai"
 )
-_BARE_LINK = re.compile(rf"(?<![\w@./:-])(?:www\.{_HOST}(?:/\S*)?|(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,4}}(?:{_TOP_LEVEL})/\S+)(?:\u00a0…)?", re.IGNORECASE)
+_BARE_LINK = re.compile(rf"(?<![\w@./:-])(?:www\.{_HOST}(?:/\S*)?|(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,4}}(?:{_TOP_LEVEL})/[^\s…]+…?)(?:\u00a0…)?", re.IGNORECASE)
 
 
 def tidy(text: str, *, as_huggingtweets: bool = False) -> str:
