@@ -35,7 +35,7 @@ SPINE = {
 }
 PORTS = {"hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"sources.byte_source", "sources.census", "sources.json_file", "sources.json_items", "sources.json_stream", "sources.row", "sources.row_authors"}
-PORTS |= {"sources.activitypub", "sources.schemas", "sources.schemas.page"}
+PORTS |= {"sources.activitypub", "sources.packed_rows", "sources.schemas", "sources.schemas.known", "sources.schemas.page"}
 PORTS |= {f"sources.schemas.{name}" for name in ("activitypub", "bluesky", "mastodon", "misskey", "reddit", "snscrape")}
 PORTS |= {f"sources.schemas.{name}" for name in ("threads", "twint", "x_graphql", "x_v1", "x_v2")}
 PORTS |= {"sources.row_facts", "sources.row_privacy", "sources.row_file", "sources.row_ids", "sources.row_keys"}

@@ -160,9 +160,12 @@ def test_a_column_that_is_not_there_is_said_with_those_that_are(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("value", [["a", "b"], {"a": "b"}])
-def test_a_text_that_is_none_is_refused(tmp_path: Path, value: Any) -> None:
-    with pytest.raises(SpecError, match=r"'text' of item 2 in ada\.jsonl is no text"):
-        read_text(tmp_path, "ada.jsonl", json.dumps({"text": "one"}) + "\n" + json.dumps({"text": value}))
+def test_a_row_without_a_text_is_left_out_and_counted(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "ada.jsonl"
+    path.write_text(json.dumps({"text": "one"}) + "\n" + json.dumps({"text": value}))
+    reading = sources.read(str(path), CollectOptions())
+    assert texts(list(reading.posts())) == ["one"]
+    assert reading.findings.left_out == {"no post": 1}
 
 
 @pytest.mark.parametrize("value", [True, "True", "true", 1, "1", "yes", "t"])

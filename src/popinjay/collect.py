@@ -87,11 +87,21 @@ def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
             listener(Event(STAGE, What.PROGRESS, f"reading {reading.author.handle}", done=count, unit="posts"))
         yield post
     if count == 0:
+        if left_out := reading.findings.left_out:
+            raise SpecError(
+                f"Nothing of what {reading.author.handle!r} wrote in it can be used: {_counted(left_out)}.",
+                "Only posts that were for everybody are read. Give the file that holds them.",
+            )
         raise SpecError(
             f"There is not a single post of {reading.author.handle!r} in it.", "Give the file or archive with the posts; an archive can come in several parts."
         )
     if reposts == count:
         raise SpecError(f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; none is their own.", "A voice needs words of its own.")
+
+
+def _counted(reasons: Mapping[str, int]) -> str:
+    """Return how many posts were left out for each reason."""
+    return ", ".join(f"{count:,} × {reason}" for reason, count in sorted(reasons.items()))
 
 
 _SIGNATURES = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
@@ -132,7 +142,7 @@ def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Lis
         for note in reading.findings.notes:
             listener(Event(STAGE, What.NOTE, note))
         if reading.findings.left_out:
-            left = ", ".join(f"{count:,} × {reason}" for reason, count in sorted(reading.findings.left_out.items()))
+            left = _counted(reading.findings.left_out)
             listener(Event(STAGE, What.NOTE, f"Left out of {reading.author.handle}: {left}."))
     rows = [{**asdict(r.author), "posts": counts[r.author.handle], "left_out": dict(r.findings.left_out)} for r in opened.readings]
     draft.write_json("authors.json", rows)

@@ -26,6 +26,7 @@ FETCH = "fetch"  # what reading a network is called in events
 # X's source takes every other zip and folder, the texts' every other file.
 BUILT_IN = (
     "popinjay.sources.mastodon_export",
+    "popinjay.sources.packed_rows",
     "popinjay.sources.x_archive",
     "popinjay.sources.bluesky_car",
     "popinjay.sources.text",

@@ -5,7 +5,7 @@ A source can be opened again and again, and is never held in memory as a whole.
 
 from __future__ import annotations
 
-import gzip
+import contextlib
 import hashlib
 import io
 import tempfile
@@ -13,35 +13,48 @@ import weakref
 import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from popinjay.errors import SpecError
 from popinjay.post import printable
 from popinjay.sources.container import MOST_RATIO, RATIO_FREE, Container, ReadErrors
 
 MOST_BYTES = 2 * 2**30  # of standard input, or of a packed file expanded
-_GZIP = b"\x1f\x8b"
+PACKED = (".gz", ".bz2", ".xz")
+_PACKERS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
+_LONGEST = max(map(len, _PACKERS))
 _IN_MEMORY = 8 * 2**20  # bytes of standard input; more goes to a temporary file
 _CHUNK = 2**18  # bytes
 
 
-class ByteSource(ABC):
-    """The bytes of one file, under the name that messages give it; gzip is undone, also twice."""
+class Source(ABC):
+    """Something that can be read, under the name that messages give it."""
 
     label: str
     stem: str  # what its author is called if nothing in it says
     encoding: str | None = None  # of its text, once it was found out
 
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a hash of what would be read."""
+
+
+class ByteSource(Source):
+    """The bytes of one file; what packed them is undone."""
+
+    name: str  # as files are called, with its ending
+
     def open(self) -> IO[bytes]:
         """Return the bytes from their beginning. Raises SpecError, also while they are read."""
         with ReadErrors(self.label):
             raw = self._open()
-            start = raw.read(len(_GZIP))
+            start = raw.read(_LONGEST)
             raw.seek(0)
-            if start != _GZIP:
-                return raw
-            most = min(MOST_BYTES, max(RATIO_FREE, MOST_RATIO * self._size()))
-            return io.BufferedReader(_Expanded(raw, self.label, most), _CHUNK)
+            for magic, packer in _PACKERS.items():
+                if start.startswith(magic):
+                    most = min(MOST_BYTES, max(RATIO_FREE, MOST_RATIO * self._size()))
+                    return io.BufferedReader(_Expanded(raw, packer, self.label, most), _CHUNK)
+            return raw
 
     def fingerprint(self) -> str:
         """Return a hash of the bytes."""
@@ -65,7 +78,7 @@ class DiskFile(ByteSource):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.label = path.name
+        self.label = self.name = path.name
         self.stem = stem_of(path.name)
 
     def _open(self) -> IO[bytes]:
@@ -81,13 +94,14 @@ class Member(ByteSource):
     def __init__(self, container: Container, name: str) -> None:
         self.label = f"{name} in {container.path.name}"
         self.stem = stem_of(name.rpartition("/")[2])
-        self._container, self._name = container, name
+        self.name = name
+        self._container = container
 
     def _open(self) -> IO[bytes]:
-        return self._container.open(self._name)
+        return self._container.open(self.name)
 
     def _size(self) -> int:
-        return self._container.size(self._name)
+        return self._container.size(self.name)
 
 
 class Piped(ByteSource):
@@ -95,7 +109,7 @@ class Piped(ByteSource):
 
     def __init__(self, stream: IO[bytes], label: str = "standard input", stem: str = "stdin") -> None:
         """Read it. Raises SpecError if there is more than any file of posts holds."""
-        self.label, self.stem = label, stem
+        self.label, self.stem, self.name = label, stem, ""
         self._data, self._path = b"", None
         start = _up_to(stream, _IN_MEMORY)
         self._length = len(start)
@@ -127,13 +141,37 @@ class Piped(ByteSource):
         return self._length
 
 
-class _Expanded(io.RawIOBase):
-    """A gzip file's content, as far as it is within bounds."""
+def _unpacking(packed: IO[bytes], packer: str) -> IO[bytes]:
+    """Return what a packed file holds; some Pythons are built without one or the other."""
+    if packer == "gzip":
+        import gzip
 
-    def __init__(self, packed: IO[bytes], label: str, most: int) -> None:
-        self._packed, self._label = packed, label
+        return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
+    if packer == "bzip2":
+        import bz2
+
+        return cast(IO[bytes], bz2.BZ2File(packed))
+    import lzma
+
+    return cast(IO[bytes], lzma.LZMAFile(packed))
+
+
+def _lzma_error() -> type[Exception]:
+    """Return what a damaged xz file raises, if there can be any."""
+    with contextlib.suppress(ImportError):
+        import lzma
+
+        return lzma.LZMAError
+    return ValueError
+
+
+class _Expanded(io.RawIOBase):
+    """A packed file's content, as far as it is within bounds."""
+
+    def __init__(self, packed: IO[bytes], packer: str, label: str, most: int) -> None:
+        self._packed, self._packer, self._label = packed, packer, label
         self._left = self._most = most
-        self._inner = gzip.GzipFile(fileobj=packed)
+        self._inner = _unpacking(packed, packer)
 
     def readable(self) -> bool:
         """It is."""
@@ -158,8 +196,8 @@ class _Expanded(io.RawIOBase):
         """Read the next bytes. Raises SpecError if it is damaged, or expands too far."""
         try:
             chunk = self._inner.read(min(len(buffer), _CHUNK))
-        except (OSError, EOFError, zlib.error) as error:
-            raise SpecError(f"{self._label} is a damaged gzip file: {error}.", "Take a fresh copy.") from error
+        except (OSError, EOFError, ValueError, zlib.error, _lzma_error()) as error:
+            raise SpecError(f"{self._label} is a damaged {self._packer} file: {error}.", "Take a fresh copy.") from error
         self._left -= len(chunk)
         if self._left < 0:
             raise SpecError(
@@ -179,7 +217,8 @@ class _Expanded(io.RawIOBase):
 
 def stem_of(name: str) -> str:
     """Return a file's name without its ending, and without that of gzip."""
-    name = name.removesuffix(".gz").removesuffix(".GZ")
+    if Path(name).suffix.lower() in PACKED:
+        name = Path(name).stem
     return printable(name[: -len(Path(name).suffix)] if Path(name).suffix else name)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,13 +14,14 @@ from popinjay.sources import Findings
 from popinjay.sources.byte_source import ByteSource
 from popinjay.sources.container import ReadErrors
 from popinjay.sources.json_items import Item, items_in
-from popinjay.sources.json_stream import Damage, values
+from popinjay.sources.json_stream import Damage, begins, values
 from popinjay.sources.row import NOBODY, Row
 from popinjay.sources.row_facts import NO_POST, row_in
 from popinjay.sources.row_file import HINT, RowFile, open_text
-from popinjay.sources.row_keys import fold, folded
+from popinjay.sources.row_keys import bare, fold, folded
 from popinjay.sources.row_privacy import hidden_in
-from popinjay.sources.schemas import schema_of
+from popinjay.sources.schemas.known import schema_of
+from popinjay.sources.schemas.page import NO_PAGE, WHOLE_FILE
 from popinjay.sources.undated import Undated
 
 NO_JSON = "line that is no JSON"
@@ -34,28 +34,47 @@ class JsonFile(RowFile):
     """The posts of one person in a file of JSON."""
 
     def __init__(self, source: ByteSource, options: CollectOptions) -> None:
-        self._first: Any = None
+        self._json = JsonRows(source, options)
         super().__init__(source, options)
 
     def _rows(self, findings: Findings) -> Iterator[Row]:
-        damage, place, any_post = Damage(), 0, False
+        yield from self._json.rows(findings)
+
+
+class JsonRows:
+    """The posts in a file of JSON."""
+
+    def __init__(self, source: ByteSource, options: CollectOptions) -> None:
+        self.label = source.label
+        self.count = 0  # rows of all kinds, once they have been read
+        self._source = source
+        self._options = options
+        self._first: Any = None
+
+    def rows(self, findings: Findings) -> Iterator[Row]:
+        """Yield the posts; count in `findings` what is none, or not for everybody.
+
+        Raises SpecError if nothing is a post, or less than what is damaged.
+        """
+        damage, any_post, left_out = Damage(), False, findings.left_out
         undated = Undated()
+        self.count = 0
         with ReadErrors(self.label), open_text(self._source) as text:
-            for value in values(text, self.label, damage):
-                for item in items_in(value):
-                    place += 1
-                    if place == 1:
+            for value, alone in values(text, self.label, damage):
+                for item in items_in(value, WHOLE_FILE if alone else NO_PAGE):
+                    self.count += 1
+                    if self.count == 1:
                         self._first = item.value
-                    row = self._row(item, place, undated)
+                    row = self._row(item, self.count, undated)
+                    any_post = any_post or row != NO_POST
                     if isinstance(row, Row):
-                        any_post = True
                         yield row
                     else:
-                        findings.left_out[row] += 1
-        any_post = any_post or any(reason != NO_POST for reason in findings.left_out)
-        if place and not any_post:
+                        left_out[row] += 1
+        if self.count and not any_post:
+            left_out[NO_POST] -= self.count
             raise self._nothing()
-        self._tell(damage, place, findings)
+        self._tell(damage, self.count, findings)
         findings.notes += undated.notes(self.label)
 
     def _row(self, item: Item, place: int, undated: Undated) -> Row | str:
@@ -66,6 +85,7 @@ class JsonFile(RowFile):
         if not isinstance(value, dict):
             value = {"text": value} if isinstance(value, str) else {}
             asked = None
+        value = {key: bare(part) for key, part in value.items()}
         named = folded(value)
         schema = schema_of(value)
         if not schema:
@@ -98,10 +118,8 @@ class JsonFile(RowFile):
         """Tell what was damaged. Raises SpecError if that is more than what was whole."""
         lines = len(damage.lines)
         if lines > count:
-            raise SpecError(
-                f"Line {damage.lines[0]:,} of {self.label} is not JSON, nor are {lines - 1:,} more.",
-                HINT,
-            )
+            more = f", nor {'is' if lines == 2 else 'are'} {lines - 1:,} more" if lines > 1 else ""
+            raise SpecError(f"Line {damage.lines[0]:,} of {self.label} is not JSON{more}.", HINT)
         if lines:
             findings.left_out[NO_JSON] += lines
             findings.notes.append(f"Line {damage.lines[0]:,} of {self.label} is no JSON.")
@@ -116,9 +134,4 @@ def begins_as_json(source: ByteSource) -> bool:
             start = text.read(_LOOKED_AT)
     except SpecError:
         return False
-    if not _STARTS.match(start):
-        return False
-    try:
-        return next(values(io.StringIO(start), source.label, Damage()), None) is not None
-    except SpecError:
-        return len(start) == _LOOKED_AT  # the first value is longer
+    return _STARTS.match(start) is not None and begins(start)

@@ -1,6 +1,6 @@
 """The rows in JSON of any shape: found in lists, pages and wrappers, wherever they lie.
 
-A value is a row if a schema knows it (`popinjay.sources.schemas`) or it holds a text. Else it is
+A value is a row if a schema knows it (`schemas.known`) or it holds a text. Else it is
 gone into: keys that usually hold posts (`data`, `tweets`, ...) lead to rows of any kind, others
 only to rows of a known schema, and what is somebody else's, or no post, is passed over (`includes`,
 `favourites`, `direct_messages`, ...). What a page says of all its rows goes with each of them: whose
@@ -20,7 +20,7 @@ from popinjay.sources.row_facts import TEXTS
 from popinjay.sources.row_ids import id_from
 from popinjay.sources.row_keys import fold, folded
 from popinjay.sources.row_privacy import DIRECT, hidden_in
-from popinjay.sources.schemas import schema_of
+from popinjay.sources.schemas.known import schema_of
 from popinjay.sources.schemas.page import NO_PAGE, Page
 
 _DEEPEST = 40  # objects and lists within each other that are gone into
@@ -73,8 +73,8 @@ def _rows_in(value: Any, page: Page, depth: int) -> Iterator[Item]:
         return
     if isinstance(value, dict) and schema_of(value):
         yield Item(value, page)
-    elif _is_plain(value):
-        if not page.known_only:
+    elif isinstance(value, str) or _is_plain(value):
+        if not page.known_only and (page.strings or not isinstance(value, str)):
             yield Item(value, page)
     elif _is_list(value):
         for _, part in _parts(value):
@@ -92,7 +92,7 @@ def _is_list(value: Any) -> bool:
 def _is_plain(value: Any) -> bool:
     """Whether a value is a post by a text that nothing beside it outdoes."""
     if not isinstance(value, dict):
-        return isinstance(value, str)
+        return False
     texts = {fold(key) for key, part in value.items() if isinstance(part, str)}
     if any(name in texts for name in TEXTS if name not in _WEAK):
         return True
@@ -102,10 +102,11 @@ def _is_plain(value: Any) -> bool:
 
 def _inside(value: dict[str, Any] | Opened, page: Page, depth: int) -> Iterator[Item]:
     """Yield the rows inside of an object that is none itself."""
-    loose = False  # whether members under any name may be rows of no known schema
+    loose = page.whole_file  # whether members under any name may be rows of no known schema
     if isinstance(value, dict):
         page = _with(page, value)
-        loose = depth == 0 and not any(_holds(key, part) for key, part in value.items())
+        loose = loose and not any(_holds(key, part) for key, part in value.items())
+    page = replace(page, whole_file=False, strings=page.whole_file)
     aside: dict[str, Any] = {}
     for key, part in _parts(value):
         name = fold(key)
@@ -172,6 +173,8 @@ def _as_table(value: dict[str, Any]) -> list[dict[str, Any]]:
     text = next((part for key, part in value.items() if fold(key) in TEXTS), None)
     if not isinstance(text, dict | list) or not text or not _is_column(text):
         return []
+    if isinstance(text, list) and len(value) == 1:
+        return []  # that may be anything
     same = {key: column for key, column in value.items() if _cells(column) == _cells(text)}
     places = list(text) if isinstance(text, dict) else range(len(text))
     return [{key: column[place] for key, column in same.items()} for place in places]

@@ -9,6 +9,7 @@ with are passed over.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -147,8 +148,9 @@ class _Stream:
                 most = MOST_STRING if is_string else MOST_WHOLE
                 if held >= most:
                     raise (Broken if is_string else _TooLarge) from error
+                cut_off = self._ends_in(error)
                 if not self.more(min(max(held, _CHUNK), most - held)):
-                    raise (CutOff if self._ends_in(error) else Broken) from error
+                    raise (CutOff if cut_off else Broken) from error
                 continue
             is_number = not isinstance(value, str | dict | list)
             if end == len(self.buffer) and is_number and self.more():
@@ -181,22 +183,22 @@ class _Stream:
         return True
 
 
-def values(text: IO[str], label: str, damage: Damage) -> Iterator[Any]:
+def values(text: IO[str], label: str, damage: Damage) -> Iterator[tuple[Any, bool]]:
     """Yield the values of a file, those of the outermost lists one by one.
+
+    Beside each stands whether it is all that there is in the file, as far as can be told.
 
     Lines that are no JSON are passed over, and what is whole of a file that was cut off is read:
     both are told in `damage`. Raises SpecError, naming `label`, if the file begins with no JSON.
     """
-    stream = _Stream(text)
-    if stream.next() and (assigned := _ASSIGNED.match(stream.buffer, stream.position)):
-        stream.position = assigned.end()
+    stream = _begun(text)
     found = False
     while character := stream.next():
         if character in "]}" and damage.lines:  # of what was given up before
             stream.position += 1
             continue
         try:
-            for value in _at_top(stream):
+            for value in _at_top(stream, first=not found):
                 found = True
                 yield value
         except CutOff:
@@ -212,13 +214,36 @@ def values(text: IO[str], label: str, damage: Damage) -> Iterator[Any]:
                 raise SpecError(f"Line {damage.lines[0]:,} of {label} is not JSON.", HINT) from error
 
 
-def _at_top(stream: _Stream) -> Iterator[Any]:
+def begins(start: str) -> bool:
+    """Whether a text that begins like this can be JSON: its first value is sound as far as it goes."""
+    stream = _begun(io.StringIO(start))
+    try:
+        if stream.next():
+            next(_at_top(stream), None)
+    except Broken:
+        return False
+    except CutOff:
+        return True
+    return True
+
+
+def _begun(text: IO[str]) -> _Stream:
+    """Return the stream behind the assignment that a file of X's archive begins with."""
+    stream = _Stream(text)
+    if stream.next() and (assigned := _ASSIGNED.match(stream.buffer, stream.position)):
+        stream.position = assigned.end()
+    return stream
+
+
+def _at_top(stream: _Stream, *, first: bool = False) -> Iterator[tuple[Any, bool]]:
     """Yield the value that begins here, or those of the list that does."""
     if stream.buffer[stream.position] == "[":
         for _, value in Opened(stream).parts():
-            yield value
+            yield value, False
         return
     value = stream.value()
-    yield value
     if isinstance(value, Opened):
+        yield value, first
         value.skip()
+    else:
+        yield value, first and not stream.next()

@@ -20,15 +20,16 @@ from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, printable
 from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.activitypub import post_in, reason_against
-from popinjay.sources.container import Container, as_object, listed_items
+from popinjay.sources.container import Container, as_object, is_zip, listed_items
 from popinjay.sources.mastodon_posts import author_of, hostname_of, notes_on
-from popinjay.sources.tarball import Tarball
+from popinjay.sources.tarball import Tarball, is_tarball
 
 NAME = "Mastodon export"
 HELP = "the zip or tar.gz from Preferences, Import and export, Data export, or its folder"
 NEEDS = ""
 
-_PACKED = (".tar.gz", ".tgz")
+_ASIDE = (".", "__MACOSX")  # how names begin that do not count
+_DEEPEST = 4  # folders around the outbox
 _PRIVATE = {"likes": "likes.json", "bookmarks": "bookmarks.json"}
 _AVATAR = re.compile(r"avatar\.(?:png|jpe?g|gif|webp)", re.IGNORECASE)
 _MOST_ACTOR = 4 << 20  # characters
@@ -40,12 +41,12 @@ def matches(spec: str) -> bool:
     try:
         if path.is_dir():
             return _root_of(_top_names(path)) is not None
-        if path.name.lower().endswith(_PACKED) and path.is_file():
-            with path.open("rb") as stream:
-                return stream.read(2) == b"\x1f\x8b"
-        if path.suffix.lower() == ".zip" and path.is_file():
+        if is_tarball(path):
+            return True
+        if is_zip(path):
             with zipfile.ZipFile(path) as packed:
-                return _root_of(packed.namelist()) is not None
+                names = [name.replace("\\", "/") for name in packed.namelist()]
+                return _root_of([name for name in names if not name.endswith("/")]) is not None
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error):
         pass  # the X archive, which takes any zip, says what is wrong with it
     return False
@@ -54,33 +55,41 @@ def matches(spec: str) -> bool:
 def read(spec: str, options: CollectOptions, access: Access) -> MastodonExport:
     """Open an export. Raises SpecError where it is none, or not whole."""
     path = Path(spec)
-    packed = path.name.lower().endswith(_PACKED) and not path.is_dir()
-    return MastodonExport(Tarball(path, _is_small) if packed else Container(path))
+    return MastodonExport(Tarball(path, _is_small) if is_tarball(path) else Container(path))
 
 
 def _is_small(name: str) -> bool:
     """What is read besides the outbox."""
     last = name.rpartition("/")[2]
-    return name.count("/") <= 1 and (last == "actor.json" or _AVATAR.fullmatch(last) is not None)
+    return name.count("/") <= _DEEPEST and (last == "actor.json" or _AVATAR.fullmatch(last) is not None)
 
 
-def _top_names(folder: Path) -> list[str]:
-    """The names in a folder and in those right under it, without going through all of it."""
+def _top_names(folder: Path, depth: int = 0) -> list[str]:
+    """Return the names in a folder, and in folders that are alone in theirs, without a long walk."""
+    names = [entry.name for entry in folder.iterdir()]
+    alone = sum(not name.startswith(_ASIDE) for name in names) == 1
+    if depth == _DEEPEST or "outbox.json" in names:
+        return names
     found = []
-    for entry in folder.iterdir():
-        found.append(entry.name)
-        if entry.is_dir() and (entry / "outbox.json").is_file():
-            found.append(f"{entry.name}/outbox.json")
-    return found
+    for name in names:
+        inner = folder / name
+        if (inner / "outbox.json").is_file():
+            found.append(f"{name}/outbox.json")
+        elif alone and not name.startswith(_ASIDE) and inner.is_dir():
+            found += [f"{name}/{one}" for one in _top_names(inner, depth + 1)]
+    return names + found
 
 
 def _root_of(names: list[str]) -> str | None:
-    """The folder that holds the outbox, with its slash; None where there is none, or it lies beside other things."""
-    if "outbox.json" in names:
-        return ""
-    tops = {name.partition("/")[0] for name in names if not name.startswith((".", "__MACOSX"))}
-    top = next(iter(tops), "")
-    return f"{top}/" if len(tops) == 1 and f"{top}/outbox.json" in names else None
+    """Return the folder that holds the outbox and all else, with its slash; None if none does."""
+    inside = [name for name in names if not name.startswith(_ASIDE)]
+    for name in inside:
+        root = name.removesuffix("outbox.json")
+        if root == name or name.count("/") > _DEEPEST or not (root == "" or root.endswith("/")):
+            continue
+        if all(one.startswith(root) or root.startswith(f"{one}/") for one in inside):
+            return root
+    return None
 
 
 class MastodonExport(Reading):

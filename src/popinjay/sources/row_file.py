@@ -11,7 +11,7 @@ from typing import IO
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
 from popinjay.sources import Findings, Reading
-from popinjay.sources.byte_source import ByteSource
+from popinjay.sources.byte_source import ByteSource, Source
 from popinjay.sources.census import Census, Person
 from popinjay.sources.encodings import WESTERN, encoding_of
 from popinjay.sources.row import Row, Writer
@@ -22,10 +22,10 @@ HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .js
 class RowFile(Reading):
     """The posts of one person in a file of rows. A kind of file says in `_rows` how it is read."""
 
-    def __init__(self, source: ByteSource, options: CollectOptions) -> None:
+    def __init__(self, source: Source, options: CollectOptions) -> None:
         """Count the people. What `_rows` needs has to be there before. Raises SpecError."""
         self.label = source.label
-        self._source = source
+        self._whole = source
         self._options = options
         self.findings = Findings()
         self._census = Census(source.label, source.stem)
@@ -46,7 +46,7 @@ class RowFile(Reading):
 
     def fingerprint(self) -> str:
         """Return a hash of what would be read."""
-        return self._source.fingerprint()
+        return self._whole.fingerprint()
 
     def posts(self) -> Iterator[Post]:
         """Yield one person's posts in the order of the file."""

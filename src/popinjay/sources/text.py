@@ -11,7 +11,7 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post
 from popinjay.sources import Access, Findings, marked_text, row_facts
-from popinjay.sources.byte_source import ByteSource, DiskFile, Piped
+from popinjay.sources.byte_source import PACKED, ByteSource, DiskFile, Piped
 from popinjay.sources.container import ReadErrors
 from popinjay.sources.escapes import as_typed
 from popinjay.sources.json_file import JsonFile, begins_as_json
@@ -36,21 +36,28 @@ def matches(spec: str) -> bool:
     if spec == "-":
         return True
     path = Path(spec)
-    return path.is_file() and (_kind_of(path) is not None or begins_as_json(DiskFile(path)))
+    return path.is_file() and (kind_of(path) is not None or begins_as_json(DiskFile(path)))
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
     """Open a file. Raises SpecError where it holds no text."""
-    source: ByteSource = Piped(sys.stdin.buffer) if spec == "-" else DiskFile(Path(spec))
-    kind = "txt" if spec == "-" else _kind_of(Path(spec))
-    if kind is None or kind == "json" or begins_as_json(source):
+    if spec == "-":
+        return opened(Piped(sys.stdin.buffer), options)
+    return opened(DiskFile(Path(spec)), options)
+
+
+def opened(source: ByteSource, options: CollectOptions) -> RowFile:
+    """Open a file by what it holds, or else by its name. Raises SpecError where that is no text."""
+    kind = kind_of(Path(source.name)) or "txt"
+    if kind == "json" or begins_as_json(source):
         return JsonFile(source, options)
     return TextFile(source, kind, options)
 
 
-def _kind_of(path: Path) -> str | None:
+def kind_of(path: Path) -> str | None:
+    """Return the kind of file that a name tells, None if it tells none."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
+    if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     return _KINDS.get(suffixes[-1]) if suffixes else None
 

@@ -19,7 +19,7 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, handle_of, printable, unescape
 from popinjay.sources import Access, Findings, Reading
-from popinjay.sources.container import MOST_ITEM, Container, array_items, as_object
+from popinjay.sources.container import MOST_ITEM, Container, array_items, as_object, is_zip
 from popinjay.sources.x_assembly import Assembly, Note
 from popinjay.sources.x_layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
 from popinjay.sources.x_post import as_number, kind_of, lang_of, links_of, time_of, without_own_handle
@@ -45,7 +45,7 @@ _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead
 def matches(spec: str) -> bool:
     """Zips, and folders."""
     path = Path(spec)
-    return path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip")
+    return path.is_dir() or is_zip(path)
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> XArchive:

@@ -71,7 +71,7 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
 def _reposted(view: Mapping[str, Any], reason: Mapping[str, Any], place: int) -> Row:
     """Return somebody's repost: what it shows are another's words."""
     by = as_object(reason.get("by"))
-    id = str(reason.get("uri") or f"repost of {view.get('uri')}")
+    id = str(reason.get("uri") or f"{view.get('uri')}/repost")
     when = repost_of({"createdAt": reason.get("indexedAt")}, "", "").created_at
     writer = _writer(by, text_of(by.get("did")))
     shown = Post(printable(id), "", "", kind=Kind.REPOST, created_at=when)

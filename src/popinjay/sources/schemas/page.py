@@ -18,6 +18,9 @@ class Page:
     hidden: str = ""  # why nothing of it is for everybody
     key: str = ""  # the number under which the row lies
     known_only: bool = False  # a row of no known schema is none
+    whole_file: bool = False  # it is the object that is the file
+    strings: bool = True  # bare strings are rows
 
 
 NO_PAGE = Page()
+WHOLE_FILE = Page(whole_file=True)
