@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _NONE = {
     "und", "zxx", "mis", "mul", "art", "unknown", "undefined", "undetermined", "none", "null",
@@ -36,6 +37,7 @@ zu zul zulu
 _CODES = {name: row.split()[0] for line in _TABLE.strip().splitlines() for row in line.split("|") for name in row.split()}
 
 
+@lru_cache(maxsize=1024)
 def language_code(written: str) -> str | None:
     """Return a language's code in lower case, with its region if that was written; None for none."""
     said = written.strip().strip("[]'\"").lower().replace("_", "-")

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from popinjay.post import handle_of, one_line, printable
 from popinjay.sources.row import NOBODY, Writer
 from popinjay.sources.row_ids import id_from
-from popinjay.sources.row_keys import first, folded, text_of
+from popinjay.sources.row_keys import first, folded, present, text_of
 
 # all as `row_keys.fold` writes them
 HANDLES = (
@@ -49,16 +49,16 @@ _GONE = ("[deleted]", "[removed]", "unknown")
 
 def writer_in(row: Mapping[str, Any]) -> Writer:
     """Return who a row of folded keys says wrote it; NOBODY if it does not say."""
-    for key in HANDLES:
+    for key in present(row, HANDLES):
         value = row.get(key)
         if isinstance(value, dict):
             whom = writer_from(value)
             if whom:
                 return whom
-    handle = next((found for key in HANDLES if (found := handle_from(row.get(key)))), "")
+    handle = next((found for key in present(row, HANDLES) if (found := handle_from(row.get(key)))), "")
     account = id_from(first(row, ACCOUNTS))
     if not handle:
-        account = account or next((id for key in HANDLES if (id := _number(row.get(key)))), "")
+        account = account or next((id for key in present(row, HANDLES) if (id := _number(row.get(key)))), "")
     name = text_of(first(row, NAMES)) if handle or account else ""
     return Writer(handle, account, _shown(name)) if handle or account else NOBODY
 
@@ -69,7 +69,7 @@ def writer_from(value: Any) -> Writer:
         handle = handle_from(value)
         return Writer(handle) if handle else Writer(account=_number(value))
     inner = folded(value)
-    handle = next((found for key in _INNER_HANDLES if (found := handle_from(inner.get(key)))), "")
+    handle = next((found for key in present(inner, _INNER_HANDLES) if (found := handle_from(inner.get(key)))), "")
     account = id_from(first(inner, _INNER_ACCOUNTS))
     name = _shown(text_of(first(inner, _INNER_NAMES)))
     return Writer(handle or ("" if account else handle_from(name)), account, name)
@@ -78,10 +78,10 @@ def writer_from(value: Any) -> Writer:
 def answered_in(row: Mapping[str, Any]) -> tuple[str, Writer]:
     """Return the id of the post that a row of folded keys answers, and whose it is."""
     post = id_from(first(row, _ANSWERS))
-    inner = next((row[key] for key in _ANSWERED_USERS if isinstance(row.get(key), dict)), None)
+    inner = next((row[key] for key in present(row, _ANSWERED_USERS) if isinstance(row.get(key), dict)), None)
     if inner is not None:
         return post, writer_from(inner)
-    handle = next((one for key in _ANSWERED_HANDLES if (one := handle_from(row.get(key)))), "")
+    handle = next((one for key in present(row, _ANSWERED_HANDLES) if (one := handle_from(row.get(key)))), "")
     account = id_from(first(row, _ANSWERED_ACCOUNTS))
     return post, Writer(handle, account)
 

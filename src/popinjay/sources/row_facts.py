@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from popinjay.language_codes import language_code
@@ -16,7 +17,7 @@ from popinjay.sources.escapes import as_typed
 from popinjay.sources.row import Row
 from popinjay.sources.row_authors import answered_in, writer_in
 from popinjay.sources.row_ids import id_in
-from popinjay.sources.row_keys import fold, text_of
+from popinjay.sources.row_keys import fold, present, text_of
 from popinjay.sources.row_privacy import hidden_in
 
 NO_POST = "no post"  # why a row is left out
@@ -115,7 +116,7 @@ def text_key(named: Mapping[str, Any], asked: str | None) -> str:
     """Return the key that holds the text, empty if there is none: the one asked for, or a usual one."""
     if asked is not None:
         return fold(asked) if fold(asked) in named else ""
-    held = [key for key in TEXTS if key in named and not isinstance(named[key], list | dict)]
+    held = [key for key in present(named, TEXTS) if not isinstance(named[key], list | dict)]
     for key in held:
         if named[key] not in (None, ""):
             return key
@@ -127,20 +128,27 @@ def text_key(named: Mapping[str, Any], asked: str | None) -> str:
 
 def kind_in(named: Mapping[str, Any], text: str) -> Kind:
     """Return what a post is; an answer to anybody, its own author too, is a reply here."""
-    sorts = {word for key in _SORTS for word in _words_of(named.get(key))}
+    sorts = {word for key in present(named, _SORTS) for word in _words_of(named.get(key))}
     if is_repost_text(text) or _is_repost(named) or sorts.intersection(_REPOST_WORDS):
         return Kind.REPOST
-    if sorts.intersection(_REPLY_WORDS) or any(is_yes(named.get(key)) for key in REPLIES):
+    if sorts.intersection(_REPLY_WORDS) or any(is_yes(named.get(key)) for key in present(named, REPLIES)):
         return Kind.REPLY
-    quotes = sorts.intersection(_QUOTE_WORDS) or any(is_yes(named.get(key)) for key in QUOTES)
+    quotes = sorts.intersection(_QUOTE_WORDS) or any(is_yes(named.get(key)) for key in present(named, QUOTES))
     return Kind.QUOTE if quotes else Kind.POST
 
 
 def _is_repost(named: Mapping[str, Any]) -> bool:
     """Whether columns with the usual names say that somebody else wrote it."""
-    if any(is_yes(named.get(key)) and not is_number_beyond_1(named[key]) for key in FLAGS):
+    if any(is_yes(named.get(key)) and not is_number_beyond_1(named[key]) for key in present(named, FLAGS)):
         return True
-    return any(is_yes(value) for key, value in named.items() if key in REPOSTS or (key.startswith(_REPOST_BEGINNINGS) and not key.endswith(_COUNTS)))
+    return any(is_yes(named[key]) for key in _names_of_reposts(tuple(named)))
+
+
+@lru_cache(maxsize=4096)
+def _names_of_reposts(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the keys of a row that name what was reposted."""
+    begin = [key for key in names if key.startswith(_REPOST_BEGINNINGS) and not key.endswith(_COUNTS)]
+    return (*begin, *(key for key in names if key in REPOSTS))
 
 
 def _words_of(value: Any) -> list[str]:
@@ -167,7 +175,7 @@ def is_number_beyond_1(value: Any) -> bool:
 
 def language_in(named: Mapping[str, Any]) -> str | None:
     """Return the code of the language that a row names."""
-    for key in LANGUAGES:
+    for key in present(named, LANGUAGES):
         value = named.get(key)
         if isinstance(value, list) and value:
             value = value[0]
@@ -185,14 +193,14 @@ def time_in(named: Mapping[str, Any]) -> str | None:
             day = text_of(named.get(key))
             if day and ":" not in day and (iso := iso_time(f"{day} {clock}")):
                 return iso
-    return next((iso for key in TIMES if (iso := time_of(named.get(key)))), None)
+    return next((iso for key in present(named, TIMES) if (iso := time_of(named.get(key)))), None)
 
 
 def unread_time(named: Mapping[str, Any]) -> str:
     """Return what stands for the time of a row if none of it can be read; empty if nothing does."""
     if time_in(named):
         return ""
-    return next((text for key in TIMES if (text := text_of(named.get(key)))), "")
+    return next((text for key in present(named, TIMES) if (text := text_of(named.get(key)))), "")
 
 
 def time_of(value: Any) -> str | None:

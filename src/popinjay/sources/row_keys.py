@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+_LONG = 100  # characters: no key, and not worth remembering
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _NOTHING = ("", "null", "none", "nan", "nat", "n/a", "undefined", "nil", r"\n")
 _SHELLS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")  # MongoDB's exports
@@ -15,7 +16,12 @@ _SHELLS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")  # Mon
 @lru_cache(maxsize=8192)
 def fold(key: Any) -> str:
     """Return a key in lower case without blanks, underscores and other marks between its words."""
-    return _BETWEEN_WORDS.sub("", str(key)).lower()
+    return _fold(key) if isinstance(key, str) and len(key) <= _LONG else _fold.__wrapped__(str(key))
+
+
+@lru_cache(maxsize=4096)
+def _fold(key: str) -> str:
+    return _BETWEEN_WORDS.sub("", key).lower()
 
 
 def folded(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -42,9 +48,23 @@ def is_nothing(value: Any) -> bool:
     return value is None or (not isinstance(value, dict | list) and str(value).strip().lower() in _NOTHING)
 
 
-def first(row: Mapping[str, Any], keys: Iterable[str]) -> Any:
+def present(row: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of these folded keys that a row has, in their order.
+
+    The rows of a file mostly have the same keys, and there are many names that keys may have.
+    """
+    return _present(tuple(row), keys)
+
+
+@lru_cache(maxsize=4096)
+def _present(names: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str, ...]:
+    held = frozenset(names)
+    return tuple(key for key in keys if key in held)
+
+
+def first(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     """Return the value of the first of these folded keys that has one, or None."""
-    return next((row[key] for key in keys if not is_nothing(row.get(key))), None)
+    return next((row[key] for key in present(row, keys) if not is_nothing(row[key])), None)
 
 
 def text_of(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from popinjay.sources.row_keys import bare, fold, folded, is_nothing
+from popinjay.sources.row_keys import bare, fold, folded, is_nothing, present
 
 FOLLOWERS = "followers-only post"
 DIRECT = "direct message"
@@ -45,6 +45,7 @@ _SAID_YES = {
     "isdirectmessage": DIRECT,
     "isdm": DIRECT,
 }
+_SAID_YES_KEYS = tuple(_SAID_YES)
 _USERS = ("user", "author", "account")
 _OPEN = {
     "public", "everyone", "everybody", "all", "world", "worldwide", "anyone", "open", "global",
@@ -63,13 +64,13 @@ _NO = {"false", "no", "0", "n", "f", "off"}
 
 def hidden_in(named: Mapping[str, Any]) -> str:
     """Return why a row of folded keys was not for everybody; empty if it does not say so."""
-    for key in _AUDIENCES:
+    for key in present(named, _AUDIENCES):
         is_size = key == "audience" and str(named.get(key)).isdecimal()
         if key in named and not is_size and (reason := reason_for(named[key])):
             return reason
-    for key, reason in _SAID_YES.items():
-        if fold(named.get(key, "")) in _YES:
-            return reason
+    for key in present(named, _SAID_YES_KEYS):
+        if fold(named[key]) in _YES:
+            return _SAID_YES[key]
     if any(fold(named.get(key, "")) in _NO for key in _SAID_NO):
         return RESTRICTED
     for key in _STATES:
