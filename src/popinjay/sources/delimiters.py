@@ -29,6 +29,7 @@ class Quoting(Enum):
 
     DOUBLED = "doubled"  # "said ""so"""
     ESCAPED = "escaped"  # "said \\"so\\""
+    SPACED = "spaced"  # doubled, and a blank behind each delimiter
     NONE = "none"  # "so", he said
 
 
@@ -60,7 +61,8 @@ class Dialect:
         if self.quoting is Quoting.NONE:
             return {"delimiter": self.delimiter, "quoting": csv.QUOTE_NONE}
         escape = "\\" if self.quoting is Quoting.ESCAPED else None
-        return {"delimiter": self.delimiter, "escapechar": escape}
+        is_spaced = self.quoting is Quoting.SPACED
+        return {"delimiter": self.delimiter, "escapechar": escape, "skipinitialspace": is_spaced}
 
 
 @dataclass(frozen=True)
@@ -136,12 +138,23 @@ def _score(sample: Sequence[str], dialect: Dialect, known: Callable[[str], bool]
     lines = good = 0
     for row in rows:
         lines += len(row.lines)
-        if row.cells is not None and len(row.cells) == width and not swallowed(row, dialect, rigid):
+        if row.cells is None or len(row.cells) != width or _is_cut_in_quotes(row.cells, dialect):
+            continue
+        if not swallowed(row, dialect, rigid):
             good += len(row.lines) if row is rows[0] or fits(row.cells, rigid) else 0
     share = good / max(1, lines)
     if width == 1:  # every line is a row of one shape then: a poor sign
         return is_known, share if dialect.delimiter == WHOLE_LINE and is_known else share * 0.8
     return is_known, share if is_known or share >= _LEAST_SHARE else 0.0
+
+
+def _is_cut_in_quotes(cells: Sequence[str], dialect: Dialect) -> bool:
+    """Whether quotation marks that were to be none of a table's own hold several cells together."""
+    if dialect.quoting is not Quoting.NONE:
+        return False
+    begins = [place for place, cell in enumerate(cells) if cell.lstrip().startswith('"')]
+    ends = [place for place, cell in enumerate(cells) if cell.rstrip().endswith('"')]
+    return bool(begins and ends) and begins[0] < ends[-1] and begins[0] not in ends
 
 
 def sort_of(cell: str) -> Sort:

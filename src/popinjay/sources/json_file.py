@@ -88,9 +88,9 @@ class JsonRows:
         value = {key: bare(part) for key, part in value.items()}
         named = folded(value)
         schema = schema_of(value)
-        if not schema:
-            undated.add(named)
         row = schema.post(value, place, page) if schema else row_in(named, place, asked)
+        if not schema:
+            undated.add(named, row)
         if isinstance(row, str):
             return row
         if reason := hidden_in(named):

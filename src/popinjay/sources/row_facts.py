@@ -30,6 +30,7 @@ TEXTS = (
     "selftext", "caption", "note", "renderedcontent", "renderedtext", "tweets", "posts", "toot",
     "skeet", "messagetext", "rawtext", "originaltext", "statusupdate", "sharecommentary", "msg",
     "captiontext", "commentbody", "textoriginal", "tweetfulltext", "posttextcontent", "contents",
+    "postcontent", "postbody", "tweetbody", "statuscontent", "messagebody", "messagecontent", "fulltweet",
 )  # fmt: skip
 TIMES = (
     "createdat", "date", "timestamp", "time", "datetime", "published", "publishedat", "created",

@@ -21,6 +21,7 @@ from popinjay.sources.columns import (
 )
 from popinjay.sources.dates import Order, OrderFinder, iso_time
 from popinjay.sources.delimiters import (
+    DELIMITERS,
     WHOLE_LINE,
     Chunk,
     Dialect,
@@ -42,6 +43,8 @@ _MOST_ROW = 2**20  # characters, if a quotation mark may have been left open
 _SEPARATOR = re.compile(r"\s*\"?sep=(.|\\t)\"?\s*", re.IGNORECASE)  # Excel's first line
 _HINT = "Give a .csv or .tsv with a header, or a .txt with one post a line."
 _NULS = "{} is not text: it holds NUL bytes."
+_MOST_TITLE = 8  # lines
+_ESCAPED_LINE = re.compile(r"(?:\\r)?\\n")
 _LEAST_TABLE = 0.9  # share of lines of one shape that make a table of a file of any name
 
 
@@ -59,15 +62,17 @@ class Damage:
 
     def notes(self, label: str) -> list[str]:
         """Return a sentence for each sort."""
-        return [f"{count:,} {'row' if count == 1 else 'rows'} of {label} {sort} (first in line {self.lines[sort]:,})." for sort, count in self.counts.items()]
+        return [
+            f"{label} has {count:,} {'row' if count == 1 else 'rows'} {sort}; the first is in line {self.lines[sort]:,}." for sort, count in self.counts.items()
+        ]
 
 
-MERGED = "held others behind an open quotation mark, and were read line by line"
-BROKEN = "have broken quotation marks; their texts may be cut"
-LONGER = "have more cells than the header; their texts may be cut"
-JOINED = "had the delimiter in their text, which was put together again"
-SHORTER = "have fewer cells than the header"
-REPEATED = "repeat the header, and were passed over"
+MERGED = "that an open quotation mark merged with others, now read line by line"
+BROKEN = "with broken quotation marks, whose text may be cut"
+LONGER = "with more cells than the header, whose text may be cut"
+JOINED = "with the delimiter inside of the text, put together again"
+SHORTER = "with fewer cells than the header"
+REPEATED = "equal to the header, passed over"
 
 
 class Table:
@@ -87,6 +92,9 @@ class Table:
         if sample and (found := _SEPARATOR.fullmatch(sample[0].strip("\r\n"))):
             separator = found[1].replace("\\t", "\t")
             self._skipped, sample = 1, sample[1:]
+        if before := _lines_before_header(sample):
+            self._skipped, sample = self._skipped + before, sample[before:]
+            self.notes.append(f"{label} begins with a title of {before:,} {'line' if before == 1 else 'lines'}, passed over.")
         self._dialect = find_dialect(sample, is_known, first, complete=complete, only=separator)
         whole = _cells(sample, self._dialect, complete=complete)
         if not whole:
@@ -103,6 +111,7 @@ class Table:
         self._times = [column for column, name in enumerate(self._names) if fold(name) in TIMES]
         self._order = Order.UNKNOWN  # until all dates were seen
         self._rename_counts(rows)
+        self._has_escaped_lines = self._text is not None and _has_escaped_lines(rows, self._text)
 
     def rows(self, notes: list[str]) -> Iterator[dict[str, str]]:
         """Yield the rows by the names of their columns; what looks damaged is told in `notes`."""
@@ -117,7 +126,7 @@ class Table:
                 for cells in self._mended(chunk, line, damage):
                     if not (is_first and self._has_header):
                         for row in self._shaped(cells, line, damage):
-                            yield dict(zip(self._names, self._dated(row, finder), strict=True))
+                            yield dict(zip(self._names, self._read(row, finder), strict=True))
                     is_first = False
                 line += len(chunk.lines)
         notes += damage.notes(self._label)
@@ -153,8 +162,11 @@ class Table:
             cells = cells + [""] * -surplus
         yield cells
 
-    def _dated(self, cells: list[str], finder: OrderFinder) -> list[str]:
-        """Return a row whose dates can be read without knowing others."""
+    def _read(self, cells: list[str], finder: OrderFinder) -> list[str]:
+        """Return a row whose dates and lines can be read without knowing other rows."""
+        if self._has_escaped_lines and self._text is not None:
+            cells = cells[:]
+            cells[self._text] = _ESCAPED_LINE.sub("\n", cells[self._text])
         for column in self._times:
             if finder.add(cells[column]):
                 cells = cells[:]
@@ -167,7 +179,10 @@ class Table:
         if self._text is None:
             return None
         text, end = self._text, self._text + surplus + 1
-        joined = [*cells[:text], self._dialect.delimiter.join(cells[text:end]), *cells[end:]]
+        whole = self._dialect.delimiter.join(cells[text:end])
+        if len(whole) > 1 and whole[0] == whole[-1] == '"':
+            whole = whole[1:-1].replace('""', '"')
+        joined = [*cells[:text], whole, *cells[end:]]
         behind = [column for column in self._rigid if column > text]
         if text < len(self._names) - 1 and not behind:
             return None
@@ -216,6 +231,23 @@ class Table:
         for name in twice:
             which = "the one with more words" if is_text_name(name) else "one of them"
             self.notes.append(f"{self._label} has several columns called {name!r}: {which} is read.")
+
+
+def _lines_before_header(sample: Sequence[str]) -> int:
+    """Return how many lines of a title or a remark stand before the names of the columns."""
+    for place, line in enumerate(sample[:_MOST_TITLE]):
+        for delimiter in DELIMITERS:
+            cells = split(line, Dialect(delimiter))
+            if len(cells) > 1 and any(map(is_text_name, cells)) and sum(map(is_known, cells)) > 1:
+                return place
+    return 0
+
+
+def _has_escaped_lines(rows: Sequence[Sequence[str]], column: int) -> bool:
+    r"""Whether line breaks were written as `\n`: in several texts, and no text has a real one."""
+    texts = [row[column] for row in rows if column < len(row)]
+    escaped = sum(1 for text in texts if _ESCAPED_LINE.search(text))
+    return escaped >= max(2, 0.02 * len(texts)) and not any("\n" in text for text in texts)
 
 
 def is_table(open_text: Callable[[], IO[str]], label: str) -> bool:

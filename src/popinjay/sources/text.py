@@ -113,7 +113,6 @@ class TextFile(RowFile):
             return Row(number, Post("", "", text, kind=row_facts.kind_in({}, text)))
         named = folded(row)
         asked = self._table.text_column if self._table else self._options.text_column
-        undated.add(named)
         if not row_facts.text_key(named, asked):
             missing = f"no column {asked!r}" if asked else "no column that is plainly the text"
             names = ", ".join(str(key) for key in row if key is not None) or "none"
@@ -121,7 +120,9 @@ class TextFile(RowFile):
                 f"{self._label} has {missing} (item {number:,} has: {names}).",
                 "Name it with --text-column.",
             )
-        return row_facts.row_in(named, number, asked)
+        post = row_facts.row_in(named, number, asked)
+        undated.add(named, post)
+        return post
 
 
 # rows of each kind of file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from popinjay.sources.row import Row
 from popinjay.sources.row_facts import unread_time
 
 _MOST_SHOWN = 60  # characters
@@ -17,11 +18,12 @@ class Undated:
         self._rows = self._unread = 0
         self._example = ""
 
-    def add(self, named: Mapping[str, Any]) -> None:
-        """Look at one row of folded keys."""
+    def add(self, named: Mapping[str, Any], row: Row | str) -> None:
+        """Look at one row of folded keys, and at what was read of it."""
+        if isinstance(row, str):
+            return
         self._rows += 1
-        unread = unread_time(named)
-        if unread:
+        if row.post.created_at is None and (unread := unread_time(named)):
             self._unread += 1
             self._example = self._example or unread[:_MOST_SHOWN]
 
