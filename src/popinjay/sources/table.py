@@ -142,7 +142,16 @@ class Table:
         damage.add(MERGED if len(chunk.lines) > 1 else BROKEN, line)
         for one in chunk.lines:
             if one.strip():
-                yield split(one, self._dialect)
+                yield self._cells_of_line(one.rstrip("\r\n"))
+
+    def _cells_of_line(self, line: str) -> list[str]:
+        """Return the cells of a line by itself, without its open mark if that hides some."""
+        cells = split(line, self._dialect)
+        if len(cells) != len(self._names):
+            bare = line.split(self._dialect.delimiter)
+            if len(bare) == len(self._names):
+                return [cell.removeprefix('"') for cell in bare]
+        return cells
 
     def _shaped(self, cells: list[str], line: int, damage: Damage) -> Iterator[list[str]]:
         """Yield a row with as many cells as there are columns, unless it is the header again."""
