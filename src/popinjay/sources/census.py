@@ -257,12 +257,13 @@ class Census:
             id = f"#{row.place}"
         else:
             id = post.id
-        return replace(post, id=id, kind=kind, text=text, author=person.author.handle)
+        author = person.author.handle
+        return Post(id, author, text, kind, post.created_at, post.lang, post.truncated)
 
 
 def _key(writer: Writer) -> Writer:
     """Return what tells a writer from others; display names change too often for that."""
-    return replace(writer, name="") if writer.name else writer
+    return Writer(writer.handle, writer.account) if writer.name else writer
 
 
 def _answers_itself(row: Row, person: Person) -> bool:

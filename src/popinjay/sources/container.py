@@ -129,12 +129,15 @@ def _files(folder: Path, top: Path) -> Iterator[tuple[str, int]]:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file is a zip, by its name or its first bytes."""
-    if not path.is_file():
+    """Whether a file is a zip, by its name, or by its first bytes if its name says nothing else."""
+    named = path.suffix.lower()
+    if named in (".zip", ".car") or not path.is_file():
+        return named == ".zip" and path.is_file()
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) == b"PK\x03\x04"
+    except OSError:
         return False
-    with contextlib.suppress(OSError), path.open("rb") as stream:
-        return path.suffix.lower() == ".zip" or stream.read(4) == b"PK\x03\x04"
-    return path.suffix.lower() == ".zip"
 
 
 class ReadErrors:

@@ -15,17 +15,18 @@ from popinjay.sources.byte_source import ByteSource
 from popinjay.sources.container import ReadErrors
 from popinjay.sources.json_items import Item, items_in
 from popinjay.sources.json_stream import Damage, begins, values
-from popinjay.sources.row import NOBODY, Row
+from popinjay.sources.row import Row
 from popinjay.sources.row_facts import NO_POST, row_in
 from popinjay.sources.row_file import HINT, RowFile, open_text
 from popinjay.sources.row_keys import bare, fold, folded
 from popinjay.sources.row_privacy import hidden_in
-from popinjay.sources.schemas.known import schema_of
 from popinjay.sources.schemas.page import NO_PAGE, WHOLE_FILE
 from popinjay.sources.undated import Undated
 
 NO_JSON = "line that is no JSON"
 _MOST_NAMES = 30  # keys named in a message
+_MOST_OTHERS = 300_000  # items that are no posts, or not for everybody, ...
+_OTHERS = 10  # ... if they are so many times as many as the posts
 _LOOKED_AT = 2**16  # characters
 _STARTS = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]]|window\.YTD\.|Grailbird\.data\.)')
 
@@ -58,7 +59,7 @@ class JsonRows:
         """
         damage, any_post, left_out = Damage(), False, findings.left_out
         undated = Undated()
-        self.count = 0
+        self.count = posts = 0
         with ReadErrors(self.label), open_text(self._source) as text:
             for value, alone in values(text, self.label, damage):
                 for item in items_in(value, WHOLE_FILE if alone else NO_PAGE):
@@ -69,8 +70,11 @@ class JsonRows:
                     any_post = any_post or row != NO_POST
                     if isinstance(row, Row):
                         yield row
-                    else:
-                        left_out[row] += 1
+                        posts += 1
+                        continue
+                    left_out[row] += 1
+                    if self.count - posts > _MOST_OTHERS and self.count > _OTHERS * posts:
+                        raise self._too_few(posts)
         if self.count and not any_post:
             left_out[NO_POST] -= self.count
             raise self._nothing()
@@ -86,8 +90,7 @@ class JsonRows:
             value = {"text": value} if isinstance(value, str) else {}
             asked = None
         value = {key: bare(part) for key, part in value.items()}
-        named = folded(value)
-        schema = schema_of(value)
+        named, schema = folded(value), item.schema
         row = schema.post(value, place, page) if schema else row_in(named, place, asked)
         if not schema:
             undated.add(named, row)
@@ -100,7 +103,7 @@ class JsonRows:
             row = replace(row, post=replace(row.post, text=printable(unescape(text))))
         if not row.post.id and page.key:
             row = replace(row, post=replace(row.post, id=page.key))
-        return replace(row, writer=page.owner) if row.writer == NOBODY else row
+        return row if row.writer or not page.owner else replace(row, writer=page.owner)
 
     def _nothing(self) -> SpecError:
         """Return what is wrong with a file of which nothing is a post."""
@@ -112,6 +115,13 @@ class JsonRows:
         return SpecError(
             f"{self.label} has {missing} (item 1 has: {printable(names)}).",
             "Name it with --text-column.",
+        )
+
+    def _too_few(self, posts: int) -> SpecError:
+        """Return what is wrong with a file that is full of other things."""
+        return SpecError(
+            f"Of the first {self.count:,} items of {self.label}, {posts:,} are posts.",
+            "Give a file that holds posts.",
         )
 
     def _tell(self, damage: Damage, count: int, findings: Findings) -> None:

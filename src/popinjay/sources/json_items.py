@@ -20,7 +20,7 @@ from popinjay.sources.row_facts import TEXTS
 from popinjay.sources.row_ids import id_from
 from popinjay.sources.row_keys import fold, folded
 from popinjay.sources.row_privacy import DIRECT, hidden_in
-from popinjay.sources.schemas.known import schema_of
+from popinjay.sources.schemas.known import Schema, schema_of
 from popinjay.sources.schemas.page import NO_PAGE, Page
 
 _DEEPEST = 40  # objects and lists within each other that are gone into
@@ -31,7 +31,8 @@ _HOLDERS = frozenset(
     " source status statuses submission submissions textpostapptextposts thread threads timeline"
     " toot toots tweet tweets value values".split()
 )
-_WEAK = ("message", "status", "comment", "note", "caption")  # texts, unless lists stand beside them
+_WEAK = frozenset(("message", "status", "comment", "note", "caption"))  # if no list is beside them
+_STRONG = frozenset(TEXTS) - _WEAK
 _PASSED = re.compile(
     "accounts?|actors?|ads?|application|attachments?|author|blocks?|blocked.*|bookmark.*|card|chats?"
     "|choices|context|conversations?|coordinates|delete.*|direct.*|disconnect|dms?|downvoted.*"
@@ -52,6 +53,7 @@ class Item:
 
     value: Any
     page: Page
+    schema: Schema | None = None
 
 
 def items_in(value: Any, page: Page = NO_PAGE, depth: int = 0) -> Iterator[Item]:
@@ -59,6 +61,10 @@ def items_in(value: Any, page: Page = NO_PAGE, depth: int = 0) -> Iterator[Item]
 
     Raises `json_stream.Broken` and `CutOff` while an `Opened` value is read.
     """
+    if value == {}:  # as cheap as can be: files of these alone are known
+        if not page.known_only:
+            yield Item(value, page)
+        return
     found = False
     for item in _rows_in(value, page, depth):
         found = True
@@ -71,8 +77,8 @@ def _rows_in(value: Any, page: Page, depth: int) -> Iterator[Item]:
     """Yield the rows of a value, if there are any."""
     if depth >= _DEEPEST:
         return
-    if isinstance(value, dict) and schema_of(value):
-        yield Item(value, page)
+    if isinstance(value, dict) and (schema := schema_of(value)):
+        yield Item(value, page, schema)
     elif isinstance(value, str) or _is_plain(value):
         if not page.known_only and (page.strings or not isinstance(value, str)):
             yield Item(value, page)
@@ -94,10 +100,11 @@ def _is_plain(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     texts = {fold(key) for key, part in value.items() if isinstance(part, str)}
-    if any(name in texts for name in TEXTS if name not in _WEAK):
+    if not _STRONG.isdisjoint(texts):
         return True
-    holds = any(isinstance(part, dict | list) and part for part in value.values())
-    return not holds and any(name in texts for name in _WEAK)
+    if _WEAK.isdisjoint(texts):
+        return False
+    return not any(isinstance(part, dict | list) and part for part in value.values())
 
 
 def _inside(value: dict[str, Any] | Opened, page: Page, depth: int) -> Iterator[Item]:

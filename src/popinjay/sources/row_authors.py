@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from popinjay.post import handle_of, one_line, printable
 from popinjay.sources.row import NOBODY, Writer
 from popinjay.sources.row_ids import id_from
-from popinjay.sources.row_keys import first, folded, present, text_of
+from popinjay.sources.row_keys import first, folded, text_of
 
 # all as `row_keys.fold` writes them
 HANDLES = (
@@ -42,6 +42,8 @@ _ANSWERED_HANDLES = (
 _ANSWERED_ACCOUNTS = (
     "inreplytouseridstr", "inreplytouserid", "inreplytoaccountid", "replytouserid",
 )  # fmt: skip
+_NAMING = frozenset(HANDLES + ACCOUNTS)
+_ANSWERING = frozenset(_ANSWERS + _ANSWERED_USERS + _ANSWERED_HANDLES + _ANSWERED_ACCOUNTS)
 _MOST = 100  # characters of a handle
 _ONE_SERVER = ("twitter.com", "x.com", "threads.net", "threads.com", "reddit.com", "old.reddit.com")
 _GONE = ("[deleted]", "[removed]", "unknown")
@@ -49,18 +51,19 @@ _GONE = ("[deleted]", "[removed]", "unknown")
 
 def writer_in(row: Mapping[str, Any]) -> Writer:
     """Return who a row of folded keys says wrote it; NOBODY if it does not say."""
-    for key in present(row, HANDLES):
-        value = row.get(key)
-        if isinstance(value, dict):
-            whom = writer_from(value)
-            if whom:
-                return whom
-    handle = next((found for key in present(row, HANDLES) if (found := handle_from(row.get(key)))), "")
+    if _NAMING.isdisjoint(row):
+        return NOBODY
+    named = [row[key] for key in HANDLES if key in row]
+    for value in named:
+        if isinstance(value, dict) and (whom := writer_from(value)):
+            return whom
+    handle = next((found for value in named if (found := handle_from(value))), "")
     account = id_from(first(row, ACCOUNTS))
     if not handle:
-        account = account or next((id for key in present(row, HANDLES) if (id := _number(row.get(key)))), "")
-    name = text_of(first(row, NAMES)) if handle or account else ""
-    return Writer(handle, account, _shown(name)) if handle or account else NOBODY
+        account = account or next((id for value in named if (id := _number(value))), "")
+    if not handle and not account:
+        return NOBODY
+    return Writer(handle, account, _shown(text_of(first(row, NAMES))))
 
 
 def writer_from(value: Any) -> Writer:
@@ -69,7 +72,8 @@ def writer_from(value: Any) -> Writer:
         handle = handle_from(value)
         return Writer(handle) if handle else Writer(account=_number(value))
     inner = folded(value)
-    handle = next((found for key in present(inner, _INNER_HANDLES) if (found := handle_from(inner.get(key)))), "")
+    handles = (handle_from(inner[key]) for key in _INNER_HANDLES if key in inner)
+    handle = next((found for found in handles if found), "")
     account = id_from(first(inner, _INNER_ACCOUNTS))
     name = _shown(text_of(first(inner, _INNER_NAMES)))
     return Writer(handle or ("" if account else handle_from(name)), account, name)
@@ -77,11 +81,14 @@ def writer_from(value: Any) -> Writer:
 
 def answered_in(row: Mapping[str, Any]) -> tuple[str, Writer]:
     """Return the id of the post that a row of folded keys answers, and whose it is."""
+    if _ANSWERING.isdisjoint(row):
+        return "", NOBODY
     post = id_from(first(row, _ANSWERS))
-    inner = next((row[key] for key in present(row, _ANSWERED_USERS) if isinstance(row.get(key), dict)), None)
+    inner = next((row[key] for key in _ANSWERED_USERS if isinstance(row.get(key), dict)), None)
     if inner is not None:
         return post, writer_from(inner)
-    handle = next((one for key in present(row, _ANSWERED_HANDLES) if (one := handle_from(row.get(key)))), "")
+    handles = (handle_from(row[key]) for key in _ANSWERED_HANDLES if key in row)
+    handle = next((one for one in handles if one), "")
     account = id_from(first(row, _ANSWERED_ACCOUNTS))
     return post, Writer(handle, account)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from popinjay.post import printable
-from popinjay.sources.row_keys import bare, is_nothing, present
+from popinjay.sources.row_keys import bare, is_nothing
 
 # Exact before rounded: JavaScript, jq and spreadsheets round the numbers that X gives.
 KEYS = (
@@ -24,7 +24,7 @@ def id_in(row: Mapping[str, Any]) -> str:
 
     0 is an id. A number rounded by a spreadsheet (`1.23457E+18`) or by a program is none.
     """
-    return next((found for key in present(row, KEYS) if (found := id_from(row.get(key)))), "")
+    return next((found for key in KEYS if key in row and (found := id_from(row[key]))), "")
 
 
 def id_from(value: Any) -> str:

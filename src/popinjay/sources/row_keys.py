@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-_LONG = 100  # characters: no key, and not worth remembering
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _NOTHING = ("", "null", "none", "nan", "nat", "n/a", "undefined", "nil", r"\n")
 _SHELLS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")  # MongoDB's exports
@@ -16,12 +15,7 @@ _SHELLS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")  # Mon
 @lru_cache(maxsize=8192)
 def fold(key: Any) -> str:
     """Return a key in lower case without blanks, underscores and other marks between its words."""
-    return _fold(key) if isinstance(key, str) and len(key) <= _LONG else _fold.__wrapped__(str(key))
-
-
-@lru_cache(maxsize=4096)
-def _fold(key: str) -> str:
-    return _BETWEEN_WORDS.sub("", key).lower()
+    return _BETWEEN_WORDS.sub("", str(key)).lower()
 
 
 def folded(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -62,9 +56,9 @@ def _present(names: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(key for key in keys if key in held)
 
 
-def first(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+def first(row: Mapping[str, Any], keys: Iterable[str]) -> Any:
     """Return the value of the first of these folded keys that has one, or None."""
-    return next((row[key] for key in present(row, keys) if not is_nothing(row[key])), None)
+    return next((row[key] for key in keys if key in row and not is_nothing(row[key])), None)
 
 
 def text_of(value: Any) -> str:

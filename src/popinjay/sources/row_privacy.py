@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from popinjay.sources.row_keys import bare, fold, folded, is_nothing, present
+from popinjay.sources.row_keys import bare, fold, folded, is_nothing
 
 FOLLOWERS = "followers-only post"
 DIRECT = "direct message"
@@ -45,7 +45,7 @@ _SAID_YES = {
     "isdirectmessage": DIRECT,
     "isdm": DIRECT,
 }
-_SAID_YES_KEYS = tuple(_SAID_YES)
+_PRIVATE_USER = ("protected", "isprotected", "private", "isprivate")
 _USERS = ("user", "author", "account")
 _OPEN = {
     "public", "everyone", "everybody", "all", "world", "worldwide", "anyone", "open", "global",
@@ -58,33 +58,37 @@ _TO_FOLLOWERS = {
     "connections", "contacts",
 }  # fmt: skip
 _TO_SOME = {"direct", "specified", "mentioned", "mentions", "message", "dm", "conversation"}
+_SAYING = frozenset((*_AUDIENCES, *_STATES, *_SAID_NO, *_SAID_YES, *_USERS))
 _YES = {"true", "yes", "1", "y", "t", "on"}
 _NO = {"false", "no", "0", "n", "f", "off"}
 
 
 def hidden_in(named: Mapping[str, Any]) -> str:
     """Return why a row of folded keys was not for everybody; empty if it does not say so."""
-    for key in present(named, _AUDIENCES):
+    if _SAYING.isdisjoint(named):
+        return ""
+    for key in _AUDIENCES:
         is_size = key == "audience" and str(named.get(key)).isdecimal()
         if key in named and not is_size and (reason := reason_for(named[key])):
             return reason
-    for key in present(named, _SAID_YES_KEYS):
-        if fold(named[key]) in _YES:
-            return _SAID_YES[key]
-    if any(fold(named.get(key, "")) in _NO for key in _SAID_NO):
+    for key, reason in _SAID_YES.items():
+        if key in named and fold(named[key]) in _YES:
+            return reason
+    if any(key in named and fold(named[key]) in _NO for key in _SAID_NO):
         return RESTRICTED
     for key in _STATES:
         if isinstance(named.get(key), str) and fold(named[key]) in _CLOSED_STATES:
             return RESTRICTED
     for key in _USERS:
-        value = named.get(key)
-        if isinstance(value, dict):
-            inner = folded(value)
-            if any(fold(inner.get(name, "")) in _YES for name in ("protected", "isprotected")):
-                return PROTECTED
-            if any(fold(inner.get(name, "")) in _YES for name in ("private", "isprivate")):
-                return PROTECTED
+        if isinstance(named.get(key), dict) and _is_private(named[key]):
+            return PROTECTED
     return ""
+
+
+def _is_private(user: Mapping[str, Any]) -> bool:
+    """Whether only followers see what somebody posts."""
+    said = (value for key, value in user.items() if fold(key) in _PRIVATE_USER)
+    return any(fold(value) in _YES for value in said)
 
 
 def reason_for(audience: Any) -> str:

@@ -16,16 +16,17 @@ from popinjay.sources.schemas.page import Page
 from popinjay.sources.schemas.x_v1 import when
 from popinjay.sources.x_post import as_number, kind_of, lang_of
 
+_SIGNS = frozenset(("rawContent", "renderedContent", "retweetedTweet"))
 _TEXTS = ("rawContent", "content", "renderedContent")
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
     """Whether this is a post: by its type, or the names that only these tools have."""
-    if str(row.get("_type") or "").startswith("snscrape.modules.twitter.Tweet"):
+    if "_type" in row and str(row["_type"]).startswith("snscrape.modules.twitter.Tweet"):
         return True
-    if not any(isinstance(row.get(key), str) for key in _TEXTS):
+    if _SIGNS.isdisjoint(row):
         return False
-    return "rawContent" in row or "renderedContent" in row or "retweetedTweet" in row
+    return any(isinstance(row.get(key), str) for key in _TEXTS)
 
 
 def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:

@@ -16,10 +16,9 @@ from popinjay.sources.row_privacy import FOLLOWERS, PROTECTED
 from popinjay.sources.schemas.page import Page
 from popinjay.sources.x_post import BEGAN, as_number, edits_in, kind_of, lang_of, links_of, time_of
 
-_SIGNS = (
-    "id_str", "in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_user_id_str",
-    "is_quote_status", "display_text_range", "favorite_count", "extended_tweet",
-)  # fmt: skip
+_SIGNS = frozenset(
+    "id_str in_reply_to_status_id in_reply_to_status_id_str in_reply_to_user_id_str is_quote_status display_text_range favorite_count extended_tweet".split()
+)
 _ANSWERS = (
     "in_reply_to_status_id_str", "in_reply_to_status_id", "in_reply_to_user_id_str",
     "in_reply_to_user_id", "in_reply_to_screen_name",
@@ -31,10 +30,10 @@ _REPOSTED = (
 
 def recognises(row: Mapping[str, Any]) -> bool:
     """Whether this is a post: its text, and two of the fields that X writes beside it."""
-    if not any(isinstance(row.get(key), str) for key in ("full_text", "text")):
+    if not isinstance(row.get("full_text"), str) and not isinstance(row.get("text"), str):
         return False
-    named = isinstance(row.get("user"), dict) and "screen_name" in row["user"]
-    return named or sum(key in row for key in _SIGNS) >= 2
+    user = row.get("user")
+    return (isinstance(user, dict) and "screen_name" in user) or len(_SIGNS & row.keys()) >= 2
 
 
 def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:

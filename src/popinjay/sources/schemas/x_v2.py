@@ -17,15 +17,14 @@ from popinjay.sources.schemas.page import Page
 from popinjay.sources.x_answers import MOST_TEXT, Account, edits_of, either, listed, post_of
 from popinjay.sources.x_post import as_number
 
-_SIGNS = (
-    "author_id", "edit_history_tweet_ids", "edit_history_post_ids", "referenced_tweets",
-    "referenced_posts", "note_tweet", "note_post", "conversation_id", "public_metrics",
-)  # fmt: skip
+_SIGNS = frozenset(
+    "author_id edit_history_tweet_ids edit_history_post_ids referenced_tweets referenced_posts note_tweet note_post conversation_id public_metrics".split()
+)
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
     """Whether this is a post: its id and text, and one of the fields of this version."""
-    return isinstance(row.get("text"), str) and "id" in row and any(key in row for key in _SIGNS)
+    return isinstance(row.get("text"), str) and "id" in row and not _SIGNS.isdisjoint(row)
 
 
 def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
