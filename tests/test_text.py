@@ -261,5 +261,7 @@ def test_real_posts_load_with_the_counts_they_should(shared: Path) -> None:
     assert len(known) > 10
     for name, expected in known.items():
         posts = read(shared / "personas" / f"{name}.jsonl.gz")
-        kinds = Counter(Kind.POST if is_repost_by_hand(post.text) else post.kind for post in posts)
-        assert (kinds.total(), kinds[Kind.REPOST], kinds[Kind.REPLY]) == expected, name
+        kinds = Counter(post.kind for post in posts)
+        by_hand = sum(is_repost_by_hand(post.text) for post in posts)  # which nothing else tells
+        assert (kinds.total(), kinds[Kind.REPLY]) == (expected[0], expected[2]), name
+        assert expected[1] <= kinds[Kind.REPOST] <= expected[1] + by_hand, name

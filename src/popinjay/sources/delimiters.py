@@ -201,7 +201,7 @@ def swallowed(row: Chunk, dialect: Dialect, rigid: dict[int, Sort]) -> bool:
 
 def _is_row(line: str, width: int, dialect: Dialect, rigid: dict[int, Sort]) -> bool:
     cells = split(line, dialect)
-    if len(cells) != width or not any(cells[column].strip() for column in rigid):
+    if len(cells) != width or not cells[min(rigid)].strip():  # a row is whole at its beginning
         return False
     return fits(cells, rigid)
 
