@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from popinjay.errors import TooLittleText
 from popinjay.events import Listener
 from popinjay.near_duplicates import NearDuplicates
 from popinjay.options import DatasetOptions
@@ -58,6 +59,18 @@ def split(posts: list[Post], options: DatasetOptions) -> Split:
     return Split(train, validation, held_out, len(candidates) - len(train))
 
 
+def check_enough(author: str, parts: Split) -> None:
+    """Raise TooLittleText if there is nothing to learn from, or nothing to watch it by."""
+    if parts.train and parts.validation and parts.held_out:
+        return
+    total = len(parts.train) + len(parts.validation) + len(parts.held_out) + parts.removed
+    why = f": {parts.removed:,} say the same as a post that is held out" if parts.removed else ""
+    raise TooLittleText(
+        f"Nothing is left to learn from of {total:,} posts of {author!r}{why}.",
+        "A longer archive brings more; so does a smaller --held-out.",
+    )
+
+
 def balance(authors: dict[str, list[Post]]) -> Iterator[Post]:
     """Every author's posts, those of smaller authors repeated up to the characters of the largest."""
     sizes = {author: sum(len(post.text) for post in posts) for author, posts in authors.items()}
@@ -77,6 +90,8 @@ def dataset(options: DatasetOptions, draft: Draft, listener: Listener) -> None:
     """Write `train.jsonl`, `validation.jsonl` and `held_out.jsonl`."""
     posts = by_author(read_posts(draft.need("clean.jsonl")))
     splits = {author: split(own, options) for author, own in posts.items()}
+    for author, parts in splits.items():
+        check_enough(author, parts)
     train = draft.write_rows("train.jsonl", (post.to_json() for post in balance({author: s.train for author, s in splits.items()})))
     validation = draft.write_rows("validation.jsonl", (post.to_json() for s in splits.values() for post in s.validation))
     held_out = draft.write_rows("held_out.jsonl", (post.to_json() for s in splits.values() for post in s.held_out))
