@@ -77,6 +77,7 @@ BASES = (
         batch_tokens=256,
         epochs=3.0,
         most_tokens=6e5,
+        seconds_a_post=0.05,  # docs/log.md, as is the next one
     ),
     Base(
         ENGLISH,
@@ -92,6 +93,8 @@ BASES = (
         tune="lora",
         lora_rate=2e-3,
         epochs=2.0,
+        most_tokens=2.5e5,
+        seconds_a_post=0.1,
     ),
     Base(
         MULTILINGUAL,
@@ -109,6 +112,7 @@ BASES = (
         tune="lora",
         lora_rate=2e-3,
         epochs=2.0,
+        most_tokens=1.5e5,
     ),
     Base(
         "smollm2-360m",

@@ -202,14 +202,17 @@ class Census:
         seen = _Seen()
         for writer in group:
             seen.merge(self._seen[writer])
-        often = max(group, key=lambda one: (bool(one.handle), self._seen[one].posts, one.handle))
+        handles = Counter[str]()
+        for writer in group:
+            handles[writer.handle] += self._seen[writer].posts if writer.handle else 0
+        handle = max(sorted(handles), key=lambda one: handles[one])
         name = next((name for name, _ in seen.names.most_common() if name), "")
-        if often.handle:
-            author = Author(often.handle, name)
+        if handle:
+            author = Author(handle, name)
         elif alone:
             author = replace(self._unnamed, name=name or self._unnamed.name)
         else:
-            author = Author(handle_of(often.account) or "me", name)
+            author = Author(handle_of(min(one.account for one in group)) or "me", name)
         return Person(author, seen.posts, frozenset(group), seen)
 
     def _all_as_one(self) -> Person:

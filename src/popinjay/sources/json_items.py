@@ -57,10 +57,7 @@ class Item:
 
 
 def items_in(value: Any, page: Page = NO_PAGE, depth: int = 0) -> Iterator[Item]:
-    """Yield the rows of a value that stands for itself or in a list; itself if it holds none.
-
-    Raises `json_stream.Broken` and `CutOff` while an `Opened` value is read.
-    """
+    """Yield the rows of a value that stands for itself or in a list; itself if it holds none."""
     if value == {}:  # as cheap as can be: files of these alone are known
         if not page.known_only:
             yield Item(value, page)
@@ -70,7 +67,7 @@ def items_in(value: Any, page: Page = NO_PAGE, depth: int = 0) -> Iterator[Item]
         found = True
         yield item
     if not found and not page.known_only and not _is_list(value):
-        yield Item(None if isinstance(value, Opened) else value, page)
+        yield Item(value if isinstance(value, dict) else None, page)
 
 
 def _rows_in(value: Any, page: Page, depth: int) -> Iterator[Item]:

@@ -24,6 +24,7 @@ HINT = 'Give one object a line, such as {"text": "..."}, or a list of them.'
 _CHUNK = 2**17  # characters read at a time
 _BETWEEN = re.compile(r"[ \t\r\n\x1e\ufeff,;]*")
 _ASSIGNED = re.compile(r"(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]*(?:\[[^\]]{1,40}\])?\s*=\s*(?=[\[{])")
+_LONGEST_NAME = 200  # characters of what is assigned to
 _NEXT_LINE = re.compile(r'\n(?=[\[{"])')
 _DECODER = json.JSONDecoder(strict=False)
 _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
@@ -61,8 +62,8 @@ class Opened:
     def parts(self) -> Iterator[tuple[str, Any]]:
         """Yield keys (empty in a list) and values, which may be `Opened` themselves.
 
-        They come once; what of an `Opened` value is not asked for by then is passed over. Raises
-        Broken and CutOff.
+        They come once; what of an `Opened` value is not asked for by then is passed over. Where the
+        text is broken or cut off they end: `values` deals with that.
         """
         return self._parts
 
@@ -74,13 +75,18 @@ class Opened:
     def _read(self) -> Iterator[tuple[str, Any]]:
         stream, end = self._stream, "]" if self.is_list else "}"
         stream.position += 1
-        while stream.peek() != end:
-            key = "" if self.is_list else self._key()
-            value = stream.value()
-            yield key, value
-            if isinstance(value, Opened):
-                value.skip()
-        stream.position += 1
+        try:
+            while stream.peek() != end:
+                key = "" if self.is_list else self._key()
+                value = stream.value()
+                yield key, value
+                if isinstance(value, Opened):
+                    value.skip()
+                    if stream.failure:
+                        return
+            stream.position += 1
+        except (Broken, CutOff) as error:
+            stream.failure = error
 
     def _key(self) -> str:
         key = self._stream.value()
@@ -99,6 +105,7 @@ class _Stream:
         self._line = 1  # at the beginning of the buffer
         self.buffer = ""
         self.position = 0
+        self.failure: Broken | CutOff | None = None  # of a value that is read piece by piece
 
     def peek(self) -> str:
         """Return the next character that is not between values. Raises CutOff at the end."""
@@ -116,9 +123,9 @@ class _Stream:
             if not self.more():
                 return ""
 
-    def more(self, size: int = _CHUNK) -> bool:
+    def more(self, size: int = 0) -> bool:
         """Read on, and let go of what is behind. Returns whether there was anything."""
-        chunk = self._text.read(size)
+        chunk = self._text.read(size or _CHUNK)
         self._line += self.buffer.count("\n", 0, self.position)
         self.buffer = self.buffer[self.position :] + chunk
         self.position = 0
@@ -230,6 +237,8 @@ def begins(start: str) -> bool:
 def _begun(text: IO[str]) -> _Stream:
     """Return the stream behind the assignment that a file of X's archive begins with."""
     stream = _Stream(text)
+    while len(stream.buffer) < _LONGEST_NAME and stream.more():
+        pass
     if stream.next() and (assigned := _ASSIGNED.match(stream.buffer, stream.position)):
         stream.position = assigned.end()
     return stream
@@ -240,10 +249,13 @@ def _at_top(stream: _Stream, *, first: bool = False) -> Iterator[tuple[Any, bool
     if stream.buffer[stream.position] == "[":
         for _, value in Opened(stream).parts():
             yield value, False
-        return
-    value = stream.value()
-    if isinstance(value, Opened):
-        yield value, first
-        value.skip()
     else:
-        yield value, first and not stream.next()
+        value = stream.value()
+        if isinstance(value, Opened):
+            yield value, first
+            value.skip()
+        else:
+            yield value, first and not stream.next()
+    if stream.failure:
+        failure, stream.failure = stream.failure, None
+        raise failure

@@ -19,12 +19,19 @@ def fold(key: Any) -> str:
 
 
 def folded(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a row under folded keys. If two keys fold alike, the first with a value counts."""
+    """Return a row under folded keys. If two keys fold alike, the first with a value counts.
+
+    A database's own keys (`_id`) come after all others.
+    """
     result: dict[str, Any] = {}
+    inner: list[tuple[str, Any]] = []
     for key, value in row.items():
-        name = fold(key)
-        if key is not None and result.get(name) in (None, ""):
+        if isinstance(key, str) and key.startswith("_"):
+            inner.append((fold(key), bare(value)))
+        elif key is not None and result.get(name := fold(key)) in (None, ""):
             result[name] = bare(value)
+    for name, value in inner:
+        result.setdefault(name, value)
     return result
 
 
