@@ -133,7 +133,7 @@ class CleanOptions(Checked):
         choices=("popinjay", "huggingtweets"),
     )
     drop_replies: bool = option(False, "Drop replies to other people. An author's own threads stay.")
-    lang: str | None = option(None, "Keep only posts in these languages, as codes with commas between: en,fr.", metavar="CODES")
+    lang: str | None = option(None, "Keep only posts in these languages, as codes or English names with commas between: en,fr.", metavar="CODES")
     keep_personal_data: bool = option(False, "Don't mask e-mail addresses, phone numbers, card numbers and keys.")
 
 
