@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 
 from popinjay.pii.folding import Span
 
-_RUN = re.compile(r"(?<![\d.,])\d(?:[ ./_-]{0,3}+\d)*+")
+_RUN = re.compile(r"(?<![\d.,])\d(?:[ ./_-]{0,3}+\d){12,4000}+")  # bounded for memory's sake
 _GROUP = re.compile(r"\d+")
-_LENGTHS = (16, 15, 14, 19, 18, 17, 13)  # the commonest first
-MOST_DIGITS = 19
 
 _ISSUERS = (  # first digits, numbers of digits
-    (re.compile(r"4"), (13, 16, 19)),  # Visa
-    (re.compile(r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), (16,)),  # Mastercard
-    (re.compile(r"3[47]"), (15,)),  # American Express
-    (re.compile(r"30[0-5]|309|36|3[89]"), (14, 16, 19)),  # Diners
-    (re.compile(r"35(?:2[89]|[3-8])"), (16, 19)),  # JCB
-    (re.compile(r"6(?:011|22|4[4-9]|5|[0-3]|[67])"), (16, 19)),  # Discover, UnionPay, RuPay
-    (re.compile(r"8[12]"), (16,)),  # UnionPay, RuPay
-    (re.compile(r"220[0-4]"), (16, 19)),  # Mir
-    (re.compile(r"50(?:18|20|38)|5[6-8]|6(?:304|759|76[1-3])"), (16, 18, 19)),  # Maestro
+    ("4", (13, 16, 19)),  # Visa
+    ("5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),  # Mastercard
+    ("3[47]", (15,)),  # American Express
+    ("30[0-5]|309|36|3[89]", (14, 16, 19)),  # Diners
+    ("35(?:2[89]|[3-8])", (16, 19)),  # JCB
+    ("6(?:011|22|4[4-9]|5|[0-3]|[67])", (16, 19)),  # Discover, UnionPay, RuPay
+    ("8[12]", (16,)),  # UnionPay, RuPay
+    ("220[0-4]", (16, 19)),  # Mir
+    ("50(?:18|20|38)|5[6-8]|6(?:304|759|76[1-3])", (16, 18, 19)),  # Maestro
 )
+_LENGTHS = (16, 15, 14, 19, 18, 13)  # the commonest first
+_ISSUED = {length: re.compile("|".join(start for start, lengths in _ISSUERS if length in lengths)) for length in _LENGTHS}
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])(?=([A-Za-z]{2}[ -]?\d\d(?:[ .-]?[A-Za-z0-9]){11,30}+))")
 _IBAN_LENGTHS = {
@@ -71,41 +72,32 @@ def passes_luhn(text: str) -> bool:
 def find_cards(text: str) -> Iterator[Span]:
     """Give where card numbers stand, whatever date or code follows them."""
     for run in _RUN.finditer(text):
-        if run.end() - run.start() < 13:
+        yield from _cards_in([found.span() for found in _GROUP.finditer(text, *run.span())], digits_of(run[0]))
+
+
+def _cards_in(groups: list[Span], digits: str) -> Iterator[Span]:
+    """Look for card numbers that begin and end where groups of figures do."""
+    starts = list(accumulate((end - begin for begin, end in groups), initial=0))
+    group_at = {start: number for number, start in enumerate(starts)}
+    free = 0  # the first figure that belongs to no card yet
+    for first, start in enumerate(starts[:-1]):
+        if start < free:
             continue
-        groups = [found.span() for found in _GROUP.finditer(text, run.start(), run.end())]
-        place = 0
-        while place < len(groups):
-            taken = _card_at(text, groups, place)
-            if taken:
-                yield groups[place][0], groups[place + taken - 1][1]
-            place += max(1, taken)
-
-
-def _card_at(text: str, groups: list[Span], first: int) -> int:
-    """Count the groups that make a card number from this one on; 0 if they make none."""
-    digits, counts = "", {}
-    for count, (begin, end) in enumerate(groups[first : first + MOST_DIGITS], 1):
-        if len(digits) + end - begin > MOST_DIGITS:
-            break
-        digits += text[begin:end]
-        counts[len(digits)] = count
-    for length in _LENGTHS:
-        if count := counts.get(length, 0):
-            number = digits[:length]
-            sizes = [end - begin for begin, end in groups[first : first + count]]
-            if _is_grouped(sizes) and _has_issuer(number) and passes_luhn(number):
-                return count
-    return 0
+        for length in _LENGTHS:
+            last = group_at.get(start + length)
+            if last is None:
+                continue
+            number = digits[start : start + length]
+            sizes = [end - begin for begin, end in groups[first:last]]
+            if _ISSUED[length].match(number) and _is_grouped(sizes) and passes_luhn(number):
+                yield groups[first][0], groups[last - 1][1]
+                free = start + length
+                break
 
 
 def _is_grouped(sizes: list[int]) -> bool:
     """Return whether figures stand in groups as on cards: alike, or at least four but the last."""
     return len({*sizes[:-1]}) <= 1 or min(sizes[:-1]) >= 4
-
-
-def _has_issuer(number: str) -> bool:
-    return any(start.match(number) and len(number) in lengths for start, lengths in _ISSUERS)
 
 
 def find_ibans(text: str) -> Iterator[Span]:

@@ -19,7 +19,7 @@ _DOT = rf"(?: ?{_OPEN}(?:dot|punkt|punto|point|\.){_CLOSE} ?| dot | ?\. ?)"
 _TOPS = "com|org|net|edu|gov|info|io|dev|app|ai|eu|de|at|ch|fr|es|it|nl|be|uk|ie|us|ca|au|nz|br|pt|in|jp|pl|se|no|dk|fi|ru|example"
 _IN_WORDS = re.compile(rf" dot (?:{_TOPS})\b(?! dot )", re.IGNORECASE)
 _SPELT = re.compile(rf"[\w-]{{1,63}}+(?:{_DOT}[\w-]{{1,63}}+){{0,7}}?{_DOT}[a-z]{{2,24}}\b", re.IGNORECASE)
-_HAS_AT = re.compile(rf"{_OPEN}(?:at|ät|arroba){_CLOSE}| dot ", re.IGNORECASE)
+_HAS_AT = re.compile(r"[tTaA@] ?[\])}>]| [dD][oO][tT] ")
 
 
 def find_emails(text: str) -> Iterator[Span]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -66,4 +67,4 @@ def fold(text: str) -> Folded:
     plain = text.translate(_TABLE)
     if len(plain) == len(text):
         return Folded(plain)
-    return Folded(plain, [place for place, one in enumerate(text) if _TABLE[ord(one)] is not None])
+    return Folded(plain, array("l", (place for place, one in enumerate(text) if _TABLE[ord(one)] is not None)))

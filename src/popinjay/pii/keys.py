@@ -27,7 +27,7 @@ _PREFIXED = (
     r"\d{6,12}+:A[A-Za-z0-9_-]{34}",  # Telegram
     r"[MNO][A-Za-z\d_-]{23,27}+\.[\w-]{6}\.[\w-]{27,40}+|mfa\.[\w-]{84}",  # Discord
     r"(?=[A-Z]*+[a-z0-9%])A{18,}[A-Za-z0-9%]{30,}+|\d{9,20}+-[A-Za-z0-9]{40}",  # X: bearer, access
-    r"eyJ[\w-]{8,}+={0,2}\.[\w-]{8,}+={0,2}(?:\.[\w-]*+){0,3}",  # JSON web tokens, signed or not
+    r"(?<![\w-])eyJ[\w-]{8,}+={0,2}\.[\w-]{8,}+={0,2}(?:\.[\w-]*+){0,3}",  # JSON web tokens, signed or not
     r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|do[opr]_v1_[a-f0-9]{64}|sq0[a-z]{3}-[\w-]{22,43}+|EAAA[\w-]{60}",
     r"EAA[A-Za-z0-9]{80,}+|lin_api_[A-Za-z0-9]{32,}+|ntn_[A-Za-z0-9]{40,}+|secret_[A-Za-z0-9]{43}",
     r"dapi[0-9a-h]{32}|dp\.(?:pt|st|ct)\.[A-Za-z0-9]{40,}+|glsa_\w{32,}+|hv[sbr]\.[\w-]{20,}+",
@@ -49,6 +49,7 @@ _NAMED = re.compile(
     r"[\w-]{0,24}[\"']?\s{0,2}(?:(?P<sign>=>|:=|=|:)|\bis\b|\s)\s{0,2}[\"']?(?P<value>[A-Za-z0-9_+/=.~-]{16,}+)",
     re.IGNORECASE,
 )
+_WORDS = ("secret", "token", "key", "bearer", "credential")  # one of them is in whatever _NAMED finds
 _RANDOM = re.compile(r"(?<![#@\w])[A-Za-z0-9+/_-]{32,}+={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F]{32,}")
 _UNIT = re.compile(r"[A-Z][a-z]+|[a-z]+|[A-Z]+(?![a-z])|[A-Z]|\d+")
@@ -62,7 +63,8 @@ def find_keys(text: str) -> Iterator[Span]:
         spans += [found.span() for found in _KEY.finditer(text, long.start(), long.end())]
         spans += [found.span() for found in _WIF.finditer(text, long.start(), long.end()) if _is_wif(found[0])]
         spans += [found.span() for found in _RANDOM.finditer(text, long.start(), long.end()) if is_random(found[0])]
-    spans += [found.span("value") for found in _NAMED.finditer(text) if _is_secret(found)]
+    if any(word in text.lower() for word in _WORDS):
+        spans += [found.span("value") for found in _NAMED.finditer(text) if _is_secret(found)]
     last = 0
     for begin, end in sorted(spans, key=lambda span: (span[0], -span[1])):
         if begin >= last:

@@ -18,12 +18,8 @@ _B = r"(?<![\w+.,/#$€£¥&=_-])(?<![$€£¥] )"  # before a number
 _E = r"(?![\w€£$%]|[-./:_,]\d| ?[€$£%])"  # and behind it
 _EXTENSION = r"(?: ?(?:x|ext\.?|extension|extn|durchwahl|poste) ?\.?\d{1,6})?"
 
-_INTERNATIONAL = re.compile(
-    rf"(?<![\w+])(?:\+ ?|00 ?)[1-9](?:[ ()./-]{{0,3}}\d){{7,14}}{_EXTENSION}(?![\w])", re.IGNORECASE
-)
-_WITH_ZERO = re.compile(
-    rf"{_B}\(?0 ?[1-9]\d{{0,4}}\)?{_S}?\d{{2,8}}(?:{_S}\d{{2,8}}){{0,4}}(?:-\d{{1,4}})?{_EXTENSION}{_E}", re.IGNORECASE
-)
+_INTERNATIONAL = re.compile(rf"(?<![\w+])(?:\+ ?|00 ?)[1-9](?:[ ()./-]{{0,3}}\d){{7,14}}{_EXTENSION}(?![\w])", re.IGNORECASE)
+_WITH_ZERO = re.compile(rf"{_B}\(?0 ?[1-9]\d{{0,4}}\)?{_S}?\d{{2,8}}(?:{_S}\d{{2,8}}){{0,4}}(?:-\d{{1,4}})?{_EXTENSION}{_E}", re.IGNORECASE)
 _IN_GROUPS = re.compile(
     rf"{_B}(?:"
     rf"(?:1{_S}?)?(?:\(\d{{3}}\) ?|\d{{3}}{_S})\d{{3}}{_S}\d{{4}}"  # North America
@@ -69,11 +65,14 @@ _OF_SOMETHING = re.compile(
     r"|times|bytes|deaths|cases|tweets|posts|%|€|\$|°)(?![^\W_])",
     re.IGNORECASE,
 )
+_ENOUGH = re.compile(r"\d(?:[ ()./,_-]{0,3}\d){6}")
 _BEFORE = 40  # characters that are looked at for a word
 
 
 def find_phones(text: str) -> Iterator[Span]:
     """Give where phone numbers stand; those of unusual shape only behind a word such as `call`."""
+    if not _ENOUGH.search(text):
+        return
     hidden = hide_dates(text)
     spans = [found.span() for found in _INTERNATIONAL.finditer(text) if _is_international(found[0])]
     for pattern in (_WITH_ZERO, _IN_GROUPS):
