@@ -13,18 +13,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from popinjay.post import read_rows
-from popinjay.words import FIRST_UNSPACED, halves, located_words, words
+from popinjay.words import FIRST_UNSPACED, folded, halves, located_words, may_grow, words
 
 RUN = 8  # words, or twice as many characters of a script without blanks: a shorter run is how people talk
 ANYBODYS = 2  # words, or twice as many such characters: no text that holds so few repeats another by that
 KEY, _MARK = 16, 8  # bytes; as a salt the key costs nothing, where a keyed BLAKE2b would hash twice as much
-_VERSION = b"1"  # raised when the same posts would now give another index
+_VERSION = b"2"  # raised when the same posts would now give another index
 
 
 class Copies:
     """An index of texts that tells whether another text equals one of them or repeats a run of eight or more words.
 
-    A character of a script without blanks is half a word. Case, punctuation and blanks do not count. What is held is each whole text and each run
+    A character of a script without blanks is half a word. Case, widths, accents as characters of their own, punctuation and blanks do not count. What is held is each whole text and each run
     as a 64-bit hash, sorted, and no word: some 100 kB for 1,000 tweets.
     """
 
@@ -157,31 +157,28 @@ class Following:
         self._copies = copies
         self._words: list[str] = []
         self._rest = ""  # from the last word on, which may still grow
-        self._typed = len(typed.casefold())  # how much of the rest was typed
+        self._typed = len(folded(typed))  # how much of the rest was typed
         self._last = 0 if typed else 1  # how far the last word reaches beyond what was typed
         self.add(typed)
 
     def add(self, text: str) -> bool:
         """More of it; whether that completed a run."""
-        self._rest += text.casefold()
+        self._rest += text
         if text.isalpha() and max(text) < FIRST_UNSPACED:  # more of a word, which completes none
             return False
+        self._rest = folded(self._rest)
         copied, begin = False, 0
         for word, begin, end in located_words(self._rest):
-            if self._may_grow(word, end):
+            if may_grow(word, self._rest[end:]):
                 break
             copied = self._complete(word, end) or copied
             begin = end
         self._rest, self._typed = self._rest[begin:], self._typed - begin
         return copied
 
-    def _may_grow(self, word: str, end: int) -> bool:
-        """Whether more text could make this word, which ends there, a longer one: letters, or an apostrophe with letters behind it."""
-        return self._rest[end:] in ("", "'", "’") and halves(word) == 2
-
     def end(self) -> bool:
         """No more of it; whether its last word completed a run, or it equals a whole text."""
-        copied = any(self._complete(word, end) for word, _, end in located_words(self._rest))  # one word at most
+        copied = any(self._complete(word, end) for word, _, end in located_words(folded(self._rest)))  # one word at most
         self._rest = ""
         return copied or (self._last > 0 and self._copies.holds_whole(self._words))
 
