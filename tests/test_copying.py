@@ -121,9 +121,17 @@ def test_a_text_holds_the_whole_of_a_short_one() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from("one two three four five six seven eight nine ten 今日 town's town’s , . ! #x ｏｎｅ e\u0301te\u0301 été ﾊﾟ ﾊ ﾟ ゚ パ ハ".split(" ")), max_size=30), st.data())
+@given(
+    st.lists(
+        st.sampled_from("one two three four five six seven eight nine ten 今日 town's town’s , . ! #x ｏｎｅ e\u0301te\u0301 été ﾊﾟ ﾊ ﾟ ゚ パ ハ".split(" ")),
+        max_size=30,
+    ),
+    st.data(),
+)
 def test_a_text_followed_as_it_grows_is_copied_where_the_whole_is(parts: list[str], data: st.DataObject) -> None:
-    copies = Copies(["one two three four five six seven eight nine ten", "ten nine eight", "今日今日今日今日今日今日今日今日 one", "パハ" * 8, "été town's " * 4])
+    copies = Copies(
+        ["one two three four five six seven eight nine ten", "ten nine eight", "今日今日今日今日今日今日今日今日 one", "パハ" * 8, "été town's " * 4]
+    )
     text = data.draw(st.sampled_from(["", " "])).join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
     following = copies.follow()

@@ -10,6 +10,9 @@ from popinjay.sources.container import Container
 
 POSTS = re.compile(r"(?:tweets?|community-tweets?)(?:-part\d+)?\.js")
 MONTH_FILE = re.compile(r"js/tweets/\d{4}_\d{2}\.js")
+_ROOT = r"(?P<root>(?:[^/]+/)?(?:data/)?)"
+_MARK = re.compile(rf"{_ROOT}(?:manifest|tweets?|js/tweet_index)\.js")
+_HOLDS_POSTS = re.compile(rf"{_ROOT}(?:{POSTS.pattern}|{MONTH_FILE.pattern})")
 DOWNLOAD = "Get yours at x.com under Settings, Your account, Download an archive of your data."
 _OTHERS: dict[str, Callable[[str], bool]] = {
     "an Instagram, Threads or Facebook export": lambda name: name.startswith(("your_instagram_activity/", "your_facebook_activity/")),
@@ -23,12 +26,12 @@ _OTHERS: dict[str, Callable[[str], bool]] = {
 def root_of(container: Container) -> str:
     """The folder inside the container that holds the data files, with its slash. Raises SpecError where there is none."""
     candidates = sorted(
-        (m["root"] for name in container.names if (m := re.match(r"(?P<root>(?:[^/]+/)?(?:data/)?)(?:manifest|tweets?|js/tweet_index)\.js$", name))),
+        (m["root"] for name in container.names if (m := _MARK.fullmatch(name))),
         key=lambda root: (not root.endswith("data/"), len(root)),
     )
+    with_posts = {m["root"] for name in container.names if (m := _HOLDS_POSTS.fullmatch(name))}
     for root in candidates:
-        inside = [name[len(root) :] for name in container.names if name.startswith(root)]
-        if any(POSTS.fullmatch(name) or MONTH_FILE.fullmatch(name) for name in inside):
+        if root in with_posts:
             return root
     for name in container.names:
         if re.fullmatch(r"(?:[^/]+/)?tweets\.csv", name):
