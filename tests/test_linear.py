@@ -16,7 +16,7 @@ from popinjay.clean import tidy
 from popinjay.options import CollectOptions
 from popinjay.pii.folding import fold
 from popinjay.privacy import beginning, mask
-from popinjay.sources import Access, x_archive
+from popinjay.sources import Access, html_text, x_archive
 from popinjay.sources.bluesky_text import with_whole_links
 from popinjay.sources.container import Container
 from popinjay.sources.html_text import to_text
@@ -134,7 +134,13 @@ def test_html_takes_time_in_proportion(begun: str) -> None:
 
 
 def test_blanks_that_only_lay_out_html_take_time_in_proportion() -> None:
-    assert growth(lambda text: to_text("x" + text), "<b>\n</b>", 20_000) < MOST
+    def gathered(text: str) -> str:
+        reader = html_text._Reader()
+        reader._out = ["x", text, "x"]
+        return reader.text()
+
+    assert gathered(html_text._SOFT * 3) == "x x"
+    assert growth(gathered, html_text._SOFT, 10_000) < MOST
 
 
 def test_addresses_in_posts_take_time_in_proportion() -> None:

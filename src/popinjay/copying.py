@@ -24,8 +24,9 @@ _VERSION = b"2"  # raised when the same posts would now give another index
 class Copies:
     """An index of texts that tells whether another text equals one of them or repeats a run of eight or more words.
 
-    A character of a script without blanks is half a word. Case, widths, accents as characters of their own, punctuation and blanks do not count. What is held is each whole text and each run
-    as a 64-bit hash, sorted, and no word: some 100 kB for 1,000 tweets.
+    A character of a script without blanks is half a word. Case, widths, how accents and apostrophes are
+    written, punctuation and blanks do not count. What is held is each whole text and each run as a 64-bit
+    hash, sorted, and no word: some 100 kB for 1,000 tweets.
     """
 
     def __init__(
