@@ -28,6 +28,7 @@ PORTS |= {"sources.mastodon", "sources.mastodon_posts", "sources.mastodon_profil
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 ENGINE |= {"decoding", "decoding.byte_level", "decoding.decoder", "decoding.draft", "decoding.drawing", "decoding.prompt", "decoding.torch_decoder"}
+ENGINE |= {"decoding.defaults", "decoding.scripts", "evaluation.calibration"}
 ENGINE |= {"decoding.desk", "decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
 ENGINE |= {
     "decoding.quantization",
@@ -76,7 +77,22 @@ ENGINE |= {
     "evaluation.verdict",
 }
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
-FACES = {"__init__", "asking", "cli", "commands", "demo", "forget", "persona", "pipeline", "progress", "publish", "report_table", "session", "terminal"}
+FACES = {
+    "__init__",
+    "asking",
+    "interrupts",
+    "cli",
+    "commands",
+    "demo",
+    "forget",
+    "persona",
+    "pipeline",
+    "progress",
+    "publish",
+    "report_table",
+    "session",
+    "terminal",
+}
 FACES |= {"serving", "serving.answers", "serving.app", "serving.guard", "serving.overview", "serving.page", "serving.personas", "serving.place"}
 FACES |= {"serving.about", "serving.accounts", "serving.event_stream", "serving.job", "serving.job_routes", "serving.jobs", "serving.process"}
 FACES |= {"serving.kept_routes", "serving.persona_files"}

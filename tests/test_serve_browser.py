@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Route
 
 PATIENCE = 180_000  # milliseconds, for what takes some seconds where nothing else is at work
+LONG = 20.0  # epochs that take long enough to be stopped on the way
 MAKING = 500_000  # for a persona: half a minute there, many times that beside other trainings
 EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"  # what a browser says of a server that is gone
 BAD_NAME = "<img src=x onerror=alert(1)> \u202eevil"
@@ -153,13 +154,13 @@ def look(browser: Browser, server: Server) -> Iterator[Callable[..., Looked]]:
         assert one.strangers == []
 
 
-def quickly(page: Page, base: Path) -> None:
-    """Have whatever this page orders made quickly: of a tiny base model, where a person would choose one from the list."""
+def quickly(page: Page, base: Path, epochs: float) -> None:
+    """Have whatever this page orders made of a tiny base model, where a person would choose one from the list."""
 
     def change(route: Route) -> None:
         asked = route.request.post_data_json
         if route.request.method == "POST" and isinstance(asked, Mapping) and asked["doing"] == "make":
-            options = {"base": str(base), "samples": 20, "epochs": 0.1, **asked["options"]}
+            options = {"base": str(base), "samples": 20, "epochs": epochs, **asked["options"]}
             route.continue_(post_data=json.dumps({**asked, "options": options}))
         else:
             route.continue_()
@@ -180,10 +181,10 @@ def drop(page: Page, file: Path) -> None:
     )
 
 
-def begin_making(looked: Looked, archive: Path, base: Path, name: str) -> Page:
+def begin_making(looked: Looked, archive: Path, base: Path, name: str, epochs: float = 0.1) -> Page:
     """From the first screen to a persona that is being made."""
     page = looked.go("make")
-    quickly(page, base)
+    quickly(page, base, epochs)
     page.set_input_files("#file", archive)
     page.get_by_label("Nobody’s").check()
     page.get_by_text("More", exact=True).click()
@@ -206,7 +207,7 @@ def write_ten(page: Page, prompt: str | None = None) -> Locator:
 def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(look: Any, server: Server, archive: Path, base: Path) -> None:
     looked = look(permissions=["clipboard-read", "clipboard-write"])
     page = looked.go("make")
-    quickly(page, base)
+    quickly(page, base, epochs=0.1)
     drop(page, archive)
     expect(page.get_by_role("row", name="Posts to learn from")).to_contain_text("200")
     page.get_by_role("button", name="Make it").click()
@@ -307,7 +308,7 @@ def test_posts_stream_as_text_and_are_taken_back(look: Any) -> None:
 @pytest.mark.timeout(600)
 def test_two_tabs_a_stop_and_a_server_that_is_killed(look: Any, server: Server, archive: Path, base: Path) -> None:
     one, other = look(), look()
-    page = begin_making(one, archive, base, "survivor")
+    page = begin_making(one, archive, base, "survivor", epochs=LONG)
     other.page.goto(page.url)
     expect(other.page.locator(".stage[data-state=done]").first).to_be_visible()
     page.get_by_role("button", name="Stop").click()

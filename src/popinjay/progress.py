@@ -9,11 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from popinjay.events import Event, Listener, What
+from popinjay.interrupts import persistent_interrupts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,13 +29,15 @@ FOR_MACHINES = (What.SETTINGS, What.METRICS)  # what they hold, progress and the
 @contextmanager
 def listening(*, quiet: bool = False, as_json: bool = False) -> Iterator[Listener]:
     """A listener for what stages say: a live picture on a terminal, JSON lines, or plain lines."""
-    if as_json:
-        yield _say_json
-    elif quiet or not sys.stderr.isatty():
-        yield _Lines(quiet)
-    else:
-        with _Picture() as picture:
-            yield picture
+    with ExitStack() as stack:
+        listener: Listener
+        if as_json:
+            listener = _say_json
+        elif quiet or not sys.stderr.isatty():
+            listener = _Lines(quiet)
+        else:
+            listener = stack.enter_context(_Picture())
+        yield stack.enter_context(persistent_interrupts(listener))
 
 
 @contextmanager

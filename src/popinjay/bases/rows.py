@@ -92,6 +92,7 @@ BASES = (
         tune="lora",
         lora_rate=2e-3,
         epochs=2.0,
+        most_tokens=2.5e5,
     ),
     Base(
         MULTILINGUAL,
@@ -109,6 +110,7 @@ BASES = (
         tune="lora",
         lora_rate=2e-3,
         epochs=2.0,
+        most_tokens=1.5e5,
     ),
     Base(
         "smollm2-360m",

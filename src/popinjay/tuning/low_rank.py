@@ -22,6 +22,9 @@ from popinjay.decoding.adapter import CONFIG, PREFIX, WEIGHTS, A, B
 class LowRankLinear(torch.nn.Module):
     """A frozen linear layer plus `scale * B @ A`, computed in the data type of `weight`.
 
+    The layer's own weights are let go: where `weight` is a narrower copy, the file that they were
+    mapped from need not stay in memory.
+
     `lora_A` (rank, inputs) starts at random and `lora_B` (outputs, rank) at zero, so that training
     starts from the base model. Inputs of another data type are converted, and outputs are
     converted back to it.
@@ -39,7 +42,6 @@ class LowRankLinear(torch.nn.Module):
         super().__init__()
         original: Any = linear.weight
         self.transposed = type(linear).__name__ == "Conv1D"  # GPT-2's weights: (inputs, outputs)
-        self.original = [linear]  # in a list, so that it is no submodule
         frozen = original.data.t() if self.transposed else original.data
         outputs, inputs = frozen.shape
         self.scale = alpha / rank
@@ -57,14 +59,6 @@ class LowRankLinear(torch.nn.Module):
             hidden, self.weight, self.bias, self.lora_A, self.lora_B, self.scale
         )
         return result
-
-    def merged(self) -> torch.nn.Module:
-        """The wrapped layer with the adapter added to its weights, in their own precision."""
-        linear: Any = self.original[0]
-        change = self.scale * (self.lora_B.detach() @ self.lora_A.detach())
-        weight = linear.weight.data
-        linear.weight.data = weight + (change.t() if self.transposed else change).to(weight.dtype)
-        return self.original[0]
 
 
 class _LowRankProduct(torch.autograd.Function):
@@ -112,12 +106,6 @@ def attach(model: Any, rank: int, alpha: float, dtype: torch.dtype, seed: int) -
     for name in names:
         wrapped = LowRankLinear(model.get_submodule(name), rank, alpha, dtype, generator)
         model.set_submodule(name, wrapped)
-
-
-def merge(model: Any) -> None:
-    """Add every adapter to its layer and leave the plain layers in place."""
-    for name, layer in list(adapters(model)):
-        model.set_submodule(name, layer.merged())
 
 
 def adapters(model: Any) -> Iterator[tuple[str, LowRankLinear]]:

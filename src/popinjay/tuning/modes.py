@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from popinjay.decoding.adapter import Adapter, merge_into
 from popinjay.errors import TrainingError
 from popinjay.language_model import LanguageModel
 
@@ -67,16 +68,17 @@ class Lora(Full):
         """Save the adapter in peft's format, and add it to the weights.
 
         It goes into a folder of its own beside the weights to come, or if it is all that is kept
-        (`thin`), in half precision into `folder` itself.
+        (`thin`), in half precision into `folder` itself. The base's weights are read anew, for in
+        training there may be nothing but copies of them in less precision.
         """
         import torch
 
-        from popinjay.tuning.low_rank import merge, save_adapter
+        from popinjay.tuning.low_rank import save_adapter
 
         place, dtype = (folder, torch.float16) if thin else (folder / "adapter", torch.float32)
         save_adapter(self.model.model, self.base, RANK, ALPHA, place, dtype)
-        merge(self.model.model)
-        super().finish(folder)
+        self.model.reload()
+        merge_into(self.model.model, Adapter(place))
 
 
 def mode(name: str, model: LanguageModel, base: str, seed: int, precision: str = "fp32") -> Full:
