@@ -129,7 +129,7 @@ def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_pat
 
 def test_what_the_model_learnt_is_said_until_it_is_trained_again(run: Run, ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
     learnt = [rows(run, name)[0]["id"] for name in ("train.jsonl", "validation.jsonl")]
-    assert main(["forget", "ada_l", "--post", learnt[0], "--post", learnt[1]]) == 0
+    assert main(["forget", "ada_l", "--post", learnt[0], "--post", learnt[1], "--yes"]) == 0
     assert "popinjay forget ada_l --retrain" in capsys.readouterr().err
     assert main(["say", "ada_l", "-n", "1", "--max-tokens", "10"]) == 0
     assert "told to forget 2 posts, but its model learnt from it" in capsys.readouterr().err
@@ -319,6 +319,7 @@ def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixtur
         "posts": [{"author": "ada_l", "id": post["id"]}],
         "authors": [],
         "removed": {},
+        "files": [],
         "still_known": {"posts": 1, "authors": []},
         "retrained": False,
     }

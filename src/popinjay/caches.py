@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from popinjay.disk import partial_of, sweep_partials
+
 FORMAT = 1  # of an entry's file
 MEASURED = ".measured"  # hidden, so that no base model's name can collide with it
 
@@ -43,7 +45,8 @@ def read_entry(path: Path, about: Any) -> Any:
 
 def keep_entry(path: Path, about: Any, value: Any) -> None:
     """Write a value about something (both JSON), whole or not at all, in place of any other."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = partial_of(path)
+    sweep_partials(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("w", encoding="utf-8") as file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from array import array
 from bisect import bisect_left
@@ -12,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from popinjay.disk import partial_of, sweep_partials
 from popinjay.post import read_rows
 from popinjay.words import FIRST_UNSPACED, folded, halves, located_words, may_grow, words
 
@@ -79,7 +79,8 @@ class Copies:
         found = cls((row["text"] for row in read_rows(posts)), formula, marked=marked)
         with suppress(OSError):  # it only spares time
             kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_name(f".{kept.name}.{os.getpid()}.partial")
+            sweep_partials(kept.parent)
+            partial = partial_of(kept)
             partial.write_bytes(content + found.to_bytes())
             partial.replace(kept)
         return found

@@ -111,6 +111,14 @@ class BaseOptions(Checked):
 
 
 @dataclass(frozen=True)
+class ExistingOptions(Checked):
+    """What becomes of a persona that is there already. No stage depends on it."""
+
+    replace: bool = option(False, "Let these posts take the place of a persona of the same name that was made of others: it goes, with its model.")
+    defaults: bool = option(False, "Take the usual options for all that are not given, instead of those that the persona was made with.")
+
+
+@dataclass(frozen=True)
 class CleanOptions(Checked):
     """Which posts are kept, and how their text looks."""
 
@@ -300,6 +308,7 @@ class PublishOptions(Checked):
 class MakeOptions:
     """The options of all stages of one persona, and of telling others about it."""
 
+    existing: ExistingOptions = ExistingOptions()
     fetch: FetchOptions = FetchOptions()
     bases: BaseOptions = BaseOptions()
     collect: CollectOptions = CollectOptions()
@@ -311,6 +320,7 @@ class MakeOptions:
     track: TrackOptions = TrackOptions()
 
     PARTS: ClassVar[dict[str, type[Checked]]] = {
+        "existing": ExistingOptions,
         "fetch": FetchOptions,
         "bases": BaseOptions,
         "collect": CollectOptions,

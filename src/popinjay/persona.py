@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from popinjay.copying import Copies
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.defaults import read_sampling
-from popinjay.decoding.open import ENGINE_FOLDER, open_decoder, why_slow
+from popinjay.decoding.open import open_decoder, why_slow
 from popinjay.errors import BaseModelError, PersonaError
 from popinjay.forgotten import marks_of
 from popinjay.generate import Said, Tally, pieces, stream
 from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, Sampling, SayOptions, build
 from popinjay.rules import FORMULA, Rules
-from popinjay.run import Run
+from popinjay.run import ENGINE_FOLDER, Run
 
 if TYPE_CHECKING:
     from popinjay.picture import Prediction

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
@@ -24,6 +24,7 @@ from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, Forgotten, drop_marks
 from popinjay.journal import finish
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
+from popinjay.ownership import as_flags, clear, inherited, is_replaced, name_for
 from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
@@ -40,36 +41,53 @@ def make(
     home_folder: Path | None = None,
     listener: Listener = nobody,
     ask_whose: Callable[[], str | None] | None = None,
+    ask_name: Callable[[str], str | None] | None = None,
     ask: Callable[[str], bool] | None = None,
     **given: Any,
 ) -> Persona:
     """Make a persona: collect, clean, dataset, train, evaluate, card. What is fresh is not done again.
 
-    `given` are fields of the stages' options (`popinjay.options`), such as `whose="self"`, `base="gpt2"` or `seed=3`. Several
-    specs make a cyborg. `ask_whose` is called where it is not on record whose words these are, `ask` for a yes where reading a network
-    costs money or a base model would be downloaded; without it the answer is no. Raises PopinjayError.
+    `given` are fields of the stages' options (`popinjay.options`), such as `whose="self"`, `base="gpt2"` or `seed=3`; a
+    persona that is there keeps those it was made with. Several specs make a cyborg. `ask_whose` is called where it is not on
+    record whose words these are, `ask_name` where files say it neither, `ask` for a yes where reading a network costs money,
+    a base model would be downloaded or another persona would be replaced; without it the answer is no. Raises PopinjayError.
     """
     options = MakeOptions.of(given)
     trackers = chosen(options.track.track)
     opened = open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
-    run = Run((home_folder or home()) / check_name(opened.name if name is None else name))
-    before = run.record.get("asked", {})
-    whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
-    card_options = replace(options.card, whose=whose, contact=options.card.contact or before.get("contact"))
-    opened.heed(whose)
+    run = Run((home_folder or home()) / check_name(name_for(opened, ask_name) if name is None else name))
     with run.locked(), nothing_left(run), watched(run, trackers, options.track.track_posts, listener) as listener:
         finish(run)
-        forgotten = Forgotten.of(run)
+        is_other = is_replaced(run, opened, replace=options.existing.replace, ask=ask)
+        forgotten, before = (Forgotten(), {}) if is_other else (Forgotten.of(run), run.record.get("asked", {}))
         left = opened.without(forgotten)
-        handles = [author.handle for author in left.authors]
-        asked = {"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": card_options.contact}
-        run.update(asked={**asked, "track": list(trackers)})
-
+        whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
+        left.heed(whose)
+        if not run.record:
+            run.update()  # so that one which is stopped while it is read is listed
         left.fetch(run.file(FETCHED), forgotten)
-        source, opened = forgotten.mark(opened.fingerprint()), left
-        run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=source)
-        learn(run, replace(options, card=card_options), listener, ask)
+        if is_other:
+            clear(run, left)
+        elif not options.existing.defaults:
+            options = as_made_before(run, given, listener)
+        options = replace(options, card=replace(options.card, whose=whose, contact=options.card.contact or before.get("contact")))
+        handles = [author.handle for author in left.authors]
+        asked = {"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": options.card.contact}
+        run.ask({**asked, "track": list(trackers)})
+
+        source = forgotten.mark(opened.fingerprint())
+        run_stage(run, stage_named("collect"), options.collect, partial(collect, left), listener, source=source)
+        learn(run, options, listener, ask)
+        run.settle_asked()
     return Persona(run)
+
+
+def as_made_before(run: Run, given: Mapping[str, Any], listener: Listener) -> MakeOptions:
+    """Return the options given, and for the rest those that a persona was made with, of which a note tells."""
+    kept = inherited(run, given)
+    if kept:
+        listener(Event("make", What.NOTE, f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults)."))
+    return MakeOptions.of({**kept, **given})
 
 
 def learn(run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str], bool] | None = None) -> None:
@@ -114,14 +132,15 @@ def measure(run: Run, samples: int | None = None, listener: Listener = nobody) -
     with run.locked():
         finish(run)
         known = run.record.get("stages", {})
-        if run.state(stage_named("train")) not in (State.FRESH, State.STALE):
+        if run.made("train") is None:
             raise PersonaError(
                 f"{run.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {run.name}. Making it again goes on from there."
             )
+        asked = {name: run.record.get("asked", {}).get(name) for name in ("whose", "contact")}
         options = build(known.get("evaluate", {}).get("options", {}), MakeOptions.PARTS["evaluate"])[0]
         options = options if samples is None else replace(options, samples=samples)
         run_stage(run, stage_named("evaluate"), options, partial(evaluate, bases.row(run.facts("train")["base"])), tell)
-        write_card(run, build(known.get("card", {}).get("options", {}), MakeOptions.PARTS["card"])[0], tell)
+        write_card(run, build(known.get("card", {}).get("options", asked), MakeOptions.PARTS["card"])[0], tell)
     return report_of(run)
 
 
@@ -133,8 +152,7 @@ def trackers_of(run: Run, options: TrackOptions) -> tuple[str, ...]:
 
 def write_card(run: Run, options: CardOptions, listener: Listener = nobody) -> None:
     """Write the card unless it is fresh. It shows the picture where there is one: with or without, it is another card."""
-    shows = PICTURE_FILE if run.file(PICTURE_FILE).exists() else "no picture"
-    run_stage(run, stage_named("card"), options, card, listener, source=shows)
+    run_stage(run, stage_named("card"), options, card, listener, source=run.picture_shown())
 
 
 def write_picture(run: Run, listener: Listener = nobody) -> None:
@@ -161,8 +179,8 @@ def choose_picture(persona: Persona, options: PictureOptions, chosen: pictures.P
     png = pictures.draw(run, chosen, listener)
     with run.locked():
         pictures.write(run, chosen, options, png)
-        written = run.record["stages"].get("card", {})
-        if written.get("state") == "done":
+        written = run.made("card")
+        if written is not None:
             known = {field.name for field in fields(CardOptions)}
             write_card(run, CardOptions(**{name: value for name, value in written["options"].items() if name in known}))
     return run.file(PICTURE_FILE)

@@ -28,7 +28,7 @@ from popinjay.hub import ADDRESS, File, Hub, Interrupted, Repository
 from popinjay.journal import finish
 from popinjay.language_model import write_whole
 from popinjay.options import MAY_BE_PUBLIC, WHOSE, CardOptions, PublishOptions, build
-from popinjay.run import PICTURE_FILE, STAGES, Run, State
+from popinjay.run import PICTURE_FILE, Run, State
 
 STAGE = "publish"
 WHOLE = ".whole-model.partial"  # in a persona's folder, while a thin one is published
@@ -108,14 +108,10 @@ def publish(run: Run, to: str, options: PublishOptions, listener: Listener = nob
 
 def check_finished(run: Run) -> None:
     """Raises PublishError unless every stage is fresh: what is published is what the card describes."""
-    whose = run.record.get("asked", {}).get("whose")
-    for stage in STAGES:
-        state = run.state(stage)
-        if stage.name == "card" and state is State.FRESH and run.record["stages"]["card"]["options"].get("whose") != whose:
-            state = State.STALE  # a make was stopped after it was told, and before it said so
+    for stage, state in run.states().items():
         if state is not State.FRESH:
             again = f"popinjay forget {run.name} --retrain" if Forgotten.of(run).still_known(run) else "popinjay make SPEC"
-            raise PublishError(f"{run.name!r} is not finished: {stage.name} is {state.value}.", f"Make it again first: {again}")
+            raise PublishError(f"{run.name!r} is not finished: {stage} is {state.value}.", f"Make it again first: {again}")
 
 
 def check_whose(run: Run, *, private: bool) -> None:

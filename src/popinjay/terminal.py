@@ -10,7 +10,10 @@ from itertools import chain
 from typing import Any
 
 from popinjay.generate import AGAIN, Tally
+from popinjay.post import one_line
 from popinjay.progress import console, counting, waiting
+
+MOST_SHOWN = 10  # posts that are to be forgotten
 
 
 def show_json(value: Any) -> None:
@@ -100,6 +103,20 @@ def show_published(published: Mapping[str, Any]) -> None:
         out.print(f"It lies in {published['to']}{private}" + (f", version {published['version']}." if published["version"] else "."))
     else:
         out.print(f"All of this lay in {published['to']}{private} already" + (f" as version {published['version']}" if published["version"] else "") + ".")
+
+
+def show_choice(what: str, texts: Sequence[str], *, dry_run: bool) -> None:
+    """Show the posts that would be forgotten: as a result on standard output, before it is done on standard error."""
+    from rich.text import Text
+
+    out = console(stderr=not dry_run)
+    out.print(f"This would forget {what}:" if dry_run else f"Forgetting {what}:")
+    for text in texts[:MOST_SHOWN]:
+        out.print(Text(f"  {one_line(text)}"), overflow="ellipsis", no_wrap=True)
+    if len(texts) > MOST_SHOWN:
+        out.print(f"  ... and {len(texts) - MOST_SHOWN:,} more")
+    if dry_run:
+        out.print("Nothing was changed.")
 
 
 def show_still_known(name: str, what: str) -> None:

@@ -16,22 +16,24 @@ from popinjay import bases
 from popinjay.checkpoints import Checkpoints
 from popinjay.copying import Copies
 from popinjay.decoding.defaults import PLAIN
-from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
+from popinjay.decoding.open import open_decoder
 from popinjay.decoding.scripts import foreign_tokens
 from popinjay.decoding.torch_decoder import TorchDecoder
 from popinjay.disk import storage_errors
+from popinjay.errors import TrainingError
 from popinjay.evaluation.calibration import Calibration, calibrate
 from popinjay.events import Event, Listener, What
 from popinjay.generate import LEAST_TOKENS
 from popinjay.language_model import LanguageModel
 from popinjay.options import Sampling, SayOptions, TrainOptions
 from popinjay.post import read_rows
-from popinjay.run import Draft
+from popinjay.run import ENGINE_FOLDER, Draft
 from popinjay.tuning.learner import Learner, asks_to_recompute
 from popinjay.tuning.lessons import lessons, predicted
 from popinjay.tuning.machine import choose_device, choose_precision, memory
 from popinjay.tuning.modes import LORA, mode
-from popinjay.tuning.trainer import STAGE, Settings, Trainer, in_words
+from popinjay.tuning.outcome import in_words
+from popinjay.tuning.trainer import STAGE, Settings, Trainer
 
 
 def settle(options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int, device: str) -> Settings:
@@ -76,7 +78,12 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
         settings = asdict(trainer.settings)
         words = {"base": PurePath(base.name).name, "device": device, **{name: value for name, value in settings.items() if isinstance(value, str)}}
         listener(Event(STAGE, What.SETTINGS, numbers={name: value for name, value in settings.items() if isinstance(value, int | float)}, words=words))
-        trainer.run()
+        trainer.usual_epochs = options.epochs is None
+        try:
+            trainer.run()
+        except TrainingError:
+            Checkpoints.forget(draft.run.path)  # from where it stands it would only fail again
+            raise
         is_thin = options.keep == "adapter"
         trainer.learner.finish(draft.path("model"), thin=is_thin)
         _suppress_foreign(model, [*texts, *watched])
@@ -88,7 +95,7 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
         for file in bases.passed_on(base):
             shutil.copyfile(file, draft.path("model") / file.name)
         shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
-        calibration = _calibrate(model, trainer, texts, draft, listener)
+        calibration = _calibrate(model, trainer, texts, watched, draft, listener)
     draft.facts.update(_facts(base, options, model, trainer, device), sampling=calibration.to_json())
 
 
@@ -104,7 +111,14 @@ def _say_by_default(model: LanguageModel, sampling: Sampling) -> None:
     model.say_by_default(do_sample=True, **sampling._asdict(), min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
 
 
-def _calibrate(model: LanguageModel, trainer: Trainer, texts: Sequence[str], draft: Draft, listener: Listener) -> Calibration:
+def _calibrate(
+    model: LanguageModel,
+    trainer: Trainer,
+    texts: Sequence[str],
+    watched: Sequence[str],
+    draft: Draft,
+    listener: Listener,
+) -> Calibration:
     """Choose how the saved model samples by default, and write that beside it."""
 
     def tell(done: int, total: int) -> None:
@@ -112,7 +126,7 @@ def _calibrate(model: LanguageModel, trainer: Trainer, texts: Sequence[str], dra
 
     folder = draft.path("model")
     decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
-    found = calibrate(decoder, trainer.watched, texts, trainer.copies, trainer.settings.seed, tell)
+    found = calibrate(decoder, watched, texts, trainer.copies, trainer.settings.seed, tell)
     if found.trials:
         _say_by_default(model, found.sampling)
         model.model.generation_config.save_pretrained(folder)

@@ -11,6 +11,7 @@ from typing import Any
 
 from popinjay.caches import cache_root
 from popinjay.decoding.graph import Graph
+from popinjay.disk import partial_of, sweep_partials
 
 FILE = "int8.safetensors"
 SHARED = ".engines"  # in the cache: engines of models whose own folders are to stay small
@@ -43,7 +44,8 @@ def keep_engine(folder: Path, key: str, graph: Graph) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
-    partial = folder / f".{FILE}.{os.getpid()}.partial"
+    partial = partial_of(folder / FILE)
+    sweep_partials(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         save_file({**graph.weights, "graph": np.frombuffer(graph.model, np.uint8)}, partial, metadata=_metadata(key))

@@ -1,0 +1,185 @@
+"""What a persona's name stands for: nobody's persona is overwritten, and a newer archive is learnt as the first was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import popinjay
+from popinjay import pipeline
+from popinjay.collect import Opened
+from popinjay.errors import PersonaTaken, SpecError
+from popinjay.events import Event
+from popinjay.kept import keep
+from popinjay.options import MakeOptions
+from popinjay.ownership import as_flags, inherited, is_generic, is_replaced, name_for
+from popinjay.post import Author, Post
+from popinjay.run import Run
+from popinjay.sources import Findings, Reading
+
+
+def lines(thing: str, count: int = 150, start: int = 0) -> str:
+    return "\n".join(f"{thing} number {n} hums {n * 37} times near the old river and its {n * 13} gulls" for n in range(start, start + count))
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes end once posts are set aside: what is tested here comes before."""
+    monkeypatch.setattr(pipeline, "learn", lambda run, options, listener, ask: run.update(learnt_with=as_flags(inherited(run, {})) or "defaults"))
+
+
+@pytest.mark.parametrize("name", ["tweets", "my_tweets-2023", "posts (1)", "data", "stdin", "2024", "all_my_posts", "Twitter Export", "x-posts"])
+def test_generic_names_say_nothing(name: str) -> None:
+    assert is_generic(name)
+
+
+@pytest.mark.parametrize("name", ["ada", "ada_tweets", "tweets-of-bob", "nellmarrow", "x_ada", "дата_ада", "ada@posts.example"])
+def test_a_word_that_is_somebodys_is_a_name(name: str) -> None:
+    assert not is_generic(name)
+
+
+def test_a_generic_file_is_asked_for_a_name_or_refused(tmp_path: Path, own_home: Path, untrained: None) -> None:
+    file = tmp_path / "tweets.txt"
+    file.write_text(lines("a lamp"))
+    with pytest.raises(SpecError, match="'tweets' does not say whose posts these are") as caught:
+        popinjay.make(file)
+    assert "--name NAME" in caught.value.hint
+    with pytest.raises(SpecError, match="does not say whose"):
+        popinjay.make(file, ask_name=lambda said: None)
+    assert list(own_home.iterdir()) == []
+    assert popinjay.make(file, ask_name=lambda said: f"{said}-of-ada").name == "tweets-of-ada"
+    assert popinjay.make(file, name="tweets").name == "tweets"  # whoever says so means it
+
+
+class Told(Reading):
+    """Posts of somebody, of which something is to be said."""
+
+    def __init__(self, author: Author, *texts: str) -> None:
+        self.author, self.findings, self._texts = author, Findings(), texts
+
+    def fingerprint(self) -> str:
+        return str(self._texts)
+
+    def posts(self) -> Iterator[Post]:
+        for place, text in enumerate(self._texts):
+            self.findings.left_out["cut short"] += 1
+            yield Post(str(place), self.author.handle, text)
+
+
+def test_an_accounts_handle_is_a_name_whatever_it_is() -> None:
+    assert name_for(Opened((Told(Author("data", url="https://x.com/data")),)), None) == "data"
+    with pytest.raises(SpecError):
+        name_for(Opened((Told(Author("data")),)), None)
+
+
+def two_of_one_name(folder: Path, first: str, second: str) -> tuple[Path, Path]:
+    paths = folder / "a" / "bird.txt", folder / "b" / "bird.txt"
+    for path, text in zip(paths, (first, second), strict=True):
+        path.parent.mkdir()
+        path.write_text(text)
+    return paths
+
+
+def test_another_file_of_the_same_name_does_not_take_a_personas_place(tmp_path: Path, own_home: Path, untrained: None) -> None:
+    first, second = two_of_one_name(tmp_path, lines("a lamp"), lines("an engine"))
+    run = popinjay.make(first, whose="self").run
+    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    with pytest.raises(PersonaTaken, match="Of its 150 posts 0 are among those given now") as caught:
+        popinjay.make(second)
+    assert "--replace" in caught.value.hint
+    assert "--name" in caught.value.hint
+    asked: list[str] = []
+    with pytest.raises(PersonaTaken):
+        popinjay.make(second, ask=lambda question: bool(asked.append(question)))
+    assert asked[0].endswith("Replace it, with its model and all that is in its folder?")
+    assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
+
+
+def test_what_takes_its_place_inherits_nothing(tmp_path: Path, untrained: None) -> None:
+    first, second = two_of_one_name(tmp_path, lines("a lamp"), lines("an engine"))
+    run = popinjay.make(first, whose="self", contact="ada@example.org", drop_replies=True).run
+    keep(run, {"text": "in the old voice", "prompt": ""})
+    run.file("forgotten.toml").write_text('authors = []\nposts = [{ author = "bird", id = "7" }]')
+    run.file("model").mkdir()
+    run.update(told=[{"tracker": "trackio"}], published={"hub:ada/bird": {}})
+    new = popinjay.make(second, replace=True).run
+    assert (new.record["asked"].get("whose"), new.record["asked"].get("contact")) == (None, None)
+    assert new.record["told"] == [{"tracker": "trackio"}]
+    assert "published" not in new.record
+    assert {path.name for path in new.path.iterdir()} == {".lock", "run.toml", "posts.jsonl", "authors.json", "avatars"}
+    assert len(new.file("posts.jsonl").read_text().splitlines()) == 150
+    assert popinjay.make(first, ask=lambda question: True).run.file("posts.jsonl").read_text().count("a lamp") == 150
+
+
+def test_more_of_the_same_posts_need_no_yes(tmp_path: Path, untrained: None) -> None:
+    """A newer file of the same posts, also under another file name: it need not hold all that was there, but most."""
+    first, second = two_of_one_name(tmp_path, lines("a lamp"), lines("a  LAMP", 200, start=60))
+    popinjay.make(first, name="bird")
+    assert len(popinjay.make(second, name="bird").run.file("posts.jsonl").read_text().splitlines()) == 200
+    third = tmp_path / "bird-2024.txt"
+    third.write_text(lines("a lamp", 300))
+    assert json.loads(popinjay.make(third, name="bird").run.file("authors.json").read_text())[0]["handle"] == "bird-2024"
+
+
+def test_another_number_of_people_is_another_persona(tmp_path: Path, untrained: None) -> None:
+    first, _ = two_of_one_name(tmp_path, lines("a lamp"), "")
+    other = tmp_path / "bob.txt"
+    other.write_text(lines("an engine"))
+    popinjay.make(first, name="pair")
+    with pytest.raises(PersonaTaken, match="made of the posts of bird, these are of bird and bob"):
+        popinjay.make(first, other, name="pair")
+
+
+def test_what_is_noted_while_posts_are_compared_is_noted_once(tmp_path: Path) -> None:
+    run = Run(tmp_path / "ada")
+    run.path.mkdir()
+    run.file("posts.jsonl").write_text(json.dumps(Post("0", "ada", "the lamp hums").to_json()) + "\n")
+    run.update(asked={"authors": ["ada"]})
+    reading = Told(Author("ada"), "the lamp hums", "so does the river")
+    assert not is_replaced(run, Opened((reading,)), replace=False, ask=None)
+    assert not reading.findings.left_out
+
+
+# how it was made
+
+
+def run_with(folder: Path, **stages: dict[str, Any]) -> Run:
+    run = Run(folder)
+    run.path.mkdir()
+    for name, options in stages.items():
+        run.record.setdefault("stages", {})[name] = {"state": "done", "options": options, "makes": {}}
+    return run
+
+
+def test_a_newer_archive_is_learnt_with_the_options_of_the_first_make(tmp_path: Path) -> None:
+    run = run_with(tmp_path / "ada", clean={"rules": "popinjay", "drop_replies": True}, train={"base": "b", "epochs": 2.0, "seed": 3, "budget": "5m"})
+    assert inherited(run, {"budget": "1m"}) == {"drop_replies": True, "epochs": 2.0, "seed": 3}
+    said: list[Event] = []
+    options = pipeline.as_made_before(run, {"budget": "1m"}, said.append)
+    assert (options.train.epochs, options.train.budget, options.evaluate.seed) == (2.0, "1m", 3)
+    assert options.train.base is None  # base_for keeps it
+    assert "--drop-replies --epochs 2.0 --seed 3" in said[0].message
+
+
+def test_usual_options_are_no_news(tmp_path: Path) -> None:
+    said: list[Event] = []
+    assert pipeline.as_made_before(run_with(tmp_path / "ada"), {}, said.append) == MakeOptions()
+    assert not said
+
+
+def test_an_option_that_failed_is_not_kept(tmp_path: Path) -> None:
+    run = run_with(tmp_path / "ada", train={"epochs": 2.0})
+    run.record["stages"]["evaluate"] = {"state": "failed", "error": "no", "options": {"samples": 20}}
+    run.record["stages"]["train"] |= {"state": "failed", "error": "no", "tried": {"epochs": 9.0}}
+    assert inherited(run, {}) == {"epochs": 2.0}
+
+
+def test_the_usual_options_come_back_when_asked_for(tmp_path: Path, untrained: None) -> None:
+    first, _ = two_of_one_name(tmp_path, lines("a lamp"), "")
+    popinjay.make(first, exclude_circle_window=True)
+    assert popinjay.make(first).run.record["stages"]["collect"]["options"]["exclude_circle_window"] is True
+    assert popinjay.make(first, defaults=True).run.record["stages"]["collect"]["options"]["exclude_circle_window"] is False
