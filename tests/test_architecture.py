@@ -35,6 +35,7 @@ ENGINE |= {
     "decoding.runtime",
     "decoding.weights",
     "decoding.engine_file",
+    "decoding.plausible",
     "decoding.tokens",
     "decoding.special",
     "decoding.builder",

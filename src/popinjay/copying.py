@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from popinjay.caches import SEAL, seal
 from popinjay.disk import partial_of, sweep_partials
 from popinjay.post import read_rows
 from popinjay.words import FIRST_UNSPACED, folded, halves, located_words, may_grow, words
@@ -71,19 +72,28 @@ class Copies:
         """An index of a file of posts, which is kept in another until those change: large ones take a second to make. No posts where there is no file."""
         if not posts.exists():
             return cls(marked=marked)
-        content = hashlib.blake2b(posts.read_bytes() + formula.to_bytes(8), digest_size=32, salt=_VERSION).digest()
-        with suppress(OSError, ValueError):
-            stored = kept.read_bytes()
-            if stored.startswith(content):
-                return cls.from_bytes(stored[len(content) :], marked)
+        about = hashlib.blake2b(posts.read_bytes() + formula.to_bytes(8), digest_size=32, salt=_VERSION).digest()
+        if (found := cls._kept(kept, about, marked)) is not None:
+            return found
         found = cls((row["text"] for row in read_rows(posts)), formula, marked=marked)
-        with suppress(OSError):  # it only spares time
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            sweep_partials(kept.parent)
-            partial = partial_of(kept)
-            partial.write_bytes(content + found.to_bytes())
-            partial.replace(kept)
+        stored = found.to_bytes()
+        if (mark := seal(b"index", about, stored)) is not None and not kept.parent.is_symlink():
+            with suppress(OSError):  # it only spares time
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                sweep_partials(kept.parent)
+                partial = partial_of(kept)
+                partial.write_bytes(mark + stored)
+                partial.replace(kept)
         return found
+
+    @classmethod
+    def _kept(cls, kept: Path, about: bytes, marked: Copies | None) -> Copies | None:
+        """The index that was kept about this; None where none was, or by somebody else than this user on this machine."""
+        with suppress(OSError, ValueError):
+            stored = b"" if kept.is_symlink() or kept.parent.is_symlink() else kept.read_bytes()
+            if stored and stored[:SEAL] == seal(b"index", about, stored[SEAL:]):
+                return cls.from_bytes(stored[SEAL:], marked)
+        return None
 
     def _mark(self, run: Sequence[str]) -> int:
         return int.from_bytes(hashlib.blake2b(" ".join(run).encode(), digest_size=_MARK, salt=self._key).digest(), "little", signed=True)

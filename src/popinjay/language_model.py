@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from popinjay.decoding.adapter import Adapter, merge_into
 from popinjay.decoding.defaults import PLAIN, read_sampling
 from popinjay.decoding.model_files import files_of, write_record
+from popinjay.decoding.plausible import check_room
 from popinjay.decoding.special import Special, as_plain_text, read_special, unsayable
 from popinjay.errors import BaseModelError
 
@@ -63,12 +64,21 @@ class LanguageModel:
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         files = files_of(folder)
+        check_room(files.folder)
         try:
             tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                files.folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+            both: Any = AutoModelForCausalLM.from_pretrained(
+                files.folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
-        except (OSError, ValueError, KeyError, ImportError) as error:
+            model, about = both
+            if missing := sorted(about["missing_keys"]):  # transformers would make them up
+                raise ValueError(f"the weights {missing[0]} are not there")
+        except Exception as error:  # of a damaged or made-up folder transformers raises whatever comes
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise BaseModelError(
                 f"The model in {folder} can't be loaded: {reason}", "It must be a causal language model that transformers knows, with its tokenizer."
