@@ -98,7 +98,7 @@ class Drawer:
         highest = weights.max()
         if not np.isfinite(highest):
             raise NothingToDraw(
-                f"The model computes nothing that can be drawn from: the highest logit is {highest}.",
+                f"No token can be drawn: the highest logit is {highest}.",
                 "Its weights are damaged, or training went wrong: make the persona again, or take a fresh copy of it.",
             )
         self._ordered = None
