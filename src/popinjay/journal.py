@@ -59,7 +59,7 @@ def finish(run: Run) -> None:
     with storage_errors(str(run.path)):
         for name in json.loads((decided / _GONE).read_text(encoding="utf-8")):
             path = run.file(name)
-            if path == run.path or path.parent != run.path:  # no change of ours removes more than a file or folder of its own
+            if path == run.path:
                 raise PersonaError(f"{decided / _GONE} is damaged: it names {str(name)[:80]!r}.", "Delete that folder; nothing was changed.")
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

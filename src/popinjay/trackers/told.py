@@ -28,8 +28,7 @@ def note(run: Run, trackers: Sequence[str]) -> None:
         folder = Path(place.folder)
         inside = bool(place.folder) and folder.is_relative_to(home)
         row = {"tracker": tracker, "persona": run.name, **asdict(place), "folder": folder.relative_to(home).as_posix() if inside else place.folder}
-        if (mark := _seal_of(row)) is not None:
-            row[SEAL] = mark
+        row = sealed(row)
         if not any(row.items() <= known.items() for known in rows):
             rows.append(row)
     run.update(**{TABLE: rows})
@@ -39,6 +38,12 @@ def _seal_of(row: Mapping[str, Any]) -> str | None:
     """What shows that a row was noted here: one in somebody else's record could have any folder removed."""
     mark = seal(b"told", json.dumps([row["tracker"], row["persona"], row["folder"], row["address"]]).encode())
     return None if mark is None else mark.hex()
+
+
+def sealed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with the seal that it was noted by this user on this machine, where one can be made."""
+    mark = _seal_of(row)
+    return dict(row) if mark is None else {**row, SEAL: mark}
 
 
 def places(run: Run) -> list[str]:
