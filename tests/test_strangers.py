@@ -147,16 +147,18 @@ def speaks_otherwise(graph: Any, tensors: dict[str, Any]) -> None:
 def test_a_swapped_engine_is_made_anew(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any, dict[str, Any]], None]) -> None:
     load(folder).say(**SAID)  # here, so that even our own seal is in the header
     kept = folder / ENGINE_FOLDER / engine_file.FILE
-    before, bytes_before = OnnxDecoder(folder / "model").read(PROMPT), kept.read_bytes()
+    before = OnnxDecoder(folder / "model").read(PROMPT)
     forged_engine(kept, change)
     (tmp_path / "secret.bin").write_bytes(bytes(1 << 20))
     monkeypatch.chdir(tmp_path)
     seen: list[Any] = []
     opened = engine_file.load_engine
     monkeypatch.setattr("popinjay.decoding.onnx_decoder.load_engine", lambda *given: seen.append(opened(*given)) or seen[-1])
-    assert np.array_equal(OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).read(PROMPT), before)
-    assert seen[0] is None  # never handed to ONNX Runtime
-    assert kept.read_bytes() == bytes_before
+    for _ in range(2):
+        assert np.array_equal(OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).read(PROMPT), before)
+    assert seen[0] is None or (change is speaks_otherwise and not seen[0].intact())  # no graph was handed to ONNX Runtime
+    assert len(seen) == 3
+    assert seen[-1].intact()  # the one that was made anew
 
 
 def test_an_engine_made_on_another_machine_is_made_anew(folder: Path, made: Path) -> None:
@@ -174,13 +176,11 @@ def test_an_engine_made_on_another_machine_is_made_anew(folder: Path, made: Path
 def test_a_damaged_engine_is_made_anew_silently(folder: Path, at: int, capfd: pytest.CaptureFixture[str]) -> None:
     load(folder).say(**SAID)
     kept = folder / ENGINE_FOLDER / engine_file.FILE
-    right = kept.read_bytes()
-    wrong = bytearray(right)
+    said, wrong = load(folder).say(**SAID), bytearray(kept.read_bytes())
     wrong[at] ^= 64
     kept.write_bytes(wrong)
-    said = load(folder).say(**SAID)
-    assert kept.read_bytes() == right
-    assert said == load(folder).say(**SAID)
+    assert load(folder).say(**SAID) == said
+    assert kept.read_bytes() != wrong
     assert capfd.readouterr().err == ""
 
 
@@ -365,9 +365,8 @@ def test_files_of_anything_else_end_in_one_sentence(folder: Path, name: str, con
 def test_weights_that_are_no_numbers_are_said(folder: Path, exact: bool) -> None:
     weights = load_file(folder / "model" / "model.safetensors")
     save_file({name: np.full_like(weight, np.nan) for name, weight in weights.items()}, folder / "model" / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(BaseModelError, match="No token can be drawn") as caught:
+    with pytest.raises(BaseModelError, match="No token can be drawn" if exact else "weights are damaged"):
         load(folder).say(**SAID, exact=exact)
-    assert "damaged" in caught.value.hint
 
 
 def test_a_tokenizer_of_another_model_is_said(folder: Path) -> None:

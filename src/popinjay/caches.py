@@ -42,7 +42,7 @@ def read_entry(path: Path, about: Any) -> Any:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["format"] == FORMAT and found["about"] == about:
             return found["value"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     return None
 

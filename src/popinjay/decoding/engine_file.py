@@ -53,7 +53,7 @@ def load_engine(folder: Path, key: str) -> Graph | None:
         if kept[_SEAL] != _seal_of(key, kept[_CONTENT], header, model):
             return None
         graph = Graph(model, tensors, content, _check(path, begin, kept[_CONTENT]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None  # made anew
     with contextlib.suppress(OSError):
         os.utime(folder)  # used now: others are let go of first

@@ -68,7 +68,7 @@ def files_of(folder: Path) -> ModelFiles:
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         name, fingerprint = str(record["base"]), record["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BaseModelError(
             f"The {RECORD} in {folder}, which names its base model, can't be read: {error}",
             "Make the persona again.",

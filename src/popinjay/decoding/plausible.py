@@ -48,13 +48,10 @@ def check_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def check_room(folder: Path) -> None:
-    """Raise BaseModelError as `check_config`, or if layers, width and vocabulary need more weights than there are bytes."""
-    config = check_config(folder)
+def check_room(folder: Path, layers: int, width: int, vocabulary: int) -> None:
+    """Raise BaseModelError if a model of these sizes needs more weights than the folder has bytes: each takes at least one."""
     there = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    layers = max((config.get(key, 0) for key in _LAYERS), default=0)
-    width = max((config.get(key, 0) for key in _WIDTHS), default=0)
-    for key, needed in (("layers", layers * width * width // _ROOM), ("vocab_size", config.get("vocab_size", 0) * width)):
+    for key, needed in (("layers", layers * width * width // _ROOM), ("vocabulary", vocabulary * width)):
         if there and needed > there:
             raise BaseModelError(
                 f"The config.json in {folder} is of a larger model than lies there: its {key} need {needed:,} weights, and there are {there:,} bytes.", _HINT

@@ -30,7 +30,7 @@ class Weights(Mapping[str, "NDArray[Any]"]):
         try:
             self._entries, self._begin = _header(self.path)
             self._check()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BaseModelError(f"The weights in {folder} can't be read: {error}", "The file may be cut off; fetch or make the model again.") from error
         import numpy as np
 
