@@ -90,6 +90,7 @@ FACES = {
     "interrupts",
     "ownership",
     "selection",
+    "standard_streams",
     "commands",
     "demo",
     "forget",
@@ -105,7 +106,7 @@ FACES |= {"serving", "serving.answers", "serving.app", "serving.guard", "serving
 FACES |= {"serving.about", "serving.accounts", "serving.event_stream", "serving.job", "serving.job_routes", "serving.jobs", "serving.process"}
 FACES |= {"serving.kept_routes", "serving.persona_files"}
 FACES |= {"serving.refused", "serving.said", "serving.server", "serving.upload_routes", "serving.uploads", "serving.worker"}
-FACES |= {"serving.completions", "serving.openai_form", "serving.say_routes", "serving.speaking", "serving.told", "serving.voice"}
+FACES |= {"serving.completions", "serving.connections", "serving.openai_form", "serving.say_routes", "serving.speaking", "serving.told", "serving.voice"}
 FLOORS = (SPINE, PORTS, ENGINE, STAGES, FACES)
 HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
 HEAVY += ("gguf", "tqdm")

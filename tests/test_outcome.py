@@ -184,6 +184,14 @@ def test_what_took_long_to_load_learns_for_half_of_the_budget(monkeypatch: pytes
     assert any("at most: loading the base model took 30 s" in event.message for event in said)
 
 
+def test_what_comes_after_it_has_the_rest_or_a_tenth(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found, _, _ = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.001)
+    assert found.seconds_left() == 2.0
+    found, learner, _ = trained(monkeypatch, tmp_path, budget=1000.0, step=0.1, a_post=0.001)
+    assert found.why == "all was learnt"
+    assert found.seconds_left() == pytest.approx(2000.0 - learner.now[0])
+
+
 def test_plenty_of_time_is_not_spent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found, learner, said = trained(monkeypatch, tmp_path, budget=100_000.0, step=0.01, a_post=0.0001)
     assert found.why == "all was learnt"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 import pytest
 
 import popinjay
-from popinjay import pipeline
+from popinjay import asking, bases, pipeline
+from popinjay.cli import main
 from popinjay.collect import Opened
-from popinjay.errors import PersonaTaken, SpecError
+from popinjay.errors import BaseModelError, PersonaTaken, SpecError
 from popinjay.events import Event
 from popinjay.kept import keep
-from popinjay.options import MakeOptions
+from popinjay.options import MakeOptions, TrainOptions
 from popinjay.ownership import as_flags, inherited, is_generic, is_replaced, name_for
 from popinjay.post import Author, Post
 from popinjay.run import Run
@@ -68,6 +70,37 @@ class Told(Reading):
         for place, text in enumerate(self._texts):
             self.findings.left_out["cut short"] += 1
             yield Post(str(place), self.author.handle, text)
+
+
+def test_without_a_terminal_the_command_says_what_to_type(tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "my tweets (2).txt"
+    file.write_text(lines("a lamp"))
+    assert main(["make", str(file), "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert "'my_tweets_2_' does not say whose posts these are" in said
+    assert "--name NAME" in said
+    assert list(own_home.iterdir()) == []
+
+
+def test_at_a_terminal_the_name_is_typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for typed, name in (("ada\n", "ada"), (" ada l \n", "ada l"), ("\n", None), ("", None)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        assert asking.name("tweets") == name
+        assert "'tweets' does not say whose posts these are." in capsys.readouterr().err
+
+
+def test_the_author_is_called_as_the_persona_where_the_file_says_nothing(tmp_path: Path, untrained: None) -> None:
+    file = tmp_path / "tweets.txt"
+    file.write_text(lines("a lamp"))
+    run = popinjay.make(file, name="Ada L").run
+    assert run.record["asked"]["authors"] == ["ada_l"]
+    assert (
+        json.loads(run.file("authors.json").read_text())[0] | {"posts": 150, "handle": "ada_l", "name": "Ada L"}
+        == json.loads(run.file("authors.json").read_text())[0]
+    )
+    assert json.loads(run.file("posts.jsonl").read_text().splitlines()[0])["author"] == "ada_l"
+    run.update(asked={**run.record["asked"], "authors": ["tweets"]})  # as it was called before
+    assert popinjay.make(file, name="Ada L").run.record["asked"]["authors"] == ["tweets"]
 
 
 def test_an_accounts_handle_is_a_name_whatever_it_is() -> None:
@@ -130,6 +163,8 @@ def test_another_number_of_people_is_another_persona(tmp_path: Path, untrained: 
     other = tmp_path / "bob.txt"
     other.write_text(lines("an engine"))
     popinjay.make(first, name="pair")
+    with pytest.raises(PersonaTaken, match="Of its 150 posts 0 are among those of bob given now"):
+        popinjay.make(other, name="pair")
     with pytest.raises(PersonaTaken, match="made of the posts of bird, these are of bird and bob"):
         popinjay.make(first, other, name="pair")
 
@@ -140,7 +175,7 @@ def test_what_is_noted_while_posts_are_compared_is_noted_once(tmp_path: Path) ->
     run.file("posts.jsonl").write_text(json.dumps(Post("0", "ada", "the lamp hums").to_json()) + "\n")
     run.update(asked={"authors": ["ada"]})
     reading = Told(Author("ada"), "the lamp hums", "so does the river")
-    assert not is_replaced(run, Opened((reading,)), replace=False, ask=None)
+    assert not is_replaced(run, Opened((reading,)), may=False, ask=None)
     assert not reading.findings.left_out
 
 
@@ -183,3 +218,17 @@ def test_the_usual_options_come_back_when_asked_for(tmp_path: Path, untrained: N
     popinjay.make(first, exclude_circle_window=True)
     assert popinjay.make(first).run.record["stages"]["collect"]["options"]["exclude_circle_window"] is True
     assert popinjay.make(first, defaults=True).run.record["stages"]["collect"]["options"]["exclude_circle_window"] is False
+
+
+def test_a_base_that_is_gone_is_not_swapped_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_with(tmp_path / "ada", train={"base": "smollm2"})
+    run.record["stages"]["train"] |= {"facts": {"base": "smollm2"}, "version": 0}
+    fetched: list[str] = []
+    monkeypatch.setattr(bases, "is_ready", lambda base: False)
+    monkeypatch.setattr(bases, "get", lambda base, consent, listener: fetched.append(base.name))
+    with pytest.raises(BaseModelError, match="made from smollm2, which is not on this machine any more") as caught:
+        pipeline.base_for(run, TrainOptions(), bases.Consent(), lambda event: None)
+    assert "--base builtin" in caught.value.hint
+    for consent in (bases.Consent(yes=True), bases.Consent(ask=lambda question: "Fetch it again?" in question)):
+        assert pipeline.base_for(run, TrainOptions(), consent, lambda event: None).name == "smollm2"
+    assert fetched == ["smollm2", "smollm2"]

@@ -161,6 +161,24 @@ def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> 
     assert said in verdict(numbers(**given))
 
 
+@pytest.mark.parametrize(
+    ("posts", "said"),
+    [
+        ({"held_out": 1, "samples": 1000}, "No verdict can be given: only 1 of the author's posts was held out to compare with, and it takes 20."),
+        ({"held_out": 19, "samples": 1000}, "only 19 of the author's posts were held out"),
+        ({"held_out": 200, "samples": 10}, "only 10 posts were written to be measured, and it takes 20: --samples 1000."),
+    ],
+)
+def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None:
+    """With one post each way a persona that says anything looks like its author."""
+    found = {**numbers(0.5), "posts": posts}
+    assert said in verdict(found)
+    assert "told apart:" not in verdict(found)
+    rest = {"taken_for": {"same_language": 17, "others": 46}, "privacy": {"in_training": 0}}
+    assert not any("held out" in note or "chance" in note for note in notes({**numbers(0.59), **rest, "posts": posts}) if posts["held_out"] < 20)
+    assert verdict({**found, "posts": {"held_out": 20, "samples": 20}}).startswith("Not to be told apart")
+
+
 def test_a_lead_that_may_be_chance_is_said() -> None:
     rest = {"posts": {"held_out": 200}, "taken_for": {"same_language": 17, "others": 46}, "privacy": {"in_training": 0}}
     assert any(

@@ -17,6 +17,7 @@ from popinjay.forgotten import Forgotten
 from popinjay.post import Post
 from popinjay.run import Run
 from popinjay.selection import Choice, choose
+from popinjay.serving.job import Job
 
 TEXTS = ("The Lamp hums by the river", "a  lamp\nhums again", "Call Zoë at home", "call Zoë, twice", "gulls and nothing else")
 
@@ -131,3 +132,16 @@ def test_whatever_was_made_from_posts_goes_and_is_named(run: Run) -> None:
     assert run.file("engine/int8.safetensors").exists()  # the model, which is said to know it still
     said = next(event.message for event in notes if event.what is What.NOTE and "Removed with it" in event.message)
     assert all(name in said for name in derived)
+
+
+def test_what_the_page_heard_while_it_learnt_goes_too(run: Run, own_home: Path) -> None:
+    for id, name, state in (("1", "ada", "done"), ("2", "bob", "done"), ("3", "ada", "running")):
+        folder = own_home / ".jobs" / id
+        folder.mkdir(parents=True)
+        Job(id, "make", name, ["ada.zip"], None, {}, created="", state=state).write(folder)
+        events = [{"what": "start", "stage": "train"}, {"what": "sample", "message": "gulls and nothing else"}, {"what": "done"}]
+        (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events) + '{"what": "sam')
+    forget(run, containing=["gulls"])
+    left = {id: (own_home / ".jobs" / id / "events.jsonl").read_text() for id in "123"}
+    assert [json.loads(line)["what"] for line in left["1"].splitlines()] == ["start", "done"]
+    assert all("gulls" in left[id] for id in "23")  # another persona's, and one that is being written

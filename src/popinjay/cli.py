@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +15,11 @@ from typing import Any, NoReturn
 from popinjay import __version__, command_bases, command_forget, command_serve, commands, options, terminal
 from popinjay.errors import OptionError, PopinjayError
 from popinjay.post import one_line
+from popinjay.standard_streams import divert, lost, open_closed
 
 EXIT_PROBLEM = 2
 EXIT_INTERRUPTED = 130
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # what writing to standard output raises
 
 
 class Parser(argparse.ArgumentParser):
@@ -210,6 +212,7 @@ def _reader(kind: type[Any]) -> Callable[[str], Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
+    open_closed()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that can't show a character shows its number
@@ -238,7 +241,13 @@ def _run(given: list[str]) -> int:
         terminal.show_error("Stopped.", commands.after_stopping(given))
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read our output has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        divert(sys.stdout)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        problem = lost(error)  # the disk's refusals of anything else are StorageErrors
+        terminal.show_error(problem.message, problem.hint)
+        return EXIT_PROBLEM
     return 0
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from popinjay.errors import StorageError
+from popinjay.errors import PopinjayError, StorageError
 
 _CUT = re.compile(r"\d+ requested and \d+ written|[Nn]o space left|disk is full")  # numpy, zip and SQLite: without a number
 
@@ -21,6 +21,8 @@ def storage_errors(doing: str) -> Iterator[None]:
     """Turn the disk's refusals into StorageError."""
     try:
         yield
+    except PopinjayError:
+        raise
     except Exception as error:
         in_words = re.search(r"\(os error (\d+)\)", str(error))  # how safetensors tells it
         number = error.errno if isinstance(error, OSError) else None

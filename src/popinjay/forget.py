@@ -27,6 +27,7 @@ from popinjay.persona import INDEX
 from popinjay.post import handle_of, read_json, read_posts
 from popinjay.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Draft, Run, as_toml
 from popinjay.selection import PLACES, Choice, choose
+from popinjay.serving.job import drop_samples
 from popinjay.sources.mirror import mirrors
 from popinjay.trackers import told
 from popinjay.words import words
@@ -75,6 +76,8 @@ def forget(
             gone = _remove(run, before, new)
             if count := gone.lines.get(kept.FILE):
                 notes.append(f"{count:,} kept posts went too: they were written with what is forgotten in mind, or repeated it.")
+            if count := drop_samples(run.path.parent, run.name):
+                notes.append(f"{count:,} posts written while it learnt went out of what the page keeps of its making.")
             if gone.files:
                 notes.append(f"Removed with it, as they were made from it: {', '.join(gone.files)}.")
             for note in notes:

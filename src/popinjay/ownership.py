@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from popinjay import kept
@@ -15,12 +15,12 @@ from popinjay.errors import PersonaTaken, SpecError
 from popinjay.forgotten import FILE, MARKS, Forgotten
 from popinjay.journal import Change
 from popinjay.options import MakeOptions, flag
-from popinjay.post import Post, read_posts
+from popinjay.post import Author, Post, handle_of, read_posts
 from popinjay.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Run, as_toml
-from popinjay.sources import Reading
+from popinjay.selection import PLACES
+from popinjay.sources import Findings, Reading
 
 MOST = 0.5  # of the posts that were there: so many have to be among those that take their place
-PLACES = 10**8  # a number below is no site's id, but a post's place in its file
 _GENERIC = frozenset(
     "account activity all archive archives author backup bluesky body bsky chat clean cleaned collection combined "
     "comments content copy corpus csv data dataset download downloads dump entries example examples export exported "
@@ -41,16 +41,63 @@ def is_generic(name: str) -> bool:
     return all(word in _GENERIC for word in found)
 
 
+def is_anonymous(author: Author) -> bool:
+    """Return whether an author's handle is a file's name that is generic. An account's handle is a name, whatever it is."""
+    return not author.url and is_generic(author.handle)
+
+
 def name_for(opened: Opened, ask_name: Callable[[str], str | None] | None) -> str:
     """Return the name of a persona that was given none: its authors' handles, or what `ask_name` says if these are generic.
 
-    Raises SpecError if that is nothing. An account's handle is a name, whatever it is.
+    Raises SpecError if that is nothing.
     """
-    if any(author.url or not is_generic(author.handle) for author in opened.authors):
+    if not all(map(is_anonymous, opened.authors)):
         return opened.name
     if name := ask_name(opened.name) if ask_name else None:
         return name
     raise SpecError(f"{opened.name!r} does not say whose posts these are.", "Give the persona a name: --name NAME")
+
+
+class _Called(Reading):
+    """Somebody's posts under another name than that of their file."""
+
+    def __init__(self, reading: Reading, name: str) -> None:
+        self._reading = reading
+        self.author = replace(reading.author, handle=handle_of(name), name=name)
+        self.refusal = reading.refusal
+
+    @property
+    def findings(self) -> Findings:
+        """What the source has to say."""
+        return self._reading.findings
+
+    @findings.setter
+    def findings(self, findings: Findings) -> None:
+        self._reading.findings = findings
+
+    def fingerprint(self) -> str:
+        """A hash of what would be read."""
+        return self._reading.fingerprint()
+
+    def avatar(self) -> bytes | None:
+        """The author's picture."""
+        return self._reading.avatar()
+
+    def posts(self) -> Iterator[Post]:
+        """The posts, by that name."""
+        return (replace(post, author=self.author.handle) for post in self._reading.posts())
+
+
+def called(opened: Opened, name: str, run: Run) -> Opened:
+    """Return the posts with their author called as the persona, where their file says nothing about whose they are.
+
+    A persona that is there keeps what its author was called: by that its posts are forgotten.
+    """
+    authors = opened.authors
+    before = run.record.get("asked", {}).get("authors")
+    if len(authors) != 1 or not is_anonymous(authors[0]) or is_generic(name) or before == [authors[0].handle]:
+        return opened
+    return Opened((_Called(opened.readings[0], name),)) if handle_of(name) else opened
 
 
 # how it was made
@@ -80,8 +127,8 @@ def as_flags(options: Mapping[str, Any]) -> str:
 # whose it is
 
 
-def is_replaced(run: Run, opened: Opened, *, replace: bool, ask: Callable[[str], bool] | None) -> bool:
-    """Return whether others' posts take the place of a persona: only if `replace` or the answer to `ask` says so.
+def is_replaced(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], bool] | None) -> bool:
+    """Return whether others' posts take the place of a persona: only if it `may` or the answer to `ask` says so.
 
     Posts are others' if their authors are more or fewer than before, if an account is a new one, or if most of the posts
     that were there are not among them. Raises PersonaTaken if the persona that is there is to stay.
@@ -90,7 +137,7 @@ def is_replaced(run: Run, opened: Opened, *, replace: bool, ask: Callable[[str],
     if not why:
         return False
     question = f"A persona {run.name!r} is there. {why}\nReplace it, with its model and all that is in its folder?"
-    if replace or (ask is not None and ask(question)):
+    if may or (ask is not None and ask(question)):
         return True
     hint = "Give the new one another --name, or add --replace: the one that is there goes then, with its model."
     raise PersonaTaken(f"A persona {run.name!r} is there, made of other posts. {why}", hint)
@@ -111,7 +158,10 @@ def _why_not_the_same(run: Run, opened: Opened) -> str:
     if not files or (not accounts and _is_recorded(run, forgotten.mark(opened.fingerprint()))):
         return ""
     there, found = _shared((post for post in read_posts(posts) if post.author not in accounts), files)
-    return f"Of its {there:,} posts {found:,} are among those given now." if found < MOST * there else ""
+    if found >= MOST * there:
+        return ""
+    whose = "" if set(handles) == set(before) else f" of {_names(handles)}"
+    return f"Of its {there:,} posts {found:,} are among those{whose} given now."
 
 
 def _is_recorded(run: Run, source: str) -> bool:

@@ -24,7 +24,7 @@ from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, Forgotten, drop_marks
 from popinjay.journal import finish
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
-from popinjay.ownership import as_flags, clear, inherited, is_replaced, name_for
+from popinjay.ownership import as_flags, called, clear, inherited, is_anonymous, is_replaced, name_for
 from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
@@ -58,7 +58,8 @@ def make(
     run = Run((home_folder or home()) / check_name(name_for(opened, ask_name) if name is None else name))
     with run.locked(), nothing_left(run), watched(run, trackers, options.track.track_posts, listener) as listener:
         finish(run)
-        is_other = is_replaced(run, opened, replace=options.existing.replace, ask=ask)
+        opened = called(opened, run.name, run)
+        is_other = is_replaced(run, opened, may=options.existing.replace, ask=ask)
         forgotten, before = (Forgotten(), {}) if is_other else (Forgotten.of(run), run.record.get("asked", {}))
         left = opened.without(forgotten)
         whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
@@ -86,7 +87,7 @@ def as_made_before(run: Run, given: Mapping[str, Any], listener: Listener) -> Ma
     """Return the options given, and for the rest those that a persona was made with, of which a note tells."""
     kept = inherited(run, given)
     if kept:
-        listener(Event("make", What.NOTE, f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults)."))
+        listener(Event("collect", What.NOTE, f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults)."))
     return MakeOptions.of({**kept, **given})
 
 
@@ -207,6 +208,7 @@ class Inspection:
         return {
             **self.result.counts.to_json(),
             "name": self.author.name,
+            "anonymous": is_anonymous(self.author),
             "first": dates[0] if dates else None,
             "last": dates[-1] if dates else None,
             "languages": languages(self.result.kept),
@@ -235,21 +237,31 @@ def base_for(run: Run, options: TrainOptions, consent: bases.Consent, listener: 
     """Return the base model to train, and say which it is unless there is nothing to train.
 
     What the user leaves open is decided once: a persona keeps the base it was made from, also for
-    newer posts, as long as that base is on this machine. Raises BaseModelError.
+    newer posts. Raises BaseModelError if it can't be had.
     """
     made_from = run.facts("train").get("base")
     if options.base is None and made_from:
         base = bases.row(made_from)
         if run.state(stage_named("train"), {**asdict(options), "base": made_from}) is State.FRESH:
             return base
-        if bases.is_ready(base):
-            listener(Event("train", What.NOTE, f"The base model stays {base.name}."))
-            return base
+        have_again(run.name, base, consent, listener)
+        listener(Event("train", What.NOTE, f"The base model stays {base.name}."))
+        return base
     base, note = bases.choose(options.base, run.facts("clean").get("languages"), consent, listener)
     asked = {**asdict(options), "base": base.name}
     if run.state(stage_named("train"), asked, bases.fingerprint(base)) is not State.FRESH:
         listener(Event("train", What.NOTE, note))
     return base
+
+
+def have_again(persona: str, base: bases.Base, consent: bases.Consent, listener: Listener) -> None:
+    """Have the base that a persona was made from on this machine, fetched if that is allowed. Raises BaseModelError."""
+    if bases.is_ready(base):
+        return
+    gone = f"{persona!r} was made from {base.name}, which is not on this machine any more."
+    if not (consent.yes or (consent.ask is not None and consent.ask(f"{gone}\nFetch it again?"))):
+        raise BaseModelError(gone, f"Fetch it with --yes, or take another one, such as --base {bases.BUILT_IN}.")
+    bases.get(base, consent, listener)
 
 
 @contextmanager

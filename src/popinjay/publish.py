@@ -111,7 +111,8 @@ def check_finished(run: Run) -> None:
     for stage, state in run.states().items():
         if state is not State.FRESH:
             again = f"popinjay forget {run.name} --retrain" if Forgotten.of(run).still_known(run) else "popinjay make SPEC"
-            raise PublishError(f"{run.name!r} is not finished: {stage} is {state.value}.", f"Make it again first: {again}")
+            how = "has failed" if state is State.FAILED else f"is {state.value}"
+            raise PublishError(f"{run.name!r} is not finished: {stage} {how}.", f"Make it again first: {again}")
 
 
 def check_whose(run: Run, *, private: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from popinjay.generate import AGAIN, Tally
 from popinjay.post import one_line
 from popinjay.progress import console, counting, waiting
+from popinjay.standard_streams import tell
 
 MOST_SHOWN = 10  # posts that are to be forgotten
 
@@ -122,8 +123,8 @@ def show_choice(what: str, texts: Sequence[str], *, dry_run: bool) -> None:
 def show_still_known(name: str, what: str) -> None:
     """That a model still knows what it was told to forget, if it does, and the command that mends it."""
     if what:
-        print(f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it and knows it until it is trained again.", file=sys.stderr)
-        print(f"          Train it again: popinjay forget {name} --retrain", file=sys.stderr)
+        tell(f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it and knows it until it is trained again.")
+        tell(f"          Train it again: popinjay forget {name} --retrain")
 
 
 def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
@@ -304,7 +305,7 @@ def show_missing(tally: Tally) -> None:
     """That fewer posts came than were asked for."""
     if tally.missing:
         why = ", ".join(f"{count} {reason}" for reason, count in tally.redrawn.most_common())
-        print(f"{tally.missing:,} fewer than asked for: no draft of them was fit to be seen ({why}).", file=sys.stderr)
+        tell(f"{tally.missing:,} fewer than asked for: no draft of them was fit to be seen ({why}).")
 
 
 def show_predictions(texts: Sequence[str], pick: int) -> None:
@@ -320,6 +321,6 @@ def show_picture(path: str) -> None:
 
 def show_error(message: str, hint: str) -> None:
     """One clear sentence, and a hint."""
-    print(f"popinjay: {message}", file=sys.stderr)
+    tell(f"popinjay: {message}")
     if hint:
-        print(f"          {hint}", file=sys.stderr)
+        tell(f"          {hint}")

@@ -126,7 +126,7 @@ def _calibrate(
 
     folder = draft.path("model")
     decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
-    found = calibrate(decoder, watched, texts, trainer.copies, trainer.settings.seed, tell)
+    found = calibrate(decoder, watched, texts, trainer.copies, trainer.settings.seed, tell, trainer.seconds_left())
     if found.trials:
         _say_by_default(model, found.sampling)
         model.model.generation_config.save_pretrained(folder)

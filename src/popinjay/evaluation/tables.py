@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from popinjay.evaluation.figures import SOURCES, Side, estimate, in_percent, percent
 from popinjay.evaluation.interval import Estimate
+from popinjay.evaluation.verdict import can_be_given
 
 WHY = {  # how a training ends, as `tuning.trainer` says it
     "it began to recite": "It was stopped because it began to repeat training posts word for word.",
@@ -92,6 +93,8 @@ def tiles(sides: Sequence[Side]) -> list[Tile]:
         beside = "".join(f"{name}: {value:.2f}" for name, value in others if value is not None)
         control = f"base model: {before:.2f}" if before is not None else ""
         found.append(Tile(f"{surprise:.2f}", "bits per byte of posts it never saw: its surprise, less is better", control, beside))
+    if not can_be_given(sides[0].report):
+        found[0] = None  # a coin that was tossed a few times
     return [tile for tile in found if tile]
 
 

@@ -18,7 +18,7 @@ from popinjay.events import Event, Listener, What
 from popinjay.generate import generate
 from popinjay.language_model import bits_per_byte
 from popinjay.options import SayOptions
-from popinjay.tuning.asides import Asides
+from popinjay.tuning.asides import SHARE, Asides
 from popinjay.tuning.clock import Clock, rate
 from popinjay.tuning.learner import Learner
 from popinjay.tuning.lessons import plan
@@ -145,6 +145,11 @@ class Trainer:
         """Return whether the way is done, or most of another step would be beyond it."""
         half_a_step = self.step_seconds / self.steps_timed / 2 if self.steps_timed else 0.0
         return clock.is_up(self.standing.step, self.standing.seconds + half_a_step)
+
+    def seconds_left(self) -> float | None:
+        """Return how long what comes after it may take: the rest of a budget, at least a tenth; None for any time."""
+        budget = self.settings.budget
+        return None if budget is None else max(SHARE * budget, budget - (time.monotonic() - self.began))
 
     def count_step(self, seconds: float) -> None:
         """Remember how long a step took."""
