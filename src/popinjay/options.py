@@ -134,7 +134,7 @@ class CleanOptions(Checked):
     )
     drop_replies: bool = option(False, "Drop replies to other people. An author's own threads stay.")
     lang: str | None = option(None, "Keep only posts in these languages, as codes or English names with commas between: en,fr.", metavar="CODES")
-    keep_personal_data: bool = option(False, "Don't mask e-mail addresses, phone numbers, card numbers and keys.")
+    keep_personal_data: bool = option(False, "Don't mask e-mail addresses, phone, card and account numbers, IP addresses and keys.")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def read_sampling(folder: Path) -> Sampling:
         sampling = Sampling(float(temperature), float(top_p))
     except FileNotFoundError:
         return PLAIN
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise _unreadable(folder, error) from error
     if not (0 < sampling.temperature <= 10 and 0 < sampling.top_p <= 1):
         raise _unreadable(folder, f"temperature {temperature}, top_p {top_p}")

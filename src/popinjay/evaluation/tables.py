@@ -22,7 +22,7 @@ VARIETY = {
     "self_bleu": ("Likeness to one another", "self-BLEU; less is more varied"),
     "repeats": ("Said before, word for word", "share of texts; less is more varied"),
 }
-PRIVATE = {"email": "e-mail addresses", "phone": "phone numbers", "card": "card numbers", "key": "secret keys"}
+PRIVATE = {"email": "e-mail addresses", "phone": "phone numbers", "card": "card numbers", "iban": "account numbers", "ip": "IP addresses", "key": "secret keys"}
 MEASURES = {
     "told_apart": "Can a classifier tell?",
     "taken_for": "Taken for the author",
