@@ -6,6 +6,7 @@ Scripts written without blanks (Chinese, Japanese, Thai, Lao, Khmer, Burmese) ar
 from __future__ import annotations
 
 import re
+import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator
 
@@ -34,6 +35,16 @@ def words(text: str) -> list[str]:
 def is_unspaced(character: str) -> bool:
     """Whether a character is of a script without blanks."""
     return _UNSPACED_CHARACTER.match(character) is not None
+
+
+def is_inside_word(character: str) -> bool:
+    """Return whether a character is part of a word that is written with blanks around it.
+
+    Letters, figures, their combining marks and underscores are; no character of a script without
+    blanks is, so that such a script begins and ends a word of another.
+    """
+    is_part = character == "_" or unicodedata.category(character)[0] in "LNM"
+    return is_part and not is_unspaced(character)
 
 
 def located_words(text: str) -> Iterator[tuple[str, int, int]]:
