@@ -13,7 +13,24 @@ import pytest
 import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
-SPINE = {"caches", "copying", "disk", "errors", "events", "handles", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy", "rules"}
+SPINE = {
+    "caches",
+    "copying",
+    "disk",
+    "errors",
+    "events",
+    "handles",
+    "lineage",
+    "options",
+    "post",
+    "run",
+    "journal",
+    "forgotten",
+    "kept",
+    "words",
+    "privacy",
+    "rules",
+}
 PORTS = {"hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"bases", "bases.base", "bases.choice", "bases.finding", "bases.gguf", "bases.growth", "bases.prepared"}
 PORTS |= {"bases.rows", "bases.terms", "bases.places", "bases.places.cache", "bases.places.folder"}

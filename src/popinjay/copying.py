@@ -26,7 +26,8 @@ class Copies:
     """An index of texts that tells whether another text equals one of them or repeats a run of eight or more words.
 
     A character of a script without blanks is half a word. Case, punctuation and blanks do not count. What is held is each whole text and each run
-    as a 64-bit hash, sorted, and no word: some 100 kB for 1,000 tweets. So are the handles in the texts, for another question: whether one stands in any.
+    as a 64-bit hash, sorted, and no word: some 100 kB for 1,000 tweets. So are the handles in the
+    texts, for another question: whether one stands in any.
     """
 
     def __init__(
@@ -151,9 +152,8 @@ class Copies:
         return self._holds(_as_whole(found))
 
     def _holds(self, run: Sequence[str]) -> bool:
-        return self._holds_own(self._mark(run)) or (
-            self._marked is not None and self._marked._holds(run)
-        )
+        is_marked = self._marked is not None and self._marked._holds(run)
+        return is_marked or self._holds_own(self._mark(run))
 
     def _holds_own(self, mark: int) -> bool:
         place = bisect_left(self._marks, mark)

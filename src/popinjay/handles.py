@@ -81,12 +81,10 @@ class HandleWatch:
         self._word += text
         if text.isalnum() and max(text) < FIRST_UNSPACED:
             return False  # more of a word, which completes none
-        begin = last_word(self._word)
+        begin = len(self._word) if self._word[-1:].isspace() else last_word(self._word)
         if not begin:
             return False
         complete, self._word = self._word[:begin], self._word[begin:]
         typed, self._typed = self._typed, 0
-        return any(
-            handle.end > typed and handle.name not in self._own and not self._is_known(handle.name)
-            for handle in find_handles(complete)
-        )
+        names = [handle.name for handle in find_handles(complete) if handle.end > typed]
+        return not all(name in self._own or self._is_known(name) for name in names)

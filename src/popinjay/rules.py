@@ -1,4 +1,8 @@
-"""What may leave the machine: no copy of a training post, nothing personal, no stranger's handle, nothing too long or broken off."""
+"""What may leave the machine.
+
+No copy of a training post or part of one, nothing personal, no stranger's handle, nothing too long
+and nothing broken off.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from popinjay.copying import Copies, Following
-from popinjay.handles import Handle, HandleWatch, find_handles, mask_handles, may_hold_handle
+from popinjay.handles import Handle, HandleWatch, find_handles, mask_handles
 from popinjay.options import SayOptions
 from popinjay.privacy import beginning, reveals
 from popinjay.words import last_word, whole_sentences
@@ -46,8 +50,8 @@ class Rules:
     """The rules for what a persona says, from the posts that it learnt from, and marks of those that are gone since.
 
     Never what equals one of them or repeats eight of its words in a row, unless three different posts hold those eight words: then they are
-    the author's own formula (never what is only marked). Never what looks like personal data, or like what stood in its place in the posts. No handle that
-    stands in none of the posts, unless that is asked for: it might be a real person's. Never more
+    the author's own formula (never what is only marked). Never what looks like personal data, or like what stood in its place in the posts.
+    No handle that stands in none of the posts, unless that is asked for: it might be a real person's. Never more
     characters than asked for. What the user typed as the prompt is theirs: it counts for none of this but the length.
     """
 
@@ -84,11 +88,8 @@ class Rules:
     def unknown_handles(self, text: str, typed: int = 0) -> list[Handle]:
         """Return the handles that stand neither in a post nor in the first `typed` characters."""
         own = {handle.name for handle in find_handles(text[:typed])}
-        return [
-            handle
-            for handle in find_handles(text)
-            if handle.end > typed and handle.name not in own and not self._knows_handle(handle.name)
-        ]
+        new = (handle for handle in find_handles(text) if handle.end > typed)
+        return [one for one in new if one.name not in own and not self._knows_handle(one.name)]
 
     def _masked(self, text: str, typed: int) -> str:
         """Return the text with unknown handles masked, but for one that begins in the prompt."""

@@ -42,11 +42,8 @@ class Pieces(list[bytes]):
     def inside_words(self) -> list[int]:
         """The tokens that can't stand right behind a whole word, because they go on with it."""
         goes_on = functools.cache(goes_on_with_word)  # tokens have few different beginnings
-        return [
-            token
-            for token, piece in enumerate(self)
-            if piece and goes_on(piece[:FIRST_CHARACTER])
-        ]
+        starts = ((token, piece[:FIRST_CHARACTER]) for token, piece in enumerate(self) if piece)
+        return [token for token, start in starts if goes_on(start)]
 
     @functools.cached_property
     def _order(self) -> list[int]:

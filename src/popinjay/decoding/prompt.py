@@ -8,10 +8,10 @@ of keeping the first tokens of the word as they were and going on with one that 
 it and perhaps more, each as likely as the model has it: the tokens that it keeps and the one behind
 them.
 
-That is right for a fragment only. Drawn like this, half of all posts behind "my cat" would begin
-with "my catch" or worse, for the model weighs every text with these first letters, but whoever
-types a word means the word. So if the model gives a boundary behind the last word a chance of at
-least `WHOLE`, the word stays as it is and nothing goes on with it. Scripts without blanks have no
+That is right for a fragment only. Drawn like this, most posts behind "my cat" begin with "my
+catch" or worse, for the model weighs every text with these first letters, but whoever types a word
+means the word. So if the model gives a boundary behind the last word enough of a chance, given that
+it begins so, the word stays as it is and nothing goes on with it. Scripts without blanks have no
 such boundary: there every beginning is taken for a fragment, and none of its characters changes.
 """
 
@@ -33,10 +33,9 @@ if TYPE_CHECKING:
     from popinjay.decoding.decoder import Decoder, Logits, Prefix
 
 MOST_TAKEN = 4  # tokens taken back: a word of a script without blanks may be the whole prompt
-# The least probability of a boundary behind a whole word. Of 300 words and 67 fragments cut out of
-# posts, the built-in base takes 3% of the words for fragments and 16% of the fragments for words
-# (bench/prompts.py).
-WHOLE = 0.05
+# The least probability of a boundary behind a word that is whole: of one token, which is a word
+# more often than not, and of several. bench/prompts.py counts what they get wrong.
+WHOLE, WHOLE_IN_PARTS = 0.03, 0.25
 
 
 class Beginning(NamedTuple):
@@ -73,8 +72,7 @@ def begin(decoder: Decoder, prompt: str, least: int) -> Beginning:
         tokens = decoder.encode(prompt.rstrip())
     if decoder.context - len(tokens) - 1 < least:
         raise OptionError(
-            f"The prompt is {len(tokens)} tokens long; the model reads {decoder.context} at most, "
-            "its answer included.",
+            f"The prompt is {len(tokens)} tokens long; the model reads {decoder.context} at most, its answer included.",
             "Shorten it.",
         )
     text, reader = decoder.decode(tokens), decoder.apart()
@@ -87,7 +85,9 @@ def begin(decoder: Decoder, prompt: str, least: int) -> Beginning:
     covers, likely = _covers(over[:-1], taken, pieces, frozenset(decoder.unsayable))
     if is_inside_word(text[-1]):
         alone = _chance_of_boundary(over[-1], pieces)
-        if _chance_of_whole(covers, likely, _spelling(taken, pieces), alone, pieces) >= WHOLE:
+        chance = _chance_of_whole(covers, likely, _spelling(taken, pieces), alone, pieces)
+        is_token = pieces[tokens[-1]].endswith(_typed_word(text).encode())
+        if chance >= (WHOLE if is_token else WHOLE_IN_PARTS):
             return _kept(reader, [*read, *taken], text, pieces)
     return Beginning(read, taken, covers, likely, text, reader.prefix)
 
@@ -96,7 +96,8 @@ def _kept(reader: Decoder, read: list[int], text: str, pieces: Pieces) -> Beginn
     """Begin behind a last word that is whole: no token that would go on with it may follow."""
     logits = reader.read(read).copy()
     inside = [token for token in pieces.inside_words if token < len(logits)]
-    if len(inside) < len(logits):
+    others = set(range(len(logits))).difference(inside, reader.unsayable, [reader.end])
+    if others:  # else the model has no way to part words
         logits[inside] = -np.inf
     return Beginning(read, [], [], logits, text, reader.prefix)
 
@@ -104,13 +105,17 @@ def _kept(reader: Decoder, read: list[int], text: str, pieces: Pieces) -> Beginn
 def _last_word(tokens: list[int], pieces: Pieces) -> int:
     """Return where the last word begins: at the last token that begins with a blank."""
     place = len(tokens) - 1
-    while (
-        place > 0
-        and len(tokens) - place < MOST_TAKEN
-        and not pieces[tokens[place]][:1].isspace()
-    ):
+    while place > 0 and len(tokens) - place < MOST_TAKEN and not pieces[tokens[place]][:1].isspace():
         place -= 1
     return place
+
+
+def _typed_word(text: str) -> str:
+    """Return the letters and figures that a text ends in."""
+    begin = len(text)
+    while begin and is_inside_word(text[begin - 1]):
+        begin -= 1
+    return text[begin:]
 
 
 def _spelling(tokens: Sequence[int], pieces: Pieces) -> bytes:
@@ -128,7 +133,10 @@ def _logits_over(decoder: Decoder, read: list[int], taken: list[int]) -> list[Lo
 
 
 def _covers(
-    over: Sequence[Logits], taken: list[int], pieces: Pieces, never: frozenset[int]
+    over: Sequence[Logits],
+    taken: list[int],
+    pieces: Pieces,
+    never: frozenset[int],
 ) -> tuple[list[tuple[int, ...]], Logits]:
     """Return what can stand in place of these tokens, and the logarithm of how likely each is.
 
@@ -165,7 +173,11 @@ def _chance_of_boundary(logits: Logits, pieces: Pieces) -> float:
 
 
 def _chance_of_whole(
-    covers: Sequence[tuple[int, ...]], likely: Logits, word: bytes, alone: float, pieces: Pieces
+    covers: Sequence[tuple[int, ...]],
+    likely: Logits,
+    word: bytes,
+    alone: float,
+    pieces: Pieces,
 ) -> float:
     """Return the probability that the word ends where it was typed to, given that it begins so.
 
