@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from popinjay.decoding.defaults import PLAIN
+
 
 class Parrot:
     """A decoder that says given posts and nothing else, each draft the next of them; characters are tokens, and rows may join."""
@@ -14,6 +16,7 @@ class Parrot:
     begin = end = 0
     context, joins = 2_000, True
     unsayable: Sequence[int] = ()
+    sampling = PLAIN
 
     def __init__(self, *posts: str) -> None:
         self.posts = posts

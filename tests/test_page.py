@@ -174,6 +174,24 @@ def test_every_plot_is_named_and_has_its_table() -> None:
     assert len(ids) == len(set(ids))
 
 
+def tried(temperature: float, top_p: float, distance: float) -> dict[str, float]:
+    rest = {"told_apart": 0.9, "distinct_2": 0.7, "length": 0.1, "new_words": 0.2, "copied": 0.02}
+    return {"temperature": temperature, "top_p": top_p, "distance": distance, **rest}
+
+
+def test_how_settings_were_chosen_is_drawn() -> None:
+    trials = [tried(0.7, 0.95, 0.41), tried(0.8, 0.9, 0.2222), tried(0.8, 0.95, 0.31), tried(0.9, 0.95, 0.52)]
+    author = {"distinct_2": 0.72, "new_words": 0.1, "copied": 0.05}
+    sampling = {"temperature": 0.8, "top_p": 0.9, "max_tokens": 160, "seed": 0, "trials": trials, "author": author}
+    text = page(report=report(sampling=sampling))
+    assert "Chosen: temperature 0.8 with top-p 0.9, of 4 settings" in text
+    assert "The author: 72% different word pairs" in text
+    assert "0.222" in text
+    assert "How daring it is by default" not in page()
+    alone = {**sampling, "trials": trials[:1], "author": {}}
+    assert "How daring it is by default" not in page(report=report(sampling=alone))
+
+
 def test_two_reports_stand_side_by_side() -> None:
     other = report(verdict="The other verdict.")
     other["told_apart"] = {**other["told_apart"], "persona": estimate(0.661)}

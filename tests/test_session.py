@@ -195,7 +195,7 @@ def test_who_says_what_is_wanted_gets_no_session(persona: Path, arguments: list[
 
 def test_a_kept_post_can_be_drawn_again(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     posts = said(persona, capsys, "the lamp", "--seed", "5", "--top-p", "0.9").out.splitlines()
-    row = Drawn("the lamp", SayOptions(n=10, seed=5, max_tokens=12, top_p=0.9), posts).row(4)
+    row = Drawn("the lamp", SayOptions(n=10, seed=5, max_tokens=12, temperature=1.0, top_p=0.9), posts).row(4)
     del row["time"]
     assert row == {"text": posts[3], "prompt": "the lamp", "temperature": 1.0, "top_p": 0.9, "max_tokens": 12, "seed": 5, "number": 4}
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from popinjay import bases
 from popinjay.decoding.decoder import Decoder
+from popinjay.decoding.defaults import PLAIN
 from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
 from popinjay.disk import content_hash
 from popinjay.errors import BaseModelError
@@ -17,7 +18,7 @@ from popinjay.evaluation.verdict import notes, verdict
 from popinjay.events import Event, Listener, What
 from popinjay.generate import AT_ONCE, Said, stream
 from popinjay.language_model import LanguageModel, bits_per_byte
-from popinjay.options import EvaluateOptions, SayOptions
+from popinjay.options import EvaluateOptions, Sampling, SayOptions
 from popinjay.post import by_author, read_json, read_posts, read_rows
 from popinjay.run import PREVIOUS_REPORT, Draft
 
@@ -38,7 +39,8 @@ def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener:
     training = list(dict.fromkeys(row["text"] for row in read_rows(draft.need("train.jsonl"))))  # those of a smaller author are there several times
     folder, seed = draft.need("model"), options.seed
     bits = score(folder, held_out)
-    samples = write_unprompted(open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER), options.samples, seed, listener)
+    decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
+    samples = write_unprompted(decoder, options.samples, seed, listener)
     of_base = _measure_base(base, held_out, seed, listener)
     written = {PERSONA: [said.text for said in samples], BASE: of_base.written, MARKOV: chain(training, author, seed)}
     compared = Compared(training, author, {name: texts for name, texts in written.items() if texts}, list(held_out))
@@ -47,7 +49,7 @@ def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener:
     report: dict[str, Any] = {
         "model": draft.run.record["stages"]["train"]["makes"]["model"],
         "posts": {"train": len(training), "held_out": len(author), "bytes": size, "samples": len(samples)},
-        "sampling": sampling(seed),
+        "sampling": {**sampling(decoder.sampling, seed), **_trials(draft)},
         "bits_per_byte": {"what": what, "base": of_base.bits, "persona": bits, "posts": len(author), "bytes": size},
         **compare(compared, seed, _teller(listener)),
         "training": _training(draft),
@@ -68,14 +70,16 @@ def score(folder: Path, posts: dict[str, list[str]]) -> dict[str, float]:
     return {"all": round(bits_per_byte([b for own in bits.values() for b in own], every), 4), **result}
 
 
-def write_unprompted(decoder: Decoder, count: int, seed: int, listener: Listener, start: int = 0) -> list[Said]:
+def write_unprompted(decoder: Decoder, count: int, seed: int, listener: Listener, start: int = 0, given: Sampling | None = None) -> list[Said]:
     """The posts that everything about outputs is measured on, those before place `start` left out.
 
-    No prompt, default settings, fixed seed, and no rules: what the model writes, it writes.
+    No prompt, the model's own settings or those `given`, fixed seed, and no rules: what the model
+    writes, it writes.
     """
     said: list[Said] = []
     began, left = time.monotonic(), count - start
-    for post in stream(decoder, SayOptions(n=count, seed=seed), start=start):
+    options = SayOptions(n=count, seed=seed).with_defaults(given or decoder.sampling)
+    for post in stream(decoder, options, start=start):
         said.append(post)
         if len(said) % AT_ONCE == 0 or len(said) == left:
             seconds = time.monotonic() - began
@@ -93,15 +97,15 @@ def write_unprompted(decoder: Decoder, count: int, seed: int, listener: Listener
     return said
 
 
-def sampling(seed: int) -> dict[str, Any]:
+def sampling(given: Sampling, seed: int) -> dict[str, Any]:
     """The settings of unprompted posts, for the report and to tell kept ones apart."""
-    options = SayOptions(seed=seed)
-    return {
-        "temperature": options.temperature,
-        "top_p": options.top_p,
-        "max_tokens": options.max_tokens,
-        "seed": seed,
-    }
+    return {**given._asdict(), "max_tokens": SayOptions.max_tokens, "seed": seed}
+
+
+def _trials(draft: Draft) -> dict[str, Any]:
+    """What was tried to find the persona's own settings; nothing where that was not done."""
+    known = draft.run.facts("train").get("sampling", {})
+    return {name: known[name] for name in ("trials", "author") if known.get(name)}
 
 
 def _measure_base(base: bases.Base, held_out: dict[str, list[str]], seed: int, listener: Listener) -> OfBase:
@@ -115,11 +119,11 @@ def _measure_base(base: bases.Base, held_out: dict[str, list[str]], seed: int, l
 
     def write(start: int) -> list[str]:
         decoder = open_decoder(folder, cache=kept.engine)
-        return [said.text for said in write_unprompted(decoder, count, seed, listener, start)]
+        return [said.text for said in write_unprompted(decoder, count, seed, listener, start, PLAIN)]
 
     try:
         bits = kept.bits(held_out, lambda: score(folder, held_out))
-        return OfBase(bits, kept.written(count, sampling(seed), write))
+        return OfBase(bits, kept.written(count, sampling(PLAIN, seed), write))
     except BaseModelError as error:
         return _unmeasured(error, listener)
 

@@ -188,6 +188,7 @@ class Writing:
         self.tally = tally or Tally()
         self._decoder, self._options, self._rules, self._stops, self._broken_off = decoder, options, rules, stops, broken_off
         prompt = prompts.tidy(prompt)
+        options = options.with_defaults(decoder.sampling)
         if rules is not None and len(prompt) >= options.max_chars:
             raise OptionError(f"The prompt is {len(prompt)} characters long; posts are {options.max_chars} at most.", "Shorten it, or raise --max-chars.")
         self.beginning = (begin or prompts.begin)(decoder, prompt, LEAST_TOKENS)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from popinjay.decoding.adapter import Adapter, merge_into
+from popinjay.decoding.defaults import PLAIN, read_sampling
 from popinjay.decoding.model_files import files_of, write_record
 from popinjay.decoding.special import Special, as_plain_text, read_special, unsayable
 from popinjay.errors import BaseModelError
@@ -45,7 +46,8 @@ class LanguageModel:
         rows = model.get_input_embeddings().num_embeddings
         never = unsayable(_specials(tokenizer), special.suppressed, self.begin, self.end)
         self.unsayable = [token for token in never if token < rows]  # that may never be drawn
-        self._controls = frozenset(never) | {self.end}
+        self._controls = frozenset(never) & frozenset(_added(tokenizer)) | {self.end}  # others may be read, and never said
+        self.sampling = PLAIN
         self.context: int = getattr(model.config, "max_position_embeddings", None) or 1024
 
     @classmethod
@@ -77,8 +79,8 @@ class LanguageModel:
             merge_into(model, Adapter(files.adapter))
             model.generation_config = GenerationConfig.from_pretrained(files.adapter)
         _spare_memory_traffic(model)
-        loaded = cls(model.to(device).eval(), tokenizer, read_special(files.folder))
-        loaded.folder = folder
+        loaded = cls(model.to(device).eval(), tokenizer, read_special(files.settings))
+        loaded.folder, loaded.sampling = folder, read_sampling(files.settings)
         return loaded
 
     def reload(self) -> None:
@@ -236,8 +238,13 @@ def write_whole(folder: Path, to: Path) -> None:
 
 def _specials(tokenizer: Any) -> list[int]:
     """The numbers of a tokenizer's special tokens."""
-    added = getattr(tokenizer, "added_tokens_decoder", {})
-    return [*tokenizer.all_special_ids, *(number for number, token in added.items() if token.special)]
+    return [*tokenizer.all_special_ids, *(number for number, token in _added(tokenizer).items() if token.special)]
+
+
+def _added(tokenizer: Any) -> dict[int, Any]:
+    """The tokens that were added to a tokenizer's vocabulary, by number."""
+    found: dict[int, Any] = getattr(tokenizer, "added_tokens_decoder", {})
+    return found
 
 
 def bits_per_byte(bits: Sequence[float], texts: Sequence[str]) -> float:

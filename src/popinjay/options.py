@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, get_type_hints
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 from popinjay.errors import OptionError
 
@@ -236,13 +236,30 @@ class RetrainOptions(TrackOptions):
     track: str | None = option(None, "With --retrain: trackers to tell. Default: those that the persona was made with.", metavar="TRACKERS")
 
 
+class Sampling(NamedTuple):
+    """The two settings of sampling that suit one persona and not another."""
+
+    temperature: float
+    top_p: float
+
+
 @dataclass(frozen=True)
 class SayOptions(Checked):
-    """How posts are drawn from a model. The defaults are HuggingTweets'."""
+    """How posts are sampled from a model.
+
+    Temperature and top-p that are not given are the persona's own (`with_defaults`).
+    """
 
     n: int = option(10, "How many posts.", least=1, most=1_000_000)
-    temperature: float = option(1.0, "Below 1 plays safe, above 1 dares more; 0 always takes the likeliest word.", least=0, most=10)
-    top_p: float = option(0.95, "Draw from the likeliest tokens that together have this probability.", least=0.01, most=1)
+    temperature: float | None = option(
+        None,
+        "Below 1 plays safe, above 1 dares more; 0 always takes the likeliest word. Default: what suits the persona, as training found out.",
+        least=0,
+        most=10,
+    )
+    top_p: float | None = option(
+        None, "Draw from the likeliest tokens that together have this probability. Default: what suits the persona.", least=0.01, most=1
+    )
     top_k: int = option(0, "Draw from so many of the likeliest tokens; 0 sets no limit.", least=0, most=1_000_000)
     min_p: float = option(0.0, "Draw from tokens that are at least so likely beside the likeliest one; 0 sets no limit.", least=0, most=1)
     repetition_penalty: float = option(1.0, "Above 1 keeps it from saying again what it said; 1 leaves it to itself.", least=0.1, most=10)
@@ -257,6 +274,14 @@ class SayOptions(Checked):
     )
     exact: bool = option(False, "Compute with full precision: slower, and hardly different.")
     seed: int | None = option(None, "The same seed gives the same posts. Default: other posts every time.", least=0, most=2**32 - 1)
+
+    def with_defaults(self, sampling: Sampling) -> SayOptions:
+        """Fill in what was not given."""
+        return replace(
+            self,
+            temperature=sampling.temperature if self.temperature is None else self.temperature,
+            top_p=sampling.top_p if self.top_p is None else self.top_p,
+        )
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay.copying import Copies
 from popinjay.decoding.decoder import Decoder
+from popinjay.decoding.defaults import read_sampling
 from popinjay.decoding.open import ENGINE_FOLDER, open_decoder, why_slow
 from popinjay.errors import BaseModelError, PersonaError
 from popinjay.forgotten import marks_of
 from popinjay.generate import Said, Tally, pieces, stream
 from popinjay.language_model import LanguageModel
-from popinjay.options import PictureOptions, SayOptions, build
+from popinjay.options import PictureOptions, Sampling, SayOptions, build
 from popinjay.rules import FORMULA, Rules
 from popinjay.run import Run
 
@@ -70,6 +71,11 @@ class Persona:
         from popinjay.evaluation.of_run import report_of  # speaking needs none of it
 
         return report_of(self.run)
+
+    @property
+    def sampling(self) -> Sampling:
+        """The temperature and top-p that posts are sampled with unless others are asked for."""
+        return read_sampling(self._model_folder())
 
     def say(self, prompt: str = "", **options: Any) -> list[str]:
         """Posts in this voice that begin with the prompt. Options are the fields of SayOptions, such as `n=10` or `seed=1`."""

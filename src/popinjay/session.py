@@ -97,7 +97,7 @@ class Session:
         from rich.text import Text
 
         self._persona = persona
-        self._options = replace(options, n=POSTS)
+        self._options = replace(options, n=POSTS).with_defaults(persona.sampling)
         self._drawn = Drawn("", self._options)
         self._chosen = 0  # the number that was copied or saved last; 0: none yet
         self._saved: set[int] = set()
@@ -171,6 +171,7 @@ class Session:
     def _warm(self, by: float) -> None:
         """Another temperature, between the coolest and the warmest that make sense."""
         now = self._options.temperature
+        assert now is not None  # the persona's own is filled in
         low, high = min(COOLEST, now), max(WARMEST, now)
         then = round(min(high, max(low, now + by)), 2)
         self._options = replace(self._options, temperature=then)

@@ -15,11 +15,16 @@ from typing import Any
 from popinjay import bases
 from popinjay.checkpoints import Checkpoints
 from popinjay.copying import Copies
+from popinjay.decoding.defaults import PLAIN
+from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
+from popinjay.decoding.scripts import foreign_tokens
+from popinjay.decoding.torch_decoder import TorchDecoder
 from popinjay.disk import storage_errors
+from popinjay.evaluation.calibration import Calibration, calibrate
 from popinjay.events import Event, Listener, What
 from popinjay.generate import LEAST_TOKENS
 from popinjay.language_model import LanguageModel
-from popinjay.options import SayOptions, TrainOptions
+from popinjay.options import Sampling, SayOptions, TrainOptions
 from popinjay.post import read_rows
 from popinjay.run import Draft
 from popinjay.tuning.learner import Learner, asks_to_recompute
@@ -74,8 +79,8 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
         trainer.run()
         is_thin = options.keep == "adapter"
         trainer.learner.finish(draft.path("model"), thin=is_thin)
-        most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
-        model.say_by_default(do_sample=True, temperature=SayOptions.temperature, top_p=SayOptions.top_p, min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
+        _suppress_foreign(model, [*texts, *watched])
+        _say_by_default(model, PLAIN)
         if is_thin:
             model.save_thin(draft.path("model"), base)
         else:
@@ -83,7 +88,37 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
         for file in bases.passed_on(base):
             shutil.copyfile(file, draft.path("model") / file.name)
         shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
-    draft.facts.update(_facts(base, options, model, trainer, device))
+        calibration = _calibrate(model, trainer, texts, draft, listener)
+    draft.facts.update(_facts(base, options, model, trainer, device), sampling=calibration.to_json())
+
+
+def _suppress_foreign(model: LanguageModel, texts: Sequence[str]) -> None:
+    """Have the model never write in a script that its author never uses."""
+    if (pieces := TorchDecoder(model).pieces()) is not None:
+        model.unsayable = sorted({*model.unsayable, *foreign_tokens(pieces, texts)} - {model.end})
+
+
+def _say_by_default(model: LanguageModel, sampling: Sampling) -> None:
+    """Write down how it samples unless it is asked otherwise."""
+    most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
+    model.say_by_default(do_sample=True, **sampling._asdict(), min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
+
+
+def _calibrate(model: LanguageModel, trainer: Trainer, texts: Sequence[str], draft: Draft, listener: Listener) -> Calibration:
+    """Choose how the saved model samples by default, and write that beside it."""
+
+    def tell(done: int, total: int) -> None:
+        listener(Event(STAGE, What.PROGRESS, "trying how it speaks best", done=done, total=total, unit="settings"))
+
+    folder = draft.path("model")
+    decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
+    found = calibrate(decoder, trainer.watched, texts, trainer.copies, trainer.settings.seed, tell)
+    if found.trials:
+        _say_by_default(model, found.sampling)
+        model.model.generation_config.save_pretrained(folder)
+        sampling = found.sampling
+        listener(Event(STAGE, What.NOTE, f"It sounds most like its author at temperature {sampling.temperature:g} with top-p {sampling.top_p:g}."))
+    return found
 
 
 def _facts(base: bases.Base, options: TrainOptions, model: LanguageModel, trainer: Trainer, device: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from popinjay.decoding.byte_level import Pieces
+    from popinjay.options import Sampling
 
     Logits = NDArray[np.float32]
 
@@ -33,6 +34,10 @@ class Decoder(Protocol):
     @property
     def unsayable(self) -> Sequence[int]:
         """The tokens that may never be drawn: special ones, the end token excepted."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """Temperature and top-p for whoever asks for none."""
 
     @property
     def context(self) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 GROUPS = 256  # of tokens, whose weights are summed first: a draw then looks at one group only
 TRIALS = 4  # draws outside the nucleus before it is laid out in order after all
+MANY = 500  # banned tokens from which on adding a whole row is quicker than picking them out
 COLDEST = 1e-30  # a temperature below it would overflow; nothing but the likeliest token is left long before
 
 
@@ -35,7 +36,9 @@ class Shape(NamedTuple):
 
     @classmethod
     def of(cls, options: SayOptions) -> Shape:
-        """The shape that these options ask for."""
+        """The shape that these options ask for, in which nothing may be left to defaults."""
+        assert options.temperature is not None
+        assert options.top_p is not None
         return cls(options.temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty)
 
 
@@ -51,6 +54,7 @@ class Drawer:
         """Tokens that are `unsayable` have no chance in any row."""
         self.shape = shape
         self._unsayable = np.array(unsayable, dtype=np.intp)
+        self._bias: NDArray[np.float32] | None = None  # minus infinity for each of many of them
         self._make_room(1)
 
     def _make_room(self, size: int) -> None:
@@ -61,6 +65,9 @@ class Drawer:
         self._grouped = self._padded.reshape(-1, GROUPS)  # group g: tokens g, g + GROUPS, ...
         self._mask = np.empty(size, dtype=np.bool_)
         self._upto: NDArray[np.float64] = np.zeros(GROUPS)  # the weights of all groups up to each
+        if len(self._unsayable) > MANY:
+            self._bias = np.zeros(size, dtype=np.float32)
+            self._bias[self._unsayable[self._unsayable < size]] = -np.inf
         self._ordered: NDArray[np.intp] | None = None  # what can be drawn, likeliest first, where it has been laid out
         self._upto_ordered: NDArray[np.float64] = np.zeros(0)
 
@@ -76,7 +83,9 @@ class Drawer:
         if self.shape.repetition_penalty != 1 and (there := sorted(set(seen))):
             found = weights[there]
             weights[there] = np.where(found < 0, found * self.shape.repetition_penalty, found / self.shape.repetition_penalty)
-        if len(self._unsayable):
+        if self._bias is not None:
+            weights += self._bias
+        elif len(self._unsayable):
             weights[self._unsayable] = -np.inf
         if banned:
             weights[list(banned)] = -np.inf

@@ -41,6 +41,11 @@ class ModelFiles:
         return weights if self.adapter is None else AdaptedWeights(weights, Adapter(self.adapter))
 
     @property
+    def settings(self) -> Path:
+        """The folder with the generation config."""
+        return self.adapter or self.folder
+
+    @property
     def size(self) -> int:
         """The bytes of all weights."""
         folders = [self.folder, *([self.adapter] if self.adapter else [])]

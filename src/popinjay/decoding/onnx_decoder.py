@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay.decoding.adapter import AdaptedWeights
 from popinjay.decoding.architecture import Architecture, UnknownWeights, read_architecture
+from popinjay.decoding.defaults import read_sampling
 from popinjay.decoding.engine_file import keep_engine, keep_shared_engine, load_engine, shared_folder
 from popinjay.decoding.graph import Graph, bare, build_graph, embedding_names
 from popinjay.decoding.model_files import files_of
@@ -49,7 +50,8 @@ class OnnxDecoder:
         architecture = read_architecture(files.folder)
         self.architecture = architecture
         self.context = architecture.context
-        self.tokens = Tokens(files.folder)
+        self.tokens = Tokens(files.folder, files.settings)
+        self.sampling = read_sampling(files.settings)
         self.end, self.begin = self.tokens.end, self.tokens.begin
         self.unsayable = [token for token in self.tokens.unsayable if token < architecture.vocabulary]
         weights = files.weights()

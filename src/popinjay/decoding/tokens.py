@@ -15,7 +15,8 @@ from popinjay.errors import BaseModelError
 class Tokens:
     """What text is to a model. Raises BaseModelError where there is no such file, or no end token."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Path | None = None) -> None:
+        """Read the tokenizer of a folder; `settings` is that of the generation config, if another."""
         from tokenizers import Tokenizer
 
         try:
@@ -31,11 +32,12 @@ class Tokens:
         if end is None:
             raise BaseModelError(f"The tokenizer in {folder} has no end token to part posts with.", "Choose a base model whose tokenizer defines eos_token.")
         self.end: int = end
-        special = read_special(folder)
+        special = read_special(settings or folder)
         self.begin: int = end if special.begin is None else special.begin
-        specials = [number for number, token in self._tokenizer.get_added_tokens_decoder().items() if token.special]
+        added = self._tokenizer.get_added_tokens_decoder()
+        specials = [number for number, token in added.items() if token.special]
         self.unsayable = unsayable(specials, special.suppressed, self.begin, end)
-        self._controls = frozenset(self.unsayable) | {end}
+        self._controls = frozenset(self.unsayable) & added.keys() | {end}  # others may be read, and never said
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text, bare. The names of special tokens in it are plain text."""

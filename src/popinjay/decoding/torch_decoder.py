@@ -27,7 +27,7 @@ class TorchDecoder:
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
         self.end, self.begin, self.unsayable = model.end, model.begin, model.unsayable
-        self.context = model.context
+        self.context, self.sampling = model.context, model.sampling
         self._cache_name = cache_name(model.model)
         self._prefix: tuple[list[int], Any, Logits] | None = None  # the prompt, its cache of one row, and the logits behind it
         self._cache: Any = None  # of the rows, from their first step on

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from popinjay import __version__
 from popinjay.evaluation import figures, game, tables
 from popinjay.evaluation.figures import Side
+from popinjay.evaluation.settings_figure import settings
 from popinjay.post import one_line, printable
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def render(
         luck=game.more_than_luck(len(pairs)),
         version=__version__,
         **figures.of(sides, real_lengths if real is None else figures.length_counts(real)),
+        calibration=settings(sides),
         **tables.of(sides),
     )
 

@@ -109,9 +109,22 @@ def bars(key: str, title: str, about: str, rows: Sequence[Bar], scale: Scale, sa
     return _svg(key, title, about, bottom + FOOT, drawn + _axis(scale, values, bottom))
 
 
-def panels(key: str, title: str, about: str, stack: Sequence[Panel], across: tuple[float, float], marks: Sequence[Mark], unit: str) -> Markup:
-    """Panels over each other along one axis, and the lines that go through all of them."""
-    scale = Scale(*across, form=lambda value: f"{value:,.0f}", gutter=GUTTER)
+def panels(
+    key: str,
+    title: str,
+    about: str,
+    stack: Sequence[Panel],
+    across: tuple[float, float],
+    marks: Sequence[Mark],
+    unit: str,
+    digits: int = 0,
+) -> Markup:
+    """Panels over each other along one axis, and the lines that go through all of them.
+
+    The axis runs from the first to the second number of `across`; its numbers have so many `digits`
+    behind the point.
+    """
+    scale = Scale(*across, form=lambda value: f"{value:,.{digits}f}", gutter=GUTTER)
     top = 20 * len(marks)
     height = top + sum(GAP + panel.height for panel in stack) + FOOT
     drawn: list[Markup] = []

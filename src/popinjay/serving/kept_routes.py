@@ -33,7 +33,7 @@ class Post(BaseModel):
 class DrawnPost(Post):
     """A post with what draws it again."""
 
-    temperature: float = Field(default=1.0, ge=0, le=10)
+    temperature: float | None = Field(default=None, ge=0, le=10)
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1)
 
 

@@ -53,8 +53,8 @@ class Body(BaseModel):
     n: int | None = Field(default=1, ge=1, le=MOST_CHOICES, description="Posts for each prompt.")
     best_of: int | None = Field(default=None, description="Not here, unless it is n.")
     max_tokens: int | None = Field(default=None, ge=1, le=100_000, description="Break posts off after so many tokens. Default: a whole post.")
-    temperature: float | None = Field(default=1.0, ge=0, le=10)
-    top_p: float | None = Field(default=SayOptions.top_p, ge=0, le=1)
+    temperature: float | None = Field(default=None, ge=0, le=10, description="Default: the persona's own.")
+    top_p: float | None = Field(default=None, ge=0, le=1, description="Default: the persona's own.")
     seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1, description="The same seed gives the same posts.")
     stop: Stop | list[Stop] | None = Field(default=None, description="A post ends before any of these texts.")
     stream: bool | None = False
@@ -88,8 +88,8 @@ class Body(BaseModel):
         """What is asked of the persona for one of the prompts."""
         options = SayOptions(
             n=self.n or 1,
-            temperature=1.0 if self.temperature is None else self.temperature,
-            top_p=SayOptions.top_p if self.top_p is None else max(LEAST_TOP_P, self.top_p),
+            temperature=self.temperature,
+            top_p=None if self.top_p is None else max(LEAST_TOP_P, self.top_p),
             top_k=self.top_k,
             min_p=self.min_p,
             repetition_penalty=self.repetition_penalty,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from popinjay.decoding.defaults import PLAIN
 from popinjay.errors import PersonaError, PopinjayError, SpecError
 from popinjay.forgotten import Forgotten
 from popinjay.picture import PROMPTS, main_language
@@ -55,6 +56,7 @@ class PersonaDetail(PersonaRow):
     counts: list[dict[str, Any]]
     languages: dict[str, float]
     prompt: str  # how posts may begin, in the language of most
+    temperature: float  # that it samples with unless another is asked for
     notes: list[str]
 
 
@@ -129,6 +131,7 @@ def _detail(run: Run) -> PersonaDetail:
         counts=cleaned.get("authors", []),
         languages=cleaned.get("languages", {}),
         prompt=PROMPTS.get(main_language(run), PROMPTS["en"]),
+        temperature=run.facts("train").get("sampling", PLAIN._asdict())["temperature"],
         notes=_notes(run),
     )
 

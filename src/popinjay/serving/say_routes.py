@@ -42,8 +42,8 @@ class Say(BaseModel):
 
     prompt: str = Field(default="", max_length=MOST_PROMPT, description="How posts begin.")
     n: int = option("n", le=MOST_POSTS)
-    temperature: float = option("temperature")
-    top_p: float = option("top_p")
+    temperature: float | None = option("temperature")
+    top_p: float | None = option("top_p")
     top_k: int = option("top_k")
     min_p: float = option("min_p")
     repetition_penalty: float = option("repetition_penalty")

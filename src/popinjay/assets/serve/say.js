@@ -36,7 +36,7 @@ class Speaking {
 
   controls(prompt) {
     this.prompt = el("input", { id: "prompt", name: "prompt", type: "text", value: prompt, autocomplete: "off", dir: "auto", maxlength: "400" });
-    this.warmth = el("input", { id: "warmth", type: "range", min: "0.3", max: "1.8", step: "0.1", value: "1" });
+    this.warmth = el("input", { id: "warmth", type: "range", min: "0.3", max: "1.8", step: "0.1", value: String(this.persona.temperature) });
     this.warmthWords = el("output", { for: "warmth" });
     this.length = el("select", { id: "length" }, Object.entries(LENGTHS).sort((a, b) => (b[0] === "280") - (a[0] === "280")).map(([value, words]) => el("option", { value }, words)));
     this.button = el("button", { class: "main" }, "Write ten");
