@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from popinjay.decoding.byte_level import Pieces
+from popinjay.decoding.defaults import PLAIN
 
 END = "<end>"
 
@@ -18,6 +19,7 @@ class Bigrams:
     begin = end = 0
     context, joins = 2_000, True
     unsayable: Sequence[int] = ()
+    sampling = PLAIN
 
     def __init__(self, chances: Mapping[str, Mapping[str, float]]) -> None:
         named = dict.fromkeys([*chances, *(token for row in chances.values() for token in row)])
