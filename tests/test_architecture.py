@@ -95,8 +95,10 @@ ENGINE |= {
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {
     "__init__",
+    "__main__",
     "asking",
     "interrupts",
+    "library_output",
     "cli",
     "commands",
     "demo",
