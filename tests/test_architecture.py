@@ -82,6 +82,7 @@ ENGINE |= {
     "evaluation.interval",
     "evaluation.leaks",
     "evaluation.markov",
+    "evaluation.names",
     "evaluation.overlap",
     "evaluation.of_run",
     "evaluation.page",
