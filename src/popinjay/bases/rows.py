@@ -77,6 +77,7 @@ BASES = (
         batch_tokens=256,
         epochs=3.0,
         most_tokens=6e5,
+        seconds_a_post=0.05,  # docs/log.md, as is the next one
     ),
     Base(
         ENGLISH,
@@ -93,6 +94,7 @@ BASES = (
         lora_rate=2e-3,
         epochs=2.0,
         most_tokens=2.5e5,
+        seconds_a_post=0.1,
     ),
     Base(
         MULTILINGUAL,
