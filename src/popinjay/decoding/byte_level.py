@@ -40,10 +40,10 @@ class Pieces(list[bytes]):
 
     @functools.cached_property
     def inside_words(self) -> list[int]:
-        """The tokens that can't stand right behind a whole word, because they go on with it."""
+        """The tokens that can't stand right behind a whole word because they go on with it, by number."""
         goes_on = functools.cache(goes_on_with_word)  # tokens have few different beginnings
-        starts = ((token, piece[:FIRST_CHARACTER]) for token, piece in enumerate(self) if piece)
-        return [token for token, start in starts if goes_on(start)]
+        ascii = [goes_on(bytes([byte])) for byte in range(128)]  # which most begin with
+        return [token for token, piece in enumerate(self) if piece and (ascii[piece[0]] if piece[0] < 128 else goes_on(piece[:FIRST_CHARACTER]))]
 
     @functools.cached_property
     def _order(self) -> list[int]:

@@ -17,6 +17,7 @@ such boundary: there every beginning is taken for a fragment, and none of its ch
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -95,11 +96,16 @@ def begin(decoder: Decoder, prompt: str, least: int) -> Beginning:
 def _kept(reader: Decoder, read: list[int], text: str, pieces: Pieces) -> Beginning:
     """Begin behind a last word that is whole: no token that would go on with it may follow."""
     logits = reader.read(read).copy()
-    inside = [token for token in pieces.inside_words if token < len(logits)]
+    inside = _inside_words(pieces, len(logits))
     others = set(range(len(logits))).difference(inside, reader.unsayable, [reader.end])
     if others:  # else the model has no way to part words
         logits[inside] = -np.inf
     return Beginning(read, [], [], logits, text, reader.prefix)
+
+
+def _inside_words(pieces: Pieces, vocabulary: int) -> list[int]:
+    """Return the tokens that go on with a word, of those that the model has logits for."""
+    return pieces.inside_words[: bisect_left(pieces.inside_words, vocabulary)]
 
 
 def _last_word(tokens: list[int], pieces: Pieces) -> int:
@@ -168,7 +174,7 @@ def _log_softmax(logits: Logits) -> Logits:
 
 def _chance_of_boundary(logits: Logits, pieces: Pieces) -> float:
     """Return the probability that the token behind a word does not go on with it."""
-    inside = [token for token in pieces.inside_words if token < len(logits)]
+    inside = _inside_words(pieces, len(logits))
     return 1 - float(np.exp(_log_softmax(logits)[inside]).sum())
 
 
