@@ -40,10 +40,16 @@ class Pieces(list[bytes]):
 
     @functools.cached_property
     def inside_words(self) -> list[int]:
-        """The tokens that can't stand right behind a whole word because they go on with it, by number."""
+        """The tokens that can't stand right behind a whole word, as they go on with it, by number."""
         goes_on = functools.cache(goes_on_with_word)  # tokens have few different beginnings
         ascii = [goes_on(bytes([byte])) for byte in range(128)]  # which most begin with
-        return [token for token, piece in enumerate(self) if piece and (ascii[piece[0]] if piece[0] < 128 else goes_on(piece[:FIRST_CHARACTER]))]
+        found = []
+        for token, piece in enumerate(self):
+            if not piece:
+                continue
+            if ascii[piece[0]] if piece[0] < 128 else goes_on(piece[:FIRST_CHARACTER]):
+                found.append(token)
+        return found
 
     @functools.cached_property
     def _order(self) -> list[int]:

@@ -110,10 +110,11 @@ def _inside_words(pieces: Pieces, vocabulary: int) -> list[int]:
 
 def _last_word(tokens: list[int], pieces: Pieces) -> int:
     """Return where the last word begins: at the last token that begins with a blank."""
-    place = len(tokens) - 1
-    while place > 0 and len(tokens) - place < MOST_TAKEN and not pieces[tokens[place]][:1].isspace():
-        place -= 1
-    return place
+    last = len(tokens) - 1
+    for place in range(last, max(0, last - MOST_TAKEN + 1), -1):
+        if pieces[tokens[place]][:1].isspace():
+            return place
+    return max(0, last - MOST_TAKEN + 1)
 
 
 def _typed_word(text: str) -> str:

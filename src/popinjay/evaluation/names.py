@@ -25,10 +25,11 @@ class Strangers:
     def __init__(self, learnt: Sequence[str], base: Sequence[str]) -> None:
         """Take the posts that were learnt, and what the untouched base model writes."""
         self._handles = {name for text in learnt for name in names_in(text)}
-        self._of_base = capitalised(base).difference(word for text in learnt for word in words(text))
+        own = {word for text in learnt for word in words(text)}
+        self._of_base = capitalised(base) - own
 
     def measure(self, texts: Sequence[str]) -> dict[str, Estimate]:
-        """Return the share of texts with an unknown handle, and with an unknown name of the base's."""
+        """Return the shares of texts with an unknown handle, and an unknown name of the base's."""
         handles = sum(any(one.name not in self._handles for one in find_handles(t)) for t in texts)
         named = sum(not self._of_base.isdisjoint(words(text)) for text in texts)
         return {
