@@ -19,6 +19,7 @@ SPINE = {
     "disk",
     "errors",
     "events",
+    "handles",
     "lineage",
     "options",
     "post",
@@ -95,6 +96,7 @@ ENGINE |= {
     "evaluation.interval",
     "evaluation.leaks",
     "evaluation.markov",
+    "evaluation.names",
     "evaluation.overlap",
     "evaluation.of_run",
     "evaluation.page",
@@ -108,7 +110,9 @@ ENGINE |= {
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {
     "__init__",
+    "__main__",
     "asking",
+    "library_output",
     "cli",
     "command_bases",
     "command_forget",

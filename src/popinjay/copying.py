@@ -13,13 +13,14 @@ from pathlib import Path
 
 from popinjay.caches import SEAL, seal
 from popinjay.disk import partial_of, sweep_partials
+from popinjay.handles import names_in
 from popinjay.post import read_rows
 from popinjay.words import FIRST_UNSPACED, folded, halves, located_words, may_grow, words
 
 RUN = 8  # words, or twice as many characters of a script without blanks: a shorter run is how people talk
 ANYBODYS = 2  # words, or twice as many such characters: no text that holds so few repeats another by that
 KEY, _MARK = 16, 8  # bytes; as a salt the key costs nothing, where a keyed BLAKE2b would hash twice as much
-_VERSION = b"2"  # raised when the same posts would now give another index
+_VERSION = b"4"  # raised when the same posts would now give another index
 
 
 class Copies:
@@ -27,7 +28,8 @@ class Copies:
 
     A character of a script without blanks is half a word. Case, widths, how accents and apostrophes are
     written, punctuation and blanks do not count. What is held is each whole text and each run as a 64-bit
-    hash, sorted, and no word: some 100 kB for 1,000 tweets.
+    hash, sorted, and no word: some 100 kB for 1,000 tweets. So are the handles in the texts, for another
+    question: whether one stands in any.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Copies:
         whole: set[int] = set()
         runs: Counter[int] = Counter()
         for text in texts:
+            whole.update(self._mark(_as_handle(name)) for name in names_in(text))
             found = words(text)
             mark = self._mark(_as_whole(found))
             if mark not in whole:  # a cyborg learns the posts of its smaller author several times
@@ -133,6 +136,13 @@ class Copies:
         spans = (found[begin:end] for begin in range(len(found)) for end in range(begin + 1, min(begin + 2 * RUN, len(found) + 1)))
         return any(self.holds_whole(span) for span in spans if sum(map(halves, span)) > 2 * ANYBODYS)
 
+    def has_handle(self, name: str) -> bool:
+        """Return whether one of them holds a handle of this name, without @ and case folded.
+
+        Those of texts that are only marked don't count: what is forgotten is not known.
+        """
+        return self._holds_own(self._mark(_as_handle(name)))
+
     def follow(self, typed: str = "") -> Following:
         """A text that begins like this, to be told on as it grows."""
         return Following(self, typed)
@@ -154,9 +164,12 @@ class Copies:
         return self._holds(_as_whole(found))
 
     def _holds(self, run: Sequence[str]) -> bool:
-        mark = self._mark(run)
+        is_marked = self._marked is not None and self._marked._holds(run)
+        return is_marked or self._holds_own(self._mark(run))
+
+    def _holds_own(self, mark: int) -> bool:
         place = bisect_left(self._marks, mark)
-        return (place < len(self._marks) and self._marks[place] == mark) or (self._marked is not None and self._marked._holds(run))
+        return place < len(self._marks) and self._marks[place] == mark
 
 
 class Following:
@@ -211,6 +224,11 @@ def _little_endian(marks: array[int]) -> array[int]:
 def _as_whole(found: Sequence[str]) -> Sequence[str]:
     """What is hashed of a text, so that it is not taken for a run of a longer one."""
     return ("", *found)
+
+
+def _as_handle(name: str) -> Sequence[str]:
+    """Return what is hashed of a handle: no run of words begins with this sign."""
+    return ("@", name)
 
 
 def _runs(found: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -279,6 +279,12 @@ class SayOptions(Checked):
     max_tokens: int = option(160, "The longest post, in tokens.", least=1, most=100_000)
     max_chars: int = option(280, "The longest post, in characters: 280 as X has it, 300 for Bluesky.", least=1, most=100_000)
     allow_copies: bool = option(False, "Let out posts that repeat a post it learnt from, whole or eight words in a row.")
+    handles: str = option(
+        "author",
+        "Which @handles come out: those that the author used (author), those and @… for all others "
+        "(mask), or any. With author, posts that name another account are drawn again.",
+        choices=("author", "mask", "any"),
+    )
     exact: bool = option(False, "Compute with full precision: slower, and hardly different.")
     seed: int | None = option(None, "The same seed gives the same posts. Default: other posts every time.", least=0, most=2**32 - 1)
 

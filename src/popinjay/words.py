@@ -57,6 +57,16 @@ def is_unspaced(character: str) -> bool:
     return _UNSPACED_CHARACTER.match(character) is not None
 
 
+def is_inside_word(character: str) -> bool:
+    """Return whether a character is part of a word that is written with blanks around it.
+
+    Letters, figures, their combining marks and underscores are; no character of a script without
+    blanks is, so that such a script begins and ends a word of another.
+    """
+    is_part = character == "_" or unicodedata.category(character)[0] in "LNM"
+    return is_part and not is_unspaced(character)
+
+
 def located_words(text: str) -> Iterator[tuple[str, int, int]]:
     """The words of a text that is folded already, each with where it begins and ends."""
     return ((found[0], found.start(), found.end()) for found in _WORD.finditer(text))
