@@ -31,6 +31,14 @@ def read_sampling(folder: Path) -> Sampling:
     return sampling
 
 
+def write_sampling(folder: Path, sampling: Sampling) -> None:
+    """Change the defaults in a model folder's generation_config.json."""
+    file = folder / FILE
+    config = json.loads(file.read_text(encoding="utf-8"))
+    changed = json.dumps(config | sampling._asdict(), indent=2, sort_keys=True)
+    file.write_text(changed + "\n", encoding="utf-8")
+
+
 def _unreadable(folder: Path, why: object) -> BaseModelError:
     return BaseModelError(
         f"The {FILE} in {folder} can't be read: {why}",
