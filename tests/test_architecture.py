@@ -13,9 +13,37 @@ import pytest
 import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
-SPINE = {"caches", "copying", "disk", "errors", "events", "lineage", "options", "post", "run", "journal", "forgotten", "kept", "words", "privacy", "rules"}
+SPINE = {
+    "caches",
+    "copying",
+    "disk",
+    "errors",
+    "events",
+    "handles",
+    "lineage",
+    "options",
+    "post",
+    "run",
+    "journal",
+    "forgotten",
+    "kept",
+    "language_codes",
+    "machine_made",
+    "near_duplicates",
+    "words",
+    "privacy",
+    "rules",
+}
+SPINE |= {"pii", "pii.addresses", "pii.cards", "pii.dates", "pii.emails", "pii.folding", "pii.keys", "pii.phones"}
 SPINE |= {"memory"}
 PORTS = {"hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
+PORTS |= {"sources.byte_source", "sources.census", "sources.json_file", "sources.json_items", "sources.json_stream", "sources.row", "sources.row_authors"}
+PORTS |= {"sources.activitypub", "sources.packed_rows", "sources.schemas", "sources.schemas.known", "sources.schemas.page"}
+PORTS |= {f"sources.schemas.{name}" for name in ("activitypub", "bluesky", "mastodon", "misskey", "reddit", "snscrape")}
+PORTS |= {f"sources.schemas.{name}" for name in ("threads", "twint", "x_graphql", "x_v1", "x_v2")}
+PORTS |= {"sources.row_facts", "sources.row_privacy", "sources.row_file", "sources.row_ids", "sources.row_keys"}
+PORTS |= {"sources.columns", "sources.dates", "sources.delimiters", "sources.encodings"}
+PORTS |= {"sources.escapes", "sources.marked_text", "sources.table", "sources.undated"}
 PORTS |= {"bases", "bases.base", "bases.choice", "bases.finding", "bases.gguf", "bases.growth", "bases.prepared"}
 PORTS |= {"bases.rows", "bases.terms", "bases.places", "bases.places.cache", "bases.places.folder"}
 PORTS |= {"bases.places.hub", "bases.places.registry", "bases.places.wheels"}
@@ -35,6 +63,7 @@ ENGINE |= {
     "decoding.runtime",
     "decoding.weights",
     "decoding.engine_file",
+    "decoding.plausible",
     "decoding.tokens",
     "decoding.special",
     "decoding.builder",
@@ -68,6 +97,7 @@ ENGINE |= {
     "evaluation.interval",
     "evaluation.leaks",
     "evaluation.markov",
+    "evaluation.names",
     "evaluation.overlap",
     "evaluation.of_run",
     "evaluation.page",
@@ -81,7 +111,9 @@ ENGINE |= {
 STAGES = {"collect", "clean", "dataset", "train", "evaluate", "card", "picture"}
 FACES = {
     "__init__",
+    "__main__",
     "asking",
+    "library_output",
     "cli",
     "command_bases",
     "command_forget",

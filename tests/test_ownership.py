@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from popinjay.errors import BaseModelError, PersonaTaken, SpecError
 from popinjay.events import Event
 from popinjay.kept import keep
 from popinjay.options import MakeOptions, TrainOptions
-from popinjay.ownership import as_flags, inherited, is_generic, is_replaced, name_for
+from popinjay.ownership import as_flags, check_fetched, inherited, is_generic, is_replaced, name_for
 from popinjay.post import Author, Post
 from popinjay.run import Run
 from popinjay.sources import Findings, Reading
@@ -80,6 +80,13 @@ def test_without_a_terminal_the_command_says_what_to_type(tmp_path: Path, own_ho
     assert "'my_tweets_2_' does not say whose posts these are" in said
     assert "--name NAME" in said
     assert list(own_home.iterdir()) == []
+
+
+def test_what_cannot_be_read_is_said_before_a_name_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "posts.txt"
+    file.write_bytes(b"one\0two")
+    with pytest.raises(SpecError, match="NUL"):
+        popinjay.make(file, ask_name=lambda said: pytest.fail("asked"))
 
 
 def test_at_a_terminal_the_name_is_typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,6 +186,33 @@ def test_what_is_noted_while_posts_are_compared_is_noted_once(tmp_path: Path) ->
     assert not reading.findings.left_out
 
 
+class Account(Told):
+    """The same, read over a network."""
+
+    def fetch(self, folder: Path, skip: Callable[[str, str], bool]) -> None:
+        (folder / self.author.handle).mkdir(parents=True)
+
+
+def test_an_account_that_gives_fewer_posts_than_a_file_did_is_asked_about(tmp_path: Path) -> None:
+    run = Run(tmp_path / "ada")
+    run.path.mkdir()
+    held = [Post(str(place), "ada", f"post {place}").to_json() for place in range(10)]
+    run.file("posts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in held))
+    run.update(asked={"authors": ["ada"]})
+    few, most = (Opened((Account(Author("ada"), *(f"post {place}" for place in range(count))),)) for count in (4, 5))
+    for opened in (few, most):
+        assert not is_replaced(run, opened, may=False, ask=None)  # whose it is is certain, what it holds is not yet known
+    with pytest.raises(PersonaTaken, match="Of its 10 posts 4 are among those that were read just now") as caught:
+        check_fetched(run, few, may=False, ask=None)
+    assert "--replace" in caught.value.hint
+    check_fetched(run, most, may=False, ask=None)
+    check_fetched(run, few, may=True, ask=None)
+    check_fetched(run, few, may=False, ask=lambda question: question.endswith("Take these instead of them?"))
+    run.update(asked=few.to_json())
+    assert run.record["asked"] == {"authors": ["ada"], "accounts": ["ada"]}
+    check_fetched(run, few, may=False, ask=None)  # what an account has let go of since it was read
+
+
 # how it was made
 
 
@@ -194,7 +228,8 @@ def test_a_newer_archive_is_learnt_with_the_options_of_the_first_make(tmp_path: 
     run = run_with(tmp_path / "ada", clean={"rules": "popinjay", "drop_replies": True}, train={"base": "b", "epochs": 2.0, "seed": 3, "budget": "5m"})
     assert inherited(run, {"budget": "1m"}) == {"drop_replies": True, "epochs": 2.0, "seed": 3}
     said: list[Event] = []
-    options = pipeline.as_made_before(run, {"budget": "1m"}, said.append)
+    options = pipeline.as_made_before(run, {"budget": "1m"})
+    pipeline.tell_kept(run, {"budget": "1m"}, said.append)
     assert (options.train.epochs, options.train.budget, options.evaluate.seed) == (2.0, "1m", 3)
     assert options.train.base is None  # base_for keeps it
     assert "--drop-replies --epochs 2.0 --seed 3" in said[0].message
@@ -202,8 +237,23 @@ def test_a_newer_archive_is_learnt_with_the_options_of_the_first_make(tmp_path: 
 
 def test_usual_options_are_no_news(tmp_path: Path) -> None:
     said: list[Event] = []
-    assert pipeline.as_made_before(run_with(tmp_path / "ada"), {}, said.append) == MakeOptions()
+    run = run_with(tmp_path / "ada")
+    assert pipeline.as_made_before(run, {}) == MakeOptions()
+    pipeline.tell_kept(run, {}, said.append)
     assert not said
+
+
+def test_posts_are_read_with_the_options_of_the_first_make(tmp_path: Path, untrained: None) -> None:
+    """A newer table whose texts stand in the same odd column, named and unnamed, and another table in its place."""
+    table = tmp_path / "bird.csv"
+    for name in (None, "pet"):
+        for count in (150, 200):
+            table.write_text("text,utterance\n" + "\n".join(f'no,"{line}"' for line in lines("a lamp", count).splitlines()))
+            column = {"text_column": "utterance"} if count == 150 else {}
+            run = popinjay.make(table, name=name, **column).run
+            assert run.file("posts.jsonl").read_text().count("a lamp") == count
+    table.write_text("text,utterance\n" + "\n".join(f'"{line}",no' for line in lines("an engine").splitlines()))
+    assert popinjay.make(table, name="pet", replace=True).run.file("posts.jsonl").read_text().count("an engine") == 150
 
 
 def test_an_option_that_failed_is_not_kept(tmp_path: Path) -> None:

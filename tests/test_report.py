@@ -45,7 +45,11 @@ def test_every_number_stands_beside_its_controls(made: Path) -> None:
     assert report["posts"] == {"train": 171, "held_out": held_out, "bytes": report["bits_per_byte"]["bytes"], "samples": 30}
     for measure in ("told_apart", "taken_for"):
         assert all(report[measure][source]["low"] <= report[measure][source]["value"] <= report[measure][source]["high"] for source in SOURCES)
-    for measure, keys in (("copying", {"exact", "run", "near", "longest"}), ("habits", {"length", "punctuation", "capitals", "emoji", "hashtags", "mentions"})):
+    for measure, keys in (
+        ("copying", {"exact", "run", "near", "longest"}),
+        ("names", {"handles", "of_base"}),
+        ("habits", {"length", "punctuation", "capitals", "emoji", "hashtags", "mentions"}),
+    ):
         assert all(set(report[measure][source]) == keys for source in SOURCES)
     assert all(0 <= report["variety"][source]["distinct_2"] <= 1 for source in SOURCES)
     assert report["told_apart"]["earlier"]["value"] > 0
@@ -200,7 +204,16 @@ def test_the_table_and_the_page(run: Run, capsys: pytest.CaptureFixture[str], mo
     said = capsys.readouterr().out
     report = read_json(run.file("report.json"))
     assert said.startswith(report["verdict"][:40])
-    for label in ("bits per byte", "told apart", "taken for the author", "repeats eight words", "self-BLEU", "punctuation", str(run.file("report.html"))):
+    for label in (
+        "bits per byte",
+        "told apart",
+        "taken for the author",
+        "repeats eight words",
+        "handles the author never used",
+        "self-BLEU",
+        "punctuation",
+        str(run.file("report.html")),
+    ):
         assert label in said
     assert f"{report['bits_per_byte']['persona']['all']:.3f}" in said
     assert run.file("report.json").stat().st_mtime_ns == before  # nothing was measured again

@@ -8,11 +8,11 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from popinjay import __version__, command_bases, command_forget, command_serve, commands, options, terminal
+from popinjay import __version__, command_bases, command_forget, command_serve, commands, library_output, options, terminal
 from popinjay.errors import OptionError, PopinjayError
 from popinjay.interrupts import Terminated, ended_by_signals
 from popinjay.memory import memory_errors
@@ -147,6 +147,7 @@ def _bases(actions: Any) -> None:
     more = command.add_subparsers(title="commands", metavar="get|remove", parser_class=Parser)
     get = _command(more, "get", command_bases.do_get_base, "fetch a base model onto this machine")
     get.add_argument("name", metavar="NAME", help="its name, or organisation/name of a model of the Hugging Face hub")
+    get.add_argument("--yes", action="store_true", help="without being asked anything")
     get.add_argument("--accept", metavar="TERMS", help="the terms of use that you have read and accept, by name: gemma")
     _add_json(get)
     remove = _command(more, "remove", command_bases.do_remove_base, "delete a base model from this machine; personas stay whole")
@@ -218,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that can't show a character shows its number
-    with _log_shown() if "--debug" in given else nullcontext():
+    with _log_shown() if "--debug" in given else library_output.held_back():
         return _run(given)
 
 

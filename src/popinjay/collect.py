@@ -51,6 +51,12 @@ class Opened:
             raise SpecError("All authors of these were forgotten by this persona.", "Make one under another --name, or remove their lines from forgotten.toml.")
         return Opened(kept)
 
+    def to_json(self) -> dict[str, list[str]]:
+        """Name the authors, and those whose accounts are read over a network, as the record holds them."""
+        found = {"authors": [author.handle for author in self.authors]}
+        accounts = [reading.author.handle for reading in self.readings if is_account(reading)]
+        return {**found, "accounts": accounts} if accounts else found
+
     @property
     def name(self) -> str:
         """The persona's name where none is given: its authors' handles, sorted."""
@@ -62,11 +68,17 @@ class Opened:
         return hashlib.sha256("\n".join(marks).encode()).hexdigest()
 
 
+def is_account(reading: Reading) -> bool:
+    """Return whether posts are read over a network: whose they are is then certain."""
+    return type(reading).fetch is not Reading.fetch
+
+
 def open_specs(specs: Sequence[str], options: CollectOptions, access: Access = NOBODY) -> Opened:
     """Open every spec. Raises SpecError where one cannot be read, or two are the same author, and NetworkError."""
     if not specs:
         raise SpecError("Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo")
-    readings = tuple(sources.read(spec, options, access) for spec in specs)
+    opened = [sources.read(spec, options, access) for spec in specs]
+    readings = tuple(one for reading in opened for one in reading.people())
     handles = [reading.author.handle for reading in readings]
     for handle in handles:
         if handles.count(handle) > 1:
@@ -86,11 +98,21 @@ def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
             listener(Event(STAGE, What.PROGRESS, f"reading {reading.author.handle}", done=count, unit="posts"))
         yield post
     if count == 0:
+        if left_out := reading.findings.left_out:
+            raise SpecError(
+                f"Nothing of what {reading.author.handle!r} wrote in it can be used: {_counted(left_out)}.",
+                "Only posts that were for everybody are read. Give the file that holds them.",
+            )
         raise SpecError(
             f"There is not a single post of {reading.author.handle!r} in it.", "Give the file or archive with the posts; an archive can come in several parts."
         )
     if reposts == count:
         raise SpecError(f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; none is their own.", "A voice needs words of its own.")
+
+
+def _counted(reasons: Mapping[str, int]) -> str:
+    """Return how many posts were left out for each reason."""
+    return ", ".join(f"{count:,} × {reason}" for reason, count in sorted(reasons.items()))
 
 
 _SIGNATURES = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
@@ -131,7 +153,7 @@ def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Lis
         for note in reading.findings.notes:
             listener(Event(STAGE, What.NOTE, note))
         if reading.findings.left_out:
-            left = ", ".join(f"{count:,} × {reason}" for reason, count in sorted(reading.findings.left_out.items()))
+            left = _counted(reading.findings.left_out)
             listener(Event(STAGE, What.NOTE, f"Left out of {reading.author.handle}: {left}."))
     rows = [{**asdict(r.author), "posts": counts[r.author.handle], "left_out": dict(r.findings.left_out)} for r in opened.readings]
     draft.write_json("authors.json", rows)

@@ -25,7 +25,8 @@ def do_get_base(args: argparse.Namespace) -> None:
 
     base = bases.row(args.name)
     accept = args.accept
-    asks = base.terms is not None and accept is None and asking.may_ask(args.json)
+    may_ask = asking.may_ask(args.json or args.yes)
+    asks = base.terms is not None and accept is None and may_ask
     if asks and base.terms and not base.terms.accepted(bases.root()):
         accept = asking.accepts(base.terms.title, base.terms.name, base.terms.summary, base.terms.url)
     with progress.listening(quiet=args.json, as_json=False) as listener:

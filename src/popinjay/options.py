@@ -83,6 +83,11 @@ class CollectOptions(Checked):
     """How posts are read."""
 
     text_column: str | None = option(None, "The column or key that holds the text, in a table or JSON that names it unusually.", metavar="COLUMN")
+    author: str | None = option(
+        None,
+        "Whose posts to read in a file that holds those of several people: handles with commas between, or '*' for all as one voice.",
+        metavar="NAMES",
+    )
     exclude_circle_window: bool = option(
         False, "Leave out all posts of an X archive from August 2022 to November 2023, when Circle posts existed: newer archives don't mark them."
     )
@@ -128,8 +133,8 @@ class CleanOptions(Checked):
         choices=("popinjay", "huggingtweets"),
     )
     drop_replies: bool = option(False, "Drop replies to other people. An author's own threads stay.")
-    lang: str | None = option(None, "Keep only posts in these languages, as codes with commas between: en,fr.", metavar="CODES")
-    keep_personal_data: bool = option(False, "Don't mask e-mail addresses, phone numbers, card numbers and keys.")
+    lang: str | None = option(None, "Keep only posts in these languages, as codes or English names with commas between: en,fr.", metavar="CODES")
+    keep_personal_data: bool = option(False, "Don't mask e-mail addresses, phone, card and account numbers, IP addresses and keys.")
 
 
 @dataclass(frozen=True)
@@ -274,6 +279,12 @@ class SayOptions(Checked):
     max_tokens: int = option(160, "The longest post, in tokens.", least=1, most=100_000)
     max_chars: int = option(280, "The longest post, in characters: 280 as X has it, 300 for Bluesky.", least=1, most=100_000)
     allow_copies: bool = option(False, "Let out posts that repeat a post it learnt from, whole or eight words in a row.")
+    handles: str = option(
+        "author",
+        "Which @handles come out: those that the author used (author), those and @… for all others "
+        "(mask), or any. With author, posts that name another account are drawn again.",
+        choices=("author", "mask", "any"),
+    )
     exact: bool = option(False, "Compute with full precision: slower, and hardly different.")
     seed: int | None = option(None, "The same seed gives the same posts. Default: other posts every time.", least=0, most=2**32 - 1)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
 
 from popinjay import kept
 from popinjay.checkpoints import Checkpoints
-from popinjay.collect import Opened
+from popinjay.collect import Opened, is_account
 from popinjay.errors import PersonaTaken, SpecError
 from popinjay.forgotten import FILE, MARKS, Forgotten
 from popinjay.journal import Change
@@ -49,10 +50,16 @@ def is_anonymous(author: Author) -> bool:
 def name_for(opened: Opened, ask_name: Callable[[str], str | None] | None) -> str:
     """Return the name of a persona that was given none: its authors' handles, or what `ask_name` says if these are generic.
 
-    Raises SpecError if that is nothing.
+    Raises SpecError if that is nothing, or if there is nothing to read.
     """
     if not all(map(is_anonymous, opened.authors)):
         return opened.name
+    for reading in opened.readings:
+        with _unnoted(reading):
+            posts = reading.posts()
+            next(posts, None)  # what can't be read at all is said before a name is asked for
+            if isinstance(posts, Generator):
+                posts.close()
     if name := ask_name(opened.name) if ask_name else None:
         return name
     raise SpecError(f"{opened.name!r} does not say whose posts these are.", "Give the persona a name: --name NAME")
@@ -106,9 +113,11 @@ def called(opened: Opened, name: str, run: Run) -> Opened:
 def inherited(run: Run, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that a persona was made with and that are not given now, without those that are as usual.
 
-    The base model is not among them: `base_for` keeps it.
+    The base model is not among them: `base_for` keeps it. None are, if the usual ones (`defaults`) are asked for.
     """
     found: dict[str, Any] = {}
+    if given.get("defaults"):
+        return found
     for name, kind in MakeOptions.PARTS.items():
         made = run.made(name) if name != "card" else None  # what the card says is asked for besides
         options = made["options"] if made else {}
@@ -151,10 +160,10 @@ def _why_not_the_same(run: Run, opened: Opened) -> str:
     if not readings or not before or not posts.is_file():
         return ""
     handles = [reading.author.handle for reading in readings]
-    accounts = {reading.author.handle for reading in readings if _is_account(reading)}
+    accounts = {reading.author.handle for reading in readings if is_account(reading)}
     if len(handles) != len(before) or accounts - set(before):
         return f"It is made of the posts of {_names(before)}, these are of {_names(handles)}."
-    files = [reading for reading in readings if not _is_account(reading)]
+    files = [reading for reading in readings if not is_account(reading)]
     if not files or (not accounts and _is_recorded(run, forgotten.mark(opened.fingerprint()))):
         return ""
     there, found = _shared((post for post in read_posts(posts) if post.author not in accounts), files)
@@ -164,14 +173,27 @@ def _why_not_the_same(run: Run, opened: Opened) -> str:
     return f"Of its {there:,} posts {found:,} are among those{whose} given now."
 
 
+def check_fetched(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], bool] | None) -> None:
+    """Raise PersonaTaken if an account holds too little of the posts that a persona was made of before, from a file.
+
+    Its author is the same, but a network may give only the newest posts, where the file had all.
+    """
+    known = run.record.get("asked", {}).get("accounts", [])
+    readings = [one for one in opened.readings if is_account(one) and one.author.handle not in known]
+    handles, posts = {reading.author.handle for reading in readings}, run.file("posts.jsonl")
+    if not handles or not posts.is_file():
+        return
+    there, found = _shared((post for post in read_posts(posts) if post.author in handles), readings)
+    why = f"Of its {there:,} posts {found:,} are among those that were read just now."
+    if found >= MOST * there or may or (ask is not None and ask(f"{why}\nTake these instead of them?")):
+        return
+    hint = "Give the file or archive that it was made from, another --name, or add --replace to take the fewer ones."
+    raise PersonaTaken(f"A persona {run.name!r} is there, made of more posts. {why}", hint)
+
+
 def _is_recorded(run: Run, source: str) -> bool:
     made = run.made("collect")
     return made is not None and made.get("source") == source
-
-
-def _is_account(reading: Reading) -> bool:
-    """Return whether posts are read over a network: whose they are is then certain."""
-    return type(reading).fetch is not Reading.fetch
 
 
 def _shared(before: Iterable[Post], files: Sequence[Reading]) -> tuple[int, int]:
@@ -179,16 +201,25 @@ def _shared(before: Iterable[Post], files: Sequence[Reading]) -> tuple[int, int]
     ids: set[str] = set()
     said: set[int] = set()
     for reading in files:
-        findings = deepcopy(reading.findings)
-        for post in reading.posts():
-            ids.add(post.id)
-            said.add(_said(post))
-        reading.findings = findings  # they are found once more when the posts are collected
+        with _unnoted(reading):
+            for post in reading.posts():
+                ids.add(post.id)
+                said.add(_said(post))
     there = found = 0
     for post in before:
         there += 1
         found += _said(post) in said or (post.id in ids and _is_of_a_site(post.id))
     return there, found
+
+
+@contextmanager
+def _unnoted(reading: Reading) -> Iterator[None]:
+    """Have a source's findings as they were: they are found once more when the posts are collected."""
+    findings = deepcopy(reading.findings)
+    try:
+        yield
+    finally:
+        reading.findings = findings
 
 
 def _said(post: Post) -> int:

@@ -43,7 +43,7 @@ class Persona:
         return LanguageModel.load(self._model_folder())
 
     def _model_folder(self) -> Path:
-        folder = self.run.file("model")
+        folder = self.run.folder("model")
         if not folder.is_dir():
             raise PersonaError(
                 f"{self.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {self.name}. Making it again goes on from there."
@@ -102,7 +102,7 @@ def engine_of(run: Run) -> dict[str, str | None] | None:
     None if there is no model yet. The name is None if nothing computes it now, as its base model is
     not there.
     """
-    folder = run.file("model")
+    folder = run.folder("model")
     if not folder.is_dir():
         return None
     try:

@@ -15,7 +15,7 @@ from popinjay import picture as pictures
 from popinjay.card import card
 from popinjay.checkpoints import Checkpoints
 from popinjay.clean import Sorted, check_enough, clean, languages, sort_out
-from popinjay.collect import collect, open_specs, posts_of
+from popinjay.collect import Opened, collect, open_specs, posts_of
 from popinjay.dataset import dataset
 from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError, TooLittleText
 from popinjay.evaluate import evaluate
@@ -24,10 +24,10 @@ from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, Forgotten, drop_marks
 from popinjay.journal import finish
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
-from popinjay.ownership import as_flags, called, clear, inherited, is_anonymous, is_replaced, name_for
+from popinjay.ownership import as_flags, called, check_fetched, clear, inherited, is_anonymous, is_replaced, name_for
 from popinjay.persona import Persona
 from popinjay.post import Author
-from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
+from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, is_name, run_stage, stage_named
 from popinjay.sources import Access, Findings
 from popinjay.sources.mirror import POSTS as MIRRORED
 from popinjay.trackers import NONE, chosen
@@ -52,15 +52,27 @@ def make(
     record whose words these are, `ask_name` where files say it neither, `ask` for a yes where reading a network costs money,
     a base model would be downloaded or another persona would be replaced; without it the answer is no. Raises PopinjayError.
     """
-    options = MakeOptions.of(given)
-    trackers = chosen(options.track.track)
-    opened = open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
-    run = Run((home_folder or home()) / check_name(name_for(opened, ask_name) if name is None else name))
-    with run.locked(), nothing_left(run), watched(run, trackers, options.track.track_posts, listener) as listener:
+    usual = MakeOptions.of(given)
+    trackers, folder = chosen(usual.track.track), home_folder or home()
+
+    def read(options: MakeOptions) -> Opened:
+        return open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
+
+    run = Run(folder / name) if name is not None and is_name(name) else None
+    options = as_made_before(run, given) if run else usual
+    opened = read(options)
+    if run is None:
+        run = Run(folder / check_name(name_for(opened, ask_name) if name is None else name))
+        options = as_made_before(run, given)
+        opened = opened if options.collect == usual.collect else read(options)
+    with run.locked(), nothing_left(run), watched(run, trackers, usual.track.track_posts, listener) as listener:
         finish(run)
         opened = called(opened, run.name, run)
-        is_other = is_replaced(run, opened, may=options.existing.replace, ask=ask)
+        is_other = is_replaced(run, opened, may=usual.existing.replace, ask=ask)
         forgotten, before = (Forgotten(), {}) if is_other else (Forgotten.of(run), run.record.get("asked", {}))
+        if is_other and options.collect != usual.collect:
+            opened = called(read(usual), run.name, run)
+        options = usual if is_other else options
         left = opened.without(forgotten)
         whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
         left.heed(whose)
@@ -69,11 +81,11 @@ def make(
         left.fetch(run.file(FETCHED), forgotten)
         if is_other:
             clear(run, left)
-        elif not options.existing.defaults:
-            options = as_made_before(run, given, listener)
+        else:
+            check_fetched(run, left, may=usual.existing.replace, ask=ask)
+            tell_kept(run, given, listener)
         options = replace(options, card=replace(options.card, whose=whose, contact=options.card.contact or before.get("contact")))
-        handles = [author.handle for author in left.authors]
-        asked = {"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": options.card.contact}
+        asked = {"specs": [str(spec) for spec in specs], **left.to_json(), "whose": whose, "contact": options.card.contact}
         run.ask({**asked, "track": list(trackers)})
 
         source = forgotten.mark(opened.fingerprint())
@@ -83,12 +95,15 @@ def make(
     return Persona(run)
 
 
-def as_made_before(run: Run, given: Mapping[str, Any], listener: Listener) -> MakeOptions:
-    """Return the options given, and for the rest those that a persona was made with, of which a note tells."""
-    kept = inherited(run, given)
-    if kept:
+def as_made_before(run: Run, given: Mapping[str, Any]) -> MakeOptions:
+    """Return the options given, and for the rest those that a persona was made with."""
+    return MakeOptions.of({**inherited(run, given), **given})
+
+
+def tell_kept(run: Run, given: Mapping[str, Any], listener: Listener) -> None:
+    """Say which options a persona keeps though nobody typed them."""
+    if kept := inherited(run, given):
         listener(Event("collect", What.NOTE, f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults)."))
-    return MakeOptions.of({**kept, **given})
 
 
 def learn(run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str], bool] | None = None) -> None:

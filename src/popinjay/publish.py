@@ -176,7 +176,7 @@ def whole_model(run: Run) -> Iterator[Path]:
     hub: the weights that the hub has of a base are not always those that it was trained on, which
     may have been rounded and converted from another file.
     """
-    folder, partial = run.file("model"), run.file(WHOLE)
+    folder, partial = run.folder("model"), run.file(WHOLE)
     if not is_thin(folder):
         yield folder
         return

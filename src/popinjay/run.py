@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -108,12 +109,12 @@ class Draft:
     def path(self, name: str) -> Path:
         """Where to write the output `name` for now."""
         assert name in self.stage.makes, f"{self.stage.name} does not make {name}"
-        return self.run.path / self.partial(name)
+        return self.run.file(self.partial(name))
 
     def need(self, name: str) -> Path:
         """Where to read `name`, which an earlier stage made."""
         assert name in self.stage.needs, f"{self.stage.name} does not need {name}"
-        return self.run.path / name
+        return self.run.folder(name)
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[IO[str]]:
@@ -194,7 +195,7 @@ class Run:
         return [cls(path.parent) for path in sorted(folder.glob(f"*/{RECORD}"))] if folder.is_dir() else []
 
     def _read(self) -> dict[str, Any]:
-        file = self.path / RECORD
+        file = self.file(RECORD)
         try:
             if not file.exists():
                 return {}
@@ -209,8 +210,20 @@ class Run:
         self.record = self._read()
 
     def file(self, name: str) -> Path:
-        """The path of something in the folder."""
-        return self.path / name
+        """The path of something in the folder.
+
+        Raises PersonaError where it leads out of the folder, or is neither a file nor a folder: this
+        folder may have come from anywhere.
+        """
+        return inside(self.path, name)
+
+    def folder(self, name: str) -> Path:
+        """The path of a folder in the folder. Raises PersonaError as `file` does, of all that it holds."""
+        top = self.file(name)
+        for path, folders, files in os.walk(top):
+            for entry in (*folders, *files):
+                inside(self.path, (Path(path) / entry).relative_to(self.path).as_posix())
+        return top
 
     def facts(self, stage: str) -> dict[str, Any]:
         """What a finished stage said about itself."""
@@ -267,7 +280,7 @@ class Run:
         return State.FAILED if has_failed else State.STALE
 
     def _holds(self, name: str, known: str, hashed: Callable[[Path], str | None]) -> bool:
-        path = self.path / name
+        path = self.folder(name)
         if not path.exists():
             return False
         found = hashed(path)
@@ -308,7 +321,7 @@ class Run:
 
         with storage_errors(str(self.path)):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")
+            lock = FileLock(self.file(".lock"))
             try:
                 lock.acquire(timeout=0)
             except Timeout as error:
@@ -379,7 +392,7 @@ class Run:
         """
         sweep_partials(self.path / ENGINE_FOLDER)
         for path in self.path.glob(Draft.partial("*")):
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 with contextlib.suppress(OSError):
@@ -461,6 +474,14 @@ def check_name(name: str) -> str:
     return name
 
 
+def is_name(name: str) -> bool:
+    """Return whether a persona could be named so."""
+    try:
+        return bool(check_name(name))
+    except (SpecError, UnicodeEncodeError):
+        return False
+
+
 def as_toml(record: Mapping[str, Any]) -> bytes:
     """A record as `run.toml` holds it."""
     return tomli_w.dumps(_storable(record)).encode()
@@ -490,6 +511,24 @@ def _quick_hash(path: Path) -> str | None:
     if known is None or known[0] != signature:
         known = _quick_hashes[str(path)] = (signature, content_hash(path))
     return known[1]
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of something in a folder. Raises PersonaError where it leads out, or is neither a file nor a folder."""
+    path = folder / name
+    real, root = os.path.realpath(path), os.path.realpath(folder)
+    if real != root and not real.startswith(root.rstrip(os.sep) + os.sep):
+        raise PersonaError(
+            f"{path} leads out of the persona's folder.",
+            "Nothing behind it was read or written. If the persona is yours, put the file itself in the link's place.",
+        )
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # it is not there, or whoever opens it says why it can't be
+        return path
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise PersonaError(f"{path} is neither a file nor a folder.", "Remove it: popinjay puts no such thing there.")
+    return path
 
 
 def _is_file(path: Path) -> bool:

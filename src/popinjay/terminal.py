@@ -111,7 +111,7 @@ def show_choice(what: str, texts: Sequence[str], *, dry_run: bool) -> None:
     from rich.text import Text
 
     out = console(stderr=not dry_run)
-    out.print(f"This would forget {what}:" if dry_run else f"Forgetting {what}:")
+    out.print(f"This would forget {what}:" if dry_run or len(texts) > 1 else f"Forgetting {what}:")
     for text in texts[:MOST_SHOWN]:
         out.print(Text(f"  {one_line(text)}"), overflow="ellipsis", no_wrap=True)
     if len(texts) > MOST_SHOWN:

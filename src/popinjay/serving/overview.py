@@ -11,11 +11,11 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from popinjay.decoding.defaults import PLAIN
-from popinjay.errors import PersonaError, PopinjayError, SpecError
+from popinjay.errors import PersonaError, PopinjayError
 from popinjay.forgotten import Forgotten
 from popinjay.picture import PROMPTS, main_language
 from popinjay.post import Author, printable, read_authors
-from popinjay.run import PICTURE_FILE, RECORD, Run, State, check_name
+from popinjay.run import PICTURE_FILE, RECORD, Run, State, is_name
 from popinjay.serving.refused import Refused
 
 DAMAGED = (AttributeError, KeyError, TypeError, ValueError, OSError)  # what a record raises that somebody changed into something else
@@ -84,14 +84,6 @@ def _folders(home: Path) -> Iterator[tuple[str, str]]:
                     yield entry.name, entry.path
     except FileNotFoundError:
         return
-
-
-def is_name(name: str) -> bool:
-    """Whether a persona could be named so."""
-    try:
-        return bool(check_name(name))
-    except (SpecError, UnicodeEncodeError):
-        return False
 
 
 def find(home: Path, name: str) -> Run:

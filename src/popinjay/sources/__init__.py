@@ -26,6 +26,7 @@ FETCH = "fetch"  # what reading a network is called in events
 # X's source takes every other zip and folder, the texts' every other file.
 BUILT_IN = (
     "popinjay.sources.mastodon_export",
+    "popinjay.sources.packed_rows",
     "popinjay.sources.x_archive",
     "popinjay.sources.bluesky_car",
     "popinjay.sources.text",
@@ -77,6 +78,10 @@ class Reading(ABC):
     def avatar(self) -> bytes | None:
         """The author's picture, as a file's bytes, where there is one."""
         return None
+
+    def people(self) -> tuple[Reading, ...]:
+        """Return one reading for each author: just this one, unless a file holds several."""
+        return (self,)
 
     @abstractmethod
     def posts(self) -> Iterator[Post]:

@@ -22,13 +22,15 @@ from popinjay.post import Post
 from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.bluesky_preferences import PREFERENCES, Preferences, label_notes, labels_of
 from popinjay.sources.bluesky_records import HANDLE, NO_POST, POST, PROFILE, REPOST, author_of, name_of, post_of, repost_of
-from popinjay.sources.car import AGAIN, Car, decoded, is_cid
+from popinjay.sources.car import AGAIN, Car, decoded, is_car, is_cid
 from popinjay.sources.container import ReadErrors
 
 NAME = "Bluesky export"
 HELP = "the .car file from bsky.app, Settings, Account, Export my data"
 NEEDS = ""
 
+_ENDINGS = (".car", ".getrepo", ".com.atproto.sync.getrepo", ".repo", ".bin", ".download")
+_NUMBERED = re.compile(r" ?\(\d+\)$")
 _DEEPEST = 64  # levels of a tree: each is four times as rare as the one below it
 _MOST_NODE = 2**18  # bytes; a node holds a handful of entries
 _KEY = re.compile(rb"([A-Za-z0-9.-]{1,317})/([A-Za-z0-9._:~-]{1,512})")
@@ -40,8 +42,9 @@ _Entry = tuple[int, bytes, bytes, bytes | None]
 
 
 def matches(spec: str) -> bool:
-    """Files named .car."""
-    return Path(spec).suffix.lower() == ".car" and Path(spec).is_file()
+    """Files named .car, and any that are one: `getRepo` is what the address is called."""
+    path = Path(spec)
+    return path.is_file() and (path.suffix.lower() == ".car" or is_car(path))
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> BlueskyCar:
@@ -51,6 +54,14 @@ def read(spec: str, options: CollectOptions, access: Access) -> BlueskyCar:
         return BlueskyCar(Car(path))
 
 
+def _named(file: str) -> str:
+    """Return the handle that a file is called after, empty if it is called otherwise."""
+    name = _NUMBERED.sub("", file.lower())  # ada.bsky.social (1).car: downloaded once more
+    for ending in _ENDINGS:
+        name = _NUMBERED.sub("", name.removesuffix(ending))
+    return name if HANDLE.fullmatch(name) else ""
+
+
 class BlueskyCar(Reading):
     """One account's repository."""
 
@@ -58,8 +69,8 @@ class BlueskyCar(Reading):
         self._car = car
         self.findings = Findings()
         self._did, self._tree = self._commit()
-        stem = car.path.stem.lower()
-        self._handle = name_of(stem if HANDLE.fullmatch(stem) else "", self._did)
+        stem = _named(car.path.name)
+        self._handle = name_of(stem, self._did)
         self._mark = hashlib.sha256(self._did.encode())
         profile, preferences = self._survey()
         self.author = author_of(profile, self._did, self._handle)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from sys import intern
 from typing import Any
 
-from popinjay.post import Author, Kind, Post, handle_of, printable, utc
+from popinjay.post import Author, Kind, Post, handle_of, posted_at, printable
 from popinjay.sources.bluesky_text import with_whole_links
 from popinjay.sources.container import as_object
 
@@ -58,22 +59,27 @@ def author_of(profile: Any, did: str, handle: str) -> Author:
 
 def time_of(record: Mapping[str, Any], key: str) -> str | None:
     """When a record says it was made, as ISO 8601 in UTC; where it says nothing sensible, when its key was given."""
-    try:
-        return utc(datetime.fromisoformat(str(record.get("createdAt"))))
-    except (ValueError, OverflowError):
-        if not re.fullmatch(r"[2-7a-j][2-7a-z]{12}", key):
-            return None
-        number = 0
-        for character in key:
-            number = number * 32 + _DIGITS[character]
-        return utc(datetime.fromtimestamp((number >> 10) // 1_000_000, UTC))
+    with suppress(ValueError):
+        if written := posted_at(datetime.fromisoformat(str(record.get("createdAt")))):
+            return written
+    if not re.fullmatch(r"[2-7a-j][2-7a-z]{12}", key):
+        return None
+    number = 0
+    for character in key:
+        number = number * 32 + _DIGITS[character]
+    return posted_at(datetime.fromtimestamp((number >> 10) // 1_000_000, UTC))
 
 
 def _kind(record: Mapping[str, Any], did: str) -> Kind:
     reply = as_object(record.get("reply"))
     parent = as_object(reply.get("parent")).get("uri")
-    if reply and not str(parent).startswith(f"at://{did}/"):
+    if reply and not (did and str(parent).startswith(f"at://{did}/")):
         return Kind.REPLY
+    return kind_in_own_thread(record)
+
+
+def kind_in_own_thread(record: Mapping[str, Any]) -> Kind:
+    """Return what a post is that answers nobody else."""
     embed = as_object(record.get("embed"))
     quoted = as_object(embed.get("record"))
     uri = quoted.get("uri") or as_object(quoted.get("record")).get("uri")  # with pictures beside it, one level deeper

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import bisect_left
 from pathlib import Path
 from typing import IO, Any
@@ -11,11 +12,13 @@ from popinjay.errors import SpecError
 
 AGAIN = "Export it again, to the end."
 MOST_BLOCK = 2 << 20  # bytes; servers take records of one MiB
-MOST_BLOCKS = 10_000_000  # some half GB of index
+MOST_BLOCKS = 5_000_000  # some 250 MB of index
 CID_BYTES = 36
 _CIDS = (b"\x01\x71\x12\x20", b"\x01\x55\x12\x20")  # version 1, DAG-CBOR or raw bytes, SHA-256 of 32 bytes
 _OFFSET_BITS = 44
 _SECOND = b"\x0a\xa1\x67version\x02"  # how version 2 begins
+
+_FIRST = re.compile(rb"(?:[\x01-\x7f]|[\x80-\xff][\x01-\x7f])\xa2(?:eroots|gversion\x01)")
 
 
 class Car:
@@ -101,6 +104,16 @@ class Car:
 
     def _cut_off(self) -> SpecError:
         return SpecError(f"{self.path.name} was cut off: its end is missing.", AGAIN)
+
+
+def is_car(path: Path) -> bool:
+    """Whether a file is a CAR file of version 1, by how its header begins."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(64)
+    except OSError:
+        return False
+    return _FIRST.match(start) is not None
 
 
 def is_cid(value: Any) -> bool:

@@ -21,7 +21,7 @@ MOST_RATIO = 250  # expanded to packed; exports of posts come to 10 to 30
 RATIO_FREE = 64 * 2**20  # bytes below which the ratio does not matter
 MOST_ITEM = 16 * 2**20  # characters of one post's JSON
 MOST_AVATAR = 8 << 20  # bytes; Mastodon takes 8 MB at most, X 2
-DEEPEST = 4  # folders under the one given: wrapper/data/js/tweets
+DEEPEST = 6  # folders under the one given: wrapper/wrapper/data/js/tweets, and some to spare
 _CHUNK = 2**17  # characters read at a time: larger is no faster
 _BETWEEN = re.compile(r"[ \t\r\n,]*")  # items of a list
 _BETWEEN_MEMBERS = re.compile(r"[ \t\r\n,:]*")  # names and values of an object
@@ -35,6 +35,7 @@ class Container:
         """Raises SpecError for a file that is no whole zip, or one whose names lead outside of it."""
         self.path = path.absolute()  # so that "." has a name too
         self._zip: zipfile.ZipFile | None = None
+        self._entries: dict[str, zipfile.ZipInfo] = {}
         self._sizes: dict[str, int] = {}
         if path.is_dir():
             self._sizes = dict(_files(path, path))
@@ -50,21 +51,27 @@ class Container:
         except (NotImplementedError, ValueError, OverflowError, struct.error) as error:  # all of which damage can bring about
             raise SpecError(f"{path.name} is damaged: its table of contents can't be read.", "Download it again.") from error
         for entry in self._zip.infolist():
-            parts = PurePosixPath(entry.filename.replace("\\", "/"))
+            name = entry.filename.replace("\\", "/")  # as some tools of Windows write it
+            parts = PurePosixPath(name)
             if parts.is_absolute() or ".." in parts.parts:
                 raise SpecError(f"{path.name} holds a file name that leads outside of it ({entry.filename!r}).", "No real archive does; don't trust this one.")
-            if not entry.is_dir() and parts.parts[:1] != ("__MACOSX",):
-                self._sizes[entry.filename] = entry.file_size
+            if not name.endswith("/") and parts.parts[:1] != ("__MACOSX",):
+                self._entries[str(parts)] = entry
+                self._sizes[str(parts)] = entry.file_size
 
     @property
     def names(self) -> list[str]:
         """All files in it."""
         return list(self._sizes)
 
+    def size(self, name: str) -> int:
+        """Return how many bytes a file has, expanded."""
+        return self._sizes[name]
+
     def check(self, name: str) -> None:
         """Raise SpecError where reading this file would be unreasonable."""
         size = self._sizes[name]
-        packed = min(self._zip.getinfo(name).compress_size, self.path.stat().st_size) if self._zip else size  # a header can lie
+        packed = min(self._entries[name].compress_size, self.path.stat().st_size) if self._zip else size  # a header can lie
         if size > MOST_BYTES or (size > RATIO_FREE and size > MOST_RATIO * packed):
             raise SpecError(
                 f"{self.path.name} would expand {name} from {packed / 2**20:.1f} MB to {size / 2**20:,.0f} MB, which no real archive does.",
@@ -74,7 +81,7 @@ class Container:
     def open(self, name: str) -> IO[bytes]:
         """One file's bytes, expanded as they are read."""
         self.check(name)
-        return self._zip.open(name) if self._zip else (self.path / name).open("rb")
+        return self._zip.open(self._entries[name]) if self._zip else (self.path / name).open("rb")
 
     def text(self, name: str) -> IO[str]:
         """One file's text, decoded as it is read."""
@@ -85,7 +92,7 @@ class Container:
         whole = hashlib.sha256()
         for name in sorted(names):
             if self._zip:
-                mark = f"{self._zip.getinfo(name).CRC:08x}"
+                mark = f"{self._entries[name].CRC:08x}"
             else:
                 with self.reading(name), (self.path / name).open("rb") as stream:
                     mark = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -121,6 +128,18 @@ def _files(folder: Path, top: Path) -> Iterator[tuple[str, int]]:
             yield entry.relative_to(top).as_posix(), entry.stat().st_size
 
 
+def is_zip(path: Path) -> bool:
+    """Whether a file is a zip, by its name, or by its first bytes if its name says nothing else."""
+    named = path.suffix.lower()
+    if named in (".zip", ".car") or not path.is_file():
+        return named == ".zip" and path.is_file()
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) == b"PK\x03\x04"
+    except OSError:
+        return False
+
+
 class ReadErrors:
     """A context in which a damaged file becomes one clear sentence."""
 
@@ -132,7 +151,8 @@ class ReadErrors:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, UnicodeDecodeError):
-            raise SpecError(f"{self.what} is not UTF-8 text (byte {error.start}).", "It was damaged or changed; take a fresh copy.") from error
+            byte = error.object[error.start]  # where it is in the file is not known here
+            raise SpecError(f"{self.what} is not UTF-8 text (byte 0x{byte:02x}).", "It was damaged or changed; take a fresh copy.") from error
         if isinstance(error, zipfile.BadZipFile | zlib.error | EOFError):
             raise SpecError(f"{self.what} is damaged: {error}.", "Download the archive again.") from error
         if isinstance(error, PermissionError):

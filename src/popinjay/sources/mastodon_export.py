@@ -17,22 +17,22 @@ from typing import Any
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.post import Author, Kind, Post, printable
+from popinjay.post import Author, Post, printable
 from popinjay.sources import Access, Findings, Reading
-from popinjay.sources.container import Container, as_object, listed_items
-from popinjay.sources.mastodon_posts import author_of, hostname_of, notes_on, number_of, post_of, time_of
-from popinjay.sources.tarball import Tarball
+from popinjay.sources.activitypub import post_in, reason_against
+from popinjay.sources.container import Container, as_object, is_zip, listed_items
+from popinjay.sources.mastodon_posts import author_of, hostname_of, notes_on
+from popinjay.sources.tarball import Tarball, is_tarball
 
 NAME = "Mastodon export"
 HELP = "the zip or tar.gz from Preferences, Import and export, Data export, or its folder"
 NEEDS = ""
 
-_PUBLIC = {"https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public"}
-_PACKED = (".tar.gz", ".tgz")
+_ASIDE = (".", "__MACOSX")  # how names begin that do not count
+_DEEPEST = 4  # folders around the outbox
 _PRIVATE = {"likes": "likes.json", "bookmarks": "bookmarks.json"}
 _AVATAR = re.compile(r"avatar\.(?:png|jpe?g|gif|webp)", re.IGNORECASE)
 _MOST_ACTOR = 4 << 20  # characters
-_QUOTES = ("quote", "quoteUrl", "quoteUri", "_misskey_quote")
 
 
 def matches(spec: str) -> bool:
@@ -41,12 +41,12 @@ def matches(spec: str) -> bool:
     try:
         if path.is_dir():
             return _root_of(_top_names(path)) is not None
-        if path.name.lower().endswith(_PACKED) and path.is_file():
-            with path.open("rb") as stream:
-                return stream.read(2) == b"\x1f\x8b"
-        if path.suffix.lower() == ".zip" and path.is_file():
+        if is_tarball(path):
+            return True
+        if is_zip(path):
             with zipfile.ZipFile(path) as packed:
-                return _root_of(packed.namelist()) is not None
+                names = [name.replace("\\", "/") for name in packed.namelist()]
+                return _root_of([name for name in names if not name.endswith("/")]) is not None
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error):
         pass  # the X archive, which takes any zip, says what is wrong with it
     return False
@@ -55,33 +55,41 @@ def matches(spec: str) -> bool:
 def read(spec: str, options: CollectOptions, access: Access) -> MastodonExport:
     """Open an export. Raises SpecError where it is none, or not whole."""
     path = Path(spec)
-    packed = path.name.lower().endswith(_PACKED) and not path.is_dir()
-    return MastodonExport(Tarball(path, _is_small) if packed else Container(path))
+    return MastodonExport(Tarball(path, _is_small) if is_tarball(path) else Container(path))
 
 
 def _is_small(name: str) -> bool:
     """What is read besides the outbox."""
     last = name.rpartition("/")[2]
-    return name.count("/") <= 1 and (last == "actor.json" or _AVATAR.fullmatch(last) is not None)
+    return name.count("/") <= _DEEPEST and (last == "actor.json" or _AVATAR.fullmatch(last) is not None)
 
 
-def _top_names(folder: Path) -> list[str]:
-    """The names in a folder and in those right under it, without going through all of it."""
+def _top_names(folder: Path, depth: int = 0) -> list[str]:
+    """Return the names in a folder, and in folders that are alone in theirs, without a long walk."""
+    names = [entry.name for entry in folder.iterdir()]
+    alone = sum(not name.startswith(_ASIDE) for name in names) == 1
+    if depth == _DEEPEST or "outbox.json" in names:
+        return names
     found = []
-    for entry in folder.iterdir():
-        found.append(entry.name)
-        if entry.is_dir() and (entry / "outbox.json").is_file():
-            found.append(f"{entry.name}/outbox.json")
-    return found
+    for name in names:
+        inner = folder / name
+        if (inner / "outbox.json").is_file():
+            found.append(f"{name}/outbox.json")
+        elif alone and not name.startswith(_ASIDE) and inner.is_dir():
+            found += [f"{name}/{one}" for one in _top_names(inner, depth + 1)]
+    return names + found
 
 
 def _root_of(names: list[str]) -> str | None:
-    """The folder that holds the outbox, with its slash; None where there is none, or it lies beside other things."""
-    if "outbox.json" in names:
-        return ""
-    tops = {name.partition("/")[0] for name in names if not name.startswith((".", "__MACOSX"))}
-    top = next(iter(tops), "")
-    return f"{top}/" if len(tops) == 1 and f"{top}/outbox.json" in names else None
+    """Return the folder that holds the outbox and all else, with its slash; None if none does."""
+    inside = [name for name in names if not name.startswith(_ASIDE)]
+    for name in inside:
+        root = name.removesuffix("outbox.json")
+        if root == name or name.count("/") > _DEEPEST or not (root == "" or root.endswith("/")):
+            continue
+        if all(one.startswith(root) or root.startswith(f"{one}/") for one in inside):
+            return root
+    return None
 
 
 class MastodonExport(Reading):
@@ -123,7 +131,7 @@ class MastodonExport(Reading):
                     raise SpecError(f"{what} holds something else than posts.", "Give the export as the server made it.")
                 note = as_object(activity.get("object"))
                 mark = hash(str(activity.get("id") or note.get("id") or ""))
-                reason = "the same post again" if mark in seen else self._reason_against(activity, note)
+                reason = "the same post again" if mark in seen else self._against(activity, note)
                 seen.add(mark)
                 if reason:
                     self.findings.left_out[reason] += 1
@@ -160,60 +168,13 @@ class MastodonExport(Reading):
 
     # posts
 
-    def _reason_against(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> str | None:
-        """Why something of the outbox is not handed over, None where it is."""
-        kind = activity.get("type")
-        if kind not in ("Create", "Announce") or (kind == "Create" and note.get("type") not in ("Note", "Question")):
-            return "neither a post nor a boost"
-        parts = [activity] if kind == "Announce" else [part for part in (activity, note) if "to" in part or "cc" in part]
-        audiences = [_audience(part) for part in parts]
-        if audiences and all(audience & _PUBLIC for audience in audiences):
-            writer = note.get("attributedTo")
-            return "somebody else's post" if self._me and isinstance(writer, str) and writer != self._me and kind == "Create" else None
-        if kind == "Announce":
-            return "boost that is not public"
-        followers = self._actor.get("followers")
-        to_followers = any(one == followers or one.endswith("/followers") for audience in audiences for one in audience)
-        return "followers-only post" if to_followers else "direct message"
+    def _against(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> str | None:
+        return reason_against(activity, note, self._me, self._actor.get("followers"))
 
     def _post(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> Post:
-        boost = activity["type"] == "Announce"
-        id = number_of(printable(str((activity if boost else note).get("id") or "")))
-        kind = Kind.REPOST if boost else self._kind(activity, note)
-        created_at = time_of(note.get("published")) or time_of(activity.get("published"))
-        return post_of(id, self.author.handle, kind, _content(note), created_at, _language(note))
-
-    def _kind(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> Kind:
-        answered = note.get("inReplyTo")
-        if answered:
-            address = str(as_object(answered).get("id") or answered)
-            mine = [str(one) for one in (self._me, self._actor.get("url"), activity.get("actor")) if one]
-            if not any(address.startswith(f"{one}/") for one in mine):
-                return Kind.REPLY
-        return Kind.QUOTE if any(note.get(key) for key in _QUOTES) else Kind.POST
+        mine = (self._me, self._actor.get("url"), activity.get("actor"))
+        return post_in(activity, note, self.author.handle, [str(one) for one in mine if one])
 
 
 def _stem(name: str) -> str:
     return re.sub(r"(?i)\.(?:zip|tgz|tar\.gz)$", "", name)
-
-
-def _audience(part: Mapping[str, Any]) -> set[str]:
-    """Whom something was addressed to."""
-    found: set[str] = set()
-    for value in (part.get("to"), part.get("cc")):
-        found.update(one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
-    return found
-
-
-def _content(note: Mapping[str, Any]) -> str:
-    """A post's HTML; where it comes only by language, that of the first."""
-    content = note.get("content")
-    if content is None:
-        content = next(iter(as_object(note.get("contentMap")).values()), None)
-    return content if isinstance(content, str) else ""
-
-
-def _language(note: Mapping[str, Any]) -> str | None:
-    """The language whose text is the post's."""
-    content = _content(note)
-    return next((key for key, value in as_object(note.get("contentMap")).items() if value == content), None)

@@ -8,7 +8,7 @@ from sys import intern
 from typing import Any
 from urllib.parse import urlsplit
 
-from popinjay.post import Author, Kind, Post, handle_of, printable, utc
+from popinjay.post import Author, Kind, Post, handle_of, posted_at, printable
 from popinjay.sources.container import as_object
 from popinjay.sources.html_text import MOST_HTML, to_text
 
@@ -62,7 +62,7 @@ def status_of(row: Any, account: str, author: str) -> Post | str:
     content = "" if boosted is not None else row.get("content")
     if not isinstance(content, str):
         return "not readable"
-    return post_of(number_of(address_of(row.get("uri"))) or id, author, _kind(row, account), content, time_of(row.get("created_at")), row.get("language"))
+    return post_of(number_of(address_of(row.get("uri"))) or id, author, kind_of(row, account), content, time_of(row.get("created_at")), row.get("language"))
 
 
 def notes_on(warned: int, polls: int, what: str = "posts") -> list[str]:
@@ -111,12 +111,13 @@ def language_of(value: Any) -> str | None:
 def time_of(written: Any) -> str | None:
     """A moment as ISO 8601 in UTC."""
     try:
-        return utc(datetime.fromisoformat(str(written or "")))
-    except (ValueError, OverflowError):
+        return posted_at(datetime.fromisoformat(str(written or "")))
+    except ValueError:
         return None
 
 
-def _kind(row: dict[str, Any], account: str) -> Kind:
+def kind_of(row: dict[str, Any], account: str) -> Kind:
+    """Return what a status is to the account with this id."""
     if row.get("reblog") is not None:
         return Kind.REPOST
     if row.get("in_reply_to_id") is not None and id_of(row.get("in_reply_to_account_id")) != account:

@@ -19,8 +19,26 @@ from popinjay.sources.container import MOST_BYTES, MOST_RATIO, RATIO_FREE, Conta
 
 MOST_FILES = 2_000_000
 MOST_KEPT = 8 * 2**20  # bytes of a small file that is kept from the first going through
+_NAMES = (".tar.gz", ".tgz")
+_MAGIC_AT = 257  # where a header says that it is one
 _MOST_HEADER = 2**20  # bytes read at once for a header, its long names included
 _DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError, RecursionError, AssertionError, IndexError, KeyError)
+
+
+def is_tarball(path: Path) -> bool:
+    """Whether a file is gzip and called a tar archive, or holds one whatever it is called."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as stream:
+            if stream.read(2) != b"\x1f\x8b":
+                return False
+        if path.name.lower().endswith(_NAMES):
+            return True
+        with gzip.open(path) as stream:
+            return stream.read(_MAGIC_AT + 5)[_MAGIC_AT:] == b"ustar"
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 class Tarball(Container):

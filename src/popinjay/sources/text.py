@@ -2,161 +2,127 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import hashlib
-import io
-import json
-import re
 import sys
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.post import Author, Kind, Post, handle_of, is_repost_text, printable, unescape, utc
-from popinjay.sources import Access, Findings, Reading
-from popinjay.sources.container import MOST_RATIO, RATIO_FREE, ReadErrors, array_items
+from popinjay.post import Post
+from popinjay.sources import Access, Findings, marked_text, row_facts
+from popinjay.sources.byte_source import PACKED, ByteSource, DiskFile, Piped
+from popinjay.sources.container import ReadErrors
+from popinjay.sources.escapes import as_typed
+from popinjay.sources.json_file import JsonFile, begins_as_json
+from popinjay.sources.row import Row
+from popinjay.sources.row_file import RowFile, open_text
+from popinjay.sources.row_keys import folded
+from popinjay.sources.table import Table, is_table
+from popinjay.sources.undated import Undated
 
 NAME = "text"
 HELP = ".txt with one post a line, .csv, .tsv, .jsonl, .json, or - for standard input"
 NEEDS = ""
 
-_KINDS = {".txt": "txt", ".md": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
-_TEXT_KEYS = ("text", "full_text", "tweet", "content", "body", "post", "message", "status", "tweet_text", "comment")
-_TIME_KEYS = ("created_at", "date", "timestamp", "time", "datetime", "published", "created")
-_REPOST_KEYS = ("is_retweet", "is_repost", "retweet", "retweeted_status", "retweeted_status_id")
-_REPLY_KEYS = ("is_reply", "in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_id", "in_reply_to_user_id")
-_NO = ("", "0", "false", "no", "none", "null", "nan", "f", "n")
-_MOST_INPUT = 2 * 2**30  # bytes of standard input, or of a packed file expanded
+_KINDS = {".txt": "txt", ".md": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 _MOST_LINE = 16 * 2**20  # characters
+_START = 2**14  # characters that show marks between texts
 _HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
 
 
 def matches(spec: str) -> bool:
-    """Files with a name that tells their kind, and `-`."""
-    return spec == "-" or (Path(spec).is_file() and _kind_of(Path(spec)) is not None)
+    """Files with a name that tells their kind, any that hold JSON, and `-`."""
+    if spec == "-":
+        return True
+    path = Path(spec)
+    return path.is_file() and (kind_of(path) is not None or begins_as_json(DiskFile(path)))
 
 
-def read(spec: str, options: CollectOptions, access: Access) -> TextFile:
+def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
     """Open a file. Raises SpecError where it holds no text."""
     if spec == "-":
-        return TextFile("standard input", sys.stdin.buffer.read(_MOST_INPUT), None, "stdin", options)
-    path = Path(spec)
-    return TextFile(path.name, path.read_bytes() if path.suffix.lower() == ".gz" else path, _kind_of(path), printable(_stem(path)), options)
+        return opened(Piped(sys.stdin.buffer), options)
+    return opened(DiskFile(Path(spec)), options)
 
 
-def _kind_of(path: Path) -> str | None:
+def opened(source: ByteSource, options: CollectOptions) -> RowFile:
+    """Open a file by what it holds, or else by its name. Raises SpecError where that is no text."""
+    kind = kind_of(Path(source.name)) or "txt"
+    if kind == "json" or begins_as_json(source):
+        return JsonFile(source, options)
+    return TextFile(source, kind, options)
+
+
+def kind_of(path: Path) -> str | None:
+    """Return the kind of file that a name tells, None if it tells none."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
+    if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     return _KINDS.get(suffixes[-1]) if suffixes else None
 
 
-def _stem(path: Path) -> str:
-    name = path.name.removesuffix(".gz").removesuffix(".GZ")
-    return name[: -len(Path(name).suffix)] if Path(name).suffix else name
+class TextFile(RowFile):
+    """The posts in one file of rows."""
 
+    def __init__(self, source: ByteSource, kind: str, options: CollectOptions) -> None:
+        self._label = source.label
+        self._source = source
+        self._kind = self._what_lines_are() if kind == "txt" else kind
+        self._table: Table | None = None
+        if self._kind in ("csv", "tsv"):
+            first = "\t" if self._kind == "tsv" else ","
+            with ReadErrors(self._label):
+                self._table = Table(self._open, self._label, first, options.text_column)
+        super().__init__(source, options)
+        self.findings.notes += self._table.notes if self._table else []
 
-class TextFile(Reading):
-    """One author's posts in one file, or in bytes that were read already."""
+    def _rows(self, findings: Findings) -> Iterator[Row]:
+        undated = Undated()
+        with ReadErrors(self._label):
+            for number, row in enumerate(self._raw_rows(findings), 1):
+                post = self._row(row, number, undated)
+                if isinstance(post, str):
+                    findings.left_out[post] += 1
+                else:
+                    yield post
+        findings.notes += undated.notes(self._label)
 
-    def __init__(self, label: str, source: Path | bytes, kind: str | None, author: str, options: CollectOptions) -> None:
-        self._label = label
-        self._source = _expand(source, label) if isinstance(source, bytes) else source
-        self._options = options
-        self._kind = kind or self._sniff()
-        self.author = Author(handle_of(author) or "me", author)
-        self.findings = Findings()
+    def _raw_rows(self, findings: Findings) -> Iterator[Any]:
+        if self._table is not None:
+            yield from self._table.rows(findings.notes)
+            return
+        with self._open() as text:
+            yield from _ROWS[self._kind](text, self._label)
 
-    def fingerprint(self) -> str:
-        """A hash of what would be read."""
-        if isinstance(self._source, bytes):
-            return hashlib.sha256(self._source).hexdigest()
-        with ReadErrors(self._label), self._source.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-
-    def posts(self) -> Iterator[Post]:
-        """The posts in the order of the file."""
-        with ReadErrors(self._label), self._open() as text:
-            for number, row in enumerate(_ROWS[self._kind](text, self._label), 1):
-                yield self._post(row, number)
+    def _what_lines_are(self) -> str:
+        """Return what a file of lines is: a table, texts between marks, or one post a line."""
+        with ReadErrors(self._label):
+            with self._open() as text:
+                start = text.read(_START)
+            if marked_text.is_marked(start):
+                return "marked"
+            return "csv" if is_table(self._open, self._label) else "txt"
 
     def _open(self) -> IO[str]:
-        raw: IO[bytes] = io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
-        start = raw.read(4096)
-        raw.seek(0)
-        wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
-        if b"\x00" in start and not wide:
-            raw.close()
-            raise SpecError(f"{self._label} is not text: it holds NUL bytes.", _HINT)
-        return io.TextIOWrapper(raw, encoding="utf-16" if wide else "utf-8-sig", newline="")
+        return open_text(self._source)
 
-    def _sniff(self) -> str:
-        """What standard input holds: JSON if it begins like it, otherwise one post a line."""
-        with ReadErrors(self._label), self._open() as text:
-            start = next((line.strip() for line in iter(lambda: text.readline(_MOST_LINE), "") if line.strip()), "")
-        if re.match(r"\[\s*(?:[\[{\"\]]|$)", start):
-            return "json"
-        if not re.match(r"\{\s*(?:[\"}]|$)", start):
-            return "txt"
-        try:
-            json.loads(start)
-        except (ValueError, RecursionError):
-            return "json"  # an object over several lines
-        return "jsonl"
-
-    def _post(self, row: Any, number: int) -> Post:
+    def _row(self, row: Any, number: int, undated: Undated) -> Row | str:
         if isinstance(row, str):
-            row = {"text": row}
-        if not isinstance(row, Mapping):
-            raise SpecError(f"Item {number:,} of {self._label} is neither a text nor an object.", _HINT)
-        lowered = {str(key).strip().lower(): value for key, value in row.items() if key is not None}
-        key = self._text_key(lowered, number)
-        if isinstance(lowered[key], list | dict):
-            raise SpecError(f"The {key!r} of item {number:,} in {self._label} is no text.", "Name another with --text-column.")
-        text = printable(unescape(str(lowered[key] or "")))
-        return Post(
-            id=printable(str(lowered.get("id") or lowered.get("id_str") or lowered.get("tweet_id") or number)),
-            author=self.author.handle,
-            text=text,
-            kind=_kind(lowered, text),
-            created_at=next((iso for key in _TIME_KEYS if (iso := _time(lowered.get(key)))), None),
-            lang=printable(str(lowered.get("lang") or lowered.get("language") or "")) or None,
-            truncated=_yes(lowered.get("truncated")),
-        )
-
-    def _text_key(self, row: Mapping[str, Any], number: int) -> str:
-        asked = self._options.text_column
-        if asked is not None and asked.strip().lower() in row:
-            return asked.strip().lower()
-        if asked is None:
-            for key in _TEXT_KEYS:
-                if key in row:
-                    return key
-            if len(row) == 1:
-                return next(iter(row))
-        missing = f"no column {asked!r}" if asked else "no column that is plainly the text"
-        raise SpecError(f"{self._label} has {missing} (item {number:,} has: {', '.join(row) or 'none'}).", "Name it with --text-column.")
-
-
-def _expand(packed: bytes, label: str) -> bytes:
-    """Unpack gzip where it is, within bounds."""
-    if not packed.startswith(b"\x1f\x8b"):
-        return packed
-    most = min(_MOST_INPUT, max(RATIO_FREE, MOST_RATIO * len(packed)))
-    try:
-        with gzip.open(io.BytesIO(packed)) as stream:
-            content = stream.read(most)
-            more = stream.read(1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise SpecError(f"{label} is a damaged gzip file: {error}.", "Take a fresh copy.") from error
-    if more:
-        raise SpecError(f"{label} would expand to over {most / 2**20:,.0f} MB.", "If it is yours and real, unpack it and give the part that holds the posts.")
-    return content
+            text = as_typed(row)
+            return Row(number, Post("", "", text, kind=row_facts.kind_in({}, text)))
+        named = folded(row)
+        asked = self._table.text_column if self._table else self._options.text_column
+        if not row_facts.text_key(named, asked):
+            missing = f"no column {asked!r}" if asked else "no column that is plainly the text"
+            names = ", ".join(str(key) for key in row if key is not None) or "none"
+            raise SpecError(
+                f"{self._label} has {missing} (item {number:,} has: {names}).",
+                "Name it with --text-column.",
+            )
+        post = row_facts.row_in(named, number, asked)
+        undated.add(named, post)
+        return post
 
 
 # rows of each kind of file
@@ -170,84 +136,11 @@ def _lines(text: IO[str], label: str) -> Iterator[str]:
             yield line.strip()
 
 
-def _table(text: IO[str], label: str, delimiter: str | None = None) -> Iterator[Mapping[str, Any]]:
-    csv.field_size_limit(_MOST_LINE)
-    if delimiter is None:  # spreadsheets write semicolons where a comma is the decimal point
-        delimiter = max(",;\t", key=text.readline(_MOST_LINE).count)
-        text.seek(0)
-    try:
-        reader = csv.DictReader(text, delimiter=delimiter)
-        if not reader.fieldnames:
-            raise SpecError(f"{label} is empty.", _HINT)
-        yield from reader
-    except csv.Error as error:
-        raise SpecError(f"{label} is no table that can be read: {error} (line {reader.line_num:,}).", "Save it anew as CSV in UTF-8.") from error
-
-
-def _tabbed(text: IO[str], label: str) -> Iterator[Mapping[str, Any]]:
-    return _table(text, label, "\t")
-
-
-def _json_lines(text: IO[str], label: str) -> Iterator[Any]:
-    for number, line in enumerate(iter(lambda: text.readline(_MOST_LINE), ""), 1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise SpecError(f"Line {number:,} of {label} is not JSON.", 'Each line must be one object, such as {"text": "..."}.') from error
-
-
-def _json_items(text: IO[str], label: str) -> Iterator[Any]:
-    """The items of the outermost list, or of the first list in an object such as `{"posts": [...]}`."""
-    start = text.read(1)
-    while start and start in " \t\r\n":
-        start = text.read(1)
-    if start == "[":
-        yield from array_items(text, label)
-        return
-    try:
-        value = json.loads(start + text.read(_MOST_INPUT))
-    except (ValueError, RecursionError) as error:
-        raise SpecError(f"{label} is not JSON.", _HINT) from error
-    lists = [item for item in value.values() if isinstance(item, list)] if isinstance(value, dict) else []
-    if not lists:
-        raise SpecError(f"{label} holds no list of posts.", 'Give [{"text": "..."}, ...].')
-    yield from lists[0]
+def _marked(text: IO[str], label: str) -> Iterator[str]:
+    return marked_text.texts(text, _MOST_LINE)
 
 
 _ROWS: dict[str, Callable[[IO[str], str], Iterator[Any]]] = {
     "txt": _lines,
-    "csv": _table,
-    "tsv": _tabbed,
-    "jsonl": _json_lines,
-    "json": _json_items,
+    "marked": _marked,
 }
-
-# facts about one row
-
-
-def _kind(row: Mapping[str, Any], text: str) -> Kind:
-    if is_repost_text(text) or any(_yes(row.get(key)) for key in _REPOST_KEYS):
-        return Kind.REPOST
-    return Kind.REPLY if any(_yes(row.get(key)) for key in _REPLY_KEYS) else Kind.POST
-
-
-def _yes(value: Any) -> bool:
-    return bool(value) and str(value).strip().lower() not in _NO
-
-
-def _time(value: Any) -> str | None:
-    """Any usual way of writing a moment, as ISO 8601 in UTC."""
-    if value is None or value == "":
-        return None
-    text = str(value).strip()
-    try:
-        if re.fullmatch(r"\d{9,10}(?:\.\d+)?|\d{12,13}", text):  # seconds or milliseconds since 1970
-            moment = datetime.fromtimestamp(float(text) / (1000 if len(text) > 11 and "." not in text else 1), UTC)
-        elif re.match(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d", text):  # Sat Feb 18 12:33:11 +0000 2023
-            moment = datetime.strptime(text, "%a %b %d %H:%M:%S %z %Y")
-        else:
-            moment = datetime.fromisoformat(text.removesuffix(" UTC").replace(" +0000", "+00:00"))
-        return utc(moment)
-    except (ValueError, OverflowError, OSError):
-        return None

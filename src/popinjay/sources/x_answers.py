@@ -17,7 +17,7 @@ from popinjay.sources.x_post import as_number, kind_of, lang_of, links_of, time_
 
 CONSOLE = "console.x.com"
 
-_MOST_TEXT = 100_000  # characters: the longest posts have a quarter of it
+MOST_TEXT = 100_000  # characters: the longest posts have a quarter of it
 _MOST_DETAIL = 200
 _ADDRESS = re.compile(r"https?://[^\s<>\"']{1,500}")
 
@@ -151,14 +151,14 @@ def page_of(value: Any, account: Account, earlier: set[int]) -> Found:
     left_out = Counter({"X could not hand it out": len(errors)} if isinstance(errors, list) and errors else {})
     sound = {number: record for record in map(as_object, records) if (number := as_number(record.get("id"))) is not None}
     for number, record in sound.items():
-        earlier.update(one for one in _edits(record) if one < number)
+        earlier.update(one for one in edits_of(record) if one < number)
     posts = []
     for number, record in sound.items():
         reason = "earlier version of an edited post" if number in earlier else _reason_against(record, account)
         if reason:
             left_out[reason] += 1
         else:
-            posts.append(_post(record, number, account))
+            posts.append(post_of(record, number, account))
     if len(records) > len(sound):
         left_out["no post as X writes them"] += len(records) - len(sound)
     return Found(len(records), min(sound, default=None), tuple(posts), left_out, token)
@@ -167,16 +167,17 @@ def page_of(value: Any, account: Account, earlier: set[int]) -> Found:
 def _reason_against(record: Mapping[str, Any], account: Account) -> str:
     """Why a record is no post of the account, empty where it is one."""
     text = record.get("text")
-    if not isinstance(text, str) or len(text) > _MOST_TEXT:
+    if not isinstance(text, str) or len(text) > MOST_TEXT:
         return "no post as X writes them"
     return "somebody else's post" if record.get("author_id", account.number) != account.number else ""
 
 
-def _post(record: Mapping[str, Any], number: int, account: Account) -> Post:
+def post_of(record: Mapping[str, Any], number: int, account: Account) -> Post:
+    """Return a record as a post of an account. Whatever answers somebody else is a reply."""
     stub = printable(unescape(record["text"]))
-    note = _text(as_object(_either(record, "note_tweet", "note_post")).get("text"))
-    text = whole_text(stub, printable(unescape(note))) if 0 < len(note) <= _MOST_TEXT else stub
-    kinds = {_text(as_object(one).get("type")) for one in _listed(_either(record, "referenced_tweets", "referenced_posts"))}
+    note = _text(as_object(either(record, "note_tweet", "note_post")).get("text"))
+    text = whole_text(stub, printable(unescape(note))) if 0 < len(note) <= MOST_TEXT else stub
+    kinds = {_text(as_object(one).get("type")) for one in listed(either(record, "referenced_tweets", "referenced_posts"))}
     answered = record.get("in_reply_to_user_id")
     to_others = bool("replied_to" in kinds or answered) and answered != account.number
     links = [link for link in links_of(record) if not _is_media(link)]
@@ -196,17 +197,19 @@ def _is_media(link: Any) -> bool:
     return "media_key" in as_object(link) or re.match(r"pic\.(?:x|twitter)\.com/", _text(as_object(link).get("display_url"))) is not None
 
 
-def _edits(record: Mapping[str, Any]) -> Iterable[int]:
+def edits_of(record: Mapping[str, Any]) -> Iterable[int]:
     """The ids of all versions of a post."""
-    listed = _listed(_either(record, "edit_history_tweet_ids", "edit_history_post_ids"))
-    return [number for one in listed if (number := as_number(one)) is not None]
+    ids = listed(either(record, "edit_history_tweet_ids", "edit_history_post_ids"))
+    return [number for one in ids if (number := as_number(one)) is not None]
 
 
-def _either(record: Mapping[str, Any], old: str, new: str) -> Any:
+def either(record: Mapping[str, Any], old: str, new: str) -> Any:
+    """Return a field by its old name, or else by its new one."""
     return record.get(old) if record.get(old) is not None else record.get(new)
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """Return the value if it is a list, or else an empty one."""
     return value if isinstance(value, list) else []
 
 

@@ -19,10 +19,10 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, handle_of, printable, unescape
 from popinjay.sources import Access, Findings, Reading
-from popinjay.sources.container import MOST_ITEM, Container, array_items, as_object
+from popinjay.sources.container import MOST_ITEM, Container, array_items, as_object, is_zip
 from popinjay.sources.x_assembly import Assembly, Note
 from popinjay.sources.x_layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
-from popinjay.sources.x_post import as_number, kind_of, lang_of, links_of, time_of
+from popinjay.sources.x_post import as_number, kind_of, lang_of, links_of, time_of, without_own_handle
 
 NAME = "X archive"
 HELP = "the zip from x.com/settings/download_your_data, or its folder"
@@ -39,13 +39,14 @@ _PRIVATE = {  # classes of an archive that are never opened
     "chats with Grok": re.compile(r"grok-.*\.js"),
 }
 _CIRCLE_WINDOW = ("2022-08-01", "2023-12-01")
+MOST_NOTES = 10  # on files that the manifest tells otherwise
 _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
 
 
 def matches(spec: str) -> bool:
     """Zips, and folders."""
     path = Path(spec)
-    return path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip")
+    return path.is_dir() or is_zip(path)
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> XArchive:
@@ -214,20 +215,26 @@ class XArchive(Reading):
 
     def _compare(self, counted: Mapping[str, int]) -> None:
         """Hold what was read against what the archive says it holds."""
-        types = as_object(as_object(self._manifest).get("dataTypes"))
+        types, names, notes = as_object(as_object(self._manifest).get("dataTypes")), set(self._container.names), []
         for kind in ("tweets", "tweet", "communityTweet", "communityTweets"):
             files = as_object(types.get(kind)).get("files")
             for file in map(as_object, files if isinstance(files, list) else []):
                 name, said = str(file.get("fileName", "")), as_number(file.get("count")) or 0
                 full = self._root + name.removeprefix("data/")
-                if full not in self._container.names:
-                    self.findings.notes.append(f"The manifest names {name} with {said:,} posts, but it is missing: those posts are lost.")
+                if full not in names:
+                    notes.append(f"The manifest names {name} with {said:,} posts, but it is missing: those posts are lost.")
                 elif counted.get(full, 0) != said:
-                    self.findings.notes.append(f"The manifest says that {name} holds {said:,} posts, but {counted.get(full, 0):,} are in it.")
+                    notes.append(f"The manifest says that {name} holds {said:,} posts, but {counted.get(full, 0):,} are in it.")
+
+        self.findings.notes += notes[:MOST_NOTES]
+        if len(notes) > MOST_NOTES:
+            self.findings.notes.append(f"So it is with {len(notes) - MOST_NOTES:,} more files that the manifest names.")
 
     def _post(self, tweet: Mapping[str, Any], number: int) -> Post:
         text = printable(unescape(str(tweet.get("full_text") or tweet.get("text") or "")))
         answers = bool(tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_user_id_str"))
+        if answers:
+            text = without_own_handle(text, [self.author.handle])
         return Post(
             id=str(number),
             author=self.author.handle,

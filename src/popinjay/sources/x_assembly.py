@@ -14,9 +14,10 @@ from typing import Any
 from popinjay.post import Post, printable, unescape
 from popinjay.sources import Findings
 from popinjay.sources.container import as_object
-from popinjay.sources.x_post import as_number, iso_time, snowflake_ms, whole_text
+from popinjay.sources.x_post import as_number, edits_in, iso_time, snowflake_ms, whole_text
 
 NEARNESS_MS = 5000  # between a long post and its stub
+MOST_A_SECOND = 8  # long posts that are looked at: nobody writes more, and a made-up archive may hold thousands
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,15 @@ class Assembly:
         self._findings = findings
         self._by_second: dict[int, list[Note]] = {}
         for note in notes:
-            self._by_second.setdefault(note.time // 1000, []).append(note)
+            of_second = self._by_second.setdefault(note.time // 1000, [])
+            if len(of_second) < MOST_A_SECOND:
+                of_second.append(note)
         self._stubs: list[_Stub] = []
         self._latest: dict[int, tuple[int, Post]] = {}  # of each edited post, by its first version's id
 
     def take(self, post: Post, tweet: Mapping[str, Any], number: int) -> Iterator[Post]:
         """The post at once, unless it has to wait for the rest of the archive."""
-        edits = _edits(tweet)
+        edits = edits_in(tweet)
         if len(edits) < 2:
             yield from self._whole(post, number)
             return
@@ -127,11 +130,3 @@ def comparable(text: str) -> str:
     text = re.sub(r"^(?:@\w+\s+)+", "", text)
     text = re.sub(r"https?://\S*", "", text).rstrip().rstrip("…").rstrip()
     return re.sub(r"\s+", " ", text).strip()
-
-
-def _edits(tweet: Mapping[str, Any]) -> list[int]:
-    """The ids of all versions of an edited post."""
-    info = as_object(tweet.get("edit_info"))
-    initial = as_object(info.get("initial")) or as_object(as_object(info.get("edit")).get("editControlInitial"))
-    edits = initial.get("editTweetIds")
-    return [number for edit in (edits if isinstance(edits, list) else []) if (number := as_number(edit)) is not None]

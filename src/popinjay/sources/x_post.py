@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from sys import intern
 from typing import Any
@@ -13,11 +13,12 @@ from popinjay.sources.container import as_object
 
 SNOWFLAKE_EPOCH_MS = 1288834974657
 
+_MENTIONS = re.compile(r"(?:@\w+\s+)+")
 _QUOTED = re.compile(r"https?://(?:www\.|mobile\.)?(?:twitter|x)\.com/\w+/status/\d+")
 _MONTHS = {name: f"{i:02d}" for i, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)}
 _LANGS = {"in": "id", "iw": "he", "und": None, "qam": None, "qct": None, "qht": None, "qme": None, "qst": None, "zxx": None, "art": None}
 _FIRST_SNOWFLAKE = 29_700_859_247  # ids grew one by one before November 2010
-_TWITTER_BEGAN = "2006-03-21"
+BEGAN = "2006-03-21"
 
 
 def as_number(value: Any) -> int | None:
@@ -43,7 +44,7 @@ def time_of(written: Any, number: int) -> str | None:
         iso = f"{m[4]}-{_MONTHS[m[1]]}-{m[2]}T{m[3]}Z"
     elif re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", text):  # 2011-07-22 13:51:06 +0000
         iso = f"{text[:10]}T{text[11:19]}Z"
-    if iso is None or iso < _TWITTER_BEGAN or not _is_time(iso):
+    if iso is None or iso < BEGAN or not _is_time(iso):
         return iso_time(snowflake_ms(number)) if number > _FIRST_SNOWFLAKE else None
     return iso
 
@@ -81,3 +82,32 @@ def whole_text(stub: str, whole: str) -> str:
     """A long post's whole text: a reply's stub begins with whom it answers, its whole does not."""
     mentions = re.match(r"(?:@\w+\s+)+", stub)
     return mentions[0] + whole if mentions and not whole.startswith("@") else whole
+
+
+def edits_in(tweet: Mapping[str, Any]) -> list[int]:
+    """Return the ids of all versions of an edited post, as archives and pages list them."""
+    info = as_object(tweet.get("edit_info"))
+    initial = (
+        as_object(info.get("initial"))
+        or as_object(as_object(info.get("edit")).get("editControlInitial"))
+        or as_object(info.get("edit_control_initial"))
+        or info
+    )
+    edits = initial.get("editTweetIds") or initial.get("edit_tweet_ids")
+    return [number for edit in (edits if isinstance(edits, list) else []) if (number := as_number(edit)) is not None]
+
+
+def without_own_handle(text: str, handles: Iterable[str]) -> str:
+    """Return a reply's text without its author's own handle among the mentions it begins with.
+
+    X puts them there for its addressing, and shows them to nobody.
+    """
+    mentions = _MENTIONS.match(text)
+    if not mentions:
+        return text
+    own = {f"@{handle.lower()}" for handle in handles if handle}
+    kept = [one for one in mentions[0].split() if one.lower() not in own]
+    rest = text[mentions.end() :]
+    if len(kept) == len(mentions[0].split()) or not rest:
+        return text
+    return " ".join([*kept, rest])

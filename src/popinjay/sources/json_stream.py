@@ -1,0 +1,261 @@
+"""JSON of any size and shape, value by value, in bounded memory.
+
+A file holds one value, or several: one a line, or one after the other. A list is never held as a
+whole, nor is an object that is too large for one post: it is handed out as an `Opened` one, whose
+members come one by one. JSON is read leniently where nothing is lost by it: control characters in
+strings, commas and record separators between values, and the assignment that X's archive begins
+with are passed over.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from popinjay.errors import SpecError
+
+MOST_WHOLE = 2 * 2**20  # characters of a list or object that is handed out as a whole
+MOST_STRING = 16 * 2**20  # characters of one string
+HINT = 'Give one object a line, such as {"text": "..."}, or a list of them.'
+_CHUNK = 2**17  # characters read at a time
+_BETWEEN = re.compile(r"[ \t\r\n\x1e\ufeff,;]*")
+_ASSIGNED = re.compile(r"(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]*(?:\[[^\]]{1,40}\])?\s*=\s*(?=[\[{])")
+_LONGEST_NAME = 200  # characters of what is assigned to
+_NEXT_LINE = re.compile(r'\n(?=[\[{"])')
+_DECODER = json.JSONDecoder(strict=False)
+_WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
+_ESCAPE = 12  # characters: an escape, or a word such as `false`, may be cut at the buffer's end
+
+
+class Broken(Exception):
+    """A value that is no JSON."""
+
+
+class CutOff(Exception):
+    """The text ends inside of a value."""
+
+
+class _TooLarge(Exception):
+    """A list or object that is not to be held as a whole."""
+
+
+@dataclass(slots=True)
+class Damage:
+    """What could not be read of a file: lines that are no JSON, and whether its end is missing."""
+
+    lines: list[int] = field(default_factory=list)
+    cut_off: bool = False
+
+
+class Opened:
+    """A list or an object that is read piece by piece, as its parts are asked for."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream = stream
+        self.is_list = stream.buffer[stream.position] == "["
+        self._parts = self._read()
+
+    def parts(self) -> Iterator[tuple[str, Any]]:
+        """Yield keys (empty in a list) and values, which may be `Opened` themselves.
+
+        They come once; what of an `Opened` value is not asked for by then is passed over. Where the
+        text is broken or cut off they end: `values` deals with that.
+        """
+        return self._parts
+
+    def skip(self) -> None:
+        """Read on to the end, and keep nothing."""
+        for _ in self._parts:
+            pass
+
+    def _read(self) -> Iterator[tuple[str, Any]]:
+        stream, end = self._stream, "]" if self.is_list else "}"
+        stream.position += 1
+        try:
+            while stream.peek() != end:
+                key = "" if self.is_list else self._key()
+                value = stream.value()
+                yield key, value
+                if isinstance(value, Opened):
+                    value.skip()
+                    if stream.failure:
+                        return
+            stream.position += 1
+        except (Broken, CutOff) as error:
+            stream.failure = error
+
+    def _key(self) -> str:
+        key = self._stream.value()
+        if not isinstance(key, str) or self._stream.peek() != ":":
+            raise Broken
+        self._stream.position += 1
+        self._stream.peek()
+        return key
+
+
+class _Stream:
+    """The text that is left, the beginning of it in a buffer."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+        self._line = 1  # at the beginning of the buffer
+        self.buffer = ""
+        self.position = 0
+        self.failure: Broken | CutOff | None = None  # of a value that is read piece by piece
+
+    def peek(self) -> str:
+        """Return the next character that is not between values. Raises CutOff at the end."""
+        if not (found := self.next()):
+            raise CutOff
+        return found
+
+    def next(self) -> str:
+        """Return the next character that is not between values, empty at the end."""
+        while True:
+            between = _BETWEEN.match(self.buffer, self.position)
+            self.position = between.end() if between else self.position
+            if self.position < len(self.buffer):
+                return self.buffer[self.position]
+            if not self.more():
+                return ""
+
+    def more(self, size: int = 0) -> bool:
+        """Read on, and let go of what is behind. Returns whether there was anything."""
+        chunk = self._text.read(size or _CHUNK)
+        self._line += self.buffer.count("\n", 0, self.position)
+        self.buffer = self.buffer[self.position :] + chunk
+        self.position = 0
+        return bool(chunk)
+
+    def line(self) -> int:
+        """Return the number of the line here."""
+        return self._line + self.buffer.count("\n", 0, self.position)
+
+    def value(self) -> Any:
+        """Return the value that begins here, a large list or object as `Opened`."""
+        try:
+            return self._whole()
+        except _TooLarge:
+            return Opened(self)
+
+    def _whole(self) -> Any:
+        """Return the value that begins here. Raises _TooLarge, Broken and CutOff."""
+        is_string = self.buffer[self.position] == '"'
+        while True:
+            held = len(self.buffer) - self.position
+            try:
+                value, end = _DECODER.raw_decode(self.buffer, self.position)
+            except (ValueError, RecursionError) as error:
+                if not self._may_go_on(error):
+                    raise Broken from error
+                most = MOST_STRING if is_string else MOST_WHOLE
+                if held >= most:
+                    raise (Broken if is_string else _TooLarge) from error
+                cut_off = self._ends_in(error)
+                if not self.more(min(max(held, _CHUNK), most - held)):
+                    raise (CutOff if cut_off else Broken) from error
+                continue
+            is_number = not isinstance(value, str | dict | list)
+            if end == len(self.buffer) and is_number and self.more():
+                continue  # it may go on
+            self.position = end
+            return value
+
+    def _may_go_on(self, error: Exception) -> bool:
+        """Whether the value may be sound, but for what is not read yet."""
+        if not isinstance(error, json.JSONDecodeError):
+            return False  # nested too deep, or a number of too many digits
+        unterminated = error.msg.startswith("Unterminated string")
+        return unterminated or error.pos >= len(self.buffer) - _ESCAPE
+
+    def _ends_in(self, error: Exception) -> bool:
+        """Whether nothing is wrong with the value but that its end is missing."""
+        if not isinstance(error, json.JSONDecodeError):
+            return False
+        rest = self.buffer[error.pos :].strip(" \t\r\n,")
+        cut_word = any(word.startswith(rest) for word in _WORDS)
+        return cut_word or error.msg.startswith("Unterminated string") or "escape" in error.msg
+
+    def recover(self) -> bool:
+        """Go to the next line that can begin a value; False if there is none."""
+        while not (found := _NEXT_LINE.search(self.buffer, self.position)):
+            self.position = max(self.position, len(self.buffer) - 1)
+            if not self.more():
+                return False
+        self.position = found.end()
+        return True
+
+
+def values(text: IO[str], label: str, damage: Damage) -> Iterator[tuple[Any, bool]]:
+    """Yield the values of a file, those of the outermost lists one by one.
+
+    Beside each stands whether it is all that there is in the file, as far as can be told.
+
+    Lines that are no JSON are passed over, and what is whole of a file that was cut off is read:
+    both are told in `damage`. Raises SpecError, naming `label`, if the file begins with no JSON.
+    """
+    stream = _begun(text)
+    found = False
+    while character := stream.next():
+        if character in "]}" and damage.lines:  # of what was given up before
+            stream.position += 1
+            continue
+        try:
+            for value in _at_top(stream, first=not found):
+                found = True
+                yield value
+        except CutOff:
+            damage.cut_off = True
+            if found:
+                return
+            raise SpecError(f"{label} was cut off: its end is missing.", HINT) from None
+        except Broken as error:
+            damage.lines.append(stream.line())
+            if not stream.recover():
+                if found:
+                    return
+                raise SpecError(f"Line {damage.lines[0]:,} of {label} is not JSON.", HINT) from error
+
+
+def begins(start: str) -> bool:
+    """Whether a text that begins like this can be JSON: its first value is sound as far as it goes."""
+    stream = _begun(io.StringIO(start))
+    try:
+        if stream.next():
+            next(_at_top(stream), None)
+    except Broken:
+        return False
+    except CutOff:
+        return True
+    return True
+
+
+def _begun(text: IO[str]) -> _Stream:
+    """Return the stream behind the assignment that a file of X's archive begins with."""
+    stream = _Stream(text)
+    while len(stream.buffer) < _LONGEST_NAME and stream.more():
+        pass
+    if stream.next() and (assigned := _ASSIGNED.match(stream.buffer, stream.position)):
+        stream.position = assigned.end()
+    return stream
+
+
+def _at_top(stream: _Stream, *, first: bool = False) -> Iterator[tuple[Any, bool]]:
+    """Yield the value that begins here, or those of the list that does."""
+    if stream.buffer[stream.position] == "[":
+        for _, value in Opened(stream).parts():
+            yield value, False
+    else:
+        value = stream.value()
+        if isinstance(value, Opened):
+            yield value, first
+            value.skip()
+        else:
+            yield value, first and not stream.next()
+    if stream.failure:
+        failure, stream.failure = stream.failure, None
+        raise failure

@@ -1,0 +1,92 @@
+"""Bluesky's records, and the views of them that its API gives: a post, or an item of a feed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from popinjay.post import Kind, Post, printable
+from popinjay.sources.bluesky_preferences import Preferences, label_notes
+from popinjay.sources.bluesky_records import (
+    NO_POST,
+    POST,
+    REPOST,
+    kind_in_own_thread,
+    name_of,
+    post_of,
+    repost_of,
+)
+from popinjay.sources.container import as_object
+from popinjay.sources.row import About, Row, Writer
+from popinjay.sources.row_keys import text_of
+from popinjay.sources.schemas.page import Page
+
+_URI = re.compile(r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,200})/([A-Za-z0-9.-]+)/([A-Za-z0-9._:~-]{1,512})")
+_REPOSTED = "#reasonRepost"
+
+
+def recognises(row: Mapping[str, Any]) -> bool:
+    """Whether this is a record, a view of one, or an item of a feed."""
+    kind = row.get("$type")
+    if isinstance(kind, str) and kind.startswith(("app.bsky.", "chat.bsky.")):
+        return "text" in row or "createdAt" in row or "post" in row or "record" in row
+    uri = row.get("uri")
+    if isinstance(uri, str) and uri.startswith("at://"):
+        return isinstance(row.get("value"), dict) or isinstance(row.get("record"), dict)
+    inner = row.get("post")
+    return isinstance(inner, dict) and str(inner.get("uri")).startswith("at://") and recognises(inner)
+
+
+def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+    """Return a post or repost; other records (likes, follows, ...) are left out."""
+    view = as_object(row.get("post")) or row
+    reason = as_object(row.get("reason"))
+    if str(reason.get("$type")).endswith(_REPOSTED):
+        return _reposted(view, reason, place)
+    record = as_object(view.get("record")) or as_object(view.get("value")) or view
+    uri = _URI.fullmatch(str(view.get("uri") or ""))
+    did, collection, key = uri.groups() if uri else ("", "", "")
+    kind = str(record.get("$type") or collection)
+    if kind not in (POST, REPOST):
+        return "direct message" if kind.startswith("chat.bsky.") else NO_POST
+    author = as_object(view.get("author"))
+    did = did or text_of(author.get("did")) or page.owner.account
+    found = repost_of(record, key, "") if kind == REPOST else post_of(record, key, did, "")
+    if found is None:
+        return NO_POST
+    parent = _URI.match(str(as_object(as_object(record.get("reply")).get("parent")).get("uri") or ""))
+    return Row(
+        place,
+        found,
+        _writer(author, did) or page.owner,
+        answers=parent[3] if parent else "",
+        answered=Writer(account=parent[1] if parent else ""),
+        in_own_thread=kind_in_own_thread(record),
+        about=partial(_about, author),
+    )
+
+
+def _reposted(view: Mapping[str, Any], reason: Mapping[str, Any], place: int) -> Row:
+    """Return somebody's repost: what it shows are another's words."""
+    by = as_object(reason.get("by"))
+    id = str(reason.get("uri") or f"{view.get('uri')}/repost")
+    when = repost_of({"createdAt": reason.get("indexedAt")}, "", "").created_at
+    writer = _writer(by, text_of(by.get("did")))
+    shown = Post(printable(id), "", "", kind=Kind.REPOST, created_at=when)
+    return Row(place, shown, writer, about=partial(_about, by))
+
+
+def _writer(author: Mapping[str, Any], did: str) -> Writer:
+    handle = text_of(author.get("handle")).lower()
+    known = handle if handle and handle != "handle.invalid" else ""
+    name = name_of(known, did) if known or did else ""
+    return Writer(name if known else "", did, text_of(author.get("displayName")))
+
+
+def _about(author: Mapping[str, Any]) -> About:
+    listed = author.get("labels")
+    labels = {text_of(as_object(label).get("val")) for label in (listed if isinstance(listed, list) else [])}
+    handle = text_of(author.get("handle")) or "The author"
+    return About(tuple(label_notes(labels)), Preferences().refusal(handle, labels))

@@ -1,0 +1,60 @@
+"""A post of X as snscrape and twscrape write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from popinjay.post import Kind, Post, printable, unescape
+from popinjay.sources.container import as_object
+from popinjay.sources.row import Row
+from popinjay.sources.row_authors import writer_from
+from popinjay.sources.row_facts import NO_POST
+from popinjay.sources.row_ids import id_from
+from popinjay.sources.row_privacy import PROTECTED
+from popinjay.sources.schemas.page import Page
+from popinjay.sources.schemas.x_v1 import when
+from popinjay.sources.x_post import as_number, kind_of, lang_of
+
+_SIGNS = frozenset(("rawContent", "renderedContent", "retweetedTweet"))
+_TEXTS = ("rawContent", "content", "renderedContent")
+
+
+def recognises(row: Mapping[str, Any]) -> bool:
+    """Whether this is a post: by its type, or the names that only these tools have."""
+    if "_type" in row and str(row["_type"]).startswith("snscrape.modules.twitter.Tweet"):
+        return True
+    if _SIGNS.isdisjoint(row):
+        return False
+    return any(isinstance(row.get(key), str) for key in _TEXTS)
+
+
+def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+    """Return a post; what was retweeted or quoted lies beside it, in whole."""
+    text = next((row[key] for key in _TEXTS if isinstance(row.get(key), str)), None)
+    if text is None:
+        return NO_POST
+    user = as_object(row.get("user"))
+    if user.get("protected") is True:
+        return PROTECTED
+    id = id_from(row.get("id_str")) or id_from(row.get("id"))
+    text = printable(unescape(text))
+    kind = kind_of(
+        text,
+        [],
+        reposts=bool(row.get("retweetedTweet")),
+        answers_others=False,
+        quotes=bool(row.get("quotedTweet")),
+    )
+    answers = id_from(row.get("inReplyToTweetId")) or id_from(row.get("inReplyToTweetIdStr"))
+    is_answer = bool(answers or row.get("inReplyToUser")) and kind is not Kind.REPOST
+    found = Post(
+        id=id,
+        author="",
+        text=text,
+        kind=Kind.REPLY if is_answer else kind,
+        created_at=when(row.get("date"), as_number(id)),
+        lang=lang_of(row.get("lang")),
+    )
+    writer = writer_from(user or row.get("user")) or page.owner
+    return Row(place, found, writer, answers, writer_from(row.get("inReplyToUser")), kind)

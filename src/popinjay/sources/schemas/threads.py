@@ -1,0 +1,105 @@
+"""A post of Threads: in Meta's export, from its API, and as its own pages get it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from popinjay.post import Kind, Post, printable
+from popinjay.sources.container import as_object
+from popinjay.sources.row import Row
+from popinjay.sources.row_authors import writer_from, writer_in
+from popinjay.sources.row_facts import NO_POST, is_yes, time_of
+from popinjay.sources.row_ids import id_from
+from popinjay.sources.row_keys import folded
+from popinjay.sources.row_privacy import PROTECTED
+from popinjay.sources.schemas.page import Page
+
+
+def recognises(row: Mapping[str, Any]) -> bool:
+    """Whether this is a post, written in any of the three ways."""
+    return _is_exported(row) or _is_from_api(row) or _is_from_page(row)
+
+
+def _is_exported(row: Mapping[str, Any]) -> bool:
+    media = row.get("media")
+    first = media[0] if isinstance(media, list) and media else row
+    return isinstance(first, dict) and "creation_timestamp" in first and "text" not in row
+
+
+def _is_from_api(row: Mapping[str, Any]) -> bool:
+    return "media_product_type" in row or ("media_type" in row and "permalink" in row)
+
+
+def _is_from_page(row: Mapping[str, Any]) -> bool:
+    return "taken_at" in row and "caption" in row and isinstance(row.get("user"), dict)
+
+
+def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+    """Return a post; what is answered there is not told, other than that something is."""
+    if _is_exported(row):
+        return _exported(row, place, page)
+    return _from_api(row, place, page) if _is_from_api(row) else _from_page(row, place, page)
+
+
+def _exported(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+    media = row.get("media")
+    first = as_object(media[0]) if isinstance(media, list) and media else {}
+    texts = (row.get("title"), row.get("post"), first.get("title"))
+    text = next((text for text in texts if isinstance(text, str) and text), None)
+    if text is None:
+        return NO_POST
+    when = row.get("creation_timestamp") or first.get("creation_timestamp")
+    found = Post("", "", printable(mended(text)), created_at=time_of(when))
+    return Row(place, found, page.owner)
+
+
+def _from_api(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+    repost = row.get("media_type") == "REPOST_FACADE"
+    text = row.get("text") or row.get("caption")
+    if not isinstance(text, str) and not repost:
+        return NO_POST
+    quotes = is_yes(row.get("is_quote_post")) or is_yes(row.get("quoted_post"))
+    own = Kind.REPOST if repost else Kind.QUOTE if quotes else Kind.POST
+    answered = as_object(row.get("replied_to"))
+    is_answer = (is_yes(row.get("is_reply")) or bool(answered)) and not repost
+    found = Post(
+        id=id_from(row.get("id")),
+        author="",
+        text=printable(text) if isinstance(text, str) and not repost else "",
+        kind=Kind.REPLY if is_answer else own,
+        created_at=time_of(row.get("timestamp")),
+    )
+    writer = writer_in(folded({"username": row.get("username"), "owner": row.get("owner")}))
+    return Row(place, found, writer or page.owner, id_from(answered.get("id")), in_own_thread=own)
+
+
+def _from_page(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+    user, info = as_object(row.get("user")), as_object(row.get("text_post_app_info"))
+    if user.get("is_private") is True:
+        return PROTECTED
+    caption = row.get("caption")
+    text = as_object(caption).get("text") if isinstance(caption, dict) else caption
+    shared = as_object(info.get("share_info"))
+    own = Kind.QUOTE if shared.get("quoted_post") else Kind.POST
+    if shared.get("reposted_post"):
+        own = Kind.REPOST
+    if not isinstance(text, str) and own is not Kind.REPOST:
+        return NO_POST
+    found = Post(
+        id=id_from(row.get("pk")) or id_from(row.get("id")),
+        author="",
+        text=printable(text) if isinstance(text, str) and own is not Kind.REPOST else "",
+        kind=Kind.REPLY if info.get("is_reply") is True and own is not Kind.REPOST else own,
+        created_at=time_of(row.get("taken_at")),
+    )
+    answered = writer_from(as_object(info.get("reply_to_author")))
+    return Row(place, found, writer_from(user), answered=answered, in_own_thread=own)
+
+
+def mended(text: str) -> str:
+    """Return a text of Meta's exports, whose UTF-8 bytes stand there as characters of Latin-1."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text

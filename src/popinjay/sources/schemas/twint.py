@@ -1,0 +1,57 @@
+"""A post of X as twint wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from popinjay.post import Kind, Post, printable, unescape
+from popinjay.sources.row import NOBODY, Row, Writer
+from popinjay.sources.row_authors import handle_from, writer_from
+from popinjay.sources.row_facts import is_yes, time_of
+from popinjay.sources.row_ids import id_from
+from popinjay.sources.row_keys import text_of
+from popinjay.sources.schemas.page import Page
+from popinjay.sources.x_post import kind_of, lang_of
+
+_SIGNS = ("timezone", "username", "user_id", "cashtags", "retweet_date", "reply_to", "near")
+
+
+def recognises(row: Mapping[str, Any]) -> bool:
+    """Whether this is a post."""
+    signs = any(key in row for key in _SIGNS)
+    return isinstance(row.get("tweet"), str) and "conversation_id" in row and signs
+
+
+def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+    """Return a post; it answers whom `reply_to` names."""
+    text = printable(unescape(row["tweet"]))
+    reposts = any(is_yes(row.get(key)) for key in ("retweet", "retweet_id", "user_rt_id"))
+    quotes = bool(text_of(row.get("quote_url")))
+    kind = kind_of(text, [], reposts=reposts, answers_others=False, quotes=quotes)
+    writer = Writer(handle_from(row.get("username")), id_from(row.get("user_id")), text_of(row.get("name")))
+    answered = _answered(row.get("reply_to"), writer)
+    found = Post(
+        id=id_from(row.get("id_str")) or id_from(row.get("id")),
+        author="",
+        text=text,
+        kind=Kind.REPLY if answered and kind is not Kind.REPOST else kind,
+        created_at=_when(row),
+        lang=lang_of(row.get("language")),
+    )
+    conversation = id_from(row.get("conversation_id"))
+    return Row(place, found, writer or page.owner, conversation, answered, kind)
+
+
+def _answered(listed: Any, writer: Writer) -> Writer:
+    """Return the first of those who are answered who is not the writer, or else the writer."""
+    people = [writer_from(one) for one in (listed if isinstance(listed, list) else [])]
+    others = [one for one in people if one and one.handle != writer.handle]
+    return (others or [one for one in people if one] or [NOBODY])[0]
+
+
+def _when(row: Mapping[str, Any]) -> str | None:
+    """Return the time: day, hour and zone are apart, and whole in `created_at` for later versions."""
+    day, hour, zone = (text_of(row.get(key)) for key in ("date", "time", "timezone"))
+    apart = time_of(f"{day} {hour}{zone if zone[:1] in ('+', '-') else ''}") if hour else None
+    return apart or time_of(row.get("created_at")) or time_of(day)

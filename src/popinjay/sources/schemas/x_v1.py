@@ -1,0 +1,97 @@
+"""A post as version 1.1 of X's API and its stream wrote it, and as X's archive still does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from popinjay.post import Kind, Post, printable, unescape
+from popinjay.sources.container import as_object
+from popinjay.sources.row import Row, Writer
+from popinjay.sources.row_authors import handle_from, writer_from
+from popinjay.sources.row_facts import NO_POST, is_yes
+from popinjay.sources.row_facts import time_of as moment_of
+from popinjay.sources.row_ids import id_from
+from popinjay.sources.row_privacy import FOLLOWERS, PROTECTED
+from popinjay.sources.schemas.page import Page
+from popinjay.sources.x_post import BEGAN, as_number, edits_in, kind_of, lang_of, links_of, time_of
+
+_SIGNS = frozenset(
+    "id_str in_reply_to_status_id in_reply_to_status_id_str in_reply_to_user_id_str is_quote_status display_text_range favorite_count extended_tweet".split()
+)
+_ANSWERS = (
+    "in_reply_to_status_id_str", "in_reply_to_status_id", "in_reply_to_user_id_str",
+    "in_reply_to_user_id", "in_reply_to_screen_name",
+)  # fmt: skip
+_REPOSTED = (
+    "retweeted_status", "retweeted_status_id_str", "retweeted_status_id", "retweeted_status_result",
+)  # fmt: skip
+
+
+def recognises(row: Mapping[str, Any]) -> bool:
+    """Whether this is a post: its text, and two of the fields that X writes beside it."""
+    if not isinstance(row.get("full_text"), str) and not isinstance(row.get("text"), str):
+        return False
+    user = row.get("user")
+    return (isinstance(user, dict) and "screen_name" in user) or len(_SIGNS & row.keys()) >= 2
+
+
+def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+    """Return a post by its whole text; none of a protected account."""
+    user = as_object(row.get("user"))
+    if user.get("protected") is True:
+        return PROTECTED
+    if as_object(row.get("scopes")).get("followers") is True:
+        return FOLLOWERS
+    text, whole = text_in(row)
+    if text is None:
+        return NO_POST
+    id = id_from(row.get("id_str")) or id_from(row.get("id"))
+    number = as_number(id)
+    kind = kind_of(
+        text,
+        links_of(row),
+        reposts=any(is_yes(row.get(key)) for key in _REPOSTED),
+        answers_others=False,
+        quotes=row.get("is_quote_status") is True or bool(row.get("quoted_status_id_str")),
+    )
+    answers = any(is_yes(row.get(key)) for key in _ANSWERS) and kind is not Kind.REPOST
+    found = Post(
+        id=id,
+        author="",
+        text=text,
+        kind=Kind.REPLY if answers else kind,
+        created_at=when(row.get("created_at"), number),
+        lang=lang_of(row.get("lang")),
+        truncated=is_yes(row.get("truncated")) and not whole,
+    )
+    return Row(
+        place,
+        found,
+        writer_from(user) if user else page.owner,
+        id_from(row.get("in_reply_to_status_id_str")) or id_from(row.get("in_reply_to_status_id")),
+        _answered(row),
+        kind,
+        tuple(str(one) for one in edits_in(row) if number is not None and one < number),
+    )
+
+
+def text_in(row: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """Return a post's text, as whole as the row has it, and whether that is surely the whole."""
+    extended = as_object(row.get("extended_tweet"))
+    for text in (extended.get("full_text"), row.get("full_text")):
+        if isinstance(text, str):
+            return printable(unescape(text)), True
+    text = row.get("text")
+    return (printable(unescape(text)), False) if isinstance(text, str) else (None, False)
+
+
+def when(written: Any, number: int | None) -> str | None:
+    """Return when a post was written; its id knows better than a time that cannot be."""
+    moment = moment_of(written)
+    return moment if moment and moment >= BEGAN else time_of(None, number or 0)
+
+
+def _answered(row: Mapping[str, Any]) -> Writer:
+    account = id_from(row.get("in_reply_to_user_id_str")) or id_from(row.get("in_reply_to_user_id"))
+    return Writer(handle_from(row.get("in_reply_to_screen_name")), account)
