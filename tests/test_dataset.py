@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
-from popinjay.dataset import balance, split
+import pytest
+
+from popinjay.dataset import balance, check_enough, split
+from popinjay.errors import TooLittleText
 from popinjay.options import DatasetOptions
 from popinjay.post import Post
 
@@ -30,6 +34,22 @@ def test_without_dates_chance_decides_the_same_way_each_time() -> None:
     other = split(posts(200, dated=False), DatasetOptions(seed=4))
     assert ids(one.held_out) == ids(two.held_out) != ids(other.held_out)
     assert len(one.held_out) == 20
+
+
+def test_a_few_posts_without_a_time_count_as_older() -> None:
+    own = posts(200)
+    undated = {"3", "150", "199"}
+    own = [replace(post, created_at=None) if post.id in undated else post for post in own]
+    parts = split(own, DatasetOptions())
+    assert ids(parts.held_out) == {str(n) for n in range(179, 199)}
+
+
+def test_nothing_to_learn_from_is_said() -> None:
+    alike = [Post(str(n), "ada", "the same words over and over again " + str(n) * 2) for n in range(3)]
+    for own in (posts(2), [replace(post, text="all the same words again") for post in alike]):
+        with pytest.raises(TooLittleText, match="Nothing is left to learn from"):
+            check_enough("ada", split(own, DatasetOptions()))
+    check_enough("ada", split(posts(3), DatasetOptions()))
 
 
 def test_no_post_is_in_two_places_and_none_is_lost() -> None:

@@ -179,7 +179,7 @@ def test_posts_larger_than_what_is_read_at_a_time_come_whole(tmp_path: Path) -> 
         ("RT @x: somebody else's words", Kind.REPOST),
         ("RT @long_Name9: cut off…", Kind.REPOST),
         ("RT if you agree", Kind.POST),
-        ("RT @x no colon", Kind.POST),
+        ("RT @x no colon", Kind.REPOST),
         ("so true RT @x: words", Kind.POST),
     ],
 )

@@ -17,43 +17,44 @@ from typing import Any
 
 from popinjay.errors import TooLittleText
 from popinjay.events import Event, Listener, What, nobody
+from popinjay.language_codes import language_code
+from popinjay.machine_made import is_machine_made
+from popinjay.near_duplicates import NearDuplicates
 from popinjay.options import CleanOptions
-from popinjay.post import Kind, Post, by_author, one_line, read_posts
+from popinjay.post import Kind, Post, by_author, is_repost_by_hand, one_line, read_posts
 from popinjay.privacy import mask
 from popinjay.run import Draft
-from popinjay.words import NearDuplicates, spoken_length, words
+from popinjay.words import spoken_length, words
 
 STAGE = "clean"
 LEAST_CHARACTERS = 6_000  # under this HuggingTweets refused
 FEW_CHARACTERS = 40_000  # and under this it warned
+LEAST_POSTS = 3  # under this there is nothing left to learn from
 INTERESTING_WORDS = 3
 TELL_EVERY = 2000  # posts
 
 # A t.co link can be followed by a letter without a blank where a script has none; HuggingTweets took all up to the next blank.
-_LINK = re.compile(r"https?:(?://t\.co/[A-Za-z0-9]+(?:…|(?=[^\x00-\x7f]))|\S+)")
+_LINK = re.compile(r"https?:(?://t\.co/[A-Za-z0-9]+(?:…|(?=[^\x00-\x7f]))|\S+)(?:\u00a0…)?", re.IGNORECASE)
 _LINK_AS_HUGGINGTWEETS = re.compile(r"https?:\S+")
-_PICTURE_LINK = re.compile(r"\s?\bpic\.(?:twitter|x)\.com/\w+")
-
-_MACHINE_MADE = re.compile(
-    r"I just (?:unlocked|earned|ousted|became the mayor|checked in|reached level|completed)\b"
-    r"|I'm at .{1,80}\((?:w/|@|in )"
-    r"|(?:Just )?posted a (?:new )?(?:photo|video)\b"
-    r"|I (?:liked|added|favorited) a @?YouTube (?:video|playlist)"
-    r"|I (?:posted|uploaded) (?:\d+|a new|new) (?:photos?|videos?) (?:on|to)\b"
-    r"|My (?:week|day) on Twitter\b|How I did on Twitter\b"
-    r"|(?:Today|This week|In the (?:past|last))\W.{0,40}(?:followers?|unfollowers?)\b.{0,40}(?:via|stats)"
-    r"|\d+ (?:new )?(?:followers?|people followed me|tweeps)\b.{0,60}(?:checked by|automatically|via|unfollow)"
-    r"|(?:New )?badge (?:earned|unlocked)\W|I (?:walked|ran|cycled|slept) [\d,.]+ (?:steps|km|miles|hours|minutes)\b.{0,40}\bwith \w+!"
-    r"|The latest .{1,60} (?:is out!|Daily!)"
-    r"|I(?:'ve| have)? just (?:finished|completed) .{0,40}(?:\d(?:\.\d+)? (?:km|mi|miles|kilomet\w+)).{0,40}(?:with|#)",
-    re.IGNORECASE,
+_PICTURE_LINK = re.compile(r"\s?pic\.(?:twitter|x)\.com/\w+", re.IGNORECASE)
+_HOST = r"(?:[a-z0-9][a-z0-9-]{0,62}\.){1,5}[a-z]{2,24}(?::\d{1,5})?"
+# Pages that were scraped have a blank behind the scheme: http:// bit.ly/x
+_BROKEN_LINK = re.compile(rf"https?://\s+(?:www\.\s?)?{_HOST}(?![\w.])(?:[/?#]\S*)?(?:\s?…)?", re.IGNORECASE)
+_TOP_LEVEL = (
+    "com|org|net|edu|gov|info|io|co|ly|me|gl|be|tv|fm|to|am|gd|gs|st|li|it|is|us|uk|de|fr|es|nl|eu|ca|au|jp|br|mx|in|ru|pl|se|ch"
+    "|app|blog|dev|news|page|site|social|xyz|link|ow|tk|cc|biz|mobi|tumblr|jobs|gg|sh|ai"
 )
+_BARE_LINK = re.compile(rf"(?<![\w@./:-])(?:www\.{_HOST}(?:/\S*)?|(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,4}}(?:{_TOP_LEVEL})/[^\s…]+…?)(?:\u00a0…)?", re.IGNORECASE)
 
 
 def tidy(text: str, *, as_huggingtweets: bool = False) -> str:
     """The text on one line, without links and with single blanks."""
-    link = _LINK_AS_HUGGINGTWEETS if as_huggingtweets else _LINK
-    return " ".join(link.sub("", text).split())
+    if as_huggingtweets:
+        return " ".join(_LINK_AS_HUGGINGTWEETS.sub("", text).split())
+    if "/" in text or "www." in text.lower():
+        for link in (_BROKEN_LINK, _LINK, _PICTURE_LINK, _BARE_LINK):
+            text = link.sub("", text)
+    return " ".join(text.split())
 
 
 def polish(text: str, *, keep_personal_data: bool) -> tuple[str, dict[str, int]]:
@@ -85,7 +86,7 @@ def other_language(post: Post, text: str, options: CleanOptions) -> str | None:
     """Another language than those asked for."""
     if options.lang is None:
         return None
-    wanted = [code.strip().lower() for code in options.lang.split(",")]
+    wanted = [language_code(name) for name in options.lang.split(",")]
     return None if language_of(post, text).split("-")[0] in wanted else "other language"
 
 
@@ -101,7 +102,7 @@ def cut_short(post: Post, text: str, options: CleanOptions) -> str | None:
 
 def machine_made(post: Post, text: str, options: CleanOptions) -> str | None:
     """Written by an app in its owner's name."""
-    return "machine-made" if _MACHINE_MADE.match(text) else None
+    return "machine-made" if is_machine_made(text, post.text) else None
 
 
 RULES: tuple[Rule, ...] = (reply, other_language, empty, cut_short, machine_made)
@@ -154,7 +155,7 @@ def sort_out(author: str, posts: Iterable[Post], options: CleanOptions, listener
     candidates: list[tuple[Post, str]] = []
     for post in posts:
         counts.downloaded += 1
-        if post.kind is Kind.REPOST:
+        if post.kind is Kind.REPOST and not (plain and is_repost_by_hand(post.text)):
             counts.reposts += 1
             result.dropped.append((post, "repost"))
             continue
@@ -198,18 +199,32 @@ def _once(candidates: list[tuple[Post, str]], dropped: list[tuple[Post, str]], l
 
 def check_enough(counts: Counts) -> str | None:
     """A warning where there is little text. Raises TooLittleText where there is too little."""
-    said = f"{counts.author!r} has {counts.characters:,} characters in {counts.used:,} kept posts"
+    posts = "kept post" if counts.used == 1 else "kept posts"
+    said = f"{counts.author!r} has {counts.characters:,} characters in {counts.used:,} {posts}"
+    if counts.characters >= LEAST_CHARACTERS and counts.used < LEAST_POSTS:
+        raise TooLittleText(
+            f"{said}; a voice needs at least {LEAST_POSTS} posts (one to learn from, one to watch it, one held out), better hundreds.",
+            _what_was_lost(counts) or "If that is many posts in one, give each a line of its own.",
+        )
     if counts.characters < LEAST_CHARACTERS:
-        lost = counts.downloaded - counts.used
         raise TooLittleText(
             f"{said}; a voice needs at least {LEAST_CHARACTERS:,}, better {FEW_CHARACTERS:,}.",
-            f"{lost:,} of {counts.downloaded:,} posts were reposts, short or otherwise dropped (see popinjay inspect); a longer archive brings more."
-            if lost > counts.used
-            else "A longer archive, or more files of the same author joined into one, brings more.",
+            _what_was_lost(counts) or "A longer archive, or more files of the same author joined into one, brings more.",
         )
     if counts.characters < FEW_CHARACTERS:
         return f"{said}. That is little ({FEW_CHARACTERS:,} is a good start): expect a voice that repeats itself."
     return None
+
+
+def _what_was_lost(counts: Counts) -> str:
+    """Say what happened to most posts, if most were dropped; empty if not."""
+    lost = counts.downloaded - counts.used
+    if lost <= counts.used:
+        return ""
+    alike = counts.further.get("duplicate", 0) + counts.further.get("near-duplicate", 0)
+    if alike > lost / 2:
+        return f"{alike:,} of {counts.downloaded:,} posts say the same as another (see popinjay inspect): each is learnt once."
+    return f"{lost:,} of {counts.downloaded:,} posts were reposts, short or otherwise dropped (see popinjay inspect); a longer archive brings more."
 
 
 def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
@@ -234,8 +249,8 @@ def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
 
 def language_of(post: Post, text: str) -> str:
     """The post's language as its source says, or else as its words look."""
-    if post.lang:
-        return post.lang.lower()
+    if post.lang and (said := language_code(post.lang)):
+        return said
     import py3langid  # loads a model of some megabytes
 
     code: str = py3langid.classify(re.sub(r"[@#]\w+", " ", text))[0]

@@ -10,12 +10,14 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from popinjay.errors import TooLittleText
 from popinjay.events import Listener
+from popinjay.near_duplicates import NearDuplicates
 from popinjay.options import DatasetOptions
 from popinjay.post import Post, by_author, read_posts
 from popinjay.run import Draft
-from popinjay.words import NearDuplicates
 
+MOSTLY = 0.8  # share of posts with a time from which the newest are held out
 VALIDATION_SHARE = 0.05
 MOST_VALIDATION = 256  # posts of one author: enough to steer by, and quick to score
 
@@ -31,10 +33,17 @@ class Split:
 
 
 def split(posts: list[Post], options: DatasetOptions) -> Split:
-    """Split one author's posts: by time where all have one, otherwise by chance."""
+    """Split one author's posts: by time if most have one, otherwise by chance.
+
+    A few without a time count as older, by chance, so that the newest are still held out.
+    """
     rng = random.Random(options.seed)
-    if all(post.created_at for post in posts):
-        ordered = sorted(posts, key=lambda post: (post.created_at or "", post.id))
+    dated = [post for post in posts if post.created_at]
+    if len(dated) >= MOSTLY * len(posts):
+        dated.sort(key=lambda post: (post.created_at or "", post.id))
+        undated = sorted((post for post in posts if not post.created_at), key=lambda post: post.id)
+        rng.shuffle(undated)
+        ordered = undated + dated
     else:
         ordered = sorted(posts, key=lambda post: post.id)
         rng.shuffle(ordered)
@@ -48,6 +57,18 @@ def split(posts: list[Post], options: DatasetOptions) -> Split:
     candidates = [post for i, post in enumerate(older) if i not in watching]
     train = [post for post in candidates if near.find(post.text) is None]
     return Split(train, validation, held_out, len(candidates) - len(train))
+
+
+def check_enough(author: str, parts: Split) -> None:
+    """Raise TooLittleText if there is nothing to learn from, or nothing to watch it by."""
+    if parts.train and parts.validation and parts.held_out:
+        return
+    total = len(parts.train) + len(parts.validation) + len(parts.held_out) + parts.removed
+    why = f": {parts.removed:,} say the same as a post that is held out" if parts.removed else ""
+    raise TooLittleText(
+        f"Nothing is left to learn from of {total:,} posts of {author!r}{why}.",
+        "A longer archive brings more; so does a smaller --held-out.",
+    )
 
 
 def balance(authors: dict[str, list[Post]]) -> Iterator[Post]:
@@ -69,6 +90,8 @@ def dataset(options: DatasetOptions, draft: Draft, listener: Listener) -> None:
     """Write `train.jsonl`, `validation.jsonl` and `held_out.jsonl`."""
     posts = by_author(read_posts(draft.need("clean.jsonl")))
     splits = {author: split(own, options) for author, own in posts.items()}
+    for author, parts in splits.items():
+        check_enough(author, parts)
     train = draft.write_rows("train.jsonl", (post.to_json() for post in balance({author: s.train for author, s in splits.items()})))
     validation = draft.write_rows("validation.jsonl", (post.to_json() for s in splits.values() for post in s.validation))
     held_out = draft.write_rows("held_out.jsonl", (post.to_json() for s in splits.values() for post in s.held_out))

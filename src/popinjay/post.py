@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from sys import intern
@@ -110,7 +110,21 @@ def by_author(posts: Iterable[Post]) -> dict[str, list[Post]]:
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u2060\ufeff\ufff9-\ufffb]")
+_FIRST_POSSIBLE = "1000"  # a diary of old may be told in posts
+_CLOCKS_DIFFER = timedelta(days=2)
+_NO_MOMENTS = ("1970-01-01T00:00:0", "1900-01-0", "1899-12-3", "1904-01-01T00:00:00")
 _REPOSTED = re.compile(r"RT @\w+: ")
+_HANDLE = r"@\w+(?:@[\w.-]+)?"
+# before there was a button: RT @ada text, RT: @ada, rt@ada:, MT @ada:, [RT] @ada, "@ada: text"
+_REPOSTED_BY_HAND = re.compile(
+    rf"""[\s"“”«„‘'(\[]*(?:
+        (?:r\.?t\.?|p\.?r\.?t\.?|mt|♺|♻\ufe0f?|🔁)[\])]?(?:\s*(?:[:,–—-]|\bby\b|\bfrom\b|\bvia\b))?\s*["“”«‘']?{_HANDLE}
+        |re-?tweet(?:ed|ing)?\s+(?:by\s+|from\s+)?["“”«‘']?{_HANDLE}\s*:
+    )
+    |\s*["“”„«‘]\s*{_HANDLE}\s*:\s.+["“”»’]\s*$  # nothing but a quotation
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
 
 
 def unescape(text: str) -> str:
@@ -136,9 +150,32 @@ def utc(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
+def posted_at(moment: datetime) -> str | None:
+    """Return a moment like `utc`, or None if nobody posted then.
+
+    What lies ahead is a mistake, and so is a year before 1000. Databases and spreadsheets write
+    the moments at which their calendars begin for "none".
+    """
+    try:
+        written = utc(moment)
+    except OverflowError:
+        return None
+    latest = datetime.now(UTC) + _CLOCKS_DIFFER
+    is_possible = _FIRST_POSSIBLE <= written <= utc(latest) and not written.startswith(_NO_MOMENTS)
+    return written if is_possible else None
+
+
 def is_repost_text(text: str) -> bool:
-    """Whether the text says itself that it is somebody else's (`RT @ada: ...`): the only sign that X's archive leaves."""
-    return _REPOSTED.match(text) is not None
+    """Whether the text says itself that it is somebody else's (`RT @ada: ...`): the only sign that X's archive leaves.
+
+    Reposts that were typed by hand count too, if nothing of one's own stands before them.
+    """
+    return _REPOSTED.match(text) is not None or _REPOSTED_BY_HAND.match(text) is not None
+
+
+def is_repost_by_hand(text: str) -> bool:
+    """Whether only the way in which people typed reposts tells that a text is one."""
+    return _REPOSTED.match(text) is None and _REPOSTED_BY_HAND.match(text) is not None
 
 
 def handle_of(name: str) -> str:

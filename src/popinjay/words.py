@@ -1,4 +1,4 @@
-"""Words, in any script, and finding posts that say the same.
+"""Words, in any script.
 
 Scripts written without blanks (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are counted by their characters.
 """
@@ -6,12 +6,15 @@ Scripts written without blanks (Chinese, Japanese, Thai, Lao, Khmer, Burmese) ar
 from __future__ import annotations
 
 import re
-from array import array
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterator
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:['’][^\W{_UNSPACED}]+)*")
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:'[^\W{_UNSPACED}]+)*")  # of folded text
+_APOSTROPHES = "’‘‛ʼʹ′´`＇"
+_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff]+")
+_VOICED = ("\u3099", "\u309a")  # combining marks of kana
 
 _PIECE = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)|\s+")
 _LAST_WORD = re.compile(rf"(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)?\s*$")
@@ -20,15 +23,33 @@ _ABBREVIATION = re.compile(r"(?:^|[\W_])(?:[^\W\d_]|Mr|Mrs|Ms|Dr|Prof|Gov|Sen|Re
 
 FIRST_UNSPACED = "\u0e00"  # no character before it is of a script without blanks
 SHINGLE = 3  # words
-SAME_SHARE = 0.8  # Jaccard similarity of shingles from which two posts say the same
 
-_BUCKETS = 1 << 20
-_NONE = -1
+
+def folded(text: str) -> str:
+    """The text with everything made alike that is another way to write the same.
+
+    Case, apostrophes, full and half widths, ligatures and styled letters, accents as characters of their own
+    (Unicode's NFKC), and invisible characters such as soft hyphens. Folding what is folded changes nothing,
+    nor does it matter whether a text is folded at once or as it grows.
+    """
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
+        for apostrophe in _APOSTROPHES:
+            text = text.replace(apostrophe, "'")
+        return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return text.replace("`", "'").casefold()
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, case folded and without punctuation; single characters where a script has no blanks."""
-    return _WORD.findall(text.casefold())
+    """The words of a text, folded and without punctuation; single characters where a script has no blanks."""
+    return _WORD.findall(folded(text))
+
+
+def may_grow(word: str, rest: str) -> bool:
+    """Whether more text could make a word a longer one, or another, where so much stands behind it."""
+    if rest not in ("", "'"):
+        return False
+    return halves(word) == 2 or any(len(unicodedata.normalize("NFC", word + mark)) == 1 for mark in _VOICED)
 
 
 def is_unspaced(character: str) -> bool:
@@ -36,8 +57,18 @@ def is_unspaced(character: str) -> bool:
     return _UNSPACED_CHARACTER.match(character) is not None
 
 
+def is_inside_word(character: str) -> bool:
+    """Return whether a character is part of a word that is written with blanks around it.
+
+    Letters, figures, their combining marks and underscores are; no character of a script without
+    blanks is, so that such a script begins and ends a word of another.
+    """
+    is_part = character == "_" or unicodedata.category(character)[0] in "LNM"
+    return is_part and not is_unspaced(character)
+
+
 def located_words(text: str) -> Iterator[tuple[str, int, int]]:
-    """The words of a text that is case folded already, each with where it begins and ends."""
+    """The words of a text that is folded already, each with where it begins and ends."""
     return ((found[0], found.start(), found.end()) for found in _WORD.finditer(text))
 
 
@@ -90,66 +121,3 @@ def shingles(text: str) -> frozenset[tuple[str, ...]]:
     if len(found) <= SHINGLE:
         return frozenset([tuple(found)]) if found else frozenset([(text.strip(),)])
     return frozenset(tuple(found[i : i + SHINGLE]) for i in range(len(found) - SHINGLE + 1))
-
-
-class NearDuplicates:
-    """An index of texts that answers whether a text says the same as one that it holds.
-
-    Same means a Jaccard similarity of 3-word shingles of at least 0.8. Exact, by prefix filtering (Chaudhuri, Ganti and
-    Kaushik, ICDE 2006): two sets can only be so alike if they share one of their rarest shingles, so only those are looked
-    up, and what they lead to is compared in full. Time grows with the number of posts, not with its square.
-
-    For 200,000 posts to fit in little memory, the index holds shingles as their hashes, in flat arrays, and makes a text's
-    shingles anew where they are compared. Python's hashes differ from run to run; what is found does not.
-    """
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        """Count how rare each shingle is in `texts`: every text asked about later should be among them."""
-        self._frequency = array("I", [0]) * _BUCKETS  # of all shingles of a bucket together: near enough to put the rare ones first
-        for text in texts:
-            for mark in _marks(text):
-                self._frequency[mark % _BUCKETS] += 1
-        self._texts: list[str] = []
-        # One entry for each rare shingle of each held text. Those of one bucket are a chain, from its newest to its first.
-        self._newest = array("i", [_NONE]) * _BUCKETS
-        self._older = array("i")
-        self._mark = array("q")
-        self._holder = array("i")
-
-    def _rarest(self, text: str) -> list[int]:
-        """The shingles, as hashes, of which two texts that say the same must share one."""
-        found = _marks(text)
-        keep = len(found) - -(-len(found) * 8 // 10) + 1  # with SAME_SHARE = 8/10, in whole numbers
-        return sorted(found, key=lambda mark: (self._frequency[mark % _BUCKETS], mark))[:keep]
-
-    def add(self, text: str) -> None:
-        """Hold a text."""
-        for mark in self._rarest(text):
-            self._older.append(self._newest[mark % _BUCKETS])
-            self._newest[mark % _BUCKETS] = len(self._mark)
-            self._mark.append(mark)
-            self._holder.append(len(self._texts))
-        self._texts.append(text)
-
-    def _holders(self, mark: int) -> Iterator[int]:
-        """The positions of the held texts with this among their rarest shingles."""
-        entry = self._newest[mark % _BUCKETS]
-        while entry != _NONE:
-            if self._mark[entry] == mark:
-                yield self._holder[entry]
-            entry = self._older[entry]
-
-    def find(self, text: str) -> int | None:
-        """The position (in order of adding) of the first held text that says the same, or None."""
-        found = shingles(text)
-        for position in sorted({position for mark in self._rarest(text) for position in self._holders(mark)}):
-            other = shingles(self._texts[position])
-            shared = len(found & other)
-            if shared >= SAME_SHARE * (len(found) + len(other) - shared):
-                return position
-        return None
-
-
-def _marks(text: str) -> set[int]:
-    """The shingles of a text as 64-bit hashes."""
-    return {hash(shingle) for shingle in shingles(text)}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay.copying import Copies
 from popinjay.evaluation.interval import Estimate, of_mean, of_share
-from popinjay.words import NearDuplicates, words
+from popinjay.near_duplicates import NearDuplicates
+from popinjay.words import words
 
 if TYPE_CHECKING:
     import numpy as np

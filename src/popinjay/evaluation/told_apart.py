@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from popinjay.evaluation.interval import RESAMPLES, Estimate, of_share
-from popinjay.words import NearDuplicates
+from popinjay.near_duplicates import NearDuplicates
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from sys import intern
 from typing import Any
 
-from popinjay.post import Author, Kind, Post, handle_of, printable, utc
+from popinjay.post import Author, Kind, Post, handle_of, posted_at, printable
 from popinjay.sources.bluesky_text import with_whole_links
 from popinjay.sources.container import as_object
 
@@ -58,15 +59,15 @@ def author_of(profile: Any, did: str, handle: str) -> Author:
 
 def time_of(record: Mapping[str, Any], key: str) -> str | None:
     """When a record says it was made, as ISO 8601 in UTC; where it says nothing sensible, when its key was given."""
-    try:
-        return utc(datetime.fromisoformat(str(record.get("createdAt"))))
-    except (ValueError, OverflowError):
-        if not re.fullmatch(r"[2-7a-j][2-7a-z]{12}", key):
-            return None
-        number = 0
-        for character in key:
-            number = number * 32 + _DIGITS[character]
-        return utc(datetime.fromtimestamp((number >> 10) // 1_000_000, UTC))
+    with suppress(ValueError):
+        if written := posted_at(datetime.fromisoformat(str(record.get("createdAt")))):
+            return written
+    if not re.fullmatch(r"[2-7a-j][2-7a-z]{12}", key):
+        return None
+    number = 0
+    for character in key:
+        number = number * 32 + _DIGITS[character]
+    return posted_at(datetime.fromtimestamp((number >> 10) // 1_000_000, UTC))
 
 
 def _kind(record: Mapping[str, Any], did: str) -> Kind:

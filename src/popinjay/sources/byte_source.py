@@ -32,6 +32,7 @@ class Source(ABC):
 
     label: str
     stem: str  # what its author is called if nothing in it says
+    encoding: str | None = None  # of its text, once it was found out
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -151,7 +151,8 @@ class ReadErrors:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, UnicodeDecodeError):
-            raise SpecError(f"{self.what} is not UTF-8 text (byte {error.start}).", "It was damaged or changed; take a fresh copy.") from error
+            byte = error.object[error.start]  # where it is in the file is not known here
+            raise SpecError(f"{self.what} is not UTF-8 text (byte 0x{byte:02x}).", "It was damaged or changed; take a fresh copy.") from error
         if isinstance(error, zipfile.BadZipFile | zlib.error | EOFError):
             raise SpecError(f"{self.what} is damaged: {error}.", "Download the archive again.") from error
         if isinstance(error, PermissionError):

@@ -21,6 +21,7 @@ from popinjay.sources.row_file import HINT, RowFile, open_text
 from popinjay.sources.row_keys import bare, fold, folded
 from popinjay.sources.row_privacy import hidden_in
 from popinjay.sources.schemas.page import NO_PAGE, WHOLE_FILE
+from popinjay.sources.undated import Undated
 
 NO_JSON = "line that is no JSON"
 _MOST_NAMES = 30  # keys named in a message
@@ -57,6 +58,7 @@ class JsonRows:
         Raises SpecError if nothing is a post, or less than what is damaged.
         """
         damage, any_post, left_out = Damage(), False, findings.left_out
+        undated = Undated()
         self.count = posts = 0
         with ReadErrors(self.label), open_text(self._source) as text:
             for value, alone in values(text, self.label, damage):
@@ -64,7 +66,7 @@ class JsonRows:
                     self.count += 1
                     if self.count == 1:
                         self._first = item.value
-                    row = self._row(item, self.count)
+                    row = self._row(item, self.count, undated)
                     any_post = any_post or row != NO_POST
                     if isinstance(row, Row):
                         yield row
@@ -77,8 +79,9 @@ class JsonRows:
             left_out[NO_POST] -= self.count
             raise self._nothing()
         self._tell(damage, self.count, findings)
+        findings.notes += undated.notes(self.label)
 
-    def _row(self, item: Item, place: int) -> Row | str:
+    def _row(self, item: Item, place: int, undated: Undated) -> Row | str:
         value, page = item.value, item.page
         if page.hidden:
             return page.hidden
@@ -89,6 +92,8 @@ class JsonRows:
         value = {key: bare(part) for key, part in value.items()}
         named, schema = folded(value), item.schema
         row = schema.post(value, place, page) if schema else row_in(named, place, asked)
+        if not schema:
+            undated.add(named, row)
         if isinstance(row, str):
             return row
         if reason := hidden_in(named):

@@ -8,7 +8,7 @@ from sys import intern
 from typing import Any
 from urllib.parse import urlsplit
 
-from popinjay.post import Author, Kind, Post, handle_of, printable, utc
+from popinjay.post import Author, Kind, Post, handle_of, posted_at, printable
 from popinjay.sources.container import as_object
 from popinjay.sources.html_text import MOST_HTML, to_text
 
@@ -111,8 +111,8 @@ def language_of(value: Any) -> str | None:
 def time_of(written: Any) -> str | None:
     """A moment as ISO 8601 in UTC."""
     try:
-        return utc(datetime.fromisoformat(str(written or "")))
-    except (ValueError, OverflowError):
+        return posted_at(datetime.fromisoformat(str(written or "")))
+    except ValueError:
         return None
 
 

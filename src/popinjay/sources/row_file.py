@@ -8,12 +8,12 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import IO
 
-from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
 from popinjay.sources import Findings, Reading
 from popinjay.sources.byte_source import ByteSource, Source
 from popinjay.sources.census import Census, Person
+from popinjay.sources.encodings import WESTERN, encoding_of
 from popinjay.sources.row import Row, Writer
 
 HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
@@ -31,6 +31,8 @@ class RowFile(Reading):
         self._census = Census(source.label, source.stem)
         for row in self._rows(Findings()):
             self._census.add(row)
+        if source.encoding == WESTERN:
+            self.findings.notes.append(f"{source.label} is not UTF-8; it is read as Windows-1252.")
         self._chosen = self._census.chosen(options.author, self.findings)
         self._take(self._chosen[0])
 
@@ -69,11 +71,7 @@ class RowFile(Reading):
 
 def open_text(source: ByteSource) -> IO[str]:
     """Return a source's text as it is read. Raises SpecError if it is plainly no text."""
-    raw = source.open()
-    start = raw.read(4096)
-    raw.seek(0)
-    wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
-    if b"\x00" in start and not wide:
-        raw.close()
-        raise SpecError(f"{source.label} is not text: it holds NUL bytes.", HINT)
-    return io.TextIOWrapper(raw, encoding="utf-16" if wide else "utf-8-sig", newline="")
+    if source.encoding is None:
+        with source.open() as raw:
+            source.encoding = encoding_of(raw, source.label)
+    return io.TextIOWrapper(source.open(), encoding=source.encoding, newline="")

@@ -49,6 +49,20 @@ def is_nothing(value: Any) -> bool:
     return value is None or (not isinstance(value, dict | list) and str(value).strip().lower() in _NOTHING)
 
 
+def present(row: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of these folded keys that a row has, in their order.
+
+    The rows of a file mostly have the same keys, and there are many names that keys may have.
+    """
+    return _present(tuple(row), keys)
+
+
+@lru_cache(maxsize=4096)
+def _present(names: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str, ...]:
+    held = frozenset(names)
+    return tuple(key for key in keys if key in held)
+
+
 def first(row: Mapping[str, Any], keys: Iterable[str]) -> Any:
     """Return the value of the first of these folded keys that has one, or None."""
     return next((row[key] for key in keys if key in row and not is_nothing(row[key])), None)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.post import Post, printable, unescape
-from popinjay.sources import Access, Findings, row_facts
+from popinjay.post import Post
+from popinjay.sources import Access, Findings, marked_text, row_facts
 from popinjay.sources.byte_source import PACKED, ByteSource, DiskFile, Piped
 from popinjay.sources.container import ReadErrors
+from popinjay.sources.escapes import as_typed
 from popinjay.sources.json_file import JsonFile, begins_as_json
 from popinjay.sources.row import Row
 from popinjay.sources.row_file import RowFile, open_text
 from popinjay.sources.row_keys import folded
+from popinjay.sources.table import Table, is_table
+from popinjay.sources.undated import Undated
 
 NAME = "text"
 HELP = ".txt with one post a line, .csv, .tsv, .jsonl, .json, or - for standard input"
@@ -25,6 +27,7 @@ NEEDS = ""
 
 _KINDS = {".txt": "txt", ".md": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 _MOST_LINE = 16 * 2**20  # characters
+_START = 2**14  # characters that show marks between texts
 _HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
 
 
@@ -65,27 +68,51 @@ class TextFile(RowFile):
     def __init__(self, source: ByteSource, kind: str, options: CollectOptions) -> None:
         self._label = source.label
         self._source = source
-        self._kind = kind
+        self._kind = self._what_lines_are() if kind == "txt" else kind
+        self._table: Table | None = None
+        if self._kind in ("csv", "tsv"):
+            first = "\t" if self._kind == "tsv" else ","
+            with ReadErrors(self._label):
+                self._table = Table(self._open, self._label, first, options.text_column)
         super().__init__(source, options)
+        self.findings.notes += self._table.notes if self._table else []
 
     def _rows(self, findings: Findings) -> Iterator[Row]:
-        with ReadErrors(self._label), self._open() as text:
-            for number, row in enumerate(_ROWS[self._kind](text, self._label), 1):
-                post = self._row(row, number)
+        undated = Undated()
+        with ReadErrors(self._label):
+            for number, row in enumerate(self._raw_rows(findings), 1):
+                post = self._row(row, number, undated)
                 if isinstance(post, str):
                     findings.left_out[post] += 1
                 else:
                     yield post
+        findings.notes += undated.notes(self._label)
+
+    def _raw_rows(self, findings: Findings) -> Iterator[Any]:
+        if self._table is not None:
+            yield from self._table.rows(findings.notes)
+            return
+        with self._open() as text:
+            yield from _ROWS[self._kind](text, self._label)
+
+    def _what_lines_are(self) -> str:
+        """Return what a file of lines is: a table, texts between marks, or one post a line."""
+        with ReadErrors(self._label):
+            with self._open() as text:
+                start = text.read(_START)
+            if marked_text.is_marked(start):
+                return "marked"
+            return "csv" if is_table(self._open, self._label) else "txt"
 
     def _open(self) -> IO[str]:
         return open_text(self._source)
 
-    def _row(self, row: Any, number: int) -> Row | str:
+    def _row(self, row: Any, number: int, undated: Undated) -> Row | str:
         if isinstance(row, str):
-            text = printable(unescape(row))
+            text = as_typed(row)
             return Row(number, Post("", "", text, kind=row_facts.kind_in({}, text)))
         named = folded(row)
-        asked = self._options.text_column
+        asked = self._table.text_column if self._table else self._options.text_column
         if not row_facts.text_key(named, asked):
             missing = f"no column {asked!r}" if asked else "no column that is plainly the text"
             names = ", ".join(str(key) for key in row if key is not None) or "none"
@@ -93,7 +120,9 @@ class TextFile(RowFile):
                 f"{self._label} has {missing} (item {number:,} has: {names}).",
                 "Name it with --text-column.",
             )
-        return row_facts.row_in(named, number, asked)
+        post = row_facts.row_in(named, number, asked)
+        undated.add(named, post)
+        return post
 
 
 # rows of each kind of file
@@ -107,26 +136,11 @@ def _lines(text: IO[str], label: str) -> Iterator[str]:
             yield line.strip()
 
 
-def _table(text: IO[str], label: str, delimiter: str | None = None) -> Iterator[Mapping[str, Any]]:
-    csv.field_size_limit(_MOST_LINE)
-    if delimiter is None:  # spreadsheets write semicolons where a comma is the decimal point
-        delimiter = max(",;\t", key=text.readline(_MOST_LINE).count)
-        text.seek(0)
-    try:
-        reader = csv.DictReader(text, delimiter=delimiter)
-        if not reader.fieldnames:
-            raise SpecError(f"{label} is empty.", _HINT)
-        yield from reader
-    except csv.Error as error:
-        raise SpecError(f"{label} is no table that can be read: {error} (line {reader.line_num:,}).", "Save it anew as CSV in UTF-8.") from error
-
-
-def _tabbed(text: IO[str], label: str) -> Iterator[Mapping[str, Any]]:
-    return _table(text, label, "\t")
+def _marked(text: IO[str], label: str) -> Iterator[str]:
+    return marked_text.texts(text, _MOST_LINE)
 
 
 _ROWS: dict[str, Callable[[IO[str], str], Iterator[Any]]] = {
     "txt": _lines,
-    "csv": _table,
-    "tsv": _tabbed,
+    "marked": _marked,
 }
