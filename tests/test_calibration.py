@@ -93,6 +93,18 @@ def test_where_all_copy_the_one_that_copies_least_is_chosen(monkeypatch: pytest.
     assert calibrate(Parrot("x"), validation, training, Copies(training), 0).sampling.temperature == 0.9
 
 
+@pytest.mark.parametrize(("seconds", "tried"), [(0.0, 1), (4.0, 4), (100.0, 9)])
+def test_a_budget_ends_the_trials(
+    asked: list[Sampling], posts: tuple[list[str], list[str]], monkeypatch: pytest.MonkeyPatch, seconds: float, tried: int
+) -> None:
+    """Each setting takes a second."""
+    validation, training = posts
+    monkeypatch.setattr(calibration.time, "monotonic", lambda: float(len(asked)))
+    found = calibrate(Parrot("x"), validation, training, Copies(training), 0, seconds=seconds)
+    assert len(asked) == len(found.trials) == tried
+    assert found.sampling in asked
+
+
 def test_with_few_posts_nothing_is_tried(asked: list[Sampling]) -> None:
     few = authored(LEAST_POSTS - 1, 5)
     found = calibrate(Parrot("x"), few[:20], few[20:], Copies(few[20:]), 0)

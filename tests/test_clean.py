@@ -12,8 +12,9 @@ from popinjay.clean import FEW_CHARACTERS, Counts, check_enough, interesting_wor
 from popinjay.collect import open_specs, posts_of
 from popinjay.errors import TooLittleText
 from popinjay.options import CleanOptions, CollectOptions
+from popinjay.pii.cards import passes_luhn
 from popinjay.post import Kind, Post, is_repost_text, one_line, unescape
-from popinjay.privacy import mask, passes_luhn
+from popinjay.privacy import mask
 
 
 def post(text: str, kind: Kind = Kind.POST, **more: object) -> Post:

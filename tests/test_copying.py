@@ -32,6 +32,27 @@ def test_eight_words_in_a_row_are_copied_and_seven_are_how_people_talk() -> None
     assert not copies.is_copied("at night the river sings")
 
 
+WRITTEN = [
+    ("it's three and the flour isn't in the bowl", "it’s three and the flour isnʼt in the bowl"),
+    ("it's three and the flour isn't in the bowl", "ＩＴ＇Ｓ ｔｈｒｅｅ ａｎｄ ｔｈｅ ｆｌｏｕｒ ｉｓｎ＇ｔ ｉｎ ｔｈｅ ｂｏｗｌ"),
+    ("it's three and the flour isn't in the bowl", "it's thr\u00adee a\u200bnd the flour isn't in the bowl"),
+    ("it's three and the flour isn't in the bowl", "𝐢𝐭's 𝐭𝐡𝐫𝐞𝐞 𝐚𝐧𝐝 the ﬂour isn't in the bowl"),
+    ("l'été à la mer était très long déjà", "l’e\u0301te\u0301 a\u0300 la mer e\u0301tait tre\u0300s long de\u0301ja\u0300"),
+    ("パンガトテモオイシイノデマイニチ", "ﾊﾟﾝｶﾞﾄﾃﾓｵｲｼｲﾉﾃﾞﾏｲﾆﾁ"),
+    ("パンガトテモオイシイノデマイニチ", "ハ\u309aンカ\u3099トテモオイシイノテ\u3099マイニチ"),
+    ("한국에서 가장 맛있는 빵집 은 바다 옆 골목에 있다", "\u1112\u1161\u11ab국에서 가장 맛있는 빵집 은 바다 옆 골목에 있다"),
+]
+
+
+@pytest.mark.parametrize(("post", "said"), [*WRITTEN, *((said, post) for post, said in WRITTEN)])
+def test_the_same_written_otherwise_is_copied(post: str, said: str) -> None:
+    copies = Copies([post])
+    assert copies.is_whole(said)
+    assert copies.is_copied(f"well: {said} yes")
+    following = copies.follow()
+    assert any([*map(following.add, said), following.end()])
+
+
 def test_runs_do_not_reach_from_one_text_into_the_next() -> None:
     copies = Copies(["one two three four five", "six seven eight nine ten"])
     assert not copies.is_copied("one two three four five six seven eight nine ten")
@@ -100,10 +121,18 @@ def test_a_text_holds_the_whole_of_a_short_one() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from("one two three four five six seven eight nine ten 今日 town's , . ! #x".split()), max_size=30), st.data())
+@given(
+    st.lists(
+        st.sampled_from("one two three four five six seven eight nine ten 今日 town's town’s , . ! #x ｏｎｅ e\u0301te\u0301 été ﾊﾟ ﾊ ﾟ ゚ パ ハ".split(" ")),
+        max_size=30,
+    ),
+    st.data(),
+)
 def test_a_text_followed_as_it_grows_is_copied_where_the_whole_is(parts: list[str], data: st.DataObject) -> None:
-    copies = Copies(["one two three four five six seven eight nine ten", "ten nine eight", "今日今日今日今日今日今日今日今日 one"])
-    text = " ".join(parts)
+    copies = Copies(
+        ["one two three four five six seven eight nine ten", "ten nine eight", "今日今日今日今日今日今日今日今日 one", "パハ" * 8, "été town's " * 4]
+    )
+    text = data.draw(st.sampled_from(["", " "])).join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
     following = copies.follow()
     seen = [following.add(text[start:end]) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]

@@ -24,6 +24,7 @@ from popinjay.kept import keep, repeating_none
 from popinjay.persona import Persona
 from popinjay.pipeline import relearn
 from popinjay.run import STAGES, Run
+from popinjay.trackers.told import sealed
 
 OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "whose": "fictional"}
 
@@ -129,7 +130,7 @@ def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_pat
 
 def test_what_the_model_learnt_is_said_until_it_is_trained_again(run: Run, ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
     learnt = [rows(run, name)[0]["id"] for name in ("train.jsonl", "validation.jsonl")]
-    assert main(["forget", "ada_l", "--post", learnt[0], "--post", learnt[1]]) == 0
+    assert main(["forget", "ada_l", "--post", learnt[0], "--post", learnt[1], "--yes"]) == 0
     assert "popinjay forget ada_l --retrain" in capsys.readouterr().err
     assert main(["say", "ada_l", "-n", "1", "--max-tokens", "10"]) == 0
     assert "told to forget 2 posts, but its model learnt from it" in capsys.readouterr().err
@@ -275,7 +276,23 @@ def test_what_else_should_be_known_is_said(cyborg: Run) -> None:
 
 
 def told_to(tracker: str, **place: str) -> dict[str, str]:
-    return {"tracker": tracker, "persona": "ada_l", "folder": "", "address": "", **place}
+    return sealed({"tracker": tracker, "persona": "ada_l", "folder": "", "address": "", **place})
+
+
+def test_what_another_machine_noted_removes_nothing_here(run: Run, own_home: Path, tmp_path: Path) -> None:
+    """A record that came from somebody else could name any folder."""
+    precious = tmp_path / "popinjay-wandb" / "ada_l"
+    precious.mkdir(parents=True)
+    row = told_to("wandb", folder=str(precious))
+    forged = {key: value for key, value in row.items() if key != "seal"}
+    run.update(told=[forged, {**forged, "seal": "00" * 32}, {**told_to("wandb", folder="elsewhere"), "folder": str(precious)}])
+    events: list[Event] = []
+    forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
+    assert precious.is_dir()
+    assert sum("was not noted on this machine" in event.message for event in events) == 3
+    run.update(told=[row])
+    forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
+    assert not precious.exists()
 
 
 def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(run: Run, own_home: Path) -> None:
@@ -319,6 +336,7 @@ def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixtur
         "posts": [{"author": "ada_l", "id": post["id"]}],
         "authors": [],
         "removed": {},
+        "files": [],
         "still_known": {"posts": 1, "authors": []},
         "retrained": False,
     }

@@ -88,9 +88,11 @@ def test_a_blank_at_the_end_of_a_prompt_says_that_the_word_is_whole(decoder: Tor
     assert not all(text.startswith("the riv ") for text in texts(decoder, "the riv", n=20, seed=0))
 
 
-def test_what_stands_in_place_of_the_last_word_is_as_likely_as_the_model_has_it(decoder: TorchDecoder) -> None:
+def test_what_stands_in_place_of_the_last_word_is_as_likely_as_the_model_has_it(decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against the plain sum over whole vocabularies: P(tokens kept) x P(token that covers the rest)."""
     from popinjay.decoding.prompt import begin
+
+    monkeypatch.setattr("popinjay.decoding.prompt.WHOLE_IN_PARTS", 2)  # it is no word
 
     beginning = begin(decoder, "the numb", 10)
     spelled = decoder.pieces()

@@ -10,6 +10,7 @@ from popinjay.evaluation.leaks import Leaks, leaks
 from popinjay.privacy import Found, find, mask, masks
 
 KEY = "AKIAIOSFODNN7EXAMPLE"
+NOTHING = {"key": 0, "email": 0, "iban": 0, "card": 0, "ip": 0, "phone": 0}
 CARD = "4111 1111 1111 1111"
 PHONE = "+44 20 7946 0958"
 EMAIL = "ada@example.com"
@@ -17,7 +18,7 @@ EMAIL = "ada@example.com"
 
 def test_each_sort_is_counted() -> None:
     texts = [f"write to {EMAIL} or call {PHONE}", f"pay with {CARD}", f"my key {KEY} and {EMAIL}", "nothing here in 2009-2010, @ada"]
-    assert leaks(texts, []) == Leaks({"key": 1, "email": 2, "card": 1, "phone": 1}, in_training=0, masks=0)
+    assert leaks(texts, []) == Leaks({"key": 1, "email": 2, "iban": 0, "card": 1, "ip": 0, "phone": 1}, in_training=0, masks=0)
     assert leaks(texts, []).total == 5
 
 
@@ -26,7 +27,7 @@ def test_nothing_is_nothing_of_each_sort_and_no_post_is_read_for_it() -> None:
         pytest.fail("read for nothing")
         yield ""
 
-    assert leaks(["a gull", "1,000,000,000 people"], posts()) == Leaks({"key": 0, "email": 0, "card": 0, "phone": 0}, 0, 0)
+    assert leaks(["a gull", "1,000,000,000 people"], posts()) == Leaks(NOTHING, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_something_alike_did_not_stand_in_training() -> None:
 
 def test_masks_are_no_personal_data_but_are_counted() -> None:
     found = leaks(["write to [email] or [Phone]", "[card"], ["write to [email]"])
-    assert found == Leaks({"key": 0, "email": 0, "card": 0, "phone": 0}, 0, masks=3)
+    assert found == Leaks(NOTHING, 0, masks=3)
     assert masks("[emails] and [keyboard]") == 0
 
 

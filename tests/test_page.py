@@ -157,9 +157,11 @@ def test_the_numbers_are_shown_with_their_intervals_and_controls() -> None:
         "39 other people",
         "arXiv 1610.06545",
         "<b>3</b> phone numbers",
+        "Others’ names",
+        "A handle the author never used",
     ):
         assert words in text
-    for own in ("told_apart", "taken_for", "copying", "bits_per_byte", "variety", "privacy"):
+    for own in ("told_apart", "taken_for", "copying", "bits_per_byte", "variety", "names", "privacy"):
         assert told[own]["what"] in text
 
 
@@ -205,7 +207,7 @@ def test_two_reports_stand_side_by_side() -> None:
 
 
 def test_what_could_not_be_measured_is_left_out() -> None:
-    told = report(notes=[], taken_for=None, habits=None, variety=None, privacy=None)
+    told = report(notes=[], taken_for=None, habits=None, variety=None, names=None, privacy=None)
     told["bits_per_byte"]["base"] = None
     for part in ("told_apart", "copying"):
         told[part] = {name: value for name, value in told[part].items() if name not in ("base", "markov")}
@@ -213,6 +215,7 @@ def test_what_could_not_be_measured_is_left_out() -> None:
     assert "Taken for the author" not in text
     assert "Base model<" not in text
     assert 'aria-label="Notes"' not in text
+    assert "Others’ names" not in text
     assert "58% (53–63)" in text
     bare = page(report={"verdict": "Nothing else."}, metrics=[], written=[], real=[])
     assert "Nothing else." in bare

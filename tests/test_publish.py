@@ -88,7 +88,7 @@ def change(run: Run, contact: str = "the lighthouse") -> None:
     """Have the card say something else, as another make would."""
     stages = run.record["stages"]
     stages["card"]["options"]["contact"] = contact
-    run.update(stages=stages)
+    run.update(stages=stages, asked={**run.record["asked"], "contact": contact})
 
 
 # to the hub
@@ -345,6 +345,8 @@ def test_a_repository_of_something_else_is_left_alone(run: Run, hub: HubStandIn)
 
 def test_the_picture_goes_along_and_the_hub_is_told_where_it_is(run: Run, hub: HubStandIn) -> None:
     run.file("card.png").write_bytes(b"\x89PNG\r\n\x1a\n picture")
+    stages = run.record["stages"]
+    run.update(stages={**stages, "card": {**stages["card"], "source": "card.png"}})
     send(run)
     assert hub.files(REPO)["card.png"] == run.file("card.png").read_bytes()
     card = hub.files(REPO)["README.md"].decode()

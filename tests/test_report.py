@@ -45,7 +45,11 @@ def test_every_number_stands_beside_its_controls(made: Path) -> None:
     assert report["posts"] == {"train": 171, "held_out": held_out, "bytes": report["bits_per_byte"]["bytes"], "samples": 30}
     for measure in ("told_apart", "taken_for"):
         assert all(report[measure][source]["low"] <= report[measure][source]["value"] <= report[measure][source]["high"] for source in SOURCES)
-    for measure, keys in (("copying", {"exact", "run", "near", "longest"}), ("habits", {"length", "punctuation", "capitals", "emoji", "hashtags", "mentions"})):
+    for measure, keys in (
+        ("copying", {"exact", "run", "near", "longest"}),
+        ("names", {"handles", "of_base"}),
+        ("habits", {"length", "punctuation", "capitals", "emoji", "hashtags", "mentions"}),
+    ):
         assert all(set(report[measure][source]) == keys for source in SOURCES)
     assert all(0 <= report["variety"][source]["distinct_2"] <= 1 for source in SOURCES)
     assert report["told_apart"]["earlier"]["value"] > 0
@@ -161,6 +165,24 @@ def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> 
     assert said in verdict(numbers(**given))
 
 
+@pytest.mark.parametrize(
+    ("posts", "said"),
+    [
+        ({"held_out": 1, "samples": 1000}, "No verdict can be given: only 1 of the author's posts was held out to compare with, and it takes 20."),
+        ({"held_out": 19, "samples": 1000}, "only 19 of the author's posts were held out"),
+        ({"held_out": 200, "samples": 10}, "only 10 posts were written to be measured, and it takes 20: --samples 1000."),
+    ],
+)
+def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None:
+    """With one post each way a persona that says anything looks like its author."""
+    found = {**numbers(0.5), "posts": posts}
+    assert said in verdict(found)
+    assert "told apart:" not in verdict(found)
+    rest = {"taken_for": {"same_language": 17, "others": 46}, "privacy": {"in_training": 0}}
+    assert not any("held out" in note or "chance" in note for note in notes({**numbers(0.59), **rest, "posts": posts}) if posts["held_out"] < 20)
+    assert verdict({**found, "posts": {"held_out": 20, "samples": 20}}).startswith("Not to be told apart")
+
+
 def test_a_lead_that_may_be_chance_is_said() -> None:
     rest = {"posts": {"held_out": 200}, "taken_for": {"same_language": 17, "others": 46}, "privacy": {"in_training": 0}}
     assert any(
@@ -182,7 +204,16 @@ def test_the_table_and_the_page(run: Run, capsys: pytest.CaptureFixture[str], mo
     said = capsys.readouterr().out
     report = read_json(run.file("report.json"))
     assert said.startswith(report["verdict"][:40])
-    for label in ("bits per byte", "told apart", "taken for the author", "repeats eight words", "self-BLEU", "punctuation", str(run.file("report.html"))):
+    for label in (
+        "bits per byte",
+        "told apart",
+        "taken for the author",
+        "repeats eight words",
+        "handles the author never used",
+        "self-BLEU",
+        "punctuation",
+        str(run.file("report.html")),
+    ):
         assert label in said
     assert f"{report['bits_per_byte']['persona']['all']:.3f}" in said
     assert run.file("report.json").stat().st_mtime_ns == before  # nothing was measured again

@@ -12,7 +12,7 @@ import pytest
 
 import popinjay
 from popinjay.disk import content_hash
-from popinjay.errors import PersonaBusy, PersonaError, SpecError
+from popinjay.errors import PersonaBusy, PersonaError, PersonaTaken, SpecError
 from popinjay.events import Event, What
 from popinjay.run import STAGES, Run, State, check_name, stage_named
 
@@ -111,8 +111,10 @@ def test_a_refused_spec_leaves_no_folder_and_an_old_persona_stays(ada: Path, tin
         popinjay.make(little, base=str(tiny_gpt2))
     assert list(own_home.iterdir()) == []
     stages_run(ada, tiny_gpt2)
-    with pytest.raises(SpecError, match="characters"):
+    before = (own_home / "ada_l" / "run.toml").read_bytes()
+    with pytest.raises(PersonaTaken, match="Of its 230 posts 20 are among those given now"):
         popinjay.make(little, base=str(tiny_gpt2))
+    assert (own_home / "ada_l" / "run.toml").read_bytes() == before
     assert popinjay.load("ada_l").say(n=1)
 
 

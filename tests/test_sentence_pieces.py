@@ -50,7 +50,8 @@ def test_a_cut_character_takes_no_other_along(decoder: Decoder) -> None:
     assert decoder.decode(tokens) == "日\ufffd"
 
 
-def test_a_prompt_may_end_in_the_middle_of_a_word(decoder: Decoder) -> None:
+def test_a_prompt_may_end_in_the_middle_of_a_word(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("popinjay.decoding.prompt.WHOLE", 2)  # no word is whole
     beginning = begin(decoder, "the the", 5)
     assert beginning.read == [decoder.begin, *decoder.encode("the")]
     found = decoder.pieces()

@@ -17,7 +17,7 @@ from popinjay.decoding import engine_file
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.model_files import files_of, is_thin
 from popinjay.decoding.onnx_decoder import OnnxDecoder
-from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
+from popinjay.decoding.open import open_decoder
 from popinjay.decoding.torch_decoder import TorchDecoder
 from popinjay.disk import content_hash
 from popinjay.errors import BaseModelError, OptionError
@@ -28,7 +28,7 @@ from popinjay.options import PublishOptions, SayOptions, TrainOptions
 from popinjay.persona import Persona
 from popinjay.pipeline import relearn
 from popinjay.publish import WHOLE, publish
-from popinjay.run import Run
+from popinjay.run import ENGINE_FOLDER, Run
 from popinjay.serving.speaking import _size
 
 OPTIONS = {"tune": "lora", "epochs": 2.0, "learning_rate": 0.03, "batch_tokens": 256, "samples": 10, "whose": "fictional"}

@@ -340,7 +340,16 @@ def test_addresses_of_this_machine_and_this_house_are_not_public(address: str) -
     assert address.startswith("2001:0:") or not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::808:808"])
+@pytest.mark.parametrize(
+    "address",
+    "::127.0.0.1 ::8.8.8.8 64:ff9b:1::808:808 fec0::1 192.0.0.8 192.0.0.9 192.88.99.1 5f00::1 ::ffff:0:127.0.0.1 ::ffff:0:8.8.8.8 2001:db8::1 "
+    "3fff::1 2001:10::1 2001:20::1 100::1 4000::1 240.0.0.1 198.18.0.1 203.0.113.9 2002:c000:8:: ff0e::1 fd00::1".split(),
+)
+def test_addresses_of_special_use_are_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::808:808", "2a00:1450::1", "2002:808:808::", "::ffff:8.8.8.8"])
 def test_addresses_of_the_network_are_public(address: str) -> None:
     assert is_public(address)
 
@@ -396,6 +405,34 @@ def test_a_certificate_is_checked_for_the_name_that_was_asked_for(
     other = serve(lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "example.social"))
     with pytest.raises(NetworkError, match="can't prove that it is localhost"):
         local.get(other.address(scheme="https"))
+
+
+@pytest.mark.parametrize("named", ["http://me:S3CRETPW@proxy.example:99999", "me:S3CRETPW@proxy.example:x", "http://me:S3CRETPW@[::1"])
+def test_a_proxys_password_stands_in_no_message(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", named)
+    monkeypatch.delenv("https_proxy", raising=False)
+    with pytest.raises(NetworkError, match="HTTPS_PROXY is no address of a proxy") as caught:
+        Web(Access()).get("https://example.social/")
+    assert "S3CRET" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_a_password_in_any_address_stands_in_no_message() -> None:
+    error = NetworkError("https://me:S3CRET@example.social/@ada is gone.", "Try at://did:plc:x or https://example.social:8080/@ada")
+    assert str(error) == error.message == "https://...@example.social/@ada is gone."
+    assert error.hint == "Try at://did:plc:x or https://example.social:8080/@ada"
+
+
+def test_a_proxy_is_told_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    import base64
+
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:p%40ss@proxy.example:3128")
+    monkeypatch.delenv("https_proxy", raising=False)
+    found = connecting._proxy("example.social")
+    assert found is not None
+    assert (found.host, found.port) == ("proxy.example", 3128)
+    assert base64.b64decode(found.headers["proxy-authorization"].split()[1]) == b"me:p@ss"
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
+    assert connecting._proxy("example.social") == connecting.Proxy("proxy.example", 3128, {})
 
 
 def test_a_proxy_that_the_environment_names_is_asked_for_a_tunnel(

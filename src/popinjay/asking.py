@@ -23,6 +23,13 @@ def yes(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def name(said: str) -> str | None:
+    """Ask for a persona's name, as `said` says nothing about whose posts these are; None if the answer is none."""
+    print(f"{said!r} does not say whose posts these are.", file=sys.stderr)
+    print("A name for the persona, such as its author's: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() or None
+
+
 def accepts(title: str, name: str, summary: Iterable[str], where: str) -> str | None:
     """Ask for terms of use to be accepted by typing their name; None for any other answer."""
     width = min(shutil.get_terminal_size().columns, 80) - 1

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from popinjay import __version__, bases
 from popinjay.evaluation.of_run import page_of
+from popinjay.evaluation.verdict import can_be_given
 from popinjay.events import Listener
 from popinjay.options import WHOSE, CardOptions
 from popinjay.post import Author, one_line, printable, read_authors, read_json
@@ -102,6 +103,7 @@ def render(facts: Facts, *, model: str | None = None) -> str:
         is_local=model is None,
         is_adapter=model is None and is_thin,  # a whole model is published
         is_thin=is_thin,
+        is_evidence=can_be_given(facts.report),
         version=__version__,
     )
 
@@ -135,13 +137,18 @@ def _matching(form: re.Pattern[str], value: object) -> str:
     return value if isinstance(value, str) and form.fullmatch(value) else ""
 
 
+# Whoever reads a card has their browser ask the host of every picture on it, and an archive may name any host. So a card
+# shows avatars from where everybody's lie, X's and Bluesky's own servers, and from nowhere else.
+_AVATAR = re.compile(r"https://(?:(?:pbs|abs)\.twimg\.com|cdn\.bsky\.app|(?:[a-z0-9-]+\.)+host\.bsky\.network)/[^\s\\\"'<>]*")
+
+
 def _person(author: Author, *, is_real: bool) -> dict[str, str]:
     """An author as the card shows them. Who is made up has no account, though somebody may have the name."""
     return {
         "name": title(author),
         "handle": author.handle,
         "url": author.url if is_real and author.url.startswith("https://") else "",
-        "avatar": author.avatar if author.avatar.startswith("https://") else "",
+        "avatar": author.avatar if _AVATAR.fullmatch(author.avatar) else "",
     }
 
 

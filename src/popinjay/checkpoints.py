@@ -36,7 +36,12 @@ class Standing:
     looks_since_best: int = 0
     recites: bool = False  # it copies more than the author repeats themselves
     seconds: float = 0.0
-    reserve: float = 0.0  # seconds that the end will take
+    budget: float = 0.0  # seconds for all up to the last step, where there is a budget
+    start: float = 0.0  # seconds before the first step
+    first: float = math.inf  # bits per byte of the validation posts before the first step
+    last: float = math.inf  # the same at the last look
+    watched: int = 0  # validation posts that are looked at, where a budget has no time for all; 0: all
+    asides: float = 0.0  # seconds that went into anything but steps
 
 
 class Checkpoints:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from popinjay import __version__, commands, options, terminal
+from popinjay import __version__, command_bases, command_forget, command_serve, commands, library_output, options, terminal
 from popinjay.errors import OptionError, PopinjayError
 from popinjay.post import one_line
+from popinjay.standard_streams import divert, lost, open_closed
 
 EXIT_PROBLEM = 2
 EXIT_INTERRUPTED = 130
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # what writing to standard output raises
 
 
 class Parser(argparse.ArgumentParser):
@@ -105,10 +107,13 @@ def _publish(actions: Any) -> None:
 
 
 def _forget(actions: Any) -> None:
-    command = _command(actions, "forget", commands.do_forget, "take posts or an author out of a persona's posts and data sets, for good")
+    command = _command(actions, "forget", command_forget.do_forget, "take posts or an author out of a persona's posts and data sets, for good")
     _add_name(command)
     command.add_argument("--post", action="append", default=[], metavar="ID", help="the id of a post; may be given several times")
     command.add_argument("--author", action="append", default=[], metavar="HANDLE", help="an author with all their posts, or, with --post, whose post it is")
+    command.add_argument("--containing", action="append", default=[], metavar="TEXT", help="posts that contain this, in any case; may be given several times")
+    command.add_argument("--dry-run", action="store_true", help="show what would be forgotten, and change nothing")
+    command.add_argument("--yes", action="store_true", help="without the question that is asked before two or more posts are forgotten")
     command.add_argument("--retrain", action="store_true", help="train again at once: until then the model knows what it has learnt")
     _add_options(command, options.RetrainOptions)
     _add_json(command)
@@ -121,28 +126,29 @@ def _lineage(actions: Any) -> None:
 
 
 def _track(actions: Any) -> None:
-    command = _command(actions, "track", commands.do_track, "trackio's dashboard of how a persona was made, in the browser, until Ctrl-C")
+    command = _command(actions, "track", command_serve.do_track, "trackio's dashboard of how a persona was made, in the browser, until Ctrl-C")
     _add_name(command)
     command.add_argument("--port", type=_reader(int), help="the port to listen on, on this machine only; default: a free one from 7860")
     command.add_argument("--no-browser", action="store_true", help="only say the address")
 
 
 def _serve(actions: Any) -> None:
-    command = _command(actions, "serve", commands.do_serve, "the page: make personas and let them speak, in the browser, until Ctrl-C")
+    command = _command(actions, "serve", command_serve.do_serve, "the page: make personas and let them speak, in the browser, until Ctrl-C")
     command.add_argument("--host", help="let other machines in by this address, such as 0.0.0.0, with a token that is printed; default: this machine only")
     command.add_argument("--port", type=_reader(int), help="the port to listen on; default: 8765, or a free one")
     command.add_argument("--no-browser", action="store_true", help="only say the address")
 
 
 def _bases(actions: Any) -> None:
-    command = _command(actions, "bases", commands.do_bases, "the base models known by name, and which of them are on this machine")
+    command = _command(actions, "bases", command_bases.do_bases, "the base models known by name, and which of them are on this machine")
     _add_json(command)
     more = command.add_subparsers(title="commands", metavar="get|remove", parser_class=Parser)
-    get = _command(more, "get", commands.do_get_base, "fetch a base model onto this machine")
+    get = _command(more, "get", command_bases.do_get_base, "fetch a base model onto this machine")
     get.add_argument("name", metavar="NAME", help="its name, or organisation/name of a model of the Hugging Face hub")
+    get.add_argument("--yes", action="store_true", help="without being asked anything")
     get.add_argument("--accept", metavar="TERMS", help="the terms of use that you have read and accept, by name: gemma")
     _add_json(get)
-    remove = _command(more, "remove", commands.do_remove_base, "delete a base model from this machine; personas stay whole")
+    remove = _command(more, "remove", command_bases.do_remove_base, "delete a base model from this machine; personas stay whole")
     remove.add_argument("name", metavar="NAME", help="its name")
     remove.add_argument("--yes", action="store_true", help="without being asked")
 
@@ -207,10 +213,11 @@ def _reader(kind: type[Any]) -> Callable[[str], Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
+    open_closed()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that can't show a character shows its number
-    with _log_shown() if "--debug" in given else nullcontext():
+    with _log_shown() if "--debug" in given else library_output.held_back():
         return _run(given)
 
 
@@ -235,7 +242,13 @@ def _run(given: list[str]) -> int:
         terminal.show_error("Stopped.", commands.after_stopping(given))
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read our output has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        divert(sys.stdout)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        problem = lost(error)  # the disk's refusals of anything else are StorageErrors
+        terminal.show_error(problem.message, problem.hint)
+        return EXIT_PROBLEM
     return 0
 
 

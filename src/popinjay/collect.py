@@ -51,6 +51,12 @@ class Opened:
             raise SpecError("All authors of these were forgotten by this persona.", "Make one under another --name, or remove their lines from forgotten.toml.")
         return Opened(kept)
 
+    def to_json(self) -> dict[str, list[str]]:
+        """Name the authors, and those whose accounts are read over a network, as the record holds them."""
+        found = {"authors": [author.handle for author in self.authors]}
+        accounts = [reading.author.handle for reading in self.readings if is_account(reading)]
+        return {**found, "accounts": accounts} if accounts else found
+
     @property
     def name(self) -> str:
         """The persona's name where none is given: its authors' handles, sorted."""
@@ -60,6 +66,11 @@ class Opened:
         """A hash of everything that would be read, whatever the order of the specs."""
         marks = sorted(f"{reading.author.handle}\0{reading.fingerprint()}" for reading in self.readings)
         return hashlib.sha256("\n".join(marks).encode()).hexdigest()
+
+
+def is_account(reading: Reading) -> bool:
+    """Return whether posts are read over a network: whose they are is then certain."""
+    return type(reading).fetch is not Reading.fetch
 
 
 def open_specs(specs: Sequence[str], options: CollectOptions, access: Access = NOBODY) -> Opened:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from popinjay import asking, options, progress, terminal
 from popinjay.errors import OptionError
 from popinjay.post import printable
-
-if TYPE_CHECKING:
-    from popinjay.forgotten import Forgotten
 
 T = TypeVar("T")
 
@@ -25,7 +20,7 @@ def given_options(args: argparse.Namespace, *kinds: type[Any]) -> dict[str, Any]
     return {field.name: getattr(args, field.name) for field, _ in options.declared(*kinds) if hasattr(args, field.name)}
 
 
-def _chosen(args: argparse.Namespace, kind: type[T]) -> T:
+def chosen_options(args: argparse.Namespace, kind: type[T]) -> T:
     """The options of one kind, as given and else by default. Raises OptionError."""
     return options.build(given_options(args, kind), kind)[0]  # type: ignore[no-any-return]
 
@@ -42,8 +37,10 @@ def do_make(args: argparse.Namespace) -> None:
 
     talk = asking.may_ask(args.quiet or args.json)
     given = given_options(args, *options.MakeOptions.PARTS.values())
+    questions: dict[str, Any] = {}
+    if talk:
+        questions = {"ask_whose": asking.whose, "ask_name": asking.name, "ask": asking.yes}
     with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
-        questions: dict[str, Any] = {"ask_whose": asking.whose, "ask": asking.yes} if talk else {}
         persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, **questions, **given)
     if not args.json:
         _introduce(persona)
@@ -78,7 +75,7 @@ def do_say(args: argparse.Namespace) -> None:
 
     if args.json and args.stream:
         raise OptionError("--json and --stream can't go together.", "Leave one of them out: JSON comes as one document, when all is written.")
-    chosen = _chosen(args, options.SayOptions)
+    chosen = chosen_options(args, options.SayOptions)
     persona = load(args.name, args.home)
     terminal.show_still_known(persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words())
     finding = f"{persona.name} finds its voice"
@@ -116,7 +113,7 @@ def do_report(args: argparse.Namespace) -> None:
     from popinjay.pipeline import measure
     from popinjay.run import REPORT_AGAINST, SHARED_REPORT, Run
 
-    chosen, run = _chosen(args, options.ReportOptions), Run.find(args.name, args.home)
+    chosen, run = chosen_options(args, options.ReportOptions), Run.find(args.name, args.home)
     other = None if chosen.against is None else other_report(run, chosen.against, args.home)
     with progress.listening(quiet=args.json or not sys.stderr.isatty()) as listener:
         report = measure(run, chosen.samples, listener)
@@ -136,7 +133,7 @@ def do_card(args: argparse.Namespace) -> None:
     from popinjay.picture import check_ready
     from popinjay.pipeline import choose_picture
 
-    chosen = _chosen(args, options.PictureOptions)
+    chosen = chosen_options(args, options.PictureOptions)
     chosen = replace(chosen, prompt=None if chosen.prompt is None else printable(chosen.prompt))
     check_ready()
     persona = load(args.name, args.home)
@@ -158,15 +155,15 @@ def do_status(args: argparse.Namespace) -> None:
     """Show how far each persona is."""
     from popinjay.forgotten import Forgotten
     from popinjay.persona import engine_of
-    from popinjay.run import STAGES, Run
+    from popinjay.run import Run
 
     runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
     personas, warnings = [], []
     for run in runs:
         recorded = run.record.get("stages", {})
-        stages = [{"stage": stage.name, "state": run.state(stage).value, "error": recorded.get(stage.name, {}).get("error")} for stage in STAGES]
+        stages = [{"stage": stage, "state": state.value, "error": recorded.get(stage, {}).get("error")} for stage, state in run.states().items()]
         known = Forgotten.of(run).still_known(run)
-        personas.append({"name": run.name, "path": str(run.path), "stages": stages, "still_known": still_known(known)})
+        personas.append({"name": run.name, "path": str(run.path), "stages": stages, "still_known": known.to_json()})
         warnings.append((run.name, known.in_words()))
     engine = engine_of(runs[0]) if args.name else None
     if engine is not None:
@@ -186,7 +183,7 @@ def do_publish(args: argparse.Namespace) -> None:
     from popinjay.publish import publish
     from popinjay.run import Run
 
-    chosen = _chosen(args, options.PublishOptions)
+    chosen = chosen_options(args, options.PublishOptions)
     with progress.listening(quiet=args.json) as listener:
         result = publish(Run.find(args.name, args.home), args.to, chosen, listener)
     document = {
@@ -205,91 +202,17 @@ def do_publish(args: argparse.Namespace) -> None:
         terminal.show_published(document)
 
 
-def do_forget(args: argparse.Namespace) -> None:
-    """Forget posts or authors, and train again where that is wanted."""
-    from popinjay.forget import Forgot, forget
-    from popinjay.forgotten import Forgotten
-    from popinjay.pipeline import relearn, trackers_of
-    from popinjay.run import Run
-
-    if not (args.post or args.author or args.retrain):
-        raise OptionError("What is to be forgotten?", "Give --post ID or --author HANDLE (or --retrain alone, to train again what has forgotten).")
-    run, track = Run.find(args.name, args.home), _chosen(args, options.RetrainOptions)
-    if args.retrain:
-        trackers_of(run, track)  # whoever can't be told is said before anything is forgotten
-    elif track != options.RetrainOptions():
-        raise OptionError("--track and --track-posts say who is told of a training.", "Add --retrain, or leave them out.")
-    done = Forgot(Forgotten())
-    with progress.listening(quiet=args.json) as listener:
-        if args.post or args.author:
-            done = forget(run, args.post, args.author, listener)
-        if args.retrain:
-            relearn(run, listener, track)
-    known = Forgotten.of(run).still_known(run)
-    if args.json:
-        what = {"posts": [{"author": author, "id": id} for author, id in done.forgotten.posts], "authors": list(done.forgotten.authors)}
-        terminal.show_json({"persona": run.name, **what, "removed": done.removed, "still_known": still_known(known), "retrained": args.retrain})
-    else:
-        terminal.show_still_known(run.name, known.in_words())
-
-
-def still_known(known: Forgotten) -> dict[str, Any] | None:
-    """What a model still knows though it was told to forget it, for JSON; None where that is nothing."""
-    return {"posts": len(known.posts), "authors": sorted(known.authors)} if known else None
-
-
 def do_lineage(args: argparse.Namespace) -> None:
     """Show what a persona came from."""
     from popinjay.lineage import graph
-    from popinjay.run import STAGES, Run
+    from popinjay.run import Run
 
     run = Run.find(args.name, args.home)
-    artifacts = graph(run.name, run.record, {stage.name: run.state(stage).value for stage in STAGES})
+    artifacts = graph(run.name, run.record, {stage: state.value for stage, state in run.states().items()})
     if args.json:
         terminal.show_json({"persona": run.name, "artifacts": artifacts})
     else:
         terminal.show_lineage(run.name, artifacts)
-
-
-def do_track(args: argparse.Namespace) -> None:
-    """Open trackio's dashboard, until Ctrl-C."""
-    import threading
-    import webbrowser
-
-    from popinjay.run import Run
-    from popinjay.trackers import folder_beside
-    from popinjay.trackers.trackio import dashboard
-
-    run = Run.find(args.name, args.home)
-    with dashboard(run.name, folder_beside(run.path), args.port) as address:
-        print(f"{run.name}: {address} (Ctrl-C ends it)", flush=True)
-        if not args.no_browser:
-            webbrowser.open(address)
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
-
-
-def do_serve(args: argparse.Namespace) -> None:
-    """Serve the page, until Ctrl-C."""
-    from popinjay.run import home
-
-    if os.name != "posix":
-        raise OptionError("popinjay serve is for Linux and macOS so far.", "On Windows it runs inside WSL.")
-    try:
-        from popinjay.serving.server import serve
-    except ModuleNotFoundError as error:
-        raise OptionError(f"The page needs {error.name}, which is not installed.", "Install it: pip install 'popinjay[serve]'") from error
-
-    def listening(address: str) -> None:
-        import threading
-        import webbrowser
-
-        print(f"{address} (Ctrl-C ends it)", flush=True)
-        if not args.no_browser:
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-
-    for job in serve(args.home or home(), args.host, args.port, listening):
-        print(f"{'Reading' if job.doing == 'inspect' else 'Learning from'} {', '.join(job.specs)} goes on; popinjay serve shows it again.", file=sys.stderr)
 
 
 def do_sources(args: argparse.Namespace) -> None:
@@ -301,53 +224,6 @@ def do_sources(args: argparse.Namespace) -> None:
         terminal.show_json({"sources": found})
     else:
         terminal.show_sources(found)
-
-
-def do_bases(args: argparse.Namespace) -> None:
-    """List the base models known by name, with the record of those that have one."""
-    from popinjay import bases
-
-    found = bases.listed()
-    if args.json:
-        terminal.show_json({"bases": found})
-    else:
-        terminal.show_bases(found)
-
-
-def do_get_base(args: argparse.Namespace) -> None:
-    """Fetch a base model, once its terms of use, if it has any, are accepted."""
-    from popinjay import bases
-
-    base = bases.row(args.name)
-    accept = args.accept
-    asks = base.terms is not None and accept is None and asking.may_ask(args.json)
-    if asks and base.terms and not base.terms.accepted(bases.root()):
-        accept = asking.accepts(base.terms.title, base.terms.name, base.terms.summary, base.terms.url)
-    with progress.listening(quiet=args.json, as_json=False) as listener:
-        bases.get(base, bases.Consent(accept=accept), listener)
-    told = next((one for one in bases.listed() if one["name"] == base.name), None)
-    if args.json:
-        terminal.show_json(told or {"name": base.name, "here": True})
-    else:
-        print(f"{base.name} is on this machine. Take it: popinjay make SPEC --base {base.name}")
-
-
-def do_remove_base(args: argparse.Namespace) -> None:
-    """Delete a base model, after a question."""
-    from popinjay import bases
-
-    base = bases.row(args.name)
-    if not args.yes:
-        if not asking.may_ask(False):
-            raise OptionError(f"Nobody is there to be asked whether {base.name} is to be deleted.", "Add --yes.")
-        question = (
-            "Personas made from it stay whole, but for those kept as an adapter, which need it.\n"
-            f"Delete the base model {base.name} from this machine, from the Hugging Face hub's cache too?"
-        )
-        if not asking.yes(question):
-            return
-    bases.remove(base)
-    print(f"{base.name} is gone from this machine.")
 
 
 def do_demo(args: argparse.Namespace) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from array import array
 from bisect import bisect_left
@@ -12,20 +11,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from popinjay.caches import SEAL, seal
+from popinjay.disk import partial_of, sweep_partials
+from popinjay.handles import names_in
 from popinjay.post import read_rows
-from popinjay.words import FIRST_UNSPACED, halves, located_words, words
+from popinjay.words import FIRST_UNSPACED, folded, halves, located_words, may_grow, words
 
 RUN = 8  # words, or twice as many characters of a script without blanks: a shorter run is how people talk
 ANYBODYS = 2  # words, or twice as many such characters: no text that holds so few repeats another by that
 KEY, _MARK = 16, 8  # bytes; as a salt the key costs nothing, where a keyed BLAKE2b would hash twice as much
-_VERSION = b"1"  # raised when the same posts would now give another index
+_VERSION = b"4"  # raised when the same posts would now give another index
 
 
 class Copies:
     """An index of texts that tells whether another text equals one of them or repeats a run of eight or more words.
 
-    A character of a script without blanks is half a word. Case, punctuation and blanks do not count. What is held is each whole text and each run
-    as a 64-bit hash, sorted, and no word: some 100 kB for 1,000 tweets.
+    A character of a script without blanks is half a word. Case, widths, how accents and apostrophes are
+    written, punctuation and blanks do not count. What is held is each whole text and each run as a 64-bit
+    hash, sorted, and no word: some 100 kB for 1,000 tweets. So are the handles in the texts, for another
+    question: whether one stands in any.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Copies:
         whole: set[int] = set()
         runs: Counter[int] = Counter()
         for text in texts:
+            whole.update(self._mark(_as_handle(name)) for name in names_in(text))
             found = words(text)
             mark = self._mark(_as_whole(found))
             if mark not in whole:  # a cyborg learns the posts of its smaller author several times
@@ -70,18 +75,28 @@ class Copies:
         """An index of a file of posts, which is kept in another until those change: large ones take a second to make. No posts where there is no file."""
         if not posts.exists():
             return cls(marked=marked)
-        content = hashlib.blake2b(posts.read_bytes() + formula.to_bytes(8), digest_size=32, salt=_VERSION).digest()
-        with suppress(OSError, ValueError):
-            stored = kept.read_bytes()
-            if stored.startswith(content):
-                return cls.from_bytes(stored[len(content) :], marked)
+        about = hashlib.blake2b(posts.read_bytes() + formula.to_bytes(8), digest_size=32, salt=_VERSION).digest()
+        if (found := cls._kept(kept, about, marked)) is not None:
+            return found
         found = cls((row["text"] for row in read_rows(posts)), formula, marked=marked)
-        with suppress(OSError):  # it only spares time
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_name(f".{kept.name}.{os.getpid()}.partial")
-            partial.write_bytes(content + found.to_bytes())
-            partial.replace(kept)
+        stored = found.to_bytes()
+        if (mark := seal(b"index", about, stored)) is not None and not kept.parent.is_symlink():
+            with suppress(OSError):  # it only spares time
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                sweep_partials(kept.parent)
+                partial = partial_of(kept)
+                partial.write_bytes(mark + stored)
+                partial.replace(kept)
         return found
+
+    @classmethod
+    def _kept(cls, kept: Path, about: bytes, marked: Copies | None) -> Copies | None:
+        """The index that was kept about this; None where none was, or by somebody else than this user on this machine."""
+        with suppress(OSError, ValueError):
+            stored = b"" if kept.is_symlink() or kept.parent.is_symlink() else kept.read_bytes()
+            if stored and stored[:SEAL] == seal(b"index", about, stored[SEAL:]):
+                return cls.from_bytes(stored[SEAL:], marked)
+        return None
 
     def _mark(self, run: Sequence[str]) -> int:
         return int.from_bytes(hashlib.blake2b(" ".join(run).encode(), digest_size=_MARK, salt=self._key).digest(), "little", signed=True)
@@ -121,6 +136,13 @@ class Copies:
         spans = (found[begin:end] for begin in range(len(found)) for end in range(begin + 1, min(begin + 2 * RUN, len(found) + 1)))
         return any(self.holds_whole(span) for span in spans if sum(map(halves, span)) > 2 * ANYBODYS)
 
+    def has_handle(self, name: str) -> bool:
+        """Return whether one of them holds a handle of this name, without @ and case folded.
+
+        Those of texts that are only marked don't count: what is forgotten is not known.
+        """
+        return self._holds_own(self._mark(_as_handle(name)))
+
     def follow(self, typed: str = "") -> Following:
         """A text that begins like this, to be told on as it grows."""
         return Following(self, typed)
@@ -142,9 +164,12 @@ class Copies:
         return self._holds(_as_whole(found))
 
     def _holds(self, run: Sequence[str]) -> bool:
-        mark = self._mark(run)
+        is_marked = self._marked is not None and self._marked._holds(run)
+        return is_marked or self._holds_own(self._mark(run))
+
+    def _holds_own(self, mark: int) -> bool:
         place = bisect_left(self._marks, mark)
-        return (place < len(self._marks) and self._marks[place] == mark) or (self._marked is not None and self._marked._holds(run))
+        return place < len(self._marks) and self._marks[place] == mark
 
 
 class Following:
@@ -157,31 +182,28 @@ class Following:
         self._copies = copies
         self._words: list[str] = []
         self._rest = ""  # from the last word on, which may still grow
-        self._typed = len(typed.casefold())  # how much of the rest was typed
+        self._typed = len(folded(typed))  # how much of the rest was typed
         self._last = 0 if typed else 1  # how far the last word reaches beyond what was typed
         self.add(typed)
 
     def add(self, text: str) -> bool:
         """More of it; whether that completed a run."""
-        self._rest += text.casefold()
+        self._rest += text
         if text.isalpha() and max(text) < FIRST_UNSPACED:  # more of a word, which completes none
             return False
+        self._rest = folded(self._rest)
         copied, begin = False, 0
         for word, begin, end in located_words(self._rest):
-            if self._may_grow(word, end):
+            if may_grow(word, self._rest[end:]):
                 break
             copied = self._complete(word, end) or copied
             begin = end
         self._rest, self._typed = self._rest[begin:], self._typed - begin
         return copied
 
-    def _may_grow(self, word: str, end: int) -> bool:
-        """Whether more text could make this word, which ends there, a longer one: letters, or an apostrophe with letters behind it."""
-        return self._rest[end:] in ("", "'", "’") and halves(word) == 2
-
     def end(self) -> bool:
         """No more of it; whether its last word completed a run, or it equals a whole text."""
-        copied = any(self._complete(word, end) for word, _, end in located_words(self._rest))  # one word at most
+        copied = any(self._complete(word, end) for word, _, end in located_words(folded(self._rest)))  # one word at most
         self._rest = ""
         return copied or (self._last > 0 and self._copies.holds_whole(self._words))
 
@@ -202,6 +224,11 @@ def _little_endian(marks: array[int]) -> array[int]:
 def _as_whole(found: Sequence[str]) -> Sequence[str]:
     """What is hashed of a text, so that it is not taken for a run of a longer one."""
     return ("", *found)
+
+
+def _as_handle(name: str) -> Sequence[str]:
+    """Return what is hashed of a handle: no run of words begins with this sign."""
+    return ("@", name)
 
 
 def _runs(found: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from popinjay import bases
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.defaults import PLAIN
-from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
+from popinjay.decoding.open import open_decoder
 from popinjay.disk import content_hash
 from popinjay.errors import BaseModelError
 from popinjay.evaluation.comparison import BASE, MARKOV, MEASURES, PERSONA, Compared, chain, compare, how_many
@@ -20,7 +20,7 @@ from popinjay.generate import AT_ONCE, Said, stream
 from popinjay.language_model import LanguageModel, bits_per_byte
 from popinjay.options import EvaluateOptions, Sampling, SayOptions
 from popinjay.post import by_author, read_json, read_posts, read_rows
-from popinjay.run import PREVIOUS_REPORT, Draft
+from popinjay.run import ENGINE_FOLDER, PREVIOUS_REPORT, Draft
 
 STAGE = "evaluate"
 

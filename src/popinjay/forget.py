@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from popinjay.checkpoints import Checkpoints
 from popinjay.collect import in_words
 from popinjay.copying import KEY, Copies
 from popinjay.disk import content_hash
-from popinjay.errors import PersonaError
 from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.journal import Change, finish
+from popinjay.persona import INDEX
 from popinjay.post import handle_of, read_json, read_posts
-from popinjay.run import FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Draft, Run, as_toml
+from popinjay.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Draft, Run, as_toml
+from popinjay.selection import PLACES, Choice, choose
+from popinjay.serving.job import drop_samples
 from popinjay.sources.mirror import mirrors
 from popinjay.trackers import told
 from popinjay.words import words
@@ -34,7 +36,6 @@ STAGE = "forget"
 AVATARS = "avatars"
 POSTS = ("posts.jsonl", "clean.jsonl", "dropped.jsonl", "train.jsonl", "validation.jsonl", "held_out.jsonl")
 LEARNT = ("train.jsonl", "validation.jsonl")
-PLACES = 10**8  # an id below is no site's, but a post's place in its file
 
 
 @dataclass(frozen=True)
@@ -43,77 +44,52 @@ class Forgot:
 
     forgotten: Forgotten  # what was asked for, whether or not it was forgotten before
     removed: dict[str, int] = field(default_factory=dict)
+    files: tuple[str, ...] = ()  # files and folders that were made from it, removed whole
     still_known: Forgotten = field(default_factory=Forgotten)
 
 
-def forget(run: Run, ids: Sequence[str] = (), authors: Sequence[str] = (), listener: Listener = nobody) -> Forgot:
-    """Forget posts by id, or authors with all their posts; with both, these posts of these authors.
+def forget(
+    run: Run,
+    ids: Sequence[str] = (),
+    authors: Sequence[str] = (),
+    listener: Listener = nobody,
+    *,
+    containing: Sequence[str] = (),
+    agree: Callable[[Choice], bool] | None = None,
+) -> Forgot:
+    """Forget posts by id or by what they say, or authors with all their posts; with both, these posts of these authors.
 
-    Raises PersonaError for an id or author that is not there or that could be several, and where nothing would be left.
+    `agree` is shown what would go, if anything, and nothing happens where it says no. Raises PersonaError for a post or an
+    author that is not there or that could be several, and where nothing would be left.
     """
     with run.locked():
         finish(run)
         before = Forgotten.of(run)
-        asked = _found(run, before, ids, [handle_of(author) for author in authors])
-        new = Forgotten({post: "" for post in asked.posts if not before.covers(*post)}, {a: "" for a in asked.authors if a not in before.authors})
-        removed: dict[str, int] = {}
+        choice = choose(run, before, ids, [handle_of(author) for author in authors], containing)
+        asked, new = choice.asked, choice.new
+        gone = Gone()
         if new:
+            if agree is not None and not agree(choice):
+                return Forgot(Forgotten())
             listener(Event(STAGE, What.START, "forgetting"))
             notes = _notes(run, new)
-            removed = _remove(run, before, new)
-            if count := removed.get(kept.FILE):
+            gone = _remove(run, before, new)
+            if count := gone.lines.get(kept.FILE):
                 notes.append(f"{count:,} kept posts went too: they were written with what is forgotten in mind, or repeated it.")
+            if count := drop_samples(run.path.parent, run.name):
+                notes.append(f"{count:,} posts written while it learnt went out of what the page keeps of its making.")
+            if gone.files:
+                notes.append(f"Removed with it, as they were made from it: {', '.join(gone.files)}.")
             for note in notes:
                 listener(Event(STAGE, What.NOTE, note))
         told.take_back(run, STAGE, listener)  # that of an earlier time too, where a tracker could not be reached
         known = Forgotten.of(run).still_known(run)
-    said = f"forgotten: {asked.in_words()}" if new else f"forgotten before, nothing to do: {asked.in_words()}"
+    said = f"forgotten: {choice.in_words()}" if new else f"forgotten before, nothing to do: {asked.in_words()}"
     listener(Event(STAGE, What.DONE, said))
-    return Forgot(asked, removed, known)
+    return Forgot(asked, gone.lines, gone.files, known)
 
 
-# what is meant
-
-
-def _found(run: Run, before: Forgotten, ids: Sequence[str], authors: Sequence[str]) -> Forgotten:
-    """The posts and authors that are meant. Raises PersonaError where they are not there, or could be several."""
-    if not run.file("posts.jsonl").is_file() or not run.file("authors.json").is_file():
-        raise PersonaError(f"{run.name!r} has no posts yet.", f"See how far it is: popinjay status {run.name}")
-    rows = read_json(run.file("authors.json"))
-    there = {row["handle"] for row in rows}
-    for author in authors:
-        if author not in there and author not in before.authors:
-            raise PersonaError(f"{run.name!r} has no author {author!r}.", f"It has: {', '.join(sorted(there))}.")
-    if not ids:
-        _check_left(run, there - set(authors))
-        return Forgotten({}, dict.fromkeys(authors, ""))
-    holders: dict[str, set[str]] = {id: set() for id in ids}
-    left: set[tuple[str, str]] = set()
-    for post in read_posts(run.file("posts.jsonl")):
-        if post.id in holders and (not authors or post.author in authors):
-            holders[post.id].add(post.author)
-        else:
-            left.add((post.author, "other"))
-    for author, id in before.posts:
-        if id in holders and (not authors or author in authors):
-            holders[id].add(author)
-    for id, owners in holders.items():
-        if not owners:
-            raise PersonaError(f"{run.name!r} holds no post with the id {id!r}.", 'Ids are in its posts.jsonl: "id" at the beginning of each line.')
-        if len(owners) > 1:
-            named = sorted(owners)
-            raise PersonaError(
-                f"{' and '.join(named)} each have a post with the id {id!r}.", f"Say whose: popinjay forget {run.name} --post {id} --author {named[0]}"
-            )
-    _check_left(run, {author for author, _ in left})
-    return Forgotten({(owners.pop(), id): "" for id, owners in holders.items()}, {})
-
-
-def _check_left(run: Run, authors: set[str]) -> None:
-    if not authors:
-        besides = f", and what trackers were told: {', '.join(places)}" if (places := told.places(run)) else ""
-        hint = f"Remove the whole persona, model and all: delete {run.path}{besides}"
-        raise PersonaError(f"Nothing would be left of {run.name!r}: these are all its posts.", hint)
+# what is said about it
 
 
 def _notes(run: Run, new: Forgotten) -> list[str]:
@@ -134,8 +110,16 @@ def _notes(run: Run, new: Forgotten) -> list[str]:
 # the change
 
 
-def _remove(run: Run, before: Forgotten, new: Forgotten) -> dict[str, int]:
-    """Write the folder without what is forgotten; how many lines went from each file."""
+@dataclass(frozen=True)
+class Gone:
+    """How many lines went from each file, and which files and folders went whole."""
+
+    lines: dict[str, int] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+
+def _remove(run: Run, before: Forgotten, new: Forgotten) -> Gone:
+    """Write the folder without what is forgotten."""
     change = Change(run)
     try:
         removed = {name: _filter(run, change, name, new) for name in POSTS if run.file(name).is_file()}
@@ -150,19 +134,29 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> dict[str, int]:
         whole.write(change.path(FILE))
         _mark(run, change, before.still_known(run), learnt.still_known(run))
         change.path(RECORD).write_bytes(as_toml(_record(run, change, whole, rows)))
-        after = STAGES[[stage.name for stage in STAGES].index("train") + 1 :]
-        for name in (*(name for stage in after for name in stage.makes), PICTURE_FILE, *REPORTS):  # what was written with the post in mind, or in sight
+        derived = [name for name in _derived(run, new) if run.file(name).exists()]
+        for name in derived:
             change.remove(name)
-        for avatar in _avatars(run, new):
-            change.remove(f"{AVATARS}/{avatar.name}")
-        for name in (name for stage in STAGES for name in stage.makes):
-            change.remove(Draft.partial(name))
-        change.remove(Checkpoints.folder_of(run.path).name)
         change.commit()
     except BaseException:
         change.discard()
         raise
-    return removed
+    return Gone(removed, tuple(name for name in derived if not Path(name).name.startswith(".")))
+
+
+def _derived(run: Run, new: Forgotten) -> Iterator[str]:
+    """Yield everything that was made from the posts, or written with them in mind or in sight, whether or not it is there.
+
+    The model and its engine are not among it: they are marked, and know it until it is trained again.
+    """
+    after = STAGES[[stage.name for stage in STAGES].index("train") + 1 :]
+    yield from (name for stage in after for name in stage.makes)
+    yield from (PICTURE_FILE, *REPORTS)
+    yield f"{ENGINE_FOLDER}/{INDEX}"  # hashes of every post, under a key that is no secret
+    yield from (f"{ENGINE_FOLDER}/{path.name}" for path in run.file(ENGINE_FOLDER).glob(".*.partial"))
+    yield from (f"{AVATARS}/{avatar.name}" for avatar in _avatars(run, new))
+    yield from (Draft.partial(name) for stage in STAGES for name in stage.makes)
+    yield Checkpoints.folder_of(run.path).name
 
 
 def _filter(run: Run, change: Change, name: str, new: Forgotten) -> int:
@@ -270,7 +264,7 @@ def _record(run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any
     """The record with the first stage as fresh as it was; the others see by themselves that their files have changed."""
     record = {**told.owing(run.record), "stages": dict(run.record.get("stages", {}))}
     collect = record["stages"].get("collect", {})
-    if collect.get("state") == "done":
+    if "makes" in collect:
         makes = {**collect["makes"], **{name: content_hash(change.path(name)) for name in ("posts.jsonl", "authors.json")}}
         if run.file(AVATARS).is_dir():
             makes[AVATARS] = _hash_without(run.file(AVATARS), _avatars(run, whole))

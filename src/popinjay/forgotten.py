@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tomli_w
 
@@ -82,6 +82,10 @@ class Forgotten:
             {post: data for post, data in self.posts.items() if data and (learnt is None or data in learnt.values())},
             {handle: data for handle, data in self.authors.items() if data and (learnt is None or data in learnt.values())},
         )
+
+    def to_json(self) -> dict[str, Any] | None:
+        """Count the posts and name the authors, for JSON; None if it is nothing."""
+        return {"posts": len(self.posts), "authors": sorted(self.authors)} if self else None
 
     def in_words(self) -> str:
         """How much it is, for people: no id, no text."""

@@ -127,7 +127,17 @@ class Showing:
         if self._held and before == attempt and goes_on(text, length):
             return iter(())  # the word that is not shown yet goes on: a look at all of it would find nothing new, and costs as much as drawing a token
         is_another = attempt != self._shown.get(place, (0, ""))[0]
-        return self._change(place, attempt, _sure(text, draft.beginning.text, held=self._held), is_another)
+        return self._change(place, attempt, self._sure(draft, text), is_another)
+
+    def _sure(self, draft: Draft, text: str) -> str:
+        """Return what of a draft's text can be shown already."""
+        if self._held:
+            typed = draft.beginning.text
+            text = typed + settled(text)[len(typed) :]
+            if reveals(text, len(typed)):
+                return ""
+            text = draft.masked(text)
+        return one_line(text)
 
     def has_shown(self, place: int) -> bool:
         """Whether anything of this post stands there."""
@@ -146,15 +156,6 @@ class Showing:
             yield sure[len(shown) :]
             shown = sure
         self._shown[place] = (attempt, shown)
-
-
-def _sure(text: str, typed: str, *, held: bool) -> str:
-    """What of a draft's text can be shown already."""
-    if held:
-        text = typed + settled(text)[len(typed) :]
-        if reveals(text, len(typed)):
-            return ""
-    return one_line(text)
 
 
 class Writing:
@@ -231,7 +232,10 @@ class Writing:
         else:
             assert self._next is not None
             job, self._next = (self._next, 0), next(self._fresh, None)
-        watch = self._rules.watch(self.beginning.text, self._options) if self._rules else None
+        watch = None
+        if self._rules is not None:
+            masks = self._masks_handles(job[1])
+            watch = self._rules.watch(self.beginning.text, self._options, masks=masks)
         draft = Draft(Key(self._seed, *job), self._decoder, self.beginning, self._least, self._most, watch, self._stops)
         draft.begin(self._first)
         self.drafts.append(draft)
@@ -266,11 +270,23 @@ class Writing:
         self._again = [(other, attempt) for other, attempt in self._again if other != place]
         heapq.heapify(self._again)
 
+    def _masks_handles(self, attempt: int) -> bool:
+        """Return whether an attempt masks unknown handles: as asked, or as it is the last one."""
+        return self._options.handles == "mask" or attempt == MOST_TRIES - 1
+
     def _judge(self, draft: Draft) -> Verdict:
-        if draft.against is Reason.COPIED:
+        if draft.against in (Reason.COPIED, Reason.HANDLE):
             return Verdict("", finished=False, against=draft.against)
         text = draft.text()
         if self._rules is not None:
-            return self._rules.judge(text, draft.finished, self._typed, self._options, watched=not draft.was_cut)
+            masks = self._masks_handles(draft.key.attempt)
+            return self._rules.judge(
+                text,
+                draft.finished,
+                self._typed,
+                self._options,
+                watched=not draft.was_cut,
+                masks=masks,
+            )
         is_empty = len(text) <= len(self._typed)
         return Verdict(text, draft.finished, Reason.EMPTY if is_empty else None)

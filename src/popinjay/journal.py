@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from popinjay.disk import storage_errors, sync, sync_folder
+from popinjay.errors import PersonaError
 from popinjay.run import RECORD, Run
 
 _PREPARED, _DECIDED, _GONE = ".change.partial", ".change", "gone.json"
@@ -52,13 +53,15 @@ class Change:
 def finish(run: Run) -> None:
     """Bring a change that was decided, but stopped on its way, to its end. Called with the persona's lock held; raises StorageError."""
     shutil.rmtree(run.path / _PREPARED, ignore_errors=True)
-    decided = run.path / _DECIDED
+    decided = run.folder(_DECIDED)
     if not decided.is_dir():
         return
     with storage_errors(str(run.path)):
         for name in json.loads((decided / _GONE).read_text(encoding="utf-8")):
-            path = run.path / name
-            if path.is_dir():
+            path = run.file(name)
+            if path == run.path:
+                raise PersonaError(f"{decided / _GONE} is damaged: it names {str(name)[:80]!r}.", "Delete that folder; nothing was changed.")
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from popinjay.decoding.adapter import Adapter, merge_into
 from popinjay.decoding.defaults import PLAIN, read_sampling
 from popinjay.decoding.model_files import files_of, write_record
+from popinjay.decoding.plausible import check_config, check_room
 from popinjay.decoding.special import Special, as_plain_text, read_special, unsayable
 from popinjay.errors import BaseModelError
 
@@ -57,18 +58,31 @@ class LanguageModel:
         Only safetensors are loaded, never a model's own code. Raises BaseModelError.
         """
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
         from transformers.utils import logging
 
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         files = files_of(folder)
+        check_config(files.folder)
         try:
+            config = AutoConfig.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
+            check_room(files.folder, *(_count(config, name) for name in ("num_hidden_layers", "hidden_size", "vocab_size")))
             tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                files.folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+            both: Any = AutoModelForCausalLM.from_pretrained(
+                files.folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
-        except (OSError, ValueError, KeyError, ImportError) as error:
+            model, about = both
+            if missing := sorted(about["missing_keys"]):  # transformers would make them up
+                raise ValueError(f"the weights {missing[0]} are not there")
+        except BaseModelError:
+            raise
+        except Exception as error:  # of a damaged or made-up folder transformers raises whatever comes
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise BaseModelError(
                 f"The model in {folder} can't be loaded: {reason}", "It must be a causal language model that transformers knows, with its tokenizer."
@@ -234,6 +248,12 @@ class LanguageModel:
 def write_whole(folder: Path, to: Path) -> None:
     """Write a model that is kept thin as standard transformers files. Raises BaseModelError."""
     LanguageModel.load(folder).save(to)
+
+
+def _count(config: Any, name: str) -> int:
+    """A size in a config, defaults of its kind of model included; 0 where it has none of this name."""
+    value = getattr(config, name, 0)
+    return value if isinstance(value, int) else 0
 
 
 def _specials(tokenizer: Any) -> list[int]:

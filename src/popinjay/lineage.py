@@ -85,7 +85,7 @@ def current(persona: str, record: Mapping[str, Any]) -> dict[str, dict[str, Any]
 def _find(kind: Kind, persona: str, record: Mapping[str, Any], table: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], bool] | None:
     """The kind's artifact in the table, or a new one; and whether it is new. None where its stage is not done."""
     stage = record.get("stages", {}).get(kind.stage, {})
-    if stage.get("state") != "done" or not (hashed := kind.hashed(stage)):
+    if "makes" not in stage or stage["state"] == "writing" or not (hashed := kind.hashed(stage)):
         return None
     name = kind.named(persona, stage)
     versions = [artifact for artifact in table if (artifact["name"], artifact["type"]) == (name, kind.type)]

@@ -116,6 +116,14 @@ class BaseOptions(Checked):
 
 
 @dataclass(frozen=True)
+class ExistingOptions(Checked):
+    """What becomes of a persona that is there already. No stage depends on it."""
+
+    replace: bool = option(False, "Let these posts take the place of a persona of the same name that was made of others: it goes, with its model.")
+    defaults: bool = option(False, "Take the usual options for all that are not given, instead of those that the persona was made with.")
+
+
+@dataclass(frozen=True)
 class CleanOptions(Checked):
     """Which posts are kept, and how their text looks."""
 
@@ -126,7 +134,7 @@ class CleanOptions(Checked):
     )
     drop_replies: bool = option(False, "Drop replies to other people. An author's own threads stay.")
     lang: str | None = option(None, "Keep only posts in these languages, as codes or English names with commas between: en,fr.", metavar="CODES")
-    keep_personal_data: bool = option(False, "Don't mask e-mail addresses, phone numbers, card numbers and keys.")
+    keep_personal_data: bool = option(False, "Don't mask e-mail addresses, phone, card and account numbers, IP addresses and keys.")
 
 
 @dataclass(frozen=True)
@@ -271,6 +279,12 @@ class SayOptions(Checked):
     max_tokens: int = option(160, "The longest post, in tokens.", least=1, most=100_000)
     max_chars: int = option(280, "The longest post, in characters: 280 as X has it, 300 for Bluesky.", least=1, most=100_000)
     allow_copies: bool = option(False, "Let out posts that repeat a post it learnt from, whole or eight words in a row.")
+    handles: str = option(
+        "author",
+        "Which @handles come out: those that the author used (author), those and @… for all others "
+        "(mask), or any. With author, posts that name another account are drawn again.",
+        choices=("author", "mask", "any"),
+    )
     exact: bool = option(False, "Compute with full precision: slower, and hardly different.")
     seed: int | None = option(None, "The same seed gives the same posts. Default: other posts every time.", least=0, most=2**32 - 1)
 
@@ -305,6 +319,7 @@ class PublishOptions(Checked):
 class MakeOptions:
     """The options of all stages of one persona, and of telling others about it."""
 
+    existing: ExistingOptions = ExistingOptions()
     fetch: FetchOptions = FetchOptions()
     bases: BaseOptions = BaseOptions()
     collect: CollectOptions = CollectOptions()
@@ -316,6 +331,7 @@ class MakeOptions:
     track: TrackOptions = TrackOptions()
 
     PARTS: ClassVar[dict[str, type[Checked]]] = {
+        "existing": ExistingOptions,
         "fetch": FetchOptions,
         "bases": BaseOptions,
         "collect": CollectOptions,

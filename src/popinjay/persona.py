@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from popinjay.copying import Copies
 from popinjay.decoding.decoder import Decoder
 from popinjay.decoding.defaults import read_sampling
-from popinjay.decoding.open import ENGINE_FOLDER, open_decoder, why_slow
+from popinjay.decoding.open import open_decoder, why_slow
 from popinjay.errors import BaseModelError, PersonaError
 from popinjay.forgotten import marks_of
 from popinjay.generate import Said, Tally, pieces, stream
 from popinjay.language_model import LanguageModel
 from popinjay.options import PictureOptions, Sampling, SayOptions, build
 from popinjay.rules import FORMULA, Rules
-from popinjay.run import Run
+from popinjay.run import ENGINE_FOLDER, Run
 
 if TYPE_CHECKING:
     from popinjay.picture import Prediction
@@ -43,7 +43,7 @@ class Persona:
         return LanguageModel.load(self._model_folder())
 
     def _model_folder(self) -> Path:
-        folder = self.run.file("model")
+        folder = self.run.folder("model")
         if not folder.is_dir():
             raise PersonaError(
                 f"{self.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {self.name}. Making it again goes on from there."
@@ -102,7 +102,7 @@ def engine_of(run: Run) -> dict[str, str | None] | None:
     None if there is no model yet. The name is None if nothing computes it now, as its base model is
     not there.
     """
-    folder = run.file("model")
+    folder = run.folder("model")
     if not folder.is_dir():
         return None
     try:

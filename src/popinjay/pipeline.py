@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
@@ -15,7 +15,7 @@ from popinjay import picture as pictures
 from popinjay.card import card
 from popinjay.checkpoints import Checkpoints
 from popinjay.clean import Sorted, check_enough, clean, languages, sort_out
-from popinjay.collect import collect, open_specs, posts_of
+from popinjay.collect import Opened, collect, open_specs, posts_of
 from popinjay.dataset import dataset
 from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError, TooLittleText
 from popinjay.evaluate import evaluate
@@ -24,9 +24,10 @@ from popinjay.events import Event, Listener, What, nobody
 from popinjay.forgotten import FILE, Forgotten, drop_marks
 from popinjay.journal import finish
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
+from popinjay.ownership import as_flags, called, check_fetched, clear, inherited, is_anonymous, is_replaced, name_for
 from popinjay.persona import Persona
 from popinjay.post import Author
-from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, run_stage, stage_named
+from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, is_name, run_stage, stage_named
 from popinjay.sources import Access, Findings
 from popinjay.sources.mirror import POSTS as MIRRORED
 from popinjay.trackers import NONE, chosen
@@ -40,36 +41,69 @@ def make(
     home_folder: Path | None = None,
     listener: Listener = nobody,
     ask_whose: Callable[[], str | None] | None = None,
+    ask_name: Callable[[str], str | None] | None = None,
     ask: Callable[[str], bool] | None = None,
     **given: Any,
 ) -> Persona:
     """Make a persona: collect, clean, dataset, train, evaluate, card. What is fresh is not done again.
 
-    `given` are fields of the stages' options (`popinjay.options`), such as `whose="self"`, `base="gpt2"` or `seed=3`. Several
-    specs make a cyborg. `ask_whose` is called where it is not on record whose words these are, `ask` for a yes where reading a network
-    costs money or a base model would be downloaded; without it the answer is no. Raises PopinjayError.
+    `given` are fields of the stages' options (`popinjay.options`), such as `whose="self"`, `base="gpt2"` or `seed=3`; a
+    persona that is there keeps those it was made with. Several specs make a cyborg. `ask_whose` is called where it is not on
+    record whose words these are, `ask_name` where files say it neither, `ask` for a yes where reading a network costs money,
+    a base model would be downloaded or another persona would be replaced; without it the answer is no. Raises PopinjayError.
     """
-    options = MakeOptions.of(given)
-    trackers = chosen(options.track.track)
-    opened = open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
-    run = Run((home_folder or home()) / check_name(opened.name if name is None else name))
-    before = run.record.get("asked", {})
-    whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
-    card_options = replace(options.card, whose=whose, contact=options.card.contact or before.get("contact"))
-    opened.heed(whose)
-    with run.locked(), nothing_left(run), watched(run, trackers, options.track.track_posts, listener) as listener:
-        finish(run)
-        forgotten = Forgotten.of(run)
-        left = opened.without(forgotten)
-        handles = [author.handle for author in left.authors]
-        asked = {"specs": [str(spec) for spec in specs], "authors": handles, "whose": whose, "contact": card_options.contact}
-        run.update(asked={**asked, "track": list(trackers)})
+    usual = MakeOptions.of(given)
+    trackers, folder = chosen(usual.track.track), home_folder or home()
 
+    def read(options: MakeOptions) -> Opened:
+        return open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
+
+    run = Run(folder / name) if name is not None and is_name(name) else None
+    options = as_made_before(run, given) if run else usual
+    opened = read(options)
+    if run is None:
+        run = Run(folder / check_name(name_for(opened, ask_name) if name is None else name))
+        options = as_made_before(run, given)
+        opened = opened if options.collect == usual.collect else read(options)
+    with run.locked(), nothing_left(run), watched(run, trackers, usual.track.track_posts, listener) as listener:
+        finish(run)
+        opened = called(opened, run.name, run)
+        is_other = is_replaced(run, opened, may=usual.existing.replace, ask=ask)
+        forgotten, before = (Forgotten(), {}) if is_other else (Forgotten.of(run), run.record.get("asked", {}))
+        if is_other and options.collect != usual.collect:
+            opened = called(read(usual), run.name, run)
+        options = usual if is_other else options
+        left = opened.without(forgotten)
+        whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
+        left.heed(whose)
+        if not run.record:
+            run.update()  # so that one which is stopped while it is read is listed
         left.fetch(run.file(FETCHED), forgotten)
-        source, opened = forgotten.mark(opened.fingerprint()), left
-        run_stage(run, stage_named("collect"), options.collect, partial(collect, opened), listener, source=source)
-        learn(run, replace(options, card=card_options), listener, ask)
+        if is_other:
+            clear(run, left)
+        else:
+            check_fetched(run, left, may=usual.existing.replace, ask=ask)
+            tell_kept(run, given, listener)
+        options = replace(options, card=replace(options.card, whose=whose, contact=options.card.contact or before.get("contact")))
+        asked = {"specs": [str(spec) for spec in specs], **left.to_json(), "whose": whose, "contact": options.card.contact}
+        run.ask({**asked, "track": list(trackers)})
+
+        source = forgotten.mark(opened.fingerprint())
+        run_stage(run, stage_named("collect"), options.collect, partial(collect, left), listener, source=source)
+        learn(run, options, listener, ask)
+        run.settle_asked()
     return Persona(run)
+
+
+def as_made_before(run: Run, given: Mapping[str, Any]) -> MakeOptions:
+    """Return the options given, and for the rest those that a persona was made with."""
+    return MakeOptions.of({**inherited(run, given), **given})
+
+
+def tell_kept(run: Run, given: Mapping[str, Any], listener: Listener) -> None:
+    """Say which options a persona keeps though nobody typed them."""
+    if kept := inherited(run, given):
+        listener(Event("collect", What.NOTE, f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults)."))
 
 
 def learn(run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str], bool] | None = None) -> None:
@@ -114,14 +148,15 @@ def measure(run: Run, samples: int | None = None, listener: Listener = nobody) -
     with run.locked():
         finish(run)
         known = run.record.get("stages", {})
-        if run.state(stage_named("train")) not in (State.FRESH, State.STALE):
+        if run.made("train") is None:
             raise PersonaError(
                 f"{run.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {run.name}. Making it again goes on from there."
             )
+        asked = {name: run.record.get("asked", {}).get(name) for name in ("whose", "contact")}
         options = build(known.get("evaluate", {}).get("options", {}), MakeOptions.PARTS["evaluate"])[0]
         options = options if samples is None else replace(options, samples=samples)
         run_stage(run, stage_named("evaluate"), options, partial(evaluate, bases.row(run.facts("train")["base"])), tell)
-        write_card(run, build(known.get("card", {}).get("options", {}), MakeOptions.PARTS["card"])[0], tell)
+        write_card(run, build(known.get("card", {}).get("options", asked), MakeOptions.PARTS["card"])[0], tell)
     return report_of(run)
 
 
@@ -133,8 +168,7 @@ def trackers_of(run: Run, options: TrackOptions) -> tuple[str, ...]:
 
 def write_card(run: Run, options: CardOptions, listener: Listener = nobody) -> None:
     """Write the card unless it is fresh. It shows the picture where there is one: with or without, it is another card."""
-    shows = PICTURE_FILE if run.file(PICTURE_FILE).exists() else "no picture"
-    run_stage(run, stage_named("card"), options, card, listener, source=shows)
+    run_stage(run, stage_named("card"), options, card, listener, source=run.picture_shown())
 
 
 def write_picture(run: Run, listener: Listener = nobody) -> None:
@@ -161,8 +195,8 @@ def choose_picture(persona: Persona, options: PictureOptions, chosen: pictures.P
     png = pictures.draw(run, chosen, listener)
     with run.locked():
         pictures.write(run, chosen, options, png)
-        written = run.record["stages"].get("card", {})
-        if written.get("state") == "done":
+        written = run.made("card")
+        if written is not None:
             known = {field.name for field in fields(CardOptions)}
             write_card(run, CardOptions(**{name: value for name, value in written["options"].items() if name in known}))
     return run.file(PICTURE_FILE)
@@ -189,6 +223,7 @@ class Inspection:
         return {
             **self.result.counts.to_json(),
             "name": self.author.name,
+            "anonymous": is_anonymous(self.author),
             "first": dates[0] if dates else None,
             "last": dates[-1] if dates else None,
             "languages": languages(self.result.kept),
@@ -217,21 +252,31 @@ def base_for(run: Run, options: TrainOptions, consent: bases.Consent, listener: 
     """Return the base model to train, and say which it is unless there is nothing to train.
 
     What the user leaves open is decided once: a persona keeps the base it was made from, also for
-    newer posts, as long as that base is on this machine. Raises BaseModelError.
+    newer posts. Raises BaseModelError if it can't be had.
     """
     made_from = run.facts("train").get("base")
     if options.base is None and made_from:
         base = bases.row(made_from)
         if run.state(stage_named("train"), {**asdict(options), "base": made_from}) is State.FRESH:
             return base
-        if bases.is_ready(base):
-            listener(Event("train", What.NOTE, f"The base model stays {base.name}."))
-            return base
+        have_again(run.name, base, consent, listener)
+        listener(Event("train", What.NOTE, f"The base model stays {base.name}."))
+        return base
     base, note = bases.choose(options.base, run.facts("clean").get("languages"), consent, listener)
     asked = {**asdict(options), "base": base.name}
     if run.state(stage_named("train"), asked, bases.fingerprint(base)) is not State.FRESH:
         listener(Event("train", What.NOTE, note))
     return base
+
+
+def have_again(persona: str, base: bases.Base, consent: bases.Consent, listener: Listener) -> None:
+    """Have the base that a persona was made from on this machine, fetched if that is allowed. Raises BaseModelError."""
+    if bases.is_ready(base):
+        return
+    gone = f"{persona!r} was made from {base.name}, which is not on this machine any more."
+    if not (consent.yes or (consent.ask is not None and consent.ask(f"{gone}\nFetch it again?"))):
+        raise BaseModelError(gone, f"Fetch it with --yes, or take another one, such as --base {bases.BUILT_IN}.")
+    bases.get(base, consent, listener)
 
 
 @contextmanager

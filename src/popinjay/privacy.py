@@ -1,88 +1,108 @@
-"""Personal data in text: found by pattern, and masked.
+"""Personal data in text: found by its shape, and masked.
 
-Only what harms when a model repeats it: e-mail addresses, phone numbers, card numbers, secret keys. Handles stay: they are public.
+Only what harms when a model repeats it: e-mail addresses, phone, card and account numbers, addresses
+of machines, secret keys. Handles stay: they are public. `pii` has the shapes of each.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from popinjay.pii.addresses import find_addresses
+from popinjay.pii.cards import digits_of, find_cards, find_ibans
+from popinjay.pii.emails import find_emails
+from popinjay.pii.folding import Span, fold
+from popinjay.pii.keys import find_keys
+from popinjay.pii.phones import find_phones
 
-def _digits(text: str) -> str:
-    return re.sub(r"\D", "", text)
-
-
-def passes_luhn(text: str) -> bool:
-    """Whether the digits of a text carry a payment card's check digit (ISO/IEC 7812-1)."""
-    total = 0
-    for place, digit in enumerate(reversed(_digits(text))):
-        value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
-
-
-def _phone_length(text: str) -> bool:
-    return 9 <= len(_digits(text)) <= 15
-
-
-def _always(text: str) -> bool:
-    return True
+Finder = Callable[[str], Iterator[Span]]
 
 
 class Sort(NamedTuple):
-    """One sort of personal data: what it looks like, and a second look at what matches."""
+    """One sort of personal data: how it is called, and what finds it in a folded text."""
 
     name: str
-    pattern: re.Pattern[str]
-    holds: Callable[[str], bool] = _always
+    find: Finder
 
 
+# What an earlier one found is not looked at again: a key may hold figures like a card's.
 SORTS = (
-    Sort(
-        "key",
-        re.compile(
-            r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:.*?-----END [A-Z ]*PRIVATE KEY-----)?"
-            r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_\w{40,}|\bsk-[A-Za-z0-9_-]{20,}|\bhf_[A-Za-z0-9]{30,}"
-            r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bAIza[0-9A-Za-z_-]{35}|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}",
-            re.DOTALL,
-        ),
-    ),
-    Sort("email", re.compile(r"(?<![\w@.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}\b")),
-    Sort("card", re.compile(r"(?<![\d.,])(?:\d[ -]?){12,18}\d(?![\d.,]?\d)"), passes_luhn),
-    Sort(
-        "phone",
-        re.compile(
-            r"(?<![\w+.,/#$€£-])(?:"
-            r"(?:\+|00)[1-9](?:[ ()./-]{0,2}\d){7,14}"  # international
-            r"|(?:1[ .-])?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}"  # North America
-            r"|\(?0\d{1,4}\)?[ ./-]?\d{2,4}(?:[ .-]?\d{2,4}){1,3}"  # national, with its leading zero
-            r")(?![\w])"
-        ),
-        _phone_length,
-    ),
+    Sort("key", find_keys),
+    Sort("email", find_emails),
+    Sort("iban", find_ibans),
+    Sort("card", find_cards),
+    Sort("ip", find_addresses),
+    Sort("phone", find_phones),
 )
 
-
+# Posts without any of this, which are most, hold nothing. What is long and written in one may be a key.
+_LONG = re.compile(r"[\w./+=-]{14}", re.ASCII)
+_HINT = re.compile(r"[\d@＠﹫]|-----|[tTaA] ?[\])}>]| dot ")
 _MASKED = re.compile(rf"\[(?:{'|'.join(sort.name for sort in SORTS)})\b", re.IGNORECASE)
+_FOUND = "\0"  # stands in place of what was found
+
+
+class Place(NamedTuple):
+    """Where personal data stands in a text, and of which sort it is."""
+
+    begin: int
+    end: int
+    sort: str
+
+
+def places(text: str) -> list[Place]:
+    """Find all personal data in a text, in the order of `SORTS`. No two places overlap."""
+    if not _HINT.search(text) and not _LONG.search(text):
+        return []
+    folded = fold(text)
+    plain, found = folded.text, []
+    for name, find_spans in SORTS:
+        if spans := list(find_spans(plain)):
+            found += [Place(*folded.original(span), name) for span in spans]
+            plain = _blanked(plain, spans)
+    return found
+
+
+def _blanked(text: str, spans: list[Span]) -> str:
+    """Write over some spans, which are in order."""
+    parts, last = [], 0
+    for begin, end in spans:
+        parts += [text[last:begin], _FOUND * (end - begin)]
+        last = end
+    return "".join([*parts, text[last:]])
 
 
 def reveals(text: str, typed: int = 0) -> bool:
-    """Whether `mask` would mask something in the text, or was at work on what it was learnt from; what ends in the first `typed` characters does not count."""
+    """Whether `mask` would mask something in the text, or was at work on what it was learnt from.
+
+    What ends in the first `typed` characters does not count.
+    """
     if any(found.end() > typed for found in _MASKED.finditer(text)):
         return True
-    return any(found.end() > typed and sort.holds(found[0]) for sort in SORTS for found in sort.pattern.finditer(text))
+    return any(place.end > typed for place in places(text))
 
 
-_BEGINNING = re.compile(r"(?:-----BEGIN.*|[+(]?\d[\d ()./-]*)$")
+_LOOKED_AT = 120  # characters: a card's figures one by one, with what may stand between them
+_BEGINNING = re.compile(r"(?:\b[A-Z]{2}\d\d[A-Z\d .-]*|\b[a-z]{2}\d\d[\d .-]*|[+(]?\d[\d ()./_-]*)$")
+_KEY_BEGINS = "-----BEGIN"
 
 
 def beginning(text: str) -> int:
-    """Where something begins, at the end of a text, that could become personal data of several words; its length where nothing does."""
-    found = _BEGINNING.search(text)
-    return len(text) if found is None else found.start()
+    """Where something begins, at the end of a text, that could become personal data of several words.
+
+    Its length where nothing does.
+    """
+    begun = text.find(_KEY_BEGINS)
+    start = max(0, len(text) - _LOOKED_AT)
+    folded = fold(text[start:])
+    found = _BEGINNING.search(folded.text)
+    if found is None:
+        return len(text) if begun < 0 else begun
+    number = start + (found.start() if folded.places is None else folded.places[found.start()])
+    return number if begun < 0 else min(begun, number)
 
 
 class Found(NamedTuple):
@@ -93,13 +113,20 @@ class Found(NamedTuple):
 
     @property
     def bare(self) -> Found:
-        """The same without what can be written otherwise: blanks and marks between figures, capitals of an address."""
-        return Found(self.sort, self.wording if self.sort == "key" else self.wording.casefold() if self.sort == "email" else _digits(self.wording))
+        """The same without what can be written otherwise: marks between figures, capitals, widths."""
+        plain = fold(self.wording).text
+        if self.sort == "key":
+            return Found(self.sort, plain)
+        if self.sort in ("email", "ip"):
+            return Found(self.sort, plain.casefold())
+        if self.sort == "iban":
+            return Found(self.sort, "".join(filter(str.isalnum, plain)).upper())
+        return Found(self.sort, digits_of(plain))
 
 
 def find(text: str) -> list[Found]:
     """The personal data in a text, as `mask` would mask it."""
-    return _hide(text)[1]
+    return [Found(place.sort, text[place.begin : place.end]) for place in places(text)]
 
 
 def masks(text: str) -> int:
@@ -108,20 +135,12 @@ def masks(text: str) -> int:
 
 
 def mask(text: str) -> tuple[str, dict[str, int]]:
-    """The text with personal data replaced by `[email]`, `[phone]`, `[card]`, `[key]`, and how many of each there were."""
-    hidden, found = _hide(text)
-    return hidden, dict(Counter(one.sort for one in found))
-
-
-def _hide(text: str) -> tuple[str, list[Found]]:
-    found: list[Found] = []
-    for sort in SORTS:
-
-        def hide(match: re.Match[str], sort: Sort = sort) -> str:
-            if not sort.holds(match[0]):
-                return match[0]
-            found.append(Found(sort.name, match[0]))
-            return f"[{sort.name}]"
-
-        text = sort.pattern.sub(hide, text)
-    return text, found
+    """The text with `[email]`, `[phone]`, `[card]` and so on in place of personal data, and how many of each."""
+    found = places(text)
+    if not found:
+        return text, {}
+    parts, last = [], 0
+    for place in sorted(found):
+        parts += [text[last : place.begin], f"[{place.sort}]"]
+        last = place.end
+    return "".join([*parts, text[last:]]), dict(Counter(place.sort for place in found))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from popinjay.events import Event, Listener, What
 from popinjay.interrupts import persistent_interrupts
+from popinjay.standard_streams import lost, tell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +64,13 @@ def waiting(doing: str) -> Iterator[None]:
 
 
 def _say_json(event: Event) -> None:
-    print(json.dumps({key: value for key, value in asdict(event).items() if value not in (None, "", {})}, ensure_ascii=False), flush=True)
+    row = {key: value for key, value in asdict(event).items() if value not in (None, "", {})}
+    try:
+        print(json.dumps(row, ensure_ascii=False), flush=True)
+    except BrokenPipeError:  # whoever read it has enough
+        raise
+    except OSError as error:
+        raise lost(error) from error
 
 
 def _duration(seconds: float) -> str:
@@ -109,7 +116,7 @@ class _Lines:
                 text = f"» {text}"
         elif event.what is What.START and self._quiet:
             return
-        print(f"{event.stage}: {text}", file=sys.stderr, flush=True)
+        tell(f"{event.stage}: {text}")
 
 
 class _Picture:

@@ -28,7 +28,7 @@ from popinjay.hub import ADDRESS, File, Hub, Interrupted, Repository
 from popinjay.journal import finish
 from popinjay.language_model import write_whole
 from popinjay.options import MAY_BE_PUBLIC, WHOSE, CardOptions, PublishOptions, build
-from popinjay.run import PICTURE_FILE, STAGES, Run, State
+from popinjay.run import PICTURE_FILE, Run, State
 
 STAGE = "publish"
 WHOLE = ".whole-model.partial"  # in a persona's folder, while a thin one is published
@@ -108,14 +108,11 @@ def publish(run: Run, to: str, options: PublishOptions, listener: Listener = nob
 
 def check_finished(run: Run) -> None:
     """Raises PublishError unless every stage is fresh: what is published is what the card describes."""
-    whose = run.record.get("asked", {}).get("whose")
-    for stage in STAGES:
-        state = run.state(stage)
-        if stage.name == "card" and state is State.FRESH and run.record["stages"]["card"]["options"].get("whose") != whose:
-            state = State.STALE  # a make was stopped after it was told, and before it said so
+    for stage, state in run.states().items():
         if state is not State.FRESH:
             again = f"popinjay forget {run.name} --retrain" if Forgotten.of(run).still_known(run) else "popinjay make SPEC"
-            raise PublishError(f"{run.name!r} is not finished: {stage.name} is {state.value}.", f"Make it again first: {again}")
+            how = "has failed" if state is State.FAILED else f"is {state.value}"
+            raise PublishError(f"{run.name!r} is not finished: {stage} {how}.", f"Make it again first: {again}")
 
 
 def check_whose(run: Run, *, private: bool) -> None:
@@ -179,7 +176,7 @@ def whole_model(run: Run) -> Iterator[Path]:
     hub: the weights that the hub has of a base are not always those that it was trained on, which
     may have been rounded and converted from another file.
     """
-    folder, partial = run.file("model"), run.file(WHOLE)
+    folder, partial = run.folder("model"), run.file(WHOLE)
     if not is_thin(folder):
         yield folder
         return

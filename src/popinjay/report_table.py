@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 Report = Mapping[str, Any]
 COLUMNS = {"author": "the author", "base": "base", "markov": "Markov chain"}  # beside the persona, by their name in the report
 COPYING = {"exact": "copies whole posts", "run": "repeats eight words", "near": "nearly says the same", "longest": "longest run it shares"}
+NAMES = {
+    "handles": "handles the author never used",
+    "of_base": "names only its base writes",
+}
 VARIETY = {
     "distinct_1": "different words",
     "distinct_2": "different pairs",
@@ -51,13 +55,14 @@ def _groups(habits: Sequence[str], *, intervals: bool) -> Iterator[tuple[str, Se
     apart = [("told apart: AUC, 0.5 is chance", _reader("told_apart", plain)), ("taken for the author", _reader("taken_for", percent))]
     yield "Does it sound like the author?", apart
     yield "Does it copy?", [(label, _reader("copying", percent, key)) for key, label in COPYING.items()]
+    yield "Does it name strangers?", [(label, _reader("names", percent, key)) for key, label in NAMES.items()]
     yield "Does it repeat itself?", [(label, _reader("variety", "{:.3f}".format, key)) for key, label in VARIETY.items()]
     yield "Habits: distance from the author's", [(key, _reader("habits", plain, key)) for key in habits]
 
 
 def _reader(measure: str, show: Callable[[Any], str], key: str | None = None) -> Callable[[Report, str], str]:
     def read(report: Report, source: str) -> str:
-        found = report[measure].get(source)
+        found = report.get(measure, {}).get(source)
         if found is not None and key is not None:
             found = found.get(key)
         return "" if found is None else show(found)

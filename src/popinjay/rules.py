@@ -1,4 +1,8 @@
-"""What may leave the machine: no training post and no run of one, nothing personal, nothing too long, nothing broken off."""
+"""What may leave the machine.
+
+No copy of a training post or part of one, nothing personal, no stranger's handle, nothing too long
+and nothing broken off.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from popinjay.copying import Copies, Following
+from popinjay.handles import Handle, HandleWatch, find_handles, mask_handles
 from popinjay.options import SayOptions
 from popinjay.privacy import beginning, reveals
 from popinjay.words import last_word, whole_sentences
@@ -22,6 +27,7 @@ class Reason(StrEnum):
     EMPTY = "empty"
     COPIED = "copied"
     PERSONAL = "personal data"
+    HANDLE = "unknown handle"  # that the author never used
     LONG = "too long"
     UNFINISHED = "unfinished"
     BROKEN = "broken character"  # bytes that make none
@@ -44,7 +50,8 @@ class Rules:
     """The rules for what a persona says, from the posts that it learnt from, and marks of those that are gone since.
 
     Never what equals one of them or repeats eight of its words in a row, unless three different posts hold those eight words: then they are
-    the author's own formula (never what is only marked). Never what looks like personal data, or like what stood in its place in the posts. Never more
+    the author's own formula (never what is only marked). Never what looks like personal data, or like what stood in its place in the posts.
+    No handle that stands in none of the posts, unless that is asked for: it might be a real person's. Never more
     characters than asked for. What the user typed as the prompt is theirs: it counts for none of this but the length.
     """
 
@@ -62,14 +69,47 @@ class Rules:
         """The index of the posts."""
         return self._copies()
 
-    def watch(self, prompt: str, options: SayOptions) -> Watch:
-        """A draft that begins with the prompt, to be watched as it grows."""
-        return Watch(None if options.allow_copies else self.copies.follow(prompt), options.max_chars - len(prompt))
+    def watch(self, prompt: str, options: SayOptions, *, masks: bool = False) -> Watch:
+        """Return what watches a draft that begins with the prompt as it grows.
 
-    def judge(self, text: str, finished: bool, prompt: str, options: SayOptions, *, watched: bool = False) -> Verdict:
+        Unknown handles are no reason to give it up if it `masks` them.
+        """
+        following = None if options.allow_copies else self.copies.follow(prompt)
+        room = options.max_chars - len(prompt)
+        if options.handles == "any":
+            return Watch(following, room)
+        if masks:
+            return Watch(following, room, mask=lambda text: self._masked(text, len(prompt)))
+        return Watch(following, room, HandleWatch(self._knows_handle, prompt))
+
+    def _knows_handle(self, name: str) -> bool:
+        return self.copies.has_handle(name)
+
+    def unknown_handles(self, text: str, typed: int = 0) -> list[Handle]:
+        """Return the handles that stand neither in a post nor in the first `typed` characters."""
+        own = {handle.name for handle in find_handles(text[:typed])}
+        new = (handle for handle in find_handles(text) if handle.end > typed)
+        return [one for one in new if one.name not in own and not self._knows_handle(one.name)]
+
+    def _masked(self, text: str, typed: int) -> str:
+        """Return the text with unknown handles masked, but for one that begins in the prompt."""
+        found = self.unknown_handles(text, typed)
+        return mask_handles(text, (handle for handle in found if handle.start >= typed))
+
+    def judge(
+        self,
+        text: str,
+        finished: bool,
+        prompt: str,
+        options: SayOptions,
+        *,
+        watched: bool = False,
+        masks: bool = False,
+    ) -> Verdict:
         """What becomes of a draft that begins with the prompt. It is `finished` where the model came to an end by itself.
 
         One that was `watched` while it grew repeats no run but perhaps the one that its last word ends.
+        If it `masks` unknown handles, they stand masked in the text that comes out.
 
         What is too long or unfinished ends at its last sentence that fits, where a good part of it is left.
         """
@@ -91,6 +131,10 @@ class Rules:
             return Verdict(text, finished, Reason.COPIED)
         if "\ufffd" in text[typed:]:
             against = Reason.BROKEN
+        if options.handles != "any":
+            text = self._masked(text, typed) if masks else text
+            if self.unknown_handles(text, typed):
+                against = Reason.HANDLE
         return Verdict(text, finished, against)
 
 
@@ -103,13 +147,28 @@ def settled(text: str) -> str:
 class Watch:
     """A draft while it grows, so that a hopeless one is not written to its end."""
 
-    def __init__(self, following: Following | None, room: int) -> None:
+    def __init__(
+        self,
+        following: Following | None,
+        room: int,
+        handles: HandleWatch | None = None,
+        mask: Callable[[str], str] | None = None,
+    ) -> None:
+        """Watch for copies, for unknown handles, and for more than `room` characters."""
         self._following = following
+        self._handles = handles
+        self._mask = mask
         self._room = room + 1  # for the blank that the text may begin with, which is taken off
 
     def add(self, text: str) -> Reason | None:
         """More of it; what now speaks against going on."""
         if self._following is not None and self._following.add(text):
             return Reason.COPIED
+        if self._handles is not None and self._handles.add(text):
+            return Reason.HANDLE
         self._room -= len(text)
         return Reason.LONG if self._room < 0 else None
+
+    def masked(self, text: str) -> str:
+        """Return the draft's text as it may be shown, its prompt included."""
+        return text if self._mask is None else self._mask(text)

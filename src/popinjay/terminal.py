@@ -10,7 +10,11 @@ from itertools import chain
 from typing import Any
 
 from popinjay.generate import AGAIN, Tally
+from popinjay.post import one_line
 from popinjay.progress import console, counting, waiting
+from popinjay.standard_streams import tell
+
+MOST_SHOWN = 10  # posts that are to be forgotten
 
 
 def show_json(value: Any) -> None:
@@ -102,11 +106,25 @@ def show_published(published: Mapping[str, Any]) -> None:
         out.print(f"All of this lay in {published['to']}{private} already" + (f" as version {published['version']}" if published["version"] else "") + ".")
 
 
+def show_choice(what: str, texts: Sequence[str], *, dry_run: bool) -> None:
+    """Show the posts that would be forgotten: as a result on standard output, before it is done on standard error."""
+    from rich.text import Text
+
+    out = console(stderr=not dry_run)
+    out.print(f"This would forget {what}:" if dry_run else f"Forgetting {what}:")
+    for text in texts[:MOST_SHOWN]:
+        out.print(Text(f"  {one_line(text)}"), overflow="ellipsis", no_wrap=True)
+    if len(texts) > MOST_SHOWN:
+        out.print(f"  ... and {len(texts) - MOST_SHOWN:,} more")
+    if dry_run:
+        out.print("Nothing was changed.")
+
+
 def show_still_known(name: str, what: str) -> None:
     """That a model still knows what it was told to forget, if it does, and the command that mends it."""
     if what:
-        print(f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it and knows it until it is trained again.", file=sys.stderr)
-        print(f"          Train it again: popinjay forget {name} --retrain", file=sys.stderr)
+        tell(f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it and knows it until it is trained again.")
+        tell(f"          Train it again: popinjay forget {name} --retrain")
 
 
 def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
@@ -287,7 +305,7 @@ def show_missing(tally: Tally) -> None:
     """That fewer posts came than were asked for."""
     if tally.missing:
         why = ", ".join(f"{count} {reason}" for reason, count in tally.redrawn.most_common())
-        print(f"{tally.missing:,} fewer than asked for: no draft of them was fit to be seen ({why}).", file=sys.stderr)
+        tell(f"{tally.missing:,} fewer than asked for: no draft of them was fit to be seen ({why}).")
 
 
 def show_predictions(texts: Sequence[str], pick: int) -> None:
@@ -303,6 +321,6 @@ def show_picture(path: str) -> None:
 
 def show_error(message: str, hint: str) -> None:
     """One clear sentence, and a hint."""
-    print(f"popinjay: {message}", file=sys.stderr)
+    tell(f"popinjay: {message}")
     if hint:
-        print(f"          {hint}", file=sys.stderr)
+        tell(f"          {hint}")

@@ -10,28 +10,30 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from popinjay import bases
 from popinjay.checkpoints import Checkpoints
 from popinjay.copying import Copies
-from popinjay.decoding.defaults import PLAIN
-from popinjay.decoding.open import ENGINE_FOLDER, open_decoder
+from popinjay.decoding.defaults import PLAIN, write_sampling
+from popinjay.decoding.open import open_decoder
 from popinjay.decoding.scripts import foreign_tokens
 from popinjay.decoding.torch_decoder import TorchDecoder
 from popinjay.disk import storage_errors
+from popinjay.errors import TrainingError
 from popinjay.evaluation.calibration import Calibration, calibrate
 from popinjay.events import Event, Listener, What
 from popinjay.generate import LEAST_TOKENS
 from popinjay.language_model import LanguageModel
-from popinjay.options import Sampling, SayOptions, TrainOptions
+from popinjay.options import SayOptions, TrainOptions
 from popinjay.post import read_rows
-from popinjay.run import Draft
+from popinjay.run import ENGINE_FOLDER, Draft
 from popinjay.tuning.learner import Learner, asks_to_recompute
 from popinjay.tuning.lessons import lessons, predicted
 from popinjay.tuning.machine import choose_device, choose_precision, memory
 from popinjay.tuning.modes import LORA, mode
-from popinjay.tuning.trainer import STAGE, Settings, Trainer, in_words
+from popinjay.tuning.outcome import in_words
+from popinjay.tuning.trainer import STAGE, Settings, Trainer
 
 
 def settle(options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int, device: str) -> Settings:
@@ -67,44 +69,70 @@ def prepare(
 
 def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Listener) -> None:
     """Write `model/` and `metrics.jsonl`: the base model taught the voice of `train.jsonl`."""
-    began, device = time.monotonic(), choose_device(options.device)
-    texts, watched = ([row["text"] for row in read_rows(draft.need(name))] for name in ("train.jsonl", "validation.jsonl"))
-    model = LanguageModel.load(bases.folder_of(base), device)
+    posts = Posts(*([row["text"] for row in read_rows(draft.need(name))] for name in ("train.jsonl", "validation.jsonl")))
     with storage_errors("a checkpoint of the training"):
-        trainer = prepare(model, base, options, texts, watched, Checkpoints.folder_of(draft.run.path), listener)
-        trainer.began = began
-        settings = asdict(trainer.settings)
-        words = {"base": PurePath(base.name).name, "device": device, **{name: value for name, value in settings.items() if isinstance(value, str)}}
-        listener(Event(STAGE, What.SETTINGS, numbers={name: value for name, value in settings.items() if isinstance(value, int | float)}, words=words))
+        learnt = _learn(base, options, posts, draft, listener)
+        calibration = _calibrate(posts, learnt, options.seed, draft, listener)
+    draft.facts.update(learnt.facts, sampling=calibration.to_json())
+
+
+class Posts(NamedTuple):
+    """The posts that are learnt and those that are watched meanwhile."""
+
+    training: list[str]
+    validation: list[str]
+
+
+class Learnt(NamedTuple):
+    """What is left of a training when its model is saved and out of memory."""
+
+    facts: dict[str, Any]
+    copies: Copies  # of the training posts
+    seconds_left: float | None  # of the budget
+
+
+def _learn(base: bases.Base, options: TrainOptions, posts: Posts, draft: Draft, listener: Listener) -> Learnt:
+    """Train, and save the model."""
+    began, device = time.monotonic(), choose_device(options.device)
+    model = LanguageModel.load(bases.folder_of(base), device)
+    trainer = prepare(model, base, options, *posts, Checkpoints.folder_of(draft.run.path), listener)
+    trainer.began = began
+    trainer.usual_epochs = options.epochs is None
+    _tell_settings(base, trainer.settings, device, listener)
+    try:
         trainer.run()
-        is_thin = options.keep == "adapter"
-        trainer.learner.finish(draft.path("model"), thin=is_thin)
-        _suppress_foreign(model, [*texts, *watched])
-        _say_by_default(model, PLAIN)
-        if is_thin:
-            model.save_thin(draft.path("model"), base)
-        else:
-            model.save(draft.path("model"))
-        for file in bases.passed_on(base):
-            shutil.copyfile(file, draft.path("model") / file.name)
-        shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
-        calibration = _calibrate(model, trainer, texts, draft, listener)
-    draft.facts.update(_facts(base, options, model, trainer, device), sampling=calibration.to_json())
+    except TrainingError:
+        Checkpoints.forget(draft.run.path)  # from where it stands it would only fail again
+        raise
+    folder, is_thin = draft.path("model"), options.keep == "adapter"
+    trainer.learner.finish(folder, thin=is_thin)
+    _set_defaults(model, [*posts.training, *posts.validation])
+    if is_thin:
+        model.save_thin(folder, base)
+    else:
+        model.save(folder)
+    for file in bases.passed_on(base):
+        shutil.copyfile(file, folder / file.name)
+    shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
+    return Learnt(_facts(base, options, model, trainer, device), trainer.copies, trainer.seconds_left())
 
 
-def _suppress_foreign(model: LanguageModel, texts: Sequence[str]) -> None:
-    """Have the model never write in a script that its author never uses."""
+def _tell_settings(base: bases.Base, settings: Settings, device: str, listener: Listener) -> None:
+    known = asdict(settings)
+    words = {"base": PurePath(base.name).name, "device": device, **{name: value for name, value in known.items() if isinstance(value, str)}}
+    numbers = {name: value for name, value in known.items() if isinstance(value, int | float)}
+    listener(Event(STAGE, What.SETTINGS, numbers=numbers, words=words))
+
+
+def _set_defaults(model: LanguageModel, texts: Sequence[str]) -> None:
+    """Have the model sample as usual, and never write in a script that its author never uses."""
     if (pieces := TorchDecoder(model).pieces()) is not None:
         model.unsayable = sorted({*model.unsayable, *foreign_tokens(pieces, texts)} - {model.end})
-
-
-def _say_by_default(model: LanguageModel, sampling: Sampling) -> None:
-    """Write down how it samples unless it is asked otherwise."""
     most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
-    model.say_by_default(do_sample=True, **sampling._asdict(), min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
+    model.say_by_default(do_sample=True, **PLAIN._asdict(), min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
 
 
-def _calibrate(model: LanguageModel, trainer: Trainer, texts: Sequence[str], draft: Draft, listener: Listener) -> Calibration:
+def _calibrate(posts: Posts, learnt: Learnt, seed: int, draft: Draft, listener: Listener) -> Calibration:
     """Choose how the saved model samples by default, and write that beside it."""
 
     def tell(done: int, total: int) -> None:
@@ -112,12 +140,11 @@ def _calibrate(model: LanguageModel, trainer: Trainer, texts: Sequence[str], dra
 
     folder = draft.path("model")
     decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
-    found = calibrate(decoder, trainer.watched, texts, trainer.copies, trainer.settings.seed, tell)
+    found = calibrate(decoder, posts.validation, posts.training, learnt.copies, seed, tell, learnt.seconds_left)
     if found.trials:
-        _say_by_default(model, found.sampling)
-        model.model.generation_config.save_pretrained(folder)
-        sampling = found.sampling
-        listener(Event(STAGE, What.NOTE, f"It sounds most like its author at temperature {sampling.temperature:g} with top-p {sampling.top_p:g}."))
+        write_sampling(folder, found.sampling)
+        temperature, top_p = found.sampling
+        listener(Event(STAGE, What.NOTE, f"It sounds most like its author at temperature {temperature:g} with top-p {top_p:g}."))
     return found
 
 

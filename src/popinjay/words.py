@@ -6,11 +6,15 @@ Scripts written without blanks (Chinese, Japanese, Thai, Lao, Khmer, Burmese) ar
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:['’][^\W{_UNSPACED}]+)*")
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:'[^\W{_UNSPACED}]+)*")  # of folded text
+_APOSTROPHES = "’‘‛ʼʹ′´`＇"
+_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff]+")
+_VOICED = ("\u3099", "\u309a")  # combining marks of kana
 
 _PIECE = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)|\s+")
 _LAST_WORD = re.compile(rf"(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)?\s*$")
@@ -21,9 +25,31 @@ FIRST_UNSPACED = "\u0e00"  # no character before it is of a script without blank
 SHINGLE = 3  # words
 
 
+def folded(text: str) -> str:
+    """The text with everything made alike that is another way to write the same.
+
+    Case, apostrophes, full and half widths, ligatures and styled letters, accents as characters of their own
+    (Unicode's NFKC), and invisible characters such as soft hyphens. Folding what is folded changes nothing,
+    nor does it matter whether a text is folded at once or as it grows.
+    """
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
+        for apostrophe in _APOSTROPHES:
+            text = text.replace(apostrophe, "'")
+        return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return text.replace("`", "'").casefold()
+
+
 def words(text: str) -> list[str]:
-    """The words of a text, case folded and without punctuation; single characters where a script has no blanks."""
-    return _WORD.findall(text.casefold())
+    """The words of a text, folded and without punctuation; single characters where a script has no blanks."""
+    return _WORD.findall(folded(text))
+
+
+def may_grow(word: str, rest: str) -> bool:
+    """Whether more text could make a word a longer one, or another, where so much stands behind it."""
+    if rest not in ("", "'"):
+        return False
+    return halves(word) == 2 or any(len(unicodedata.normalize("NFC", word + mark)) == 1 for mark in _VOICED)
 
 
 def is_unspaced(character: str) -> bool:
@@ -31,8 +57,18 @@ def is_unspaced(character: str) -> bool:
     return _UNSPACED_CHARACTER.match(character) is not None
 
 
+def is_inside_word(character: str) -> bool:
+    """Return whether a character is part of a word that is written with blanks around it.
+
+    Letters, figures, their combining marks and underscores are; no character of a script without
+    blanks is, so that such a script begins and ends a word of another.
+    """
+    is_part = character == "_" or unicodedata.category(character)[0] in "LNM"
+    return is_part and not is_unspaced(character)
+
+
 def located_words(text: str) -> Iterator[tuple[str, int, int]]:
-    """The words of a text that is case folded already, each with where it begins and ends."""
+    """The words of a text that is folded already, each with where it begins and ends."""
     return ((found[0], found.start(), found.end()) for found in _WORD.finditer(text))
 
 

@@ -35,7 +35,7 @@ class Adapter:
             config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             self._scale = float(config["lora_alpha"]) / int(config["r"])
             self._is_transposed = bool(config["fan_in_fan_out"])  # GPT-2's weights: (inputs, outputs)
-        except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
             raise BaseModelError(f"The {CONFIG} in {folder} can't be read: {error}", "Make the persona again.") from error
         names = (name.removeprefix(PREFIX) for name in self._tensors)
         self.layers = [name.removesuffix(A) for name in names if name.endswith(A)]

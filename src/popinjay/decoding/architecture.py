@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from popinjay.decoding.plausible import check_config
 from popinjay.errors import BaseModelError
 
 Config = Mapping[str, Any]
@@ -63,11 +64,18 @@ def read_architecture(folder: Path) -> Architecture:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         kind = config["model_type"]
         family = FAMILIES.get(kind)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BaseModelError(f"The model in {folder} has no readable config.json.", "It must be a folder as transformers writes it.") from error
     if family is None:
         raise UnknownWeights(f"models of type {kind!r} are not known to it")
-    return family(config)
+    check_config(folder)
+    try:
+        return family(config)
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
+        raise BaseModelError(
+            f"The config.json in {folder} can't be understood: {type(error).__name__}: {error}.",
+            "It must be as transformers writes it.",
+        ) from error
 
 
 NO_ARITHMETIC = set(  # keys that say nothing of how logits come about

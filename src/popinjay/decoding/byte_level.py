@@ -8,11 +8,17 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from popinjay.words import is_inside_word
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
 BLANK = "▁"  # what SentencePiece writes for a blank
+FIRST_CHARACTER = 4  # bytes: none in UTF-8 is longer
+# First bytes of characters that are mostly no letters (dashes, quotes and emoji), for tokens that
+# are less than a character. Bytes that begin none count as part of a word: they can follow none.
+SIGNS = frozenset((0xE2, 0xEF, 0xF0))
 SENTENCE_PIECE = ("Replace", "ByteFallback", "Fuse")  # decoders, in this order
 
 
@@ -33,8 +39,27 @@ class Pieces(list[bytes]):
         return sorted(order[first:above])
 
     @functools.cached_property
+    def inside_words(self) -> list[int]:
+        """The tokens that can't stand right behind a whole word, as they go on with it, by number."""
+        goes_on = functools.cache(goes_on_with_word)  # tokens have few different beginnings
+        ascii = [goes_on(bytes([byte])) for byte in range(128)]  # which most begin with
+        found = []
+        for token, piece in enumerate(self):
+            if not piece:
+                continue
+            if ascii[piece[0]] if piece[0] < 128 else goes_on(piece[:FIRST_CHARACTER]):
+                found.append(token)
+        return found
+
+    @functools.cached_property
     def _order(self) -> list[int]:
         return sorted(range(len(self)), key=self.__getitem__)
+
+
+def goes_on_with_word(start: bytes) -> bool:
+    """Return whether bytes, one at least, go on with a word that stands before them."""
+    text = start[:FIRST_CHARACTER].decode("utf-8", "ignore")
+    return is_inside_word(text[0]) if text else start[0] not in SIGNS
 
 
 def byte_pieces(tokenizer: Tokenizer) -> Pieces | None:

@@ -24,11 +24,19 @@ def read_sampling(folder: Path) -> Sampling:
         sampling = Sampling(float(temperature), float(top_p))
     except FileNotFoundError:
         return PLAIN
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise _unreadable(folder, error) from error
     if not (0 < sampling.temperature <= 10 and 0 < sampling.top_p <= 1):
         raise _unreadable(folder, f"temperature {temperature}, top_p {top_p}")
     return sampling
+
+
+def write_sampling(folder: Path, sampling: Sampling) -> None:
+    """Change the defaults in a model folder's generation_config.json."""
+    file = folder / FILE
+    config = json.loads(file.read_text(encoding="utf-8"))
+    changed = json.dumps(config | sampling._asdict(), indent=2, sort_keys=True)
+    file.write_text(changed + "\n", encoding="utf-8")
 
 
 def _unreadable(folder: Path, why: object) -> BaseModelError:

@@ -114,6 +114,10 @@ class Draft:
         begun = max((size for stop in self._stops for size in range(1, len(stop)) if text.endswith(stop[:size])), default=0)
         return self.beginning.text + text[: len(text) - begun].rstrip("\ufffd")
 
+    def masked(self, text: str) -> str:
+        """Return its text, or as much of it as is shown, without what is masked in it."""
+        return text if self._watch is None else self._watch.masked(text)
+
     def text(self) -> str:
         """It as a post: up to its first line break, on one line, without a character that was cut in its middle."""
         text = self._decoder.decode(self.beginning.read + self.tokens) if self._cut is None else self.beginning.text + self._text.text[: self._cut]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from popinjay.errors import BaseModelError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,6 +19,10 @@ GROUPS = 256  # of tokens, whose weights are summed first: a draw then looks at 
 TRIALS = 4  # draws outside the nucleus before it is laid out in order after all
 MANY = 500  # banned tokens from which on adding a whole row is quicker than picking them out
 COLDEST = 1e-30  # a temperature below it would overflow; nothing but the likeliest token is left long before
+
+
+class NothingToDraw(BaseModelError, ValueError):
+    """A row of logits that gives no probabilities."""
 
 
 class Shape(NamedTuple):
@@ -74,7 +80,7 @@ class Drawer:
     def weigh(self, logits: Logits, seen: Iterable[int] = (), banned: Sequence[int] = ()) -> None:
         """Draw from this row (size,) from now on. `seen` are the tokens before it, `banned` those that may not come. The row is left as it is.
 
-        Raises ValueError for a row of which nothing can be drawn: one that is no numbers, or in which every token is banned.
+        Raises NothingToDraw for a row that is no numbers, or in which every token is banned.
         """
         if len(logits) != self._size:
             self._make_room(len(logits))
@@ -91,7 +97,10 @@ class Drawer:
             weights[list(banned)] = -np.inf
         highest = weights.max()
         if not np.isfinite(highest):
-            raise ValueError(f"No token can be drawn: the highest logit is {highest}.")
+            raise NothingToDraw(
+                f"No token can be drawn: the highest logit is {highest}.",
+                "Its weights are damaged, or training went wrong: make the persona again, or take a fresh copy of it.",
+            )
         self._ordered = None
         if self.shape.temperature == 0:
             self._lay_out(np.array([weights.argmax()]), np.ones(1))

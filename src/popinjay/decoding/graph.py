@@ -30,6 +30,7 @@ class Graph:
     model: bytes
     weights: Mapping[str, NDArray[Any]]
     mapped: NDArray[Any] | None = None  # the file that the weights are views of
+    intact: Callable[[], bool] = lambda: True  # whether the weights are as they were kept; it may have to wait
 
     def release(self) -> None:
         """Give back the memory of weights that lie in a file."""

@@ -7,24 +7,21 @@ tokenizer and all other weights are the base's, which is looked up by name and c
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from popinjay.caches import cache_root, keep_entry, read_entry
+from popinjay.caches import file_hash
 from popinjay.decoding.adapter import CONFIG, AdaptedWeights, Adapter
 from popinjay.decoding.weights import Weights
-from popinjay.disk import content_hash
 from popinjay.errors import BaseModelError
 
 if TYPE_CHECKING:
     from popinjay.bases import Base
 
 RECORD = "base.json"
-HASHES = ".hashes"  # in the cache: of weights that are too large to be read each time
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -71,7 +68,7 @@ def files_of(folder: Path) -> ModelFiles:
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         name, fingerprint = str(record["base"]), record["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BaseModelError(
             f"The {RECORD} in {folder}, which names its base model, can't be read: {error}",
             "Make the persona again.",
@@ -124,13 +121,4 @@ def _file_hash(file: Path) -> str:
     path = file.resolve()
     if path.parent.name == "blobs" and _SHA256.fullmatch(path.name):
         return path.name  # the hub's cache names large files by their hashes
-    state = path.stat()
-    about = [str(path), state.st_size, state.st_mtime_ns]
-    name = hashlib.sha256(str(path).encode()).hexdigest()[:40]
-    entry = cache_root() / HASHES / f"{name}.json"
-    known = read_entry(entry, about)
-    if isinstance(known, str):
-        return known
-    found = content_hash(path)
-    keep_entry(entry, about, found)
-    return found
+    return file_hash(path)

@@ -21,6 +21,7 @@ from popinjay.decoding.model_files import files_of
 from popinjay.decoding.runtime import runtime, saturates
 from popinjay.decoding.tokens import Tokens
 from popinjay.decoding.weights import Weights, as_float32
+from popinjay.errors import BaseModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,9 +58,8 @@ class OnnxDecoder:
         weights = files.weights()
         tensors = bare(architecture, weights)
         self._embeddings = [_table(tensors, name, architecture) for name in embedding_names(architecture)]
-        graph = _graph(files.folder, weights, architecture, exact, cache)
-        self._session, self._kept = _session(graph)
-        graph.release()  # the runtime has them in an order of its own now
+        _check_fits(self.tokens, self._embeddings[0], folder)
+        self._session, self._kept = _open_engine(files.folder, weights, architecture, exact, cache)
         self._weights = weights if not exact else None  # whose memory can go after each look
         self._rows = _Rows(self._session, architecture)
 
@@ -116,7 +116,10 @@ class OnnxDecoder:
         """Hidden states (tokens, width) to begin with."""
         import numpy as np
 
-        hidden = as_float32(self._embeddings[0][tokens])
+        try:
+            hidden = as_float32(self._embeddings[0][tokens])
+        except IndexError as error:
+            raise BaseModelError("The tokenizer is of another model than the weights.", "Take a fresh copy, or make the persona again.") from error
         if self.architecture.embedding_scale != 1:
             hidden = hidden * np.float32(self.architecture.embedding_scale)
         if len(self._embeddings) > 1:
@@ -265,24 +268,43 @@ def check_known(folder: Path) -> None:
     build_graph(architecture, tensors, exact=True)
 
 
-def _graph(folder: Path, weights: Weights | AdaptedWeights, architecture: Architecture, exact: bool, cache: Path | None) -> Graph:
-    """The engine that was kept for these weights, or a new one."""
+def _open_engine(folder: Path, weights: Weights | AdaptedWeights, architecture: Architecture, exact: bool, cache: Path | None) -> tuple[Any, Any]:
+    """Open a session of the engine that was kept for these weights, or of a new one, and what has to live as long."""
     unsigned = not exact and saturates()
-    if exact or cache is None:
+
+    def build() -> Graph:
         return build_graph(architecture, weights, exact=exact, unsigned=unsigned, release=weights.release)
+
+    if exact or cache is None:
+        return _opened(build())
     key = hashlib.sha256(f"{weights.fingerprint()}{(folder / 'config.json').read_text(encoding='utf-8')}{unsigned}".encode()).hexdigest()
-    weights.release()  # a look at each tensor brings in much of what lies around it
     is_thin = isinstance(weights, AdaptedWeights)  # whose folder is to stay small
     cache = shared_folder(key) if is_thin else cache
-    graph = load_engine(cache, key)
-    if graph is None:
-        graph = build_graph(architecture, weights, exact=False, unsigned=unsigned, release=weights.release)
-        if is_thin:
-            keep_shared_engine(key, graph)
-        else:
-            keep_engine(cache, key, graph)
-        graph = load_engine(cache, key) or graph  # from the file it needs no memory of its own
-    return graph
+    if (graph := load_engine(cache, key)) is not None:
+        opened = _opened(graph)
+        if graph.intact():
+            return opened
+    graph = build()
+    if is_thin:
+        keep_shared_engine(key, graph)
+    else:
+        keep_engine(cache, key, graph)
+    return _opened(load_engine(cache, key) or graph)  # from the file it needs no memory of its own
+
+
+def _opened(graph: Graph) -> tuple[Any, Any]:
+    opened = _session(graph)
+    graph.release()  # the runtime has them in an order of its own now
+    return opened
+
+
+def _check_fits(tokens: Tokens, embedding: NDArray[Any], folder: Path) -> None:
+    """Raise BaseModelError if a post would begin or end with a token that the model has no row for."""
+    if max(tokens.begin, tokens.end) >= len(embedding):
+        raise BaseModelError(
+            f"The tokenizer in {folder} is of another model: it has tokens that the weights have no row for.",
+            "Take a fresh copy, or make the persona again.",
+        )
 
 
 def _session(graph: Graph) -> tuple[Any, Any]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from popinjay.decoding.architecture import UnknownWeights
 from popinjay.decoding.decoder import Decoder
 
-ENGINE_FOLDER = "engine"  # in a persona's: its model once more, as the fast decoder takes it; made anew where it is missing
 NOT_INSTALLED = "onnxruntime is not installed"
 _log = logging.getLogger("popinjay")
 

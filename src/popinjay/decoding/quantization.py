@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from popinjay.decoding.weights import as_float32
+from popinjay.errors import BaseModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,10 @@ AT_ONCE = 4_000_000  # weights turned at a time, so that a large head needs no c
 
 
 def quantize(matrix: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """A matrix (inputs, outputs) as bytes of the same shape and scales (outputs,): weight = byte x scale."""
+    """A matrix (inputs, outputs) as bytes of the same shape and scales (outputs,): weight = byte x scale.
+
+    Raises BaseModelError for what is no number.
+    """
     import numpy as np
 
     inputs, outputs = matrix.shape
@@ -27,6 +31,11 @@ def quantize(matrix: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float32
     for start in range(0, outputs, columns):
         part = as_float32(matrix[:, start : start + columns])
         scale = np.abs(part).max(axis=0) / STEPS
+        if not np.isfinite(scale).all():
+            raise BaseModelError(
+                "The model's weights are damaged: some are no numbers.",
+                "Make the persona again, or take a fresh copy of it.",
+            )
         scale[scale == 0] = 1
         scales[start : start + columns] = scale
         scaled = part / scale

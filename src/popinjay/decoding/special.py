@@ -31,7 +31,7 @@ def read_special(folder: Path) -> Special:
             raise TypeError("a token is not a number")
     except FileNotFoundError:
         return Special()
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BaseModelError(
             f"The {FILE} in {folder} can't be read: {error}",
             "It must be a folder as transformers writes it.",

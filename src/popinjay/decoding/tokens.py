@@ -22,13 +22,13 @@ class Tokens:
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+            name = config.get("eos_token")
+            end = self._tokenizer.token_to_id(name["content"] if isinstance(name, dict) else name) if name else None
         except Exception as error:  # the package raises nothing narrower
             raise BaseModelError(f"The tokenizer in {folder} can't be read: {error}", "It must be a folder as transformers writes it.") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._tokenizer.encode_special_tokens = True  # what looks like a special token in a text is plain text
-        name = config.get("eos_token")
-        end = self._tokenizer.token_to_id(name["content"] if isinstance(name, dict) else name) if name else None
         if end is None:
             raise BaseModelError(f"The tokenizer in {folder} has no end token to part posts with.", "Choose a base model whose tokenizer defines eos_token.")
         self.end: int = end

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from popinjay.caches import file_hash
 from popinjay.errors import BaseModelError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 FILE = "model.safetensors"
 MOST_HEADER = 100_000_000  # bytes; as the safetensors library has it
-SAMPLE = 4096  # bytes of each tensor that a fingerprint looks at
 TYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
@@ -31,7 +30,7 @@ class Weights(Mapping[str, "NDArray[Any]"]):
         try:
             self._entries, self._begin = _header(self.path)
             self._check()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BaseModelError(f"The weights in {folder} can't be read: {error}", "The file may be cut off; fetch or make the model again.") from error
         import numpy as np
 
@@ -43,6 +42,8 @@ class Weights(Mapping[str, "NDArray[Any]"]):
             begin, end = entry["data_offsets"]
             count = 1
             for length in entry["shape"]:
+                if not 0 <= length <= size:
+                    raise ValueError(f"{name} has a side of {length}")
                 count *= length
             if entry["dtype"] not in TYPES:
                 raise ValueError(f"{name} is of type {entry['dtype']}")
@@ -71,14 +72,8 @@ class Weights(Mapping[str, "NDArray[Any]"]):
         release(self._bytes)
 
     def fingerprint(self) -> str:
-        """Another one for other weights, without reading them all: size, time of the last change, and a sample of each tensor."""
-        state = self.path.stat()
-        whole = hashlib.sha256(f"{state.st_size} {state.st_mtime_ns} {json.dumps(self._entries, sort_keys=True)}".encode())
-        for entry in self._entries.values():
-            begin, end = (self._begin + offset for offset in entry["data_offsets"])
-            middle = (begin + end) // 2
-            whole.update(self._bytes[middle : min(end, middle + SAMPLE)].tobytes())
-        return whole.hexdigest()
+        """Return a hash of the whole file, which is read for it once, and again after it was changed."""
+        return file_hash(self.path)
 
 
 def release(mapped: NDArray[Any]) -> None:

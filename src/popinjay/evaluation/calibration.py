@@ -8,6 +8,7 @@ settings and compared with posts of the author's that the model has not learnt f
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -107,12 +108,15 @@ def calibrate(
     copies: Copies,
     seed: int,
     tell: Callable[[int, int], None] = lambda done, total: None,
+    seconds: float | None = None,
 ) -> Calibration:
     """Choose the setting nearest to the author among those that copy no more than the author does.
 
     Temperatures are tried first, then top-p at the best of them. Where all copy too much, the one
-    that copies least is taken. With too few posts nothing is tried and PLAIN is the answer.
+    that copies least is taken. With too few posts nothing is tried and PLAIN is the answer. Where
+    there are only so many `seconds`, what is tried by then is chosen from.
     """
+    began = time.monotonic()
     if len(validation) + len(training) < LEAST_POSTS:
         return Calibration(PLAIN)
     reference = Reference(validation, training, copies)
@@ -120,6 +124,9 @@ def calibrate(
     trials: list[Trial] = []
 
     def attempt(sampling: Sampling) -> None:
+        taken = time.monotonic() - began
+        if seconds is not None and trials and taken * (len(trials) + 1) / len(trials) > seconds:
+            return
         options = SayOptions(n=WRITTEN, seed=seed).with_defaults(sampling)
         texts = [said.text for said in stream(decoder, options)]
         trials.append(reference.judge(sampling, texts, seed))

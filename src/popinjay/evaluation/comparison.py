@@ -12,6 +12,7 @@ from popinjay.evaluation.habits import floor, habits
 from popinjay.evaluation.interval import Estimate
 from popinjay.evaluation.leaks import leaks
 from popinjay.evaluation.markov import MarkovChain
+from popinjay.evaluation.names import Strangers
 from popinjay.evaluation.overlap import Overlap
 from popinjay.evaluation.told_apart import halves, told_apart
 from popinjay.evaluation.variety import variety
@@ -26,6 +27,8 @@ WHAT = {
     "copying": "share of posts that equal one that was learnt, that share eight words in a row with one, or nearly say the same; longest common run",
     "variety": "distinct words, pairs and triples as shares of all; self-BLEU; posts said before. As many posts of each",
     "habits": "how far apart the distributions are (Kolmogorov-Smirnov), from 0 to 1. Author: two halves of their own posts",
+    "names": "share of posts, before any rule, with a handle that stands in no post it learnt, and with a name (a word that the untouched base writes "
+    "with a capital inside sentences) that stands in none of them. Author: their held-out posts",
     "privacy": "personal data in what the model writes before any rule, how much of it stood in the posts it learnt, and how much would be let out",
 }
 
@@ -91,6 +94,14 @@ def _habits(given: Compared, seed: int) -> dict[str, Any]:
     return {name: _json(each) for name, each in (found | {AUTHOR: floor(given.author, seed)}).items()}
 
 
+def _names(given: Compared, seed: int) -> dict[str, Any]:
+    strangers = Strangers(given.training, given.written.get(BASE, ()))
+    found = {name: strangers.measure(texts[:MOST]) for name, texts in given.sources().items()}
+    if not given.written.get(BASE):
+        found = {name: {"handles": each["handles"]} for name, each in found.items()}
+    return {name: _json(each) for name, each in found.items()}
+
+
 def _privacy(given: Compared, seed: int) -> dict[str, Any]:
     written = given.written[PERSONA]
     found = leaks(written, given.training)
@@ -108,5 +119,6 @@ MEASURES: Mapping[str, Callable[[Compared, int], dict[str, Any]]] = {
     "copying": _copying,
     "variety": _variety,
     "habits": _habits,
+    "names": _names,
     "privacy": _privacy,
 }

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from popinjay.evaluation.figures import SOURCES, Side, estimate, in_percent, percent
 from popinjay.evaluation.interval import Estimate
+from popinjay.evaluation.verdict import can_be_given
 
 WHY = {  # how a training ends, as `tuning.trainer` says it
     "it began to recite": "It was stopped because it began to repeat training posts word for word.",
@@ -21,7 +22,11 @@ VARIETY = {
     "self_bleu": ("Likeness to one another", "self-BLEU; less is more varied"),
     "repeats": ("Said before, word for word", "share of texts; less is more varied"),
 }
-PRIVATE = {"email": "e-mail addresses", "phone": "phone numbers", "card": "card numbers", "key": "secret keys"}
+NAMES = {
+    "handles": ("A handle the author never used", "share of posts; popinjay lets none of them out"),
+    "of_base": ("A name of the base model’s", "share of posts with a name that the untouched base writes, and the author never did"),
+}
+PRIVATE = {"email": "e-mail addresses", "phone": "phone numbers", "card": "card numbers", "iban": "account numbers", "ip": "IP addresses", "key": "secret keys"}
 MEASURES = {
     "told_apart": "Can a classifier tell?",
     "taken_for": "Taken for the author",
@@ -29,6 +34,7 @@ MEASURES = {
     "bits_per_byte": "Bits per byte",
     "variety": "Variety",
     "habits": "Habits",
+    "names": "Others' names",
     "privacy": "Privacy",
 }
 SETTINGS = {
@@ -72,6 +78,7 @@ def of(sides: Sequence[Side]) -> dict[str, Any]:
         "whys": [(side.name, _why(str(side.report["training"]["why"]))) for side in sides if _part(side.report, "training").get("why")],
         "bits": bits(sides),
         "variety": variety(sides),
+        "names": names(sides),
         "privacy": [(side.name, _part(side.report, "privacy"), private(side.report)) for side in sides if _part(side.report, "privacy")],
         "settings": settings(sides),
         "measures": [(words, _part(report, key)["what"]) for key, words in MEASURES.items() if _part(report, key).get("what")],
@@ -92,6 +99,8 @@ def tiles(sides: Sequence[Side]) -> list[Tile]:
         beside = "".join(f"{name}: {value:.2f}" for name, value in others if value is not None)
         control = f"base model: {before:.2f}" if before is not None else ""
         found.append(Tile(f"{surprise:.2f}", "bits per byte of posts it never saw: its surprise, less is better", control, beside))
+    if not can_be_given(sides[0].report):
+        found[0] = None  # a coin that was tossed a few times
     return [tile for tile in found if tile]
 
 
@@ -153,6 +162,16 @@ def _column(sides: Sequence[Side], side: Side, source: str) -> str:
 def _share(found: Any) -> str:
     known = estimate(found)
     return in_percent(known) if known else "–"
+
+
+def names(sides: Sequence[Side]) -> Table | None:
+    """How often each source names somebody whom the author never named."""
+    sources = [(side, source) for side in sides for source in SOURCES]
+    known = [(side, source, _part(_part(side.report, "names"), source)) for side, source in sources]
+    known = [(side, source, own) for side, source, own in known if own]
+    rows = [(key, words, remark) for key, (words, remark) in NAMES.items()]
+    cells = [(words, remark, [_share(own.get(key)) for *_, own in known]) for key, words, remark in rows]
+    return Table([_column(sides, side, source) for side, source, _ in known], cells) if known else None
 
 
 def private(report: Mapping[str, Any]) -> list[tuple[str, int]]:

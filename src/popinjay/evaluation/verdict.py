@@ -8,6 +8,7 @@ from typing import Any
 from popinjay.evaluation.authorship import LEAST_OTHERS
 from popinjay.evaluation.interval import Estimate
 
+LEAST = 20  # posts a side: with fewer of them a classifier, and whoever looks at single posts, says what chance says
 FEW = 100  # held-out posts; with fewer of them every comparison is rough
 TOLD_APART = ((0.6, "Hard to tell apart"), (0.75, "Sometimes told apart"), (0.9, "Often told apart"), (1.01, "Easily told apart"))  # up to which AUC
 EVEN = 0.03  # of AUC: so much nearer to being told apart is as good as no nearer
@@ -15,8 +16,26 @@ SAME = 0.6  # AUC between an author's newest and older posts up to which time ha
 
 
 def verdict(report: Mapping[str, Any]) -> str:
-    """One line: how hard it is to tell apart, and how much it copies beside how much the author does."""
+    """One line: how hard it is to tell apart, and how much it copies beside how much the author does; or why that can't be said."""
+    if said := _too_few(report.get("posts", {})):
+        return f"No verdict can be given: {said}"
     return f"{_apart(report['told_apart'])} {_copies(report['copying'])}"
+
+
+def can_be_given(report: Mapping[str, Any]) -> bool:
+    """Return whether there are enough posts on both sides to compare the persona with its author."""
+    return not _too_few(report.get("posts", {}))
+
+
+def _too_few(posts: Mapping[str, int]) -> str:
+    """Return of what there is too little, and what to change; empty for nothing."""
+    held_out, samples = posts.get("held_out", LEAST), posts.get("samples", LEAST)
+    if held_out < LEAST:
+        held = f"only {held_out:,} of the author's posts {'was' if held_out == 1 else 'were'} held out to compare with"
+        return f"{held}, and it takes {LEAST}. More posts, or a larger --held-out, give one."
+    if samples < LEAST:
+        return f"only {samples:,} posts were written to be measured, and it takes {LEAST}: --samples 1000."
+    return ""
 
 
 def _apart(told: Mapping[str, Any]) -> str:
@@ -48,11 +67,11 @@ def _copies(copying: Mapping[str, Any]) -> str:
 def notes(report: Mapping[str, Any]) -> list[str]:
     """What a reader should bear in mind."""
     found = []
-    if (count := report["posts"]["held_out"]) < FEW:
+    if LEAST <= (count := report["posts"]["held_out"]) < FEW:
         found.append(f"Only {count:,} of the author's posts were held out to compare with: intervals are wide, and a small difference means nothing.")
     told = report["told_apart"]
     reachable = max(told["author"]["value"], told["earlier"]["value"])
-    if told["persona"]["low"] <= reachable < told["persona"]["value"] - EVEN:
+    if can_be_given(report) and told["persona"]["low"] <= reachable < told["persona"]["value"] - EVEN:
         found.append("That it is told apart more often than the author's own posts may be chance: with more held-out posts the interval would be narrower.")
     if (alike := report["taken_for"]["same_language"]) < LEAST_OTHERS:
         found.append(f"Only {alike} of the {report['taken_for']['others']} other authors write in this language: being taken for the author is easy here.")

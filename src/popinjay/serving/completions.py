@@ -6,8 +6,9 @@ a list of prompts has so many of each, each as if it were asked alone. So what d
 - A prompt is the beginning of a post, not an instruction, and stands on one line. `text` is what comes behind it, or with `echo` all of it.
 - Without `max_tokens` a post is as long as a post is (OpenAI's default of 16 tokens would break off nearly all). With it, posts are broken
   off there, and `finish_reason` is `length`. `max_chars` (280), `top_k`, `min_p` and `repetition_penalty` are there beside OpenAI's own.
-- What repeats a post that the persona learnt from, and what looks personal, never comes: another draft is drawn in its place. Where none was
-  fit to be seen, `text` is empty and `finish_reason` is `content_filter`.
+- What repeats a post that the persona learnt from, looks personal or has an @handle that its author
+  never used never comes: another draft is drawn in its place. Where none was fit to be seen, `text`
+  is empty and `finish_reason` is `content_filter`.
 - Streamed, words come as they are written and can't be taken back. A post is the one that the same seed gives otherwise, unless its draft
   has to be given up when some of it was sent: it ends there then, with `length` where it grew too long, else with `content_filter`.
 - `usage` counts the tokens of the posts that came, not of drafts that did not.

@@ -19,11 +19,10 @@ from typing import Any
 
 from popinjay.disk import storage_errors
 from popinjay.errors import PersonaBusy, StorageError
-from popinjay.serving.job import Doing, End, Job, now, tell
+from popinjay.serving.job import FOLDER, Doing, End, Job, now, tell
 from popinjay.serving.process import Process
 from popinjay.serving.refused import Refused
 
-FOLDER = ".jobs"
 LOCK = "lock"
 MOST_QUEUED = 100
 LOOK_SECONDS = 0.2  # between two looks at what is at work

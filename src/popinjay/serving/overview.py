@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -11,11 +11,11 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from popinjay.decoding.defaults import PLAIN
-from popinjay.errors import PersonaError, PopinjayError, SpecError
+from popinjay.errors import PersonaError, PopinjayError
 from popinjay.forgotten import Forgotten
 from popinjay.picture import PROMPTS, main_language
 from popinjay.post import Author, printable, read_authors
-from popinjay.run import PICTURE_FILE, RECORD, STAGES, Run, check_name
+from popinjay.run import PICTURE_FILE, RECORD, Run, State, is_name
 from popinjay.serving.refused import Refused
 
 DAMAGED = (AttributeError, KeyError, TypeError, ValueError, OSError)  # what a record raises that somebody changed into something else
@@ -28,7 +28,7 @@ class PersonaRow(BaseModel):
     name: str
     title: str
     handles: list[str]
-    state: Literal["ready", "unfinished", "failed"]
+    state: Literal["ready", "stale", "unfinished", "failed"]  # by `Run.states`
     speaks: bool  # there is a model that can be asked, finished or not
     posts: int | None
     bytes: int | None
@@ -41,10 +41,10 @@ class PersonaRow(BaseModel):
 
 
 class StageRow(BaseModel):
-    """How a stage stands by its record."""
+    """How a stage stands, as `popinjay status` says it; `done` is its `fresh`."""
 
     stage: str
-    state: Literal["done", "failed", "missing"]
+    state: Literal["done", "stale", "failed", "missing"]
     error: str | None
 
 
@@ -86,14 +86,6 @@ def _folders(home: Path) -> Iterator[tuple[str, str]]:
         return
 
 
-def is_name(name: str) -> bool:
-    """Whether a persona could be named so."""
-    try:
-        return bool(check_name(name))
-    except (SpecError, UnicodeEncodeError):
-        return False
-
-
 def find(home: Path, name: str) -> Run:
     """The persona of this name in the home folder. Raises Refused where there is none."""
     if not is_name(name) or not (home / name / RECORD).is_file():
@@ -104,7 +96,8 @@ def find(home: Path, name: str) -> Run:
 def row(home: Path, name: str) -> PersonaRow:
     """A persona in a list, also where its record is damaged."""
     try:
-        return PersonaRow(**_facts(find(home, name)))
+        run = find(home, name)
+        return PersonaRow(**_facts(run, run.states(quick=True)))
     except (PopinjayError, *DAMAGED):
         return PersonaRow(**(_NOTHING | {"name": name, "title": name, "state": "failed"}))
 
@@ -119,13 +112,11 @@ def detail(run: Run) -> PersonaDetail:
 
 def _detail(run: Run) -> PersonaDetail:
     record = run.record.get("stages", {})
-    stages = []
-    for stage in STAGES:
-        entry = record.get(stage.name, {})
-        stages.append(StageRow(stage=stage.name, state=entry.get("state", "missing"), error=entry.get("error")))
+    states = run.states()
+    stages = [StageRow(stage=stage, state=_STAGE_STATES[state], error=record.get(stage, {}).get("error")) for stage, state in states.items()]
     cleaned = run.facts("clean")
     return PersonaDetail(
-        **_facts(run),
+        **_facts(run, states),
         stages=stages,
         specs=[Path(spec).name if Path(spec).is_absolute() else spec for spec in run.record.get("asked", {}).get("specs", [])],
         counts=cleaned.get("authors", []),
@@ -135,6 +126,13 @@ def _detail(run: Run) -> PersonaDetail:
         notes=_notes(run),
     )
 
+
+_STAGE_STATES: dict[State, Literal["done", "stale", "failed", "missing"]] = {
+    State.FRESH: "done",
+    State.STALE: "stale",
+    State.FAILED: "failed",
+    State.MISSING: "missing",
+}
 
 _NOTHING: dict[str, Any] = {
     "handles": [],
@@ -150,9 +148,18 @@ _NOTHING: dict[str, Any] = {
 }
 
 
-def _facts(run: Run) -> dict[str, Any]:
+def _state_of(states: Mapping[str, State]) -> Literal["ready", "stale", "unfinished", "failed"]:
+    """Say how a persona stands in one word, that of its stage that stands worst."""
+    found = set(states.values())
+    if State.FAILED in found:
+        return "failed"
+    if State.MISSING in found:
+        return "unfinished"
+    return "stale" if State.STALE in found else "ready"
+
+
+def _facts(run: Run, states: Mapping[str, State]) -> dict[str, Any]:
     record, asked = run.record.get("stages", {}), run.record.get("asked", {})
-    states = [record.get(stage.name, {}).get("state") for stage in STAGES]
     authors = authors_of(run)
     finished = record.get("card", {}).get("finished") or record.get("train", {}).get("finished")
     counts = run.facts("clean").get("authors")
@@ -160,7 +167,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "name": run.name,
         "title": " & ".join(author.title for author in authors) or run.name,
         "handles": [author.handle for author in authors] or asked.get("authors", []),
-        "state": "failed" if "failed" in states else "ready" if all(states) else "unfinished",
+        "state": _state_of(states),
         "speaks": run.file("model").is_dir(),
         "posts": sum(one["used"] for one in counts) if counts else None,
         "bytes": size(run.path),

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from popinjay.errors import OptionError
 from popinjay.serving.app import create_app
+from popinjay.serving.connections import ImpatientProtocol
 from popinjay.serving.guard import Guard
 from popinjay.serving.job import Job
 
@@ -47,6 +48,7 @@ def server_of(app: FastAPI) -> uvicorn.Server:
     """What runs the app, and tells its streams when it is about to end."""
     config = uvicorn.Config(
         app,
+        http=ImpatientProtocol,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from popinjay.errors import PopinjayError, SpecError
+from popinjay.errors import PopinjayError, SpecError, without_credentials
 from popinjay.events import Listener
 from popinjay.post import one_line, printable
 from popinjay.serving.accounts import check_account
@@ -44,7 +44,11 @@ def _end_of(folder: Path, home: Path) -> End:
         return End("stopped")
     except Exception as error:
         traceback.print_exc()
-        return End("failed", printable(one_line(f"Something unforeseen: {type(error).__name__}: {error}")), f"The whole of it stands in {folder / PROBLEMS}.")
+        return End(
+            "failed",
+            printable(one_line(without_credentials(f"Something unforeseen: {type(error).__name__}: {error}"))),
+            f"The whole of it stands in {folder / PROBLEMS}.",
+        )
 
 
 def _specs(job: Job, home: Path) -> list[str]:

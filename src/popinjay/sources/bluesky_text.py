@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from popinjay.sources.container import as_object
 
+MOST_SHOWN = 2_000  # characters of an address in a text; a whole post has 300
 _LINK = "app.bsky.richtext.facet#link"
 _WEB = re.compile(r"https?:(?=//)", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:https?://)?(?:www\.)?", re.IGNORECASE)
@@ -26,14 +27,9 @@ def with_whole_links(text: str, facets: Any) -> str:
     parts: list[str] = []
     done = 0
     for begin, end, address in sorted(_links(facets)):
-        if begin < done or end > len(data):
+        if begin < done or end > len(data) or _starts_inside(data, begin) or _starts_inside(data, end):
             continue
-        try:
-            before, shown = data[done:begin].decode("utf-8", "surrogatepass"), data[begin:end].decode("utf-8", "surrogatepass")
-        except UnicodeDecodeError:
-            continue
-        if _starts_inside(data, end):
-            continue
+        before, shown = data[done:begin].decode("utf-8", "surrogatepass"), data[begin:end].decode("utf-8", "surrogatepass")
         parts += [before, _apart(address, data[end : end + 4]) if _shows(shown, address) else shown]
         done = end
     return "".join(parts) + data[done:].decode("utf-8", "surrogatepass")
@@ -61,7 +57,7 @@ def _starts_inside(data: bytes, place: int) -> bool:
 
 def _shows(shown: str, address: str) -> bool:
     """Whether what is shown is this address, perhaps shortened, and not words of the author's."""
-    if re.search(r"\s", shown):
+    if len(shown) > MOST_SHOWN or re.search(r"\s", shown):
         return False
     if _ADDRESS.fullmatch(shown):
         return True

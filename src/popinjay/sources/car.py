@@ -12,7 +12,7 @@ from popinjay.errors import SpecError
 
 AGAIN = "Export it again, to the end."
 MOST_BLOCK = 2 << 20  # bytes; servers take records of one MiB
-MOST_BLOCKS = 10_000_000  # some half GB of index
+MOST_BLOCKS = 5_000_000  # some 250 MB of index
 CID_BYTES = 36
 _CIDS = (b"\x01\x71\x12\x20", b"\x01\x55\x12\x20")  # version 1, DAG-CBOR or raw bytes, SHA-256 of 32 bytes
 _OFFSET_BITS = 44

@@ -9,8 +9,9 @@ import ipaddress
 import socket
 import ssl
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from popinjay.errors import NetworkError
 
@@ -36,12 +37,12 @@ def connect(scheme: str, host: str, port: int, *, allow_local: bool) -> HTTPConn
 
     trouble: Exception | None = None
     proxy = _proxy(host) if scheme == "https" else None
-    for found, at in [proxy] if proxy else [(address, port) for address in _addresses(host, port, allow_local)]:
+    for found, at in [(proxy.host, proxy.port)] if proxy else [(address, port) for address in _addresses(host, port, allow_local)]:
         if scheme == "https":  # to the address that was checked, for the name that was asked for
             connection: HTTPConnection = HTTPSConnection(found, at, timeout=CONNECT_SECONDS, ssl_context=ssl.create_default_context(), server_hostname=host)
             if proxy:
                 _check_literal(host, allow_local)
-                connection.set_tunnel(host, port)
+                connection.set_tunnel(host, port, headers=proxy.headers)
         else:
             connection = HTTPConnection(found, at, timeout=CONNECT_SECONDS)
         try:
@@ -89,18 +90,49 @@ def _check_public(host: str, address: str, allow_local: bool) -> None:
         raise NetworkError(f"{host} is {address}: on this machine, or in this house's network.", "Where that is what you mean, say so with --allow-local.")
 
 
-def _proxy(host: str) -> tuple[str, int] | None:
-    """The proxy that the environment names for a host, if it names one."""
+@dataclass(frozen=True)
+class Proxy:
+    """Where a proxy is, and what it is told about who asks."""
+
+    host: str
+    port: int
+    headers: dict[str, str]
+
+
+def _proxy(host: str) -> Proxy | None:
+    """The proxy that the environment names for a host, if it names one. Its user and password never stand in a message."""
     from urllib.request import getproxies, proxy_bypass
+
+    from urllib3.util import make_headers
 
     named = getproxies().get("https")
     if not named or proxy_bypass(host):
         return None
     try:
         place = urlsplit(named if "://" in named else f"http://{named}")
-        return (place.hostname, place.port or 8080) if place.hostname else None
+        where, port = place.hostname, place.port or 8080
     except ValueError as error:
-        raise NetworkError(f"HTTPS_PROXY is {named!r}, which is no address.", "Mend it, or unset it.") from error
+        hint = "It takes http://HOST:PORT, with USER:PASSWORD@ before HOST if need be (as %40 and the like). Mend it, or unset it."
+        raise NetworkError("HTTPS_PROXY is no address of a proxy.", hint) from error
+    if not where:
+        return None
+    who = f"{unquote(place.username)}:{unquote(place.password or '')}" if place.username else None
+    return Proxy(where, port, make_headers(proxy_basic_auth=who))
+
+
+# Networks of special use (IANA's registries) that Python takes for global, or did in some version.
+_NOT_PUBLIC = [
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # protocol assignments
+        "192.88.99.0/24",  # relays of 6to4, deprecated
+        "2001::/23",  # protocol assignments, Teredo (unwrapped before) and ORCHID among them
+        "2001:db8::/32",
+        "3fff::/20",  # documentation, as is the one before
+    )
+]
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that is given out to the world
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # addresses of IPv4, as a network without it writes them
 
 
 def is_public(address: str) -> bool:
@@ -109,9 +141,11 @@ def is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         if inner := found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]:
             return is_public(str(inner))
-        if found in ipaddress.ip_network("64:ff9b::/96"):  # what a network without IPv4 writes one as
+        if found in _TRANSLATED:
             return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
-    return found.is_global and not found.is_multicast
+        if found not in _UNICAST:
+            return False
+    return found.is_global and not found.is_multicast and not any(found in network for network in _NOT_PUBLIC)
 
 
 def said_by(error: Exception | None) -> str:

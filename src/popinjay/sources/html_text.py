@@ -60,7 +60,8 @@ class _Reader(HTMLParser):
     def text(self) -> str:
         """What was gathered."""
         self._end_link()
-        whole = re.sub(rf"{_SOFT}*\n{_SOFT}*", "\n", "".join(self._out)).strip(_SOFT)
+        lines = "".join(self._out).split("\n")
+        whole = "\n".join(line.strip(_SOFT) for line in lines)
         return re.sub(f" ?{_SOFT}+ ?", " ", whole).strip()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

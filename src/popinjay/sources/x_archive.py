@@ -39,6 +39,7 @@ _PRIVATE = {  # classes of an archive that are never opened
     "chats with Grok": re.compile(r"grok-.*\.js"),
 }
 _CIRCLE_WINDOW = ("2022-08-01", "2023-12-01")
+MOST_NOTES = 10  # on files that the manifest tells otherwise
 _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
 
 
@@ -214,16 +215,20 @@ class XArchive(Reading):
 
     def _compare(self, counted: Mapping[str, int]) -> None:
         """Hold what was read against what the archive says it holds."""
-        types = as_object(as_object(self._manifest).get("dataTypes"))
+        types, names, notes = as_object(as_object(self._manifest).get("dataTypes")), set(self._container.names), []
         for kind in ("tweets", "tweet", "communityTweet", "communityTweets"):
             files = as_object(types.get(kind)).get("files")
             for file in map(as_object, files if isinstance(files, list) else []):
                 name, said = str(file.get("fileName", "")), as_number(file.get("count")) or 0
                 full = self._root + name.removeprefix("data/")
-                if full not in self._container.names:
-                    self.findings.notes.append(f"The manifest names {name} with {said:,} posts, but it is missing: those posts are lost.")
+                if full not in names:
+                    notes.append(f"The manifest names {name} with {said:,} posts, but it is missing: those posts are lost.")
                 elif counted.get(full, 0) != said:
-                    self.findings.notes.append(f"The manifest says that {name} holds {said:,} posts, but {counted.get(full, 0):,} are in it.")
+                    notes.append(f"The manifest says that {name} holds {said:,} posts, but {counted.get(full, 0):,} are in it.")
+
+        self.findings.notes += notes[:MOST_NOTES]
+        if len(notes) > MOST_NOTES:
+            self.findings.notes.append(f"So it is with {len(notes) - MOST_NOTES:,} more files that the manifest names.")
 
     def _post(self, tweet: Mapping[str, Any], number: int) -> Post:
         text = printable(unescape(str(tweet.get("full_text") or tweet.get("text") or "")))

@@ -17,6 +17,7 @@ from popinjay.sources.container import as_object
 from popinjay.sources.x_post import as_number, edits_in, iso_time, snowflake_ms, whole_text
 
 NEARNESS_MS = 5000  # between a long post and its stub
+MOST_A_SECOND = 8  # long posts that are looked at: nobody writes more, and a made-up archive may hold thousands
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class Assembly:
         self._findings = findings
         self._by_second: dict[int, list[Note]] = {}
         for note in notes:
-            self._by_second.setdefault(note.time // 1000, []).append(note)
+            of_second = self._by_second.setdefault(note.time // 1000, [])
+            if len(of_second) < MOST_A_SECOND:
+                of_second.append(note)
         self._stubs: list[_Stub] = []
         self._latest: dict[int, tuple[int, Post]] = {}  # of each edited post, by its first version's id
 

@@ -10,6 +10,9 @@ from popinjay.sources.container import Container
 
 POSTS = re.compile(r"(?:tweets?|community-tweets?)(?:-part\d+)?\.js")
 MONTH_FILE = re.compile(r"js/tweets/\d{4}_\d{2}\.js")
+_ROOT = r"(?P<root>(?:[^/]+/){0,4}?(?:data/)?)"
+_MARK = re.compile(rf"{_ROOT}(?:manifest|tweets?|js/tweet_index)\.js")
+_HOLDS_POSTS = re.compile(rf"{_ROOT}(?:{POSTS.pattern}|{MONTH_FILE.pattern})")
 DOWNLOAD = "Get yours at x.com under Settings, Your account, Download an archive of your data."
 _OF_X = re.compile(
     r"(?:^|/)(?:data/)?(?:manifest|tweets?|js/tweet_index|account|profile)\.js$|"
@@ -29,12 +32,12 @@ FOREIGN: dict[str, Callable[[str], bool]] = {
 def root_of(container: Container) -> str:
     """The folder inside the container that holds the data files, with its slash. Raises SpecError where there is none."""
     candidates = sorted(
-        (m["root"] for name in container.names if (m := re.match(r"(?P<root>(?:[^/]+/){0,4}?(?:data/)?)(?:manifest|tweets?|js/tweet_index)\.js$", name))),
+        (m["root"] for name in container.names if (m := _MARK.fullmatch(name))),
         key=lambda root: (not root.endswith("data/"), len(root)),
     )
+    with_posts = {m["root"] for name in container.names if (m := _HOLDS_POSTS.fullmatch(name))}
     for root in candidates:
-        inside = [name[len(root) :] for name in container.names if name.startswith(root)]
-        if any(POSTS.fullmatch(name) or MONTH_FILE.fullmatch(name) for name in inside):
+        if root in with_posts:
             return root
     for name in container.names:
         if re.fullmatch(r"(?:[^/]+/){0,4}tweets\.csv", name):

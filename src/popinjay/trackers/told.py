@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from popinjay.caches import seal
 from popinjay.errors import TrackerError
 from popinjay.events import Event, Listener, What
 from popinjay.run import Run
@@ -14,6 +16,7 @@ from popinjay.trackers import Place, find, folder_beside
 from popinjay.trackers.link import forget
 
 TABLE = "told"
+SEAL = "seal"  # of a row
 OWED = "owed"  # set where something is to be removed; gone once that is done, or out of reach
 
 
@@ -25,9 +28,22 @@ def note(run: Run, trackers: Sequence[str]) -> None:
         folder = Path(place.folder)
         inside = bool(place.folder) and folder.is_relative_to(home)
         row = {"tracker": tracker, "persona": run.name, **asdict(place), "folder": folder.relative_to(home).as_posix() if inside else place.folder}
+        row = sealed(row)
         if not any(row.items() <= known.items() for known in rows):
             rows.append(row)
     run.update(**{TABLE: rows})
+
+
+def _seal_of(row: Mapping[str, Any]) -> str | None:
+    """What shows that a row was noted here: one in somebody else's record could have any folder removed."""
+    mark = seal(b"told", json.dumps([row["tracker"], row["persona"], row["folder"], row["address"]]).encode())
+    return None if mark is None else mark.hex()
+
+
+def sealed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with the seal that it was noted by this user on this machine, where one can be made."""
+    mark = _seal_of(row)
+    return dict(row) if mark is None else {**row, SEAL: mark}
 
 
 def places(run: Run) -> list[str]:
@@ -57,6 +73,10 @@ def take_back(run: Run, stage: str, listener: Listener) -> None:
 def _removed(run: Run, row: Mapping[str, Any], stage: str, listener: Listener) -> dict[str, Any] | None:
     """What is left to know of a row once its tracker has removed what it can."""
     tracker, place = row["tracker"], _place(run, row)
+    if not row.get(SEAL) or row[SEAL] != _seal_of(row):
+        text = f"{tracker}: that it was told this persona's texts was not noted on this machine, so nothing was removed from {place}."
+        listener(Event(stage, What.WARNING, text))
+        return {key: value for key, value in row.items() if key != OWED}
     try:
         left = forget(tracker, row["persona"], place)
     except TrackerError as error:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from popinjay.errors import TrackerError
 from popinjay.trackers import Artifact, Place, Tracker, plain_name
 
 LOGIN_SECONDS = 20.0  # until it goes on without the network
@@ -58,8 +59,11 @@ class WeightsAndBiases(Tracker):
     @classmethod
     def forget(cls, persona: str, place: Place) -> str:
         """Remove the persona's folder. Whether something was synced from it since, nobody here knows."""
-        if Path(place.folder).exists():
-            shutil.rmtree(place.folder)
+        folder = Path(place.folder)
+        if folder.parts[-2:] != ("popinjay-wandb", plain_name(persona)) or ".." in folder.parts:
+            raise TrackerError(f"{folder} is not where a persona's runs are kept.", "")
+        if folder.exists():
+            shutil.rmtree(folder)
         there = f"delete the runs and artifacts of the group {persona!r} in {place.address}"
         return f"{place.folder} is removed. If any of it was synced or told online, it is there still: {there}."
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from popinjay import lineage
+from popinjay.errors import without_credentials
 from popinjay.events import Event, Listener, What
 from popinjay.post import read_json
 from popinjay.run import Run
@@ -77,7 +78,7 @@ class Watcher:
             if stage != "train"  # what a training settled on is in its settings, and its base may be a path
         }
         versions = {f"version.{name}": version(name) for name in VERSIONS}
-        whose = self._run.record.get("asked", {}).get("whose")
+        whose = self._run.asked.get("whose")
         self._job, self._step = job, 0
         self._send(
             "start", job=lineage.job_name(self._run.name, job), kind=job, config={**options, **settings, **versions, **({"whose": whose} if whose else {})}
@@ -153,6 +154,7 @@ class Watcher:
         """Say once that a tracker is no longer told."""
         if tracker not in self._told:
             self._told.add(tracker)
+            problem = without_credentials(problem)  # of an address that a tracker's library quotes
             text = f"{tracker} is not told any more: {problem}. The persona is made all the same, and metrics.jsonl has what was missed."
             self._listener(Event("track", What.WARNING, text))
 

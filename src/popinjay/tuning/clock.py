@@ -17,12 +17,16 @@ class Clock:
     """
 
     steps: int
-    budget: float | None = None  # seconds
+    budget: float | None = None  # seconds, from the beginning of the training
+    start: float = 0.0  # seconds that had gone before the first step: the base was loaded and looked at
 
     def progress(self, step: int, seconds: float) -> float:
         """Which share of the way lies behind the middle of this step, begun after so many seconds: from 0 to 1."""
         by_steps = (step + 0.5) / self.steps
-        return min(1.0, by_steps if self.budget is None else max(by_steps, seconds / self.budget))
+        if self.budget is None:
+            return min(1.0, by_steps)
+        by_time = (seconds - self.start) / (self.budget - self.start) if self.budget > self.start else 1.0
+        return min(1.0, max(by_steps, by_time))
 
     def is_up(self, step: int, seconds: float) -> bool:
         """Whether the way is done before this step."""
@@ -30,7 +34,7 @@ class Clock:
 
     def seconds_left(self, step: int, seconds: float) -> float:
         """What is left after this many steps in so many seconds, at the same pace."""
-        by_steps = seconds / max(1, step) * (self.steps - step)
+        by_steps = (seconds - self.start) / max(1, step) * (self.steps - step)
         return by_steps if self.budget is None else max(0.0, min(by_steps, self.budget - seconds))
 
 

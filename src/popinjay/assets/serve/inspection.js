@@ -91,11 +91,12 @@ const form = (job, authors) => {
       el("div", {}, el("label", { for: "budget" }, "How long may it learn?"), el("select", { id: "budget", name: "budget" }, Object.entries(BUDGETS).map(([value, words]) => el("option", { value }, words))), el("p", { class: "aside" }, "Some minutes with the small base model. It ends earlier where less is enough.")),
       el("div", {}, el("label", { for: "base" }, "What does it begin with?"), bases, hint, terms),
     ),
+    isAnonymous(authors) ? nameField(authors) : null,
     el(
       "details",
       {},
       el("summary", {}, "More"),
-      field("name", "What is it called?", { placeholder: usualName(authors) ?? "" }, "Its folder’s name. One that is here already is brought up to date."),
+      isAnonymous(authors) ? null : nameField(authors),
       el("label", { class: "check" }, el("input", { type: "checkbox", name: "drop_replies" }), " Without replies to other people"),
       field("lang", "Only posts in these languages", { placeholder: "en,fr" }, "As codes, with commas between. Empty: all."),
       field("contact", "Where can the author ask you to remove it?", { placeholder: "an address" }, "It is said on its card."),
@@ -107,8 +108,17 @@ const form = (job, authors) => {
   return made;
 };
 
+/** Whether the files say nothing about whose posts these are, such as tweets.csv. */
+const isAnonymous = (authors) => authors.length > 0 && authors.every((one) => one.anonymous);
+
+const nameField = (authors) =>
+  isAnonymous(authors)
+    ? field("name", "What is it called?", { required: true }, "Its file does not say whose posts these are. Give it a name, such as its author’s.")
+    : field("name", "What is it called?", { placeholder: usualName(authors) ?? "" }, "Its folder’s name. One that is here already is brought up to date.");
+
 /** What a persona of these is called where nothing else is said; left to the program where that could be no folder's name. */
 const usualName = (authors) => {
+  if (isAnonymous(authors)) return undefined;
   const name = authors.map((one) => one.author).sort().join("-");
   return /^\w[\w.-]{0,100}$/u.test(name) ? name : undefined;
 };

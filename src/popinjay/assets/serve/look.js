@@ -6,7 +6,7 @@ import { markdown } from "./markdown.js";
 import { called, header, load, people, pictureOf } from "./persona.js";
 import { bytes, date, many, STAGES, STATES } from "./words.js";
 
-const STAGE_STATES = { done: "done", missing: "not done yet", failed: "did not work out" };
+const STAGE_STATES = { done: "done", stale: "out of date", missing: "not done yet", failed: "did not work out" };
 
 export const show = async (place, name, { signal }) => {
   const persona = await load(name, signal);

@@ -36,6 +36,7 @@ export const STAGES = {
 
 export const STATES = {
   ready: "ready",
+  stale: "out of date",
   unfinished: "not finished",
   failed: "did not work out",
   queued: "waiting for its turn",

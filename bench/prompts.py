@@ -1,0 +1,78 @@
+"""How often a typed word is taken for a fragment, and a fragment for a word.
+
+`python bench/prompts.py MODEL POSTS [COUNT]`: beginnings cut out of posts (a file of JSON lines
+with `text`, best those that the model never saw) behind a word and inside one. Then ten posts for
+each of ten words and ten fragments, with how many kept the word and how many went on with it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from popinjay.decoding.open import open_decoder
+from popinjay.decoding.prompt import begin
+from popinjay.generate import LEAST_TOKENS, generate
+from popinjay.options import SayOptions
+
+if TYPE_CHECKING:
+    from popinjay.decoding.decoder import Decoder
+
+WORDS = "my cat|the dog|I love coffee|today my brother|the moon|this pizza|my guitar"
+WORDS += "|the garden|my boss|on the sofa"
+FRAGMENTS = "the astron|my gui|this piz|I love cof|the gard|a weird dre|the gover"
+FRAGMENTS += "|a beaut|what a wond|my frie"
+POSTS = 10
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def cut_out(posts: list[str], count: int) -> tuple[list[str], list[str]]:
+    """Return beginnings that end with a word, and others that end in what is nowhere one."""
+    known = {word.casefold() for post in posts for word in _WORD.findall(post)}
+    chance = random.Random(0)
+    words, fragments = [], []
+    for post in chance.choices(posts, k=count):
+        for found in _WORD.finditer(post):
+            if chance.random() < 0.2:
+                words.append(post[: found.end()])
+                part = found[0][: chance.randrange(len(found[0]))]
+                if part and part.casefold() not in known:
+                    fragments.append(post[: found.start() + len(part)])
+                break
+    return words, fragments
+
+
+def is_kept(decoder: Decoder, prompt: str) -> bool:
+    """Return whether the last word of a prompt is taken for a whole one."""
+    return not begin(decoder, prompt, LEAST_TOKENS).covers
+
+
+def ends_there(text: str, prompt: str) -> bool:
+    """Return whether the prompt's last word is whole in a post."""
+    return not text[len(prompt) : len(prompt) + 1].isalnum()
+
+
+def main(model: str, posts: str, count: str = "1000") -> None:
+    """Print both counts."""
+    texts = [json.loads(line)["text"] for line in Path(posts).read_text("utf-8").splitlines()]
+    with TemporaryDirectory() as cache:
+        decoder = open_decoder(Path(model), cache=Path(cache))
+        words, fragments = cut_out(texts, int(count))
+        lost = sum(not is_kept(decoder, prompt) for prompt in words)
+        kept = sum(is_kept(decoder, prompt) for prompt in fragments)
+        print(f"words taken for fragments: {lost} of {len(words)}")
+        print(f"fragments taken for words: {kept} of {len(fragments)}")
+        for name, prompts in (("word", WORDS), ("fragment", FRAGMENTS)):
+            for prompt in prompts.split("|"):
+                said = generate(decoder, SayOptions(n=POSTS, seed=0, max_tokens=15), prompt)
+                whole = sum(ends_there(post.text, prompt) for post in said)
+                print(f"{name:8} {prompt!r:20} whole in {whole:2} of {len(said)}: {said[0].text}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,262 @@
+"""What a persona's name stands for: whose posts it was made of, and how. Nobody else's take its place unasked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import fields, replace
+from typing import Any
+
+from popinjay import kept
+from popinjay.checkpoints import Checkpoints
+from popinjay.collect import Opened, is_account
+from popinjay.errors import PersonaTaken, SpecError
+from popinjay.forgotten import FILE, MARKS, Forgotten
+from popinjay.journal import Change
+from popinjay.options import MakeOptions, flag
+from popinjay.post import Author, Post, handle_of, read_posts
+from popinjay.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Run, as_toml
+from popinjay.selection import PLACES
+from popinjay.sources import Findings, Reading
+
+MOST = 0.5  # of the posts that were there: so many have to be among those that take their place
+_GENERIC = frozenset(
+    "account activity all archive archives author backup bluesky body bsky chat clean cleaned collection combined "
+    "comments content copy corpus csv data dataset download downloads dump entries example examples export exported "
+    "exports feed file files final full history input items json jsonl list log lines mastodon me merged messages "
+    "microblog misskey my new note notes of old outbox output part pleroma pixelfed post posts raw reddit result "
+    "results rows sample samples sheet snscrape source standard status statuses stdin stream table takeout temp test "
+    "text texts the threads timeline tmp toot toots train training tsv tweet tweets twint twitter twscrape txt untitled "
+    "user words x".split()
+)
+
+
+# the name
+
+
+def is_generic(name: str) -> bool:
+    """Return whether a name says nothing about whose posts these are, such as `tweets`, `my_posts-2023` or `data (1)`."""
+    found: list[str] = re.findall(r"[^\W\d_]+", name.casefold())
+    return all(word in _GENERIC for word in found)
+
+
+def is_anonymous(author: Author) -> bool:
+    """Return whether an author's handle is a file's name that is generic. An account's handle is a name, whatever it is."""
+    return not author.url and is_generic(author.handle)
+
+
+def name_for(opened: Opened, ask_name: Callable[[str], str | None] | None) -> str:
+    """Return the name of a persona that was given none: its authors' handles, or what `ask_name` says if these are generic.
+
+    Raises SpecError if that is nothing, or if there is nothing to read.
+    """
+    if not all(map(is_anonymous, opened.authors)):
+        return opened.name
+    for reading in opened.readings:
+        with _unnoted(reading):
+            posts = reading.posts()
+            next(posts, None)  # what can't be read at all is said before a name is asked for
+            if isinstance(posts, Generator):
+                posts.close()
+    if name := ask_name(opened.name) if ask_name else None:
+        return name
+    raise SpecError(f"{opened.name!r} does not say whose posts these are.", "Give the persona a name: --name NAME")
+
+
+class _Called(Reading):
+    """Somebody's posts under another name than that of their file."""
+
+    def __init__(self, reading: Reading, name: str) -> None:
+        self._reading = reading
+        self.author = replace(reading.author, handle=handle_of(name), name=name)
+        self.refusal = reading.refusal
+
+    @property
+    def findings(self) -> Findings:
+        """What the source has to say."""
+        return self._reading.findings
+
+    @findings.setter
+    def findings(self, findings: Findings) -> None:
+        self._reading.findings = findings
+
+    def fingerprint(self) -> str:
+        """A hash of what would be read."""
+        return self._reading.fingerprint()
+
+    def avatar(self) -> bytes | None:
+        """The author's picture."""
+        return self._reading.avatar()
+
+    def posts(self) -> Iterator[Post]:
+        """The posts, by that name."""
+        return (replace(post, author=self.author.handle) for post in self._reading.posts())
+
+
+def called(opened: Opened, name: str, run: Run) -> Opened:
+    """Return the posts with their author called as the persona, where their file says nothing about whose they are.
+
+    A persona that is there keeps what its author was called: by that its posts are forgotten.
+    """
+    authors = opened.authors
+    before = run.record.get("asked", {}).get("authors")
+    if len(authors) != 1 or not is_anonymous(authors[0]) or is_generic(name) or before == [authors[0].handle]:
+        return opened
+    return Opened((_Called(opened.readings[0], name),)) if handle_of(name) else opened
+
+
+# how it was made
+
+
+def inherited(run: Run, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a persona was made with and that are not given now, without those that are as usual.
+
+    The base model is not among them: `base_for` keeps it. None are, if the usual ones (`defaults`) are asked for.
+    """
+    found: dict[str, Any] = {}
+    if given.get("defaults"):
+        return found
+    for name, kind in MakeOptions.PARTS.items():
+        made = run.made(name) if name != "card" else None  # what the card says is asked for besides
+        options = made["options"] if made else {}
+        for field in fields(kind):  # type: ignore[arg-type]
+            is_set = field.name in options and options[field.name] != field.default
+            if is_set and field.name not in given and field.name != "base":
+                found[field.name] = options[field.name]
+    return found
+
+
+def as_flags(options: Mapping[str, Any]) -> str:
+    """Return options as they are typed."""
+    return " ".join(flag(name) if value is True else f"{flag(name)} {value}" for name, value in options.items())
+
+
+# whose it is
+
+
+def is_replaced(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], bool] | None) -> bool:
+    """Return whether others' posts take the place of a persona: only if it `may` or the answer to `ask` says so.
+
+    Posts are others' if their authors are more or fewer than before, if an account is a new one, or if most of the posts
+    that were there are not among them. Raises PersonaTaken if the persona that is there is to stay.
+    """
+    why = _why_not_the_same(run, opened)
+    if not why:
+        return False
+    question = f"A persona {run.name!r} is there. {why}\nReplace it, with its model and all that is in its folder?"
+    if may or (ask is not None and ask(question)):
+        return True
+    hint = "Give the new one another --name, or add --replace: the one that is there goes then, with its model."
+    raise PersonaTaken(f"A persona {run.name!r} is there, made of other posts. {why}", hint)
+
+
+def _why_not_the_same(run: Run, opened: Opened) -> str:
+    """Return why these posts are not those of the persona with more added; empty if they are, or if there is none."""
+    posts, before = run.file("posts.jsonl"), run.record.get("asked", {}).get("authors", [])
+    forgotten = Forgotten.of(run)
+    readings = [reading for reading in opened.readings if reading.author.handle not in forgotten.authors]
+    if not readings or not before or not posts.is_file():
+        return ""
+    handles = [reading.author.handle for reading in readings]
+    accounts = {reading.author.handle for reading in readings if is_account(reading)}
+    if len(handles) != len(before) or accounts - set(before):
+        return f"It is made of the posts of {_names(before)}, these are of {_names(handles)}."
+    files = [reading for reading in readings if not is_account(reading)]
+    if not files or (not accounts and _is_recorded(run, forgotten.mark(opened.fingerprint()))):
+        return ""
+    there, found = _shared((post for post in read_posts(posts) if post.author not in accounts), files)
+    if found >= MOST * there:
+        return ""
+    whose = "" if set(handles) == set(before) else f" of {_names(handles)}"
+    return f"Of its {there:,} posts {found:,} are among those{whose} given now."
+
+
+def check_fetched(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], bool] | None) -> None:
+    """Raise PersonaTaken if an account holds too little of the posts that a persona was made of before, from a file.
+
+    Its author is the same, but a network may give only the newest posts, where the file had all.
+    """
+    known = run.record.get("asked", {}).get("accounts", [])
+    readings = [one for one in opened.readings if is_account(one) and one.author.handle not in known]
+    handles, posts = {reading.author.handle for reading in readings}, run.file("posts.jsonl")
+    if not handles or not posts.is_file():
+        return
+    there, found = _shared((post for post in read_posts(posts) if post.author in handles), readings)
+    why = f"Of its {there:,} posts {found:,} are among those that were read just now."
+    if found >= MOST * there or may or (ask is not None and ask(f"{why}\nTake these instead of them?")):
+        return
+    hint = "Give the file or archive that it was made from, another --name, or add --replace to take the fewer ones."
+    raise PersonaTaken(f"A persona {run.name!r} is there, made of more posts. {why}", hint)
+
+
+def _is_recorded(run: Run, source: str) -> bool:
+    made = run.made("collect")
+    return made is not None and made.get("source") == source
+
+
+def _shared(before: Iterable[Post], files: Sequence[Reading]) -> tuple[int, int]:
+    """Count posts, and those of them that these files hold: by a site's id or by what they say."""
+    ids: set[str] = set()
+    said: set[int] = set()
+    for reading in files:
+        with _unnoted(reading):
+            for post in reading.posts():
+                ids.add(post.id)
+                said.add(_said(post))
+    there = found = 0
+    for post in before:
+        there += 1
+        found += _said(post) in said or (post.id in ids and _is_of_a_site(post.id))
+    return there, found
+
+
+@contextmanager
+def _unnoted(reading: Reading) -> Iterator[None]:
+    """Have a source's findings as they were: they are found once more when the posts are collected."""
+    findings = deepcopy(reading.findings)
+    try:
+        yield
+    finally:
+        reading.findings = findings
+
+
+def _said(post: Post) -> int:
+    return hash(" ".join(post.text.split()).casefold())
+
+
+def _is_of_a_site(id: str) -> bool:
+    """Return whether an id is one that no other post has, unlike a place in a file."""
+    return int(id) >= PLACES if id.isdecimal() else "://" in id or bool(re.fullmatch(r"[a-z0-9]{10,}", id))
+
+
+def _names(handles: Iterable[str]) -> str:
+    return " and ".join(sorted(handles))
+
+
+def clear(run: Run, opened: Opened) -> None:
+    """Remove all of a persona but what trackers were told, at once or not at all: another takes its place.
+
+    What was read of the new authors' accounts stays: it has just been fetched.
+    """
+    change = Change(run)
+    try:
+        for name in _all_of(run, {author.handle for author in opened.authors}):
+            change.remove(name)
+        change.path(RECORD).write_bytes(as_toml({name: value for name, value in run.record.items() if name == "told"}))
+        change.commit()
+    except BaseException:
+        change.discard()
+        raise
+
+
+def _all_of(run: Run, newcomers: set[str]) -> Iterator[str]:
+    """Yield what lies in a persona's folder, but for what was fetched of these authors."""
+    for stage in STAGES:
+        yield from stage.makes
+    yield from (PICTURE_FILE, *REPORTS, FILE, MARKS, kept.FILE, ENGINE_FOLDER, Checkpoints.folder_of(run.path).name)
+    fetched = run.file(FETCHED)
+    for account in fetched.iterdir() if fetched.is_dir() else ():
+        if account.name not in newcomers:
+            yield f"{FETCHED}/{account.name}"
