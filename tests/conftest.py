@@ -17,8 +17,8 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 # Files of tests that take longest, the longest first: were they begun last, one process would end long before the other.
 DEAR = (
-    "trackers report told_apart train serve_jobs serve_browser x_api mastodon remote bluesky forget publish bad_input generate cli card pretraining demo "
-    "serve_personas picture decoding run session"
+    "trackers report told_apart train stderr serve_jobs serve_browser x_api mastodon remote bluesky forget publish bad_input generate cli card pretraining "
+    "demo serve_personas picture decoding run session"
 ).split()
 
 

@@ -85,7 +85,7 @@ def test_there_is_no_such_file(refused_spec: Refused, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["photo.jpg", "archive", "archive.tar.gz", "book.pdf"])
 def test_a_file_of_no_known_kind(refused_spec: Refused, tmp_path: Path, name: str) -> None:
     said = refused_spec(written(tmp_path, name, "x"))
-    assert "is nothing that popinjay reads. It reads: Mastodon export, X archive" in said
+    assert "is nothing that popinjay reads. It reads: Mastodon export, packed text, X archive" in said
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + bytes(1000), b"Rar!\x1a\x07\x01\x00"])
@@ -183,7 +183,14 @@ def test_a_broken_file_beside_the_posts(refused_spec: Refused, tmp_path: Path, n
 
 
 @pytest.mark.parametrize(
-    "content", ["", "nothing", '"tweet_id","words"\n"1","x"\n', '"tweet_id","text"\n"x","y"\n', '"tweet_id","text"\n"1","' + "y" * 17 * MB + '"\n']
+    "content",
+    [
+        "",
+        "nothing",
+        '"tweet_id","words"\n"1","x"\n',
+        '"tweet_id","timestamp","text"\n"x","","y"\n',
+        '"tweet_id","text"\n"1","' + "y" * 17 * MB + '"\n',
+    ],
 )
 def test_an_old_archive_with_a_table_of_something_else(refused_spec: Refused, tmp_path: Path, content: str) -> None:
     refused_spec(write_zip(tmp_path / "ada.zip", {"tweets.csv": content}))

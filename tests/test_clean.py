@@ -290,3 +290,12 @@ def test_real_authors_add_up(shared: Path, name: str, downloaded: int, reposts: 
     counts = sort_out(name, posts_of(reading), CleanOptions()).counts
     assert (counts.downloaded, counts.reposts) == (downloaded, reposts)
     assert counts.kept == downloaded - reposts - counts.short
+
+
+def test_a_text_longer_than_any_post_is_left_out_and_counted() -> None:
+    usual = "The ferry left without the mayor and nobody minded at all"
+    book = "a very long line of words without an end " * 3_000
+    found = sort_out("ada", [post(usual), post(book)], CleanOptions())
+    assert [text for _, text in found.kept] == [usual]
+    assert found.counts.further == {"too long": 1}
+    assert sort_out("ada", [post(usual), post(book)], CleanOptions(rules="huggingtweets")).counts.used == 2

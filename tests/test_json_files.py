@@ -20,7 +20,7 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post
 from popinjay.sources import Reading
-from popinjay.sources.json_stream import Damage, Opened, values
+from popinjay.sources.json_stream import MOST_WHOLE, Damage, Opened, values
 
 SAID = ["the ferry was late", "so were we", "the gulls were not"]
 ROWS = [{"id": n, "text": text} for n, text in enumerate(SAID, 7)]
@@ -180,6 +180,13 @@ def test_large_objects_are_opened_and_nothing_is_asked_for_at_once(monkeypatch: 
     found = [spread(value) for value, _ in values(text, "x", Damage())]
     assert found == [[*rows, 1], ["e" * 1000]]
     assert text.most < 2000
+
+
+def test_a_post_too_large_to_be_held_as_a_whole_is_one_all_the_same(tmp_path: Path) -> None:
+    row = {"id": 1, "text": "ferry" * (MOST_WHOLE // 5 + 9), "user": {"screen_name": "ada"}, "likes": [{"text": "NOT THIS"}]}
+    reading = opened(tmp_path, "x.json", json.dumps([row, {**ROWS[0], "user": {"screen_name": "ada"}}]))
+    assert [len(post.text) for post in reading.posts()] == [len(row["text"]), len(SAID[0])]
+    assert reading.author.handle == "ada"
 
 
 # zips and folders

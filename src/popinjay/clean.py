@@ -30,6 +30,7 @@ STAGE = "clean"
 LEAST_CHARACTERS = 6_000  # under this HuggingTweets refused
 FEW_CHARACTERS = 40_000  # and under this it warned
 LEAST_POSTS = 3  # under this there is nothing left to learn from
+MOST_CHARACTERS = 100_000  # of a post: no network takes so much, and one text of megabytes would hold up all that follows
 INTERESTING_WORDS = 3
 TELL_EVERY = 2000  # posts
 
@@ -106,7 +107,7 @@ def machine_made(post: Post, text: str, options: CleanOptions) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (reply, other_language, empty, cut_short, machine_made)
-FURTHER = ("reply", "other language", "empty", "cut short", "machine-made", "duplicate", "near-duplicate")
+FURTHER = ("too long", "reply", "other language", "empty", "cut short", "machine-made", "duplicate", "near-duplicate")
 
 
 @dataclass
@@ -158,6 +159,9 @@ def sort_out(author: str, posts: Iterable[Post], options: CleanOptions, listener
         if post.kind is Kind.REPOST and not (plain and is_repost_by_hand(post.text)):
             counts.reposts += 1
             result.dropped.append((post, "repost"))
+            continue
+        if not plain and len(post.text) > MOST_CHARACTERS:
+            result.dropped.append((post, "too long"))
             continue
         text = tidy(post.text, as_huggingtweets=plain)
         if interesting_words(text, as_huggingtweets=plain) < INTERESTING_WORDS:

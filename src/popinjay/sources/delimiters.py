@@ -19,6 +19,7 @@ from popinjay.sources.dates import iso_time
 
 DELIMITERS = (",", ";", "\t", "|")
 WHOLE_LINE = "\x1f"  # in no text: a table of one column has no delimiter
+_MOST_COLUMNS = 2_000  # more are no table of posts, but a delimiter that is none
 _LEAST_SHARE = 0.8  # of lines that are rows of one shape, without a header that is known
 _RIGID_SHARE = 0.9  # of cells that are of one sort, for a column of that sort
 _LEAST_RIGID = 3  # cells
@@ -130,7 +131,7 @@ def _score(sample: Sequence[str], dialect: Dialect, known: Callable[[str], bool]
     if not complete and len(rows) > 2 and rows[-1].cells is None:
         rows.pop()  # its end lies behind the sample
     width = next((len(row.cells) for row in rows if row.cells is not None), 0)
-    if not width:
+    if not 0 < width <= _MOST_COLUMNS:
         return False, 0.0
     header = next(row.cells for row in rows if row.cells is not None)
     is_known = any(map(known, header)) and (width > 1 or dialect.delimiter == WHOLE_LINE)

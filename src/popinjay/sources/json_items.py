@@ -111,7 +111,8 @@ def _inside(value: dict[str, Any] | Opened, page: Page, depth: int) -> Iterator[
         page = _with(page, value)
         loose = loose and not any(_holds(key, part) for key, part in value.items())
     page = replace(page, whole_file=False, strings=page.whole_file)
-    aside: dict[str, Any] = {}
+    found = False
+    aside: dict[str, Any] = {}  # members of an `Opened` object that lead nowhere
     for key, part in _parts(value):
         name = fold(key)
         if not isinstance(part, dict | list | Opened) or _is_passed(name, part):
@@ -122,7 +123,11 @@ def _inside(value: dict[str, Any] | Opened, page: Page, depth: int) -> Iterator[
         usual = loose or name in _HOLDERS or name.isdecimal()
         place = key if name.isdecimal() else ""
         known_only = page.known_only or not usual
-        yield from _rows_in(part, replace(page, key=place, known_only=known_only), depth + 1)
+        for item in _rows_in(part, replace(page, key=place, known_only=known_only), depth + 1):
+            found = True
+            yield item
+    if not found and _is_plain(aside) and not page.known_only:
+        yield Item(aside, page, schema_of(aside))  # a row too large to be held as a whole
 
 
 def _is_passed(name: str, part: Any) -> bool:

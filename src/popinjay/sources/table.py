@@ -44,6 +44,7 @@ _SEPARATOR = re.compile(r"\s*\"?sep=(.|\\t)\"?\s*", re.IGNORECASE)  # Excel's fi
 _HINT = "Give a .csv or .tsv with a header, or a .txt with one post a line."
 _NULS = "{} is not text: it holds NUL bytes."
 _MOST_TITLE = 8  # lines
+_LONGEST_HEADER = 20_000  # characters
 _ESCAPED_LINE = re.compile(r"(?:\\r)?\\n")
 _LEAST_TABLE = 0.9  # share of lines of one shape that make a table of a file of any name
 
@@ -245,6 +246,8 @@ class Table:
 def _lines_before_header(sample: Sequence[str]) -> int:
     """Return how many lines of a title or a remark stand before the names of the columns."""
     for place, line in enumerate(sample[:_MOST_TITLE]):
+        if len(line) > _LONGEST_HEADER:
+            return 0
         for delimiter in DELIMITERS:
             cells = split(line, Dialect(delimiter))
             if len(cells) > 1 and any(map(is_text_name, cells)) and sum(map(is_known, cells)) > 1:
@@ -269,7 +272,7 @@ def is_table(open_text: Callable[[], IO[str]], label: str) -> bool:
         sample, complete = _sample(text, label, 2**14)
     if sample and _SEPARATOR.fullmatch(sample[0].strip("\r\n")):
         return True
-    if len(sample) < 2 or len(sample[0]) > 2_000:
+    if len(sample) < 2 or len(sample[0]) > _LONGEST_HEADER:
         return False
     dialect = find_dialect(sample, is_known, complete=complete)
     rows = _cells(sample, dialect, complete=complete)
