@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import children
@@ -144,6 +145,7 @@ def small_disk(shop: Workshop) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", folder], check=True)
+        folder.rmdir()
 
 
 @each_command("forget", "forget --retrain", "report --samples", "card", "publish", "say", "keep")
@@ -155,11 +157,8 @@ def test_a_disk_that_is_really_full_is_said(
     if command.prepare:
         command.prepare(shop, place)
     filler = small_disk / "filler"
-    with filler.open("wb") as file:
-        try:
-            while file.write(bytes(1024)):
-                file.flush()
-        except OSError:
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(1024)):
             pass
     work = command.work(shop, place)
     ended = children.run(work, children.without_chance, heard=shop.heard)
