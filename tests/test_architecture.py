@@ -19,6 +19,7 @@ SPINE = {
     "disk",
     "errors",
     "events",
+    "generic_names",
     "handles",
     "lineage",
     "options",

@@ -348,7 +348,7 @@ def test_too_little_text_says_what_was_dropped_where_that_is_most(refused: Refus
 def test_inspect_says_that_make_would_refuse(tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(written(tmp_path, "ada.txt", "one two three\n")), "--json"]) == 0
     (author,) = json.loads(capsys.readouterr().out)["authors"]
-    assert author["verdict"].startswith("make would refuse: 'ada' has 13 characters in 1 kept posts")
+    assert author["verdict"].startswith("make would refuse: 'ada' has 13 characters in 1 kept post;")
     assert list(own_home.iterdir()) == []
 
 

@@ -666,7 +666,7 @@ def test_languages_are_those_of_the_posts(tmp_path: Path, tiny_gpt2: Path) -> No
     rows += [{"text": f"le bateau {n} traverse le fjord avec {n * 37} gens et {n * 13} chiens", "lang": "fr-CA"} for n in range(60)]
     (tmp_path / "kari.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     persona = popinjay.make(tmp_path / "kari.jsonl", base=str(tiny_gpt2), **OPTIONS)
-    assert ModelCard.load(persona.path / "README.md").data.language == ["no", "fr"]
+    assert ModelCard.load(persona.path / "README.md").data.language == ["no", "fr", "en"]
 
 
 def test_too_few_posts_give_no_score_on_the_card() -> None:

@@ -349,7 +349,7 @@ def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixtur
         (["--post", "404"], "holds no post with the id '404'", "posts.jsonl"),
         (["--author", "bob"], "has no author 'bob'", "It has: ada_l."),
         (["--author", "ada_l"], "Nothing would be left", "delete"),
-        ([], "What is to be forgotten?", "--post ID or --author HANDLE"),
+        ([], "What is to be forgotten?", "--containing TEXT or --author HANDLE"),
         (["--post", "404", "--track", "none"], "who is told of a training", "Add --retrain"),
         (["--post", "404", "--retrain", "--track", "wandbb"], "no tracker 'wandbb'", "Did you mean 'wandb'?"),
     ],

@@ -16,9 +16,10 @@ from popinjay.cli import main
 from popinjay.collect import Opened
 from popinjay.errors import BaseModelError, PersonaTaken, SpecError
 from popinjay.events import Event
+from popinjay.generic_names import is_generic
 from popinjay.kept import keep
 from popinjay.options import MakeOptions, TrainOptions
-from popinjay.ownership import as_flags, check_fetched, inherited, is_generic, is_replaced, name_for
+from popinjay.ownership import as_flags, check_fetched, inherited, is_replaced, name_for
 from popinjay.post import Author, Post
 from popinjay.run import Run
 from popinjay.sources import Findings, Reading

@@ -564,7 +564,7 @@ def test_without_the_extra_make_says_so_once_and_ends_well(
 
 @needs("Japanese")
 def test_a_persona_is_asked_in_its_own_language(plain_base: Path, tmp_path: Path) -> None:
-    rows = [{"text": f"私は毎日{n}回、駅前の喫茶店で{n * 7}人の友達と話す。とても楽しい一日だった", "lang": "ja"} for n in range(200)]
+    rows = [{"text": f"私は毎日{n}回、駅前の喫茶店で{n * 7}人の友達と話す。とても楽しい一日だった neko wa nete iru", "lang": "ja"} for n in range(200)]
     (tmp_path / "hana.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     persona = popinjay.make(tmp_path / "hana.jsonl", base=str(plain_base), epochs=0.1, samples=10)
     assert persona.predictions()[0].prompt == "私の夢は"

@@ -14,6 +14,7 @@ from popinjay.checkpoints import Checkpoints
 from popinjay.collect import Opened, is_account
 from popinjay.errors import PersonaTaken, SpecError
 from popinjay.forgotten import FILE, MARKS, Forgotten
+from popinjay.generic_names import is_generic
 from popinjay.journal import Change
 from popinjay.options import MakeOptions, flag
 from popinjay.post import Author, Post, handle_of, read_posts
@@ -22,24 +23,9 @@ from popinjay.selection import PLACES
 from popinjay.sources import Findings, Reading
 
 MOST = 0.5  # of the posts that were there: so many have to be among those that take their place
-_GENERIC = frozenset(
-    "account activity all archive archives author backup bluesky body bsky chat clean cleaned collection combined "
-    "comments content copy corpus csv data dataset download downloads dump entries example examples export exported "
-    "exports feed file files final full history input items json jsonl list log lines mastodon me merged messages "
-    "microblog misskey my new note notes of old outbox output part pleroma pixelfed post posts raw reddit result "
-    "results rows sample samples sheet snscrape source standard status statuses stdin stream table takeout temp test "
-    "text texts the threads timeline tmp toot toots train training tsv tweet tweets twint twitter twscrape txt untitled "
-    "user words x".split()
-)
 
 
 # the name
-
-
-def is_generic(name: str) -> bool:
-    """Return whether a name says nothing about whose posts these are, such as `tweets`, `my_posts-2023` or `data (1)`."""
-    found: list[str] = re.findall(r"[^\W\d_]+", name.casefold())
-    return all(word in _GENERIC for word in found)
 
 
 def is_anonymous(author: Author) -> bool:

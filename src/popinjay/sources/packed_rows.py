@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from popinjay.errors import SpecError
+from popinjay.generic_names import is_generic
 from popinjay.options import CollectOptions
 from popinjay.sources import Access, Findings, text
 from popinjay.sources.byte_source import Member, Source, stem_of
@@ -51,6 +52,8 @@ def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
     container = Container(Path(spec))
     members = _chosen(container)
     if len(members) == 1:
+        if is_generic(members[0].stem):
+            members[0].stem = stem_of(container.path.name)
         return text.opened(members[0], options)
     return PackedRows(container, members, options)
 
