@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -237,3 +238,11 @@ def test_no_loading_runs_a_models_own_code() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in modules().values())
     assert "trust_remote_code=True" not in text
     assert "torch.load(" not in text
+
+
+def test_threads_do_not_spin_for_long_unless_that_is_asked_for() -> None:
+    program = "import os, popinjay; print(os.environ.get('GOMP_SPINCOUNT'))"
+    for given, wanted in (({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")):
+        environment = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+        said = subprocess.run([sys.executable, "-c", program], env=environment | given, capture_output=True, text=True, check=True)
+        assert said.stdout.strip() == wanted

@@ -10,6 +10,7 @@ for post in ada.say("My dream is", n=10):
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Persona", "PopinjayError", "load", "make"]
+
+# GNU's OpenMP, which PyTorch computes with, has threads that wait for one another spin for milliseconds. If anything else
+# keeps a processor busy, training then takes ten times as long (docs/log.md). It is read when PyTorch is first imported.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 _HOMES = {"make": "pipeline", "load": "persona", "Persona": "persona", "PopinjayError": "errors"}
 
