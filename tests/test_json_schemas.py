@@ -115,6 +115,15 @@ HIDDEN = {
         ({"text": "x", "protected": "true"}, "post of a protected account"),
         ({"text": "x", "author": {"username": "ada", "protected": 1}}, "post of a protected account"),
         ({"text": "x", "status": "draft"}, "post not for everybody"),
+        ({"text": "x", "status": "scheduled"}, "post not for everybody"),
+        ({"text": "x", "scope": "private"}, "post not for everybody"),
+        ({"text": "x", "only_me": 1}, "post not for everybody"),
+        ({"text": "x", "published": False}, "post not for everybody"),
+        ({"text": "x", "Sichtbarkeit": "nur Freunde"}, "followers-only post"),
+        ({"text": "x", "Privat": "WAHR"}, "post not for everybody"),
+        ({"text": "x", "settings": {"privacy": "friends"}}, "followers-only post"),
+        ({"text": "x", "metadata": {"isPrivate": True}}, "post not for everybody"),
+        ({"text": "x", "postAcl": {"visibleToStandardAcl": {"circles": [{"type": "CIRCLE_TYPE_YOUR_CIRCLES"}]}}}, "post not for everybody"),
         ({"text": "x", "deleted": True}, "deleted post"),
     ],
 }
@@ -139,6 +148,22 @@ def test_what_was_not_for_everybody_is_left_out_and_counted(tmp_path: Path, sche
     reading, posts = read(tmp_path, rows if form == "list" else {"data": rows})
     assert len(posts) == 1
     assert reading.findings.left_out == {reason: 1}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"Sichtbarkeit": "Öffentlich"},
+        {"scope": "statuses:read", "access": "api", "published": WHEN},
+        {"settings": {"privacy": "public", "status": 200}, "meta": {}},
+        {"postAcl": {"visibleToStandardAcl": {"circles": [{"type": "CIRCLE_TYPE_PUBLIC"}]}}},
+        {"Privat": "FALSCH"},
+        {"private": [], "public": {}, "deleted": ["a"], "user": {"protected": []}},
+        {"messages": [], "type": ["note"]},
+    ],
+)
+def test_what_was_for_everybody_is_read(tmp_path: Path, more: dict[str, Any]) -> None:
+    assert [post.text for post in read(tmp_path, [{"text": "a lamp", **more}])[1]] == ["a lamp"]
 
 
 @pytest.mark.parametrize("name", ["dump", "dump.log", "dump.jsonl", "tweets.csv"])

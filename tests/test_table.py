@@ -220,6 +220,15 @@ def test_a_flag_tells_a_repost_and_a_count_does_not(tmp_path: Path, header: str)
     assert kinds(tmp_path, header, "0", "12", "1", "3") == [Kind.POST] * 4
 
 
+@pytest.mark.parametrize(("yes", "no"), [("WAHR", "FALSCH"), ("oui", "non"), ("VERDADERO", "FALSO"), ("ja", "nein")])
+def test_a_flag_may_be_in_the_language_of_the_spreadsheet(tmp_path: Path, yes: str, no: str) -> None:
+    assert kinds(tmp_path, "retweet", no, yes, no) == [Kind.POST, Kind.REPOST, Kind.POST]
+
+
+def test_what_was_forwarded_is_somebody_elses(tmp_path: Path) -> None:
+    assert kinds(tmp_path, "forwarded_from", "", "Bob") == [Kind.POST, Kind.REPOST]
+
+
 @pytest.mark.parametrize("header", ["retweet_count", "retweets", "retweeted_status_count", "retweeted", "retweet_or_quote_id"])
 def test_other_columns_about_retweets_tell_none(tmp_path: Path, header: str) -> None:
     assert kinds(tmp_path, header, "1", "12", "0") == [Kind.POST] * 3

@@ -9,13 +9,23 @@ from typing import Any
 
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _NOTHING = ("", "null", "none", "nan", "nat", "n/a", "undefined", "nil", r"\n")
+# yes and no as spreadsheets of several languages write them (WAHR, FAUX), or people
+YES_WORDS = ("1", "yes", "ja", "wahr", "oui", "vrai", "si", "sí", "sì", "sim", "verdadero", "verdadeiro", "vero", "waar", "да", "истина", "はい", "是")
+NO_WORDS = ("0", "no", "nein", "falsch", "non", "faux", "não", "nao", "falso", "nee", "onwaar", "nej", "нет", "ложь", "いいえ", "否")
 _SHELLS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")  # MongoDB's exports
 
 
-@lru_cache(maxsize=8192)
 def fold(key: Any) -> str:
-    """Return a key in lower case without blanks, underscores and other marks between its words."""
-    return _BETWEEN_WORDS.sub("", str(key)).lower()
+    """Return a key in lower case without blanks, underscores and other marks between its words.
+
+    Values that stand for one are folded too, and those of JSON may be of any type.
+    """
+    return _folded(str(key))
+
+
+@lru_cache(maxsize=8192)
+def _folded(key: str) -> str:
+    return _BETWEEN_WORDS.sub("", key).lower()
 
 
 def folded(row: Mapping[Any, Any]) -> dict[str, Any]:
