@@ -304,6 +304,12 @@ def test_day_and_hour_may_stand_in_two_columns(tmp_path: Path) -> None:
     assert post.created_at == "2020-03-04T06:05:06Z"
 
 
+@pytest.mark.parametrize("name", ["Datum", "Zeit", "Fecha", "when", "creationTime", "日時", "Дата"])
+def test_a_column_of_dates_may_be_named_in_other_languages(tmp_path: Path, name: str) -> None:
+    (post,) = read(tmp_path, "ada.csv", table([["text", name], ["so it goes", "2020-03-04 08:05"]]))[0]
+    assert post.created_at == "2020-03-04T08:05:00Z"
+
+
 # texts
 
 

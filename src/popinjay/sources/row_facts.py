@@ -39,7 +39,12 @@ TIMES = (
     "posted", "postedon", "posteddate", "createddate", "createdtime", "createdon", "dateutc",
     "dateofpost", "dateoftweet", "timestampms", "timestamputc", "epoch", "unixtime", "dateunix",
     "tweettimestamp", "parsedcreatedat", "publisheddate", "publishtime", "publicationdate",
-    "tweetdatetime", "tweetcreated", "utcdate", "localdate", "day", "timeparsed",
+    "tweetdatetime", "tweetcreated", "utcdate", "localdate", "day", "timeparsed", "when",
+    "datecreated", "datepublished", "dateadded", "pubdate", "creationdate", "creationtime",
+    "timecreated", "postedtime", "sentat", "publishedon", "publisheddatetime", "datum", "zeit",
+    "zeitpunkt", "zeitstempel", "erstelltam", "fecha", "fechayhora", "fechadepublicación", "horodatage",
+    "datedepublication", "datedecréation", "dataora", "datahora", "дата", "日時", "日付", "投稿日時",
+    "时间", "日期", "发布时间", "날짜",
 )  # fmt: skip
 LANGUAGES = ("lang", "language", "tweetlang", "tweetlanguage", "langcode", "languagecode", "langs")
 # columns that say yes or no; numbers beyond 1 in them are counts
