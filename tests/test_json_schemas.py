@@ -117,6 +117,12 @@ HIDDEN = {
         ({"text": "x", "status": "draft"}, "post not for everybody"),
         ({"text": "x", "status": "scheduled"}, "post not for everybody"),
         ({"text": "x", "scope": "private"}, "post not for everybody"),
+        ({"text": "x", "deleted_at": WHEN}, "deleted post"),
+        ({"text": "x", "to": ["followers"]}, "followers-only post"),
+        ({"text": "x", "sender_id": 7, "recipient_id": 8}, "direct message"),
+        ({"text": "x", "dm_conversation_id": "7-8"}, "direct message"),
+        ({"message": "x", "from": "ada", "to": "bob"}, "direct message"),
+        ({"body": "x", "From": "ada@s.example", "To": "bob@s.example", "Subject": "y"}, "direct message"),
         ({"text": "x", "only_me": 1}, "post not for everybody"),
         ({"text": "x", "published": False}, "post not for everybody"),
         ({"text": "x", "Sichtbarkeit": "nur Freunde"}, "followers-only post"),
@@ -158,6 +164,9 @@ def test_what_was_not_for_everybody_is_left_out_and_counted(tmp_path: Path, sche
         {"settings": {"privacy": "public", "status": 200}, "meta": {}},
         {"postAcl": {"visibleToStandardAcl": {"circles": [{"type": "CIRCLE_TYPE_PUBLIC"}]}}},
         {"Privat": "FALSCH"},
+        {"deleted_at": None, "recipient": "", "receiver": "NaN"},
+        {"to": ["https://www.w3.org/ns/activitystreams#Public"], "from": "ada"},
+        {"to_user": "bob", "from": "Ada", "to": "Public"},
         {"private": [], "public": {}, "deleted": ["a"], "user": {"protected": []}},
         {"messages": [], "type": ["note"]},
     ],
@@ -170,6 +179,11 @@ def test_what_was_for_everybody_is_read(tmp_path: Path, more: dict[str, Any]) ->
 def test_private_statuses_stay_out_whatever_the_file_is_called(tmp_path: Path, name: str) -> None:
     reading = opened(tmp_path, [status("1"), status("2", "NOT THIS", visibility="private")], name)
     assert [post.text for post in reading.posts()] == ["a lamp & I"]
+
+
+def test_a_page_from_one_day_to_another_is_no_letter(tmp_path: Path) -> None:
+    page = {"from": "2023-04-01", "to": "2023-05-01", "tweets": [{"text": "a lamp"}]}
+    assert [post.text for post in read(tmp_path, page)[1]] == ["a lamp"]
 
 
 def test_a_whole_page_that_is_private_is_left_out(tmp_path: Path) -> None:

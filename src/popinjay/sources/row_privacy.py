@@ -28,6 +28,14 @@ _STATES = (
     "status", "poststatus", "state", "publishstatus", "publicationstatus", "scope", "access",
     "permission", "permissions", "sharing", "shareto",
 )  # fmt: skip
+# keys that only letters and messages have; `to` beside `from` is one too
+_RECIPIENTS = (
+    "recipient", "recipientid", "recipients", "recipientids", "recipientname", "recipientusername",
+    "recipientscreenname", "receiver", "receiverid", "receivername", "dmconversationid",
+    "toemail", "emailto",
+)  # fmt: skip
+_IN_LETTERS = frozenset(("subject", "body", "message", "text", "content", "contents"))
+_DELETIONS = ("deletedat", "deletedon", "deletedtime", "deletiondate", "removedat", "trashedat")
 _LISTS = ("acl", "postacl")  # who may see it, as objects within each other
 _ASIDE = ("settings", "postsettings", "meta", "metadata", "options", "properties", "attributes")
 _SAID_NO = ("public", "ispublic", "visible", "isvisible", "published", "ispublished")
@@ -50,6 +58,10 @@ _SAID_YES = {
     "ishidden": RESTRICTED,
     "onlyme": RESTRICTED,
     "isonlyme": RESTRICTED,
+    "nurfürmich": RESTRICTED,
+    "nurich": RESTRICTED,
+    "moiuniquement": RESTRICTED,
+    "soloyo": RESTRICTED,
     "closefriends": RESTRICTED,
     "closefriendsonly": RESTRICTED,
     "isclosefriends": RESTRICTED,
@@ -91,7 +103,7 @@ _TO_FOLLOWERS = {
     "amigos", "soloamigos", "seguidores", "amici", "vrienden", "フォロワー",
 }  # fmt: skip
 _TO_SOME = {"direct", "specified", "mentioned", "mentions", "message", "dm", "conversation"}
-_SAYING = frozenset((*_AUDIENCES, *_STATES, *_LISTS, *_ASIDE, *_SAID_NO, *_SAID_YES, *_USERS))
+_SAYING = frozenset((*_AUDIENCES, *_STATES, *_LISTS, *_ASIDE, *_SAID_NO, *_SAID_YES, *_USERS, *_RECIPIENTS, *_DELETIONS, "to"))
 _YES = {"true", "y", "t", "on", "x", *YES_WORDS}
 _NO = {"false", "n", "f", "off", *NO_WORDS}
 _PUBLIC_LIST = re.compile(r"(?:^|[\W_])public$", re.IGNORECASE)  # CIRCLE_TYPE_PUBLIC
@@ -113,6 +125,10 @@ def hidden_in(named: Mapping[str, Any]) -> str:
     for key in _STATES:
         if isinstance(named.get(key), str) and fold(named[key]) in _CLOSED_STATES:
             return RESTRICTED
+    if reason := _addressed(named):
+        return reason
+    if any(_is_said(named.get(key)) for key in _DELETIONS):
+        return DELETED
     for key in _USERS:
         if isinstance(named.get(key), dict) and _is_private(named[key]):
             return PROTECTED
@@ -120,6 +136,24 @@ def hidden_in(named: Mapping[str, Any]) -> str:
         return RESTRICTED
     aside = (folded(named[key]) for key in _ASIDE if isinstance(named.get(key), dict))
     return next((reason for inner in aside if (reason := _hidden_aside(inner))), "")
+
+
+def _addressed(named: Mapping[str, Any]) -> str:
+    """Return why a row is left out that was sent to somebody; empty if it does not say so."""
+    to = named.get("to")
+    if isinstance(to, list) and to and all(isinstance(one, str) and fold(one) in _TO_FOLLOWERS for one in to):
+        return FOLLOWERS
+    ends = (named.get("from"), to)
+    is_letter = all(isinstance(one, str) and _is_said(one) for one in ends)
+    is_letter = is_letter and not _IN_LETTERS.isdisjoint(named)  # a page may be from one day to another
+    if is_letter and reason_for(to):
+        return DIRECT
+    return DIRECT if any(_is_said(named.get(key)) for key in _RECIPIENTS) else ""
+
+
+def _is_said(value: Any) -> bool:
+    """Whether there is a value, and not one that says no."""
+    return bool(value) and not is_nothing(value) and fold(value) not in _NO
 
 
 def _hidden_aside(inner: Mapping[str, Any]) -> str:
