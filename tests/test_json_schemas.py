@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from popinjay import sources
+from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Reading
@@ -316,6 +317,27 @@ def test_threads_in_metas_export(tmp_path: Path) -> None:
     _, posts = read(tmp_path, {"text_post_app_text_posts": [{"media": media}, {"title": "plain naïve 🧮", "creation_timestamp": 1680674829}]})
     assert [post.text for post in posts] == ["naïve", "plain naïve 🧮"]
     assert posts[0].created_at == "2023-04-05T06:07:08Z"
+
+
+def test_facebooks_export_has_the_time_beside_the_text(tmp_path: Path) -> None:
+    row = {"timestamp": 1680674828, "data": [{"post": "the cafÃ©"}, {"update_timestamp": 1}], "title": "Ada updated her status."}
+    _, posts = read(tmp_path, [row, {"timestamp": 1680674829, "title": "Ada shared a link."}])
+    assert [(post.text, post.created_at) for post in posts] == [("the café", WHEN)]
+
+
+@pytest.mark.parametrize("kind", ["deleted_tweets", "direct_messages", "like"])
+def test_a_file_of_xs_archive_without_public_posts_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "ada.js"
+    path.write_text(f"window.YTD.{kind}.part0 = " + json.dumps([{"tweet": {"id_str": "1", "full_text": "NOT THIS"}}]))
+    with pytest.raises(SpecError, match="no public posts") as error:
+        sources.read(str(path), CollectOptions())
+    assert "tweets.js" in error.value.hint
+
+
+def test_a_file_of_xs_archive_with_posts_is_read_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ada.js"
+    path.write_text("window.YTD.tweets.part0 = " + json.dumps([{"tweet": {"id_str": "1", "full_text": "a lamp"}}]))
+    assert [post.text for post in sources.read(str(path), CollectOptions()).posts()] == ["a lamp"]
 
 
 def test_a_named_column_counts_for_known_schemas_too(tmp_path: Path) -> None:
