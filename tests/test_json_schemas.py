@@ -319,6 +319,16 @@ def test_threads_in_metas_export(tmp_path: Path) -> None:
     assert posts[0].created_at == "2023-04-05T06:07:08Z"
 
 
+def test_blog_posts_of_wordpress(tmp_path: Path) -> None:
+    def row(id: int, status: str) -> dict[str, Any]:
+        text = {"rendered": "<p>a lamp &amp; I</p>\n", "protected": False}
+        return {"id": id, "status": status, "date_gmt": WHEN, "title": {"rendered": "T"}, "content": text}
+
+    reading, posts = read(tmp_path, [row(1, "publish"), row(2, "private")])
+    assert [(post.id, post.text, post.created_at) for post in posts] == [("1", "a lamp & I", WHEN)]
+    assert reading.findings.left_out == {"post not for everybody": 1}
+
+
 def test_facebooks_export_has_the_time_beside_the_text(tmp_path: Path) -> None:
     row = {"timestamp": 1680674828, "data": [{"post": "the cafÃ©"}, {"update_timestamp": 1}], "title": "Ada updated her status."}
     _, posts = read(tmp_path, [row, {"timestamp": 1680674829, "title": "Ada shared a link."}])

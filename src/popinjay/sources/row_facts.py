@@ -39,7 +39,7 @@ TIMES = (
     "posted", "postedon", "posteddate", "createddate", "createdtime", "createdon", "dateutc",
     "dateofpost", "dateoftweet", "timestampms", "timestamputc", "epoch", "unixtime", "dateunix",
     "tweettimestamp", "parsedcreatedat", "publisheddate", "publishtime", "publicationdate",
-    "tweetdatetime", "tweetcreated", "utcdate", "localdate", "day", "timeparsed", "when",
+    "tweetdatetime", "tweetcreated", "utcdate", "dategmt", "localdate", "day", "timeparsed", "when",
     "datecreated", "datepublished", "dateadded", "pubdate", "creationdate", "creationtime",
     "timecreated", "postedtime", "sentat", "publishedon", "publisheddatetime", "datum", "zeit",
     "zeitpunkt", "zeitstempel", "erstelltam", "fecha", "fechayhora", "fechadepublicación", "horodatage",

@@ -46,7 +46,9 @@ def folded(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def bare(value: Any) -> Any:
-    """Return a value without the shell that a database's export puts around it."""
+    """Return a value without the shell that a database's export, or WordPress, puts around it."""
+    if isinstance(value, dict) and isinstance(value.get("rendered"), str):
+        return value["rendered"]
     if isinstance(value, dict) and len(value) == 1:
         (key,) = value
         if key in _SHELLS:
