@@ -5,7 +5,7 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser servers snac demo test newest pins check fix bench bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-gpu docs clean
+.PHONY: setup fonts browser servers snac demo test newest pins check fix faults bench bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-gpu docs clean
 
 setup: $(VENV)/.ready
 
@@ -71,8 +71,13 @@ fix: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Nothing is lost or half-written, whatever happens: kills, full disks, signals and the rest; some 30 minutes on two cores.
+# POPINJAY_KILLS says how many kills, POPINJAY_SEED where they hit.
+faults: setup
+	$(BIN)/python -m pytest tests/faults -n 2 --dist worksteal
+
 bench: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --ignore tests/faults
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/archive_import.py
 	$(BIN)/python bench/overlap.py

@@ -36,6 +36,7 @@ SPINE = {
     "rules",
 }
 SPINE |= {"pii", "pii.addresses", "pii.cards", "pii.dates", "pii.emails", "pii.folding", "pii.keys", "pii.phones"}
+SPINE |= {"memory"}
 PORTS = {"hub", "sources", "sources.container", "sources.text", "sources.x_archive", "sources.x_assembly", "sources.x_layout", "typeset"}
 PORTS |= {"sources.byte_source", "sources.census", "sources.json_file", "sources.json_items", "sources.json_stream", "sources.row", "sources.row_authors"}
 PORTS |= {"sources.activitypub", "sources.packed_rows", "sources.schemas", "sources.schemas.known", "sources.schemas.page"}

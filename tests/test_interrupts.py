@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
+from popinjay import cli
 from popinjay.events import Event, What
-from popinjay.interrupts import persistent_interrupts
+from popinjay.interrupts import Terminated, ended_by_signals, persistent_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +69,54 @@ def test_other_threads_listen_without_a_handler() -> None:
     thread.start()
     thread.join()
     assert taken == [print]
+
+
+# SIGTERM and SIGHUP
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs signals of the kind that Unix has")
+ENDING = [pytest.param("SIGTERM", id="SIGTERM"), pytest.param("SIGHUP", id="SIGHUP")]
+
+
+@POSIX
+@pytest.mark.parametrize("name", ENDING)
+def test_a_signal_to_end_tidies_up(name: str) -> None:
+    number, tidied = signal.Signals[name], []
+    with pytest.raises(Terminated) as caught, ended_by_signals():
+        try:
+            signal.raise_signal(number)
+        finally:
+            tidied.append(True)
+    assert (caught.value.number, tidied) == (number, [True])
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@POSIX
+@pytest.mark.parametrize("name", ENDING)
+def test_a_swallowed_signal_to_end_comes_again(name: str) -> None:
+    with ended_by_signals(), persistent_interrupts(lambda event: None) as listen:
+        with suppress(Terminated):
+            signal.raise_signal(signal.Signals[name])
+        listen(Event("train", What.NOTE))
+        with pytest.raises(Terminated) as caught:
+            listen(Event("train", What.PROGRESS))
+    assert caught.value.number == signal.Signals[name]
+
+
+@POSIX
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@POSIX
+@pytest.mark.parametrize("name", ENDING)
+def test_a_command_says_that_it_was_stopped(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    number = signal.Signals[name]
+    monkeypatch.setattr(cli.commands, "do_sources", lambda args: signal.raise_signal(number))
+    assert cli.main(["sources"]) == 128 + number
+    assert capsys.readouterr().err == "popinjay: Stopped.\n"

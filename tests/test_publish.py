@@ -472,3 +472,13 @@ def test_a_folder_of_words_that_may_not_be_public_comes_with_a_warning(run: Run,
     events: list[Event] = []
     send(run, str(tmp_path / "bird"), events.append)
     assert any(event.what is What.WARNING and "to yourself" in event.message for event in events)
+
+
+@pytest.mark.parametrize("left", [".bird.popinjay-old", ".bird.popinjay-partial"])
+def test_what_a_killed_process_left_beside_the_folder_goes_with_the_next(run: Run, tmp_path: Path, left: str) -> None:
+    """Also if nothing else is to be done: it was killed when all but tidying up was done."""
+    send(run, str(tmp_path / "bird"))
+    (tmp_path / left).mkdir()
+    (tmp_path / left / "config.json").write_text("{}")
+    assert not send(run, str(tmp_path / "bird")).changed
+    assert [path.name for path in tmp_path.iterdir()] == ["bird"]

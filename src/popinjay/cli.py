@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 from popinjay import __version__, command_bases, command_forget, command_serve, commands, library_output, options, terminal
 from popinjay.errors import OptionError, PopinjayError
+from popinjay.interrupts import Terminated, ended_by_signals
+from popinjay.memory import memory_errors
 from popinjay.post import one_line
 from popinjay.standard_streams import divert, lost, open_closed
 
@@ -231,7 +233,8 @@ def _run(given: list[str]) -> int:
             args.prompt = unknown.pop()  # argparse before Python 3.13 finds an optional word only beside the one before it
         if unknown:
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-        args.run(args)
+        with memory_errors(), ended_by_signals():
+            args.run(args)
         sys.stdout.flush()
     except PopinjayError as error:
         if "--debug" in given:
@@ -241,6 +244,9 @@ def _run(given: list[str]) -> int:
     except KeyboardInterrupt:
         terminal.show_error("Stopped.", commands.after_stopping(given))
         return EXIT_INTERRUPTED
+    except Terminated as error:
+        terminal.show_error("Stopped.", commands.after_stopping(given))
+        return 128 + error.number  # as shells say it
     except BrokenPipeError:  # whoever read our output has enough
         divert(sys.stdout)
     except OSError as error:

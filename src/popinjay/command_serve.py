@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 
 from popinjay.errors import OptionError
+from popinjay.interrupts import Terminated
 
 
 def do_track(args: argparse.Namespace) -> None:
@@ -24,7 +25,7 @@ def do_track(args: argparse.Namespace) -> None:
         print(f"{run.name}: {address} (Ctrl-C ends it)", flush=True)
         if not args.no_browser:
             webbrowser.open(address)
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt, Terminated):
             threading.Event().wait()
 
 

@@ -14,6 +14,7 @@
     ├── PictureError         the picture cannot be drawn
     ├── PublishError         a persona cannot, or may not, be published there
     ├── StorageError         the disk is full, or may not be written
+    ├── OutOfMemory          memory ran out
     └── OutputLost           standard output cannot be written
 
 Anything else that is raised is a bug of ours.
@@ -90,6 +91,10 @@ class PublishError(PopinjayError):
 
 class StorageError(PopinjayError):
     """The disk is full, or may not be written."""
+
+
+class OutOfMemory(PopinjayError):
+    """Memory ran out. What was done before is kept."""
 
 
 class OutputLost(PopinjayError):

@@ -301,6 +301,8 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
     with storage_errors(str(folder)):
         if old.exists() and not folder.exists():  # stopped between the two renames below
             old.rename(folder)
+        for left in (partial, old):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         if _same(folder, wanted.files):
             listener(Event(STAGE, What.DONE, f"{folder} is this very model and card: nothing was written"))
             return replace(wanted, changed=False)

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import stat
+import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -29,6 +30,7 @@ from popinjay import lineage
 from popinjay.disk import content_hash, storage_errors, sweep_partials, sync, sync_folder
 from popinjay.errors import OutputLost, PersonaBusy, PersonaError, PersonaTaken, SpecError, StorageError
 from popinjay.events import Event, Listener, What, nobody
+from popinjay.memory import memory_errors
 from popinjay.post import printable
 
 RECORD = "run.toml"
@@ -399,11 +401,11 @@ class Run:
     @contextlib.contextmanager
     def writing(self, stage: Stage, options: Mapping[str, Any], source: str | None = None) -> Iterator[Draft]:
         """Run a stage: what it writes to the draft becomes the stage's output if, and only if, the body ends well."""
-        started = datetime.now(UTC)
+        started = time.monotonic()  # a clock may be set back meanwhile
         draft = Draft(self, stage)
         draft.discard()
         try:
-            with storage_errors(f"what {stage.name!r} makes"):
+            with memory_errors(), storage_errors(f"what {stage.name!r} makes"):
                 yield draft
                 draft.sync()
                 entry = self._entry(draft, options, source, started)
@@ -419,14 +421,14 @@ class Run:
             draft.settle()
         self._record_stage(stage, entry, succeeded=True)
 
-    def _entry(self, draft: Draft, options: Mapping[str, Any], source: str | None, started: datetime) -> dict[str, Any]:
+    def _entry(self, draft: Draft, options: Mapping[str, Any], source: str | None, started: float) -> dict[str, Any]:
         """Return the entry of a stage whose outputs are complete, still under their temporary names."""
-        stage, finished = draft.stage, datetime.now(UTC)
+        stage = draft.stage
         entry: dict[str, Any] = {
             "state": DONE,
             "version": stage.version,
-            "finished": finished.replace(microsecond=0),
-            "seconds": round((finished - started).total_seconds(), 2),
+            "finished": datetime.now(UTC).replace(microsecond=0),
+            "seconds": round(time.monotonic() - started, 2),
             "options": _storable(options),
             "needs": {name: content_hash(self.path / name) for name in stage.needs},
             "makes": {name: content_hash(draft.path(name)) for name in stage.makes},

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from popinjay.errors import OptionError
+from popinjay.interrupts import Terminated
 from popinjay.serving.app import create_app
 from popinjay.serving.connections import ImpatientProtocol
 from popinjay.serving.guard import Guard
@@ -38,7 +39,7 @@ def serve(home: Path, host: str | None = None, port: int | None = None, listenin
     server = server_of(app)
     app.state.place.jobs.say_where(address(host, found, None))
     listening(address(host, found, guard.token))
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, Terminated):
         server.run(sockets=[listener])
     at_work: list[Job] = getattr(app.state, "at_work", [])
     return at_work

@@ -14,6 +14,7 @@ from typing import Any
 
 from popinjay.errors import PopinjayError, SpecError, without_credentials
 from popinjay.events import Listener
+from popinjay.memory import memory_errors
 from popinjay.post import one_line, printable
 from popinjay.serving.accounts import check_account
 from popinjay.serving.job import PID, PROBLEMS, UPLOADS, End, Job
@@ -35,7 +36,7 @@ def _end_of(folder: Path, home: Path) -> End:
     try:
         job = Job.read(folder)
         assert job is not None, f"{folder} holds no job"
-        with progress.listening(as_json=True) as listener:
+        with memory_errors(), progress.listening(as_json=True) as listener:
             work = _inspect if job.doing == "inspect" else _make
             return End("done", result=work(job, home, listener))
     except PopinjayError as error:

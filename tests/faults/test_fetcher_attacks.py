@@ -1,0 +1,240 @@
+"""Names, addresses and redirects that try to lead the fetcher into the house."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from popinjay.cli import main
+from popinjay.errors import NetworkError
+from popinjay.sources import Access, connecting, web
+from popinjay.sources.connecting import Passing
+from popinjay.sources.web import Answer, Web
+
+PUBLIC, OTHER = "93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"
+PRIVATE = (
+    "127.0.0.1",
+    "10.0.0.1",
+    "192.168.1.1",
+    "172.31.255.254",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "::1",
+    "fe80::1",
+    "fd00::1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::7f00:1",
+)
+
+
+class Names:
+    """Stands for the system's look-ups: each name has its answers, one after another."""
+
+    def __init__(self, **answers: list[list[str]]) -> None:
+        self.answers = {name.replace("_", "."): list(found) for name, found in answers.items()}
+        self.looked_up: list[str] = []
+
+    def __call__(self, host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        self.looked_up.append(host)
+        found = self.answers[host]
+        addresses = found.pop(0) if len(found) > 1 else found[0]
+        kind = socket.SOCK_STREAM
+        return [
+            (socket.AF_INET6 if ":" in one else socket.AF_INET, kind, 6, "", (one, port))
+            for one in addresses
+        ]
+
+
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the addresses that anybody tried to connect to; none of them answers."""
+    found: list[str] = []
+
+    def connect(self: Any) -> None:
+        found.append(self.host)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr("urllib3.connection.HTTPSConnection.connect", connect)
+    monkeypatch.setattr("urllib3.connection.HTTPConnection.connect", connect)
+    monkeypatch.setattr(web, "FIRST_WAIT", 0.0)
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return found
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Names]:
+    def known(**answers: list[list[str]]) -> Names:
+        found = Names(**answers)
+        monkeypatch.setattr(socket, "getaddrinfo", found)
+        return found
+
+    return known
+
+
+@pytest.fixture
+def asking() -> Iterator[Web]:
+    found = Web(Access())
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+@pytest.mark.parametrize("beside", [[], [PUBLIC], [OTHER, PUBLIC]], ids=["alone", "one", "two"])
+def test_a_name_with_an_address_in_the_house_is_not_asked(
+    asking: Web,
+    names: Callable[..., Names],
+    reached: list[str],
+    address: str,
+    beside: list[str],
+) -> None:
+    """Not at its public addresses either: whoever answers so is up to something."""
+    names(social_example=[[*beside, address]])
+    with pytest.raises(NetworkError, match="this house's network"):
+        asking.get("https://social.example/api", patient=False)
+    assert reached == []
+
+
+def test_what_was_checked_is_what_is_connected_to(
+    asking: Web, names: Callable[..., Names], reached: list[str]
+) -> None:
+    """A name is looked up once for each connection: a second answer would be an unchecked one."""
+    known = names(social_example=[[PUBLIC, OTHER], ["127.0.0.1"]])
+    with pytest.raises(Passing):
+        connecting.connect("https", "social.example", 443, allow_local=False)
+    assert (reached, known.looked_up) == ([PUBLIC, OTHER], ["social.example"])
+
+
+def test_a_name_that_moves_into_the_house_between_tries_is_refused(
+    asking: Web, names: Callable[..., Names], reached: list[str]
+) -> None:
+    known = names(social_example=[[PUBLIC], [PUBLIC], ["192.168.1.1"]])
+    with pytest.raises(NetworkError, match=r"192\.168\.1\.1"):
+        asking.get("https://social.example/api")
+    assert reached == [PUBLIC, PUBLIC]
+    assert len(known.looked_up) == 3
+
+
+# redirects
+
+
+def moving(asking: Web, monkeypatch: pytest.MonkeyPatch, *there: str) -> list[str]:
+    """Have each request answered by a redirect to the next of these; return what was asked."""
+    asked: list[str] = []
+    real = asking._asked
+
+    def answer(address: str, headers: Any, most: int) -> Answer:
+        asked.append(address)
+        if len(asked) > len(there):
+            return real(address, headers, most)
+        return Answer(address, 302, {"location": there[len(asked) - 1]}, b"")
+
+    monkeypatch.setattr(asking, "_asked", answer)
+    return asked
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_a_redirect_to_a_name_in_the_house_is_not_followed(
+    asking: Web,
+    names: Callable[..., Names],
+    reached: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+) -> None:
+    names(inside_example=[[address]])
+    moving(asking, monkeypatch, "https://inside.example/admin")
+    with pytest.raises(NetworkError, match="this house's network"):
+        asking.get("https://social.example/", may_move=True, patient=False)
+    assert reached == []
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ("https://127.0.0.1/", "this house's network"),
+        ("https://[::1]/", "this house's network"),
+        ("https://2130706433/", "this house's network|no server|no address"),
+        ("https://0x7f.1/", "this house's network|no server|no address"),
+        ("https://user:pass@10.0.0.1/", "this house's network"),
+        ("//10.0.0.1/admin", "this house's network"),
+        ("http://public.example/", "without encryption"),
+        ("file:///etc/passwd", "without encryption|no address"),
+        ("gopher://public.example/", "without encryption|no address"),
+        ("https://public.example:0/", "no address"),
+        ("https://public.example:99999/", "no address"),
+    ],
+)
+def test_a_redirect_to_no_place_on_the_web_is_not_followed(
+    asking: Web,
+    names: Callable[..., Names],
+    reached: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    there: str,
+    said: str,
+) -> None:
+    names(public_example=[[PUBLIC]], **{"2130706433": [["127.0.0.1"]], "0x7f_1": [["127.0.0.1"]]})
+    moving(asking, monkeypatch, there)
+    with pytest.raises(NetworkError, match=said):
+        asking.get("https://social.example/", may_move=True, patient=False)
+    assert reached == []
+
+
+def test_redirects_one_after_another_are_each_checked(
+    asking: Web, names: Callable[..., Names], reached: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names(third_example=[["10.9.8.7"]])
+    second, third = "https://second.example/b", "https://third.example/c"
+    asked = moving(asking, monkeypatch, second, third)
+    with pytest.raises(NetworkError, match=r"10\.9\.8\.7"):
+        asking.get("https://first.example/a", may_move=True, patient=False)
+    assert asked == ["https://first.example/a", second, third]
+    assert reached == []
+
+
+def test_no_key_goes_along_to_another_host(asking: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, str]] = []
+
+    def answer(address: str, headers: dict[str, str], most: int) -> Answer:
+        sent.append(dict(headers))
+        there = {1: "https://social.example/b", 2: "https://other.example/c"}
+        location = there.get(len(sent))
+        return (
+            Answer(address, 302, {"location": location}, b"")
+            if location
+            else Answer(address, 200, {}, b"{}")
+        )
+
+    monkeypatch.setattr(asking, "_asked", answer)
+    asking.get("https://social.example/a", may_move=True, headers={"authorization": "Bearer key"})
+    assert [("authorization" in headers) for headers in sent] == [True, True, False]
+
+
+@pytest.mark.parametrize("spec", ["@ada@inside.example", "ada.inside.example"])
+def test_an_account_in_the_house_is_one_clear_sentence(
+    names: Callable[..., Names],
+    reached: list[str],
+    capsys: pytest.CaptureFixture[str],
+    spec: str,
+) -> None:
+    known = names()
+    known.answers = _Everywhere("10.0.0.7")
+    assert main(["make", spec, "--name", "ada"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("popinjay: ")
+    assert "Traceback" not in said
+    assert reached == []
+
+
+class _Everywhere(dict[str, Any]):
+    """Every name has the same address."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self._address = address
+
+    def __missing__(self, name: str) -> list[list[str]]:
+        return [[self._address]]
