@@ -121,6 +121,7 @@ HIDDEN = {
         ({"text": "x", "deleted_at": WHEN}, "deleted post"),
         ({"text": "x", "to": ["followers"]}, "followers-only post"),
         ({"text": "x", "sender_id": 7, "recipient_id": 8}, "direct message"),
+        ({"ID": 7, "Timestamp": WHEN, "Contents": "x", "Attachments": ""}, "direct message"),
         ({"text": "x", "dm_conversation_id": "7-8"}, "direct message"),
         ({"message": "x", "from": "ada", "to": "bob"}, "direct message"),
         ({"body": "x", "From": "ada@s.example", "To": "bob@s.example", "Subject": "y"}, "direct message"),

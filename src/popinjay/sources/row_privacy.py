@@ -34,6 +34,7 @@ _RECIPIENTS = (
     "recipientscreenname", "receiver", "receiverid", "receivername", "dmconversationid",
     "toemail", "emailto",
 )  # fmt: skip
+_OF_DISCORD = {"id", "timestamp", "contents", "attachments"}  # messages of channels and of two
 _IN_LETTERS = frozenset(("subject", "body", "message", "text", "content", "contents"))
 _DELETIONS = ("deletedat", "deletedon", "deletedtime", "deletiondate", "removedat", "trashedat")
 _LISTS = ("acl", "postacl")  # who may see it, as objects within each other
@@ -103,7 +104,7 @@ _TO_FOLLOWERS = {
     "amigos", "soloamigos", "seguidores", "amici", "vrienden", "フォロワー",
 }  # fmt: skip
 _TO_SOME = {"direct", "specified", "mentioned", "mentions", "message", "dm", "conversation"}
-_SAYING = frozenset((*_AUDIENCES, *_STATES, *_LISTS, *_ASIDE, *_SAID_NO, *_SAID_YES, *_USERS, *_RECIPIENTS, *_DELETIONS, "to"))
+_SAYING = frozenset((*_AUDIENCES, *_STATES, *_LISTS, *_ASIDE, *_SAID_NO, *_SAID_YES, *_USERS, *_RECIPIENTS, *_DELETIONS, "to", "contents"))
 _YES = {"true", "y", "t", "on", "x", *YES_WORDS}
 _NO = {"false", "n", "f", "off", *NO_WORDS}
 _PUBLIC_LIST = re.compile(r"(?:^|[\W_])public$", re.IGNORECASE)  # CIRCLE_TYPE_PUBLIC
@@ -147,6 +148,8 @@ def _addressed(named: Mapping[str, Any]) -> str:
     is_letter = all(isinstance(one, str) and _is_said(one) for one in ends)
     is_letter = is_letter and not _IN_LETTERS.isdisjoint(named)  # a page may be from one day to another
     if is_letter and reason_for(to):
+        return DIRECT
+    if named.keys() == _OF_DISCORD:
         return DIRECT
     return DIRECT if any(_is_said(named.get(key)) for key in _RECIPIENTS) else ""
 
