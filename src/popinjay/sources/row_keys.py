@@ -10,8 +10,14 @@ from typing import Any
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _NOTHING = ("", "null", "none", "nan", "nat", "n/a", "undefined", "nil", r"\n")
 # yes and no as spreadsheets of several languages write them (WAHR, FAUX), or people
-YES_WORDS = ("1", "yes", "ja", "wahr", "oui", "vrai", "si", "sí", "sì", "sim", "verdadero", "verdadeiro", "vero", "waar", "да", "истина", "はい", "是")
-NO_WORDS = ("0", "no", "nein", "falsch", "non", "faux", "não", "nao", "falso", "nee", "onwaar", "nej", "нет", "ложь", "いいえ", "否")
+YES_WORDS = (
+    "1", "yes", "ja", "wahr", "oui", "vrai", "si", "sí", "sì", "sim", "verdadero", "verdadeiro",
+    "vero", "waar", "да", "истина", "はい", "是",
+)  # fmt: skip
+NO_WORDS = (
+    "0", "no", "nein", "falsch", "non", "faux", "não", "nao", "falso", "nee", "onwaar", "nej",
+    "нет", "ложь", "いいえ", "否",
+)  # fmt: skip
 _SHELLS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")  # MongoDB's exports
 
 

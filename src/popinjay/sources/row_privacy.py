@@ -104,7 +104,8 @@ _TO_FOLLOWERS = {
     "amigos", "soloamigos", "seguidores", "amici", "vrienden", "フォロワー",
 }  # fmt: skip
 _TO_SOME = {"direct", "specified", "mentioned", "mentions", "message", "dm", "conversation"}
-_SAYING = frozenset((*_AUDIENCES, *_STATES, *_LISTS, *_ASIDE, *_SAID_NO, *_SAID_YES, *_USERS, *_RECIPIENTS, *_DELETIONS, "to", "contents"))
+_SAYING = frozenset(("to", *_AUDIENCES, *_STATES, *_LISTS, *_ASIDE, *_SAID_NO, *_SAID_YES, *_USERS))
+_SAYING = _SAYING.union(_RECIPIENTS, _DELETIONS, ("contents",))  # ids are in every row
 _YES = {"true", "y", "t", "on", "x", *YES_WORDS}
 _NO = {"false", "n", "f", "off", *NO_WORDS}
 _PUBLIC_LIST = re.compile(r"(?:^|[\W_])public$", re.IGNORECASE)  # CIRCLE_TYPE_PUBLIC
@@ -142,7 +143,7 @@ def hidden_in(named: Mapping[str, Any]) -> str:
 def _addressed(named: Mapping[str, Any]) -> str:
     """Return why a row is left out that was sent to somebody; empty if it does not say so."""
     to = named.get("to")
-    if isinstance(to, list) and to and all(isinstance(one, str) and fold(one) in _TO_FOLLOWERS for one in to):
+    if isinstance(to, list) and to and all(fold(one) in _TO_FOLLOWERS for one in to):
         return FOLLOWERS
     ends = (named.get("from"), to)
     is_letter = all(isinstance(one, str) and _is_said(one) for one in ends)
