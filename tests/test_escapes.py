@@ -46,6 +46,17 @@ def test_what_only_looks_escaped_stays(typed: str) -> None:
     assert as_typed(typed) == typed
 
 
+def test_a_text_that_is_html_as_a_whole_is_read_as_such() -> None:
+    html = '<p>the gull &amp; I &lt;3 <a href="https://s.example/a">https://s.example/a</a></p><p>and<br/>on</p>'
+    assert as_typed(html) == "the gull & I <3 https://s.example/a\n\nand\non"
+    assert as_typed('<div class="text">\n<p>the gull</p>\n</div>\n') == "the gull"
+
+
+@pytest.mark.parametrize("typed", ["close your <p> with </p>!", "<p>a gull", "<b>so</b>", "a < b </p>", "<3 <p></p>"])
+def test_tags_that_somebody_typed_stay(typed: str) -> None:
+    assert as_typed(typed) == typed
+
+
 @given(st.text(st.sampled_from("b'\"\\xu0aéÃâ€&;#<U+>"), max_size=40))
 def test_no_text_breaks_it(text: str) -> None:
     as_typed(text).encode()

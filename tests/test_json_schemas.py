@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from popinjay import sources
+from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Reading
@@ -115,6 +116,22 @@ HIDDEN = {
         ({"text": "x", "protected": "true"}, "post of a protected account"),
         ({"text": "x", "author": {"username": "ada", "protected": 1}}, "post of a protected account"),
         ({"text": "x", "status": "draft"}, "post not for everybody"),
+        ({"text": "x", "status": "scheduled"}, "post not for everybody"),
+        ({"text": "x", "scope": "private"}, "post not for everybody"),
+        ({"text": "x", "deleted_at": WHEN}, "deleted post"),
+        ({"text": "x", "to": ["followers"]}, "followers-only post"),
+        ({"text": "x", "sender_id": 7, "recipient_id": 8}, "direct message"),
+        ({"ID": 7, "Timestamp": WHEN, "Contents": "x", "Attachments": ""}, "direct message"),
+        ({"text": "x", "dm_conversation_id": "7-8"}, "direct message"),
+        ({"message": "x", "from": "ada", "to": "bob"}, "direct message"),
+        ({"body": "x", "From": "ada@s.example", "To": "bob@s.example", "Subject": "y"}, "direct message"),
+        ({"text": "x", "only_me": 1}, "post not for everybody"),
+        ({"text": "x", "published": False}, "post not for everybody"),
+        ({"text": "x", "Sichtbarkeit": "nur Freunde"}, "followers-only post"),
+        ({"text": "x", "Privat": "WAHR"}, "post not for everybody"),
+        ({"text": "x", "settings": {"privacy": "friends"}}, "followers-only post"),
+        ({"text": "x", "metadata": {"isPrivate": True}}, "post not for everybody"),
+        ({"text": "x", "postAcl": {"visibleToStandardAcl": {"circles": [{"type": "CIRCLE_TYPE_YOUR_CIRCLES"}]}}}, "post not for everybody"),
         ({"text": "x", "deleted": True}, "deleted post"),
     ],
 }
@@ -141,10 +158,34 @@ def test_what_was_not_for_everybody_is_left_out_and_counted(tmp_path: Path, sche
     assert reading.findings.left_out == {reason: 1}
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"Sichtbarkeit": "Öffentlich"},
+        {"scope": "statuses:read", "access": "api", "published": WHEN},
+        {"settings": {"privacy": "public", "status": 200}, "meta": {}},
+        {"postAcl": {"visibleToStandardAcl": {"circles": [{"type": "CIRCLE_TYPE_PUBLIC"}]}}},
+        {"Privat": "FALSCH"},
+        {"deleted_at": None, "recipient": "", "receiver": "NaN"},
+        {"to": ["https://www.w3.org/ns/activitystreams#Public"], "from": "ada"},
+        {"to_user": "bob", "from": "Ada", "to": "Public"},
+        {"private": [], "public": {}, "deleted": ["a"], "user": {"protected": []}},
+        {"messages": [], "type": ["note"]},
+    ],
+)
+def test_what_was_for_everybody_is_read(tmp_path: Path, more: dict[str, Any]) -> None:
+    assert [post.text for post in read(tmp_path, [{"text": "a lamp", **more}])[1]] == ["a lamp"]
+
+
 @pytest.mark.parametrize("name", ["dump", "dump.log", "dump.jsonl", "tweets.csv"])
 def test_private_statuses_stay_out_whatever_the_file_is_called(tmp_path: Path, name: str) -> None:
     reading = opened(tmp_path, [status("1"), status("2", "NOT THIS", visibility="private")], name)
     assert [post.text for post in reading.posts()] == ["a lamp & I"]
+
+
+def test_a_page_from_one_day_to_another_is_no_letter(tmp_path: Path) -> None:
+    page = {"from": "2023-04-01", "to": "2023-05-01", "tweets": [{"text": "a lamp"}]}
+    assert [post.text for post in read(tmp_path, page)[1]] == ["a lamp"]
 
 
 def test_a_whole_page_that_is_private_is_left_out(tmp_path: Path) -> None:
@@ -277,6 +318,37 @@ def test_threads_in_metas_export(tmp_path: Path) -> None:
     _, posts = read(tmp_path, {"text_post_app_text_posts": [{"media": media}, {"title": "plain naïve 🧮", "creation_timestamp": 1680674829}]})
     assert [post.text for post in posts] == ["naïve", "plain naïve 🧮"]
     assert posts[0].created_at == "2023-04-05T06:07:08Z"
+
+
+def test_blog_posts_of_wordpress(tmp_path: Path) -> None:
+    def row(id: int, status: str) -> dict[str, Any]:
+        text = {"rendered": "<p>a lamp &amp; I</p>\n", "protected": False}
+        return {"id": id, "status": status, "date_gmt": WHEN, "title": {"rendered": "T"}, "content": text}
+
+    reading, posts = read(tmp_path, [row(1, "publish"), row(2, "private")])
+    assert [(post.id, post.text, post.created_at) for post in posts] == [("1", "a lamp & I", WHEN)]
+    assert reading.findings.left_out == {"post not for everybody": 1}
+
+
+def test_facebooks_export_has_the_time_beside_the_text(tmp_path: Path) -> None:
+    row = {"timestamp": 1680674828, "data": [{"post": "the cafÃ©"}, {"update_timestamp": 1}], "title": "Ada updated her status."}
+    _, posts = read(tmp_path, [row, {"timestamp": 1680674829, "title": "Ada shared a link."}])
+    assert [(post.text, post.created_at) for post in posts] == [("the café", WHEN)]
+
+
+@pytest.mark.parametrize("kind", ["deleted_tweets", "direct_messages", "like"])
+def test_a_file_of_xs_archive_without_public_posts_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "ada.js"
+    path.write_text(f"window.YTD.{kind}.part0 = " + json.dumps([{"tweet": {"id_str": "1", "full_text": "NOT THIS"}}]))
+    with pytest.raises(SpecError, match="no public posts") as error:
+        sources.read(str(path), CollectOptions())
+    assert "tweets.js" in error.value.hint
+
+
+def test_a_file_of_xs_archive_with_posts_is_read_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ada.js"
+    path.write_text("window.YTD.tweets.part0 = " + json.dumps([{"tweet": {"id_str": "1", "full_text": "a lamp"}}]))
+    assert [post.text for post in sources.read(str(path), CollectOptions()).posts()] == ["a lamp"]
 
 
 def test_a_named_column_counts_for_known_schemas_too(tmp_path: Path) -> None:

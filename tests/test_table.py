@@ -220,6 +220,15 @@ def test_a_flag_tells_a_repost_and_a_count_does_not(tmp_path: Path, header: str)
     assert kinds(tmp_path, header, "0", "12", "1", "3") == [Kind.POST] * 4
 
 
+@pytest.mark.parametrize(("yes", "no"), [("WAHR", "FALSCH"), ("oui", "non"), ("VERDADERO", "FALSO"), ("ja", "nein")])
+def test_a_flag_may_be_in_the_language_of_the_spreadsheet(tmp_path: Path, yes: str, no: str) -> None:
+    assert kinds(tmp_path, "retweet", no, yes, no) == [Kind.POST, Kind.REPOST, Kind.POST]
+
+
+def test_what_was_forwarded_is_somebody_elses(tmp_path: Path) -> None:
+    assert kinds(tmp_path, "forwarded_from", "", "Bob") == [Kind.POST, Kind.REPOST]
+
+
 @pytest.mark.parametrize("header", ["retweet_count", "retweets", "retweeted_status_count", "retweeted", "retweet_or_quote_id"])
 def test_other_columns_about_retweets_tell_none(tmp_path: Path, header: str) -> None:
     assert kinds(tmp_path, header, "1", "12", "0") == [Kind.POST] * 3
@@ -293,6 +302,12 @@ def test_dates_that_cannot_be_read_are_said_with_one(tmp_path: Path) -> None:
 def test_day_and_hour_may_stand_in_two_columns(tmp_path: Path) -> None:
     (post,) = read(tmp_path, "ada.csv", "date,time,timezone,text\n2020-03-04,08:05:06,+0200,so it goes\n")[0]
     assert post.created_at == "2020-03-04T06:05:06Z"
+
+
+@pytest.mark.parametrize("name", ["Datum", "Zeit", "Fecha", "when", "creationTime", "日時", "Дата"])
+def test_a_column_of_dates_may_be_named_in_other_languages(tmp_path: Path, name: str) -> None:
+    (post,) = read(tmp_path, "ada.csv", table([["text", name], ["so it goes", "2020-03-04 08:05"]]))[0]
+    assert post.created_at == "2020-03-04T08:05:00Z"
 
 
 # texts

@@ -6,6 +6,7 @@ import ast
 import re
 
 from popinjay.post import printable, unescape
+from popinjay.sources.html_text import to_text
 
 _BYTES = re.compile(r"""b(?P<mark>['"]).*(?P=mark)""", re.DOTALL)
 _PYTHON = re.compile(r"\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}")
@@ -22,13 +23,17 @@ _MISREAD = re.compile(
     "[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc"
     "\u2013\u2014\u2018-\u201a\u201c-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]+"
 )
+# a whole text in HTML, as the fediverse's and blogs' servers send it
+_HTML = re.compile(r"\s*<(?P<tag>p|div|article|blockquote)(?:\s[^<>]*)?>.*</(?P=tag)>\s*", re.DOTALL)
 _UNDEFINED = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # as Windows-1252 reads them: as they are
 
 
 def as_typed(text: str) -> str:
-    """Return a text as somebody typed it: entities to characters, and what was escaped before."""
+    """Return a text as somebody typed it: HTML and entities as text, and what was escaped before."""
     if text[:2] in ("b'", 'b"'):
         text = _from_bytes(text)
+    if "</" in text and _HTML.fullmatch(text):
+        return printable(_MISREAD.sub(_reread, to_text(text)))
     if "\\" in text:
         text = _HIGH_BYTES.sub(_decoded_bytes, text)
         if _PYTHON.search(text):

@@ -24,6 +24,8 @@ HINT = 'Give one object a line, such as {"text": "..."}, or a list of them.'
 _CHUNK = 2**17  # characters read at a time
 _BETWEEN = re.compile(r"[ \t\r\n\x1e\ufeff,;]*")
 _ASSIGNED = re.compile(r"(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]*(?:\[[^\]]{1,40}\])?\s*=\s*(?=[\[{])")
+# files of X's archive: those of posts, and those of anything else
+_OF_X = re.compile(r"window\.YTD\.(?!(?:community_|note_)?tweets?\b)(\w+)")
 _LONGEST_NAME = 200  # characters of what is assigned to
 _NEXT_LINE = re.compile(r'\n(?=[\[{"])')
 _DECODER = json.JSONDecoder(strict=False)
@@ -106,6 +108,7 @@ class _Stream:
         self.buffer = ""
         self.position = 0
         self.failure: Broken | CutOff | None = None  # of a value that is read piece by piece
+        self.kind_of_x = ""  # what a file of X's archive is said to hold, if that is no posts
 
     def peek(self) -> str:
         """Return the next character that is not between values. Raises CutOff at the end."""
@@ -196,9 +199,15 @@ def values(text: IO[str], label: str, damage: Damage) -> Iterator[tuple[Any, boo
     Beside each stands whether it is all that there is in the file, as far as can be told.
 
     Lines that are no JSON are passed over, and what is whole of a file that was cut off is read:
-    both are told in `damage`. Raises SpecError, naming `label`, if the file begins with no JSON.
+    both are told in `damage`. Raises SpecError, naming `label`, if the file begins with no JSON, or
+    is one of X's that holds something else than posts.
     """
     stream = _begun(text)
+    if stream.kind_of_x:
+        raise SpecError(
+            f"{label} is the file of X's archive with {stream.kind_of_x.replace('_', ' ')!r}: no public posts.",
+            "Give the whole archive, or its tweets.js.",
+        )
     found = False
     while character := stream.next():
         if character in "]}" and damage.lines:  # of what was given up before
@@ -241,6 +250,8 @@ def _begun(text: IO[str]) -> _Stream:
         pass
     if stream.next() and (assigned := _ASSIGNED.match(stream.buffer, stream.position)):
         stream.position = assigned.end()
+        of_x = _OF_X.match(assigned[0])
+        stream.kind_of_x = of_x[1] if of_x else ""
     return stream
 
 

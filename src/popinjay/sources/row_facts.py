@@ -17,7 +17,7 @@ from popinjay.sources.escapes import as_typed
 from popinjay.sources.row import Row
 from popinjay.sources.row_authors import answered_in, writer_in
 from popinjay.sources.row_ids import id_in
-from popinjay.sources.row_keys import fold, present, text_of
+from popinjay.sources.row_keys import NO_WORDS, fold, present, text_of
 from popinjay.sources.row_privacy import hidden_in
 
 NO_POST = "no post"  # why a row is left out
@@ -39,7 +39,12 @@ TIMES = (
     "posted", "postedon", "posteddate", "createddate", "createdtime", "createdon", "dateutc",
     "dateofpost", "dateoftweet", "timestampms", "timestamputc", "epoch", "unixtime", "dateunix",
     "tweettimestamp", "parsedcreatedat", "publisheddate", "publishtime", "publicationdate",
-    "tweetdatetime", "tweetcreated", "utcdate", "localdate", "day", "timeparsed",
+    "tweetdatetime", "tweetcreated", "utcdate", "dategmt", "localdate", "day", "timeparsed", "when",
+    "datecreated", "datepublished", "dateadded", "pubdate", "creationdate", "creationtime",
+    "timecreated", "postedtime", "sentat", "publishedon", "publisheddatetime", "datum", "zeit",
+    "zeitpunkt", "zeitstempel", "erstelltam", "fecha", "fechayhora", "fechadepublicación", "horodatage",
+    "datedepublication", "datedecréation", "dataora", "datahora", "дата", "日時", "日付", "投稿日時",
+    "时间", "日期", "发布时间", "날짜",
 )  # fmt: skip
 LANGUAGES = ("lang", "language", "tweetlang", "tweetlanguage", "langcode", "languagecode", "langs")
 # columns that say yes or no; numbers beyond 1 in them are counts
@@ -56,7 +61,7 @@ REPOSTS = (
     "retweetedfrom", "retweetfrom", "retweetof", "retweetofid", "rtid", "rtuser", "rtfrom",
     "userrt", "userrtid", "reblogid", "reblogof", "reblogofid", "rebloguri",
     "referencedtweetsretweetedid", "repostid", "repostof", "repostedfrom", "repostedid",
-    "boostof",
+    "boostof", "forwardedfrom", "forwardedfromid", "fwdfrom",
 )  # fmt: skip
 _REPOST_BEGINNINGS = (
     "retweetedstatus", "retweetedtweet", "referencedtweetsretweeted", "reblogcontent",
@@ -88,7 +93,7 @@ _REPOST_WORDS = (
 _REPLY_WORDS = ("reply", "replied", "repliedto", "inreplyto", "replyto", "comment")
 _QUOTE_WORDS = ("quote", "quoted", "quotetweet", "quotepost")
 _NO = (
-    "", "0", "0.0", "-1", "false", "no", "none", "null", "nan", "f", "n", "na", "n/a", "<na>",
+    *NO_WORDS, "", "0.0", "-1", "false", "none", "null", "nan", "f", "n", "na", "n/a", "<na>",
     "nat", "[]", "{}", "-", "off", "undefined", "original", "tweet", "#n/a",
 )  # fmt: skip
 

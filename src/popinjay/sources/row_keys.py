@@ -9,13 +9,29 @@ from typing import Any
 
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _NOTHING = ("", "null", "none", "nan", "nat", "n/a", "undefined", "nil", r"\n")
+# yes and no as spreadsheets of several languages write them (WAHR, FAUX), or people
+YES_WORDS = (
+    "1", "yes", "ja", "wahr", "oui", "vrai", "si", "sí", "sì", "sim", "verdadero", "verdadeiro",
+    "vero", "waar", "да", "истина", "はい", "是",
+)  # fmt: skip
+NO_WORDS = (
+    "0", "no", "nein", "falsch", "non", "faux", "não", "nao", "falso", "nee", "onwaar", "nej",
+    "нет", "ложь", "いいえ", "否",
+)  # fmt: skip
 _SHELLS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")  # MongoDB's exports
 
 
-@lru_cache(maxsize=8192)
 def fold(key: Any) -> str:
-    """Return a key in lower case without blanks, underscores and other marks between its words."""
-    return _BETWEEN_WORDS.sub("", str(key)).lower()
+    """Return a key in lower case without blanks, underscores and other marks between its words.
+
+    Values that stand for one are folded too, and those of JSON may be of any type.
+    """
+    return _folded(str(key))
+
+
+@lru_cache(maxsize=8192)
+def _folded(key: str) -> str:
+    return _BETWEEN_WORDS.sub("", key).lower()
 
 
 def folded(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -36,7 +52,9 @@ def folded(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def bare(value: Any) -> Any:
-    """Return a value without the shell that a database's export puts around it."""
+    """Return a value without the shell that a database's export, or WordPress, puts around it."""
+    if isinstance(value, dict) and isinstance(value.get("rendered"), str):
+        return value["rendered"]
     if isinstance(value, dict) and len(value) == 1:
         (key,) = value
         if key in _SHELLS:

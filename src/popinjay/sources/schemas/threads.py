@@ -1,4 +1,4 @@
-"""A post of Threads: in Meta's export, from its API, and as its own pages get it."""
+"""A post of Threads: in Meta's export, from its API, and as its own pages get it. And Facebook's export."""
 
 from __future__ import annotations
 
@@ -17,14 +17,23 @@ from popinjay.sources.schemas.page import Page
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is a post, written in any of the three ways."""
-    return _is_exported(row) or _is_from_api(row) or _is_from_page(row)
+    """Whether this is a post, written in any of these ways."""
+    return _is_exported(row) or bool(_of_facebook(row)) or _is_from_api(row) or _is_from_page(row)
 
 
 def _is_exported(row: Mapping[str, Any]) -> bool:
     media = row.get("media")
     first = media[0] if isinstance(media, list) and media else row
     return isinstance(first, dict) and "creation_timestamp" in first and "text" not in row
+
+
+def _of_facebook(row: Mapping[str, Any]) -> str:
+    """Return the text of a post in Facebook's export: `title` there only says what somebody did."""
+    data = row.get("data")
+    if "timestamp" not in row or not isinstance(data, list):
+        return ""
+    texts = (part.get("post") for part in data if isinstance(part, dict))
+    return next((text for text in texts if isinstance(text, str) and text), "")
 
 
 def _is_from_api(row: Mapping[str, Any]) -> bool:
@@ -37,6 +46,9 @@ def _is_from_page(row: Mapping[str, Any]) -> bool:
 
 def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
     """Return a post; what is answered there is not told, other than that something is."""
+    if text := _of_facebook(row):
+        found = Post("", "", printable(mended(text)), created_at=time_of(row["timestamp"]))
+        return Row(place, found, page.owner)
     if _is_exported(row):
         return _exported(row, place, page)
     return _from_api(row, place, page) if _is_from_api(row) else _from_page(row, place, page)
