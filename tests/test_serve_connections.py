@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from serving import Client, served
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.6)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 1.5)  # whole requests come sooner, on a busy machine too
     monkeypatch.setattr(connections, "SILENCE_SECONDS", 0.6)
     monkeypatch.setattr(connections, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(connections, "MOST_WAITING", 5)
@@ -78,8 +78,12 @@ def test_a_body_that_does_not_come_is_not_waited_for(client: Client) -> None:
     assert b"HTTP/1.1 2" not in rest(opened(client, head.encode() + b'{"doing": '))
 
 
-def test_many_of_them_keep_nobody_out(client: Client) -> None:
+def test_many_of_them_keep_nobody_out(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 600.0)  # none is cut off for being late
     waiting = [opened(client, HALF) for _ in range(30)]
-    assert client.ask("GET", "/api/about").status == 200
-    answers = [rest(one) for one in waiting]
-    assert all(answer.startswith(b"HTTP/1.1 408") or not answer for answer in answers)
+    with ExitStack() as stack:
+        for one in waiting:
+            stack.enter_context(closing(one))
+        assert client.ask("GET", "/api/about").status == 200
+        answers = [rest(one) for one in waiting[:25]]  # those that had waited longest
+        assert all(answer.startswith(b"HTTP/1.1 408") or not answer for answer in answers)
