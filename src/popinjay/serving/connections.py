@@ -27,8 +27,8 @@ class ImpatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         self._heard = self.loop.time()
         self._head_since: float | None = self._heard
         self._look_again = self.loop.call_later(LOOK_SECONDS, self._look)
-        waiting = [one for one in self.connections if getattr(one, "_head_since", None) is not None]
-        if len(waiting) > MOST_WAITING:
+        waiting = [one for one in self.connections if one is not self and one.is_waiting]
+        if len(waiting) >= MOST_WAITING:
             min(waiting, key=lambda one: one._head_since).cut()
         if len(self.connections) > MOST_OPEN:
             self.cut()
@@ -47,6 +47,11 @@ class ImpatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         super().data_received(data)
         if self.cycle is not before:
             self._head_since = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has not sent a whole request, and is not being cut off already."""
+        return getattr(self, "_head_since", None) is not None and not self.transport.is_closing()
 
     @property
     def _is_idle(self) -> bool:
