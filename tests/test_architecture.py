@@ -58,7 +58,7 @@ PORTS |= {"sources.mastodon", "sources.mastodon_posts", "sources.mastodon_profil
 PORTS |= {"trackers", "trackers.link", "trackers.mlflow", "trackers.told", "trackers.trackio", "trackers.wandb", "trackers.watch", "trackers.worker"}
 ENGINE = {"language_model", "generate", "checkpoints", "composition"}
 ENGINE |= {"decoding", "decoding.byte_level", "decoding.decoder", "decoding.draft", "decoding.drawing", "decoding.prompt", "decoding.torch_decoder"}
-ENGINE |= {"decoding.defaults", "decoding.scripts", "evaluation.calibration", "evaluation.settings_figure"}
+ENGINE |= {"decoding.defaults", "decoding.generation_config", "decoding.scripts", "evaluation.calibration", "evaluation.settings_figure"}
 ENGINE |= {"decoding.desk", "decoding.open", "decoding.onnx_decoder", "decoding.graph", "decoding.architecture"}
 ENGINE |= {
     "decoding.quantization",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from popinjay.errors import BaseModelError
-
-FILE = "generation_config.json"
+from popinjay.decoding.generation_config import UNREADABLE, read_config, unreadable
 
 
 class Special(NamedTuple):
@@ -24,18 +21,13 @@ def read_special(folder: Path) -> Special:
 
     A folder without that file has none. Raises BaseModelError for a file that can't be understood.
     """
+    config = read_config(folder)
     try:
-        config = json.loads((folder / FILE).read_text(encoding="utf-8"))
         begin, suppressed = config.get("bos_token_id"), config.get("suppress_tokens") or ()
         if not all(isinstance(token, int) and token >= 0 for token in (*suppressed, 0 if begin is None else begin)):
             raise TypeError("a token is not a number")
-    except FileNotFoundError:
-        return Special()
-    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise BaseModelError(
-            f"The {FILE} in {folder} can't be read: {error}",
-            "It must be a folder as transformers writes it.",
-        ) from error
+    except UNREADABLE as error:
+        raise unreadable(folder, error) from error
     return Special(begin, tuple(suppressed))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from popinjay.decoding.defaults import PLAIN
 from popinjay.evaluation.figures import Figure, Side, tick
 from popinjay.evaluation.plots import Line, Mark, Panel, panels
 
-USUAL_TOP_P = 0.95  # that temperatures are tried with
 PANELS = (
     ("distance", "Distance from the author: the sum of four gaps"),
     ("told_apart", "Told apart by a classifier"),
@@ -22,7 +22,7 @@ def settings(sides: Sequence[Side]) -> Figure | None:
     """Draw what was tried for the first persona; None if nothing was."""
     sampling = sides[0].report.get("sampling") or {}
     trials: Sequence[Mapping[str, float]] = sampling.get("trials") or ()
-    curve = [trial for trial in trials if trial["top_p"] == USUAL_TOP_P]
+    curve = [trial for trial in trials if trial["top_p"] == PLAIN.top_p]
     if len(curve) < 2:
         return None
     title = "How daring it is by default"

@@ -1,0 +1,33 @@
+"""The generation_config.json of a model's folder, which several parts of the sampler read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from popinjay.errors import BaseModelError
+
+FILE = "generation_config.json"
+UNREADABLE = (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read the file; an empty dict if there is none. Raises BaseModelError if it can't be read."""
+    try:
+        config = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except UNREADABLE as error:
+        raise unreadable(folder, error) from error
+    if not isinstance(config, dict):
+        raise unreadable(folder, "it holds no object")
+    return config
+
+
+def unreadable(folder: Path, why: object) -> BaseModelError:
+    """Return the error for a file that makes no sense."""
+    return BaseModelError(
+        f"The {FILE} in {folder} can't be read: {why}",
+        "It must be a folder as transformers writes it.",
+    )
