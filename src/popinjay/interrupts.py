@@ -58,10 +58,10 @@ def ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def persistent_interrupts(listener: Listener) -> Iterator[Listener]:
-    """Yield a listener that raises an interruption again at the next event where one was swallowed.
+    """Yield a listener that raises an interruption again at the next event if it was swallowed.
 
     Some libraries catch whatever is raised while they import or load, a KeyboardInterrupt too: the
-    work then goes on as if nobody had asked it to stop. Signals can only be handled in the main
+    work then goes on as if it had not been asked to stop. Signals can only be handled in the main
     thread; elsewhere, and where they are ignored, the listener is returned as it is.
     """
     taken = [number for number, raising in _RAISING.items() if _in_main_thread() and signal.getsignal(number) is raising]

@@ -6,14 +6,14 @@ import functools
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-COMMON = (range(0x2000, 0x2C00), range(0x1F000, 0x1FB00))  # punctuation, signs and emoji: anybody's
+COMMON = (range(0x2000, 0x2C00), range(0x1F000, 0x1FB00))  # punctuation, symbols and emoji, used with every script
 CONTINUATION = range(0x80, 0xC0)  # bytes that go on with a character in UTF-8
 
 
 def foreign_tokens(pieces: Sequence[bytes], texts: Iterable[str]) -> list[int]:
     """List the tokens that hold or begin a letter of a script that none of the texts has.
 
-    `pieces` are the bytes of each token. Digits, punctuation, signs and emoji belong to no script.
+    `pieces` are the bytes of each token. Digits, punctuation, symbols and emoji belong to no script.
     A token that ends in the middle of a character is foreign if that can only become a letter of
     another script or a rare sign.
     """
