@@ -44,36 +44,42 @@ def choose(run: Run, before: Forgotten, ids: Sequence[str], authors: Sequence[st
 
     Raises PersonaError where they are not there or could be several, and where nothing would be left.
     """
-    asked = _found(run, before, ids, authors, containing)
+    if not run.file("posts.jsonl").is_file() or not run.file("authors.json").is_file():
+        raise PersonaError(f"{run.name!r} has no posts yet.", f"See how far it is: popinjay status {run.name}")
+    held = list(read_posts(run.file("posts.jsonl")))
+    asked = _found(run, before, held, ids, authors, containing)
     new = Forgotten(
         {post: "" for post in asked.posts if not before.covers(*post)},
         {author: "" for author in asked.authors if author not in before.authors},
     )
-    posts = tuple(post for post in read_posts(run.file("posts.jsonl")) if new.covers(post.author, post.id))
-    return Choice(asked, new, posts)
+    return Choice(asked, new, tuple(post for post in held if new.covers(post.author, post.id)))
 
 
-def _found(run: Run, before: Forgotten, ids: Sequence[str], authors: Sequence[str], containing: Sequence[str]) -> Forgotten:
-    if not run.file("posts.jsonl").is_file() or not run.file("authors.json").is_file():
-        raise PersonaError(f"{run.name!r} has no posts yet.", f"See how far it is: popinjay status {run.name}")
+def _found(
+    run: Run,
+    before: Forgotten,
+    held: Sequence[Post],
+    ids: Sequence[str],
+    authors: Sequence[str],
+    containing: Sequence[str],
+) -> Forgotten:
     there = {row["handle"] for row in read_json(run.file("authors.json"))}
     for author in authors:
         if author not in there and author not in before.authors:
             raise PersonaError(f"{run.name!r} has no author {author!r}.", f"It has: {', '.join(sorted(there))}.")
     if ids or containing:
-        posts = {**_by_id(run, before, ids, authors), **_by_words(run, authors, containing)}
-        left = {post.author for post in read_posts(run.file("posts.jsonl")) if (post.author, post.id) not in posts}
+        posts = {**_by_id(run, before, held, ids, authors), **_by_words(run, held, authors, containing)}
+        left = {post.author for post in held if (post.author, post.id) not in posts}
         _check_left(run, left)
         return Forgotten(posts, {})
     _check_left(run, there - set(authors))
     return Forgotten({}, dict.fromkeys(authors, ""))
 
 
-def _by_id(run: Run, before: Forgotten, ids: Sequence[str], authors: Sequence[str]) -> dict[tuple[str, str], str]:
+def _by_id(run: Run, before: Forgotten, held: Sequence[Post], ids: Sequence[str], authors: Sequence[str]) -> dict[tuple[str, str], str]:
     """Return the posts with these ids, each of one author."""
     holders: dict[str, set[str]] = {id: set() for id in ids}
-    known = [(post.author, post.id) for post in read_posts(run.file("posts.jsonl"))] if ids else []
-    for author, id in (*known, *before.posts):
+    for author, id in (*((post.author, post.id) for post in held), *before.posts):
         if id in holders and (not authors or author in authors):
             holders[id].add(author)
     for id, owners in holders.items():
@@ -91,17 +97,17 @@ def _by_id(run: Run, before: Forgotten, ids: Sequence[str], authors: Sequence[st
     return {(owners.pop(), id): "" for id, owners in holders.items()}
 
 
-def _by_words(run: Run, authors: Sequence[str], containing: Sequence[str]) -> dict[tuple[str, str], str]:
+def _by_words(run: Run, held: Sequence[Post], authors: Sequence[str], containing: Sequence[str]) -> dict[tuple[str, str], str]:
     """Return the posts that say one of these texts, whatever their case, blanks and way of writing accents."""
     found: dict[tuple[str, str], str] = {}
     for text in containing:
         wanted = _folded(text)
         if not wanted:
             raise OptionError("--containing needs some text.", "Give words of the posts that are to be forgotten.")
-        held = [post for post in read_posts(run.file("posts.jsonl")) if (not authors or post.author in authors) and wanted in _folded(post.text)]
-        if not held:
+        those = [post for post in held if (not authors or post.author in authors) and wanted in _folded(post.text)]
+        if not those:
             raise PersonaError(f"{run.name!r} holds no post that contains {text!r}.", "Give fewer words of it.")
-        found.update({(post.author, post.id): "" for post in held})
+        found.update({(post.author, post.id): "" for post in those})
     return found
 
 
