@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from popinjay.generate import AGAIN, MOST_TRIES, Tally, generate, pieces
 from popinjay.handles import MASK, HandleWatch, find_handles, mask_handles, names_in
 from popinjay.options import SayOptions
 from popinjay.rules import Reason, Rules
+from timing import takes_less_than
 
 POSTS = [
     "Thanks @Ada_L for the long walk along the river.",
@@ -61,9 +61,8 @@ def test_what_is_none(text: str) -> None:
 
 @pytest.mark.parametrize("part", ["@", "@a", "@a.", "@a-", "-a", "a@", "@a@", "u/", "@a.b-", "/u/"])
 def test_no_text_takes_long(part: str) -> None:
-    began = time.process_time()
-    list(find_handles("@a" + part * 50_000))
-    assert time.process_time() - began < 1
+    text = "@a" + part * 50_000
+    assert takes_less_than(lambda: list(find_handles(text)), 1)
 
 
 def test_a_masked_text_is_no_longer_and_holds_none() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -20,14 +19,13 @@ from popinjay.sources import Access, html_text, x_archive
 from popinjay.sources.bluesky_text import with_whole_links
 from popinjay.sources.container import Container
 from popinjay.sources.html_text import to_text
-from popinjay.sources.x_archive import XArchive
 from popinjay.sources.x_layout import root_of
 from popinjay.words import words
+from timing import grows_less_than, takes_less_than
 
 SHORT = 2_000  # characters
 LONGER = 4  # times
 MOST = 2.2 * LONGER  # what is quadratic takes LONGER ** 2
-NOTHING = 0.002  # seconds: too short to be measured against
 PIECES = """
 -----BEGIN PRIVATE KEY-----
 -----BEGIN RSA
@@ -80,21 +78,10 @@ http:a
 """.split("\n")[1:-1]
 
 
-def seconds(function: Callable[[str], object], text: str) -> float:
-    """The processor's time, the less of two."""
-    spent = []
-    for _ in range(2):
-        start = time.process_time()
-        function(text)
-        spent.append(time.process_time() - start)
-    return min(spent)
-
-
-def growth(function: Callable[[str], object], piece: str, length: int = SHORT) -> float:
-    """How many times as long a text takes that is `LONGER` times as long; 0 where both take no time."""
+def in_proportion(function: Callable[[str], object], piece: str, length: int = SHORT) -> bool:
+    """Whether a text that is `LONGER` times as long takes about as many times as long."""
     short = piece * (length // len(piece))
-    longer = seconds(function, short * LONGER)
-    return longer / max(seconds(function, short), NOTHING)
+    return grows_less_than(MOST, lambda: function(short), lambda: function(short * LONGER))
 
 
 pieces = st.lists(st.sampled_from([*PIECES, " ", "1", "a"]), min_size=1, max_size=4).map("".join)
@@ -105,23 +92,29 @@ FUNCTIONS = (mask, beginning, words, tidy, fold)
 @pytest.mark.parametrize("end", ["", " "])
 def test_each_text_takes_time_in_proportion(function: Callable[[str], object], end: str) -> None:
     for piece in PIECES:
-        assert growth(function, piece + end) < MOST, piece
+        assert in_proportion(function, piece + end), piece
+
+
+def test_what_is_quadratic_is_noticed() -> None:
+    def quadratic(text: str) -> int:
+        return sum(1 for _ in text for _ in text)
+
+    assert not in_proportion(quadratic, "a", 1_000)
 
 
 @settings(deadline=None, max_examples=20)
 @given(pieces)
 def test_any_text_takes_time_in_proportion(piece: str) -> None:
-    assert growth(mask, piece) < MOST
+    assert in_proportion(mask, piece)
 
 
 def test_a_megabyte_of_beginnings_of_keys_is_soon_read() -> None:
     """It took minutes where each beginning was followed to the end of the text."""
     text = "-----BEGIN PRIVATE KEY----- -eyJaaaaaaaaaaaa " * 22_000
-    start = time.process_time()
     masked, counts = mask(text)
     assert counts["key"] >= 1
     assert len(masked) < len(text)
-    assert time.process_time() - start < 20
+    assert takes_less_than(lambda: mask(text), 20)
 
 
 HTML = ["<a ", '<a "', "<!--", "<", "&", "&#", "<p>", "</p>", "<b>\n</b>\n", '<a href="x">', "<img alt='", "<br>\n", "https://x "]
@@ -130,7 +123,7 @@ HTML = ["<a ", '<a "', "<!--", "<", "&", "&#", "<p>", "</p>", "<b>\n</b>\n", '<a
 @pytest.mark.parametrize("begun", ["", "x"])
 def test_html_takes_time_in_proportion(begun: str) -> None:
     for piece in HTML:
-        assert growth(lambda text: to_text(begun + text), piece) < MOST, piece
+        assert in_proportion(lambda text: to_text(begun + text), piece), piece
 
 
 def test_blanks_that_only_lay_out_html_take_time_in_proportion() -> None:
@@ -140,7 +133,7 @@ def test_blanks_that_only_lay_out_html_take_time_in_proportion() -> None:
         return reader.text()
 
     assert gathered(html_text._SOFT * 3) == "x x"
-    assert growth(gathered, html_text._SOFT, 10_000) < MOST
+    assert in_proportion(gathered, html_text._SOFT, 10_000)
 
 
 def test_addresses_in_posts_take_time_in_proportion() -> None:
@@ -149,7 +142,7 @@ def test_addresses_in_posts_take_time_in_proportion() -> None:
         return with_whole_links(text, [facet])
 
     for piece in ("a.", "a.a…", "a...", "-.", "a:1."):
-        assert growth(shown, piece) < MOST, piece
+        assert in_proportion(shown, piece), piece
 
 
 def test_many_marks_in_one_post_take_time_in_proportion() -> None:
@@ -157,11 +150,11 @@ def test_many_marks_in_one_post_take_time_in_proportion() -> None:
         link = [{"$type": "app.bsky.richtext.facet#link", "uri": "https://a.example"}]
         return with_whole_links(text, [{"index": {"byteStart": n, "byteEnd": 2 * len(text) - 1}, "features": link} for n in range(1, 2 * len(text), 2)])
 
-    assert growth(marked, "é", 16_000) < MOST
+    assert in_proportion(marked, "é", 16_000)
 
 
-def archive(folder: Path, count: int, *, missing: bool) -> XArchive:
-    """An archive with so many files of posts of one second, and as many long posts of it."""
+def archive(folder: Path, count: int, *, missing: bool) -> Path:
+    """The folder of an archive with so many files of posts of one second, and as many long posts of it."""
     data = folder / f"{missing}{count}" / "data"
     data.mkdir(parents=True)
     first = 1_600_000_000_000_000_000
@@ -172,20 +165,19 @@ def archive(folder: Path, count: int, *, missing: bool) -> XArchive:
     notes = [{"noteTweet": {"noteTweetId": str(first + n), "core": {"text": f"the gull waits for {n}"}}} for n in range(count)]
     (data / "tweets.js").write_text(f"window.YTD.tweets.part0 = {json.dumps(tweets)}", encoding="utf-8")
     (data / "note-tweet.js").write_text(f"window.YTD.note_tweet.part0 = {json.dumps(notes)}", encoding="utf-8")
-    return x_archive.read(str(data.parent), CollectOptions(), Access())
+    return data.parent
 
 
 @pytest.mark.parametrize("missing", [True, False])
 def test_archives_take_time_in_proportion(missing: bool, tmp_path: Path) -> None:
-    def spent(count: int) -> float:
-        reading = archive(tmp_path, count, missing=missing)
-        start = time.process_time()
+    def read(folder: Path, count: int) -> None:
+        reading = x_archive.read(str(folder), CollectOptions(), Access())
         assert len(list(reading.posts())) >= count
         assert len(reading.findings.notes) <= x_archive.MOST_NOTES + 3
-        return time.process_time() - start
 
-    spent(10)
-    assert spent(4_000) < MOST * max(spent(1_000), 0.02)
+    short = archive(tmp_path, 1_000, missing=missing)
+    longer = archive(tmp_path, 4_000, missing=missing)
+    assert grows_less_than(MOST, lambda: read(short, 1_000), lambda: read(longer, 4_000), least=0.02)
 
 
 def test_folders_beside_one_another_take_time_in_proportion() -> None:
@@ -196,10 +188,8 @@ def test_folders_beside_one_another_take_time_in_proportion() -> None:
             self.names = [f"{n}/data/manifest.js" for n in range(count)] + ["last/data/tweets.js", "last/data/manifest.js"]
             self.path = Path("many.zip")
 
-    def spent(count: int) -> float:
-        start = time.process_time()
-        assert root_of(cast(Container, Names(count))) == "last/data/"
-        return time.process_time() - start
+    def find(names: Names) -> None:
+        assert root_of(cast(Container, names)) == "last/data/"
 
-    spent(10)
-    assert spent(8_000) < MOST * max(spent(2_000), 0.01)
+    few, many = Names(2_000), Names(8_000)
+    assert grows_less_than(MOST, lambda: find(few), lambda: find(many), least=0.01)
