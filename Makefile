@@ -29,11 +29,11 @@ browser:
 
 # A real Bluesky server for the tests of that source, from npm: some 250 MB in a cache folder of the user's, installed once.
 servers:
-	@$(PYTHON) tests/servers/install.py
+	@$(PYTHON) tests/support/servers/install.py
 
 # A real server that speaks Mastodon's API, some 250 kB of Debian's, unpacked beside the packages: nothing is installed. Without it those tests skip.
 snac: setup
-	@sh tests/servers/get_snac.sh $(VENV)/snac
+	@sh tests/support/servers/get_snac.sh $(VENV)/snac
 
 # The known-good set of packages, so that nothing depends on what was published this morning. It keeps torch's CUDA packages
 # (gigabytes) from coming along, too; keep it on every pip call in this environment.

@@ -24,7 +24,7 @@ from pairs import in_turns, show, show_pairs
 from popinjay import sources
 from popinjay.options import CollectOptions
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 from large_archive import write_large
 from peak import READ_ALL, peak_of
@@ -62,7 +62,7 @@ def show_speed(archive: Path, posts: int, pairs: int) -> None:
 
 def show_memory(archive: Path) -> None:
     """Measure the peaks and show them."""
-    inspect = ("-m", "popinjay.cli", "inspect", str(archive), "--json")
+    inspect = ("-m", "popinjay.cli.main", "inspect", str(archive), "--json")
     runs = {"a bare Python": ("-c", "pass"), "reading all posts": ("-c", READ_ALL, str(archive)), "popinjay inspect": inspect}
     show([(f"peak memory of {name}", f"{peak_of(*arguments).megabytes:,.0f} MB") for name, arguments in runs.items()])
 

@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from pairs import show
-from popinjay import bases
-from popinjay.dataset import split
-from popinjay.decoding.torch_decoder import TorchDecoder
 from popinjay.events import nobody
-from popinjay.generate import generate
-from popinjay.language_model import LanguageModel, bits_per_byte
+from popinjay.inference.torch_decoder import TorchDecoder
+from popinjay.models import bases
+from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.options import DatasetOptions, SayOptions, TrainOptions
 from popinjay.pipeline import inspect
-from popinjay.train import prepare
+from popinjay.sampling.generate import generate
+from popinjay.stages.dataset import split
+from popinjay.stages.train import prepare
 
 sys.path.append(str(Path(__file__).parents[1] / "pretraining"))
 from evaluate import BEFORE, in_context

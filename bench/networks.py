@@ -27,9 +27,9 @@ from pairs import in_turns, show_pairs
 from popinjay import sources
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.sources import Access
-from popinjay.sources.web import USER_AGENT, Web
+from popinjay.sources.network.http_client import USER_AGENT, Web
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import resource
 import sys
 
 from pairs import show, timed
-from popinjay.evaluation.habits import habits
-from popinjay.evaluation.leaks import leaks
-from popinjay.evaluation.markov import MarkovChain
-from popinjay.evaluation.overlap import Overlap
-from popinjay.evaluation.variety import variety
+from popinjay.metrics.diversity import variety
+from popinjay.metrics.markov_baseline import MarkovChain
+from popinjay.metrics.memorization import Overlap
+from popinjay.metrics.pii_leaks import leaks
+from popinjay.metrics.stylometry import habits
 
 VOCABULARY = 30_000
 FORMULA = "as I have said before and will say again today"

@@ -15,13 +15,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from popinjay.decoding.open import open_decoder
-from popinjay.decoding.prompt import begin
-from popinjay.generate import LEAST_TOKENS, generate
+from popinjay.inference.open_decoder import open_decoder
 from popinjay.options import SayOptions
+from popinjay.sampling.generate import LEAST_TOKENS, generate
+from popinjay.sampling.prompt import begin
 
 if TYPE_CHECKING:
-    from popinjay.decoding.decoder import Decoder
+    from popinjay.inference.decoder import Decoder
 
 WORDS = "my cat|the dog|I love coffee|today my brother|the moon|this pizza|my guitar"
 WORDS += "|the garden|my boss|on the sofa"

@@ -18,15 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from base import ENGLISH
-from popinjay import bases, make
-from popinjay.decoding.open import open_decoder
-from popinjay.evaluate import score, write_unprompted
-from popinjay.evaluation.comparison import AUTHOR, MARKOV, PERSONA, Compared, compare
+from popinjay import make
 from popinjay.events import nobody
-from popinjay.language_model import LanguageModel
+from popinjay.inference.open_decoder import open_decoder
+from popinjay.metrics.suite import AUTHOR, MARKOV, PERSONA, Compared, compare
+from popinjay.models import bases
+from popinjay.models.language_model import LanguageModel
 from popinjay.pipeline import measure
 from popinjay.post import read_rows
-from popinjay.run import Run
+from popinjay.stages.evaluate import score, write_unprompted
+from popinjay.store.run import Run
 from training import recipe
 from training.children import apart
 from training.report import table

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from pairs import in_turns, show_pairs
-from popinjay import bases
+from popinjay.models import bases
 from samplers.children import EXACT, OURS, RECIPE, SAMPLERS, Child, Missing
 from training.report import table
 from training.texts import synthetic
@@ -135,8 +135,8 @@ def quality(folder: Path, author: str, args: argparse.Namespace) -> None:
 def rules(args: argparse.Namespace) -> None:
     """The built-in base by the rules for somebody's posts: their share of the time, and the index's size."""
     from base import Texts
-    from popinjay.copying import Copies
-    from popinjay.rules import FORMULA
+    from popinjay.sampling.filters import FORMULA
+    from popinjay.text.verbatim_index import Copies
     from samplers.rules_share import rules_share
 
     posts, file, cache = Texts(args.personas / f"{args.author}.jsonl.gz").train, args.work / "train.jsonl", args.work / "engine" / BASE.name

@@ -12,12 +12,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from popinjay.copying import Copies
-from popinjay.decoding.open import open_decoder
-from popinjay.evaluation.calibration import Reference, Trial
-from popinjay.generate import stream
+from popinjay.inference.open_decoder import open_decoder
 from popinjay.options import Sampling, SayOptions
 from popinjay.post import read_posts, read_rows
+from popinjay.sampling.calibration import Reference, Trial
+from popinjay.sampling.generate import stream
+from popinjay.text.verbatim_index import Copies
 
 FIXED = (Sampling(1.0, 0.95), Sampling(0.8, 0.95))
 SEED = 101

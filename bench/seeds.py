@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import popinjay
-from popinjay.composition import colour_of
 from popinjay.events import Event, What
-from popinjay.typeset import skia
+from popinjay.picture.composition import colour_of
+from popinjay.picture.typeset import skia
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 from archives import ACCOUNT, archive_files, profile, tweet, write_zip
 

@@ -88,7 +88,7 @@ def persona(work: Path, personas: Path | None) -> list[str]:
 @contextmanager
 def serving(home: Path) -> Iterator[tuple[int, int]]:
     """The server as people start it: its port and its process."""
-    command = [sys.executable, "-m", "popinjay.cli", "serve", "--home", str(home), "--port", "0", "--no-browser"]
+    command = [sys.executable, "-m", "popinjay.cli.main", "serve", "--home", str(home), "--port", "0", "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

@@ -24,7 +24,7 @@ def run(command: Sequence[str]) -> None:
 def main() -> None:
     """Time both and show it."""
     script = Path(sys.executable).parent / "popinjay"
-    popinjay = [str(script)] if script.exists() else [sys.executable, "-m", "popinjay.cli"]
+    popinjay = [str(script)] if script.exists() else [sys.executable, "-m", "popinjay.cli.main"]
     pairs = in_turns(partial(run, [*popinjay, "--help"]), partial(run, [sys.executable, "-c", "pass"]), PAIRS)
     show_pairs(pairs, "popinjay --help", "python -c pass")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tokenizers import ByteLevelBPETokenizer, Tokenizer
 
 from pairs import show
-from popinjay import bases
+from popinjay.models import bases
 from popinjay.pipeline import inspect
 
 AUTHORS = {"English": "wl_barackobama", "English, 17th century": "pepys", "Spanish": "wl_cfkargentina", "French": "wl_elysee", "Japanese": "ja_dayukoume"}

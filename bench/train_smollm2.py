@@ -32,11 +32,11 @@ TOKENS = 384  # of the ceiling's products: as many as a step of ours has
 
 def ours(turns: Turns, folder: Path, texts: Sequence[str], precision: str, tune: str) -> None:
     """Train step after step as `make` does, each in its turn."""
-    from popinjay import bases
     from popinjay.events import nobody
-    from popinjay.language_model import LanguageModel
+    from popinjay.models import bases
+    from popinjay.models.language_model import LanguageModel
     from popinjay.options import TrainOptions
-    from popinjay.train import prepare
+    from popinjay.stages.train import prepare
 
     options = TrainOptions(precision=precision, tune=tune, batch_tokens=TOKENS, epochs=1.0)
     model, base = LanguageModel.load(folder), bases.row(str(folder))
@@ -51,8 +51,8 @@ def with_trainer(turns: Turns, folder: Path, texts: Sequence[str], precision: st
     """Train with transformers' Trainer on packed blocks, each step in its turn."""
     from transformers import TrainerCallback
 
-    from popinjay.language_model import LanguageModel
-    from popinjay.tuning.modes import ALPHA, RANK
+    from popinjay.models.language_model import LanguageModel
+    from popinjay.training.trainable import ALPHA, RANK
 
     class Held(TrainerCallback):
         def on_train_begin(self, *more: Any, **named: Any) -> None:
@@ -125,7 +125,7 @@ def main() -> None:
     args = parser.parse_args()
     folder = args.base
     if folder is None:
-        from popinjay import bases
+        from popinjay.models import bases
 
         base = bases.row(bases.ENGLISH)
         if not bases.is_here(base):

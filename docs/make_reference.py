@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from popinjay.cli import parser
+from popinjay.cli.main import parser
 
 HEAD = """# Reference
 

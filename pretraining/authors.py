@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 import corpus
-from popinjay.clean import sort_out
-from popinjay.evaluation.authorship import CHARACTERS, Lineup
+from popinjay.metrics.attribution import CHARACTERS, Lineup
 from popinjay.options import CleanOptions
 from popinjay.post import Post
+from popinjay.stages.clean import sort_out
 
 SET_ASIDE = 0.1
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import corpus
-from popinjay.language_model import LanguageModel, bits_per_byte
+from popinjay.models.language_model import LanguageModel, bits_per_byte
 
 BEFORE = 20
 SCORED = 200  # posts of each author

@@ -16,13 +16,13 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
-from popinjay import bases
 from popinjay.events import Event, What
-from popinjay.language_model import LanguageModel, bits_per_byte
+from popinjay.models import bases
+from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.options import TrainOptions
-from popinjay.train import prepare
-from popinjay.tuning.low_rank import save_adapter
-from popinjay.tuning.modes import ALPHA, RANK
+from popinjay.stages.train import prepare
+from popinjay.training.lora import save_adapter
+from popinjay.training.trainable import ALPHA, RANK
 
 HELD_OUT = ("queennoor", "jdmahama")  # accounts that training never sees
 VALIDATED = 300  # posts of the accounts held out

@@ -17,8 +17,9 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 # Files of tests that take longest, the longest first: were they begun last, one process would end long before the other.
 DEAR = (
-    "trackers report told_apart train stderr serve_jobs serve_browser x_api mastodon remote bluesky forget publish bad_input generate cli card pretraining "
-    "demo serve_personas picture decoding run session"
+    "trackers report two_sample_test train stderr jobs server_browser x_api mastodon_account account bluesky_account "
+    "forget publish bad_input generate command_line "
+    "card pretraining demo persona_routes picture onnx_decoder run repl"
 ).split()
 
 
@@ -83,21 +84,21 @@ def no_picture(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
     """`make` draws a picture in modules marked `draws` only: what a model of random weights writes may seldom leave, so ten predictions
     are drawn again and again, which takes longer than all the rest of a make."""
     from popinjay.errors import PictureError
-    from popinjay.picture import check_ready
+    from popinjay.stages.picture import check_ready
 
     def nothing_to_draw_with() -> None:
         raise PictureError("These tests are of something else.")
 
     with pytest.MonkeyPatch.context() as patch:
         if request.node.get_closest_marker("draws") is None:
-            patch.setattr("popinjay.picture.check_ready", nothing_to_draw_with)
+            patch.setattr("popinjay.stages.picture.check_ready", nothing_to_draw_with)
         yield check_ready
 
 
 @pytest.fixture
 def pictures(no_picture: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes of this test draw their picture all the same."""
-    monkeypatch.setattr("popinjay.picture.check_ready", no_picture)
+    monkeypatch.setattr("popinjay.stages.picture.check_ready", no_picture)
 
 
 @pytest.fixture

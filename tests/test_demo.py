@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from popinjay import bases
 from popinjay import demo as the_demo
-from popinjay.bases.places.folder import Folder
-from popinjay.cli import main
+from popinjay.cli.main import main
 from popinjay.events import Event
+from popinjay.models import bases
+from popinjay.models.bases.places.folder import Folder
 from popinjay.pipeline import make
 
 pytestmark = pytest.mark.draws
@@ -53,7 +53,7 @@ def test_the_demo_takes_smollm2_if_it_is_here(monkeypatch: pytest.MonkeyPatch, t
     """A stand-in for smollm2: a tiny model of the same architecture under its name."""
     made: list[str] = []
     here = bases.Base("smollm2", str(tiny_llama), "small", places=(Folder(),))
-    monkeypatch.setattr("popinjay.bases.rows.BASES", (here, *bases.BASES))
+    monkeypatch.setattr("popinjay.models.bases.rows.BASES", (here, *bases.BASES))
     monkeypatch.setattr(the_demo, "make", lambda *specs, base, **more: made.append(base))
     events: list[Event] = []
     the_demo.demo(events.append)

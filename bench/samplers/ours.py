@@ -11,9 +11,9 @@ Say = Callable[[int, int, int], int]  # rows, most tokens of each, seed: how man
 
 def ours(folder: Path, work: Path, *, exact: bool = False) -> Say:
     """The fast engine, what it turned kept in `work`."""
-    from popinjay.decoding.open import open_decoder
-    from popinjay.generate import generate
+    from popinjay.inference.open_decoder import open_decoder
     from popinjay.options import SayOptions
+    from popinjay.sampling.generate import generate
 
     decoder = open_decoder(folder, exact=exact, cache=work / "engine" / folder.name)
 

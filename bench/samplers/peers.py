@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from popinjay.decoding.torch_decoder import cache_name
+from popinjay.inference.torch_decoder import cache_name
 from samplers.ours import Say, draw
 
 

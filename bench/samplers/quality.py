@@ -10,7 +10,7 @@ from typing import Any
 
 def bits_per_byte(folder: Path, texts: Sequence[str], *, exact: bool) -> float:
     """-log2 of the probability of all texts, each from the token that begins it, over their UTF-8 bytes."""
-    from popinjay.decoding.open import open_decoder
+    from popinjay.inference.open_decoder import open_decoder
 
     decoder = open_decoder(folder, exact=exact)
     return sum(_bits(decoder, text) for text in texts) / sum(len(text.encode()) for text in texts)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from popinjay.copying import Copies
-from popinjay.decoding.open import open_decoder
-from popinjay.generate import generate
+from popinjay.inference.open_decoder import open_decoder
 from popinjay.options import SayOptions
-from popinjay.rules import FORMULA, Rules, Watch
+from popinjay.sampling.filters import FORMULA, Rules, Watch
+from popinjay.sampling.generate import generate
+from popinjay.text.verbatim_index import Copies
 
 
 def rules_share(folder: Path, cache: Path, posts: Path, count: int) -> tuple[float, float, float]:

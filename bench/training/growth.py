@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from popinjay.dataset import MOST_VALIDATION, VALIDATION_SHARE
 from popinjay.options import TrainOptions
+from popinjay.stages.dataset import MOST_VALIDATION, VALIDATION_SHARE
 from training import ours
 from training.children import apart
 

@@ -8,17 +8,17 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from popinjay import bases
 from popinjay.events import Event, What, nobody
-from popinjay.language_model import LanguageModel
+from popinjay.models import bases
+from popinjay.models.language_model import LanguageModel
 from popinjay.options import TrainOptions
-from popinjay.train import prepare
-from popinjay.tuning.vocabulary import SAMPLED, rows_at_work
+from popinjay.stages.train import prepare
+from popinjay.training.vocabulary import SAMPLED, rows_at_work
 from training.children import Turns
 from training.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from popinjay.tuning.trainer import Trainer
+    from popinjay.training.trainer import Trainer
     from training.whole import Job
 
 

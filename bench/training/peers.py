@@ -29,7 +29,7 @@ def tokenizer(task: Task) -> Any:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     if task.gpt2 is None:
-        from popinjay import bases
+        from popinjay.models import bases
 
         return AutoTokenizer.from_pretrained(bases.folder_of(bases.row(bases.BUILT_IN)))
     from tokenizers import ByteLevelBPETokenizer
@@ -106,7 +106,7 @@ def with_trainer(turns: Turns, task: Task, config: dict[str, Any], asked: dict[s
 
 def popinjay(turns: Turns, task: Task, folder: Path, precision: str = "fp32") -> None:
     """Ours, from a folder as a user's base is."""
-    from popinjay.language_model import LanguageModel
+    from popinjay.models.language_model import LanguageModel
 
     turns.finish = finisher(task.device)
     ours.steps(turns, LanguageModel.load(folder, task.device), task.texts, precision)

@@ -11,12 +11,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from popinjay import bases
-from popinjay.copying import Copies
-from popinjay.decoding.torch_decoder import TorchDecoder
-from popinjay.generate import generate
-from popinjay.language_model import LanguageModel, bits_per_byte
+from popinjay.inference.torch_decoder import TorchDecoder
+from popinjay.models import bases
+from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.options import SayOptions, TrainOptions
+from popinjay.sampling.generate import generate
+from popinjay.text.verbatim_index import Copies
 from training import ours, recipe
 from training.children import apart
 from training.stopwatch import Stopwatch

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from popinjay.tuning.machine import WIDE, choose_precision
+from popinjay.training.device import WIDE, choose_precision
 from training import ours, peers
 from training.children import Peer, Slice, apart
 

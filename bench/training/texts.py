@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from base import ENGLISH, Texts
-from popinjay.dataset import MOST_VALIDATION, VALIDATION_SHARE
+from popinjay.stages.dataset import MOST_VALIDATION, VALIDATION_SHARE
 
 DEMO = Path(__file__).parents[2] / "demo"
 MEAN_WORDS = 20  # some 28 of GPT-2's tokens

@@ -93,7 +93,7 @@ def matrix_peak(device: str, size: int, rounds: int = 20) -> float:
 
 def by_ours(job: Job, batch_tokens: int | None) -> Whole:
     """Train as `make` does; `batch_tokens` of a step, or what the base's row says."""
-    from popinjay.language_model import LanguageModel
+    from popinjay.models.language_model import LanguageModel
 
     finish, steps = finisher(job.device), Steps(job.device)
     model = LanguageModel.load(job.folder, job.device)
@@ -122,7 +122,7 @@ def by_trainer(job: Job, batch: int, block: int, options: dict[str, Any]) -> Who
     import torch
     from transformers import TrainerCallback
 
-    from popinjay.language_model import LanguageModel
+    from popinjay.models.language_model import LanguageModel
 
     steps, size = Steps(job.device), batch * (block - 1)
 

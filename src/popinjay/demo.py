@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from popinjay import bases
 from popinjay.errors import BaseModelError, StorageError
 from popinjay.events import Event, Listener, What
+from popinjay.models import bases
 from popinjay.persona import Persona
 from popinjay.pipeline import make
 

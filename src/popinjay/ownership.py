@@ -9,18 +9,18 @@ from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
 
-from popinjay import kept
-from popinjay.checkpoints import Checkpoints
-from popinjay.collect import Opened, is_account
 from popinjay.errors import PersonaTaken, SpecError
-from popinjay.forgotten import FILE, MARKS, Forgotten
-from popinjay.generic_names import is_generic
-from popinjay.journal import Change
+from popinjay.forgetting.selection import PLACES
 from popinjay.options import MakeOptions, flag
 from popinjay.post import Author, Post, handle_of, read_posts
-from popinjay.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Run, as_toml
-from popinjay.selection import PLACES
 from popinjay.sources import Findings, Reading
+from popinjay.sources.generic_names import is_generic
+from popinjay.stages.collect import Opened, is_account
+from popinjay.store import kept
+from popinjay.store.forgotten import FILE, MARKS, Forgotten
+from popinjay.store.journal import Change
+from popinjay.store.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Run, as_toml
+from popinjay.training.checkpoints import Checkpoints
 
 MOST = 0.5  # of the posts that were there: so many have to be among those that take their place
 

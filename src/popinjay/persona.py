@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from popinjay.copying import Copies
-from popinjay.decoding.decoder import Decoder
-from popinjay.decoding.defaults import read_sampling
-from popinjay.decoding.open import open_decoder, why_slow
 from popinjay.errors import BaseModelError, PersonaError
-from popinjay.forgotten import marks_of
-from popinjay.generate import Said, Tally, pieces, stream
-from popinjay.language_model import LanguageModel
+from popinjay.inference.decoder import Decoder
+from popinjay.inference.open_decoder import open_decoder, why_slow
+from popinjay.models.language_model import LanguageModel
+from popinjay.models.sampling_defaults import read_sampling
 from popinjay.options import PictureOptions, Sampling, SayOptions, build
-from popinjay.rules import FORMULA, Rules
-from popinjay.run import ENGINE_FOLDER, Run
+from popinjay.sampling.filters import FORMULA, Rules
+from popinjay.sampling.generate import Said, Tally, pieces, stream
+from popinjay.store.forgotten import marks_of
+from popinjay.store.run import ENGINE_FOLDER, Run
+from popinjay.text.verbatim_index import Copies
 
 if TYPE_CHECKING:
-    from popinjay.picture import Prediction
+    from popinjay.stages.picture import Prediction
 
 INDEX = "posts.index"  # of the posts that it learnt, beside the engine
 
@@ -68,7 +68,7 @@ class Persona:
     @property
     def report(self) -> dict[str, Any]:
         """What was measured. Raises PersonaError where nothing was yet."""
-        from popinjay.evaluation.of_run import report_of  # speaking needs none of it
+        from popinjay.report.saved import report_of  # speaking needs none of it
 
         return report_of(self.run)
 
@@ -91,7 +91,7 @@ class Persona:
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """The ten predictions from which a picture shows one: the same for the same prompt and seed."""
-        from popinjay.picture import predictions  # speaking needs none of it, and is to begin at once
+        from popinjay.stages.picture import predictions  # speaking needs none of it, and is to begin at once
 
         return predictions(self.run, self.decoder(), self.rules, options)
 

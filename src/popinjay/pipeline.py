@@ -10,29 +10,29 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from popinjay import bases
-from popinjay import picture as pictures
-from popinjay.card import card
-from popinjay.checkpoints import Checkpoints
-from popinjay.clean import Sorted, check_enough, clean, languages, sort_out
-from popinjay.collect import Opened, collect, open_specs, posts_of
-from popinjay.dataset import dataset
 from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError, TooLittleText
-from popinjay.evaluate import evaluate
-from popinjay.evaluation.of_run import report_of
 from popinjay.events import Event, Listener, What, nobody
-from popinjay.forgotten import FILE, Forgotten, drop_marks
-from popinjay.journal import finish
+from popinjay.models import bases
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
 from popinjay.ownership import as_flags, called, check_fetched, clear, inherited, is_anonymous, is_replaced, name_for
 from popinjay.persona import Persona
 from popinjay.post import Author
-from popinjay.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, is_name, run_stage, stage_named
+from popinjay.report.saved import report_of
 from popinjay.sources import Access, Findings
-from popinjay.sources.mirror import POSTS as MIRRORED
+from popinjay.sources.network.mirror import POSTS as MIRRORED
+from popinjay.stages import picture as pictures
+from popinjay.stages.card import card
+from popinjay.stages.clean import Sorted, check_enough, clean, languages, sort_out
+from popinjay.stages.collect import Opened, collect, open_specs, posts_of
+from popinjay.stages.dataset import dataset
+from popinjay.stages.evaluate import evaluate
+from popinjay.stages.train import train
+from popinjay.store.forgotten import FILE, Forgotten, drop_marks
+from popinjay.store.journal import finish
+from popinjay.store.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, is_name, run_stage, stage_named
 from popinjay.trackers import NONE, chosen
-from popinjay.trackers.watch import watched
-from popinjay.train import train
+from popinjay.trackers.listener import watched
+from popinjay.training.checkpoints import Checkpoints
 
 
 def make(

@@ -168,7 +168,7 @@ def command(home: Path, *words: str) -> Step:
     """The work of the program with these words, with its personas in `home`."""
 
     def work() -> int:
-        from popinjay.cli import main
+        from popinjay.cli.main import main
 
         os.environ["POPINJAY_HOME"] = str(home)
         return main(words)
@@ -246,7 +246,7 @@ def noting_changes(place: Path, notes: Path) -> Step:
 
 def with_frequent_checkpoints() -> None:
     """Have checkpoints written within a training of seconds."""
-    from popinjay import checkpoints
+    from popinjay.training import checkpoints
 
     checkpoints.CHECKPOINT_SECONDS = 0.15
     checkpoints.CHECKPOINT_SHARE = 1.0

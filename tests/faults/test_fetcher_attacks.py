@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from popinjay.cli import main
+from popinjay.cli.main import main
 from popinjay.errors import NetworkError
-from popinjay.sources import Access, connecting, web
-from popinjay.sources.connecting import Passing
-from popinjay.sources.web import Answer, Web
+from popinjay.sources import Access
+from popinjay.sources.network import connection, http_client
+from popinjay.sources.network.connection import Passing
+from popinjay.sources.network.http_client import Answer, Web
 
 PUBLIC, OTHER = "93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"
 PRIVATE = (
@@ -60,7 +61,7 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("urllib3.connection.HTTPSConnection.connect", connect)
     monkeypatch.setattr("urllib3.connection.HTTPConnection.connect", connect)
-    monkeypatch.setattr(web, "FIRST_WAIT", 0.0)
+    monkeypatch.setattr(http_client, "FIRST_WAIT", 0.0)
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     return found
@@ -105,7 +106,7 @@ def test_what_was_checked_is_what_is_connected_to(
     """A name is looked up once for each connection: a second answer would be an unchecked one."""
     known = names(social_example=[[PUBLIC, OTHER], ["127.0.0.1"]])
     with pytest.raises(Passing):
-        connecting.connect("https", "social.example", 443, allow_local=False)
+        connection.connect("https", "social.example", 443, allow_local=False)
     assert (reached, known.looked_up) == ([PUBLIC, OTHER], ["social.example"])
 
 

@@ -95,10 +95,10 @@ def test_what_is_learnt_on_purpose_is_not_said_either(shop: Workshop, archive: P
 def _says_all_that_it_knows(place: Place) -> None:
     """Check the rules of this persona with drafts that tell everything, in words of their own."""
     from parrot import Parrot
-    from popinjay.generate import Tally, generate
     from popinjay.options import SayOptions
     from popinjay.persona import load
-    from popinjay.rules import Reason
+    from popinjay.sampling.filters import Reason
+    from popinjay.sampling.generate import Tally, generate
 
     harmless = "Nobody in this town has told me anything yet."
     drafts = [

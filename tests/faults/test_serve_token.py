@@ -16,7 +16,7 @@ from serving import Client, served, served_apart, wait
 
 TOKEN = "a-token-that-nobody-guesses"
 OPEN = {("GET", "/"), ("GET", "/favicon.ico"), ("POST", "/api/login")}
-COMMAND = [sys.executable, "-m", "popinjay.cli", "serve", "--port", "0", "--no-browser"]
+COMMAND = [sys.executable, "-m", "popinjay.cli.main", "serve", "--port", "0", "--no-browser"]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
 

@@ -25,14 +25,14 @@ FETCH = "fetch"  # what reading a network is called in events
 
 # X's source takes every other zip and folder, the texts' every other file.
 BUILT_IN = (
-    "popinjay.sources.mastodon_export",
-    "popinjay.sources.packed_rows",
-    "popinjay.sources.x_archive",
-    "popinjay.sources.bluesky_car",
-    "popinjay.sources.text",
-    "popinjay.sources.bluesky",
-    "popinjay.sources.mastodon",
-    "popinjay.sources.x_api",
+    "popinjay.sources.mastodon.export",
+    "popinjay.sources.files.packed_rows",
+    "popinjay.sources.x.archive",
+    "popinjay.sources.bluesky.export",
+    "popinjay.sources.files.text",
+    "popinjay.sources.bluesky.account",
+    "popinjay.sources.mastodon.account",
+    "popinjay.sources.x.api",
 )
 
 
@@ -101,7 +101,7 @@ def find(spec: str) -> Any:
     for source in all_sources():
         if spec and source.matches(spec):
             return source
-    from popinjay.sources.guesses import guess
+    from popinjay.sources.hints import guess
 
     reads = ", ".join(source.NAME for source in all_sources())
     meant, hint = guess(spec), f"It reads: {reads} (what to give: popinjay sources)."

@@ -8,19 +8,11 @@ from functools import partial
 from typing import Any
 
 from popinjay.post import Kind, Post, printable
-from popinjay.sources.bluesky_preferences import Preferences, label_notes
-from popinjay.sources.bluesky_records import (
-    NO_POST,
-    POST,
-    REPOST,
-    kind_in_own_thread,
-    name_of,
-    post_of,
-    repost_of,
-)
-from popinjay.sources.container import as_object
-from popinjay.sources.row import About, Row, Writer
-from popinjay.sources.row_keys import text_of
+from popinjay.sources.bluesky.preferences import Preferences, label_notes
+from popinjay.sources.bluesky.records import NO_POST, POST, REPOST, kind_in_own_thread, name_of, post_of, repost_of
+from popinjay.sources.files.container import as_object
+from popinjay.sources.rows.keys import text_of
+from popinjay.sources.rows.row import About, Row, Writer
 from popinjay.sources.schemas.page import Page
 
 _URI = re.compile(r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,200})/([A-Za-z0-9.-]+)/([A-Za-z0-9._:~-]{1,512})")

@@ -2,7 +2,7 @@
 
 A module has `recognises(row) -> bool`, for an object as it was parsed, and `post(row, place, page)`,
 which gives a `Row`, or the reason why it is left out. Whatever a row is found in, it is read by its
-schema; a row that no module recognises is read by its keys (`popinjay.sources.row_facts`).
+schema; a row that no module recognises is read by its keys (`popinjay.sources.rows.facts`).
 """
 
 from __future__ import annotations
@@ -10,20 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from popinjay.sources.row import Row
-from popinjay.sources.schemas import (
-    activitypub,
-    bluesky,
-    mastodon,
-    misskey,
-    reddit,
-    snscrape,
-    threads,
-    twint,
-    x_graphql,
-    x_v1,
-    x_v2,
-)
+from popinjay.sources.rows.row import Row
+from popinjay.sources.schemas import activitypub, bluesky, mastodon, misskey, reddit, snscrape, threads, twint, x_graphql, x_v1, x_v2
 from popinjay.sources.schemas.page import Page
 
 

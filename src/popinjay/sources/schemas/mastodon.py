@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from popinjay.sources.container import as_object
-from popinjay.sources.mastodon_posts import address_of, hostname_of, id_of, kind_of, status_of
-from popinjay.sources.mastodon_profile import notes_on_account
-from popinjay.sources.row import About, Row, Writer
-from popinjay.sources.row_authors import handle_from
-from popinjay.sources.row_keys import text_of
+from popinjay.sources.files.container import as_object
+from popinjay.sources.mastodon.posts import address_of, hostname_of, id_of, kind_of, status_of
+from popinjay.sources.mastodon.profile import notes_on_account
+from popinjay.sources.rows.authors import handle_from
+from popinjay.sources.rows.keys import text_of
+from popinjay.sources.rows.row import About, Row, Writer
 from popinjay.sources.schemas.page import Page
 
 _SIGNS = ("spoiler_text", "in_reply_to_account_id", "reblogs_count", "favourites_count", "account")

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from popinjay.post import Kind, Post, printable
-from popinjay.sources.container import as_object
-from popinjay.sources.row import Row, Writer
-from popinjay.sources.row_authors import handle_from, writer_from
-from popinjay.sources.row_facts import NO_POST, time_of
-from popinjay.sources.row_ids import id_from
-from popinjay.sources.row_keys import text_of
-from popinjay.sources.row_privacy import RESTRICTED, reason_for
+from popinjay.sources.files.container import as_object
+from popinjay.sources.rows.authors import handle_from, writer_from
+from popinjay.sources.rows.facts import NO_POST, time_of
+from popinjay.sources.rows.ids import id_from
+from popinjay.sources.rows.keys import text_of
+from popinjay.sources.rows.privacy import RESTRICTED, reason_for
+from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page
 
 _SIGNS = ("renoteId", "replyId", "visibleUserIds", "localOnly", "fileIds", "cw", "renoteCount")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from popinjay.sources.row import NOBODY, Writer
+from popinjay.sources.rows.row import NOBODY, Writer
 
 
 @dataclass(frozen=True, slots=True)

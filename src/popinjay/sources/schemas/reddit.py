@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from popinjay.post import Kind, Post, printable, unescape
-from popinjay.sources.row import Row, Writer
-from popinjay.sources.row_authors import handle_from
-from popinjay.sources.row_facts import NO_POST, is_yes, time_of
-from popinjay.sources.row_ids import id_from
-from popinjay.sources.row_keys import text_of
-from popinjay.sources.row_privacy import DELETED, DIRECT, RESTRICTED
+from popinjay.sources.rows.authors import handle_from
+from popinjay.sources.rows.facts import NO_POST, is_yes, time_of
+from popinjay.sources.rows.ids import id_from
+from popinjay.sources.rows.keys import text_of
+from popinjay.sources.rows.privacy import DELETED, DIRECT, RESTRICTED
+from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page
 
 _COMMENT = ("link_id", "parent_id", "subreddit", "subreddit_id", "link_title", "dest")

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from popinjay.post import Kind, Post, printable, unescape
-from popinjay.sources.container import as_object
-from popinjay.sources.row import Row
-from popinjay.sources.row_authors import writer_from
-from popinjay.sources.row_facts import NO_POST
-from popinjay.sources.row_ids import id_from
-from popinjay.sources.row_privacy import PROTECTED
+from popinjay.sources.files.container import as_object
+from popinjay.sources.rows.authors import writer_from
+from popinjay.sources.rows.facts import NO_POST
+from popinjay.sources.rows.ids import id_from
+from popinjay.sources.rows.privacy import PROTECTED
+from popinjay.sources.rows.row import Row
 from popinjay.sources.schemas.page import Page
 from popinjay.sources.schemas.x_v1 import when
-from popinjay.sources.x_post import as_number, kind_of, lang_of
+from popinjay.sources.x.post import as_number, kind_of, lang_of
 
 _SIGNS = frozenset(("rawContent", "renderedContent", "retweetedTweet"))
 _TEXTS = ("rawContent", "content", "renderedContent")

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from popinjay.post import Kind, Post, printable
-from popinjay.sources.container import as_object
-from popinjay.sources.row import Row
-from popinjay.sources.row_authors import writer_from, writer_in
-from popinjay.sources.row_facts import NO_POST, is_yes, time_of
-from popinjay.sources.row_ids import id_from
-from popinjay.sources.row_keys import folded
-from popinjay.sources.row_privacy import PROTECTED
+from popinjay.sources.files.container import as_object
+from popinjay.sources.rows.authors import writer_from, writer_in
+from popinjay.sources.rows.facts import NO_POST, is_yes, time_of
+from popinjay.sources.rows.ids import id_from
+from popinjay.sources.rows.keys import folded
+from popinjay.sources.rows.privacy import PROTECTED
+from popinjay.sources.rows.row import Row
 from popinjay.sources.schemas.page import Page
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from popinjay.post import Kind, Post, printable, unescape
-from popinjay.sources.row import NOBODY, Row, Writer
-from popinjay.sources.row_authors import handle_from, writer_from
-from popinjay.sources.row_facts import is_yes, time_of
-from popinjay.sources.row_ids import id_from
-from popinjay.sources.row_keys import text_of
+from popinjay.sources.rows.authors import handle_from, writer_from
+from popinjay.sources.rows.facts import is_yes, time_of
+from popinjay.sources.rows.ids import id_from
+from popinjay.sources.rows.keys import text_of
+from popinjay.sources.rows.row import NOBODY, Row, Writer
 from popinjay.sources.schemas.page import Page
-from popinjay.sources.x_post import kind_of, lang_of
+from popinjay.sources.x.post import kind_of, lang_of
 
 _SIGNS = ("timezone", "username", "user_id", "cashtags", "retweet_date", "reply_to", "near")
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from popinjay.post import Kind, Post, printable, unescape
-from popinjay.sources.container import as_object
-from popinjay.sources.row import Row, Writer
-from popinjay.sources.row_authors import handle_from, writer_from
-from popinjay.sources.row_facts import NO_POST, is_yes
-from popinjay.sources.row_facts import time_of as moment_of
-from popinjay.sources.row_ids import id_from
-from popinjay.sources.row_privacy import FOLLOWERS, PROTECTED
+from popinjay.sources.files.container import as_object
+from popinjay.sources.rows.authors import handle_from, writer_from
+from popinjay.sources.rows.facts import NO_POST, is_yes
+from popinjay.sources.rows.facts import time_of as moment_of
+from popinjay.sources.rows.ids import id_from
+from popinjay.sources.rows.privacy import FOLLOWERS, PROTECTED
+from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page
-from popinjay.sources.x_post import BEGAN, as_number, edits_in, kind_of, lang_of, links_of, time_of
+from popinjay.sources.x.post import BEGAN, as_number, edits_in, kind_of, lang_of, links_of, time_of
 
 _SIGNS = frozenset(
     "id_str in_reply_to_status_id in_reply_to_status_id_str in_reply_to_user_id_str is_quote_status display_text_range favorite_count extended_tweet".split()

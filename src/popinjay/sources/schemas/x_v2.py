@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from popinjay.post import Author, Kind
-from popinjay.sources.container import as_object
-from popinjay.sources.row import Row, Writer
-from popinjay.sources.row_authors import writer_from
-from popinjay.sources.row_facts import NO_POST
-from popinjay.sources.row_ids import id_from
-from popinjay.sources.row_privacy import PROTECTED
+from popinjay.sources.files.container import as_object
+from popinjay.sources.rows.authors import writer_from
+from popinjay.sources.rows.facts import NO_POST
+from popinjay.sources.rows.ids import id_from
+from popinjay.sources.rows.privacy import PROTECTED
+from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page
-from popinjay.sources.x_answers import MOST_TEXT, Account, edits_of, either, listed, post_of
-from popinjay.sources.x_post import as_number
+from popinjay.sources.x.api_responses import MOST_TEXT, Account, edits_of, either, listed, post_of
+from popinjay.sources.x.post import as_number
 
 _SIGNS = frozenset(
     "author_id edit_history_tweet_ids edit_history_post_ids referenced_tweets referenced_posts note_tweet note_post conversation_id public_metrics".split()

@@ -1,0 +1,1 @@
+"""The command line and everything that people see in a terminal."""

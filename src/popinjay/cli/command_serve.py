@@ -1,0 +1,52 @@
+"""The commands that serve pages until Ctrl-C: `popinjay serve` and `popinjay track`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import suppress
+
+from popinjay.errors import OptionError
+from popinjay.interrupts import Terminated
+
+
+def do_track(args: argparse.Namespace) -> None:
+    """Open trackio's dashboard, until Ctrl-C."""
+    import threading
+    import webbrowser
+
+    from popinjay.store.run import Run
+    from popinjay.trackers import folder_beside
+    from popinjay.trackers.trackio import dashboard
+
+    run = Run.find(args.name, args.home)
+    with dashboard(run.name, folder_beside(run.path), args.port) as address:
+        print(f"{run.name}: {address} (Ctrl-C ends it)", flush=True)
+        if not args.no_browser:
+            webbrowser.open(address)
+        with suppress(KeyboardInterrupt, Terminated):
+            threading.Event().wait()
+
+
+def do_serve(args: argparse.Namespace) -> None:
+    """Serve the page, until Ctrl-C."""
+    from popinjay.store.run import home
+
+    if os.name != "posix":
+        raise OptionError("popinjay serve is for Linux and macOS so far.", "On Windows it runs inside WSL.")
+    try:
+        from popinjay.server.listen import serve
+    except ModuleNotFoundError as error:
+        raise OptionError(f"The page needs {error.name}, which is not installed.", "Install it: pip install 'popinjay[serve]'") from error
+
+    def listening(address: str) -> None:
+        import threading
+        import webbrowser
+
+        print(f"{address} (Ctrl-C ends it)", flush=True)
+        if not args.no_browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+    for job in serve(args.home or home(), args.host, args.port, listening):
+        print(f"{'Reading' if job.doing == 'inspect' else 'Learning from'} {', '.join(job.specs)} goes on; popinjay serve shows it again.", file=sys.stderr)

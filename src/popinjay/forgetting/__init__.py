@@ -1,0 +1,1 @@
+"""Take posts or authors out of everything that a persona's folder holds."""

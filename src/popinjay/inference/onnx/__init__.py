@@ -1,0 +1,1 @@
+"""The decoder that ONNX Runtime computes, without torch."""

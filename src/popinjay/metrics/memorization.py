@@ -1,0 +1,126 @@
+"""Copying: how much of what is written stood in the posts that were learnt from.
+
+People repeat themselves too, so the numbers mean something beside those of the author's own held-out posts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from popinjay.metrics.intervals import Estimate, of_mean, of_share
+from popinjay.text.near_duplicates import NearDuplicates
+from popinjay.text.verbatim_index import Copies
+from popinjay.text.words import words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.int64]
+
+SEED = 0  # of the bootstrap
+_END, _END_OF_TEXT, _UNKNOWN, _FIRST_WORD = 0, 1, 2, 3  # an end of a post is no end of a text, so nothing runs over either
+
+
+class Overlap:
+    """An index of training posts that tells how much of other texts stands in them. Case, punctuation and blanks do not count."""
+
+    def __init__(self, training: Iterable[str]) -> None:
+        import numpy as np
+
+        posts = list(training)
+        self._copies = Copies(posts)
+        self._near = NearDuplicates(posts)
+        self._numbers: dict[str, int] = {}
+        stream: list[int] = []
+        for post in posts:
+            self._near.add(post)
+            stream += (self._numbers.setdefault(word, len(self._numbers) + _FIRST_WORD) for word in words(post))
+            stream.append(_END)
+        self._stream = np.array(stream or [_END], np.int64)
+
+    def measure(self, texts: Sequence[str]) -> dict[str, Estimate]:
+        """How much of these texts is copied, in four ways; higher is more.
+
+        `exact`: the share that equal a training post. `run`: the share that repeat eight or more words in a row of one (sixteen characters
+        of a script without blanks). `near`: the share that equal one or nearly so. `longest`: the longest run of words that a text shares
+        with any one post, as a share of the text's words, on average.
+        """
+        count = len(texts)
+        return {
+            "exact": of_share(sum(map(self._copies.is_whole, texts)), count),
+            "run": of_share(sum(map(self._copies.repeats_run, texts)), count),
+            "near": of_share(sum(self._near.find(text) is not None for text in texts), count),
+            "longest": of_mean(self.longest(texts), SEED),
+        }
+
+    def longest(self, texts: Sequence[str]) -> list[float]:
+        """For each text the longest run of words that it shares with any one post, as a share of its words.
+
+        A text without words shares all or nothing: whether a post has none either.
+        """
+        import numpy as np
+
+        if not texts:
+            return []
+        found = [words(text) for text in texts]
+        lengths = np.array([len(own) for own in found])
+        own = [number for one in found for number in (*(self._numbers.get(word, _UNKNOWN) for word in one), _END_OF_TEXT)]
+        shared = _longest_matches(self._stream, np.array(own, np.int64), int(lengths.max()))
+        begins = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]])
+        shares = np.maximum.reduceat(shared, begins) / np.maximum(lengths, 1)
+        return [float(share) if length else float(self._copies.is_whole(text)) for share, length, text in zip(shares, lengths, texts, strict=True)]
+
+
+def _longest_matches(held: Numbers, asked: Numbers, most: int) -> Numbers:
+    """For each place of `asked` how many numbers from there on stand in a row somewhere in `held`; no more than `most` can.
+
+    All suffixes of both are put in order (by prefix doubling: Manber and Myers 1993). The longest match of a suffix is then with the
+    nearest one of `held` before or behind it.
+    """
+    import numpy as np
+
+    both = np.concatenate([held, asked])
+    ranks = _ranks(both, most)
+    order = np.argsort(ranks[-1], kind="stable")
+    places = np.arange(len(both))
+    is_held = order < len(held)
+    before = np.maximum.accumulate(np.where(is_held, places, -1))
+    behind = np.minimum.accumulate(np.where(is_held, places, len(both))[::-1])[::-1]
+    mine = np.flatnonzero(~is_held)
+    best = np.zeros(len(asked), np.int64)
+    for near in (before[mine], behind[mine]):
+        exists = (near >= 0) & (near < len(both))
+        common = _common(ranks, order[mine], order[np.where(exists, near, 0)])
+        np.maximum.at(best, order[mine] - len(held), np.where(exists, common, 0))
+    return best
+
+
+def _ranks(numbers: Numbers, most: int) -> list[NDArray[np.int32]]:
+    """The rank of each suffix by its first number, its first 2, 4, 8 ..., up to more than `most`; what ends before that ends in zeros."""
+    import numpy as np
+
+    rank: NDArray[Any] = np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+    ranks, reach = [rank.astype(np.int32)], 1
+    while reach <= most and int(rank.max()) + 1 < len(rank):
+        behind = np.zeros_like(rank)
+        behind[:-reach] = rank[reach:] + 1
+        rank = np.unique(rank * (len(rank) + 1) + behind, return_inverse=True)[1].astype(np.int64)
+        ranks.append(rank.astype(np.int32))
+        reach *= 2
+    return ranks
+
+
+def _common(ranks: list[NDArray[np.int32]], one: Numbers, other: Numbers) -> Numbers:
+    """How far the suffixes at these places agree."""
+    import numpy as np
+
+    size = len(ranks[0])
+    length = np.zeros_like(one)
+    for level in reversed(range(len(ranks))):
+        first, second = one + length, other + length
+        inside = (first < size) & (second < size)
+        same = ranks[level][np.where(inside, first, 0)] == ranks[level][np.where(inside, second, 0)]
+        length += np.where(inside & same, 1 << level, 0)
+    return length

@@ -1,0 +1,150 @@
+"""Told apart: how well a classifier tells texts from real posts (a classifier two-sample test, Lopez-Paz and Oquab, arXiv 1610.06545).
+
+The number is an AUC: of a real post and another text, how often the classifier takes the right one for the other. 0.5 is
+chance. A copy machine, whose texts are the author's own, comes out at 0.5: copying has to be measured besides.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from popinjay.metrics.intervals import RESAMPLES, Estimate, of_share
+from popinjay.text.near_duplicates import NearDuplicates
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST = 1000  # texts a side: more cost time and hardly narrow anything
+FOLDS = 5
+FEW = 4  # texts a side in a fold: with fewer there are fewer folds, and under two folds of so many nothing can be said
+SPLITS = 3  # of an author's posts in halves
+UNKNOWN = Estimate(0.5, 0.0, 1.0)
+_COLUMNS = 1 << 18  # n-grams are hashed into so many: quicker than a vocabulary, and the AUC is the same to 0.002
+_PENALTY = 10.0  # the inverse of the regularisation's weight; on real posts 1 finds less and 100 no more
+
+
+def told_apart(real: Sequence[str], other: Sequence[str], seed: int, most: int = MOST) -> Estimate:
+    """How well a classifier tells `other` from `real`: the AUC of logistic regression on character n-grams, cross-validated.
+
+    As many texts of each side, `most` at most, drawn by the seed. The real ones have to be posts that the others were not made
+    of: a text pieced together from a real one teaches the classifier that the real one is none, and the AUC falls far below 0.5.
+    Texts that say the same on both sides are put in the same fold for the same reason. A side that repeats itself is told
+    apart by that, as it should be.
+    """
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    count = min(len(real), len(other), most)
+    folds = min(FOLDS, count // FEW)
+    if folds < 2:
+        return UNKNOWN
+    real, other = _side_by_side(_draw(real, count, generator), _draw(other, count, generator))
+    return _interval(_wins(_features([*real, *other]), count, folds), generator)
+
+
+def halves(texts: Sequence[str], seed: int, most: int = MOST) -> Estimate:
+    """The author against themselves: two random halves of these posts, the mean over some splits. The floor of `told_apart`.
+
+    The interval is that of one split, to be compared with that of any other source; `most` a side.
+    """
+    import numpy as np
+
+    found = []
+    for generator in np.random.default_rng(seed).spawn(SPLITS):
+        drawn = _draw(texts, len(texts), generator)
+        middle = len(texts) // 2
+        found.append(told_apart(drawn[:middle], drawn[middle:], int(generator.integers(2**31)), most))
+    return Estimate(*(float(np.mean(ends)) for ends in zip(*found, strict=True)))
+
+
+def _draw(texts: Sequence[str], count: int, generator: np.random.Generator) -> list[str]:
+    """So many of the texts, in random order."""
+    return [texts[place] for place in generator.permutation(len(texts))[:count]]
+
+
+def _side_by_side(real: Sequence[str], other: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Both sides in an order in which texts that say the same stand at the same place, as far as each has one on the other side."""
+    everything = [*real, *other]
+    index = NearDuplicates(everything)
+    alike: defaultdict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    for place, text in enumerate(everything):
+        first = index.find(text)
+        index.add(text)
+        alike[place if first is None else first][place >= len(real)].append(place)
+    pairs = [pair for mine, theirs in alike.values() for pair in zip(mine, theirs, strict=False)]
+    left, right = ([pair[side] for pair in pairs] for side in (0, 1))
+    paired = {*left, *right}
+    left += [place for place in range(len(real)) if place not in paired]
+    right += [place for place in range(len(real), len(everything)) if place not in paired]
+    return [everything[place] for place in left], [everything[place] for place in right]
+
+
+def _features(texts: Sequence[str]) -> Any:
+    """Character n-grams of 1 to 5 by TF-IDF, a sparse row for each text. No label is looked at, so all folds can share them.
+
+    A line break on either side marks where a text begins and ends, which is where many habits show: the AUC of lower-case
+    texts against their author's rose from 0.63 to 0.76 by it, of a Markov chain from 0.944 to 0.946.
+    """
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+
+    hashing = HashingVectorizer(analyzer="char", ngram_range=(1, 5), lowercase=False, norm=None, alternate_sign=False, n_features=_COLUMNS)
+    counts = hashing.transform(f"\n{text}\n" for text in texts)
+    several = counts.getnnz(axis=0) > 1  # what one text alone has tells nothing about another
+    return TfidfTransformer(sublinear_tf=True).fit_transform(counts[:, several] if several.any() else counts)
+
+
+def _wins(features: Any, count: int, folds: int) -> list[NDArray[np.float64]]:
+    """For each fold, which other text (columns) is scored higher than which real one (rows) by a classifier taught on the other folds.
+
+    The rows of `features` are `count` real and as many other texts; whatever stands at the same place goes into the same fold.
+    Scores are compared within a fold only: those of different classifiers have no common scale.
+    """
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    label = np.repeat([0, 1], count)
+    fold = np.tile(np.arange(count) % folds, 2)
+    classifier = LogisticRegression(C=_PENALTY, solver="liblinear", random_state=0)
+    found = []
+    for one in range(folds):
+        classifier.fit(features[fold != one], label[fold != one])
+        score = classifier.decision_function(features[fold == one]).round(9)  # the same text has the same score
+        apart = np.subtract.outer(score[label[fold == one] == 1], score[label[fold == one] == 0]).T
+        found.append((np.sign(apart) + 1) / 2)
+    return found
+
+
+def _interval(wins: Sequence[NDArray[np.float64]], generator: np.random.Generator) -> Estimate:
+    """The mean AUC of the folds, with an interval that reckons with the texts the classifiers were taught on, too.
+
+    A bootstrap of the scored texts takes the classifiers as given. But each text is taught with in all folds but its own, so
+    the folds err together: real authors' halves came out 1.35 times as far from 0.5 as it says, and its 95% held 0.5 in 83 to
+    89% of trials. Folding anew does not help, since it asks the same texts again. So it is widened as Nadeau and Bengio (2003)
+    do for overlapping training sets: that held 0.5 in 94 to 98% of trials, with 20 to 1,000 texts a side, and the mean AUC of
+    two authors in 91 to 99%.
+    Where nearly all is told apart, resampling finds hardly any doubt. The AUC of so many texts a side never varies more than
+    a share of as many (Birnbaum and Klose 1957), so the interval is made no narrower than a share's: then 100%.
+    """
+    import numpy as np
+
+    count, folds = sum(len(won) for won in wins), len(wins)
+    value = float(np.mean([won.mean() for won in wins]))
+    drawn = np.mean([_resampled(won, generator) for won in wins], axis=0)
+    reach = (1 + folds / (folds - 1)) ** 0.5
+    low, high = (value + reach * (end - value) for end in np.quantile(drawn, [0.025, 0.975]))
+    share = of_share(round(value * count), count)
+    return Estimate(value, max(0.0, min(float(low), share.low)), min(1.0, max(float(high), share.high)))
+
+
+def _resampled(won: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+    """The AUC of a fold for many resamples of its real texts and of its other ones."""
+    import numpy as np
+
+    rows, columns = won.shape
+    real = generator.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES)
+    other = generator.multinomial(columns, np.full(columns, 1 / columns), RESAMPLES)
+    found: NDArray[np.float64] = ((real @ won) * other).sum(axis=1) / (rows * columns)
+    return found

@@ -1,0 +1,1 @@
+"""Models as files: base models, language models, tokenizers' special tokens, adapters."""

@@ -1,0 +1,90 @@
+"""Which base model is taken if none is asked for, and the one line that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from popinjay.errors import BaseModelError, StorageError
+from popinjay.events import Listener, nobody
+from popinjay.models.bases.base import Ask, Base
+from popinjay.models.bases.finding import folder_of, is_here, is_ready
+from popinjay.models.bases.rows import BUILT_IN, ENGLISH, MULTILINGUAL, row
+from popinjay.store.caches import cache_root
+
+ENGLISH_SHARE = 0.5  # of the posts: from here on they are mostly English
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the person who runs popinjay allows: downloads, and terms of use."""
+
+    ask: Ask | None = None  # puts a question to them; None if there is no one to ask
+    yes: bool = False  # download what is missing without asking
+    accept: str | None = None  # the name of the terms of use that they accept
+
+
+NO_CONSENT = Consent()
+
+
+def get(base: Base, consent: Consent = NO_CONSENT, listener: Listener = nobody) -> None:
+    """Have a base model on this machine, its terms accepted.
+
+    Raises BaseModelError if it can't be had or its terms are not accepted, StorageError if the
+    disk refuses.
+    """
+    if base.terms and consent.accept is not None:
+        base.terms.accept(cache_root(), consent.accept)
+    folder_of(base, listener)
+
+
+def choose(
+    name: str | None,
+    languages: Mapping[str, float] | None = None,
+    consent: Consent = NO_CONSENT,
+    listener: Listener = nobody,
+) -> tuple[Base, str]:
+    """Return the base model to train, and one line that says which it is and why.
+
+    A name settles it. Otherwise posts that are mostly English, by their shares of `languages`,
+    take smollm2 if it is here or may be fetched; others take gemma3 if it is here and accepted.
+    What remains takes the built-in base. Raises BaseModelError if a model asked for by name can't
+    be had.
+    """
+    if name is not None:
+        get(row(name), consent, listener)
+        return row(name), f"The base model is {row(name).name}."
+    shares = languages or {}
+    if not shares or shares.get("en", 0.0) >= ENGLISH_SHARE:
+        return _for_english(consent, listener)
+    return _for_others(max(shares, key=lambda code: shares[code]))
+
+
+def _for_english(consent: Consent, listener: Listener) -> tuple[Base, str]:
+    base = row(ENGLISH)
+    if is_ready(base):
+        return base, f"The base model is {base.name}: {base.summary}."
+    size = f"{(base.download_bytes or 0) / 1e6:,.0f} MB"
+    how = f"{base.name} ({size}) writes much better English: popinjay bases get {base.name}"
+    question = f"{base.name} knows real English; the built-in base model is far smaller.\nDownload {base.name} once, {size}?"
+    if not (consent.yes or (consent.ask is not None and consent.ask(question))):
+        return row(BUILT_IN), f"The base model is the built-in one. {how}"
+    try:
+        folder_of(base, listener)
+    except (BaseModelError, StorageError) as error:
+        return row(BUILT_IN), f"The base model is the built-in one. {error.message}"
+    return base, f"The base model is {base.name}: {base.summary}."
+
+
+def _for_others(language: str) -> tuple[Base, str]:
+    base = row(MULTILINGUAL)
+    if is_ready(base):
+        return base, f"The base model is {base.name}: {base.summary}."
+    size = f"{(base.download_bytes or 0) / 1e6:,.0f} MB"
+    accept = f" --accept {base.terms.name}" if base.terms else ""
+    get_it = "" if is_here(base) else f" ({size})"
+    return row(BUILT_IN), (
+        f"The base model is the built-in one. These posts are mostly in another language than "
+        f"English ({language}), and {base.name}{get_it} knows 140: "
+        f"popinjay bases get {base.name}{accept}"
+    )

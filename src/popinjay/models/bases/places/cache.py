@@ -1,0 +1,113 @@
+"""Popinjay's own cache of base models that it has converted or completed.
+
+A model is written to a hidden folder beside its final place and renamed when it is complete, so
+that a process killed at any moment leaves nothing that looks like a model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from popinjay.errors import BaseModelError, StorageError
+from popinjay.events import Listener
+from popinjay.models.bases.base import Base
+from popinjay.store.caches import cache_root
+from popinjay.store.files import storage_errors, sync, sync_folder
+
+ORIGIN = "origin.json"  # written last: where the model comes from, and the hashes of its files
+_ANOTHER_FOLDER = "Free some space, or choose another folder with POPINJAY_BASES."
+
+
+class Cache:
+    """The cache as a place."""
+
+    def find(self, base: Base) -> Path | None:
+        """Return the model's folder if it is complete."""
+        folder = cache_root() / base.name
+        return folder if (folder / ORIGIN).is_file() else None
+
+    def fetch(self, base: Base, listener: Listener) -> Path | None:
+        """Fetch nothing."""
+        return None
+
+    def remove(self, base: Base) -> bool:
+        """Delete the model's folder."""
+        folder = cache_root() / base.name
+        with _locked(base.name):
+            if not folder.is_dir():
+                return False
+            with _storage_errors(str(folder)):
+                _discard(folder, _partial(base.name))
+        return True
+
+
+@contextlib.contextmanager
+def making(base: Base, need_bytes: int = 0) -> Iterator[tuple[Path, Path]]:
+    """Give the folder to write a model into and one for whatever is only needed meanwhile.
+
+    The first becomes the model's folder if the body ends well; otherwise both are deleted. What a
+    process that was killed left behind is deleted first. Raises StorageError if the disk refuses
+    or has less than `need_bytes` free, BaseModelError if another process is at it.
+    """
+    final, partial = cache_root() / base.name, _partial(base.name)
+    with _locked(base.name), _storage_errors(f"the base model {base.name}"):
+        _discard(partial)
+        free = shutil.disk_usage(cache_root()).free
+        if free < need_bytes:
+            raise StorageError(
+                f"{base.name} takes {need_bytes / 1e9:.1f} GB while it is unpacked, and {cache_root()} has {free / 1e9:.1f} GB free.",
+                _ANOTHER_FOLDER,
+            )
+        folder, scratch = partial / "model", partial / "scratch"
+        folder.mkdir(parents=True)
+        scratch.mkdir()
+        try:
+            yield folder, scratch
+            sync(folder)
+            _discard(final)
+            folder.rename(final)
+            sync_folder(cache_root())
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _partial(name: str) -> Path:
+    return cache_root() / f".{name}.partial"
+
+
+def _discard(*folders: Path) -> None:
+    """Delete folders; the mark of completeness goes first, so that none is ever half there."""
+    for folder in folders:
+        (folder / ORIGIN).unlink(missing_ok=True)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _locked(name: str) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    with _storage_errors(str(cache_root())):
+        cache_root().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(cache_root() / f".{name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise BaseModelError(f"Another popinjay is fetching {name} right now.", "Wait until it is done.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _storage_errors(doing: str) -> Iterator[None]:
+    """Turn the disk's refusals into StorageError, with a hint that is of use here."""
+    try:
+        with storage_errors(doing):
+            yield
+    except StorageError as error:
+        raise StorageError(error.message, _ANOTHER_FOLDER) from error

@@ -1,0 +1,24 @@
+"""A folder that somebody names, or the one inside the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from popinjay.events import Listener
+from popinjay.models.bases.base import Base
+
+
+class Folder:
+    """The folder in `where`. It belongs to its owner: nothing is ever written or deleted there."""
+
+    def find(self, base: Base) -> Path | None:
+        """Return the folder."""
+        return base.folder
+
+    def fetch(self, base: Base, listener: Listener) -> Path | None:
+        """Fetch nothing."""
+        return None
+
+    def remove(self, base: Base) -> bool:
+        """Delete nothing."""
+        return False

@@ -1,0 +1,33 @@
+"""How a model samples unless it is asked otherwise: temperature and top-p of its generation config."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from popinjay.models.generation_config import FILE, UNREADABLE, read_config, unreadable
+from popinjay.options import Sampling
+
+PLAIN = Sampling(1.0, 0.95)  # HuggingTweets' settings, for models whose config gives none
+
+
+def read_sampling(folder: Path) -> Sampling:
+    """Read the defaults from a model folder's generation_config.json; PLAIN if it has none.
+
+    Raises BaseModelError for a file that can't be understood.
+    """
+    config = PLAIN._asdict() | read_config(folder)
+    temperature, top_p = config["temperature"], config["top_p"]
+    try:
+        sampling = Sampling(float(temperature), float(top_p))
+    except UNREADABLE as error:
+        raise unreadable(folder, error) from error
+    if not (0 < sampling.temperature <= 10 and 0 < sampling.top_p <= 1):
+        raise unreadable(folder, f"temperature {temperature}, top_p {top_p}")
+    return sampling
+
+
+def write_sampling(folder: Path, sampling: Sampling) -> None:
+    """Change the defaults in a model folder's generation_config.json."""
+    changed = json.dumps(read_config(folder) | sampling._asdict(), indent=2, sort_keys=True)
+    (folder / FILE).write_text(changed + "\n", encoding="utf-8")

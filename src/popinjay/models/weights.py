@@ -1,0 +1,105 @@
+"""Weights as they lie in a safetensors file: memory-mapped, so that only what is used is ever read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from popinjay.errors import BaseModelError
+from popinjay.store.caches import file_hash
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FILE = "model.safetensors"
+MOST_HEADER = 100_000_000  # bytes; as the safetensors library has it
+TYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+
+
+class Weights(Mapping[str, "NDArray[Any]"]):
+    """The tensors of a model's folder by name, as the file has them: float32, float16, or bfloat16's bits as uint16.
+
+    Raises BaseModelError for a file that is none, or holds tensors of other types.
+    """
+
+    def __init__(self, folder: Path, file: str = FILE) -> None:
+        self.path = folder / file
+        try:
+            self._entries, self._begin = _header(self.path)
+            self._check()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise BaseModelError(f"The weights in {folder} can't be read: {error}", "The file may be cut off; fetch or make the model again.") from error
+        import numpy as np
+
+        self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r")
+
+    def _check(self) -> None:
+        size = self.path.stat().st_size - self._begin
+        for name, entry in self._entries.items():
+            begin, end = entry["data_offsets"]
+            count = 1
+            for length in entry["shape"]:
+                if not 0 <= length <= size:
+                    raise ValueError(f"{name} has a side of {length}")
+                count *= length
+            if entry["dtype"] not in TYPES:
+                raise ValueError(f"{name} is of type {entry['dtype']}")
+            if not 0 <= begin <= end <= size or end - begin != count * int(TYPES[entry["dtype"]][-1]):
+                raise ValueError(f"{name} does not lie inside the file")
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        entry = self._entries[name]
+        begin, end = entry["data_offsets"]
+        return self._bytes[self._begin + begin : self._begin + end].view(TYPES[entry["dtype"]]).reshape(entry["shape"])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def shapes(self) -> dict[str, NDArray[Any]]:
+        """Stand-ins for the tensors, which have their shapes and take no memory."""
+        import numpy as np
+
+        return {name: np.broadcast_to(np.float32(0), entry["shape"]) for name, entry in self._entries.items()}
+
+    def release(self) -> None:
+        """Give back the memory of what was read so far; it is read again where it is wanted again."""
+        release(self._bytes)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the whole file, which is read for it once, and again after it was changed."""
+        return file_hash(self.path)
+
+
+def release(mapped: NDArray[Any]) -> None:
+    """Give back the memory that a memory-mapped file (a `np.memmap` as it was made) takes up by now, where the system can."""
+    import mmap
+
+    memory: Any = mapped.base
+    if hasattr(mmap, "MADV_DONTNEED") and isinstance(memory, mmap.mmap):
+        memory.madvise(mmap.MADV_DONTNEED)
+
+
+def as_float32(tensor: NDArray[Any]) -> NDArray[np.float32]:
+    """The same numbers in float32: itself where it is so already."""
+    import numpy as np
+
+    if tensor.dtype == np.uint16:  # bfloat16: the upper half of a float32
+        return (tensor.astype(np.uint32) << 16).view(np.float32)
+    return tensor.astype(np.float32, copy=False)
+
+
+def _header(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
+    """What a safetensors file says of its tensors, and where their bytes begin."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= MOST_HEADER:
+            raise ValueError("this is no safetensors file")
+        entries: dict[str, dict[str, Any]] = json.loads(file.read(length))
+    entries.pop("__metadata__", None)
+    return entries, 8 + length

@@ -1,0 +1,1 @@
+"""The picture of one prediction: layout and text."""

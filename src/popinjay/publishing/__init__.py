@@ -1,0 +1,1 @@
+"""Put a finished persona on the Hugging Face hub or into a folder."""

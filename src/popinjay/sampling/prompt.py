@@ -1,0 +1,200 @@
+"""The prompt: where a post begins, be it after a whole word or in the middle of one.
+
+A prompt is cut into tokens as a whole text would be, but a text that goes on from it might be cut
+otherwise: after `astron` comes no `aut` if `astronaut` is one token. So the tokens of the last word
+are taken back, and what comes in their place is drawn from the tokens that agree with its bytes
+("token healing", as the guidance library has it for one token). What can stand there is every way
+of keeping the first tokens of the word as they were and going on with one that covers the rest of
+it and perhaps more, each as likely as the model has it: the tokens that it keeps and the one behind
+them.
+
+That is right for a fragment only. Drawn like this, most posts behind "my cat" begin with "my
+catch" or worse, for the model weighs every text with these first letters, but whoever types a word
+means the word. So if the model gives a boundary behind the last word enough of a chance, given that
+it begins so, the word stays as it is and nothing goes on with it. Scripts without blanks have no
+such boundary: there every beginning is taken for a fragment, and none of its characters changes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from popinjay.errors import OptionError
+from popinjay.inference.byte_level import goes_on_with_word
+from popinjay.post import one_line
+from popinjay.text.words import is_inside_word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from popinjay.inference.byte_level import Pieces
+    from popinjay.inference.decoder import Decoder, Logits, Prefix
+
+MOST_TAKEN = 4  # tokens taken back: a word of a script without blanks may be the whole prompt
+# The least probability of a boundary behind a word that is whole: of one token, which is a word
+# more often than not, and of several. bench/prompts.py counts what they get wrong.
+WHOLE, WHOLE_IN_PARTS = 0.03, 0.25
+
+
+class Beginning(NamedTuple):
+    """What all posts of a prompt begin with."""
+
+    read: list[int]  # tokens: the one that begins a post, then the prompt's but those taken back
+    taken: list[int]
+    covers: list[tuple[int, ...]]  # what can stand in their place; none if none are taken back
+    logits: Logits  # of the covers; or, without them, of the tokens that may follow (vocabulary,)
+    text: str  # the prompt, as the tokens spell it
+    prefix: Prefix  # what was read, as the decoder has it
+
+    @property
+    def length(self) -> int:
+        """How many tokens the prompt takes, as it was cut itself."""
+        return len(self.read) + len(self.taken)
+
+
+def tidy(prompt: str) -> str:
+    """Return the prompt on one line. A blank at its end stays: the last word is whole then."""
+    line = one_line(prompt)
+    return line + " " if line and prompt[-1].isspace() else line
+
+
+def begin(decoder: Decoder, prompt: str, least: int) -> Beginning:
+    """Have the decoder read a prompt, tidy already; rows that it has are left alone.
+
+    Raises OptionError if no room is left for `least` tokens more.
+    """
+    pieces, tokens = decoder.pieces(), decoder.encode(prompt)
+    heals = pieces is not None and b"".join(pieces[token] for token in tokens) == prompt.encode()
+    if not heals:
+        # A token that is a blank only would keep the next word from beginning with its own.
+        tokens = decoder.encode(prompt.rstrip())
+    if decoder.context - len(tokens) - 1 < least:
+        raise OptionError(
+            f"The prompt is {len(tokens)} tokens long; the model reads {decoder.context} at most, its answer included.",
+            "Shorten it.",
+        )
+    text, reader = decoder.decode(tokens), decoder.apart()
+    if pieces is None or not heals or not tokens:
+        read = [decoder.begin, *tokens]
+        return Beginning(read, [], [], reader.read(read), text, reader.prefix)
+    cut = _last_word(tokens, pieces)
+    read, taken = [decoder.begin, *tokens[:cut]], tokens[cut:]
+    over = _logits_over(reader, read, taken)
+    covers, likely = _covers(over[:-1], taken, pieces, frozenset(decoder.unsayable))
+    if is_inside_word(text[-1]):
+        alone = _chance_of_boundary(over[-1], pieces)
+        chance = _chance_of_whole(covers, likely, _spelling(taken, pieces), alone, pieces)
+        is_token = pieces[tokens[-1]].endswith(_typed_word(text).encode())
+        if chance >= (WHOLE if is_token else WHOLE_IN_PARTS):
+            return _kept(reader, [*read, *taken], text, pieces)
+    return Beginning(read, taken, covers, likely, text, reader.prefix)
+
+
+def _kept(reader: Decoder, read: list[int], text: str, pieces: Pieces) -> Beginning:
+    """Begin behind a last word that is whole: no token that would go on with it may follow."""
+    logits = reader.read(read).copy()
+    inside = _inside_words(pieces, len(logits))
+    others = set(range(len(logits))).difference(inside, reader.unsayable, [reader.end])
+    if others:  # else the model has no way to part words
+        logits[inside] = -np.inf
+    return Beginning(read, [], [], logits, text, reader.prefix)
+
+
+def _inside_words(pieces: Pieces, vocabulary: int) -> list[int]:
+    """Return the tokens that go on with a word, of those that the model has logits for."""
+    return pieces.inside_words[: bisect_left(pieces.inside_words, vocabulary)]
+
+
+def _last_word(tokens: list[int], pieces: Pieces) -> int:
+    """Return where the last word begins: at the last token that begins with a blank."""
+    last = len(tokens) - 1
+    for place in range(last, max(0, last - MOST_TAKEN + 1), -1):
+        if pieces[tokens[place]][:1].isspace():
+            return place
+    return max(0, last - MOST_TAKEN + 1)
+
+
+def _typed_word(text: str) -> str:
+    """Return the letters and figures that a text ends in."""
+    begin = len(text)
+    while begin and is_inside_word(text[begin - 1]):
+        begin -= 1
+    return text[begin:]
+
+
+def _spelling(tokens: Sequence[int], pieces: Pieces) -> bytes:
+    return b"".join(pieces[token] for token in tokens)
+
+
+def _logits_over(decoder: Decoder, read: list[int], taken: list[int]) -> list[Logits]:
+    """Return the logits before each of the tokens taken back, and those behind all of them.
+
+    What the decoder has read then is the rest.
+    """
+    found = [decoder.read(read).copy()]
+    decoder.add(1)
+    return found + [decoder.step([token])[0].copy() for token in taken]
+
+
+def _covers(
+    over: Sequence[Logits],
+    taken: list[int],
+    pieces: Pieces,
+    never: frozenset[int],
+) -> tuple[list[tuple[int, ...]], Logits]:
+    """Return what can stand in place of these tokens, and the logarithm of how likely each is.
+
+    `over` are the logits before each of them. Tokens that are `never` drawn are in none.
+    """
+    covers: list[tuple[int, ...]] = []
+    likely: list[float] = []
+    before = 0.0  # of the tokens kept
+    for kept, logits in enumerate(over):
+        rest = _spelling(taken[kept:], pieces)
+        # Only the last token's own bytes are covered by a token and no more.
+        whole = kept == len(taken) - 1
+        log = _log_softmax(logits)
+        for token in pieces.beginning_with(rest):
+            fits = token < len(log) and token not in never
+            if fits and (whole or len(pieces[token]) > len(rest)):
+                covers.append((*taken[:kept], token))
+                likely.append(before + float(log[token]))
+        before += float(log[taken[kept]])
+    return covers, np.array(likely, dtype=np.float32)
+
+
+def _log_softmax(logits: Logits) -> Logits:
+    """Return the logarithms of the probabilities of a row of logits (vocabulary,)."""
+    log = logits - logits.max()
+    found: Logits = log - np.log(np.exp(log).sum())
+    return found
+
+
+def _chance_of_boundary(logits: Logits, pieces: Pieces) -> float:
+    """Return the probability that the token behind a word does not go on with it."""
+    inside = _inside_words(pieces, len(logits))
+    return 1 - float(np.exp(_log_softmax(logits)[inside]).sum())
+
+
+def _chance_of_whole(
+    covers: Sequence[tuple[int, ...]],
+    likely: Logits,
+    word: bytes,
+    alone: float,
+    pieces: Pieces,
+) -> float:
+    """Return the probability that the word ends where it was typed to, given that it begins so.
+
+    `alone` is the probability of a boundary behind a cover that spells the word and no more.
+    """
+    if not covers:
+        return 0.0
+    chances = np.exp(likely.astype(np.float64) - likely.max())
+    ends = np.zeros(len(covers))
+    for number, cover in enumerate(covers):
+        more = _spelling(cover, pieces)[len(word) :]
+        ends[number] = alone if not more else not goes_on_with_word(more)
+    return float((chances * ends).sum() / chances.sum())

@@ -1,0 +1,212 @@
+"""What there is to say about personas, read from their folders: quickly enough for ten thousand of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from popinjay.errors import PersonaError, PopinjayError
+from popinjay.models.sampling_defaults import PLAIN
+from popinjay.post import Author, printable, read_authors
+from popinjay.server.api_error import Refused
+from popinjay.stages.picture import PROMPTS, main_language
+from popinjay.store.forgotten import Forgotten
+from popinjay.store.run import PICTURE_FILE, RECORD, Run, State, is_name
+
+DAMAGED = (AttributeError, KeyError, TypeError, ValueError, OSError)  # what a record raises that somebody changed into something else
+Sort = Literal["name", "newest"]
+
+
+class PersonaRow(BaseModel):
+    """A persona, as lists show it."""
+
+    name: str
+    title: str
+    handles: list[str]
+    state: Literal["ready", "stale", "unfinished", "failed"]  # by `Run.states`
+    speaks: bool  # there is a model that can be asked, finished or not
+    posts: int | None
+    bytes: int | None
+    made: datetime | None
+    whose: str | None
+    base: str | None
+    picture: bool
+    still_known: bool
+    verdict: str | None
+
+
+class StageRow(BaseModel):
+    """How a stage stands, as `popinjay status` says it; `done` is its `fresh`."""
+
+    stage: str
+    state: Literal["done", "stale", "failed", "missing"]
+    error: str | None
+
+
+class PersonaDetail(PersonaRow):
+    """A persona, as its own page shows it."""
+
+    stages: list[StageRow]
+    specs: list[str]
+    counts: list[dict[str, Any]]
+    languages: dict[str, float]
+    prompt: str  # how posts may begin, in the language of most
+    temperature: float  # that it samples with unless another is asked for
+    notes: list[str]
+
+
+def names(home: Path, search: str = "", sort: Sort = "name") -> list[str]:
+    """The names of all personas that have this in their name; none of their files is opened."""
+    wanted, found = search.casefold(), []
+    for name, path in _folders(home):
+        if wanted not in name.casefold():
+            continue
+        try:
+            changed = os.stat(f"{path}/{RECORD}").st_mtime  # noqa: PTH116 (ten thousand of them)
+        except OSError:
+            continue  # no persona (any more)
+        found.append((name, changed))
+    if sort == "newest":
+        return [name for name, _ in sorted(found, key=lambda one: (-one[1], one[0]))]
+    return sorted((name for name, _ in found), key=lambda name: (name.casefold(), name))
+
+
+def _folders(home: Path) -> Iterator[tuple[str, str]]:
+    try:
+        with os.scandir(home) as entries:
+            for entry in entries:
+                if is_name(entry.name) and entry.is_dir():
+                    yield entry.name, entry.path
+    except FileNotFoundError:
+        return
+
+
+def find(home: Path, name: str) -> Run:
+    """The persona of this name in the home folder. Raises Refused where there is none."""
+    if not is_name(name) or not (home / name / RECORD).is_file():
+        raise Refused(404, f"There is no persona {name[:100]!r}.", "See which there are: /api/personas")
+    return Run(home / name)
+
+
+def row(home: Path, name: str) -> PersonaRow:
+    """A persona in a list, also where its record is damaged."""
+    try:
+        run = find(home, name)
+        return PersonaRow(**_facts(run, run.states(quick=True)))
+    except (PopinjayError, *DAMAGED):
+        return PersonaRow(**(_NOTHING | {"name": name, "title": name, "state": "failed"}))
+
+
+def detail(run: Run) -> PersonaDetail:
+    """All there is to say about one. Raises PersonaError where its record is damaged."""
+    try:
+        return _detail(run)
+    except DAMAGED as error:
+        raise PersonaError(f"{run.file(RECORD)} is damaged.", "Delete that file and make the persona again: every stage will run anew.") from error
+
+
+def _detail(run: Run) -> PersonaDetail:
+    record = run.record.get("stages", {})
+    states = run.states()
+    stages = [StageRow(stage=stage, state=_STAGE_STATES[state], error=record.get(stage, {}).get("error")) for stage, state in states.items()]
+    cleaned = run.facts("clean")
+    return PersonaDetail(
+        **_facts(run, states),
+        stages=stages,
+        specs=[Path(spec).name if Path(spec).is_absolute() else spec for spec in run.record.get("asked", {}).get("specs", [])],
+        counts=cleaned.get("authors", []),
+        languages=cleaned.get("languages", {}),
+        prompt=PROMPTS.get(main_language(run), PROMPTS["en"]),
+        temperature=run.facts("train").get("sampling", PLAIN._asdict())["temperature"],
+        notes=_notes(run),
+    )
+
+
+_STAGE_STATES: dict[State, Literal["done", "stale", "failed", "missing"]] = {
+    State.FRESH: "done",
+    State.STALE: "stale",
+    State.FAILED: "failed",
+    State.MISSING: "missing",
+}
+
+_NOTHING: dict[str, Any] = {
+    "handles": [],
+    "speaks": False,
+    "posts": None,
+    "bytes": None,
+    "made": None,
+    "whose": None,
+    "base": None,
+    "picture": False,
+    "still_known": False,
+    "verdict": None,
+}
+
+
+def _state_of(states: Mapping[str, State]) -> Literal["ready", "stale", "unfinished", "failed"]:
+    """Say how a persona stands in one word, that of its stage that stands worst."""
+    found = set(states.values())
+    if State.FAILED in found:
+        return "failed"
+    if State.MISSING in found:
+        return "unfinished"
+    return "stale" if State.STALE in found else "ready"
+
+
+def _facts(run: Run, states: Mapping[str, State]) -> dict[str, Any]:
+    record, asked = run.record.get("stages", {}), run.record.get("asked", {})
+    authors = authors_of(run)
+    finished = record.get("card", {}).get("finished") or record.get("train", {}).get("finished")
+    counts = run.facts("clean").get("authors")
+    return {
+        "name": run.name,
+        "title": " & ".join(author.title for author in authors) or run.name,
+        "handles": [author.handle for author in authors] or asked.get("authors", []),
+        "state": _state_of(states),
+        "speaks": run.file("model").is_dir(),
+        "posts": sum(one["used"] for one in counts) if counts else None,
+        "bytes": size(run.path),
+        "made": finished.astimezone(UTC) if isinstance(finished, datetime) else None,
+        "whose": asked.get("whose"),
+        "base": run.facts("train").get("base"),
+        "picture": run.file(PICTURE_FILE).is_file(),
+        "still_known": bool(_still_known(run)),
+        "verdict": run.facts("evaluate").get("summary"),
+    }
+
+
+def authors_of(run: Run) -> list[Author]:
+    """Whose posts a persona learnt, as far as its folder says."""
+    try:
+        return read_authors(run.file("authors.json"))
+    except DAMAGED:
+        return []
+
+
+def _still_known(run: Run) -> str:
+    try:
+        return Forgotten.of(run).still_known(run).in_words()
+    except PersonaError as error:
+        return error.message
+
+
+def _notes(run: Run) -> list[str]:
+    known = _still_known(run)
+    return [f"The model still knows what it was told to forget: {printable(known)}. Train it again: popinjay forget {run.name} --retrain"] if known else []
+
+
+def size(folder: Path) -> int:
+    """What a folder's files hold, in bytes; links are not followed."""
+    total = 0
+    for path, _, inside in os.walk(folder):
+        for name in inside:
+            try:
+                total += os.lstat(os.path.join(path, name)).st_size  # noqa: PTH118 (ten thousand of them)
+            except OSError:
+                continue  # a temporary file that has its own name by now
+    return total

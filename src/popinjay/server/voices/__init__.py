@@ -1,0 +1,1 @@
+"""Loaded personas that write posts for several clients at once."""

@@ -1,0 +1,1 @@
+"""Bluesky: accounts over the network and repository exports."""

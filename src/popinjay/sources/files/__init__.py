@@ -1,0 +1,1 @@
+"""Files of posts in any encoding, container and format."""

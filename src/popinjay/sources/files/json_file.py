@@ -1,0 +1,147 @@
+"""A file of JSON: of any known schema, or with a text under one of the usual keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from popinjay.errors import SpecError
+from popinjay.options import CollectOptions
+from popinjay.post import Kind, printable, unescape
+from popinjay.sources import Findings
+from popinjay.sources.files.byte_source import ByteSource
+from popinjay.sources.files.container import ReadErrors
+from popinjay.sources.files.json_items import Item, items_in
+from popinjay.sources.files.json_stream import Damage, begins, values
+from popinjay.sources.rows.facts import NO_POST, row_in
+from popinjay.sources.rows.file import HINT, RowFile, open_text
+from popinjay.sources.rows.keys import bare, fold, folded
+from popinjay.sources.rows.privacy import hidden_in
+from popinjay.sources.rows.row import Row
+from popinjay.sources.rows.undated import Undated
+from popinjay.sources.schemas.page import NO_PAGE, WHOLE_FILE
+
+NO_JSON = "line that is no JSON"
+_MOST_NAMES = 30  # keys named in a message
+_MOST_OTHERS = 300_000  # items that are no posts, or not for everybody, ...
+_OTHERS = 10  # ... if they are so many times as many as the posts
+_LOOKED_AT = 2**16  # characters
+_STARTS = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]]|window\.YTD\.|Grailbird\.data\.)')
+
+
+class JsonFile(RowFile):
+    """The posts of one person in a file of JSON."""
+
+    def __init__(self, source: ByteSource, options: CollectOptions) -> None:
+        self._json = JsonRows(source, options)
+        super().__init__(source, options)
+
+    def _rows(self, findings: Findings) -> Iterator[Row]:
+        yield from self._json.rows(findings)
+
+
+class JsonRows:
+    """The posts in a file of JSON."""
+
+    def __init__(self, source: ByteSource, options: CollectOptions) -> None:
+        self.label = source.label
+        self.count = 0  # rows of all kinds, once they have been read
+        self._source = source
+        self._options = options
+        self._first: Any = None
+
+    def rows(self, findings: Findings) -> Iterator[Row]:
+        """Yield the posts; count in `findings` what is none, or not for everybody.
+
+        Raises SpecError if nothing is a post, or less than what is damaged.
+        """
+        damage, any_post, left_out = Damage(), False, findings.left_out
+        undated = Undated()
+        self.count = posts = 0
+        with ReadErrors(self.label), open_text(self._source) as text:
+            for value, alone in values(text, self.label, damage):
+                for item in items_in(value, WHOLE_FILE if alone else NO_PAGE):
+                    self.count += 1
+                    if self.count == 1:
+                        self._first = item.value
+                    row = self._row(item, self.count, undated)
+                    any_post = any_post or row != NO_POST
+                    if isinstance(row, Row):
+                        yield row
+                        posts += 1
+                        continue
+                    left_out[row] += 1
+                    if self.count - posts > _MOST_OTHERS and self.count > _OTHERS * posts:
+                        raise self._too_few(posts)
+        if self.count and not any_post:
+            left_out[NO_POST] -= self.count
+            raise self._nothing()
+        self._tell(damage, self.count, findings)
+        findings.notes += undated.notes(self.label)
+
+    def _row(self, item: Item, place: int, undated: Undated) -> Row | str:
+        value, page = item.value, item.page
+        if page.hidden:
+            return page.hidden
+        asked = self._options.text_column
+        if not isinstance(value, dict):
+            value = {"text": value} if isinstance(value, str) else {}
+            asked = None
+        value = {key: bare(part) for key, part in value.items()}
+        named, schema = folded(value), item.schema
+        row = schema.post(value, place, page) if schema else row_in(named, place, asked)
+        if not schema:
+            undated.add(named, row)
+        if isinstance(row, str):
+            return row
+        if reason := hidden_in(named):
+            return reason
+        text = named.get(fold(asked)) if schema and asked else None
+        if isinstance(text, str) and row.post.kind is not Kind.REPOST:
+            row = replace(row, post=replace(row.post, text=printable(unescape(text))))
+        if not row.post.id and page.key:
+            row = replace(row, post=replace(row.post, id=page.key))
+        return row if row.writer or not page.owner else replace(row, writer=page.owner)
+
+    def _nothing(self) -> SpecError:
+        """Return what is wrong with a file of which nothing is a post."""
+        first, asked = self._first, self._options.text_column
+        if not isinstance(first, dict):
+            return SpecError(f"Item 1 of {self.label} is neither a text nor an object.", HINT)
+        missing = f"no column {asked!r}" if asked else "no column that is plainly the text"
+        names = ", ".join(list(first)[:_MOST_NAMES]) or "none"
+        return SpecError(
+            f"{self.label} has {missing} (item 1 has: {printable(names)}).",
+            "Name it with --text-column.",
+        )
+
+    def _too_few(self, posts: int) -> SpecError:
+        """Return what is wrong with a file that is full of other things."""
+        return SpecError(
+            f"Of the first {self.count:,} items of {self.label}, {posts:,} are posts.",
+            "Give a file that holds posts.",
+        )
+
+    def _tell(self, damage: Damage, count: int, findings: Findings) -> None:
+        """Tell what was damaged. Raises SpecError if that is more than what was whole."""
+        lines = len(damage.lines)
+        if lines > count:
+            more = f", nor {'is' if lines == 2 else 'are'} {lines - 1:,} more" if lines > 1 else ""
+            raise SpecError(f"Line {damage.lines[0]:,} of {self.label} is not JSON{more}.", HINT)
+        if lines:
+            findings.left_out[NO_JSON] += lines
+            findings.notes.append(f"Line {damage.lines[0]:,} of {self.label} is no JSON.")
+        if damage.cut_off:
+            findings.notes.append(f"{self.label} was cut off: its end is missing. What is whole of it was read.")
+
+
+def begins_as_json(source: ByteSource) -> bool:
+    """Whether a file holds JSON, whatever it is called: by a value at its beginning."""
+    try:
+        with ReadErrors(source.label), open_text(source) as text:
+            start = text.read(_LOOKED_AT)
+    except SpecError:
+        return False
+    return _STARTS.match(start) is not None and begins(start)

@@ -1,0 +1,128 @@
+"""A zip or a folder with files of posts in it that is no site's archive: rows of JSON, or one table.
+
+Files whose names tell of something private, or of other people's posts, are never opened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from popinjay.errors import SpecError
+from popinjay.options import CollectOptions
+from popinjay.sources import Access, Findings
+from popinjay.sources.files import text
+from popinjay.sources.files.byte_source import Member, Source, stem_of
+from popinjay.sources.files.container import Container, is_zip
+from popinjay.sources.files.json_file import JsonRows, begins_as_json
+from popinjay.sources.generic_names import is_generic
+from popinjay.sources.rows.file import RowFile
+from popinjay.sources.rows.row import Row
+from popinjay.sources.x.layout import FOREIGN, is_of_x
+
+NAME = "packed text"
+HELP = "a .zip or folder of .json or .jsonl files, or with one .csv, .tsv or .txt"
+NEEDS = ""
+
+_PRIVATE = re.compile(
+    r"(?:direct|dms?|messages?|chats?|inbox|conversations?|likes?|favou?rites?|bookmarks?|follow\w*"
+    r"|block\w*|mut(?:e|ed|es|ing)|friends?|contacts?|search\w*|login\w*|devices?|ip|notifications?"
+    r"|drafts?|saved?|votes?|deleted|emails?|phones?|ads?|settings?|account\w*|profiles?)"
+)
+_THREADS = re.compile(r"(?:^|/)threads/threads_and_replies(?:_\d+)?\.json$")
+_LOOKED_AT = 20  # files whose beginning is looked at
+_MOST_FILES = 10_000
+
+
+def matches(spec: str) -> bool:
+    """Zips and folders that hold such files, and are neither X's nor another site's."""
+    path = Path(spec)
+    if not path.is_dir() and not is_zip(path):
+        return False
+    try:
+        container = Container(path)
+    except (SpecError, OSError):
+        return False  # whoever reads it says why
+    return bool(_chosen(container))
+
+
+def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
+    """Open the files. Raises SpecError if none can be read."""
+    container = Container(Path(spec))
+    members = _chosen(container)
+    if len(members) == 1:
+        if is_generic(members[0].stem):
+            members[0].stem = stem_of(container.path.name)
+        return text.opened(members[0], options)
+    return PackedRows(container, members, options)
+
+
+def _chosen(container: Container) -> list[Member]:
+    """Return the files that hold posts: those of JSON, or one other; none if it is an archive."""
+    names = container.names
+    if is_of_x(container) or any(name.endswith("outbox.json") for name in names):
+        return []
+    threads = [name for name in names if _THREADS.search(name)]
+    if not threads and any(holds(name) for holds in FOREIGN.values() for name in names):
+        return []
+    public = threads or [name for name in names if not _is_private(name)]
+    members = [Member(container, name) for name in sorted(public, key=_in_order)]
+    of_json = [one for one in members if text.kind_of(Path(one.name)) == "json"]
+    if any(begins_as_json(one) for one in of_json[:_LOOKED_AT]):
+        return of_json[:_MOST_FILES]
+    others = [one for one in members if text.kind_of(Path(one.name)) not in (None, "json")]
+    others = [one for one in others if not re.match(r"(?i)readme|licen[cs]e", one.stem)] or others
+    return others if len(others) == 1 else []
+
+
+def _is_private(name: str) -> bool:
+    """Whether a file, or a folder it lies in, is called like something that is no public post."""
+    parts = [part for part in PurePosixPath(name).parts if not part.startswith(".")]
+    if len(parts) < len(PurePosixPath(name).parts):
+        return True  # hidden files
+    words = [word for part in parts for word in re.split(r"[^a-z]+", part.lower())]
+    return any(_PRIVATE.fullmatch(word) for word in words)
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """Return what sorts names with their numbers by size."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+class _Files(Source):
+    """Some of the files of a container."""
+
+    def __init__(self, container: Container, names: list[str]) -> None:
+        self.label = container.path.name
+        self.stem = stem_of(self.label)
+        self._container, self._names = container, names
+
+    def fingerprint(self) -> str:
+        """Return a hash of them all."""
+        return self._container.fingerprint(self._names)
+
+
+class PackedRows(RowFile):
+    """The posts of one person in several files of JSON."""
+
+    def __init__(self, container: Container, members: list[Member], options: CollectOptions) -> None:
+        self._members = [JsonRows(member, options) for member in members]
+        super().__init__(_Files(container, [member.name for member in members]), options)
+
+    def _rows(self, findings: Findings) -> Iterator[Row]:
+        place, without = 0, []
+        for member in self._members:
+            found = 0
+            try:
+                for row in member.rows(findings):
+                    found += 1
+                    yield replace(row, place=place + row.place)
+            except SpecError:
+                if found:
+                    raise
+                without.append(member.label)
+            place += member.count
+        if without:
+            findings.notes.append(f"No posts in {', '.join(without[:5])}: passed over.")

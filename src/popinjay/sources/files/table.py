@@ -1,0 +1,294 @@
+"""Tables: what cuts them into cells is found out, and what looks damaged is counted and told."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import IO
+
+from popinjay.errors import SpecError
+from popinjay.sources.files.delimiters import DELIMITERS, WHOLE_LINE, Chunk, Dialect, Quoting, Sort, chunks, find_dialect, fits, rigid_columns, split, swallowed
+from popinjay.sources.rows.columns import holds_texts, is_count, is_header, is_known, is_text_name, names_of, text_by_content
+from popinjay.sources.rows.dates import Order, OrderFinder, iso_time
+from popinjay.sources.rows.facts import FLAGS, TEXTS, TIMES
+from popinjay.sources.rows.keys import fold
+
+_SAMPLE = 2**18  # characters at the beginning that decide how a table is read
+_MOST_LINE = 16 * 2**20  # characters
+_MOST_ROW = 2**20  # characters, if a quotation mark may have been left open
+_SEPARATOR = re.compile(r"\s*\"?sep=(.|\\t)\"?\s*", re.IGNORECASE)  # Excel's first line
+_HINT = "Give a .csv or .tsv with a header, or a .txt with one post a line."
+_NULS = "{} is not text: it holds NUL bytes."
+_MOST_TITLE = 8  # lines
+_LONGEST_HEADER = 20_000  # characters
+_ESCAPED_LINE = re.compile(r"(?:\\r)?\\n")
+_LEAST_TABLE = 0.9  # share of lines of one shape that make a table of a file of any name
+
+
+@dataclass
+class Damage:
+    """Rows that are not shaped as the header says, with the first line of each sort."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def add(self, sort: str, line: int) -> None:
+        """Count one row."""
+        self.counts[sort] = self.counts.get(sort, 0) + 1
+        self.lines.setdefault(sort, line)
+
+    def notes(self, label: str) -> list[str]:
+        """Return a sentence for each sort."""
+        return [
+            f"{label} has {count:,} {'row' if count == 1 else 'rows'} {sort}; the first is in line {self.lines[sort]:,}." for sort, count in self.counts.items()
+        ]
+
+
+MERGED = "that an open quotation mark merged with others, now read line by line"
+BROKEN = "with broken quotation marks, whose text may be cut"
+LONGER = "with more cells than the header, whose text may be cut"
+JOINED = "with the delimiter inside of the text, put together again"
+SHORTER = "with fewer cells than the header"
+REPEATED = "equal to the header, passed over"
+
+
+class Table:
+    """A table, whose shape is found out when it is opened."""
+
+    def __init__(self, open_text: Callable[[], IO[str]], label: str, first: str, asked: str | None) -> None:
+        """`first` is the delimiter of files of that name, `asked` the column of the texts.
+
+        Raises SpecError if there is nothing in it, or no header where one is needed.
+        """
+        self._open, self._label = open_text, label
+        self.notes: list[str] = []
+        self.text_column = asked
+        with open_text() as text:
+            sample, complete = _sample(text, label)
+        self._skipped, separator = 0, None
+        if sample and (found := _SEPARATOR.fullmatch(sample[0].strip("\r\n"))):
+            separator = found[1].replace("\\t", "\t")
+            self._skipped, sample = 1, sample[1:]
+        if before := _lines_before_header(sample):
+            self._skipped, sample = self._skipped + before, sample[before:]
+            self.notes.append(f"{label} begins with a title of {before:,} {'line' if before == 1 else 'lines'}, passed over.")
+        self._dialect = find_dialect(sample, is_known, first, complete=complete, only=separator)
+        whole = _cells(sample, self._dialect, complete=complete)
+        if not whole:
+            raise SpecError(f"{label} is empty.", _HINT)
+        self._header, rows = whole[0], [row for row in whole[1:] if len(row) == len(whole[0])]
+        self._has_header = is_header(self._header, rows, asked)
+        if self._has_header:
+            self._names, twice = names_of(self._header, rows)
+            self._tell_twice(twice)
+        else:
+            self._names = self._without_header(rows)
+        self._rigid = rigid_columns(rows, len(self._header))
+        self._text = self._find_text(rows)
+        self._times = [column for column, name in enumerate(self._names) if fold(name) in TIMES]
+        self._order = Order.UNKNOWN  # until all dates were seen
+        self._rename_counts(rows)
+        self._has_escaped_lines = self._text is not None and _has_escaped_lines(rows, self._text)
+
+    def rows(self, notes: list[str]) -> Iterator[dict[str, str]]:
+        """Yield the rows by the names of their columns; what looks damaged is told in `notes`."""
+        damage, line, finder = Damage(), 1 + self._skipped, OrderFinder()
+        with self._open() as text:
+            lines = _lines(text, self._label)
+            for _ in range(self._skipped):
+                next(lines)
+            most = _MOST_LINE if self._dialect.quoting is Quoting.NONE else _MOST_ROW
+            is_first = True
+            for chunk in chunks(lines, self._dialect, most):
+                for cells in self._mended(chunk, line, damage):
+                    if not (is_first and self._has_header):
+                        for row in self._shaped(cells, line, damage):
+                            yield dict(zip(self._names, self._read(row, finder), strict=True))
+                    is_first = False
+                line += len(chunk.lines)
+        notes += damage.notes(self._label)
+        self._order = finder.order
+        if finder.example and self._order is Order.UNKNOWN and "." not in finder.example:
+            notes.append(f"The dates of {self._label}, such as {finder.example!r}, don't show which number is the month: the first is taken for it.")
+
+    def _mended(self, chunk: Chunk, line: int, damage: Damage) -> Iterator[list[str]]:
+        """Yield the rows in what was cut as one: more than one if a mark was left open."""
+        if chunk.cells is not None and not swallowed(chunk, self._dialect, self._rigid):
+            yield chunk.cells
+            return
+        damage.add(MERGED if len(chunk.lines) > 1 else BROKEN, line)
+        for one in chunk.lines:
+            if one.strip():
+                yield self._cells_of_line(one.rstrip("\r\n"))
+
+    def _cells_of_line(self, line: str) -> list[str]:
+        """Return the cells of a line by itself, without its open mark if that hides some."""
+        cells = split(line, self._dialect)
+        if len(cells) != len(self._names):
+            bare = line.split(self._dialect.delimiter)
+            if len(bare) == len(self._names):
+                return [cell.removeprefix('"') for cell in bare]
+        return cells
+
+    def _shaped(self, cells: list[str], line: int, damage: Damage) -> Iterator[list[str]]:
+        """Yield a row with as many cells as there are columns, unless it is the header again."""
+        width = len(self._names)
+        if cells == self._header and self._has_header:
+            damage.add(REPEATED, line)
+            return
+        surplus = len(cells) - width
+        if surplus > 0 and not any(cell.strip() for cell in cells[width:]):
+            cells, surplus = cells[:width], 0  # spreadsheets end rows with empty cells
+        if surplus > 0:
+            joined = self._joined(cells, surplus)
+            damage.add(LONGER if joined is None else JOINED, line)
+            cells = cells[:width] if joined is None else joined
+        elif surplus < 0:
+            damage.add(SHORTER, line)
+            cells = cells + [""] * -surplus
+        yield cells
+
+    def _read(self, cells: list[str], finder: OrderFinder) -> list[str]:
+        """Return a row whose dates and lines can be read without knowing other rows."""
+        if self._has_escaped_lines and self._text is not None:
+            cells = cells[:]
+            cells[self._text] = _ESCAPED_LINE.sub("\n", cells[self._text])
+        for column in self._times:
+            if finder.add(cells[column]):
+                cells = cells[:]
+                iso = iso_time(cells[column], self._order)
+                cells[column] = iso or f"{cells[column]} (day or month first?)"
+        return cells
+
+    def _joined(self, cells: list[str], surplus: int) -> list[str] | None:
+        """Return a row whose text was cut at delimiters, whole again; None if that is not plain."""
+        if self._text is None:
+            return None
+        text, end = self._text, self._text + surplus + 1
+        whole = self._dialect.delimiter.join(cells[text:end])
+        if len(whole) > 1 and whole[0] == whole[-1] == '"':
+            whole = whole[1:-1].replace('""', '"')
+        joined = [*cells[:text], whole, *cells[end:]]
+        behind = [column for column in self._rigid if column > text]
+        if text < len(self._names) - 1 and not behind:
+            return None
+        return joined if fits(joined, self._rigid) else None
+
+    def _without_header(self, rows: Sequence[Sequence[str]]) -> list[str]:
+        """Return names for a table without a header: it may only have one column."""
+        if len(self._header) == 1:
+            self.notes.append(f"{self._label} has no header: its first line is read as a post too.")
+            return ["text"]
+        text = text_by_content([str(one) for one in self._header], [self._header, *rows])
+        sorts = rigid_columns([self._header, *rows], len(self._header))
+        names = ["text" if one == text else "date" if sorts.get(one) is Sort.DATE else f"column{one + 1}" for one in range(len(self._header))]
+        delimiter = {"\t": "tabs"}.get(self._dialect.delimiter, f"{self._dialect.delimiter!r}")
+        raise SpecError(
+            f"{self._label} seems to have no header: its first row looks like a post.",
+            f"Add a first line that names its {len(names)} columns, with {delimiter} between, such as: {self._dialect.delimiter.join(names)}",
+        )
+
+    def _find_text(self, rows: Sequence[Sequence[str]]) -> int | None:
+        """Return the column of the texts, if it is plain; says if its name does not tell."""
+        folded = [fold(name) for name in self._names]
+        if self.text_column is not None:
+            wanted = fold(self.text_column)
+            return folded.index(wanted) if wanted in folded else None
+        usual = [folded.index(name) for name in TEXTS if name in folded]
+        for column in usual:
+            if holds_texts(rows, column):
+                if column != usual[0]:
+                    self.text_column = self._names[column]
+                return column
+        found = text_by_content(self._names, rows) if len(self._names) > 1 else None
+        if found is None:
+            return usual[0] if usual else (0 if len(self._names) == 1 else None)
+        self.text_column = self._names[found]
+        self.notes.append(f"The texts of {self._label} are taken from its column {self._names[found]!r}, which holds sentences; --text-column names another.")
+        return found
+
+    def _rename_counts(self, rows: Sequence[Sequence[str]]) -> None:
+        """See that how often a post was reposted is not taken for whether it is a repost."""
+        for column, name in enumerate(self._names):
+            if fold(name) in FLAGS and is_count(rows, column):
+                self._names[column] = f"number of {name}"
+
+    def _tell_twice(self, twice: Sequence[str]) -> None:
+        for name in twice:
+            which = "the one with more words" if is_text_name(name) else "one of them"
+            self.notes.append(f"{self._label} has several columns called {name!r}: {which} is read.")
+
+
+def _lines_before_header(sample: Sequence[str]) -> int:
+    """Return how many lines of a title or a remark stand before the names of the columns."""
+    for place, line in enumerate(sample[:_MOST_TITLE]):
+        if len(line) > _LONGEST_HEADER:
+            return 0
+        for delimiter in DELIMITERS:
+            cells = split(line, Dialect(delimiter))
+            if len(cells) > 1 and any(map(is_text_name, cells)) and sum(map(is_known, cells)) > 1:
+                return place
+    return 0
+
+
+def _has_escaped_lines(rows: Sequence[Sequence[str]], column: int) -> bool:
+    r"""Whether line breaks were written as `\n`: in several texts, and no text has a real one."""
+    texts = [row[column] for row in rows if column < len(row)]
+    escaped = sum(1 for text in texts if _ESCAPED_LINE.search(text))
+    return escaped >= max(2, 0.02 * len(texts)) and not any("\n" in text for text in texts)
+
+
+def is_table(open_text: Callable[[], IO[str]], label: str) -> bool:
+    """Whether a text is a table, whatever its file is called.
+
+    Its first line must name a column of texts and another that is known, and the lines behind it
+    must have as many cells.
+    """
+    with open_text() as text:
+        sample, complete = _sample(text, label, 2**14)
+    if sample and _SEPARATOR.fullmatch(sample[0].strip("\r\n")):
+        return True
+    if len(sample) < 2 or len(sample[0]) > _LONGEST_HEADER:
+        return False
+    dialect = find_dialect(sample, is_known, complete=complete)
+    rows = _cells(sample, dialect, complete=complete)
+    if len(rows) < 2 or dialect.delimiter == WHOLE_LINE:
+        return False
+    header = rows[0]
+    if not any(map(is_text_name, header)) or sum(map(is_known, header)) < 2:
+        return False
+    return sum(len(row) == len(header) for row in rows) >= _LEAST_TABLE * len(rows)
+
+
+def _sample(text: IO[str], label: str, most: int = _SAMPLE) -> tuple[list[str], bool]:
+    """Return the lines at the beginning, without the one that is cut, and whether these are all."""
+    sample: list[str] = []
+    size = 0
+    for line in _lines(text, label):
+        sample.append(line)
+        size += len(line)
+        if size > most:
+            return sample, False
+    return sample, True
+
+
+def _cells(sample: Sequence[str], dialect: Dialect, *, complete: bool) -> list[list[str]]:
+    rows = list(chunks(iter(sample), dialect, sum(map(len, sample)) + 1))
+    if not complete and len(rows) > 2:
+        rows.pop()
+    split_up = ([split(line, dialect) for line in row.lines] for row in rows if row.cells is None)
+    return [row.cells for row in rows if row.cells is not None] or list(chain(*split_up))
+
+
+def _lines(text: IO[str], label: str) -> Iterator[str]:
+    """Yield lines with their ends. Raises SpecError for one that is too long, or no text."""
+    csv.field_size_limit(_MOST_LINE)
+    while line := text.readline(_MOST_LINE):
+        if "\x00" in line:
+            raise SpecError(_NULS.format(label), _HINT)
+        if len(line) == _MOST_LINE:
+            raise SpecError(f"{label} is no table that can be read: a line has no end.", _HINT)
+        yield line

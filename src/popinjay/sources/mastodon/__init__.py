@@ -1,0 +1,1 @@
+"""Mastodon and other ActivityPub servers: accounts and exports."""

@@ -1,0 +1,94 @@
+"""ActivityPub's activities and notes, as the fediverse's servers export them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from popinjay.post import Kind, Post, printable
+from popinjay.sources.files.container import as_object
+from popinjay.sources.mastodon.posts import number_of, post_of, time_of
+
+NEITHER = "neither a post nor a boost"
+_PUBLIC = {"https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public"}
+_POSTS = ("Note", "Question")
+_QUOTES = ("quote", "quoteUrl", "quoteUri", "_misskey_quote")
+
+
+def reason_against(activity: Mapping[str, Any], note: Mapping[str, Any], me: str, followers: Any = None) -> str | None:
+    """Return why an activity with its note is not handed over, None if it is.
+
+    `me` and `followers` are the addresses of the actor whose it is to be, and of their followers.
+    """
+    kind = activity.get("type")
+    if kind not in ("Create", "Announce") or (kind == "Create" and note.get("type") not in _POSTS):
+        return NEITHER
+    parts = [activity]
+    if kind != "Announce":
+        parts = [part for part in (activity, note) if "to" in part or "cc" in part]
+    audiences = [_audience(part) for part in parts]
+    if audiences and all(audience & _PUBLIC for audience in audiences):
+        writer = note.get("attributedTo")
+        others = me and isinstance(writer, str) and writer != me and kind == "Create"
+        return "somebody else's post" if others else None
+    if kind == "Announce":
+        return "boost that is not public"
+    everybody = {one for audience in audiences for one in audience}
+    to_followers = any(one == followers or one.endswith("/followers") for one in everybody)
+    return "followers-only post" if to_followers else "direct message"
+
+
+def post_in(activity: Mapping[str, Any], note: Mapping[str, Any], author: str, mine: Iterable[str]) -> Post:
+    """Return the post of an activity that nothing stands against.
+
+    `mine` are the author's addresses, by which an answer to themselves is known.
+    """
+    boost = activity["type"] == "Announce"
+    id = number_of(printable(str((activity if boost else note).get("id") or "")))
+    kind = Kind.REPOST if boost else _kind(note, mine)
+    created_at = time_of(note.get("published")) or time_of(activity.get("published"))
+    return post_of(id, author, kind, content_of(note), created_at, _language(note))
+
+
+def answered_in(note: Mapping[str, Any]) -> str:
+    """Return the address of the post that a note answers, empty if it answers none."""
+    answered = note.get("inReplyTo")
+    if isinstance(answered, list):
+        answered = answered[0] if answered else None
+    return str(as_object(answered).get("id") or answered) if answered else ""
+
+
+def kind_in_own_thread(note: Mapping[str, Any]) -> Kind:
+    """Return what a note is that answers nobody else."""
+    return Kind.QUOTE if any(note.get(key) for key in _QUOTES) else Kind.POST
+
+
+def content_of(note: Mapping[str, Any]) -> str:
+    """Return a post's HTML; if it comes only by language, that of the first."""
+    content = note.get("content")
+    if content is None:
+        content = next(iter(as_object(note.get("contentMap")).values()), None)
+    return content if isinstance(content, str) else ""
+
+
+def _kind(note: Mapping[str, Any], mine: Iterable[str]) -> Kind:
+    answered = answered_in(note)
+    if answered and not any(answered.startswith(f"{one}/") for one in mine if one):
+        return Kind.REPLY
+    return kind_in_own_thread(note)
+
+
+def _audience(part: Mapping[str, Any]) -> set[str]:
+    """Return whom something was addressed to."""
+    found: set[str] = set()
+    for value in (part.get("to"), part.get("cc")):
+        listed = value if isinstance(value, list) else [value]
+        found.update(one for one in listed if isinstance(one, str))
+    return found
+
+
+def _language(note: Mapping[str, Any]) -> str | None:
+    """Return the language whose text is the post's."""
+    content = content_of(note)
+    texts = as_object(note.get("contentMap"))
+    return next((key for key, value in texts.items() if value == content), None)

@@ -1,0 +1,180 @@
+"""Mastodon's export: the zip (or, before 2023, the tar.gz) that a server makes of an account, or its unpacked folder.
+
+`outbox.json` holds everything that was ever posted, also what only followers or the people named in it were to see. Only what
+was for the public is handed over: listed or not. Of the rest, `actor.json` (the profile) and the avatar are read; likes,
+bookmarks and media are never opened. A content warning is no part of its post.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from popinjay.errors import SpecError
+from popinjay.options import CollectOptions
+from popinjay.post import Author, Post, printable
+from popinjay.sources import Access, Findings, Reading
+from popinjay.sources.files.container import Container, as_object, is_zip, listed_items
+from popinjay.sources.files.tarball import Tarball, is_tarball
+from popinjay.sources.mastodon.activitypub import post_in, reason_against
+from popinjay.sources.mastodon.posts import author_of, hostname_of, notes_on
+
+NAME = "Mastodon export"
+HELP = "the zip or tar.gz from Preferences, Import and export, Data export, or its folder"
+NEEDS = ""
+
+_ASIDE = (".", "__MACOSX")  # how names begin that do not count
+_DEEPEST = 4  # folders around the outbox
+_PRIVATE = {"likes": "likes.json", "bookmarks": "bookmarks.json"}
+_AVATAR = re.compile(r"avatar\.(?:png|jpe?g|gif|webp)", re.IGNORECASE)
+_MOST_ACTOR = 4 << 20  # characters
+
+
+def matches(spec: str) -> bool:
+    """Zips and folders with an outbox at their top, or in the one folder that is there; and any tar.gz."""
+    path = Path(spec)
+    try:
+        if path.is_dir():
+            return _root_of(_top_names(path)) is not None
+        if is_tarball(path):
+            return True
+        if is_zip(path):
+            with zipfile.ZipFile(path) as packed:
+                names = [name.replace("\\", "/") for name in packed.namelist()]
+                return _root_of([name for name in names if not name.endswith("/")]) is not None
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error):
+        pass  # the X archive, which takes any zip, says what is wrong with it
+    return False
+
+
+def read(spec: str, options: CollectOptions, access: Access) -> MastodonExport:
+    """Open an export. Raises SpecError where it is none, or not whole."""
+    path = Path(spec)
+    return MastodonExport(Tarball(path, _is_small) if is_tarball(path) else Container(path))
+
+
+def _is_small(name: str) -> bool:
+    """What is read besides the outbox."""
+    last = name.rpartition("/")[2]
+    return name.count("/") <= _DEEPEST and (last == "actor.json" or _AVATAR.fullmatch(last) is not None)
+
+
+def _top_names(folder: Path, depth: int = 0) -> list[str]:
+    """Return the names in a folder, and in folders that are alone in theirs, without a long walk."""
+    names = [entry.name for entry in folder.iterdir()]
+    alone = sum(not name.startswith(_ASIDE) for name in names) == 1
+    if depth == _DEEPEST or "outbox.json" in names:
+        return names
+    found = []
+    for name in names:
+        inner = folder / name
+        if (inner / "outbox.json").is_file():
+            found.append(f"{name}/outbox.json")
+        elif alone and not name.startswith(_ASIDE) and inner.is_dir():
+            found += [f"{name}/{one}" for one in _top_names(inner, depth + 1)]
+    return names + found
+
+
+def _root_of(names: list[str]) -> str | None:
+    """Return the folder that holds the outbox and all else, with its slash; None if none does."""
+    inside = [name for name in names if not name.startswith(_ASIDE)]
+    for name in inside:
+        root = name.removesuffix("outbox.json")
+        if root == name or name.count("/") > _DEEPEST or not (root == "" or root.endswith("/")):
+            continue
+        if all(one.startswith(root) or root.startswith(f"{one}/") for one in inside):
+            return root
+    return None
+
+
+class MastodonExport(Reading):
+    """One account's export."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self.findings = Findings()
+        root = _root_of(container.names)
+        if root is None:
+            raise SpecError(f"{container.path.name} is no Mastodon export: it has no outbox.json.", "Give the export as the server made it.")
+        self._root = root
+        self._actor = self._load_actor()
+        self._me = str(self._actor.get("id") or "")
+        self.author = self._read_author()
+        for label, name in _PRIVATE.items():
+            if root + name in container.names:
+                self.findings.unread[label] = 1
+
+    def fingerprint(self) -> str:
+        """A hash of what would be read."""
+        wanted = [self._root + "outbox.json", self._root + "actor.json", self._avatar_name()]
+        return self._container.fingerprint([name for name in wanted if name in self._container.names])
+
+    def avatar(self) -> bytes | None:
+        """The author's picture, None where there is none, or it can't be read."""
+        name = self._avatar_name()
+        return self._container.avatar(name) if name else None
+
+    def posts(self) -> Iterator[Post]:
+        """Every public post once, in the order of the outbox; boosts without text."""
+        name = self._root + "outbox.json"
+        what = f"{name} in {self._container.path.name}"
+        seen: set[int] = set()  # hashes of ids, which take a third of their room
+        warned = polls = 0
+        with self._container.reading(name), self._container.text(name) as text:
+            for activity in listed_items(text, "orderedItems", what):
+                if not isinstance(activity, dict):
+                    raise SpecError(f"{what} holds something else than posts.", "Give the export as the server made it.")
+                note = as_object(activity.get("object"))
+                mark = hash(str(activity.get("id") or note.get("id") or ""))
+                reason = "the same post again" if mark in seen else self._against(activity, note)
+                seen.add(mark)
+                if reason:
+                    self.findings.left_out[reason] += 1
+                    continue
+                if activity["type"] == "Create":
+                    warned += bool(note.get("summary"))
+                    polls += note["type"] == "Question"
+                yield self._post(activity, note)
+        self.findings.notes += notes_on(warned, polls)
+
+    # the profile
+
+    def _load_actor(self) -> dict[str, Any]:
+        name = self._root + "actor.json"
+        if name not in self._container.names:
+            self.findings.notes.append("The export holds no actor.json: who wrote it is taken from its file's name.")
+            return {}
+        with self._container.reading(name), self._container.text(name) as text:
+            content = text.read(_MOST_ACTOR)
+        try:
+            return as_object(json.loads(content))
+        except (ValueError, RecursionError) as error:
+            raise SpecError(f"{name} in {self._container.path.name} is broken: its JSON can't be read.", "Take a fresh copy of the export.") from error
+
+    def _read_author(self) -> Author:
+        user, host = printable(str(self._actor.get("preferredUsername") or "")), hostname_of(self._me)
+        full = f"{user}@{host}" if user and host else user or _stem(self._container.path.name)
+        icon = as_object(self._actor.get("icon")).get("url")  # in an export it is a file's name
+        return author_of(full, self._actor.get("name"), self._actor.get("summary"), self._actor.get("url"), icon)
+
+    def _avatar_name(self) -> str:
+        inside = (name for name in self._container.names if name.startswith(self._root))
+        return next((name for name in inside if _AVATAR.fullmatch(name[len(self._root) :])), "")
+
+    # posts
+
+    def _against(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> str | None:
+        return reason_against(activity, note, self._me, self._actor.get("followers"))
+
+    def _post(self, activity: Mapping[str, Any], note: Mapping[str, Any]) -> Post:
+        mine = (self._me, self._actor.get("url"), activity.get("actor"))
+        return post_in(activity, note, self.author.handle, [str(one) for one in mine if one])
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"(?i)\.(?:zip|tgz|tar\.gz)$", "", name)

@@ -1,0 +1,1 @@
+"""What all sources on the network share: HTTP, addresses, mirrored posts."""

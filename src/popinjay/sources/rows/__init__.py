@@ -1,0 +1,1 @@
+"""Posts as rows of JSON or of a table: which field is what."""

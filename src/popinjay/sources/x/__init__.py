@@ -1,0 +1,1 @@
+"""X (Twitter): archives and the API."""

@@ -1,0 +1,222 @@
+"""Card: what the persona is, in words for people. The words are in `assets/card.md`; here is what they are about."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shlex
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from popinjay import __version__
+from popinjay.events import Listener
+from popinjay.models import bases
+from popinjay.options import WHOSE, CardOptions
+from popinjay.post import Author, one_line, printable, read_authors, read_json
+from popinjay.report.saved import page_of
+from popinjay.report.verdict import can_be_given
+from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+VERSIONED = ("posts.jsonl", "clean.jsonl", "train.jsonl", "held_out.jsonl", "model")  # whose hashes the card tells
+MOST_MARKS = 6  # combining marks on one character: the densest scripts need no more, and a tower of them covers its neighbours
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a card is about."""
+
+    name: str
+    authors: Sequence[Author]
+    languages: Sequence[str]
+    counts: Sequence[Mapping[str, Any]]  # as clean counted, one an author, in the authors' order
+    is_masked: bool
+    dataset: Mapping[str, Any]  # what the stage said of itself, and so did train
+    trained: Mapping[str, Any]
+    report: Mapping[str, Any]
+    hashes: Mapping[str, str]
+    whose: str | None = None
+    contact: str | None = None
+    picture: str = ""  # a file beside the card, or an address; empty where there is none
+    datasets: Sequence[str] = ()  # of the hub, where the posts were published too
+    base: Mapping[str, Any] = field(default_factory=dict)  # the record beside the base's weights
+
+
+def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
+    """Write `README.md`, and `report.html` beside it."""
+    with draft.open("README.md") as file:
+        file.write(render(gather(draft.run, options, draft.need)))
+    with draft.open("report.html") as file:
+        file.write(page_of(draft.run, draft.need))
+    draft.facts.update(summary="README.md says what it is and what it was made from, report.html how good it is")
+
+
+def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = None) -> Facts:
+    """The facts of a persona that was trained and measured; `find` says where its files are, by default in its folder."""
+    find = find or run.file
+    stages, cleaned = run.record["stages"], run.facts("clean")
+    made = {name: known for stage in stages.values() for name, known in stage.get("makes", {}).items()}
+    authors = read_authors(find("authors.json"))
+    counts = {row["author"]: row for row in cleaned["authors"]}
+    return Facts(
+        name=run.name,
+        authors=authors,
+        languages=[code for code in cleaned["languages"] if re.fullmatch("[a-z]{2,3}", code)],
+        counts=[counts[author.handle] for author in authors],
+        is_masked=not stages["clean"]["options"]["keep_personal_data"],
+        dataset=run.facts("dataset"),
+        trained=run.facts("train"),
+        report=read_json(find("report.json")),
+        hashes={name: made[name] for name in VERSIONED},
+        whose=options.whose,
+        contact=options.contact,
+        picture=PICTURE_FILE if run.file(PICTURE_FILE).exists() else "",
+        base=run.facts("train").get("base_record") or bases.record(bases.row(run.facts("train")["base"])),
+    )
+
+
+def render(facts: Facts, *, model: str | None = None) -> str:
+    """The card. `model` is what the lines to copy name, such as `org/name` once it is published; by default the persona's folder."""
+    people = [_person(author, is_real=facts.whose != "fictional") for author in facts.authors]
+    base, is_thin = describe_base(facts), facts.trained.get("keep") == "adapter"
+    return _template().render(
+        facts=facts,
+        people=people,
+        title=Markup(" &amp; ").join(plain(person["name"]) for person in people),
+        further=list(dict.fromkeys(reason for counts in facts.counts for reason in counts["further"])),
+        base=base,
+        license=base["license"],
+        whose=WHOSE.get(facts.whose or "", ""),
+        stages=STAGES,
+        links=[{"start": one.name, "end": two.name, "files": [name for name in one.makes if name in two.needs]} for one, two in pairwise(STAGES)],
+        model=model or f"{facts.name}/model",
+        is_local=model is None,
+        is_adapter=model is None and is_thin,  # a whole model is published
+        is_thin=is_thin,
+        is_evidence=can_be_given(facts.report),
+        version=__version__,
+    )
+
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_LICENSE = re.compile(r"[a-z0-9.-]+")
+
+
+def describe_base(facts: Facts) -> dict[str, Any]:
+    """Describe the base model: its name, its hub id and licence, and the file it was converted from.
+
+    The row of the table of bases says what a base is, and the record beside its weights which of
+    its files they were read from. A folder of the user's own has only the record, if any.
+    """
+    base, record = facts.trained["base"], facts.base
+    hub_id = facts.trained["base_hub"] or _matching(_HUB_ID, record.get("hub_id"))
+    return {
+        "name": base if facts.trained["base_hub"] else Path(base).name,  # never a folder's path
+        "hub_id": hub_id,
+        "url": f"https://huggingface.co/{hub_id}" if hub_id else "",
+        "is_built_in": base == bases.BUILT_IN,
+        "license": bases.row(base).license or _matching(_LICENSE, record.get("license")),
+        "quantization": str(record.get("quantization") or ""),
+        "variant": str(record.get("variant") or ""),
+        "source": str(record.get("source") or ""),
+    }
+
+
+def _matching(form: re.Pattern[str], value: object) -> str:
+    """Return the value if it is a text of this form, otherwise nothing."""
+    return value if isinstance(value, str) and form.fullmatch(value) else ""
+
+
+# Whoever reads a card has their browser ask the host of every picture on it, and an archive may name any host. So a card
+# shows avatars from where everybody's lie, X's and Bluesky's own servers, and from nowhere else.
+_AVATAR = re.compile(r"https://(?:(?:pbs|abs)\.twimg\.com|cdn\.bsky\.app|(?:[a-z0-9-]+\.)+host\.bsky\.network)/[^\s\\\"'<>]*")
+
+
+def _person(author: Author, *, is_real: bool) -> dict[str, str]:
+    """An author as the card shows them. Who is made up has no account, though somebody may have the name."""
+    return {
+        "name": title(author),
+        "handle": author.handle,
+        "url": author.url if is_real and author.url.startswith("https://") else "",
+        "avatar": author.avatar if _AVATAR.fullmatch(author.avatar) else "",
+    }
+
+
+# what strangers typed
+
+
+def title(author: Author) -> str:
+    """An author's display name as a card can show it, or the handle where nothing of it can be seen."""
+    shown = tidy(author.name)
+    return isolate(shown if any(unicodedata.category(character)[0] in "LMNPS" for character in shown) else tidy(author.handle))
+
+
+_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u206f]")
+_NONCHARACTERS = re.compile("[\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)) + "]")
+
+
+def tidy(text: str) -> str:
+    """The text on one line, without what reaches beyond its own end: direction overrides, towers of accents, control characters."""
+    text = one_line(_NONCHARACTERS.sub("", _DIRECTIONS.sub("", printable(text))))
+    kept, marks = [], 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if marks <= MOST_MARKS:
+            kept.append(character)
+    alone = kept and unicodedata.category(kept[0])[0] == "M"  # would sit on whatever stands before the name
+    return "◌" * bool(alone) + "".join(kept)
+
+
+def isolate(text: str) -> str:
+    """The text, in Unicode's isolating marks where some of it runs from right to left: its neighbours stay in their order."""
+    from_the_right = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text)
+    return f"\u2068{text}\u2069" if from_the_right else text
+
+
+def plain(text: str) -> Markup:
+    """The text so that Markdown, tables and HTML show it as it is: ASCII punctuation as entities, but for commas and hyphens."""
+    return Markup(re.sub(r"[!-+./:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", isolate(tidy(text))))  # noqa: S704 (this is what makes it safe)
+
+
+def in_quotes(text: str) -> Markup:
+    """The text for between the quotes of a YAML or Python string."""
+    return Markup(json.dumps(text, ensure_ascii=False)[1:-1])  # noqa: S704
+
+
+def in_a_shell(text: str) -> Markup:
+    """The text as one word of a command line."""
+    return Markup(shlex.quote(text))  # noqa: S704
+
+
+def number(value: float, form: str = ",") -> Markup:
+    """A number as `format` writes it."""
+    return Markup(format(value, form))  # noqa: S704
+
+
+def address(text: str) -> Markup:
+    """An address for a link's or picture's target."""
+    return Markup(quote(tidy(text), safe="/:?#@=%+,;~&").replace("&", "&amp;"))  # noqa: S704
+
+
+@functools.cache
+def _template() -> Template:
+    """`assets/card.md`, filled in so that every text is made plain unless a filter says otherwise."""
+    from jinja2 import Environment, StrictUndefined
+
+    def finish(value: Any) -> Any:
+        return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(autoescape=True, finalize=finish, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    environment.filters.update(in_quotes=in_quotes, in_a_shell=in_a_shell, address=address, as_is=Markup, number=number)
+    return environment.from_string(files("popinjay").joinpath("assets/card.md").read_text(encoding="utf-8"))

@@ -1,0 +1,166 @@
+"""Collect: read every post of every spec, normalised, as it came."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from popinjay import sources
+from popinjay.errors import SpecError
+from popinjay.events import Event, Listener, What, nobody
+from popinjay.options import CollectOptions
+from popinjay.post import Author, Kind, Post
+from popinjay.sources import NOBODY, Access, Reading
+from popinjay.store.forgotten import Forgotten
+from popinjay.store.run import Draft
+
+STAGE = "collect"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The specs of one persona, opened but not yet read."""
+
+    readings: tuple[Reading, ...]
+
+    @property
+    def authors(self) -> list[Author]:
+        """Who posted, in the order of the specs."""
+        return [reading.author for reading in self.readings]
+
+    def heed(self, whose: str | None) -> None:
+        """Raise SpecError where an author has said no to this, unless they are the one who asks for it."""
+        for reading in self.readings:
+            if reading.refusal and whose != "self":
+                raise SpecError(reading.refusal, "Popinjay heeds that. If these are your own posts, say --whose self.")
+
+    def fetch(self, folder: Path, forgotten: Forgotten) -> None:
+        """Bring what is read over networks up to date in a folder. Raises NetworkError."""
+        for reading in self.readings:
+            reading.fetch(folder, forgotten.covers)
+
+    def without(self, forgotten: Forgotten) -> Opened:
+        """Only the authors who are not forgotten. Raises SpecError where none is left."""
+        kept = tuple(reading for reading in self.readings if reading.author.handle not in forgotten.authors)
+        if not kept:
+            raise SpecError("All authors of these were forgotten by this persona.", "Make one under another --name, or remove their lines from forgotten.toml.")
+        return Opened(kept)
+
+    def to_json(self) -> dict[str, list[str]]:
+        """Name the authors, and those whose accounts are read over a network, as the record holds them."""
+        found = {"authors": [author.handle for author in self.authors]}
+        accounts = [reading.author.handle for reading in self.readings if is_account(reading)]
+        return {**found, "accounts": accounts} if accounts else found
+
+    @property
+    def name(self) -> str:
+        """The persona's name where none is given: its authors' handles, sorted."""
+        return "-".join(sorted(author.handle for author in self.authors))
+
+    def fingerprint(self) -> str:
+        """A hash of everything that would be read, whatever the order of the specs."""
+        marks = sorted(f"{reading.author.handle}\0{reading.fingerprint()}" for reading in self.readings)
+        return hashlib.sha256("\n".join(marks).encode()).hexdigest()
+
+
+def is_account(reading: Reading) -> bool:
+    """Return whether posts are read over a network: whose they are is then certain."""
+    return type(reading).fetch is not Reading.fetch
+
+
+def open_specs(specs: Sequence[str], options: CollectOptions, access: Access = NOBODY) -> Opened:
+    """Open every spec. Raises SpecError where one cannot be read, or two are the same author, and NetworkError."""
+    if not specs:
+        raise SpecError("Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo")
+    opened = [sources.read(spec, options, access) for spec in specs]
+    readings = tuple(one for reading in opened for one in reading.people())
+    handles = [reading.author.handle for reading in readings]
+    for handle in handles:
+        if handles.count(handle) > 1:
+            raise SpecError(f"Two of these are by one author, {handle!r}.", "Give each author once, in one file or archive.")
+    return Opened(readings)
+
+
+def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
+    """The posts of one author, telling how many. Raises SpecError where there is none of the author's own."""
+    count = reposts = 0
+    told = time.monotonic()
+    for post in reading.posts():
+        count += 1
+        reposts += post.kind is Kind.REPOST
+        if count % 1000 == 0 and time.monotonic() - told > 0.2:
+            told = time.monotonic()
+            listener(Event(STAGE, What.PROGRESS, f"reading {reading.author.handle}", done=count, unit="posts"))
+        yield post
+    if count == 0:
+        if left_out := reading.findings.left_out:
+            raise SpecError(
+                f"Nothing of what {reading.author.handle!r} wrote in it can be used: {_counted(left_out)}.",
+                "Only posts that were for everybody are read. Give the file that holds them.",
+            )
+        raise SpecError(
+            f"There is not a single post of {reading.author.handle!r} in it.", "Give the file or archive with the posts; an archive can come in several parts."
+        )
+    if reposts == count:
+        raise SpecError(f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; none is their own.", "A voice needs words of its own.")
+
+
+def _counted(reasons: Mapping[str, int]) -> str:
+    """Return how many posts were left out for each reason."""
+    return ", ".join(f"{count:,} × {reason}" for reason, count in sorted(reasons.items()))
+
+
+_SIGNATURES = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
+
+
+def picture_kind(data: bytes) -> str | None:
+    """The ending of a picture's file, by its first bytes; None where it is no picture that is known."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return next((ending for signature, ending in _SIGNATURES.items() if data.startswith(signature)), None)
+
+
+def keep_avatars(readings: Sequence[Reading], folder: Path) -> None:
+    """The authors' pictures as `HANDLE.jpg` and the like, as their sources hold them: never opened here, never fetched."""
+    folder.mkdir()
+    for reading in readings:
+        data = reading.avatar()
+        if data and (kind := picture_kind(data)):
+            (folder / f"{reading.author.handle}.{kind}").write_bytes(data)
+
+
+def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Listener) -> None:
+    """Write `posts.jsonl`, `authors.json` and `avatars` from the specs, which were opened with these options."""
+    counts: Counter[str] = Counter()
+    forgotten = Forgotten.of(draft.run)
+
+    def posts() -> Iterator[dict[str, Any]]:
+        for reading in opened.readings:
+            for post in posts_of(reading, listener):
+                if forgotten.covers(post.author, post.id):
+                    reading.findings.left_out["forgotten"] += 1
+                else:
+                    counts[post.author] += 1
+                    yield post.to_json()
+
+    draft.write_rows("posts.jsonl", posts())
+    for reading in opened.readings:
+        for note in reading.findings.notes:
+            listener(Event(STAGE, What.NOTE, note))
+        if reading.findings.left_out:
+            left = _counted(reading.findings.left_out)
+            listener(Event(STAGE, What.NOTE, f"Left out of {reading.author.handle}: {left}."))
+    rows = [{**asdict(r.author), "posts": counts[r.author.handle], "left_out": dict(r.findings.left_out)} for r in opened.readings]
+    draft.write_json("authors.json", rows)
+    keep_avatars(opened.readings, draft.path("avatars"))
+    draft.facts.update(summary=in_words(rows))
+
+
+def in_words(authors: Sequence[Mapping[str, Any]]) -> str:
+    """How many posts of whom were collected, from the rows of `authors.json`."""
+    return " and ".join(f"{row['posts']:,} posts of {row['handle']}" for row in authors)

@@ -1,0 +1,170 @@
+"""Train: teach a base model the voice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+from popinjay.errors import TrainingError
+from popinjay.events import Event, Listener, What
+from popinjay.inference.open_decoder import open_decoder
+from popinjay.inference.torch_decoder import TorchDecoder
+from popinjay.models import bases
+from popinjay.models.language_model import LanguageModel
+from popinjay.models.sampling_defaults import PLAIN, write_sampling
+from popinjay.options import SayOptions, TrainOptions
+from popinjay.post import read_rows
+from popinjay.sampling.calibration import Calibration, calibrate
+from popinjay.sampling.generate import LEAST_TOKENS
+from popinjay.sampling.scripts import foreign_tokens
+from popinjay.store.files import storage_errors
+from popinjay.store.run import ENGINE_FOLDER, Draft
+from popinjay.text.verbatim_index import Copies
+from popinjay.training.batches import lessons, predicted
+from popinjay.training.checkpoints import Checkpoints
+from popinjay.training.device import choose_device, choose_precision, memory
+from popinjay.training.outcome import in_words
+from popinjay.training.train_step import Learner, asks_to_recompute
+from popinjay.training.trainable import LORA, mode
+from popinjay.training.trainer import STAGE, Settings, Trainer
+
+
+def settle(options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int, device: str) -> Settings:
+    """What was asked for, and the rest from the base's row and the machine, for so many tokens an epoch and a model so wide."""
+    tune = options.tune or base.tune
+    options.check_keep(tune)
+    usual = base.lora_rate if tune == LORA else base.learning_rate
+    return Settings(
+        tune=tune,
+        epochs=round(min(base.epochs, base.most_tokens / an_epoch), 3) if options.epochs is None else options.epochs,
+        learning_rate=usual if options.learning_rate is None else options.learning_rate,
+        batch_tokens=base.batch_tokens if options.batch_tokens is None else options.batch_tokens,
+        precision=choose_precision(options.precision, device, width),
+        budget=options.budget_seconds(),
+        seed=options.seed,
+    )
+
+
+def prepare(
+    model: LanguageModel, base: bases.Base, options: TrainOptions, texts: Sequence[str], watched: Sequence[str], folder: Path, listener: Listener
+) -> Trainer:
+    """A training of this model on texts, watched on others, ready to run; `folder` holds its checkpoints, for this very training only."""
+    began = time.monotonic()
+    learnt, device = lessons(model, texts), model.device.type
+    settings = settle(options, base, predicted(learnt), width=model.width, device=device)
+    about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(watched)]
+    checkpoints = Checkpoints(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
+    tuned = mode(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed, settings.precision)
+    recompute = asks_to_recompute(model, settings.batch_tokens, memory(device))
+    learner = Learner(model, tuned, learnt, folder, precision=settings.precision, recompute=recompute)
+    return Trainer(learner, learnt, list(watched), Copies(texts), settings, checkpoints, listener, began)
+
+
+def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Listener) -> None:
+    """Write `model/` and `metrics.jsonl`: the base model taught the voice of `train.jsonl`."""
+    posts = Posts(*([row["text"] for row in read_rows(draft.need(name))] for name in ("train.jsonl", "validation.jsonl")))
+    with storage_errors("a checkpoint of the training"):
+        learnt = _learn(base, options, posts, draft, listener)
+        calibration = _calibrate(posts, learnt, options.seed, draft, listener)
+    draft.facts.update(learnt.facts, sampling=calibration.to_json())
+
+
+class Posts(NamedTuple):
+    """The posts that are learnt and those that are watched meanwhile."""
+
+    training: list[str]
+    validation: list[str]
+
+
+class Learnt(NamedTuple):
+    """What is left of a training when its model is saved and out of memory."""
+
+    facts: dict[str, Any]
+    copies: Copies  # of the training posts
+    seconds_left: float | None  # of the budget
+
+
+def _learn(base: bases.Base, options: TrainOptions, posts: Posts, draft: Draft, listener: Listener) -> Learnt:
+    """Train, and save the model."""
+    began, device = time.monotonic(), choose_device(options.device)
+    model = LanguageModel.load(bases.folder_of(base), device)
+    trainer = prepare(model, base, options, *posts, Checkpoints.folder_of(draft.run.path), listener)
+    trainer.began = began
+    trainer.usual_epochs = options.epochs is None
+    _tell_settings(base, trainer.settings, device, listener)
+    try:
+        trainer.run()
+    except TrainingError:
+        Checkpoints.forget(draft.run.path)  # from where it stands it would only fail again
+        raise
+    folder, is_thin = draft.path("model"), options.keep == "adapter"
+    trainer.learner.finish(folder, thin=is_thin)
+    _set_defaults(model, [*posts.training, *posts.validation])
+    if is_thin:
+        model.save_thin(folder, base)
+    else:
+        model.save(folder)
+    for file in bases.passed_on(base):
+        shutil.copyfile(file, folder / file.name)
+    shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
+    return Learnt(_facts(base, options, model, trainer, device), trainer.copies, trainer.seconds_left())
+
+
+def _tell_settings(base: bases.Base, settings: Settings, device: str, listener: Listener) -> None:
+    known = asdict(settings)
+    words = {"base": PurePath(base.name).name, "device": device, **{name: value for name, value in known.items() if isinstance(value, str)}}
+    numbers = {name: value for name, value in known.items() if isinstance(value, int | float)}
+    listener(Event(STAGE, What.SETTINGS, numbers=numbers, words=words))
+
+
+def _set_defaults(model: LanguageModel, texts: Sequence[str]) -> None:
+    """Have the model sample as usual, and never write in a script that its author never uses."""
+    if (pieces := TorchDecoder(model).pieces()) is not None:
+        model.unsayable = sorted({*model.unsayable, *foreign_tokens(pieces, texts)} - {model.end})
+    most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
+    model.say_by_default(do_sample=True, **PLAIN._asdict(), min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
+
+
+def _calibrate(posts: Posts, learnt: Learnt, seed: int, draft: Draft, listener: Listener) -> Calibration:
+    """Choose how the saved model samples by default, and write that beside it."""
+
+    def tell(done: int, total: int) -> None:
+        listener(Event(STAGE, What.PROGRESS, "trying how it speaks best", done=done, total=total, unit="settings"))
+
+    folder = draft.path("model")
+    decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
+    found = calibrate(decoder, posts.validation, posts.training, learnt.copies, seed, tell, learnt.seconds_left)
+    if found.trials:
+        write_sampling(folder, found.sampling)
+        temperature, top_p = found.sampling
+        listener(Event(STAGE, What.NOTE, f"It sounds most like its author at temperature {temperature:g} with top-p {top_p:g}."))
+    return found
+
+
+def _facts(base: bases.Base, options: TrainOptions, model: LanguageModel, trainer: Trainer, device: str) -> dict[str, Any]:
+    """What the record keeps of a training."""
+    now, settings = trainer.standing, trainer.settings
+    return {
+        "summary": f"{now.tokens:,} tokens in {in_words(now.seconds)}, best at step {now.best_step:,}; {trainer.why}",
+        "stopped": trainer.why,
+        "base": base.name,
+        "base_hub": base.hub_id,
+        "base_record": {name: value for name, value in bases.record(base).items() if value is not None},
+        "parameters": model.parameters,
+        "device": device,
+        "steps": now.step,
+        "best_step": now.best_step,
+        "tokens": now.tokens,
+        "seconds": round(now.seconds, 1),
+        "validation_bits_per_byte": round(now.best, 4),
+        **asdict(settings),
+        "keep": options.keep,
+        "versions": {name: version(name) for name in ("popinjay", "torch", "transformers", "tokenizers")},
+    }

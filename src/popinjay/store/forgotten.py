@@ -1,0 +1,115 @@
+"""What a persona was told to forget: ids of posts and handles of authors, never a word of theirs.
+
+`forgotten.toml` keeps it, so that no later `make` brings it back from an archive. Each entry says which training data it was
+taken out of: as long as the model is the one that learnt from those, it still knows it. So long `still_known.marks` keeps what
+the rules of what it may say need to know such posts again, and no word of them either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+
+from popinjay.errors import PersonaError
+from popinjay.store.run import Run
+from popinjay.text.verbatim_index import Copies
+
+FILE, MARKS = "forgotten.toml", "still_known.marks"
+_SEPARATOR = " without "
+_Key = TypeVar("_Key", str, tuple[str, str])
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """Posts, as (author, id), and authors; each with the hash of the data that a model learnt it from (empty: none did)."""
+
+    posts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    authors: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, run: Run) -> Forgotten:
+        """What a persona forgot. Raises PersonaError where the file is damaged."""
+        file = run.file(FILE)
+        try:
+            if not file.exists():
+                return cls()
+            rows = tomllib.loads(file.read_text(encoding="utf-8"))
+            posts = {(row["author"], row["id"]): row.get("learnt_from", "") for row in rows.get("posts", ())}
+            return cls(posts, {row["handle"]: row.get("learnt_from", "") for row in rows.get("authors", ())})
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise PersonaError(f"{file} is damaged: {error}.", "It says what not to learn: mend it, or delete it and forget the same again.") from error
+        except OSError as error:
+            raise PersonaError(f"{file} can't be read: {error.strerror}.", "Check its permissions.") from error
+
+    def write(self, path: Path) -> None:
+        """Write it as TOML."""
+        posts = [{"author": author, "id": id, **({"learnt_from": data} if data else {})} for (author, id), data in sorted(self.posts.items())]
+        authors = [{"handle": handle, **({"learnt_from": data} if data else {})} for handle, data in sorted(self.authors.items())]
+        path.write_bytes(tomli_w.dumps({"authors": authors, "posts": posts}).encode())
+
+    def __bool__(self) -> bool:
+        return bool(self.posts or self.authors)
+
+    def covers(self, author: str, id: str) -> bool:
+        """Whether a post is one of those."""
+        return author in self.authors or (author, id) in self.posts
+
+    def with_more(self, more: Forgotten) -> Forgotten:
+        """All of both; what was known to be learnt stays so."""
+        return Forgotten(_both(self.posts, more.posts), _both(self.authors, more.authors))
+
+    def mark(self, source: str) -> str:
+        """The hash of what is collected from a source, given the source's own (or one that is marked already)."""
+        plain = source.split(_SEPARATOR)[0]
+        if not self:
+            return plain
+        listed = json.dumps([sorted(self.authors), sorted(self.posts)])
+        return f"{plain}{_SEPARATOR}{hashlib.sha256(listed.encode()).hexdigest()}"
+
+    def still_known(self, run: Run) -> Forgotten:
+        """What the persona's model learnt before it was told to forget it: until it is trained again it knows that."""
+        if not run.file("model").is_dir():
+            return Forgotten()
+        learnt = run.record.get("stages", {}).get("train", {}).get("needs")  # not there where a training failed: the model is the old one
+        return Forgotten(
+            {post: data for post, data in self.posts.items() if data and (learnt is None or data in learnt.values())},
+            {handle: data for handle, data in self.authors.items() if data and (learnt is None or data in learnt.values())},
+        )
+
+    def to_json(self) -> dict[str, Any] | None:
+        """Count the posts and name the authors, for JSON; None if it is nothing."""
+        return {"posts": len(self.posts), "authors": sorted(self.authors)} if self else None
+
+    def in_words(self) -> str:
+        """How much it is, for people: no id, no text."""
+        said = [f"{len(self.posts):,} post{'s' if len(self.posts) > 1 else ''}"] if self.posts else []
+        return " and ".join([*said, *(f"all of @{handle}" for handle in sorted(self.authors))])
+
+
+def marks_of(run: Run) -> Copies:
+    """The marks of what a persona's model still knows. Raises PersonaError where their file is damaged."""
+    file = run.file(MARKS)
+    try:
+        return Copies.from_bytes(file.read_bytes()) if file.exists() else Copies()
+    except ValueError as error:
+        again = f"Train again, and they are not needed any more: popinjay forget {run.name} --retrain"
+        raise PersonaError(f"{file}, by which what was forgotten is kept from being said, is damaged: {error}.", again) from error
+    except OSError as error:
+        raise PersonaError(f"{file} can't be read: {error.strerror}.", "Check its permissions.") from error
+
+
+def drop_marks(run: Run) -> None:
+    """Remove the marks once the model has been trained again without what they are of."""
+    if not Forgotten.of(run).still_known(run):
+        run.file(MARKS).unlink(missing_ok=True)
+
+
+def _both(first: Mapping[_Key, str], second: Mapping[_Key, str]) -> dict[_Key, str]:
+    return {key: first.get(key) or second.get(key, "") for key in {**first, **second}}

@@ -1,0 +1,122 @@
+"""An interruption that a library swallows is raised again."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from popinjay.cli import main
+from popinjay.events import Event, What
+from popinjay.interrupts import Terminated, ended_by_signals, persistent_interrupts
+
+
+@pytest.fixture(autouse=True)
+def default_handler() -> Iterator[None]:
+    """Python's own handling of SIGINT, also where the tests run with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("what", [What.START, What.PROGRESS])
+def test_a_swallowed_interruption_comes_again(what: What) -> None:
+    heard: list[Event] = []
+    with persistent_interrupts(heard.append) as listen:
+        listen(Event("train", what))
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            listen(Event("train", what))
+    assert len(heard) == 1
+
+
+def test_cleaning_up_may_still_say_something() -> None:
+    heard: list[Event] = []
+    with persistent_interrupts(heard.append) as listen, suppress(KeyboardInterrupt):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            listen(Event("train", What.NOTE, "It can be continued."))
+    assert [event.message for event in heard] == ["It can be continued."]
+
+
+def test_the_former_handler_is_put_back() -> None:
+    with persistent_interrupts(print):
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with persistent_interrupts(print) as listen:
+        signal.raise_signal(signal.SIGINT)
+        listen(Event("train", What.START))
+
+
+def test_other_threads_listen_without_a_handler() -> None:
+    taken: list[object] = []
+
+    def work() -> None:
+        with persistent_interrupts(print) as listen:
+            taken.append(listen)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert taken == [print]
+
+
+# SIGTERM and SIGHUP
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs signals of the kind that Unix has")
+ENDING = [pytest.param("SIGTERM", id="SIGTERM"), pytest.param("SIGHUP", id="SIGHUP")]
+
+
+@POSIX
+@pytest.mark.parametrize("name", ENDING)
+def test_a_signal_to_end_tidies_up(name: str) -> None:
+    number, tidied = signal.Signals[name], []
+    with pytest.raises(Terminated) as caught, ended_by_signals():
+        try:
+            signal.raise_signal(number)
+        finally:
+            tidied.append(True)
+    assert (caught.value.number, tidied) == (number, [True])
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@POSIX
+@pytest.mark.parametrize("name", ENDING)
+def test_a_swallowed_signal_to_end_comes_again(name: str) -> None:
+    with ended_by_signals(), persistent_interrupts(lambda event: None) as listen:
+        with suppress(Terminated):
+            signal.raise_signal(signal.Signals[name])
+        listen(Event("train", What.NOTE))
+        with pytest.raises(Terminated) as caught:
+            listen(Event("train", What.PROGRESS))
+    assert caught.value.number == signal.Signals[name]
+
+
+@POSIX
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@POSIX
+@pytest.mark.parametrize("name", ENDING)
+def test_a_command_says_that_it_was_stopped(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    number = signal.Signals[name]
+    monkeypatch.setattr(main.commands, "do_sources", lambda args: signal.raise_signal(number))
+    assert main.main(["sources"]) == 128 + number
+    assert capsys.readouterr().err == "popinjay: Stopped.\n"

@@ -1,0 +1,296 @@
+"""The session that `popinjay say NAME` opens for people, and what scripts get instead."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import popinjay
+from popinjay.cli.main import main
+from popinjay.cli.repl import KEYS, Act, Drawn, understand
+from popinjay.errors import PersonaBusy, PersonaError, StorageError
+from popinjay.options import SayOptions
+from popinjay.store.kept import keep
+from popinjay.store.run import Run
+
+if TYPE_CHECKING:
+    from pseudo_terminal import Terminal
+
+SHORT = ["--max-tokens", "12"]
+SLOW = """
+import sys, time
+from popinjay import persona
+from popinjay.cli.main import main
+real = persona.Persona.stream
+def stream(self, prompt, options, tally=None):
+    for count, said in enumerate(real(self, prompt, options, tally)):
+        time.sleep(600 if count == 3 else 0)
+        yield said
+persona.Persona.stream = stream
+sys.exit(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def persona(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a persona, made once."""
+    made = popinjay.make(
+        ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), whose="fictional", epochs=0.1, batch_tokens=512, samples=10, track="none"
+    )
+    return made.path
+
+
+@pytest.fixture
+def kept(persona: Path) -> Path:
+    """Its file of kept posts, which is not there yet."""
+    file = persona / "kept.jsonl"
+    file.unlink(missing_ok=True)
+    return file
+
+
+def environment(**more: str) -> dict[str, str]:
+    """For processes: nothing of the terminal that the tests were started from."""
+    ours = {name: value for name, value in os.environ.items() if name not in ("TMUX", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "INPUTRC")}
+    return {**ours, "PYTHONPATH": str(Path(popinjay.__file__).parents[1]), "TERM": "xterm-256color", "PYTHONUTF8": "1", **more}
+
+
+def terminal(arguments: Sequence[str], *, columns: int = 80, **more: str) -> Terminal:
+    pytest.importorskip("pty", reason="needs a pseudo-terminal, which this system has none of")
+    from pseudo_terminal import Terminal
+
+    return Terminal(arguments, environment(**more), columns=columns)
+
+
+def say(persona: Path, *arguments: str) -> list[str]:
+    return ["-m", "popinjay.cli.main", "say", str(persona), *arguments]
+
+
+def rows(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def said(persona: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    capsys.readouterr()
+    assert main(["say", str(persona), *SHORT, *arguments]) == 0
+    return capsys.readouterr()
+
+
+# the session
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("", (Act.DRAW, "")),
+        ("   ", (Act.DRAW, "")),
+        ("My dream is ", (Act.DRAW, "My dream is ")),
+        (" r", (Act.DRAW, "r")),
+        (" 3", (Act.DRAW, "3")),
+        ("\t?", (Act.DRAW, "?")),
+        ("red", (Act.DRAW, "red")),
+        ("1984", (Act.DRAW, "1984")),
+        ("s 3 times", (Act.DRAW, "s 3 times")),
+        ("+-", (Act.DRAW, "+-")),
+        ("r", (Act.AGAIN, "")),
+        ("++", (Act.TEMPERATURE, "++")),
+        ("-", (Act.TEMPERATURE, "-")),
+        ("10", (Act.COPY, "10")),
+        ("3 ", (Act.COPY, "3")),
+        ("s", (Act.SAVE, "")),
+        ("s 3", (Act.SAVE, "3")),
+        ("s3", (Act.SAVE, "3")),
+        ("?", (Act.HELP, "")),
+        ("q", (Act.LEAVE, "")),
+    ],
+)
+def test_a_line_is_a_key_or_a_beginning(line: str, asked: tuple[Act, str]) -> None:
+    assert understand(line) == asked
+
+
+def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) -> None:
+    with terminal(say(persona, "--seed", "1", *SHORT)) as person:
+        person.until(r"\? shows the keys, q leaves\.\n")
+        person.until(r"ada_l 1\.0> ")
+        person.type("3\n")
+        person.until("Nothing is written yet")
+        person.type("the lamp\n")
+        first = person.until(r"(?s) 1  the lamp.*\n10  the lamp.*ada_l 1\.0> ")
+        person.type("r\n")
+        assert person.until(r"(?s) 1  the lamp.*\n10  the lamp.*ada_l 1\.0> ") != first
+        person.type("++\n")
+        person.until(r"temperature 1\.2: r draws again\nada_l 1\.2> ")
+        person.type("-\n")
+        person.until(r"ada_l 1\.1> ")
+        person.type("s\n")
+        person.until("Which one")
+        person.type("11\n")
+        person.until("There are 1 to 10")
+        person.type(" 7\n")
+        person.until(r"(?s) 1  7.*\n10  7.*ada_l 1\.1> ")
+        person.type("2\n")
+        shown = person.until("copied 2: .*\n")
+        person.type("s\n")
+        person.until("saved 2: .*\n")
+        person.type("s 9\n")
+        person.until("saved 9: .*\n")
+        person.type("s 9\n")
+        person.until("9 is saved already")
+        person.type("?\n")
+        help = person.until(r"Temperature 1\.1\.")
+        assert all(key in help for key, _ in KEYS)
+        person.type("q\n")
+        assert person.end() == 0
+    second, ninth = rows(kept)
+    (copied,) = [part.split("\x07")[0] for part in person.raw.split("\x1b]52;c;")[1:]]
+    assert base64.b64decode(copied).decode() == second["text"]
+    assert second["text"].startswith(shown.split("copied 2: ")[1].strip().rstrip("…"))
+    assert (second["prompt"], second["temperature"], second["number"], ninth["number"]) == ("7", 1.1, 2, 9)
+    assert second["seed"] == ninth["seed"] != 1
+    assert second["max_tokens"] == 12
+    assert second["time"].endswith("+00:00")
+
+
+def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -> None:
+    with terminal(["-c", SLOW, "say", str(persona), *SHORT], columns=40, NO_COLOR="1") as person:
+        person.until(r"1\.0> ")
+        person.type("\n")
+        person.until(" 3  .*\n")
+        person.type("\x03")
+        person.until(r"(?s)stopped\n.*1\.0> ")
+        person.type("s 3\n")
+        person.until(r"saved 3: .*\n")
+        person.type("s 4\n")
+        person.until(r"(?s)There are 1 to 3.*1\.0> ")
+        person.type("half a line")
+        person.until("half a line")
+        person.type("\x03")
+        person.until(r"\n.*1\.0> ")
+        person.type("?\n")
+        person.until(r"(?s)Type a blank before it.*1\.0> ")  # an end that is typed before the prompt stands there may be lost
+        person.type("\x04")
+        assert person.end() == 0
+    assert "Traceback" not in person.shown
+    assert "\x1b[36m" not in person.raw  # no colour where none is wanted
+    assert max(len(line) for line in person.shown.split("shows the keys")[1].splitlines() if str(kept) not in line) <= 40
+    assert [row["number"] for row in rows(kept)] == [3]
+
+
+@pytest.mark.parametrize("arguments", [["the lamp", "-n", "1"], ["-n", "1"], ["", "-n", "1"]])
+def test_who_says_what_is_wanted_gets_no_session(persona: Path, arguments: list[str]) -> None:
+    with terminal(say(persona, *SHORT, *arguments)) as person:
+        assert person.end() == 0
+    assert "q leaves" not in person.shown
+
+
+# what is kept
+
+
+def test_a_kept_post_can_be_drawn_again(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    posts = said(persona, capsys, "the lamp", "--seed", "5", "--top-p", "0.9").out.splitlines()
+    row = Drawn("the lamp", SayOptions(n=10, seed=5, max_tokens=12, temperature=1.0, top_p=0.9), posts).row(4)
+    del row["time"]
+    assert row == {"text": posts[3], "prompt": "the lamp", "temperature": 1.0, "top_p": 0.9, "max_tokens": 12, "seed": 5, "number": 4}
+
+
+def test_what_is_kept_stays_when_the_persona_is_made_again(ada: Path, tiny_gpt2: Path, persona: Path, kept: Path) -> None:
+    keep(Run(persona), {"text": "gulls, mostly"})
+    popinjay.make(ada, home_folder=persona.parent, base=str(tiny_gpt2), whose="fictional", epochs=0.1, batch_tokens=512, samples=10, seed=2, track="none")
+    assert rows(kept) == [{"text": "gulls, mostly"}]
+
+
+def test_lines_are_whole_whatever_was_there(persona: Path, kept: Path) -> None:
+    kept.write_text('{"text": "typed by hand"}', encoding="utf-8")
+    keep(Run(persona), {"text": "émue 🐦"})
+    assert [row["text"] for row in rows(kept)] == ["typed by hand", "émue 🐦"]
+
+
+def test_what_cannot_be_kept_is_said(persona: Path, kept: Path, tmp_path: Path) -> None:
+    kept.mkdir()
+    with pytest.raises((StorageError, IsADirectoryError)):
+        keep(Run(persona), {"text": "gulls"})
+    kept.rmdir()
+    with Run(persona).locked(), pytest.raises(PersonaBusy):
+        keep(Run(persona), {"text": "gulls"})
+    assert not kept.exists()
+    with pytest.raises(PersonaError, match="not there any more"):
+        keep(Run(tmp_path / "gone"), {"text": "gulls"})
+    assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+def test_a_full_disk_is_said_in_a_sentence(persona: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Run, "file", lambda run, name: Path("/dev/full") if name == kept.name else run.path / name)
+    with pytest.raises(StorageError, match="disk is full"):
+        keep(Run(persona), {"text": "gulls"})
+
+
+# what scripts get
+
+
+def test_json_counts_what_was_drawn_again(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = json.loads(said(persona, capsys, "--json", "-n", "2").out)
+    assert set(document) == {"persona", "prompt", "seed", "redrawn", "missing", "posts"}
+    assert document["prompt"] == ""
+    assert all(isinstance(count, int) and count > 0 for count in document["redrawn"].values())
+
+
+def test_a_stream_says_what_a_line_says(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said(persona, capsys, "the lamp", "--seed", "4", "-n", "1").out
+    assert said(persona, capsys, "the lamp", "--seed", "4", "-n", "1", "--stream").out == lines
+    assert len(said(persona, capsys, "the lamp", "--seed", "4", "-n", "3", "--stream").out.splitlines()) == 3
+
+
+def test_json_and_stream_exclude_each_other(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["say", str(persona), "--json", "--stream"]) == 2
+    assert "can't go together" in capsys.readouterr().err
+
+
+def test_without_a_terminal_there_are_ten_posts(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heard = said(persona, capsys)
+    assert len(heard.out.splitlines()) == 10
+    assert heard.err == ""
+
+
+@pytest.mark.parametrize("more", [["-n", "3"], ["-n", "3", "--stream"], ["-n", "3", "--json"]])
+def test_a_closed_pipe_ends_it_quietly(persona: Path, more: list[str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, *say(persona, *SHORT, *more)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are another matter elsewhere")
+def test_ctrl_c_ends_it_with_130(persona: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, "say", str(persona), *SHORT], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for _ in range(3):
+            process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b"popinjay: Stopped.\n"
+    assert process.returncode == 130
+
+
+def test_progress_is_shown_beside_a_file_only_and_only_to_people(persona: Path, tmp_path: Path) -> None:
+    command = f'exec "$PYTHON" -m popinjay.cli.main say "$PERSONA" -n 70 --max-tokens 12 {{}} > "{tmp_path}/posts.txt"'
+    for redirected, drawn in (("", True), ("2> /dev/null", False)):
+        starts = ["-c", "import os, sys; os.execvp('sh', ['sh', '-c', sys.argv[1]])", command.format(redirected)]
+        with terminal(starts, PYTHON=sys.executable, PERSONA=str(persona)) as person:
+            assert person.end() == 0
+        assert ("of 70 posts" in person.raw) is drawn
+        assert len((tmp_path / "posts.txt").read_text(encoding="utf-8").splitlines()) == 70

@@ -1,0 +1,106 @@
+"""Closed and full standard streams: no traceback, no file in their place, and no stage that failed for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from popinjay.cli import standard_streams
+
+POSIX = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+COMMAND = f"{sys.executable} -m popinjay.cli.main"
+
+
+def shell(line: str, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, env={**os.environ, "POPINJAY_HOME": str(home)})
+
+
+@POSIX
+@pytest.mark.parametrize("line", ["status >&-", "status <&- >&- 2>&-", "sources >&- 2>&-"])
+def test_a_closed_stream_is_like_none(line: str, own_home: Path) -> None:
+    done = shell(f"{COMMAND} {line}", own_home)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@POSIX
+def test_nothing_to_read_is_said(own_home: Path) -> None:
+    done = shell(f"{COMMAND} inspect - <&-", own_home)
+    assert done.returncode == 2
+    assert done.stderr.startswith("popinjay: ")
+
+
+@POSIX
+@pytest.mark.parametrize("line", ["sources >/dev/full", "status --json >/dev/full"])
+def test_a_full_disk_behind_standard_output_is_one_sentence(line: str, own_home: Path) -> None:
+    done = shell(f"{COMMAND} {line}", own_home)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "popinjay: Standard output can't be written: No space left on device."
+
+
+@POSIX
+def test_a_problem_that_cannot_be_said_is_one_all_the_same(own_home: Path) -> None:
+    assert shell(f"{COMMAND} status nobody 2>/dev/full", own_home).returncode == 2
+    assert shell(f"{COMMAND} status 2>/dev/full", own_home).returncode == 0
+
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from popinjay.cli import main, progress
+from popinjay.events import Event, What
+from popinjay.store.run import Run, stage_named
+
+def work(args):
+    run = Run(Path(sys.argv[1]))
+    with run.locked(), progress.listening(as_json=sys.argv[2] == "json") as listener, run.writing(stage_named("clean"), {}) as draft:
+        for place in range(2000):
+            listener(Event("clean", What.NOTE, f"note {place}"))
+        for name in draft.stage.makes:
+            draft.path(name).write_text("")
+
+class Parser:
+    def parse_known_args(self, given):
+        import argparse
+        return argparse.Namespace(run=work), []
+
+main.parser = Parser
+Path(sys.argv[1]).mkdir()
+(Path(sys.argv[1]) / "posts.jsonl").write_text("")
+sys.exit(main.main([]))
+"""
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("said", "where", "code", "recorded"),
+    [("json", ">/dev/full", 2, False), ("json", "| head -n 1", 0, False), ("plain", "2>/dev/full", 0, True), ("plain", "2>&1 | head -n 1", 0, True)],
+)
+def test_no_stage_fails_because_nobody_can_hear_of_it(tmp_path: Path, said: str, where: str, code: int, recorded: bool) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(PROGRAM)
+    done = shell(f"{sys.executable} {file} {tmp_path / 'ada'} {said} {where}", tmp_path)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    record = tmp_path / "ada" / "run.toml"
+    assert record.exists() is recorded
+    assert not recorded or 'state = "done"' in record.read_text()
+
+
+@POSIX
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from popinjay.cli.standard_streams import open_closed; open_closed(); "
+        f"file = open({str(tmp_path / 'posts')!r}, 'w'); os.write(1, b'said'); os._exit(file.fileno() <= 2)"
+    )
+    assert shell(f'{sys.executable} -c "{program}" <&- >&- 2>&-', tmp_path).returncode == 0
+    assert (tmp_path / "posts").read_text() == ""
+
+
+def test_streams_that_are_there_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (sys.stdin, sys.stdout, sys.stderr)
+    standard_streams.open_closed()
+    assert (sys.stdin, sys.stdout, sys.stderr) == before

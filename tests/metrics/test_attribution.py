@@ -1,0 +1,178 @@
+"""Taken for the author: the line-up that comes with the package, and authors made up for the purpose."""
+
+from __future__ import annotations
+
+import io
+import json
+import lzma
+import random
+import subprocess
+import sys
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from popinjay.metrics.attribution import ASSET, BUCKETS, CHARACTERS, LEAST_OTHERS, Lineup, buckets, language, log_likelihoods, thinned, totals, with_edges
+
+MOST_BYTES = 500_000
+KNOWN = [[25443, 16247, 5912, 2103, 25443], [27056, 1856, 5374, 174], [13435, 20895, 8813]]  # the buckets of "the", edges and all
+PLACES = "harbour kitchen station garden market bridge chapel office library orchard".split()
+THINGS = "lantern kettle ledger bicycle umbrella violin parcel ladder compass teapot".split()
+VOICES = (
+    "oh!! the {} in the {}... again?? #{}",
+    "We are pleased to announce that the {} of the {} has been renewed. Item {}.",
+    "saw a {} by the {} today, and it were grand, {} times over",
+)
+
+
+def posts(voice: int, count: int, seed: int = 0) -> list[str]:
+    """What one made-up author wrote: the same things as the others, each in their own way."""
+    rng = random.Random(1000 * voice + seed)
+    return [VOICES[voice].format(rng.choice(THINGS), rng.choice(PLACES), rng.randrange(100)) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def lineup() -> Lineup:
+    return Lineup.load()
+
+
+def test_the_asset_is_small_and_holds_no_text() -> None:
+    packed = files("popinjay").joinpath(ASSET)
+    assert len(packed.read_bytes()) <= MOST_BYTES
+    with np.load(io.BytesIO(lzma.decompress(packed.read_bytes())), allow_pickle=False) as stored:
+        assert sorted(stored) == ["counts", "languages", "names"]
+        assert stored["counts"].dtype == np.uint16
+        assert stored["counts"].shape == (BUCKETS, len(stored["names"]))
+        assert all(name.replace("_", "").isalnum() and len(name) <= 15 for name in stored["names"].tolist())  # an account's name
+        assert all(code.isalpha() and len(code) <= 3 for code in stored["languages"].tolist())
+
+
+def test_everybody_in_the_asset_left_the_same_amount_of_text(lineup: Lineup) -> None:
+    amounts = lineup.counts.sum(axis=1) / 3
+    assert ((amounts >= CHARACTERS) & (amounts <= 1.05 * CHARACTERS)).all()  # an edge a post beside the characters
+
+
+def test_there_are_enough_others_in_english_and_in_spanish_only(lineup: Lineup) -> None:
+    enough = {code for code in lineup.languages if lineup.languages.count(code) >= LEAST_OTHERS}
+    assert lineup.others == len(lineup.names) == 46
+    assert enough == {"en", "es"}
+    assert lineup.same_language(posts(1, 50)) == lineup.languages.count("en") >= 16
+    assert lineup.same_language(["今日はとても良い天気ですね。散歩に行きましょう。"] * 5) == 0
+    assert lineup.same_language([]) == 0
+
+
+@pytest.mark.parametrize("voice", range(len(VOICES)))
+def test_an_author_is_taken_for_themselves_and_others_are_not(lineup: Lineup, voice: int) -> None:
+    author = posts(voice, 900)
+    assert lineup.taken_for(author, posts(voice, 100, seed=1)).low > 0.9
+    rivals = [text for other in range(len(VOICES)) if other != voice for text in posts(other, 50, seed=1)]
+    everybody = Lineup.load(extra={f"voice {other}": posts(other, 900) for other in range(len(VOICES)) if other != voice})
+    assert everybody.others == lineup.others + 2
+    assert everybody.taken_for(author, rivals).high < 0.1
+
+
+def test_what_nobody_here_wrote_is_not_the_authors(lineup: Lineup) -> None:
+    spanish = ["Hoy inauguramos una nueva escuela para los niños de nuestra provincia.", "Gracias a todos por su apoyo, seguimos trabajando."] * 10
+    assert lineup.taken_for(posts(0, 900), spanish).value == 0
+
+
+def test_a_name_can_be_left_out_or_stood_in_for(lineup: Lineup) -> None:
+    assert lineup.less(["QueenNoor", "nobody"]).others == 45
+    assert Lineup.load(without=["queennoor"]).others == 45
+    stood_in = Lineup.load(extra={"queennoor": posts(0, 1500)})
+    assert stood_in.others == 46
+    assert (stood_in.counts[-1] == totals(posts(0, 1500))).all()
+    assert Lineup.load(extra={"author": posts(0, 1500)}, without=["author"]).others == 46  # another persona of the author's own
+
+
+def test_who_has_too_little_text_does_not_join(lineup: Lineup) -> None:
+    assert Lineup.load(extra={"brief": posts(0, 20)}).others == lineup.others
+
+
+def test_numbers_do_not_change_from_one_time_to_the_next(lineup: Lineup) -> None:
+    author, texts = posts(2, 900), posts(2, 50, seed=1) + posts(0, 50, seed=1)
+    assert lineup.taken_for(author, texts) == Lineup.load().taken_for(author, texts)
+
+
+def test_more_posts_of_the_author_do_not_make_more_theirs(lineup: Lineup) -> None:
+    texts = posts(2, 100, seed=1) + ["The Prime Minister met with the President today and discussed trade between our countries."] * 100
+    shares = [lineup.taken_for(posts(2, count), texts).value for count in (60, 700, 5000)]
+    assert all(abs(share - 0.5) < 0.03 for share in shares)
+
+
+def test_the_amounts_of_all_are_cut_to_the_least() -> None:
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(3, (4, BUCKETS)) * np.array([[1], [4], [10], [2]])
+    alike = thinned(counts)
+    assert (alike[0] == counts[0]).all()
+    assert (alike <= counts).all()
+    assert np.allclose(alike.sum(axis=1), counts[0].sum(), rtol=0.02)
+
+
+@pytest.mark.parametrize("author", [[], [""], ["Hm."], ["今日は"]])
+def test_a_tiny_author_gives_a_defined_result(lineup: Lineup, author: list[str]) -> None:
+    found = lineup.taken_for(author, ["A cup of tea.", "", "\ud83d", "a\0b", "👩‍👩‍👧‍👦"])
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_nobody_knows_an_author_who_wrote_nothing(lineup: Lineup) -> None:
+    assert lineup.taken_for([], ["A cup of tea.", "And another."]).value == 0
+
+
+def test_no_texts_say_nothing(lineup: Lineup) -> None:
+    assert lineup.taken_for(posts(0, 50), []) == (0.0, 0.0, 1.0)
+
+
+def test_a_text_is_as_likely_alone_as_among_others() -> None:
+    table = np.stack([totals(posts(voice, 300)) for voice in range(2)]).T.astype(float)
+    amount, texts = table.sum(axis=0) / 3, [*posts(0, 3, seed=1), "x", *posts(1, 3, seed=1)]
+    together = log_likelihoods(table, amount, texts)
+    assert np.allclose(together, np.concatenate([log_likelihoods(table, amount, [text]) for text in texts]))
+    assert (together[:3, 0] > together[:3, 1]).all()
+    assert (together[4:, 1] > together[4:, 0]).all()
+
+
+def test_no_run_reaches_from_one_text_into_the_next() -> None:
+    apart = totals(["abc"]) + totals(["xyz"])
+    together = totals(["abc", "xyz"])
+    assert together.sum() == apart.sum() - 1  # the edge between them is one
+    assert (np.maximum(together - apart, 0) == 0).all()
+
+
+def test_runs_fall_into_the_buckets_that_the_asset_was_counted_with(lineup: Lineup) -> None:
+    characters = with_edges(["the"])
+    assert [buckets(characters, length).tolist() for length in (1, 2, 3)] == KNOWN
+    english = [place for place, code in enumerate(lineup.languages) if code == "en"]
+    the = KNOWN[2][1]
+    assert lineup.counts[english, the].min() > 5 * np.median(lineup.counts[english].mean(axis=1))
+
+
+def test_languages_are_told_by_most_posts() -> None:
+    assert language(["Good morning, everybody, and welcome to the show."] * 3 + ["Guten Morgen und herzlich willkommen."]) == "en"
+    assert language([]) == ""
+
+
+def test_the_lineup_is_in_order(lineup: Lineup) -> None:
+    assert all(one < other for one, other in pairwise(lineup.names))
+
+
+def test_the_script_counts_who_has_enough_text(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    with lzma.open(tmp_path / "posts.jsonl.xz", "wt", encoding="utf-8") as file:
+        for author, count in (("wordy", 500), ("brief", 20)):
+            for _ in range(count):
+                text = " ".join("".join(rng.choices("abdeilmnorstu", k=7)) for _ in range(15))
+                file.write(json.dumps({"author": author, "text": f"{text} https://t.co/{rng.random()}"}) + "\n")
+    script = Path(__file__).parents[2] / "pretraining" / "authors.py"
+    command = [sys.executable, script, "--corpus", tmp_path, "--out", tmp_path / "authors"]
+    for _ in range(2):
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    with np.load(io.BytesIO(lzma.decompress((tmp_path / "authors").read_bytes()))) as stored:
+        assert stored["names"].tolist() == ["wordy"]
+        assert CHARACTERS <= stored["counts"].sum() / 3 <= 1.05 * CHARACTERS
+        slash = buckets(with_edges(["/"]), 1)[1]
+        assert stored["counts"][slash, 0] < 50  # links are cleaned away

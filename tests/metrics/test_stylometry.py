@@ -1,0 +1,143 @@
+"""Habits: distances are what they are defined as, small between halves of one author, large where a habit is another."""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from popinjay.metrics import stylometry as module
+from popinjay.metrics.stylometry import HABITS, capitals, emoji, floor, habits, hashtags, mentions, punctuation
+
+
+def posts(seed: int, count: int, loud: float = 0.1) -> list[str]:
+    """Posts of somebody who now and then shouts, tags and waves."""
+    drawn = random.Random(seed)
+    made = []
+    for _ in range(count):
+        text = " ".join(drawn.choices(["gull", "tide", "Pier", "lamp,", "song."], k=drawn.randint(3, 25)))
+        text = text.upper() if drawn.random() < loud else text
+        made.append(text + drawn.choice(["", "", " #sea", " @ada 🌊", " 👋🏽👋🏽"]))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("🦜", 1),
+        ("🇳🇴🇯🇵", 2),
+        ("👨‍👩‍👧 and 👋🏽", 2),
+        ("❤️ ❤ ☺️", 3),
+        ("1️⃣ but 1 and #1", 1),
+        ("🏴󠁧󠁢󠁥󠁮󠁧󠁿", 1),
+        ("🏳️‍🌈", 1),
+        ("🤷🏽‍♀️", 1),
+        ("©️ but ©, →, ★ and ♪", 1),
+        ("☺︎ as text", 0),
+        ("😂😂😂", 3),
+        ("猫 naïve – “quoted” … 5 € ½", 0),
+    ],
+)
+def test_emoji(text: str, count: int) -> None:
+    assert emoji(text) == count
+
+
+def test_every_emoji_that_is_drawn_in_colour_is_known() -> None:
+    regex = pytest.importorskip("regex")
+    coloured, sign = regex.compile(r"\p{Emoji_Presentation}"), regex.compile(r"\p{Emoji}")
+    shown = [chr(number) for number in range(0x80, 0x20000) if coloured.match(chr(number)) and not 0x1F1E6 <= number <= 0x1F1FF]
+    assert len(shown) > 1000
+    assert [one for one in shown if emoji(one) != 1] == []
+    others = [chr(number) for number in range(0x20000) if chr(number).isprintable() and not sign.match(chr(number))]
+    assert [one for one in others if unicodedata.category(one)[0] in "LNPZ" and emoji(one)] == []
+
+
+def test_hashtags_and_mentions() -> None:
+    assert hashtags("#sea and #Ebb2 ＃海 but #1, C# and a&#39;b and a#b") == 3
+    assert mentions("@ada, hi (@eve) ＠猫 .@bob but ada@example.com") == 4
+
+
+def test_capitals_and_punctuation() -> None:
+    assert capitals("ABc d1") == 2 / 4
+    assert capitals("猫が Ab") == 1 / 4
+    assert capitals("123 🦜") == 0
+    assert punctuation("a, b!") == 2 / 5
+    assert punctuation("猫。") == 1 / 2
+    assert punctuation("#a @b_c") == 0
+    assert punctuation("") == 0
+
+
+def gap(mine: list[float], theirs: list[float]) -> float:
+    """The definition of the two-sample Kolmogorov-Smirnov statistic."""
+    return max(abs(sum(v <= at for v in mine) / len(mine) - sum(v <= at for v in theirs) / len(theirs)) for at in {*mine, *theirs})
+
+
+some = st.lists(st.text(st.sampled_from("aB1 ,!#@🦜猫"), max_size=8), min_size=1, max_size=9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(some, some)
+def test_the_distance_is_the_widest_gap(mine: list[str], theirs: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "RESAMPLES", 100)
+        for name, estimate in habits(mine, theirs).items():
+            habit = HABITS[name]
+            assert estimate.value == pytest.approx(gap([habit(text) for text in mine], [habit(text) for text in theirs])), name
+            assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1, name
+
+
+def test_one_author_keeps_their_habits() -> None:
+    near = floor(posts(1, 1000))
+    for name, estimate in habits(posts(2, 500), posts(3, 500)).items():
+        assert estimate.low < near[name].high, name
+        assert estimate.value < 0.15, name
+
+
+def test_other_habits_are_seen_where_they_are_other() -> None:
+    real = posts(1, 500)
+    shouted = habits([text.upper() for text in real], real)
+    assert shouted["capitals"].low > 0.5
+    assert shouted["length"].value == shouted["emoji"].value == shouted["hashtags"].value == 0
+    assert habits([text + " 🦜" for text in real], real)["emoji"].low > 0.3
+    assert habits([text + " #x" for text in real], real)["hashtags"].low > 0.3
+    assert habits([text + " @x" for text in real], real)["mentions"].low > 0.3
+    assert habits([text * 3 for text in real], real)["length"].low > 0.3
+    assert habits([text.replace(".", "").replace(",", "") for text in real], real)["punctuation"].low > 0.3
+
+
+def test_nothing_alike_is_one_and_the_same_is_zero() -> None:
+    assert habits(["aaaa"] * 50, ["a"] * 50)["length"] == (1, 1, 1)
+    assert habits(["a"] * 50, ["a"] * 50)["length"] == (0, 0, 0)
+
+
+def test_few_texts_give_wide_intervals() -> None:
+    many = habits(posts(1, 1000, 0.5), posts(2, 1000))["capitals"]
+    few = habits(posts(1, 60, 0.5), posts(2, 60))["capitals"]
+    assert few.high - few.low > 2 * (many.high - many.low)
+
+
+def test_the_interval_holds_what_is_true() -> None:
+    """Shouting in half of the posts instead of a tenth: the shares differ by four tenths, and some 19 of 20 intervals hold that."""
+    held = [estimate.low <= 0.4 <= estimate.high for estimate in map(_shouted, range(60))]
+    assert sum(held) >= 52
+
+
+def _shouted(seed: int) -> module.Estimate:
+    return habits(posts(2 * seed, 200, 0.5), posts(2 * seed + 1, 200))["capitals"]
+
+
+def test_seeds_move_nothing_but_the_interval_a_little() -> None:
+    mine, real = posts(1, 300, 0.3), posts(2, 300)
+    one, same, other = (habits(mine, real, seed)["capitals"] for seed in (1, 1, 2))
+    assert one == same
+    assert one.value == other.value
+    assert abs(one.low - other.low) < 0.03
+    assert abs(one.high - other.high) < 0.03
+
+
+def test_nothing_says_nothing() -> None:
+    assert habits([], ["a"])["length"] == (0, 0, 1)
+    assert floor(["a"])["length"] == (0, 0, 1)

@@ -1,0 +1,169 @@
+"""Which token begins a post; and special tokens are neither said nor obeyed, whatever engine computes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import models
+from popinjay.errors import BaseModelError
+from popinjay.inference.decoder import Decoder
+from popinjay.inference.onnx.decoder import OnnxDecoder
+from popinjay.inference.torch_decoder import TorchDecoder
+from popinjay.models.language_model import LanguageModel
+from popinjay.models.special_tokens import read_special
+from popinjay.options import SayOptions
+from popinjay.sampling.generate import generate
+from popinjay.sampling.prompt import begin
+from popinjay.sampling.sampler import Drawer, Shape
+from popinjay.sampling.sequence import Draft
+from popinjay.training.batches import lessons
+
+NAMES = (models.END, "<bos>", "<|im_start|>", "<|im_end|>")
+END, BEGIN, START, STOP = range(4)
+CONTROL = 9  # an ordinary token of the tokenizer that the folder says must not be said
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that begins with a token of its own and knows a chat's markup."""
+    folder = models.llama(tmp_path_factory.mktemp("chat"), NAMES)
+    file = folder / "generation_config.json"
+    told = {**json.loads(file.read_text()), "bos_token_id": BEGIN, "suppress_tokens": [CONTROL]}
+    file.write_text(json.dumps(told))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(chat: Path) -> LanguageModel:
+    return LanguageModel.load(chat)
+
+
+@pytest.fixture(scope="module", params=["onnx", "torch"])
+def decoder(request: pytest.FixtureRequest, chat: Path) -> Decoder:
+    if request.param == "onnx":
+        return OnnxDecoder(chat, exact=True)
+    return TorchDecoder(LanguageModel.load(chat))
+
+
+def test_a_post_stands_between_begin_and_end(model: LanguageModel) -> None:
+    assert (model.begin, model.end) == (BEGIN, END)
+    ids = model.encode(["the river"])[0]
+    assert lessons(model, ["the river"]) == [[BEGIN, *ids, END]]
+    with torch.inference_mode():
+        logits = model.model(torch.tensor([[BEGIN, *ids]])).logits[0, :-1].log_softmax(-1)
+    bits = -logits[range(len(ids)), ids].sum().item() / np.log(2)
+    assert model.bits(["the river"]) == [pytest.approx(bits, rel=1e-5)]
+
+
+def test_posts_before_one_end_and_it_begins(model: LanguageModel) -> None:
+    before, ids = model.encode(["a lamp", "the river"])
+    piece = model._pieces(["the river"], [["a lamp"]])[0]
+    assert piece.ids == [BEGIN, *before, END, BEGIN, *ids]
+    assert piece.scored == len(before) + 3
+
+
+def test_models_without_one_begin_with_their_end(tiny_llama: Path, tiny_gpt2: Path) -> None:
+    for folder in (tiny_llama, tiny_gpt2):
+        model, decoder = LanguageModel.load(folder), OnnxDecoder(folder)
+        assert model.begin == model.end == decoder.begin == decoder.end
+        assert model.unsayable == decoder.unsayable == []
+        piece = model._pieces(["the river"], [["a lamp"]])[0]
+        before, ids = model.encode(["a lamp", "the river"])
+        assert piece.ids == [END, *before, END, *ids]
+
+
+@pytest.mark.parametrize("prompt", ["", "the riv", "a "])
+def test_sampling_begins_with_it(decoder: Decoder, prompt: str) -> None:
+    beginning = begin(decoder, prompt, 5)
+    assert beginning.read[0] == decoder.begin == BEGIN
+    if not prompt:
+        expected = decoder.apart().read([BEGIN])
+        assert np.array_equal(beginning.logits, expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_markup_in_a_text_is_plain_text(decoder: Decoder, model: LanguageModel, name: str) -> None:
+    text = f"a {name}user the river"
+    for ids in (decoder.encode(text), model.encode([text])[0]):
+        assert not set(ids) & {END, BEGIN, START, STOP}
+        assert decoder.decode(ids) == text
+    posts = generate(decoder, SayOptions(n=2, seed=1, max_tokens=20), text)
+    assert all(post.text.startswith(text) for post in posts)
+
+
+def test_control_tokens_that_are_ordinary_to_the_tokenizer_are_spelt(chat: Path) -> None:
+    """As a tokenizer has it that lists such a token as an added one, but not as special."""
+    decoder, model = OnnxDecoder(chat), LanguageModel.load(chat)
+    decoder.tokens._tokenizer.add_tokens(["<unused0>"])
+    model.tokenizer.add_tokens(["<unused0>"])
+    number = decoder.tokens._tokenizer.token_to_id("<unused0>")
+    assert number in decoder.encode("x<unused0>y")
+    decoder.tokens._controls |= {number}
+    model._controls |= {number}
+    for ids in (decoder.encode("x<unused0>y"), model.encode(["x<unused0>y"])[0]):
+        assert number not in ids
+        assert decoder.decode(ids) == "x<unused0>y"
+
+
+def test_special_tokens_are_never_said(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even if a model thinks of nothing else."""
+    assert list(decoder.unsayable) == [BEGIN, START, STOP, CONTROL]
+    drawn: Counter[int] = Counter()
+    weigh = Drawer.weigh
+
+    def tempted(self, logits, seen=(), banned=()):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        logits = logits.copy()
+        logits[[BEGIN, START, STOP, CONTROL]] += 50
+        weigh(self, logits, seen, banned)
+
+    take = Draft._take
+    monkeypatch.setattr(Drawer, "weigh", tempted)
+    monkeypatch.setattr(Draft, "_take", lambda self, token: drawn.update([token]) or take(self, token))
+    for prompt in ("", "the "):
+        generate(decoder, SayOptions(n=10, seed=1, max_tokens=20), prompt)
+    assert sum(drawn.values()) > 200
+    assert not {BEGIN, START, STOP, CONTROL} & set(drawn)
+
+
+def test_a_drawer_never_draws_what_is_unsayable() -> None:
+    logits = np.zeros(1000, dtype=np.float32)
+    logits[500:] = 3
+    for shape in (Shape(), Shape(temperature=0), Shape(top_k=3), Shape(top_p=0.5), Shape(repetition_penalty=2)):
+        drawer = Drawer(shape, range(500, 1000))
+        drawer.weigh(logits, seen=[1, 600])
+        rng = np.random.default_rng(0)
+        assert max(drawer.draw(rng) for _ in range(200)) < 500
+
+
+def test_what_is_saved_says_so_to_transformers(model: LanguageModel, tmp_path: Path) -> None:
+    model.say_by_default(do_sample=True, max_new_tokens=5)
+    model.save(tmp_path)
+    told = json.loads((tmp_path / "generation_config.json").read_text())
+    assert (told["bos_token_id"], told["eos_token_id"]) == (BEGIN, END)
+    assert told["suppress_tokens"] == [BEGIN, START, STOP, CONTROL]
+    again, decoder = LanguageModel.load(tmp_path), OnnxDecoder(tmp_path)
+    assert again.begin == decoder.begin == BEGIN
+    assert again.unsayable == decoder.unsayable == model.unsayable
+    said = again.model.generate(max_new_tokens=40, num_return_sequences=8)
+    assert set(said[:, 0].tolist()) == {BEGIN}
+    assert not set(said[:, 1:].flatten().tolist()) & {BEGIN, START, STOP, CONTROL}
+
+
+def test_nothing_is_suppressed_where_nothing_is_special(tiny_gpt2: Path, tmp_path: Path) -> None:
+    model = LanguageModel.load(tiny_gpt2)
+    model.say_by_default(do_sample=True)
+    model.save(tmp_path)
+    assert "suppress_tokens" not in json.loads((tmp_path / "generation_config.json").read_text())
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"bos_token_id": "<s>"}', '{"suppress_tokens": [1.5]}', '{"suppress_tokens": 3}', '{"bos_token_id": -1}'])
+def test_settings_that_are_none_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "generation_config.json").write_text(content)
+    with pytest.raises(BaseModelError, match=r"generation_config\.json"):
+        read_special(tmp_path)

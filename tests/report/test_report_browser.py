@@ -1,0 +1,226 @@
+"""The report's page in a real browser: the game is played to its end, themes, small screens, and nothing reaches out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chromium import chromium, needs_chromium
+from popinjay.report.charts import Side
+from popinjay.report.html import render
+from reports import metrics, real_posts, report, written_posts
+
+pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+HOSTILE = ["</script><img src=x onerror=alert(1)>", "\u202eevil \u2067deep", "W" * 900, "z" + "\u0341" * 300, "مرحبا يا صديقي", "<b>bold</b> & \u2028 so"]
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+class Looked:
+    """A page that is looked at, with all that it complained of and asked for."""
+
+    def __init__(self, browser: Browser, file: Path, **settings: Any) -> None:
+        self.page: Page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **settings})
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss()))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(file.as_uri())
+
+    def width(self) -> int:
+        found: int = self.page.evaluate("document.documentElement.scrollWidth")
+        return found
+
+    def background(self) -> str:
+        found: str = self.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return found
+
+
+@pytest.fixture
+def look(browser: Browser, tmp_path: Path) -> Iterator[Any]:
+    """Looks at the page of a report; in the end it must not have complained, nor asked for anything but its own file."""
+    looked: list[Looked] = []
+
+    def begin(text: str, **settings: Any) -> Looked:
+        file = tmp_path / "report.html"
+        file.write_text(text, encoding="utf-8")
+        looked.append(Looked(browser, file, **settings))
+        return looked[-1]
+
+    yield begin
+    for one in looked:
+        one.page.close()
+        assert one.complaints == []
+        assert one.requests == [(tmp_path / "report.html").as_uri()]
+
+
+def page(**changes: Any) -> str:
+    given: dict[str, Any] = {"name": "ada", "people": "Ada Lovelace", "written": written_posts(), "real": real_posts(), **changes}
+    return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)
+
+
+def state(looked: Looked) -> dict[str, Any]:
+    """What the game shows, and which of its two posts is real: the made-up ones never say so."""
+    found: dict[str, Any] = looked.page.evaluate("""() => {
+        const text = (id) => document.getElementById(id).textContent;
+        const posts = [...document.querySelectorAll(".post")];
+        const texts = posts.map(post => post.querySelector(".text").textContent);
+        return {count: text("count"), score: text("score"), told: text("told"), result: text("result"), meaning: text("meaning"), texts,
+            tags: posts.map(post => post.querySelector(".tag").textContent), real: texts.findIndex(text => text.includes("really")),
+            waits: document.getElementById("next").disabled, isOver: document.getElementById("play").hidden};
+    }""")
+    return found
+
+
+def test_the_game_is_played_to_its_end_by_clicks(look: Any) -> None:
+    looked = look(page())
+    for number in range(20):
+        before = state(looked)
+        assert (before["count"], before["told"], before["waits"]) == (f"Pair {number + 1} of 20", "", True)
+        assert sum("really" in text for text in before["texts"]) == 1
+        place, is_right = before["real"], number < 13
+        looked.page.locator(".post").nth(place if is_right else 1 - place).click()
+        after = state(looked)
+        assert after["told"] == f"{'Right' if is_right else 'No'}: number {place + 1} is real."
+        assert after["tags"][place].startswith("real")
+        assert after["tags"][1 - place].startswith("made up")
+        assert after["score"] == f"{min(number + 1, 13)} right"
+        looked.page.evaluate("document.querySelectorAll('.post').forEach(post => post.click())")  # a second choice changes nothing
+        assert state(looked)["score"] == after["score"]
+        looked.page.keyboard.press("Enter")
+    end = state(looked)
+    assert end["isOver"]
+    assert end["result"] == "You found 13 of 20."
+    assert "Guessing finds 10 on average. It takes 15 to be more than luck" in end["meaning"]
+    assert "58 pairs of 100, so about 12 of 20" in end["meaning"]
+
+
+def play_by_keys(looked: Looked, *, rightly: bool) -> list[str]:
+    """All pairs, and the posts that came first."""
+    firsts = []
+    for _ in range(20):
+        now = state(looked)
+        firsts.append(now["texts"][0])
+        looked.page.keyboard.press(str(now["real"] + 1 if rightly else 2 - now["real"]))
+        looked.page.keyboard.press("Enter")  # the button for the next one has the focus
+    return firsts
+
+
+def test_the_game_is_played_by_keys_and_again(look: Any) -> None:
+    looked = look(page())
+    first_round = play_by_keys(looked, rightly=True)
+    end = state(looked)
+    assert end["result"] == "You found 20 of 20."
+    assert "15 or more is rarely luck: you can tell." in end["meaning"]
+    looked.page.keyboard.press("Tab")
+    looked.page.keyboard.press("Enter")
+    again = state(looked)
+    assert (again["count"], again["score"], again["isOver"]) == ("Pair 1 of 20", "0 right", False)
+    assert play_by_keys(looked, rightly=False) != first_round
+    assert state(looked)["result"] == "You found 0 of 20."
+
+
+def test_keys_elsewhere_are_left_alone(look: Any) -> None:
+    looked = look(page())
+    looked.page.locator("summary").first.focus()
+    looked.page.keyboard.press("1")
+    assert looked.page.locator("#told").text_content() == ""
+
+
+def test_fewer_pairs_say_that_luck_cannot_be_told(look: Any) -> None:
+    looked = look(page(real=real_posts(3)))
+    for _ in range(3):
+        looked.page.keyboard.press("1")
+        looked.page.keyboard.press("Enter")
+    assert "of 3." in (looked.page.locator("#result").text_content() or "")
+    assert "luck and a good eye look the same" in (looked.page.locator("#meaning").text_content() or "")
+
+
+def test_both_themes_and_the_switch(look: Any) -> None:
+    light, dark = look(page(), color_scheme="light"), look(page(), color_scheme="dark")
+    colours = light.background(), dark.background()
+    assert colours[0] != colours[1]
+    switch = light.page.locator("#theme")
+    assert switch.get_attribute("aria-label") == "Switch to dark colours"
+    switch.click()
+    assert light.background() == colours[1]
+    switch.click()
+    assert light.background() == colours[0]
+    dark.page.locator("#theme").click()
+    assert dark.background() == colours[0]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
+    told = report(verdict="W" * 200, notes=["X" * 300])
+    against = Side("n" * 60, told, metrics(500), written_posts())
+    looked = look(page(name="m" * 200, people="y" * 200, report=told, against=against, real=HOSTILE), viewport={"width": width, "height": 740})
+    looked.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert looked.width() <= width
+    for _ in HOSTILE:
+        looked.page.keyboard.press("1")
+        assert looked.width() <= width
+        looked.page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("against", [None, Side("ada-by-another-base", report(), metrics(260, 1.9), written_posts())])
+def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any, against: Side | None) -> None:
+    looked = look(page(against=against), viewport={"width": 360, "height": 740})
+    overlapping = looked.page.evaluate("""() => [...document.querySelectorAll("svg.plot")].flatMap(svg => {
+        const words = [...svg.querySelectorAll("text")].map(text => [text.textContent, text.getBoundingClientRect()]);
+        return words.flatMap(([one, a], n) => words.slice(n + 1).filter(([, b]) =>
+            a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 4 && b.top < a.bottom - 4).map(([other]) => [one, other]));
+    })""")
+    assert overlapping == []
+
+
+def test_hostile_posts_are_shown_as_typed(look: Any) -> None:
+    looked = look(page(real=HOSTILE, name="</title><script>alert(1)</script>", people="<img src=x onerror=alert(1)>"))
+    seen = set()
+    for _ in HOSTILE:
+        seen |= set(looked.page.locator(".post .text").all_text_contents())
+        looked.page.keyboard.press("2")
+        looked.page.keyboard.press("Enter")
+    assert {HOSTILE[0], HOSTILE[4], HOSTILE[5]} <= seen
+    assert looked.page.title() == "</title><script>alert(1)</script>: report card"
+    assert looked.page.locator("img").count() == 0
+
+
+def test_the_policy_holds_even_what_were_let_in(look: Any, browser: Browser, tmp_path: Path) -> None:
+    """A page with a script and a picture of somebody else's in it: the browser runs neither."""
+    file = tmp_path / "tampered.html"
+    file.write_text(page().replace("</main>", '<script>document.title = "broken"</script><img src="http://127.0.0.1:9/x.png"></main>'), encoding="utf-8")
+    tampered = Looked(browser, file)
+    assert tampered.page.title() == "ada: report card"
+    assert [text for text in tampered.complaints if "script-src" in text]
+    assert [text for text in tampered.complaints if "img-src" in text or "default-src" in text]
+    tampered.page.close()
+
+
+def test_a_page_to_share_works_without_a_game(look: Any) -> None:
+    looked = look(page(real=None))
+    assert "made for sharing" in looked.page.locator("#game").inner_text()
+    before = looked.background()
+    looked.page.locator("#theme").click()
+    assert looked.background() != before
+
+
+def test_without_javascript_all_but_the_game_is_there(look: Any) -> None:
+    looked = look(page(), java_script_enabled=False)
+    assert looked.page.locator("svg.plot").count() == 14
+    assert "needs JavaScript" in looked.page.locator("#game").inner_text()

@@ -1,0 +1,136 @@
+"""A typed beginning: whole words stay, fragments are healed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bigrams import END, Bigrams
+from popinjay.inference.byte_level import Pieces, goes_on_with_word
+from popinjay.options import SayOptions
+from popinjay.sampling.generate import AGAIN, generate, pieces
+from popinjay.sampling.prompt import begin
+from popinjay.server.voices.generation_worker import Beginnings
+from popinjay.text.words import is_inside_word
+
+REST = {".": {END: 1.0}, " is": {" is": 0.5, ".": 0.5}, "'s": {" is": 1.0}}
+TALK = Bigrams(
+    {
+        END: {"my": 0.5, "the": 0.5},
+        "my": {" cat": 0.3, " category": 0.7},
+        "the": {" astronaut": 0.6, " astronomer": 0.4, " dog": 0.001},
+        " cat": {"ad": 0.4, "é": 0.1, "9": 0.1, " is": 0.3, "'s": 0.1},
+        " category": {" is": 1.0},
+        " as": {"tron": 1.0},
+        "tron": {"aut": 0.01, " is": 0.99},
+        "ad": {" is": 1.0},
+        "é": {" is": 1.0},
+        "9": {" is": 1.0},
+        "aut": {" is": 1.0},
+        " astronaut": {" is": 1.0},
+        " astronomer": {" is": 1.0},
+        " dog": {" is": 1.0},
+        **REST,
+    }
+)
+
+
+def texts(prompt: str, decoder: Bigrams = TALK, n: int = 60) -> list[str]:
+    options = SayOptions(n=n, seed=0, max_tokens=14, top_p=1.0)
+    return [said.text for said in generate(decoder, options, prompt)]
+
+
+def test_a_whole_word_stays_though_the_model_would_go_on_with_it() -> None:
+    said = texts("my cat")
+    assert all(text.startswith(("my cat is", "my cat's")) for text in said)
+    assert any(text.startswith("my cat's") for text in said)
+
+
+def test_a_fragment_is_healed_though_its_tokens_could_stand_alone() -> None:
+    said = texts("the astron")
+    assert {text.split()[1] for text in said} == {"astronaut", "astronomer"}
+
+
+def test_a_rare_fragment_of_one_token_is_healed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert begin(TALK, "my cat", 5).covers == []
+    monkeypatch.setattr("popinjay.sampling.prompt.WHOLE", 0.5)  # more than the chance of "my cat"
+    assert {TALK.tokens[cover[-1]] for cover in begin(TALK, "my cat", 5).covers} == {
+        " cat",
+        " category",
+    }
+
+
+def test_a_word_of_several_tokens_must_be_surer() -> None:
+    """Nine of a hundred texts that go on behind the first part would end the word there."""
+
+    def talk(ends: float) -> Bigrams:
+        chances = {END: {"so": 1.0}, "so": {" sa": 1.0}, " sa": {"il": 1.0}}
+        rest = {"il": {" is": ends, "or": 1 - ends}, "or": {" is": 1.0}}
+        return Bigrams({**chances, **rest, **REST})
+
+    assert begin(talk(0.2), "so sail", 5).covers
+    assert not begin(talk(0.3), "so sail", 5).covers
+
+
+def test_no_more_tokens_count_than_there_are_logits() -> None:
+    """Some models have fewer rows than their tokenizer has tokens, and others more."""
+    decoder = Bigrams({END: {"a": 1.0}, "a": {" is": 1.0}, **REST})
+    decoder.pieces().append(b"more")
+    beginning = begin(decoder, "a", 5)
+    assert not beginning.covers
+    assert np.isfinite(beginning.logits).any()
+
+
+def test_where_nothing_parts_words_the_word_may_go_on() -> None:
+    decoder = Bigrams({END: {"a": 1.0}, "a": {"a": 0.5, END: 0.5}})
+    assert texts("a", decoder, 2)[0].startswith("aa")
+
+
+@pytest.mark.parametrize("prompt", ["夜", "my 夜"])
+def test_scripts_without_blanks_have_no_whole_words(prompt: str) -> None:
+    chances = {"my": {" ": 1.0}, " ": {"夜": 0.5, "夜中": 0.5}}
+    night = {"夜": {"空": 0.5, "。": 0.5}, "夜中": {"。": 1.0}, "空": {"。": 1.0}, "。": {END: 1.0}}
+    decoder = Bigrams({**chances, **night, END: {"夜": 0.5, "夜中": 0.5, "my": 0.1}})
+    said = texts(prompt, decoder)
+    assert all(text.startswith(prompt) for text in said)
+    assert {text[len(prompt)] for text in said} == {"空", "。", "中"}
+
+
+def test_a_word_of_another_script_ends_where_one_without_blanks_begins() -> None:
+    decoder = Bigrams({END: {"cat": 1.0}, "cat": {"が": 1.0}, "が": {END: 1.0}})
+    assert {text[:4] for text in texts("cat", decoder, 5)} == {"catが"}
+
+
+def test_every_way_to_say_reads_the_prompt_alike() -> None:
+    options = SayOptions(n=5, seed=3, max_tokens=14)
+    posts = [said.text for said in generate(TALK, options, "my cat")]
+    for place, post in enumerate(posts):
+        shown = list(pieces(TALK, options, "my cat", place=place))
+        assert AGAIN not in shown
+        assert "".join(shown) == post
+    served = Beginnings().begin(TALK, "my cat", 10)
+    assert served.read == begin(TALK, "my cat", 10).read == [0, *TALK.encode("my cat")]
+
+
+@pytest.mark.parametrize("character", "aÉ9_ñжע가\u0301")
+def test_what_is_part_of_a_word(character: str) -> None:
+    assert is_inside_word(character)
+    assert goes_on_with_word(character.encode())
+
+
+@pytest.mark.parametrize("character", " .'’-#@😀夜が\u200d")
+def test_what_is_none(character: str) -> None:
+    assert not is_inside_word(character)
+    assert not goes_on_with_word(character.encode())
+
+
+def test_tokens_less_than_a_character() -> None:
+    assert goes_on_with_word("é".encode()[:1])
+    assert goes_on_with_word("é".encode()[1:])  # can't follow a whole character at all
+    assert not goes_on_with_word("😀".encode()[:2])
+    assert not goes_on_with_word("’".encode()[:2])
+
+
+def test_tokens_inside_words() -> None:
+    found = Pieces([b"", b"ad", b" ad", b"'s", "é".encode(), b"9", "夜".encode(), b"_"])
+    assert found.inside_words == [1, 4, 5, 7]

@@ -1,0 +1,267 @@
+"""Completions as programs ask for them: by OpenAI's own client, and by requests that make no sense."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from popinjay.options import SayOptions
+from popinjay.persona import load
+from popinjay.sampling.filters import Reason
+from popinjay.sampling.generate import Said, Tally
+from popinjay.server.openai_format import Body, Choice, Completion, parsed
+from popinjay.server.voices.subscriptions import Began, Cut, End, Missing, Piece, Post
+from serving import Client, served, wait
+from speaking_persona import POST, put_persona
+
+PROMPT = "My dream is"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("completions")
+    put_persona(home, "ada")
+    load("ada", home).decoder()
+    unfinished = home / "bob"
+    unfinished.mkdir()
+    (unfinished / "run.toml").write_text("", encoding="utf-8")
+    return home
+
+
+@pytest.fixture(scope="module")
+def client(home: Path) -> Iterator[Client]:
+    with served(home) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def ai(client: Client) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{client.url}/v1", api_key="none is needed", max_retries=0, timeout=120) as ai:
+        yield ai
+
+
+def expected(home: Path, prompt: str = PROMPT, **options: Any) -> list[Said]:
+    return list(load("ada", home).stream(prompt, SayOptions(**options)))
+
+
+def undisturbed(home: Path, n: int) -> int:
+    """Find a seed whose posts are first drafts: else one may be cut where another draft begins."""
+    for seed in range(100):
+        tally = Tally()
+        list(load("ada", home).stream(PROMPT, SayOptions(n=n, seed=seed), tally))
+        if not tally.redrawn:
+            return seed
+    raise AssertionError("no seed gives first drafts only")
+
+
+def test_models_are_the_personas_that_speak(ai: openai.OpenAI) -> None:
+    assert [model.id for model in ai.models.list()] == ["ada"]
+    assert ai.models.retrieve("ada").owned_by == "popinjay"
+    with pytest.raises(openai.NotFoundError):
+        ai.models.retrieve("nobody")
+
+
+def test_completions_are_posts(ai: openai.OpenAI, home: Path) -> None:
+    answer = ai.completions.create(model="ada", prompt=PROMPT, n=3, seed=4, temperature=0.9)
+    posts = expected(home, n=3, seed=4, temperature=0.9)
+    assert [PROMPT + choice.text for choice in answer.choices] == [post.text for post in posts]
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+    assert [choice.finish_reason for choice in answer.choices] == ["stop" if post.finished else "length" for post in posts]
+    assert (answer.model, answer.object) == ("ada", "text_completion")
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == sum(post.tokens for post in posts)
+    assert answer.usage.prompt_tokens == len(load("ada", home).decoder().encode(PROMPT))
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+def test_several_prompts_are_each_as_if_asked_alone(ai: openai.OpenAI, home: Path) -> None:
+    prompts = [PROMPT, "", "Today I "]
+    answer = ai.completions.create(model="ada", prompt=prompts, n=2, seed=2, echo=True)
+    alone = [post.text for prompt in prompts for post in expected(home, prompt, n=2, seed=2)]
+    assert [choice.text for choice in answer.choices] == alone
+
+
+def test_streamed_words_add_up_to_the_same(ai: openai.OpenAI, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("popinjay.server.voices.model_pool.PACE", 0.0)
+    texts, reasons, pieces, usage, seed = ["", ""], ["", ""], 0, None, undisturbed(home, n=2)
+    for chunk in ai.completions.create(model="ada", prompt=PROMPT, n=2, seed=seed, stream=True, stream_options={"include_usage": True}):
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            texts[choice.index] += choice.text
+            reasons[choice.index] = choice.finish_reason or reasons[choice.index]
+            pieces += bool(choice.text)
+    posts = expected(home, n=2, seed=seed)
+    assert [PROMPT + text for text in texts] == [post.text for post in posts]
+    assert reasons == ["stop", "stop"]
+    assert pieces > 2
+    assert usage is not None
+    assert usage.completion_tokens == sum(post.tokens for post in posts)
+
+
+def test_streamed_with_echo_begins_with_the_prompt(ai: openai.OpenAI, home: Path) -> None:
+    chunks = ai.completions.create(model="ada", prompt="My dream  is ", seed=4, stream=True, echo=True)
+    text = "".join(choice.text for chunk in chunks for choice in chunk.choices)
+    assert text.startswith("My dream  is ")
+    assert text.replace("  ", " ") == expected(home, "My dream is ", n=1, seed=4)[0].text
+
+
+def test_a_limit_of_tokens_breaks_posts_off(ai: openai.OpenAI) -> None:
+    for stream in (False, True):
+        answer = ai.completions.create(model="ada", prompt="", max_tokens=4, n=8, seed=1, stream=stream)
+        choices = [choice for chunk in answer for choice in chunk.choices if choice.finish_reason] if stream else answer.choices
+        assert len(choices) == 8
+        assert "length" in [choice.finish_reason for choice in choices]
+
+
+def test_a_post_ends_before_a_stop(ai: openai.OpenAI, home: Path) -> None:
+    whole = expected(home, n=1, seed=4)[0].text
+    stop = whole[len(whole) // 2 :][:4]
+    for given in (stop, [stop, "never to be seen"]):
+        answer = ai.completions.create(model="ada", prompt=PROMPT, seed=4, stop=given)
+        assert (PROMPT + answer.choices[0].text).strip() == whole[: whole.index(stop)].strip()
+        assert answer.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    ("given", "param", "said"),
+    [
+        ({"logprobs": 1}, "logprobs", "not supported"),
+        ({"logprobs": 0}, "logprobs", "not supported"),
+        ({"suffix": "s"}, "suffix", "not supported"),
+        ({"logit_bias": {"50256": -100}}, "logit_bias", "not supported"),
+        ({"presence_penalty": 0.5}, "presence_penalty", "not supported"),
+        ({"frequency_penalty": 0.5}, "frequency_penalty", "not supported"),
+        ({"best_of": 3}, "best_of", "not supported"),
+        ({"n": 0}, "n", "n: "),
+        ({"n": 129}, "n", "n: "),
+        ({"n": 64, "prompt": ["a", "b", "c"]}, "prompt", "128"),
+        ({"prompt": []}, "prompt", "1 to 128"),
+        ({"prompt": [1, 2]}, "prompt", "send text"),
+        ({"prompt": [[1], [2]]}, "prompt", "send text"),
+        ({"prompt": "p" * 280}, None, "280 characters long"),
+        ({"temperature": -1}, "temperature", "temperature: "),
+        ({"stop": ["a"] * 5}, "stop", "4 texts"),
+        ({"stop": ""}, "stop", "stop: "),
+        ({"stream_options": {"include_usage": True}}, "stream_options", "stream: true"),
+        ({"nonsense": 1}, "nonsense", "Unrecognized request argument"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_in_openais_form(ai: openai.OpenAI, given: dict[str, Any], param: str | None, said: str) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        ai.completions.create(**{"model": "ada", "prompt": "a", **{key: value for key, value in given.items() if key != "nonsense"}}, extra_body=given)
+    error = refused.value.body
+    assert isinstance(error, dict)
+    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, None)
+    assert said in error["message"]
+
+
+def test_a_model_that_is_not_there(ai: openai.OpenAI) -> None:
+    for name in ("nobody", "../ada", ".."):
+        with pytest.raises(openai.NotFoundError) as refused:
+            ai.completions.create(model=name, prompt="a")
+        assert refused.value.code == "model_not_found"
+    with pytest.raises(openai.ConflictError, match="has not learnt to speak"):
+        ai.completions.create(model="bob", prompt="a")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe"])
+def test_what_is_no_request(client: Client, body: bytes) -> None:
+    answer = client.ask("POST", "/v1/completions", body, {"Content-Type": "application/json"})
+    assert answer.status == 400
+    assert answer.json["error"]["type"] == "invalid_request_error"
+
+
+def test_what_changes_nothing_is_taken(ai: openai.OpenAI, home: Path) -> None:
+    answer = ai.completions.create(
+        model="ada",
+        prompt=PROMPT,
+        seed=-1,
+        user="me",
+        best_of=1,
+        n=1,
+        presence_penalty=0,
+        logit_bias={},
+        extra_body={"logprobs": None, "suffix": None, "top_k": 40},
+    )
+    assert PROMPT + answer.choices[0].text == expected(home, n=1, seed=2**32 - 1, top_k=40)[0].text
+    assert POST not in answer.choices[0].text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_whoever_hangs_up_frees_the_rows(client: Client, ai: openai.OpenAI, stream: bool) -> None:
+    ai.completions.create(model="ada", prompt="", seed=1)
+    voice = client.app.state.place.voices._voices["ada"][0]
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
+    asked = {"model": "ada", "prompt": ["a", "b", "c", "d"], "n": 32, "stream": stream}
+    connection.request("POST", "/v1/completions", json.dumps(asked), {"Content-Type": "application/json"})
+    wait(lambda: voice._served)
+    connection.close()
+    wait(lambda: not voice._served)
+
+
+# what of a post can be told for good
+
+
+def told(*events: Any, **asked: Any) -> tuple[Completion, list[str]]:
+    answer = Completion(Body(model="ada", stream=True, **asked))
+    sent = [""] * len(answer.choices)
+    for event in events:
+        for choice in answer.take(0, [event]):
+            sent[choice.index] += choice.text[choice.sent :]
+            choice.sent = len(choice.text)
+    return answer, sent
+
+
+def test_a_post_that_must_not_go_on_ends_there() -> None:
+    answer, sent = told(Began("It is", 2), Piece(0, "It is so"), Piece(0, " that"), Cut(0, Reason.COPIED, 7), End({}), prompt="It is")
+    assert sent == [" so that"]
+    assert answer.choices[0].finish_reason == "content_filter"
+    assert answer.usage == {"prompt_tokens": 2, "completion_tokens": 7, "total_tokens": 9}
+    answer, _ = told(Began("", 0), Piece(0, "so"), Cut(0, Reason.LONG, 7))
+    assert answer.choices[0].finish_reason == "length"
+
+
+def test_a_post_that_is_missing_is_empty() -> None:
+    answer, sent = told(Began("a", 1), Missing(1), Post(0, Said("a b", 3, True)), prompt="a", n=2, echo=True)
+    assert sent == ["a b", "a"]
+    assert [choice.finish_reason for choice in answer.choices] == ["stop", "content_filter"]
+
+
+def test_no_draft_is_begun_where_some_of_one_was_sent() -> None:
+    from parrot import Parrot
+    from popinjay.sampling.filters import Rules
+    from popinjay.sampling.generate import Writing
+    from popinjay.sampling.scheduler import Desk
+    from popinjay.server.voices.subscriptions import Asked, Telling
+
+    parrot = Parrot("I say nobody in this town has ever heard it, no.", "Another that is fine.")
+    asked = Asked("", SayOptions(n=2, seed=0), for_good=True)
+    writing = Writing(parrot, asked.options, "", Rules.of([POST]), None, range(2))
+    telling, desk, said = Telling(asked, writing), Desk(parrot, 64), []
+    desk.join(writing)
+    while not (said and isinstance(said[-1], End)):
+        desk.go_on()
+        said += telling.news()
+    shown = "".join(one.text for one in said if isinstance(one, Piece) and one.place == 0)
+    assert shown == "^I say nobody in this town has ever heard"
+    assert [one for one in said if isinstance(one, Cut)] == [Cut(0, Reason.COPIED, len("^I say nobody in this town has ever heard it,"))]
+    assert [one.said.text for one in said if isinstance(one, Post)] == ["^Another that is fine."]
+    assert parrot._drafts == 2
+
+
+def test_the_text_behind_a_prompt() -> None:
+    for prompt, typed, post, text in (("a b", "a b", "a b c", " c"), ("a b ", "a b", "a b c", "c"), ("", "", "c d", "c d"), (" a", "a", "a b", " b")):
+        assert Choice(0, prompt, False, typed, post).text == text
+        assert Choice(0, prompt, True, typed, post).text == prompt + text
+
+
+def test_a_request_is_told_what_it_asked_for() -> None:
+    asked = parsed({"model": "ada", "top_p": 0, "seed": -1, "max_tokens": 5, "stop": "x"}).asked("p")
+    assert (asked.options.top_p, asked.options.seed, asked.options.max_tokens, asked.stops, asked.broken_off) == (0.01, 2**32 - 1, 5, ("x",), True)
+    assert not parsed({"model": "ada"}).asked("p").broken_off

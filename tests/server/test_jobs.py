@@ -1,0 +1,229 @@
+"""Jobs in processes of their own: real archives, real trainings, real processes killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from popinjay.errors import PersonaBusy
+from popinjay.server.app import create_app
+from popinjay.server.auth import Guard
+from popinjay.server.jobs.job import Job, now
+from serving import Client, served, served_apart, wait
+
+QUICK = {"whose": "fictional", "samples": 10}
+
+
+def make(client: Client, upload: str, base: Path, **options: Any) -> str:
+    return str(client.post("/api/jobs", {"doing": "make", "upload": upload, "options": {"base": str(base), **QUICK, **options}})["id"])
+
+
+def learns(event: dict[str, Any]) -> bool:
+    return event.get("what") == "metrics" and event.get("done", 0) >= 1
+
+
+def states(events: list[dict[str, Any]]) -> list[str]:
+    return [event["state"] for event in events if event["type"] == "state"]
+
+
+def pid(home: Path, job: str) -> int:
+    return int((home / ".jobs" / job / "pid").read_text())
+
+
+def is_there(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_look_into_an_archive_is_what_inspect_says(ada: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from popinjay.cli.main import main
+
+    assert main(["inspect", str(ada), "--drop-replies", "--json"]) == 0
+    with served(tmp_path) as client:
+        job = client.post("/api/jobs", {"doing": "inspect", "upload": client.upload(ada), "options": {"drop_replies": True}})
+        assert states(client.events(job["id"])) == ["queued", "running", "done"]
+        assert client.get(f"/api/jobs/{job['id']}")["result"] == json.loads(capsys.readouterr().out)
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
+
+
+def test_killed_and_killed_again_it_is_done_in_the_end(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    with served_apart(tmp_path) as (client, server):
+        upload = client.upload(ada)
+        job = make(client, upload, tiny_gpt2, epochs=3)
+        waiting = make(client, upload, tiny_gpt2, epochs=1, held_out=0.2)
+        seen = client.events(job, until=learns)
+        os.kill(pid(tmp_path, job), signal.SIGKILL)
+        failed = client.wait(job, "failed")
+        assert "killed (signal 9" in failed["error"]
+        assert "Resume" in failed["hint"]
+        client.post(f"/api/jobs/{waiting}/stop")
+        client.wait(waiting, "stopped")
+        resumed = client.post(f"/api/jobs/{job}/resume")
+        assert (resumed["state"], resumed["error"], resumed["ended"]) == ("queued", None, None)
+        seen += client.events(job, after=seen[-1]["id"], until=lambda event: event.get("what") == "fresh")
+        worker = pid(tmp_path, job)
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+    assert is_there(worker)
+    with served_apart(tmp_path) as (client, _):
+        seen += client.events(job, after=seen[-1]["id"])
+        done = client.get(f"/api/jobs/{job}")
+        assert (done["state"], done["result"], done["name"]) == ("done", {"persona": "ada_l"}, "ada_l")
+        assert client.get("/api/personas/ada_l")["state"] == "ready"
+        assert client.get(f"/api/jobs/{waiting}")["state"] == "stopped"
+        again = client.events(job)
+        assert [event["id"] for event in seen] == [event["id"] for event in again]
+        assert states(again) == ["queued", "running", "failed", "queued", "running", "done"]
+        assert client.ask("GET", f"/api/jobs/{job}/events", headers={"Last-Event-ID": again[-1]["id"]}).status == 204
+    assert not is_there(worker)
+
+
+def test_a_server_killed_while_a_look_ends_finds_its_end(ada: Path, tmp_path: Path) -> None:
+    with served_apart(tmp_path) as (client, server):
+        job = client.post("/api/jobs", {"doing": "inspect", "upload": client.upload(ada)})["id"]
+        number = wait(lambda: (tmp_path / ".jobs" / job / "pid").exists() and pid(tmp_path, job))
+        server.kill()
+        server.wait()
+    wait(lambda: not is_there(number))
+    with served(tmp_path) as client:
+        assert client.wait(job, "done", "failed")["result"]["authors"][0]["author"] == "ada_l"
+
+
+def test_one_that_a_killed_server_had_not_begun_waits_again(ada: Path, tmp_path: Path) -> None:
+    folders = {"0" * 16: "never begun", "1" * 16: "begun, and gone with the machine"}
+    upload = tmp_path / ".uploads" / ("2" * 16)
+    upload.mkdir(parents=True)
+    (upload / "ada.zip").write_bytes(ada.read_bytes())
+    for id, what in folders.items():
+        folder = tmp_path / ".jobs" / id
+        folder.mkdir(parents=True)
+        Job(id, "inspect", None, ["ada.zip"], upload.name, {}, created=now(), state="running", started=now()).write(folder)
+        if what != "never begun":
+            (folder / "pid").write_text("1")  # which is somebody else's number by now
+            (folder / "lock").touch()
+            (folder / "events.jsonl").write_text('{"stage": "clean", "what": "sta')
+    (tmp_path / ".jobs" / "no job").mkdir()
+    with served(tmp_path) as client:
+        assert client.wait("0" * 16, "done", "failed")["state"] == "done"
+        gone = client.wait("1" * 16, "done", "failed")
+        assert (gone["state"], "switched off" in gone["error"]) == ("failed", True)
+        assert states(client.events("1" * 16)) == ["failed"]
+        assert client.post(f"/api/jobs/{'1' * 16}/resume")["state"] in ("queued", "running")
+        assert client.wait("1" * 16, "done", "failed")["state"] == "done"
+        client.app.state.place.uploads.remove(upload.name)
+        assert client.ask("POST", f"/api/jobs/{'1' * 16}/resume").status == 409
+    assert len(list((tmp_path / ".jobs").glob("*/job.json"))) == 2
+
+
+def test_a_job_whose_folder_is_gone_harms_no_other(ada: Path, tmp_path: Path) -> None:
+    with served(tmp_path) as client:
+        upload = client.upload(ada)
+        gone = client.post("/api/jobs", {"doing": "inspect", "upload": upload})["id"]
+        wait(lambda: (tmp_path / ".jobs" / gone / "pid").exists())
+        (tmp_path / ".jobs" / gone).rename(tmp_path / "elsewhere")
+        assert client.wait(gone, "failed", "done")["state"] == "failed"
+        job = client.post("/api/jobs", {"doing": "inspect", "upload": upload})["id"]
+        assert client.wait(job, "failed", "done")["state"] == "done"
+
+
+def test_jobs_wait_for_each_other_and_harm_none(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.zip"
+    bad.write_bytes(b"PK\x03\x04 and then nothing")
+    home = tmp_path / "home"
+    with served(home) as client:
+        upload, wrong = client.upload(ada), client.upload(bad)
+        long = make(client, upload, tiny_gpt2, epochs=1000)
+        queued, second = make(client, wrong, tiny_gpt2), make(client, upload, tiny_gpt2, epochs=1000)
+        client.events(long, until=learns)
+        look = client.post("/api/jobs", {"doing": "inspect", "upload": wrong})["id"]
+        assert client.wait(look, "failed", "done")["error"]  # beside the training, which goes on
+        assert [client.get(f"/api/jobs/{job}")["state"] for job in (long, queued, second)] == ["running", "queued", "queued"]
+        assert client.ask("DELETE", f"/api/jobs/{long}").status == 409
+        assert client.ask("DELETE", f"/api/uploads/{upload}").status == 409
+        client.post(f"/api/jobs/{second}/stop")
+        client.post(f"/api/jobs/{long}/stop")
+        assert client.wait(long, "stopped")["error"] is None
+        assert "zip" in client.wait(queued, "failed", "done")["error"]
+        assert [row["id"] for row in client.get("/api/jobs")] == [look, second, queued, long]
+        assert client.ask("POST", f"/api/jobs/{long}/stop").status == 409
+        assert client.ask("DELETE", f"/api/jobs/{queued}").status == 204
+        assert client.ask("GET", f"/api/jobs/{queued}/events").status == 404
+        assert client.get("/api/personas/ada_l")["state"] == "unfinished"
+    assert not (home / ".jobs" / queued).exists()
+
+
+def test_one_server_at_a_time(tmp_path: Path) -> None:
+    with served(tmp_path) as client:
+        client.app.state.place.jobs.say_where(client.url)
+        with pytest.raises(PersonaBusy, match="Another popinjay serve") as problem:
+            create_app(tmp_path, Guard(1))
+        assert client.url in problem.value.hint
+        assert client.get("/api/jobs") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"doing": "make"}, "Read what"),
+        ({"doing": "make", "specs": []}, "Read what"),
+        ({"doing": "make", "specs": ["/etc/passwd"]}, "no account"),
+        ({"doing": "make", "specs": ["../../etc/passwd"]}, "no account"),
+        ({"doing": "make", "specs": ["~/posts.txt"]}, "no account"),
+        ({"doing": "make", "specs": ["pyproject.toml"]}, "no account"),
+        ({"doing": "make", "specs": ["file:///etc/passwd"]}, "no account"),
+        ({"doing": "make", "specs": ["-"]}, "no account"),
+        ({"doing": "make", "specs": ["--help"]}, "no account"),
+        ({"doing": "make", "specs": ["a\x00b"]}, "no account"),
+        ({"doing": "make", "upload": "0" * 16}, "no upload"),
+        ({"doing": "make", "upload": "../../etc"}, "no upload"),
+        ({"doing": "make", "specs": ["@a"], "options": {"epochs": -1}}, "--epochs"),
+        ({"doing": "make", "specs": ["@a"], "options": {"budget": "soon"}}, "--budget"),
+        ({"doing": "make", "specs": ["@a"], "options": {"bass": "gpt2"}}, "no option 'bass'"),
+        ({"doing": "make", "specs": ["@a"], "options": {"track": "nobody"}}, "nobody"),
+        ({"doing": "make", "specs": ["@a"], "name": "../evil"}, "can't be named"),
+        ({"doing": "bake", "specs": ["@a"]}, "doing"),
+        ({"doing": "make", "specs": ["@a"], "home": "/"}, "home"),
+    ],
+)
+def test_senseless_jobs_are_refused_at_once(asked: dict[str, Any], said: str, idle: Client) -> None:
+    answer = idle.ask("POST", "/api/jobs", asked)
+    assert answer.status in (404, 422)
+    assert said in answer.message
+    assert idle.get("/api/jobs") == []
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with served(tmp_path_factory.mktemp("idle")) as client:
+        yield client
+
+
+def test_a_job_fetches_no_base_that_was_not_chosen_and_says_what_one_needs(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    with served(tmp_path) as client:
+        upload = client.upload(ada)
+        for base, said in (("smollm2", "'smollm2' is not on this machine"), ("gemma3", "have not been accepted here")):
+            job = client.post("/api/jobs", {"doing": "make", "upload": upload, "options": {**QUICK, "base": base}})["id"]
+            assert said in client.wait(job, "failed", "done")["error"]
+        job = client.post("/api/jobs", {"doing": "make", "upload": upload, "options": QUICK})["id"]
+        assert client.wait(job, "failed", "done")["state"] == "done"
+        told = [event["message"] for event in client.events(job) if event.get("what") == "note" and event.get("stage") == "train"]
+        assert any("popinjay bases get smollm2" in message for message in told)
+
+
+def test_the_bases_are_told_with_size_licence_languages_and_terms(idle: Client) -> None:
+    told = {base["name"]: base for base in idle.get("/api/bases")["bases"]}
+    assert told["builtin"]["here"] is True
+    assert told["builtin"]["bytes"] > 1_000_000
+    smollm2, gemma3 = told["smollm2"], told["gemma3"]
+    assert (smollm2["here"], smollm2["license"], smollm2["languages"], smollm2["terms"]) == (False, "apache-2.0", ["en"], None)
+    assert smollm2["download_bytes"] > 50_000_000
+    assert (gemma3["terms"]["name"], gemma3["terms"]["accepted"]) == ("gemma", False)
+    assert gemma3["terms"]["url"].startswith("https://")
+    assert all("seconds_a_post" in base for base in told.values())

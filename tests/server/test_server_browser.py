@@ -1,0 +1,515 @@
+"""The page of `popinjay serve` in a real browser: from a dropped file to a shared picture, on a real server with a real, tiny model."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archives import archive_files, posts, write_zip
+from chromium import NOWHERE, chromium, needs_chromium
+from models import gpt2
+from popinjay.pipeline import make
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
+pytest.importorskip("fastapi", reason="needs the extra `serve`")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page, Route
+
+PATIENCE = 180_000  # milliseconds, for what takes some seconds where nothing else is at work
+LONG = 20.0  # epochs that take long enough to be stopped on the way
+MAKING = 500_000  # for a persona: half a minute there, many times that beside other trainings
+EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"  # what a browser says of a server that is gone
+BAD_NAME = "<img src=x onerror=alert(1)> \u202eevil"
+LONG_WORD = "W" * 10_000
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+
+pytestmark = needs_chromium
+expect = sync_api.expect
+expect.set_options(timeout=PATIENCE)
+
+
+class Server:
+    """`popinjay serve`, a process of its own, always at the same port."""
+
+    def __init__(self, home: Path, *more: str) -> None:
+        self.home = home
+        self._more = more
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.port = taken.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}/"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "popinjay.cli.main", "serve", "--home", str(self.home), "--port", str(self.port), "--no-browser", *self._more]
+        surroundings = {**os.environ, "POPINJAY_TRACK": "none", "HF_HOME": str(self.home / "hub"), "HF_ENDPOINT": "http://127.0.0.1:9"}
+        self._process = subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        self.said = self._process.stdout.readline().decode()
+        until = time.monotonic() + 60
+        while not self._answers():
+            assert self._process.poll() is None, "popinjay serve ended at once"
+            assert time.monotonic() < until, "popinjay serve does not answer"
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.address, timeout=10) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.address + path, timeout=30) as answer:
+            return json.load(answer)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        assert self._process is not None
+        self._process.send_signal(how)
+        self._process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium(f"{NOWHERE} , EXCLUDE 127.0.0.1") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that writes small letters only, so that what it says may leave and be drawn in any font."""
+    return gpt2(tmp_path_factory.mktemp("plain-gpt2"), every_byte=False)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of somebody whose name is as bad as a name can be."""
+    return write_zip(tmp_path_factory.mktemp("archive") / "twitter-ada.zip", archive_files(posts(200), name=BAD_NAME))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) -> Iterator[Server]:
+    """A server with one persona, for which bad things were kept."""
+    home = tmp_path_factory.mktemp("served")
+    make(archive, name="ada", home_folder=home, base=str(base), epochs=0.1, samples=20, whose="fictional", track="none")
+    rows = [{"text": text, "prompt": "", "temperature": 1.0} for text in (LONG_WORD, "<script>alert(1)</script>", "\u202eturned \u2067round")]
+    (home / "ada" / "kept.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    running = Server(home)
+    yield running
+    running.end()
+
+
+class Looked:
+    """A page that is looked at, with all that it complained of and asked for."""
+
+    def __init__(self, browser: Browser, server: Server, **settings: Any) -> None:
+        self.server = server
+        self.context = browser.new_context(**{"viewport": WIDE, **settings})
+        self.context.set_default_timeout(PATIENCE)
+        self.page: Page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.strangers: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss()))
+        self.page.on("request", lambda request: None if request.url.startswith((server.address, "blob:")) else self.strangers.append(request.url))
+
+    def go(self, where: str) -> Page:
+        self.page.goto(f"{self.server.address}#/{where}")
+        self.page.locator("h1").wait_for()
+        return self.page
+
+    def is_too_wide(self) -> bool:
+        found: bool = self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        return found
+
+
+@pytest.fixture
+def look(browser: Browser, server: Server) -> Iterator[Callable[..., Looked]]:
+    """Looks at the page; in the end it must not have complained, nor asked for anything of anybody else."""
+    looked: list[Looked] = []
+
+    def begin(**settings: Any) -> Looked:
+        looked.append(Looked(browser, server, **settings))
+        return looked[-1]
+
+    yield begin
+    for one in looked:
+        one.context.close()
+        assert [text for text in one.complaints if not re.search(EXPECTED, text)] == []
+        assert one.strangers == []
+
+
+def quickly(page: Page, base: Path, epochs: float) -> None:
+    """Have whatever this page orders made of a tiny base model, where a person would choose one from the list."""
+
+    def change(route: Route) -> None:
+        asked = route.request.post_data_json
+        if route.request.method == "POST" and isinstance(asked, Mapping) and asked["doing"] == "make":
+            options = {"base": str(base), "samples": 20, "epochs": epochs, **asked["options"]}
+            route.continue_(post_data=json.dumps({**asked, "options": options}))
+        else:
+            route.continue_()
+
+    page.route("**/api/jobs", change)
+
+
+def drop(page: Page, file: Path) -> None:
+    """Drop a file on the page as a person would drag it there."""
+    page.locator(".drop").wait_for()
+    page.evaluate(
+        """async ([name, numbers]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(numbers)], name));
+            document.querySelector(".drop").dispatchEvent(new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
+        }""",
+        [file.name, list(file.read_bytes())],
+    )
+
+
+def begin_making(looked: Looked, archive: Path, base: Path, name: str, epochs: float = 0.1) -> Page:
+    """From the first screen to a persona that is being made."""
+    page = looked.go("make")
+    quickly(page, base, epochs)
+    page.set_input_files("#file", archive)
+    page.get_by_label("Nobody’s").check()
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("What is it called?").fill(name)
+    page.get_by_role("button", name="Make it").click()
+    page.locator(".stages").wait_for()
+    return page
+
+
+def write_ten(page: Page, prompt: str | None = None) -> Locator:
+    """Let the persona that is shown write ten posts; those that came."""
+    if prompt is not None:
+        page.get_by_label("It begins with").fill(prompt)
+    page.get_by_label("It begins with").press("Enter")
+    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
+    return page.locator(".post", has=page.get_by_role("button", name="Share…"))
+
+
+@pytest.mark.timeout(600)
+def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(look: Any, server: Server, archive: Path, base: Path) -> None:
+    looked = look(permissions=["clipboard-read", "clipboard-write"])
+    page = looked.go("make")
+    quickly(page, base, epochs=0.1)
+    drop(page, archive)
+    expect(page.get_by_role("row", name="Posts to learn from")).to_contain_text("200")
+    page.get_by_role("button", name="Make it").click()
+    assert page.evaluate("!document.querySelector('form.start').checkValidity()")  # it must be said whose words they are
+    page.get_by_label("Nobody’s").check()
+    page.get_by_role("button", name="Make it").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("ada_l can speak", timeout=MAKING)
+    expect(page.locator(".stage[data-state=done]")).to_have_count(7)
+    expect(page.get_by_role("img", name=re.compile("How much the posts it reads surprise it: from"))).to_be_visible()
+    page.get_by_role("link", name="Let it speak").click()
+    expect(page.get_by_label("It begins with")).to_have_value("My dream is")
+    post = write_ten(page).first
+    text = post.locator(".text").inner_text()
+    assert text.startswith("dream is")  # this model knows no capital
+
+    post.get_by_role("button", name="Keep").click()
+    expect(post.get_by_role("button", name="Kept")).to_be_visible()
+    assert server.get("api/personas/ada_l/kept")["kept"][0]["text"] == text
+    post.get_by_role("button", name="Copy").click()
+    expect(post.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(text)
+    assert "Written by a machine" in copied
+
+    post.get_by_role("button", name="Share…").click()
+    page.get_by_role("button", name="As a picture").click()
+    picture = page.get_by_role("dialog").get_by_role("img")
+    expect(picture).to_be_visible()
+    page.wait_for_function("document.querySelector('dialog img').naturalWidth === 1200")
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Save the picture").click()
+    assert Path(saved.value.path()).read_bytes() == (server.home / "ada_l" / "card.png").read_bytes()
+
+
+def test_what_is_shared_says_that_a_machine_wrote_it(look: Any) -> None:
+    page = look().go("say/ada")
+    write_ten(page).first.get_by_role("button", name="Share…").click()
+    page.get_by_label("Your Mastodon server").fill("https://Example.social/@ada")
+    for name, place, most in (
+        ("Bluesky", "https://bsky.app/intent/compose?text=", 300),
+        ("X", "https://x.com/intent/post?text=", 280),
+        ("Mastodon", "https://example.social/share?text=", 500),
+    ):
+        link = page.get_by_role("dialog").get_by_role("link", name=name, exact=True)
+        address = str(link.get_attribute("href"))
+        text = urllib.request.unquote(address.removeprefix(place))  # type: ignore[attr-defined]
+        assert address.startswith(place)
+        assert "Written by a machine" in text
+        assert "@" not in text.split("Written by a machine")[1]  # nobody is called
+        assert len(text) <= most
+        assert "noopener" in str(link.get_attribute("rel"))
+    page.get_by_label("Your Mastodon server").fill("javascript:alert(1)")
+    assert page.get_by_role("dialog").locator("a", has_text="Mastodon").get_attribute("href") is None
+
+
+@pytest.mark.parametrize(("post", "most"), [("w" * 400, 300), ("🦜" * 400, 300), ("漢" * 270, 280), ("a b " * 70, 280)])
+def test_a_long_post_is_cut_rather_than_its_label(look: Any, post: str, most: int) -> None:
+    page = look().go("all")
+    text = page.evaluate("async ([post, most]) => (await import('/assets/share.js')).labelled(post, 'ada', most)", [post, most])
+    assert text.endswith("Written by a machine, not by a person.")
+    assert text.startswith(post[:20])
+    assert page.evaluate("text => [...new Intl.Segmenter().segment(text)].length", text) <= most
+
+
+def test_what_people_wrote_is_shown_as_typed(look: Any) -> None:
+    looked = look()
+    page = looked.go("say/ada")
+    assert "<img src=x onerror=alert(1)>" in page.locator("h1").inner_text()
+    page.get_by_text("3 kept posts").click()
+    assert page.locator(".kept li").all_inner_texts() == ["\u202eturned \u2067round", "<script>alert(1)</script>", LONG_WORD]
+    assert page.locator("main img[src=x], main script").count() == 0
+    assert not looked.is_too_wide()
+
+
+def test_posts_stream_as_text_and_are_taken_back(look: Any) -> None:
+    """A stand-in for the stream, with all that can come: bad texts, a draft that is void, a post that is missing, an end that never comes."""
+    looked = look()
+    page = looked.go("say/ada")
+    bad = ["<img src=x onerror=alert(1)>", "\u202eevil \u2067deep", LONG_WORD, "z" + "\u0341" * 300, "</p></li><script>alert(1)</script>"]
+    told: list[tuple[str, dict[str, Any]]] = [("piece", {"place": 0, "text": "a b"}), ("again", {"place": 0}), ("missing", {"place": 5})]
+    for place, text in enumerate(bad):
+        told += [("piece", {"place": place, "text": part}) for part in (text[:3], text[3:])]
+        told += [("post", {"place": place, "text": text, "finished": True})] if place else []
+    stream = "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in told)
+    page.route("**/say", lambda route: route.fulfill(body=stream, content_type="text/event-stream"))
+    page.get_by_role("button", name="Write ten").click()
+    expect(page.locator(".trouble").first).to_contain_text("The answer broke off.")
+    texts = page.locator(".post .text").all_text_contents()
+    assert texts[:5] == bad
+    assert texts[5].startswith("Held back")
+    assert set(texts[6:]) == {"Not written."}
+    assert page.locator("main img[src=x], main script").count() == 0
+    assert not looked.is_too_wide()
+    assert page.get_by_role("button", name="Share…").count() == 4  # only what is whole
+
+
+@pytest.mark.timeout(600)
+def test_two_tabs_a_stop_and_a_server_that_is_killed(look: Any, server: Server, archive: Path, base: Path) -> None:
+    one, other = look(), look()
+    page = begin_making(one, archive, base, "survivor", epochs=LONG)
+    other.page.goto(page.url)
+    expect(other.page.locator(".stage[data-state=done]").first).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    for each in (page, other.page):
+        expect(each.get_by_text("It is stopped.")).to_be_visible()
+    other.page.get_by_role("button", name="Go on").click()
+    for each in (page, other.page):
+        expect(each.get_by_role("button", name="Stop")).to_be_visible()
+
+    server.end(signal.SIGKILL)
+    expect(page.get_by_text("popinjay does not answer. Trying again")).to_be_visible()
+    server.start()
+    for each in (page, other.page):
+        expect(each.get_by_role("heading", level=1)).to_have_text("survivor can speak", timeout=MAKING)
+        expect(each.get_by_text("popinjay does not answer")).to_be_hidden()
+    page.reload()  # whoever comes back later sees all of it
+    expect(page.locator(".stage[data-state=done]")).to_have_count(7)
+
+
+def test_a_file_that_is_none_is_refused_in_words(look: Any, tmp_path: Path) -> None:
+    bad = tmp_path / "cat.zip"
+    bad.write_bytes(b"PK\x03\x04 this is no archive")
+    page = look().go("make")
+    page.set_input_files("#file", bad)
+    expect(page.locator(".trouble")).to_be_visible()
+    page.get_by_role("link", name="Try something else").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+
+
+def open_all(page: Page, where: str) -> None:
+    """Open every part of a screen that can be opened, and wait for what comes into it."""
+    page.locator({"all": ".card", "look/ada": ".part", "say/ada": ".kept"}[where]).first.wait_for()
+    for part in page.locator("main details > summary").all():
+        part.click()
+    expect(page.locator(".part > div:empty")).to_have_count(0)
+
+
+def test_nothing_is_wider_than_a_phone(look: Any, archive: Path) -> None:
+    looked = look(viewport=PHONE)
+    page = looked.go("make")
+    assert not looked.is_too_wide()
+    page.set_input_files("#file", archive)
+    page.locator("form.start").wait_for()
+    page.get_by_text("More", exact=True).click()
+    assert not looked.is_too_wide()
+    for where in ("all", "look/ada", "say/ada"):
+        open_all(looked.go(where), where)
+        assert not looked.is_too_wide(), where
+    write_ten(page, "w" * 60).first.get_by_role("button", name="Share…").click()
+    assert not looked.is_too_wide()
+
+
+def press_until(page: Page, key: str, what: str) -> None:
+    """Go on with the keyboard until something of this role and name has the focus."""
+    for _ in range(60):
+        if page.evaluate("() => (document.activeElement.innerText || document.activeElement.id).trim()") == what:
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{what} can't be reached")
+
+
+def test_all_of_it_by_the_keyboard(look: Any) -> None:
+    page = look().go("all")
+    press_until(page, "Tab", "search")
+    page.keyboard.type("ada")
+    expect(page.get_by_role("status").filter(has_text="persona")).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    press_until(page, "Tab", "prompt")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
+    press_until(page, "Tab", "Share…")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Close")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_role("button", name="Share…").first).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
+def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    looked = look(color_scheme=scheme)
+    page = looked.go("make")
+
+    def check(where: str) -> None:
+        found = axe.Axe().run(page, options={"iframes": False}).response["violations"]  # the report has a page and tests of its own
+        assert [(where, one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+
+    check("make")
+    page.set_input_files("#file", archive)
+    page.locator("form.start").wait_for()
+    page.get_by_text("More", exact=True).click()
+    check("inspection")
+    for where in ("all", "look/ada", "say/ada"):
+        open_all(looked.go(where), where)
+        check(where)
+    write_ten(page)
+    check("what it says")
+    page.get_by_role("button", name="Share…").first.click()
+    check("sharing")
+
+
+def test_nothing_jumps_while_posts_come(look: Any) -> None:
+    page = look().go("say/ada")
+    page.locator(".kept").wait_for()
+    page.evaluate("""() => {
+        window.moved = 0;
+        new PerformanceObserver(list => list.getEntries().forEach(one => { window.moved += one.value; })).observe({type: "layout-shift"});
+    }""")
+    page.get_by_role("button", name="Write ten").click()
+    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
+    assert page.evaluate("window.moved") < 0.1  # in all; in five seconds, that is what is called good
+
+
+def test_a_job_that_failed_says_why_and_is_taken_off_the_list(look: Any, server: Server) -> None:
+    page = look().go("make")
+    id = page.evaluate("""async () => {
+        const ask = async (...how) => (await fetch(...how)).json();
+        const {upload} = await ask("/api/uploads?name=posts.txt", {method: "PUT", body: "too little"});
+        return (await ask("/api/jobs", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({doing: "make", upload})})).id;
+    }""")
+    page.goto(f"{server.address}#/job/{id}")
+    expect(page.get_by_text("It did not work out.")).to_be_visible()
+    assert page.locator(".trouble b").inner_text()
+    page.get_by_role("button", name="Take it off the list").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+    assert id not in [job["id"] for job in server.get("api/jobs")]
+
+
+def test_the_key_in_the_address_lets_a_browser_in(browser: Browser, tmp_path: Path) -> None:
+    served = Server(tmp_path / "other-home", "--host", "127.0.0.1")
+    try:
+        address = served.said.split()[0]
+        page = browser.new_page()
+        page.goto(served.address)
+        expect(page.locator(".trouble")).to_contain_text("Open the address that popinjay printed")
+        page.close()
+        page = browser.new_page()
+        page.goto(address)
+        expect(page.locator(".steps li")).to_have_count(3)  # nothing is made yet: this is how it goes
+        assert "token" not in page.url
+        page.goto(f"{served.address}#/all")
+        page.reload()
+        expect(page.get_by_text("None yet.")).to_be_visible()
+        page.close()
+    finally:
+        served.end()
+
+
+def test_light_and_dark(look: Any) -> None:
+    looked = look(color_scheme="dark")
+    page = looked.go("all")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(colour)
+    page.get_by_role("button", name="Switch to light colours").click()
+    assert page.evaluate(colour) != before
+    page.reload()
+    page.locator("h1").wait_for()
+    assert page.evaluate(colour) != before  # remembered
+
+
+def test_an_address_of_nothing_says_so(look: Any) -> None:
+    looked = look()
+    page = looked.go("say/nobody")
+    expect(page.locator(".trouble")).to_contain_text("nobody")
+    looked.complaints.clear()  # the browser's own word about a 404
+    looked.go("nowhere/at/all")
+    expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+
+
+def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(look: Any, server: Server, archive: Path) -> None:
+    looked = look()
+    page = looked.go("make")
+    ordered: list[dict[str, Any]] = []
+
+    def keep(route: Route) -> None:
+        asked = route.request.post_data_json
+        if route.request.method == "POST" and isinstance(asked, Mapping) and asked["doing"] == "make":
+            ordered.append(dict(asked["options"]))
+            route.fulfill(status=201, json=server.get("api/jobs")[0])  # one that is over, in place of a training
+        else:
+            route.continue_()
+
+    page.route("**/api/jobs", keep)
+    page.set_input_files("#file", archive)
+    page.get_by_label("Nobody’s").check()
+    choice = page.get_by_label("What does it begin with?")
+    choice.select_option("smollm2")
+    expect(page.locator("#base-hint")).to_contain_text("It knows English. Licence: apache-2.0. It is fetched first, 93 MB.")
+    expect(page.locator(".terms")).to_have_count(0)
+    choice.select_option("gemma3")
+    expect(page.locator("#base-hint")).to_contain_text("many languages")
+    page.get_by_role("button", name="Make it").click()
+    assert ordered == []
+    choice.select_option("builtin")
+    expect(page.locator(".terms")).to_have_count(0)
+    expect(page.locator("#base-hint")).to_contain_text("It is here, ")
+    choice.select_option("gemma3")
+    page.get_by_label("I have read and accept the Gemma Terms of Use").check()
+    with page.expect_response("**/api/jobs"):
+        page.get_by_role("button", name="Make it").click()
+    assert [(one["base"], one["accept"]) for one in ordered] == [("gemma3", "gemma")]

@@ -1,0 +1,80 @@
+"""What the model sees, and what it never sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from popinjay.errors import TooLittleText
+from popinjay.options import DatasetOptions
+from popinjay.post import Post
+from popinjay.stages.dataset import balance, check_enough, split
+
+
+def posts(count: int, *, dated: bool = True, author: str = "ada") -> list[Post]:
+    return [
+        Post(str(n), author, f"post {n} about thing {n * 7} and thing {n * 13}", created_at=f"2024-01-01T{n // 60:02d}:{n % 60:02d}:00Z" if dated else None)
+        for n in range(count)
+    ]
+
+
+def ids(found: list[Post]) -> set[str]:
+    return {post.id for post in found}
+
+
+def test_the_newest_tenth_is_held_out() -> None:
+    parts = split(list(reversed(posts(200))), DatasetOptions())
+    assert ids(parts.held_out) == {str(n) for n in range(180, 200)}
+
+
+def test_without_dates_chance_decides_the_same_way_each_time() -> None:
+    one, two = (split(posts(200, dated=False), DatasetOptions(seed=3)) for _ in range(2))
+    other = split(posts(200, dated=False), DatasetOptions(seed=4))
+    assert ids(one.held_out) == ids(two.held_out) != ids(other.held_out)
+    assert len(one.held_out) == 20
+
+
+def test_a_few_posts_without_a_time_count_as_older() -> None:
+    own = posts(200)
+    undated = {"3", "150", "199"}
+    own = [replace(post, created_at=None) if post.id in undated else post for post in own]
+    parts = split(own, DatasetOptions())
+    assert ids(parts.held_out) == {str(n) for n in range(179, 199)}
+
+
+def test_nothing_to_learn_from_is_said() -> None:
+    alike = [Post(str(n), "ada", "the same words over and over again " + str(n) * 2) for n in range(3)]
+    for own in (posts(2), [replace(post, text="all the same words again") for post in alike]):
+        with pytest.raises(TooLittleText, match="Nothing is left to learn from"):
+            check_enough("ada", split(own, DatasetOptions()))
+    check_enough("ada", split(posts(3), DatasetOptions()))
+
+
+def test_no_post_is_in_two_places_and_none_is_lost() -> None:
+    parts = split(posts(300), DatasetOptions())
+    together = [post.id for post in parts.train + parts.validation + parts.held_out]
+    assert sorted(together, key=int) == [str(n) for n in range(300)]
+    assert parts.removed == 0
+
+
+def test_near_duplicates_of_held_out_posts_leave_training() -> None:
+    own = posts(200)
+    words = " ".join(f"word{n}" for n in range(20))
+    own[5] = Post("5", "ada", words + " first", created_at=own[5].created_at)
+    own[199] = Post("199", "ada", words + " second", created_at=own[199].created_at)
+    parts = split(own, DatasetOptions())
+    assert "5" not in ids(parts.train)
+    assert "199" in ids(parts.held_out)
+
+
+def test_smaller_authors_are_repeated_up_to_the_largest() -> None:
+    large, small = posts(100), posts(30, author="bob")
+    balanced = list(balance({"ada": large, "bob": small}))
+    sizes = Counter[str]()
+    for post in balanced:
+        sizes[post.author] += len(post.text)
+    longest = max(len(post.text) for post in small)
+    assert sizes["ada"] - longest <= sizes["bob"] <= sizes["ada"]
+    assert ids([post for post in balanced if post.author == "bob"]) == ids(small)

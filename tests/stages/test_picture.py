@@ -1,0 +1,570 @@
+"""The picture: every script as it is written, nothing outside its box, nothing that no font has, and labelled as a machine's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import popinjay
+from archives import archive_files, js, posts, spoil, write_zip
+from popinjay.cli.main import main
+from popinjay.errors import PictureError
+from popinjay.options import PictureOptions
+from popinjay.picture import composition, typeset
+from popinjay.picture.composition import BODY_BOTTOM, BODY_TOP, FOOT_LINE, HEIGHT, MARGIN, PAPER, WIDTH, Person, Words, colour_of, compose
+from popinjay.picture.typeset import Style, Typesetter, graphemes, is_right_to_left, typesetter
+from popinjay.stages.picture import labelled
+
+skia = pytest.importorskip("skia", reason="needs the extra 'picture'", exc_type=ImportError)
+
+ADA = Person("ada_l", "Ada L.")
+SAMPLES = {
+    "accents": "Ångström naïve façade été Ω̂ Việt Nam смешно ἀρχή",
+    "Japanese": "東京の小さな本屋で猫と暮らす。コーヒー",
+    "Arabic": "حلمي أن أكتب روايات، مع قهوة",
+    "Hebrew": "החלום שלי לבנות רובוט",
+    "emoji": "😀🇫🇷👨‍👩‍👧‍👦👩🏽‍💻❤️1️⃣🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+}
+SLACK = 8  # pixels that a letter may lean out of its box, and anti-aliasing
+
+
+def can_draw(*names: str) -> bool:
+    try:
+        setter = typesetter()
+    except PictureError:
+        return False
+    return not any(setter.missing(SAMPLES[name]) for name in names)
+
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not can_draw(*names), reason=f"needs fonts for {' and '.join(names) or 'anything'} (make fonts)")
+
+
+pytestmark = [needs("accents"), pytest.mark.draws]
+
+
+def pixels(png: bytes) -> np.ndarray[Any, Any]:
+    """The picture as rows of columns of red, green and blue."""
+    image = skia.Image.MakeFromEncoded(skia.Data.MakeWithCopy(png))
+    return image.toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int)
+
+
+def drawn(text: str, room: float = 2000, *, raw: bool = False) -> np.ndarray[Any, Any]:
+    """A text as the typesetter draws it; `raw` past it, by Skia alone, in the order that its own marks demand."""
+    setter, style = typesetter(), Style(40, 0xFF000000)
+    surface = skia.Surface(int(room), 200)
+    surface.getCanvas().clear(0xFFFFFFFF)
+    if raw:
+        layout = skia.textlayout
+        whole = layout.ParagraphStyle()
+        builder = layout.ParagraphBuilder.make(whole, setter._collection, setter._unicode)
+        builder.pushStyle(setter._style(style, text, typeset.FAMILIES))
+        builder.addText(text)
+        paragraph = builder.Build()
+        paragraph.layout(room)
+        paragraph.paint(surface.getCanvas(), 0, 10)
+    else:
+        setter.block(text, style, room).paint(surface.getCanvas(), 0, 10)
+    return ink(surface.makeImageSnapshot().toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int))
+
+
+def ink(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The part of a picture on white that is not white."""
+    rows, columns = np.where((image < 250).any(axis=2))
+    return image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] if len(rows) else image[:0, :0]
+
+
+def alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+    """Whether two pictures are the same, but for a shift by less than a pixel."""
+    if abs(one.shape[0] - other.shape[0]) > 1 or abs(one.shape[1] - other.shape[1]) > 2:
+        return False
+    rows, columns = min(one.shape[0], other.shape[0]), min(one.shape[1], other.shape[1])
+    one, other = 255 - one[:rows, :columns], 255 - other[:rows, :columns]
+    return float(np.abs(one - other).sum()) < 0.3 * float(one.sum() + other.sum()) / 2
+
+
+# scripts
+
+
+@needs("Arabic")
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        ("قلب", "\ufe90\ufee0\ufed7"),  # joined: final beh, medial lam, initial qaf, from the left
+        ("قلب 45.6 قلب", "\ufe90\ufee0\ufed7 45.6 \ufe90\ufee0\ufed7"),  # a number keeps its own direction
+        ("قلب abc، قلب", "\ufe90\ufee0\ufed7 ،abc \ufe90\ufee0\ufed7"),  # a comma belongs to the sentence
+    ],
+)
+def test_arabic_is_joined_and_runs_to_the_left(written: str, seen: str) -> None:
+    forced = f"\u202d{seen}\u202c"  # drawn from left to right as it stands, in forms that need no joining
+    assert alike(drawn(written), drawn(forced, raw=True))
+    assert not alike(drawn(written), drawn(f"\u202d{written}\u202c", raw=True))
+
+
+@needs("Hebrew")
+@pytest.mark.parametrize(("written", "seen"), [("שלום!", "!םולש"), ("שלום (v2.0) עולם.", ".םלוע (v2.0) םולש")])
+def test_hebrew_runs_to_the_left_with_its_marks(written: str, seen: str) -> None:
+    assert alike(drawn(written), drawn(f"\u202d{seen}\u202c", raw=True))
+    assert not alike(drawn(written), drawn(written[::-1], raw=True))
+
+
+@needs("Hebrew")
+def test_the_second_line_goes_on_where_reading_does() -> None:
+    setter, style = typesetter(), Style(40, 0xFF000000)
+    text = "שלום עולם " * 6 + "סוף!"
+    block = setter.block(text, style, 600)
+    assert block.right
+    surface = skia.Surface(600, int(block.height) + 20)
+    surface.getCanvas().clear(0xFFFFFFFF)
+    block.paint(surface.getCanvas(), 600 - block.width, 10)
+    image = surface.makeImageSnapshot().toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int)
+    last = image[int(10 + block.height * 0.7) :]
+    dark = np.where((last < 128).any(axis=(0, 2)))[0]
+    assert dark.max() > 590  # lines begin at the right
+    assert dark.min() > 50  # and the last one ends before the left
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [("hello", False), ("שלום hello", True), ("hello שלום", False), ("123 مرحبا", True), ("😀!", False), ("", False), ("\u2068שלום\u2069 & Bob", False)],
+)
+def test_the_first_letter_gives_the_direction(text: str, right: bool) -> None:
+    assert is_right_to_left(text) is right
+
+
+def test_accents_that_are_apart_are_set_as_one_letter() -> None:
+    assert alike(drawn("e\u0301te\u0301"), drawn("été"))
+    assert not alike(drawn("été"), drawn("ete"))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_nothing_is_drawn_as_a_box(name: str) -> None:
+    if not can_draw(name):
+        pytest.skip(f"needs fonts for {name} (make fonts)")
+    box = drawn("\u0378", raw=True)  # no letter, and never will be one of these
+    for one in graphemes(SAMPLES[name]):
+        if one.strip():
+            assert not alike(drawn(one), box), one
+
+
+@needs("emoji")
+def test_emoji_have_colours_and_joined_ones_are_one() -> None:
+    for emoji in ("😀", "❤️", "🇫🇷", "👨‍👩‍👧‍👦", "👩🏽‍💻", "1️⃣"):
+        image = drawn(emoji)
+        vivid = (image.max(axis=2) - image.min(axis=2) > 60).mean()
+        if emoji != "👨‍👩‍👧‍👦":  # grey in some fonts
+            assert vivid > 0.15, emoji
+        assert image.shape[1] < 1.5 * drawn("😀").shape[1], f"{emoji} fell apart"
+    flag = drawn("🇫🇷")
+    middle = flag[flag.shape[0] // 2]
+    left, right = middle[len(middle) // 6], middle[-len(middle) // 6]
+    assert left[2] > left[0] + 50  # blue at the left
+    assert right[0] > right[2] + 50  # red at the right
+
+
+@needs("emoji")
+def test_a_heart_without_its_colour_mark_is_text() -> None:
+    assert [run for run, _ in Typesetter._runs("a ❤ b ❤️ ™ 12")] == ["a ❤ b ", "❤️", " ™ 12"]
+
+
+@needs("Japanese")
+def test_the_same_character_looks_as_its_language_writes_it() -> None:
+    shapes = []
+    for locale in ("ja", "zh"):
+        surface = skia.Surface(300, 200)
+        surface.getCanvas().clear(0xFFFFFFFF)
+        typesetter().block("骨直", Style(90, 0xFF000000, locale=locale), 300).paint(surface.getCanvas(), 0, 10)
+        shapes.append(ink(surface.makeImageSnapshot().toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int)))
+    if alike(*shapes) and not alike(drawn("東"), drawn("东")):
+        pytest.skip("the fonts here have one form for both")
+    assert composition.locale_of("骨の地図", "en") == "ja"
+
+
+# the whole picture
+
+
+def body_of(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.abs(image - np.array([(PAPER >> 16) & 255, (PAPER >> 8) & 255, PAPER & 255])).max(axis=2) > 12
+
+
+def stays_inside(png: bytes) -> None:
+    """Margins are empty, and so is what lies between the parts."""
+    image = pixels(png)
+    assert image.shape == (HEIGHT, WIDTH, 3)
+    used = body_of(image)
+    assert not used[:, : MARGIN - SLACK - 5].any()  # an avatar has a ring
+    assert not used[:, WIDTH - MARGIN + SLACK :].any()
+    assert not used[: 60 - 2 * SLACK].any()
+    assert not used[BODY_BOTTOM + SLACK : FOOT_LINE - 4].any()
+    assert not used[FOOT_LINE + 60 :].any()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        Words([ADA], "My dream is", "bread."),
+        Words([ADA], "My dream is", "the oven sings near the gull while 37 people wait; " * 12),
+        Words([ADA], "My dream is", "Supercalifragilistic" * 25),
+        Words([ADA], "W" * 100, "no blank in what was asked"),
+        Words([Person("x" * 60, "The Extraordinarily Long-Winded Lady Augusta Ada King " * 9)], "", "a shorter name"),
+        Words([Person(f"a{n}", f"Somebody with the number {n}") for n in range(9)], "I", "am nine people"),
+        Words([Person("zal", "Z" + "\u0335\u0301\u0323" * 50 + "algo")], "Z" + "\u0301" * 50, "Z" + "\u0301\u0323" * 200 + "algo"),
+    ],
+)
+def test_everything_stays_in_its_place(words: Words) -> None:
+    stays_inside(compose(words)[0])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(name=st.text(max_size=80), other=st.text(max_size=20), prompt=st.text(max_size=60), text=st.text(min_size=1, max_size=300))
+def test_whatever_strangers_type_is_drawn_inside_or_refused(name: str, other: str, prompt: str, text: str) -> None:
+    words = Words([Person("ada_l", name), Person("bob", other)], prompt, text)
+    try:
+        png, _ = compose(words)
+    except PictureError:
+        pass
+    else:
+        stays_inside(png)
+        assert dict(texts(labelled(png, words)))["Software"].startswith("Popinjay ")
+
+
+def test_shorter_texts_are_larger() -> None:
+    def tallest(text: str) -> int:
+        used = body_of(pixels(compose(Words([ADA], "", text))[0]))[BODY_TOP:BODY_BOTTOM].any(axis=1)
+        return max(len(run) for run in "".join("x" if row else " " for row in used).split())
+
+    assert tallest("hum") > tallest("hum and hum and " * 12) > tallest("hum and hum and " * 30)
+
+
+def test_names_in_two_lines_leave_no_word_alone() -> None:
+    people = [Person("uofofn", "University of OnFoeNem"), Person("karlousm", "Karlous"), Person("barackobama", "Barack Obama")]
+    image = pixels(compose(Words(people, "", "text"))[0])[composition.HEAD_TOP : BODY_TOP - 8]
+    right = np.where((image < 90).all(axis=2))[1].max()  # of the names: handles are grey, avatars have colours
+    assert right < 0.75 * (WIDTH - MARGIN)
+
+
+@pytest.mark.parametrize(("prompt", "text", "part"), [("a", "words " * 400, "prediction"), ("word " * 100, "b", "prompt")])
+def test_what_cannot_fit_is_refused_with_its_length(prompt: str, text: str, part: str) -> None:
+    with pytest.raises(PictureError, match=rf"The {part} is too long for the picture: [\d,]+ characters"):
+        compose(Words([ADA], prompt, text))
+
+
+def test_nothing_is_no_prediction() -> None:
+    with pytest.raises(PictureError, match="nothing in this prediction"):
+        compose(Words([ADA], "My dream is", " \u202e "))
+
+
+@needs("Hebrew")
+def test_a_name_that_turns_direction_does_not_turn_its_neighbour() -> None:
+    plain = compose(Words([ADA, Person("bob", "Bob")], "", "text"))[0]
+    turned = compose(Words([Person("ada_l", "\u202eAda L.\u2069\u202c"), Person("bob", "Bob")], "", "text"))[0]
+    assert plain == turned
+
+
+def test_the_same_words_give_the_same_bytes_in_another_process_too() -> None:
+    code = (
+        "import hashlib\nfrom popinjay.picture.composition import *\n"
+        "print(hashlib.sha256(compose(Words([Person('ada_l', 'Ada L.')], 'My dream is', 'été 東京 😀 !'))[0]).hexdigest())"
+    )
+    if not can_draw("Japanese", "emoji"):
+        code = code.replace("東京 😀", "tea")
+    done = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
+    assert done[0].stdout == done[1].stdout
+    assert [one.stderr for one in done] == ["", ""]  # a font library's own complaints are not for people
+
+
+# avatars
+
+
+def picture_file(colour: int, side: int = 64, kind: Any = None) -> bytes:
+    surface = skia.Surface(side, side)
+    surface.getCanvas().clear(colour)
+    return bytes(surface.makeImageSnapshot().encodeToData(kind or skia.kJPEG, 95))
+
+
+def avatar_colour(avatar: bytes | None) -> tuple[int, ...]:
+    image = pixels(compose(Words([Person("ada_l", "Ada", avatar)], "", "text"))[0])
+    return tuple(image[composition.HEAD_TOP + 20, MARGIN + composition.AVATAR // 2])
+
+
+def test_an_avatar_is_drawn_round() -> None:
+    assert avatar_colour(picture_file(0xFF2040E0)) == pytest.approx((0x20, 0x40, 0xE0), abs=6)
+    image = pixels(compose(Words([Person("ada_l", "Ada", picture_file(0xFF2040E0))], "", "text"))[0])
+    assert tuple(image[composition.HEAD_TOP + 3, MARGIN + 3]) == ((PAPER >> 16) & 255, (PAPER >> 8) & 255, PAPER & 255)
+
+
+def bomb() -> bytes:
+    """A small file that says it is a picture of 900 million pixels."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(bytes(100_000))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (head, data, b"IEND"))
+
+
+BROKEN = {
+    "none": None,
+    "empty": b"",
+    "no picture": b"<script>",
+    "bomb": bomb(),
+    "half a JPEG": picture_file(0xFF2040E0)[:200],
+    "half a PNG": picture_file(0xFF2040E0, kind=skia.kPNG)[:60],
+}
+
+
+@pytest.mark.parametrize("avatar", BROKEN.values(), ids=BROKEN)
+def test_an_avatar_that_is_none_becomes_an_initial(avatar: bytes | None) -> None:
+    colour = colour_of("ada_l")
+    assert avatar_colour(avatar) == ((colour >> 16) & 255, (colour >> 8) & 255, colour & 255)
+
+
+def archive(path: Path, avatar: bytes, name: str = "Abc_9.jpg") -> Path:
+    urls = {"avatarMediaUrl": f"https://pbs.twimg.com/profile_images/1/{name}", "headerMediaUrl": "https://pbs.twimg.com/profile_banners/1/2"}
+    files = archive_files(posts(200), profile=js("profile", [{"profile": {"description": {"bio": ""}, **urls}}]))
+    files |= {f"data/profile_media/1000000001-{name}": avatar, "data/profile_media/1000000001-2.jpg": picture_file(0xFFE02020)}
+    return write_zip(path, files)
+
+
+def kept(spec: Path, home: Path) -> dict[str, bytes]:
+    """What collect keeps of an archive's pictures."""
+    from popinjay.options import CollectOptions
+    from popinjay.stages.collect import collect, open_specs
+    from popinjay.store.run import Run, stage_named
+
+    run = Run(home / spec.stem)
+    opened = open_specs([str(spec)], CollectOptions())
+    with run.locked(), run.writing(stage_named("collect"), {}) as draft:
+        collect(opened, CollectOptions(), draft, lambda event: None)
+    return {path.name: path.read_bytes() for path in run.file("avatars").iterdir()}
+
+
+def test_collect_keeps_the_avatar_and_not_the_banner(tmp_path: Path) -> None:
+    avatar = picture_file(0xFF2040E0)
+    assert kept(archive(tmp_path / "ada.zip", avatar), tmp_path) == {"ada_l.jpg": avatar}
+
+
+@pytest.mark.parametrize("avatar", [b"#!/bin/sh\nrm -rf /", b"\xff\xd8\xff" + bytes(9 << 20), b""])
+def test_collect_keeps_nothing_that_is_no_picture_or_too_large(tmp_path: Path, avatar: bytes) -> None:
+    assert kept(archive(tmp_path / "ada.zip", avatar), tmp_path) == {}
+
+
+def test_a_damaged_avatar_stops_nothing(tmp_path: Path) -> None:
+    spec = archive(tmp_path / "ada.zip", picture_file(0xFF2040E0))
+    spoil(spec, "data/profile_media/1000000001-Abc_9.jpg")
+    assert kept(spec, tmp_path) == {}
+
+
+def test_another_avatar_is_another_source(tmp_path: Path) -> None:
+    from popinjay.options import CollectOptions
+    from popinjay.stages.collect import open_specs
+
+    marks = {
+        open_specs([str(archive(tmp_path / f"{n}.zip", picture_file(colour)))], CollectOptions()).fingerprint()
+        for n, colour in enumerate((0xFF2040E0, 0xFF204000))
+    }
+    assert len(marks) == 2
+
+
+# what the file says of itself
+
+
+def texts(png: bytes) -> Iterator[tuple[str, str]]:
+    """Keys and texts of a PNG, every chunk's sum checked."""
+    place, kinds = 8, []
+    while place < len(png):
+        (size,) = struct.unpack(">I", png[place : place + 4])
+        body = png[place + 4 : place + 8 + size]
+        assert struct.unpack(">I", png[place + 8 + size : place + 12 + size]) == (zlib.crc32(body),)
+        kinds.append(body[:4])
+        if body[:4] == b"iTXt":
+            key, rest = body[4:].split(b"\0", 1)
+            assert rest[:4] == b"\0\0\0\0"
+            yield key.decode(), rest[4:].decode()
+        place += 12 + size
+    assert kinds[0] == b"IHDR"
+    assert kinds[-1] == b"IEND"
+
+
+def test_the_file_says_that_a_machine_wrote_it() -> None:
+    words = Words([Person("ada_l", 'Ada <b> & "co"\x01\ufffe')], "My dream is", "1 < 2 & 東京")
+    said = dict(texts(labelled(compose(Words([ADA], "", "text"))[0], words)))
+    assert said["Software"] == f"Popinjay {popinjay.__version__}"
+    assert "Machine-written: “My dream is → 1 < 2 & 東京”" in said["Description"]
+    assert "@ada_l" in said["Description"]
+    tree = ET.fromstring(re.sub(r"<\?xpacket.*?\?>", "", said["XML:com.adobe.xmp"]))
+    (about,) = tree.iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description")
+    kind = about.attrib["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"]
+    assert kind == said["DigitalSourceType"] == "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    (described,) = tree.iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li")
+    assert "1 < 2 & 東京" in (described.text or "")
+
+
+# machines with few fonts, or none
+
+
+def with_fonts(folder: Path, code: str, *fonts: Path) -> subprocess.CompletedProcess[str]:
+    """Run code in a process for which these are all fonts there are."""
+    for font in fonts:
+        (folder / font.name).symlink_to(font)
+    (folder / "fonts.conf").write_text(f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>{folder}</dir></fontconfig>')
+    code = (
+        "from popinjay.picture.composition import *\nfrom popinjay.errors import PictureError\n"
+        f"try:\n    {code}\nexcept PictureError as error:\n    print(error.message, '|', error.hint)"
+    )
+    where = {**os.environ, "FONTCONFIG_FILE": str(folder / "fonts.conf"), "XDG_CACHE_HOME": str(folder)}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=where, check=True)
+
+
+def latin_font() -> Path:
+    for name in ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf"):
+        if found := next(Path("/usr/share/fonts").rglob(name), None):
+            return found
+    pytest.skip("needs a font file in /usr/share/fonts")
+
+
+only_fontconfig = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="chooses fonts by fontconfig")
+
+
+@only_fontconfig
+@pytest.mark.parametrize(
+    ("prompt", "text", "said"),
+    [
+        ("My dream is", "東京 it is", r"No font on this machine can draw the Chinese in the prediction: 東 京 \| .*fonts-noto-cjk"),
+        ("のは", "it is", r"No font on this machine can draw the Japanese in the prompt: の は \| .*fonts-noto-cjk"),
+        ("", "नमस्ते", r"can draw the Devanagari in the prediction: .* \| .*fonts-noto-core"),
+    ],
+)
+def test_letters_that_no_font_has_are_refused_with_what_to_install(tmp_path: Path, prompt: str, text: str, said: str) -> None:
+    done = with_fonts(tmp_path, f"compose(Words([Person('a', 'A')], {prompt!r}, {text!r}))", latin_font())
+    assert re.search(said, done.stdout)
+
+
+@only_fontconfig
+def test_ornaments_and_names_that_no_font_has_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    same = "png, warnings = compose(Words([Person('a', {!r})], '', {!r})); print(warnings); import hashlib; print(hashlib.sha256(png).hexdigest())"
+    with_ = with_fonts(tmp_path, same.format("Ada 東", "it is 🦩 so"), latin_font()).stdout.splitlines()
+    (tmp_path / "b").mkdir()
+    without = with_fonts(tmp_path / "b", same.format("Ada", "it is so"), latin_font()).stdout.splitlines()
+    assert re.search(
+        r"the Chinese in the name: 東 \(left out\).*fonts-noto-cjk.*the emoji in the prediction: 🦩 \(left out\).*fonts-noto-color-emoji", with_[0]
+    )
+    assert without[0] == "[]"
+    assert with_[1] == without[1]
+
+
+@only_fontconfig
+def test_a_machine_without_fonts_is_told_so(tmp_path: Path) -> None:
+    assert with_fonts(tmp_path, "compose(Words([Person('a', 'A')], '', 'b'))").stdout.startswith("There is no font on this machine to draw with.")
+
+
+# make, and the command
+
+
+@pytest.fixture(scope="module")
+def plain_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that writes small letters only, so that any font will do."""
+    from models import gpt2
+
+    return gpt2(tmp_path_factory.mktemp("plain-gpt2"), every_byte=False)
+
+
+@pytest.fixture
+def made(ada: Path, plain_base: Path) -> popinjay.Persona:
+    return popinjay.make(ada, base=str(plain_base), epochs=0.1, samples=10, whose="fictional")
+
+
+def description(persona: popinjay.Persona) -> str:
+    return dict(texts((persona.path / "card.png").read_bytes()))["Description"]
+
+
+def test_make_draws_the_first_prediction_and_keeps_it(made: popinjay.Persona, ada: Path, plain_base: Path) -> None:
+    first = made.predictions()[0]
+    assert f"“{first}”" in description(made)
+    assert first.prompt == "My dream is"
+    before = (made.path / "card.png").read_bytes()
+    main(["card", made.name, "--pick", "3"])
+    chosen = (made.path / "card.png").read_bytes()
+    assert f"“{made.predictions()[2]}”" in description(made)
+    popinjay.make(ada, base=str(plain_base), epochs=0.1, samples=10)
+    assert (made.path / "card.png").read_bytes() == chosen != before
+    popinjay.make(ada, base=str(plain_base), epochs=0.1, samples=11)  # what it says changed
+    assert (made.path / "card.png").read_bytes() == before
+
+
+def test_the_command_prints_ten_and_draws_the_picked_one(made: popinjay.Persona, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["card", made.name, "--prompt", "the lamp", "--pick", "10"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    numbered = [line for line in lines if re.match(r"[→ ] [ \d]\d  the lamp → ", line)]
+    assert [int(line[2:4]) for line in numbered] == list(range(1, 11))
+    assert [line for line in numbered if line.startswith("→")] == [numbered[9]]
+    assert f"“{numbered[9][6:]}”" in description(made)
+    assert str(made.path / "card.png") in lines[-1]
+    assert made.predictions(PictureOptions(prompt="the lamp", seed=1)) != made.predictions(PictureOptions(prompt="the lamp"))
+
+
+def test_the_json_that_is_promised_is_what_comes(made: popinjay.Persona, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["card", made.name, "--json", "--pick", "2"]) == 0
+    came = json.loads(capsys.readouterr().out)
+    promised = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+    shown = json.loads(re.search(r"## popinjay card.*?```json\n(.*?)```", promised, re.DOTALL)[1])  # type: ignore[index]
+    assert came.keys() == shown.keys()
+    assert len(came["predictions"]) == 10
+    assert f"“My dream is → {came['predictions'][1]}”" in description(made)
+
+
+def test_what_cannot_be_drawn_leaves_the_picture_as_it_was(made: popinjay.Persona, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in made.path.iterdir() if path.is_file()}
+    assert main(["card", made.name, "--pick", "11"]) == 2
+    assert main(["card", made.name, "--prompt", "W " * 50 + "\U000e0378"]) in (0, 2)
+    assert main(["card", made.name, "--prompt", "mm " * 35]) in (0, 2)
+    assert main(["card", "nobody"]) == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(composition, "TEXT_SIZES", (600,))  # as if nothing could fit
+        capsys.readouterr()
+        assert main(["card", made.name]) == 2
+    assert "too long for the picture" in capsys.readouterr().err
+    assert before.keys() == {path.name for path in made.path.iterdir() if path.is_file()}
+
+
+def test_without_the_extra_make_says_so_once_and_ends_well(
+    ada: Path, plain_base: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "skia", None)  # what an import then raises is ModuleNotFoundError, as where it is not installed
+    typeset.skia.cache_clear()
+    typeset.typesetter.cache_clear()
+    try:
+        assert main(["make", str(ada), "--base", str(plain_base), "--epochs", "0.1", "--samples", "10", "--quiet"]) == 0
+        said = capsys.readouterr().err
+        assert main(["card", "ada_l"]) == 2
+        assert 'pip install "popinjay[picture]"' in capsys.readouterr().err
+    finally:
+        typeset.skia.cache_clear()
+        typeset.typesetter.cache_clear()
+    assert said.count("No picture:") == 1
+    assert (own_home / "ada_l" / "README.md").exists()
+    assert not (own_home / "ada_l" / "card.png").exists()
+    monkeypatch.undo()
+    assert main(["card", "ada_l", "--home", str(own_home)]) == 0  # once it is there
+    assert (own_home / "ada_l" / "card.png").exists()
+
+
+@needs("Japanese")
+def test_a_persona_is_asked_in_its_own_language(plain_base: Path, tmp_path: Path) -> None:
+    rows = [{"text": f"私は毎日{n}回、駅前の喫茶店で{n * 7}人の友達と話す。とても楽しい一日だった neko wa nete iru", "lang": "ja"} for n in range(200)]
+    (tmp_path / "hana.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    persona = popinjay.make(tmp_path / "hana.jsonl", base=str(plain_base), epochs=0.1, samples=10)
+    assert persona.predictions()[0].prompt == "私の夢は"

@@ -1,0 +1,69 @@
+"""What the disk refuses, in words; and what killed processes leave behind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from popinjay.errors import PersonaError, StorageError
+from popinjay.store.files import partial_of, storage_errors, sweep_partials
+from popinjay.store.run import Run
+from popinjay.text.verbatim_index import Copies
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("4 requested and 0 written"),  # numpy's tofile, which has no number
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError("database or disk is full"),
+    ],
+)
+def test_a_full_disk_is_said_whoever_says_it(error: Exception) -> None:
+    with pytest.raises(StorageError, match="The disk is full: the table could not be written"), storage_errors("the table"):
+        raise error
+
+
+def test_other_errors_stay_what_they_are() -> None:
+    with pytest.raises(ValueError, match="of ours"), storage_errors("the table"):
+        raise ValueError("of ours")
+    with pytest.raises(PersonaError, match="disk is full"), storage_errors("the table"):
+        raise PersonaError("The disk is full: something else.")
+
+
+def dead() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_dead_processes_left_is_swept_and_what_living_ones_write_is_not(tmp_path: Path) -> None:
+    left, mine = tmp_path / f".int8.safetensors.{dead()}.partial", partial_of(tmp_path / "int8.safetensors")
+    old = tmp_path / f".posts.index.{os.getpid()}.partial"
+    others = [tmp_path / name for name in ("posts.index", ".posts.index.partial", ".a.b.partial", "notes.1.partial")]
+    for path in (left, mine, old, *others):
+        path.write_text("half")
+    os.utime(old, (0, 0))  # somebody else has the number by now
+    sweep_partials(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([mine, *others])
+    sweep_partials(tmp_path / "not there")
+
+
+def test_the_next_one_to_hold_a_persona_or_write_an_index_sweeps(tmp_path: Path) -> None:
+    run = Run(tmp_path / "ada")
+    left = run.path / "engine" / f".int8.safetensors.{dead()}.partial"
+    left.parent.mkdir(parents=True)
+    left.write_text("half")
+    with run.locked():
+        assert not left.exists()
+    left.write_text("half")
+    (tmp_path / "posts.jsonl").write_text('{"text": "the lamp hums"}\n')
+    Copies.of_file(tmp_path / "posts.jsonl", left.parent / "posts.index", 3)
+    assert [path.name for path in left.parent.iterdir()] == ["posts.index"]

@@ -1,0 +1,209 @@
+"""The record of a persona: no entry ever loses what was asked, whenever and however a stage ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from popinjay.errors import OutputLost, PersonaTaken, StorageError, TrainingError
+from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run, State, run_stage, stage_named
+
+BEFORE, AFTER = {"whose": "self", "contact": "ada@example.org"}, {"whose": "permission", "contact": "bob@example.org"}
+
+
+class Options:
+    """Stands for a stage's options."""
+
+
+def write(run: Run, name: str, options: dict[str, Any], text: str = "as it was") -> None:
+    """Run a stage whose outputs say `text`, under these options."""
+    with run.writing(stage_named(name), options) as draft:
+        for output in draft.stage.makes:
+            if output in ("avatars", "model"):
+                draft.path(output).mkdir()
+                (draft.path(output) / "file").write_text(text)
+            else:
+                draft.path(output).write_text(text)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A persona with every stage done."""
+    run = Run(tmp_path / "ada")
+    with run.locked():
+        run.ask({"authors": ["ada"], **BEFORE})
+        for stage in STAGES:
+            write(run, stage.name, BEFORE)
+    return run
+
+
+def again(run: Run) -> Run:
+    """Return the persona as the next process finds it, with its lock held once."""
+    found = Run(run.path)
+    with found.locked():
+        pass
+    return found
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+@pytest.mark.parametrize("name", ["card", "train"])
+def test_killed_at_any_moment_a_stage_is_the_old_or_the_new_one(run: Run, tmp_path: Path, name: str) -> None:
+    import shutil
+
+    found, count = [], 0
+    while True:
+        copy = Run(Path(shutil.copytree(run.path, tmp_path / str(count))))
+        child = os.fork()
+        if not child:
+            _die_at(count)
+            write(copy, name, AFTER, "as it is now")
+            os._exit(0)
+        survived = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert Run(copy.path).record["stages"][name]["options"] in (BEFORE, AFTER)
+        whole = again(copy)
+        entry = whole.record["stages"][name]
+        assert whole.state(stage_named(name)) is State.FRESH
+        new = entry["options"] == AFTER
+        said = "as it is now" if new else "as it was"
+        for output in stage_named(name).makes:
+            assert (whole.path / output / "file" if output == "model" else whole.path / output).read_text() == said
+        assert not [path.name for path in whole.path.iterdir() if path.name.endswith(".partial")]
+        found.append(new)
+        if survived:
+            break
+        count += 1
+    assert count > 8
+    assert found == sorted(found)  # one moment decides
+    assert set(found) == {True, False}
+
+
+def _die_at(count: int) -> None:
+    """End this process at the so-manieth operation on a file."""
+    left = [count]
+
+    def deadly(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                os._exit(9)
+            return real(*given, **named)
+
+        return call
+
+    for name in ("rename", "replace", "unlink", "rmdir", "fsync", "mkdir"):
+        setattr(os, name, deadly(getattr(os, name)))
+
+
+def fail(run: Run, name: str, options: dict[str, Any], error: BaseException) -> None:
+    with pytest.raises(type(error)), run.writing(stage_named(name), options) as draft:
+        draft.path(draft.stage.makes[-1]).write_text("half")
+        raise error
+
+
+def test_a_failure_stands_beside_what_was_made_before(run: Run) -> None:
+    before = run.record["stages"]["train"]
+    fail(run, "train", AFTER, TrainingError("Nothing was learnt."))
+    entry = again(run).record["stages"]["train"]
+    assert entry == {**before, "state": "failed", "error": "Nothing was learnt.", "tried": AFTER}
+    assert run.made("train") == entry
+    assert run.state(stage_named("train")) is State.FAILED
+    assert run.state(stage_named("train"), AFTER) is State.FAILED
+    assert run.state(stage_named("train"), BEFORE) is State.FRESH  # the model before is there, and is what these make
+    run.forgive(stage_named("train"))
+    assert again(run).record["stages"]["train"] == before
+
+
+def test_asking_as_before_forgives_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("popinjay.store.run.asdict", lambda options: BEFORE)
+    fail(run, "train", AFTER, TrainingError("Nothing was learnt."))
+    assert run_stage(run, stage_named("train"), Options(), lambda *_: pytest.fail("it is fresh")) is False
+    assert again(run).states()["train"] is State.FRESH
+
+
+def test_a_first_attempt_that_failed_leaves_its_options(tmp_path: Path) -> None:
+    run = Run(tmp_path / "ada")
+    with run.locked():
+        fail(run, "clean", AFTER, ValueError("no more"))
+        fail(run, "clean", BEFORE, ValueError("nor now"))
+    assert again(run).record["stages"]["clean"] == {"state": "failed", "error": "nor now", "options": BEFORE}
+    assert run.made("clean") is None
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError("who read it has enough"), OutputLost("full"), PersonaTaken("hers"), KeyboardInterrupt()])
+def test_what_is_no_fault_of_a_stage_is_not_on_its_record(run: Run, error: BaseException) -> None:
+    before = run.path.joinpath("run.toml").read_bytes()
+    fail(run, "train", AFTER, error)
+    assert run.path.joinpath("run.toml").read_bytes() == before
+
+
+def test_what_is_asked_is_recorded_with_the_first_stage_that_succeeds_under_it(run: Run) -> None:
+    asked = {"authors": ["ada"], **AFTER}
+    run.ask(asked)
+    assert run.asked == asked
+    fail(run, "clean", AFTER, TrainingError("no"))
+    assert again(run).record["asked"] == {"authors": ["ada"], **BEFORE}
+    write(run, "dataset", AFTER)
+    assert again(run).record["asked"] == run.asked == asked
+
+
+def test_what_is_asked_is_recorded_at_the_end_where_all_is_fresh(run: Run) -> None:
+    run.ask({"authors": ["ada"], "specs": ["ada.zip"], "contact": None})
+    assert "specs" not in Run(run.path).record["asked"]
+    run.settle_asked()
+    assert Run(run.path).record["asked"] == {"authors": ["ada"], "specs": ["ada.zip"]}
+
+
+def test_a_record_that_cannot_be_written_changes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = dict(run.record)
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(StorageError):
+        run.update(asked={})
+    assert run.record == before
+
+
+# how stages stand, wherever it is said
+
+
+def test_status_publish_and_the_page_say_the_same(run: Run) -> None:
+    assert set(run.states().values()) == {State.FRESH}
+    run.update(asked={**run.record["asked"], "whose": "fictional"})  # killed between the first stage and the card
+    assert run.states() == run.states(quick=True) == {**dict.fromkeys(run.states(), State.FRESH), "card": State.STALE}
+
+
+def test_a_card_that_shows_a_picture_which_is_gone_is_stale(run: Run) -> None:
+    card = {**run.record["stages"]["card"], "source": PICTURE_FILE}
+    run.update(stages={**run.record["stages"], "card": card})
+    assert run.states()["card"] is State.STALE
+    run.file(PICTURE_FILE).write_bytes(b"png")
+    assert run.states()["card"] is State.FRESH
+
+
+def test_a_quick_look_notices_what_was_written_and_what_is_gone(run: Run) -> None:
+    assert set(run.states(quick=True).values()) == {State.FRESH}
+    run.file("clean.jsonl").write_text("by hand")
+    stale = {name for name, state in run.states(quick=True).items() if state is State.STALE}
+    assert stale == {"clean", "dataset", "card"} == {name for name, state in run.states().items() if state is State.STALE}
+    run.file("model").rename(run.path / "elsewhere")
+    assert run.states(quick=True)["train"] is State.STALE
+
+
+def test_a_quick_look_at_what_is_large_goes_by_the_record(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("popinjay.store.run.QUICK_BYTES", 0)
+    assert set(run.states(quick=True).values()) == {State.FRESH}
+    write(run, "clean", AFTER, "other posts")
+    assert [run.states(quick=True)[name] for name in ("clean", "dataset")] == [State.FRESH, State.STALE]
+
+
+def test_half_written_files_go_with_the_next_lock(run: Run) -> None:
+    (run.path / Draft.partial("run.toml")).write_text("half")
+    (run.path / Draft.partial("model")).mkdir()
+    again(run)
+    assert not list(run.path.glob(".*.partial"))

@@ -1,0 +1,66 @@
+"""A decoder for tests of what becomes of given drafts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+
+from popinjay.models.sampling_defaults import PLAIN
+
+
+class Parrot:
+    """A decoder that says given posts and nothing else, each draft the next of them; characters are tokens, and rows may join."""
+
+    begin = end = 0
+    context, joins = 2_000, True
+    unsayable: Sequence[int] = ()
+    sampling = PLAIN
+
+    def __init__(self, *posts: str) -> None:
+        self.posts = posts
+        self.rows: list[tuple[str, int]] = []
+        self.most = 0  # rows there ever were
+        self._drafts = 0
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(character) for character in text]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return "".join(chr(token) for token in tokens if token)
+
+    def pieces(self) -> list[bytes] | None:
+        return None
+
+    def read(self, prompt: Sequence[int]) -> np.ndarray:
+        self.rows, self._prompt = [], self.decode(prompt)
+        return self._only("^")  # every post begins with it, because the first draw is everybody's
+
+    prefix = None  # every prompt is the same to it
+
+    def apart(self) -> Parrot:
+        return copy.copy(self)
+
+    def rows_that_fit(self, length: int) -> int:
+        return 64
+
+    def add(self, count: int, prefix: None = None) -> None:
+        for _ in range(count):
+            self.rows.append((self.posts[self._drafts % len(self.posts)], 0))
+            self._drafts += 1
+        self.most = max(self.most, len(self.rows))
+
+    def step(self, tokens: Sequence[int]) -> np.ndarray:
+        logits = np.stack([self._only(post[place : place + 1]) for post, place in self.rows])
+        self.rows = [(post, place + 1) for post, place in self.rows]
+        return logits
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self.rows = [self.rows[row] for row in rows]
+
+    def _only(self, character: str) -> np.ndarray:
+        logits = np.full(1_000, -np.inf, dtype=np.float32)
+        logits[ord(".")] = -50  # where the end would come too soon, and is banned
+        logits[ord(character) if character else 0] = 0
+        return logits
