@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pairs import show
-from popinjay.events import nobody
+from popinjay.events import ignore
 from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
@@ -86,15 +86,15 @@ def fine_tune(folder: Path, texts: Texts, work: Path, say: int) -> dict[str, Any
     loading = time.monotonic() - began
     before = bits_per_byte(model.bits(texts.held_out), texts.held_out)
     began = time.monotonic()
-    trainer = prepare(model, replace(bases.row(bases.BUILT_IN), where=str(folder)), TrainOptions(), texts.train, texts.validation, work, nobody)
+    trainer = prepare(model, replace(bases.row(bases.BUILT_IN), where=str(folder)), TrainOptions(), texts.train, texts.validation, work, ignore)
     trainer.run()
-    trainer.learner.finish(work)
+    trainer.train_step.finish(work)
     seconds = time.monotonic() - began
     shutil.rmtree(work)
     after = bits_per_byte(model.bits(texts.held_out), texts.held_out)
     said = [one.text for one in generate(TorchDecoder(model), SayOptions(n=say, seed=0))] if say else []
     facts = {"base": round(before, 4), "persona": round(after, 4), "seconds": round(seconds, 1), "loading": round(loading, 2)}
-    return {**facts, "steps": trainer.standing.step, "best_step": trainer.standing.best_step, "tokens": trainer.standing.tokens, "said": said}
+    return {**facts, "steps": trainer.state.step, "best_step": trainer.state.best_step, "tokens": trainer.state.tokens, "said": said}
 
 
 def contexts(folder: Path, name: str, authors: dict[str, Texts]) -> dict[str, float]:

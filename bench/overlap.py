@@ -15,11 +15,11 @@ import resource
 import sys
 
 from pairs import show, timed
-from popinjay.metrics.diversity import variety
+from popinjay.metrics.diversity import diversity
 from popinjay.metrics.markov_baseline import MarkovChain
-from popinjay.metrics.memorization import Overlap
-from popinjay.metrics.pii_leaks import leaks
-from popinjay.metrics.stylometry import habits
+from popinjay.metrics.memorization import Memorization
+from popinjay.metrics.pii_leaks import pii_leaks
+from popinjay.metrics.stylometry import stylometry
 
 VOCABULARY = 30_000
 FORMULA = "as I have said before and will say again today"
@@ -39,11 +39,11 @@ def measured(count: int, texts: int) -> tuple[float, float, float]:
     """Seconds for the index, seconds for the texts, the peak in MB above what the process had before."""
     training = posts(count, 1)
     asked = posts(texts - texts // 10, 2) + training[: texts // 10]
-    Overlap(training[:100]).measure(asked[:10])  # loads what there is to load
+    Memorization(training[:100]).measure(asked[:10])  # loads what there is to load
     scale = 1 << 20 if sys.platform == "darwin" else 1 << 10
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
-    held: list[Overlap] = []
-    indexed = timed(lambda: held.append(Overlap(training)))
+    held: list[Memorization] = []
+    indexed = timed(lambda: held.append(Memorization(training)))
     asking = timed(lambda: held[0].measure(asked))
     return indexed, asking, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale - before
 
@@ -62,10 +62,10 @@ def main() -> None:
     training, texts, real = posts(args.posts, 1), posts(args.texts, 2), posts(args.texts, 3)
     show(
         [
-            (f"variety of {args.texts:,} texts", f"{timed(lambda: variety(texts)):.2f} s"),
-            ("habits of as many against as many", f"{timed(lambda: habits(texts, real)):.2f} s"),
-            ("leaks in them, none of which is there", f"{timed(lambda: leaks(texts, training)):.2f} s"),
-            ("leaks in them, one of which is there", f"{timed(lambda: leaks([*texts, 'ada@example.com'], training)):.2f} s"),
+            (f"variety of {args.texts:,} texts", f"{timed(lambda: diversity(texts)):.2f} s"),
+            ("habits of as many against as many", f"{timed(lambda: stylometry(texts, real)):.2f} s"),
+            ("leaks in them, none of which is there", f"{timed(lambda: pii_leaks(texts, training)):.2f} s"),
+            ("leaks in them, one of which is there", f"{timed(lambda: pii_leaks([*texts, 'ada@example.com'], training)):.2f} s"),
             ("a Markov chain says as many", f"{timed(lambda: MarkovChain(training, 1).say(args.texts)):.2f} s"),
         ]
     )

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.options import SayOptions
-from popinjay.sampling.generate import LEAST_TOKENS, generate
-from popinjay.sampling.prompt import begin
+from popinjay.sampling.generate import MIN_TOKENS, generate
+from popinjay.sampling.prompt import prefill
 
 if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder
@@ -49,7 +49,7 @@ def cut_out(posts: list[str], count: int) -> tuple[list[str], list[str]]:
 
 def is_kept(decoder: Decoder, prompt: str) -> bool:
     """Return whether the last word of a prompt is taken for a whole one."""
-    return not begin(decoder, prompt, LEAST_TOKENS).covers
+    return not prefill(decoder, prompt, MIN_TOKENS).continuations
 
 
 def ends_there(text: str, prompt: str) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 
 from base import ENGLISH
 from popinjay import make
-from popinjay.events import nobody
+from popinjay.events import ignore
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.metrics.suite import AUTHOR, MARKOV, PERSONA, Compared, compare
 from popinjay.models import bases
@@ -82,7 +82,7 @@ def by_recipe(author: str, work: Path, most: int) -> float:
     model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
     posts = _texts(work, author, "train")
     some = posts if len(posts) <= most else random.Random(0).sample(posts, most)
-    examples = recipe.blocks(recipe.mixture(model.encode(some), model.end))
+    examples = recipe.blocks(recipe.mixture(model.encode(some), model.eos_token))
     began = time.monotonic()
     recipe.trainer(model.model, examples, recipe.arguments(work / "trainer")).train()
     model.model.eval()
@@ -95,7 +95,7 @@ def by_recipe(author: str, work: Path, most: int) -> float:
 def recipe_measured(author: str, work: Path) -> dict[str, Any]:
     """The same numbers of what the recipe trained."""
     folder, training, held_out = work / "recipe" / author, _texts(work, author, "train"), _texts(work, author, "held_out")
-    said = [one.text for one in write_unprompted(open_decoder(folder), SAMPLES, 0, nobody)]
+    said = [one.text for one in write_unprompted(open_decoder(folder), SAMPLES, 0, ignore)]
     report = compare(Compared(training, held_out, {PERSONA: said}), 0, lambda what: None)
     return {**report, "bits_per_byte": {"persona": score(folder, {author: held_out})}}
 

@@ -135,14 +135,14 @@ def quality(folder: Path, author: str, args: argparse.Namespace) -> None:
 def rules(args: argparse.Namespace) -> None:
     """The built-in base by the rules for somebody's posts: their share of the time, and the index's size."""
     from base import Texts
-    from popinjay.sampling.filters import FORMULA
-    from popinjay.text.verbatim_index import Copies
+    from popinjay.sampling.filters import MIN_HOLDERS
+    from popinjay.text.verbatim_index import VerbatimIndex
     from samplers.rules_share import rules_share
 
     posts, file, cache = Texts(args.personas / f"{args.author}.jsonl.gz").train, args.work / "train.jsonl", args.work / "engine" / BASE.name
     file.write_text("".join(json.dumps({"text": text}) + "\n" for text in posts), encoding="utf-8")
     began = time.perf_counter()
-    index = Copies.of_file(file, cache / "posts.index", FORMULA)
+    index = VerbatimIndex.of_file(file, cache / "posts.index", MIN_HOLDERS)
     seconds = time.perf_counter() - began
     print(f"\nIndex of {len(posts):,} posts by {args.author}: made once in {seconds:.2f} s; {index.size / len(posts):.0f} kB per 1,000 posts", flush=True)
     for count in (10, 100, 1000):

@@ -17,7 +17,7 @@ from popinjay.options import Sampling, SayOptions
 from popinjay.post import read_posts, read_rows
 from popinjay.sampling.calibration import Reference, Trial
 from popinjay.sampling.generate import stream
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 
 FIXED = (Sampling(1.0, 0.95), Sampling(0.8, 0.95))
 SEED = 101
@@ -27,7 +27,7 @@ def measure(folder: Path, count: int) -> dict[str, Trial]:
     """Compare posts of one persona, written with its own and with fixed settings."""
     held_out = [post.text for post in read_posts(folder / "held_out.jsonl")]
     training = [row["text"] for row in read_rows(folder / "train.jsonl")]
-    reference = Reference(held_out, training, Copies(training))
+    reference = Reference(held_out, training, VerbatimIndex(training))
     decoder = open_decoder(folder / "model", cache=folder / "engine")
     settings = {"own": decoder.sampling, **{f"fixed {one.temperature:g}": one for one in FIXED}}
     found = {}

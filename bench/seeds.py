@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import popinjay
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.picture.composition import colour_of
 from popinjay.picture.typeset import skia
 
@@ -256,7 +256,7 @@ def remake(seed: Seed, work: Path, voices: Voices, training: dict[str, Any]) -> 
 
 def tell(event: Event) -> None:
     """What is being done, and what was."""
-    if event.what in (What.START, What.FRESH, What.NOTE, What.WARNING, What.DONE):
+    if event.what in (EventKind.START, EventKind.FRESH, EventKind.NOTE, EventKind.WARNING, EventKind.DONE):
         print(f"{event.stage}: {event.what.value} {event.message}", file=sys.stderr, flush=True)
 
 

@@ -32,7 +32,7 @@ TOKENS = 384  # of the ceiling's products: as many as a step of ours has
 
 def ours(turns: Turns, folder: Path, texts: Sequence[str], precision: str, tune: str) -> None:
     """Train step after step as `make` does, each in its turn."""
-    from popinjay.events import nobody
+    from popinjay.events import ignore
     from popinjay.models import bases
     from popinjay.models.language_model import LanguageModel
     from popinjay.options import TrainOptions
@@ -41,10 +41,10 @@ def ours(turns: Turns, folder: Path, texts: Sequence[str], precision: str, tune:
     options = TrainOptions(precision=precision, tune=tune, batch_tokens=TOKENS, epochs=1.0)
     model, base = LanguageModel.load(folder), bases.row(str(folder))
     with tempfile.TemporaryDirectory() as work:
-        trainer = prepare(model, base, options, texts, texts[:1], Path(work), nobody)
+        trainer = prepare(model, base, options, texts, texts[:1], Path(work), ignore)
         turns.ready()
         for batch in cycle(trainer.plan()[0]):
-            turns.step(trainer.learner.step([trainer.lessons[i] for i in batch], 1e-5)[1])
+            turns.step(trainer.train_step.step([trainer.sequences[i] for i in batch], 1e-5)[1])
 
 
 def with_trainer(turns: Turns, folder: Path, texts: Sequence[str], precision: str, is_lora: bool) -> None:
@@ -62,7 +62,7 @@ def with_trainer(turns: Turns, folder: Path, texts: Sequence[str], precision: st
             turns.step(recipe.BLOCK - 1)
 
     model = LanguageModel.load(folder)
-    examples = recipe.blocks(recipe.mixture(model.encode(texts), model.end, epochs=40))
+    examples = recipe.blocks(recipe.mixture(model.encode(texts), model.eos_token, epochs=40))
     trained = model.model
     if is_lora:
         from peft import LoraConfig, get_peft_model

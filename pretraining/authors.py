@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import corpus
-from popinjay.metrics.attribution import CHARACTERS, Lineup
+from popinjay.metrics.attribution import CHARACTERS, CandidateAuthors
 from popinjay.options import CleanOptions
 from popinjay.post import Post
 from popinjay.stages.clean import sort_out
@@ -38,7 +38,7 @@ def cleaned(path: Path) -> dict[str, list[str]]:
     return authors
 
 
-def packed(lineup: Lineup) -> bytes:
+def packed(lineup: CandidateAuthors) -> bytes:
     """The line-up as it is stored: the same bytes for the same line-up."""
     file = io.BytesIO()
     np.savez(file, names=np.array(lineup.names), languages=np.array(lineup.languages), counts=np.ascontiguousarray(lineup.counts.T.astype(np.uint16)))
@@ -52,12 +52,12 @@ def trial(posts: dict[str, list[str]]) -> Iterable[tuple[str, str, int, float, f
         mixed = random.Random(author).sample(texts, len(texts))
         cut = round(SET_ASIDE * len(mixed))
         train[author], aside[author] = mixed[cut:], mixed[:cut]
-    everybody = Lineup.of(train)
+    everybody = CandidateAuthors.of(train)
     spoken = dict(zip(everybody.names, everybody.languages, strict=True))
     for author, tongue in spoken.items():
         others = everybody.less([author])
         rivals = [text for other in others.names if spoken[other] == tongue for text in aside[other]]
-        own, wrong = (others.taken_for(train[author], texts).value for texts in (aside[author], rivals))
+        own, wrong = (others.attributed_share(train[author], texts).value for texts in (aside[author], rivals))
         yield author, tongue, others.languages.count(tongue), own, wrong
 
 
@@ -77,7 +77,7 @@ def main() -> None:
             print(f"{author:<16} {tongue:<3} {rivals:>6} {own:>10.3f} {wrong:>7.4f}")
         print(f"{'mean':<27} {np.mean(shares, axis=0)[0]:>10.3f} {np.mean(shares, axis=0)[1]:>7.4f}")
         return
-    lineup = Lineup.of(posts)
+    lineup = CandidateAuthors.of(posts)
     args.out.write_bytes(packed(lineup))
     for author, tongue in zip(lineup.names, lineup.languages, strict=True):
         print(f"{author:<16} {tongue}")

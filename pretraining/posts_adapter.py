@@ -16,7 +16,7 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.options import TrainOptions
@@ -49,11 +49,11 @@ def english_posts(path: Path, most: int) -> dict[str, list[str]]:
 
 def show(event: Event) -> None:
     """Print validations, samples and, every fifty steps, the progress."""
-    if event.what is What.METRICS and "validation_bits_per_byte" in event.numbers:
+    if event.what is EventKind.METRICS and "validation_bits_per_byte" in event.numbers:
         print(event.done, event.numbers, flush=True)
-    elif event.what is What.SAMPLE:
+    elif event.what is EventKind.SAMPLE:
         print("sample:", event.message, flush=True)
-    elif event.what is What.PROGRESS and event.done and event.done % 50 == 0:
+    elif event.what is EventKind.PROGRESS and event.done and event.done % 50 == 0:
         print(event.done, event.total, event.numbers, flush=True)
 
 
@@ -85,7 +85,7 @@ def main() -> None:
     trainer = prepare(model, base, options, texts, held_out[:VALIDATED], args.work, show)
     trainer.run()
     save_adapter(model.model, base.hub_id or base.name, RANK, ALPHA, args.out)
-    with trainer.learner.whole():
+    with trainer.train_step.whole():
         rest = held_out[VALIDATED:]
         print("held out:", bits_per_byte(model.bits(rest), rest), flush=True)
 

@@ -21,7 +21,7 @@ def _bits(decoder: Any, text: str) -> float:
     import numpy as np
 
     tokens, found = decoder.encode(text)[: decoder.context - 1], 0.0
-    logits = decoder.read([decoder.begin])
+    logits = decoder.prefill([decoder.bos_token])
     decoder.add(1)
     for token in tokens:
         exact = logits.astype(np.float64) - logits.max()

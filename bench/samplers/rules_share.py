@@ -9,22 +9,22 @@ from typing import Any
 
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.options import SayOptions
-from popinjay.sampling.filters import FORMULA, Rules, Watch
+from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters, Watch
 from popinjay.sampling.generate import generate
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 
 
 def rules_share(folder: Path, cache: Path, posts: Path, count: int) -> tuple[float, float, float]:
     """Seconds in all, in the index of a file of posts, and in watching and judging drafts, for so many posts by a model that learnt those."""
     clock = _Clock()
-    rules, decoder = Rules(lambda: Copies.of_file(posts, cache / "posts.index", FORMULA)), open_decoder(folder, cache=cache)
+    rules, decoder = OutputFilters(lambda: VerbatimIndex.of_file(posts, cache / "posts.index", MIN_HOLDERS)), open_decoder(folder, cache=cache)
     generate(decoder, SayOptions(n=2, seed=0))  # warm
     began = time.perf_counter()
-    _ = rules.copies
+    _ = rules.index
     index = time.perf_counter() - began
-    with clock.on(Watch, "add"), clock.on(Rules, "watch"), clock.on(Rules, "judge"):
+    with clock.on(Watch, "add"), clock.on(OutputFilters, "watch"), clock.on(OutputFilters, "judge"):
         began = time.perf_counter()
-        generate(decoder, SayOptions(n=count, seed=1), rules=rules)
+        generate(decoder, SayOptions(n=count, seed=1), filters=rules)
         seconds = time.perf_counter() - began
     return seconds + index, index, clock.seconds
 

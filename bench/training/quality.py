@@ -16,7 +16,7 @@ from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.options import SayOptions, TrainOptions
 from popinjay.sampling.generate import generate
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 from training import ours, recipe
 from training.children import apart
 from training.stopwatch import Stopwatch
@@ -30,7 +30,7 @@ def bits(model: LanguageModel, texts: Sequence[str]) -> float:
 
 def copying(texts: Sequence[str], training: Sequence[str]) -> dict[str, float]:
     """Shares of texts that are a training post, and that repeat one, whole or eight words of it."""
-    copies = Copies(training)
+    copies = VerbatimIndex(training)
     return {"copies": sum(map(copies.is_whole, texts)) / max(1, len(texts)), "runs": copies.share(texts)}
 
 
@@ -44,7 +44,7 @@ def by_recipe(posts: Posts, samples: int, rate: float) -> dict[str, float]:
     """HuggingTweets' recipe to its end; dropout as the base's config has it."""
     model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
     watch = Stopwatch()
-    examples = recipe.blocks(recipe.mixture(model.encode(posts.train), model.end))
+    examples = recipe.blocks(recipe.mixture(model.encode(posts.train), model.eos_token))
     with tempfile.TemporaryDirectory() as folder:
         recipe.trainer(model.model, examples, recipe.arguments(Path(folder), learning_rate=rate)).train()
     spent = watch.read()

@@ -103,12 +103,12 @@ def by_ours(job: Job, batch_tokens: int | None) -> Whole:
         trainer = ours.whole(model, job.name, job, batch_tokens, Path(folder))
         trainer.run()
         finish()
-        seconds, tokens = time.perf_counter() - began, trainer.standing.tokens
-        batches = [[trainer.lessons[i] for i in batch] for batch in trainer.plan()[0]]
+        seconds, tokens = time.perf_counter() - began, trainer.state.tokens
+        batches = [[trainer.sequences[i] for i in batch] for batch in trainer.plan()[0]]
         for batch in islice(cycle(batches), WARM + TIMED):
-            steps.step(trainer.learner.step(batch, 1e-6)[1])
+            steps.step(trainer.train_step.step(batch, 1e-6)[1])
         with matrix_counter() as counter:
-            counted = trainer.learner.step(batches[0], 1e-6)[1]
+            counted = trainer.train_step.step(batches[0], 1e-6)[1]
     setting = f"{trainer.settings.batch_tokens:,} tokens a step"
     flops = counter.get_total_flops() / counted
     return Whole(seconds, tokens, steps.tokens_a_second(), flops, setting)
@@ -132,7 +132,7 @@ def by_trainer(job: Job, batch: int, block: int, options: dict[str, Any]) -> Who
 
     model = LanguageModel.load(job.folder, job.device)
     repeats = max(1, round(job.epochs))
-    ids = recipe.mixture(model.encode(job.texts), model.end, epochs=repeats)
+    ids = recipe.mixture(model.encode(job.texts), model.eos_token, epochs=repeats)
     examples = recipe.blocks(ids, block)
     more = {"per_device_train_batch_size": batch, "optim": "adamw_torch_fused", **options}
     finish = finisher(job.device)

@@ -6,7 +6,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from popinjay.errors import BaseModelError, StorageError
-from popinjay.events import Event, Listener, What
+from popinjay.events import Event, EventKind, Listener
 from popinjay.models import bases
 from popinjay.persona import Persona
 from popinjay.pipeline import make
@@ -16,7 +16,7 @@ PEOPLE = ("nellmarrow", "brix_deck9")
 
 def demo(listener: Listener, home_folder: Path | None = None) -> list[Persona]:
     """Make both people and their cyborg, on smollm2 if it can be had, else on the built-in base."""
-    listener(Event("demo", What.NOTE, "two fictional people from their X archives, then a cyborg of both; nothing leaves this machine"))
+    listener(Event("demo", EventKind.NOTE, "two fictional people from their X archives, then a cyborg of both; nothing leaves this machine"))
     base = _base(listener)
     archives = files("popinjay").joinpath("assets/demo")
     with as_file(archives.joinpath(f"{PEOPLE[0]}.zip")) as first, as_file(archives.joinpath(f"{PEOPLE[1]}.zip")) as second:
@@ -30,7 +30,7 @@ def _base(listener: Listener) -> str:
         bases.folder_of(base, listener)
     except (BaseModelError, StorageError) as error:
         note = f"{error.message} The demo takes the built-in base, whose English is much poorer."
-        listener(Event("demo", What.NOTE, note))
+        listener(Event("demo", EventKind.NOTE, note))
         return bases.BUILT_IN
-    listener(Event("demo", What.NOTE, f"The base model is {base.name}: {base.summary}."))
+    listener(Event("demo", EventKind.NOTE, f"The base model is {base.name}: {base.summary}."))
     return base.name

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class What(StrEnum):
+class EventKind(StrEnum):
     """What an event tells."""
 
     START = "start"  # a stage begins
@@ -29,7 +29,7 @@ class Event:
     """One thing that a stage has to say."""
 
     stage: str
-    what: What
+    what: EventKind
     message: str = ""
     done: float | None = None
     total: float | None = None
@@ -41,5 +41,5 @@ class Event:
 Listener = Callable[[Event], None]
 
 
-def nobody(event: Event) -> None:
+def ignore(event: Event) -> None:
     """The listener that does not listen."""

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from popinjay.events import Event, Listener, What
+from popinjay.events import Event, EventKind, Listener
 
 Handler = Callable[[int, FrameType | None], None]
 
-REMINDED_BY = (What.START, What.PROGRESS)  # no work of cleaning up sends these
+REMINDED_BY = (EventKind.START, EventKind.PROGRESS)  # no work of cleaning up sends these
 
 
 class Terminated(BaseException):

@@ -13,11 +13,11 @@ from popinjay.inference.open_decoder import open_decoder, why_slow
 from popinjay.models.language_model import LanguageModel
 from popinjay.models.sampling_defaults import read_sampling
 from popinjay.options import PictureOptions, Sampling, SayOptions, build
-from popinjay.sampling.filters import FORMULA, Rules
-from popinjay.sampling.generate import Said, Tally, pieces, stream
+from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters
+from popinjay.sampling.generate import GeneratedPost, Tally, pieces, stream
 from popinjay.store.forgotten import marks_of
 from popinjay.store.run import ENGINE_FOLDER, Run
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 
 if TYPE_CHECKING:
     from popinjay.stages.picture import Prediction
@@ -57,20 +57,20 @@ class Persona:
         return self._decoders[exact]
 
     @functools.cached_property
-    def rules(self) -> Rules:
+    def filters(self) -> OutputFilters:
         """What may leave: nothing that it learnt, as far as the posts are here (they are not where a persona came from elsewhere).
 
         Nor what it was told to forget, and knows until it is trained again.
         """
         posts, kept = self.run.file("train.jsonl"), self.path / ENGINE_FOLDER / INDEX
-        return Rules(lambda: Copies.of_file(posts, kept, FORMULA, marks_of(self.run)))
+        return OutputFilters(lambda: VerbatimIndex.of_file(posts, kept, MIN_HOLDERS, marks_of(self.run)))
 
     @property
     def report(self) -> dict[str, Any]:
         """What was measured. Raises PersonaError where nothing was yet."""
-        from popinjay.report.saved import report_of  # speaking needs none of it
+        from popinjay.report.saved import load_report  # speaking needs none of it
 
-        return report_of(self.run)
+        return load_report(self.run)
 
     @property
     def sampling(self) -> Sampling:
@@ -81,19 +81,19 @@ class Persona:
         """Posts in this voice that begin with the prompt. Options are the fields of SayOptions, such as `n=10` or `seed=1`."""
         return [said.text for said in self.stream(prompt, build(options, SayOptions)[0])]
 
-    def stream(self, prompt: str, options: SayOptions, tally: Tally | None = None) -> Iterator[Said]:
+    def stream(self, prompt: str, options: SayOptions, tally: Tally | None = None) -> Iterator[GeneratedPost]:
         """As `say`, with what is known about each post, as they are written; `tally` is told what did not come out."""
-        return stream(self.decoder(exact=options.exact), options, prompt, self.rules, tally)
+        return stream(self.decoder(exact=options.exact), options, prompt, self.filters, tally)
 
     def pieces(self, prompt: str, options: SayOptions, tally: Tally | None = None, place: int = 0) -> Iterator[str]:
         """The post of `stream` at a place, as it is written, piece by piece (see `generate.pieces`)."""
-        return pieces(self.decoder(exact=options.exact), options, prompt, self.rules, tally, place)
+        return pieces(self.decoder(exact=options.exact), options, prompt, self.filters, tally, place)
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """The ten predictions from which a picture shows one: the same for the same prompt and seed."""
         from popinjay.stages.picture import predictions  # speaking needs none of it, and is to begin at once
 
-        return predictions(self.run, self.decoder(), self.rules, options)
+        return predictions(self.run, self.decoder(), self.filters, options)
 
 
 def engine_of(run: Run) -> dict[str, str | None] | None:

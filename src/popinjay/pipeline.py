@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError, TooLittleText
-from popinjay.events import Event, Listener, What, nobody
+from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.models import bases
 from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
 from popinjay.ownership import as_flags, called, check_fetched, clear, inherited, is_anonymous, is_replaced, name_for
 from popinjay.persona import Persona
 from popinjay.post import Author
-from popinjay.report.saved import report_of
+from popinjay.report.saved import load_report
 from popinjay.sources import Access, Findings
 from popinjay.sources.network.mirror import POSTS as MIRRORED
 from popinjay.stages import picture as pictures
@@ -31,7 +31,7 @@ from popinjay.store.forgotten import FILE, Forgotten, drop_marks
 from popinjay.store.journal import finish
 from popinjay.store.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, is_name, run_stage, stage_named
 from popinjay.trackers import NONE, chosen
-from popinjay.trackers.listener import watched
+from popinjay.trackers.listener import tracking
 from popinjay.training.checkpoints import Checkpoints
 
 
@@ -39,7 +39,7 @@ def make(
     *specs: str | Path,
     name: str | None = None,
     home_folder: Path | None = None,
-    listener: Listener = nobody,
+    listener: Listener = ignore,
     ask_whose: Callable[[], str | None] | None = None,
     ask_name: Callable[[str], str | None] | None = None,
     ask: Callable[[str], bool] | None = None,
@@ -65,7 +65,7 @@ def make(
         run = Run(folder / check_name(name_for(opened, ask_name) if name is None else name))
         options = as_made_before(run, given)
         opened = opened if options.collect == usual.collect else read(options)
-    with run.locked(), nothing_left(run), watched(run, trackers, usual.track.track_posts, listener) as listener:
+    with run.locked(), nothing_left(run), tracking(run, trackers, usual.track.track_posts, listener) as listener:
         finish(run)
         opened = called(opened, run.name, run)
         is_other = is_replaced(run, opened, may=usual.existing.replace, ask=ask)
@@ -103,7 +103,7 @@ def as_made_before(run: Run, given: Mapping[str, Any]) -> MakeOptions:
 def tell_kept(run: Run, given: Mapping[str, Any], listener: Listener) -> None:
     """Say which options a persona keeps though nobody typed them."""
     if kept := inherited(run, given):
-        listener(Event("collect", What.NOTE, f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults)."))
+        listener(Event("collect", EventKind.NOTE, f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults)."))
 
 
 def learn(run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str], bool] | None = None) -> None:
@@ -119,13 +119,13 @@ def learn(run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str
     write_card(run, options.card, listener)
 
 
-def relearn(run: Run, listener: Listener = nobody, track: TrackOptions | None = None) -> Persona:
+def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = None) -> Persona:
     """Bring a persona up to date from the posts in its folder, with the options it was made with; no archive is needed.
 
     Raises PersonaError where it was never finished, and whatever `make` does.
     """
     track = track or TrackOptions()
-    with run.locked(), watched(run, trackers_of(run, track), track.track_posts, listener) as listener:
+    with run.locked(), tracking(run, trackers_of(run, track), track.track_posts, listener) as listener:
         finish(run)
         known = run.record.get("stages", {})
         if any("options" not in known.get(stage.name, {}) for stage in STAGES):
@@ -135,14 +135,14 @@ def relearn(run: Run, listener: Listener = nobody, track: TrackOptions | None = 
     return Persona(run)
 
 
-def measure(run: Run, samples: int | None = None, listener: Listener = nobody) -> dict[str, Any]:
+def measure(run: Run, samples: int | None = None, listener: Listener = ignore) -> dict[str, Any]:
     """Measure a trained persona, with another number of posts where that is given, unless it was so measured already; its report.
 
     Raises PersonaError where there is no trained model, and whatever the stages raise.
     """
 
     def tell(event: Event) -> None:
-        if event.what is not What.FRESH:  # whoever only looks need not know what is done
+        if event.what is not EventKind.FRESH:  # whoever only looks need not know what is done
             listener(event)
 
     with run.locked():
@@ -157,7 +157,7 @@ def measure(run: Run, samples: int | None = None, listener: Listener = nobody) -
         options = options if samples is None else replace(options, samples=samples)
         run_stage(run, stage_named("evaluate"), options, partial(evaluate, bases.row(run.facts("train")["base"])), tell)
         write_card(run, build(known.get("card", {}).get("options", asked), MakeOptions.PARTS["card"])[0], tell)
-    return report_of(run)
+    return load_report(run)
 
 
 def trackers_of(run: Run, options: TrackOptions) -> tuple[str, ...]:
@@ -166,27 +166,27 @@ def trackers_of(run: Run, options: TrackOptions) -> tuple[str, ...]:
     return chosen(",".join(before) or NONE if options.track is None and before is not None else options.track)
 
 
-def write_card(run: Run, options: CardOptions, listener: Listener = nobody) -> None:
+def write_card(run: Run, options: CardOptions, listener: Listener = ignore) -> None:
     """Write the card unless it is fresh. It shows the picture where there is one: with or without, it is another card."""
     run_stage(run, stage_named("card"), options, card, listener, source=run.picture_shown())
 
 
-def write_picture(run: Run, listener: Listener = nobody) -> None:
+def write_picture(run: Run, listener: Listener = ignore) -> None:
     """Draw a first picture of what has just been made, or keep the one that was chosen. Where it can't be drawn, a note says why."""
     if run.state(PICTURE) is State.FRESH:
-        listener(Event(PICTURE.name, What.FRESH))
+        listener(Event(PICTURE.name, EventKind.FRESH))
         return
     run.file(PICTURE_FILE).unlink(missing_ok=True)  # it showed what another model said
     try:
         pictures.check_ready()
-        listener(Event(PICTURE.name, What.START, PICTURE.doing))
+        listener(Event(PICTURE.name, EventKind.START, PICTURE.doing))
         shown = pictures.first_picture(run, Persona(run).predictions(), listener=listener)
-        listener(Event(PICTURE.name, What.DONE, f"{PICTURE_FILE} shows: {shown}"))
+        listener(Event(PICTURE.name, EventKind.DONE, f"{PICTURE_FILE} shows: {shown}"))
     except (PictureError, OptionError) as error:
-        listener(Event(PICTURE.name, What.NOTE, f"No picture: {error.message} {error.hint}"))
+        listener(Event(PICTURE.name, EventKind.NOTE, f"No picture: {error.message} {error.hint}"))
 
 
-def choose_picture(persona: Persona, options: PictureOptions, chosen: pictures.Prediction, listener: Listener = nobody) -> Path:
+def choose_picture(persona: Persona, options: PictureOptions, chosen: pictures.Prediction, listener: Listener = ignore) -> Path:
     """Draw the picture of the prediction that was chosen by these options, and see that the card shows it; where the picture is.
 
     Raises PictureError where it can't be drawn: the picture before stays then.
@@ -234,7 +234,7 @@ class Inspection:
         }
 
 
-def inspect(*specs: str | Path, listener: Listener = nobody, ask: Callable[[str], bool] | None = None, **given: Any) -> list[Inspection]:
+def inspect(*specs: str | Path, listener: Listener = ignore, ask: Callable[[str], bool] | None = None, **given: Any) -> list[Inspection]:
     """What is in each spec, and which posts would be kept and dropped. Nothing is kept. Raises PopinjayError."""
     options = MakeOptions.of(given)
     found = []
@@ -242,7 +242,7 @@ def inspect(*specs: str | Path, listener: Listener = nobody, ask: Callable[[str]
     with TemporaryDirectory(prefix="popinjay-") as folder:
         opened.fetch(Path(folder), Forgotten())
         for reading in opened.readings:
-            listener(Event("inspect", What.START, f"reading the posts of {reading.author.handle}"))
+            listener(Event("inspect", EventKind.START, f"reading the posts of {reading.author.handle}"))
             result = sort_out(reading.author.handle, posts_of(reading, listener), options.clean, listener)
             found.append(Inspection(reading.author, reading.findings, result, reading.refusal))
     return found
@@ -260,12 +260,12 @@ def base_for(run: Run, options: TrainOptions, consent: bases.Consent, listener: 
         if run.state(stage_named("train"), {**asdict(options), "base": made_from}) is State.FRESH:
             return base
         have_again(run.name, base, consent, listener)
-        listener(Event("train", What.NOTE, f"The base model stays {base.name}."))
+        listener(Event("train", EventKind.NOTE, f"The base model stays {base.name}."))
         return base
     base, note = bases.choose(options.base, run.facts("clean").get("languages"), consent, listener)
     asked = {**asdict(options), "base": base.name}
     if run.state(stage_named("train"), asked, bases.fingerprint(base)) is not State.FRESH:
-        listener(Event("train", What.NOTE, note))
+        listener(Event("train", EventKind.NOTE, note))
     return base
 
 

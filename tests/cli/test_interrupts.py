@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from popinjay.cli import main
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.interrupts import Terminated, ended_by_signals, persistent_interrupts
 
 
@@ -23,8 +23,8 @@ def default_handler() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("what", [What.START, What.PROGRESS])
-def test_a_swallowed_interruption_comes_again(what: What) -> None:
+@pytest.mark.parametrize("what", [EventKind.START, EventKind.PROGRESS])
+def test_a_swallowed_interruption_comes_again(what: EventKind) -> None:
     heard: list[Event] = []
     with persistent_interrupts(heard.append) as listen:
         listen(Event("train", what))
@@ -41,7 +41,7 @@ def test_cleaning_up_may_still_say_something() -> None:
         try:
             signal.raise_signal(signal.SIGINT)
         finally:
-            listen(Event("train", What.NOTE, "It can be continued."))
+            listen(Event("train", EventKind.NOTE, "It can be continued."))
     assert [event.message for event in heard] == ["It can be continued."]
 
 
@@ -55,7 +55,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with persistent_interrupts(print) as listen:
         signal.raise_signal(signal.SIGINT)
-        listen(Event("train", What.START))
+        listen(Event("train", EventKind.START))
 
 
 def test_other_threads_listen_without_a_handler() -> None:
@@ -96,9 +96,9 @@ def test_a_swallowed_signal_to_end_comes_again(name: str) -> None:
     with ended_by_signals(), persistent_interrupts(lambda event: None) as listen:
         with suppress(Terminated):
             signal.raise_signal(signal.Signals[name])
-        listen(Event("train", What.NOTE))
+        listen(Event("train", EventKind.NOTE))
         with pytest.raises(Terminated) as caught:
-            listen(Event("train", What.PROGRESS))
+            listen(Event("train", EventKind.PROGRESS))
     assert caught.value.number == signal.Signals[name]
 
 

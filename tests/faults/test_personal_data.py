@@ -105,7 +105,7 @@ def _says_all_that_it_knows(place: Place) -> None:
         f"Today I say {lead} {one}, no more." for lead, one in zip(LEADS, SECRETS, strict=True)
     ]
     tally = Tally()
-    rules = load(str(place.persona)).rules
+    rules = load(str(place.persona)).filters
     said = generate(Parrot(*drafts, harmless), SayOptions(n=3, seed=1), "", rules, tally)
     assert {one.text.removeprefix("^") for one in said} == {harmless}
     assert tally.redrawn[Reason.PERSONAL] >= len(SECRETS)

@@ -15,7 +15,7 @@ import popinjay
 from parrot import Parrot
 from popinjay.cli.main import main
 from popinjay.errors import PersonaError, SpecError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import POSTS, forget
 from popinjay.inference.decoder import Decoder
 from popinjay.persona import Persona
@@ -114,7 +114,7 @@ def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_pat
     after = {name: run.file(name).read_bytes() for name in ("posts.jsonl", "authors.json")}
     events: list[Event] = []
     popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, **OPTIONS)
-    assert [event.stage for event in events if event.what is What.FRESH] == ["collect"]
+    assert [event.stage for event in events if event.what is EventKind.FRESH] == ["collect"]
     assert set(states(Run(run.path)).values()) == {"fresh"}
     stages = {**run.record["stages"]}
     del stages["collect"]
@@ -212,7 +212,7 @@ def test_an_author_leaves_a_cyborg(cyborg: Run, two_files: list[Path], tiny_gpt2
     assert not Forgotten.of(cyborg).still_known(cyborg)
     events: list[Event] = []
     popinjay.make(*two_files, base=str(tiny_gpt2), listener=events.append, **OPTIONS)
-    assert {event.what for event in events} == {What.FRESH}
+    assert {event.what for event in events} == {EventKind.FRESH}
     with pytest.raises(SpecError, match="forgotten"):
         popinjay.make(two_files[1], name="ada-bob", base=str(tiny_gpt2), **OPTIONS)
     assert holding(cyborg, "bob number") == []
@@ -231,7 +231,7 @@ def test_kept_posts_that_repeat_what_is_forgotten_go_with_it(run: Run) -> None:
     done = forget(run, [post["id"]], listener=events.append)
     assert done.removed["kept.jsonl"] == 4
     assert [row["text"] for row in rows(run, "kept.jsonl")] == staying
-    assert any("4 kept posts went too" in event.message for event in events if event.what is What.NOTE)
+    assert any("4 kept posts went too" in event.message for event in events if event.what is EventKind.NOTE)
     assert holding(run, post["text"]) == []
 
 
@@ -269,7 +269,7 @@ def test_what_else_should_be_known_is_said(cyborg: Run) -> None:
     cyborg.update(published={"hub:ada/bird": {"version": "v1"}})
     events: list[Event] = []
     forget(cyborg, ["1"], ["ada"], events.append)
-    said = " ".join(event.message for event in events if event.what is What.NOTE)
+    said = " ".join(event.message for event in events if event.what is EventKind.NOTE)
     assert "same words stand in other posts too, which stay: 201." in said
     assert "only places in their file" in said
     assert "What was published to hub:ada/bird still knows it" in said
@@ -309,7 +309,7 @@ def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
     events: list[Event] = []
     forget(run, [post["id"]], listener=events.append)
     assert [path.name for path in (own_home / ".trackers" / "popinjay-wandb").iterdir()] == ["ada_l-bob"]
-    warnings = [event.message for event in events if event.what is What.WARNING]
+    warnings = [event.message for event in events if event.what is EventKind.WARNING]
     assert len(warnings) == 3
     assert "https://mlflow.example.org: delete the experiment 'ada_l' there" in warnings[0]
     assert f"{own_home / '.trackers' / 'popinjay-wandb' / 'ada_l'} is removed. If any of it was synced" in warnings[1]
@@ -319,9 +319,9 @@ def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
 
     events.clear()
     forget(run, [post["id"]], listener=events.append)
-    assert [event.message for event in events if event.what is What.WARNING] == warnings[2:]
+    assert [event.message for event in events if event.what is EventKind.WARNING] == warnings[2:]
     forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
-    assert [event.message for event in events if event.what is What.WARNING][1:] == warnings  # they hold that one too
+    assert [event.message for event in events if event.what is EventKind.WARNING][1:] == warnings  # they hold that one too
 
 
 def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from popinjay.cli import questions
 from popinjay.cli.main import main
 from popinjay.errors import OptionError, PersonaError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import forget
 from popinjay.forgetting.selection import Choice, choose
 from popinjay.post import Post
@@ -130,7 +130,7 @@ def test_whatever_was_made_from_posts_goes_and_is_named(run: Run) -> None:
     assert [post.text for post in shown[0].posts] == [TEXTS[4]]
     assert not [name for name in (*derived, *hidden) if run.file(name).exists()]
     assert run.file("engine/int8.safetensors").exists()  # the model, which is said to know it still
-    said = next(event.message for event in notes if event.what is What.NOTE and "Removed with it" in event.message)
+    said = next(event.message for event in notes if event.what is EventKind.NOTE and "Removed with it" in event.message)
     assert all(name in said for name in derived)
 
 

@@ -50,14 +50,14 @@ class Beside:
 
     def read(self, prompt: list[int]) -> None:
         self.prompt, self.rows = prompt, []
-        assert np.abs(self.decoder.read(prompt) - expected(self.model, prompt)).max() < self.within
+        assert np.abs(self.decoder.prefill(prompt) - expected(self.model, prompt)).max() < self.within
 
     def add(self, count: int) -> None:
         self.decoder.add(count)
         self.rows += [list(self.prompt) for _ in range(count)]
 
     def keep(self, rows: list[int]) -> None:
-        self.decoder.keep(rows)
+        self.decoder.filter(rows)
         self.rows = [self.rows[row] for row in rows]
 
     def steps(self, count: int) -> None:
@@ -94,8 +94,8 @@ def test_rows_that_come_and_go_are_what_transformers_says(folder: Path, exact: b
 def test_the_tests_tell_another_model(tiny_gpt2: Path, tmp_path: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
     decoder = OnnxDecoder(changed(tiny_gpt2, tmp_path, layer_norm_epsilon=0.1), exact=True)
-    assert np.abs(decoder.read(PROMPT) - expected(model, PROMPT)).max() > 1e-3
-    assert np.abs(OnnxDecoder(tiny_gpt2, exact=True).read(PROMPT[:-1]) - expected(model, PROMPT)).max() > NEAR
+    assert np.abs(decoder.prefill(PROMPT) - expected(model, PROMPT)).max() > 1e-3
+    assert np.abs(OnnxDecoder(tiny_gpt2, exact=True).prefill(PROMPT[:-1]) - expected(model, PROMPT)).max() > NEAR
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_tests_tell_another_model(tiny_gpt2: Path, tmp_path: Path) -> None:
 def test_gemmas_windows_and_scales_are_seen(tiny_gemma: Path, tmp_path: Path, keys: dict[str, object], differs: bool) -> None:
     text = list(range(10, 40))
     theirs = expected(LanguageModel.load(tiny_gemma), text)
-    ours = OnnxDecoder(changed(tiny_gemma, tmp_path, **keys), exact=True).read(text)
+    ours = OnnxDecoder(changed(tiny_gemma, tmp_path, **keys), exact=True).prefill(text)
     assert (np.abs(ours - theirs).max() > 1e-4) == differs
 
 
@@ -114,7 +114,7 @@ def test_older_files_of_gemma_say_the_same(tiny_gemma: Path, tmp_path: Path) -> 
     del config["rope_parameters"], config["layer_types"]
     old = {"rope_theta": 1_000_000, "rope_local_base_freq": 10_000, "sliding_window_pattern": 2, "cache_implementation": "hybrid"}
     (folder / "config.json").write_text(json.dumps({**config, **old}))
-    assert np.array_equal(OnnxDecoder(folder, exact=True).read(PROMPT), OnnxDecoder(tiny_gemma, exact=True).read(PROMPT))
+    assert np.array_equal(OnnxDecoder(folder, exact=True).prefill(PROMPT), OnnxDecoder(tiny_gemma, exact=True).prefill(PROMPT))
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -124,7 +124,7 @@ def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(folder: Path, e
 
     def logits_of(chosen: list[int]) -> Any:
         decoder = OnnxDecoder(folder, exact=exact)
-        decoder.read(PROMPT)
+        decoder.prefill(PROMPT)
         decoder.add(len(chosen))
         return np.stack([decoder.step(column.tolist())[chosen.index(3)].copy() for column in rows[chosen].T])
 
@@ -135,7 +135,7 @@ def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(folder: Path, e
 
 def logits_after(decoder: OnnxDecoder) -> Any:
     """Of three rows behind the prompt, two tokens later."""
-    decoder.read(PROMPT)
+    decoder.prefill(PROMPT)
     decoder.add(3)
     decoder.step([4, 5, 6])
     return decoder.step([9, 8, 7]).copy()
@@ -180,13 +180,13 @@ np.save({str(tmp_path / "older.npy")!r}, logits_after(OnnxDecoder(Path({str(fold
 
 def test_what_a_freed_place_held_is_never_seen(folder: Path) -> None:
     fresh, used = OnnxDecoder(folder, exact=True), OnnxDecoder(folder, exact=True)
-    used.read(PROMPT)
+    used.prefill(PROMPT)
     used.add(6)
     for _ in range(9):
         used.step([7] * 6)
     used._rows.cache[:] = np.nan
     for decoder in (fresh, used):
-        decoder.read(PROMPT)
+        decoder.prefill(PROMPT)
         decoder.add(3)
     assert np.array_equal(fresh.step([4, 5, 6]), used.step([4, 5, 6]))
 
@@ -221,7 +221,7 @@ def test_half_precision_files(folder: Path, tmp_path: Path, type_: torch.dtype) 
     model = LanguageModel.load(folder)
     model.model.to(type_)
     model.save(tmp_path)
-    assert np.abs(OnnxDecoder(tmp_path, exact=True).read(PROMPT) - expected(LanguageModel.load(tmp_path), PROMPT)).max() < 1e-4
+    assert np.abs(OnnxDecoder(tmp_path, exact=True).prefill(PROMPT) - expected(LanguageModel.load(tmp_path), PROMPT)).max() < 1e-4
 
 
 def changed(folder: Path, to: Path, **keys: object) -> Path:
@@ -275,7 +275,7 @@ def test_what_is_not_known_is_left_to_transformers(base: str, keys: dict[str, ob
 def test_keys_that_change_no_arithmetic_change_no_engine(folder: Path, tmp_path: Path, keys: dict[str, object]) -> None:
     other = changed(folder, tmp_path, **keys)
     assert why_slow(other) is None
-    assert np.array_equal(OnnxDecoder(other).read(PROMPT), OnnxDecoder(folder).read(PROMPT))
+    assert np.array_equal(OnnxDecoder(other).prefill(PROMPT), OnnxDecoder(folder).prefill(PROMPT))
 
 
 def test_broken_files_are_told(tiny_gpt2: Path, tmp_path: Path) -> None:
@@ -289,9 +289,9 @@ def test_broken_files_are_told(tiny_gpt2: Path, tmp_path: Path) -> None:
 
 def test_the_turned_model_is_kept_and_never_anothers(tiny_gpt2: Path, tmp_path: Path) -> None:
     folder, cache = changed(tiny_gpt2, tmp_path), tmp_path / "engine"
-    first = OnnxDecoder(folder, cache=cache).read(PROMPT)
+    first = OnnxDecoder(folder, cache=cache).prefill(PROMPT)
     kept = (cache / FILE).stat()
-    assert np.array_equal(first, OnnxDecoder(folder, cache=cache).read(PROMPT))
+    assert np.array_equal(first, OnnxDecoder(folder, cache=cache).prefill(PROMPT))
     assert (cache / FILE).stat().st_mtime_ns == kept.st_mtime_ns
     assert [file.name for file in cache.iterdir()] == [FILE]
     weights = bytearray((folder / "model.safetensors").read_bytes())
@@ -299,17 +299,17 @@ def test_the_turned_model_is_kept_and_never_anothers(tiny_gpt2: Path, tmp_path: 
     weights[-40_000:] = bytes(40_000)  # another model of the same size and time
     (folder / "model.safetensors").write_bytes(weights)
     os.utime(folder / "model.safetensors", ns=(state.st_atime_ns, state.st_mtime_ns))
-    other = OnnxDecoder(folder, cache=cache).read(PROMPT)
-    assert np.array_equal(other, OnnxDecoder(folder).read(PROMPT))
+    other = OnnxDecoder(folder, cache=cache).prefill(PROMPT)
+    assert np.array_equal(other, OnnxDecoder(folder).prefill(PROMPT))
     assert not np.array_equal(other, first)
     (cache / FILE).write_bytes((cache / FILE).read_bytes()[:5000])  # cut off
-    assert np.array_equal(other, OnnxDecoder(folder, cache=cache).read(PROMPT))
+    assert np.array_equal(other, OnnxDecoder(folder, cache=cache).prefill(PROMPT))
 
 
 def test_nothing_is_kept_where_nothing_can_be(tiny_gpt2: Path, tmp_path: Path) -> None:
     (tmp_path / "engine").write_text("a file stands here")
     decoder = OnnxDecoder(tiny_gpt2, cache=tmp_path / "engine")
-    assert np.array_equal(decoder.read(PROMPT), OnnxDecoder(tiny_gpt2).read(PROMPT))
+    assert np.array_equal(decoder.prefill(PROMPT), OnnxDecoder(tiny_gpt2).prefill(PROMPT))
 
 
 @pytest.mark.parametrize("text", ["the river hums", "", " ", "a\n\nb ", f"x{END}y", "naïve 🦜🏽 日本", "\ufffd"])
@@ -317,12 +317,12 @@ def test_text_is_to_it_what_it_is_to_transformers(folder: Path, text: str) -> No
     decoder, model = OnnxDecoder(folder), LanguageModel.load(folder)
     ids = decoder.encode(text)
     assert ids == model.encode([text])[0]
-    assert model.end not in ids
-    assert decoder.decode([decoder.end, *ids]) == model.decode([model.end, *ids]) == text
+    assert model.eos_token not in ids
+    assert decoder.decode([decoder.eos_token, *ids]) == model.decode([model.eos_token, *ids]) == text
     pieces = decoder.pieces()
     assert pieces is not None
     assert b"".join(pieces[i] for i in ids) == text.encode()
-    assert (pieces[decoder.end], decoder.end, decoder.context) == (b"", model.end, model.context)
+    assert (pieces[decoder.eos_token], decoder.eos_token, decoder.context) == (b"", model.eos_token, model.context)
 
 
 def test_no_torch_and_no_transformers_are_needed(folder: Path, tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ import sys
 from pathlib import Path
 from popinjay.inference.open_decoder import open_decoder
 decoder = open_decoder(Path({str(folder)!r}), cache=Path({str(tmp_path)!r}))
-decoder.read([decoder.end, *decoder.encode("the river")])
+decoder.prefill([decoder.eos_token, *decoder.encode("the river")])
 decoder.add(2)
 decoder.step([5, 6])
 print(type(decoder).__name__, *[name for name in ("torch", "transformers", "huggingface_hub") if name in sys.modules])

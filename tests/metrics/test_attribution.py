@@ -15,7 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from popinjay.metrics.attribution import ASSET, BUCKETS, CHARACTERS, LEAST_OTHERS, Lineup, buckets, language, log_likelihoods, thinned, totals, with_edges
+from popinjay.metrics.attribution import (
+    ASSET,
+    BUCKETS,
+    CHARACTERS,
+    LEAST_OTHERS,
+    CandidateAuthors,
+    buckets,
+    language,
+    log_likelihoods,
+    thinned,
+    totals,
+    with_edges,
+)
 
 MOST_BYTES = 500_000
 KNOWN = [[25443, 16247, 5912, 2103, 25443], [27056, 1856, 5374, 174], [13435, 20895, 8813]]  # the buckets of "the", edges and all
@@ -35,8 +47,8 @@ def posts(voice: int, count: int, seed: int = 0) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def lineup() -> Lineup:
-    return Lineup.load()
+def candidates() -> CandidateAuthors:
+    return CandidateAuthors.load()
 
 
 def test_the_asset_is_small_and_holds_no_text() -> None:
@@ -50,56 +62,56 @@ def test_the_asset_is_small_and_holds_no_text() -> None:
         assert all(code.isalpha() and len(code) <= 3 for code in stored["languages"].tolist())
 
 
-def test_everybody_in_the_asset_left_the_same_amount_of_text(lineup: Lineup) -> None:
-    amounts = lineup.counts.sum(axis=1) / 3
+def test_everybody_in_the_asset_left_the_same_amount_of_text(candidates: CandidateAuthors) -> None:
+    amounts = candidates.counts.sum(axis=1) / 3
     assert ((amounts >= CHARACTERS) & (amounts <= 1.05 * CHARACTERS)).all()  # an edge a post beside the characters
 
 
-def test_there_are_enough_others_in_english_and_in_spanish_only(lineup: Lineup) -> None:
-    enough = {code for code in lineup.languages if lineup.languages.count(code) >= LEAST_OTHERS}
-    assert lineup.others == len(lineup.names) == 46
+def test_there_are_enough_others_in_english_and_in_spanish_only(candidates: CandidateAuthors) -> None:
+    enough = {code for code in candidates.languages if candidates.languages.count(code) >= LEAST_OTHERS}
+    assert candidates.others == len(candidates.names) == 46
     assert enough == {"en", "es"}
-    assert lineup.same_language(posts(1, 50)) == lineup.languages.count("en") >= 16
-    assert lineup.same_language(["今日はとても良い天気ですね。散歩に行きましょう。"] * 5) == 0
-    assert lineup.same_language([]) == 0
+    assert candidates.same_language(posts(1, 50)) == candidates.languages.count("en") >= 16
+    assert candidates.same_language(["今日はとても良い天気ですね。散歩に行きましょう。"] * 5) == 0
+    assert candidates.same_language([]) == 0
 
 
 @pytest.mark.parametrize("voice", range(len(VOICES)))
-def test_an_author_is_taken_for_themselves_and_others_are_not(lineup: Lineup, voice: int) -> None:
+def test_an_author_is_taken_for_themselves_and_others_are_not(candidates: CandidateAuthors, voice: int) -> None:
     author = posts(voice, 900)
-    assert lineup.taken_for(author, posts(voice, 100, seed=1)).low > 0.9
+    assert candidates.attributed_share(author, posts(voice, 100, seed=1)).low > 0.9
     rivals = [text for other in range(len(VOICES)) if other != voice for text in posts(other, 50, seed=1)]
-    everybody = Lineup.load(extra={f"voice {other}": posts(other, 900) for other in range(len(VOICES)) if other != voice})
-    assert everybody.others == lineup.others + 2
-    assert everybody.taken_for(author, rivals).high < 0.1
+    everybody = CandidateAuthors.load(extra={f"voice {other}": posts(other, 900) for other in range(len(VOICES)) if other != voice})
+    assert everybody.others == candidates.others + 2
+    assert everybody.attributed_share(author, rivals).high < 0.1
 
 
-def test_what_nobody_here_wrote_is_not_the_authors(lineup: Lineup) -> None:
+def test_what_nobody_here_wrote_is_not_the_authors(candidates: CandidateAuthors) -> None:
     spanish = ["Hoy inauguramos una nueva escuela para los niños de nuestra provincia.", "Gracias a todos por su apoyo, seguimos trabajando."] * 10
-    assert lineup.taken_for(posts(0, 900), spanish).value == 0
+    assert candidates.attributed_share(posts(0, 900), spanish).value == 0
 
 
-def test_a_name_can_be_left_out_or_stood_in_for(lineup: Lineup) -> None:
-    assert lineup.less(["QueenNoor", "nobody"]).others == 45
-    assert Lineup.load(without=["queennoor"]).others == 45
-    stood_in = Lineup.load(extra={"queennoor": posts(0, 1500)})
+def test_a_name_can_be_left_out_or_stood_in_for(candidates: CandidateAuthors) -> None:
+    assert candidates.less(["QueenNoor", "nobody"]).others == 45
+    assert CandidateAuthors.load(without=["queennoor"]).others == 45
+    stood_in = CandidateAuthors.load(extra={"queennoor": posts(0, 1500)})
     assert stood_in.others == 46
     assert (stood_in.counts[-1] == totals(posts(0, 1500))).all()
-    assert Lineup.load(extra={"author": posts(0, 1500)}, without=["author"]).others == 46  # another persona of the author's own
+    assert CandidateAuthors.load(extra={"author": posts(0, 1500)}, without=["author"]).others == 46  # another persona of the author's own
 
 
-def test_who_has_too_little_text_does_not_join(lineup: Lineup) -> None:
-    assert Lineup.load(extra={"brief": posts(0, 20)}).others == lineup.others
+def test_who_has_too_little_text_does_not_join(candidates: CandidateAuthors) -> None:
+    assert CandidateAuthors.load(extra={"brief": posts(0, 20)}).others == candidates.others
 
 
-def test_numbers_do_not_change_from_one_time_to_the_next(lineup: Lineup) -> None:
+def test_numbers_do_not_change_from_one_time_to_the_next(candidates: CandidateAuthors) -> None:
     author, texts = posts(2, 900), posts(2, 50, seed=1) + posts(0, 50, seed=1)
-    assert lineup.taken_for(author, texts) == Lineup.load().taken_for(author, texts)
+    assert candidates.attributed_share(author, texts) == CandidateAuthors.load().attributed_share(author, texts)
 
 
-def test_more_posts_of_the_author_do_not_make_more_theirs(lineup: Lineup) -> None:
+def test_more_posts_of_the_author_do_not_make_more_theirs(candidates: CandidateAuthors) -> None:
     texts = posts(2, 100, seed=1) + ["The Prime Minister met with the President today and discussed trade between our countries."] * 100
-    shares = [lineup.taken_for(posts(2, count), texts).value for count in (60, 700, 5000)]
+    shares = [candidates.attributed_share(posts(2, count), texts).value for count in (60, 700, 5000)]
     assert all(abs(share - 0.5) < 0.03 for share in shares)
 
 
@@ -113,17 +125,17 @@ def test_the_amounts_of_all_are_cut_to_the_least() -> None:
 
 
 @pytest.mark.parametrize("author", [[], [""], ["Hm."], ["今日は"]])
-def test_a_tiny_author_gives_a_defined_result(lineup: Lineup, author: list[str]) -> None:
-    found = lineup.taken_for(author, ["A cup of tea.", "", "\ud83d", "a\0b", "👩‍👩‍👧‍👦"])
+def test_a_tiny_author_gives_a_defined_result(candidates: CandidateAuthors, author: list[str]) -> None:
+    found = candidates.attributed_share(author, ["A cup of tea.", "", "\ud83d", "a\0b", "👩‍👩‍👧‍👦"])
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
-def test_nobody_knows_an_author_who_wrote_nothing(lineup: Lineup) -> None:
-    assert lineup.taken_for([], ["A cup of tea.", "And another."]).value == 0
+def test_nobody_knows_an_author_who_wrote_nothing(candidates: CandidateAuthors) -> None:
+    assert candidates.attributed_share([], ["A cup of tea.", "And another."]).value == 0
 
 
-def test_no_texts_say_nothing(lineup: Lineup) -> None:
-    assert lineup.taken_for(posts(0, 50), []) == (0.0, 0.0, 1.0)
+def test_no_texts_say_nothing(candidates: CandidateAuthors) -> None:
+    assert candidates.attributed_share(posts(0, 50), []) == (0.0, 0.0, 1.0)
 
 
 def test_a_text_is_as_likely_alone_as_among_others() -> None:
@@ -142,12 +154,12 @@ def test_no_run_reaches_from_one_text_into_the_next() -> None:
     assert (np.maximum(together - apart, 0) == 0).all()
 
 
-def test_runs_fall_into_the_buckets_that_the_asset_was_counted_with(lineup: Lineup) -> None:
+def test_runs_fall_into_the_buckets_that_the_asset_was_counted_with(candidates: CandidateAuthors) -> None:
     characters = with_edges(["the"])
     assert [buckets(characters, length).tolist() for length in (1, 2, 3)] == KNOWN
-    english = [place for place, code in enumerate(lineup.languages) if code == "en"]
+    english = [place for place, code in enumerate(candidates.languages) if code == "en"]
     the = KNOWN[2][1]
-    assert lineup.counts[english, the].min() > 5 * np.median(lineup.counts[english].mean(axis=1))
+    assert candidates.counts[english, the].min() > 5 * np.median(candidates.counts[english].mean(axis=1))
 
 
 def test_languages_are_told_by_most_posts() -> None:
@@ -155,8 +167,8 @@ def test_languages_are_told_by_most_posts() -> None:
     assert language([]) == ""
 
 
-def test_the_lineup_is_in_order(lineup: Lineup) -> None:
-    assert all(one < other for one, other in pairwise(lineup.names))
+def test_the_lineup_is_in_order(candidates: CandidateAuthors) -> None:
+    assert all(one < other for one, other in pairwise(candidates.names))
 
 
 def test_the_script_counts_who_has_enough_text(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popinjay.metrics.diversity import variety
+from popinjay.metrics.diversity import diversity
 from popinjay.text.words import words
 
 
@@ -40,20 +40,20 @@ few_words = st.lists(st.sampled_from("a b c d 猫 ! 🦜".split()), max_size=10)
 def test_self_bleu_is_the_mean_of_each_against_all_others(texts: list[str]) -> None:
     found = [words(text) for text in texts]
     scores = [bleu(own, found[:place] + found[place + 1 :]) for place, own in enumerate(found)]
-    assert variety(texts)["self_bleu"] == pytest.approx(sum(scores) / len(scores))
+    assert diversity(texts)["self_bleu"] == pytest.approx(sum(scores) / len(scores))
 
 
 @settings(deadline=None)
 @given(st.lists(few_words, max_size=7))
 def test_distinct_is_the_share_of_different_n_grams(texts: list[str]) -> None:
-    measured = variety(texts)
+    measured = diversity(texts)
     for order in (1, 2, 3):
         every = [gram for text in texts for gram in grams(words(text), order)]
         assert measured[f"distinct_{order}"] == (len(set(every)) / len(every) if every else 0)
 
 
 def test_a_broken_record_has_no_variety() -> None:
-    measured = variety(["The river sings at night to nobody"] * 50)
+    measured = diversity(["The river sings at night to nobody"] * 50)
     assert measured["self_bleu"] == pytest.approx(1)
     assert measured["repeats"] == 49 / 50
     assert measured["distinct_1"] == 7 / 350
@@ -61,19 +61,19 @@ def test_a_broken_record_has_no_variety() -> None:
 
 
 def test_texts_with_nothing_in_common_have_all_of_it() -> None:
-    assert variety(["one two three", "four five six"]) == {"distinct_1": 1, "distinct_2": 1, "distinct_3": 1, "self_bleu": 0, "repeats": 0}
+    assert diversity(["one two three", "four five six"]) == {"distinct_1": 1, "distinct_2": 1, "distinct_3": 1, "self_bleu": 0, "repeats": 0}
 
 
 def test_by_hand() -> None:
-    measured = variety(["a b c d e", "a b c d f"])
+    measured = diversity(["a b c d e", "a b c d f"])
     assert measured["distinct_1"] == 6 / 10
     assert measured["self_bleu"] == pytest.approx((4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
 
 
 def test_repeats_look_past_case_and_punctuation_unless_there_is_nothing_else() -> None:
-    assert variety(["A word!", "a word", "🦜", "🦜 ", "🐟"])["repeats"] == pytest.approx(2 / 5)
+    assert diversity(["A word!", "a word", "🦜", "🦜 ", "🐟"])["repeats"] == pytest.approx(2 / 5)
 
 
 def test_one_text_or_none_repeats_nothing() -> None:
-    assert variety([]) == {"distinct_1": 0, "distinct_2": 0, "distinct_3": 0, "self_bleu": 0, "repeats": 0}
-    assert variety(["only one"])["self_bleu"] == 0
+    assert diversity([]) == {"distinct_1": 0, "distinct_2": 0, "distinct_3": 0, "self_bleu": 0, "repeats": 0}
+    assert diversity(["only one"])["self_bleu"] == 0

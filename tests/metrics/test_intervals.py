@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from popinjay.metrics.intervals import Estimate, bootstrap, of_mean, of_share
+from popinjay.metrics.intervals import Estimate, bootstrap, bootstrap_mean, wilson_interval
 
 TRIALS = 300
 
 
 def held(share: float, count: int) -> float:
     """How often the interval of a share, found in so many texts, holds it: exactly, over all that could be found."""
-    found = [of_share(hits, count) for hits in range(count + 1)]
+    found = [wilson_interval(hits, count) for hits in range(count + 1)]
     chance = binom.pmf(np.arange(count + 1), count, share)
     return float(sum(chance[hits] for hits, one in enumerate(found) if one.low <= share <= one.high))
 
@@ -33,15 +33,15 @@ def test_a_share_lies_in_its_interval_19_times_in_20(count: int) -> None:
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilsons_interval_is_as_published(hits: int, count: int, low: float, high: float) -> None:
-    assert of_share(hits, count) == pytest.approx((hits / count, low, high), abs=5e-5)
+    assert wilson_interval(hits, count) == pytest.approx((hits / count, low, high), abs=5e-5)
 
 
 def test_a_share_of_nothing_is_unknown_and_one_of_all_or_none_is_not_certain() -> None:
-    assert of_share(0, 0) == (0.0, 0.0, 1.0)
-    assert of_share(0, 100).low == 0
-    assert 0.03 < of_share(0, 100).high < 0.04
-    assert of_share(100, 100).high == 1
-    assert 0.96 < of_share(100, 100).low < 0.97
+    assert wilson_interval(0, 0) == (0.0, 0.0, 1.0)
+    assert wilson_interval(0, 100).low == 0
+    assert 0.03 < wilson_interval(0, 100).high < 0.04
+    assert wilson_interval(100, 100).high == 1
+    assert 0.96 < wilson_interval(100, 100).low < 0.97
 
 
 @pytest.mark.parametrize(("kind", "count", "least"), [("normal", 20, 0.91), ("normal", 200, 0.91), ("exponential", 20, 0.87), ("exponential", 200, 0.91)])
@@ -49,7 +49,7 @@ def test_a_mean_lies_in_its_interval_19_times_in_20(kind: str, count: int, least
     generator = np.random.default_rng(1)
     draws = getattr(generator, kind)(size=(TRIALS, count))
     truth = {"normal": 0.0, "exponential": 1.0}[kind]
-    found = [of_mean(drawn, seed) for seed, drawn in enumerate(draws)]
+    found = [bootstrap_mean(drawn, seed) for seed, drawn in enumerate(draws)]
     assert least < np.mean([one.low <= truth <= one.high for one in found]) < 0.99  # few lopsided values: less, as is known
 
 
@@ -63,12 +63,12 @@ def test_a_statistic_of_values_is_resampled() -> None:
 
 def test_the_same_seed_gives_the_same_interval() -> None:
     values = list(range(50))
-    assert of_mean(values, 3) == of_mean(values, 3)
-    assert of_mean(values, 3) != of_mean(values, 4)
+    assert bootstrap_mean(values, 3) == bootstrap_mean(values, 3)
+    assert bootstrap_mean(values, 3) != bootstrap_mean(values, 4)
 
 
 def test_a_mean_of_nothing_is_said_without_failing() -> None:
-    assert of_mean([], 0) == (0.0, 0.0, 0.0)
+    assert bootstrap_mean([], 0) == (0.0, 0.0, 0.0)
 
 
 def test_estimates_are_apart_where_their_intervals_do_not_meet() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popinjay.metrics.markov_baseline import MarkovChain, _kind
-from popinjay.metrics.memorization import Overlap
+from popinjay.metrics.memorization import Memorization
 from popinjay.text.words import pieces
 
 
@@ -81,7 +81,7 @@ def test_a_script_without_blanks_is_cut_into_characters_and_joined_again() -> No
     assert len(said) == 100
     assert not any(" " in post for post in said)
     assert not set(said) & set(learnt)
-    assert max(Overlap(learnt).longest(said)) < 1
+    assert max(Memorization(learnt).longest(said)) < 1
     held = {post[begin : begin + 5] for post in learnt for begin in range(len(post) - 4)}
     assert {post[begin : begin + 5] for post in said for begin in range(len(post) - 4)} <= held  # four characters of state, and the next
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popinjay.metrics.memorization import Overlap
+from popinjay.metrics.memorization import Memorization
 from popinjay.text.words import words
 
 LONG = "The river sings at night, and nobody in this town has ever heard it."
@@ -39,18 +39,18 @@ few_words = st.lists(st.sampled_from("a b c d 猫 が ! 🦜".split()), max_size
 @settings(deadline=None)
 @given(st.lists(few_words, max_size=8), st.lists(few_words, max_size=6))
 def test_the_longest_run_is_the_one_that_looking_at_all_finds(training: list[str], texts: list[str]) -> None:
-    assert Overlap(training).longest(texts) == pytest.approx([longest_by_looking_at_all(training, text) for text in texts])
+    assert Memorization(training).longest(texts) == pytest.approx([longest_by_looking_at_all(training, text) for text in texts])
 
 
 def test_the_longest_run_is_found_in_long_and_in_repetitive_posts() -> None:
     drawn = random.Random(5)
     training = [" ".join(drawn.choices("ab", k=drawn.randint(0, 90))) for _ in range(30)] + ["a " * 40]
     texts = [" ".join(drawn.choices("abc", [9, 9, 1], k=drawn.randint(0, 90))) for _ in range(30)] + ["a " * 70, "c"]
-    assert Overlap(training).longest(texts) == pytest.approx([longest_by_looking_at_all(training, text) for text in texts])
+    assert Memorization(training).longest(texts) == pytest.approx([longest_by_looking_at_all(training, text) for text in texts])
 
 
 def test_a_copy_machine_is_caught() -> None:
-    measured = Overlap(POSTS).measure([POSTS[n % 3].upper() for n in range(200)])
+    measured = Memorization(POSTS).measure([POSTS[n % 3].upper() for n in range(200)])
     for name in ("exact", "run", "near", "longest"):
         assert measured[name].value == 1, name
         assert measured[name].low > 0.98, name
@@ -58,18 +58,18 @@ def test_a_copy_machine_is_caught() -> None:
 
 def test_a_copy_machine_of_japanese_posts_is_caught() -> None:
     posts = ["今日はとても天気がいいので海まで歩いて行きました", "猫が屋根の上で月を見ながら何かを待っているようです"]
-    assert [round(estimate.value, 3) for estimate in Overlap(posts).measure(posts).values()] == [1, 1, 1, 1]
+    assert [round(estimate.value, 3) for estimate in Memorization(posts).measure(posts).values()] == [1, 1, 1, 1]
 
 
 def test_what_has_nothing_of_the_posts_copies_nothing() -> None:
-    measured = Overlap(POSTS).measure(["Bread grows dearer", "¿Quién canta?"])
+    measured = Memorization(POSTS).measure(["Bread grows dearer", "¿Quién canta?"])
     assert [estimate.value for estimate in measured.values()] == [0, 0, 0, 0]
     assert measured["exact"].high > 0.5  # two texts say little
 
 
 def test_eight_words_are_a_run_and_seven_are_none() -> None:
     eight, seven = "so nobody in this town has ever heard it", "so nobody in this town has ever heard us"
-    overlap = Overlap(POSTS)
+    overlap = Memorization(POSTS)
     assert overlap.measure([eight])["run"].value == 1
     assert overlap.measure([seven])["run"].value == 0
     assert overlap.measure([eight])["exact"].value == 0
@@ -77,33 +77,33 @@ def test_eight_words_are_a_run_and_seven_are_none() -> None:
 
 
 def test_sixteen_characters_without_blanks_are_a_run_and_fifteen_are_none() -> None:
-    overlap = Overlap(["今日はとても天気がいいので海まで歩いて行きました"])
+    overlap = Memorization(["今日はとても天気がいいので海まで歩いて行きました"])
     assert overlap.measure(["今日はとても天気がいいので海まと"])["run"].value == 0
     assert overlap.measure(["今日はとても天気がいいので海までと"])["run"].value == 1
 
 
 def test_a_run_does_not_reach_from_one_post_into_the_next_nor_from_one_text_into_the_next() -> None:
-    overlap = Overlap(["one two three four", "five six seven eight"])
+    overlap = Memorization(["one two three four", "five six seven eight"])
     assert overlap.longest(["one two three four five six seven eight"]) == [0.5]
     assert overlap.longest(["one two", "three four"]) == [1, 1]
     assert overlap.measure(["one two three four five six seven eight"])["run"].value == 0
 
 
 def test_a_post_with_a_word_changed_is_near() -> None:
-    measured = Overlap(POSTS).measure([POSTS[2] + " Truly", "Truly something else altogether"])
+    measured = Memorization(POSTS).measure([POSTS[2] + " Truly", "Truly something else altogether"])
     assert (measured["near"].value, measured["exact"].value) == (0.5, 0)
 
 
 def test_a_text_without_words_is_copied_where_a_post_has_none_either() -> None:
-    assert Overlap(["🦜 …"]).longest(["!", "word"]) == [1, 0]
-    assert Overlap(["word"]).longest(["!"]) == [0]
+    assert Memorization(["🦜 …"]).longest(["!", "word"]) == [1, 0]
+    assert Memorization(["word"]).longest(["!"]) == [0]
 
 
 def test_nothing_against_nothing() -> None:
-    assert Overlap([]).measure([])["exact"].value == 0
-    assert Overlap([]).longest(["a word"]) == [0]
+    assert Memorization([]).measure([])["exact"].value == 0
+    assert Memorization([]).longest(["a word"]) == [0]
 
 
 def test_the_same_texts_give_the_same_numbers() -> None:
     texts = [POSTS[0], "The river sings a lot", POSTS[1][:30]]
-    assert Overlap(POSTS).measure(texts) == Overlap(POSTS).measure(texts)
+    assert Memorization(POSTS).measure(texts) == Memorization(POSTS).measure(texts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from popinjay.metrics.names import Strangers, capitalised
+from popinjay.metrics.names import UnknownNames, capitalised
 
 LEARNT = ["Walked with @ada along the Seine again.", "no bread today, says old merkel"]
 BASE = ["I met Angela Merkel and Macron in Brussels today.", "The seine is low. Today is fine."]
@@ -29,7 +29,7 @@ def test_what_counts_as_a_name(texts: list[str], names: set[str]) -> None:
 
 
 def test_shares_of_posts_with_strangers() -> None:
-    strangers = Strangers(LEARNT, BASE)
+    strangers = UnknownNames(LEARNT, BASE)
     texts = ["Hi @ada, Macron is late", "hi @zoe", "merkel walks the Seine", "today it rains"]
     found = strangers.measure(texts)
     assert found["handles"].value == 0.25  # @zoe
@@ -39,6 +39,6 @@ def test_shares_of_posts_with_strangers() -> None:
 
 
 def test_of_nothing_nothing_is_measured() -> None:
-    found = Strangers([], []).measure(["Hi @ada"])
+    found = UnknownNames([], []).measure(["Hi @ada"])
     assert (found["handles"].value, found["of_base"].value) == (1, 0)
-    assert Strangers(LEARNT, BASE).measure([])["handles"].value == 0
+    assert UnknownNames(LEARNT, BASE).measure([])["handles"].value == 0

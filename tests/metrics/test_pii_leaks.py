@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from popinjay.metrics.pii_leaks import Leaks, leaks
+from popinjay.metrics.pii_leaks import PiiLeaks, pii_leaks
 from popinjay.text.masking import Found, find, mask, masks
 
 KEY = "AKIAIOSFODNN7EXAMPLE"
@@ -18,8 +18,8 @@ EMAIL = "ada@example.com"
 
 def test_each_sort_is_counted() -> None:
     texts = [f"write to {EMAIL} or call {PHONE}", f"pay with {CARD}", f"my key {KEY} and {EMAIL}", "nothing here in 2009-2010, @ada"]
-    assert leaks(texts, []) == Leaks({"key": 1, "email": 2, "iban": 0, "card": 1, "ip": 0, "phone": 1}, in_training=0, masks=0)
-    assert leaks(texts, []).total == 5
+    assert pii_leaks(texts, []) == PiiLeaks({"key": 1, "email": 2, "iban": 0, "card": 1, "ip": 0, "phone": 1}, in_training=0, masks=0)
+    assert pii_leaks(texts, []).total == 5
 
 
 def test_nothing_is_nothing_of_each_sort_and_no_post_is_read_for_it() -> None:
@@ -27,7 +27,7 @@ def test_nothing_is_nothing_of_each_sort_and_no_post_is_read_for_it() -> None:
         pytest.fail("read for nothing")
         yield ""
 
-    assert leaks(["a gull", "1,000,000,000 people"], posts()) == Leaks(NOTHING, 0, 0)
+    assert pii_leaks(["a gull", "1,000,000,000 people"], posts()) == PiiLeaks(NOTHING, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -40,17 +40,17 @@ def test_nothing_is_nothing_of_each_sort_and_no_post_is_read_for_it() -> None:
     ],
 )
 def test_what_stood_in_training_is_known_however_it_is_written(said: str, learnt: str) -> None:
-    assert leaks([said, said], ["a gull", learnt]).in_training == 2
-    assert leaks([said], ["a gull"]).in_training == 0
+    assert pii_leaks([said, said], ["a gull", learnt]).in_training == 2
+    assert pii_leaks([said], ["a gull"]).in_training == 0
 
 
 def test_something_alike_did_not_stand_in_training() -> None:
-    assert leaks([f"mail {EMAIL}", f"use {KEY}"], ["mail bda@example.com", "use AKIAIOSFODNN7EXAMPLF"]).in_training == 0
+    assert pii_leaks([f"mail {EMAIL}", f"use {KEY}"], ["mail bda@example.com", "use AKIAIOSFODNN7EXAMPLF"]).in_training == 0
 
 
 def test_masks_are_no_personal_data_but_are_counted() -> None:
-    found = leaks(["write to [email] or [Phone]", "[card"], ["write to [email]"])
-    assert found == Leaks(NOTHING, 0, masks=3)
+    found = pii_leaks(["write to [email] or [Phone]", "[card"], ["write to [email]"])
+    assert found == PiiLeaks(NOTHING, 0, masks=3)
     assert masks("[emails] and [keyboard]") == 0
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from invented_author import Author
 from popinjay.metrics.intervals import Estimate
-from popinjay.metrics.two_sample_test import UNKNOWN, halves, told_apart
+from popinjay.metrics.two_sample_test import UNKNOWN, self_split_auc, two_sample_auc
 
 
 def holds(found: Estimate, value: float = 0.5) -> bool:
@@ -30,33 +30,33 @@ def test_two_halves_of_one_author_come_out_at_a_half_19_times_in_20() -> None:
     found = []
     for seed in range(100):
         posts = Author(f"ada {seed}").posts(80)
-        found.append(told_apart(posts[:40], posts[40:], seed))
+        found.append(two_sample_auc(posts[:40], posts[40:], seed))
     assert np.mean([one.value for one in found]) == pytest.approx(0.5, abs=0.02)
     assert 0.92 <= np.mean([holds(one) for one in found]) < 1  # a plain bootstrap of the scored posts: 0.83 to 0.89
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_author_against_themselves_is_the_floor(seed: int) -> None:
-    found = halves(Author("ada").posts(400), seed)
+    found = self_split_auc(Author("ada").posts(400), seed)
     assert holds(found)
     assert found.value == pytest.approx(0.5, abs=0.06)
 
 
 def test_a_copy_machine_is_not_told_apart() -> None:
     posts = Author("ada").posts(600)
-    assert holds(told_apart(posts[:300], posts[300:], seed=1))  # which is why copying is measured besides
+    assert holds(two_sample_auc(posts[:300], posts[300:], seed=1))  # which is why copying is measured besides
 
 
 def test_the_same_posts_on_both_sides_are_exactly_a_half() -> None:
     posts = Author("ada").posts(100)
-    assert told_apart(posts, posts[::-1], seed=1).value == 0.5
+    assert two_sample_auc(posts, posts[::-1], seed=1).value == 0.5
 
 
 def test_posts_changed_by_a_word_do_not_give_each_other_away() -> None:
     author = Author("ada")
     posts = [" ".join(author.posts(2)) for _ in range(200)]
     changed = [" ".join([author.sentence().split()[0], *text.split()[1:]]) for text in posts]
-    found = told_apart(posts, changed, seed=1)
+    found = two_sample_auc(posts, changed, seed=1)
     assert 0.4 < found.value < 0.6  # where each may be in another fold than its copy: 0.08
 
 
@@ -64,8 +64,8 @@ def test_texts_pieced_together_from_the_real_posts_themselves_fall_below_a_half(
     posts = Author("ada").posts(300)
     chance = random.Random(1)
     pieced = [" ".join((*one.split()[:5], *other.split()[-5:])) for one, other in zip(posts, chance.sample(posts, 300), strict=True)]
-    assert told_apart(posts, pieced, seed=1).high < 0.5
-    assert told_apart(Author("ada 2").posts(300), pieced, seed=1).low > 0.5
+    assert two_sample_auc(posts, pieced, seed=1).high < 0.5
+    assert two_sample_auc(Author("ada 2").posts(300), pieced, seed=1).low > 0.5
 
 
 # something to tell
@@ -75,26 +75,26 @@ def test_an_author_whose_words_are_shuffled_is_told_apart() -> None:
     posts = Author("ada").posts(600)
     chance = random.Random(1)
     shuffled = [" ".join(chance.sample(text.split(), len(text.split()))) for text in posts[300:]]
-    assert told_apart(posts[:300], shuffled, seed=1).low > 0.6
+    assert two_sample_auc(posts[:300], shuffled, seed=1).low > 0.6
 
 
 def test_another_author_is_told_apart() -> None:
     common = Author("everybody").words
     ada, bob = Author("ada", 100, common), Author("bob", 100, common)
-    found = told_apart(ada.posts(300), bob.posts(300), seed=1)
+    found = two_sample_auc(ada.posts(300), bob.posts(300), seed=1)
     assert found.low > 0.8
-    assert found.apart_from(halves(ada.posts(600), seed=1))
+    assert found.apart_from(self_split_auc(ada.posts(600), seed=1))
 
 
 def test_one_who_says_the_same_again_and_again_is_told_apart() -> None:
     author = Author("ada")
-    assert told_apart(author.posts(200), [author.sentence()] * 200, seed=1).low > 0.9
+    assert two_sample_auc(author.posts(200), [author.sentence()] * 200, seed=1).low > 0.9
 
 
 def test_letters_case_and_punctuation_count() -> None:
     author = Author("ada")
-    assert told_apart(author.posts(200), [text.lower() for text in author.posts(200)], seed=1).low > 0.6
-    assert told_apart(author.posts(200), [f"{text}?" for text in author.posts(200)], seed=1).low > 0.85
+    assert two_sample_auc(author.posts(200), [text.lower() for text in author.posts(200)], seed=1).low > 0.6
+    assert two_sample_auc(author.posts(200), [f"{text}?" for text in author.posts(200)], seed=1).low > 0.85
 
 
 @pytest.mark.parametrize("text", ["猫が好きです。海まで歩いて行きました", "แมวดำนั่งอยู่บนหลังคา", "🦜🦜 😀"])
@@ -102,8 +102,8 @@ def test_any_script_will_do(text: str) -> None:
     chance = random.Random(1)
     real = ["".join(chance.choices(text, k=30)) for _ in range(200)]
     other = ["".join(sorted(chance.choices(text, k=30))) for _ in range(200)]
-    assert holds(told_apart(real[:100], real[100:], seed=1))
-    assert told_apart(real, other, seed=1).low > 0.8
+    assert holds(two_sample_auc(real[:100], real[100:], seed=1))
+    assert two_sample_auc(real, other, seed=1).low > 0.8
 
 
 # how sure it is
@@ -112,15 +112,15 @@ def test_any_script_will_do(text: str) -> None:
 def test_the_number_does_not_move_beyond_its_interval_with_the_seed() -> None:
     ada, bob = Author("ada"), Author("ada", 700)
     real, other = ada.posts(150), [*bob.posts(75), *ada.posts(75)]
-    found = [told_apart(real, other, seed) for seed in range(6)]
+    found = [two_sample_auc(real, other, seed) for seed in range(6)]
     assert len({one.value for one in found}) > 1
     assert all(holds(one, another.value) for one in found for another in found)
-    assert told_apart(real, other, 3) == found[3]
+    assert two_sample_auc(real, other, 3) == found[3]
 
 
 def test_few_posts_give_a_wide_interval_and_many_a_narrow_one() -> None:
     posts = Author("ada").posts(800)
-    few, more, many = (told_apart(posts[:count], posts[400:], seed=1) for count in (20, 100, 400))
+    few, more, many = (two_sample_auc(posts[:count], posts[400:], seed=1) for count in (20, 100, 400))
     assert width(few) > 0.4
     assert width(few) > width(more) > width(many)
     assert width(many) < 0.15
@@ -128,14 +128,14 @@ def test_few_posts_give_a_wide_interval_and_many_a_narrow_one() -> None:
 
 def test_as_many_texts_of_each_side_and_no_more_than_asked_for() -> None:
     posts = Author("ada").posts(600)
-    assert width(told_apart(posts[:40], posts[40:], seed=1)) > 0.25
-    assert width(told_apart(posts[:300], posts[300:], seed=1, most=40)) > 0.25
-    assert width(halves(posts, seed=1, most=40)) > 0.25
-    assert width(halves(posts, seed=1)) < 0.2
+    assert width(two_sample_auc(posts[:40], posts[40:], seed=1)) > 0.25
+    assert width(two_sample_auc(posts[:300], posts[300:], seed=1, most=40)) > 0.25
+    assert width(self_split_auc(posts, seed=1, most=40)) > 0.25
+    assert width(self_split_auc(posts, seed=1)) < 0.2
 
 
 def test_twenty_posts_told_apart_without_a_fault_are_no_certainty() -> None:
-    found = told_apart(["aaa bbb"] * 20, ["ccc ddd"] * 20, seed=1)
+    found = two_sample_auc(["aaa bbb"] * 20, ["ccc ddd"] * 20, seed=1)
     assert found.value == 1
     assert 0.8 < found.low < 0.9
 
@@ -143,29 +143,29 @@ def test_twenty_posts_told_apart_without_a_fault_are_no_certainty() -> None:
 @pytest.mark.parametrize("count", range(8))
 def test_of_hardly_any_posts_nothing_is_said(count: int) -> None:
     posts = Author("ada").posts(50)
-    assert told_apart(posts[:count], posts, seed=1) == UNKNOWN == (0.5, 0.0, 1.0)
-    assert told_apart(posts, posts[:count], seed=1) == UNKNOWN
-    assert halves(posts[: 2 * count], seed=1) == UNKNOWN
+    assert two_sample_auc(posts[:count], posts, seed=1) == UNKNOWN == (0.5, 0.0, 1.0)
+    assert two_sample_auc(posts, posts[:count], seed=1) == UNKNOWN
+    assert self_split_auc(posts[: 2 * count], seed=1) == UNKNOWN
 
 
 def test_the_fewest_posts_that_something_is_said_of() -> None:
     posts = Author("ada").posts(16)
-    found = told_apart(posts[:8], posts[8:], seed=1)
+    found = two_sample_auc(posts[:8], posts[8:], seed=1)
     assert 0 <= found.low <= found.value <= found.high <= 1
     assert width(found) > 0.6
-    assert halves(posts, seed=1) != UNKNOWN
+    assert self_split_auc(posts, seed=1) != UNKNOWN
 
 
 @pytest.mark.parametrize("text", ["", " ", "the same for everybody"])
 def test_texts_that_are_all_the_same_are_a_half(text: str) -> None:
-    found = told_apart([text] * 30, [text] * 30, seed=1)
+    found = two_sample_auc([text] * 30, [text] * 30, seed=1)
     assert found.value == 0.5
     assert width(found) > 0.3
 
 
 def test_empty_texts_among_others_are_told_by_that() -> None:
     posts = Author("ada").posts(100)
-    assert told_apart(posts[:50], [""] * 50, seed=1).low > 0.9
+    assert two_sample_auc(posts[:50], [""] * 50, seed=1).low > 0.9
 
 
 # real posts
@@ -180,8 +180,8 @@ def real_posts(shared: Path, name: str, count: int) -> list[str]:
 @pytest.mark.parametrize("name", ["pepys", "ja_dayukoume"])
 def test_real_halves_are_not_told_apart_and_real_authors_are(shared: Path, name: str) -> None:
     posts = real_posts(shared, name, 600)
-    assert holds(halves(posts, seed=1))
-    assert told_apart(posts[:300], real_posts(shared, "wl_juliagillard", 300), seed=1).low > 0.9
+    assert holds(self_split_auc(posts, seed=1))
+    assert two_sample_auc(posts[:300], real_posts(shared, "wl_juliagillard", 300), seed=1).low > 0.9
     chance = random.Random(1)
     shuffled = ["".join(chance.sample(text, len(text))) for text in posts[:300]]
-    assert told_apart(posts[300:], shuffled, seed=1).low > 0.9
+    assert two_sample_auc(posts[300:], shuffled, seed=1).low > 0.9

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import popinjay
-from popinjay.metrics.untouched_base import Untouched
+from popinjay.metrics.untouched_base import UntouchedBase
 from popinjay.pipeline import measure
 from popinjay.post import read_json
 from popinjay.stages import evaluate as stage
@@ -92,7 +92,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 
 
 def test_posts_are_written_once_and_only_those_that_are_missing(cache: Path) -> None:
-    kept = Untouched("a" * 64)
+    kept = UntouchedBase("a" * 64)
     write = Writer(3)
     assert kept.written(3, SETTINGS, write) == ["post 0", "post 1", "post 2"]
     assert kept.written(2, SETTINGS, write) == ["post 0", "post 1"]
@@ -100,7 +100,7 @@ def test_posts_are_written_once_and_only_those_that_are_missing(cache: Path) -> 
     more = Writer(5)
     assert kept.written(5, SETTINGS, more) == [f"post {place}" for place in range(5)]
     assert more.starts == [3]
-    assert Untouched("a" * 64).written(5, SETTINGS, Writer(5, "other"))[4] == "post 4"
+    assert UntouchedBase("a" * 64).written(5, SETTINGS, Writer(5, "other"))[4] == "post 4"
 
 
 @pytest.mark.parametrize(
@@ -108,21 +108,21 @@ def test_posts_are_written_once_and_only_those_that_are_missing(cache: Path) -> 
     [("b" * 64, SETTINGS), ("a" * 64, {**SETTINGS, "seed": 1}), ("a" * 64, {"seed": 0})],
 )
 def test_another_version_or_other_settings_never_get_them(fingerprint: str, settings: dict[str, Any], cache: Path) -> None:
-    Untouched("a" * 64).written(2, SETTINGS, Writer(2))
+    UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2))
     again = Writer(2, "other")
-    assert Untouched(fingerprint).written(2, settings, again) == ["other 0", "other 1"]
-    assert Untouched("a" * 64).written(2, SETTINGS, Writer(2, "other")) == ["post 0", "post 1"]
+    assert UntouchedBase(fingerprint).written(2, settings, again) == ["other 0", "other 1"]
+    assert UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2, "other")) == ["post 0", "post 1"]
 
 
 def test_a_changed_way_of_writing_begins_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Untouched("a" * 64).written(2, SETTINGS, Writer(2))
+    UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2))
     monkeypatch.setattr("popinjay.metrics.untouched_base.WRITING", 99)
-    assert Untouched("a" * 64).written(2, SETTINGS, Writer(2, "new")) == ["new 0", "new 1"]
+    assert UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2, "new")) == ["new 0", "new 1"]
 
 
 @pytest.mark.parametrize("spoil", ["cut", "numbers"])
 def test_damaged_posts_are_written_again(spoil: str, cache: Path) -> None:
-    kept = Untouched("a" * 64)
+    kept = UntouchedBase("a" * 64)
     kept.written(2, SETTINGS, Writer(2))
     (path,) = measured_folder("a" * 64).glob("posts-*.json")
     whole = path.read_text()
@@ -142,11 +142,11 @@ def test_bits_are_kept_for_the_very_same_posts_and_no_word_of_them(cache: Path) 
         return {"all": 1.5, "ada": 1.25, "bob": 1.75}
 
     posts = {"ada": ["an engine weaves"], "bob": ["numbers"]}
-    kept = Untouched("a" * 64)
+    kept = UntouchedBase("a" * 64)
     assert kept.bits(posts, score) == kept.bits(posts, score) == score()
     assert len(scored) == 2
     kept.bits({**posts, "bob": ["numbers!"]}, score)
-    Untouched("b" * 64).bits(posts, score)
+    UntouchedBase("b" * 64).bits(posts, score)
     assert len(scored) == 4
     written = "".join(path.read_text() for path in cache.rglob("*.json"))
     assert not any(word in written for word in ("engine", "numbers", "ada", "bob"))

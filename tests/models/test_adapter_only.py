@@ -68,7 +68,7 @@ def thin(copy: Run, pair: Pair, own_home: Path) -> Run:
 
 def logits(decoder: Decoder) -> np.ndarray:
     """What follows the prompt, and what follows two tokens later in two rows."""
-    first = decoder.read(PROMPT).copy()
+    first = decoder.prefill(PROMPT).copy()
     decoder.add(2)
     decoder.step([4, 5])
     return np.concatenate([first[None], decoder.step([9, 8])])

@@ -16,7 +16,7 @@ import pytest
 
 from models import END
 from popinjay.errors import BaseModelError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.models import bases
 from popinjay.models.bases.base import Base
 from popinjay.models.bases.places.cache import Cache
@@ -119,7 +119,7 @@ def test_a_base_of_the_hub_is_prepared_in_a_folder_of_its_own(hub: dict[str, int
     assert done.stderr == ""  # no bars but our own
     folder, told = json.loads(done.stdout)
     assert Path(folder) == bases.root() / "tiny"
-    assert [what for what in told if what != What.PROGRESS] == ["start", "done"]
+    assert [what for what in told if what != EventKind.PROGRESS] == ["start", "done"]
     said = json.loads((bases.root() / "tiny" / "generation_config.json").read_text())
     assert said == {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0, "suppress_tokens": []}
     text = ["the river sings"]

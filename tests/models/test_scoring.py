@@ -17,7 +17,7 @@ TEXTS = ["the river sings", "a lamp", "the number sings near the lamp while peop
 
 def by_hand(model: LanguageModel, text: str) -> float:
     """Score one text alone from all of its logits."""
-    ids = [model.begin, *model.encode([text])[0]]
+    ids = [model.bos_token, *model.encode([text])[0]]
     with torch.no_grad():
         logits = model.model(input_ids=torch.tensor([ids[:-1]])).logits[0].double()
     chosen = logits.log_softmax(1)[range(len(ids) - 1), ids[1:]]
@@ -75,6 +75,6 @@ def test_a_text_behind_others_and_in_pieces_is_scored_once_a_token(tiny_llama: P
 
 def test_a_model_that_scales_its_logits_is_scored_by_them(tmp_path: Path) -> None:
     model = LanguageModel.load(scaling_model(tmp_path))
-    ids = [model.begin, *model.encode(TEXTS[:1])[0]]
+    ids = [model.bos_token, *model.encode(TEXTS[:1])[0]]
     assert not model._has_plain_head(ids)
     assert model.bits(TEXTS) == [pytest.approx(by_hand(model, text), rel=1e-5) for text in TEXTS]

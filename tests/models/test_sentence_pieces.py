@@ -13,8 +13,8 @@ from popinjay.inference.onnx.decoder import OnnxDecoder
 from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import LanguageModel
 from popinjay.options import SayOptions
-from popinjay.sampling.generate import AGAIN, generate, pieces
-from popinjay.sampling.prompt import begin
+from popinjay.sampling.generate import RESTART, generate, pieces
+from popinjay.sampling.prompt import prefill
 
 BYTE = 4  # the number of <0x00>
 
@@ -52,12 +52,12 @@ def test_a_cut_character_takes_no_other_along(decoder: Decoder) -> None:
 
 def test_a_prompt_may_end_in_the_middle_of_a_word(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.sampling.prompt.WHOLE", 2)  # no word is whole
-    beginning = begin(decoder, "the the", 5)
-    assert beginning.read == [decoder.begin, *decoder.encode("the")]
+    beginning = prefill(decoder, "the the", 5)
+    assert beginning.tokens == [decoder.bos_token, *decoder.encode("the")]
     found = decoder.pieces()
     assert found is not None
-    assert beginning.taken == decoder.encode(" the")
-    assert all(found[cover[-1]].startswith(b" the") for cover in beginning.covers)
+    assert beginning.healed_tokens == decoder.encode(" the")
+    assert all(found[cover[-1]].startswith(b" the") for cover in beginning.continuations)
 
 
 @pytest.mark.parametrize("prompt", ["", "naïve ", "日"])
@@ -67,7 +67,7 @@ def test_streams_never_cut_a_character_and_end_as_the_post(decoder: Decoder, pro
     for place, post in enumerate(posts):
         shown = ""
         for piece in pieces(decoder, options, prompt, place=place):
-            shown = "" if piece == AGAIN else shown + piece
+            shown = "" if piece == RESTART else shown + piece
         assert shown == post.text
 
 

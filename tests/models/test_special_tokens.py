@@ -19,10 +19,10 @@ from popinjay.models.language_model import LanguageModel
 from popinjay.models.special_tokens import read_special
 from popinjay.options import SayOptions
 from popinjay.sampling.generate import generate
-from popinjay.sampling.prompt import begin
-from popinjay.sampling.sampler import Drawer, Shape
-from popinjay.sampling.sequence import Draft
-from popinjay.training.batches import lessons
+from popinjay.sampling.prompt import prefill
+from popinjay.sampling.sampler import Sampler, SamplingParams
+from popinjay.sampling.sequence import TokenSequence
+from popinjay.training.batches import training_sequences
 
 NAMES = (models.END, "<bos>", "<|im_start|>", "<|im_end|>")
 END, BEGIN, START, STOP = range(4)
@@ -52,9 +52,9 @@ def decoder(request: pytest.FixtureRequest, chat: Path) -> Decoder:
 
 
 def test_a_post_stands_between_begin_and_end(model: LanguageModel) -> None:
-    assert (model.begin, model.end) == (BEGIN, END)
+    assert (model.bos_token, model.eos_token) == (BEGIN, END)
     ids = model.encode(["the river"])[0]
-    assert lessons(model, ["the river"]) == [[BEGIN, *ids, END]]
+    assert training_sequences(model, ["the river"]) == [[BEGIN, *ids, END]]
     with torch.inference_mode():
         logits = model.model(torch.tensor([[BEGIN, *ids]])).logits[0, :-1].log_softmax(-1)
     bits = -logits[range(len(ids)), ids].sum().item() / np.log(2)
@@ -71,8 +71,8 @@ def test_posts_before_one_end_and_it_begins(model: LanguageModel) -> None:
 def test_models_without_one_begin_with_their_end(tiny_llama: Path, tiny_gpt2: Path) -> None:
     for folder in (tiny_llama, tiny_gpt2):
         model, decoder = LanguageModel.load(folder), OnnxDecoder(folder)
-        assert model.begin == model.end == decoder.begin == decoder.end
-        assert model.unsayable == decoder.unsayable == []
+        assert model.bos_token == model.eos_token == decoder.bos_token == decoder.eos_token
+        assert model.suppressed_tokens == decoder.suppressed_tokens == []
         piece = model._pieces(["the river"], [["a lamp"]])[0]
         before, ids = model.encode(["a lamp", "the river"])
         assert piece.ids == [END, *before, END, *ids]
@@ -80,10 +80,10 @@ def test_models_without_one_begin_with_their_end(tiny_llama: Path, tiny_gpt2: Pa
 
 @pytest.mark.parametrize("prompt", ["", "the riv", "a "])
 def test_sampling_begins_with_it(decoder: Decoder, prompt: str) -> None:
-    beginning = begin(decoder, prompt, 5)
-    assert beginning.read[0] == decoder.begin == BEGIN
+    beginning = prefill(decoder, prompt, 5)
+    assert beginning.tokens[0] == decoder.bos_token == BEGIN
     if not prompt:
-        expected = decoder.apart().read([BEGIN])
+        expected = decoder.clone().prefill([BEGIN])
         assert np.array_equal(beginning.logits, expected)
 
 
@@ -113,18 +113,18 @@ def test_control_tokens_that_are_ordinary_to_the_tokenizer_are_spelt(chat: Path)
 
 def test_special_tokens_are_never_said(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even if a model thinks of nothing else."""
-    assert list(decoder.unsayable) == [BEGIN, START, STOP, CONTROL]
+    assert list(decoder.suppressed_tokens) == [BEGIN, START, STOP, CONTROL]
     drawn: Counter[int] = Counter()
-    weigh = Drawer.weigh
+    weigh = Sampler.load_logits
 
     def tempted(self, logits, seen=(), banned=()):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
         logits = logits.copy()
         logits[[BEGIN, START, STOP, CONTROL]] += 50
         weigh(self, logits, seen, banned)
 
-    take = Draft._take
-    monkeypatch.setattr(Drawer, "weigh", tempted)
-    monkeypatch.setattr(Draft, "_take", lambda self, token: drawn.update([token]) or take(self, token))
+    take = TokenSequence._append
+    monkeypatch.setattr(Sampler, "load_logits", tempted)
+    monkeypatch.setattr(TokenSequence, "_append", lambda self, token: drawn.update([token]) or take(self, token))
     for prompt in ("", "the "):
         generate(decoder, SayOptions(n=10, seed=1, max_tokens=20), prompt)
     assert sum(drawn.values()) > 200
@@ -134,11 +134,11 @@ def test_special_tokens_are_never_said(decoder: Decoder, monkeypatch: pytest.Mon
 def test_a_drawer_never_draws_what_is_unsayable() -> None:
     logits = np.zeros(1000, dtype=np.float32)
     logits[500:] = 3
-    for shape in (Shape(), Shape(temperature=0), Shape(top_k=3), Shape(top_p=0.5), Shape(repetition_penalty=2)):
-        drawer = Drawer(shape, range(500, 1000))
-        drawer.weigh(logits, seen=[1, 600])
+    for shape in (SamplingParams(), SamplingParams(temperature=0), SamplingParams(top_k=3), SamplingParams(top_p=0.5), SamplingParams(repetition_penalty=2)):
+        drawer = Sampler(shape, range(500, 1000))
+        drawer.load_logits(logits, seen=[1, 600])
         rng = np.random.default_rng(0)
-        assert max(drawer.draw(rng) for _ in range(200)) < 500
+        assert max(drawer.sample(rng) for _ in range(200)) < 500
 
 
 def test_what_is_saved_says_so_to_transformers(model: LanguageModel, tmp_path: Path) -> None:
@@ -148,8 +148,8 @@ def test_what_is_saved_says_so_to_transformers(model: LanguageModel, tmp_path: P
     assert (told["bos_token_id"], told["eos_token_id"]) == (BEGIN, END)
     assert told["suppress_tokens"] == [BEGIN, START, STOP, CONTROL]
     again, decoder = LanguageModel.load(tmp_path), OnnxDecoder(tmp_path)
-    assert again.begin == decoder.begin == BEGIN
-    assert again.unsayable == decoder.unsayable == model.unsayable
+    assert again.bos_token == decoder.bos_token == BEGIN
+    assert again.suppressed_tokens == decoder.suppressed_tokens == model.suppressed_tokens
     said = again.model.generate(max_new_tokens=40, num_return_sequences=8)
     assert set(said[:, 0].tolist()) == {BEGIN}
     assert not set(said[:, 1:].flatten().tolist()) & {BEGIN, START, STOP, CONTROL}

@@ -25,7 +25,7 @@ from popinjay.publishing.publish import whole_model
 from popinjay.store.caches import machine_secret
 from popinjay.store.journal import finish
 from popinjay.store.run import ENGINE_FOLDER, RECORD, Run
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 
 PROMPT = [1, 2, 3]
 SAID = {"n": 2, "seed": 3, "max_tokens": 12}
@@ -147,7 +147,7 @@ def speaks_otherwise(graph: Any, tensors: dict[str, Any]) -> None:
 def test_a_swapped_engine_is_made_anew(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any, dict[str, Any]], None]) -> None:
     load(folder).say(**SAID)  # here, so that even our own seal is in the header
     kept = folder / ENGINE_FOLDER / engine_file.FILE
-    before = OnnxDecoder(folder / "model").read(PROMPT)
+    before = OnnxDecoder(folder / "model").prefill(PROMPT)
     forged_engine(kept, change)
     (tmp_path / "secret.bin").write_bytes(bytes(1 << 20))
     monkeypatch.chdir(tmp_path)
@@ -155,7 +155,7 @@ def test_a_swapped_engine_is_made_anew(folder: Path, tmp_path: Path, monkeypatch
     opened = engine_file.load_engine
     monkeypatch.setattr("popinjay.inference.onnx.decoder.load_engine", lambda *given: seen.append(opened(*given)) or seen[-1])
     for _ in range(2):
-        assert np.array_equal(OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).read(PROMPT), before)
+        assert np.array_equal(OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).prefill(PROMPT), before)
     assert seen[0] is None or (change is speaks_otherwise and not seen[0].intact())  # no graph was handed to ONNX Runtime
     assert len(seen) == 3
     assert seen[-1].intact()  # the one that was made anew
@@ -168,7 +168,7 @@ def test_an_engine_made_on_another_machine_is_made_anew(folder: Path, made: Path
     ours = kept.read_bytes()
     assert ours != theirs  # by the seal alone
     assert len(ours) == len(theirs)
-    assert np.array_equal(decoder.read(PROMPT), OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).read(PROMPT))
+    assert np.array_equal(decoder.prefill(PROMPT), OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).prefill(PROMPT))
     assert kept.read_bytes() == ours  # and then taken
 
 
@@ -193,19 +193,19 @@ def test_an_engine_of_another_model_is_made_anew(folder: Path) -> None:
     state = (folder / "model" / "model.safetensors").stat()
     save_file(weights, folder / "model" / "model.safetensors", metadata={"format": "pt"})
     os.utime(folder / "model" / "model.safetensors", ns=(state.st_atime_ns, state.st_mtime_ns))
-    given = OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).read(PROMPT)
-    assert np.array_equal(given, OnnxDecoder(folder / "model").read(PROMPT))
+    given = OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).prefill(PROMPT)
+    assert np.array_equal(given, OnnxDecoder(folder / "model").prefill(PROMPT))
 
 
 def test_a_swapped_index_of_posts_lets_no_post_be_repeated(folder: Path) -> None:
     post = json.loads((folder / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])["text"]
     index = folder / ENGINE_FOLDER / INDEX
-    assert load(folder).rules.copies.is_copied(post)
+    assert load(folder).filters.index.is_copied(post)
     right = index.read_bytes()
-    empty = Copies().to_bytes()
+    empty = VerbatimIndex().to_bytes()
     for swapped in (empty, right[:32] + empty, right[:48], b"", right[:-8]):
         index.write_bytes(swapped)
-        assert load(folder).rules.copies.is_copied(post)
+        assert load(folder).filters.index.is_copied(post)
         assert index.read_bytes() == right
 
 

@@ -22,7 +22,7 @@ import popinjay
 from hub_standin import Fault, HubStandIn
 from popinjay.cli.main import main
 from popinjay.errors import PublishError, StorageError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.models import bases
 from popinjay.options import WHOSE, PublishOptions
 from popinjay.pipeline import measure
@@ -296,7 +296,7 @@ def test_a_connection_that_stays_broken_is_said_and_what_arrived_is_not_sent_twi
     with pytest.raises(PublishError, match="could not be reached") as caught:
         send(run, listener=events.append)
     assert "Run the same again" in caught.value.hint
-    assert len([event for event in events if event.what is What.WARNING]) == publishing.TRIES - 1
+    assert len([event for event in events if event.what is EventKind.WARNING]) == publishing.TRIES - 1
     assert set(hub.files(REPO)) == {".gitattributes"}
     assert send(run).version == "v1"
     assert len([path for method, path in hub.log if method == "PUT"]) == 1
@@ -471,7 +471,7 @@ def test_a_folder_of_words_that_may_not_be_public_comes_with_a_warning(run: Run,
     say_whose(run, "public-figure")
     events: list[Event] = []
     send(run, str(tmp_path / "bird"), events.append)
-    assert any(event.what is What.WARNING and "to yourself" in event.message for event in events)
+    assert any(event.what is EventKind.WARNING and "to yourself" in event.message for event in events)
 
 
 @pytest.mark.parametrize("left", [".bird.popinjay-old", ".bird.popinjay-partial"])

@@ -14,7 +14,7 @@ import pytest
 import popinjay
 from invented_author import Author
 from popinjay.cli.main import main
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import forget
 from popinjay.metrics.suite import BASE, MARKOV, PERSONA, Compared, compare
 from popinjay.post import read_json, read_rows
@@ -76,7 +76,7 @@ def test_a_base_that_is_gone_is_said(run: Run, ada: Path, tiny_gpt2: Path, tmp_p
     assert report["bits_per_byte"]["base"] is None
     assert all(BASE not in report[name] for name in ("told_apart", "taken_for", "copying", "habits"))
     assert any("could not be measured" in note for note in report["notes"])
-    assert any(event.what is What.WARNING and "base model" in event.message for event in events)
+    assert any(event.what is EventKind.WARNING and "base model" in event.message for event in events)
     assert "not measured" in run.file("README.md").read_text(encoding="utf-8")
     assert run.file("report.html").exists()
 

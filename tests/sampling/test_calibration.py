@@ -17,9 +17,9 @@ from popinjay.models.sampling_defaults import PLAIN, read_sampling
 from popinjay.options import Sampling, SayOptions
 from popinjay.sampling import calibration
 from popinjay.sampling.calibration import LEAST_POSTS, WRITTEN, calibrate
-from popinjay.sampling.generate import Said, stream
+from popinjay.sampling.generate import GeneratedPost, stream
 from popinjay.sampling.scripts import foreign_tokens, script
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 
 SUBJECTS = ["the kettle", "a lamp", "our ferry", "the moss", "my neighbour", "the tin whistle", "a quiet tram", "the orchard"]
 VERBS = ["waits for", "forgets", "repairs", "sings about", "hides", "borrows", "admires", "measures"]
@@ -52,7 +52,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, posts: tuple[list[str], list[str]]) -
     """The settings that were tried on a model, a stand-in, that copies below 0.7, writes like its author at 0.8 and top-p 0.9, and garbles the rest."""
     tried: list[Sampling] = []
 
-    def write(decoder: Any, options: SayOptions) -> Iterator[Said]:
+    def write(decoder: Any, options: SayOptions) -> Iterator[GeneratedPost]:
         assert options.temperature is not None
         assert options.top_p is not None
         tried.append(Sampling(options.temperature, options.top_p))
@@ -63,7 +63,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, posts: tuple[list[str], list[str]]) -
             like = garbled(options.n)
         elif options.top_p != 0.9:
             like = [*garbled(options.n)[:20], *like[20:]]
-        return iter(Said(text, 10, True) for text in like[: options.n])
+        return iter(GeneratedPost(text, 10, True) for text in like[: options.n])
 
     monkeypatch.setattr(calibration, "stream", write)
     return tried
@@ -72,7 +72,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, posts: tuple[list[str], list[str]]) -
 def test_the_nearest_setting_that_does_not_copy_is_chosen(asked: list[Sampling], posts: tuple[list[str], list[str]]) -> None:
     validation, training = posts
     told: list[tuple[int, int]] = []
-    found = calibrate(Parrot("x"), validation, training, Copies(training), 0, lambda *so_far: told.append(so_far))
+    found = calibrate(Parrot("x"), validation, training, VerbatimIndex(training), 0, lambda *so_far: told.append(so_far))
     assert found.sampling == Sampling(0.8, 0.9)
     assert len(set(asked)) == len(asked) == len(found.trials)
     assert told[-1] == (len(asked), len(asked))
@@ -85,12 +85,12 @@ def test_the_nearest_setting_that_does_not_copy_is_chosen(asked: list[Sampling],
 def test_where_all_copy_the_one_that_copies_least_is_chosen(monkeypatch: pytest.MonkeyPatch, posts: tuple[list[str], list[str]]) -> None:
     validation, training = posts
 
-    def write(decoder: Any, options: SayOptions) -> Iterator[Said]:
+    def write(decoder: Any, options: SayOptions) -> Iterator[GeneratedPost]:
         own = training[:50] if options.temperature == 0.9 else training
-        return iter(Said(text, 10, True) for text in [*own, *garbled(50)][: options.n])
+        return iter(GeneratedPost(text, 10, True) for text in [*own, *garbled(50)][: options.n])
 
     monkeypatch.setattr(calibration, "stream", write)
-    assert calibrate(Parrot("x"), validation, training, Copies(training), 0).sampling.temperature == 0.9
+    assert calibrate(Parrot("x"), validation, training, VerbatimIndex(training), 0).sampling.temperature == 0.9
 
 
 @pytest.mark.parametrize(("seconds", "tried"), [(0.0, 1), (4.0, 4), (100.0, 9)])
@@ -100,21 +100,21 @@ def test_a_budget_ends_the_trials(
     """Each setting takes a second."""
     validation, training = posts
     monkeypatch.setattr(calibration.time, "monotonic", lambda: float(len(asked)))
-    found = calibrate(Parrot("x"), validation, training, Copies(training), 0, seconds=seconds)
+    found = calibrate(Parrot("x"), validation, training, VerbatimIndex(training), 0, seconds=seconds)
     assert len(asked) == len(found.trials) == tried
     assert found.sampling in asked
 
 
 def test_with_few_posts_nothing_is_tried(asked: list[Sampling]) -> None:
     few = authored(LEAST_POSTS - 1, 5)
-    found = calibrate(Parrot("x"), few[:20], few[20:], Copies(few[20:]), 0)
+    found = calibrate(Parrot("x"), few[:20], few[20:], VerbatimIndex(few[20:]), 0)
     assert found.sampling == PLAIN
     assert not asked
 
 
 def test_the_record_holds_what_was_tried(asked: list[Sampling], posts: tuple[list[str], list[str]]) -> None:
     validation, training = posts
-    row = calibrate(Parrot("x"), validation, training, Copies(training), 0).to_json()
+    row = calibrate(Parrot("x"), validation, training, VerbatimIndex(training), 0).to_json()
     assert (row["temperature"], row["top_p"]) == (0.8, 0.9)
     assert set(row["trials"][0]) >= {"temperature", "top_p", "told_apart", "distinct_2", "copied", "distance"}
     assert set(row["author"]) == {"distinct_2", "new_words", "copied"}

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from popinjay.options import SayOptions
-from popinjay.sampling.filters import FORMULA, Reason, Rules, settled
+from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters, Reason, settled
 from popinjay.text.masking import mask, reveals
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import whole_sentences
 
 POST = "The river sings at night, and nobody in this town has ever heard it."
-RULES = Rules.of([POST, "Good morning, dear town!"])
+RULES = OutputFilters.of([POST, "Good morning, dear town!"])
 WHOLE = SayOptions()
 
 
 def against(text: str, typed: str = "", **options: object) -> Reason | None:
-    return RULES.judge(text, True, typed, SayOptions(**options)).against  # type: ignore[arg-type]
+    return RULES.judge(text, True, typed, SayOptions(**options)).rejection  # type: ignore[arg-type]
 
 
 def test_neither_a_post_nor_eight_words_of_one() -> None:
@@ -29,26 +29,26 @@ def test_neither_a_post_nor_eight_words_of_one() -> None:
 def test_what_the_author_says_all_the_time_is_nobodys_copy() -> None:
     formula = "and that is why we meet here every single"
     posts = [f"{start} {formula} {end}" for start, end in (("Rain", "Monday"), ("Snow", "Tuesday"), ("Sun", "Friday"))]
-    assert len(posts) == FORMULA
-    rules = Rules.of(posts)
-    assert rules.judge(f"Hail {formula} Sunday", True, "", WHOLE).against is None
-    assert rules.judge(posts[0], True, "", WHOLE).against is Reason.COPIED
+    assert len(posts) == MIN_HOLDERS
+    rules = OutputFilters.of(posts)
+    assert rules.judge(f"Hail {formula} Sunday", True, "", WHOLE).rejection is None
+    assert rules.judge(posts[0], True, "", WHOLE).rejection is Reason.COPIED
     for said_twice in (posts[:2], [*posts[:2], posts[1]], [*posts[:2], posts[1].upper()]):  # the same post again is no other post
-        assert Rules.of(said_twice).judge(f"Hail {formula} Sunday", True, "", WHOLE).against is Reason.COPIED
+        assert OutputFilters.of(said_twice).judge(f"Hail {formula} Sunday", True, "", WHOLE).rejection is Reason.COPIED
 
 
 def test_characters_of_a_script_without_blanks_are_half_words() -> None:
     post = "今日はとても天気がいいので川まで歩いて行きました"
-    copies = Copies([post])
+    copies = VerbatimIndex([post])
     assert copies.is_copied("昨日も" + post[3:19])
     assert not copies.is_copied("昨日も" + post[3:18] + "ね")
-    assert Copies(["one two three four 今日はとても天気が"]).is_copied("and one two three four 今日はとても天気が so")
-    assert not Copies(["one two three four 今日はとても天気が"]).is_copied("and two three four 今日はとても天気が so")
+    assert VerbatimIndex(["one two three four 今日はとても天気が"]).is_copied("and one two three four 今日はとても天気が so")
+    assert not VerbatimIndex(["one two three four 今日はとても天気が"]).is_copied("and two three four 今日はとても天気が so")
 
 
 @pytest.mark.parametrize("cut", range(1, len(POST)))
 def test_a_text_that_grows_is_the_same_as_one_that_is_there(cut: int) -> None:
-    copies = Copies([POST])
+    copies = VerbatimIndex([POST])
     for text in (POST, "Not so: " + POST, POST[:40] + " but " + POST[40:], "don’t " + POST[4:]):
         following = copies.follow()
         found = [following.add(text[:cut]), following.add(text[cut:]), following.end()]
@@ -69,12 +69,12 @@ def test_a_text_that_grows_is_the_same_as_one_that_is_there(cut: int) -> None:
     ],
 )
 def test_what_was_typed_is_not_the_models_copy(typed: str, more: str, copied: bool) -> None:
-    assert Copies([POST, "Good morning, dear town!"]).is_copied(typed + more, len(typed)) is copied
+    assert VerbatimIndex([POST, "Good morning, dear town!"]).is_copied(typed + more, len(typed)) is copied
 
 
 def test_the_index_is_small() -> None:
     posts = [" ".join(f"word{number}x{place}" for place in range(60)) for number in range(1_000)]
-    assert Copies(posts, FORMULA).size < 1_000_000
+    assert VerbatimIndex(posts, MIN_HOLDERS).size < 1_000_000
 
 
 @pytest.mark.parametrize("text", ["mail ada@example.org", "call +44 20 7946 0958", "4111 1111 1111 1111", "ghp_" + "a1" * 20, "it was [email] then", "[Phone]"])
@@ -103,16 +103,16 @@ def test_what_would_be_masked_is_what_is_held_back() -> None:
 
 def test_what_is_too_long_ends_at_a_sentence_where_a_good_part_is_left() -> None:
     verdict = RULES.judge("It is good. It is long. It is cut somewhere in the", False, "", SayOptions(max_chars=40))
-    assert (verdict.text, verdict.finished, verdict.against) == ("It is good. It is long.", True, None)
-    assert RULES.judge("It is good. It is cut somewhere in the middle of it", False, "", SayOptions(max_chars=40)).against is Reason.LONG
-    assert RULES.judge("It is good. It is cut in the", False, "", WHOLE).against is Reason.UNFINISHED
+    assert (verdict.text, verdict.finished, verdict.rejection) == ("It is good. It is long.", True, None)
+    assert RULES.judge("It is good. It is cut somewhere in the middle of it", False, "", SayOptions(max_chars=40)).rejection is Reason.LONG
+    assert RULES.judge("It is good. It is cut in the", False, "", WHOLE).rejection is Reason.UNFINISHED
     prompted = RULES.judge("It is good. It is long. It is cut in the", False, "It is good.", WHOLE)
-    assert prompted.against is Reason.UNFINISHED or prompted.text == "It is good. It is long."
+    assert prompted.rejection is Reason.UNFINISHED or prompted.text == "It is good. It is long."
 
 
 def test_a_sentence_that_is_left_is_judged_too() -> None:
     verdict = RULES.judge("Good morning, dear town! And on and", False, "", WHOLE)
-    assert verdict.against is Reason.COPIED
+    assert verdict.rejection is Reason.COPIED
 
 
 def test_bytes_that_are_no_character_are_a_blemish() -> None:

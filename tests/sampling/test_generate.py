@@ -16,8 +16,8 @@ from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import LanguageModel
 from popinjay.options import SayOptions
 from popinjay.post import one_line
-from popinjay.sampling.filters import Reason, Rules
-from popinjay.sampling.generate import AGAIN, LEAST_TOKENS, MOST_TRIES, Tally, generate, pieces, stream
+from popinjay.sampling.filters import OutputFilters, Reason
+from popinjay.sampling.generate import MAX_ATTEMPTS, MIN_TOKENS, RESTART, Tally, generate, pieces, stream
 
 
 @pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama", "tiny_gemma"])
@@ -30,14 +30,14 @@ def decoder(model: LanguageModel) -> TorchDecoder:
     return TorchDecoder(model)
 
 
-def texts(decoder: TorchDecoder, prompt: str = "", rules: Rules | None = None, **options: object) -> list[str]:
+def texts(decoder: TorchDecoder, prompt: str = "", rules: OutputFilters | None = None, **options: object) -> list[str]:
     return [said.text for said in generate(decoder, SayOptions(**{"max_tokens": 20, **options}), prompt, rules)]  # type: ignore[arg-type]
 
 
 def parroted(*posts: str, known: Sequence[str] = (), n: int = 1, prompt: str = "", **options: object) -> tuple[list[str], Tally]:
     """What comes out of a parrot that wants to say these, under the rules for one that learnt what is `known`."""
     tally = Tally()
-    said = generate(Parrot(*posts), SayOptions(n=n, seed=0, **options), prompt, Rules.of(known), tally)  # type: ignore[arg-type]
+    said = generate(Parrot(*posts), SayOptions(n=n, seed=0, **options), prompt, OutputFilters.of(known), tally)  # type: ignore[arg-type]
     return [one.text.replace("^", "", 1) for one in said], tally
 
 
@@ -62,12 +62,12 @@ def test_posts_from_a_place_on_are_those_of_all(decoder: TorchDecoder) -> None:
 
 def test_nor_does_it_where_posts_are_drawn_again(decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     free = texts(decoder, n=9, seed=5)
-    rules, tally = Rules.of(free[1:3]), Tally()
+    rules, tally = OutputFilters.of(free[1:3]), Tally()
     all_nine = [said.text for said in generate(decoder, SayOptions(n=9, seed=5, max_tokens=20), "", rules, tally)]
     assert tally.redrawn[Reason.COPIED] >= 2
     assert not set(all_nine) & set(free[1:3])
     assert texts(decoder, "", rules, n=3, seed=5) == all_nine[:3]
-    monkeypatch.setattr("popinjay.sampling.generate.AT_ONCE", 2)
+    monkeypatch.setattr("popinjay.sampling.generate.MAX_BATCH_ROWS", 2)
     assert texts(decoder, "", rules, n=9, seed=5) == all_nine
 
 
@@ -90,63 +90,63 @@ def test_a_blank_at_the_end_of_a_prompt_says_that_the_word_is_whole(decoder: Tor
 
 def test_what_stands_in_place_of_the_last_word_is_as_likely_as_the_model_has_it(decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against the plain sum over whole vocabularies: P(tokens kept) x P(token that covers the rest)."""
-    from popinjay.sampling.prompt import begin
+    from popinjay.sampling.prompt import prefill
 
     monkeypatch.setattr("popinjay.sampling.prompt.WHOLE_IN_PARTS", 2)  # it is no word
 
-    beginning = begin(decoder, "the numb", 10)
+    beginning = prefill(decoder, "the numb", 10)
     spelled = decoder.pieces()
     assert spelled is not None
-    word = b"".join(spelled[token] for token in beginning.taken)
+    word = b"".join(spelled[token] for token in beginning.healed_tokens)
     assert word == b" numb"
-    assert len(beginning.taken) == 3
+    assert len(beginning.healed_tokens) == 3
     expected = {}
-    for kept in range(len(beginning.taken)):
-        ids = torch.tensor([[*beginning.read, *beginning.taken[:kept]]])
+    for kept in range(len(beginning.healed_tokens)):
+        ids = torch.tensor([[*beginning.tokens, *beginning.healed_tokens[:kept]]])
         with torch.inference_mode():
             chances = decoder.model.model(input_ids=ids).logits[0].log_softmax(-1)
-        before = sum(chances[len(beginning.read) - 1 + place, token].item() for place, token in enumerate(beginning.taken[:kept]))
+        before = sum(chances[len(beginning.tokens) - 1 + place, token].item() for place, token in enumerate(beginning.healed_tokens[:kept]))
         for token, piece in enumerate(spelled):
-            cover = (*beginning.taken[:kept], token)
+            cover = (*beginning.healed_tokens[:kept], token)
             if b"".join(spelled[t] for t in cover).startswith(word) and not b"".join(spelled[t] for t in cover[:-1]).startswith(word) and piece:
                 expected[cover] = before + chances[-1, token].item()
-    assert expected.keys() == set(beginning.covers)
-    assert [expected[cover] for cover in beginning.covers] == pytest.approx(beginning.logits.tolist(), abs=1e-4)
+    assert expected.keys() == set(beginning.continuations)
+    assert [expected[cover] for cover in beginning.continuations] == pytest.approx(beginning.logits.tolist(), abs=1e-4)
 
 
 def test_logits_are_those_of_transformers(decoder: TorchDecoder) -> None:
-    prompt = [decoder.end, *decoder.encode("the river hums")]
+    prompt = [decoder.eos_token, *decoder.encode("the river hums")]
     rows = [decoder.encode(" near the lamp")[:4], decoder.encode(" while people wait")[:4]]
-    decoder.read(prompt)
+    decoder.prefill(prompt)
     decoder.add(3)
-    decoder.keep([0, 2])
+    decoder.filter([0, 2])
     for place in range(3):
         found = decoder.step([row[place] for row in rows])
         with torch.inference_mode():
             expected = decoder.model.model(input_ids=torch.tensor([prompt + row[: place + 1] for row in rows])).logits[:, -1]
         assert np.abs(found - expected.numpy()).max() < 1e-4
-    decoder.keep([1])
+    decoder.filter([1])
     with torch.inference_mode():
         expected = decoder.model.model(input_ids=torch.tensor([prompt + rows[1]])).logits[:, -1]
     assert np.abs(decoder.step(rows[1][3:4]) - expected.numpy()).max() < 1e-4
 
 
 def test_greedy_is_what_transformers_says(decoder: TorchDecoder) -> None:
-    settings = {"max_new_tokens": 15, "min_new_tokens": 10, "pad_token_id": decoder.end, "suppress_tokens": decoder.unsayable or None}
-    expected = decoder.model.model.generate(torch.tensor([[decoder.begin]]), do_sample=False, **settings)
+    settings = {"max_new_tokens": 15, "min_new_tokens": 10, "pad_token_id": decoder.eos_token, "suppress_tokens": decoder.suppressed_tokens or None}
+    expected = decoder.model.model.generate(torch.tensor([[decoder.bos_token]]), do_sample=False, **settings)
     ours = generate(decoder, SayOptions(n=1, temperature=0, max_tokens=15))[0]
     assert ours.text == one_line(decoder.decode(expected[0].tolist()).rstrip("\ufffd").lstrip().split("\n")[0])
 
 
 def test_the_saved_settings_are_ours(model: LanguageModel, tmp_path: Path) -> None:
     """The first tokens of transformers' own `generate`, by the settings in the folder, against ours: chi-square of two samples."""
-    model.say_by_default(do_sample=True, temperature=1.0, top_p=0.95, min_new_tokens=LEAST_TOKENS, max_new_tokens=160)
+    model.say_by_default(do_sample=True, temperature=1.0, top_p=0.95, min_new_tokens=MIN_TOKENS, max_new_tokens=160)
     model.save(tmp_path)
     settings = GenerationConfig.from_pretrained(tmp_path)
     settings.max_new_tokens, settings.min_new_tokens = 2, 2
     count, tokenizer = 4_000, TorchDecoder(model)
     torch.manual_seed(0)
-    theirs = model.model.generate(torch.full((count, 1), model.begin), settings)[:, 1].tolist()
+    theirs = model.model.generate(torch.full((count, 1), model.bos_token), settings)[:, 1].tolist()
     ours: list[int] = []
     tokenizer.decode = lambda tokens: ours.extend(tokens[1:2]) or "x" * len(tokens)  # type: ignore[method-assign, func-returns-value]
     generate(tokenizer, SayOptions(n=count, seed=1, max_tokens=2))
@@ -192,7 +192,7 @@ def test_a_draft_is_given_up_as_soon_as_its_eighth_word_is_whole() -> None:
     steps = []
     step = parrot.step
     parrot.step = lambda tokens: steps.append(parrot.rows[0][0]) or step(tokens)  # type: ignore[func-returns-value, method-assign]
-    generate(parrot, SayOptions(n=1, seed=0), "", Rules.of(["river sings at night and nobody in this town"]))
+    generate(parrot, SayOptions(n=1, seed=0), "", OutputFilters.of(["river sings at night and nobody in this town"]))
     assert steps.count(POST) == len("The river sings at night, and nobody in this ")
 
 
@@ -214,20 +214,20 @@ def test_few_characters_need_no_ten_tokens() -> None:
     said, tally = parroted("Yes.", max_chars=16)
     assert (said, tally.redrawn) == (["Yes."], {})
     (said,) = generate(Parrot("Yes."), SayOptions(n=1, max_chars=16, max_tokens=20, seed=0))
-    assert said.tokens == LEAST_TOKENS  # as the model has it, without rules
+    assert said.tokens == MIN_TOKENS  # as the model has it, without rules
 
 
 def test_what_is_broken_off_comes_out_only_where_nothing_better_comes() -> None:
     said, tally = parroted("this never comes to any end at all", "Done, and done.", max_tokens=20)
     assert (said, tally.redrawn) == (["Done, and done."], {Reason.UNFINISHED: 1})
-    (only,) = generate(Parrot("this never comes to any end at all"), SayOptions(n=1, max_tokens=20, seed=0), "", Rules())
+    (only,) = generate(Parrot("this never comes to any end at all"), SayOptions(n=1, max_tokens=20, seed=0), "", OutputFilters())
     assert (only.text, only.finished) == ("^this never comes to", False)
 
 
 def test_what_is_never_allowed_never_comes_and_it_ends_all_the_same() -> None:
     said, tally = parroted(POST, known=[POST], n=3)
     assert said == []
-    assert (tally.missing, tally.redrawn[Reason.COPIED]) == (3, 3 * (MOST_TRIES - 1))
+    assert (tally.missing, tally.redrawn[Reason.COPIED]) == (3, 3 * (MAX_ATTEMPTS - 1))
 
 
 def test_a_prompt_that_quotes_a_post_is_the_users_own() -> None:
@@ -246,7 +246,7 @@ def test_a_prompt_that_leaves_no_room_is_refused() -> None:
 
 
 def test_posts_come_in_order_each_as_soon_as_it_can_and_free_places_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("popinjay.sampling.generate.AT_ONCE", 2)
+    monkeypatch.setattr("popinjay.sampling.generate.MAX_BATCH_ROWS", 2)
     parrot = Parrot("A short one it is.", "This one takes a good deal longer to come to its end.", "B short one it is.", "C short one it is.")
     said = stream(parrot, SayOptions(n=4, seed=0))
     assert next(said).text == "^A short one it is."
@@ -261,7 +261,7 @@ def test_posts_come_in_order_each_as_soon_as_it_can_and_free_places_are_taken(mo
 def shown(found: Iterator[str]) -> tuple[list[str], str]:
     """All that was shown at some time, and what stands there in the end."""
     every = list(found)
-    last = len(every) - every[::-1].index(AGAIN) if AGAIN in every else 0
+    last = len(every) - every[::-1].index(RESTART) if RESTART in every else 0
     return every, "".join(every[last:])
 
 
@@ -272,7 +272,7 @@ def test_pieces_are_the_first_post(decoder: TorchDecoder, prompt: str) -> None:
         options = SayOptions(seed=seed, max_tokens=20)
         every, end = shown(pieces(decoder, options, prompt))
         assert end == generate(decoder, options, prompt)[0].text
-        assert AGAIN not in every  # half a character would have had to be taken back
+        assert RESTART not in every  # half a character would have had to be taken back
         count += len(every)
     assert count > 15
 
@@ -280,20 +280,20 @@ def test_pieces_are_the_first_post(decoder: TorchDecoder, prompt: str) -> None:
 def test_pieces_are_the_post_at_any_place(decoder: TorchDecoder) -> None:
     options = SayOptions(seed=3, max_tokens=20, n=4)
     tally, again = Tally(), Tally()
-    posts = [said.text for said in generate(decoder, options, "the", Rules(), tally)]
-    assert [shown(pieces(decoder, options, "the", Rules(), again, place))[1] for place in range(4)] == posts
+    posts = [said.text for said in generate(decoder, options, "the", OutputFilters(), tally)]
+    assert [shown(pieces(decoder, options, "the", OutputFilters(), again, place))[1] for place in range(4)] == posts
     assert again == tally
 
 
 def test_pieces_show_no_eighth_word_and_nothing_personal() -> None:
     parrot = Parrot("We know nobody in this town has ever heard it.", "Mail ada@example.org at once.", "Call 020 7946 0958 now.", OTHER)
-    every, end = shown(pieces(parrot, SayOptions(seed=0), "", Rules.of([POST])))
+    every, end = shown(pieces(parrot, SayOptions(seed=0), "", OutputFilters.of([POST])))
     assert end == "^" + OTHER
-    assert every.count(AGAIN) == 3
-    drafts = "".join(every).split(AGAIN)
-    assert drafts[:3] == ["^We know nobody in this town has ever heard", "^Mail", "^Call"]
+    assert every.count(RESTART) == 3
+    sequences = "".join(every).split(RESTART)
+    assert sequences[:3] == ["^We know nobody in this town has ever heard", "^Mail", "^Call"]
 
 
 def test_a_post_that_is_missing_leaves_nothing_shown() -> None:
-    _, end = shown(pieces(Parrot(POST), SayOptions(seed=0), "", Rules.of([POST])))
+    _, end = shown(pieces(Parrot(POST), SayOptions(seed=0), "", OutputFilters.of([POST])))
     assert end == ""

@@ -8,9 +8,9 @@ import pytest
 from bigrams import END, Bigrams
 from popinjay.inference.byte_level import Pieces, goes_on_with_word
 from popinjay.options import SayOptions
-from popinjay.sampling.generate import AGAIN, generate, pieces
-from popinjay.sampling.prompt import begin
-from popinjay.server.voices.generation_worker import Beginnings
+from popinjay.sampling.generate import RESTART, generate, pieces
+from popinjay.sampling.prompt import prefill
+from popinjay.server.voices.generation_worker import PromptCache
 from popinjay.text.words import is_inside_word
 
 REST = {".": {END: 1.0}, " is": {" is": 0.5, ".": 0.5}, "'s": {" is": 1.0}}
@@ -52,9 +52,9 @@ def test_a_fragment_is_healed_though_its_tokens_could_stand_alone() -> None:
 
 
 def test_a_rare_fragment_of_one_token_is_healed_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert begin(TALK, "my cat", 5).covers == []
+    assert prefill(TALK, "my cat", 5).continuations == []
     monkeypatch.setattr("popinjay.sampling.prompt.WHOLE", 0.5)  # more than the chance of "my cat"
-    assert {TALK.tokens[cover[-1]] for cover in begin(TALK, "my cat", 5).covers} == {
+    assert {TALK.tokens[cover[-1]] for cover in prefill(TALK, "my cat", 5).continuations} == {
         " cat",
         " category",
     }
@@ -68,16 +68,16 @@ def test_a_word_of_several_tokens_must_be_surer() -> None:
         rest = {"il": {" is": ends, "or": 1 - ends}, "or": {" is": 1.0}}
         return Bigrams({**chances, **rest, **REST})
 
-    assert begin(talk(0.2), "so sail", 5).covers
-    assert not begin(talk(0.3), "so sail", 5).covers
+    assert prefill(talk(0.2), "so sail", 5).continuations
+    assert not prefill(talk(0.3), "so sail", 5).continuations
 
 
 def test_no_more_tokens_count_than_there_are_logits() -> None:
     """Some models have fewer rows than their tokenizer has tokens, and others more."""
     decoder = Bigrams({END: {"a": 1.0}, "a": {" is": 1.0}, **REST})
     decoder.pieces().append(b"more")
-    beginning = begin(decoder, "a", 5)
-    assert not beginning.covers
+    beginning = prefill(decoder, "a", 5)
+    assert not beginning.continuations
     assert np.isfinite(beginning.logits).any()
 
 
@@ -106,10 +106,10 @@ def test_every_way_to_say_reads_the_prompt_alike() -> None:
     posts = [said.text for said in generate(TALK, options, "my cat")]
     for place, post in enumerate(posts):
         shown = list(pieces(TALK, options, "my cat", place=place))
-        assert AGAIN not in shown
+        assert RESTART not in shown
         assert "".join(shown) == post
-    served = Beginnings().begin(TALK, "my cat", 10)
-    assert served.read == begin(TALK, "my cat", 10).read == [0, *TALK.encode("my cat")]
+    served = PromptCache().begin(TALK, "my cat", 10)
+    assert served.tokens == prefill(TALK, "my cat", 10).tokens == [0, *TALK.encode("my cat")]
 
 
 @pytest.mark.parametrize("character", "aÉ9_ñжע가\u0301")

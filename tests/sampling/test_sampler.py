@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from popinjay.sampling.sampler import Drawer, Shape
+from popinjay.sampling.sampler import Sampler, SamplingParams
 
 DRAWS = 6_000
 
 
-def exact(logits: np.ndarray, shape: Shape) -> np.ndarray:
+def exact(logits: np.ndarray, shape: SamplingParams) -> np.ndarray:
     """The distribution by sorting everything, as transformers' processors do it one after the other."""
     logits = logits.astype(np.float64) / shape.temperature
     order = np.argsort(-logits, kind="stable")
@@ -26,10 +26,10 @@ def exact(logits: np.ndarray, shape: Shape) -> np.ndarray:
     return found
 
 
-def drawn(logits: np.ndarray, shape: Shape, draws: int = DRAWS) -> np.ndarray:
-    drawer, generator = Drawer(shape), np.random.default_rng(0)
-    drawer.weigh(logits)
-    return np.bincount([drawer.draw(generator) for _ in range(draws)], minlength=len(logits))
+def drawn(logits: np.ndarray, shape: SamplingParams, draws: int = DRAWS) -> np.ndarray:
+    sampler, generator = Sampler(shape), np.random.default_rng(0)
+    sampler.load_logits(logits)
+    return np.bincount([sampler.sample(generator) for _ in range(draws)], minlength=len(logits))
 
 
 def agrees(counts: np.ndarray, expected: np.ndarray) -> bool:
@@ -46,33 +46,33 @@ def agrees(counts: np.ndarray, expected: np.ndarray) -> bool:
 
 
 SHAPES = [
-    Shape(),
-    Shape(top_p=0.95),
-    Shape(top_p=0.3),
-    Shape(top_p=0.01),
-    Shape(temperature=0.7, top_p=0.9),
-    Shape(temperature=2.0),
-    Shape(top_k=1),
-    Shape(top_k=20),
-    Shape(top_k=400),
-    Shape(top_k=10_000),
-    Shape(min_p=0.1),
-    Shape(min_p=1.0),
-    Shape(top_k=50, top_p=0.8, min_p=0.05, temperature=1.3),
-    Shape(top_k=50, top_p=0.8, min_p=0.3),
-    Shape(top_p=0.6, min_p=0.02),
+    SamplingParams(),
+    SamplingParams(top_p=0.95),
+    SamplingParams(top_p=0.3),
+    SamplingParams(top_p=0.01),
+    SamplingParams(temperature=0.7, top_p=0.9),
+    SamplingParams(temperature=2.0),
+    SamplingParams(top_k=1),
+    SamplingParams(top_k=20),
+    SamplingParams(top_k=400),
+    SamplingParams(top_k=10_000),
+    SamplingParams(min_p=0.1),
+    SamplingParams(min_p=1.0),
+    SamplingParams(top_k=50, top_p=0.8, min_p=0.05, temperature=1.3),
+    SamplingParams(top_k=50, top_p=0.8, min_p=0.3),
+    SamplingParams(top_p=0.6, min_p=0.02),
 ]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("size", [7, 256, 1_000])
-def test_chances_are_those_of_a_plain_sort(shape: Shape, size: int) -> None:
+def test_chances_are_those_of_a_plain_sort(shape: SamplingParams, size: int) -> None:
     logits = (np.random.default_rng(size).standard_normal(size) * 2.5).astype(np.float32)
     assert agrees(drawn(logits, shape), exact(logits, shape))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_ties_and_what_cannot_come(shape: Shape) -> None:
+def test_ties_and_what_cannot_come(shape: SamplingParams) -> None:
     logits = np.repeat(np.array([1.0, 0.0, -np.inf, 3.0, 0.0], dtype=np.float32), 60)
     assert agrees(drawn(logits, shape), exact(logits, shape))
     flat = np.zeros(300, dtype=np.float32)
@@ -81,9 +81,9 @@ def test_ties_and_what_cannot_come(shape: Shape) -> None:
 
 def test_a_wrong_distribution_is_told_from_the_right_one() -> None:
     logits = (np.random.default_rng(0).standard_normal(1_000) * 2.5).astype(np.float32)
-    assert not agrees(drawn(logits, Shape(top_p=0.95), 20_000), exact(logits, Shape(top_p=0.94)))
-    assert not agrees(drawn(logits, Shape(temperature=0.9), 20_000), exact(logits, Shape()))
-    assert not agrees(drawn(logits, Shape(top_k=20)), exact(logits, Shape(top_k=21)))
+    assert not agrees(drawn(logits, SamplingParams(top_p=0.95), 20_000), exact(logits, SamplingParams(top_p=0.94)))
+    assert not agrees(drawn(logits, SamplingParams(temperature=0.9), 20_000), exact(logits, SamplingParams()))
+    assert not agrees(drawn(logits, SamplingParams(top_k=20)), exact(logits, SamplingParams(top_k=21)))
 
 
 @pytest.mark.parametrize("chance", [0.0, 1 - 2**-53])
@@ -94,36 +94,36 @@ def test_the_ends_of_chance_stay_in_the_nucleus(chance: float) -> None:
 
     logits = np.log(np.array([0.7, 0.2, 0.1], dtype=np.float32))
     for top_p, allowed in ((0.6, {0}), (0.8, {0, 1}), (1.0, {0, 2})):
-        drawer = Drawer(Shape(top_p=top_p))
-        drawer.weigh(logits)
-        assert drawer.draw(Fixed()) in allowed  # type: ignore[arg-type]
+        sampler = Sampler(SamplingParams(top_p=top_p))
+        sampler.load_logits(logits)
+        assert sampler.sample(Fixed()) in allowed  # type: ignore[arg-type]
 
 
 def test_greedy_takes_the_likeliest_and_the_first_of_equals() -> None:
-    drawer = Drawer(Shape(temperature=0))
-    drawer.weigh(np.array([0, 5, 5, 1], dtype=np.float32))
-    assert {drawer.draw(np.random.default_rng(seed)) for seed in range(20)} == {1}
-    drawer.weigh(np.array([0, 5, 5, 1], dtype=np.float32), banned=[1])
-    assert drawer.draw(np.random.default_rng(0)) == 2
+    sampler = Sampler(SamplingParams(temperature=0))
+    sampler.load_logits(np.array([0, 5, 5, 1], dtype=np.float32))
+    assert {sampler.sample(np.random.default_rng(seed)) for seed in range(20)} == {1}
+    sampler.load_logits(np.array([0, 5, 5, 1], dtype=np.float32), banned=[1])
+    assert sampler.sample(np.random.default_rng(0)) == 2
 
 
 def test_the_coldest_temperatures_are_greedy_and_warn_of_nothing() -> None:
-    drawer = Drawer(Shape(temperature=1e-300, top_p=0.95))
-    drawer.weigh(np.array([0, 5, 4, 1], dtype=np.float32))
-    assert drawer.draw(np.random.default_rng(0)) == 1
+    sampler = Sampler(SamplingParams(temperature=1e-300, top_p=0.95))
+    sampler.load_logits(np.array([0, 5, 4, 1], dtype=np.float32))
+    assert sampler.sample(np.random.default_rng(0)) == 1
 
 
 def test_what_is_banned_never_comes_and_the_row_stays_as_it_is() -> None:
-    drawer, logits = Drawer(Shape()), np.zeros(5, dtype=np.float32)
-    drawer.weigh(logits, banned=[0, 3])
-    assert {drawer.draw(np.random.default_rng(seed)) for seed in range(200)} == {1, 2, 4}
+    sampler, logits = Sampler(SamplingParams()), np.zeros(5, dtype=np.float32)
+    sampler.load_logits(logits, banned=[0, 3])
+    assert {sampler.sample(np.random.default_rng(seed)) for seed in range(200)} == {1, 2, 4}
     assert not logits.any()
 
 
 @pytest.mark.parametrize("row", [[-np.inf, -np.inf], [np.nan, 0.0]])
 def test_a_row_of_which_nothing_can_be_drawn_is_refused(row: list[float]) -> None:
     with pytest.raises(ValueError, match="No token can be drawn"):
-        Drawer(Shape()).weigh(np.array(row, dtype=np.float32))
+        Sampler(SamplingParams()).load_logits(np.array(row, dtype=np.float32))
 
 
 def test_repetition_is_made_less_likely_as_transformers_does_it() -> None:
@@ -133,13 +133,13 @@ def test_repetition_is_made_less_likely_as_transformers_does_it() -> None:
     logits = np.random.default_rng(1).standard_normal(50).astype(np.float32) * 3
     seen = [4, 7, 7, 30]
     penalised = RepetitionPenaltyLogitsProcessor(1.5)(torch.tensor([seen]), torch.from_numpy(logits.copy())[None])[0].numpy()
-    drawer, generator = Drawer(Shape(repetition_penalty=1.5)), np.random.default_rng(0)
-    drawer.weigh(logits, seen)
-    assert agrees(np.bincount([drawer.draw(generator) for _ in range(DRAWS)], minlength=50), exact(penalised, Shape()))
+    sampler, generator = Sampler(SamplingParams(repetition_penalty=1.5)), np.random.default_rng(0)
+    sampler.load_logits(logits, seen)
+    assert agrees(np.bincount([sampler.sample(generator) for _ in range(DRAWS)], minlength=50), exact(penalised, SamplingParams()))
 
 
 def test_rows_of_a_real_vocabulary_draw_what_a_sort_draws() -> None:
     logits = (np.random.default_rng(3).standard_normal(50_257) * 2).astype(np.float32)
     logits[::997] += 8
-    for shape in (Shape(top_p=0.9), Shape(top_k=40), Shape(min_p=0.05)):
+    for shape in (SamplingParams(top_p=0.9), SamplingParams(top_k=40), SamplingParams(min_p=0.05)):
         assert agrees(drawn(logits, shape, 5_000), exact(logits, shape))

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from popinjay.errors import OptionError
-from popinjay.server.api_error import Refused
-from popinjay.server.auth import Guard, split_host
+from popinjay.server.api_error import ApiError
+from popinjay.server.auth import Auth, split_host
 from popinjay.server.listen import address, listen
 from serving import Client, served, served_apart
 
@@ -60,8 +60,8 @@ def test_names_that_others_let_point_here_are_not_let_in(here: Client, host: str
 @given(st.text(st.characters(codec="latin-1"), max_size=40))
 def test_no_other_name_is_ever_ours(name: str) -> None:
     if split_host(name.lower()) not in [(known, 8000) for known in ("127.0.0.1", "localhost", "[::1]")]:
-        with pytest.raises(Refused):
-            Guard(8000).check("GET", "/api/personas", {"host": name})
+        with pytest.raises(ApiError):
+            Auth(8000).check("GET", "/api/personas", {"host": name})
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from popinjay.options import SayOptions
 from popinjay.persona import load
 from popinjay.sampling.filters import Reason
-from popinjay.sampling.generate import Said, Tally
+from popinjay.sampling.generate import GeneratedPost, Tally
 from popinjay.server.openai_format import Body, Choice, Completion, parsed
 from popinjay.server.voices.subscriptions import Began, Cut, End, Missing, Piece, Post
 from serving import Client, served, wait
@@ -46,7 +46,7 @@ def ai(client: Client) -> Iterator[openai.OpenAI]:
         yield ai
 
 
-def expected(home: Path, prompt: str = PROMPT, **options: Any) -> list[Said]:
+def expected(home: Path, prompt: str = PROMPT, **options: Any) -> list[GeneratedPost]:
     return list(load("ada", home).stream(prompt, SayOptions(**options)))
 
 
@@ -196,7 +196,7 @@ def test_what_changes_nothing_is_taken(ai: openai.OpenAI, home: Path) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_whoever_hangs_up_frees_the_rows(client: Client, ai: openai.OpenAI, stream: bool) -> None:
     ai.completions.create(model="ada", prompt="", seed=1)
-    voice = client.app.state.place.voices._voices["ada"][0]
+    voice = client.app.state.app_state.models._workers["ada"][0]
     connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
     asked = {"model": "ada", "prompt": ["a", "b", "c", "d"], "n": 32, "stream": stream}
     connection.request("POST", "/v1/completions", json.dumps(asked), {"Content-Type": "application/json"})
@@ -228,31 +228,31 @@ def test_a_post_that_must_not_go_on_ends_there() -> None:
 
 
 def test_a_post_that_is_missing_is_empty() -> None:
-    answer, sent = told(Began("a", 1), Missing(1), Post(0, Said("a b", 3, True)), prompt="a", n=2, echo=True)
+    answer, sent = told(Began("a", 1), Missing(1), Post(0, GeneratedPost("a b", 3, True)), prompt="a", n=2, echo=True)
     assert sent == ["a b", "a"]
     assert [choice.finish_reason for choice in answer.choices] == ["stop", "content_filter"]
 
 
 def test_no_draft_is_begun_where_some_of_one_was_sent() -> None:
     from parrot import Parrot
-    from popinjay.sampling.filters import Rules
-    from popinjay.sampling.generate import Writing
-    from popinjay.sampling.scheduler import Desk
-    from popinjay.server.voices.subscriptions import Asked, Telling
+    from popinjay.sampling.filters import OutputFilters
+    from popinjay.sampling.generate import GenerationRequest
+    from popinjay.sampling.scheduler import BatchScheduler
+    from popinjay.server.voices.subscriptions import EventStream, GenerationQuery
 
     parrot = Parrot("I say nobody in this town has ever heard it, no.", "Another that is fine.")
-    asked = Asked("", SayOptions(n=2, seed=0), for_good=True)
-    writing = Writing(parrot, asked.options, "", Rules.of([POST]), None, range(2))
-    telling, desk, said = Telling(asked, writing), Desk(parrot, 64), []
-    desk.join(writing)
+    asked = GenerationQuery("", SayOptions(n=2, seed=0), for_good=True)
+    writing = GenerationRequest(parrot, asked.options, "", OutputFilters.of([POST]), None, range(2))
+    telling, scheduler, said = EventStream(asked, writing), BatchScheduler(parrot, 64), []
+    scheduler.add(writing)
     while not (said and isinstance(said[-1], End)):
-        desk.go_on()
+        scheduler.step()
         said += telling.news()
     shown = "".join(one.text for one in said if isinstance(one, Piece) and one.place == 0)
     assert shown == "^I say nobody in this town has ever heard"
     assert [one for one in said if isinstance(one, Cut)] == [Cut(0, Reason.COPIED, len("^I say nobody in this town has ever heard it,"))]
     assert [one.said.text for one in said if isinstance(one, Post)] == ["^Another that is fine."]
-    assert parrot._drafts == 2
+    assert parrot._sequences == 2
 
 
 def test_the_text_behind_a_prompt() -> None:

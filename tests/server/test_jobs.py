@@ -12,7 +12,7 @@ import pytest
 
 from popinjay.errors import PersonaBusy
 from popinjay.server.app import create_app
-from popinjay.server.auth import Guard
+from popinjay.server.auth import Auth
 from popinjay.server.jobs.job import Job, now
 from serving import Client, served, served_apart, wait
 
@@ -117,7 +117,7 @@ def test_one_that_a_killed_server_had_not_begun_waits_again(ada: Path, tmp_path:
         assert states(client.events("1" * 16)) == ["failed"]
         assert client.post(f"/api/jobs/{'1' * 16}/resume")["state"] in ("queued", "running")
         assert client.wait("1" * 16, "done", "failed")["state"] == "done"
-        client.app.state.place.uploads.remove(upload.name)
+        client.app.state.app_state.uploads.remove(upload.name)
         assert client.ask("POST", f"/api/jobs/{'1' * 16}/resume").status == 409
     assert len(list((tmp_path / ".jobs").glob("*/job.json"))) == 2
 
@@ -161,9 +161,9 @@ def test_jobs_wait_for_each_other_and_harm_none(ada: Path, tiny_gpt2: Path, tmp_
 
 def test_one_server_at_a_time(tmp_path: Path) -> None:
     with served(tmp_path) as client:
-        client.app.state.place.jobs.say_where(client.url)
+        client.app.state.app_state.jobs.say_where(client.url)
         with pytest.raises(PersonaBusy, match="Another popinjay serve") as problem:
-            create_app(tmp_path, Guard(1))
+            create_app(tmp_path, Auth(1))
         assert client.url in problem.value.hint
         assert client.get("/api/jobs") == []
 

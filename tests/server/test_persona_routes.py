@@ -151,7 +151,7 @@ def test_only_what_it_said_is_kept_or_drawn(client: Client, home: Path) -> None:
     for path in ("kept", "picture"):
         answer = client.ask("POST", f"/api/personas/ada/{path}", said)
         assert (answer.status, answer.message) == (422, "'ada' did not say that.")
-    client.app.state.place.said.remember("ada", said["prompt"], said["text"])
+    client.app.state.app_state.recent_outputs.remember("ada", said["prompt"], said["text"])
     assert client.ask("POST", "/api/personas/ada/kept", {**said, "prompt": "My"}).status == 422
     kept = client.post("/api/personas/ada/kept", {**said, "temperature": 0.7, "seed": 3}, 201)
     assert kept["text"] == said["text"]
@@ -169,7 +169,7 @@ def test_what_it_said_becomes_its_picture(client: Client, home: Path, no_picture
     except PictureError as error:
         pytest.skip(f"nothing to draw with here: {error}")
     before = (home / "ada" / "card.png").read_bytes()
-    client.app.state.place.said.remember("ada", "My dream is", "My dream is a lamp")
+    client.app.state.app_state.recent_outputs.remember("ada", "My dream is", "My dream is a lamp")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("popinjay.stages.picture.check_ready", no_picture)
         client.post("/api/personas/ada/picture", {"prompt": "My dream is", "text": "My dream is a lamp"}, 204)

@@ -98,11 +98,11 @@ def test_an_empty_one_is_refused(client: Client, home: Path) -> None:
 
 def test_too_large_is_said_before_and_while_it_comes(tmp_path: Path) -> None:
     with served(tmp_path) as client:
-        client.app.state.place.uploads = Uploads(tmp_path, most_bytes=3 * 2**20)
+        client.app.state.app_state.uploads = Uploads(tmp_path, most_bytes=3 * 2**20)
         assert b" 413 " in send(client, f"Content-Length: {4 * 2**20}", b"")
         chunk = b"100000\r\n" + b"x" * 2**20 + b"\r\n"
         assert b" 413 " in send(client, "Transfer-Encoding: chunked", chunk * 4)
-        client.app.state.place.uploads = Uploads(tmp_path, reserve=2**60)
+        client.app.state.app_state.uploads = Uploads(tmp_path, reserve=2**60)
         assert b" 507 " in send(client, "Content-Length: 5", b"hello")
         assert client.get("/api/about")["most_upload_bytes"] == 0
         wait(lambda: not files(tmp_path))

@@ -15,7 +15,7 @@ import pytest
 from popinjay.options import SayOptions
 from popinjay.persona import load
 from popinjay.sampling.generate import generate
-from popinjay.server.voices.subscriptions import Again, Piece, Post, together
+from popinjay.server.voices.subscriptions import Piece, Post, Restart, merge_pieces
 from serving import Client, served, wait
 from speaking_persona import BASE, POST, put_persona
 
@@ -78,8 +78,8 @@ def test_posts_come_piece_by_piece_and_are_what_say_gives(client: Client, home: 
     assert told[-1][0] == "end"
     assert told[-1][1]["seed"] == 3
     assert sum(kind == "piece" for kind, _ in told) > 4
-    assert client.app.state.place.said.knows("ada", "My dream is", expected[0])
-    assert not client.app.state.place.said.knows("ada", "My dream is", "I never said that.")
+    assert client.app.state.app_state.recent_outputs.knows("ada", "My dream is", expected[0])
+    assert not client.app.state.app_state.recent_outputs.knows("ada", "My dream is", "I never said that.")
 
 
 def test_a_crowd_of_fifty_is_told_what_each_would_be_told_alone(client: Client) -> None:
@@ -136,9 +136,9 @@ def test_a_prompt_of_anything_is_text(client: Client) -> None:
 
 
 def test_whoever_hangs_up_frees_the_rows(client: Client) -> None:
-    voices = client.app.state.place.voices
+    voices = client.app.state.app_state.models
     say(client, n=1)
-    voice = voices._voices["ada"][0]
+    voice = voices._workers["ada"][0]
     connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
     connection.request("POST", "/api/personas/ada/say", json.dumps({"n": 100}), {"Content-Type": "application/json", "X-Popinjay": "1"})
     answer = connection.getresponse()
@@ -187,7 +187,7 @@ def test_one_that_is_trained_anew_meanwhile_is_loaded_anew(home: Path, tiny_gpt2
     asked = {"prompt": "the", "n": 1, "seed": 5, "max_tokens": 12}
     with served(tmp_path) as client:
         before = posts(say(client, **asked))
-        first = client.app.state.place.voices._voices["ada"][0]
+        first = client.app.state.app_state.models._workers["ada"][0]
         assert posts(say(client, **asked)) == before
         shutil.rmtree(tmp_path / "ada" / "model")
         shutil.copytree(tiny_gpt2, tmp_path / "ada" / "model")
@@ -195,10 +195,10 @@ def test_one_that_is_trained_anew_meanwhile_is_loaded_anew(home: Path, tiny_gpt2
         expected = [said.text for said in load("ada", tmp_path).stream("the", SayOptions(n=1, seed=5, max_tokens=12))]
         assert posts(after) == expected != before
         wait(lambda: first.has_ended)
-        new = client.app.state.place.voices._voices["ada"][0]
+        new = client.app.state.app_state.models._workers["ada"][0]
         (tmp_path / "ada" / "train.jsonl").write_text(json.dumps({"text": "another"}) + "\n", encoding="utf-8")
         say(client, **asked)
-        assert client.app.state.place.voices._voices["ada"][0] is not new  # what must not be said is other now
+        assert client.app.state.app_state.models._workers["ada"][0] is not new  # what must not be said is other now
 
 
 def test_those_that_nobody_asks_are_let_go_for_others(home: Path, tmp_path: Path) -> None:
@@ -206,15 +206,15 @@ def test_those_that_nobody_asks_are_let_go_for_others(home: Path, tmp_path: Path
         shutil.copytree(home / "ada", tmp_path / name)
     asked = {"n": 1, "seed": 5}
     with served(tmp_path) as client:
-        voices = client.app.state.place.voices
-        voices._most_voices = 2
+        voices = client.app.state.app_state.models
+        voices._most_workers = 2
         alone = posts(say(client, "ada", **asked))
-        first = voices._voices["ada"][0]
+        first = voices._workers["ada"][0]
         say(client, "bob", **asked)
         say(client, "cleo", **asked)
         assert voices.names == ["bob", "cleo"]
         wait(lambda: first.has_ended)
-        voices._most_voices, voices._most_bytes = 32, 1
+        voices._most_workers, voices._most_bytes = 32, 1
         found: dict[int, list[str]] = {}
 
         def ask(number: int) -> None:
@@ -242,7 +242,9 @@ def test_an_engine_whose_rows_cannot_join_serves_one_after_another(tiny_gpt2: Pa
     put_persona(tmp_path, "ada", tiny_gpt2)
     decoder = TorchDecoder(LanguageModel.load(tiny_gpt2))
     monkeypatch.setattr("popinjay.persona.Persona.decoder", lambda self: decoder)
-    alone = [[said.text for said in generate(decoder, SayOptions(n=2, seed=number, max_tokens=12), "the", load("ada", tmp_path).rules)] for number in range(4)]
+    alone = [
+        [said.text for said in generate(decoder, SayOptions(n=2, seed=number, max_tokens=12), "the", load("ada", tmp_path).filters)] for number in range(4)
+    ]
     found: dict[int, list[str]] = {}
     with served(tmp_path) as client:
 
@@ -258,11 +260,11 @@ def test_an_engine_whose_rows_cannot_join_serves_one_after_another(tiny_gpt2: Pa
 
 
 def test_pieces_that_follow_one_another_are_one() -> None:
-    from popinjay.sampling.generate import Said
+    from popinjay.sampling.generate import GeneratedPost
 
-    whole = Post(0, Said("abc", 3, True))
-    told = [Piece(0, "a"), Piece(1, "x"), Piece(0, "b"), Again(0), Piece(0, "a"), Piece(1, "y"), Piece(0, "bc"), whole]
-    assert together([*told]) == [Piece(0, "ab"), Piece(1, "xy"), Again(0), Piece(0, "abc"), whole]
+    whole = Post(0, GeneratedPost("abc", 3, True))
+    told = [Piece(0, "a"), Piece(1, "x"), Piece(0, "b"), Restart(0), Piece(0, "a"), Piece(1, "y"), Piece(0, "bc"), whole]
+    assert merge_pieces([*told]) == [Piece(0, "ab"), Piece(1, "xy"), Restart(0), Piece(0, "abc"), whole]
 
 
 def test_voices_end_with_the_server(home: Path, tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ import torch
 
 import popinjay
 from popinjay.errors import BaseModelError, OptionError, TrainingError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.options import TrainOptions
 from popinjay.stages.train import settle
 from popinjay.store.files import content_hash
-from popinjay.training.checkpoints import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, MOST_SECONDS, Checkpoints, Standing
+from popinjay.training.checkpoints import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, MOST_SECONDS, Checkpoints, TrainingState
 
 OPTIONS = {"epochs": 3.0, "learning_rate": 0.01, "batch_tokens": 256, "samples": 10}
 
@@ -39,14 +39,14 @@ def test_what_is_not_asked_for_comes_from_the_base_and_many_posts_get_fewer_epoc
 
 
 def test_an_end_token_in_a_post_is_plain_text(tiny: LanguageModel) -> None:
-    assert tiny.end not in tiny.encode(["before <|endoftext|> after"])[0]
+    assert tiny.eos_token not in tiny.encode(["before <|endoftext|> after"])[0]
 
 
 def test_bits_are_those_of_the_model_whatever_stands_beside(tiny: LanguageModel) -> None:
     texts = ["the lamp sings", "a river hums near people while people wait", "é 🎈"]
     together = tiny.bits(texts)
     for text, bits in zip(texts, together, strict=True):
-        ids = torch.tensor([[tiny.end, *tiny.encode([text])[0]]])
+        ids = torch.tensor([[tiny.eos_token, *tiny.encode([text])[0]]])
         with torch.no_grad():
             chances = tiny.model.double()(ids).logits.log_softmax(-1)
         tiny.model.float()
@@ -56,7 +56,7 @@ def test_bits_are_those_of_the_model_whatever_stands_beside(tiny: LanguageModel)
 
 def test_posts_before_a_text_are_context_and_not_scored(tiny: LanguageModel) -> None:
     before, text = ["the river hums", "a lamp"], "people wait"
-    ids = [tiny.end, *tiny.encode([before[0]])[0], tiny.end, *tiny.encode([before[1]])[0], tiny.end]
+    ids = [tiny.eos_token, *tiny.encode([before[0]])[0], tiny.eos_token, *tiny.encode([before[1]])[0], tiny.eos_token]
     scored = tiny.encode([text])[0]
     with torch.no_grad():
         chances = tiny.model(torch.tensor([[*ids, *scored]])).logits.log_softmax(-1)[0]
@@ -85,9 +85,9 @@ def test_it_learns_whatever_the_family(base: str, ada: Path, request: pytest.Fix
     persona = popinjay.make(ada, base=str(request.getfixturevalue(base)), listener=events.append, **OPTIONS)
     bits = persona.report["bits_per_byte"]
     assert bits["persona"]["all"] < bits["base"]["all"] - 1
-    progress = [event for event in events if event.stage == "train" and event.what is What.PROGRESS]
+    progress = [event for event in events if event.stage == "train" and event.what is EventKind.PROGRESS]
     assert {"loss", "tokens_per_second", "seconds_left", "validation_bits_per_byte"} <= set(progress[-1].numbers)
-    assert any(event.what is What.SAMPLE for event in events)
+    assert any(event.what is EventKind.SAMPLE for event in events)
     rows = [json.loads(line) for line in (persona.path / "metrics.jsonl").read_text().splitlines()]
     watched = {row["step"]: row["validation_bits_per_byte"] for row in rows if "validation_bits_per_byte" in row}
     facts = persona.run.facts("train")
@@ -148,7 +148,7 @@ def test_checkpoints_are_rarer_the_longer_writing_takes(tmp_path: Path, monkeypa
         start = now[0]
         while not checkpoints.due():
             now[0] += 1
-        checkpoints.save({}, {}, Standing())
+        checkpoints.save({}, {}, TrainingState())
         return now[0] - seconds[0] - start
 
     seconds[0] = 0.01
@@ -217,7 +217,7 @@ def test_it_says_how_long_it_will_take_before_it_starts(ada: Path, tiny_gpt2: Pa
     events: list[Event] = []
     popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, **OPTIONS)
     said = [place for place, event in enumerate(events) if event.message.startswith("It will take about")]
-    first = next(place for place, event in enumerate(events) if event.what is What.PROGRESS and event.stage == "train")
+    first = next(place for place, event in enumerate(events) if event.what is EventKind.PROGRESS and event.stage == "train")
     assert len(said) == 1
     assert said[0] < first
     assert events[said[0]].numbers["seconds"] > 0
@@ -225,7 +225,7 @@ def test_it_says_how_long_it_will_take_before_it_starts(ada: Path, tiny_gpt2: Pa
 
 def test_a_budget_ends_a_training_whatever_was_planned(ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.training.trainer.PATIENCE", 10**6)
-    monkeypatch.setattr("popinjay.training.trainer.Trainer.most_copied", lambda _: 1.0)  # a fast machine learns them by heart
+    monkeypatch.setattr("popinjay.training.trainer.Trainer.max_memorized_share", lambda _: 1.0)  # a fast machine learns them by heart
     persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 1000.0}, budget="4s")
     facts = persona.run.facts("train")
     assert (facts["budget"], facts["stopped"]) == (4.0, "time was up")
@@ -256,7 +256,7 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been_in_every_mode(tune: 
 def test_a_training_that_goes_astray_leaves_the_model_before_in_place(ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
     before = content_hash(persona.path / "model")
-    monkeypatch.setattr("popinjay.training.train_step.Learner.loss", lambda self, batch: torch.tensor(math.nan, requires_grad=True))
+    monkeypatch.setattr("popinjay.training.train_step.TrainStep.loss", lambda self, batch: torch.tensor(math.nan, requires_grad=True))
     with pytest.raises(TrainingError, match="no longer a number"):
         popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "seed": 5})
     assert content_hash(persona.path / "model") == before

@@ -12,7 +12,7 @@ import pytest
 
 import popinjay
 from popinjay.errors import PersonaBusy, PersonaError, PersonaTaken, SpecError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.store.files import content_hash
 from popinjay.store.run import STAGES, Run, State, check_name, stage_named
 
@@ -26,7 +26,7 @@ def states(run: Run) -> dict[str, str]:
 def stages_run(ada: Path, base: Path, **options: object) -> list[str]:
     events: list[Event] = []
     popinjay.make(ada, base=str(base), listener=events.append, **{**OPTIONS, **options})  # type: ignore[arg-type]
-    return [event.stage for event in events if event.what is What.DONE and event.stage != "picture"]
+    return [event.stage for event in events if event.what is EventKind.DONE and event.stage != "picture"]
 
 
 def test_what_is_fresh_is_not_done_again(ada: Path, tiny_gpt2: Path) -> None:

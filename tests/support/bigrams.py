@@ -16,9 +16,9 @@ END = "<end>"
 class Bigrams:
     """A decoder of few tokens. `chances` gives those behind a token; END stands for both ends."""
 
-    begin = end = 0
-    context, joins = 2_000, True
-    unsayable: Sequence[int] = ()
+    bos_token = eos_token = 0
+    context, supports_joining = 2_000, True
+    suppressed_tokens: Sequence[int] = ()
     sampling = PLAIN
 
     def __init__(self, chances: Mapping[str, Mapping[str, float]]) -> None:
@@ -47,14 +47,14 @@ class Bigrams:
     def pieces(self) -> Pieces:
         return self._pieces
 
-    def read(self, prompt: Sequence[int]) -> np.ndarray:
+    def prefill(self, prompt: Sequence[int]) -> np.ndarray:
         self.rows, self.prefix = [], prompt[-1]
         return self._logits[prompt[-1]]
 
-    def apart(self) -> Bigrams:
+    def clone(self) -> Bigrams:
         return copy.copy(self)
 
-    def rows_that_fit(self, length: int) -> int:
+    def max_batch_rows(self, length: int) -> int:
         return 64
 
     def add(self, count: int, prefix: int | None = None) -> None:
@@ -63,5 +63,5 @@ class Bigrams:
     def step(self, tokens: Sequence[int]) -> np.ndarray:
         return self._logits[list(tokens)]
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def filter(self, rows: Sequence[int]) -> None:
         self.rows = [self.rows[row] for row in rows]

@@ -11,18 +11,18 @@ from popinjay.models.sampling_defaults import PLAIN
 
 
 class Parrot:
-    """A decoder that says given posts and nothing else, each draft the next of them; characters are tokens, and rows may join."""
+    """A decoder that says given posts and nothing else, each sequence the next of them; characters are tokens, and rows may join."""
 
-    begin = end = 0
-    context, joins = 2_000, True
-    unsayable: Sequence[int] = ()
+    bos_token = eos_token = 0
+    context, supports_joining = 2_000, True
+    suppressed_tokens: Sequence[int] = ()
     sampling = PLAIN
 
     def __init__(self, *posts: str) -> None:
         self.posts = posts
         self.rows: list[tuple[str, int]] = []
         self.most = 0  # rows there ever were
-        self._drafts = 0
+        self._sequences = 0
 
     def encode(self, text: str) -> list[int]:
         return [ord(character) for character in text]
@@ -33,22 +33,22 @@ class Parrot:
     def pieces(self) -> list[bytes] | None:
         return None
 
-    def read(self, prompt: Sequence[int]) -> np.ndarray:
+    def prefill(self, prompt: Sequence[int]) -> np.ndarray:
         self.rows, self._prompt = [], self.decode(prompt)
         return self._only("^")  # every post begins with it, because the first draw is everybody's
 
     prefix = None  # every prompt is the same to it
 
-    def apart(self) -> Parrot:
+    def clone(self) -> Parrot:
         return copy.copy(self)
 
-    def rows_that_fit(self, length: int) -> int:
+    def max_batch_rows(self, length: int) -> int:
         return 64
 
     def add(self, count: int, prefix: None = None) -> None:
         for _ in range(count):
-            self.rows.append((self.posts[self._drafts % len(self.posts)], 0))
-            self._drafts += 1
+            self.rows.append((self.posts[self._sequences % len(self.posts)], 0))
+            self._sequences += 1
         self.most = max(self.most, len(self.rows))
 
     def step(self, tokens: Sequence[int]) -> np.ndarray:
@@ -56,7 +56,7 @@ class Parrot:
         self.rows = [(post, place + 1) for post, place in self.rows]
         return logits
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def filter(self, rows: Sequence[int]) -> None:
         self.rows = [self.rows[row] for row in rows]
 
     def _only(self, character: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from popinjay.server.app import create_app
-from popinjay.server.auth import Guard
+from popinjay.server.auth import Auth
 from popinjay.server.listen import listen, server_of
 
 OURS = {"X-Popinjay": "1"}
@@ -116,7 +116,7 @@ def served(home: Path, token: str | None = None, names: tuple[str, ...] = ()) ->
     """A server of this home folder in a thread."""
     listener = listen("127.0.0.1", (0,))
     port = listener.getsockname()[1]
-    app = create_app(home, Guard(port, token, names))
+    app = create_app(home, Auth(port, token, names))
     server = server_of(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

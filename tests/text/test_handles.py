@@ -8,10 +8,10 @@ import pytest
 
 from parrot import Parrot
 from popinjay.options import SayOptions
-from popinjay.sampling.filters import Reason, Rules
-from popinjay.sampling.generate import AGAIN, MOST_TRIES, Tally, generate, pieces
+from popinjay.sampling.filters import OutputFilters, Reason
+from popinjay.sampling.generate import MAX_ATTEMPTS, RESTART, Tally, generate, pieces
 from popinjay.text.handles import MASK, HandleWatch, find_handles, mask_handles, names_in
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 from timing import takes_less_than
 
 POSTS = [
@@ -19,7 +19,7 @@ POSTS = [
     "Read @ben@social.example on this, and @carla.bsky.social too.",
     "As u/dave-d says, nothing is ever finished.",
 ]
-RULES = Rules.of(POSTS)
+RULES = OutputFilters.of(POSTS)
 
 
 @pytest.mark.parametrize(
@@ -74,34 +74,34 @@ def test_a_masked_text_is_no_longer_and_holds_none() -> None:
 
 
 def test_the_index_of_posts_knows_their_handles_and_stores_no_name(tmp_path: Path) -> None:
-    copies = Copies(POSTS)
+    copies = VerbatimIndex(POSTS)
     known = ("ada_l", "ben@social.example", "ben", "carla.bsky.social", "dave-d")
     assert all(map(copies.has_handle, known))
     unknown = ("ada", "ada_", "carla", "ben@other.example", "river", "dave")
     assert not any(map(copies.has_handle, unknown))
     assert b"ada" not in copies.to_bytes()
-    assert Copies.from_bytes(copies.to_bytes()).has_handle("ada_l")
+    assert VerbatimIndex.from_bytes(copies.to_bytes()).has_handle("ada_l")
     assert sorted(names_in(POSTS[1])) == ["ben", "ben@social.example", "carla.bsky.social"]
 
 
 def test_what_is_forgotten_is_not_known_by_its_marks() -> None:
-    marked = Copies(["Lunch with @eve again, and again no soup."])
-    assert not Copies(POSTS, 3, marked=marked).has_handle("eve")
-    assert Copies(POSTS, 3, marked=marked).has_handle("ada_l")
+    marked = VerbatimIndex(["Lunch with @eve again, and again no soup."])
+    assert not VerbatimIndex(POSTS, 3, marked=marked).has_handle("eve")
+    assert VerbatimIndex(POSTS, 3, marked=marked).has_handle("ada_l")
 
 
 def test_an_index_of_before_is_made_anew(tmp_path: Path) -> None:
     posts, kept = tmp_path / "train.jsonl", tmp_path / "posts.index"
     posts.write_text('{"text": "Thanks @ada"}\n', encoding="utf-8")
-    Copies.of_file(posts, kept, 3)
-    assert Copies.of_file(posts, kept, 3).has_handle("ada")
+    VerbatimIndex.of_file(posts, kept, 3)
+    assert VerbatimIndex.of_file(posts, kept, 3).has_handle("ada")
     posts.write_text('{"text": "Thanks to nobody"}\n', encoding="utf-8")
-    assert not Copies.of_file(posts, kept, 3).has_handle("ada")
+    assert not VerbatimIndex.of_file(posts, kept, 3).has_handle("ada")
 
 
 def verdict(text: str, typed: str = "", handles: str = "author", masks: bool = False) -> object:
     found = RULES.judge(text, True, typed, SayOptions(handles=handles), masks=masks)
-    return found.against or found.text
+    return found.rejection or found.text
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_draft_is_given_up_as_soon_as_the_handle_is_complete() -> None:
 def test_the_last_try_masks_so_that_no_post_is_missing() -> None:
     texts, tally = said(STRANGE)
     assert texts == ["Tell @… that the soup is long cold."]
-    assert (tally.redrawn, tally.missing) == ({Reason.HANDLE: MOST_TRIES - 1}, 0)
+    assert (tally.redrawn, tally.missing) == ({Reason.HANDLE: MAX_ATTEMPTS - 1}, 0)
 
 
 @pytest.mark.parametrize("handles", ["author", "mask"])
@@ -195,10 +195,10 @@ def test_no_stranger_is_shown_while_a_post_is_written(handles: str) -> None:
     options = SayOptions(seed=0, handles=handles)
     shown = "".join(pieces(Parrot(*posts), options, "", RULES))
     assert "mallory" not in shown
-    assert (AGAIN in shown) is (handles == "author")
+    assert (RESTART in shown) is (handles == "author")
     end = {"author": GOOD, "mask": "Tell @… that the soup is long cold."}[handles]
-    assert shown.split(AGAIN)[-1] == "^" + end
+    assert shown.split(RESTART)[-1] == "^" + end
 
 
 def test_a_persona_without_its_posts_names_nobody() -> None:
-    assert Rules().judge("Hey @ada_l!", True, "", SayOptions()).against is Reason.HANDLE
+    assert OutputFilters().judge("Hey @ada_l!", True, "", SayOptions()).rejection is Reason.HANDLE

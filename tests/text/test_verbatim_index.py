@@ -13,20 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popinjay.text.verbatim_index import KEY, Copies
+from popinjay.text.verbatim_index import KEY, VerbatimIndex
 
 POST = "The river sings at night, and nobody in this town has ever heard it."
 
 
 def test_a_text_is_whole_whatever_its_case_and_punctuation() -> None:
-    copies = Copies([POST, "Short one!"])
+    copies = VerbatimIndex([POST, "Short one!"])
     assert copies.is_whole("the river sings at night and nobody in this town has ever heard it")
     assert copies.is_whole("short ONE")
     assert not copies.is_whole("The river sings at night")
 
 
 def test_eight_words_in_a_row_are_copied_and_seven_are_how_people_talk() -> None:
-    copies = Copies([POST])
+    copies = VerbatimIndex([POST])
     assert copies.is_copied("I say: nobody in this town has ever heard it, do they?")
     assert not copies.is_copied("I say: nobody in this town has ever seen it")
     assert not copies.is_copied("at night the river sings")
@@ -46,7 +46,7 @@ WRITTEN = [
 
 @pytest.mark.parametrize(("post", "said"), [*WRITTEN, *((said, post) for post, said in WRITTEN)])
 def test_the_same_written_otherwise_is_copied(post: str, said: str) -> None:
-    copies = Copies([post])
+    copies = VerbatimIndex([post])
     assert copies.is_whole(said)
     assert copies.is_copied(f"well: {said} yes")
     following = copies.follow()
@@ -54,40 +54,40 @@ def test_the_same_written_otherwise_is_copied(post: str, said: str) -> None:
 
 
 def test_runs_do_not_reach_from_one_text_into_the_next() -> None:
-    copies = Copies(["one two three four five", "six seven eight nine ten"])
+    copies = VerbatimIndex(["one two three four five", "six seven eight nine ten"])
     assert not copies.is_copied("one two three four five six seven eight nine ten")
 
 
 def test_the_share_of_nothing_is_nothing() -> None:
-    assert Copies([]).share([]) == 0
-    assert Copies([POST]).share([POST, "something else"]) == 0.5
+    assert VerbatimIndex([]).share([]) == 0
+    assert VerbatimIndex([POST]).share([POST, "something else"]) == 0.5
 
 
 def test_marks_are_known_again_in_another_process_and_tell_no_word() -> None:
-    stored = Copies([POST], before=Copies(["Good morning, dear town!"], key=secret())).to_bytes()
+    stored = VerbatimIndex([POST], before=VerbatimIndex(["Good morning, dear town!"], key=secret())).to_bytes()
     assert not any(word.encode() in stored for word in ("river", "sings", "nobody", "morning"))
-    code = f"from popinjay.text.verbatim_index import Copies\nmarked = Copies.from_bytes({stored!r})\ncopies = Copies([], 3, marked=marked)"
+    code = f"from popinjay.text.verbatim_index import VerbatimIndex\nmarked = VerbatimIndex.from_bytes({stored!r})\ncopies = VerbatimIndex([], 3, marked=marked)"
     said = [POST, "good morning dear TOWN", "nobody in this town has ever heard it", "nobody in this town has ever seen it"]
     code += f"\nprint(*map(copies.is_copied, {said!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
     assert done.stdout.split() == ["True", "True", "True", "False"]
-    assert Copies([POST], key=secret()).to_bytes() != Copies([POST], key=secret()).to_bytes()  # so that no list made beforehand fits
+    assert VerbatimIndex([POST], key=secret()).to_bytes() != VerbatimIndex([POST], key=secret()).to_bytes()  # so that no list made beforehand fits
 
 
 def test_an_index_is_kept_until_its_posts_change(tmp_path: Path) -> None:
     posts, kept = tmp_path / "train.jsonl", tmp_path / "engine" / "index"
     posts.write_text(json.dumps({"text": POST}) + "\n", encoding="utf-8")
-    assert Copies.of_file(posts, kept, 3).is_copied(POST)
+    assert VerbatimIndex.of_file(posts, kept, 3).is_copied(POST)
     made = kept.stat().st_mtime_ns
-    assert Copies.of_file(posts, kept, 3).is_whole(POST)
+    assert VerbatimIndex.of_file(posts, kept, 3).is_whole(POST)
     assert kept.stat().st_mtime_ns == made
     kept.write_bytes(kept.read_bytes()[:-3])  # cut off
-    assert Copies.of_file(posts, kept, 3).is_copied(POST)
+    assert VerbatimIndex.of_file(posts, kept, 3).is_copied(POST)
     posts.write_text(json.dumps({"text": "Something else altogether, that has nothing in it of what was there."}) + "\n", encoding="utf-8")
-    assert not Copies.of_file(posts, kept, 3).is_copied(POST)
-    assert Copies.of_file(posts, kept, 3).is_copied("something else altogether that has nothing in it")
+    assert not VerbatimIndex.of_file(posts, kept, 3).is_copied(POST)
+    assert VerbatimIndex.of_file(posts, kept, 3).is_copied("something else altogether that has nothing in it")
     assert [file.name for file in kept.parent.iterdir()] == ["index"]
-    assert not Copies.of_file(tmp_path / "none.jsonl", kept, 3)
+    assert not VerbatimIndex.of_file(tmp_path / "none.jsonl", kept, 3)
 
 
 def secret() -> bytes:
@@ -97,9 +97,9 @@ def secret() -> bytes:
 def test_what_is_marked_is_nobodys_formula() -> None:
     formula = "and that is why we meet here every single"
     posts = [f"{start} {formula} day" for start in ("Rain", "Snow", "Sun")]
-    marked = Copies([f"Fog {formula} week"])
-    assert not Copies(posts, 3).is_copied(f"Hail {formula} year")
-    copies = Copies(posts, 3, marked=marked)
+    marked = VerbatimIndex([f"Fog {formula} week"])
+    assert not VerbatimIndex(posts, 3).is_copied(f"Hail {formula} year")
+    copies = VerbatimIndex(posts, 3, marked=marked)
     assert copies.is_copied(f"Hail {formula} year")
     assert copies.follow().add(f"Hail {formula} year")
 
@@ -107,11 +107,11 @@ def test_what_is_marked_is_nobodys_formula() -> None:
 @pytest.mark.parametrize("stored", [b"", b"short", bytes(16 + 7)])
 def test_what_are_no_marks_is_told(stored: bytes) -> None:
     with pytest.raises(ValueError, match="bytes"):
-        Copies.from_bytes(stored)
+        VerbatimIndex.from_bytes(stored)
 
 
 def test_a_text_holds_the_whole_of_a_short_one() -> None:
-    copies = Copies(["Good morning, dear town!", "Good night!", "川まで歩く", "はい、", POST])
+    copies = VerbatimIndex(["Good morning, dear town!", "Good night!", "川まで歩く", "はい、", POST])
     assert copies.is_around("I say: good morning dear town")
     assert copies.is_around("昨日も川まで歩くね")
     assert not copies.is_around("I say: good night")
@@ -129,7 +129,7 @@ def test_a_text_holds_the_whole_of_a_short_one() -> None:
     st.data(),
 )
 def test_a_text_followed_as_it_grows_is_copied_where_the_whole_is(parts: list[str], data: st.DataObject) -> None:
-    copies = Copies(
+    copies = VerbatimIndex(
         ["one two three four five six seven eight nine ten", "ten nine eight", "今日今日今日今日今日今日今日今日 one", "パハ" * 8, "été town's " * 4]
     )
     text = data.draw(st.sampled_from(["", " "])).join(parts)

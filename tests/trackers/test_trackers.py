@@ -25,7 +25,7 @@ import pytest
 import popinjay
 from popinjay.cli.main import main
 from popinjay.errors import OptionError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import forget
 from popinjay.persona import Persona
 from popinjay.pipeline import relearn
@@ -33,7 +33,7 @@ from popinjay.post import read_rows
 from popinjay.store.files import content_hash
 from popinjay.store.run import STAGES, Run
 from popinjay.trackers import chosen, client, find, is_installed, listener, plain_name
-from popinjay.trackers.client import Link
+from popinjay.trackers.client import TrackerClient
 
 OPTIONS = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -157,7 +157,7 @@ def metrics(persona: Persona) -> list[dict[str, Any]]:
 
 
 def warnings_of(events: list[Event]) -> list[str]:
-    return [event.message for event in events if event.what is What.WARNING and event.stage == "track"]
+    return [event.message for event in events if event.what is EventKind.WARNING and event.stage == "track"]
 
 
 def found_in(folders: list[Path], texts: list[str]) -> set[str]:
@@ -177,7 +177,7 @@ def test_nobody_had_to_be_warned_of(told: Told) -> None:
 
 
 def test_every_line_of_the_metrics_was_an_event_as_it_was_written(told: Told) -> None:
-    rows = [{"step": event.done, **event.numbers} for event in told.events if event.what is What.METRICS]
+    rows = [{"step": event.done, **event.numbers} for event in told.events if event.what is EventKind.METRICS]
     assert rows == metrics(told.persona)
 
 
@@ -234,7 +234,7 @@ def test_wandb_keeps_to_the_folder_it_is_given_and_logins_are_not_noted(tmp_path
     monkeypatch.setenv("WANDB_DIR", str(tmp_path / "mine"))
     monkeypatch.setenv("WANDB_ENTITY", "aviary")
     monkeypatch.setenv("WANDB_BASE_URL", "https://ada:secret@wandb.example.org")
-    place = find("wandb").place("ada lovelace", tmp_path)
+    place = find("wandb").location("ada lovelace", tmp_path)
     assert Path(place.folder) == tmp_path / "mine" / "popinjay-wandb" / plain_name("ada lovelace")
     assert place.address == "the project aviary/popinjay on https://wandb.example.org"
     (tmp_path / "mine" / "of my own").mkdir(parents=True)
@@ -248,7 +248,7 @@ def wandb_runs(told: Told) -> Path:
 
 @needs("wandb")
 def test_what_wandb_wrote_offline_is_what_its_own_command_takes(told: Told) -> None:
-    (advice,) = [event.message for event in told.events if event.what is What.NOTE and event.stage == "track"]
+    (advice,) = [event.message for event in told.events if event.what is EventKind.NOTE and event.stage == "track"]
     told_to_type = advice.partition(": wandb sync ")[2]
     assert shlex.split(told_to_type) == [str(wandb_runs(told))]
     done = subprocess.run([sys.executable, "-m", "wandb", "sync", "--dry-run", *shlex.split(told_to_type)], capture_output=True, text=True, cwd=told.home)
@@ -345,7 +345,7 @@ def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_ba
     open_hearted = all_told(ada, tiny_gpt2, home, mlflow_server, outside, name="open", track_posts=True)
     assert warnings_of(open_hearted.events) == []
     run = open_hearted.persona.run
-    samples = [event.message for event in open_hearted.events if event.what is What.SAMPLE]
+    samples = [event.message for event in open_hearted.events if event.what is EventKind.SAMPLE]
     posts = [row["text"] for row in read_rows(run.file("train.jsonl"))]
     if ALL:
         assert found_in(open_hearted.folders, posts) == set(posts)
@@ -361,7 +361,7 @@ def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_ba
         assert found_in([home, mlflow_server[1]], [post["text"], *samples]) == set()
         assert found_in(open_hearted.folders, posts) == set()
         assert [file.name for file in (home / ".trackers").rglob("*") if file.is_file()] in ([], ["open.lock"])
-        said = " ".join(event.message for event in events if event.what in (What.NOTE, What.WARNING))
+        said = " ".join(event.message for event in events if event.what in (EventKind.NOTE, EventKind.WARNING))
         local = [name for name in ALL if name != "wandb"]
         assert [name for name in local if f"What {name} was told with texts is removed" in said] == local
         assert [row["tracker"] for row in Run(run.path).record["told"]] == [name for name in ALL if name == "wandb"]
@@ -394,7 +394,7 @@ def test_an_mlflow_store_without_a_server_forgets_too(tmp_path: Path, monkeypatc
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     for persona in ("ada", "bob"):
         tell("mlflow", persona, tmp_path)
-    place = find("mlflow").place("ada", tmp_path)
+    place = find("mlflow").location("ada", tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert found_in([tmp_path], ["the gulls of ada", "the gulls of bob"]) == {"the gulls of ada", "the gulls of bob"}
     assert client.forget("mlflow", "ada", place) == ""
@@ -406,7 +406,7 @@ def test_names_that_trackio_takes_for_one_are_kept_apart(tmp_path: Path) -> None
     for persona in ("a.b", "ab"):
         tell("trackio", persona, tmp_path)
     assert found_in([tmp_path], ["@a.b-train", "@ab-train"]) == {"@a.b-train", "@ab-train"}
-    assert client.forget("trackio", "a.b", find("trackio").place("a.b", tmp_path)) == ""
+    assert client.forget("trackio", "a.b", find("trackio").location("a.b", tmp_path)) == ""
     assert found_in([tmp_path], ["@a.b-train", "@ab-train"]) == {"@ab-train"}
 
 
@@ -428,7 +428,7 @@ def test_where_mlflow_keeps_what_it_is_told(uri: str, address: str, is_here: boo
     from popinjay.trackers import mlflow
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    assert find("mlflow").place("ada", tmp_path).address == address
+    assert find("mlflow").location("ada", tmp_path).address == address
     assert mlflow._is_here(address) == is_here
 
 
@@ -488,7 +488,7 @@ def test_a_tracker_that_fails_hangs_or_dies_is_said_once_and_changes_nothing(
 
 def test_sending_never_waits_for_a_tracker_that_hangs(tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "MOST_WAITING", 50)
-    line = Link("hangs", "ada", tmp_path)
+    line = TrackerClient("hangs", "ada", tmp_path)
     line.send("start", job="@ada-train", kind="train", config={})
     for step in range(20_000):
         line.send("log", step=step, numbers={"loss": 1.0})
@@ -528,7 +528,7 @@ def test_who_is_told_makes_no_stage_stale(ada: Path, tiny_gpt2: Path, stand_ins:
     def ran(**options: Any) -> list[str]:
         events: list[Event] = []
         popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, epochs=0.1, samples=10, **options)
-        return [event.stage for event in events if event.what is What.DONE]
+        return [event.stage for event in events if event.what is EventKind.DONE]
 
     assert ran() == [stage.name for stage in STAGES]
     assert ran(track="talks") == []

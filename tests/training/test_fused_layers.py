@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from popinjay.models.language_model import LanguageModel
-from popinjay.training.batches import lessons
+from popinjay.training.batches import training_sequences
 from popinjay.training.fused_layers import Fused, attention
 from popinjay.training.llama_layer import FusedLayers
-from popinjay.training.train_step import Learner, fused_layers
-from popinjay.training.trainable import FULL, LORA, mode
+from popinjay.training.train_step import TrainStep, fused_layers
+from popinjay.training.trainable import FULL, LORA, trainable_weights
 
 POSTS = [
     "the lamp sings",
@@ -22,21 +22,21 @@ POSTS = [
 ]
 
 
-def learner(folder: Path, work: Path, tune: str, precision: str = "fp32") -> Learner:
+def train_step(folder: Path, work: Path, tune: str, precision: str = "fp32") -> TrainStep:
     """A learner whose adapters, if it has any, do not start at zero."""
     torch.manual_seed(0)
     model = LanguageModel.load(folder)
-    learnt = lessons(model, POSTS)
-    tuned = mode(tune, model, "base", 0, precision)
-    made = Learner(model, tuned, learnt, work, precision=precision)
+    learnt = training_sequences(model, POSTS)
+    tuned = trainable_weights(tune, model, "base", 0, precision)
+    made = TrainStep(model, tuned, learnt, work, precision=precision)
     for name, weight in made.weights.items():
         if "lora_B" in name:
             weight.data.normal_(0, 0.05)
     return made
 
 
-def gradients(made: Learner) -> tuple[float, dict[str, torch.Tensor]]:
-    loss = made.loss(lessons(made.model, POSTS))
+def gradients(made: TrainStep) -> tuple[float, dict[str, torch.Tensor]]:
+    loss = made.loss(training_sequences(made.model, POSTS))
     found = torch.autograd.grad(loss, list(made.weights.values()))
     return loss.item(), dict(zip(made.weights, found, strict=True))
 
@@ -44,7 +44,7 @@ def gradients(made: Learner) -> tuple[float, dict[str, torch.Tensor]]:
 @pytest.mark.parametrize("tune", [FULL, LORA])
 @pytest.mark.parametrize("family", ["tiny_gpt2", "tiny_llama"])
 def test_loss_and_gradients_are_those_of_the_layers_replaced(family: str, tune: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    made = learner(request.getfixturevalue(family), tmp_path, tune)
+    made = train_step(request.getfixturevalue(family), tmp_path, tune)
     assert made.fused is not None
     loss, quick = gradients(made)
     made.fused = None
@@ -55,7 +55,7 @@ def test_loss_and_gradients_are_those_of_the_layers_replaced(family: str, tune: 
 
 
 def test_a_llama_with_adapters_takes_the_fused_layers_and_others_do_not(tiny_llama: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
-    kinds = {(folder.name, tune): type(learner(folder, tmp_path, tune).fused) for folder in (tiny_llama, tiny_gpt2) for tune in (FULL, LORA)}
+    kinds = {(folder.name, tune): type(train_step(folder, tmp_path, tune).fused) for folder in (tiny_llama, tiny_gpt2) for tune in (FULL, LORA)}
     assert kinds == {
         (tiny_llama.name, FULL): Fused,
         (tiny_llama.name, LORA): FusedLayers,
@@ -67,7 +67,7 @@ def test_a_llama_with_adapters_takes_the_fused_layers_and_others_do_not(tiny_lla
 @pytest.mark.parametrize("family", ["tiny_gpt2", "tiny_llama"])
 def test_the_model_has_its_own_layers_back_behind_a_step(family: str, request: pytest.FixtureRequest) -> None:
     model = LanguageModel.load(request.getfixturevalue(family))
-    mode(LORA, model, "base", 0)
+    trainable_weights(LORA, model, "base", 0)
     before = [(name, type(module)) for name, module in model.model.named_modules()]
     implementation = model.model.config._attn_implementation
     forwards = [module.forward for module in model.model.modules()]
@@ -81,8 +81,8 @@ def test_the_model_has_its_own_layers_back_behind_a_step(family: str, request: p
 
 def test_adapters_in_half_precision_are_near_those_in_full(tiny_llama: Path, tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
-    whole, _ = gradients(learner(tiny_llama, tmp_path, LORA))
-    half, found = gradients(learner(tiny_llama, tmp_path / "half", LORA, "bf16"))
+    whole, _ = gradients(train_step(tiny_llama, tmp_path, LORA))
+    half, found = gradients(train_step(tiny_llama, tmp_path / "half", LORA, "bf16"))
     assert half == pytest.approx(whole, rel=0.01)
     assert all(gradient.dtype == torch.float32 for gradient in found.values())
 

@@ -11,26 +11,26 @@ from typing import Any
 import pytest
 
 from popinjay.errors import TrainingError
-from popinjay.events import Event, What
-from popinjay.text.verbatim_index import Copies
+from popinjay.events import Event, EventKind
+from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training import overhead, trainer
-from popinjay.training.checkpoints import Checkpoints, Standing
-from popinjay.training.outcome import TIME_WAS_UP, Course, as_budget, caution, check_learnt
-from popinjay.training.overhead import Asides
-from popinjay.training.schedule import Clock, rate
+from popinjay.training.checkpoints import Checkpoints, TrainingState
+from popinjay.training.outcome import TIME_WAS_UP, TrainingSummary, as_budget, caution, check_learnt
+from popinjay.training.overhead import Overhead
+from popinjay.training.schedule import Schedule, learning_rate
 from popinjay.training.trainer import Settings, Trainer
 
-COURSE = Course(why="all was learnt", an_epoch=100, learning_rate=0.5, step_seconds=2.0, other_seconds=10.0)
+COURSE = TrainingSummary(why="all was learnt", an_epoch=100, learning_rate=0.5, step_seconds=2.0, other_seconds=10.0)
 
 
-def course(**more: Any) -> Course:
+def course(**more: Any) -> TrainingSummary:
     from dataclasses import replace
 
     return replace(COURSE, **more)
 
 
-def standing(**more: Any) -> Standing:
-    return Standing(**{"step": 200, "tokens": 9000, "best_step": 50, "best": 2.0, "first": 2.5, "last": 2.1, **more})
+def standing(**more: Any) -> TrainingState:
+    return TrainingState(**{"step": 200, "tokens": 9000, "best_step": 50, "best": 2.0, "first": 2.5, "last": 2.1, **more})
 
 
 def test_a_training_that_learnt_says_nothing() -> None:
@@ -57,7 +57,7 @@ def test_a_best_step_of_nought_is_a_failure_with_what_to_change() -> None:
         check_learnt(nothing, COURSE)
     assert "--learning-rate" in caught.value.hint
     with pytest.raises(TrainingError, match="began to recite"):
-        check_learnt(standing(best_step=0, best=2.5, recites=True), COURSE)
+        check_learnt(standing(best_step=0, best=2.5, memorizing=True), COURSE)
     with pytest.raises(TrainingError, match="time was up before anything was learnt: 9,000 tokens") as caught:
         check_learnt(nothing, course(why=TIME_WAS_UP, by_budget=True))
     assert "One epoch takes about 3.3 min here: --budget 5m" in caught.value.hint  # 200 s, with room, and what is not steps
@@ -81,18 +81,18 @@ def test_budgets_are_said_as_they_are_typed(seconds: float, said: str) -> None:
 
 
 def test_the_schedule_begins_with_the_first_step() -> None:
-    clock = Clock(1000, budget=30.0, start=20.0)
-    assert clock.progress(0, 20.0) == pytest.approx(0.0005)
-    assert clock.progress(1, 25.0) == 0.5
-    assert rate(clock.progress(0, 20.0), 1.0) < 0.1  # it warms up, however long the base took to load
-    assert clock.seconds_left(10, 25.0) == 5.0
+    schedule = Schedule(1000, budget=30.0, start=20.0)
+    assert schedule.progress(0, 20.0) == pytest.approx(0.0005)
+    assert schedule.progress(1, 25.0) == 0.5
+    assert learning_rate(schedule.progress(0, 20.0), 1.0) < 0.1  # it warms up, however long the base took to load
+    assert schedule.seconds_left(10, 25.0) == 5.0
 
 
 def test_asides_take_a_tenth_of_a_budget_and_leave_room_for_the_last_look() -> None:
-    free = Asides(None)
+    free = Overhead(None)
     assert free.a_look is None
     assert free.fits("sample", 1e9)
-    kept = Asides(100.0, spent=6.0, costs={"look": 2.0})
+    kept = Overhead(100.0, spent=6.0, costs={"look": 2.0})
     assert kept.a_look == 2.5
     assert kept.fits("look")
     assert kept.fits("listen", guess=2.0)
@@ -110,7 +110,7 @@ class Slow:
     def __init__(self, now: list[float], step: float, a_post: float, bits: Iterator[float]) -> None:
         self.now, self._step, self._a_post, self._bits = now, step, a_post, bits
         self.weights: dict[str, Any] = {}
-        self.descent, self.model = self, self
+        self.optimizer, self.model = self, self
         self.optimizers: dict[str, Any] = {}
         self.parameters = 1000
         self.looked: list[int] = []
@@ -143,60 +143,60 @@ def trained(
     now, said = [1000.0], list[Event]()
     for module in (trainer, overhead):
         monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(Checkpoints, "restore", lambda *_: Standing())
+    monkeypatch.setattr(Checkpoints, "restore", lambda *_: TrainingState())
     monkeypatch.setattr(Checkpoints, "keep_best", lambda *_: None)
     monkeypatch.setattr(Checkpoints, "load_best", lambda *_: None)
     monkeypatch.setattr(Checkpoints, "due", lambda _: False)
-    learner = Slow(now, step, a_post, falling())
-    lessons = [[place] * 40 for place in range(2000)]
+    train_step = Slow(now, step, a_post, falling())
+    sequences = [[place] * 40 for place in range(2000)]
     watched = [f"post number {n} of the lamp" for n in range(400)]
     settings = Settings("full", 3.0, 0.01, 400, "fp32", budget, 0)
-    found = Trainer(learner, lessons, watched, Copies(), settings, Checkpoints(folder, "key"), said.append)  # type: ignore[arg-type]
-    found.began = now[0]
+    found = Trainer(train_step, sequences, watched, VerbatimIndex(), settings, Checkpoints(folder, "key"), said.append)  # type: ignore[arg-type]
+    found.started_at = now[0]
     now[0] += loading
-    monkeypatch.setattr(Trainer, "copied", lambda *_: 0.0)
+    monkeypatch.setattr(Trainer, "memorized_share", lambda *_: 0.0)
     monkeypatch.setattr(Trainer, "sample", lambda *_: None)
     found.run()
-    return found, learner, said
+    return found, train_step, said
 
 
 def test_a_budget_is_kept_on_a_slow_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Looks at all 400 validation posts would take 20 s each."""
-    found, learner, said = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.05)
-    assert 18.0 < learner.now[0] - 1000.0 <= 20.5
-    assert found.standing.tokens > 5000
-    assert found.standing.best_step > 0
-    assert max(learner.looked) == 16
-    assert any(event.what is What.WARNING and "--budget" in event.message for event in said)
+    found, train_step, said = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.05)
+    assert 18.0 < train_step.now[0] - 1000.0 <= 20.5
+    assert found.state.tokens > 5000
+    assert found.state.best_step > 0
+    assert max(train_step.looked) == 16
+    assert any(event.what is EventKind.WARNING and "--budget" in event.message for event in said)
 
 
 def test_looks_take_a_tenth_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found, learner, _ = trained(monkeypatch, tmp_path, budget=100.0, step=0.2, a_post=0.01)
-    assert found.asides.spent <= 10.0 + 1e-6
-    assert len(learner.looked) > 4  # two to find out how long they take, the first, the last, and some between
-    assert learner.looked[-1] == 250  # of 400, in 2.5 s
+    found, train_step, _ = trained(monkeypatch, tmp_path, budget=100.0, step=0.2, a_post=0.01)
+    assert found.overhead.spent <= 10.0 + 1e-6
+    assert len(train_step.looked) > 4  # two to find out how long they take, the first, the last, and some between
+    assert train_step.looked[-1] == 250  # of 400, in 2.5 s
 
 
 def test_what_took_long_to_load_learns_for_half_of_the_budget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found, learner, said = trained(monkeypatch, tmp_path, budget=20.0, step=0.5, a_post=0.001, loading=30.0)
-    assert 39.0 < learner.now[0] - 1000.0 < 42.0
-    assert found.standing.tokens > 0
+    found, train_step, said = trained(monkeypatch, tmp_path, budget=20.0, step=0.5, a_post=0.001, loading=30.0)
+    assert 39.0 < train_step.now[0] - 1000.0 < 42.0
+    assert found.state.tokens > 0
     assert any("at most: loading the base model took 30 s" in event.message for event in said)
 
 
 def test_what_comes_after_it_has_the_rest_or_a_tenth(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found, _, _ = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.001)
     assert found.seconds_left() == 2.0
-    found, learner, _ = trained(monkeypatch, tmp_path, budget=1000.0, step=0.1, a_post=0.001)
-    assert found.why == "all was learnt"
-    assert found.seconds_left() == pytest.approx(2000.0 - learner.now[0])
+    found, train_step, _ = trained(monkeypatch, tmp_path, budget=1000.0, step=0.1, a_post=0.001)
+    assert found.stop_reason == "all was learnt"
+    assert found.seconds_left() == pytest.approx(2000.0 - train_step.now[0])
 
 
 def test_plenty_of_time_is_not_spent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found, learner, said = trained(monkeypatch, tmp_path, budget=100_000.0, step=0.01, a_post=0.0001)
-    assert found.why == "all was learnt"
-    assert learner.looked[-1] == 400
-    assert not [event for event in said if event.what is What.WARNING]
+    found, train_step, said = trained(monkeypatch, tmp_path, budget=100_000.0, step=0.01, a_post=0.0001)
+    assert found.stop_reason == "all was learnt"
+    assert train_step.looked[-1] == 400
+    assert not [event for event in said if event.what is EventKind.WARNING]
 
 
 def test_one_step_that_takes_longer_than_all_is_a_failure_with_the_time_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

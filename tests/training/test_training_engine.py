@@ -12,18 +12,18 @@ import pytest
 import torch
 
 from popinjay.errors import TrainingError
-from popinjay.events import nobody
+from popinjay.events import ignore
 from popinjay.models.language_model import LanguageModel
-from popinjay.text.verbatim_index import Copies
-from popinjay.training.batches import batches, lessons, plan, predicted
+from popinjay.text.verbatim_index import VerbatimIndex
+from popinjay.training.batches import batches, predicted, schedule_batches, training_sequences
 from popinjay.training.checkpoints import Checkpoints
 from popinjay.training.device import choose_device, choose_precision
-from popinjay.training.loss import Others, prediction_loss
-from popinjay.training.schedule import Clock, rate
-from popinjay.training.train_step import Learner, asks_to_recompute, takes_short_way
-from popinjay.training.trainable import FULL, LORA, TOP, mode
+from popinjay.training.loss import SampledNegatives, prediction_loss
+from popinjay.training.schedule import Schedule, learning_rate
+from popinjay.training.train_step import TrainStep, needs_recompute, supports_fused_loss
+from popinjay.training.trainable import FULL, LORA, TOP, trainable_weights
 from popinjay.training.trainer import Settings, Trainer
-from popinjay.training.vocabulary import Vocabulary, rows_at_work
+from popinjay.training.vocabulary import Vocabulary, active_rows
 
 POSTS = ["the lamp sings", "the river hums near people while people wait", "a number", "people wait near the lamp while the river sings 🎈"]
 FAMILIES = ("tiny_gpt2", "tiny_llama")
@@ -36,10 +36,10 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def learner(folder: Path, work: Path, tune: str = FULL, **how: str) -> tuple[Learner, list[list[int]]]:
+def train_step(folder: Path, work: Path, tune: str = FULL, **how: str) -> tuple[TrainStep, list[list[int]]]:
     model = LanguageModel.load(folder)
-    learnt = lessons(model, POSTS)
-    return Learner(model, mode(tune, model, "base", 0), learnt, work, **how), learnt
+    learnt = training_sequences(model, POSTS)
+    return TrainStep(model, trainable_weights(tune, model, "base", 0), learnt, work, **how), learnt
 
 
 # lessons
@@ -54,18 +54,18 @@ def test_batches_hold_every_lesson_once_and_keep_their_size() -> None:
 
 def test_the_plan_is_the_same_for_the_same_seed() -> None:
     lengths = list(range(3, 90))
-    assert plan(lengths, 1.5, 128, seed=1) == plan(lengths, 1.5, 128, seed=1)
-    assert plan(lengths, 1.5, 128, seed=1) != plan(lengths, 1.5, 128, seed=2)
+    assert schedule_batches(lengths, 1.5, 128, seed=1) == schedule_batches(lengths, 1.5, 128, seed=1)
+    assert schedule_batches(lengths, 1.5, 128, seed=1) != schedule_batches(lengths, 1.5, 128, seed=2)
 
 
 def test_a_long_post_comes_in_pieces_that_miss_nothing(tiny_gpt2: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
     text = "the river sings " * 100
-    pieces = lessons(model, [text])
+    pieces = training_sequences(model, [text])
     assert len(pieces) > 1
     assert all(len(piece) <= model.context for piece in pieces)
     joined = pieces[0] + [token for piece in pieces[1:] for token in piece[1:]]
-    assert joined == [model.end, *model.encode([text])[0], model.end]
+    assert joined == [model.eos_token, *model.encode([text])[0], model.eos_token]
     assert predicted(pieces) == len(joined) - 1
 
 
@@ -76,8 +76,8 @@ def reference(folder: Path, learnt: list[list[int]], rows: list[int] | None = No
     """transformers' own loss of each lesson by itself, over these rows only, and its gradients: slow, in float64."""
     model = LanguageModel.load(folder).model.double()
     total = torch.zeros((), dtype=torch.float64)
-    for lesson in learnt:
-        ids = torch.tensor([lesson])
+    for sequence in learnt:
+        ids = torch.tensor([sequence])
         logits = model(input_ids=ids[:, :-1]).logits[0]
         if rows is not None:
             out = torch.ones(logits.shape[-1], dtype=torch.bool)
@@ -90,7 +90,7 @@ def reference(folder: Path, learnt: list[list[int]], rows: list[int] | None = No
 
 
 def test_loss_and_gradients_are_those_of_transformers_in_double_precision(folder: Path, tmp_path: Path) -> None:
-    ours, learnt = learner(folder, tmp_path)
+    ours, learnt = train_step(folder, tmp_path)
     assert ours.vocabulary is not None
     ours.vocabulary.others = None  # its sample stands for rows that the reference leaves out
     rows = ours.vocabulary.rows.tolist()
@@ -124,32 +124,32 @@ def test_others_stand_for_the_rows_left_out() -> None:
     wanted = torch.randint(0, 30, (9,))
     whole = torch.nn.functional.cross_entropy(hidden @ weight.t(), wanted)
     here = weight.detach()[:30].requires_grad_()
-    ours = prediction_loss(hidden, here, None, wanted, Others(weight.detach()[30:], torch.zeros(10, dtype=torch.float64)))
+    ours = prediction_loss(hidden, here, None, wanted, SampledNegatives(weight.detach()[30:], torch.zeros(10, dtype=torch.float64)))
     assert ours.item() == pytest.approx(whole.item(), rel=1e-12)
     of_hidden, of_weight = torch.autograd.grad(whole, (hidden, weight))
     torch.testing.assert_close(torch.autograd.grad(ours, (hidden, here)), (of_hidden, of_weight[:30]))
 
 
 def test_a_post_is_learnt_the_same_alone_beside_others_and_in_any_order(folder: Path, tmp_path: Path) -> None:
-    ours, learnt = learner(folder, tmp_path)
-    alone = [ours.loss([lesson]).item() for lesson in learnt]
-    together = sum(loss * (len(lesson) - 1) for loss, lesson in zip(alone, learnt, strict=True)) / predicted(learnt)
+    ours, learnt = train_step(folder, tmp_path)
+    alone = [ours.loss([sequence]).item() for sequence in learnt]
+    together = sum(loss * (len(sequence) - 1) for loss, sequence in zip(alone, learnt, strict=True)) / predicted(learnt)
     assert ours.loss(learnt).item() == pytest.approx(together, rel=1e-5)
     assert ours.loss(learnt[::-1]).item() == pytest.approx(together, rel=1e-5)
-    for one, lesson in zip(alone, learnt, strict=True):
-        beside = ours.loss([lesson, max(learnt, key=len)]).item()
+    for one, sequence in zip(alone, learnt, strict=True):
+        beside = ours.loss([sequence, max(learnt, key=len)]).item()
         longest = max(range(len(learnt)), key=lambda i: len(learnt[i]))
-        share = (len(lesson) - 1) / (len(lesson) + len(learnt[longest]) - 2)
+        share = (len(sequence) - 1) / (len(sequence) + len(learnt[longest]) - 2)
         assert beside == pytest.approx(share * one + (1 - share) * alone[longest], rel=1e-5)
 
 
 def test_computing_layers_twice_changes_nothing_but_memory(folder: Path, tmp_path: Path) -> None:
     model = LanguageModel.load(folder)
-    learnt = lessons(model, POSTS)
+    learnt = training_sequences(model, POSTS)
     (tmp_path / "twice").mkdir()
-    once = Learner(model, mode(FULL, model, "base", 0), learnt, tmp_path)
+    once = TrainStep(model, trainable_weights(FULL, model, "base", 0), learnt, tmp_path)
     other = LanguageModel.load(folder)
-    twice = Learner(other, mode(FULL, other, "base", 0), learnt, tmp_path / "twice", recompute=True)
+    twice = TrainStep(other, trainable_weights(FULL, other, "base", 0), learnt, tmp_path / "twice", recompute=True)
     for _ in range(3):
         assert twice.step(learnt, 0.01)[0] == pytest.approx(once.step(learnt, 0.01)[0], rel=1e-5)
     assert other.model.training
@@ -160,7 +160,7 @@ def test_computing_layers_twice_changes_nothing_but_memory(folder: Path, tmp_pat
     assert not other.model.training
 
 
-def scores(taught: Learner) -> list[float]:
+def scores(taught: TrainStep) -> list[float]:
     with taught.whole():
         return taught.model.bits(POSTS)
 
@@ -168,25 +168,25 @@ def scores(taught: Learner) -> list[float]:
 def test_layers_are_computed_twice_where_memory_asks_for_it(tiny_gpt2: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
     least = 12 * model.parameters + 72 * 32 * 2 * 100
-    assert asks_to_recompute(model, 100, least)
-    assert not asks_to_recompute(model, 100, 2 * least)
-    assert not asks_to_recompute(model, 10**9, float("inf"))
+    assert needs_recompute(model, 100, least)
+    assert not needs_recompute(model, 100, 2 * least)
+    assert not needs_recompute(model, 10**9, float("inf"))
 
 
 def test_a_model_whose_logits_are_made_otherwise_learns_the_long_way(tiny_gpt2: Path, tmp_path: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
-    learnt = lessons(model, POSTS)
-    assert takes_short_way(model, learnt[0])
+    learnt = training_sequences(model, POSTS)
+    assert supports_fused_loss(model, learnt[0])
     model.model.lm_head.register_forward_hook(lambda module, given, logits: 16 * logits)  # as Cohere's models do, in their way
-    assert not takes_short_way(model, learnt[0])
-    ours = Learner(model, mode(FULL, model, "base", 0), learnt, tmp_path)
+    assert not supports_fused_loss(model, learnt[0])
+    ours = TrainStep(model, trainable_weights(FULL, model, "base", 0), learnt, tmp_path)
     assert ours.vocabulary is None
     first, _ = ours.step(learnt, 0.01)
     assert ours.step(learnt, 0.01)[0] < first
 
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence(tiny_gpt2: Path, tmp_path: Path) -> None:
-    ours, learnt = learner(tiny_gpt2, tmp_path)
+    ours, learnt = train_step(tiny_gpt2, tmp_path)
     next(iter(ours.weights.values())).data.fill_(math.nan)
     with pytest.raises(TrainingError, match="no longer a number"):
         ours.step(learnt, 0.1)
@@ -198,7 +198,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tiny_gpt2: Path, tmp_pat
 def test_the_rows_at_work_come_back_to_their_places_and_all_others_stay_as_they_were(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.training.vocabulary.COMMONEST", 20)
     before = LanguageModel.load(folder)
-    ours, learnt = learner(folder, tmp_path)
+    ours, learnt = train_step(folder, tmp_path)
     assert ours.vocabulary is not None
     rows = ours.vocabulary.rows
     for _ in range(3):
@@ -231,9 +231,9 @@ def test_the_sample_stands_for_as_many_rows_as_rest(tiny_gpt2: Path, tmp_path: P
 
 def test_rows_at_work_are_those_of_the_posts_and_the_commonest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.training.vocabulary.COMMONEST", 3)
-    assert rows_at_work([[9, 50], [9, 7]], 100) == [0, 1, 2, 7, 9, 50]
+    assert active_rows([[9, 50], [9, 7]], 100) == [0, 1, 2, 7, 9, 50]
     monkeypatch.setattr("popinjay.training.vocabulary.COMMONEST", 10)
-    assert rows_at_work([[1]], 4) == [0, 1, 2, 3]
+    assert active_rows([[1]], 4) == [0, 1, 2, 3]
 
 
 # which weights learn
@@ -241,7 +241,7 @@ def test_rows_at_work_are_those_of_the_posts_and_the_commonest(monkeypatch: pyte
 
 def test_the_top_learns_and_the_bottom_stays(folder: Path, tmp_path: Path) -> None:
     before = LanguageModel.load(folder)
-    ours, learnt = learner(folder, tmp_path, TOP)
+    ours, learnt = train_step(folder, tmp_path, TOP)
     ours.step(learnt, 0.01)
     ours.finish(tmp_path)
     then = dict(before.model.named_parameters())
@@ -256,7 +256,7 @@ def test_the_top_learns_and_the_bottom_stays(folder: Path, tmp_path: Path) -> No
 def test_a_lora_adapter_and_the_merged_model_say_the_same(folder: Path, tmp_path: Path) -> None:
     from peft import PeftModel
 
-    ours, learnt = learner(folder, tmp_path, LORA)
+    ours, learnt = train_step(folder, tmp_path, LORA)
     for _ in range(5):
         ours.step(learnt, 0.05)
     ours.finish(tmp_path / "model")
@@ -276,50 +276,52 @@ def test_a_lora_adapter_and_the_merged_model_say_the_same(folder: Path, tmp_path
 
 
 def test_the_rate_warms_up_and_falls_to_nothing() -> None:
-    clock = Clock(100)
-    rates = [rate(clock.progress(step, 0.0), 1.0) for step in range(100)]
+    schedule = Schedule(100)
+    rates = [learning_rate(schedule.progress(step, 0.0), 1.0) for step in range(100)]
     assert 0 < rates[0] < max(rates) == max(rates[:4]) <= 1.0
     assert 0 < rates[-1] < 0.01
     assert all(a >= b for a, b in pairwise(rates[3:]))
 
 
 def test_with_a_budget_the_clock_is_the_schedule() -> None:
-    clock = Clock(100, budget=10.0)
-    assert clock.progress(1, 9.0) == 0.9  # slow: time decides
-    assert clock.progress(90, 1.0) == pytest.approx(0.905)  # quick: the steps decide
-    assert not clock.is_up(5, 9.9)
-    assert clock.is_up(5, 10.0)
-    assert clock.is_up(100, 1.0)
-    assert clock.seconds_left(10, 9.0) == 1.0
-    assert clock.seconds_left(99, 9.9) == pytest.approx(0.1)
+    schedule = Schedule(100, budget=10.0)
+    assert schedule.progress(1, 9.0) == 0.9  # slow: time decides
+    assert schedule.progress(90, 1.0) == pytest.approx(0.905)  # quick: the steps decide
+    assert not schedule.is_up(5, 9.9)
+    assert schedule.is_up(5, 10.0)
+    assert schedule.is_up(100, 1.0)
+    assert schedule.seconds_left(10, 9.0) == 1.0
+    assert schedule.seconds_left(99, 9.9) == pytest.approx(0.1)
 
 
 # the loop
 
 
 def test_trying_how_long_a_step_takes_changes_nothing(folder: Path, tmp_path: Path) -> None:
-    ours, learnt = learner(folder, tmp_path)
+    ours, learnt = train_step(folder, tmp_path)
     before = {name: weight.detach().clone() for name, weight in ours.weights.items()}
     settings = Settings(tune=FULL, epochs=1.0, learning_rate=0.01, batch_tokens=32, precision="fp32", budget=None, seed=0)
-    trainer = Trainer(ours, learnt, POSTS, Copies(POSTS), settings, Checkpoints(tmp_path / "work", "key"), nobody)
+    trainer = Trainer(ours, learnt, POSTS, VerbatimIndex(POSTS), settings, Checkpoints(tmp_path / "work", "key"), ignore)
     assert trainer.seconds_a_step(trainer.plan()[0]) > 0
     assert all(torch.equal(weight, before[name]) for name, weight in ours.weights.items())
-    assert not any(optimizer.state for optimizer in ours.descent.optimizers.values())
+    assert not any(optimizer.state for optimizer in ours.optimizer.optimizers.values())
 
 
 def test_it_stops_when_it_begins_to_recite(tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.training.trainer.PATIENCE", 1000)  # the loss alone would have stopped it before
     posts = [f"{first} sings near the lamp while people wait and hums" for first in ("the river", "a number", "no lamp")]
     model = LanguageModel.load(tiny_gpt2)
-    learnt = lessons(model, posts)
+    learnt = training_sequences(model, posts)
     settings = Settings(tune=FULL, epochs=300.0, learning_rate=0.01, batch_tokens=256, precision="fp32", budget=None, seed=0)
-    ours = Learner(model, mode(FULL, model, "base", 0), learnt, tmp_path)
-    trainer = Trainer(ours, learnt, ["the lamp sings", "people hum near a river"], Copies(posts), settings, Checkpoints(tmp_path / "work", "key"), nobody)
+    ours = TrainStep(model, trainable_weights(FULL, model, "base", 0), learnt, tmp_path)
+    trainer = Trainer(
+        ours, learnt, ["the lamp sings", "people hum near a river"], VerbatimIndex(posts), settings, Checkpoints(tmp_path / "work", "key"), ignore
+    )
     trainer.run()
     heard = [row["copied"] for row in map(json.loads, trainer.checkpoints.metrics.read_text().splitlines()) if "copied" in row]
-    assert trainer.why == "it began to recite"
-    assert heard[-1] > trainer.most_copied() >= max(heard[:-1])
-    assert trainer.standing.best_step < trainer.standing.step
+    assert trainer.stop_reason == "it began to recite"
+    assert heard[-1] > trainer.max_memorized_share() >= max(heard[:-1])
+    assert trainer.state.best_step < trainer.state.step
 
 
 # the machine
@@ -340,8 +342,8 @@ def test_narrow_models_stay_in_full_precision_and_what_is_asked_for_is_taken() -
 
 def test_half_precision_is_near_the_whole(tiny_gpt2: Path, tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
-    whole, learnt = learner(tiny_gpt2, tmp_path)
-    half, _ = learner(tiny_gpt2, tmp_path / "half", precision="bf16")
+    whole, learnt = train_step(tiny_gpt2, tmp_path)
+    half, _ = train_step(tiny_gpt2, tmp_path / "half", precision="bf16")
     assert half.loss(learnt).item() == pytest.approx(whole.loss(learnt).item(), rel=0.01)
     before = half.loss(learnt).item()
     for _ in range(3):

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from popinjay.cli.standard_streams import lost, tell
-from popinjay.events import Event, Listener, What
+from popinjay.events import Event, EventKind, Listener
 from popinjay.interrupts import persistent_interrupts
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ UNDRAWN_WIDTH = 10_000  # columns where nobody looks: a file's lines are not to 
 MOMENT = 0.4  # seconds in which nobody wonders whether it works
 PLAIN_SECONDS = 10.0  # between two lines of progress where nothing can be drawn over
 
-FOR_MACHINES = (What.SETTINGS, What.METRICS)  # what they hold, progress and the record tell people
+FOR_MACHINES = (EventKind.SETTINGS, EventKind.METRICS)  # what they hold, progress and the record tell people
 
 
 @contextmanager
@@ -101,20 +101,20 @@ class _Lines:
         if event.what in FOR_MACHINES:
             return
         text = event.message
-        if event.what is What.FRESH:
+        if event.what is EventKind.FRESH:
             text = "fresh, nothing to do"
-        elif event.what is What.WARNING:
+        elif event.what is EventKind.WARNING:
             text = f"warning: {text}"
-        elif event.what in (What.PROGRESS, What.SAMPLE):
-            if self._quiet or (event.what is What.PROGRESS and time.monotonic() - self._told < PLAIN_SECONDS):
+        elif event.what in (EventKind.PROGRESS, EventKind.SAMPLE):
+            if self._quiet or (event.what is EventKind.PROGRESS and time.monotonic() - self._told < PLAIN_SECONDS):
                 return
-            if event.what is What.PROGRESS:
+            if event.what is EventKind.PROGRESS:
                 self._told = time.monotonic()
                 total = f"/{event.total:,.0f}" if event.total else ""
                 text = " ".join(part for part in (text, f"{event.done:,.0f}{total} {event.unit}", _numbers(event)) if part)
             else:
                 text = f"» {text}"
-        elif event.what is What.START and self._quiet:
+        elif event.what is EventKind.START and self._quiet:
             return
         tell(f"{event.stage}: {text}")
 
@@ -148,22 +148,22 @@ class _Picture:
     def __call__(self, event: Event) -> None:
         if event.what in FOR_MACHINES:
             return
-        if event.what is What.START:
+        if event.what is EventKind.START:
             self._end()  # what began before it and never ended well
             self._task = self._progress.add_task(event.message, total=None, stage=event.stage, numbers="")
-        elif event.what is What.PROGRESS and self._task is not None:
+        elif event.what is EventKind.PROGRESS and self._task is not None:
             counted = f"{event.done:,.0f} {event.unit}" if event.total is None else ""
             self._progress.update(self._task, description=event.message or None, completed=event.done or 0, total=event.total)
             self._progress.update(self._task, numbers=_numbers(event) or counted)
-        elif event.what is What.DONE:
+        elif event.what is EventKind.DONE:
             self._end()
             self._line("✔", "green", event.stage, event.message)
-        elif event.what is What.FRESH:
+        elif event.what is EventKind.FRESH:
             self._line("✔", "dim", event.stage, "fresh, nothing to do")
-        elif event.what is What.SAMPLE:
+        elif event.what is EventKind.SAMPLE:
             self._line("»", "cyan", "", event.message, italic=True)
         else:
-            self._line("!" if event.what is What.WARNING else "·", "yellow", event.stage, event.message)
+            self._line("!" if event.what is EventKind.WARNING else "·", "yellow", event.stage, event.message)
 
     def _end(self) -> None:
         if self._task is not None:
@@ -191,11 +191,11 @@ def counting(count: int) -> Iterator[Callable[[int], None]]:
         return
     started = time.monotonic()
     with _Picture() as picture:
-        picture(Event("say", What.START, "writing posts"))
+        picture(Event("say", EventKind.START, "writing posts"))
 
         def tell(done: int) -> None:
             left = (time.monotonic() - started) / (done - 1) * (count - done)
-            picture(Event("say", What.PROGRESS, f"{done:,} of {count:,} posts", done, count, numbers={"seconds_left": left}))
+            picture(Event("say", EventKind.PROGRESS, f"{done:,} of {count:,} posts", done, count, numbers={"seconds_left": left}))
 
         yield tell
 

@@ -12,7 +12,7 @@ from typing import Any
 from popinjay.cli.progress import console, counting, waiting
 from popinjay.cli.standard_streams import tell
 from popinjay.post import one_line
-from popinjay.sampling.generate import AGAIN, Tally
+from popinjay.sampling.generate import RESTART, Tally
 
 MOST_SHOWN = 10  # posts that are to be forgotten
 
@@ -275,7 +275,7 @@ def _show_live(pieces: Iterator[str]) -> None:
     shown = ""
     try:
         for piece in pieces:
-            if piece == AGAIN:
+            if piece == RESTART:
                 _wipe(shown)
                 shown = ""
             else:
@@ -288,7 +288,7 @@ def _show_live(pieces: Iterator[str]) -> None:
 def _show_whole(pieces: Iterator[str]) -> None:
     shown = ""
     for piece in pieces:
-        shown = "" if piece == AGAIN else shown + piece
+        shown = "" if piece == RESTART else shown + piece
     if shown:
         print(shown, flush=True)
 

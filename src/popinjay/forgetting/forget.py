@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from popinjay.events import Event, Listener, What, nobody
+from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.forgetting.selection import PLACES, Choice, choose
 from popinjay.persona import INDEX
 from popinjay.post import handle_of, read_json, read_posts
@@ -27,7 +27,7 @@ from popinjay.store.files import content_hash
 from popinjay.store.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.store.journal import Change, finish
 from popinjay.store.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Draft, Run, as_toml
-from popinjay.text.verbatim_index import KEY, Copies
+from popinjay.text.verbatim_index import KEY, VerbatimIndex
 from popinjay.text.words import words
 from popinjay.trackers import ledger
 from popinjay.training.checkpoints import Checkpoints
@@ -52,7 +52,7 @@ def forget(
     run: Run,
     ids: Sequence[str] = (),
     authors: Sequence[str] = (),
-    listener: Listener = nobody,
+    listener: Listener = ignore,
     *,
     containing: Sequence[str] = (),
     agree: Callable[[Choice], bool] | None = None,
@@ -71,7 +71,7 @@ def forget(
         if new:
             if agree is not None and not agree(choice):
                 return Forgot(Forgotten())
-            listener(Event(STAGE, What.START, "forgetting"))
+            listener(Event(STAGE, EventKind.START, "forgetting"))
             notes = _notes(run, new)
             gone = _remove(run, before, new)
             if count := gone.lines.get(kept.FILE):
@@ -81,11 +81,11 @@ def forget(
             if gone.files:
                 notes.append(f"Removed with it, as they were made from it: {', '.join(gone.files)}.")
             for note in notes:
-                listener(Event(STAGE, What.NOTE, note))
-        ledger.take_back(run, STAGE, listener)  # that of an earlier time too, where a tracker could not be reached
+                listener(Event(STAGE, EventKind.NOTE, note))
+        ledger.remove_marked(run, STAGE, listener)  # that of an earlier time too, where a tracker could not be reached
         known = Forgotten.of(run).still_known(run)
     said = f"forgotten: {choice.in_words()}" if new else f"forgotten before, nothing to do: {asked.in_words()}"
-    listener(Event(STAGE, What.DONE, said))
+    listener(Event(STAGE, EventKind.DONE, said))
     return Forgot(asked, gone.lines, gone.files, known)
 
 
@@ -206,7 +206,7 @@ def _mark(run: Run, change: Change, before: Forgotten, new: Forgotten) -> None:
     """Mark what the model still knows, as it saw it: the rules of what it may say know it again by its marks."""
     if new:
         texts = _texts(run, ("clean.jsonl", *LEARNT), new)
-        marks = Copies(texts, key=secrets.token_bytes(KEY), before=marks_of(run) if before else None)
+        marks = VerbatimIndex(texts, key=secrets.token_bytes(KEY), before=marks_of(run) if before else None)
         change.path(MARKS).write_bytes(marks.to_bytes())
     elif not before:
         change.remove(MARKS)
@@ -262,7 +262,7 @@ def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
 
 def _record(run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The record with the first stage as fresh as it was; the others see by themselves that their files have changed."""
-    record = {**ledger.owing(run.record), "stages": dict(run.record.get("stages", {}))}
+    record = {**ledger.mark_for_removal(run.record), "stages": dict(run.record.get("stages", {}))}
     collect = record["stages"].get("collect", {})
     if "makes" in collect:
         makes = {**collect["makes"], **{name: content_hash(change.path(name)) for name in ("posts.jsonl", "authors.json")}}

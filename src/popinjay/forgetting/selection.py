@@ -117,6 +117,6 @@ def _folded(text: str) -> str:
 
 def _check_left(run: Run, authors: set[str]) -> None:
     if not authors:
-        besides = f", and what trackers were told: {', '.join(places)}" if (places := ledger.places(run)) else ""
+        besides = f", and what trackers were told: {', '.join(places)}" if (places := ledger.locations(run)) else ""
         hint = f"Remove the whole persona, model and all: delete {run.path}{besides}"
         raise PersonaError(f"Nothing would be left of {run.name!r}: these are all its posts.", hint)

@@ -24,15 +24,15 @@ class Decoder(Protocol):
     """
 
     @property
-    def end(self) -> int:
+    def eos_token(self) -> int:
         """The token that ends a post."""
 
     @property
-    def begin(self) -> int:
+    def bos_token(self) -> int:
         """The token that begins a post: the end token too, unless the model has one of its own."""
 
     @property
-    def unsayable(self) -> Sequence[int]:
+    def suppressed_tokens(self) -> Sequence[int]:
         """The tokens that may never be drawn: special ones, the end token excepted."""
 
     @property
@@ -44,7 +44,7 @@ class Decoder(Protocol):
         """How many tokens a row can hold, the prompt included."""
 
     @property
-    def joins(self) -> bool:
+    def supports_joining(self) -> bool:
         """Whether new rows may be added while others are on their way, be it behind another prompt."""
 
     def encode(self, text: str) -> list[int]:
@@ -56,17 +56,17 @@ class Decoder(Protocol):
     def pieces(self) -> Pieces | None:
         """The bytes that each token of the vocabulary adds to a text, none for special ones; None where tokens have no bytes of their own."""
 
-    def read(self, prompt: Sequence[int]) -> Logits:
+    def prefill(self, prompt: Sequence[int]) -> Logits:
         """Begin anew: no rows, and this prompt before all that are added. Gives the logits (vocabulary,) of what follows it."""
 
     @property
     def prefix(self) -> Prefix:
         """The prompt that was read last, to add rows behind it later, here or `apart`."""
 
-    def apart(self) -> Self:
+    def clone(self) -> Self:
         """The same model without rows, to read with while rows are on their way here."""
 
-    def rows_that_fit(self, length: int) -> int:
+    def max_batch_rows(self, length: int) -> int:
         """How many rows of so many tokens are worth their memory at once, one at least."""
 
     def add(self, count: int, prefix: Prefix | None = None) -> None:
@@ -78,5 +78,5 @@ class Decoder(Protocol):
     def step(self, tokens: Sequence[int]) -> Logits:
         """One more token for each row; gives the logits (rows, vocabulary) of what follows. The array may be overwritten by the next step."""
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def filter(self, rows: Sequence[int]) -> None:
         """Only these rows stay, in this order; the others' places are free."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from popinjay.errors import BaseModelError
 from popinjay.inference.byte_level import Pieces, byte_pieces
-from popinjay.models.special_tokens import as_plain_text, read_special, unsayable
+from popinjay.models.special_tokens import as_plain_text, read_special, suppressed_tokens
 
 
-class Tokens:
+class Tokenizer:
     """What text is to a model. Raises BaseModelError where there is no such file, or no end token."""
 
     def __init__(self, folder: Path, settings: Path | None = None) -> None:
@@ -31,13 +31,13 @@ class Tokens:
         self._tokenizer.encode_special_tokens = True  # what looks like a special token in a text is plain text
         if end is None:
             raise BaseModelError(f"The tokenizer in {folder} has no end token to part posts with.", "Choose a base model whose tokenizer defines eos_token.")
-        self.end: int = end
+        self.eos_token: int = end
         special = read_special(settings or folder)
-        self.begin: int = end if special.begin is None else special.begin
+        self.bos_token: int = end if special.begin is None else special.begin
         added = self._tokenizer.get_added_tokens_decoder()
         specials = [number for number, token in added.items() if token.special]
-        self.unsayable = unsayable(specials, special.suppressed, self.begin, end)
-        self._controls = frozenset(self.unsayable) & added.keys() | {end}  # others may be read, and never said
+        self.suppressed_tokens = suppressed_tokens(specials, special.suppressed, self.bos_token, end)
+        self._controls = frozenset(self.suppressed_tokens) & added.keys() | {end}  # others may be read, and never said
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text, bare. The names of special tokens in it are plain text."""

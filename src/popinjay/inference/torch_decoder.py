@@ -22,11 +22,11 @@ class TorchDecoder:
     A prompt that is read again is not computed again, so this is for weights that stay as they are.
     """
 
-    joins = False
+    supports_joining = False
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
-        self.end, self.begin, self.unsayable = model.end, model.begin, model.unsayable
+        self.eos_token, self.bos_token, self.suppressed_tokens = model.eos_token, model.bos_token, model.suppressed_tokens
         self.context, self.sampling = model.context, model.sampling
         self._cache_name = cache_name(model.model)
         self._prefix: tuple[list[int], Any, Logits] | None = None  # the prompt, its cache of one row, and the logits behind it
@@ -52,7 +52,7 @@ class TorchDecoder:
         backend = getattr(self.model.tokenizer, "backend_tokenizer", None)
         return None if backend is None else byte_pieces(backend)
 
-    def read(self, prompt: Sequence[int]) -> Logits:
+    def prefill(self, prompt: Sequence[int]) -> Logits:
         """Begin anew behind this prompt."""
         self._cache, self._rows = None, 0
         if self._prefix is None or self._prefix[0] != list(prompt):
@@ -65,13 +65,13 @@ class TorchDecoder:
         """The prompt that was read last, to add rows behind it later, here or `apart`."""
         return self._prefix
 
-    def apart(self) -> TorchDecoder:
+    def clone(self) -> TorchDecoder:
         """The same model without rows."""
         other = copy.copy(self)
         other._cache, other._rows = None, 0
         return other
 
-    def rows_that_fit(self, length: int) -> int:
+    def max_batch_rows(self, length: int) -> int:
         """Any number: rows that can't be joined are best begun together."""
         return sys.maxsize
 
@@ -94,7 +94,7 @@ class TorchDecoder:
         self._cache = out[self._cache_name]
         return _last(out)
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def filter(self, rows: Sequence[int]) -> None:
         """Only these rows stay."""
         import torch
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from popinjay.metrics.intervals import Estimate, of_share
+from popinjay.metrics.intervals import Estimate, wilson_interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,7 @@ _SPREAD = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: multiplying by it sp
 
 
 @dataclass(frozen=True, eq=False)
-class Lineup:
+class CandidateAuthors:
     """The others that an author is to be told from."""
 
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class Lineup:
     counts: NDArray[np.int64]  # (others, BUCKETS): how often the runs of a bucket stand in the same amount of text
 
     @classmethod
-    def load(cls, *, without: Collection[str] = (), extra: Mapping[str, Sequence[str]] | None = None) -> Lineup:
+    def load(cls, *, without: Collection[str] = (), extra: Mapping[str, Sequence[str]] | None = None) -> CandidateAuthors:
         """The package's line-up, less those who have a name in `without` (the author, say), and more authors with their posts.
 
         An extra author stands in for one of the same name, and only stands in the line-up with CHARACTERS or more of text.
@@ -59,7 +59,7 @@ class Lineup:
         return own.less({*without, *more})._and(cls.of(more)).less(without)
 
     @classmethod
-    def of(cls, posts: Mapping[str, Sequence[str]]) -> Lineup:
+    def of(cls, posts: Mapping[str, Sequence[str]]) -> CandidateAuthors:
         """A line-up of authors given by their posts."""
         import numpy as np
 
@@ -75,7 +75,7 @@ class Lineup:
         """How many of them write in the language of these posts: the ones that are hard to tell apart."""
         return self.languages.count(language(author))
 
-    def taken_for(self, author: Sequence[str], texts: Sequence[str]) -> Estimate:
+    def attributed_share(self, author: Sequence[str], texts: Sequence[str]) -> Estimate:
         """The share of texts that look more like the author, known by training posts, than like anybody else here."""
         import numpy as np
 
@@ -85,18 +85,18 @@ class Lineup:
         for start in range(0, len(texts), AT_ONCE):
             likely = log_likelihoods(table, amount, texts[start : start + AT_ONCE])
             hits += int((likely[:, 0] > likely[:, 1:].max(axis=1, initial=-np.inf)).sum())  # a tie is nobody's
-        return of_share(hits, len(texts))
+        return wilson_interval(hits, len(texts))
 
-    def less(self, names: Collection[str]) -> Lineup:
+    def less(self, names: Collection[str]) -> CandidateAuthors:
         """Without the others of these names."""
         gone = {name.casefold() for name in names}
         stay = [place for place, name in enumerate(self.names) if name.casefold() not in gone]
-        return Lineup(tuple(self.names[place] for place in stay), tuple(self.languages[place] for place in stay), self.counts[stay])
+        return CandidateAuthors(tuple(self.names[place] for place in stay), tuple(self.languages[place] for place in stay), self.counts[stay])
 
-    def _and(self, more: Lineup) -> Lineup:
+    def _and(self, more: CandidateAuthors) -> CandidateAuthors:
         import numpy as np
 
-        return Lineup(self.names + more.names, self.languages + more.languages, np.concatenate([self.counts, more.counts]))
+        return CandidateAuthors(self.names + more.names, self.languages + more.languages, np.concatenate([self.counts, more.counts]))
 
 
 def language(texts: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ SMOOTHING = 0.1  # stands for a count of matches that is zero: method 1 of Chen 
 Gram = tuple[str, ...]
 
 
-def variety(texts: Sequence[str]) -> dict[str, float]:
+def diversity(texts: Sequence[str]) -> dict[str, float]:
     """How much these texts differ from one another, on words as `words.words` finds them.
 
     `distinct_1`, `distinct_2`, `distinct_3` (Li et al. 2016): different n-grams, as a share of all n-grams of all texts. `self_bleu` (Zhu et

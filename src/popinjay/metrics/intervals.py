@@ -31,7 +31,7 @@ class Estimate(NamedTuple):
         return self.low > other.high or other.low > self.high
 
 
-def of_share(hits: int, count: int) -> Estimate:
+def wilson_interval(hits: int, count: int) -> Estimate:
     """A share of `count` independent texts, by Wilson's score interval (1927), which is right for shares near 0 too."""
     if not count:
         return Estimate(0.0, 0.0, 1.0)
@@ -41,7 +41,7 @@ def of_share(hits: int, count: int) -> Estimate:
     return Estimate(share, min(share, max(0.0, middle - reach)), max(share, min(1.0, middle + reach)))
 
 
-def of_mean(values: Sequence[float], seed: int) -> Estimate:
+def bootstrap_mean(values: Sequence[float], seed: int) -> Estimate:
     """A mean over texts, by the percentile bootstrap (Efron 1979)."""
     import numpy as np
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from popinjay.metrics.intervals import Estimate, of_mean, of_share
+from popinjay.metrics.intervals import Estimate, bootstrap_mean, wilson_interval
 from popinjay.text.near_duplicates import NearDuplicates
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import words
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ SEED = 0  # of the bootstrap
 _END, _END_OF_TEXT, _UNKNOWN, _FIRST_WORD = 0, 1, 2, 3  # an end of a post is no end of a text, so nothing runs over either
 
 
-class Overlap:
+class Memorization:
     """An index of training posts that tells how much of other texts stands in them. Case, punctuation and blanks do not count."""
 
     def __init__(self, training: Iterable[str]) -> None:
         import numpy as np
 
         posts = list(training)
-        self._copies = Copies(posts)
+        self._copies = VerbatimIndex(posts)
         self._near = NearDuplicates(posts)
         self._numbers: dict[str, int] = {}
         stream: list[int] = []
@@ -49,10 +49,10 @@ class Overlap:
         """
         count = len(texts)
         return {
-            "exact": of_share(sum(map(self._copies.is_whole, texts)), count),
-            "run": of_share(sum(map(self._copies.repeats_run, texts)), count),
-            "near": of_share(sum(self._near.find(text) is not None for text in texts), count),
-            "longest": of_mean(self.longest(texts), SEED),
+            "exact": wilson_interval(sum(map(self._copies.is_whole, texts)), count),
+            "run": wilson_interval(sum(map(self._copies.repeats_run, texts)), count),
+            "near": wilson_interval(sum(self._near.find(text) is not None for text in texts), count),
+            "longest": bootstrap_mean(self.longest(texts), SEED),
         }
 
     def longest(self, texts: Sequence[str]) -> list[float]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from popinjay.metrics.intervals import Estimate, of_share
+from popinjay.metrics.intervals import Estimate, wilson_interval
 from popinjay.text.handles import find_handles, names_in
 from popinjay.text.words import words
 
@@ -19,7 +19,7 @@ _WORD = re.compile(r"(?<![@#＠\w])[^\W\d_]{2,}")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:;\n—–|]|-)[\W_]*$")
 
 
-class Strangers:
+class UnknownNames:
     """What tells names that an author never used, handles and others."""
 
     def __init__(self, learnt: Sequence[str], base: Sequence[str]) -> None:
@@ -33,8 +33,8 @@ class Strangers:
         handles = sum(any(one.name not in self._handles for one in find_handles(t)) for t in texts)
         named = sum(not self._of_base.isdisjoint(words(text)) for text in texts)
         return {
-            "handles": of_share(handles, len(texts)),
-            "of_base": of_share(named, len(texts)),
+            "handles": wilson_interval(handles, len(texts)),
+            "of_base": wilson_interval(named, len(texts)),
         }
 
 

@@ -10,7 +10,7 @@ from popinjay.text.masking import SORTS, Found, find, masks
 
 
 @dataclass(frozen=True)
-class Leaks:
+class PiiLeaks:
     """What was found: how many of each sort of `privacy.SORTS` (all are named), how many of them stood in the training posts."""
 
     found: dict[str, int]
@@ -23,14 +23,14 @@ class Leaks:
         return sum(self.found.values())
 
 
-def leaks(texts: Sequence[str], training: Iterable[str]) -> Leaks:
+def pii_leaks(texts: Sequence[str], training: Iterable[str]) -> PiiLeaks:
     """What personal data stands in the texts, and how much of it stood in training posts, with whatever blanks and capitals.
 
     Training posts are masked unless their owner wanted otherwise: then what is found was made up.
     """
     found = [one for text in texts for one in find(text)]
     counts = Counter(one.sort for one in found)
-    return Leaks(
+    return PiiLeaks(
         found={sort.name: counts[sort.name] for sort in SORTS},
         in_training=_stood_in(found, training),
         masks=sum(map(masks, texts)),

@@ -68,7 +68,7 @@ HABITS: dict[str, Callable[[str], float]] = {
 }
 
 
-def habits(texts: Sequence[str], real: Sequence[str], seed: int = 0) -> dict[str, Estimate]:
+def stylometry(texts: Sequence[str], real: Sequence[str], seed: int = 0) -> dict[str, Estimate]:
     """How far each habit of these texts is from that of the author's real posts.
 
     The distance is the two-sample Kolmogorov-Smirnov statistic: the widest gap between the shares of texts and of posts that stay under
@@ -80,7 +80,7 @@ def habits(texts: Sequence[str], real: Sequence[str], seed: int = 0) -> dict[str
     return {name: _estimate([habit(text) for text in texts], [habit(text) for text in real], seed) for name, habit in HABITS.items()}
 
 
-def floor(real: Sequence[str], seed: int = 0) -> dict[str, Estimate]:
+def self_split(real: Sequence[str], seed: int = 0) -> dict[str, Estimate]:
     """How far one half of an author's posts is from the other: what chance alone makes of each habit with half as many texts.
 
     Over many ways to cut them in two: the mean distance, and where it lies 19 times in 20.

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from popinjay.metrics.attribution import Lineup
-from popinjay.metrics.diversity import variety
+from popinjay.metrics.attribution import CandidateAuthors
+from popinjay.metrics.diversity import diversity
 from popinjay.metrics.intervals import Estimate
 from popinjay.metrics.markov_baseline import MarkovChain
-from popinjay.metrics.memorization import Overlap
-from popinjay.metrics.names import Strangers
-from popinjay.metrics.pii_leaks import leaks
-from popinjay.metrics.stylometry import floor, habits
-from popinjay.metrics.two_sample_test import halves, told_apart
+from popinjay.metrics.memorization import Memorization
+from popinjay.metrics.names import UnknownNames
+from popinjay.metrics.pii_leaks import pii_leaks
+from popinjay.metrics.stylometry import self_split, stylometry
+from popinjay.metrics.two_sample_test import self_split_auc, two_sample_auc
 from popinjay.text.masking import reveals
 
 PERSONA, AUTHOR, BASE, MARKOV = "persona", "author", "base", "markov"
@@ -68,34 +68,37 @@ def compare(given: Compared, seed: int, tell: Callable[[str], None]) -> dict[str
 
 def _told_apart(given: Compared, seed: int) -> dict[str, Any]:
     older = random.Random(seed).sample(given.training, min(len(given.training), how_many(given.author)))
-    found = {name: told_apart(given.author, texts, seed) for name, texts in given.written.items() if texts}
-    return {"texts": how_many(given.author), **_json(found | {AUTHOR: halves(given.author, seed), "earlier": told_apart(given.author, older, seed)})}
+    found = {name: two_sample_auc(given.author, texts, seed) for name, texts in given.written.items() if texts}
+    return {
+        "texts": how_many(given.author),
+        **_json(found | {AUTHOR: self_split_auc(given.author, seed), "earlier": two_sample_auc(given.author, older, seed)}),
+    }
 
 
 def _taken_for(given: Compared, seed: int) -> dict[str, Any]:
-    lineup = Lineup.load(without=given.handles)
-    found = {name: lineup.taken_for(given.training, texts[:MOST]) for name, texts in given.sources().items() if texts}
-    return {"others": lineup.others, "same_language": lineup.same_language(given.training), **_json(found)}
+    candidates = CandidateAuthors.load(without=given.handles)
+    found = {name: candidates.attributed_share(given.training, texts[:MOST]) for name, texts in given.sources().items() if texts}
+    return {"others": candidates.others, "same_language": candidates.same_language(given.training), **_json(found)}
 
 
 def _copying(given: Compared, seed: int) -> dict[str, Any]:
-    overlap = Overlap(given.training)
+    overlap = Memorization(given.training)
     return {name: _json(overlap.measure(texts)) for name, texts in given.sources().items() if texts}
 
 
 def _variety(given: Compared, seed: int) -> dict[str, Any]:
     count = min(how_many(given.author), *(len(texts) for texts in given.written.values() if texts))
-    found = {name: variety(texts[:count]) for name, texts in given.sources().items() if texts}
+    found = {name: diversity(texts[:count]) for name, texts in given.sources().items() if texts}
     return {"texts": count, **{name: {key: round(value, 4) for key, value in each.items()} for name, each in found.items()}}
 
 
 def _habits(given: Compared, seed: int) -> dict[str, Any]:
-    found = {name: habits(texts[:MOST], given.author, seed) for name, texts in given.written.items() if texts}
-    return {name: _json(each) for name, each in (found | {AUTHOR: floor(given.author, seed)}).items()}
+    found = {name: stylometry(texts[:MOST], given.author, seed) for name, texts in given.written.items() if texts}
+    return {name: _json(each) for name, each in (found | {AUTHOR: self_split(given.author, seed)}).items()}
 
 
 def _names(given: Compared, seed: int) -> dict[str, Any]:
-    strangers = Strangers(given.training, given.written.get(BASE, ()))
+    strangers = UnknownNames(given.training, given.written.get(BASE, ()))
     found = {name: strangers.measure(texts[:MOST]) for name, texts in given.sources().items()}
     if not given.written.get(BASE):
         found = {name: {"handles": each["handles"]} for name, each in found.items()}
@@ -104,8 +107,8 @@ def _names(given: Compared, seed: int) -> dict[str, Any]:
 
 def _privacy(given: Compared, seed: int) -> dict[str, Any]:
     written = given.written[PERSONA]
-    found = leaks(written, given.training)
-    let_out = sum(leaks([text], ()).total > 0 for text in written if not reveals(text))
+    found = pii_leaks(written, given.training)
+    let_out = sum(pii_leaks([text], ()).total > 0 for text in written if not reveals(text))
     return {PERSONA: found.found, "in_training": found.in_training, "let_out": let_out}
 
 

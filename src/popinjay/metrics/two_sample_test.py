@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from popinjay.metrics.intervals import RESAMPLES, Estimate, of_share
+from popinjay.metrics.intervals import RESAMPLES, Estimate, wilson_interval
 from popinjay.text.near_duplicates import NearDuplicates
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _COLUMNS = 1 << 18  # n-grams are hashed into so many: quicker than a vocabulary
 _PENALTY = 10.0  # the inverse of the regularisation's weight; on real posts 1 finds less and 100 no more
 
 
-def told_apart(real: Sequence[str], other: Sequence[str], seed: int, most: int = MOST) -> Estimate:
+def two_sample_auc(real: Sequence[str], other: Sequence[str], seed: int, most: int = MOST) -> Estimate:
     """How well a classifier tells `other` from `real`: the AUC of logistic regression on character n-grams, cross-validated.
 
     As many texts of each side, `most` at most, drawn by the seed. The real ones have to be posts that the others were not made
@@ -45,7 +45,7 @@ def told_apart(real: Sequence[str], other: Sequence[str], seed: int, most: int =
     return _interval(_wins(_features([*real, *other]), count, folds), generator)
 
 
-def halves(texts: Sequence[str], seed: int, most: int = MOST) -> Estimate:
+def self_split_auc(texts: Sequence[str], seed: int, most: int = MOST) -> Estimate:
     """The author against themselves: two random halves of these posts, the mean over some splits. The floor of `told_apart`.
 
     The interval is that of one split, to be compared with that of any other source; `most` a side.
@@ -56,7 +56,7 @@ def halves(texts: Sequence[str], seed: int, most: int = MOST) -> Estimate:
     for generator in np.random.default_rng(seed).spawn(SPLITS):
         drawn = _draw(texts, len(texts), generator)
         middle = len(texts) // 2
-        found.append(told_apart(drawn[:middle], drawn[middle:], int(generator.integers(2**31)), most))
+        found.append(two_sample_auc(drawn[:middle], drawn[middle:], int(generator.integers(2**31)), most))
     return Estimate(*(float(np.mean(ends)) for ends in zip(*found, strict=True)))
 
 
@@ -135,7 +135,7 @@ def _interval(wins: Sequence[NDArray[np.float64]], generator: np.random.Generato
     drawn = np.mean([_resampled(won, generator) for won in wins], axis=0)
     reach = (1 + folds / (folds - 1)) ** 0.5
     low, high = (value + reach * (end - value) for end in np.quantile(drawn, [0.025, 0.975]))
-    share = of_share(round(value * count), count)
+    share = wilson_interval(round(value * count), count)
     return Estimate(value, max(0.0, min(float(low), share.low)), min(1.0, max(float(high), share.high)))
 
 

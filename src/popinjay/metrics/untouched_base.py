@@ -19,7 +19,7 @@ WRITING = 1  # raised when a base would now write other posts from the same seed
 SCORING = 1  # raised when a base's bits of the same posts would now be others
 
 
-class Untouched:
+class UntouchedBase:
     """What is kept of one version of a base model."""
 
     def __init__(self, fingerprint: str) -> None:

@@ -12,7 +12,7 @@ from popinjay.models.adapter import Adapter, merge_into
 from popinjay.models.config_limits import check_config, check_room
 from popinjay.models.model_files import files_of, write_record
 from popinjay.models.sampling_defaults import PLAIN, read_sampling
-from popinjay.models.special_tokens import Special, as_plain_text, read_special, unsayable
+from popinjay.models.special_tokens import SpecialTokens, as_plain_text, read_special, suppressed_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -37,17 +37,17 @@ class LanguageModel:
     They are one token, the tokenizer's end token, unless the model has another to begin with.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, special: Special | None = None) -> None:
-        special = special or Special()
+    def __init__(self, model: Any, tokenizer: Any, special: SpecialTokens | None = None) -> None:
+        special = special or SpecialTokens()
         self.model = model
         self.tokenizer = tokenizer
         self.folder: Path | None = None  # that it was loaded from
-        self.end: int = tokenizer.eos_token_id
-        self.begin: int = self.end if special.begin is None else special.begin
+        self.eos_token: int = tokenizer.eos_token_id
+        self.bos_token: int = self.eos_token if special.begin is None else special.begin
         rows = model.get_input_embeddings().num_embeddings
-        never = unsayable(_specials(tokenizer), special.suppressed, self.begin, self.end)
-        self.unsayable = [token for token in never if token < rows]  # that may never be drawn
-        self._controls = frozenset(never) & frozenset(_added(tokenizer)) | {self.end}  # others may be read, and never said
+        never = suppressed_tokens(_specials(tokenizer), special.suppressed, self.bos_token, self.eos_token)
+        self.suppressed_tokens = [token for token in never if token < rows]  # that may never be drawn
+        self._controls = frozenset(never) & frozenset(_added(tokenizer)) | {self.eos_token}  # others may be read, and never said
         self.sampling = PLAIN
         self.context: int = getattr(model.config, "max_position_embeddings", None) or 1024
 
@@ -152,7 +152,7 @@ class LanguageModel:
             is_plain = bool(pieces) and self._has_plain_head(pieces[-1].ids[:TRIED])
             score = self._losses if is_plain else self._losses_of_logits
             for group in _groups(pieces):
-                ids = torch.full((len(group), len(group[-1].ids)), self.end)
+                ids = torch.full((len(group), len(group[-1].ids)), self.eos_token)
                 wanted = torch.zeros((len(group), len(group[-1].ids) - 1), dtype=torch.bool)
                 for place, piece in enumerate(group):
                     ids[place, : len(piece.ids)] = torch.tensor(piece.ids)
@@ -209,12 +209,12 @@ class LanguageModel:
         """What is scored at once: each text from the token that begins it, behind as many whole posts as there is room for."""
         found = []
         for number, (ids, posts) in enumerate(zip(self.encode(texts), before, strict=True)):
-            context: list[int] = [self.begin]
-            between = [self.begin] if self.begin == self.end else [self.end, self.begin]
+            context: list[int] = [self.bos_token]
+            between = [self.bos_token] if self.bos_token == self.eos_token else [self.eos_token, self.bos_token]
             for post in reversed(self.encode(posts)):
                 if len(post) + len(between) + len(context) + len(ids) > self.context:
                     break
-                context = [self.begin, *post, *between, *context[1:]]
+                context = [self.bos_token, *post, *between, *context[1:]]
             most = self.context - 1  # a text with something before it fits whole
             found += [_Piece(number, [*context, *ids[start : start + most]], len(context)) for start in range(0, len(ids), most)]
         return found
@@ -223,9 +223,9 @@ class LanguageModel:
         """How `pipeline("text-generation")` and the hub's widget draw from this model once it is saved; no top-k."""
         from transformers import GenerationConfig
 
-        settings |= {"bos_token_id": self.begin, "eos_token_id": self.end, "pad_token_id": self.end}
-        if self.unsayable:
-            settings["suppress_tokens"] = list(self.unsayable)
+        settings |= {"bos_token_id": self.bos_token, "eos_token_id": self.eos_token, "pad_token_id": self.eos_token}
+        if self.suppressed_tokens:
+            settings["suppress_tokens"] = list(self.suppressed_tokens)
         self.model.generation_config = GenerationConfig(**settings, top_k=0)  # type: ignore[no-untyped-call]
 
     def save(self, folder: Path) -> None:

@@ -9,14 +9,14 @@ from typing import NamedTuple
 from popinjay.models.generation_config import UNREADABLE, read_config, unreadable
 
 
-class Special(NamedTuple):
+class SpecialTokens(NamedTuple):
     """What a model's folder says of its special tokens."""
 
     begin: int | None = None  # the token that begins a text; None if the end token does
     suppressed: tuple[int, ...] = ()  # tokens that must never be said
 
 
-def read_special(folder: Path) -> Special:
+def read_special(folder: Path) -> SpecialTokens:
     """Read the special tokens of a model's folder from its generation_config.json.
 
     A folder without that file has none. Raises BaseModelError for a file that can't be understood.
@@ -28,10 +28,10 @@ def read_special(folder: Path) -> Special:
             raise TypeError("a token is not a number")
     except UNREADABLE as error:
         raise unreadable(folder, error) from error
-    return Special(begin, tuple(suppressed))
+    return SpecialTokens(begin, tuple(suppressed))
 
 
-def unsayable(special: Collection[int], suppressed: Collection[int], begin: int, end: int) -> list[int]:
+def suppressed_tokens(special: Collection[int], suppressed: Collection[int], begin: int, end: int) -> list[int]:
     """List the tokens that may never be drawn, in order: all special ones but the end token."""
     return sorted({*special, *suppressed, begin} - {end})
 

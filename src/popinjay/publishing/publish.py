@@ -19,7 +19,7 @@ from typing import Any
 
 from popinjay import __version__
 from popinjay.errors import PublishError
-from popinjay.events import Event, Listener, What, nobody
+from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.models.language_model import write_whole
 from popinjay.models.model_files import is_thin
 from popinjay.options import MAY_BE_PUBLIC, WHOSE, CardOptions, PublishOptions, build
@@ -72,7 +72,7 @@ class Published:
     changed: bool = True  # False: it lay there already, and nothing was sent
 
 
-def publish(run: Run, to: str, options: PublishOptions, listener: Listener = nobody) -> Published:
+def publish(run: Run, to: str, options: PublishOptions, listener: Listener = ignore) -> Published:
     """Publish a persona to `hub:organisation/name`, or into a folder. With `dry_run` nothing is sent, not even a question.
 
     Raises PublishError where it is not finished, where its words may not be published like this, or where the place refuses it.
@@ -225,7 +225,7 @@ def card_for(run: Run, model: str, picture: str) -> str:
 def to_hub(run: Run, repo: str, wanted: Published, listener: Listener) -> Published:
     """One commit and a tag, however often the network breaks. Raises PublishError where it stays broken, or may not be."""
     hub = Hub(repo)
-    listener(Event(STAGE, What.START, f"publishing to {repo}"))
+    listener(Event(STAGE, EventKind.START, f"publishing to {repo}"))
     may = False
     for attempt in range(TRIES):
         try:
@@ -238,10 +238,10 @@ def to_hub(run: Run, repo: str, wanted: Published, listener: Listener) -> Publis
             if attempt == TRIES - 1:
                 raise PublishError(error.message, "Run the same again: what has arrived is not sent twice.") from error
             wait = WAIT * 2**attempt
-            listener(Event(STAGE, What.WARNING, f"{error.message} Trying again in {wait:.0f} s."))
+            listener(Event(STAGE, EventKind.WARNING, f"{error.message} Trying again in {wait:.0f} s."))
             time.sleep(wait)
     listener(
-        Event(STAGE, What.DONE, f"{repo} {result.version}" if result.changed else f"{repo} {result.version} is this very model and card: nothing was sent")
+        Event(STAGE, EventKind.DONE, f"{repo} {result.version}" if result.changed else f"{repo} {result.version} is this very model and card: nothing was sent")
     )
     return result
 
@@ -270,7 +270,7 @@ def _settle(run: Run, hub: Hub, wanted: Published, listener: Listener) -> Publis
         total = sum(file.size for file in changed)
 
         def tell(sent: int) -> None:
-            listener(Event(STAGE, What.PROGRESS, "sending", done=sent, total=total, unit="bytes"))
+            listener(Event(STAGE, EventKind.PROGRESS, "sending", done=sent, total=total, unit="bytes"))
 
         head = hub.commit(changed, gone, head, f"{run.name} v{number}, model {model[:12]}", f"Model {model}, published with popinjay {__version__}.", tell)
     hub.tag(f"v{number}", head, f"model {model}")
@@ -284,11 +284,11 @@ def _check_repository(run: Run, repo: str, there: Repository, wanted: Published,
             f"{repo} is public, and popinjay changes no repository's visibility.", "Make it private in its settings on the hub, or choose another name."
         )
     if there.private and not wanted.private:
-        listener(Event(STAGE, What.NOTE, f"{repo} is private and stays so; it can be made public in its settings on the hub."))
+        listener(Event(STAGE, EventKind.NOTE, f"{repo} is private and stays so; it can be made public in its settings on the hub."))
     if TOPIC not in there.topics and any(name not in (CARD, ".gitattributes") for name in there.files):
         raise PublishError(f"{repo} holds something that popinjay did not put there.", "Choose another name.")
     if TOPIC in there.topics and f"{HUB}{repo}" not in run.record.get("published", {}):
-        listener(Event(STAGE, What.NOTE, f"{repo} holds a persona that is not on record here: it gets a new version, the earlier ones keep their tags."))
+        listener(Event(STAGE, EventKind.NOTE, f"{repo} holds a persona that is not on record here: it gets a new version, the earlier ones keep their tags."))
 
 
 # into a folder
@@ -296,7 +296,7 @@ def _check_repository(run: Run, repo: str, there: Repository, wanted: Published,
 
 def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> Published:
     """The folder, whole or not at all. Raises PublishError where it holds something else, StorageError where it can't be written."""
-    listener(Event(STAGE, What.START, f"publishing to {folder}"))
+    listener(Event(STAGE, EventKind.START, f"publishing to {folder}"))
     partial, old = folder.with_name(f".{folder.name}.popinjay-partial"), folder.with_name(f".{folder.name}.popinjay-old")
     with storage_errors(str(folder)):
         if old.exists() and not folder.exists():  # stopped between the two renames below
@@ -304,7 +304,7 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
         for left in (partial, old):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
         if _same(folder, wanted.files):
-            listener(Event(STAGE, What.DONE, f"{folder} is this very model and card: nothing was written"))
+            listener(Event(STAGE, EventKind.DONE, f"{folder} is this very model and card: nothing was written"))
             return replace(wanted, changed=False)
         known = run.record.get("published", {}).get(str(folder), {}).get("files", [])
         if strange := sorted(_names(folder) - set(known)):
@@ -320,8 +320,8 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
             shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
     if run.record.get("asked", {}).get("whose") not in MAY_BE_PUBLIC:
-        listener(Event(STAGE, What.WARNING, "Keep that folder to yourself: it is not on record that these words may be made public."))
-    listener(Event(STAGE, What.DONE, str(folder)))
+        listener(Event(STAGE, EventKind.WARNING, "Keep that folder to yourself: it is not on record that these words may be made public."))
+    listener(Event(STAGE, EventKind.DONE, str(folder)))
     return wanted
 
 

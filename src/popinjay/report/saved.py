@@ -15,7 +15,7 @@ from popinjay.store.run import PREVIOUS_REPORT, Run
 PREVIOUS = "previous"  # what a user types for what the persona was before its last training
 
 
-def report_of(run: Run) -> dict[str, Any]:
+def load_report(run: Run) -> dict[str, Any]:
     """What was measured. Raises PersonaError where nothing was yet."""
     if not run.file("report.json").exists():
         raise PersonaError(f"{run.name!r} has not been measured yet.", f"See how far it is: popinjay status {run.name}. Making it again goes on from there.")
@@ -27,7 +27,7 @@ def other_report(run: Run, other: str, home_folder: Path | None = None) -> Side:
     """Another persona's report, or this one's from before its last training. Raises PersonaError where there is none."""
     if other != PREVIOUS:
         found = Run.find(other, home_folder)
-        return Side(found.name, report_of(found))
+        return Side(found.name, load_report(found))
     if not run.file(PREVIOUS_REPORT).exists():
         raise PersonaError(f"{run.name!r} has no report from before its last training.", "One is kept when it is trained anew. Or name another persona.")
     return Side(f"{run.name} before", read_json(run.file(PREVIOUS_REPORT)))

@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from popinjay.inference.decoder import Decoder
-from popinjay.metrics.diversity import variety
-from popinjay.metrics.two_sample_test import told_apart
+from popinjay.metrics.diversity import diversity
+from popinjay.metrics.two_sample_test import two_sample_auc
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.options import Sampling, SayOptions
 from popinjay.sampling.generate import stream
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import words
 
 TEMPERATURES = (1.0, 0.9, 0.8, 0.7, 0.6, 1.1)
@@ -66,12 +66,12 @@ class Reference:
     """The author's posts that settings are judged by: those not learnt from, and if they are few
     the newest of the others."""
 
-    def __init__(self, validation: Sequence[str], training: Sequence[str], copies: Copies) -> None:
+    def __init__(self, validation: Sequence[str], training: Sequence[str], copies: VerbatimIndex) -> None:
         missing = max(0, WRITTEN - len(validation))
         self.real = [*validation, *(training[-missing:] if missing else ())][: 3 * WRITTEN]
         self._copies = copies
         self._known = {word for text in training for word in words(text)}
-        self.distinct_2 = variety(self.real[:WRITTEN])["distinct_2"]
+        self.distinct_2 = diversity(self.real[:WRITTEN])["distinct_2"]
         self.new_words = self._new_words(validation)
         self.copied = copies.share(validation)
 
@@ -81,8 +81,8 @@ class Reference:
 
     def judge(self, sampling: Sampling, texts: Sequence[str], seed: int) -> Trial:
         """Compare texts that were written with this setting."""
-        apart = told_apart(self.real, texts, seed).value
-        distinct_2 = variety(texts[:WRITTEN])["distinct_2"]
+        apart = two_sample_auc(self.real, texts, seed).value
+        distinct_2 = diversity(texts[:WRITTEN])["distinct_2"]
         length = _length_distance(texts, self.real)
         new_words = self._new_words(texts)
         distance = max(0.0, 2 * (apart - 0.5)) + abs(distinct_2 - self.distinct_2) + length + abs(new_words - self.new_words)
@@ -105,7 +105,7 @@ def calibrate(
     decoder: Decoder,
     validation: Sequence[str],
     training: Sequence[str],
-    copies: Copies,
+    copies: VerbatimIndex,
     seed: int,
     tell: Callable[[int, int], None] = lambda done, total: None,
     seconds: float | None = None,

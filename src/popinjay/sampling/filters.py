@@ -14,10 +14,10 @@ from typing import NamedTuple
 from popinjay.options import SayOptions
 from popinjay.text.handles import Handle, HandleWatch, find_handles, mask_handles
 from popinjay.text.masking import beginning, reveals
-from popinjay.text.verbatim_index import Copies, Following
+from popinjay.text.verbatim_index import IncrementalMatcher, VerbatimIndex
 from popinjay.text.words import last_word, whole_sentences
 
-FORMULA = 3  # different posts that hold a run of eight words: from there on it is the author's own turn of phrase, and no copy of one post
+MIN_HOLDERS = 3  # different posts that hold a run of eight words: from there on it is the author's own turn of phrase, and no copy of one post
 GOOD_PART = 0.5  # of a text that was too long, or was broken off, which must be left when it ends at a sentence instead
 
 
@@ -43,10 +43,10 @@ class Verdict(NamedTuple):
 
     text: str
     finished: bool
-    against: Reason | None = None
+    rejection: Reason | None = None
 
 
-class Rules:
+class OutputFilters:
     """The rules for what a persona says, from the posts that it learnt from, and marks of those that are gone since.
 
     Never what equals one of them or repeats eight of its words in a row, unless three different posts hold those eight words: then they are
@@ -55,17 +55,17 @@ class Rules:
     characters than asked for. What the user typed as the prompt is theirs: it counts for none of this but the length.
     """
 
-    def __init__(self, copies: Callable[[], Copies] = Copies) -> None:
+    def __init__(self, copies: Callable[[], VerbatimIndex] = VerbatimIndex) -> None:
         """For a model that learnt what this index is of; it is asked for when it is first needed."""
         self._copies = copies
 
     @classmethod
-    def of(cls, posts: Iterable[str]) -> Rules:
+    def of(cls, posts: Iterable[str]) -> OutputFilters:
         """For a model that learnt these posts."""
-        return cls(lambda: Copies(posts, FORMULA))
+        return cls(lambda: VerbatimIndex(posts, MIN_HOLDERS))
 
     @functools.cached_property
-    def copies(self) -> Copies:
+    def index(self) -> VerbatimIndex:
         """The index of the posts."""
         return self._copies()
 
@@ -74,7 +74,7 @@ class Rules:
 
         Unknown handles are no reason to give it up if it `masks` them.
         """
-        following = None if options.allow_copies else self.copies.follow(prompt)
+        following = None if options.allow_copies else self.index.follow(prompt)
         room = options.max_chars - len(prompt)
         if options.handles == "any":
             return Watch(following, room)
@@ -83,7 +83,7 @@ class Rules:
         return Watch(following, room, HandleWatch(self._knows_handle, prompt))
 
     def _knows_handle(self, name: str) -> bool:
-        return self.copies.has_handle(name)
+        return self.index.has_handle(name)
 
     def unknown_handles(self, text: str, typed: int = 0) -> list[Handle]:
         """Return the handles that stand neither in a post nor in the first `typed` characters."""
@@ -127,7 +127,7 @@ class Rules:
             return Verdict(text, finished, against)
         if reveals(text, typed):
             return Verdict(text, finished, Reason.PERSONAL)
-        if not options.allow_copies and (self.copies.ends_copied(text) if watched and not typed else self.copies.is_copied(text, typed)):
+        if not options.allow_copies and (self.index.ends_copied(text) if watched and not typed else self.index.is_copied(text, typed)):
             return Verdict(text, finished, Reason.COPIED)
         if "\ufffd" in text[typed:]:
             against = Reason.BROKEN
@@ -149,7 +149,7 @@ class Watch:
 
     def __init__(
         self,
-        following: Following | None,
+        following: IncrementalMatcher | None,
         room: int,
         handles: HandleWatch | None = None,
         mask: Callable[[str], str] | None = None,

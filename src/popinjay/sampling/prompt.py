@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from popinjay.inference.byte_level import Pieces
     from popinjay.inference.decoder import Decoder, Logits, Prefix
 
-MOST_TAKEN = 4  # tokens taken back: a word of a script without blanks may be the whole prompt
+MAX_HEALED_TOKENS = 4  # tokens taken back: a word of a script without blanks may be the whole prompt
 # The least probability of a boundary behind a word that is whole: of one token, which is a word
 # more often than not, and of several. bench/prompts.py counts what they get wrong.
 WHOLE, WHOLE_IN_PARTS = 0.03, 0.25
 
 
-class Beginning(NamedTuple):
+class PrefilledPrompt(NamedTuple):
     """What all posts of a prompt begin with."""
 
-    read: list[int]  # tokens: the one that begins a post, then the prompt's but those taken back
-    taken: list[int]
-    covers: list[tuple[int, ...]]  # what can stand in their place; none if none are taken back
+    tokens: list[int]  # tokens: the one that begins a post, then the prompt's but those taken back
+    healed_tokens: list[int]
+    continuations: list[tuple[int, ...]]  # what can stand in their place; none if none are taken back
     logits: Logits  # of the covers; or, without them, of the tokens that may follow (vocabulary,)
     text: str  # the prompt, as the tokens spell it
     prefix: Prefix  # what was read, as the decoder has it
@@ -52,7 +52,7 @@ class Beginning(NamedTuple):
     @property
     def length(self) -> int:
         """How many tokens the prompt takes, as it was cut itself."""
-        return len(self.read) + len(self.taken)
+        return len(self.tokens) + len(self.healed_tokens)
 
 
 def tidy(prompt: str) -> str:
@@ -61,7 +61,7 @@ def tidy(prompt: str) -> str:
     return line + " " if line and prompt[-1].isspace() else line
 
 
-def begin(decoder: Decoder, prompt: str, least: int) -> Beginning:
+def prefill(decoder: Decoder, prompt: str, least: int) -> PrefilledPrompt:
     """Have the decoder read a prompt, tidy already; rows that it has are left alone.
 
     Raises OptionError if no room is left for `least` tokens more.
@@ -76,31 +76,31 @@ def begin(decoder: Decoder, prompt: str, least: int) -> Beginning:
             f"The prompt is {len(tokens)} tokens long; the model reads {decoder.context} at most, its answer included.",
             "Shorten it.",
         )
-    text, reader = decoder.decode(tokens), decoder.apart()
+    text, reader = decoder.decode(tokens), decoder.clone()
     if pieces is None or not heals or not tokens:
-        read = [decoder.begin, *tokens]
-        return Beginning(read, [], [], reader.read(read), text, reader.prefix)
+        read = [decoder.bos_token, *tokens]
+        return PrefilledPrompt(read, [], [], reader.prefill(read), text, reader.prefix)
     cut = _last_word(tokens, pieces)
-    read, taken = [decoder.begin, *tokens[:cut]], tokens[cut:]
+    read, taken = [decoder.bos_token, *tokens[:cut]], tokens[cut:]
     over = _logits_over(reader, read, taken)
-    covers, likely = _covers(over[:-1], taken, pieces, frozenset(decoder.unsayable))
+    covers, likely = _continuations(over[:-1], taken, pieces, frozenset(decoder.suppressed_tokens))
     if is_inside_word(text[-1]):
         alone = _chance_of_boundary(over[-1], pieces)
         chance = _chance_of_whole(covers, likely, _spelling(taken, pieces), alone, pieces)
         is_token = pieces[tokens[-1]].endswith(_typed_word(text).encode())
         if chance >= (WHOLE if is_token else WHOLE_IN_PARTS):
             return _kept(reader, [*read, *taken], text, pieces)
-    return Beginning(read, taken, covers, likely, text, reader.prefix)
+    return PrefilledPrompt(read, taken, covers, likely, text, reader.prefix)
 
 
-def _kept(reader: Decoder, read: list[int], text: str, pieces: Pieces) -> Beginning:
+def _kept(reader: Decoder, read: list[int], text: str, pieces: Pieces) -> PrefilledPrompt:
     """Begin behind a last word that is whole: no token that would go on with it may follow."""
-    logits = reader.read(read).copy()
+    logits = reader.prefill(read).copy()
     inside = _inside_words(pieces, len(logits))
-    others = set(range(len(logits))).difference(inside, reader.unsayable, [reader.end])
+    others = set(range(len(logits))).difference(inside, reader.suppressed_tokens, [reader.eos_token])
     if others:  # else the model has no way to part words
         logits[inside] = -np.inf
-    return Beginning(read, [], [], logits, text, reader.prefix)
+    return PrefilledPrompt(read, [], [], logits, text, reader.prefix)
 
 
 def _inside_words(pieces: Pieces, vocabulary: int) -> list[int]:
@@ -111,10 +111,10 @@ def _inside_words(pieces: Pieces, vocabulary: int) -> list[int]:
 def _last_word(tokens: list[int], pieces: Pieces) -> int:
     """Return where the last word begins: at the last token that begins with a blank."""
     last = len(tokens) - 1
-    for place in range(last, max(0, last - MOST_TAKEN + 1), -1):
+    for place in range(last, max(0, last - MAX_HEALED_TOKENS + 1), -1):
         if pieces[tokens[place]][:1].isspace():
             return place
-    return max(0, last - MOST_TAKEN + 1)
+    return max(0, last - MAX_HEALED_TOKENS + 1)
 
 
 def _typed_word(text: str) -> str:
@@ -134,12 +134,12 @@ def _logits_over(decoder: Decoder, read: list[int], taken: list[int]) -> list[Lo
 
     What the decoder has read then is the rest.
     """
-    found = [decoder.read(read).copy()]
+    found = [decoder.prefill(read).copy()]
     decoder.add(1)
     return found + [decoder.step([token])[0].copy() for token in taken]
 
 
-def _covers(
+def _continuations(
     over: Sequence[Logits],
     taken: list[int],
     pieces: Pieces,

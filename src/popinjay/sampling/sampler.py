@@ -21,11 +21,11 @@ MANY = 500  # banned tokens from which on adding a whole row is quicker than pic
 COLDEST = 1e-30  # a temperature below it would overflow; nothing but the likeliest token is left long before
 
 
-class NothingToDraw(BaseModelError, ValueError):
+class NoCandidateTokens(BaseModelError, ValueError):
     """A row of logits that gives no probabilities."""
 
 
-class Shape(NamedTuple):
+class SamplingParams(NamedTuple):
     """What is made of a model's distribution before a token is drawn from it, in the order in which transformers does it.
 
     The repetition penalty divides the positive logits of tokens that are there already and multiplies the negative ones (CTRL,
@@ -41,14 +41,14 @@ class Shape(NamedTuple):
     repetition_penalty: float = 1.0
 
     @classmethod
-    def of(cls, options: SayOptions) -> Shape:
+    def of(cls, options: SayOptions) -> SamplingParams:
         """The shape that these options ask for, in which nothing may be left to defaults."""
         assert options.temperature is not None
         assert options.top_p is not None
         return cls(options.temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty)
 
 
-class Drawer:
+class Sampler:
     """Draws tokens from one row of logits after another, in memory of its own.
 
     The nucleus is drawn from by rejection: a token is drawn from the whole distribution and taken if the tokens likelier than it have
@@ -56,9 +56,9 @@ class Drawer:
     distribution, and where top-p is 0.95 nineteen draws of twenty are taken at once.
     """
 
-    def __init__(self, shape: Shape, unsayable: Sequence[int] = ()) -> None:
+    def __init__(self, shape: SamplingParams, unsayable: Sequence[int] = ()) -> None:
         """Tokens that are `unsayable` have no chance in any row."""
-        self.shape = shape
+        self.params = shape
         self._unsayable = np.array(unsayable, dtype=np.intp)
         self._bias: NDArray[np.float32] | None = None  # minus infinity for each of many of them
         self._make_room(1)
@@ -77,7 +77,7 @@ class Drawer:
         self._ordered: NDArray[np.intp] | None = None  # what can be drawn, likeliest first, where it has been laid out
         self._upto_ordered: NDArray[np.float64] = np.zeros(0)
 
-    def weigh(self, logits: Logits, seen: Iterable[int] = (), banned: Sequence[int] = ()) -> None:
+    def load_logits(self, logits: Logits, seen: Iterable[int] = (), banned: Sequence[int] = ()) -> None:
         """Draw from this row (size,) from now on. `seen` are the tokens before it, `banned` those that may not come. The row is left as it is.
 
         Raises NothingToDraw for a row that is no numbers, or in which every token is banned.
@@ -86,9 +86,9 @@ class Drawer:
             self._make_room(len(logits))
         weights = self._weights
         np.copyto(weights, logits)
-        if self.shape.repetition_penalty != 1 and (there := sorted(set(seen))):
+        if self.params.repetition_penalty != 1 and (there := sorted(set(seen))):
             found = weights[there]
-            weights[there] = np.where(found < 0, found * self.shape.repetition_penalty, found / self.shape.repetition_penalty)
+            weights[there] = np.where(found < 0, found * self.params.repetition_penalty, found / self.params.repetition_penalty)
         if self._bias is not None:
             weights += self._bias
         elif len(self._unsayable):
@@ -97,23 +97,23 @@ class Drawer:
             weights[list(banned)] = -np.inf
         highest = weights.max()
         if not np.isfinite(highest):
-            raise NothingToDraw(
+            raise NoCandidateTokens(
                 f"No token can be drawn: the highest logit is {highest}.",
                 "Its weights are damaged, or training went wrong: make the persona again, or take a fresh copy of it.",
             )
         self._ordered = None
-        if self.shape.temperature == 0:
+        if self.params.temperature == 0:
             self._lay_out(np.array([weights.argmax()]), np.ones(1))
             return
         weights -= highest
-        if self.shape.temperature != 1:
-            weights *= np.float32(1 / max(self.shape.temperature, COLDEST))
+        if self.params.temperature != 1:
+            weights *= np.float32(1 / max(self.params.temperature, COLDEST))
         np.exp(weights, out=weights)
         self._upto = self._grouped.sum(axis=0).cumsum(dtype=np.float64)
-        if self.shape.top_k or self.shape.min_p:
+        if self.params.top_k or self.params.min_p:
             self._lay_out_nucleus(self._threshold())
 
-    def draw(self, generator: np.random.Generator) -> int:
+    def sample(self, generator: np.random.Generator) -> int:
         """One token, by chances from this generator."""
         for _ in range(TRIALS):
             if self._ordered is not None:
@@ -121,7 +121,7 @@ class Drawer:
             token = self._anywhere(generator.random())
             least, whole = self._weights[token], self._upto[-1]
             # What weighs more than the tail is inside without a look at the others. Where it is outside, all that is inside weighs at least as much.
-            if self.shape.top_p >= 1 or least > (1 - self.shape.top_p) * whole or self._likelier(token) < self.shape.top_p * whole:
+            if self.params.top_p >= 1 or least > (1 - self.params.top_p) * whole or self._likelier(token) < self.params.top_p * whole:
                 return token
         else:
             self._lay_out_nucleus(least)
@@ -148,16 +148,16 @@ class Drawer:
 
     def _threshold(self) -> float:
         """A weight that no token has less of which top-k and min-p leave; few others have as much."""
-        least = np.float32(self.shape.min_p)
-        if 0 < self.shape.top_k <= GROUPS:  # as many groups have a token that is at least as likely as the k-th likeliest group's likeliest
-            least = max(least, np.partition(self._grouped.max(axis=0), GROUPS - self.shape.top_k)[GROUPS - self.shape.top_k])
-        elif 0 < self.shape.top_k < self._size:
-            least = max(least, np.partition(self._weights, self._size - self.shape.top_k)[self._size - self.shape.top_k])
+        least = np.float32(self.params.min_p)
+        if 0 < self.params.top_k <= GROUPS:  # as many groups have a token that is at least as likely as the k-th likeliest group's likeliest
+            least = max(least, np.partition(self._grouped.max(axis=0), GROUPS - self.params.top_k)[GROUPS - self.params.top_k])
+        elif 0 < self.params.top_k < self._size:
+            least = max(least, np.partition(self._weights, self._size - self.params.top_k)[self._size - self.params.top_k])
         return float(least)
 
     def _lay_out_nucleus(self, least: float) -> None:
         """Put in order what can be drawn, all of which weighs at least so much."""
-        shape = self.shape
+        shape = self.params
         few = np.flatnonzero(np.greater_equal(self._weights, np.float32(least), out=self._mask))
         order = few[np.argsort(-self._weights[few], kind="stable")][: shape.top_k or None]
         weights = self._weights[order].astype(np.float64)
@@ -172,7 +172,7 @@ class Drawer:
 
     def _among_k(self, order: NDArray[np.intp], upto: NDArray[np.float64]) -> float:
         """The weight of the k likeliest tokens together, of which `order` may be fewer where min-p left some out."""
-        missing = min(self.shape.top_k, self._size) - len(order)
+        missing = min(self.params.top_k, self._size) - len(order)
         if not missing:
             return float(upto[-1])
         others = np.delete(self._weights, order)

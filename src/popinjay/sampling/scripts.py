@@ -39,10 +39,10 @@ def _is_foreign(piece: bytes, known: frozenset[str]) -> bool:
     start = 0
     while start < len(piece) and piece[start] in CONTINUATION:
         start += 1
-    whole, begun = _split(piece[start:])
+    whole, started = _split(piece[start:])
     if any(own not in known for character in whole if (own := script(character))):
         return True
-    return bool(begun) and _begins_foreign(begun, known)
+    return bool(started) and _begins_foreign(started, known)
 
 
 def _split(piece: bytes) -> tuple[str, bytes]:
@@ -56,9 +56,9 @@ def _split(piece: bytes) -> tuple[str, bytes]:
 
 
 @functools.cache
-def _begins_foreign(begun: bytes, known: frozenset[str]) -> bool:
+def _begins_foreign(started: bytes, known: frozenset[str]) -> bool:
     """Whether these bytes begin letters, none of a known script, and no common sign."""
-    codes = _codes(begun)
+    codes = _codes(started)
     if any(max(codes.start, block.start) < min(codes.stop, block.stop) for block in COMMON):
         return False
     scripts = _scripts(codes)
@@ -72,13 +72,13 @@ def _scripts(codes: range) -> frozenset[str]:
     return frozenset(filter(None, map(script, characters)))
 
 
-def _codes(begun: bytes) -> range:
+def _codes(started: bytes) -> range:
     """The code points whose UTF-8 begins with these bytes."""
-    lead = begun[0]
+    lead = started[0]
     length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
     bits = lead & (0xFF >> (length + 1))
-    for byte in begun[1:]:
+    for byte in started[1:]:
         bits = bits << 6 | byte & 0x3F
-    rest = 6 * (length - len(begun))
+    rest = 6 * (length - len(started))
     least = {2: 0x80, 3: 0x800, 4: 0x10000}[length]  # shorter forms are no UTF-8
     return range(max(bits << rest, least), min((bits + 1) << rest, 0x110000))

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 
 from popinjay import __version__
 from popinjay.server import errors
-from popinjay.server.auth import Guard, Guarded
+from popinjay.server.auth import Auth, AuthMiddleware
 from popinjay.server.routes import completions, jobs, kept, meta, page, persona_files, personas, say, uploads
-from popinjay.server.state import Place
+from popinjay.server.state import AppState
 
 ABOUT = """The API under popinjay's page, on this machine.
 
@@ -23,9 +23,9 @@ with `--host` the token that it printed, as `Authorization: Bearer TOKEN`. Times
 TOLD_TO_NOBODY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}  # older versions know no such thing, and ignore it
 
 
-def create_app(home: Path, guard: Guard) -> FastAPI:
+def create_app(home: Path, auth: Auth) -> FastAPI:
     """The app that serves the personas of a home folder. Raises PersonaBusy where another does already."""
-    place = Place(home.absolute(), guard)
+    place = AppState(home.absolute(), auth)
 
     @contextlib.asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
@@ -44,10 +44,10 @@ def create_app(home: Path, guard: Guard) -> FastAPI:
         redirect_slashes=False,
         telemetry=TOLD_TO_NOBODY,
     )
-    app.state.place = place
+    app.state.app_state = place
     errors.install(app)
     for module in (page, meta, personas, persona_files, say, kept, uploads, jobs, completions):
         app.include_router(module.routes(place))
     app.mount("/assets", page.files())
-    app.add_middleware(Guarded, guard=guard)
+    app.add_middleware(AuthMiddleware, auth=auth)
     return app

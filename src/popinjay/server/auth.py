@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from popinjay.server.api_error import Refused
+from popinjay.server.api_error import ApiError
 from popinjay.server.errors import OPENAI, document
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -42,7 +42,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Guard:
+class Auth:
     """By which names it may be asked at which port, and the token where other machines may ask."""
 
     port: int
@@ -54,14 +54,14 @@ class Guard:
         self._check_host(headers.get("host", ""))
         self._check_origin(method, path, headers)
         if self.token is not None and not (path in OPEN or path.startswith(OPEN_FOLDER) or self._knows_token(headers)):
-            raise Refused(401, "This needs the token.", "popinjay serve printed it: open the address that it printed, or send Authorization: Bearer TOKEN.")
+            raise ApiError(401, "This needs the token.", "popinjay serve printed it: open the address that it printed, or send Authorization: Bearer TOKEN.")
 
     def _check_host(self, host: str) -> None:
         name, port = split_host(host)
         if port in (self.port, None if self.port == 80 else self.port) and (name in LOOPBACK or (self.token is not None and self._is_ours(name))):
             return
         hint = f"Open http://127.0.0.1:{self.port}/ instead." if self.token is None else "Open it by this machine's address."
-        raise Refused(403, f"Nobody is called {host[:100]!r} here.", hint)
+        raise ApiError(403, f"Nobody is called {host[:100]!r} here.", hint)
 
     def _is_ours(self, name: str) -> bool:
         """An address is no name that somebody else could let point here."""
@@ -74,7 +74,7 @@ class Guard:
 
     def _check_origin(self, method: str, path: str, headers: Mapping[str, str]) -> None:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        refused = Refused(403, "Another site may not ask this.", "Open popinjay's own page; programs send the header X-Popinjay: 1.")
+        refused = ApiError(403, "Another site may not ask this.", "Open popinjay's own page; programs send the header X-Popinjay: 1.")
         follows_link = method == "GET" and path == "/" and headers.get("sec-fetch-mode") == "navigate"
         if site not in (None, "same-origin", "none") and not follows_link:
             raise refused
@@ -116,12 +116,12 @@ def split_host(host: str) -> tuple[str, int | None]:
     return name, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
 
 
-class Guarded:
+class AuthMiddleware:
     """The app behind the guard: refusals, and the headers that every answer has."""
 
-    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+    def __init__(self, app: ASGIApp, auth: Auth) -> None:
         self._app = app
-        self._guard = guard
+        self._auth = auth
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or say no."""
@@ -142,15 +142,15 @@ class Guarded:
             message = await receive()
             came += len(message.get("body", b""))
             if came > MOST_BYTES and scope["path"] != UPLOADS:
-                raise Refused(413, "That is too much.", "Files are sent to /api/uploads.")
+                raise ApiError(413, "That is too much.", "Files are sent to /api/uploads.")
             return message
 
         headers: dict[str, str] = {}
         for raw, value in scope["headers"]:
             headers.setdefault(raw.decode("latin-1"), value.decode("latin-1"))
         try:
-            self._guard.check(scope["method"], scope["path"], headers)
-        except Refused as error:
+            self._auth.check(scope["method"], scope["path"], headers)
+        except ApiError as error:
             body = json.dumps(document(scope["path"], error.status, error.message, error.hint)).encode()
             kind = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
             await with_headers({"type": "http.response.start", "status": error.status, "headers": kind})

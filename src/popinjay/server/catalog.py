@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from popinjay.errors import PersonaError, PopinjayError
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.post import Author, printable, read_authors
-from popinjay.server.api_error import Refused
+from popinjay.server.api_error import ApiError
 from popinjay.stages.picture import PROMPTS, main_language
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import PICTURE_FILE, RECORD, Run, State, is_name
@@ -89,7 +89,7 @@ def _folders(home: Path) -> Iterator[tuple[str, str]]:
 def find(home: Path, name: str) -> Run:
     """The persona of this name in the home folder. Raises Refused where there is none."""
     if not is_name(name) or not (home / name / RECORD).is_file():
-        raise Refused(404, f"There is no persona {name[:100]!r}.", "See which there are: /api/personas")
+        raise ApiError(404, f"There is no persona {name[:100]!r}.", "See which there are: /api/personas")
     return Run(home / name)
 
 

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from popinjay import errors
 from popinjay.errors import PopinjayError
 from popinjay.post import one_line, printable
-from popinjay.server.api_error import Refused
+from popinjay.server.api_error import ApiError
 
 OPENAI = "/v1/"
 STATUS: tuple[tuple[type[PopinjayError], int], ...] = (  # the first that fits
@@ -77,7 +77,7 @@ def document(path: str, status: int, message: str, hint: str = "") -> dict[str, 
 
 def status_of(error: PopinjayError) -> int:
     """The status that says what kind of problem it is."""
-    if isinstance(error, Refused):
+    if isinstance(error, ApiError):
         return error.status
     return next((status for kind, status in STATUS if isinstance(error, kind)), 400)
 

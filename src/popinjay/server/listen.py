@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from popinjay.errors import OptionError
 from popinjay.interrupts import Terminated
 from popinjay.server.app import create_app
-from popinjay.server.auth import Guard
+from popinjay.server.auth import Auth
 from popinjay.server.connections import ImpatientProtocol
 from popinjay.server.jobs.job import Job
 
@@ -30,15 +30,15 @@ def serve(home: Path, host: str | None = None, port: int | None = None, listenin
     """
     listener = listen(host or HOME_HOST, (port,) if port is not None else PORTS)
     found = listener.getsockname()[1]
-    guard = Guard(found) if host is None else Guard(found, secrets.token_urlsafe(24), (host,))
+    auth = Auth(found) if host is None else Auth(found, secrets.token_urlsafe(24), (host,))
     try:
-        app = create_app(home, guard)
+        app = create_app(home, auth)
     except BaseException:
         listener.close()
         raise
     server = server_of(app)
-    app.state.place.jobs.say_where(address(host, found, None))
-    listening(address(host, found, guard.token))
+    app.state.app_state.jobs.say_where(address(host, found, None))
+    listening(address(host, found, auth.token))
     with contextlib.suppress(KeyboardInterrupt, Terminated):
         server.run(sockets=[listener])
     at_work: list[Job] = getattr(app.state, "at_work", [])
@@ -59,7 +59,7 @@ def server_of(app: FastAPI) -> uvicorn.Server:
         ws="none",
     )
     server = uvicorn.Server(config)
-    app.state.place.is_closing = lambda: server.should_exit
+    app.state.app_state.is_closing = lambda: server.should_exit
     return server
 
 

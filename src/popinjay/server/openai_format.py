@@ -15,7 +15,7 @@ from popinjay.post import printable
 from popinjay.sampling.filters import Reason
 from popinjay.server.errors import status_of
 from popinjay.server.routes.say import MOST_PROMPT, option
-from popinjay.server.voices.subscriptions import Asked, Began, Cut, End, Failed, Missing, Piece, Post, Told
+from popinjay.server.voices.subscriptions import Began, Cut, End, Failed, GenerationQuery, Missing, Piece, Post, StreamEvent
 
 MOST_CHOICES = 128
 MOST_STOPS = 4
@@ -84,7 +84,7 @@ class Body(BaseModel):
         found = "" if self.prompt is None else self.prompt
         return [printable(one) for one in found] if isinstance(found, list) else [printable(found)]
 
-    def asked(self, prompt: str) -> Asked:
+    def asked(self, prompt: str) -> GenerationQuery:
         """What is asked of the persona for one of the prompts."""
         options = SayOptions(
             n=self.n or 1,
@@ -98,7 +98,7 @@ class Body(BaseModel):
             seed=None if self.seed is None else self.seed % 2**32,
         )
         stops = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-        return Asked(prompt, options, stops, broken_off=self.max_tokens is not None, live=bool(self.stream), for_good=bool(self.stream))
+        return GenerationQuery(prompt, options, stops, broken_off=self.max_tokens is not None, live=bool(self.stream), for_good=bool(self.stream))
 
 
 def parsed(given: Any) -> Body:
@@ -157,7 +157,7 @@ class Choice:
             behind = behind.removeprefix(" ")
         return (self.prompt if self.echo else "") + behind
 
-    def take(self, told: Told) -> None:
+    def take(self, told: StreamEvent) -> None:
         """What is new of it."""
         match told:
             case Piece(_, text):
@@ -188,7 +188,7 @@ class Completion:
         prompts, n = self.body.prompts, self.body.n or 1
         self.choices = [Choice(index, prompts[index // n], bool(self.body.echo)) for index in range(len(prompts) * n)]
 
-    def take(self, prompt: int, told: list[Told]) -> list[Choice]:
+    def take(self, prompt: int, told: list[StreamEvent]) -> list[Choice]:
         """What the persona told for one of the prompts; which choices it is about."""
         first = prompt * (self.body.n or 1)
         about: dict[int, Choice] = {}

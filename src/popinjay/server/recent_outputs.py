@@ -8,7 +8,7 @@ from collections import OrderedDict
 MOST = 20_000  # texts of one persona that are remembered
 
 
-class Said:
+class RecentOutputs:
     """Which text was handed out for which persona and prompt, the newest of them."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from typing import IO
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from popinjay.server.api_error import Refused
+from popinjay.server.api_error import ApiError
 from popinjay.server.jobs.job import UPLOADS
 from popinjay.store.files import storage_errors
 
@@ -54,9 +54,9 @@ class Uploads:
     def check(self, length: int) -> None:
         """Raise Refused where that much is too much."""
         if length > self._most:
-            raise Refused(413, f"That is more than {in_words(self._most)}.", "An archive of posts alone is smaller: leave pictures and videos out of it.")
+            raise ApiError(413, f"That is more than {in_words(self._most)}.", "An archive of posts alone is smaller: leave pictures and videos out of it.")
         if length > self.room():
-            raise Refused(507, f"There is no room for it: {in_words(self.room())} can be taken.", "Free some space on the disk.")
+            raise ApiError(507, f"There is no room for it: {in_words(self.room())} can be taken.", "Free some space on the disk.")
 
     def begin(self) -> Path:
         """A folder for a new upload."""
@@ -76,13 +76,13 @@ class Uploads:
         folder = self._folder / id
         found = [path for path in folder.iterdir() if path.name != PARTIAL] if ID.fullmatch(id) and folder.is_dir() else []
         if not found:
-            raise Refused(404, f"There is no upload {id[:100]!r}.", "Send the file once more.")
+            raise ApiError(404, f"There is no upload {id[:100]!r}.", "Send the file once more.")
         return found[0]
 
     def remove(self, id: str) -> None:
         """Remove an upload. Raises Refused where there is none."""
         if not ID.fullmatch(id) or not (self._folder / id).is_dir():
-            raise Refused(404, f"There is no upload {id[:100]!r}.")
+            raise ApiError(404, f"There is no upload {id[:100]!r}.")
         shutil.rmtree(self._folder / id, ignore_errors=True)
 
     def sweep(self, needed: Iterable[str], *, cut_off: bool = False) -> None:
@@ -102,7 +102,7 @@ def in_words(count: int) -> str:
 def checked_name(name: str) -> str:
     """A file's name that is no path. Raises Refused for others."""
     if name in (".", "..", PARTIAL) or _FORBIDDEN.search(name) or not 0 < len(name.encode("utf-8", "replace")) <= MOST_NAME:
-        raise Refused(422, "A file can't be named so.", "Rename it: letters, digits, '-', '_' and '.', with the ending that it had.")
+        raise ApiError(422, "A file can't be named so.", "Rename it: letters, digits, '-', '_' and '.', with the ending that it had.")
     return name
 
 
@@ -131,7 +131,7 @@ async def _write_all(uploads: Uploads, file: IO[bytes], chunks: AsyncIterator[by
     uploads.check(count)
     await run_in_threadpool(_write, file, bytes(waiting))
     if not count:
-        raise Refused(422, "That file is empty.", "Choose another.")
+        raise ApiError(422, "That file is empty.", "Choose another.")
 
 
 def _write(file: IO[bytes], block: bytes) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from popinjay.errors import SpecError
-from popinjay.events import Listener, nobody
+from popinjay.events import Listener, ignore
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Author, Post
 
@@ -50,12 +50,12 @@ class Access:
     """How networks may be read: by which options, who hears of it, who can be asked for a yes (None: nobody sits there), and whether it is kept."""
 
     options: FetchOptions = field(default_factory=FetchOptions)
-    listener: Listener = nobody
+    listener: Listener = ignore
     ask: Callable[[str], bool] | None = None
     keeps: bool = True
 
 
-NOBODY = Access()  # files need no more
+NOBODY_TO_ASK = Access()  # files need no more
 
 
 class Reading(ABC):
@@ -110,7 +110,7 @@ def find(spec: str) -> Any:
     raise SpecError(f"{spec!r} is nothing that popinjay reads.", hint)
 
 
-def read(spec: str, options: CollectOptions, access: Access = NOBODY) -> Reading:
+def read(spec: str, options: CollectOptions, access: Access = NOBODY_TO_ASK) -> Reading:
     """Open a spec. Raises SpecError where it cannot be read, NetworkError where a server cannot."""
     try:
         reading: Reading = find(spec).read(spec, options, access)

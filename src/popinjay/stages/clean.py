@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from popinjay.errors import TooLittleText
-from popinjay.events import Event, Listener, What, nobody
+from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.options import CleanOptions
 from popinjay.post import Kind, Post, by_author, is_repost_by_hand, one_line, read_posts
 from popinjay.store.run import Draft
@@ -148,7 +148,7 @@ class Sorted:
     dropped: list[tuple[Post, str]] = field(default_factory=list)
 
 
-def sort_out(author: str, posts: Iterable[Post], options: CleanOptions, listener: Listener = nobody) -> Sorted:
+def sort_out(author: str, posts: Iterable[Post], options: CleanOptions, listener: Listener = ignore) -> Sorted:
     """Apply all rules to one author's posts, in their order."""
     plain = options.rules == "huggingtweets"
     result = Sorted(Counts(author))
@@ -189,7 +189,7 @@ def _once(candidates: list[tuple[Post, str]], dropped: list[tuple[Post, str]], l
     near = NearDuplicates(text for _, text in candidates)
     for place, (post, text) in enumerate(candidates):
         if place % TELL_EVERY == 0:
-            listener(Event(STAGE, What.PROGRESS, "looking for repetitions", done=place, total=len(candidates), unit="posts"))
+            listener(Event(STAGE, EventKind.PROGRESS, "looking for repetitions", done=place, total=len(candidates), unit="posts"))
         plain = hashlib.sha256(" ".join(words(text) or [text]).encode()).digest()
         if plain in exact:
             dropped.append((post, "duplicate"))
@@ -238,7 +238,7 @@ def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
     for author, own in posts.items():
         results.append(sort_out(author, own, options, listener))
         if warning := check_enough(results[-1].counts):
-            listener(Event(STAGE, What.WARNING, warning))
+            listener(Event(STAGE, EventKind.WARNING, warning))
     draft.write_rows("clean.jsonl", ({**post.to_json(), "text": text} for result in results for post, text in result.kept))
     draft.write_rows("dropped.jsonl", ({**post.to_json(), "reason": reason} for result in results for post, reason in result.dropped))
     draft.facts.update(

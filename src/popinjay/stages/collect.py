@@ -12,10 +12,10 @@ from typing import Any
 
 from popinjay import sources
 from popinjay.errors import SpecError
-from popinjay.events import Event, Listener, What, nobody
+from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post
-from popinjay.sources import NOBODY, Access, Reading
+from popinjay.sources import NOBODY_TO_ASK, Access, Reading
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import Draft
 
@@ -73,7 +73,7 @@ def is_account(reading: Reading) -> bool:
     return type(reading).fetch is not Reading.fetch
 
 
-def open_specs(specs: Sequence[str], options: CollectOptions, access: Access = NOBODY) -> Opened:
+def open_specs(specs: Sequence[str], options: CollectOptions, access: Access = NOBODY_TO_ASK) -> Opened:
     """Open every spec. Raises SpecError where one cannot be read, or two are the same author, and NetworkError."""
     if not specs:
         raise SpecError("Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo")
@@ -86,7 +86,7 @@ def open_specs(specs: Sequence[str], options: CollectOptions, access: Access = N
     return Opened(readings)
 
 
-def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
+def posts_of(reading: Reading, listener: Listener = ignore) -> Iterator[Post]:
     """The posts of one author, telling how many. Raises SpecError where there is none of the author's own."""
     count = reposts = 0
     told = time.monotonic()
@@ -95,7 +95,7 @@ def posts_of(reading: Reading, listener: Listener = nobody) -> Iterator[Post]:
         reposts += post.kind is Kind.REPOST
         if count % 1000 == 0 and time.monotonic() - told > 0.2:
             told = time.monotonic()
-            listener(Event(STAGE, What.PROGRESS, f"reading {reading.author.handle}", done=count, unit="posts"))
+            listener(Event(STAGE, EventKind.PROGRESS, f"reading {reading.author.handle}", done=count, unit="posts"))
         yield post
     if count == 0:
         if left_out := reading.findings.left_out:
@@ -151,10 +151,10 @@ def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Lis
     draft.write_rows("posts.jsonl", posts())
     for reading in opened.readings:
         for note in reading.findings.notes:
-            listener(Event(STAGE, What.NOTE, note))
+            listener(Event(STAGE, EventKind.NOTE, note))
         if reading.findings.left_out:
             left = _counted(reading.findings.left_out)
-            listener(Event(STAGE, What.NOTE, f"Left out of {reading.author.handle}: {left}."))
+            listener(Event(STAGE, EventKind.NOTE, f"Left out of {reading.author.handle}: {left}."))
     rows = [{**asdict(r.author), "posts": counts[r.author.handle], "left_out": dict(r.findings.left_out)} for r in opened.readings]
     draft.write_json("authors.json", rows)
     keep_avatars(opened.readings, draft.path("avatars"))

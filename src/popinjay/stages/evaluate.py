@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from popinjay.errors import BaseModelError
-from popinjay.events import Event, Listener, What
+from popinjay.events import Event, EventKind, Listener
 from popinjay.inference.decoder import Decoder
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.metrics.suite import BASE, MARKOV, MEASURES, PERSONA, Compared, chain, compare, how_many
-from popinjay.metrics.untouched_base import Untouched
+from popinjay.metrics.untouched_base import UntouchedBase
 from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.options import EvaluateOptions, Sampling, SayOptions
 from popinjay.post import by_author, read_json, read_posts, read_rows
 from popinjay.report.verdict import notes, verdict
-from popinjay.sampling.generate import AT_ONCE, Said, stream
+from popinjay.sampling.generate import MAX_BATCH_ROWS, GeneratedPost, stream
 from popinjay.store.files import content_hash
 from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT, Draft
 
@@ -70,23 +70,23 @@ def score(folder: Path, posts: dict[str, list[str]]) -> dict[str, float]:
     return {"all": round(bits_per_byte([b for own in bits.values() for b in own], every), 4), **result}
 
 
-def write_unprompted(decoder: Decoder, count: int, seed: int, listener: Listener, start: int = 0, given: Sampling | None = None) -> list[Said]:
+def write_unprompted(decoder: Decoder, count: int, seed: int, listener: Listener, start: int = 0, given: Sampling | None = None) -> list[GeneratedPost]:
     """The posts that everything about outputs is measured on, those before place `start` left out.
 
     No prompt, the model's own settings or those `given`, fixed seed, and no rules: what the model
     writes, it writes.
     """
-    said: list[Said] = []
+    said: list[GeneratedPost] = []
     began, left = time.monotonic(), count - start
     options = SayOptions(n=count, seed=seed).with_defaults(given or decoder.sampling)
     for post in stream(decoder, options, start=start):
         said.append(post)
-        if len(said) % AT_ONCE == 0 or len(said) == left:
+        if len(said) % MAX_BATCH_ROWS == 0 or len(said) == left:
             seconds = time.monotonic() - began
             numbers = {"seconds_left": seconds / len(said) * (left - len(said))}
             event = Event(
                 STAGE,
-                What.PROGRESS,
+                EventKind.PROGRESS,
                 "writing posts",
                 done=start + len(said),
                 total=count,
@@ -114,7 +114,7 @@ def _measure_base(base: bases.Base, held_out: dict[str, list[str]], seed: int, l
         folder = bases.folder_of(base)
     except BaseModelError as error:
         return _unmeasured(error, listener)
-    kept = Untouched(bases.fingerprint(base) or content_hash(folder))
+    kept = UntouchedBase(bases.fingerprint(base) or content_hash(folder))
     count = how_many([text for own in held_out.values() for text in own])
 
     def write(start: int) -> list[str]:
@@ -129,13 +129,13 @@ def _measure_base(base: bases.Base, held_out: dict[str, list[str]], seed: int, l
 
 
 def _unmeasured(error: BaseModelError, listener: Listener) -> OfBase:
-    listener(Event(STAGE, What.WARNING, f"The base model can't be measured: {error.message}"))
+    listener(Event(STAGE, EventKind.WARNING, f"The base model can't be measured: {error.message}"))
     return OfBase()
 
 
 def _teller(listener: Listener) -> Any:
     places = iter(range(len(MEASURES)))
-    return lambda what: listener(Event(STAGE, What.PROGRESS, f"measuring: {what}", done=next(places), total=len(MEASURES), unit="measures"))
+    return lambda what: listener(Event(STAGE, EventKind.PROGRESS, f"measuring: {what}", done=next(places), total=len(MEASURES), unit="measures"))
 
 
 def _training(draft: Draft) -> dict[str, Any]:

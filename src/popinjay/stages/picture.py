@@ -11,14 +11,14 @@ from xml.sax.saxutils import escape
 
 from popinjay import __version__
 from popinjay.errors import PersonaError, PictureError
-from popinjay.events import Event, Listener, What, nobody
+from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.inference.decoder import Decoder
 from popinjay.options import PictureOptions, SayOptions
 from popinjay.picture.composition import Person, Words, compose
 from popinjay.picture.typeset import typesetter
 from popinjay.post import one_line, read_authors
-from popinjay.sampling.filters import Rules
-from popinjay.sampling.generate import Said, stream
+from popinjay.sampling.filters import OutputFilters
+from popinjay.sampling.generate import GeneratedPost, stream
 from popinjay.store.run import PICTURE, PICTURE_FILE, Run
 from popinjay.text.words import is_unspaced
 
@@ -54,12 +54,12 @@ class Prediction:
         return " → ".join(part for part in (self.prompt, self.text) if part)
 
     @classmethod
-    def of(cls, said: Said, prompt: str) -> Prediction:
+    def of(cls, said: GeneratedPost, prompt: str) -> Prediction:
         """What was said, its prompt taken off again."""
         return cls(prompt, said.text[len(prompt) :].strip() if said.text.startswith(prompt) else said.text)
 
 
-def predictions(run: Run, decoder: Decoder, rules: Rules, options: PictureOptions) -> list[Prediction]:
+def predictions(run: Run, decoder: Decoder, rules: OutputFilters, options: PictureOptions) -> list[Prediction]:
     """Ten predictions, the same for the same prompt and seed; fewer where the rules let out fewer. Raises OptionError for a prompt that fills the context."""
     prompt = one_line(PROMPTS.get(main_language(run), PROMPTS["en"]) if options.prompt is None else options.prompt)
     whole = prompt if is_unspaced(prompt[-1:]) else prompt + " "  # the picture shows an arrow behind it, no place to go on with its last word
@@ -78,7 +78,7 @@ def people(authors: Path, avatars: Path) -> list[Person]:
     return [Person(a.handle, a.title, found[a.handle].read_bytes() if a.handle in found else None) for a in read_authors(authors)]
 
 
-def draw(run: Run, prediction: Prediction, listener: Listener = nobody) -> bytes:
+def draw(run: Run, prediction: Prediction, listener: Listener = ignore) -> bytes:
     """The picture's file. Warns of ornaments left out.
 
     Raises PictureError where it cannot be drawn, PersonaError where the persona is not whole.
@@ -89,7 +89,7 @@ def draw(run: Run, prediction: Prediction, listener: Listener = nobody) -> bytes
     words = Words(people(run.file("authors.json"), run.file("avatars")), prediction.prompt, prediction.text, main_language(run))
     png, left_out = compose(words)
     for warning in left_out:
-        listener(Event(PICTURE.name, What.WARNING, warning))
+        listener(Event(PICTURE.name, EventKind.WARNING, warning))
     return labelled(png, words)
 
 
@@ -100,7 +100,7 @@ def write(run: Run, prediction: Prediction, options: PictureOptions, png: bytes)
         draft.facts.update(prompt=prediction.prompt, text=prediction.text)
 
 
-def first_picture(run: Run, chosen: Sequence[Prediction], options: PictureOptions = PictureOptions(), listener: Listener = nobody) -> Prediction:  # noqa: B008 (frozen)
+def first_picture(run: Run, chosen: Sequence[Prediction], options: PictureOptions = PictureOptions(), listener: Listener = ignore) -> Prediction:  # noqa: B008 (frozen)
     """Draw and keep the first prediction that can be drawn. Raises PictureError where none can, with the reason of the first."""
     reason = PictureError("There is no prediction to draw.")
     for number, prediction in enumerate(chosen, 1):

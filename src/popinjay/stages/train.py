@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from popinjay.errors import TrainingError
-from popinjay.events import Event, Listener, What
+from popinjay.events import Event, EventKind, Listener
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models import bases
@@ -22,17 +22,17 @@ from popinjay.models.sampling_defaults import PLAIN, write_sampling
 from popinjay.options import SayOptions, TrainOptions
 from popinjay.post import read_rows
 from popinjay.sampling.calibration import Calibration, calibrate
-from popinjay.sampling.generate import LEAST_TOKENS
+from popinjay.sampling.generate import MIN_TOKENS
 from popinjay.sampling.scripts import foreign_tokens
 from popinjay.store.files import storage_errors
 from popinjay.store.run import ENGINE_FOLDER, Draft
-from popinjay.text.verbatim_index import Copies
-from popinjay.training.batches import lessons, predicted
+from popinjay.text.verbatim_index import VerbatimIndex
+from popinjay.training.batches import predicted, training_sequences
 from popinjay.training.checkpoints import Checkpoints
 from popinjay.training.device import choose_device, choose_precision, memory
-from popinjay.training.outcome import in_words
-from popinjay.training.train_step import Learner, asks_to_recompute
-from popinjay.training.trainable import LORA, mode
+from popinjay.training.outcome import duration
+from popinjay.training.train_step import TrainStep, needs_recompute
+from popinjay.training.trainable import LORA, trainable_weights
 from popinjay.training.trainer import STAGE, Settings, Trainer
 
 
@@ -57,14 +57,14 @@ def prepare(
 ) -> Trainer:
     """A training of this model on texts, watched on others, ready to run; `folder` holds its checkpoints, for this very training only."""
     began = time.monotonic()
-    learnt, device = lessons(model, texts), model.device.type
+    learnt, device = training_sequences(model, texts), model.device.type
     settings = settle(options, base, predicted(learnt), width=model.width, device=device)
     about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(watched)]
     checkpoints = Checkpoints(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
-    tuned = mode(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed, settings.precision)
-    recompute = asks_to_recompute(model, settings.batch_tokens, memory(device))
-    learner = Learner(model, tuned, learnt, folder, precision=settings.precision, recompute=recompute)
-    return Trainer(learner, learnt, list(watched), Copies(texts), settings, checkpoints, listener, began)
+    tuned = trainable_weights(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed, settings.precision)
+    recompute = needs_recompute(model, settings.batch_tokens, memory(device))
+    learner = TrainStep(model, tuned, learnt, folder, precision=settings.precision, recompute=recompute)
+    return Trainer(learner, learnt, list(watched), VerbatimIndex(texts), settings, checkpoints, listener, began)
 
 
 def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Listener) -> None:
@@ -87,7 +87,7 @@ class Learnt(NamedTuple):
     """What is left of a training when its model is saved and out of memory."""
 
     facts: dict[str, Any]
-    copies: Copies  # of the training posts
+    copies: VerbatimIndex  # of the training posts
     seconds_left: float | None  # of the budget
 
 
@@ -96,7 +96,7 @@ def _learn(base: bases.Base, options: TrainOptions, posts: Posts, draft: Draft, 
     began, device = time.monotonic(), choose_device(options.device)
     model = LanguageModel.load(bases.folder_of(base), device)
     trainer = prepare(model, base, options, *posts, Checkpoints.folder_of(draft.run.path), listener)
-    trainer.began = began
+    trainer.started_at = began
     trainer.usual_epochs = options.epochs is None
     _tell_settings(base, trainer.settings, device, listener)
     try:
@@ -105,7 +105,7 @@ def _learn(base: bases.Base, options: TrainOptions, posts: Posts, draft: Draft, 
         Checkpoints.forget(draft.run.path)  # from where it stands it would only fail again
         raise
     folder, is_thin = draft.path("model"), options.keep == "adapter"
-    trainer.learner.finish(folder, thin=is_thin)
+    trainer.train_step.finish(folder, thin=is_thin)
     _set_defaults(model, [*posts.training, *posts.validation])
     if is_thin:
         model.save_thin(folder, base)
@@ -114,29 +114,29 @@ def _learn(base: bases.Base, options: TrainOptions, posts: Posts, draft: Draft, 
     for file in bases.passed_on(base):
         shutil.copyfile(file, folder / file.name)
     shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
-    return Learnt(_facts(base, options, model, trainer, device), trainer.copies, trainer.seconds_left())
+    return Learnt(_facts(base, options, model, trainer, device), trainer.index, trainer.seconds_left())
 
 
 def _tell_settings(base: bases.Base, settings: Settings, device: str, listener: Listener) -> None:
     known = asdict(settings)
     words = {"base": PurePath(base.name).name, "device": device, **{name: value for name, value in known.items() if isinstance(value, str)}}
     numbers = {name: value for name, value in known.items() if isinstance(value, int | float)}
-    listener(Event(STAGE, What.SETTINGS, numbers=numbers, words=words))
+    listener(Event(STAGE, EventKind.SETTINGS, numbers=numbers, words=words))
 
 
 def _set_defaults(model: LanguageModel, texts: Sequence[str]) -> None:
     """Have the model sample as usual, and never write in a script that its author never uses."""
     if (pieces := TorchDecoder(model).pieces()) is not None:
-        model.unsayable = sorted({*model.unsayable, *foreign_tokens(pieces, texts)} - {model.end})
+        model.suppressed_tokens = sorted({*model.suppressed_tokens, *foreign_tokens(pieces, texts)} - {model.eos_token})
     most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
-    model.say_by_default(do_sample=True, **PLAIN._asdict(), min_new_tokens=LEAST_TOKENS, max_new_tokens=most)
+    model.say_by_default(do_sample=True, **PLAIN._asdict(), min_new_tokens=MIN_TOKENS, max_new_tokens=most)
 
 
 def _calibrate(posts: Posts, learnt: Learnt, seed: int, draft: Draft, listener: Listener) -> Calibration:
     """Choose how the saved model samples by default, and write that beside it."""
 
     def tell(done: int, total: int) -> None:
-        listener(Event(STAGE, What.PROGRESS, "trying how it speaks best", done=done, total=total, unit="settings"))
+        listener(Event(STAGE, EventKind.PROGRESS, "trying how it speaks best", done=done, total=total, unit="settings"))
 
     folder = draft.path("model")
     decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
@@ -144,16 +144,16 @@ def _calibrate(posts: Posts, learnt: Learnt, seed: int, draft: Draft, listener: 
     if found.trials:
         write_sampling(folder, found.sampling)
         temperature, top_p = found.sampling
-        listener(Event(STAGE, What.NOTE, f"It sounds most like its author at temperature {temperature:g} with top-p {top_p:g}."))
+        listener(Event(STAGE, EventKind.NOTE, f"It sounds most like its author at temperature {temperature:g} with top-p {top_p:g}."))
     return found
 
 
 def _facts(base: bases.Base, options: TrainOptions, model: LanguageModel, trainer: Trainer, device: str) -> dict[str, Any]:
     """What the record keeps of a training."""
-    now, settings = trainer.standing, trainer.settings
+    now, settings = trainer.state, trainer.settings
     return {
-        "summary": f"{now.tokens:,} tokens in {in_words(now.seconds)}, best at step {now.best_step:,}; {trainer.why}",
-        "stopped": trainer.why,
+        "summary": f"{now.tokens:,} tokens in {duration(now.seconds)}, best at step {now.best_step:,}; {trainer.stop_reason}",
+        "stopped": trainer.stop_reason,
         "base": base.name,
         "base_hub": base.hub_id,
         "base_record": {name: value for name, value in bases.record(base).items() if value is not None},

@@ -19,7 +19,7 @@ import tomli_w
 
 from popinjay.errors import PersonaError
 from popinjay.store.run import Run
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 
 FILE, MARKS = "forgotten.toml", "still_known.marks"
 _SEPARATOR = " without "
@@ -93,11 +93,11 @@ class Forgotten:
         return " and ".join([*said, *(f"all of @{handle}" for handle in sorted(self.authors))])
 
 
-def marks_of(run: Run) -> Copies:
+def marks_of(run: Run) -> VerbatimIndex:
     """The marks of what a persona's model still knows. Raises PersonaError where their file is damaged."""
     file = run.file(MARKS)
     try:
-        return Copies.from_bytes(file.read_bytes()) if file.exists() else Copies()
+        return VerbatimIndex.from_bytes(file.read_bytes()) if file.exists() else VerbatimIndex()
     except ValueError as error:
         again = f"Train again, and they are not needed any more: popinjay forget {run.name} --retrain"
         raise PersonaError(f"{file}, by which what was forgotten is kept from being said, is damaged: {error}.", again) from error

@@ -13,7 +13,7 @@ from popinjay.errors import PersonaError
 from popinjay.store.files import storage_errors
 from popinjay.store.journal import finish
 from popinjay.store.run import RECORD, Run
-from popinjay.text.verbatim_index import Copies
+from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import words
 
 FILE = "kept.jsonl"
@@ -55,7 +55,7 @@ def lines(run: Run) -> list[str]:
 def repeating_none(lines: Sequence[str], texts: Iterable[str]) -> list[str]:
     """The lines that repeat none of these texts: say the same, hold the whole of it, or eight words of it in a row."""
     said = {text.strip() for text in texts}
-    copies = Copies(text for text in said if words(text))  # those of signs alone would all be one
+    copies = VerbatimIndex(text for text in said if words(text))  # those of signs alone would all be one
     return [line for line in lines if not ((text := _text(line)).strip() in said or copies.is_copied(text) or copies.is_around(text))]
 
 

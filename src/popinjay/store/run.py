@@ -27,7 +27,7 @@ from typing import IO, Any
 import tomli_w
 
 from popinjay.errors import OutputLost, PersonaBusy, PersonaError, PersonaTaken, SpecError, StorageError
-from popinjay.events import Event, Listener, What, nobody
+from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.memory import memory_errors
 from popinjay.post import printable
 from popinjay.store import lineage
@@ -446,19 +446,19 @@ def run_stage(
     stage: Stage,
     options: Any,
     work: Callable[[Any, Draft, Listener], None],
-    listener: Listener = nobody,
+    listener: Listener = ignore,
     source: str | None = None,
 ) -> bool:
     """Run one stage unless it is fresh; whether it ran."""
     asked = asdict(options)
     if run.state(stage, asked, source) is State.FRESH:
         run.forgive(stage)
-        listener(Event(stage.name, What.FRESH))
+        listener(Event(stage.name, EventKind.FRESH))
         return False
-    listener(Event(stage.name, What.START, stage.doing))
+    listener(Event(stage.name, EventKind.START, stage.doing))
     with run.writing(stage, asked, source) as draft:
         work(options, draft, listener)
-    listener(Event(stage.name, What.DONE, draft.facts.get("summary", "")))
+    listener(Event(stage.name, EventKind.DONE, draft.facts.get("summary", "")))
     return True
 
 

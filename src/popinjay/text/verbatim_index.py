@@ -23,7 +23,7 @@ KEY, _MARK = 16, 8  # bytes; as a salt the key costs nothing, where a keyed BLAK
 _VERSION = b"4"  # raised when the same posts would now give another index
 
 
-class Copies:
+class VerbatimIndex:
     """An index of texts that tells whether another text equals one of them or repeats a run of eight or more words.
 
     A character of a script without blanks is half a word. Case, widths, how accents and apostrophes are
@@ -33,7 +33,13 @@ class Copies:
     """
 
     def __init__(
-        self, texts: Iterable[str] = (), formula: int | None = None, *, key: bytes = bytes(KEY), before: Copies | None = None, marked: Copies | None = None
+        self,
+        texts: Iterable[str] = (),
+        min_holders: int | None = None,
+        *,
+        key: bytes = bytes(KEY),
+        before: VerbatimIndex | None = None,
+        marked: VerbatimIndex | None = None,
     ) -> None:
         """Of these texts, all that were indexed `before`, with their key, and those of another index, which are `marked`.
 
@@ -45,40 +51,40 @@ class Copies:
         whole: set[int] = set()
         runs: Counter[int] = Counter()
         for text in texts:
-            whole.update(self._mark(_as_handle(name)) for name in names_in(text))
+            whole.update(self._hash(_as_handle(name)) for name in names_in(text))
             found = words(text)
-            mark = self._mark(_as_whole(found))
+            mark = self._hash(_as_whole(found))
             if mark not in whole:  # a cyborg learns the posts of its smaller author several times
                 whole.add(mark)
-                runs.update(set(map(self._mark, _runs(found))))
-        whole.update(run for run, holders in runs.items() if formula is None or holders < formula)
-        self._marks: array[int] = array("q", sorted(whole.union(before._marks if before else ())))
+                runs.update(set(map(self._hash, _runs(found))))
+        whole.update(run for run, holders in runs.items() if min_holders is None or holders < min_holders)
+        self._hashes: array[int] = array("q", sorted(whole.union(before._hashes if before else ())))
 
     def __bool__(self) -> bool:
-        return bool(self._marks)
+        return bool(self._hashes)
 
     @classmethod
-    def from_bytes(cls, stored: bytes, marked: Copies | None = None) -> Copies:
+    def from_bytes(cls, stored: bytes, marked: VerbatimIndex | None = None) -> VerbatimIndex:
         """What `to_bytes` gave. Raises ValueError for anything else."""
         if len(stored) < KEY or (len(stored) - KEY) % _MARK:
             raise ValueError(f"{len(stored)} bytes are no whole number of marks")
         found = cls(key=stored[:KEY], marked=marked)
-        found._marks = _little_endian(array("q", stored[KEY:]))
+        found._hashes = _little_endian(array("q", stored[KEY:]))
         return found
 
     def to_bytes(self) -> bytes:
         """The key and, sorted, the hashes."""
-        return self._key + _little_endian(self._marks[:]).tobytes()
+        return self._key + _little_endian(self._hashes[:]).tobytes()
 
     @classmethod
-    def of_file(cls, posts: Path, kept: Path, formula: int, marked: Copies | None = None) -> Copies:
+    def of_file(cls, posts: Path, kept: Path, min_holders: int, marked: VerbatimIndex | None = None) -> VerbatimIndex:
         """An index of a file of posts, which is kept in another until those change: large ones take a second to make. No posts where there is no file."""
         if not posts.exists():
             return cls(marked=marked)
-        about = hashlib.blake2b(posts.read_bytes() + formula.to_bytes(8), digest_size=32, salt=_VERSION).digest()
+        about = hashlib.blake2b(posts.read_bytes() + min_holders.to_bytes(8), digest_size=32, salt=_VERSION).digest()
         if (found := cls._kept(kept, about, marked)) is not None:
             return found
-        found = cls((row["text"] for row in read_rows(posts)), formula, marked=marked)
+        found = cls((row["text"] for row in read_rows(posts)), min_holders, marked=marked)
         stored = found.to_bytes()
         if (mark := seal(b"index", about, stored)) is not None and not kept.parent.is_symlink():
             with suppress(OSError):  # it only spares time
@@ -90,7 +96,7 @@ class Copies:
         return found
 
     @classmethod
-    def _kept(cls, kept: Path, about: bytes, marked: Copies | None) -> Copies | None:
+    def _kept(cls, kept: Path, about: bytes, marked: VerbatimIndex | None) -> VerbatimIndex | None:
         """The index that was kept about this; None where none was, or by somebody else than this user on this machine."""
         with suppress(OSError, ValueError):
             stored = b"" if kept.is_symlink() or kept.parent.is_symlink() else kept.read_bytes()
@@ -98,13 +104,13 @@ class Copies:
                 return cls.from_bytes(stored[SEAL:], marked)
         return None
 
-    def _mark(self, run: Sequence[str]) -> int:
+    def _hash(self, run: Sequence[str]) -> int:
         return int.from_bytes(hashlib.blake2b(" ".join(run).encode(), digest_size=_MARK, salt=self._key).digest(), "little", signed=True)
 
     @property
     def size(self) -> int:
         """How many bytes the index takes."""
-        return len(self._marks) * self._marks.itemsize
+        return len(self._hashes) * self._hashes.itemsize
 
     def is_whole(self, text: str) -> bool:
         """Whether the text equals one of them."""
@@ -141,11 +147,11 @@ class Copies:
 
         Those of texts that are only marked don't count: what is forgotten is not known.
         """
-        return self._holds_own(self._mark(_as_handle(name)))
+        return self._holds_own(self._hash(_as_handle(name)))
 
-    def follow(self, typed: str = "") -> Following:
+    def follow(self, typed: str = "") -> IncrementalMatcher:
         """A text that begins like this, to be told on as it grows."""
-        return Following(self, typed)
+        return IncrementalMatcher(self, typed)
 
     def share(self, texts: Sequence[str]) -> float:
         """The share of texts that are copied."""
@@ -165,20 +171,20 @@ class Copies:
 
     def _holds(self, run: Sequence[str]) -> bool:
         is_marked = self._marked is not None and self._marked._holds(run)
-        return is_marked or self._holds_own(self._mark(run))
+        return is_marked or self._holds_own(self._hash(run))
 
     def _holds_own(self, mark: int) -> bool:
-        place = bisect_left(self._marks, mark)
-        return place < len(self._marks) and self._marks[place] == mark
+        place = bisect_left(self._hashes, mark)
+        return place < len(self._hashes) and self._hashes[place] == mark
 
 
-class Following:
+class IncrementalMatcher:
     """A text as it grows: it is known to repeat a run as soon as the run's eighth word is complete.
 
     What somebody typed is theirs: only runs that reach beyond it count, be it by one letter.
     """
 
-    def __init__(self, copies: Copies, typed: str) -> None:
+    def __init__(self, copies: VerbatimIndex, typed: str) -> None:
         self._copies = copies
         self._words: list[str] = []
         self._rest = ""  # from the last word on, which may still grow

@@ -52,7 +52,7 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where a tracker keeps what it is told of one persona: a folder of this machine, an address without a login, or both."""
 
     folder: str = ""
@@ -80,17 +80,17 @@ class Tracker(ABC):
             raise OptionError(f"{cls.MODULE} is not installed.", f"Install it with: pip install 'popinjay[{cls.MODULE}]'")
 
     @classmethod
-    def place(cls, persona: str, folder: Path) -> Place:
+    def location(cls, persona: str, folder: Path) -> Location:
         """Where it keeps what it is told of a persona as things are; `folder` as above. Asked before it is told texts, and when all is told."""
-        return Place()
+        return Location()
 
     @classmethod
-    def advice(cls, place: Place) -> str:
+    def advice(cls, place: Location) -> str:
         """What may be done with what it was told, in a sentence; empty where there is nothing to say."""
         return ""
 
     @classmethod
-    def forget(cls, persona: str, place: Place) -> str:
+    def forget(cls, persona: str, place: Location) -> str:
         """Remove what it was told of a persona, as far as that lies on this machine. What it can't reach and what to do there, in a sentence, or nothing."""
         return "Popinjay can't remove what this tracker was told: remove it there."
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from popinjay.errors import TrackerError
-from popinjay.trackers import Place
+from popinjay.trackers import Location
 
 MOST_WAITING = 10_000  # messages: more than most trainings have steps
 FORGET_SECONDS = 120.0  # for one tracker to remove what it was told
 
 
-def forget(tracker: str, persona: str, place: Place) -> str:
+def forget(tracker: str, persona: str, place: Location) -> str:
     """Have a tracker remove what it was told of a persona; what is out of its reach, as `Tracker.forget` says. Raises TrackerError where it could not."""
     message = {"do": "forget", "tracker": tracker, "persona": persona, "place": asdict(place)}
     with _worker() as process:
@@ -64,7 +64,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-class Link:
+class TrackerClient:
     """One tracker in a process of its own, told through a bounded queue. Nothing here raises because of what the tracker does."""
 
     def __init__(self, tracker: str, persona: str, folder: Path) -> None:

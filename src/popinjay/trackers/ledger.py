@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from popinjay.errors import TrackerError
-from popinjay.events import Event, Listener, What
+from popinjay.events import Event, EventKind, Listener
 from popinjay.store.caches import seal
 from popinjay.store.run import Run
-from popinjay.trackers import Place, find, folder_beside
+from popinjay.trackers import Location, find, folder_beside
 from popinjay.trackers.client import forget
 
 TABLE = "told"
@@ -24,7 +24,7 @@ def note(run: Run, trackers: Sequence[str]) -> None:
     """Note that these trackers are told texts from now on. A folder below the persona's home is noted as seen from there: homes are moved."""
     rows, home = list(run.record.get(TABLE, [])), run.path.parent.absolute()
     for tracker in trackers:
-        place = find(tracker).place(run.name, folder_beside(run.path))
+        place = find(tracker).location(run.name, folder_beside(run.path))
         folder = Path(place.folder)
         inside = bool(place.folder) and folder.is_relative_to(home)
         row = {"tracker": tracker, "persona": run.name, **asdict(place), "folder": folder.relative_to(home).as_posix() if inside else place.folder}
@@ -46,21 +46,21 @@ def sealed(row: Mapping[str, Any]) -> dict[str, Any]:
     return dict(row) if mark is None else {**row, SEAL: mark}
 
 
-def places(run: Run) -> list[str]:
+def locations(run: Run) -> list[str]:
     """Where trackers keep what they were told."""
     return [str(_place(run, row)) for row in run.record.get(TABLE, [])]
 
 
-def _place(run: Run, row: Mapping[str, Any]) -> Place:
-    return Place(str(run.path.parent.absolute() / row["folder"]) if row["folder"] else "", row["address"])
+def _place(run: Run, row: Mapping[str, Any]) -> Location:
+    return Location(str(run.path.parent.absolute() / row["folder"]) if row["folder"] else "", row["address"])
 
 
-def owing(record: Mapping[str, Any]) -> dict[str, Any]:
+def mark_for_removal(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record with all that trackers were told marked as to be removed."""
     return {**record, TABLE: [{**row, OWED: True} for row in record[TABLE]]} if TABLE in record else dict(record)
 
 
-def take_back(run: Run, stage: str, listener: Listener) -> None:
+def remove_marked(run: Run, stage: str, listener: Listener) -> None:
     """Have trackers remove what is marked so, and say what came of it. What could not be removed stays marked."""
     rows = []
     for row in run.record.get(TABLE, []):
@@ -75,16 +75,16 @@ def _removed(run: Run, row: Mapping[str, Any], stage: str, listener: Listener) -
     tracker, place = row["tracker"], _place(run, row)
     if not row.get(SEAL) or row[SEAL] != _seal_of(row):
         text = f"{tracker}: that it was told this persona's texts was not noted on this machine, so nothing was removed from {place}."
-        listener(Event(stage, What.WARNING, text))
+        listener(Event(stage, EventKind.WARNING, text))
         return {key: value for key, value in row.items() if key != OWED}
     try:
         left = forget(tracker, row["persona"], place)
     except TrackerError as error:
         text = f"What {tracker} was told is still in {place}: {error.message} Forget the same once more when that is mended."
-        listener(Event(stage, What.WARNING, text))
+        listener(Event(stage, EventKind.WARNING, text))
         return dict(row)
     if left:
-        listener(Event(stage, What.WARNING, f"{tracker}: {left}"))
+        listener(Event(stage, EventKind.WARNING, f"{tracker}: {left}"))
         return {key: value for key, value in row.items() if key != OWED}
-    listener(Event(stage, What.NOTE, f"What {tracker} was told with texts is removed from {place}."))
+    listener(Event(stage, EventKind.NOTE, f"What {tracker} was told with texts is removed from {place}."))
     return None

@@ -11,12 +11,12 @@ from importlib.metadata import version
 from typing import Any
 
 from popinjay.errors import without_credentials
-from popinjay.events import Event, Listener, What
+from popinjay.events import Event, EventKind, Listener
 from popinjay.post import read_json
 from popinjay.store import lineage
 from popinjay.store.run import Run
 from popinjay.trackers import Artifact, find, folder_beside, ledger
-from popinjay.trackers.client import Link
+from popinjay.trackers.client import TrackerClient
 
 FAREWELL_SECONDS = 20.0  # for all trackers together, once everything is made
 SHORT_FAREWELL_SECONDS = 5.0  # the same, where it was stopped or failed
@@ -32,12 +32,12 @@ MEASURES: tuple[tuple[str, ...], ...] = (
 JOB_OF = {stages[-1]: job for job, stages in lineage.JOBS.items()}  # a job is told when its last stage is done
 
 
-class Watcher:
+class TrackingListener:
     """A listener that passes events on and tells trackers what they mean. Never raises on their account."""
 
     def __init__(self, run: Run, trackers: Sequence[str], with_posts: bool, listener: Listener) -> None:
         self._run, self._names, self._with_posts, self._listener = run, trackers, with_posts, listener
-        self._links: list[Link] = []
+        self._links: list[TrackerClient] = []
         self._told: set[str] = set()
         self._job = ""  # the one at work
         self._step = 0
@@ -53,14 +53,14 @@ class Watcher:
         self._warn_of_problems()
 
     def _follow(self, event: Event) -> None:
-        if event.what is What.SETTINGS:
+        if event.what is EventKind.SETTINGS:
             self._start(JOB_OF[event.stage], {**event.words, **event.numbers})
-        elif event.what is What.METRICS:
+        elif event.what is EventKind.METRICS:
             self._step = int(event.done or 0)
             self._send("log", step=self._step, numbers=dict(event.numbers))
-        elif event.what is What.SAMPLE and self._with_posts and self._job:
+        elif event.what is EventKind.SAMPLE and self._with_posts and self._job:
             self._send("sample", step=self._step, text=event.message)
-        elif event.what is What.DONE and event.stage in JOB_OF:
+        elif event.what is EventKind.DONE and event.stage in JOB_OF:
             if not self._job:
                 self._start(JOB_OF[event.stage], {})
             self._finish(done=True)
@@ -70,7 +70,7 @@ class Watcher:
         if not self._links:
             if self._with_posts:
                 ledger.note(self._run, self._names)
-            self._links = [Link(name, self._run.name, folder_beside(self._run.path)) for name in self._names]
+            self._links = [TrackerClient(name, self._run.name, folder_beside(self._run.path)) for name in self._names]
         options = {
             f"{stage}.{key}": value
             for stage in lineage.JOBS[job]
@@ -137,9 +137,9 @@ class Watcher:
             advice = ""
             with contextlib.suppress(Exception):  # a tracker may be anybody's
                 kind = find(link.tracker)
-                advice = kind.advice(kind.place(self._run.name, folder_beside(self._run.path)))
+                advice = kind.advice(kind.location(self._run.name, folder_beside(self._run.path)))
             if advice and link.problem is None:
-                self._listener(Event("track", What.NOTE, f"{link.tracker}: {advice}"))
+                self._listener(Event("track", EventKind.NOTE, f"{link.tracker}: {advice}"))
 
     def _send(self, verb: str, **message: Any) -> None:
         for link in self._links:
@@ -156,16 +156,16 @@ class Watcher:
             self._told.add(tracker)
             problem = without_credentials(problem)  # of an address that a tracker's library quotes
             text = f"{tracker} is not told any more: {problem}. The persona is made all the same, and metrics.jsonl has what was missed."
-            self._listener(Event("track", What.WARNING, text))
+            self._listener(Event("track", EventKind.WARNING, text))
 
 
 @contextmanager
-def watched(run: Run, trackers: Sequence[str], with_posts: bool, listener: Listener) -> Iterator[Listener]:
+def tracking(run: Run, trackers: Sequence[str], with_posts: bool, listener: Listener) -> Iterator[Listener]:
     """A listener that passes everything on to `listener` and tells the trackers of it."""
     if not trackers:
         yield listener
         return
-    watcher = Watcher(run, trackers, with_posts, listener)
+    watcher = TrackingListener(run, trackers, with_posts, listener)
     try:
         yield watcher
     except BaseException:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from popinjay.errors import OptionError
-from popinjay.trackers import Artifact, Place, Tracker, plain_name
+from popinjay.trackers import Artifact, Location, Tracker, plain_name
 
 URI = "MLFLOW_TRACKING_URI"
 AT_ONCE = 500  # numbers in one request; the server takes 1,000
@@ -72,12 +72,12 @@ class MLflow(Tracker):
             raise OptionError("MLflow needs the address of its server.", f"Start one with: mlflow server; then set {URI}=http://127.0.0.1:5000")
 
     @classmethod
-    def place(cls, persona: str, folder: Path) -> Place:
+    def location(cls, persona: str, folder: Path) -> Location:
         """The server."""
-        return Place(address=_address(os.environ[URI]))
+        return Location(address=_address(os.environ[URI]))
 
     @classmethod
-    def forget(cls, persona: str, place: Place) -> str:
+    def forget(cls, persona: str, place: Location) -> str:
         """Remove the files of the persona's runs, which is where texts are, from a server or store on this machine."""
         if not _is_here(place.address):
             return f"What it was told is on another machine, {place.address}: delete the experiment {persona!r} there, then run there: mlflow gc"

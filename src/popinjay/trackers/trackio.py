@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from popinjay.errors import TrackerError
-from popinjay.trackers import Artifact, Place, Tracker, is_installed, plain_name
+from popinjay.trackers import Artifact, Location, Tracker, is_installed, plain_name
 
 
 def _folder(folder: Path) -> str:
@@ -48,12 +48,12 @@ class Trackio(Tracker):
         self._step = 0
 
     @classmethod
-    def place(cls, persona: str, folder: Path) -> Place:
+    def location(cls, persona: str, folder: Path) -> Location:
         """Its folder, for all personas."""
-        return Place(_folder(folder))
+        return Location(_folder(folder))
 
     @classmethod
-    def forget(cls, persona: str, place: Place) -> str:
+    def forget(cls, persona: str, place: Location) -> str:
         """Delete the persona's project: runs, tables and artifacts."""
         trackio, project = _import(place.folder), _project(persona)
         if project in _projects(trackio) and not trackio.delete_project(project, force=True):

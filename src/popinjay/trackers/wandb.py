@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from popinjay.errors import TrackerError
-from popinjay.trackers import Artifact, Place, Tracker, plain_name
+from popinjay.trackers import Artifact, Location, Tracker, plain_name
 
 LOGIN_SECONDS = 20.0  # until it goes on without the network
 
@@ -31,7 +31,7 @@ class WeightsAndBiases(Tracker):
 
     def __init__(self, persona: str, folder: Path) -> None:
         super().__init__(persona, folder)
-        own = Path(self.place(persona, folder).folder)
+        own = Path(self.location(persona, folder).folder)
         own.mkdir(parents=True, exist_ok=True)
         os.environ["WANDB_DIR"] = str(own)
         os.environ["WANDB_DATA_DIR"], os.environ["WANDB_CACHE_DIR"] = str(own / "data"), str(own / "cache")  # where copies of artifacts lie
@@ -43,21 +43,21 @@ class WeightsAndBiases(Tracker):
         self._run: Any = None
 
     @classmethod
-    def place(cls, persona: str, folder: Path) -> Place:
+    def location(cls, persona: str, folder: Path) -> Location:
         """A folder of the persona's own, and the project on W&B's server."""
         own = Path(os.environ.get("WANDB_DIR") or folder).absolute() / "popinjay-wandb" / plain_name(persona)
         entity, server = os.environ.get("WANDB_ENTITY"), re.sub("//[^/]*@", "//", os.environ.get("WANDB_BASE_URL") or "https://wandb.ai")
-        return Place(str(own), f"the project {entity + '/' if entity else ''}{_project()} on {server}")
+        return Location(str(own), f"the project {entity + '/' if entity else ''}{_project()} on {server}")
 
     @classmethod
-    def advice(cls, place: Place) -> str:
+    def advice(cls, place: Location) -> str:
         """How to sync what was written offline."""
         runs = Path(place.folder) / "wandb"
         waiting = [file for file in runs.glob("offline-run-*/run-*.wandb") if not file.with_suffix(".wandb.synced").exists()]
         return f"Written offline; to send it to your account: wandb sync {shlex.quote(str(runs))}" if waiting else ""
 
     @classmethod
-    def forget(cls, persona: str, place: Place) -> str:
+    def forget(cls, persona: str, place: Location) -> str:
         """Remove the persona's folder. Whether something was synced from it since, nobody here knows."""
         folder = Path(place.folder)
         if folder.parts[-2:] != ("popinjay-wandb", plain_name(persona)) or ".." in folder.parts:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from popinjay.post import one_line
-from popinjay.trackers import Artifact, Place, Tracker, find
+from popinjay.trackers import Artifact, Location, Tracker, find
 
 LAST_WORDS_SECONDS = 60.0  # for what a tracker does at the very end, should nobody be left to end this process
 
@@ -29,7 +29,7 @@ def follow(lines: Iterable[str], say: Callable[..., None]) -> None:
         if verb == "open":
             tracker = find(message["tracker"])(message["persona"], Path(message["folder"]))
         elif verb == "forget":
-            say(left=find(message["tracker"]).forget(message["persona"], Place(**message["place"])))
+            say(left=find(message["tracker"]).forget(message["persona"], Location(**message["place"])))
         elif tracker is not None and verb in ("start", "log", "sample", "finish"):
             for key in ("uses", "makes"):
                 if key in message:

@@ -8,22 +8,22 @@ from collections.abc import Sequence
 
 from popinjay.models.language_model import LanguageModel
 
-LONGEST = 512  # tokens of one lesson: longer posts are learnt in pieces
+MAX_SEQUENCE_TOKENS = 512  # tokens of one lesson: longer posts are learnt in pieces
 
 
-def lessons(model: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
+def training_sequences(model: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
     """Token ids of each post between the tokens that begin and end it; a post too long for one lesson comes in several."""
-    most = min(model.context, LONGEST) - 1
+    most = min(model.context, MAX_SEQUENCE_TOKENS) - 1
     found = []
     for ids in model.encode(texts):
-        whole = [model.begin, *ids, model.end]
+        whole = [model.bos_token, *ids, model.eos_token]
         found += [whole[start : start + most + 1] for start in range(0, len(whole) - 1, most)]
     return found
 
 
-def predicted(lessons: Sequence[Sequence[int]]) -> int:
+def predicted(sequences: Sequence[Sequence[int]]) -> int:
     """How many tokens are predicted in learning these lessons once."""
-    return sum(len(lesson) - 1 for lesson in lessons)
+    return sum(len(sequence) - 1 for sequence in sequences)
 
 
 def batches(lengths: Sequence[int], batch_tokens: int, rng: random.Random) -> list[list[int]]:
@@ -40,7 +40,7 @@ def batches(lengths: Sequence[int], batch_tokens: int, rng: random.Random) -> li
     return found
 
 
-def plan(lengths: Sequence[int], epochs: float, batch_tokens: int, seed: int) -> tuple[list[list[int]], int]:
+def schedule_batches(lengths: Sequence[int], epochs: float, batch_tokens: int, seed: int) -> tuple[list[list[int]], int]:
     """The batches of every step from first to last, and how many steps an epoch has."""
     steps: list[list[int]] = []
     whole = math.ceil(epochs)

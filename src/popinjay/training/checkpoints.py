@@ -26,22 +26,22 @@ MOST_SECONDS = 900.0  # between checkpoints, at most: a disk may be slow, but no
 
 
 @dataclass
-class Standing:
+class TrainingState:
     """Where a training stands, beside the weights."""
 
     step: int = 0
     tokens: int = 0
     best_step: int = 0
     best: float = math.inf  # bits per byte of the validation posts at the best step
-    looks_since_best: int = 0
-    recites: bool = False  # it copies more than the author repeats themselves
+    validations_since_best: int = 0
+    memorizing: bool = False  # it copies more than the author repeats themselves
     seconds: float = 0.0
     budget: float = 0.0  # seconds for all up to the last step, where there is a budget
     start: float = 0.0  # seconds before the first step
     first: float = math.inf  # bits per byte of the validation posts before the first step
     last: float = math.inf  # the same at the last look
-    watched: int = 0  # validation posts that are looked at, where a budget has no time for all; 0: all
-    asides: float = 0.0  # seconds that went into anything but steps
+    validation_count: int = 0  # validation posts that are looked at, where a budget has no time for all; 0: all
+    overhead: float = 0.0  # seconds that went into anything but steps
 
 
 class Checkpoints:
@@ -73,7 +73,7 @@ class Checkpoints:
         pause = max(CHECKPOINT_SECONDS, (self._cost + self._best_cost) / CHECKPOINT_SHARE)
         return time.monotonic() - self._last > min(MOST_SECONDS, pause)
 
-    def save(self, weights: Weights, optimizers: Optimizers, standing: Standing) -> None:
+    def save(self, weights: Weights, optimizers: Optimizers, standing: TrainingState) -> None:
         """Write a checkpoint, whole or not at all."""
         from safetensors.torch import save_file
 
@@ -90,7 +90,7 @@ class Checkpoints:
         partial.rename(self.folder / CHECKPOINT)
         self._last, self._cost, self._best_cost = time.monotonic(), time.monotonic() - started, 0.0
 
-    def restore(self, weights: Weights, optimizers: Optimizers) -> Standing:
+    def restore(self, weights: Weights, optimizers: Optimizers) -> TrainingState:
         """Put everything back as the last checkpoint has it; where there is none of this key, start anew."""
         import torch
         from safetensors import SafetensorError, safe_open
@@ -101,7 +101,7 @@ class Checkpoints:
                 metadata = file.metadata()
                 if metadata["key"] != self.key:
                     raise FileNotFoundError
-                standing = Standing(**json.loads(metadata["standing"]))
+                standing = TrainingState(**json.loads(metadata["standing"]))
                 for name, parameter in weights.items():
                     parameter.data.copy_(file.get_tensor(f"weights.{name}"))
                     optimizers[name].state[parameter] = {
@@ -112,7 +112,7 @@ class Checkpoints:
         except (FileNotFoundError, SafetensorError):
             for name in (CHECKPOINT, BEST, METRICS):
                 (self.folder / name).unlink(missing_ok=True)
-            return Standing()
+            return TrainingState()
         self._cut_metrics(standing.step)
         return standing
 

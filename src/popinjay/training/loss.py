@@ -11,7 +11,7 @@ AT_ONCE = 1 << 24  # logits: 64 MB
 
 
 @dataclass(frozen=True)
-class Others:
+class SampledNegatives:
     """Rows of the head that stand for all that are not at work: `offset` (rows) is what their logits get besides.
 
     With the logarithm of how many rows each stands for, the sum over them estimates the sum over all (importance sampling, as
@@ -29,7 +29,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, wanted: torch.Tensor, others: Others | None) -> torch.Tensor:
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, wanted: torch.Tensor, others: SampledNegatives | None
+    ) -> torch.Tensor:
         exact, count = weight.dtype, len(wanted)
         table = weight.to(hidden.dtype)
         rest = None if others is None else others.rows.to(hidden.dtype)
@@ -79,7 +81,9 @@ def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -
         total += left @ right
 
 
-def prediction_loss(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, wanted: torch.Tensor, others: Others | None = None) -> torch.Tensor:
+def prediction_loss(
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, wanted: torch.Tensor, others: SampledNegatives | None = None
+) -> torch.Tensor:
     """Mean cross-entropy, nats a token, of the row numbers `wanted` (tokens) after the states `hidden` (tokens, width).
 
     `weight` (rows, width) and `bias` (rows) are the head's rows at work, `others` stand for the rest of the vocabulary.

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 WEIGHT_DECAY = 0.01
 BETAS = (0.9, 0.98)
-MOST_GRADIENT = 1.0  # the norm to which a layer's larger gradients are cut
+MAX_GRADIENT_NORM = 1.0  # the norm to which a layer's larger gradients are cut
 
 
-class Descent:
+class FusedBackwardAdamW:
     """Weights in groups that learn together.
 
     All gradients at once would be a quarter of the memory of a training; one weight after another would cost a small model more
@@ -30,26 +30,26 @@ class Descent:
             self._members.setdefault(group, []).append(name)
         self._missing = {group: len(members) for group, members in self._members.items()}  # gradients that have not come yet
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # of each weight, one for a group
-        self.forget()
+        self.reset()
         self._hooks = [weight.register_post_accumulate_grad_hook(partial(self._arrived, name)) for name, weight in self.weights.items()]  # type: ignore[no-untyped-call]
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin anew: nothing is remembered of the steps so far."""
         for members in self._members.values():
             optimizer = _adamw([self.weights[name] for name in members])
             self.optimizers.update(dict.fromkeys(members, optimizer))
 
-    def step(self, loss: torch.Tensor, rate: float) -> None:
+    def step(self, loss: torch.Tensor, learning_rate: float) -> None:
         """Go one step down this loss at this rate."""
         for optimizer in self.optimizers.values():
             for part in optimizer.param_groups:
-                part["lr"] = rate
+                part["lr"] = learning_rate
         loss.backward()  # type: ignore[no-untyped-call]
         for group, missing in self._missing.items():
             if 0 < missing < len(self._members[group]):  # a weight that had no part in this loss
                 self._learn(group)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Leave the weights alone from now on."""
         for hook in self._hooks:
             hook.remove()
@@ -64,7 +64,7 @@ class Descent:
         import torch
 
         members = [self.weights[name] for name in self._members[group]]
-        torch.nn.utils.clip_grad_norm_(members, MOST_GRADIENT)
+        torch.nn.utils.clip_grad_norm_(members, MAX_GRADIENT_NORM)
         self.optimizers[self._members[group][0]].step()
         for weight in members:
             weight.grad = None

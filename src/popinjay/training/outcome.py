@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from popinjay.errors import TrainingError
-from popinjay.training.checkpoints import Standing
+from popinjay.training.checkpoints import TrainingState
 
 TIME_WAS_UP = "time was up"
 ASTRAY = 1.5  # times the bits of the base: a training that ends there has diverged
@@ -15,7 +15,7 @@ ROOM = 1.2  # times what an epoch takes: a budget that has room for it
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingSummary:
     """How a training went, beside where it stands: bits a byte of the validation posts, seconds, steps."""
 
     why: str  # it ended
@@ -27,7 +27,7 @@ class Course:
     as_usual: bool = False  # nobody asked for fewer epochs than one: the base's row says so
 
 
-def check_learnt(now: Standing, course: Course) -> None:
+def check_learnt(now: TrainingState, course: TrainingSummary) -> None:
     """Raise TrainingError if the best weights are the base's own, or hardly better and on their way to ruin."""
     if has_diverged(now) and (now.best_step == 0 or _gain(now) < LEAST_GAIN):
         raise TrainingError(
@@ -38,7 +38,7 @@ def check_learnt(now: Standing, course: Course) -> None:
         return
     if course.why == TIME_WAS_UP:
         raise TrainingError(f"The time was up before anything was learnt: {now.tokens:,} tokens were seen.", _more_time(course))
-    if now.recites:
+    if now.memorizing:
         raise TrainingError(
             "It began to recite posts before it had learnt anything else.",
             f"Give more posts, or take a smaller --learning-rate (it was {course.learning_rate:g}).",
@@ -49,7 +49,7 @@ def check_learnt(now: Standing, course: Course) -> None:
     )
 
 
-def caution(now: Standing, course: Course) -> str:
+def caution(now: TrainingState, course: TrainingSummary) -> str:
     """Return what to bear in mind about a training that learnt something; empty for nothing."""
     if has_diverged(now):
         return f"Training went astray after step {now.best_step:,}, which is kept. A smaller --learning-rate may reach further."
@@ -59,23 +59,23 @@ def caution(now: Standing, course: Course) -> str:
     return seen if course.as_usual else f"{seen} {_more_time(course)}"
 
 
-def has_diverged(now: Standing) -> bool:
+def has_diverged(now: TrainingState) -> bool:
     """Return whether the validation posts ended far worse than the base had them."""
     return math.isfinite(now.first) and not now.last <= ASTRAY * now.first  # also where it is no number
 
 
-def _gain(now: Standing) -> float:
+def _gain(now: TrainingState) -> float:
     return (now.first - now.best) / now.first
 
 
-def _more_time(course: Course) -> str:
+def _more_time(course: TrainingSummary) -> str:
     """Say how long one epoch takes, and what to type to have one."""
     if course.step_seconds is None:
         return "Give it more time with a longer --budget, or take a smaller base model, such as --base builtin."
     epoch = course.step_seconds * course.an_epoch
     whole = epoch * ROOM + course.other_seconds
     how = f"--budget {as_budget(whole)}" if course.by_budget else "--epochs 1"
-    return f"One epoch takes about {in_words(epoch)} here: {how}, or a smaller base model."
+    return f"One epoch takes about {duration(epoch)} here: {how}, or a smaller base model."
 
 
 def as_budget(seconds: float) -> str:
@@ -83,6 +83,6 @@ def as_budget(seconds: float) -> str:
     return f"{math.ceil(seconds / 10) * 10}s" if seconds <= 90 else f"{math.ceil(seconds / 60)}m"
 
 
-def in_words(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A time as people say it."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

@@ -12,7 +12,7 @@ LOOKS = 4  # that a budget has room for, at least: the first, the last and two b
 
 
 @dataclass
-class Asides:
+class Overhead:
     """What they have taken so far, and whether a budget has room for another. All times in seconds."""
 
     budget: float | None

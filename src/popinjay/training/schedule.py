@@ -9,7 +9,7 @@ WARMUP_SHARE = 0.03  # of the whole
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class Schedule:
     """The way from first step to last: so many steps, or, where a budget is set, what can be had of them in so many seconds.
 
     With a budget the clock is the schedule: however fast the machine turns out to be, the rate has fallen to nothing when time
@@ -38,7 +38,7 @@ class Clock:
         return by_steps if self.budget is None else max(0.0, min(by_steps, self.budget - seconds))
 
 
-def rate(progress: float, peak: float) -> float:
+def learning_rate(progress: float, peak: float) -> float:
     """The learning rate at this share of the way: a short warm-up, then a cosine to zero."""
     if progress < WARMUP_SHARE:
         return peak * progress / WARMUP_SHARE

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay.errors import TrainingError
 from popinjay.models.language_model import LanguageModel
-from popinjay.training.optimizer import Descent
+from popinjay.training.optimizer import FusedBackwardAdamW
 from popinjay.training.trainable import Full, Lora, layers_of
-from popinjay.training.vocabulary import Vocabulary, rows_at_work
+from popinjay.training.vocabulary import Vocabulary, active_rows
 
 if TYPE_CHECKING:
     import torch
 
     from popinjay.training.fused_layers import Fused
     from popinjay.training.llama_layer import FusedLayers
-    from popinjay.training.loss import Others
+    from popinjay.training.loss import SampledNegatives
 
 BYTES_A_WEIGHT = 12  # the weight and its two moments
 BYTES_A_STATE = 72  # what a layer remembers of one number of a hidden state: measured on GPT-2
@@ -27,7 +27,7 @@ MOST_OF_MEMORY = 0.7
 AGREE = 1e-4  # how far, at most, the short way to the loss may be off the model's own: rounding, not another formula
 
 
-class Learner:
+class TrainStep:
     """One step after another on batches of lessons.
 
     Posts of like length lie side by side, each attending to itself only; the loss comes from the hidden states without the
@@ -36,7 +36,7 @@ class Learner:
     """
 
     def __init__(
-        self, model: LanguageModel, mode: Full, lessons: Sequence[Sequence[int]], folder: Path, *, precision: str = "fp32", recompute: bool = False
+        self, model: LanguageModel, mode: Full, sequences: Sequence[Sequence[int]], folder: Path, *, precision: str = "fp32", recompute: bool = False
     ) -> None:
         """Whose `lessons` are learnt; `folder` holds what need not be in memory. With `recompute` layers are computed twice and not remembered."""
         import torch
@@ -51,22 +51,22 @@ class Learner:
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0  # recomputing is for models in training only, and nothing is to be dropped
         self.vocabulary: Vocabulary | None = None
-        if takes_short_way(model, lessons[0]):
-            self.vocabulary = Vocabulary(model, rows_at_work(lessons, model.model.get_input_embeddings().num_embeddings), folder)
+        if supports_fused_loss(model, sequences[0]):
+            self.vocabulary = Vocabulary(model, active_rows(sequences, model.model.get_input_embeddings().num_embeddings), folder)
         for parameter in model.model.parameters():
             parameter.data = parameter.data.clone()  # off the file it was mapped from, which would stay in memory as a whole
         self.fused = None if recompute or model.device.type != "cpu" else fused_layers(model, precision)
         self.weights = mode.trainable()
-        self.descent = Descent(self.weights, _layer_of(model))
+        self.optimizer = FusedBackwardAdamW(self.weights, _layer_of(model))
 
-    def step(self, batch: Sequence[Sequence[int]], rate: float) -> tuple[float, int]:
+    def step(self, batch: Sequence[Sequence[int]], learning_rate: float) -> tuple[float, int]:
         """Learn one batch at this rate: the mean loss (nats a token) and the tokens predicted. Raises TrainingError where the loss is no number."""
         loss = self.loss(batch)
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError("Training went astray: the loss is no longer a number.", "Try a lower --learning-rate.")
-        self.descent.step(loss, rate)
-        return value, sum(len(lesson) - 1 for lesson in batch)
+        self.optimizer.step(loss, learning_rate)
+        return value, sum(len(sequence) - 1 for sequence in batch)
 
     def loss(self, batch: Sequence[Sequence[int]]) -> torch.Tensor:
         """The mean loss of a batch, nats a predicted token, ready to go backward."""
@@ -74,10 +74,10 @@ class Learner:
         self.model.model.train(self.recompute)
         with self._fast_layers(), self._autocast():
             if self.vocabulary is None:
-                return long_way(self.model, ids, wanted)
+                return full_loss(self.model, ids, wanted)
             ids = self.vocabulary.numbers(ids)
             hidden = self.model.model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-        return short_way(self.model, hidden, ids, wanted, self.vocabulary.others)
+        return fused_loss(self.model, hidden, ids, wanted, self.vocabulary.others)
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -94,7 +94,7 @@ class Learner:
 
         That is an adapter, if there is one: all that is kept of the model if `thin`.
         """
-        self.descent.end()
+        self.optimizer.close()
         if self.recompute:
             _checkpointing(self.model, "disable")()
         self.model.model.eval()
@@ -106,12 +106,12 @@ class Learner:
         """The lessons as rows of one table, padded behind, and which of their places (all but the first of each) are to be predicted."""
         import torch
 
-        width = max(len(lesson) for lesson in batch)
-        ids = torch.full((len(batch), width), self.model.end)
+        width = max(len(sequence) for sequence in batch)
+        ids = torch.full((len(batch), width), self.model.eos_token)
         wanted = torch.zeros((len(batch), width - 1), dtype=torch.bool)
-        for row, lesson in enumerate(batch):
-            ids[row, : len(lesson)] = torch.tensor(lesson)
-            wanted[row, : len(lesson) - 1] = True
+        for row, sequence in enumerate(batch):
+            ids[row, : len(sequence)] = torch.tensor(sequence)
+            wanted[row, : len(sequence) - 1] = True
         return ids.to(self.model.device), wanted.to(self.model.device)
 
     def _fast_layers(self) -> AbstractContextManager[None]:
@@ -153,7 +153,7 @@ def _checkpointing(model: LanguageModel, do: str) -> Any:
 # Padding stands behind each post and attention looks back only, so no mask is needed.
 
 
-def short_way(model: LanguageModel, hidden: torch.Tensor, ids: torch.Tensor, wanted: torch.Tensor, others: Others | None = None) -> torch.Tensor:
+def fused_loss(model: LanguageModel, hidden: torch.Tensor, ids: torch.Tensor, wanted: torch.Tensor, others: SampledNegatives | None = None) -> torch.Tensor:
     """The mean loss over the places `wanted` (lessons, width - 1), given the last hidden states of `ids` (lessons, width)."""
     from popinjay.training.loss import prediction_loss
 
@@ -162,7 +162,7 @@ def short_way(model: LanguageModel, hidden: torch.Tensor, ids: torch.Tensor, wan
     return prediction_loss(hidden.flatten(0, 1)[places], head.weight, getattr(head, "bias", None), ids[:, 1:].flatten()[places], others)
 
 
-def long_way(model: LanguageModel, ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+def full_loss(model: LanguageModel, ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """The same from the model's own logits."""
     import torch
 
@@ -170,22 +170,22 @@ def long_way(model: LanguageModel, ids: torch.Tensor, wanted: torch.Tensor) -> t
     return torch.nn.functional.cross_entropy(logits.float()[wanted], ids[:, 1:][wanted])
 
 
-def asks_to_recompute(model: LanguageModel, batch_tokens: int, memory: float) -> bool:
+def needs_recompute(model: LanguageModel, batch_tokens: int, memory: float) -> bool:
     """Whether a training of so many tokens a step would fill most of the memory (bytes) with what layers remember for the way back."""
     layers = getattr(model.model.config, "num_hidden_layers", 0)
     remembered = BYTES_A_STATE * model.width * layers * batch_tokens
     return BYTES_A_WEIGHT * model.parameters + remembered > MOST_OF_MEMORY * memory
 
 
-def takes_short_way(model: LanguageModel, lesson: Sequence[int]) -> bool:
+def supports_fused_loss(model: LanguageModel, sequence: Sequence[int]) -> bool:
     """Whether this model's logits are its head times its last hidden state, found out on one lesson."""
     import torch
 
     head = model.model.get_output_embeddings()
     if head is None or not isinstance(head, torch.nn.Linear):
         return False
-    ids = torch.tensor([list(lesson)], device=model.device)
+    ids = torch.tensor([list(sequence)], device=model.device)
     wanted = torch.ones_like(ids[:, 1:], dtype=torch.bool)
     with torch.no_grad():
         hidden = model.model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-        return abs(short_way(model, hidden, ids, wanted).item() - long_way(model, ids, wanted).item()) < AGREE
+        return abs(fused_loss(model, hidden, ids, wanted).item() - full_loss(model, ids, wanted).item()) < AGREE

@@ -81,7 +81,7 @@ class Lora(Full):
         merge_into(self.model.model, Adapter(place))
 
 
-def mode(name: str, model: LanguageModel, base: str, seed: int, precision: str = "fp32") -> Full:
+def trainable_weights(name: str, model: LanguageModel, base: str, seed: int, precision: str = "fp32") -> Full:
     """The mode of this name, at work on the model; `base` is what an adapter says it belongs to."""
     if name == LORA:
         return Lora(model, base, seed, precision)

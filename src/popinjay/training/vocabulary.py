@@ -18,15 +18,15 @@ from popinjay.models.language_model import LanguageModel
 if TYPE_CHECKING:
     import torch
 
-    from popinjay.training.loss import Others
+    from popinjay.training.loss import SampledNegatives
 
 SAMPLED = 2048  # rows that stand for all others
 COMMONEST = 1024  # rows kept whether the posts use them or not: byte-pair merges are numbered by how common they are
 
 
-def rows_at_work(lessons: Iterable[Sequence[int]], size: int) -> list[int]:
+def active_rows(sequences: Iterable[Sequence[int]], size: int) -> list[int]:
     """The tokens of the lessons and the commonest ones, in order, of a vocabulary of so many."""
-    return sorted({token for lesson in lessons for token in lesson} | set(range(min(COMMONEST, size))))
+    return sorted({token for sequence in sequences for token in sequence} | set(range(min(COMMONEST, size))))
 
 
 class Vocabulary:
@@ -51,7 +51,7 @@ class Vocabulary:
         self._shapes = {name: table.shape for name, table in tables.items()}
         for name, table in tables.items():
             table.cpu().contiguous().numpy().tofile(self._file(name))
-        self.others = self._drawn(tables)
+        self.others = self._sampled_negatives(tables)
         self._put({name: table[self.rows] for name, table in tables.items()})
         self.embedding.padding_idx = None  # padding is never predicted here, and its row has another number now
 
@@ -59,11 +59,11 @@ class Vocabulary:
         """The row numbers of token ids, any shape."""
         return self.place[ids]
 
-    def _drawn(self, tables: dict[str, torch.Tensor]) -> Others | None:
+    def _sampled_negatives(self, tables: dict[str, torch.Tensor]) -> SampledNegatives | None:
         """Rows by chance, always the same ones, that stand for all that are not at work; None where all are."""
         import torch
 
-        from popinjay.training.loss import Others
+        from popinjay.training.loss import SampledNegatives
 
         resting = (self.place < 0).nonzero().squeeze(1).cpu()
         if not len(resting):
@@ -71,7 +71,7 @@ class Vocabulary:
         drawn = resting[torch.randperm(len(resting), generator=torch.Generator().manual_seed(0))[:SAMPLED]].to(self.rows.device)
         head = tables.get("head", tables["embedding"])
         offset = torch.full((len(drawn),), math.log(len(resting) / len(drawn)), device=head.device, dtype=head.dtype)
-        return Others(head[drawn], offset + tables["bias"][drawn] if "bias" in tables else offset)
+        return SampledNegatives(head[drawn], offset + tables["bias"][drawn] if "bias" in tables else offset)
 
     @contextmanager
     def whole(self) -> Iterator[None]:

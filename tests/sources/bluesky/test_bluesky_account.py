@@ -17,7 +17,7 @@ from bluesky_network import Account, Network
 from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError, SpecError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.options import CleanOptions, CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Access, Reading
@@ -212,7 +212,7 @@ def test_a_server_killed_midway_costs_nothing_that_was_read(network: Network, ad
     monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
 
     def strike(event: Event) -> None:
-        if event.what is What.PROGRESS and event.unit == "posts" and event.done == 198:  # after two pages: two records are no posts
+        if event.what is EventKind.PROGRESS and event.unit == "posts" and event.done == 198:  # after two pages: two records are no posts
             network.kill()
 
     try:

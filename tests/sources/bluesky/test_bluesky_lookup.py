@@ -17,7 +17,7 @@ from popinjay import sources
 from popinjay.errors import NetworkError, PopinjayError, SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post
-from popinjay.sources import NOBODY, Reading
+from popinjay.sources import NOBODY_TO_ASK, Reading
 from popinjay.sources.bluesky import account as bluesky
 from popinjay.sources.bluesky.account import Bluesky
 from popinjay.sources.bluesky.identity import Identity, look_up
@@ -42,7 +42,7 @@ class Table(Web):
     """Answers what a table says: an address has a status and a body, or what to raise. All else is not found."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
-        super().__init__(NOBODY)
+        super().__init__(NOBODY_TO_ASK)
         self.table, self.asked = dict(table), list[str]()
 
     def get(self, address: str, query: Mapping[str, str] | None = None, **how: Any) -> Answer:
@@ -285,7 +285,7 @@ SOUND: dict[str, Any] = {
 
 
 def account(**changed: Any) -> Callable[[], Bluesky]:
-    return lambda: Bluesky(Identity(DID, "ada.example", SERVER), Table({**SOUND, **changed}), NOBODY)
+    return lambda: Bluesky(Identity(DID, "ada.example", SERVER), Table({**SOUND, **changed}), NOBODY_TO_ASK)
 
 
 def fetched(folder: Path, reading: Reading) -> list[Post]:

@@ -28,7 +28,7 @@ from mastodon_standin import FIRST, Said, StandIn, as_api
 from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError, SpecError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Access, Reading
@@ -821,7 +821,7 @@ def test_made_and_brought_up_to_date(server: StandIn, tiny_gpt2: Path, own_home:
     server.write(1, 150)
     popinjay.make(server.spec, allow_local=True, base=str(tiny_gpt2), epochs=0.2, batch_tokens=512, samples=10, whose="fictional", listener=said.append)
     assert len(server.pages_asked()) == 1
-    assert [event.message for event in said if event.stage == "fetch" and event.what is What.DONE] == ["151 posts of ada@localhost, 1 of them new"]
+    assert [event.message for event in said if event.stage == "fetch" and event.what is EventKind.DONE] == ["151 posts of ada@localhost, 1 of them new"]
 
 
 def test_each_source_of_the_fediverse_keeps_to_its_own(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import popinjay
 from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError, SpecError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import forget
 from popinjay.options import CollectOptions
 from popinjay.pipeline import inspect
@@ -106,13 +106,13 @@ def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str
     assert run.name == "ada@example.social"
     assert [row["id"] for row in rows(run, "posts.jsonl")] == sorted(network.posts)
     assert sum(row["kind"] == "repost" for row in rows(run, "posts.jsonl")) == 4
-    assert [event.message for event in said if event.stage == "fetch" and event.what is What.DONE] == ["200 posts of ada@example.social"]
+    assert [event.message for event in said if event.stage == "fetch" and event.what is EventKind.DONE] == ["200 posts of ada@example.social"]
     model = run.record["stages"]["train"]["makes"]
     network.pages = 0
     said.clear()
     popinjay.make("net:ada", listener=said.append, **quick)
     assert network.pages == 1
-    assert {event.stage for event in said if event.what is What.FRESH} >= {"collect", "clean", "dataset", "train", "evaluate", "card"}
+    assert {event.stage for event in said if event.what is EventKind.FRESH} >= {"collect", "clean", "dataset", "train", "evaluate", "card"}
     network.posts["0200"] = "a new one about the engines of the river and its gulls"
     network.pages = 0
     popinjay.make("net:ada", **quick)
@@ -166,7 +166,7 @@ def test_a_changed_profile_reaches_the_card_and_nothing_is_learnt_again(network:
     said: list[Event] = []
     popinjay.make("net:ada", listener=said.append, **quick)
     assert json.loads(run.file("authors.json").read_text())[0]["bio"] == "counts gulls"
-    assert "train" in {event.stage for event in said if event.what is What.FRESH}
+    assert "train" in {event.stage for event in said if event.what is EventKind.FRESH}
 
 
 @pytest.mark.usefixtures("unlearnt")

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from popinjay.errors import NetworkError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.options import FetchOptions
 from popinjay.sources import Access
 from popinjay.sources.network import connection as connecting
@@ -146,7 +146,7 @@ def test_a_server_that_asks_for_patience_gets_it_with_a_countdown(serve: Callabl
 
     assert local.get(serve(script).address()).status == 200
     assert moments[1] - moments[0] >= 1
-    counted = [event.numbers["seconds_left"] for event in heard if event.what is What.PROGRESS]
+    counted = [event.numbers["seconds_left"] for event in heard if event.what is EventKind.PROGRESS]
     assert counted == sorted(counted, reverse=True)
     assert len(counted) >= 2
 

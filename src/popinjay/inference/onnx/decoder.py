@@ -17,7 +17,7 @@ from popinjay.inference.onnx.architecture import Architecture, UnknownWeights, r
 from popinjay.inference.onnx.engine_file import keep_engine, keep_shared_engine, load_engine, shared_folder
 from popinjay.inference.onnx.graph import Graph, bare, build_graph, embedding_names
 from popinjay.inference.onnx.runtime import runtime, saturates
-from popinjay.inference.tokenizer import Tokens
+from popinjay.inference.tokenizer import Tokenizer
 from popinjay.models.adapter import AdaptedWeights
 from popinjay.models.model_files import files_of
 from popinjay.models.sampling_defaults import read_sampling
@@ -43,7 +43,7 @@ class OnnxDecoder:
     nothing of a row depends on how many there are.
     """
 
-    joins = True
+    supports_joining = True
 
     def __init__(self, folder: Path, *, exact: bool = False, cache: Path | None = None) -> None:
         """A model's folder, and where a turned model may be kept. Raises UnknownWeights, or BaseModelError for files that can't be read."""
@@ -51,10 +51,10 @@ class OnnxDecoder:
         architecture = read_architecture(files.folder)
         self.architecture = architecture
         self.context = architecture.context
-        self.tokens = Tokens(files.folder, files.settings)
+        self.tokens = Tokenizer(files.folder, files.settings)
         self.sampling = read_sampling(files.settings)
-        self.end, self.begin = self.tokens.end, self.tokens.begin
-        self.unsayable = [token for token in self.tokens.unsayable if token < architecture.vocabulary]
+        self.eos_token, self.bos_token = self.tokens.eos_token, self.tokens.bos_token
+        self.suppressed_tokens = [token for token in self.tokens.suppressed_tokens if token < architecture.vocabulary]
         weights = files.weights()
         tensors = bare(architecture, weights)
         self._embeddings = [_table(tensors, name, architecture) for name in embedding_names(architecture)]
@@ -75,7 +75,7 @@ class OnnxDecoder:
         """The bytes that each token of the vocabulary adds to a text, none for special ones; None where tokens have no bytes of their own."""
         return self.tokens.pieces
 
-    def read(self, prompt: Sequence[int]) -> Logits:
+    def prefill(self, prompt: Sequence[int]) -> Logits:
         """Begin anew: no rows, and this prompt before all that are added. Gives the logits (vocabulary,) of what follows it."""
         import numpy as np
 
@@ -86,13 +86,13 @@ class OnnxDecoder:
         """The prompt that was read last, to add rows behind it later, here or `apart`."""
         return self._rows.prefix
 
-    def apart(self) -> OnnxDecoder:
+    def clone(self) -> OnnxDecoder:
         """The same model without rows, to read with while rows are on their way here."""
         other = copy.copy(self)
         other._rows = _Rows(self._session, self.architecture)
         return other
 
-    def rows_that_fit(self, length: int) -> int:
+    def max_batch_rows(self, length: int) -> int:
         """Count the rows whose keys, values and logits fill the memory that is meant for them."""
         architecture = self.architecture
         bytes_a_token = architecture.layers * 2 * architecture.kv_heads * architecture.head_size * 4
@@ -108,7 +108,7 @@ class OnnxDecoder:
 
         return self._rows.step(self._embedded(np.asarray(tokens), self._rows.positions()))
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def filter(self, rows: Sequence[int]) -> None:
         """Only these rows stay, in this order; the others' places are free."""
         self._rows.keep(rows)
 
@@ -298,9 +298,9 @@ def _opened(graph: Graph) -> tuple[Any, Any]:
     return opened
 
 
-def _check_fits(tokens: Tokens, embedding: NDArray[Any], folder: Path) -> None:
+def _check_fits(tokens: Tokenizer, embedding: NDArray[Any], folder: Path) -> None:
     """Raise BaseModelError if a post would begin or end with a token that the model has no row for."""
-    if max(tokens.begin, tokens.end) >= len(embedding):
+    if max(tokens.bos_token, tokens.eos_token) >= len(embedding):
         raise BaseModelError(
             f"The tokenizer in {folder} is of another model: it has tokens that the weights have no row for.",
             "Take a fresh copy, or make the persona again.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from popinjay.errors import BaseModelError, StorageError
-from popinjay.events import Listener, nobody
+from popinjay.events import Listener, ignore
 from popinjay.models.bases.base import Ask, Base
 from popinjay.models.bases.finding import folder_of, is_here, is_ready
 from popinjay.models.bases.rows import BUILT_IN, ENGLISH, MULTILINGUAL, row
@@ -27,7 +27,7 @@ class Consent:
 NO_CONSENT = Consent()
 
 
-def get(base: Base, consent: Consent = NO_CONSENT, listener: Listener = nobody) -> None:
+def get(base: Base, consent: Consent = NO_CONSENT, listener: Listener = ignore) -> None:
     """Have a base model on this machine, its terms accepted.
 
     Raises BaseModelError if it can't be had or its terms are not accepted, StorageError if the
@@ -42,7 +42,7 @@ def choose(
     name: str | None,
     languages: Mapping[str, float] | None = None,
     consent: Consent = NO_CONSENT,
-    listener: Listener = nobody,
+    listener: Listener = ignore,
 ) -> tuple[Base, str]:
     """Return the base model to train, and one line that says which it is and why.
 

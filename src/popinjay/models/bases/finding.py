@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from popinjay.errors import BaseModelError
-from popinjay.events import Event, Listener, What, nobody
+from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.models.bases.base import Base, Unavailable
 from popinjay.models.bases.growth import STAGE
 from popinjay.models.bases.places.cache import ORIGIN
@@ -16,7 +16,7 @@ from popinjay.store.caches import cache_root, measured_folder
 from popinjay.store.files import content_hash, storage_errors
 
 
-def folder_of(base: Base, listener: Listener = nobody) -> Path:
+def folder_of(base: Base, listener: Listener = ignore) -> Path:
     """Return the folder that holds a base model, fetched if it must be.
 
     Raises BaseModelError if it can't be had or its terms are not accepted, StorageError if the
@@ -82,11 +82,11 @@ def _fetched(base: Base, listener: Listener) -> Path:
             "Give a folder, or a model of the hub as organisation/name.",
         )
     reasons: list[Unavailable] = []
-    listener(Event(STAGE, What.START, f"fetching {printable(base.name)}"))
+    listener(Event(STAGE, EventKind.START, f"fetching {printable(base.name)}"))
     for place in places_of(base):
         try:
             if folder := place.fetch(base, listener):
-                listener(Event(STAGE, What.DONE, f"{printable(base.name)} is here"))
+                listener(Event(STAGE, EventKind.DONE, f"{printable(base.name)} is here"))
                 return folder
         except Unavailable as error:
             reasons.append(error)

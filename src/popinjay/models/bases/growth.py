@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from popinjay.events import Event, Listener, What
+from popinjay.events import Event, EventKind, Listener
 
 STAGE = "base"
 _LOOK_SECONDS = 0.5  # between two looks at the folder
@@ -21,7 +21,7 @@ def growing(folder: Path, total: int | None, doing: str, listener: Listener) -> 
         most = None if total is None else total / 1e6
         told = f"{done:,.0f} MB" if most is None else f"{min(done, most):,.0f} of {most:,.0f} MB"
         done = done if most is None else min(done, most)
-        listener(Event(STAGE, What.PROGRESS, f"{doing}: {told}", done, most, "MB"))
+        listener(Event(STAGE, EventKind.PROGRESS, f"{doing}: {told}", done, most, "MB"))
 
     return look
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from popinjay.errors import PersonaBusy, StorageError
-from popinjay.server.api_error import Refused
+from popinjay.server.api_error import ApiError
 from popinjay.server.jobs.job import FOLDER, Doing, End, Job, now, tell
 from popinjay.server.jobs.process import Process
 from popinjay.store.files import storage_errors
@@ -76,7 +76,7 @@ class Jobs:
         """A job. Raises Refused where there is none."""
         with self._changes:
             if id not in self._jobs:
-                raise Refused(404, f"There is no job {id[:100]!r}.", "See which there are: /api/jobs")
+                raise ApiError(404, f"There is no job {id[:100]!r}.", "See which there are: /api/jobs")
             return self._jobs[id]
 
     def is_over(self, id: str) -> bool:
@@ -89,7 +89,7 @@ class Jobs:
         """Queue a job. Raises Refused where too many wait."""
         with self._changes:
             if sum(job.state == "queued" for job in self._jobs.values()) >= MOST_QUEUED:
-                raise Refused(429, f"{MOST_QUEUED} jobs wait already.", "Stop some of them, or wait.")
+                raise ApiError(429, f"{MOST_QUEUED} jobs wait already.", "Stop some of them, or wait.")
             job = Job(secrets.token_hex(8), doing, name, specs, upload, options, created=now())
             try:
                 with storage_errors(str(self._folder)):
@@ -107,7 +107,7 @@ class Jobs:
         with self._changes:
             job = self.get(id)
             if job.is_over:
-                raise Refused(409, f"This job is over: it is {job.state}.", "Nothing is left to stop.")
+                raise ApiError(409, f"This job is over: it is {job.state}.", "Nothing is left to stop.")
             if job.state == "queued":
                 self._change(job, state="stopped", ended=now())
             elif job.stop_asked is None:
@@ -121,7 +121,7 @@ class Jobs:
         with self._changes:
             job = self.get(id)
             if job.state not in ("failed", "stopped"):
-                raise Refused(409, f"This job is {job.state}.", "Only one that failed or was stopped can be resumed.")
+                raise ApiError(409, f"This job is {job.state}.", "Only one that failed or was stopped can be resumed.")
             self._change(job, state="queued", error=None, hint=None, started=None, ended=None, stop_asked=None)
             self._changes.notify()
             return job
@@ -130,7 +130,7 @@ class Jobs:
         """Forget a job. Raises Refused where it is at work."""
         with self._changes:
             if self.get(id).state == "running":
-                raise Refused(409, "This job is at work.", "Stop it first.")
+                raise ApiError(409, "This job is at work.", "Stop it first.")
             del self._jobs[id]
             shutil.rmtree(self.folder(id), ignore_errors=True)
 

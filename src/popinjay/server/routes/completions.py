@@ -31,18 +31,18 @@ from popinjay.server import catalog
 from popinjay.server.errors import openai_may_refuse
 from popinjay.server.openai_format import Body, Completion, Senseless, parsed, refusal
 from popinjay.server.routes.say import EVENTS
-from popinjay.server.state import Place
-from popinjay.server.voices.subscriptions import End, Told
+from popinjay.server.state import AppState
+from popinjay.server.voices.subscriptions import End, StreamEvent
 from popinjay.store.run import RECORD
 
 if TYPE_CHECKING:
-    from popinjay.server.voices.model_pool import Hearing
+    from popinjay.server.voices.model_pool import Subscription
 
 GONE = 499  # nobody reads it
-News = tuple[int, list[Told]]  # what is told for one of the prompts
+News = tuple[int, list[StreamEvent]]  # what is told for one of the prompts
 
 
-def routes(place: Place) -> APIRouter:
+def routes(place: AppState) -> APIRouter:
     """Everything under /v1."""
     router = APIRouter(prefix="/v1", tags=["OpenAI's form"], responses=openai_may_refuse())
 
@@ -67,11 +67,11 @@ def routes(place: Place) -> APIRouter:
         """Posts that begin with the prompts."""
         try:
             body = parsed(await _json(request))
-            hearings = await _ask(place, body)
+            subscriptions = await _ask(place, body)
             answer = Completion(body)
             if not body.stream:
-                return await unless_gone(request, _whole(answer, hearings))
-            news = merged(hearings)
+                return await unless_gone(request, _whole(answer, subscriptions))
+            news = merged(subscriptions)
             first = await anext(news)  # what makes no sense is refused before anything is sent
             return StreamingResponse(_streamed(answer, news, first), media_type=EVENTS)
         except PopinjayError as error:
@@ -80,7 +80,7 @@ def routes(place: Place) -> APIRouter:
     return router
 
 
-def _model(place: Place, name: str) -> dict[str, Any]:
+def _model(place: AppState, name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": int((place.home / name / RECORD).stat().st_mtime), "owned_by": "popinjay"}
 
 
@@ -96,22 +96,22 @@ async def _json(request: Request) -> Any:
         raise Senseless("The body is no JSON.") from error
 
 
-async def _ask(place: Place, body: Body) -> list[Hearing]:
+async def _ask(place: AppState, body: Body) -> list[Subscription]:
     """Ask for the posts of each prompt."""
-    hearings: list[Hearing] = []
+    subscriptions: list[Subscription] = []
     try:
         for prompt in body.prompts:
-            hearings.append(await place.voices.ask(body.model, body.asked(prompt)))
+            subscriptions.append(await place.models.ask(body.model, body.asked(prompt)))
     except BaseException:
-        for hearing in hearings:
-            hearing.leave()
+        for subscription in subscriptions:
+            subscription.cancel()
         raise
-    return hearings
+    return subscriptions
 
 
-async def merged(hearings: Sequence[Hearing]) -> AsyncGenerator[News, None]:
+async def merged(subscriptions: Sequence[Subscription]) -> AsyncGenerator[News, None]:
     """What all of them are told, each with its number, to the end of all. Whoever stops listening waits for none of them any more."""
-    waiting = {asyncio.ensure_future(hearing.news()): number for number, hearing in enumerate(hearings)}
+    waiting = {asyncio.ensure_future(subscription.news()): number for number, subscription in enumerate(subscriptions)}
     try:
         while waiting:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -119,16 +119,16 @@ async def merged(hearings: Sequence[Hearing]) -> AsyncGenerator[News, None]:
                 number, told = waiting.pop(one), one.result()
                 yield number, told
                 if not (told and isinstance(told[-1], End)):
-                    waiting[asyncio.ensure_future(hearings[number].news())] = number
+                    waiting[asyncio.ensure_future(subscriptions[number].news())] = number
     finally:
         for one in waiting:
             one.cancel()
-        for hearing in hearings:
-            hearing.leave()
+        for subscription in subscriptions:
+            subscription.cancel()
 
 
-async def _whole(answer: Completion, hearings: Sequence[Hearing]) -> Response:
-    async with aclosing(merged(hearings)) as news:
+async def _whole(answer: Completion, subscriptions: Sequence[Subscription]) -> Response:
+    async with aclosing(merged(subscriptions)) as news:
         async for number, told in news:
             answer.take(number, told)
     return JSONResponse(answer.whole())

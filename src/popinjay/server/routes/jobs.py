@@ -16,7 +16,7 @@ from popinjay.server.accounts import check_account
 from popinjay.server.errors import may_refuse
 from popinjay.server.jobs.event_stream import follow, is_read, where_after
 from popinjay.server.jobs.job import EVENTS, Job
-from popinjay.server.state import Place
+from popinjay.server.state import AppState
 from popinjay.store.run import check_name
 from popinjay.trackers import chosen
 
@@ -60,13 +60,13 @@ class JobRow(BaseModel):
         return cls(**{name: getattr(job, name) for name in cls.model_fields})
 
 
-def checked(place: Place, asked: Asked) -> tuple[list[str], dict[str, Any]]:
+def checked(place: AppState, asked: Asked) -> tuple[list[str], dict[str, Any]]:
     """What is to be read, and the options that were set. Raises PopinjayError for what makes no sense."""
     given = {name: value for name, value in asked.options.items() if value is not None}
     for name, value in given.items():
         if isinstance(value, str) and (value != printable(value) or "\x00" in value):
             raise OptionError(f"{name} can't be {value[:100]!r}.", "Leave out what is no character.")
-    if given.get(ONLY_HERE) and place.guard.token is not None:
+    if given.get(ONLY_HERE) and place.auth.token is not None:
         raise OptionError("allow_local can't be asked for from another machine.", "Use popinjay make on the machine itself.")
     chosen(MakeOptions.of(given).track.track)
     if asked.name is not None:
@@ -80,7 +80,7 @@ def checked(place: Place, asked: Asked) -> tuple[list[str], dict[str, Any]]:
     return list(asked.specs or ()), given
 
 
-def routes(place: Place) -> APIRouter:
+def routes(place: AppState) -> APIRouter:
     """Everything under /api/jobs."""
     router = APIRouter(prefix="/api/jobs", tags=["jobs"])
     jobs = place.jobs
@@ -123,7 +123,7 @@ def routes(place: Place) -> APIRouter:
     return router
 
 
-def _events(router: APIRouter, place: Place) -> None:
+def _events(router: APIRouter, place: AppState) -> None:
     stream: dict[int | str, dict[str, Any]] = {
         **may_refuse(404),
         200: {"description": "Server-sent events", "content": {"text/event-stream": {"schema": {"type": "string"}}}},

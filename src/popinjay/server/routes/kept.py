@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from popinjay.options import PictureOptions
 from popinjay.server import catalog
-from popinjay.server.api_error import Refused
+from popinjay.server.api_error import ApiError
 from popinjay.server.errors import may_refuse
 from popinjay.server.jobs.job import now
-from popinjay.server.state import Place
+from popinjay.server.state import AppState
 from popinjay.store.forgotten import marks_of
 from popinjay.store.kept import FILE, keep, lines
 from popinjay.store.run import Run
@@ -64,17 +64,17 @@ def kept_posts(run: Run) -> list[KeptPost]:
     return found
 
 
-def check_said(place: Place, run: Run, post: Post) -> None:
+def check_said(place: AppState, run: Run, post: Post) -> None:
     """Raise Refused for what this persona did not say, or was told to forget since."""
-    known = place.said.knows(run.name, post.prompt, post.text)
+    known = place.recent_outputs.knows(run.name, post.prompt, post.text)
     if not known and not any(one.text == post.text and one.prompt == post.prompt for one in kept_posts(run)):
-        raise Refused(422, f"{run.name!r} did not say that.", "Only what it said since popinjay serve was started can be taken, and what was kept of it.")
+        raise ApiError(422, f"{run.name!r} did not say that.", "Only what it said since popinjay serve was started can be taken, and what was kept of it.")
     marks = marks_of(run)
     if marks.is_copied(post.text) or marks.is_around(post.text):
-        raise Refused(422, f"{run.name!r} was told to forget that.", "Draw others.")
+        raise ApiError(422, f"{run.name!r} was told to forget that.", "Draw others.")
 
 
-def routes(place: Place) -> APIRouter:
+def routes(place: AppState) -> APIRouter:
     """Keeping posts, and choosing the picture."""
     router = APIRouter(prefix="/api/personas/{name}", tags=["personas"])
 

@@ -11,7 +11,7 @@ from popinjay import __version__
 from popinjay.models import bases
 from popinjay.options import WHOSE, MakeOptions, SayOptions, declared
 from popinjay.server.errors import may_refuse
-from popinjay.server.state import Place
+from popinjay.server.state import AppState
 
 
 class OptionRow(BaseModel):
@@ -43,7 +43,7 @@ class Bases(BaseModel):
     bases: list[dict[str, Any]]
 
 
-def routes(place: Place) -> APIRouter:
+def routes(place: AppState) -> APIRouter:
     """/api/about and /api/bases."""
     router = APIRouter(prefix="/api", tags=["about"])
 

@@ -10,10 +10,10 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.responses import FileResponse
 
-from popinjay.server.api_error import Refused
+from popinjay.server.api_error import ApiError
 from popinjay.server.auth import LOGIN, same
 from popinjay.server.errors import may_refuse
-from popinjay.server.state import Place
+from popinjay.server.state import AppState
 
 FOLDER = importlib.resources.files("popinjay") / "assets" / "serve"
 
@@ -29,7 +29,7 @@ def files() -> StaticFiles:
     return StaticFiles(directory=str(FOLDER))
 
 
-def routes(place: Place) -> APIRouter:
+def routes(place: AppState) -> APIRouter:
     """The page and the login."""
     router = APIRouter()
 
@@ -40,11 +40,11 @@ def routes(place: Place) -> APIRouter:
     @router.post(LOGIN, status_code=204, responses=may_refuse(401), tags=["login"])
     def login(given: Token, response: Response) -> None:
         """Take the token, and give a cookie for it that scripts can't read. Needed only where the server was started with `--host`."""
-        if place.guard.token is None:
+        if place.auth.token is None:
             return
-        if not same(given.token, place.guard.token):
-            raise Refused(401, "That is not the token.", "popinjay serve printed it, at the end of the address.")
+        if not same(given.token, place.auth.token):
+            raise ApiError(401, "That is not the token.", "popinjay serve printed it, at the end of the address.")
         settings: dict[str, Any] = {"httponly": True, "samesite": "strict", "path": "/"}
-        response.set_cookie(place.guard.cookie_name, place.guard.cookie, **settings)
+        response.set_cookie(place.auth.cookie_name, place.auth.cookie, **settings)
 
     return router

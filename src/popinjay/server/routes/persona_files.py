@@ -14,9 +14,9 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from popinjay.server import catalog
-from popinjay.server.api_error import Refused
+from popinjay.server.api_error import ApiError
 from popinjay.server.errors import may_refuse
-from popinjay.server.state import Place
+from popinjay.server.state import AppState
 from popinjay.stages.collect import picture_kind
 from popinjay.store.run import PICTURE_FILE, Run
 
@@ -43,7 +43,7 @@ def binary(kind: str) -> dict[int | str, dict[str, Any]]:
     return {**may_refuse(404, 409), 200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
-def routes(place: Place) -> APIRouter:
+def routes(place: AppState) -> APIRouter:
     """What is read from a persona's folder."""
     router = APIRouter(prefix="/api/personas/{name}", tags=["personas"])
     unchanged: dict[int | str, dict[str, Any]] = {304: {"description": "It is as it was"}}
@@ -59,7 +59,7 @@ def routes(place: Place) -> APIRouter:
         folder = catalog.find(place.home, name).file("avatars")
         found = next((path for path in (folder.iterdir() if folder.is_dir() else ()) if path.stem == handle), None)
         if found is None:
-            raise Refused(404, "There is no picture of them.")
+            raise ApiError(404, "There is no picture of them.")
         return _image(found, if_none_match)
 
     @router.get("/report", response_class=Response, responses=binary("text/html"))
@@ -94,7 +94,7 @@ def routes(place: Place) -> APIRouter:
 
 def _file(run: Run, name: str) -> Path:
     if not run.file(name).is_file():
-        raise Refused(404, f"{run.name!r} has no {name} yet.", "It is made in one of the stages that are to come.")
+        raise ApiError(404, f"{run.name!r} has no {name} yet.", "It is made in one of the stages that are to come.")
     return run.file(name)
 
 
@@ -109,7 +109,7 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 
 def inside(run: Run, path: str) -> Path:
     """A file of a persona by its path in the folder. Raises Refused for what is none, hidden, or elsewhere."""
-    missing = Refused(404, "There is no such file.", "See which there are: /files")
+    missing = ApiError(404, "There is no such file.", "See which there are: /files")
     parts = path.split("/")
     if any(not part or part.startswith(".") or "\\" in part or "\x00" in part for part in parts):
         raise missing
@@ -136,7 +136,7 @@ def _image(file: Path, known: str) -> Response:
     with file.open("rb") as stream:
         kind = picture_kind(stream.read(16))
     if kind is None:
-        raise Refused(404, "That is no picture.")
+        raise ApiError(404, "That is no picture.")
     stat = file.stat()
     tag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
     if known == tag:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from popinjay.server import catalog
 from popinjay.server.catalog import PersonaDetail, PersonaRow
 from popinjay.server.errors import may_refuse
-from popinjay.server.state import Place
+from popinjay.server.state import AppState
 
 
 class Personas(BaseModel):
@@ -20,7 +20,7 @@ class Personas(BaseModel):
     total: int
 
 
-def routes(place: Place) -> APIRouter:
+def routes(place: AppState) -> APIRouter:
     """Everything under /api/personas but speaking."""
     router = APIRouter(prefix="/api/personas", tags=["personas"])
 

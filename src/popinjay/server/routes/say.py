@@ -16,11 +16,11 @@ from popinjay.errors import PopinjayError
 from popinjay.options import SayOptions
 from popinjay.post import printable
 from popinjay.server.errors import may_refuse
-from popinjay.server.state import Place
-from popinjay.server.voices.subscriptions import Again, Asked, End, Missing, Piece, Post, Told
+from popinjay.server.state import AppState
+from popinjay.server.voices.subscriptions import End, GenerationQuery, Missing, Piece, Post, Restart, StreamEvent
 
 if TYPE_CHECKING:
-    from popinjay.server.voices.model_pool import Hearing
+    from popinjay.server.voices.model_pool import Subscription
 
 MOST_POSTS = 100  # at a time
 MOST_PROMPT = 100_000  # characters; every model's context ends sooner
@@ -52,7 +52,7 @@ class Say(BaseModel):
     seed: int | None = option("seed")
 
 
-def routes(place: Place) -> APIRouter:
+def routes(place: AppState) -> APIRouter:
     """/api/personas/NAME/say."""
     router = APIRouter(prefix="/api/personas", tags=["personas"])
 
@@ -62,41 +62,41 @@ def routes(place: Place) -> APIRouter:
         `post` {place, text, finished}, `missing` {place} (no draft of it was fit to be seen), last `end` {redrawn, seed}; or `error` {message, hint}."""
         seed = secrets.randbits(32) if body.seed is None else body.seed
         options = SayOptions(**(body.model_dump(exclude={"prompt"}) | {"seed": seed}))
-        hearing = await place.voices.ask(name, Asked(printable(body.prompt), options))
+        subscription = await place.models.ask(name, GenerationQuery(printable(body.prompt), options))
         try:
-            first = await hearing.news()  # what makes no sense is refused before anything is sent
+            first = await subscription.news()  # what makes no sense is refused before anything is sent
         except BaseException:
-            hearing.leave()
+            subscription.cancel()
             raise
-        return StreamingResponse(_said(place, name, body.prompt, seed, hearing, first), media_type=EVENTS)
+        return StreamingResponse(_said(place, name, body.prompt, seed, subscription, first), media_type=EVENTS)
 
     return router
 
 
-async def _said(place: Place, name: str, prompt: str, seed: int, hearing: Hearing, told: list[Told]) -> AsyncIterator[bytes]:
+async def _said(place: AppState, name: str, prompt: str, seed: int, subscription: Subscription, told: list[StreamEvent]) -> AsyncIterator[bytes]:
     """The events, as they come. Where nobody listens any more, nothing more is written."""
     try:
         while True:
             for one in told:
                 if isinstance(one, Post):
-                    place.said.remember(name, prompt, one.said.text)
+                    place.recent_outputs.remember(name, prompt, one.said.text)
             if events := b"".join(_event(one, seed) for one in told):
                 yield events
             if told and isinstance(told[-1], End):
                 return
-            told = await hearing.news()
+            told = await subscription.news()
     except PopinjayError as error:
         yield event("error", {"message": error.message, "hint": error.hint})
     finally:
-        hearing.leave()
+        subscription.cancel()
 
 
-def _event(told: Told, seed: int) -> bytes:
+def _event(told: StreamEvent, seed: int) -> bytes:
     """What is told, as it is sent; nothing for what nobody needs to know."""
     match told:
         case Piece(place, text):
             return event("piece", {"place": place, "text": text})
-        case Again(place):
+        case Restart(place):
             return event("again", {"place": place})
         case Post(place, said):
             return event("post", {"place": place, "text": said.text, "finished": said.finished})

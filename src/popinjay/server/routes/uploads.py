@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from popinjay.server.api_error import Refused
+from popinjay.server.api_error import ApiError
 from popinjay.server.errors import may_refuse
-from popinjay.server.state import Place
+from popinjay.server.state import AppState
 from popinjay.server.uploads import MOST_NAME, Upload, checked_name, receive
 
 
-def routes(place: Place) -> APIRouter:
+def routes(place: AppState) -> APIRouter:
     """Everything under /api/uploads."""
     router = APIRouter(prefix="/api/uploads", tags=["uploads"])
     body = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
@@ -27,7 +27,7 @@ def routes(place: Place) -> APIRouter:
         try:
             found = await receive(place.uploads, name, int(declared) if declared.isascii() and declared.isdigit() else None, request.stream())
         except ClientDisconnect as error:
-            raise Refused(499, "The upload was cut off.", "Send the file once more.") from error
+            raise ApiError(499, "The upload was cut off.", "Send the file once more.") from error
         await run_in_threadpool(lambda: place.uploads.sweep({found.upload, *place.jobs.needed_uploads()}))
         return found
 
@@ -35,7 +35,7 @@ def routes(place: Place) -> APIRouter:
     def remove(id: str) -> None:
         """Remove an upload. One that a job is yet to read stays."""
         if id in place.jobs.needed_uploads():
-            raise Refused(409, "A job needs this upload.", "Stop it, or remove it.")
+            raise ApiError(409, "A job needs this upload.", "Stop it, or remove it.")
         place.uploads.remove(id)
 
     return router

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from popinjay.persona import Persona
-from popinjay.sampling.filters import Rules
-from popinjay.sampling.generate import AT_ONCE, Writing
-from popinjay.sampling.prompt import Beginning, begin
-from popinjay.sampling.scheduler import Desk
-from popinjay.server.voices.subscriptions import Asked, End, Failed, Telling, Told
+from popinjay.sampling.filters import OutputFilters
+from popinjay.sampling.generate import MAX_BATCH_ROWS, GenerationRequest
+from popinjay.sampling.prompt import PrefilledPrompt, prefill
+from popinjay.sampling.scheduler import BatchScheduler
+from popinjay.server.voices.subscriptions import End, EventStream, Failed, GenerationQuery, StreamEvent
 
 if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder
@@ -26,21 +26,21 @@ JOINING = 4  # requests that are let in between two steps: reading a prompt take
 KEPT_TOKENS = 1024  # of prompts that are kept as they were read: people ask the same again, and many ask the same
 
 
-class Request:
+class PendingRequest:
     """Somebody who waits for posts."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: GenerationQuery) -> None:
         self.asked = asked
         self.pace = 0.0  # seconds between pieces of a post, at least
         self.is_gone = False  # set by whoever asked, who waits no more
-        self.writing: Writing | None = None
-        self.telling: Telling | None = None
+        self.generation: GenerationRequest | None = None
+        self.stream: EventStream | None = None
 
 
-News = list[tuple[Request, list[Told]]]
+News = list[tuple[PendingRequest, list[StreamEvent]]]
 
 
-class Voice:
+class GenerationWorker:
     """A persona with its thread. It begins with loading the model, and ends when it is retired and nobody waits any more."""
 
     def __init__(self, persona: Persona, size: int, tell: Callable[[News], None]) -> None:
@@ -48,15 +48,15 @@ class Voice:
         self.name, self.size = persona.name, size
         self._tell = tell
         self._changed = threading.Condition()
-        self._new: list[Request] = []
-        self._served: list[Request] = []
+        self._new: list[PendingRequest] = []
+        self._served: list[PendingRequest] = []
         self._retired = False
         self._thread = threading.Thread(target=self._work, args=(persona,), name=f"voice of {persona.name}", daemon=True)
         self._thread.start()
 
     # for whoever asks, in any thread
 
-    def ask(self, request: Request) -> bool:
+    def ask(self, request: PendingRequest) -> bool:
         """Serve this one too; False where it takes nobody any more."""
         with self._changed:
             if not self._retired:
@@ -88,14 +88,14 @@ class Voice:
 
     def _work(self, persona: Persona) -> None:
         try:
-            decoder, rules = persona.decoder(), persona.rules
-            _ = rules.copies  # before anybody's first word waits for it
-            read, desk = Beginnings(), Desk(decoder, AT_ONCE)
+            decoder, rules = persona.decoder(), persona.filters
+            _ = rules.index  # before anybody's first word waits for it
+            read, scheduler = PromptCache(), BatchScheduler(decoder, MAX_BATCH_ROWS)
             while self._wait():
-                self._let_go(desk)
-                self._let_in(desk, lambda asked: _writing(asked, decoder, rules, read.begin))
-                desk.go_on(coming=len(self._new))
-                self._tell_all(desk)
+                self._let_go(scheduler)
+                self._let_in(scheduler, lambda asked: _request(asked, decoder, rules, read.begin))
+                scheduler.step(coming=len(self._new))
+                self._tell_all(scheduler)
         except Exception as error:  # the model can't be loaded, or fails: whoever asks next may have more luck
             with self._changed:
                 self._retired = True
@@ -109,15 +109,15 @@ class Voice:
                 self._changed.wait()
             return bool(self._served or self._new)
 
-    def _let_go(self, desk: Desk) -> None:
+    def _let_go(self, scheduler: BatchScheduler) -> None:
         """Nothing more for those who are gone; their rows are free."""
         for request in self._served:
-            if request.is_gone and request.writing is not None:
-                desk.leave(request.writing)
-                request.writing = request.telling = None
+            if request.is_gone and request.generation is not None:
+                scheduler.remove(request.generation)
+                request.generation = request.stream = None
         self._served = [request for request in self._served if not request.is_gone]
 
-    def _let_in(self, desk: Desk, writing: Callable[[Asked], Writing]) -> None:
+    def _let_in(self, scheduler: BatchScheduler, writing: Callable[[GenerationQuery], GenerationRequest]) -> None:
         """Begin with some of those who came."""
         with self._changed:
             new, self._new = self._new[:JOINING], self._new[JOINING:]
@@ -125,42 +125,42 @@ class Voice:
             if request.is_gone:
                 continue
             try:
-                request.writing = writing(request.asked)
+                request.generation = writing(request.asked)
             except Exception as error:  # its own, such as a prompt that is too long
                 self._tell([(request, [Failed(error)])])
                 continue
-            request.telling = Telling(request.asked, request.writing)
-            self._tell([(request, [request.telling.begin()])])
-            desk.join(request.writing)
+            request.stream = EventStream(request.asked, request.generation)
+            self._tell([(request, [request.stream.begin()])])
+            scheduler.add(request.generation)
             self._served = [*self._served, request]
 
-    def _tell_all(self, desk: Desk) -> None:
+    def _tell_all(self, scheduler: BatchScheduler) -> None:
         """Tell everybody what is new, and part with those who have all."""
         news: News = []
         now = time.monotonic()
         for request in self._served:
-            assert request.telling is not None
-            if told := request.telling.news(now, request.pace):
+            assert request.stream is not None
+            if told := request.stream.news(now, request.pace):
                 news.append((request, told))
         for request, told in news:
             request.is_gone = request.is_gone or isinstance(told[-1], End | Failed)
-        self._let_go(desk)
+        self._let_go(scheduler)
         if news:
             self._tell(news)
 
 
-class Beginnings:
+class PromptCache:
     """Prompts as the decoder has read them, those that were asked for last."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], Beginning] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], PrefilledPrompt] = OrderedDict()
         self._tokens = 0
 
-    def begin(self, decoder: Decoder, prompt: str, least: int) -> Beginning:
+    def begin(self, decoder: Decoder, prompt: str, least: int) -> PrefilledPrompt:
         """As `prompt.begin`; the decoder is always the same."""
         found = self._kept.pop((prompt, least), None)
         if found is None:
-            found = begin(decoder, prompt, least)
+            found = prefill(decoder, prompt, least)
             self._tokens += found.length
         self._kept[prompt, least] = found
         while self._tokens > KEPT_TOKENS:
@@ -168,9 +168,9 @@ class Beginnings:
         return found
 
 
-def _writing(asked: Asked, decoder: Decoder, rules: Rules, read: Callable[[Decoder, str, int], Beginning]) -> Writing:
+def _request(asked: GenerationQuery, decoder: Decoder, rules: OutputFilters, read: Callable[[Decoder, str, int], PrefilledPrompt]) -> GenerationRequest:
     """What was asked, with its prompt read."""
-    return Writing(
+    return GenerationRequest(
         decoder,
         asked.options,
         asked.prompt,

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from popinjay.options import SayOptions
 from popinjay.post import one_line
 from popinjay.sampling.filters import Reason
-from popinjay.sampling.generate import AGAIN, Said, Showing, Writing
+from popinjay.sampling.generate import RESTART, GeneratedPost, GenerationRequest, StreamBuffer
 
 if TYPE_CHECKING:
-    from popinjay.sampling.prompt import Beginning
+    from popinjay.sampling.prompt import PrefilledPrompt
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GenerationQuery:
     """What somebody wants to hear."""
 
     prompt: str
@@ -44,7 +44,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Restart:
     """What was told of this post so far is void."""
 
     place: int
@@ -55,7 +55,7 @@ class Post:
     """A whole post."""
 
     place: int
-    said: Said
+    said: GeneratedPost
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,67 +88,67 @@ class Failed:
     error: Exception
 
 
-Told = Began | Piece | Again | Post | Missing | Cut | End | Failed
+StreamEvent = Began | Piece | Restart | Post | Missing | Cut | End | Failed
 
 
-class Telling:
+class EventStream:
     """What of a writing was told to whoever asked for it."""
 
-    def __init__(self, asked: Asked, writing: Writing) -> None:
-        self._asked, self._writing = asked, writing
-        self._showing = Showing(held=True)
+    def __init__(self, asked: GenerationQuery, request: GenerationRequest) -> None:
+        self._asked, self._request = asked, request
+        self._buffer = StreamBuffer(held=True)
         self._left = asked.options.n
         self._looked: float | None = None  # when drafts were looked at last and had something to show
 
     def begin(self) -> Began:
         """What is told first."""
-        beginning: Beginning = self._writing.beginning
+        beginning: PrefilledPrompt = self._request.prompt
         return Began(one_line(beginning.text), beginning.length - 1)  # the first one parts posts
 
-    def news(self, now: float = 0.0, pace: float = 0.0) -> list[Told]:
+    def news(self, now: float = 0.0, pace: float = 0.0) -> list[StreamEvent]:
         """What can be told since the last look; one look for each step. Of posts on their way only when the pace has passed since the last time."""
-        writing = self._writing
-        if writing.failure is not None:
-            return [Failed(writing.failure)]
-        told: list[Told] = []
+        request = self._request
+        if request.failure is not None:
+            return [Failed(request.failure)]
+        told: list[StreamEvent] = []
         if self._asked.for_good:
             told += self._cuts()
         if self._asked.live and (self._looked is None or now >= self._looked + pace):
-            told += (piece for draft in writing.drafts for piece in _pieces(draft.key.place, self._showing.of(draft)))
+            told += (piece for sequence in request.sequences for piece in _pieces(sequence.key.place, self._buffer.pieces(sequence)))
             self._looked = now if told else self._looked
-        for place, said in writing.done.items():
+        for place, said in request.done.items():
             told += self._end(place, said)
-        self._left -= len(writing.done)
-        writing.done.clear()
-        writing.given_up.clear()
+        self._left -= len(request.done)
+        request.done.clear()
+        request.given_up.clear()
         if not self._left:
-            told.append(End({str(reason): count for reason, count in writing.tally.redrawn.items()}))
+            told.append(End({str(reason): count for reason, count in request.tally.redrawn.items()}))
         return told
 
-    def _cuts(self) -> list[Told]:
+    def _cuts(self) -> list[StreamEvent]:
         """Of posts whose draft was given up, when some of it was told."""
-        writing = self._writing
-        given_up = [place for place in writing.given_up if place not in writing.done and self._showing.has_shown(place)]
+        request = self._request
+        given_up = [place for place in request.given_up if place not in request.done and self._buffer.has_shown(place)]
         for place in given_up:
-            writing.leave(place)
+            request.give_up(place)
         self._left -= len(given_up)
-        return [Cut(place, *writing.given_up[place]) for place in given_up]
+        return [Cut(place, *request.given_up[place]) for place in given_up]
 
-    def _end(self, place: int, said: Said | None) -> list[Told]:
+    def _end(self, place: int, said: GeneratedPost | None) -> list[StreamEvent]:
         """Of a post that is done."""
-        told = [*_pieces(place, self._showing.end(place, said))] if self._asked.live else []
-        if self._asked.for_good and Again(place) in told:  # it ends at a sentence, and was told to behind that
+        told = [*_pieces(place, self._buffer.end(place, said))] if self._asked.live else []
+        if self._asked.for_good and Restart(place) in told:  # it ends at a sentence, and was told to behind that
             return [Cut(place, Reason.LONG, said.tokens if said else 0)]
         return [*told, Missing(place) if said is None else Post(place, said)]
 
 
-def _pieces(place: int, shown: Iterator[str]) -> Iterator[Told]:
-    return (Again(place) if piece == AGAIN else Piece(place, piece) for piece in shown)
+def _pieces(place: int, shown: Iterator[str]) -> Iterator[StreamEvent]:
+    return (Restart(place) if piece == RESTART else Piece(place, piece) for piece in shown)
 
 
-def together(told: list[Told]) -> list[Told]:
+def merge_pieces(told: list[StreamEvent]) -> list[StreamEvent]:
     """The same in fewer words: pieces of a post that follow one another are one."""
-    found: list[Told] = []
+    found: list[StreamEvent] = []
     last: dict[int, int] = {}  # where the last piece of each post stands, while nothing else of it came
     for one in told:
         if isinstance(one, Piece) and one.place in last:
@@ -158,7 +158,7 @@ def together(told: list[Told]) -> list[Told]:
             continue
         if isinstance(one, Piece):
             last[one.place] = len(found)
-        elif isinstance(one, Again | Post | Missing | Cut):
+        elif isinstance(one, Restart | Post | Missing | Cut):
             last.pop(one.place, None)
         found.append(one)
     return found

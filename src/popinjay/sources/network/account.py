@@ -11,7 +11,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from popinjay.errors import NetworkError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.post import Author, Post
 from popinjay.sources import FETCH, Access, Findings, Reading
 from popinjay.sources.files.container import MOST_AVATAR
@@ -46,7 +46,7 @@ class Remote(Reading):
         """Mirror the account, with its picture, in a folder of its own under `folder`."""
         self._folder = folder / self.author.handle
         prune, handle, listener = self._access.options.prune, self.author.handle, self._access.listener
-        listener(Event(FETCH, What.START, f"reading {handle} from the network"))
+        listener(Event(FETCH, EventKind.START, f"reading {handle} from the network"))
         there: dict[str, int] = {}
         changed = 0
         try:
@@ -60,7 +60,7 @@ class Remote(Reading):
             self.findings.left_out.update(self._mirror(name).left_out)
         count = sum(there.values())
         said = f"{changed:,} gone there and let go of here" if prune else f"{changed:,} of them new" if changed else "nothing new"
-        listener(Event(FETCH, What.DONE, f"{count:,} posts of {handle}" + ("" if changed == count else f", {said}")))
+        listener(Event(FETCH, EventKind.DONE, f"{count:,} posts of {handle}" + ("" if changed == count else f", {said}")))
 
     def fingerprint(self) -> str:
         """A hash of the mirror and of what is known of the author."""
@@ -89,7 +89,7 @@ class Remote(Reading):
 
         def tell(count: int) -> None:
             there[name] = count
-            self._access.listener(Event(FETCH, What.PROGRESS, f"reading {self.author.handle}", done=sum(there.values()), unit="posts"))
+            self._access.listener(Event(FETCH, EventKind.PROGRESS, f"reading {self.author.handle}", done=sum(there.values()), unit="posts"))
 
         tell(sum(1 for _ in self._mirror(name).posts()))
         return tell

@@ -22,7 +22,7 @@ from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
 from popinjay import __version__
 from popinjay.errors import NetworkError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.sources import FETCH, Access
 from popinjay.sources.network.connection import KEPT, Passing, connect, said_by
 
@@ -139,10 +139,10 @@ class Web:
         if seconds > LONGEST_WAIT:
             raise NetworkError(f"{host} asks to come back in {in_words(seconds)}.", KEPT)
         if seconds >= 5:
-            self._listener(Event(FETCH, What.NOTE, f"{host}: {trouble}; going on in {in_words(seconds)}."))
+            self._listener(Event(FETCH, EventKind.NOTE, f"{host}: {trouble}; going on in {in_words(seconds)}."))
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            told = Event(FETCH, What.PROGRESS, f"waiting for {host}", done=seconds - left, total=seconds, unit="s", numbers={"seconds_left": left})
+            told = Event(FETCH, EventKind.PROGRESS, f"waiting for {host}", done=seconds - left, total=seconds, unit="s", numbers={"seconds_left": left})
             self._listener(told)
             time.sleep(min(1.0, left))
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from popinjay.errors import NetworkError, SpecError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.options import CollectOptions
 from popinjay.post import Author, read_json
 from popinjay.sources import FETCH, Access
@@ -113,7 +113,7 @@ class XApi(Remote):
             self._web.close()
             if self._timeline.bought:  # also where it ended in an error
                 said = f"X charges for {self._timeline.bought:,} posts and the account: {dollars(price(self._timeline.bought))} at most."
-                self._access.listener(Event(FETCH, What.NOTE, said))
+                self._access.listener(Event(FETCH, EventKind.NOTE, said))
 
     def page(self, account: Account, query: Mapping[str, str]) -> Any:
         """One page of an account's posts, as JSON says it: asked for in the spelling that the server takes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from popinjay.errors import SpecError
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.sources import FETCH, Access
 
 # X's price list as of PRICES_OF, in thousandths of a dollar.
@@ -48,7 +48,7 @@ def agree(handle: str, there: int, access: Access) -> None:
     paragraphs.append(f"X sells them on a condition: {CLAUSE} ({CLAUSE_IN}). Whether a persona breaks it is yours to judge. {ARCHIVE}.")
     if options.i_have_the_right:
         for paragraph in paragraphs:
-            access.listener(Event(FETCH, What.NOTE, paragraph))
+            access.listener(Event(FETCH, EventKind.NOTE, paragraph))
     elif access.ask is None:
         raise SpecError(
             f"{paragraphs[0]} {CLAUSE} ({CLAUSE_IN}). Nobody is here to be asked, so nothing was sent.",

