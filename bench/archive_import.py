@@ -54,29 +54,50 @@ def show_speed(archive: Path, posts: int, pairs: int) -> None:
     content = bare_json(archive)
     items = [line.rstrip(b",") for line in content.splitlines()[1:-1]]
     assert len(items) == posts
-    for bare, parse in (("json.loads of all", partial(json.loads, content)), ("json.loads of each", partial(parse_each, items))):
+    for bare, parse in (
+        ("json.loads of all", partial(json.loads, content)),
+        ("json.loads of each", partial(parse_each, items)),
+    ):
         times = in_turns(partial(read_all, archive), parse, pairs)
-        show_pairs(times, "popinjay", bare, [("popinjay, posts a second", f"{posts / median(ours for ours, _ in times):,.0f}")])
+        show_pairs(
+            times,
+            "popinjay",
+            bare,
+            [("popinjay, posts a second", f"{posts / median(ours for ours, _ in times):,.0f}")],
+        )
         print()
 
 
 def show_memory(archive: Path) -> None:
     """Measure the peaks and show them."""
     inspect = ("-m", "popinjay.cli.main", "inspect", str(archive), "--json")
-    runs = {"a bare Python": ("-c", "pass"), "reading all posts": ("-c", READ_ALL, str(archive)), "popinjay inspect": inspect}
-    show([(f"peak memory of {name}", f"{peak_of(*arguments).megabytes:,.0f} MB") for name, arguments in runs.items()])
+    runs = {
+        "a bare Python": ("-c", "pass"),
+        "reading all posts": ("-c", READ_ALL, str(archive)),
+        "popinjay inspect": inspect,
+    }
+    show(
+        [
+            (f"peak memory of {name}", f"{peak_of(*arguments).megabytes:,.0f} MB")
+            for name, arguments in runs.items()
+        ]
+    )
 
 
 def main() -> None:
     """Make the archive, and show both."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--posts", type=int, default=20_000)
     parser.add_argument("--pairs", type=int, default=7)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "archive.zip"
         size = write_large(archive, args.posts)
-        print(f"{args.posts:,} posts, {size / 2**20:,.0f} MB of JSON in a zip of {archive.stat().st_size / 2**20:,.0f} MB\n")
+        print(
+            f"{args.posts:,} posts, {size / 2**20:,.0f} MB of JSON in a zip of {archive.stat().st_size / 2**20:,.0f} MB\n"
+        )
         show_speed(archive, args.posts, args.pairs)
         show_memory(archive)
 

@@ -45,8 +45,12 @@ class Texts:
 
     def __init__(self, file: Path) -> None:
         (found,) = inspect(file)
-        posts = split([replace(post, text=text) for post, text in found.result.kept], DatasetOptions())
-        self.train, self.validation, self.held_out = ([post.text for post in part] for part in (posts.train, posts.validation, posts.held_out))
+        posts = split(
+            [replace(post, text=text) for post, text in found.result.kept], DatasetOptions()
+        )
+        self.train, self.validation, self.held_out = (
+            [post.text for post in part] for part in (posts.train, posts.validation, posts.held_out)
+        )
 
 
 class Measured:
@@ -55,7 +59,11 @@ class Measured:
     def __init__(self, work: Path) -> None:
         self.file = work / "measured.jsonl"
         work.mkdir(parents=True, exist_ok=True)
-        self.rows = [json.loads(line) for line in self.file.read_text().splitlines()] if self.file.exists() else []
+        self.rows = (
+            [json.loads(line) for line in self.file.read_text().splitlines()]
+            if self.file.exists()
+            else []
+        )
 
     def find(self, **what: str) -> dict[str, Any] | None:
         return next((row for row in self.rows if what.items() <= row.items()), None)
@@ -64,7 +72,10 @@ class Measured:
         self.rows.append(row)
         with self.file.open("a") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        print(", ".join(f"{name} {value}" for name, value in row.items() if name != "said"), flush=True)
+        print(
+            ", ".join(f"{name} {value}" for name, value in row.items() if name != "said"),
+            flush=True,
+        )
 
 
 def random_weights(base: Path, folder: Path) -> Path:
@@ -74,8 +85,15 @@ def random_weights(base: Path, folder: Path) -> Path:
 
     if not (folder / MODEL).exists():
         torch.manual_seed(0)
-        shutil.copytree(base, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MODEL, "base.json", "README.md"))
-        AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(base, dtype=torch.float32)).save_pretrained(folder)
+        shutil.copytree(
+            base,
+            folder,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns(MODEL, "base.json", "README.md"),
+        )
+        AutoModelForCausalLM.from_config(
+            AutoConfig.from_pretrained(base, dtype=torch.float32)
+        ).save_pretrained(folder)
     return folder
 
 
@@ -86,22 +104,50 @@ def fine_tune(folder: Path, texts: Texts, work: Path, say: int) -> dict[str, Any
     loading = time.monotonic() - began
     before = bits_per_byte(model.bits(texts.held_out), texts.held_out)
     began = time.monotonic()
-    trainer = prepare(model, replace(bases.row(bases.BUILT_IN), where=str(folder)), TrainOptions(), texts.train, texts.validation, work, ignore)
+    trainer = prepare(
+        model,
+        replace(bases.row(bases.BUILT_IN), where=str(folder)),
+        TrainOptions(),
+        texts.train,
+        texts.validation,
+        work,
+        ignore,
+    )
     trainer.run()
     trainer.train_step.finish(work)
     seconds = time.monotonic() - began
     shutil.rmtree(work)
     after = bits_per_byte(model.bits(texts.held_out), texts.held_out)
-    said = [one.text for one in generate(TorchDecoder(model), SayOptions(n=say, seed=0))] if say else []
-    facts = {"base": round(before, 4), "persona": round(after, 4), "seconds": round(seconds, 1), "loading": round(loading, 2)}
-    return {**facts, "steps": trainer.state.step, "best_step": trainer.state.best_step, "tokens": trainer.state.tokens, "said": said}
+    said = (
+        [one.text for one in generate(TorchDecoder(model), SayOptions(n=say, seed=0))]
+        if say
+        else []
+    )
+    facts = {
+        "base": round(before, 4),
+        "persona": round(after, 4),
+        "seconds": round(seconds, 1),
+        "loading": round(loading, 2),
+    }
+    return {
+        **facts,
+        "steps": trainer.state.step,
+        "best_step": trainer.state.best_step,
+        "tokens": trainer.state.tokens,
+        "said": said,
+    }
 
 
 def contexts(folder: Path, name: str, authors: dict[str, Texts]) -> dict[str, float]:
     """Bits per byte of an author's held-out posts: alone, behind another author's posts, behind their own."""
     rng = random.Random(0)
     scored = rng.sample(authors[name].held_out, min(SCORED, len(authors[name].held_out)))
-    others = [text for other, texts in authors.items() if other != name for text in rng.sample(texts.train, 500)]
+    others = [
+        text
+        for other, texts in authors.items()
+        if other != name
+        for text in rng.sample(texts.train, 500)
+    ]
     bits = in_context(LanguageModel.load(folder), scored, others, authors[name].train, rng)
     return {how: round(value, 4) for how, value in bits.items()}
 
@@ -130,13 +176,25 @@ def show_contexts(measured: Measured, names: list[str]) -> None:
     for name in names:
         if row := measured.find(what="in context", author=name):
             gain = row["alone"] - row["own"]
-            rows.append((name, f"{row['alone']:>12.3f}{row['others']:>16.3f}{row['own']:>12.3f}{gain:>8.3f}"))
+            rows.append(
+                (
+                    name,
+                    f"{row['alone']:>12.3f}{row['others']:>16.3f}{row['own']:>12.3f}{gain:>8.3f}",
+                )
+            )
     show(rows)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--personas", type=Path, required=True, help="a folder of NAME.jsonl.gz, posts of one author each")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--personas",
+        type=Path,
+        required=True,
+        help="a folder of NAME.jsonl.gz, posts of one author each",
+    )
     parser.add_argument("--work", type=Path, required=True, help="where what is measured is kept")
     parser.add_argument("--base", type=Path, default=bases.folder_of(bases.row(bases.BUILT_IN)))
     parser.add_argument("--previous", type=Path, help="the folder of an earlier base")
@@ -144,7 +202,11 @@ def main() -> None:
     parser.add_argument("--say", type=int, default=0, help="posts written by each persona")
     args = parser.parse_args()
     measured = Measured(args.work)
-    arms = {"base": args.base, "random weights": random_weights(args.base, args.work / "random"), "previous base": args.previous}
+    arms = {
+        "base": args.base,
+        "random weights": random_weights(args.base, args.work / "random"),
+        "previous base": args.previous,
+    }
     authors = {name: Texts(args.personas / f"{name}.jsonl.gz") for name in args.authors}
     for name in authors:
         if not measured.find(what="in context", author=name):
@@ -152,7 +214,14 @@ def main() -> None:
     for arm, folder in arms.items():
         for name, texts in authors.items():
             if folder and not measured.find(what="fine-tune", arm=arm, author=name):
-                measured.add(what="fine-tune", arm=arm, author=name, **fine_tune(folder, texts, args.work / "training", args.say if arm == "base" else 0))
+                measured.add(
+                    what="fine-tune",
+                    arm=arm,
+                    author=name,
+                    **fine_tune(
+                        folder, texts, args.work / "training", args.say if arm == "base" else 0
+                    ),
+                )
     show_fine_tunes(measured, list(arms), args.authors)
     show_contexts(measured, args.authors)
     for name in args.authors:

@@ -34,7 +34,9 @@ QUICK_SHAPE = {"n_layer": 2, "n_embd": 64, "n_head": 2}
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--smollm2", type=Path, help="a folder with SmolLM2's files")
     parser.add_argument("--gpt2", type=Path, help="a folder with encoder.json and vocab.bpe")
     parser.add_argument("--personas", type=Path, help="real posts; without it synthetic ones")
@@ -115,7 +117,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             job = whole.Job(name, files, texts, watched, device, args.epochs)
             found = measure(job, args)
             show(f"{name}, {len(texts):,} posts, {args.epochs:g} epochs", found, peak)
-            told["models"][name] = {way: {**asdict(one), "share of peak": one.share_of(peak)} for way, one in found.items()}
+            told["models"][name] = {
+                way: {**asdict(one), "share of peak": one.share_of(peak)}
+                for way, one in found.items()
+            }
     return told
 
 

@@ -48,7 +48,9 @@ def summary(status: int, output: str, messages: str) -> str:
     if status:
         lines = messages.strip().splitlines() or ["(nothing said)"]
         return lines[-1] if "Traceback" in messages else lines[0]
-    counts = [f"{name} {value}" for name, value in _COUNT.findall(output) if name not in _SHOWN_NO_MORE]
+    counts = [
+        f"{name} {value}" for name, value in _COUNT.findall(output) if name not in _SHOWN_NO_MORE
+    ]
     return ", ".join(counts) or output.strip()[:100]
 
 

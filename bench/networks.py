@@ -42,7 +42,9 @@ class Account:
     most: int = sys.maxsize  # posts that such a network hands out
 
 
-Serve = Callable[[int, Path], AbstractContextManager[Account | str]]  # posts and folder; a text says why there is none
+Serve = Callable[
+    [int, Path], AbstractContextManager[Account | str]
+]  # posts and folder; a text says why there is none
 
 
 @contextmanager
@@ -59,7 +61,13 @@ def bluesky(posts: int, folder: Path) -> Iterator[Account | str]:
     try:
         network.start()
         ada = network.sign_up("ada.test")
-        written = [bsky_post(f"the tide came in for the {n}th time, and number {n * 37} of the gulls over the pier was not amused", n) for n in range(posts)]
+        written = [
+            bsky_post(
+                f"the tide came in for the {n}th time, and number {n * 37} of the gulls over the pier was not amused",
+                n,
+            )
+            for n in range(posts)
+        ]
         ada.write([(*path.split("/"), record) for path, record in written])
         yield Account("ada.test", network.variables)
     finally:
@@ -88,7 +96,12 @@ def x_api(posts: int, folder: Path) -> Iterator[Account | str]:
     server = XStandIn()
     server.posts = [post(item) for item in tweets(posts)]
     try:
-        yield Account("x:ada_l", {"X_BEARER_TOKEN": KEY, "POPINJAY_X_API": server.address}, {"i_have_the_right": True}, most=server.cap)
+        yield Account(
+            "x:ada_l",
+            {"X_BEARER_TOKEN": KEY, "POPINJAY_X_API": server.address},
+            {"i_have_the_right": True},
+            most=server.cap,
+        )
     finally:
         server.close()
 
@@ -114,8 +127,12 @@ def addresses_of(account: Account) -> list[tuple[str, dict[str, str]]]:
     asked: list[tuple[str, dict[str, str]]] = []
     get = Web.get
 
-    def remember(self: Web, address: str, query: Mapping[str, str] | None = None, **how: Any) -> Any:
-        asked.append((f"{address}?{urlencode(query)}" if query else address, dict(how.get("headers") or {})))
+    def remember(
+        self: Web, address: str, query: Mapping[str, str] | None = None, **how: Any
+    ) -> Any:
+        asked.append(
+            (f"{address}?{urlencode(query)}" if query else address, dict(how.get("headers") or {}))
+        )
         return get(self, address, query, **how)
 
     Web.get = remember  # type: ignore[method-assign]
@@ -133,9 +150,15 @@ def transfer(asked: list[tuple[str, dict[str, str]]]) -> int:
     try:
         for address, headers in asked:
             place = urlsplit(address)
-            connection = connections.setdefault(place.netloc, http.client.HTTPConnection(place.netloc))
+            connection = connections.setdefault(
+                place.netloc, http.client.HTTPConnection(place.netloc)
+            )
             path = f"{place.path}?{place.query}" if place.query else place.path
-            connection.request("GET", path, headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers})
+            connection.request(
+                "GET",
+                path,
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers},
+            )
             size += len(connection.getresponse().read())
     finally:
         for connection in connections.values():
@@ -151,13 +174,24 @@ def show_speed(name: str, account: Account, posts: int, pairs: int) -> None:
     print(f"{name}: {posts:,} posts, {len(asked)} requests, {size / 2**20:.1f} MB as sent")
     times = in_turns(partial(read_all, account), partial(transfer, asked), pairs)
     rates = (f"{posts / median(seconds):,.0f}" for seconds in zip(*times, strict=True))
-    show_pairs(times, "popinjay", "the raw transfer", list(zip(("popinjay, posts a second", "the raw transfer, posts a second"), rates, strict=True)))
+    show_pairs(
+        times,
+        "popinjay",
+        "the raw transfer",
+        list(
+            zip(
+                ("popinjay, posts a second", "the raw transfer, posts a second"), rates, strict=True
+            )
+        ),
+    )
     print()
 
 
 def main() -> None:
     """Show every network that can be had here."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--posts", type=int, default=5_000)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--only", choices=sorted(SERVERS))

@@ -49,7 +49,9 @@ def measured(count: int, texts: int) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--posts", type=int, default=20_000)
     parser.add_argument("--texts", type=int, default=1000)
     args = parser.parse_args()
@@ -57,16 +59,33 @@ def main() -> None:
     for count in (args.posts // 4, args.posts // 2, args.posts):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             indexed, asking, memory = pool.apply(measured, (count, args.texts))
-        rows.append((f"{count:,}", f"{indexed:.2f} s {1e6 * indexed / count:>5.0f} µs {asking:>5.2f} s {memory:>5.0f} MB"))
+        rows.append(
+            (
+                f"{count:,}",
+                f"{indexed:.2f} s {1e6 * indexed / count:>5.0f} µs {asking:>5.2f} s {memory:>5.0f} MB",
+            )
+        )
     show(rows)
     training, texts, real = posts(args.posts, 1), posts(args.texts, 2), posts(args.texts, 3)
     show(
         [
             (f"variety of {args.texts:,} texts", f"{timed(lambda: diversity(texts)):.2f} s"),
-            ("habits of as many against as many", f"{timed(lambda: stylometry(texts, real)):.2f} s"),
-            ("leaks in them, none of which is there", f"{timed(lambda: pii_leaks(texts, training)):.2f} s"),
-            ("leaks in them, one of which is there", f"{timed(lambda: pii_leaks([*texts, 'ada@example.com'], training)):.2f} s"),
-            ("a Markov chain says as many", f"{timed(lambda: MarkovChain(training, 1).say(args.texts)):.2f} s"),
+            (
+                "habits of as many against as many",
+                f"{timed(lambda: stylometry(texts, real)):.2f} s",
+            ),
+            (
+                "leaks in them, none of which is there",
+                f"{timed(lambda: pii_leaks(texts, training)):.2f} s",
+            ),
+            (
+                "leaks in them, one of which is there",
+                f"{timed(lambda: pii_leaks([*texts, 'ada@example.com'], training)):.2f} s",
+            ),
+            (
+                "a Markov chain says as many",
+                f"{timed(lambda: MarkovChain(training, 1).say(args.texts)):.2f} s",
+            ),
         ]
     )
 

@@ -14,7 +14,9 @@ def timed(run: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def in_turns(ours: Callable[[], object], bare: Callable[[], object], pairs: int) -> list[tuple[float, float]]:
+def in_turns(
+    ours: Callable[[], object], bare: Callable[[], object], pairs: int
+) -> list[tuple[float, float]]:
     """The seconds of both in each pair, after a pair that does not count."""
     return [(timed(ours), timed(bare)) for _ in range(pairs + 1)][1:]
 
@@ -26,8 +28,18 @@ def show(rows: Sequence[tuple[str, str]]) -> None:
         print(f"{row[0]:<{label}}  {row[1]:>{value}}")
 
 
-def show_pairs(pairs: Sequence[tuple[float, float]], ours: str, bare: str, more: Sequence[tuple[str, str]] = ()) -> None:
+def show_pairs(
+    pairs: Sequence[tuple[float, float]], ours: str, bare: str, more: Sequence[tuple[str, str]] = ()
+) -> None:
     """The medians of both, whatever more there is, and the median of the pairs' ratios."""
-    show([(f"{name}, median", f"{1000 * median(times):,.1f} ms") for name, times in zip((ours, bare), zip(*pairs, strict=True), strict=True)] + list(more))
+    show(
+        [
+            (f"{name}, median", f"{1000 * median(times):,.1f} ms")
+            for name, times in zip((ours, bare), zip(*pairs, strict=True), strict=True)
+        ]
+        + list(more)
+    )
     ratios = sorted(a / b for a, b in pairs)
-    print(f"{ours} takes {median(ratios):.2f} times as long as {bare} (median of {len(ratios)} pairs, from {ratios[0]:.2f} to {ratios[-1]:.2f})")
+    print(
+        f"{ours} takes {median(ratios):.2f} times as long as {bare} (median of {len(ratios)} pairs, from {ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )

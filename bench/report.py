@@ -94,25 +94,46 @@ def by_recipe(author: str, work: Path, most: int) -> float:
 
 def recipe_measured(author: str, work: Path) -> dict[str, Any]:
     """The same numbers of what the recipe trained."""
-    folder, training, held_out = work / "recipe" / author, _texts(work, author, "train"), _texts(work, author, "held_out")
+    folder, training, held_out = (
+        work / "recipe" / author,
+        _texts(work, author, "train"),
+        _texts(work, author, "held_out"),
+    )
     said = [one.text for one in write_unprompted(open_decoder(folder), SAMPLES, 0, ignore)]
     report = compare(Compared(training, held_out, {PERSONA: said}), 0, lambda what: None)
     return {**report, "bits_per_byte": {"persona": score(folder, {author: held_out})}}
 
 
 def _texts(work: Path, author: str, part: str) -> list[str]:
-    return list(dict.fromkeys(row["text"] for row in read_rows(work / "personas" / author / f"{part}.jsonl")))
+    return list(
+        dict.fromkeys(
+            row["text"] for row in read_rows(work / "personas" / author / f"{part}.jsonl")
+        )
+    )
 
 
 def show(author: str, own: dict[str, Any], theirs: dict[str, Any] | None) -> None:
     """One author's table."""
-    columns = {"ours": (own, PERSONA), "the author": (own, AUTHOR), "base": (own, "base"), "Markov": (own, MARKOV)}
+    columns = {
+        "ours": (own, PERSONA),
+        "the author": (own, AUTHOR),
+        "base": (own, "base"),
+        "Markov": (own, MARKOV),
+    }
     if theirs:
         columns["recipe"] = (theirs, PERSONA)
     rows = [["bits per byte", *(_bits(report, source) for report, source in columns.values())]]
-    rows += [[name, *(_cell(report[measure_name].get(source), key) for report, source in columns.values())] for name, (measure_name, key) in ROWS.items()]
+    rows += [
+        [
+            name,
+            *(_cell(report[measure_name].get(source), key) for report, source in columns.values()),
+        ]
+        for name, (measure_name, key) in ROWS.items()
+    ]
     earlier, posts = own["told_apart"]["earlier"], own["posts"]
-    print(f"\n### {author}: {posts['train']:,} posts learnt, {posts['held_out']:,} held out\n\n{table(['', *columns], rows)}\n")
+    print(
+        f"\n### {author}: {posts['train']:,} posts learnt, {posts['held_out']:,} held out\n\n{table(['', *columns], rows)}\n"
+    )
     print(f"Newest against older posts: {_cell(earlier, None)}. {own['verdict']}", flush=True)
 
 
@@ -125,17 +146,25 @@ def _cell(found: Any, key: str | None) -> str:
     found = found.get(key) if found and key else found
     if found is None:
         return ""
-    return f"{found:.3f}" if isinstance(found, float) else f"{found['value']:.3f} ({found['low']:.2f}, {found['high']:.2f})"
+    return (
+        f"{found:.3f}"
+        if isinstance(found, float)
+        else f"{found['value']:.3f} ({found['low']:.2f}, {found['high']:.2f})"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--personas", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--authors", nargs="+", default=AUTHORS)
     parser.add_argument("--recipe-posts", type=int, default=3200)
     parser.add_argument("--only", nargs="+", choices=("ours", "recipe"), default=("ours", "recipe"))
-    parser.add_argument("--bases", nargs="+", help="names of bases; default: builtin, and smollm2 if it is here")
+    parser.add_argument(
+        "--bases", nargs="+", help="names of bases; default: builtin, and smollm2 if it is here"
+    )
     args = parser.parse_args()
     for base in chosen_bases(args.bases):
         for author in args.authors:

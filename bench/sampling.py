@@ -35,16 +35,40 @@ THEIR_POST = "from transformers import pipeline; print(pipeline('text-generation
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="where models and what they are turned into lie")
-    parser.add_argument("--gpt2", type=Path, help="a folder with GPT-2's encoder.json and vocab.bpe; without it only the built-in base")
-    parser.add_argument("--smollm2", type=Path, help="a folder with SmolLM2's files; default: that of the cache, if it is there")
-    parser.add_argument("--personas", type=Path, help="a folder of NAME.jsonl.gz, posts of one author each; without it no quality")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--work", type=Path, required=True, help="where models and what they are turned into lie"
+    )
+    parser.add_argument(
+        "--gpt2",
+        type=Path,
+        help="a folder with GPT-2's encoder.json and vocab.bpe; without it only the built-in base",
+    )
+    parser.add_argument(
+        "--smollm2",
+        type=Path,
+        help="a folder with SmolLM2's files; default: that of the cache, if it is there",
+    )
+    parser.add_argument(
+        "--personas",
+        type=Path,
+        help="a folder of NAME.jsonl.gz, posts of one author each; without it no quality",
+    )
     parser.add_argument("--author", default="pd_bierce", help="whose held-out posts are scored")
     parser.add_argument("--rows", type=int, nargs="+", default=[10, 100], help="posts side by side")
-    parser.add_argument("--tokens", type=int, nargs="+", default=[60, 24], help="new tokens of a post, at most, for each of these numbers of posts")
+    parser.add_argument(
+        "--tokens",
+        type=int,
+        nargs="+",
+        default=[60, 24],
+        help="new tokens of a post, at most, for each of these numbers of posts",
+    )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--pairs", type=int, default=3, help="rounds, after one that does not count")
+    parser.add_argument(
+        "--pairs", type=int, default=3, help="rounds, after one that does not count"
+    )
     return parser.parse_args()
 
 
@@ -57,7 +81,9 @@ def gpt2(vocabulary: Path, work: Path) -> Path:
 
         raw = ByteLevelBPETokenizer(str(vocabulary / "encoder.json"), str(vocabulary / "vocab.bpe"))
         raw.add_special_tokens(["<|endoftext|>"])
-        special = dict.fromkeys(("eos_token", "bos_token", "unk_token"), "<|endoftext|>")  # CTranslate2 can't do without
+        special = dict.fromkeys(
+            ("eos_token", "bos_token", "unk_token"), "<|endoftext|>"
+        )  # CTranslate2 can't do without
         PreTrainedTokenizerFast(tokenizer_object=raw._tokenizer, **special).save_pretrained(folder)
         GPT2LMHeadModel(GPT2Config()).save_pretrained(folder)
     return folder
@@ -67,7 +93,10 @@ def smollm2(given: Path | None) -> Path | None:
     """The folder with SmolLM2; None, and a line that says why, if it is not on this machine."""
     base = bases.row("smollm2")
     if given is None and not bases.is_here(base):
-        print("smollm2: not measured, it is not on this machine (popinjay bases get smollm2, or --smollm2 FOLDER).", flush=True)
+        print(
+            "smollm2: not measured, it is not on this machine (popinjay bases get smollm2, or --smollm2 FOLDER).",
+            flush=True,
+        )
         return None
     return given or bases.folder_of(base)
 
@@ -82,14 +111,33 @@ def speed(folder: Path, args: argparse.Namespace) -> None:
             print(f"{name}: not measured, {reason}", flush=True)
     head, rows = ["posts side by side", "sampler", "new tokens/s", f"x {RECIPE} (from, to)"], []
     for count, most in zip(args.rows, args.tokens, strict=True):
-        rounds = [{name: child.turn(count, most, seed) for name, child in alive.items()} for seed in range(args.pairs + 1)][1:]
+        rounds = [
+            {name: child.turn(count, most, seed) for name, child in alive.items()}
+            for seed in range(args.pairs + 1)
+        ][1:]
         rates = {name: [one[name][0] / one[name][1] for one in rounds] for name in alive}
         for name, own in rates.items():
-            ratios = sorted(a / b for a, b in zip(own, rates[RECIPE], strict=True)) if RECIPE in rates else [0.0]
-            rows.append([f"{count}, of up to {most} tokens", name, f"{median(own):,.0f}", f"{median(ratios):.2f} ({ratios[0]:.2f}, {ratios[-1]:.2f})"])
-    print(f"\n### {folder.name}, medians of {args.pairs} rounds\n\n{table(head, rows)}\n", flush=True)
+            ratios = (
+                sorted(a / b for a, b in zip(own, rates[RECIPE], strict=True))
+                if RECIPE in rates
+                else [0.0]
+            )
+            rows.append(
+                [
+                    f"{count}, of up to {most} tokens",
+                    name,
+                    f"{median(own):,.0f}",
+                    f"{median(ratios):.2f} ({ratios[0]:.2f}, {ratios[-1]:.2f})",
+                ]
+            )
+    print(
+        f"\n### {folder.name}, medians of {args.pairs} rounds\n\n{table(head, rows)}\n", flush=True
+    )
     peaks = [[name, f"{child.stop():,}"] for name, child in alive.items()]
-    print(f"{table(['sampler', f'peak MB, with {max(args.rows)} posts side by side'], peaks)}\n", flush=True)
+    print(
+        f"{table(['sampler', f'peak MB, with {max(args.rows)} posts side by side'], peaks)}\n",
+        flush=True,
+    )
 
 
 def memory(folder: Path, args: argparse.Namespace) -> None:
@@ -110,15 +158,38 @@ def cold_start(folder: Path, args: argparse.Namespace) -> None:
     from popinjay import make
 
     posts = args.work / "posts.txt"
-    posts.write_text("\n".join(" ".join(post.split()[:10]) for post in synthetic(600)), encoding="utf-8")
+    posts.write_text(
+        "\n".join(" ".join(post.split()[:10]) for post in synthetic(600)), encoding="utf-8"
+    )
     options = {"budget": "60s", "samples": 10, "track": "none", "whose": "fictional"}
     if folder.name in ("gpt2", BASE.name):
         options["learning_rate"] = 1e-3
-    persona = make(posts, name=f"cold-{folder.name}", home_folder=args.work / "personas", base=str(folder), **options)
-    say = [str(Path(sys.executable).with_name("popinjay")), "say", persona.name, "-n", "1", "--home", str(args.work / "personas")]
+    persona = make(
+        posts,
+        name=f"cold-{folder.name}",
+        home_folder=args.work / "personas",
+        base=str(folder),
+        **options,
+    )
+    say = [
+        str(Path(sys.executable).with_name("popinjay")),
+        "say",
+        persona.name,
+        "-n",
+        "1",
+        "--home",
+        str(args.work / "personas"),
+    ]
     theirs = [sys.executable, "-c", THEIR_POST.format(folder=str(persona.path / "model"))]
-    commands = [partial(subprocess.run, command, check=True, capture_output=True) for command in (say, theirs)]
-    show_pairs(in_turns(commands[0], commands[1], args.pairs), f"popinjay say, {folder.name}", "transformers pipeline")
+    commands = [
+        partial(subprocess.run, command, check=True, capture_output=True)
+        for command in (say, theirs)
+    ]
+    show_pairs(
+        in_turns(commands[0], commands[1], args.pairs),
+        f"popinjay say, {folder.name}",
+        "transformers pipeline",
+    )
 
 
 def quality(folder: Path, author: str, args: argparse.Namespace) -> None:
@@ -129,7 +200,10 @@ def quality(folder: Path, author: str, args: argparse.Namespace) -> None:
     texts = Texts(args.personas / f"{author}.jsonl.gz").held_out[:SCORED]
     exact, ours = (bits_per_byte(folder, texts, exact=exact) for exact in (True, False))
     what = f"bits per byte of {len(texts)} held-out posts by {author}"
-    print(f"{folder.name}, {EXACT}: {exact:.4f} {what}; {OURS}: {ours:.4f} ({ours / exact - 1:+.3%})", flush=True)
+    print(
+        f"{folder.name}, {EXACT}: {exact:.4f} {what}; {OURS}: {ours:.4f} ({ours / exact - 1:+.3%})",
+        flush=True,
+    )
 
 
 def rules(args: argparse.Namespace) -> None:
@@ -139,15 +213,25 @@ def rules(args: argparse.Namespace) -> None:
     from popinjay.text.verbatim_index import VerbatimIndex
     from samplers.rules_share import rules_share
 
-    posts, file, cache = Texts(args.personas / f"{args.author}.jsonl.gz").train, args.work / "train.jsonl", args.work / "engine" / BASE.name
+    posts, file, cache = (
+        Texts(args.personas / f"{args.author}.jsonl.gz").train,
+        args.work / "train.jsonl",
+        args.work / "engine" / BASE.name,
+    )
     file.write_text("".join(json.dumps({"text": text}) + "\n" for text in posts), encoding="utf-8")
     began = time.perf_counter()
     index = VerbatimIndex.of_file(file, cache / "posts.index", MIN_HOLDERS)
     seconds = time.perf_counter() - began
-    print(f"\nIndex of {len(posts):,} posts by {args.author}: made once in {seconds:.2f} s; {index.size / len(posts):.0f} kB per 1,000 posts", flush=True)
+    print(
+        f"\nIndex of {len(posts):,} posts by {args.author}: made once in {seconds:.2f} s; {index.size / len(posts):.0f} kB per 1,000 posts",
+        flush=True,
+    )
     for count in (10, 100, 1000):
         whole, loading, watching = rules_share(BASE, cache, file, count)
-        print(f"{count:,} posts: {whole:.2f} s, of them the index {loading / whole:.1%}, watching and judging {watching / whole:.1%}", flush=True)
+        print(
+            f"{count:,} posts: {whole:.2f} s, of them the index {loading / whole:.1%}, watching and judging {watching / whole:.1%}",
+            flush=True,
+        )
 
 
 def main() -> None:

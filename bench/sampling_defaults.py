@@ -40,17 +40,43 @@ def measure(folder: Path, count: int) -> dict[str, Trial]:
 
 def main() -> None:
     """Measure all personas and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("personas", type=Path, nargs="+")
     parser.add_argument("--posts", type=int, default=200)
     args = parser.parse_args()
-    head = ("persona", "setting", "T", "top-p", "distance", "told apart", "pairs", "length", "new words", "copied")
+    head = (
+        "persona",
+        "setting",
+        "T",
+        "top-p",
+        "distance",
+        "told apart",
+        "pairs",
+        "length",
+        "new words",
+        "copied",
+    )
     print("| " + " | ".join(head) + " |")
     print("| --- " * len(head) + "|")
     for folder in args.personas:
         for name, trial in measure(folder, args.posts).items():
-            numbers = (trial.distance, trial.told_apart, trial.distinct_2, trial.length, trial.new_words, trial.copied)
-            cells = [folder.name, name, f"{trial.temperature:g}", f"{trial.top_p:g}", *(f"{number:.3f}" for number in numbers)]
+            numbers = (
+                trial.distance,
+                trial.told_apart,
+                trial.distinct_2,
+                trial.length,
+                trial.new_words,
+                trial.copied,
+            )
+            cells = [
+                folder.name,
+                name,
+                f"{trial.temperature:g}",
+                f"{trial.top_p:g}",
+                *(f"{number:.3f}" for number in numbers),
+            ]
             print("| " + " | ".join(cells) + " |", flush=True)
 
 

@@ -40,7 +40,12 @@ AUTHORS = {
     "Karlous": ("karlousm", ["wl_obamawhitehouse"]),
     "Barack Obama": ("barackobama", ["wl_barackobama", "wl_obamawhitehouse"]),
 }
-ROWS = ("Tweets downloaded", "Retweets", "Short tweets", "Tweets kept")  # as the originals name them
+ROWS = (
+    "Tweets downloaded",
+    "Retweets",
+    "Short tweets",
+    "Tweets kept",
+)  # as the originals name them
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,11 @@ class Seed:
         assert name == "-".join(sorted(AUTHORS[author][0] for author in authors)), file
         assert head[1:] == (authors if len(authors) > 1 else ["Quantity"]), file
         return cls(
-            name, text, authors, re.findall(r"url\((?:'|&#39;)(.+?)(?:'|&#39;)\)", text), [[int(row[place]) for row in rows] for place in range(1, len(head))]
+            name,
+            text,
+            authors,
+            re.findall(r"url\((?:'|&#39;)(.+?)(?:'|&#39;)\)", text),
+            [[int(row[place]) for row in rows] for place in range(1, len(head))],
         )
 
 
@@ -97,8 +106,16 @@ class Voices:
         with gzip.open(self._personas / f"{author}.jsonl.gz", "rt", encoding="utf-8") as file:
             for row in map(json.loads, file):
                 text = row["text"]
-                is_own = not row["is_retweet"] and not row.get("truncated") and not text.startswith("RT @")
-                if is_own and text not in seen and sum(not re.search("http|@|#", word) for word in text.split()) >= 3:
+                is_own = (
+                    not row["is_retweet"]
+                    and not row.get("truncated")
+                    and not text.startswith("RT @")
+                )
+                if (
+                    is_own
+                    and text not in seen
+                    and sum(not re.search("http|@|#", word) for word in text.split()) >= 3
+                ):
                     seen.add(text)
                     yield text
 
@@ -137,11 +154,23 @@ def portrait(handle: str) -> bytes:
     colours = [colour_of(handle + str(layer)) for layer in range(3)]
     surface = sk.Surface(side, side)
     with surface as canvas:
-        canvas.drawPaint(sk.Paint(Shader=sk.GradientShader.MakeLinear([(0, 0), (0, 300)], [colours[0], 0xFFF7E3C4])))
-        canvas.drawCircle(rng.randrange(110, 290), rng.randrange(120, 190), rng.randrange(40, 70), sk.Paint(Color=0xFFFFF3D6, AntiAlias=True))
+        canvas.drawPaint(
+            sk.Paint(
+                Shader=sk.GradientShader.MakeLinear([(0, 0), (0, 300)], [colours[0], 0xFFF7E3C4])
+            )
+        )
+        canvas.drawCircle(
+            rng.randrange(110, 290),
+            rng.randrange(120, 190),
+            rng.randrange(40, 70),
+            sk.Paint(Color=0xFFFFF3D6, AntiAlias=True),
+        )
         for colour, height in zip(colours[1:], (210, 270), strict=True):
             middle = rng.randrange(0, side)
-            canvas.drawOval(sk.Rect.MakeXYWH(middle - 330, height, 660, 520), sk.Paint(Color=colour, AntiAlias=True))
+            canvas.drawOval(
+                sk.Rect.MakeXYWH(middle - 330, height, 660, 520),
+                sk.Paint(Color=colour, AntiAlias=True),
+            )
     return bytes(surface.makeImageSnapshot().encodeToData(sk.kJPEG, 90))
 
 
@@ -171,41 +200,127 @@ MISSING = "MISSING"
 
 def promises(seed: Seed) -> list[Promise]:
     """All that the original promises, from its first line to its last."""
-    names, handles = re.escape(" & ".join(seed.authors)), [AUTHORS[author][0] for author in seed.authors]
+    names, handles = (
+        re.escape(" & ".join(seed.authors)),
+        [AUTHORS[author][0] for author in seed.authors],
+    )
     each = len(seed.authors)
     return [
         Promise("language", r"^language: en", r"^language:\n- \"en\""),
-        Promise("thumbnail", r"^thumbnail: http", r"^thumbnail: \"card\.png\"", "the picture's file beside the card, on nobody's server"),
+        Promise(
+            "thumbnail",
+            r"^thumbnail: http",
+            r"^thumbnail: \"card\.png\"",
+            "the picture's file beside the card, on nobody's server",
+        ),
         Promise("tag huggingtweets", r"^- huggingtweets", r"^- huggingtweets"),
         Promise("widget", r"^- text: \"My dream is\"", r"^- text: My dream is"),
-        Promise("avatars side by side", rf"(?s)(?:background-image: url.*?){{{each}}}", rf"(?:<img src=\"https://pbs\.twimg\.com/[^>]+>\n){{{each}}}"),
-        Promise("AI Bot or AI CYBORG", "🤖 AI Bot|🤖 AI CYBORG 🤖", "🤖 AI CYBORG 🤖" if each > 1 else "🤖 AI BOT 🤖"),
+        Promise(
+            "avatars side by side",
+            rf"(?s)(?:background-image: url.*?){{{each}}}",
+            rf"(?:<img src=\"https://pbs\.twimg\.com/[^>]+>\n){{{each}}}",
+        ),
+        Promise(
+            "AI Bot or AI CYBORG",
+            "🤖 AI Bot|🤖 AI CYBORG 🤖",
+            "🤖 AI CYBORG 🤖" if each > 1 else "🤖 AI BOT 🤖",
+        ),
         Promise("display names, joined by &", names, rf"^<h1>{names}</h1>"),
-        Promise("handle", f">@{seed.name}", " · ".join(f"@{handle}" for handle in handles), "each author's own, none made up of several"),
+        Promise(
+            "handle",
+            f">@{seed.name}",
+            " · ".join(f"@{handle}" for handle in handles),
+            "each author's own, none made up of several",
+        ),
         Promise("made with", r"I was made with", r"^It was made with popinjay"),
-        Promise("make your own: the demo", r"the demo\]\(https://colab", r"^popinjay make your-archive\.zip", "one command, on one's own machine"),
-        Promise("the pipeline's picture", r"!\[pipeline\]\(https", r"^```mermaid\nflowchart", "a drawing in the card itself, of the stages that were run"),
-        Promise("a report on how it was developed", r"\[W&B report\]", r"^\| Optimiser \|", "this run's own numbers"),
+        Promise(
+            "make your own: the demo",
+            r"the demo\]\(https://colab",
+            r"^popinjay make your-archive\.zip",
+            "one command, on one's own machine",
+        ),
+        Promise(
+            "the pipeline's picture",
+            r"!\[pipeline\]\(https",
+            r"^```mermaid\nflowchart",
+            "a drawing in the card itself, of the stages that were run",
+        ),
+        Promise(
+            "a report on how it was developed",
+            r"\[W&B report\]",
+            r"^\| Optimiser \|",
+            "this run's own numbers",
+        ),
         Promise(
             "trained on the posts of",
             r"trained on (?:\[@|tweets from)",
-            "trained on posts of " + ", ".join(rf"\[.+\]\(https://x\.com/{handle}\)" for handle in handles),
+            "trained on posts of "
+            + ", ".join(rf"\[.+\]\(https://x\.com/{handle}\)" for handle in handles),
         ),
         Promise("training-data table", r"^\| Tweets kept \|", r"^\| Posts kept \|"),
-        Promise("explore the data", r"\[Explore the data\]", r"^\| `posts\.jsonl` \| `[0-9a-f]{64}`", "hashes; the posts stay with who holds them"),
         Promise(
-            "versions at every step", r"\[W&B artifacts\]", r"^\| `train\.jsonl` \| `[0-9a-f]{64}`", "a hash of every step's file (popinjay lineage draws them)"
+            "explore the data",
+            r"\[Explore the data\]",
+            r"^\| `posts\.jsonl` \| `[0-9a-f]{64}`",
+            "hashes; the posts stay with who holds them",
         ),
-        Promise("base model", r"pre-trained \[GPT-2\]", r"based on popinjay's built-in base model", "the base that was used here; with GPT-2, its link"),
-        Promise("hyper-parameters and metrics", r"\[W&B training run\]", r"^\| Peak learning rate \|", "a table in the card; every step is in metrics.jsonl"),
-        Promise("the final model, versioned", r"\[the final model\]", r"^\| `model`.*\| `[0-9a-f]{64}`", "the hash of its files"),
-        Promise("how to use", r"pipeline\('text-generation'", rf"pipeline\(\"text-generation\", model=\"{seed.name}/model\"\)"),
-        Promise("five to My dream is", r"generator\(\"My dream is\", num_return_sequences=5\)", r"generator\(\"My dream is\", num_return_sequences=5\)"),
-        Promise("limitations of the base", r"the same limitations and bias as GPT-2", r"the same limitations and bias as its base model"),
-        Promise("the posts affect the text", r"further affects the text", r"further affects the text"),
-        Promise("who built it", r"Built by Boris Dayma", r"HuggingTweets\]\(.*\) by Boris Dayma", "credit to what it descends from"),
-        Promise("badges: follow, stars", r"img\.shields\.io", "", "pictures from somebody's server, which see who reads the card"),
-        Promise("the project's address", r"visit the project repository", "", "popinjay has none yet"),
+        Promise(
+            "versions at every step",
+            r"\[W&B artifacts\]",
+            r"^\| `train\.jsonl` \| `[0-9a-f]{64}`",
+            "a hash of every step's file (popinjay lineage draws them)",
+        ),
+        Promise(
+            "base model",
+            r"pre-trained \[GPT-2\]",
+            r"based on popinjay's built-in base model",
+            "the base that was used here; with GPT-2, its link",
+        ),
+        Promise(
+            "hyper-parameters and metrics",
+            r"\[W&B training run\]",
+            r"^\| Peak learning rate \|",
+            "a table in the card; every step is in metrics.jsonl",
+        ),
+        Promise(
+            "the final model, versioned",
+            r"\[the final model\]",
+            r"^\| `model`.*\| `[0-9a-f]{64}`",
+            "the hash of its files",
+        ),
+        Promise(
+            "how to use",
+            r"pipeline\('text-generation'",
+            rf"pipeline\(\"text-generation\", model=\"{seed.name}/model\"\)",
+        ),
+        Promise(
+            "five to My dream is",
+            r"generator\(\"My dream is\", num_return_sequences=5\)",
+            r"generator\(\"My dream is\", num_return_sequences=5\)",
+        ),
+        Promise(
+            "limitations of the base",
+            r"the same limitations and bias as GPT-2",
+            r"the same limitations and bias as its base model",
+        ),
+        Promise(
+            "the posts affect the text", r"further affects the text", r"further affects the text"
+        ),
+        Promise(
+            "who built it",
+            r"Built by Boris Dayma",
+            r"HuggingTweets\]\(.*\) by Boris Dayma",
+            "credit to what it descends from",
+        ),
+        Promise(
+            "badges: follow, stars",
+            r"img\.shields\.io",
+            "",
+            "pictures from somebody's server, which see who reads the card",
+        ),
+        Promise(
+            "the project's address", r"visit the project repository", "", "popinjay has none yet"
+        ),
     ]
 
 
@@ -233,14 +348,25 @@ def compare(seed: Seed, folder: Path) -> bool:
     """Show both cards side by side; whether the table is the same and no promise is missing."""
     card = html.unescape((folder / "README.md").read_text(encoding="utf-8"))
     ours, theirs = table(card), table(seed.text)
-    is_same = ours[0] == theirs[0] and [row[1:] for row in ours[1:5]] == [row[1:] for row in theirs[1:]]
+    is_same = ours[0] == theirs[0] and [row[1:] for row in ours[1:5]] == [
+        row[1:] for row in theirs[1:]
+    ]
     print(f"\n{seed.name}: {folder / 'README.md'}, {folder / 'card.png'}\n")
     width = max(len(cell) for row in ours + theirs for cell in row)
     for one, other in zip_longest(theirs, ours, fillvalue=[]):
         print(" | ".join(f"{cell:<{width}}" for cell in [*(one or [""] * len(ours[0])), *other]))
-    print(f"the original's table, to the left, is {'' if is_same else 'NOT '}ours, number for number\n")
-    rows = [(one.what, one.kept(card)) for one in promises(seed) if re.search(one.theirs, seed.text, re.MULTILINE)]
-    rows += [(what, "more" if re.search(found, card, re.MULTILINE) else "nothing of it here") for what, found in MORE.items()]
+    print(
+        f"the original's table, to the left, is {'' if is_same else 'NOT '}ours, number for number\n"
+    )
+    rows = [
+        (one.what, one.kept(card))
+        for one in promises(seed)
+        if re.search(one.theirs, seed.text, re.MULTILINE)
+    ]
+    rows += [
+        (what, "more" if re.search(found, card, re.MULTILINE) else "nothing of it here")
+        for what, found in MORE.items()
+    ]
     for what, kept in rows:
         print(f"{what:<34} {kept}")
     return is_same and all(kept != MISSING for _, kept in rows)
@@ -250,22 +376,51 @@ def remake(seed: Seed, work: Path, voices: Voices, training: dict[str, Any]) -> 
     """The folder of the persona of this card's authors, made with these options of the training."""
     (work / "archives").mkdir(parents=True, exist_ok=True)
     made = zip(seed.authors, seed.avatars, seed.columns, strict=True)
-    archives = [archive(work / "archives", name, avatar, counts, voices) for name, avatar, counts in made]
-    return popinjay.make(*archives, home_folder=work / "personas", base="builtin", whose="public-figure", track="none", listener=tell, **training).path
+    archives = [
+        archive(work / "archives", name, avatar, counts, voices) for name, avatar, counts in made
+    ]
+    return popinjay.make(
+        *archives,
+        home_folder=work / "personas",
+        base="builtin",
+        whose="public-figure",
+        track="none",
+        listener=tell,
+        **training,
+    ).path
 
 
 def tell(event: Event) -> None:
     """What is being done, and what was."""
-    if event.what in (EventKind.START, EventKind.FRESH, EventKind.NOTE, EventKind.WARNING, EventKind.DONE):
+    if event.what in (
+        EventKind.START,
+        EventKind.FRESH,
+        EventKind.NOTE,
+        EventKind.WARNING,
+        EventKind.DONE,
+    ):
         print(f"{event.stage}: {event.what.value} {event.message}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=Path, required=True, help="a folder of original cards, NAME.txt")
-    parser.add_argument("--personas", type=Path, required=True, help="a folder of NAME.jsonl.gz, posts of one author each")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seeds", type=Path, required=True, help="a folder of original cards, NAME.txt"
+    )
+    parser.add_argument(
+        "--personas",
+        type=Path,
+        required=True,
+        help="a folder of NAME.jsonl.gz, posts of one author each",
+    )
     parser.add_argument("--work", type=Path, required=True, help="where what is made is kept")
-    parser.add_argument("--epochs", type=float, help="to see the cards sooner, of less trained models; by default popinjay's own")
+    parser.add_argument(
+        "--epochs",
+        type=float,
+        help="to see the cards sooner, of less trained models; by default popinjay's own",
+    )
     args = parser.parse_args()
     voices, training = Voices(args.personas), {} if args.epochs is None else {"epochs": args.epochs}
     seeds = [Seed.of(file) for file in sorted(args.seeds.glob("*.txt"))]

@@ -63,12 +63,30 @@ class Turn:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="where the persona lies; one that is there already is taken")
-    parser.add_argument("--personas", type=Path, help="a folder of NAME.jsonl.gz, posts of one author each; without it synthetic ones")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        required=True,
+        help="where the persona lies; one that is there already is taken",
+    )
+    parser.add_argument(
+        "--personas",
+        type=Path,
+        help="a folder of NAME.jsonl.gz, posts of one author each; without it synthetic ones",
+    )
     parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument("--posts", type=int, nargs="+", default=[1, 10], help="that a client asks for")
-    parser.add_argument("--seconds", type=float, default=15, help="that the crowd, and the one alone, ask in a round")
+    parser.add_argument(
+        "--posts", type=int, nargs="+", default=[1, 10], help="that a client asks for"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=15,
+        help="that the crowd, and the one alone, ask in a round",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
@@ -81,14 +99,33 @@ def persona(work: Path, personas: Path | None) -> list[str]:
     if not (work / "home" / NAME / "model").is_dir():
         file = work / "posts.txt"
         file.write_text("\n".join(posts), encoding="utf-8")
-        make(file, name=NAME, home_folder=work / "home", base="builtin", budget=LEARN, samples=10, track="none", whose="fictional")
+        make(
+            file,
+            name=NAME,
+            home_folder=work / "home",
+            base="builtin",
+            budget=LEARN,
+            samples=10,
+            track="none",
+            whose="fictional",
+        )
     return posts
 
 
 @contextmanager
 def serving(home: Path) -> Iterator[tuple[int, int]]:
     """The server as people start it: its port and its process."""
-    command = [sys.executable, "-m", "popinjay.cli.main", "serve", "--home", str(home), "--port", "0", "--no-browser"]
+    command = [
+        sys.executable,
+        "-m",
+        "popinjay.cli.main",
+        "serve",
+        "--home",
+        str(home),
+        "--port",
+        "0",
+        "--no-browser",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -107,7 +144,12 @@ def ask(port: int, client: Client, prompt: str, posts: int, seed: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         body = json.dumps({"prompt": prompt, "n": posts, "seed": seed})
-        connection.request("POST", f"/api/personas/{NAME}/say", body, {"Content-Type": "application/json", "X-Popinjay": "1"})
+        connection.request(
+            "POST",
+            f"/api/personas/{NAME}/say",
+            body,
+            {"Content-Type": "application/json", "X-Popinjay": "1"},
+        )
         answer = connection.getresponse()
         if answer.status != 200:
             raise RuntimeError(answer.read().decode())
@@ -127,7 +169,15 @@ def ask(port: int, client: Client, prompt: str, posts: int, seed: int) -> None:
     client.wholes.append(time.perf_counter() - began)
 
 
-def turn(port: int, process: int, prompts: Sequence[str], count: int, posts: int, seconds: float, seed: int) -> Turn:
+def turn(
+    port: int,
+    process: int,
+    prompts: Sequence[str],
+    count: int,
+    posts: int,
+    seconds: float,
+    seed: int,
+) -> Turn:
     """So many clients ask for so many seconds. Raises RuntimeError where one request fails."""
     clients, failed, late = [Client() for _ in range(count)], [], Client()
     before, began = processor(process), time.perf_counter()
@@ -136,7 +186,13 @@ def turn(port: int, process: int, prompts: Sequence[str], count: int, posts: int
         try:
             while time.perf_counter() < began + seconds:
                 turns = len(clients[number].wholes)
-                ask(port, clients[number], prompts[number if count > 1 else turns % len(prompts)], posts, seed + 1_000 * number + turns)
+                ask(
+                    port,
+                    clients[number],
+                    prompts[number if count > 1 else turns % len(prompts)],
+                    posts,
+                    seed + 1_000 * number + turns,
+                )
         except Exception as error:
             failed.append(error)
 
@@ -165,18 +221,33 @@ def processor(process: int) -> float:
 def memory(process: int) -> dict[str, int]:
     """MB that a process holds, and held at most."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return {line.split(":")[0]: int(line.split()[1]) * 1024 // 1_000_000 for line in lines if line.startswith(("VmRSS", "VmHWM"))}
+    return {
+        line.split(":")[0]: int(line.split()[1]) * 1024 // 1_000_000
+        for line in lines
+        if line.startswith(("VmRSS", "VmHWM"))
+    }
 
 
-def measure(port: int, process: int, prompts: Sequence[str], posts: int, args: argparse.Namespace) -> list[str]:
+def measure(
+    port: int, process: int, prompts: Sequence[str], posts: int, args: argparse.Namespace
+) -> list[str]:
     """A row: one alone and the crowd in turns."""
     turn(port, process, prompts, args.clients, posts, 1, 0)  # warm
     pairs = []
     for number in range(1, args.rounds + 1):
         alone = turn(port, process, prompts, 1, posts, args.seconds, 100_000 * number)
-        pairs.append((alone, turn(port, process, prompts, args.clients, posts, args.seconds, 100_000 * number)))
-    alone_all, crowd_all = ([client for pair in pairs for client in pair[place].clients] for place in (0, 1))
-    shares = [count / (sum(crowd.posts) / len(crowd.posts)) for _, crowd in pairs for count in crowd.posts]
+        pairs.append(
+            (
+                alone,
+                turn(port, process, prompts, args.clients, posts, args.seconds, 100_000 * number),
+            )
+        )
+    alone_all, crowd_all = (
+        [client for pair in pairs for client in pair[place].clients] for place in (0, 1)
+    )
+    shares = [
+        count / (sum(crowd.posts) / len(crowd.posts)) for _, crowd in pairs for count in crowd.posts
+    ]
     return [
         str(posts),
         f"{median(alone.rate for alone, _ in pairs):.1f}",
@@ -223,15 +294,23 @@ def main() -> None:
     args = parse()
     args.work.mkdir(parents=True, exist_ok=True)
     posts = persona(args.work, args.personas)
-    prompts = [" ".join(post.split()[: 2 + number % 2]) for number, post in enumerate(posts[: args.clients])]
+    prompts = [
+        " ".join(post.split()[: 2 + number % 2])
+        for number, post in enumerate(posts[: args.clients])
+    ]
     with serving(args.work / "home") as (port, process):
         before = memory(process)["VmRSS"]
         ask(port, Client(), "", 1, 0)
         loaded = memory(process)["VmRSS"]
         rows = [measure(port, process, prompts, count, args) for count in args.posts]
         held = memory(process)
-    print(f"\n### {args.clients} clients for {args.seconds:g} seconds, medians of {args.rounds} rounds; no request failed\n\n{table(HEAD, rows)}\n", flush=True)
-    print(f"memory of the server, MB: {before:,} before, {loaded:,} with the persona, {held['VmRSS']:,} after the crowd, {held['VmHWM']:,} at most")
+    print(
+        f"\n### {args.clients} clients for {args.seconds:g} seconds, medians of {args.rounds} rounds; no request failed\n\n{table(HEAD, rows)}\n",
+        flush=True,
+    )
+    print(
+        f"memory of the server, MB: {before:,} before, {loaded:,} with the persona, {held['VmRSS']:,} after the crowd, {held['VmHWM']:,} at most"
+    )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ def fill(home: Path, count: int) -> None:
         folder = home / f"persona-{number:05}"
         (folder / "model").mkdir(parents=True)
         (folder / "run.toml").write_text(RECORD.format(name=folder.name))
-        (folder / "authors.json").write_text(json.dumps([{"handle": folder.name, "name": f"Number {number}"}]))
+        (folder / "authors.json").write_text(
+            json.dumps([{"handle": folder.name, "name": f"Number {number}"}])
+        )
         (folder / "model" / "model.safetensors").write_bytes(b"0" * 1000)
 
 
@@ -61,12 +63,22 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             fill(Path(folder), count)
             with served(Path(folder)) as client:
-                for what, path in (("first page", ""), ("last page", f"?offset={count - 1}"), ("newest", "?sort=newest"), ("search", "?search=0042")):
+                for what, path in (
+                    ("first page", ""),
+                    ("last page", f"?offset={count - 1}"),
+                    ("newest", "?sort=newest"),
+                    ("search", "?search=0042"),
+                ):
                     found[what, count] = seconds(client.port, f"/api/personas{path}", args.times)
     for what in ("first page", "last page", "newest", "search"):
         (_, small), (first, large) = found[what, 1], found[what, args.count]
-        of_all, of_one = f"{large * 1000:6.0f} ms (first time {first * 1000:.0f})", f"{small * 1000:6.1f} ms"
-        print(f"{what:10}  of {args.count:,}: {of_all}   of one: {of_one}   ratio {large / small:.0f}x")
+        of_all, of_one = (
+            f"{large * 1000:6.0f} ms (first time {first * 1000:.0f})",
+            f"{small * 1000:6.1f} ms",
+        )
+        print(
+            f"{what:10}  of {args.count:,}: {of_all}   of one: {of_one}   ratio {large / small:.0f}x"
+        )
 
 
 if __name__ == "__main__":

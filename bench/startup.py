@@ -25,7 +25,9 @@ def main() -> None:
     """Time both and show it."""
     script = Path(sys.executable).parent / "popinjay"
     popinjay = [str(script)] if script.exists() else [sys.executable, "-m", "popinjay.cli.main"]
-    pairs = in_turns(partial(run, [*popinjay, "--help"]), partial(run, [sys.executable, "-c", "pass"]), PAIRS)
+    pairs = in_turns(
+        partial(run, [*popinjay, "--help"]), partial(run, [sys.executable, "-c", "pass"]), PAIRS
+    )
     show_pairs(pairs, "popinjay --help", "python -c pass")
 
 

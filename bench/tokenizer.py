@@ -16,7 +16,13 @@ from pairs import show
 from popinjay.models import bases
 from popinjay.pipeline import inspect
 
-AUTHORS = {"English": "wl_barackobama", "English, 17th century": "pepys", "Spanish": "wl_cfkargentina", "French": "wl_elysee", "Japanese": "ja_dayukoume"}
+AUTHORS = {
+    "English": "wl_barackobama",
+    "English, 17th century": "pepys",
+    "Spanish": "wl_cfkargentina",
+    "French": "wl_elysee",
+    "Japanese": "ja_dayukoume",
+}
 
 
 def bytes_per_token(tokenizer: Tokenizer, texts: list[str]) -> float:
@@ -27,10 +33,14 @@ def bytes_per_token(tokenizer: Tokenizer, texts: list[str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--personas", type=Path, required=True)
     parser.add_argument("--gpt2", type=Path, required=True)
-    parser.add_argument("--ours", type=Path, default=bases.folder_of(bases.row(bases.BUILT_IN)) / "tokenizer.json")
+    parser.add_argument(
+        "--ours", type=Path, default=bases.folder_of(bases.row(bases.BUILT_IN)) / "tokenizer.json"
+    )
     args = parser.parse_args()
     ours = Tokenizer.from_file(str(args.ours))
     gpt2 = ByteLevelBPETokenizer(str(args.gpt2 / "encoder.json"), str(args.gpt2 / "vocab.bpe"))
@@ -38,7 +48,12 @@ def main() -> None:
     for language, author in AUTHORS.items():
         (found,) = inspect(args.personas / f"{author}.jsonl.gz")
         texts = [text for _, text in found.result.kept]
-        rows.append((f"{language} ({author})", f"{bytes_per_token(ours, texts):>10.2f} {bytes_per_token(gpt2, texts):>10.2f}"))
+        rows.append(
+            (
+                f"{language} ({author})",
+                f"{bytes_per_token(ours, texts):>10.2f} {bytes_per_token(gpt2, texts):>10.2f}",
+            )
+        )
     show(rows)
 
 

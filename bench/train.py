@@ -38,7 +38,12 @@ class Plan:
     scored: int = 100  # held-out posts, at most
     samples: int = 100
     epochs: float | None = None  # None: the default
-    quick: tuple[float, ...] = (0.25, 0.35, 0.5, 1.0)  # epochs of shorter runs, which may be as good as the recipe already
+    quick: tuple[float, ...] = (
+        0.25,
+        0.35,
+        0.5,
+        1.0,
+    )  # epochs of shorter runs, which may be as good as the recipe already
     promised: int = 1500  # posts of the training that is to keep to its time
     budgets: tuple[str, ...] = ("10s", "20s")
     sizes: tuple[int, ...] = (500, 2000, 8000, 20_000)
@@ -64,16 +69,39 @@ ALL = Plan(authors=ENGLISH, learnt=3000, scored=1000, samples=500)
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--work", type=Path, required=True, help="where what is measured is kept")
-    parser.add_argument("--personas", type=Path, help="a folder of NAME.jsonl.gz, posts of one author each; without it synthetic posts, and no quality")
-    parser.add_argument("--gpt2", type=Path, help="a folder with GPT-2's encoder.json and vocab.bpe; without it the built-in base's tokenizer")
+    parser.add_argument(
+        "--personas",
+        type=Path,
+        help="a folder of NAME.jsonl.gz, posts of one author each; without it synthetic posts, and no quality",
+    )
+    parser.add_argument(
+        "--gpt2",
+        type=Path,
+        help="a folder with GPT-2's encoder.json and vocab.bpe; without it the built-in base's tokenizer",
+    )
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--quick", action="store_true", help="whether everything works, in some two minutes: a small model, few posts")
-    how.add_argument("--all", action="store_true", help="five authors, up to 3,000 posts each: hours")
+    how.add_argument(
+        "--quick",
+        action="store_true",
+        help="whether everything works, in some two minutes: a small model, few posts",
+    )
+    how.add_argument(
+        "--all", action="store_true", help="five authors, up to 3,000 posts each: hours"
+    )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--authors", nargs="+", help="of whom quality is measured, in place of the usual ones")
-    parser.add_argument("--rate", type=float, default=recipe.RATE, help="the recipe's learning rate on the built-in base, in place of its own")
+    parser.add_argument(
+        "--authors", nargs="+", help="of whom quality is measured, in place of the usual ones"
+    )
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=recipe.RATE,
+        help="the recipe's learning rate on the built-in base, in place of its own",
+    )
     parser.add_argument("--anew", action="store_true", help="measure the recipe's quality again")
     return parser.parse_args()
 
@@ -88,10 +116,15 @@ def measure_speed(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
     found = {}
     texts = english(args.personas, plan.speed_posts)
     for device in devices():
-        found[device] = speed.measure(peers.Task(texts, args.gpt2, device, plan.shape), plan.speed_seconds)
+        found[device] = speed.measure(
+            peers.Task(texts, args.gpt2, device, plan.shape), plan.speed_seconds
+        )
         what = "fp32" if device == "cpu" else "bf16"
         posts = f"{len(texts):,} {'English' if args.personas else 'synthetic'} posts"
-        show(f"GPT-2 {'small for a trial' if plan.shape else '124M'}, {posts}, {device}, {what}", report.speed(found[device]))
+        show(
+            f"GPT-2 {'small for a trial' if plan.shape else '124M'}, {posts}, {device}, {what}",
+            report.speed(found[device]),
+        )
     return found
 
 
@@ -112,7 +145,9 @@ def measure_quality(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
     found = {}
     for author in args.authors or plan.authors:
         posts = posts_of(author, args.personas, plan.learnt, plan.scored)
-        found[author] = quality.compare(posts, plan.samples, args.work / "kept", plan.quick, args.rate, plan.epochs)
+        found[author] = quality.compare(
+            posts, plan.samples, args.work / "kept", plan.quick, args.rate, plan.epochs
+        )
         print(f"{author} at {time.strftime('%H:%M:%S')}", flush=True)
     title = f"Built-in base, up to {plan.learnt:,} posts of an author, held-out bits per byte, {plan.samples} samples, the recipe's rate {args.rate:g}"
     means = quality.means(found)
@@ -142,18 +177,27 @@ def main() -> None:
     args.work.mkdir(parents=True, exist_ok=True)
     if args.anew:
         shutil.rmtree(args.work / "kept", ignore_errors=True)
-    measures = {"speed": measure_speed, "quality": measure_quality, "promises": measure_promises, "growth": measure_growth}
+    measures = {
+        "speed": measure_speed,
+        "quality": measure_quality,
+        "promises": measure_promises,
+        "growth": measure_growth,
+    }
     found: dict[str, Any] = {}
     for name in args.only:
         if name in ("quality", "promises") and args.personas is None:
-            show(f"Built-in base, {name}", "Not measured: it needs real authors' posts (--personas).")
+            show(
+                f"Built-in base, {name}", "Not measured: it needs real authors' posts (--personas)."
+            )
             continue
         started = time.monotonic()
         found[name] = measures[name](args, plan)
         print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
     found["seconds"] = round(time.monotonic() - began)
     (args.work / "training.json").write_text(json.dumps(found, indent=2))
-    print(f"All in {found['seconds'] / 60:.1f} minutes; everything measured: {args.work / 'training.json'}")
+    print(
+        f"All in {found['seconds'] / 60:.1f} minutes; everything measured: {args.work / 'training.json'}"
+    )
 
 
 if __name__ == "__main__":

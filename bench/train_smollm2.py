@@ -26,7 +26,13 @@ from training.speed import tokens_a_second
 from training.texts import english
 
 POSTS = 1676
-STEPS = {"ours, LoRA": 4, "ours, full": 4, "Trainer, peft LoRA": 1, "Trainer, full": 1, "ceiling": 1}
+STEPS = {
+    "ours, LoRA": 4,
+    "ours, full": 4,
+    "Trainer, peft LoRA": 1,
+    "Trainer, full": 1,
+    "ceiling": 1,
+}
 TOKENS = 384  # of the ceiling's products: as many as a step of ours has
 
 
@@ -47,7 +53,9 @@ def ours(turns: Turns, folder: Path, texts: Sequence[str], precision: str, tune:
             turns.step(trainer.train_step.step([trainer.sequences[i] for i in batch], 1e-5)[1])
 
 
-def with_trainer(turns: Turns, folder: Path, texts: Sequence[str], precision: str, is_lora: bool) -> None:
+def with_trainer(
+    turns: Turns, folder: Path, texts: Sequence[str], precision: str, is_lora: bool
+) -> None:
     """Train with transformers' Trainer on packed blocks, each step in its turn."""
     from transformers import TrainerCallback
 
@@ -67,7 +75,9 @@ def with_trainer(turns: Turns, folder: Path, texts: Sequence[str], precision: st
     if is_lora:
         from peft import LoraConfig, get_peft_model
 
-        config = LoraConfig(task_type="CAUSAL_LM", r=RANK, lora_alpha=ALPHA, target_modules="all-linear")
+        config = LoraConfig(
+            task_type="CAUSAL_LM", r=RANK, lora_alpha=ALPHA, target_modules="all-linear"
+        )
         trained = get_peft_model(trained, config)
     more = {"optim": "adamw_torch_fused", "bf16": precision == "bf16"}
     with tempfile.TemporaryDirectory() as work:
@@ -86,8 +96,16 @@ def ceiling(turns: Turns, folder: Path, precision: str) -> None:
     shared = config["head_dim"] * config["num_key_value_heads"]
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     products: list[tuple[Any, Any, Any]] = []
-    for inputs, outputs in ((width, width + 2 * shared), (width, width), (width, 2 * inner), (inner, width)):
-        rows, weight = torch.randn(TOKENS, inputs, dtype=dtype), torch.randn(outputs, inputs, dtype=dtype)
+    for inputs, outputs in (
+        (width, width + 2 * shared),
+        (width, width),
+        (width, 2 * inner),
+        (inner, width),
+    ):
+        rows, weight = (
+            torch.randn(TOKENS, inputs, dtype=dtype),
+            torch.randn(outputs, inputs, dtype=dtype),
+        )
         out = torch.empty(TOKENS, outputs, dtype=dtype)
         products += [(rows, weight.t(), out), (out.clone(), weight, torch.empty_like(rows))]
     turns.ready()
@@ -98,7 +116,9 @@ def ceiling(turns: Turns, folder: Path, precision: str) -> None:
         turns.step(TOKENS)
 
 
-def measure(peers: dict[str, tuple[Callable[..., None], ...]], rounds: int) -> dict[str, list[Slice]]:
+def measure(
+    peers: dict[str, tuple[Callable[..., None], ...]], rounds: int
+) -> dict[str, list[Slice]]:
     """Let each peer have its turn, round after round, after one round that does not count."""
     alive = {name: Peer(*work) for name, work in peers.items()}
     for peer in alive.values():
@@ -116,8 +136,12 @@ def measure(peers: dict[str, tuple[Callable[..., None], ...]], rounds: int) -> d
 
 def main() -> None:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", type=Path, help="SmolLM2's folder; default: the one of popinjay bases")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--base", type=Path, help="SmolLM2's folder; default: the one of popinjay bases"
+    )
     parser.add_argument("--personas", type=Path, help="real posts; without it synthetic ones")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
@@ -129,7 +153,9 @@ def main() -> None:
 
         base = bases.row(bases.ENGLISH)
         if not bases.is_here(base):
-            print(f"Nothing was measured: {base.name} is not here (popinjay bases get {base.name}).")
+            print(
+                f"Nothing was measured: {base.name} is not here (popinjay bases get {base.name})."
+            )
             return
         folder = bases.folder_of(base)
     texts, precision = english(args.personas, args.posts), args.precision
@@ -153,7 +179,9 @@ def main() -> None:
         peak = f"{found[name][-1].peak:.2f}"
         rows.append([name, f"{median(own):,.0f}", f"{ratio:.2f}", f"{share:.0%}", peak])
     head = ["", "tokens/s", "x Trainer, same weights trained", "of the ceiling", "peak GB"]
-    print(f"SmolLM2, {len(texts):,} posts, {precision}, {args.rounds} rounds\n\n{table(head, rows)}")
+    print(
+        f"SmolLM2, {len(texts):,} posts, {precision}, {args.rounds} rounds\n\n{table(head, rows)}"
+    )
 
 
 if __name__ == "__main__":

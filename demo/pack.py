@@ -19,8 +19,16 @@ from typing import Any
 HERE = Path(__file__).parent
 OUT = HERE.parent / "src" / "popinjay" / "assets" / "demo"
 PEOPLE = {
-    "nellmarrow": ("Nell Marrow 🍞", "night baker, saltwick. gerald is a sourdough starter. fictional.", "1700000000000000001"),
-    "brix_deck9": ("Brix", "Maintenance, Deck 9, the Patient Margaret. Forms answered in the order received. Fictional.", "1700000000000000002"),
+    "nellmarrow": (
+        "Nell Marrow 🍞",
+        "night baker, saltwick. gerald is a sourdough starter. fictional.",
+        "1700000000000000001",
+    ),
+    "brix_deck9": (
+        "Brix",
+        "Maintenance, Deck 9, the Patient Margaret. Forms answered in the order received. Fictional.",
+        "1700000000000000002",
+    ),
 }
 FIRST = datetime(2024, 12, 1, 3, tzinfo=UTC)
 SNOWFLAKE_EPOCH_MS = 1288834974657
@@ -35,8 +43,16 @@ def shorten_links(text: str, rng: random.Random) -> tuple[str, list[dict[str, st
     urls: list[dict[str, str]] = []
 
     def short(match: re.Match[str]) -> str:
-        code = "".join(rng.choices("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=10))
-        urls.append({"url": f"https://t.co/{code}", "expanded_url": match[0], "display_url": match[0].removeprefix("https://")[:26] + "…"})
+        code = "".join(
+            rng.choices("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=10)
+        )
+        urls.append(
+            {
+                "url": f"https://t.co/{code}",
+                "expanded_url": match[0],
+                "display_url": match[0].removeprefix("https://")[:26] + "…",
+            }
+        )
         return f"https://t.co/{code}"
 
     return re.sub(r"https://\S+", short, text), urls
@@ -48,14 +64,26 @@ def pack(handle: str) -> None:
     moment, last = FIRST, ""
     tweets: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
-    for number, line in enumerate((HERE / f"{handle}.txt").read_text(encoding="utf-8").splitlines()):
-        moment += timedelta(minutes=rng.randint(45, 2600)) if not line.startswith(">> ") else timedelta(minutes=rng.randint(1, 5))
+    for number, line in enumerate(
+        (HERE / f"{handle}.txt").read_text(encoding="utf-8").splitlines()
+    ):
+        moment += (
+            timedelta(minutes=rng.randint(45, 2600))
+            if not line.startswith(">> ")
+            else timedelta(minutes=rng.randint(1, 5))
+        )
         moment += timedelta(seconds=rng.randint(0, 59), milliseconds=rng.randint(0, 999))
         thread = line.startswith(">> ")
         text, urls = shorten_links(line.removeprefix(">> ").replace("\\n", "\n"), rng)
         own = str(tweet_id(moment, number))
         tweet: dict[str, Any] = {
-            "edit_info": {"initial": {"editTweetIds": [own], "editableUntil": (moment + timedelta(hours=1)).isoformat(), "isEditEligible": True}},
+            "edit_info": {
+                "initial": {
+                    "editTweetIds": [own],
+                    "editableUntil": (moment + timedelta(hours=1)).isoformat(),
+                    "isEditEligible": True,
+                }
+            },
             "retweeted": False,
             "source": '<a href="https://mobile.twitter.com" rel="nofollow">Twitter Web App</a>',
             "entities": {"hashtags": [], "symbols": [], "user_mentions": [], "urls": urls},
@@ -69,17 +97,37 @@ def pack(handle: str) -> None:
             "lang": "en",
         }
         if thread:
-            tweet |= {"in_reply_to_status_id_str": last, "in_reply_to_user_id_str": account, "in_reply_to_screen_name": handle}
+            tweet |= {
+                "in_reply_to_status_id_str": last,
+                "in_reply_to_user_id_str": account,
+                "in_reply_to_screen_name": handle,
+            }
         elif reply := re.match(r"@(\w+) ", text):
-            tweet |= {"in_reply_to_status_id_str": str(int(own) - 1), "in_reply_to_user_id_str": "42", "in_reply_to_screen_name": reply[1]}
+            tweet |= {
+                "in_reply_to_status_id_str": str(int(own) - 1),
+                "in_reply_to_user_id_str": "42",
+                "in_reply_to_screen_name": reply[1],
+            }
         if len(text) > 280:
             notes.append(
                 {
                     "noteTweet": {
                         "noteTweetId": str(int(own) + 7),
                         "createdAt": moment.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-                        "lifecycle": {"value": "1", "name": "Active", "originalName": "Active", "annotations": {}},
-                        "core": {"text": html.escape(text, quote=False), "styletags": [], "urls": [], "mentions": [], "hashtags": [], "cashtags": []},
+                        "lifecycle": {
+                            "value": "1",
+                            "name": "Active",
+                            "originalName": "Active",
+                            "annotations": {},
+                        },
+                        "core": {
+                            "text": html.escape(text, quote=False),
+                            "styletags": [],
+                            "urls": [],
+                            "mentions": [],
+                            "hashtags": [],
+                            "cashtags": [],
+                        },
                     }
                 }
             )
@@ -89,31 +137,77 @@ def pack(handle: str) -> None:
         tweet["full_text"] = html.escape(text, quote=False)
         tweets.append({"tweet": tweet})
         last = own
-    write(handle, tweets, notes, {"accountId": account, "userName": handle, "displayName": name}, bio, moment)
+    write(
+        handle,
+        tweets,
+        notes,
+        {"accountId": account, "userName": handle, "displayName": name},
+        bio,
+        moment,
+    )
 
 
-def write(handle: str, tweets: list[Any], notes: list[Any], user: dict[str, str], bio: str, moment: datetime) -> None:
+def write(
+    handle: str,
+    tweets: list[Any],
+    notes: list[Any],
+    user: dict[str, str],
+    bio: str,
+    moment: datetime,
+) -> None:
     members = {
         "data/tweets.js": ("window.YTD.tweets.part0 = ", tweets),
         "data/note-tweet.js": ("window.YTD.note_tweet.part0 = ", notes),
         "data/account.js": (
             "window.YTD.account.part0 = ",
-            [{"account": {"username": handle, "accountId": user["accountId"], "accountDisplayName": user["displayName"]}}],
+            [
+                {
+                    "account": {
+                        "username": handle,
+                        "accountId": user["accountId"],
+                        "accountDisplayName": user["displayName"],
+                    }
+                }
+            ],
         ),
-        "data/profile.js": ("window.YTD.profile.part0 = ", [{"profile": {"description": {"bio": bio, "website": "", "location": ""}}}]),
+        "data/profile.js": (
+            "window.YTD.profile.part0 = ",
+            [{"profile": {"description": {"bio": bio, "website": "", "location": ""}}}],
+        ),
         "data/direct-messages.js": ("window.YTD.direct_messages.part0 = ", []),
         "data/like.js": ("window.YTD.like.part0 = ", []),
     }
-    counts = {"tweets": ("data/tweets.js", len(tweets)), "noteTweet": ("data/note-tweet.js", len(notes))}
+    counts = {
+        "tweets": ("data/tweets.js", len(tweets)),
+        "noteTweet": ("data/note-tweet.js", len(notes)),
+    }
     manifest = {
         "userInfo": user,
-        "archiveInfo": {"sizeBytes": "0", "generationDate": moment.isoformat(), "isPartialArchive": False, "maxPartSizeBytes": "53687091200"},
-        "dataTypes": {kind: {"files": [{"fileName": file, "globalName": f"YTD.{kind}.part0", "count": str(count)}]} for kind, (file, count) in counts.items()},
+        "archiveInfo": {
+            "sizeBytes": "0",
+            "generationDate": moment.isoformat(),
+            "isPartialArchive": False,
+            "maxPartSizeBytes": "53687091200",
+        },
+        "dataTypes": {
+            kind: {
+                "files": [
+                    {"fileName": file, "globalName": f"YTD.{kind}.part0", "count": str(count)}
+                ]
+            }
+            for kind, (file, count) in counts.items()
+        },
     }
     OUT.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(OUT / f"{handle}.zip", "w") as archive:
-        files = {"data/manifest.js": "window.__THAR_CONFIG = " + json.dumps(manifest, ensure_ascii=False, indent=1)}
-        files |= {path: head + json.dumps(rows, ensure_ascii=False, indent=1) for path, (head, rows) in members.items()}
+        files = {
+            "data/manifest.js": "window.__THAR_CONFIG = "
+            + json.dumps(manifest, ensure_ascii=False, indent=1)
+        }
+        files |= {
+            path: head + json.dumps(rows, ensure_ascii=False, indent=1)
+            for path, (head, rows) in members.items()
+        }
         for path, content in files.items():
             entry = zipfile.ZipInfo(path, (2025, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED

@@ -20,7 +20,9 @@ def reference() -> str:
     return HEAD + "\n".join(section(name, command) for name, command in commands_of(parser()))
 
 
-def commands_of(top: argparse.ArgumentParser, before: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+def commands_of(
+    top: argparse.ArgumentParser, before: str = ""
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Every command with its name, and after it the commands that it has itself."""
     for action in top._actions:
         if isinstance(action, argparse._SubParsersAction):

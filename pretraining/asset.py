@@ -16,7 +16,14 @@ from tokenization import END
 
 NAME = "popinjay-base"
 VERSION = 2
-SAMPLING = {"do_sample": True, "temperature": 1.0, "top_p": 0.95, "top_k": 0, "min_new_tokens": 10, "max_new_tokens": 160}
+SAMPLING = {
+    "do_sample": True,
+    "temperature": 1.0,
+    "top_p": 0.95,
+    "top_k": 0,
+    "min_new_tokens": 10,
+    "max_new_tokens": 160,
+}
 
 
 @dataclass(frozen=True)
@@ -34,9 +41,13 @@ def save(model: GPT2LMHeadModel, tokenizer_file: Path, out: Path, record: Record
     """Write the model in half precision, its tokenizer, `base.json` and the card."""
     parameters = sum(weights.numel() for weights in model.parameters())
     model = model.half()
-    model.generation_config = GenerationConfig(**SAMPLING, bos_token_id=0, eos_token_id=0, pad_token_id=0)
+    model.generation_config = GenerationConfig(
+        **SAMPLING, bos_token_id=0, eos_token_id=0, pad_token_id=0
+    )
     model.save_pretrained(out)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token=END, eos_token=END, unk_token=END)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(tokenizer_file), bos_token=END, eos_token=END, unk_token=END
+    )
     tokenizer.model_max_length = model.config.n_positions
     tokenizer.save_pretrained(out)
     facts = {

@@ -32,7 +32,12 @@ def cleaned(path: Path) -> dict[str, list[str]]:
     """The posts of every author who has enough, as a persona would learn from them, in the order of names."""
     authors = {}
     for author, texts in sorted(corpus.posts_by_author(path).items()):
-        kept = [text for _, text in sort_out(author, (Post(id="", author=author, text=text) for text in texts), CleanOptions()).kept]
+        kept = [
+            text
+            for _, text in sort_out(
+                author, (Post(id="", author=author, text=text) for text in texts), CleanOptions()
+            ).kept
+        ]
         if sum(map(len, kept)) >= CHARACTERS:
             authors[author] = kept
     return authors
@@ -41,7 +46,12 @@ def cleaned(path: Path) -> dict[str, list[str]]:
 def packed(lineup: CandidateAuthors) -> bytes:
     """The line-up as it is stored: the same bytes for the same line-up."""
     file = io.BytesIO()
-    np.savez(file, names=np.array(lineup.names), languages=np.array(lineup.languages), counts=np.ascontiguousarray(lineup.counts.T.astype(np.uint16)))
+    np.savez(
+        file,
+        names=np.array(lineup.names),
+        languages=np.array(lineup.languages),
+        counts=np.ascontiguousarray(lineup.counts.T.astype(np.uint16)),
+    )
     return lzma.compress(file.getvalue(), preset=9 | lzma.PRESET_EXTREME)
 
 
@@ -56,13 +66,19 @@ def trial(posts: dict[str, list[str]]) -> Iterable[tuple[str, str, int, float, f
     spoken = dict(zip(everybody.names, everybody.languages, strict=True))
     for author, tongue in spoken.items():
         others = everybody.less([author])
-        rivals = [text for other in others.names if spoken[other] == tongue for text in aside[other]]
-        own, wrong = (others.attributed_share(train[author], texts).value for texts in (aside[author], rivals))
+        rivals = [
+            text for other in others.names if spoken[other] == tongue for text in aside[other]
+        ]
+        own, wrong = (
+            others.attributed_share(train[author], texts).value for texts in (aside[author], rivals)
+        )
         yield author, tongue, others.languages.count(tongue), own, wrong
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", type=Path, required=True)
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument("--out", type=Path)
@@ -75,7 +91,9 @@ def main() -> None:
         for author, tongue, rivals, own, wrong in trial(posts):
             shares.append((own, wrong))
             print(f"{author:<16} {tongue:<3} {rivals:>6} {own:>10.3f} {wrong:>7.4f}")
-        print(f"{'mean':<27} {np.mean(shares, axis=0)[0]:>10.3f} {np.mean(shares, axis=0)[1]:>7.4f}")
+        print(
+            f"{'mean':<27} {np.mean(shares, axis=0)[0]:>10.3f} {np.mean(shares, axis=0)[1]:>7.4f}"
+        )
         return
     lineup = CandidateAuthors.of(posts)
     args.out.write_bytes(packed(lineup))

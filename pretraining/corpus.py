@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FILES = ("general.txt.xz", "posts.jsonl.xz")
-HELD_OUT_AUTHORS = ("number10gov", "rthon_johnkey", "queennoor")  # never trained on: they stand for the stranger
+HELD_OUT_AUTHORS = (
+    "number10gov",
+    "rthon_johnkey",
+    "queennoor",
+)  # never trained on: they stand for the stranger
 ENGLISH_AUTHORS = frozenset(
     [
         "amamambabazi",

@@ -19,29 +19,47 @@ BEFORE = 20
 SCORED = 200  # posts of each author
 
 
-def in_context(model: LanguageModel, scored: Sequence[str], others: Sequence[str], own: Sequence[str], rng: random.Random) -> dict[str, float]:
+def in_context(
+    model: LanguageModel,
+    scored: Sequence[str],
+    others: Sequence[str],
+    own: Sequence[str],
+    rng: random.Random,
+) -> dict[str, float]:
     """Bits a byte of an author's posts: alone, each behind `BEFORE` posts of other authors, each behind as many of their own."""
     bits = {"alone": bits_per_byte(model.bits(scored), scored)}
     for whose, posts in (("others", others), ("own", own)):
-        bits[whose] = bits_per_byte(model.bits(scored, [rng.sample(posts, BEFORE) for _ in scored]), scored)
+        bits[whose] = bits_per_byte(
+            model.bits(scored, [rng.sample(posts, BEFORE) for _ in scored]), scored
+        )
     return bits
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL")
     args = parser.parse_args()
-    authors = {name: own for name, own in corpus.posts_by_author(args.corpus / "posts.jsonl.xz").items() if name in corpus.HELD_OUT_AUTHORS}
+    authors = {
+        name: own
+        for name, own in corpus.posts_by_author(args.corpus / "posts.jsonl.xz").items()
+        if name in corpus.HELD_OUT_AUTHORS
+    }
     print(f"{'model':<24} {'author':<16} {'alone':>7} {'others before':>14} {'own before':>11}")
     for folder in args.models:
         model = LanguageModel.load(folder)
         for name, own in sorted(authors.items()):
             rng = random.Random(name)
             rng.shuffle(own)
-            others = [text for other, texts in sorted(authors.items()) if other != name for text in texts]
+            others = [
+                text for other, texts in sorted(authors.items()) if other != name for text in texts
+            ]
             bits = in_context(model, own[:SCORED], others, own[SCORED:], rng)
-            print(f"{folder.parent.name:<24} {name:<16} {bits['alone']:>7.3f} {bits['others']:>14.3f} {bits['own']:>11.3f}")
+            print(
+                f"{folder.parent.name:<24} {name:<16} {bits['alone']:>7.3f} {bits['others']:>14.3f} {bits['own']:>11.3f}"
+            )
 
 
 if __name__ == "__main__":

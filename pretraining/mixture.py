@@ -23,12 +23,19 @@ class Posts:
             numbers = [number for number, name in enumerate(data["names"]) if wanted(str(name))]
         self.by_author = [np.flatnonzero(author == number) for number in numbers]
         self.every = np.concatenate(self.by_author)
-        sizes = np.array([(self.starts[posts + 1] - self.starts[posts]).sum() for posts in self.by_author], dtype=float)
+        sizes = np.array(
+            [(self.starts[posts + 1] - self.starts[posts]).sum() for posts in self.by_author],
+            dtype=float,
+        )
         self.weights = sizes / sizes.sum()
 
     def block(self, length: int, grouped: bool, rng: np.random.Generator) -> np.ndarray:
         """So many tokens of posts in random order: of one author where they are grouped, of all of them otherwise."""
-        posts = self.by_author[rng.choice(len(self.by_author), p=self.weights)] if grouped else self.every
+        posts = (
+            self.by_author[rng.choice(len(self.by_author), p=self.weights)]
+            if grouped
+            else self.every
+        )
         pieces: list[np.ndarray] = []
         room = length
         while room > 0:
@@ -51,7 +58,10 @@ class Mixture:
         """Token ids (blocks, block + 1) of one step, int64."""
         rng = np.random.default_rng((self.recipe.seed, step))
         block = self.recipe.block_at(step)
-        rows = [self._row(block + 1, rng, self.recipe.posts_share(step)) for _ in range(self.recipe.batch_tokens // block)]
+        rows = [
+            self._row(block + 1, rng, self.recipe.posts_share(step))
+            for _ in range(self.recipe.batch_tokens // block)
+        ]
         return np.stack(rows).astype(np.int64)
 
     def _row(self, length: int, rng: np.random.Generator, posts_share: float) -> np.ndarray:

@@ -27,7 +27,11 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
     """The tokens of each text, the end token before them."""
     end = tokenizer.token_to_id(tokenization.END)
     chunks = (texts[start : start + AT_ONCE] for start in range(0, len(texts), AT_ONCE))
-    return [np.array([end, *encoding.ids], dtype=np.uint16) for chunk in chunks for encoding in tokenizer.encode_batch(chunk)]
+    return [
+        np.array([end, *encoding.ids], dtype=np.uint16)
+        for chunk in chunks
+        for encoding in tokenizer.encode_batch(chunk)
+    ]
 
 
 def save_posts(path: Path, tokenizer: Tokenizer, posts: dict[str, list[str]]) -> dict[str, int]:
@@ -48,7 +52,9 @@ def save_posts(path: Path, tokenizer: Tokenizer, posts: dict[str, list[str]]) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--vocabulary", type=int, default=16384)
@@ -60,13 +66,22 @@ def main() -> None:
     tokenizer = tokenization.train(data, args.vocabulary)
     tokenizer.save(str(args.out / "tokenizer.json"))
     tokens, size = {}, {}
-    for name, documents in (("general", data.general), ("general_validation", data.general_validation)):
+    for name, documents in (
+        ("general", data.general),
+        ("general_validation", data.general_validation),
+    ):
         encoded = np.concatenate(encode(tokenizer, documents))
         np.save(args.out / f"{name}.npy", encoded)
-        tokens[name], size[name] = len(encoded), sum(len(document.encode()) for document in documents)
+        tokens[name], size[name] = (
+            len(encoded),
+            sum(len(document.encode()) for document in documents),
+        )
     for name, posts in (("posts", data.posts), ("posts_validation", data.posts_validation)):
         by_author = save_posts(args.out / f"{name}.npz", tokenizer, posts)
-        tokens[name], size[name] = sum(by_author.values()), sum(len(text.encode()) for texts in posts.values() for text in texts)
+        tokens[name], size[name] = (
+            sum(by_author.values()),
+            sum(len(text.encode()) for texts in posts.values() for text in texts),
+        )
     record = {
         "corpus": corpus.hashes(args.corpus),
         "vocabulary": tokenizer.get_vocab_size(),

@@ -55,12 +55,18 @@ def new_model(recipe: Recipe, vocabulary: int) -> GPT2LMHeadModel:
 
 def optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al., 2024) for the matrices of the blocks, AdamW for everything else."""
-    matrices = [weights for name, weights in model.named_parameters() if weights.ndim == 2 and ".h." in name]
+    matrices = [
+        weights for name, weights in model.named_parameters() if weights.ndim == 2 and ".h." in name
+    ]
     known = {id(weights) for weights in matrices}
     rest = [weights for weights in model.parameters() if id(weights) not in known]
     return [
-        torch.optim.Muon(matrices, lr=recipe.muon_rate, weight_decay=recipe.weight_decay, momentum=0.95),
-        torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+        torch.optim.Muon(
+            matrices, lr=recipe.muon_rate, weight_decay=recipe.weight_decay, momentum=0.95
+        ),
+        torch.optim.AdamW(
+            rest, lr=recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True
+        ),
     ]
 
 
@@ -92,7 +98,9 @@ class Validation:
             "posts": np.stack([posts.block(length, True, rng) for _ in range(VALIDATION_BLOCKS)]),
         }
         tokens, size = facts["tokens"], facts["bytes"]
-        self.tokens_a_byte = {name: tokens[f"{name}_validation"] / size[f"{name}_validation"] for name in self.blocks}
+        self.tokens_a_byte = {
+            name: tokens[f"{name}_validation"] / size[f"{name}_validation"] for name in self.blocks
+        }
 
     @torch.no_grad()
     def __call__(self, model: GPT2LMHeadModel) -> dict[str, float]:
@@ -100,7 +108,9 @@ class Validation:
         scores = {}
         for name, blocks in self.blocks.items():
             chunks = torch.from_numpy(blocks.astype(np.int64)).to(model.device).split(8)
-            nats = sum(cross_entropy(model, chunk).item() * len(chunk) for chunk in chunks) / len(blocks)
+            nats = sum(cross_entropy(model, chunk).item() * len(chunk) for chunk in chunks) / len(
+                blocks
+            )
             scores[name] = round(nats * self.tokens_a_byte[name] / math.log(2), 4)
         return scores
 
@@ -112,8 +122,12 @@ class Training:
         self.recipe, self.device, self.checkpoint = recipe, device, checkpoint
         self.model = new_model(recipe, vocabulary).to(device)
         self.optimizers = optimizers(self.model, recipe)
-        self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
-        self.loss: Callable[..., torch.Tensor] = torch.compile(cross_entropy, dynamic=False) if recipe.compiled else cross_entropy
+        self.rates = [
+            [group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers
+        ]
+        self.loss: Callable[..., torch.Tensor] = (
+            torch.compile(cross_entropy, dynamic=False) if recipe.compiled else cross_entropy
+        )
         self.step, self.seconds = 0, 0.0
         if checkpoint.exists():
             self._restore()
@@ -134,7 +148,9 @@ class Training:
         for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+        with torch.autocast(
+            self.device, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16"
+        ):
             loss = self.loss(self.model, ids)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -163,7 +179,9 @@ class Training:
         self.step, self.seconds = state["step"], state["seconds"]
 
 
-def pretrain(data: Path, out: Path, recipe: Recipe, checkpoint_every: int, stop_at: int | None = None) -> None:
+def pretrain(
+    data: Path, out: Path, recipe: Recipe, checkpoint_every: int, stop_at: int | None = None
+) -> None:
     """Train to the end, or up to a step; go on from a checkpoint where one is."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     out.mkdir(parents=True, exist_ok=True)
@@ -174,7 +192,10 @@ def pretrain(data: Path, out: Path, recipe: Recipe, checkpoint_every: int, stop_
         step, last = training.step, training.step == recipe.steps
         if step % 20 == 0:
             rate = step * recipe.batch_tokens / training.seconds
-            print(f"step {step} of {recipe.steps}, loss {loss:.3f}, {training.seconds:,.0f} s, {rate:,.0f} tokens/s", flush=True)
+            print(
+                f"step {step} of {recipe.steps}, loss {loss:.3f}, {training.seconds:,.0f} s, {rate:,.0f} tokens/s",
+                flush=True,
+            )
         if step % VALIDATE_EVERY == 0 and not last:
             print(f"bits a byte at {step}: {validation(training.model)}", flush=True)
         if step % checkpoint_every == 0 or last:
@@ -183,8 +204,18 @@ def pretrain(data: Path, out: Path, recipe: Recipe, checkpoint_every: int, stop_
             return
     scores = validation(training.model)
     print(f"bits a byte at the end: {scores}", flush=True)
-    where = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} processor cores"
-    record = asset.Record(recipe=recipe, prepared=facts, validation=scores, seconds=round(training.seconds), device=where)
+    where = (
+        torch.cuda.get_device_name()
+        if device == "cuda"
+        else f"{torch.get_num_threads()} processor cores"
+    )
+    record = asset.Record(
+        recipe=recipe,
+        prepared=facts,
+        validation=scores,
+        seconds=round(training.seconds),
+        device=where,
+    )
     asset.save(training.model.cpu(), data / "tokenizer.json", out / "model", record)
 
 
@@ -193,11 +224,15 @@ def recipe_from(arguments: dict[str, Any]) -> Recipe:
     processor = torch.cpu.get_capabilities()
     able = torch.cuda.is_available() or processor.get("avx512_bf16") or processor.get("amx_bf16")
     usual = asdict(Recipe()) | ({} if able else {"precision": "fp32", "compiled": False})
-    return Recipe(**{name: usual[name] if value is None else value for name, value in arguments.items()})
+    return Recipe(
+        **{name: usual[name] if value is None else value for name, value in arguments.items()}
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help="what prepare.py wrote")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--checkpoint-every", type=int, default=100, help="steps")
@@ -205,9 +240,13 @@ def main() -> None:
     for name, default in asdict(Recipe()).items():
         kind: Any = argparse.BooleanOptionalAction if isinstance(default, bool) else None
         more = {"action": kind} if kind else {"type": type(default)}
-        parser.add_argument(f"--{name.replace('_', '-')}", default=None, help=f"(default: {default})", **more)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", default=None, help=f"(default: {default})", **more
+        )
     arguments = vars(parser.parse_args())
-    data, out, checkpoint_every, stop_at = (arguments.pop(name) for name in ("data", "out", "checkpoint_every", "stop_at"))
+    data, out, checkpoint_every, stop_at = (
+        arguments.pop(name) for name in ("data", "out", "checkpoint_every", "stop_at")
+    )
     pretrain(data, out, recipe_from(arguments), checkpoint_every, stop_at)
 
 

@@ -20,7 +20,13 @@ JAPANESE = (
     + "日一国人年大十二本中長出三時行見月分後前生五間上東四今金九入学高円子外八六下来"
     + "気小七山話女北午百書先名川千水半男西電校語土木聞食車何南万毎白天母火右読友左休父雨"
 )
-EMOJI = "".join(chr(code) for code in (*range(0x1F600, 0x1F650), *range(0x1F440, 0x1F4B0), *range(0x1F1E6, 0x1F200))) + "❤✨🎉🔥🙏🤔🤣🥰🥺🚀"
+EMOJI = (
+    "".join(
+        chr(code)
+        for code in (*range(0x1F600, 0x1F650), *range(0x1F440, 0x1F4B0), *range(0x1F1E6, 0x1F200))
+    )
+    + "❤✨🎉🔥🙏🤔🤣🥰🥺🚀"
+)
 RARE_COPIES = 1000
 
 
@@ -29,7 +35,12 @@ def train(corpus: Corpus, vocabulary: int) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=[END], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
     tokenizer.train_from_iterator(texts(corpus), trainer)
     return tokenizer
 
@@ -37,4 +48,6 @@ def train(corpus: Corpus, vocabulary: int) -> Tokenizer:
 def texts(corpus: Corpus) -> Iterator[str]:
     """What the tokenizer is trained on."""
     posts = [text for author in sorted(corpus.posts) for text in corpus.posts[author]]
-    return chain(corpus.general[::GENERAL_SHARE], *[posts] * POSTS_COPIES, *[JAPANESE + EMOJI] * RARE_COPIES)
+    return chain(
+        corpus.general[::GENERAL_SHARE], *[posts] * POSTS_COPIES, *[JAPANESE + EMOJI] * RARE_COPIES
+    )

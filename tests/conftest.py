@@ -34,7 +34,12 @@ class NetworkBlocked(RuntimeError):
 
 
 def _is_local(address: Any) -> bool:
-    return not isinstance(address, tuple) or str(address[0]) in ("127.0.0.1", "::1", "localhost", "")
+    return not isinstance(address, tuple) or str(address[0]) in (
+        "127.0.0.1",
+        "::1",
+        "localhost",
+        "",
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -140,4 +145,7 @@ def ada(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     reposts = [tweet(f"RT @babbage: engine {n}…", 300 + n) for n in range(20)]
     short = [tweet(f"hello {n}", 400 + n) for n in range(10)]
-    return write_zip(tmp_path_factory.mktemp("ada") / "twitter-ada.zip", archive_files(posts(200) + reposts + short))
+    return write_zip(
+        tmp_path_factory.mktemp("ada") / "twitter-ada.zip",
+        archive_files(posts(200) + reposts + short),
+    )

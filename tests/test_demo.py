@@ -17,7 +17,9 @@ from popinjay.pipeline import make
 pytestmark = pytest.mark.draws
 
 
-def test_the_demo_makes_two_people_and_their_cyborg(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_makes_two_people_and_their_cyborg(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(the_demo, "make", functools.partial(make, epochs=0.05, samples=10))
     events: list[Event] = []
     personas = the_demo.demo(events.append)
@@ -25,7 +27,11 @@ def test_the_demo_makes_two_people_and_their_cyborg(own_home: Path, monkeypatch:
     assert "'smollm2' is not on this machine" in notes[-1]
     assert "The demo takes the built-in base" in notes[-1]
     assert {persona.run.facts("train")["base"] for persona in personas} == {"builtin"}
-    assert [persona.name for persona in personas] == ["nellmarrow", "brix_deck9", "brix_deck9-nellmarrow"]
+    assert [persona.name for persona in personas] == [
+        "nellmarrow",
+        "brix_deck9",
+        "brix_deck9-nellmarrow",
+    ]
     for persona in personas:
         card = (own_home / persona.name / "README.md").read_text(encoding="utf-8")
         assert "the author is fictional" in card
@@ -49,7 +55,9 @@ def test_the_demo_learns_both_voices(own_home: Path, capsys: pytest.CaptureFixtu
     assert sum(post == post.lower() for post in voices["nellmarrow"]) >= 25
 
 
-def test_the_demo_takes_smollm2_if_it_is_here(monkeypatch: pytest.MonkeyPatch, tiny_llama: Path) -> None:
+def test_the_demo_takes_smollm2_if_it_is_here(
+    monkeypatch: pytest.MonkeyPatch, tiny_llama: Path
+) -> None:
     """A stand-in for smollm2: a tiny model of the same architecture under its name."""
     made: list[str] = []
     here = bases.Base("smollm2", str(tiny_llama), "small", places=(Folder(),))

@@ -36,7 +36,9 @@ class Child:
     def __init__(self, name: str, folder: Path, work: Path) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_child, args=(theirs, name, folder, work), daemon=True)
+        self.process = context.Process(
+            target=_child, args=(theirs, name, folder, work), daemon=True
+        )
         self.process.start()
         theirs.close()
         reason = self.pipe.recv()
@@ -77,4 +79,12 @@ def _peak() -> Any:
     status = Path("/proc/self/status")
     if not status.exists():
         return 0
-    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) * 1024 // 1_000_000
+    return (
+        next(
+            int(line.split()[1])
+            for line in status.read_text().splitlines()
+            if line.startswith("VmHWM")
+        )
+        * 1024
+        // 1_000_000
+    )

@@ -12,7 +12,9 @@ from typing import Any
 
 from samplers.ours import Say, draw
 
-Drawn = Callable[[Any, int], Sequence[int]]  # a context and how many rows it has logits of: a token for each
+Drawn = Callable[
+    [Any, int], Sequence[int]
+]  # a context and how many rows it has logits of: a token for each
 
 NAMES = {
     "wte": "token_embd",  # and the head: llama.cpp takes it where there is no output.weight
@@ -65,7 +67,11 @@ class Rows:
         for place in range(self.most):
             self.step(tokens, place)
             count += len(tokens)
-            tokens = {row: token for row, token in zip(tokens, drawn(self.context, len(tokens)), strict=True) if token != end}
+            tokens = {
+                row: token
+                for row, token in zip(tokens, drawn(self.context, len(tokens)), strict=True)
+                if token != end
+            }
             if not tokens:
                 break
         return count
@@ -104,7 +110,9 @@ def _chain(lib: Any, seed: int) -> Iterator[Drawn]:
     chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
     lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_p(0.95, 1))
     lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_dist(seed))
-    yield lambda context, count: [lib.llama_sampler_sample(chain, context, slot) for slot in range(count)]
+    yield lambda context, count: [
+        lib.llama_sampler_sample(chain, context, slot) for slot in range(count)
+    ]
     lib.llama_sampler_free(chain)
 
 
@@ -114,7 +122,9 @@ def _our_way(lib: Any, seed: int, size: int) -> Iterator[Drawn]:
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    yield lambda context, count: draw(np.ctypeslib.as_array(lib.llama_get_logits(context), (count, size)), rng.random(count)).tolist()
+    yield lambda context, count: draw(
+        np.ctypeslib.as_array(lib.llama_get_logits(context), (count, size)), rng.random(count)
+    ).tolist()
 
 
 def to_gguf(folder: Path, place: Path, kind: str = "Q8_0") -> None:
@@ -129,11 +139,17 @@ def to_gguf(folder: Path, place: Path, kind: str = "Q8_0") -> None:
     unfinished = place.with_suffix(".part")
     writer = GGUFWriter(unfinished, "gpt2")
     _describe(writer, config)
-    _add_tokens(writer, json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")), config["eos_token_id"])
+    _add_tokens(
+        writer,
+        json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")),
+        config["eos_token_id"],
+    )
     for name, tensor in load_file(folder / "model.safetensors").items():
         exact = tensor.astype(np.float32)
         if ".c_" in name and name.endswith(".weight"):
-            exact = np.ascontiguousarray(exact.T)  # transformers' Conv1D holds them the other way round
+            exact = np.ascontiguousarray(
+                exact.T
+            )  # transformers' Conv1D holds them the other way round
         matrix = exact.ndim == 2 and "wpe" not in name
         as_kind = GGMLQuantizationType[kind if matrix else "F32"]
         writer.add_tensor(gguf_name(name), quantize(exact, as_kind), raw_dtype=as_kind)
@@ -165,11 +181,17 @@ def _describe(writer: Any, config: dict[str, Any]) -> None:
 
 def _add_tokens(writer: Any, tokenizer: dict[str, Any], end: int) -> None:
     """The vocabulary in order, and its merges."""
-    numbers = tokenizer["model"]["vocab"] | {one["content"]: one["id"] for one in tokenizer["added_tokens"]}
+    numbers = tokenizer["model"]["vocab"] | {
+        one["content"]: one["id"] for one in tokenizer["added_tokens"]
+    }
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(sorted(numbers, key=numbers.__getitem__))
-    writer.add_token_types([CONTROL if number == end else ORDINARY for number in range(len(numbers))])
-    writer.add_token_merges([one if isinstance(one, str) else " ".join(one) for one in tokenizer["model"]["merges"]])
+    writer.add_token_types(
+        [CONTROL if number == end else ORDINARY for number in range(len(numbers))]
+    )
+    writer.add_token_merges(
+        [one if isinstance(one, str) else " ".join(one) for one in tokenizer["model"]["merges"]]
+    )
     writer.add_bos_token_id(end)
     writer.add_eos_token_id(end)

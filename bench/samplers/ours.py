@@ -19,7 +19,9 @@ def ours(folder: Path, work: Path, *, exact: bool = False) -> Say:
 
     def say(rows: int, most: int, seed: int) -> int:
         posts = generate(decoder, SayOptions(n=rows, max_tokens=most, top_p=0.95, seed=seed))
-        return sum(post.tokens + (post.tokens < most) for post in posts)  # the end token, which others count too
+        return sum(
+            post.tokens + (post.tokens < most) for post in posts
+        )  # the end token, which others count too
 
     return say
 

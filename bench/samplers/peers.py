@@ -20,7 +20,14 @@ def transformers_generate(folder: Path, work: Path) -> Say:
     def say(rows: int, most: int, seed: int) -> int:
         torch.manual_seed(seed)
         start = torch.full((rows, 1), end)
-        asked = {"do_sample": True, "top_p": 0.95, "top_k": 0, "max_new_tokens": most, "min_new_tokens": 0, "pad_token_id": end}
+        asked = {
+            "do_sample": True,
+            "top_p": 0.95,
+            "top_k": 0,
+            "max_new_tokens": most,
+            "min_new_tokens": 0,
+            "pad_token_id": end,
+        }
         out = model.generate(start, attention_mask=torch.ones_like(start), **asked)[:, 1:]
         return sum(new_tokens(row, end) for row in out.tolist())
 
@@ -39,7 +46,13 @@ def ctranslate2_int8(folder: Path, work: Path) -> Say:
 
     def say(rows: int, most: int, seed: int) -> int:
         ctranslate2.set_random_seed(seed)
-        asked = {"sampling_topk": 0, "sampling_topp": 0.95, "max_length": most, "max_batch_size": 0, "include_prompt_in_result": False}
+        asked = {
+            "sampling_topk": 0,
+            "sampling_topp": 0.95,
+            "max_length": most,
+            "max_batch_size": 0,
+            "include_prompt_in_result": False,
+        }
         out = generator.generate_batch([["<|endoftext|>"]] * rows, **asked)
         return sum(min(most, len(one.sequences_ids[0]) + 1) for one in out)
 
@@ -63,16 +76,23 @@ def onnxruntime_int8(folder: Path, work: Path) -> Say:
     def say(rows: int, most: int, seed: int) -> int:
         rng, count = np.random.default_rng(seed), 0
         ids = np.full((rows, 1), end, np.int64)
-        cache = {one.name: np.zeros((rows, one.shape[1], 0, one.shape[3]), np.float32) for one in pasts}
+        cache = {
+            one.name: np.zeros((rows, one.shape[1], 0, one.shape[3]), np.float32) for one in pasts
+        }
         for place in range(most):
-            logits, *new = session.run(outputs, {"ids": ids, "positions": np.full((len(ids), 1), place, np.int64), **cache})
+            logits, *new = session.run(
+                outputs, {"ids": ids, "positions": np.full((len(ids), 1), place, np.int64), **cache}
+            )
             tokens = draw(logits[:, -1], rng.random(len(ids)))
             count += len(tokens)
             staying = np.flatnonzero(tokens != end)
             if not len(staying):
                 break
             ids = tokens[staying, None]
-            cache = {one.name: part[staying] if len(staying) < len(tokens) else part for one, part in zip(pasts, new, strict=True)}
+            cache = {
+                one.name: part[staying] if len(staying) < len(tokens) else part
+                for one, part in zip(pasts, new, strict=True)
+            }
         return count
 
     return say
@@ -86,7 +106,10 @@ def _export(folder: Path, place: Path) -> None:
 
     model = _model(folder, attn_implementation="eager")
     config = model.config
-    layers, heads = config.num_hidden_layers, getattr(config, "num_key_value_heads", config.num_attention_heads)
+    layers, heads = (
+        config.num_hidden_layers,
+        getattr(config, "num_key_value_heads", config.num_attention_heads),
+    )
     size = config.hidden_size // config.num_attention_heads
     name = cache_name(model)
 
@@ -99,18 +122,39 @@ def _export(folder: Path, place: Path) -> None:
             cache = DynamicCache()
             for layer in range(layers):
                 cache.update(past[2 * layer], past[2 * layer + 1], layer)
-            seen = torch.zeros((ids.shape[0], 1, ids.shape[1], past[0].shape[2] + ids.shape[1]))  # one token a step: it sees all
-            out = self.model(input_ids=ids, position_ids=positions, attention_mask=seen, use_cache=True, **{name: cache})
-            return (out.logits, *(part for layer in out[name].layers for part in (layer.keys, layer.values)))
+            seen = torch.zeros(
+                (ids.shape[0], 1, ids.shape[1], past[0].shape[2] + ids.shape[1])
+            )  # one token a step: it sees all
+            out = self.model(
+                input_ids=ids,
+                position_ids=positions,
+                attention_mask=seen,
+                use_cache=True,
+                **{name: cache},
+            )
+            return (
+                out.logits,
+                *(part for layer in out[name].layers for part in (layer.keys, layer.values)),
+            )
 
     place.parent.mkdir(parents=True, exist_ok=True)
     whole = place.with_name("float32.onnx")
     past = [torch.randn(2, heads, 3, size) for _ in range(2 * layers)]
     names, news = [f"past{n}" for n in range(2 * layers)], [f"new{n}" for n in range(2 * layers)]
-    shapes = {"ids": {0: "rows"}, "positions": {0: "rows"}, "logits": {0: "rows"}} | {name: {0: "rows", 2: "length"} for name in names + news}
+    shapes = {"ids": {0: "rows"}, "positions": {0: "rows"}, "logits": {0: "rows"}} | {
+        name: {0: "rows", 2: "length"} for name in names + news
+    }
     given = (torch.ones(2, 1, dtype=torch.long), torch.full((2, 1), 3), *past)
     named = {"input_names": ["ids", "positions", *names], "output_names": ["logits", *news]}
-    torch.onnx.export(Step().eval(), given, str(whole), **named, dynamic_axes=shapes, opset_version=17, dynamo=False)
+    torch.onnx.export(
+        Step().eval(),
+        given,
+        str(whole),
+        **named,
+        dynamic_axes=shapes,
+        opset_version=17,
+        dynamo=False,
+    )
     quantize_dynamic(str(whole), str(place), weight_type=QuantType.QInt8)
     whole.unlink()
 
@@ -125,7 +169,9 @@ def _model(folder: Path, **named: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
     torch.set_num_threads(_cores())
-    return AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32, **named).eval()
+    return AutoModelForCausalLM.from_pretrained(
+        folder, local_files_only=True, dtype=torch.float32, **named
+    ).eval()
 
 
 def _end(folder: Path) -> int:

@@ -17,7 +17,10 @@ from popinjay.text.verbatim_index import VerbatimIndex
 def rules_share(folder: Path, cache: Path, posts: Path, count: int) -> tuple[float, float, float]:
     """Seconds in all, in the index of a file of posts, and in watching and judging drafts, for so many posts by a model that learnt those."""
     clock = _Clock()
-    rules, decoder = OutputFilters(lambda: VerbatimIndex.of_file(posts, cache / "posts.index", MIN_HOLDERS)), open_decoder(folder, cache=cache)
+    rules, decoder = (
+        OutputFilters(lambda: VerbatimIndex.of_file(posts, cache / "posts.index", MIN_HOLDERS)),
+        open_decoder(folder, cache=cache),
+    )
     generate(decoder, SayOptions(n=2, seed=0))  # warm
     began = time.perf_counter()
     _ = rules.index

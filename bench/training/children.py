@@ -14,7 +14,9 @@ from typing import Any
 
 from training.stopwatch import Stopwatch
 
-CORES = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)  # fewer where a person has limited threads
+CORES = int(
+    os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1
+)  # fewer where a person has limited threads
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Turns:
     tokens: int = 0
     watch: Stopwatch = field(default_factory=Stopwatch)
     counter: Any = None
-    finish: Callable[[], None] = field(default=lambda: None)  # waits for work that a device still has to do
+    finish: Callable[[], None] = field(
+        default=lambda: None
+    )  # waits for work that a device still has to do
 
     def ready(self) -> None:
         """Everything is loaded."""
@@ -114,7 +118,15 @@ def peak() -> float:
             return float(torch.cuda.max_memory_allocated() / 1e9)
     status = Path("/proc/self/status")
     if status.exists():  # getrusage may tell the parent's peak
-        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) * 1024 / 1e9
+        return (
+            next(
+                int(line.split()[1])
+                for line in status.read_text().splitlines()
+                if line.startswith("VmHWM")
+            )
+            * 1024
+            / 1e9
+        )
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9  # bytes on macOS
 
 
@@ -123,17 +135,26 @@ def matrix_counter() -> Any:
     import torch
     from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-    def forward(query: Any, key: Any, value: Any, *more: Any, out_shape: Any = None, **named: Any) -> int:
+    def forward(
+        query: Any, key: Any, value: Any, *more: Any, out_shape: Any = None, **named: Any
+    ) -> int:
         return int(sdpa_flop_count(query, key, value))
 
-    def backward(grad: Any, query: Any, key: Any, value: Any, *more: Any, out_shape: Any = None, **named: Any) -> int:
+    def backward(
+        grad: Any, query: Any, key: Any, value: Any, *more: Any, out_shape: Any = None, **named: Any
+    ) -> int:
         return int(sdpa_backward_flop_count(grad, query, key, value))
 
-    def added(total: Any, left: Any, right: Any, *more: Any, out_shape: Any = None, **named: Any) -> int:
+    def added(
+        total: Any, left: Any, right: Any, *more: Any, out_shape: Any = None, **named: Any
+    ) -> int:
         return int(2 * left[0] * left[1] * right[1])
 
     ops = torch.ops.aten
-    attention = {ops._scaled_dot_product_flash_attention_for_cpu: forward, ops._scaled_dot_product_flash_attention_for_cpu_backward: backward}
+    attention = {
+        ops._scaled_dot_product_flash_attention_for_cpu: forward,
+        ops._scaled_dot_product_flash_attention_for_cpu_backward: backward,
+    }
     return FlopCounterMode(display=False, custom_mapping={**attention, ops.addmm_: added})
 
 

@@ -14,7 +14,9 @@ from training.children import apart
 def measure(texts: Sequence[str], epochs: float) -> dict[str, Any]:
     """One training from these posts, the shares that watch it taken off."""
     watched = min(MOST_VALIDATION, round(len(texts) * VALIDATION_SHARE))
-    found, gigabytes = apart(_train, list(texts[watched:]), list(texts[:watched]), TrainOptions(epochs=epochs))
+    found, gigabytes = apart(
+        _train, list(texts[watched:]), list(texts[:watched]), TrainOptions(epochs=epochs)
+    )
     return {"posts": len(texts), **found, "peak GB": gigabytes}
 
 

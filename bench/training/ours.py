@@ -34,7 +34,9 @@ def steps(turns: Turns, model: LanguageModel, texts: Sequence[str], precision: s
             turns.step(tokens)
 
 
-def whole(model: LanguageModel, name: str, job: Job, batch_tokens: int | None, folder: Path) -> Trainer:
+def whole(
+    model: LanguageModel, name: str, job: Job, batch_tokens: int | None, folder: Path
+) -> Trainer:
     """Prepare a whole training as `make` would with the row of this name and no other options."""
     base = next((base for base in bases.BASES if base.name == name), bases.row(str(job.folder)))
     options = TrainOptions(precision=job.precision, epochs=job.epochs, batch_tokens=batch_tokens)
@@ -48,7 +50,12 @@ def head_rows(tokenizer: Any, size: int, texts: Sequence[str]) -> int:
 
 
 def train(
-    model: LanguageModel, posts: Sequence[str], watched: Sequence[str], work: Path, options: TrainOptions, look: Callable[[], float]
+    model: LanguageModel,
+    posts: Sequence[str],
+    watched: Sequence[str],
+    work: Path,
+    options: TrainOptions,
+    look: Callable[[], float],
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
     """Train the built-in base as `make` does: what `look` gave and the seconds until then at every look, and where it ended.
 
@@ -59,17 +66,31 @@ def train(
     def listen(event: Event) -> None:
         if event.what is EventKind.METRICS and "validation_bits_per_byte" in event.numbers:
             with watch.stopped(), trainer.train_step.whole():
-                looks.append({**watch.read(), "score": look(), "validation": event.numbers["validation_bits_per_byte"]})
+                looks.append(
+                    {
+                        **watch.read(),
+                        "score": look(),
+                        "validation": event.numbers["validation_bits_per_byte"],
+                    }
+                )
         if event.what is EventKind.NOTE and "seconds" in event.numbers:
             estimates.append(event.numbers["seconds"])
 
     trainer = prepare(model, bases.row(bases.BUILT_IN), options, posts, watched, work, listen)
     trainer.run()
     trainer.train_step.finish(work)
-    return looks, {**watch.read(), "estimate": estimates[0], "steps": trainer.state.step, "tokens": trainer.state.tokens, "why": trainer.stop_reason}
+    return looks, {
+        **watch.read(),
+        "estimate": estimates[0],
+        "steps": trainer.state.step,
+        "tokens": trainer.state.tokens,
+        "why": trainer.stop_reason,
+    }
 
 
-def train_alone(posts: Sequence[str], watched: Sequence[str], options: TrainOptions) -> tuple[LanguageModel, dict[str, Any]]:
+def train_alone(
+    posts: Sequence[str], watched: Sequence[str], options: TrainOptions
+) -> tuple[LanguageModel, dict[str, Any]]:
     """The built-in base taught as `make` does, with nobody looking, and where it ended."""
     model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
     with tempfile.TemporaryDirectory() as folder:

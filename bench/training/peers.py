@@ -69,9 +69,20 @@ def ceiling(turns: Turns, task: Task, rows: int) -> None:
     def filled(*size: int) -> Any:
         return torch.randn(*size, device=task.device, dtype=dtype)
 
-    for (inner, outer), times in [*((shape, config.n_layer) for shape in shapes), ((width, rows), 1)]:
-        inputs, weights, outputs = filled(TOKENS, inner), filled(inner, outer), filled(TOKENS, outer)
-        kinds = [(inputs, weights, outputs), (outputs, weights.T, torch.empty_like(inputs)), (inputs.T, outputs, torch.empty_like(weights))]
+    for (inner, outer), times in [
+        *((shape, config.n_layer) for shape in shapes),
+        ((width, rows), 1),
+    ]:
+        inputs, weights, outputs = (
+            filled(TOKENS, inner),
+            filled(inner, outer),
+            filled(TOKENS, outer),
+        )
+        kinds = [
+            (inputs, weights, outputs),
+            (outputs, weights.T, torch.empty_like(inputs)),
+            (inputs.T, outputs, torch.empty_like(weights)),
+        ]
         products += kinds * times
     turns.ready()
     while True:
@@ -80,7 +91,9 @@ def ceiling(turns: Turns, task: Task, rows: int) -> None:
         turns.step(TOKENS)
 
 
-def with_trainer(turns: Turns, task: Task, config: dict[str, Any], asked: dict[str, Any], is_lora: bool = False) -> None:
+def with_trainer(
+    turns: Turns, task: Task, config: dict[str, Any], asked: dict[str, Any], is_lora: bool = False
+) -> None:
     """HuggingTweets' recipe; `config` changes the model's, `asked` Trainer's arguments; LoRA with peft's defaults for GPT-2 (rank 8)."""
     from transformers import TrainerCallback
 
@@ -93,7 +106,9 @@ def with_trainer(turns: Turns, task: Task, config: dict[str, Any], asked: dict[s
 
     words = tokenizer(task)
     posts = words(task.texts, add_special_tokens=False)["input_ids"]
-    examples = recipe.blocks(recipe.mixture(posts, words.eos_token_id, epochs=40))  # one that never ends here
+    examples = recipe.blocks(
+        recipe.mixture(posts, words.eos_token_id, epochs=40)
+    )  # one that never ends here
     model = new_gpt2(task, **config)
     if is_lora:
         from peft import LoraConfig, get_peft_model
@@ -101,7 +116,9 @@ def with_trainer(turns: Turns, task: Task, config: dict[str, Any], asked: dict[s
         model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=8, fan_in_fan_out=True))
     turns.finish = finisher(task.device)
     with tempfile.TemporaryDirectory() as folder:
-        recipe.trainer(model, examples, recipe.arguments(Path(folder), task.device, **asked), [Held()]).train()
+        recipe.trainer(
+            model, examples, recipe.arguments(Path(folder), task.device, **asked), [Held()]
+        ).train()
 
 
 def popinjay(turns: Turns, task: Task, folder: Path, precision: str = "fp32") -> None:
@@ -119,10 +136,18 @@ def save_gpt2(task: Task, folder: Path) -> None:
 
 
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-BEST = {"optim": "adamw_torch_fused", "per_device_train_batch_size": 8, "torch_compile": True}  # of Trainer's settings, on a GPU
+BEST = {
+    "optim": "adamw_torch_fused",
+    "per_device_train_batch_size": 8,
+    "torch_compile": True,
+}  # of Trainer's settings, on a GPU
 
 
 def others(device: str) -> dict[str, Sequence[Any]]:
     """What ours is measured against: the arguments of `with_trainer` by name, the recipe first."""
-    found: dict[str, Sequence[Any]] = {"recipe": ({}, {}), "recipe, dropout 0": (NO_DROPOUT, {}), "recipe, peft LoRA": ({}, {}, True)}
+    found: dict[str, Sequence[Any]] = {
+        "recipe": ({}, {}),
+        "recipe, dropout 0": (NO_DROPOUT, {}),
+        "recipe, peft LoRA": ({}, {}, True),
+    }
     return {**found, "Trainer's best": (NO_DROPOUT, BEST)} if device == "cuda" else found

@@ -19,7 +19,15 @@ def measure(posts: Posts, budgets: Sequence[str]) -> list[dict[str, Any]]:
         options = TrainOptions(budget=budget)
         done, _ = apart(_train, posts, options)
         meant = done["estimate"] if budget is None else options.budget_seconds()
-        found.append({"budget": budget, "meant": meant, "seconds": done["seconds"], "tokens": done["tokens"], "held-out": done["held-out"]})
+        found.append(
+            {
+                "budget": budget,
+                "meant": meant,
+                "seconds": done["seconds"],
+                "tokens": done["tokens"],
+                "held-out": done["held-out"],
+            }
+        )
     return found
 
 

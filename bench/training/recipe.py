@@ -17,7 +17,9 @@ BLOCK = 1024
 RATE = 1.372e-4
 
 
-def mixture(posts: Sequence[Sequence[int]], end: int, epochs: int = EPOCHS, seed: int = 0) -> list[int]:
+def mixture(
+    posts: Sequence[Sequence[int]], end: int, epochs: int = EPOCHS, seed: int = 0
+) -> list[int]:
     """The token ids of all epochs in one row."""
     rng, found = random.Random(seed), [end]
     shuffled = list(posts)
@@ -54,10 +56,21 @@ def arguments(folder: Path, device: str = "cpu", **more: Any) -> Any:
     return TrainingArguments(output_dir=str(folder), **{**asked, **more})
 
 
-def trainer(model: Any, examples: Sequence[dict[str, list[int]]], arguments: Any, callbacks: Sequence[Any] = ()) -> Any:
+def trainer(
+    model: Any,
+    examples: Sequence[dict[str, list[int]]],
+    arguments: Any,
+    callbacks: Sequence[Any] = (),
+) -> Any:
     """A Trainer that says nothing."""
     from transformers import PrinterCallback, Trainer, default_data_collator
 
-    found = Trainer(model=model, args=arguments, train_dataset=list(examples), data_collator=default_data_collator, callbacks=list(callbacks))
+    found = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=list(examples),
+        data_collator=default_data_collator,
+        callbacks=list(callbacks),
+    )
     found.remove_callback(PrinterCallback)
     return found

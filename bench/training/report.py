@@ -14,7 +14,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def speed(found: dict[str, Any]) -> str:
     """Peers and the ceiling."""
     least, most = found["ceiling, least and most"]
-    head = ["", "tokens/s", "x recipe (from, to)", "by processor time", "GFLOP a token", "of the ceiling", "by processor time", "peak GB"]
+    head = [
+        "",
+        "tokens/s",
+        "x recipe (from, to)",
+        "by processor time",
+        "GFLOP a token",
+        "of the ceiling",
+        "by processor time",
+        "peak GB",
+    ]
     rows = [
         [
             name,
@@ -50,12 +59,28 @@ def quality(found: dict[str, dict[str, Any]], means: dict[str, float | None]) ->
     rows = []
     for author, one in found.items():
         theirs, mine = one["recipe"], one["ours"]
-        reached = [one["seconds until as good"], one["times less"], one["times less by processor time"]]
-        shares = [f"{copied['copies']:.1%}; {copied['runs']:.1%}" for copied in (theirs, mine, one["author"])]
+        reached = [
+            one["seconds until as good"],
+            one["times less"],
+            one["times less by processor time"],
+        ]
+        shares = [
+            f"{copied['copies']:.1%}; {copied['runs']:.1%}"
+            for copied in (theirs, mine, one["author"])
+        ]
         seconds = f"{theirs['seconds']:.0f}{' (kept)' if theirs['is kept'] else ''}"
         first, *ratios = map(some, reached)
-        planned = "default" if one["epochs until as good"] is None else f"{one['epochs until as good']:g}"
-        ends = [f"{theirs['held-out']:.3f}", first, planned, *ratios, f"{mine['seconds']:.0f}", f"{mine['held-out']:.3f}"]
+        planned = (
+            "default" if one["epochs until as good"] is None else f"{one['epochs until as good']:g}"
+        )
+        ends = [
+            f"{theirs['held-out']:.3f}",
+            first,
+            planned,
+            *ratios,
+            f"{mine['seconds']:.0f}",
+            f"{mine['held-out']:.3f}",
+        ]
         rows.append([f"{author} ({one['posts']:,})", seconds, *ends, *shares])
     rows.append(
         [
@@ -83,11 +108,23 @@ def some(number: float | None) -> str:
 
 def growth(found: Sequence[dict[str, Any]]) -> str:
     """Seconds and memory by posts."""
-    head = ["posts", "tokens learnt", "seconds", "tokens/s, looks and loading of posts included", "peak GB"]
+    head = [
+        "posts",
+        "tokens learnt",
+        "seconds",
+        "tokens/s, looks and loading of posts included",
+        "peak GB",
+    ]
     return table(
         head,
         [
-            [f"{one['posts']:,}", f"{one['tokens']:,}", f"{one['seconds']:.1f}", f"{one['tokens'] / one['seconds']:,.0f}", f"{one['peak GB']:.2f}"]
+            [
+                f"{one['posts']:,}",
+                f"{one['tokens']:,}",
+                f"{one['seconds']:.1f}",
+                f"{one['tokens'] / one['seconds']:,.0f}",
+                f"{one['peak GB']:.2f}",
+            ]
             for one in found
         ],
     )

@@ -27,9 +27,13 @@ def measure(task: peers.Task, seconds: float, steps: int = 4) -> dict[str, Any]:
 def _measure(task: peers.Task, seconds: float, steps: int, folder: Path) -> dict[str, Any]:
     others = peers.others(task.device)
     rows = ours.head_rows(peers.tokenizer(task), task.shape.get("vocab_size", 50_257), task.texts)
-    mine = {OURS: "fp32"} | ({HALF: "bf16"} if choose_precision("auto", task.device, WIDE) == "bf16" else {})
+    mine = {OURS: "fp32"} | (
+        {HALF: "bf16"} if choose_precision("auto", task.device, WIDE) == "bf16" else {}
+    )
     alive = {name: Peer(peers.with_trainer, task, *more) for name, more in others.items()}
-    alive |= {name: Peer(peers.popinjay, task, folder, precision) for name, precision in mine.items()}
+    alive |= {
+        name: Peer(peers.popinjay, task, folder, precision) for name, precision in mine.items()
+    }
     alive["ceiling"] = Peer(peers.ceiling, task, rows)
     for peer in alive.values():
         peer.ready()
@@ -52,28 +56,50 @@ def _measure(task: peers.Task, seconds: float, steps: int, folder: Path) -> dict
     return {"pairs": len(rounds), "head rows": rows, **summary(rounds, work, peaks)}
 
 
-def summary(rounds: Sequence[tuple[dict[str, Slice], tuple[Slice, Slice]]], work: dict[str, Slice], peaks: dict[str, float]) -> dict[str, Any]:
+def summary(
+    rounds: Sequence[tuple[dict[str, Slice], tuple[Slice, Slice]]],
+    work: dict[str, Slice],
+    peaks: dict[str, float],
+) -> dict[str, Any]:
     """Medians over the rounds, the ratios pair by pair."""
-    ceilings = [2 * flops_of(work["ceiling"]) / (before.seconds + after.seconds) / 1e9 for _, (before, after) in rounds]
-    bare = [2 * flops_of(work["ceiling"]) / (before.processor + after.processor) / 1e9 for _, (before, after) in rounds]  # a processor second
+    ceilings = [
+        2 * flops_of(work["ceiling"]) / (before.seconds + after.seconds) / 1e9
+        for _, (before, after) in rounds
+    ]
+    bare = [
+        2 * flops_of(work["ceiling"]) / (before.processor + after.processor) / 1e9
+        for _, (before, after) in rounds
+    ]  # a processor second
     found: dict[str, Any] = {}
     for name in rounds[0][0]:
         speeds = [tokens_a_second(slices[name]) for slices, _ in rounds]
         needed = flops_of(work[name]) / work[name].tokens / 1e9
         shares = [speed * needed / ceiling for speed, ceiling in zip(speeds, ceilings, strict=True)]
-        busy = [needed / cost(slices[name]) / most for (slices, _), most in zip(rounds, bare, strict=True)]
-        ratios = sorted(speed / tokens_a_second(slices["recipe"]) for speed, (slices, _) in zip(speeds, rounds, strict=True))
+        busy = [
+            needed / cost(slices[name]) / most
+            for (slices, _), most in zip(rounds, bare, strict=True)
+        ]
+        ratios = sorted(
+            speed / tokens_a_second(slices["recipe"])
+            for speed, (slices, _) in zip(speeds, rounds, strict=True)
+        )
         found[name] = {
             "tokens a second": median(speeds),
             "x recipe": median(ratios),
             "x recipe, least and most": [ratios[0], ratios[-1]],
-            "x recipe by processor time": median(cost(slices["recipe"]) / cost(slices[name]) for slices, _ in rounds),
+            "x recipe by processor time": median(
+                cost(slices["recipe"]) / cost(slices[name]) for slices, _ in rounds
+            ),
             "GFLOP a token": needed,
             "share of ceiling": median(shares),
             "share of ceiling by processor time": median(busy),
             "peak GB": peaks[name],
         }
-    return {"ceiling GFLOP/s": median(ceilings), "ceiling, least and most": [min(ceilings), max(ceilings)], "peers": found}
+    return {
+        "ceiling GFLOP/s": median(ceilings),
+        "ceiling, least and most": [min(ceilings), max(ceilings)],
+        "peers": found,
+    }
 
 
 def tokens_a_second(slice_: Slice) -> float:

@@ -31,10 +31,16 @@ def posts_of(author: str, personas: Path, train: int, scored: int) -> Posts:
     texts, rng = Texts(personas / f"{author}.jsonl.gz"), random.Random(0)
 
     def some(posts: list[str], most: int) -> list[str]:
-        return posts if len(posts) <= most else [posts[i] for i in sorted(rng.sample(range(len(posts)), most))]
+        return (
+            posts
+            if len(posts) <= most
+            else [posts[i] for i in sorted(rng.sample(range(len(posts)), most))]
+        )
 
     learnt = some(texts.train, train)
-    watched = min(MOST_VALIDATION, max(1, round(len(learnt) * VALIDATION_SHARE / (1 - VALIDATION_SHARE))))
+    watched = min(
+        MOST_VALIDATION, max(1, round(len(learnt) * VALIDATION_SHARE / (1 - VALIDATION_SHARE)))
+    )
     return Posts(learnt, some(texts.validation, watched), some(texts.held_out, scored))
 
 
@@ -56,6 +62,18 @@ def english(personas: Path | None, count: int) -> list[str]:
 def synthetic(count: int) -> list[str]:
     """Posts of the demo's words in chance order, their lengths spread as people's are (log-normal, 20 words on average)."""
     rng = random.Random(0)
-    known = [word for file in sorted(DEMO.glob("*.txt")) for word in re.findall(r"\w+", file.read_text(encoding="utf-8"))]
+    known = [
+        word
+        for file in sorted(DEMO.glob("*.txt"))
+        for word in re.findall(r"\w+", file.read_text(encoding="utf-8"))
+    ]
     spread = 0.7
-    return [" ".join(rng.choices(known, k=max(3, round(MEAN_WORDS * rng.lognormvariate(-spread * spread / 2, spread))))) for _ in range(count)]
+    return [
+        " ".join(
+            rng.choices(
+                known,
+                k=max(3, round(MEAN_WORDS * rng.lognormvariate(-spread * spread / 2, spread))),
+            )
+        )
+        for _ in range(count)
+    ]

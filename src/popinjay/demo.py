@@ -16,11 +16,23 @@ PEOPLE = ("nellmarrow", "brix_deck9")
 
 def demo(listener: Listener, home_folder: Path | None = None) -> list[Persona]:
     """Make both people and their cyborg, on smollm2 if it can be had, else on the built-in base."""
-    listener(Event("demo", EventKind.NOTE, "two fictional people from their X archives, then a cyborg of both; nothing leaves this machine"))
+    listener(
+        Event(
+            "demo",
+            EventKind.NOTE,
+            "two fictional people from their X archives, then a cyborg of both; nothing leaves this machine",
+        )
+    )
     base = _base(listener)
     archives = files("popinjay").joinpath("assets/demo")
-    with as_file(archives.joinpath(f"{PEOPLE[0]}.zip")) as first, as_file(archives.joinpath(f"{PEOPLE[1]}.zip")) as second:
-        return [make(*specs, home_folder=home_folder, listener=listener, whose="fictional", base=base) for specs in ((first,), (second,), (first, second))]
+    with (
+        as_file(archives.joinpath(f"{PEOPLE[0]}.zip")) as first,
+        as_file(archives.joinpath(f"{PEOPLE[1]}.zip")) as second,
+    ):
+        return [
+            make(*specs, home_folder=home_folder, listener=listener, whose="fictional", base=base)
+            for specs in ((first,), (second,), (first, second))
+        ]
 
 
 def _base(listener: Listener) -> str:

@@ -34,7 +34,9 @@ class Event:
     done: float | None = None
     total: float | None = None
     unit: str = ""
-    numbers: Mapping[str, float] = field(default_factory=dict)  # such as loss, tokens_per_second, seconds_left
+    numbers: Mapping[str, float] = field(
+        default_factory=dict
+    )  # such as loss, tokens_per_second, seconds_left
     words: Mapping[str, str] = field(default_factory=dict)  # such as base, device
 
 

@@ -28,7 +28,9 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 # What a terminal that is closed, a service manager or a container's end sends; SIGHUP is not known everywhere.
-_ENDING = tuple(signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
+_ENDING = tuple(
+    signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+)
 _RAISING: dict[signal.Signals, Handler] = {
     signal.SIGINT: signal.default_int_handler,
     **dict.fromkeys(_ENDING, _end),
@@ -46,7 +48,11 @@ def ended_by_signals() -> Iterator[None]:
 
     Where one is ignored (`nohup`) it stays so.
     """
-    taken = [number for number in _ENDING if _in_main_thread() and signal.getsignal(number) is signal.SIG_DFL]
+    taken = [
+        number
+        for number in _ENDING
+        if _in_main_thread() and signal.getsignal(number) is signal.SIG_DFL
+    ]
     for number in taken:
         signal.signal(number, _end)
     try:
@@ -64,7 +70,11 @@ def persistent_interrupts(listener: Listener) -> Iterator[Listener]:
     work then goes on as if it had not been asked to stop. Signals can only be handled in the main
     thread; elsewhere, and where they are ignored, the listener is returned as it is.
     """
-    taken = [number for number, raising in _RAISING.items() if _in_main_thread() and signal.getsignal(number) is raising]
+    taken = [
+        number
+        for number, raising in _RAISING.items()
+        if _in_main_thread() and signal.getsignal(number) is raising
+    ]
     if not taken:
         yield listener
         return

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 from popinjay.errors import OutOfMemory
 
-RESERVE = 4 * 2**20  # bytes held back, to say it in: of addresses only, for nothing is written there
+RESERVE = (
+    4 * 2**20
+)  # bytes held back, to say it in: of addresses only, for nothing is written there
 
 # torch's allocators, C++, ONNX Runtime, mmap, and the loader of libraries.
 _SAID = re.compile(
@@ -44,9 +46,13 @@ def ran_out(error: BaseException) -> bool:
 
 
 def _says_so(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+    if isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and error.errno == errno.ENOMEM
+    ):
         return True
-    return isinstance(error, RuntimeError | ImportError | SystemError) and bool(_SAID.search(str(error)))
+    return isinstance(error, RuntimeError | ImportError | SystemError) and bool(
+        _SAID.search(str(error))
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

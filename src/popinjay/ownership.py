@@ -19,7 +19,16 @@ from popinjay.stages.collect import Opened, is_account
 from popinjay.store import kept
 from popinjay.store.forgotten import FILE, MARKS, Forgotten
 from popinjay.store.journal import Change
-from popinjay.store.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Run, as_toml
+from popinjay.store.run import (
+    ENGINE_FOLDER,
+    FETCHED,
+    PICTURE_FILE,
+    RECORD,
+    REPORTS,
+    STAGES,
+    Run,
+    as_toml,
+)
 from popinjay.training.checkpoints import Checkpoints
 
 MOST = 0.5  # of the posts that were there: so many have to be among those that take their place
@@ -48,7 +57,10 @@ def name_for(opened: Opened, ask_name: Callable[[str], str | None] | None) -> st
                 posts.close()
     if name := ask_name(opened.name) if ask_name else None:
         return name
-    raise SpecError(f"{opened.name!r} does not say whose posts these are.", "Give the persona a name: --name NAME")
+    raise SpecError(
+        f"{opened.name!r} does not say whose posts these are.",
+        "Give the persona a name: --name NAME",
+    )
 
 
 class _Called(Reading):
@@ -88,7 +100,12 @@ def called(opened: Opened, name: str, run: Run) -> Opened:
     """
     authors = opened.authors
     before = run.record.get("asked", {}).get("authors")
-    if len(authors) != 1 or not is_anonymous(authors[0]) or is_generic(name) or before == [authors[0].handle]:
+    if (
+        len(authors) != 1
+        or not is_anonymous(authors[0])
+        or is_generic(name)
+        or before == [authors[0].handle]
+    ):
         return opened
     return Opened((_Called(opened.readings[0], name),)) if handle_of(name) else opened
 
@@ -116,7 +133,9 @@ def inherited(run: Run, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_flags(options: Mapping[str, Any]) -> str:
     """Return options as they are typed."""
-    return " ".join(flag(name) if value is True else f"{flag(name)} {value}" for name, value in options.items())
+    return " ".join(
+        flag(name) if value is True else f"{flag(name)} {value}" for name, value in options.items()
+    )
 
 
 # whose it is
@@ -142,7 +161,9 @@ def _why_not_the_same(run: Run, opened: Opened) -> str:
     """Return why these posts are not those of the persona with more added; empty if they are, or if there is none."""
     posts, before = run.file("posts.jsonl"), run.record.get("asked", {}).get("authors", [])
     forgotten = Forgotten.of(run)
-    readings = [reading for reading in opened.readings if reading.author.handle not in forgotten.authors]
+    readings = [
+        reading for reading in opened.readings if reading.author.handle not in forgotten.authors
+    ]
     if not readings or not before or not posts.is_file():
         return ""
     handles = [reading.author.handle for reading in readings]
@@ -152,26 +173,36 @@ def _why_not_the_same(run: Run, opened: Opened) -> str:
     files = [reading for reading in readings if not is_account(reading)]
     if not files or (not accounts and _is_recorded(run, forgotten.mark(opened.fingerprint()))):
         return ""
-    there, found = _shared((post for post in read_posts(posts) if post.author not in accounts), files)
+    there, found = _shared(
+        (post for post in read_posts(posts) if post.author not in accounts), files
+    )
     if found >= MOST * there:
         return ""
     whose = "" if set(handles) == set(before) else f" of {_names(handles)}"
     return f"Of its {there:,} posts {found:,} are among those{whose} given now."
 
 
-def check_fetched(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], bool] | None) -> None:
+def check_fetched(
+    run: Run, opened: Opened, *, may: bool, ask: Callable[[str], bool] | None
+) -> None:
     """Raise PersonaTaken if an account holds too little of the posts that a persona was made of before, from a file.
 
     Its author is the same, but a network may give only the newest posts, where the file had all.
     """
     known = run.record.get("asked", {}).get("accounts", [])
-    readings = [one for one in opened.readings if is_account(one) and one.author.handle not in known]
+    readings = [
+        one for one in opened.readings if is_account(one) and one.author.handle not in known
+    ]
     handles, posts = {reading.author.handle for reading in readings}, run.file("posts.jsonl")
     if not handles or not posts.is_file():
         return
     there, found = _shared((post for post in read_posts(posts) if post.author in handles), readings)
     why = f"Of its {there:,} posts {found:,} are among those that were read just now."
-    if found >= MOST * there or may or (ask is not None and ask(f"{why}\nTake these instead of them?")):
+    if (
+        found >= MOST * there
+        or may
+        or (ask is not None and ask(f"{why}\nTake these instead of them?"))
+    ):
         return
     hint = "Give the file or archive that it was made from, another --name, or add --replace to take the fewer ones."
     raise PersonaTaken(f"A persona {run.name!r} is there, made of more posts. {why}", hint)
@@ -214,7 +245,11 @@ def _said(post: Post) -> int:
 
 def _is_of_a_site(id: str) -> bool:
     """Return whether an id is one that no other post has, unlike a place in a file."""
-    return int(id) >= PLACES if id.isdecimal() else "://" in id or bool(re.fullmatch(r"[a-z0-9]{10,}", id))
+    return (
+        int(id) >= PLACES
+        if id.isdecimal()
+        else "://" in id or bool(re.fullmatch(r"[a-z0-9]{10,}", id))
+    )
 
 
 def _names(handles: Iterable[str]) -> str:
@@ -230,7 +265,9 @@ def clear(run: Run, opened: Opened) -> None:
     try:
         for name in _all_of(run, {author.handle for author in opened.authors}):
             change.remove(name)
-        change.path(RECORD).write_bytes(as_toml({name: value for name, value in run.record.items() if name == "told"}))
+        change.path(RECORD).write_bytes(
+            as_toml({name: value for name, value in run.record.items() if name == "told"})
+        )
         change.commit()
     except BaseException:
         change.discard()
@@ -241,7 +278,15 @@ def _all_of(run: Run, newcomers: set[str]) -> Iterator[str]:
     """Yield what lies in a persona's folder, but for what was fetched of these authors."""
     for stage in STAGES:
         yield from stage.makes
-    yield from (PICTURE_FILE, *REPORTS, FILE, MARKS, kept.FILE, ENGINE_FOLDER, Checkpoints.folder_of(run.path).name)
+    yield from (
+        PICTURE_FILE,
+        *REPORTS,
+        FILE,
+        MARKS,
+        kept.FILE,
+        ENGINE_FOLDER,
+        Checkpoints.folder_of(run.path).name,
+    )
     fetched = run.file(FETCHED)
     for account in fetched.iterdir() if fetched.is_dir() else ():
         if account.name not in newcomers:

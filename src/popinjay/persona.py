@@ -46,14 +46,17 @@ class Persona:
         folder = self.run.folder("model")
         if not folder.is_dir():
             raise PersonaError(
-                f"{self.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {self.name}. Making it again goes on from there."
+                f"{self.name!r} has not learnt to speak yet.",
+                f"See how far it is: popinjay status {self.name}. Making it again goes on from there.",
             )
         return folder
 
     def decoder(self, *, exact: bool = False) -> Decoder:
         """What computes the trained model, in full precision where that is asked for; opened once. Raises PersonaError where there is none yet."""
         if exact not in self._decoders:
-            self._decoders[exact] = open_decoder(self._model_folder(), exact=exact, cache=self.path / ENGINE_FOLDER)
+            self._decoders[exact] = open_decoder(
+                self._model_folder(), exact=exact, cache=self.path / ENGINE_FOLDER
+            )
         return self._decoders[exact]
 
     @functools.cached_property
@@ -63,7 +66,9 @@ class Persona:
         Nor what it was told to forget, and knows until it is trained again.
         """
         posts, kept = self.run.file("train.jsonl"), self.path / ENGINE_FOLDER / INDEX
-        return OutputFilters(lambda: VerbatimIndex.of_file(posts, kept, MIN_HOLDERS, marks_of(self.run)))
+        return OutputFilters(
+            lambda: VerbatimIndex.of_file(posts, kept, MIN_HOLDERS, marks_of(self.run))
+        )
 
     @property
     def report(self) -> dict[str, Any]:
@@ -81,17 +86,25 @@ class Persona:
         """Posts in this voice that begin with the prompt. Options are the fields of SayOptions, such as `n=10` or `seed=1`."""
         return [said.text for said in self.stream(prompt, build(options, SayOptions)[0])]
 
-    def stream(self, prompt: str, options: SayOptions, tally: Tally | None = None) -> Iterator[GeneratedPost]:
+    def stream(
+        self, prompt: str, options: SayOptions, tally: Tally | None = None
+    ) -> Iterator[GeneratedPost]:
         """As `say`, with what is known about each post, as they are written; `tally` is told what did not come out."""
         return stream(self.decoder(exact=options.exact), options, prompt, self.filters, tally)
 
-    def pieces(self, prompt: str, options: SayOptions, tally: Tally | None = None, place: int = 0) -> Iterator[str]:
+    def pieces(
+        self, prompt: str, options: SayOptions, tally: Tally | None = None, place: int = 0
+    ) -> Iterator[str]:
         """The post of `stream` at a place, as it is written, piece by piece (see `generate.pieces`)."""
-        return pieces(self.decoder(exact=options.exact), options, prompt, self.filters, tally, place)
+        return pieces(
+            self.decoder(exact=options.exact), options, prompt, self.filters, tally, place
+        )
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """The ten predictions from which a picture shows one: the same for the same prompt and seed."""
-        from popinjay.stages.picture import predictions  # speaking needs none of it, and is to begin at once
+        from popinjay.stages.picture import (
+            predictions,
+        )  # speaking needs none of it, and is to begin at once
 
         return predictions(self.run, self.decoder(), self.filters, options)
 

@@ -10,11 +10,34 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from popinjay.errors import BaseModelError, OptionError, PersonaError, PictureError, SpecError, TooLittleText
+from popinjay.errors import (
+    BaseModelError,
+    OptionError,
+    PersonaError,
+    PictureError,
+    SpecError,
+    TooLittleText,
+)
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.models import bases
-from popinjay.options import CardOptions, MakeOptions, PictureOptions, TrackOptions, TrainOptions, build
-from popinjay.ownership import as_flags, called, check_fetched, clear, inherited, is_anonymous, is_replaced, name_for
+from popinjay.options import (
+    CardOptions,
+    MakeOptions,
+    PictureOptions,
+    TrackOptions,
+    TrainOptions,
+    build,
+)
+from popinjay.ownership import (
+    as_flags,
+    called,
+    check_fetched,
+    clear,
+    inherited,
+    is_anonymous,
+    is_replaced,
+    name_for,
+)
 from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.report.saved import load_report
@@ -29,7 +52,19 @@ from popinjay.stages.evaluate import evaluate
 from popinjay.stages.train import train
 from popinjay.store.forgotten import FILE, Forgotten, drop_marks
 from popinjay.store.journal import finish
-from popinjay.store.run import FETCHED, PICTURE, PICTURE_FILE, STAGES, Run, State, check_name, home, is_name, run_stage, stage_named
+from popinjay.store.run import (
+    FETCHED,
+    PICTURE,
+    PICTURE_FILE,
+    STAGES,
+    Run,
+    State,
+    check_name,
+    home,
+    is_name,
+    run_stage,
+    stage_named,
+)
 from popinjay.trackers import NONE, chosen
 from popinjay.trackers.listener import tracking
 from popinjay.training.checkpoints import Checkpoints
@@ -56,7 +91,9 @@ def make(
     trackers, folder = chosen(usual.track.track), home_folder or home()
 
     def read(options: MakeOptions) -> Opened:
-        return open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask))
+        return open_specs(
+            [str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask)
+        )
 
     run = Run(folder / name) if name is not None and is_name(name) else None
     options = as_made_before(run, given) if run else usual
@@ -65,11 +102,17 @@ def make(
         run = Run(folder / check_name(name_for(opened, ask_name) if name is None else name))
         options = as_made_before(run, given)
         opened = opened if options.collect == usual.collect else read(options)
-    with run.locked(), nothing_left(run), tracking(run, trackers, usual.track.track_posts, listener) as listener:
+    with (
+        run.locked(),
+        nothing_left(run),
+        tracking(run, trackers, usual.track.track_posts, listener) as listener,
+    ):
         finish(run)
         opened = called(opened, run.name, run)
         is_other = is_replaced(run, opened, may=usual.existing.replace, ask=ask)
-        forgotten, before = (Forgotten(), {}) if is_other else (Forgotten.of(run), run.record.get("asked", {}))
+        forgotten, before = (
+            (Forgotten(), {}) if is_other else (Forgotten.of(run), run.record.get("asked", {}))
+        )
         if is_other and options.collect != usual.collect:
             opened = called(read(usual), run.name, run)
         options = usual if is_other else options
@@ -84,12 +127,29 @@ def make(
         else:
             check_fetched(run, left, may=usual.existing.replace, ask=ask)
             tell_kept(run, given, listener)
-        options = replace(options, card=replace(options.card, whose=whose, contact=options.card.contact or before.get("contact")))
-        asked = {"specs": [str(spec) for spec in specs], **left.to_json(), "whose": whose, "contact": options.card.contact}
+        options = replace(
+            options,
+            card=replace(
+                options.card, whose=whose, contact=options.card.contact or before.get("contact")
+            ),
+        )
+        asked = {
+            "specs": [str(spec) for spec in specs],
+            **left.to_json(),
+            "whose": whose,
+            "contact": options.card.contact,
+        }
         run.ask({**asked, "track": list(trackers)})
 
         source = forgotten.mark(opened.fingerprint())
-        run_stage(run, stage_named("collect"), options.collect, partial(collect, left), listener, source=source)
+        run_stage(
+            run,
+            stage_named("collect"),
+            options.collect,
+            partial(collect, left),
+            listener,
+            source=source,
+        )
         learn(run, options, listener, ask)
         run.settle_asked()
     return Persona(run)
@@ -103,15 +163,32 @@ def as_made_before(run: Run, given: Mapping[str, Any]) -> MakeOptions:
 def tell_kept(run: Run, given: Mapping[str, Any], listener: Listener) -> None:
     """Say which options a persona keeps though nobody typed them."""
     if kept := inherited(run, given):
-        listener(Event("collect", EventKind.NOTE, f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults)."))
+        listener(
+            Event(
+                "collect",
+                EventKind.NOTE,
+                f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults).",
+            )
+        )
 
 
-def learn(run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str], bool] | None = None) -> None:
+def learn(
+    run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str], bool] | None = None
+) -> None:
     """All stages behind the first: clean, dataset, train, evaluate, card, and between the last two a first picture."""
     run_stage(run, stage_named("clean"), options.clean, clean, listener)
     run_stage(run, stage_named("dataset"), options.dataset, dataset, listener)
-    base = base_for(run, options.train, bases.Consent(ask, options.bases.yes, options.bases.accept), listener)
-    run_stage(run, stage_named("train"), replace(options.train, base=base.name), partial(train, base), listener, source=bases.fingerprint(base))
+    base = base_for(
+        run, options.train, bases.Consent(ask, options.bases.yes, options.bases.accept), listener
+    )
+    run_stage(
+        run,
+        stage_named("train"),
+        replace(options.train, base=base.name),
+        partial(train, base),
+        listener,
+        source=bases.fingerprint(base),
+    )
     Checkpoints.forget(run.path)
     drop_marks(run)
     run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
@@ -125,12 +202,20 @@ def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = 
     Raises PersonaError where it was never finished, and whatever `make` does.
     """
     track = track or TrackOptions()
-    with run.locked(), tracking(run, trackers_of(run, track), track.track_posts, listener) as listener:
+    with (
+        run.locked(),
+        tracking(run, trackers_of(run, track), track.track_posts, listener) as listener,
+    ):
         finish(run)
         known = run.record.get("stages", {})
         if any("options" not in known.get(stage.name, {}) for stage in STAGES):
-            raise PersonaError(f"{run.name!r} was never finished.", "Make it from its archive: popinjay make SPEC")
-        given = {stage.name: build(known[stage.name]["options"], MakeOptions.PARTS[stage.name])[0] for stage in STAGES}
+            raise PersonaError(
+                f"{run.name!r} was never finished.", "Make it from its archive: popinjay make SPEC"
+            )
+        given = {
+            stage.name: build(known[stage.name]["options"], MakeOptions.PARTS[stage.name])[0]
+            for stage in STAGES
+        }
         learn(run, MakeOptions(**given), listener)
     return Persona(run)
 
@@ -150,20 +235,35 @@ def measure(run: Run, samples: int | None = None, listener: Listener = ignore) -
         known = run.record.get("stages", {})
         if run.made("train") is None:
             raise PersonaError(
-                f"{run.name!r} has not learnt to speak yet.", f"See how far it is: popinjay status {run.name}. Making it again goes on from there."
+                f"{run.name!r} has not learnt to speak yet.",
+                f"See how far it is: popinjay status {run.name}. Making it again goes on from there.",
             )
         asked = {name: run.record.get("asked", {}).get(name) for name in ("whose", "contact")}
-        options = build(known.get("evaluate", {}).get("options", {}), MakeOptions.PARTS["evaluate"])[0]
+        options = build(
+            known.get("evaluate", {}).get("options", {}), MakeOptions.PARTS["evaluate"]
+        )[0]
         options = options if samples is None else replace(options, samples=samples)
-        run_stage(run, stage_named("evaluate"), options, partial(evaluate, bases.row(run.facts("train")["base"])), tell)
-        write_card(run, build(known.get("card", {}).get("options", asked), MakeOptions.PARTS["card"])[0], tell)
+        run_stage(
+            run,
+            stage_named("evaluate"),
+            options,
+            partial(evaluate, bases.row(run.facts("train")["base"])),
+            tell,
+        )
+        write_card(
+            run,
+            build(known.get("card", {}).get("options", asked), MakeOptions.PARTS["card"])[0],
+            tell,
+        )
     return load_report(run)
 
 
 def trackers_of(run: Run, options: TrackOptions) -> tuple[str, ...]:
     """The trackers to tell: those asked for, else those that a persona was made with, else the usual. Raises OptionError for one that can't be told."""
     before = run.record.get("asked", {}).get("track")
-    return chosen(",".join(before) or NONE if options.track is None and before is not None else options.track)
+    return chosen(
+        ",".join(before) or NONE if options.track is None and before is not None else options.track
+    )
 
 
 def write_card(run: Run, options: CardOptions, listener: Listener = ignore) -> None:
@@ -186,7 +286,12 @@ def write_picture(run: Run, listener: Listener = ignore) -> None:
         listener(Event(PICTURE.name, EventKind.NOTE, f"No picture: {error.message} {error.hint}"))
 
 
-def choose_picture(persona: Persona, options: PictureOptions, chosen: pictures.Prediction, listener: Listener = ignore) -> Path:
+def choose_picture(
+    persona: Persona,
+    options: PictureOptions,
+    chosen: pictures.Prediction,
+    listener: Listener = ignore,
+) -> Path:
     """Draw the picture of the prediction that was chosen by these options, and see that the card shows it; where the picture is.
 
     Raises PictureError where it can't be drawn: the picture before stays then.
@@ -198,7 +303,12 @@ def choose_picture(persona: Persona, options: PictureOptions, chosen: pictures.P
         written = run.made("card")
         if written is not None:
             known = {field.name for field in fields(CardOptions)}
-            write_card(run, CardOptions(**{name: value for name, value in written["options"].items() if name in known}))
+            write_card(
+                run,
+                CardOptions(
+                    **{name: value for name, value in written["options"].items() if name in known}
+                ),
+            )
     return run.file(PICTURE_FILE)
 
 
@@ -218,7 +328,9 @@ class Inspection:
         except TooLittleText as error:
             verdict = f"make would refuse: {error.message}"
         if self.refusal:
-            verdict = f"make would refuse, unless these are your own posts (--whose self): {self.refusal}"
+            verdict = (
+                f"make would refuse, unless these are your own posts (--whose self): {self.refusal}"
+            )
         dates = sorted(post.created_at for post, _ in self.result.kept if post.created_at)
         return {
             **self.result.counts.to_json(),
@@ -234,21 +346,36 @@ class Inspection:
         }
 
 
-def inspect(*specs: str | Path, listener: Listener = ignore, ask: Callable[[str], bool] | None = None, **given: Any) -> list[Inspection]:
+def inspect(
+    *specs: str | Path,
+    listener: Listener = ignore,
+    ask: Callable[[str], bool] | None = None,
+    **given: Any,
+) -> list[Inspection]:
     """What is in each spec, and which posts would be kept and dropped. Nothing is kept. Raises PopinjayError."""
     options = MakeOptions.of(given)
     found = []
-    opened = open_specs([str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask, keeps=False))
+    opened = open_specs(
+        [str(spec) for spec in specs],
+        options.collect,
+        Access(options.fetch, listener, ask, keeps=False),
+    )
     with TemporaryDirectory(prefix="popinjay-") as folder:
         opened.fetch(Path(folder), Forgotten())
         for reading in opened.readings:
-            listener(Event("inspect", EventKind.START, f"reading the posts of {reading.author.handle}"))
-            result = sort_out(reading.author.handle, posts_of(reading, listener), options.clean, listener)
+            listener(
+                Event("inspect", EventKind.START, f"reading the posts of {reading.author.handle}")
+            )
+            result = sort_out(
+                reading.author.handle, posts_of(reading, listener), options.clean, listener
+            )
             found.append(Inspection(reading.author, reading.findings, result, reading.refusal))
     return found
 
 
-def base_for(run: Run, options: TrainOptions, consent: bases.Consent, listener: Listener) -> bases.Base:
+def base_for(
+    run: Run, options: TrainOptions, consent: bases.Consent, listener: Listener
+) -> bases.Base:
     """Return the base model to train, and say which it is unless there is nothing to train.
 
     What the user leaves open is decided once: a persona keeps the base it was made from, also for
@@ -275,7 +402,9 @@ def have_again(persona: str, base: bases.Base, consent: bases.Consent, listener:
         return
     gone = f"{persona!r} was made from {base.name}, which is not on this machine any more."
     if not (consent.yes or (consent.ask is not None and consent.ask(f"{gone}\nFetch it again?"))):
-        raise BaseModelError(gone, f"Fetch it with --yes, or take another one, such as --base {bases.BUILT_IN}.")
+        raise BaseModelError(
+            gone, f"Fetch it with --yes, or take another one, such as --base {bases.BUILT_IN}."
+        )
     bases.get(base, consent, listener)
 
 
@@ -289,6 +418,8 @@ def nothing_left(run: Run) -> Iterator[None]:
     try:
         yield
     except (SpecError, BaseModelError):
-        if is_new and not any(mirror.stat().st_size for mirror in run.file(FETCHED).glob(f"*/*/{MIRRORED}")):
+        if is_new and not any(
+            mirror.stat().st_size for mirror in run.file(FETCHED).glob(f"*/*/{MIRRORED}")
+        ):
             run.discard()
         raise

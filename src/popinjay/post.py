@@ -53,7 +53,12 @@ class Post:
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, ready for a line of JSON."""
-        row: dict[str, Any] = {"id": self.id, "author": self.author, "kind": self.kind.value, "text": self.text}
+        row: dict[str, Any] = {
+            "id": self.id,
+            "author": self.author,
+            "kind": self.kind.value,
+            "text": self.text,
+        }
         if self.created_at:
             row["created_at"] = self.created_at
         if self.lang:

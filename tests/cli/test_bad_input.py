@@ -85,35 +85,59 @@ def test_there_is_no_such_file(refused_spec: Refused, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["photo.jpg", "archive", "archive.tar.gz", "book.pdf"])
 def test_a_file_of_no_known_kind(refused_spec: Refused, tmp_path: Path, name: str) -> None:
     said = refused_spec(written(tmp_path, name, "x"))
-    assert "is nothing that popinjay reads. It reads: Mastodon export, packed text, X archive" in said
+    assert (
+        "is nothing that popinjay reads. It reads: Mastodon export, packed text, X archive" in said
+    )
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + bytes(1000), b"Rar!\x1a\x07\x01\x00"])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + bytes(1000), b"Rar!\x1a\x07\x01\x00"]
+)
 def test_a_zip_that_is_none(refused_spec: Refused, tmp_path: Path, content: bytes) -> None:
-    assert "twitter.zip is not a zip file, whatever its name says." in refused_spec(written(tmp_path, "twitter.zip", content))
+    assert "twitter.zip is not a zip file, whatever its name says." in refused_spec(
+        written(tmp_path, "twitter.zip", content)
+    )
 
 
 @pytest.mark.parametrize(
     ("names", "said"),
     [
         (["holiday/1.jpg", "holiday/2.jpg"], "is not an X archive: it has no data/tweets.js"),
-        (["Your archive.html", "assets/page.css"], "holds only web pages, not the data behind them"),
-        (["exports/mastodon/outbox.json", "photos/1.jpg"], "holds a Mastodon export among other things"),
-        (["your_instagram_activity/threads/threads_and_replies.json"], "looks like an Instagram, Threads or Facebook export"),
+        (
+            ["Your archive.html", "assets/page.css"],
+            "holds only web pages, not the data behind them",
+        ),
+        (
+            ["exports/mastodon/outbox.json", "photos/1.jpg"],
+            "holds a Mastodon export among other things",
+        ),
+        (
+            ["your_instagram_activity/threads/threads_and_replies.json"],
+            "looks like an Instagram, Threads or Facebook export",
+        ),
         (["comments.csv", "comment_headers.csv"], "looks like a Reddit export"),
         (["ChatExport/result.json"], "looks like a Telegram export"),
         (["package/Messages/index.json"], "looks like a Discord package"),
         (["_chat.txt", "photo.jpg"], "looks like a WhatsApp export"),
-        (["data/account.js", "data/profile.js", "data/like.js"], "is an X archive without posts: it has no tweets.js"),
+        (
+            ["data/account.js", "data/profile.js", "data/like.js"],
+            "is an X archive without posts: it has no tweets.js",
+        ),
         (["data/manifest.js"], "is an X archive without posts: it has no tweets.js"),
         ([], "is empty"),
     ],
 )
 @pytest.mark.parametrize("form", ["zip", "folder"])
-def test_an_archive_of_something_else(refused_spec: Refused, tmp_path: Path, form: str, names: list[str], said: str) -> None:
+def test_an_archive_of_something_else(
+    refused_spec: Refused, tmp_path: Path, form: str, names: list[str], said: str
+) -> None:
     files = dict.fromkeys(names, "x")
     (tmp_path / "given").mkdir()
-    path = write_zip(tmp_path / "given.zip", files) if form == "zip" else write_folder(tmp_path / "given", files)
+    path = (
+        write_zip(tmp_path / "given.zip", files)
+        if form == "zip"
+        else write_folder(tmp_path / "given", files)
+    )
     assert f"{path.name} {said}" in refused_spec(path)
 
 
@@ -123,7 +147,10 @@ def test_an_archive_of_something_else(refused_spec: Refused, tmp_path: Path, for
 def test_a_zip_that_was_cut_off(refused_spec: Refused, tmp_path: Path) -> None:
     whole = write_zip(tmp_path / "whole.zip", archive_files(posts(100))).read_bytes()
     for size in (10, len(whole) // 2, len(whole) - 30):
-        assert "cut.zip is a zip that was cut off: its end is missing. Download it again" in refused_spec(written(tmp_path, "cut.zip", whole[:size]))
+        assert (
+            "cut.zip is a zip that was cut off: its end is missing. Download it again"
+            in refused_spec(written(tmp_path, "cut.zip", whole[:size]))
+        )
 
 
 def test_a_zip_whose_bytes_were_changed(refused_spec: Refused, tmp_path: Path) -> None:
@@ -139,46 +166,89 @@ def test_a_zip_whose_bytes_were_changed(refused_spec: Refused, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda text: text[: len(text) // 2], "data/tweets.js in ada.zip is broken after 50 posts: its JSON can't be read."),
+        (
+            lambda text: text[: len(text) // 2],
+            "data/tweets.js in ada.zip is broken after 50 posts: its JSON can't be read.",
+        ),
         (lambda text: text.rstrip("]\n "), "is broken after 100 posts: its JSON can't be read."),
-        (lambda text: text.replace('"full_text"', "full_text", 1), "is broken after 0 posts: its JSON can't be read."),
+        (
+            lambda text: text.replace('"full_text"', "full_text", 1),
+            "is broken after 0 posts: its JSON can't be read.",
+        ),
         (
             lambda text: text.replace("window.YTD.tweets.part0", "window.TWEETS"),
             "begins with 'window.TWEETS =', which X does not write. Some other tool wrote it",
         ),
-        (lambda text: text.replace("full_text", "words"), "holds no posts of X: an item has no full_text. Some other tool wrote it"),
-        (lambda text: text.replace('"full_text": "', '"full_text": null, "was": "'), "holds no posts of X: an item has no full_text."),
+        (
+            lambda text: text.replace("full_text", "words"),
+            "holds no posts of X: an item has no full_text. Some other tool wrote it",
+        ),
+        (
+            lambda text: text.replace('"full_text": "', '"full_text": null, "was": "'),
+            "holds no posts of X: an item has no full_text.",
+        ),
         (lambda text: "window.YTD.tweets.part0 = [1, 2, 3]", "holds something else than posts."),
         (lambda text: "window.YTD.tweets.part0 = [{}]", "an item has no full_text."),
-        (lambda text: "window.YTD.tweets.part0 = [" + "9" * 10_000 + "]", "is broken after 0 posts"),
+        (
+            lambda text: "window.YTD.tweets.part0 = [" + "9" * 10_000 + "]",
+            "is broken after 0 posts",
+        ),
         (lambda text: "window.YTD.tweets.part0 = " + "[" * 200_000, "is broken after 0 posts"),
         (lambda text: "window.YTD.tweets.part0 = " + '[{"a":' * 200_000, "is broken after 0 posts"),
         (lambda text: "window.YTD.tweets.part0 = {}", "holds no list of posts."),
         (lambda text: "", "holds no list of posts."),
         (lambda text: "x" * 5000, "holds no list of posts."),
-        (lambda text: text.replace('"id_str"', '"no_id"').replace('"id"', '"nor_this"'), "has no id that X could have given ('')"),
-        (lambda text: text.replace('"id_str": "', '"id_str": "9999999999999'), "has no id that X could have given"),
-        (lambda text: text.encode("latin-1", "replace").replace(b"oven", b"\xff\xfe"), "is not UTF-8 text (byte"),
-        (lambda text: "window.YTD.tweets.part0 = [ ]", "There is not a single post of 'ada_l' in it."),
+        (
+            lambda text: text.replace('"id_str"', '"no_id"').replace('"id"', '"nor_this"'),
+            "has no id that X could have given ('')",
+        ),
+        (
+            lambda text: text.replace('"id_str": "', '"id_str": "9999999999999'),
+            "has no id that X could have given",
+        ),
+        (
+            lambda text: text.encode("latin-1", "replace").replace(b"oven", b"\xff\xfe"),
+            "is not UTF-8 text (byte",
+        ),
+        (
+            lambda text: "window.YTD.tweets.part0 = [ ]",
+            "There is not a single post of 'ada_l' in it.",
+        ),
     ],
 )
 @pytest.mark.parametrize("form", ["zip", "folder"])
-def test_posts_that_are_none(refused_spec: Refused, tmp_path: Path, form: str, change: Callable[[str], str | bytes], said: str) -> None:
+def test_posts_that_are_none(
+    refused_spec: Refused,
+    tmp_path: Path,
+    form: str,
+    change: Callable[[str], str | bytes],
+    said: str,
+) -> None:
     files = archive_files([])
     files["data/tweets.js"] = change(js("tweets", posts(100)))
-    path = write_zip(tmp_path / "ada.zip", files) if form == "zip" else write_folder(tmp_path / "ada", files)
+    path = (
+        write_zip(tmp_path / "ada.zip", files)
+        if form == "zip"
+        else write_folder(tmp_path / "ada", files)
+    )
     assert said.replace("ada.zip", path.name) in refused_spec(path)
 
 
 def test_one_broken_part_of_several(refused_spec: Refused, tmp_path: Path) -> None:
     files = archive_files(posts(200), tweets_part1=js("tweets", posts(200, start=200))[:-100])
-    assert "data/tweets-part1.js in ada.zip is broken after 199 posts" in refused_spec(write_zip(tmp_path / "ada.zip", files))
+    assert "data/tweets-part1.js in ada.zip is broken after 199 posts" in refused_spec(
+        write_zip(tmp_path / "ada.zip", files)
+    )
 
 
 @pytest.mark.parametrize("name", ["manifest", "account", "profile"])
 @pytest.mark.parametrize("content", ["", "x = {", "x = " + "[" * 200_000, "x = " + "9" * 10_000])
-def test_a_broken_file_beside_the_posts(refused_spec: Refused, tmp_path: Path, name: str, content: str) -> None:
-    said = refused_spec(write_zip(tmp_path / "ada.zip", archive_files(posts(200), **{name: content})))
+def test_a_broken_file_beside_the_posts(
+    refused_spec: Refused, tmp_path: Path, name: str, content: str
+) -> None:
+    said = refused_spec(
+        write_zip(tmp_path / "ada.zip", archive_files(posts(200), **{name: content}))
+    )
     assert f"data/{name}.js in ada.zip is broken: its JSON can't be read." in said
 
 
@@ -192,7 +262,9 @@ def test_a_broken_file_beside_the_posts(refused_spec: Refused, tmp_path: Path, n
         '"tweet_id","text"\n"1","' + "y" * 17 * MB + '"\n',
     ],
 )
-def test_an_old_archive_with_a_table_of_something_else(refused_spec: Refused, tmp_path: Path, content: str) -> None:
+def test_an_old_archive_with_a_table_of_something_else(
+    refused_spec: Refused, tmp_path: Path, content: str
+) -> None:
     refused_spec(write_zip(tmp_path / "ada.zip", {"tweets.csv": content}))
 
 
@@ -204,7 +276,10 @@ def test_a_zip_with_a_password(refused_spec: Refused, tmp_path: Path) -> None:
     assert "Unpack it with your system's tool and give the folder." in said
 
 
-@pytest.mark.parametrize("name", ["../tweets.js", "data/../../tweets.js", "/etc/tweets.js", "..\\tweets.js", "../\x1b[2Jx"])
+@pytest.mark.parametrize(
+    "name",
+    ["../tweets.js", "data/../../tweets.js", "/etc/tweets.js", "..\\tweets.js", "../\x1b[2Jx"],
+)
 def test_names_that_lead_out_of_a_zip(refused_spec: Refused, tmp_path: Path, name: str) -> None:
     said = refused_spec(write_zip(tmp_path / "ada.zip", archive_files(posts(200)) | {name: "x"}))
     assert "ada.zip holds a file name that leads outside of it" in said
@@ -212,7 +287,10 @@ def test_names_that_lead_out_of_a_zip(refused_spec: Refused, tmp_path: Path, nam
 
 
 def test_control_characters_in_names_are_not_shown(refused: Refused, tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "ada\x1b[31m.zip", {"odd\x1b]0;owned\x07/data/tweets.js": "x", "odd\x1b]0;owned\x07/data/manifest.js": "="})
+    path = write_zip(
+        tmp_path / "ada\x1b[31m.zip",
+        {"odd\x1b]0;owned\x07/data/tweets.js": "x", "odd\x1b]0;owned\x07/data/manifest.js": "="},
+    )
     assert "\x1b" not in refused("inspect", path)
 
 
@@ -235,7 +313,11 @@ def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def patched(content: bytes, name: str, at: int, form: str, value: int) -> bytes:
     """A zip with one number of a member's entry in the table of contents changed."""
     entry = content.rindex(b"PK\x01\x02", 0, content.rindex(name.encode()))
-    return content[: entry + at] + struct.pack(form, value) + content[entry + at + struct.calcsize(form) :]
+    return (
+        content[: entry + at]
+        + struct.pack(form, value)
+        + content[entry + at + struct.calcsize(form) :]
+    )
 
 
 def peak_of_reading(spec: Path) -> float:
@@ -256,7 +338,10 @@ def read_refused(spec: Path) -> None:
 
 def test_a_zip_bomb_is_refused_before_it_expands(refused_spec: Refused, bomb: Path) -> None:
     said = refused_spec(bomb)
-    assert "bomb.zip would expand data/tweets.js from 0.2 MB to 256 MB, which no real archive does." in said
+    assert (
+        "bomb.zip would expand data/tweets.js from 0.2 MB to 256 MB, which no real archive does."
+        in said
+    )
     assert "zip bomb" in said
     assert peak_of_reading(bomb) < 5
     assert takes_less_than(lambda: read_refused(bomb), 1)
@@ -265,12 +350,20 @@ def test_a_zip_bomb_is_refused_before_it_expands(refused_spec: Refused, bomb: Pa
 @pytest.mark.parametrize(
     ("at", "value", "said"),
     [
-        (20, 200 * MB, "would expand data/tweets.js"),  # the packed size, so that the ratio looks right
+        (
+            20,
+            200 * MB,
+            "would expand data/tweets.js",
+        ),  # the packed size, so that the ratio looks right
         (24, 1000, "is damaged"),  # the expanded size
     ],
 )
-def test_a_zip_bomb_that_lies_about_its_size(refused_spec: Refused, tmp_path: Path, bomb: Path, at: int, value: int, said: str) -> None:
-    path = written(tmp_path, "bomb.zip", patched(bomb.read_bytes(), "data/tweets.js", at, "<I", value))
+def test_a_zip_bomb_that_lies_about_its_size(
+    refused_spec: Refused, tmp_path: Path, bomb: Path, at: int, value: int, said: str
+) -> None:
+    path = written(
+        tmp_path, "bomb.zip", patched(bomb.read_bytes(), "data/tweets.js", at, "<I", value)
+    )
     assert said in refused_spec(path)
     assert peak_of_reading(path) < 5
     assert takes_less_than(lambda: read_refused(path), 1)
@@ -282,7 +375,9 @@ def test_blanks_without_end_take_little_memory(tmp_path: Path) -> None:
 
 
 def test_a_gzip_bomb_is_refused(refused_spec: Refused, tmp_path: Path) -> None:
-    assert "bomb.txt.gz would expand to over 64 MB." in refused_spec(written(tmp_path, "bomb.txt.gz", gzip.compress(b" " * 80 * MB)))
+    assert "bomb.txt.gz would expand to over 64 MB." in refused_spec(
+        written(tmp_path, "bomb.txt.gz", gzip.compress(b" " * 80 * MB))
+    )
 
 
 # plain files
@@ -300,31 +395,61 @@ def test_a_gzip_bomb_is_refused(refused_spec: Refused, tmp_path: Path) -> None:
         ("ada.json", b"{}", "ada.json has no column that is plainly the text (item 1 has: none)."),
         ("ada.json", b"words", "Line 1 of ada.json is not JSON."),
         ("ada.json", b'[{"text": "on', "ada.json was cut off: its end is missing."),
-        ("ada.json", b'{"likes": [{"text": "one"}]}', "ada.json has no column that is plainly the text (item 1 has: likes)."),
-        ("ada.json", b'[{"text": "one", "visibility": "private"}]', "Nothing of what 'ada' wrote in it can be used: 1 × followers-only post."),
+        (
+            "ada.json",
+            b'{"likes": [{"text": "one"}]}',
+            "ada.json has no column that is plainly the text (item 1 has: likes).",
+        ),
+        (
+            "ada.json",
+            b'[{"text": "one", "visibility": "private"}]',
+            "Nothing of what 'ada' wrote in it can be used: 1 × followers-only post.",
+        ),
         ("ada.json", b"[1, 2]", "Item 1 of ada.json is neither a text nor an object."),
         ("ada.json", b"[" * 200_000, "Line 1 of ada.json is not JSON."),
         ("ada.json", b'{"a":' * 200_000, "Line 1 of ada.json is not JSON."),
         ("ada.jsonl", b"", "There is not a single post of 'ada' in it."),
-        ("ada.jsonl", b'{"text": "one"}\n{"text" "two"}\n{"text" "three"}', "Line 2 of ada.jsonl is not JSON, nor is 1 more."),
+        (
+            "ada.jsonl",
+            b'{"text": "one"}\n{"text" "two"}\n{"text" "three"}',
+            "Line 2 of ada.jsonl is not JSON, nor is 1 more.",
+        ),
         ("ada.jsonl", b"9" * 10_000, "Line 1 of ada.jsonl is not JSON."),
         ("ada.jsonl", b"[1]", "Item 1 of ada.jsonl is neither a text nor an object."),
-        ("ada.csv", b"id,likes\n1,2\n", "ada.csv has no column that is plainly the text (item 1 has: id, likes). Name it with --text-column."),
+        (
+            "ada.csv",
+            b"id,likes\n1,2\n",
+            "ada.csv has no column that is plainly the text (item 1 has: id, likes). Name it with --text-column.",
+        ),
         ("ada.txt", b"one\0two", "ada.txt is not text: it holds NUL bytes."),
         ("ada.txt", b"one\n" * 2000 + b"\0", "ada.txt is not text: it holds NUL bytes."),
         ("ada.jsonl", b'{"text":"\0"}', "ada.jsonl is not text: it holds NUL bytes."),
         ("ada.txt", b"na\x81ve", "ada.txt is not UTF-8: byte 0x81 at offset 2 (line 1) is wrong."),
-        ("ada.csv", b"text\nna\x81ve", "ada.csv is not UTF-8: byte 0x81 at offset 7 (line 2) is wrong."),
+        (
+            "ada.csv",
+            b"text\nna\x81ve",
+            "ada.csv is not UTF-8: byte 0x81 at offset 7 (line 2) is wrong.",
+        ),
         ("ada.txt.gz", b"\x1f\x8b" + bytes(50), "ada.txt.gz is a damaged gzip file"),
-        ("ada.txt.gz", gzip.compress(os.urandom(5000))[:-2000], "ada.txt.gz is a damaged gzip file"),
+        (
+            "ada.txt.gz",
+            gzip.compress(os.urandom(5000))[:-2000],
+            "ada.txt.gz is a damaged gzip file",
+        ),
     ],
 )
-def test_plain_files_that_hold_no_posts(refused_spec: Refused, tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_plain_files_that_hold_no_posts(
+    refused_spec: Refused, tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
     assert said in refused_spec(written(tmp_path, name, content))
 
 
-@pytest.mark.parametrize("content", [b"", b"one\0two", b"\x1f\x8b" + bytes(50), b'{"text": 1', b"[[[[[["])
-def test_standard_input_that_holds_no_posts(refused: Refused, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"one\0two", b"\x1f\x8b" + bytes(50), b'{"text": 1', b"[[[[[["]
+)
+def test_standard_input_that_holds_no_posts(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
     for command in ("inspect", "make"):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
         refused(command, "-")
@@ -333,23 +458,43 @@ def test_standard_input_that_holds_no_posts(refused: Refused, monkeypatch: pytes
 # too little
 
 
-def test_too_little_text_says_how_much_there_was_and_what_brings_more(refused: Refused, tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "ada.zip", archive_files([tweet(f"lamp number {n} hums", n) for n in range(100)]))
+def test_too_little_text_says_how_much_there_was_and_what_brings_more(
+    refused: Refused, tmp_path: Path
+) -> None:
+    path = write_zip(
+        tmp_path / "ada.zip", archive_files([tweet(f"lamp number {n} hums", n) for n in range(100)])
+    )
     said = refused("make", path, "--base", "builtin")
-    assert "'ada_l' has 1,890 characters in 100 kept posts; a voice needs at least 6,000, better 40,000." in said
-    assert "A longer archive, or more files of the same author joined into one, brings more." in said
+    assert (
+        "'ada_l' has 1,890 characters in 100 kept posts; a voice needs at least 6,000, better 40,000."
+        in said
+    )
+    assert (
+        "A longer archive, or more files of the same author joined into one, brings more." in said
+    )
 
 
-def test_too_little_text_says_what_was_dropped_where_that_is_most(refused: Refused, tmp_path: Path) -> None:
+def test_too_little_text_says_what_was_dropped_where_that_is_most(
+    refused: Refused, tmp_path: Path
+) -> None:
     reposts = [tweet(f"RT @bob: number {n}", 500 + n) for n in range(150)]
-    said = refused("make", write_zip(tmp_path / "ada.zip", archive_files(posts(50) + reposts)), "--base", "builtin")
+    said = refused(
+        "make",
+        write_zip(tmp_path / "ada.zip", archive_files(posts(50) + reposts)),
+        "--base",
+        "builtin",
+    )
     assert "150 of 200 posts were reposts, short or otherwise dropped" in said
 
 
-def test_inspect_says_that_make_would_refuse(tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_says_that_make_would_refuse(
+    tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["inspect", str(written(tmp_path, "ada.txt", "one two three\n")), "--json"]) == 0
     (author,) = json.loads(capsys.readouterr().out)["authors"]
-    assert author["verdict"].startswith("make would refuse: 'ada' has 13 characters in 1 kept post;")
+    assert author["verdict"].startswith(
+        "make would refuse: 'ada' has 13 characters in 1 kept post;"
+    )
     assert list(own_home.iterdir()) == []
 
 
@@ -375,26 +520,59 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
         (["mkae", "x"], "Did you mean make?"),
         (["fly"], "invalid choice: 'fly'"),
         (["make"], "The following arguments are required: SPEC."),
-        (["make", "x", "--epocs", "3"], "Unrecognized arguments: --epocs 3. Did you mean --epochs? All options: popinjay make --help"),
-        (["inspect", "x", "--drop-reply"], "Did you mean --drop-replies? All options: popinjay inspect --help"),
+        (
+            ["make", "x", "--epocs", "3"],
+            "Unrecognized arguments: --epocs 3. Did you mean --epochs? All options: popinjay make --help",
+        ),
+        (
+            ["inspect", "x", "--drop-reply"],
+            "Did you mean --drop-replies? All options: popinjay inspect --help",
+        ),
         (["say", "x", "--sed=1"], "Did you mean --seed?"),
-        (["say", "x", "--frobnicate"], "Unrecognized arguments: --frobnicate. All options: popinjay say --help"),
+        (
+            ["say", "x", "--frobnicate"],
+            "Unrecognized arguments: --frobnicate. All options: popinjay say --help",
+        ),
         (["say", "x", "--s", "1", "--t", "1"], "All options: popinjay say --help"),
-        (["make", "x", "--epochs"], "Argument --epochs: expected one argument. All options: popinjay make --help"),
-        (["make", "x", "--epochs", "many"], "Argument --epochs: 'many' is not a number. All options: popinjay make --help"),
+        (
+            ["make", "x", "--epochs"],
+            "Argument --epochs: expected one argument. All options: popinjay make --help",
+        ),
+        (
+            ["make", "x", "--epochs", "many"],
+            "Argument --epochs: 'many' is not a number. All options: popinjay make --help",
+        ),
         (["make", "x", "--seed", "1.5"], "'1.5' is not a whole number."),
         (["make", "x", "--seed", "9" * 5000], "is not a whole number."),
-        (["make", "x", "--epochs", "0"], "--epochs can't be 0.0. It takes a number, from 0.01 to 1,000."),
+        (
+            ["make", "x", "--epochs", "0"],
+            "--epochs can't be 0.0. It takes a number, from 0.01 to 1,000.",
+        ),
         (["make", "x", "--epochs", "nan"], "--epochs can't be nan."),
-        (["make", "x", "--held-out", "0.9"], "--held-out can't be 0.9. It takes a number, from 0.01 to 0.5."),
-        (["make", "x", "--seed", "-1"], "--seed can't be -1. It takes a whole number, from 0 to 4,294,967,295."),
+        (
+            ["make", "x", "--held-out", "0.9"],
+            "--held-out can't be 0.9. It takes a number, from 0.01 to 0.5.",
+        ),
+        (
+            ["make", "x", "--seed", "-1"],
+            "--seed can't be -1. It takes a whole number, from 0 to 4,294,967,295.",
+        ),
         (["make", "x", "--seed", "4294967296"], "--seed can't be 4294967296."),
-        (["make", "x", "--rules", "none"], "--rules can't be 'none'. Choose from: popinjay, huggingtweets."),
-        (["make", "x", "--whose", "mine"], "--whose can't be 'mine'. Choose from: self, permission,"),
+        (
+            ["make", "x", "--rules", "none"],
+            "--rules can't be 'none'. Choose from: popinjay, huggingtweets.",
+        ),
+        (
+            ["make", "x", "--whose", "mine"],
+            "--whose can't be 'mine'. Choose from: self, permission,",
+        ),
         (["make", "x", "--device", "abacus"], "--device can't be 'abacus'. Choose from: auto, cpu"),
         (["say", "x", "-n", "0"], "--n can't be 0."),
         (["say", "x", "--top-p", "2"], "--top-p can't be 2.0."),
-        (["say", "nobody"], "There is no persona 'nobody'. Personas here: none yet. Make one with: popinjay make SPEC"),
+        (
+            ["say", "nobody"],
+            "There is no persona 'nobody'. Personas here: none yet. Make one with: popinjay make SPEC",
+        ),
         (["say", ""], "There is no persona ''."),
         (["say", ".."], "There is no persona '..'."),
         (["say", "a\0b"], "An argument can't hold a NUL byte."),
@@ -412,14 +590,44 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
         (["fly\udc80"], "invalid choice"),
     ],
 )
-def test_arguments_that_make_no_sense(refused: Refused, arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_that_make_no_sense(
+    refused: Refused,
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert said in refused(*arguments)
 
 
-@pytest.mark.parametrize("name", ["../x", "", ".", "..", "a/b", "a\\b", "/etc", ".x", "-x", " ", "x ", "a:b", "x\udc80", "a\nb", "\x1b[31m", "x" * 300])
-def test_names_that_no_persona_can_have(refused: Refused, ada: Path, own_home: Path, name: str) -> None:
-    assert "A persona can't be named " in refused("make", ada, f"--name={name}", "--base", "builtin")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x",
+        "",
+        ".",
+        "..",
+        "a/b",
+        "a\\b",
+        "/etc",
+        ".x",
+        "-x",
+        " ",
+        "x ",
+        "a:b",
+        "x\udc80",
+        "a\nb",
+        "\x1b[31m",
+        "x" * 300,
+    ],
+)
+def test_names_that_no_persona_can_have(
+    refused: Refused, ada: Path, own_home: Path, name: str
+) -> None:
+    assert "A persona can't be named " in refused(
+        "make", ada, f"--name={name}", "--base", "builtin"
+    )
     assert [path.name for path in own_home.parent.iterdir() if path.name == "x"] == []
 
 
@@ -438,21 +646,41 @@ def test_a_base_model_that_can_not_be_had(refused: Refused, ada: Path, base: str
         (["config.json", "pytorch_model.bin"], "Other forms can hide code and are never loaded"),
     ],
 )
-def test_a_folder_that_is_no_base_model(refused: Refused, ada: Path, tmp_path: Path, files: list[str], said: str) -> None:
+def test_a_folder_that_is_no_base_model(
+    refused: Refused, ada: Path, tmp_path: Path, files: list[str], said: str
+) -> None:
     folder = write_folder(tmp_path / "base", dict.fromkeys(files, "{}"))
     folder.mkdir(exist_ok=True)
     assert said in refused("make", ada, "--base", folder)
 
 
-@pytest.mark.parametrize("base", ["", "no such model!", "/nowhere/base", "./base", "~nobody-here/base", "a/b/c", "x" * 5000, "x\udc80"])
-def test_a_base_model_that_is_no_name(refused: Refused, ada: Path, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "base",
+    [
+        "",
+        "no such model!",
+        "/nowhere/base",
+        "./base",
+        "~nobody-here/base",
+        "a/b/c",
+        "x" * 5000,
+        "x\udc80",
+    ],
+)
+def test_a_base_model_that_is_no_name(
+    refused: Refused, ada: Path, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     refused("make", ada, f"--base={base}")
 
 
 # places that can't be read or written
 
-WITHOUT_ROOTS_POWERS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.name == "posix" and os.geteuid() == 0 else []
+WITHOUT_ROOTS_POWERS = (
+    ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    if os.name == "posix" and os.geteuid() == 0
+    else []
+)
 
 
 @pytest.fixture
@@ -461,8 +689,14 @@ def unprivileged(tmp_path: Path) -> list[str]:
     locked = written(tmp_path, "locked", "x")
     locked.chmod(0)
     if WITHOUT_ROOTS_POWERS and not shutil.which("setpriv"):
-        pytest.skip("runs as root, who may read everything, and there is no setpriv to give that up")
-    done = subprocess.run([*WITHOUT_ROOTS_POWERS, sys.executable, "-c", f"open({str(locked)!r})"], capture_output=True, text=True)
+        pytest.skip(
+            "runs as root, who may read everything, and there is no setpriv to give that up"
+        )
+    done = subprocess.run(
+        [*WITHOUT_ROOTS_POWERS, sys.executable, "-c", f"open({str(locked)!r})"],
+        capture_output=True,
+        text=True,
+    )
     if "PermissionError" not in done.stderr:
         pytest.skip("permissions do not hold here")
     return [*WITHOUT_ROOTS_POWERS, sys.executable, "-m", "popinjay.cli.main"]
@@ -475,7 +709,9 @@ def run_refused(*command: str | Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["ada.zip", "ada.txt", "ada.jsonl.gz", "ada"])
-def test_a_file_that_may_not_be_read(unprivileged: list[str], tmp_path: Path, own_home: Path, name: str) -> None:
+def test_a_file_that_may_not_be_read(
+    unprivileged: list[str], tmp_path: Path, own_home: Path, name: str
+) -> None:
     path = tmp_path / name
     if name == "ada":
         (write_folder(path, archive_files(posts(200))) / "data" / "tweets.js").chmod(0)
@@ -495,7 +731,9 @@ def test_a_home_that_may_not_be_written(unprivileged: list[str], tmp_path: Path,
     assert list(home.iterdir()) == []
 
 
-def test_a_home_that_may_not_be_looked_into(unprivileged: list[str], tmp_path: Path, ada: Path) -> None:
+def test_a_home_that_may_not_be_looked_into(
+    unprivileged: list[str], tmp_path: Path, ada: Path
+) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0)
     run_refused(*unprivileged, "make", ada, "--base", "builtin", "--home", home)
@@ -508,7 +746,9 @@ def test_a_home_that_is_no_folder(refused: Refused, ada: Path, tmp_path: Path, h
     refused("make", ada, "--base", "builtin", "--home", tmp_path / home)
 
 
-def test_a_personas_place_that_is_taken_by_a_file(refused: Refused, ada: Path, own_home: Path) -> None:
+def test_a_personas_place_that_is_taken_by_a_file(
+    refused: Refused, ada: Path, own_home: Path
+) -> None:
     written(own_home, "ada_l", "mine")
     refused("make", ada, "--base", "builtin", leaves=("ada_l",))
     assert (own_home / "ada_l").read_text() == "mine"
@@ -523,7 +763,9 @@ sys.exit(main(sys.argv[1:]))
 LITTLE = ["--epochs", "0.1", "--samples", "10", "--quiet"]
 
 
-def test_a_file_that_may_not_grow_leaves_nothing_half_written(ada: Path, own_home: Path, tiny_gpt2: Path) -> None:
+def test_a_file_that_may_not_grow_leaves_nothing_half_written(
+    ada: Path, own_home: Path, tiny_gpt2: Path
+) -> None:
     pytest.importorskip("resource", reason="needs limits of the kind that Unix has")
     said = run_refused(sys.executable, "-c", LIMITED, "make", ada, "--base", tiny_gpt2, *LITTLE)
     assert "The disk is full: what 'collect' makes could not be written." in said
@@ -542,7 +784,20 @@ def small_disk(own_home: Path) -> Callable[..., subprocess.CompletedProcess[str]
         pytest.skip("needs unshare to mount a small disk")
 
     def run(size: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        command = ["unshare", "-m", "sh", "-c", SMALL_DISK, "sh", str(size), own_home, sys.executable, "-m", "popinjay.cli.main", *arguments]
+        command = [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            SMALL_DISK,
+            "sh",
+            str(size),
+            own_home,
+            sys.executable,
+            "-m",
+            "popinjay.cli.main",
+            *arguments,
+        ]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode == 77 or done.stderr.startswith("unshare"):
             pytest.skip(f"can't mount a small disk here: {done.stderr.strip()}")
@@ -553,7 +808,11 @@ def small_disk(own_home: Path) -> Callable[..., subprocess.CompletedProcess[str]
 
 @pytest.mark.parametrize("size", [4, 32, 64, 300])
 def test_a_full_disk_leaves_nothing_half_written(
-    small_disk: Callable[..., subprocess.CompletedProcess[str]], ada: Path, own_home: Path, tiny_gpt2: Path, size: int
+    small_disk: Callable[..., subprocess.CompletedProcess[str]],
+    ada: Path,
+    own_home: Path,
+    tiny_gpt2: Path,
+    size: int,
 ) -> None:
     done = small_disk(size, "make", ada, "--base", tiny_gpt2, *LITTLE)
     said = [line for line in done.stderr.splitlines() if not line.startswith(str(own_home))]
@@ -563,7 +822,9 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert not any(name.endswith(".partial") for name in left)
 
 
-def test_a_persona_that_another_process_is_making(refused: Refused, ada: Path, own_home: Path, holder: None) -> None:
+def test_a_persona_that_another_process_is_making(
+    refused: Refused, ada: Path, own_home: Path, holder: None
+) -> None:
     said = refused("make", ada, "--base", "builtin", leaves=("ada_l",))
     assert "'ada_l' is being made by another popinjay right now." in said
     assert [path.name for path in (own_home / "ada_l").iterdir()] == [".lock"]
@@ -577,7 +838,9 @@ def holder(own_home: Path) -> Iterator[None]:
         "with Run(Path(sys.argv[1])).locked(): print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(own_home / "ada_l")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         yield
@@ -588,17 +851,23 @@ def holder(own_home: Path) -> Iterator[None]:
 # what is odd but no mistake
 
 
-def test_a_file_whose_name_is_no_unicode_is_read_all_the_same(tmp_path: Path, own_home: Path, tiny_gpt2: Path) -> None:
+def test_a_file_whose_name_is_no_unicode_is_read_all_the_same(
+    tmp_path: Path, own_home: Path, tiny_gpt2: Path
+) -> None:
     path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
     try:
-        Path(os.fsdecode(path)).write_text("\n".join(item["tweet"]["full_text"] for item in posts(200)))
+        Path(os.fsdecode(path)).write_text(
+            "\n".join(item["tweet"]["full_text"] for item in posts(200))
+        )
     except OSError:
         pytest.skip("file names are always Unicode here")
     assert main(["make", os.fsdecode(path), "--base", str(tiny_gpt2), *LITTLE]) == 0
     assert (own_home / "caf_" / "README.md").exists()
 
 
-def test_a_prompt_that_is_no_unicode_is_answered_all_the_same(ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_prompt_that_is_no_unicode_is_answered_all_the_same(
+    ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *LITTLE]) == 0
     capsys.readouterr()
     assert main(["say", "ada_l", "lone \udc80", "-n", "1", "--max-tokens", "4", "--json"]) == 0
@@ -607,8 +876,17 @@ def test_a_prompt_that_is_no_unicode_is_answered_all_the_same(ada: Path, tiny_gp
 
 def test_a_terminal_that_knows_no_unicode_is_no_reason_to_fail(tmp_path: Path) -> None:
     lines = "\n".join(f"number {n}: the 🧮 naïvely counts {n * 37} sheep" for n in range(200))
-    command = [sys.executable, "-m", "popinjay.cli.main", "inspect", str(written(tmp_path, "añb.txt", lines)), "--json"]
-    done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    command = [
+        sys.executable,
+        "-m",
+        "popinjay.cli.main",
+        "inspect",
+        str(written(tmp_path, "añb.txt", lines)),
+        "--json",
+    ]
+    done = subprocess.run(
+        command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
     assert done.returncode == 0
     assert b"a\\xf1b" in done.stdout
 
@@ -621,7 +899,13 @@ JUNK: list[Any] = [None, True, -1, "", "x", "9" * 40, "²", "\ud800", [None], {"
 def spots(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The places of all values in a value."""
     yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, inner in items:
         yield from spots(inner, (*path, key))
 
@@ -641,18 +925,36 @@ def assignment(text: str | bytes) -> Any:
 
 def test_junk_anywhere_in_an_archive_is_either_read_or_refused(tmp_path: Path) -> None:
     edit = {"editTweetIds": ["1850380482114486273", "2"]}
-    items = [tweet("one", 1, edit_info={"initial": edit}, in_reply_to_status_id_str="5", in_reply_to_user_id_str="6", user={"id_str": "7"})]
+    items = [
+        tweet(
+            "one",
+            1,
+            edit_info={"initial": edit},
+            in_reply_to_status_id_str="5",
+            in_reply_to_user_id_str="6",
+            user={"id_str": "7"},
+        )
+    ]
     items[0]["tweet"]["entities"]["urls"] = [{"expanded_url": "https://x.com/a/status/1"}]
     profile = js("profile", [{"profile": {"description": {"bio": "x", "website": "y"}}}])
-    whole = archive_files(items, notes=[note("one and more", 1730000060000)], profile=profile, twitter_circle_tweet=js("tweet", [tweet("secret", 9)]))
-    whole["data/manifest.js"] = manifest({"tweets": [("data/tweets.js", 1), ("data/tweets-part1.js", 2)]})
+    whole = archive_files(
+        items,
+        notes=[note("one and more", 1730000060000)],
+        profile=profile,
+        twitter_circle_tweet=js("tweet", [tweet("secret", 9)]),
+    )
+    whole["data/manifest.js"] = manifest(
+        {"tweets": [("data/tweets.js", 1), ("data/tweets-part1.js", 2)]}
+    )
     folder = write_folder(tmp_path / "x", whole)
     read = refusals = 0
     for name in [name for name in whole if name.endswith(".js")]:
         value = assignment(whole[name])
         for path in spots(value):
             for junk in JUNK:
-                written(folder, name, f"window.YTD.x.part0 = {json.dumps(with_junk(value, path, junk))}")
+                written(
+                    folder, name, f"window.YTD.x.part0 = {json.dumps(with_junk(value, path, junk))}"
+                )
                 try:
                     for post in sources.read(str(folder), CollectOptions()).posts():
                         json.dumps(post.to_json(), ensure_ascii=False).encode()
@@ -672,9 +974,13 @@ def test_a_zip_with_any_bytes_changed_is_either_read_or_refused(tmp_path: Path) 
     for turn in range(300):
         content = bytearray(whole)
         for _ in range(chance.randint(1, 4)):
-            content[chance.randrange(table if turn % 2 else 0, len(content))] = chance.randrange(256)
+            content[chance.randrange(table if turn % 2 else 0, len(content))] = chance.randrange(
+                256
+            )
         try:
-            reading = sources.read(str(written(tmp_path, "changed.zip", bytes(content))), CollectOptions())
+            reading = sources.read(
+                str(written(tmp_path, "changed.zip", bytes(content))), CollectOptions()
+            )
             reading.fingerprint()
             list(reading.posts())
         except PopinjayError:

@@ -17,7 +17,10 @@ FAST = ["--epochs", "1", "--batch-tokens", "512", "--samples", "10"]
 
 @pytest.fixture
 def persona(ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    assert main(["make", str(ada), "--base", str(tiny_gpt2), "--whose", "fictional", "--quiet", *FAST]) == 0
+    assert (
+        main(["make", str(ada), "--base", str(tiny_gpt2), "--whose", "fictional", "--quiet", *FAST])
+        == 0
+    )
     capsys.readouterr()
     return "ada_l"
 
@@ -27,7 +30,9 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_make_says_what_it_did_and_what_comes_next(ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_make_says_what_it_did_and_what_comes_next(
+    ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *FAST]) == 0
     said = capsys.readouterr()
     assert "clean: 200 of 230 posts of ada_l kept" in said.err
@@ -38,10 +43,16 @@ def test_make_says_what_it_did_and_what_comes_next(ada: Path, tiny_gpt2: Path, o
     assert "train: fresh, nothing to do" in capsys.readouterr().err
 
 
-def test_make_as_json_is_an_event_a_line(ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_make_as_json_is_an_event_a_line(
+    ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["make", str(ada), "--base", str(tiny_gpt2), "--json", *FAST]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [event["stage"] for event in events if event["what"] == "done" and event["stage"] != "picture"] == [
+    assert [
+        event["stage"]
+        for event in events
+        if event["what"] == "done" and event["stage"] != "picture"
+    ] == [
         "collect",
         "clean",
         "dataset",
@@ -51,9 +62,13 @@ def test_make_as_json_is_an_event_a_line(ada: Path, tiny_gpt2: Path, capsys: pyt
     ]
 
 
-def test_inspect_as_json_holds_the_cards_counts(ada: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_as_json_holds_the_cards_counts(
+    ada: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (author,) = document(capsys, "inspect", str(ada), "--json")["authors"]
-    assert {key: author[key] for key in ("author", "downloaded", "reposts", "short", "kept", "used")} == {
+    assert {
+        key: author[key] for key in ("author", "downloaded", "reposts", "short", "kept", "used")
+    } == {
         "author": "ada_l",
         "downloaded": 230,
         "reposts": 20,
@@ -69,11 +84,23 @@ def test_inspect_as_json_holds_the_cards_counts(ada: Path, own_home: Path, capsy
 def test_inspect_for_people_shows_the_same(ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(ada)]) == 0
     said = capsys.readouterr().out
-    for word in ("@ada_l", "downloaded", "230", "reposts", "20", "short posts", "kept", "200", "en 100%"):
+    for word in (
+        "@ada_l",
+        "downloaded",
+        "230",
+        "reposts",
+        "20",
+        "short posts",
+        "kept",
+        "200",
+        "en 100%",
+    ):
         assert word in said
 
 
-def test_say_is_one_post_a_line_and_the_same_for_the_same_seed(persona: str, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_say_is_one_post_a_line_and_the_same_for_the_same_seed(
+    persona: str, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     said = []
     for who in (persona, persona, str(own_home / persona)):
         assert main(["say", who, "the lamp", "-n", "4", "--seed", "1", "--max-tokens", "20"]) == 0
@@ -85,24 +112,45 @@ def test_say_is_one_post_a_line_and_the_same_for_the_same_seed(persona: str, own
 
 def test_say_as_json_can_be_said_again(persona: str, capsys: pytest.CaptureFixture[str]) -> None:
     first = document(capsys, "say", persona, "-n", "2", "--max-tokens", "20", "--json")
-    again = document(capsys, "say", persona, "-n", "2", "--max-tokens", "20", "--json", "--seed", str(first["seed"]))
+    again = document(
+        capsys,
+        "say",
+        persona,
+        "-n",
+        "2",
+        "--max-tokens",
+        "20",
+        "--json",
+        "--seed",
+        str(first["seed"]),
+    )
     assert first["posts"] == again["posts"]
     assert set(first["posts"][0]) == {"text", "tokens", "finished"}
 
 
-def test_status_shows_each_stage(persona: str, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_shows_each_stage(
+    persona: str, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (one,) = document(capsys, "status", "--json")["personas"]
     assert one["name"] == persona
     assert [stage["state"] for stage in one["stages"]] == ["fresh"] * 6
     (own_home / persona / "report.json").write_text("{}")
     (one,) = document(capsys, "status", persona, "--json")["personas"]
-    assert {stage["stage"] for stage in one["stages"] if stage["state"] == "stale"} == {"evaluate", "card"}
+    assert {stage["stage"] for stage in one["stages"] if stage["state"] == "stale"} == {
+        "evaluate",
+        "card",
+    }
     assert main(["status"]) == 0
     assert "stale" in capsys.readouterr().out
 
 
-def test_status_and_debug_say_which_engine_computes(persona: str, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert document(capsys, "status", persona, "--json")["personas"][0]["engine"] == {"name": "onnxruntime", "why_slow": None}
+def test_status_and_debug_say_which_engine_computes(
+    persona: str, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert document(capsys, "status", persona, "--json")["personas"][0]["engine"] == {
+        "name": "onnxruntime",
+        "why_slow": None,
+    }
     assert main(["status", persona]) == 0
     assert "ada_l speaks through ONNX Runtime" in capsys.readouterr().out
     config = own_home / persona / "model" / "config.json"
@@ -110,8 +158,21 @@ def test_status_and_debug_say_which_engine_computes(persona: str, own_home: Path
     assert main(["status", persona]) == 0
     reason = "config.json has never_heard_of = 1"
     assert reason in " ".join(capsys.readouterr().out.split())
-    command = [sys.executable, "-m", "popinjay.cli.main", "say", persona, "-n", "1", "--max-tokens", "12"]
-    quiet, debug = (subprocess.run([*command, *more], capture_output=True, text=True, check=True).stderr for more in ([], ["--debug"]))
+    command = [
+        sys.executable,
+        "-m",
+        "popinjay.cli.main",
+        "say",
+        persona,
+        "-n",
+        "1",
+        "--max-tokens",
+        "12",
+    ]
+    quiet, debug = (
+        subprocess.run([*command, *more], capture_output=True, text=True, check=True).stderr
+        for more in ([], ["--debug"])
+    )
     assert reason in debug
     assert reason not in quiet
 
@@ -121,7 +182,9 @@ def test_status_of_nothing_says_how_to_begin(capsys: pytest.CaptureFixture[str])
     assert "popinjay demo" in capsys.readouterr().out
 
 
-def test_two_specs_make_a_cyborg_named_after_both(ada: Path, tiny_gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_specs_make_a_cyborg_named_after_both(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from archives import archive_files, posts, write_zip
 
     bob = write_zip(tmp_path / "bob.zip", archive_files(posts(100, start=500), handle="Bob"))
@@ -141,22 +204,52 @@ def capsys_cleared(capsys: pytest.CaptureFixture[str]) -> pytest.CaptureFixture[
 def test_the_default_base_is_said_aloud(ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["make", str(ada), "--epochs", "0.1", "--samples", "10", "--quiet"]) == 0
     said = capsys.readouterr().err
-    assert "train: The base model is the built-in one. smollm2 (93 MB) writes much better English" in said
+    assert (
+        "train: The base model is the built-in one. smollm2 (93 MB) writes much better English"
+        in said
+    )
 
 
 def test_a_closed_pipe_ends_quietly(persona: str) -> None:
-    command = f"{sys.executable} -m popinjay.cli.main say {persona} -n 3 --max-tokens 12 | head -n 0"
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True)
+    command = (
+        f"{sys.executable} -m popinjay.cli.main say {persona} -n 3 --max-tokens 12 | head -n 0"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True
+    )
     assert done.stderr == ""
 
 
-def test_a_name_of_ones_own_and_a_home_of_ones_own(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
-    assert main(["make", str(ada), "--name", "countess", "--home", str(tmp_path / "here"), "--base", str(tiny_gpt2), "--quiet", *FAST]) == 0
+def test_a_name_of_ones_own_and_a_home_of_ones_own(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
+    assert (
+        main(
+            [
+                "make",
+                str(ada),
+                "--name",
+                "countess",
+                "--home",
+                str(tmp_path / "here"),
+                "--base",
+                str(tiny_gpt2),
+                "--quiet",
+                *FAST,
+            ]
+        )
+        == 0
+    )
     assert (tmp_path / "here" / "countess" / "README.md").exists()
 
 
-def test_a_persona_is_never_shown_as_commands_to_the_terminal(tmp_path: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    hostile = "\n".join(f"\x1b[2J\x1b]0;owned\x07 [bold]post[/bold] number {n} about {n * 31} engines and {n * 17} lamps near the river" for n in range(200))
+def test_a_persona_is_never_shown_as_commands_to_the_terminal(
+    tmp_path: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "\n".join(
+        f"\x1b[2J\x1b]0;owned\x07 [bold]post[/bold] number {n} about {n * 31} engines and {n * 17} lamps near the river"
+        for n in range(200)
+    )
     (tmp_path / "eve.txt").write_text(hostile)
     assert main(["make", str(tmp_path / "eve.txt"), "--base", str(tiny_gpt2), *FAST]) == 0
     assert main(["say", "eve", "-n", "20", "--seed", "1"]) == 0
@@ -167,8 +260,23 @@ def test_a_persona_is_never_shown_as_commands_to_the_terminal(tmp_path: Path, ti
 
 
 @pytest.mark.parametrize("tune", ["full", "lora"])
-def test_nothing_warns_while_a_persona_is_made(ada: Path, tiny_gpt2: Path, tiny_llama: Path, tune: str) -> None:
+def test_nothing_warns_while_a_persona_is_made(
+    ada: Path, tiny_gpt2: Path, tiny_llama: Path, tune: str
+) -> None:
     base = tiny_gpt2 if tune == "full" else tiny_llama
-    command = [sys.executable, "-W", "error", "-m", "popinjay.cli.main", "make", str(ada), "--base", str(base), "--tune", tune, *FAST]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "popinjay.cli.main",
+        "make",
+        str(ada),
+        "--base",
+        str(base),
+        "--tune",
+        tune,
+        *FAST,
+    ]
     done = subprocess.run([*command, "--json"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -73,7 +73,9 @@ def test_other_threads_listen_without_a_handler() -> None:
 
 # SIGTERM and SIGHUP
 
-POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs signals of the kind that Unix has")
+POSIX = pytest.mark.skipif(
+    sys.platform == "win32", reason="needs signals of the kind that Unix has"
+)
 ENDING = [pytest.param("SIGTERM", id="SIGTERM"), pytest.param("SIGHUP", id="SIGHUP")]
 
 
@@ -115,7 +117,9 @@ def test_what_nohup_ignores_stays_ignored() -> None:
 
 @POSIX
 @pytest.mark.parametrize("name", ENDING)
-def test_a_command_says_that_it_was_stopped(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_says_that_it_was_stopped(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     number = signal.Signals[name]
     monkeypatch.setattr(main.commands, "do_sources", lambda args: signal.raise_signal(number))
     assert main.main(["sources"]) == 128 + number

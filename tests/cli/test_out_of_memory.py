@@ -19,7 +19,9 @@ from popinjay.store.run import Run, stage_named
     [
         MemoryError(),
         OSError(errno.ENOMEM, "Cannot allocate memory"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried to"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried to"
+        ),
         RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError("std::bad_alloc"),
         ImportError("libtorch.so: failed to map segment from shared object"),
@@ -69,7 +71,9 @@ def test_a_stage_that_had_no_memory_says_so_on_record(tmp_path: Path) -> None:
     assert Run(run.path).record["stages"]["collect"]["error"] == "Memory ran out."
 
 
-def test_the_command_line_says_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_says_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail(args: object) -> None:
         raise MemoryError
 

@@ -44,7 +44,14 @@ sys.exit(main())
 def persona(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a persona, made once."""
     made = popinjay.make(
-        ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), whose="fictional", epochs=0.1, batch_tokens=512, samples=10, track="none"
+        ada,
+        home_folder=tmp_path_factory.mktemp("made"),
+        base=str(tiny_gpt2),
+        whose="fictional",
+        epochs=0.1,
+        batch_tokens=512,
+        samples=10,
+        track="none",
     )
     return made.path
 
@@ -59,8 +66,18 @@ def kept(persona: Path) -> Path:
 
 def environment(**more: str) -> dict[str, str]:
     """For processes: nothing of the terminal that the tests were started from."""
-    ours = {name: value for name, value in os.environ.items() if name not in ("TMUX", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "INPUTRC")}
-    return {**ours, "PYTHONPATH": str(Path(popinjay.__file__).parents[1]), "TERM": "xterm-256color", "PYTHONUTF8": "1", **more}
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("TMUX", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "INPUTRC")
+    }
+    return {
+        **ours,
+        "PYTHONPATH": str(Path(popinjay.__file__).parents[1]),
+        "TERM": "xterm-256color",
+        "PYTHONUTF8": "1",
+        **more,
+    }
 
 
 def terminal(arguments: Sequence[str], *, columns: int = 80, **more: str) -> Terminal:
@@ -153,7 +170,12 @@ def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) ->
     (copied,) = [part.split("\x07")[0] for part in person.raw.split("\x1b]52;c;")[1:]]
     assert base64.b64decode(copied).decode() == second["text"]
     assert second["text"].startswith(shown.split("copied 2: ")[1].strip().rstrip("…"))
-    assert (second["prompt"], second["temperature"], second["number"], ninth["number"]) == ("7", 1.1, 2, 9)
+    assert (second["prompt"], second["temperature"], second["number"], ninth["number"]) == (
+        "7",
+        1.1,
+        2,
+        9,
+    )
     assert second["seed"] == ninth["seed"] != 1
     assert second["max_tokens"] == 12
     assert second["time"].endswith("+00:00")
@@ -175,12 +197,21 @@ def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -
         person.type("\x03")
         person.until(r"\n.*1\.0> ")
         person.type("?\n")
-        person.until(r"(?s)Type a blank before it.*1\.0> ")  # an end that is typed before the prompt stands there may be lost
+        person.until(
+            r"(?s)Type a blank before it.*1\.0> "
+        )  # an end that is typed before the prompt stands there may be lost
         person.type("\x04")
         assert person.end() == 0
     assert "Traceback" not in person.shown
     assert "\x1b[36m" not in person.raw  # no colour where none is wanted
-    assert max(len(line) for line in person.shown.split("shows the keys")[1].splitlines() if str(kept) not in line) <= 40
+    assert (
+        max(
+            len(line)
+            for line in person.shown.split("shows the keys")[1].splitlines()
+            if str(kept) not in line
+        )
+        <= 40
+    )
     assert [row["number"] for row in rows(kept)] == [3]
 
 
@@ -196,14 +227,36 @@ def test_who_says_what_is_wanted_gets_no_session(persona: Path, arguments: list[
 
 def test_a_kept_post_can_be_drawn_again(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     posts = said(persona, capsys, "the lamp", "--seed", "5", "--top-p", "0.9").out.splitlines()
-    row = Drawn("the lamp", SayOptions(n=10, seed=5, max_tokens=12, temperature=1.0, top_p=0.9), posts).row(4)
+    row = Drawn(
+        "the lamp", SayOptions(n=10, seed=5, max_tokens=12, temperature=1.0, top_p=0.9), posts
+    ).row(4)
     del row["time"]
-    assert row == {"text": posts[3], "prompt": "the lamp", "temperature": 1.0, "top_p": 0.9, "max_tokens": 12, "seed": 5, "number": 4}
+    assert row == {
+        "text": posts[3],
+        "prompt": "the lamp",
+        "temperature": 1.0,
+        "top_p": 0.9,
+        "max_tokens": 12,
+        "seed": 5,
+        "number": 4,
+    }
 
 
-def test_what_is_kept_stays_when_the_persona_is_made_again(ada: Path, tiny_gpt2: Path, persona: Path, kept: Path) -> None:
+def test_what_is_kept_stays_when_the_persona_is_made_again(
+    ada: Path, tiny_gpt2: Path, persona: Path, kept: Path
+) -> None:
     keep(Run(persona), {"text": "gulls, mostly"})
-    popinjay.make(ada, home_folder=persona.parent, base=str(tiny_gpt2), whose="fictional", epochs=0.1, batch_tokens=512, samples=10, seed=2, track="none")
+    popinjay.make(
+        ada,
+        home_folder=persona.parent,
+        base=str(tiny_gpt2),
+        whose="fictional",
+        epochs=0.1,
+        batch_tokens=512,
+        samples=10,
+        seed=2,
+        track="none",
+    )
     assert rows(kept) == [{"text": "gulls, mostly"}]
 
 
@@ -226,9 +279,15 @@ def test_what_cannot_be_kept_is_said(persona: Path, kept: Path, tmp_path: Path) 
     assert not (tmp_path / "gone").exists()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
-def test_a_full_disk_is_said_in_a_sentence(persona: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Run, "file", lambda run, name: Path("/dev/full") if name == kept.name else run.path / name)
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full"
+)
+def test_a_full_disk_is_said_in_a_sentence(
+    persona: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        Run, "file", lambda run, name: Path("/dev/full") if name == kept.name else run.path / name
+    )
     with pytest.raises(StorageError, match="disk is full"):
         keep(Run(persona), {"text": "gulls"})
 
@@ -236,7 +295,9 @@ def test_a_full_disk_is_said_in_a_sentence(persona: Path, kept: Path, monkeypatc
 # what scripts get
 
 
-def test_json_counts_what_was_drawn_again(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_counts_what_was_drawn_again(
+    persona: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     document = json.loads(said(persona, capsys, "--json", "-n", "2").out)
     assert set(document) == {"persona", "prompt", "seed", "redrawn", "missing", "posts"}
     assert document["prompt"] == ""
@@ -246,15 +307,24 @@ def test_json_counts_what_was_drawn_again(persona: Path, capsys: pytest.CaptureF
 def test_a_stream_says_what_a_line_says(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = said(persona, capsys, "the lamp", "--seed", "4", "-n", "1").out
     assert said(persona, capsys, "the lamp", "--seed", "4", "-n", "1", "--stream").out == lines
-    assert len(said(persona, capsys, "the lamp", "--seed", "4", "-n", "3", "--stream").out.splitlines()) == 3
+    assert (
+        len(
+            said(persona, capsys, "the lamp", "--seed", "4", "-n", "3", "--stream").out.splitlines()
+        )
+        == 3
+    )
 
 
-def test_json_and_stream_exclude_each_other(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_and_stream_exclude_each_other(
+    persona: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["say", str(persona), "--json", "--stream"]) == 2
     assert "can't go together" in capsys.readouterr().err
 
 
-def test_without_a_terminal_there_are_ten_posts(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_there_are_ten_posts(
+    persona: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     heard = said(persona, capsys)
     assert len(heard.out.splitlines()) == 10
     assert heard.err == ""
@@ -263,7 +333,11 @@ def test_without_a_terminal_there_are_ten_posts(persona: Path, capsys: pytest.Ca
 @pytest.mark.parametrize("more", [["-n", "3"], ["-n", "3", "--stream"], ["-n", "3", "--json"]])
 def test_a_closed_pipe_ends_it_quietly(persona: Path, more: list[str]) -> None:
     with subprocess.Popen(
-        [sys.executable, *say(persona, *SHORT, *more)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        [sys.executable, *say(persona, *SHORT, *more)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -275,7 +349,11 @@ def test_a_closed_pipe_ends_it_quietly(persona: Path, more: list[str]) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals are another matter elsewhere")
 def test_ctrl_c_ends_it_with_130(persona: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", SLOW, "say", str(persona), *SHORT], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        [sys.executable, "-c", SLOW, "say", str(persona), *SHORT],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -286,10 +364,16 @@ def test_ctrl_c_ends_it_with_130(persona: Path) -> None:
     assert process.returncode == 130
 
 
-def test_progress_is_shown_beside_a_file_only_and_only_to_people(persona: Path, tmp_path: Path) -> None:
+def test_progress_is_shown_beside_a_file_only_and_only_to_people(
+    persona: Path, tmp_path: Path
+) -> None:
     command = f'exec "$PYTHON" -m popinjay.cli.main say "$PERSONA" -n 70 --max-tokens 12 {{}} > "{tmp_path}/posts.txt"'
     for redirected, drawn in (("", True), ("2> /dev/null", False)):
-        starts = ["-c", "import os, sys; os.execvp('sh', ['sh', '-c', sys.argv[1]])", command.format(redirected)]
+        starts = [
+            "-c",
+            "import os, sys; os.execvp('sh', ['sh', '-c', sys.argv[1]])",
+            command.format(redirected),
+        ]
         with terminal(starts, PYTHON=sys.executable, PERSONA=str(persona)) as person:
             assert person.end() == 0
         assert ("of 70 posts" in person.raw) is drawn

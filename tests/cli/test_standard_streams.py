@@ -16,7 +16,12 @@ COMMAND = f"{sys.executable} -m popinjay.cli.main"
 
 
 def shell(line: str, home: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, env={**os.environ, "POPINJAY_HOME": str(home)})
+    return subprocess.run(
+        ["sh", "-c", line],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "POPINJAY_HOME": str(home)},
+    )
 
 
 @POSIX
@@ -38,7 +43,10 @@ def test_nothing_to_read_is_said(own_home: Path) -> None:
 def test_a_full_disk_behind_standard_output_is_one_sentence(line: str, own_home: Path) -> None:
     done = shell(f"{COMMAND} {line}", own_home)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == "popinjay: Standard output can't be written: No space left on device."
+    assert (
+        done.stderr.splitlines()[0]
+        == "popinjay: Standard output can't be written: No space left on device."
+    )
 
 
 @POSIX
@@ -77,9 +85,16 @@ sys.exit(main.main([]))
 @POSIX
 @pytest.mark.parametrize(
     ("said", "where", "code", "recorded"),
-    [("json", ">/dev/full", 2, False), ("json", "| head -n 1", 0, False), ("plain", "2>/dev/full", 0, True), ("plain", "2>&1 | head -n 1", 0, True)],
+    [
+        ("json", ">/dev/full", 2, False),
+        ("json", "| head -n 1", 0, False),
+        ("plain", "2>/dev/full", 0, True),
+        ("plain", "2>&1 | head -n 1", 0, True),
+    ],
 )
-def test_no_stage_fails_because_nobody_can_hear_of_it(tmp_path: Path, said: str, where: str, code: int, recorded: bool) -> None:
+def test_no_stage_fails_because_nobody_can_hear_of_it(
+    tmp_path: Path, said: str, where: str, code: int, recorded: bool
+) -> None:
     file = tmp_path / "program.py"
     file.write_text(PROGRAM)
     done = shell(f"{sys.executable} {file} {tmp_path / 'ada'} {said} {where}", tmp_path)

@@ -101,7 +101,9 @@ def test_the_page_is_served_without_a_word_of_any_library(own_home: Path) -> Non
     assert server.returncode == 0
 
 
-def test_warnings_and_records_of_libraries_are_held_back(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warnings_and_records_of_libraries_are_held_back(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "warnoptions", [])
     handlers, show = list(logging.getLogger().handlers), warnings.showwarning
 
@@ -134,7 +136,9 @@ def test_a_base_is_fetched_without_a_question(capsys: pytest.CaptureFixture[str]
     assert "builtin is on this machine" in capsys.readouterr().out
 
 
-def test_yes_accepts_no_terms(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_yes_accepts_no_terms(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("popinjay.cli.questions.accepts", lambda *_: pytest.fail("it asked"))
     monkeypatch.setattr("popinjay.cli.questions.may_ask", lambda silent: not silent)
     assert main(["bases", "get", "gemma3", "--yes"]) == 2

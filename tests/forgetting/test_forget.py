@@ -32,7 +32,9 @@ OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "w
 @pytest.fixture(scope="module")
 def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A persona of one author, made once."""
-    return popinjay.make(ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS).path
+    return popinjay.make(
+        ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS
+    ).path
 
 
 @pytest.fixture
@@ -47,15 +49,22 @@ def two_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Posts of two authors without ids of their own: what stands for one is its place in the file. Line 201 of ada's says what line 1 says."""
     folder = tmp_path_factory.mktemp("two")
     for author, thing in (("ada", "engines"), ("bob", "lamps")):
-        lines = [f"{author} number {n} counts {n * 37} {thing} and {n * 13} gulls near the old river" for n in range(1, 201)]
+        lines = [
+            f"{author} number {n} counts {n * 37} {thing} and {n * 13} gulls near the old river"
+            for n in range(1, 201)
+        ]
         (folder / f"{author}.txt").write_text("\n".join([*lines, lines[0]]))
     return [folder / "ada.txt", folder / "bob.txt"]
 
 
 @pytest.fixture(scope="module")
-def made_cyborg(two_files: list[Path], tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_cyborg(
+    two_files: list[Path], tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A cyborg of both, made once."""
-    return popinjay.make(*two_files, home_folder=tmp_path_factory.mktemp("cyborg"), base=str(tiny_gpt2), **OPTIONS).path
+    return popinjay.make(
+        *two_files, home_folder=tmp_path_factory.mktemp("cyborg"), base=str(tiny_gpt2), **OPTIONS
+    ).path
 
 
 @pytest.fixture
@@ -75,7 +84,11 @@ def states(run: Run) -> dict[str, str]:
 
 def holding(run: Run, text: str) -> list[str]:
     """Every file of the folder that holds the text."""
-    return [path.name for path in run.path.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+    return [
+        path.name
+        for path in run.path.rglob("*")
+        if path.is_file() and text.encode() in path.read_bytes()
+    ]
 
 
 def test_a_post_is_gone_from_every_file(run: Run) -> None:
@@ -86,12 +99,22 @@ def test_a_post_is_gone_from_every_file(run: Run) -> None:
     run.file("samples.jsonl").write_text(json.dumps({"text": post["text"]}))
     before = {name: run.file(name).read_text(encoding="utf-8").splitlines() for name in POSTS}
     done = forget(run, [post["id"]])
-    assert done.removed["posts.jsonl"] == done.removed["clean.jsonl"] == done.removed["train.jsonl"] == 1
+    assert (
+        done.removed["posts.jsonl"]
+        == done.removed["clean.jsonl"]
+        == done.removed["train.jsonl"]
+        == 1
+    )
     assert holding(run, post["text"]) == []
     assert holding(run, post["id"]) == ["forgotten.toml"]
     for name, lines in before.items():
-        assert run.file(name).read_text(encoding="utf-8").splitlines() == [line for line in lines if post["id"] not in line]
-    assert states(run) == {"collect": "fresh", **dict.fromkeys(("clean", "dataset", "train", "evaluate", "card"), "stale")}
+        assert run.file(name).read_text(encoding="utf-8").splitlines() == [
+            line for line in lines if post["id"] not in line
+        ]
+    assert states(run) == {
+        "collect": "fresh",
+        **dict.fromkeys(("clean", "dataset", "train", "evaluate", "card"), "stale"),
+    }
     assert {path.name for path in run.path.iterdir()} == {
         *POSTS,
         "authors.json",
@@ -118,7 +141,9 @@ def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_pat
     assert set(states(Run(run.path)).values()) == {"fresh"}
     stages = {**run.record["stages"]}
     del stages["collect"]
-    Run(run.path).update(stages=stages)  # reading the archive anew gives, to the byte, what forgetting left
+    Run(run.path).update(
+        stages=stages
+    )  # reading the archive anew gives, to the byte, what forgetting left
     popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
     assert {name: run.file(name).read_bytes() for name in after} == after
     later = write_zip(tmp_path / "later.zip", archive_files(posts(210)))
@@ -128,14 +153,19 @@ def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_pat
     assert json.loads(run.file("authors.json").read_text())[0]["left_out"] == {"forgotten": 1}
 
 
-def test_what_the_model_learnt_is_said_until_it_is_trained_again(run: Run, ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_model_learnt_is_said_until_it_is_trained_again(
+    run: Run, ada: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     learnt = [rows(run, name)[0]["id"] for name in ("train.jsonl", "validation.jsonl")]
     assert main(["forget", "ada_l", "--post", learnt[0], "--post", learnt[1], "--yes"]) == 0
     assert "popinjay forget ada_l --retrain" in capsys.readouterr().err
     assert main(["say", "ada_l", "-n", "1", "--max-tokens", "10"]) == 0
     assert "told to forget 2 posts, but its model learnt from it" in capsys.readouterr().err
     assert main(["status", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["personas"][0]["still_known"] == {"posts": 2, "authors": []}
+    assert json.loads(capsys.readouterr().out)["personas"][0]["still_known"] == {
+        "posts": 2,
+        "authors": [],
+    }
     assert main(["status"]) == 0
     assert "told to forget 2 posts" in capsys.readouterr().err
     assert main(["forget", "ada_l", "--retrain", "--json"]) == 0
@@ -167,11 +197,16 @@ def test_what_the_model_still_knows_is_not_said(run: Run) -> None:
     assert parroted(run, post["text"], eight, other["text"], own) == [own]
     relearn(run)
     assert not run.file("still_known.marks").exists()
-    assert parroted(run, post["text"], own) == [post["text"]]  # the model does not know it any more: saying it would be chance
+    assert parroted(run, post["text"], own) == [
+        post["text"]
+    ]  # the model does not know it any more: saying it would be chance
 
 
 def test_nor_is_what_a_forgotten_author_said(cyborg: Run) -> None:
-    mine, theirs = (next(row["text"] for row in rows(cyborg, "train.jsonl") if row["author"] == author) for author in ("ada", "bob"))
+    mine, theirs = (
+        next(row["text"] for row in rows(cyborg, "train.jsonl") if row["author"] == author)
+        for author in ("ada", "bob")
+    )
     own = "A sentence of its own about the sea."
     forget(cyborg, authors=["bob"])
     assert parroted(cyborg, theirs, mine, own) == [own]
@@ -190,14 +225,23 @@ def test_damaged_marks_are_said(run: Run) -> None:
 def test_what_the_model_never_saw_it_need_not_unlearn(run: Run) -> None:
     dropped = next(row["id"] for row in rows(run, "dropped.jsonl") if row["reason"] == "repost")
     done = forget(run, [rows(run, "held_out.jsonl")[0]["id"], dropped])
-    assert done.removed == {"posts.jsonl": 2, "clean.jsonl": 1, "dropped.jsonl": 1, "train.jsonl": 0, "validation.jsonl": 0, "held_out.jsonl": 1}
+    assert done.removed == {
+        "posts.jsonl": 2,
+        "clean.jsonl": 1,
+        "dropped.jsonl": 1,
+        "train.jsonl": 0,
+        "validation.jsonl": 0,
+        "held_out.jsonl": 1,
+    }
     assert not done.still_known
     assert not run.file("still_known.marks").exists()
     assert states(run)["train"] == "fresh"
     assert not run.file("samples.jsonl").exists()
 
 
-def test_an_author_leaves_a_cyborg(cyborg: Run, two_files: list[Path], tiny_gpt2: Path, pictures: None) -> None:
+def test_an_author_leaves_a_cyborg(
+    cyborg: Run, two_files: list[Path], tiny_gpt2: Path, pictures: None
+) -> None:
     mine = [row for row in rows(cyborg, "posts.jsonl") if row["author"] == "ada"]
     done = forget(cyborg, authors=["@Bob"])
     assert done.removed["posts.jsonl"] == 201
@@ -231,7 +275,9 @@ def test_kept_posts_that_repeat_what_is_forgotten_go_with_it(run: Run) -> None:
     done = forget(run, [post["id"]], listener=events.append)
     assert done.removed["kept.jsonl"] == 4
     assert [row["text"] for row in rows(run, "kept.jsonl")] == staying
-    assert any("4 kept posts went too" in event.message for event in events if event.what is EventKind.NOTE)
+    assert any(
+        "4 kept posts went too" in event.message for event in events if event.what is EventKind.NOTE
+    )
     assert holding(run, post["text"]) == []
 
 
@@ -255,7 +301,9 @@ def test_kept_posts_go_with_an_author_and_with_the_last_that_repeats(cyborg: Run
 
 
 def test_ids_that_look_alike_need_their_author(cyborg: Run) -> None:
-    with pytest.raises(PersonaError, match="ada and bob each have a post with the id '7'") as caught:
+    with pytest.raises(
+        PersonaError, match="ada and bob each have a post with the id '7'"
+    ) as caught:
         forget(cyborg, ["7"])
     assert "--post 7 --author ada" in caught.value.hint
     assert not cyborg.file("forgotten.toml").exists()
@@ -279,13 +327,21 @@ def told_to(tracker: str, **place: str) -> dict[str, str]:
     return sealed({"tracker": tracker, "persona": "ada_l", "folder": "", "address": "", **place})
 
 
-def test_what_another_machine_noted_removes_nothing_here(run: Run, own_home: Path, tmp_path: Path) -> None:
+def test_what_another_machine_noted_removes_nothing_here(
+    run: Run, own_home: Path, tmp_path: Path
+) -> None:
     """A record that came from somebody else could name any folder."""
     precious = tmp_path / "popinjay-wandb" / "ada_l"
     precious.mkdir(parents=True)
     row = told_to("wandb", folder=str(precious))
     forged = {key: value for key, value in row.items() if key != "seal"}
-    run.update(told=[forged, {**forged, "seal": "00" * 32}, {**told_to("wandb", folder="elsewhere"), "folder": str(precious)}])
+    run.update(
+        told=[
+            forged,
+            {**forged, "seal": "00" * 32},
+            {**told_to("wandb", folder="elsewhere"), "folder": str(precious)},
+        ]
+    )
     events: list[Event] = []
     forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
     assert precious.is_dir()
@@ -295,24 +351,35 @@ def test_what_another_machine_noted_removes_nothing_here(run: Run, own_home: Pat
     assert not precious.exists()
 
 
-def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(run: Run, own_home: Path) -> None:
+def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
+    run: Run, own_home: Path
+) -> None:
     post = rows(run, "train.jsonl")[0]
     (own_home / ".trackers" / "popinjay-wandb" / "ada_l").mkdir(parents=True)
     (own_home / ".trackers" / "popinjay-wandb" / "ada_l" / "any.wandb").write_text(post["text"])
     (own_home / ".trackers" / "popinjay-wandb" / "ada_l-bob").mkdir()
     far = told_to("mlflow", address="https://mlflow.example.org")
-    synced = told_to("wandb", folder=".trackers/popinjay-wandb/ada_l", address="the project birds on https://wandb.ai")
+    synced = told_to(
+        "wandb",
+        folder=".trackers/popinjay-wandb/ada_l",
+        address="the project birds on https://wandb.ai",
+    )
     run.update(told=[far, synced, told_to("gone")])
     with pytest.raises(PersonaError) as caught:
         forget(run, authors=["ada_l"])
     assert "what trackers were told: https://mlflow.example.org, " in caught.value.hint
     events: list[Event] = []
     forget(run, [post["id"]], listener=events.append)
-    assert [path.name for path in (own_home / ".trackers" / "popinjay-wandb").iterdir()] == ["ada_l-bob"]
+    assert [path.name for path in (own_home / ".trackers" / "popinjay-wandb").iterdir()] == [
+        "ada_l-bob"
+    ]
     warnings = [event.message for event in events if event.what is EventKind.WARNING]
     assert len(warnings) == 3
     assert "https://mlflow.example.org: delete the experiment 'ada_l' there" in warnings[0]
-    assert f"{own_home / '.trackers' / 'popinjay-wandb' / 'ada_l'} is removed. If any of it was synced" in warnings[1]
+    assert (
+        f"{own_home / '.trackers' / 'popinjay-wandb' / 'ada_l'} is removed. If any of it was synced"
+        in warnings[1]
+    )
     assert "the group 'ada_l' in the project birds on https://wandb.ai" in warnings[1]
     assert "What gone was told is still in a place of its own" in warnings[2]
     assert Run(run.path).record["told"] == [far, synced, {**told_to("gone"), "owed": True}]
@@ -321,7 +388,9 @@ def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
     forget(run, [post["id"]], listener=events.append)
     assert [event.message for event in events if event.what is EventKind.WARNING] == warnings[2:]
     forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
-    assert [event.message for event in events if event.what is EventKind.WARNING][1:] == warnings  # they hold that one too
+    assert [event.message for event in events if event.what is EventKind.WARNING][
+        1:
+    ] == warnings  # they hold that one too
 
 
 def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -351,10 +420,16 @@ def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixtur
         (["--author", "ada_l"], "Nothing would be left", "delete"),
         ([], "What is to be forgotten?", "--containing TEXT or --author HANDLE"),
         (["--post", "404", "--track", "none"], "who is told of a training", "Add --retrain"),
-        (["--post", "404", "--retrain", "--track", "wandbb"], "no tracker 'wandbb'", "Did you mean 'wandb'?"),
+        (
+            ["--post", "404", "--retrain", "--track", "wandbb"],
+            "no tracker 'wandbb'",
+            "Did you mean 'wandb'?",
+        ),
     ],
 )
-def test_what_cannot_be_forgotten_is_said(run: Run, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str, hint: str) -> None:
+def test_what_cannot_be_forgotten_is_said(
+    run: Run, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str, hint: str
+) -> None:
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     assert main(["forget", "ada_l", *arguments]) == 2
     said = capsys.readouterr().err
@@ -409,7 +484,11 @@ print(count)
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 def test_killed_anywhere_it_is_all_or_nothing(run: Run, tmp_path: Path) -> None:
     post = rows(run, "train.jsonl")[0]
-    done = subprocess.run([sys.executable, "-c", KILLED, str(run.path), str(tmp_path), post["id"]], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(run.path), str(tmp_path), post["id"]],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     original = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
     outcomes = []
@@ -422,7 +501,9 @@ def test_killed_anywhere_it_is_all_or_nothing(run: Run, tmp_path: Path) -> None:
             assert states(killed)["collect"] == "fresh"
             assert Forgotten.of(killed).posts.keys() == {("ada_l", post["id"])}
         else:
-            assert {path.name: path.read_bytes() for path in killed.path.iterdir() if path.is_file()} == original
+            assert {
+                path.name: path.read_bytes() for path in killed.path.iterdir() if path.is_file()
+            } == original
         outcomes.append(gone)
     assert len(outcomes) > 20
     assert outcomes == sorted(outcomes)  # one moment decides

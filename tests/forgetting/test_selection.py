@@ -19,7 +19,13 @@ from popinjay.server.jobs.job import Job
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import Run
 
-TEXTS = ("The Lamp hums by the river", "a  lamp\nhums again", "Call Zoë at home", "call Zoë, twice", "gulls and nothing else")
+TEXTS = (
+    "The Lamp hums by the river",
+    "a  lamp\nhums again",
+    "Call Zoë at home",
+    "call Zoë, twice",
+    "gulls and nothing else",
+)
 
 
 def persona(home: Path, *posts: Post) -> Run:
@@ -28,14 +34,18 @@ def persona(home: Path, *posts: Post) -> Run:
     run.path.mkdir()
     handles = sorted({post.author for post in posts})
     run.file("posts.jsonl").write_text("".join(json.dumps(post.to_json()) + "\n" for post in posts))
-    run.file("authors.json").write_text(json.dumps([{"handle": handle, "posts": 9, "left_out": {}} for handle in handles]))
+    run.file("authors.json").write_text(
+        json.dumps([{"handle": handle, "posts": 9, "left_out": {}} for handle in handles])
+    )
     run.update(asked={"authors": handles})
     return run
 
 
 @pytest.fixture
 def run(own_home: Path) -> Run:
-    return persona(own_home, *(Post(f"10{place}0000000", "ada", text) for place, text in enumerate(TEXTS)))
+    return persona(
+        own_home, *(Post(f"10{place}0000000", "ada", text) for place, text in enumerate(TEXTS))
+    )
 
 
 def texts(run: Run) -> list[str]:
@@ -52,21 +62,34 @@ def test_words_are_found_whatever_case_blanks_and_accents(run: Run) -> None:
     assert picked(run, "twice", "gulls") == list(TEXTS[3:])
 
 
-@pytest.mark.parametrize(("text", "error"), [("nobody said this", PersonaError), ("", OptionError), (" \n", OptionError)])
+@pytest.mark.parametrize(
+    ("text", "error"), [("nobody said this", PersonaError), ("", OptionError), (" \n", OptionError)]
+)
 def test_words_that_nobody_said_are_no_words(run: Run, text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         picked(run, text)
 
 
 def test_words_of_one_author_only(own_home: Path) -> None:
-    run = persona(own_home, Post("1", "ada", "the lamp"), Post("1", "bob", "the lamp"), Post("2", "bob", "gulls"))
-    assert [post.author for post in choose(run, Forgotten(), (), ["bob"], ["lamp"]).posts] == ["bob"]
+    run = persona(
+        own_home,
+        Post("1", "ada", "the lamp"),
+        Post("1", "bob", "the lamp"),
+        Post("2", "bob", "gulls"),
+    )
+    assert [post.author for post in choose(run, Forgotten(), (), ["bob"], ["lamp"]).posts] == [
+        "bob"
+    ]
     assert choose(run, Forgotten(), (), (), ["lamp"]).in_words() == "2 posts"
     assert choose(run, Forgotten(), (), ["bob"]).in_words() == "all of @bob (2 posts)"
 
 
 def test_posts_are_counted_and_not_their_ids(own_home: Path) -> None:
-    run = persona(own_home, *(Post("1.23457E+18", "ada", f"post {n}") for n in range(70)), Post("2", "ada", "the other"))
+    run = persona(
+        own_home,
+        *(Post("1.23457E+18", "ada", f"post {n}") for n in range(70)),
+        Post("2", "ada", "the other"),
+    )
     assert choose(run, Forgotten(), ["1.23457E+18"], ()).in_words() == "70 posts"
     with pytest.raises(PersonaError, match="Nothing would be left"):
         choose(run, Forgotten(), ["1.23457E+18"], (), ["the other"])
@@ -81,7 +104,11 @@ def test_a_dry_run_shows_and_changes_nothing(run: Run, capsys: pytest.CaptureFix
     assert "Nothing was changed." in said
     assert main(["forget", "ada", "--containing", "lamp", "--dry-run", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["dry_run"], document["count"], document["posts"][0]["text"]) == (True, 2, TEXTS[0])
+    assert (document["dry_run"], document["count"], document["posts"][0]["text"]) == (
+        True,
+        2,
+        TEXTS[0],
+    )
     after = {path.name: path.read_bytes() for path in run.path.iterdir()}
     assert {name: held for name, held in after.items() if name != ".lock"} == before
 
@@ -99,7 +126,9 @@ def test_two_posts_are_not_forgotten_unasked(run: Run, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("answer", [True, False])
-def test_a_person_is_asked_and_a_no_is_a_no(run: Run, monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
+def test_a_person_is_asked_and_a_no_is_a_no(
+    run: Run, monkeypatch: pytest.MonkeyPatch, answer: bool
+) -> None:
     asked: list[str] = []
     monkeypatch.setattr(questions, "may_ask", lambda not_now: True)
     monkeypatch.setattr(questions, "yes", lambda question: bool(asked.append(question)) or answer)
@@ -125,12 +154,21 @@ def test_whatever_was_made_from_posts_goes_and_is_named(run: Run) -> None:
         run.file(name).write_text("of the posts")
     shown: list[Choice] = []
     notes: list[Event] = []
-    done = forget(run, listener=notes.append, containing=["gulls"], agree=lambda choice: not shown.append(choice))
+    done = forget(
+        run,
+        listener=notes.append,
+        containing=["gulls"],
+        agree=lambda choice: not shown.append(choice),
+    )
     assert set(done.files) == set(derived)
     assert [post.text for post in shown[0].posts] == [TEXTS[4]]
     assert not [name for name in (*derived, *hidden) if run.file(name).exists()]
     assert run.file("engine/int8.safetensors").exists()  # the model, which is said to know it still
-    said = next(event.message for event in notes if event.what is EventKind.NOTE and "Removed with it" in event.message)
+    said = next(
+        event.message
+        for event in notes
+        if event.what is EventKind.NOTE and "Removed with it" in event.message
+    )
     assert all(name in said for name in derived)
 
 
@@ -139,9 +177,17 @@ def test_what_the_page_heard_while_it_learnt_goes_too(run: Run, own_home: Path) 
         folder = own_home / ".jobs" / id
         folder.mkdir(parents=True)
         Job(id, "make", name, ["ada.zip"], None, {}, created="", state=state).write(folder)
-        events = [{"what": "start", "stage": "train"}, {"what": "sample", "message": "gulls and nothing else"}, {"what": "done"}]
-        (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events) + '{"what": "sam')
+        events = [
+            {"what": "start", "stage": "train"},
+            {"what": "sample", "message": "gulls and nothing else"},
+            {"what": "done"},
+        ]
+        (folder / "events.jsonl").write_text(
+            "".join(json.dumps(event) + "\n" for event in events) + '{"what": "sam'
+        )
     forget(run, containing=["gulls"])
     left = {id: (own_home / ".jobs" / id / "events.jsonl").read_text() for id in "123"}
     assert [json.loads(line)["what"] for line in left["1"].splitlines()] == ["start", "done"]
-    assert all("gulls" in left[id] for id in "23")  # another persona's, and one that is being written
+    assert all(
+        "gulls" in left[id] for id in "23"
+    )  # another persona's, and one that is being written

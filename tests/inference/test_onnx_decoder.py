@@ -26,7 +26,9 @@ from popinjay.models.language_model import LanguageModel
 
 PROMPT = [0, 61, 17, 200, 5, 44]
 NEAR = 0.02  # of the logits of a tiny random model in 8 bits, which spread by some 0.1
-NEAR_GEMMA = 0.05  # its norms behind each part make small numbers, and what rounding did to them, large
+NEAR_GEMMA = (
+    0.05  # its norms behind each part make small numbers, and what rounding did to them, large
+)
 
 
 @pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama", "tiny_gemma"])
@@ -50,7 +52,9 @@ class Beside:
 
     def read(self, prompt: list[int]) -> None:
         self.prompt, self.rows = prompt, []
-        assert np.abs(self.decoder.prefill(prompt) - expected(self.model, prompt)).max() < self.within
+        assert (
+            np.abs(self.decoder.prefill(prompt) - expected(self.model, prompt)).max() < self.within
+        )
 
     def add(self, count: int) -> None:
         self.decoder.add(count)
@@ -95,13 +99,26 @@ def test_the_tests_tell_another_model(tiny_gpt2: Path, tmp_path: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
     decoder = OnnxDecoder(changed(tiny_gpt2, tmp_path, layer_norm_epsilon=0.1), exact=True)
     assert np.abs(decoder.prefill(PROMPT) - expected(model, PROMPT)).max() > 1e-3
-    assert np.abs(OnnxDecoder(tiny_gpt2, exact=True).prefill(PROMPT[:-1]) - expected(model, PROMPT)).max() > NEAR
+    assert (
+        np.abs(
+            OnnxDecoder(tiny_gpt2, exact=True).prefill(PROMPT[:-1]) - expected(model, PROMPT)
+        ).max()
+        > NEAR
+    )
 
 
 @pytest.mark.parametrize(
-    ("keys", "differs"), [({"sliding_window": 7}, True), ({"query_pre_attn_scalar": 16}, True), ({"sliding_window": 64}, True), ({}, False)]
+    ("keys", "differs"),
+    [
+        ({"sliding_window": 7}, True),
+        ({"query_pre_attn_scalar": 16}, True),
+        ({"sliding_window": 64}, True),
+        ({}, False),
+    ],
 )
-def test_gemmas_windows_and_scales_are_seen(tiny_gemma: Path, tmp_path: Path, keys: dict[str, object], differs: bool) -> None:
+def test_gemmas_windows_and_scales_are_seen(
+    tiny_gemma: Path, tmp_path: Path, keys: dict[str, object], differs: bool
+) -> None:
     text = list(range(10, 40))
     theirs = expected(LanguageModel.load(tiny_gemma), text)
     ours = OnnxDecoder(changed(tiny_gemma, tmp_path, **keys), exact=True).prefill(text)
@@ -112,9 +129,17 @@ def test_older_files_of_gemma_say_the_same(tiny_gemma: Path, tmp_path: Path) -> 
     folder = changed(tiny_gemma, tmp_path)
     config = json.loads((folder / "config.json").read_text())
     del config["rope_parameters"], config["layer_types"]
-    old = {"rope_theta": 1_000_000, "rope_local_base_freq": 10_000, "sliding_window_pattern": 2, "cache_implementation": "hybrid"}
+    old = {
+        "rope_theta": 1_000_000,
+        "rope_local_base_freq": 10_000,
+        "sliding_window_pattern": 2,
+        "cache_implementation": "hybrid",
+    }
     (folder / "config.json").write_text(json.dumps({**config, **old}))
-    assert np.array_equal(OnnxDecoder(folder, exact=True).prefill(PROMPT), OnnxDecoder(tiny_gemma, exact=True).prefill(PROMPT))
+    assert np.array_equal(
+        OnnxDecoder(folder, exact=True).prefill(PROMPT),
+        OnnxDecoder(tiny_gemma, exact=True).prefill(PROMPT),
+    )
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -126,7 +151,9 @@ def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(folder: Path, e
         decoder = OnnxDecoder(folder, exact=exact)
         decoder.prefill(PROMPT)
         decoder.add(len(chosen))
-        return np.stack([decoder.step(column.tolist())[chosen.index(3)].copy() for column in rows[chosen].T])
+        return np.stack(
+            [decoder.step(column.tolist())[chosen.index(3)].copy() for column in rows[chosen].T]
+        )
 
     alone = logits_of([3])
     for others in ([3, 0], [1, 3, 5], [0, 1, 2, 3, 4, 5, 6], [6, 5, 4, 3]):
@@ -141,11 +168,15 @@ def logits_after(decoder: OnnxDecoder) -> Any:
     return decoder.step([9, 8, 7]).copy()
 
 
-def test_processors_that_cut_sums_off_compute_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processors_that_cut_sums_off_compute_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = logits_after(OnnxDecoder(folder))
     monkeypatch.setattr("popinjay.inference.onnx.decoder.saturates", lambda: not saturates())
     if saturates():
-        assert not np.array_equal(here, logits_after(OnnxDecoder(folder)))  # which is why they are told apart
+        assert not np.array_equal(
+            here, logits_after(OnnxDecoder(folder))
+        )  # which is why they are told apart
     else:
         assert np.array_equal(here, logits_after(OnnxDecoder(folder)))
 
@@ -154,10 +185,15 @@ def test_the_product_is_what_it_is_said_to_be() -> None:
     from onnx import load_from_string
 
     model = load_from_string(PRODUCT)
-    assert [(node.op_type, *node.input, *node.output) for node in model.graph.node] == [("MatMulInteger", "a", "b", "y")]
+    assert [(node.op_type, *node.input, *node.output) for node in model.graph.node] == [
+        ("MatMulInteger", "a", "b", "y")
+    ]
 
 
-@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-x86_64 (Debian's qemu-user), which emulates older processors")
+@pytest.mark.skipif(
+    shutil.which("qemu-x86_64") is None,
+    reason="needs qemu-x86_64 (Debian's qemu-user), which emulates older processors",
+)
 def test_on_an_older_processor(folder: Path, tmp_path: Path) -> None:
     """Haswell, of 2013, has no VNNI."""
     code = f"""
@@ -174,8 +210,16 @@ assert saturates()
 np.save({str(tmp_path / "older.npy")!r}, logits_after(OnnxDecoder(Path({str(folder)!r}))))
 """
     python = Path(sys.executable).resolve()
-    subprocess.run(["qemu-x86_64", "-cpu", "Haswell", str(python), "-c", code], capture_output=True, text=True, check=True)
-    assert np.abs(np.load(tmp_path / "older.npy") - logits_after(OnnxDecoder(folder))).max() < NEAR / 10
+    subprocess.run(
+        ["qemu-x86_64", "-cpu", "Haswell", str(python), "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (
+        np.abs(np.load(tmp_path / "older.npy") - logits_after(OnnxDecoder(folder))).max()
+        < NEAR / 10
+    )
 
 
 def test_what_a_freed_place_held_is_never_seen(folder: Path) -> None:
@@ -196,10 +240,23 @@ def test_other_shapes_of_llama_and_its_like(tmp_path: Path) -> None:
 
     from models import tokenizer
 
-    sizes = {"vocab_size": 300, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    sizes = {
+        "vocab_size": 300,
+        "hidden_size": 48,
+        "intermediate_size": 80,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
     sizes |= {"max_position_embeddings": 128, "bos_token_id": 0, "eos_token_id": 0}
     kinds = {
-        "llama": LlamaConfig(**sizes, head_dim=16, attention_bias=True, tie_word_embeddings=True, rope_parameters={"rope_type": "default", "rope_theta": 5e4}),
+        "llama": LlamaConfig(
+            **sizes,
+            head_dim=16,
+            attention_bias=True,
+            tie_word_embeddings=True,
+            rope_parameters={"rope_type": "default", "rope_theta": 5e4},
+        ),
         "mistral": MistralConfig(**sizes, head_dim=16, sliding_window=None),
         "qwen2": Qwen2Config(**sizes | {"hidden_size": 64}),
     }
@@ -210,7 +267,9 @@ def test_other_shapes_of_llama_and_its_like(tmp_path: Path) -> None:
             torch.nn.init.normal_(parameter, std=0.1)  # biases too, which begin as zeros
         model.save_pretrained(tmp_path / name)
         tokenizer().save_pretrained(tmp_path / name)
-        beside = Beside(OnnxDecoder(tmp_path / name, exact=True), LanguageModel.load(tmp_path / name), 1e-4)
+        beside = Beside(
+            OnnxDecoder(tmp_path / name, exact=True), LanguageModel.load(tmp_path / name), 1e-4
+        )
         beside.read(PROMPT)
         beside.add(2)
         beside.steps(4)
@@ -221,7 +280,13 @@ def test_half_precision_files(folder: Path, tmp_path: Path, type_: torch.dtype) 
     model = LanguageModel.load(folder)
     model.model.to(type_)
     model.save(tmp_path)
-    assert np.abs(OnnxDecoder(tmp_path, exact=True).prefill(PROMPT) - expected(LanguageModel.load(tmp_path), PROMPT)).max() < 1e-4
+    assert (
+        np.abs(
+            OnnxDecoder(tmp_path, exact=True).prefill(PROMPT)
+            - expected(LanguageModel.load(tmp_path), PROMPT)
+        ).max()
+        < 1e-4
+    )
 
 
 def changed(folder: Path, to: Path, **keys: object) -> Path:
@@ -240,7 +305,10 @@ def changed(folder: Path, to: Path, **keys: object) -> Path:
         ("tiny_gpt2", {"model_type": "gpt_neox"}),
         ("tiny_gpt2", {"n_layer": 1}),
         ("tiny_gpt2", {"tie_word_embeddings": False}),
-        ("tiny_llama", {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}),
+        (
+            "tiny_llama",
+            {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}},
+        ),
         ("tiny_llama", {"rope_scaling": {"type": "linear", "factor": 2.0}}),
         ("tiny_llama", {"attention_bias": True}),
         ("tiny_llama", {"model_type": "mistral", "sliding_window": 64}),
@@ -255,12 +323,16 @@ def changed(folder: Path, to: Path, **keys: object) -> Path:
         ("tiny_gemma", {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4}}),
     ],
 )
-def test_what_is_not_known_is_left_to_transformers(base: str, keys: dict[str, object], request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_what_is_not_known_is_left_to_transformers(
+    base: str, keys: dict[str, object], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     with pytest.raises(UnknownWeights):
         OnnxDecoder(folder := changed(request.getfixturevalue(base), tmp_path, **keys))
     reason = why_slow(folder)
     assert reason is not None
-    assert any(name in reason for name in (*keys, "weights", "config.json", *map(str, keys.values())))
+    assert any(
+        name in reason for name in (*keys, "weights", "config.json", *map(str, keys.values()))
+    )
 
 
 @pytest.mark.parametrize(
@@ -268,11 +340,17 @@ def test_what_is_not_known_is_left_to_transformers(base: str, keys: dict[str, ob
     [
         {"unk_token_id": 0, "_model_name_or_path": "somewhere", "image_token_index": 9},
         {"quantization_config": None, "use_bidirectional_attention": False, "pruned_heads": {}},
-        {"transformers.js_config": {"dtype": "q4"}, "is_llama_config": True, "rope_interleaved": False},
+        {
+            "transformers.js_config": {"dtype": "q4"},
+            "is_llama_config": True,
+            "rope_interleaved": False,
+        },
         {"temperature": 0.7, "do_sample": True, "max_length": 20, "license": "mit"},
     ],
 )
-def test_keys_that_change_no_arithmetic_change_no_engine(folder: Path, tmp_path: Path, keys: dict[str, object]) -> None:
+def test_keys_that_change_no_arithmetic_change_no_engine(
+    folder: Path, tmp_path: Path, keys: dict[str, object]
+) -> None:
     other = changed(folder, tmp_path, **keys)
     assert why_slow(other) is None
     assert np.array_equal(OnnxDecoder(other).prefill(PROMPT), OnnxDecoder(folder).prefill(PROMPT))
@@ -312,17 +390,25 @@ def test_nothing_is_kept_where_nothing_can_be(tiny_gpt2: Path, tmp_path: Path) -
     assert np.array_equal(decoder.prefill(PROMPT), OnnxDecoder(tiny_gpt2).prefill(PROMPT))
 
 
-@pytest.mark.parametrize("text", ["the river hums", "", " ", "a\n\nb ", f"x{END}y", "naïve 🦜🏽 日本", "\ufffd"])
+@pytest.mark.parametrize(
+    "text", ["the river hums", "", " ", "a\n\nb ", f"x{END}y", "naïve 🦜🏽 日本", "\ufffd"]
+)
 def test_text_is_to_it_what_it_is_to_transformers(folder: Path, text: str) -> None:
     decoder, model = OnnxDecoder(folder), LanguageModel.load(folder)
     ids = decoder.encode(text)
     assert ids == model.encode([text])[0]
     assert model.eos_token not in ids
-    assert decoder.decode([decoder.eos_token, *ids]) == model.decode([model.eos_token, *ids]) == text
+    assert (
+        decoder.decode([decoder.eos_token, *ids]) == model.decode([model.eos_token, *ids]) == text
+    )
     pieces = decoder.pieces()
     assert pieces is not None
     assert b"".join(pieces[i] for i in ids) == text.encode()
-    assert (pieces[decoder.eos_token], decoder.eos_token, decoder.context) == (b"", model.eos_token, model.context)
+    assert (pieces[decoder.eos_token], decoder.eos_token, decoder.context) == (
+        b"",
+        model.eos_token,
+        model.context,
+    )
 
 
 def test_no_torch_and_no_transformers_are_needed(folder: Path, tmp_path: Path) -> None:
@@ -340,7 +426,11 @@ print(type(decoder).__name__, *[name for name in ("torch", "transformers", "hugg
     assert done.stdout.strip() == "OnnxDecoder"
 
 
-@pytest.mark.parametrize(("asked", "threads"), [("1", 1), ("3", 3), ("", 0), ("many", 0)])  # 0: as many as there are cores
-def test_whoever_limits_threads_limits_ours(tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch, asked: str, threads: int) -> None:
+@pytest.mark.parametrize(
+    ("asked", "threads"), [("1", 1), ("3", 3), ("", 0), ("many", 0)]
+)  # 0: as many as there are cores
+def test_whoever_limits_threads_limits_ours(
+    tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch, asked: str, threads: int
+) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
     assert OnnxDecoder(tiny_gpt2)._session.get_session_options().intra_op_num_threads == threads

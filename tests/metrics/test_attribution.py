@@ -30,7 +30,11 @@ from popinjay.metrics.attribution import (
 )
 
 MOST_BYTES = 500_000
-KNOWN = [[25443, 16247, 5912, 2103, 25443], [27056, 1856, 5374, 174], [13435, 20895, 8813]]  # the buckets of "the", edges and all
+KNOWN = [
+    [25443, 16247, 5912, 2103, 25443],
+    [27056, 1856, 5374, 174],
+    [13435, 20895, 8813],
+]  # the buckets of "the", edges and all
 PLACES = "harbour kitchen station garden market bridge chapel office library orchard".split()
 THINGS = "lantern kettle ledger bicycle umbrella violin parcel ladder compass teapot".split()
 VOICES = (
@@ -43,7 +47,10 @@ VOICES = (
 def posts(voice: int, count: int, seed: int = 0) -> list[str]:
     """What one made-up author wrote: the same things as the others, each in their own way."""
     rng = random.Random(1000 * voice + seed)
-    return [VOICES[voice].format(rng.choice(THINGS), rng.choice(PLACES), rng.randrange(100)) for _ in range(count)]
+    return [
+        VOICES[voice].format(rng.choice(THINGS), rng.choice(PLACES), rng.randrange(100))
+        for _ in range(count)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +65,25 @@ def test_the_asset_is_small_and_holds_no_text() -> None:
         assert sorted(stored) == ["counts", "languages", "names"]
         assert stored["counts"].dtype == np.uint16
         assert stored["counts"].shape == (BUCKETS, len(stored["names"]))
-        assert all(name.replace("_", "").isalnum() and len(name) <= 15 for name in stored["names"].tolist())  # an account's name
+        assert all(
+            name.replace("_", "").isalnum() and len(name) <= 15 for name in stored["names"].tolist()
+        )  # an account's name
         assert all(code.isalpha() and len(code) <= 3 for code in stored["languages"].tolist())
 
 
 def test_everybody_in_the_asset_left_the_same_amount_of_text(candidates: CandidateAuthors) -> None:
     amounts = candidates.counts.sum(axis=1) / 3
-    assert ((amounts >= CHARACTERS) & (amounts <= 1.05 * CHARACTERS)).all()  # an edge a post beside the characters
+    assert (
+        (amounts >= CHARACTERS) & (amounts <= 1.05 * CHARACTERS)
+    ).all()  # an edge a post beside the characters
 
 
-def test_there_are_enough_others_in_english_and_in_spanish_only(candidates: CandidateAuthors) -> None:
-    enough = {code for code in candidates.languages if candidates.languages.count(code) >= LEAST_OTHERS}
+def test_there_are_enough_others_in_english_and_in_spanish_only(
+    candidates: CandidateAuthors,
+) -> None:
+    enough = {
+        code for code in candidates.languages if candidates.languages.count(code) >= LEAST_OTHERS
+    }
     assert candidates.others == len(candidates.names) == 46
     assert enough == {"en", "es"}
     assert candidates.same_language(posts(1, 50)) == candidates.languages.count("en") >= 16
@@ -77,17 +92,28 @@ def test_there_are_enough_others_in_english_and_in_spanish_only(candidates: Cand
 
 
 @pytest.mark.parametrize("voice", range(len(VOICES)))
-def test_an_author_is_taken_for_themselves_and_others_are_not(candidates: CandidateAuthors, voice: int) -> None:
+def test_an_author_is_taken_for_themselves_and_others_are_not(
+    candidates: CandidateAuthors, voice: int
+) -> None:
     author = posts(voice, 900)
     assert candidates.attributed_share(author, posts(voice, 100, seed=1)).low > 0.9
-    rivals = [text for other in range(len(VOICES)) if other != voice for text in posts(other, 50, seed=1)]
-    everybody = CandidateAuthors.load(extra={f"voice {other}": posts(other, 900) for other in range(len(VOICES)) if other != voice})
+    rivals = [
+        text for other in range(len(VOICES)) if other != voice for text in posts(other, 50, seed=1)
+    ]
+    everybody = CandidateAuthors.load(
+        extra={
+            f"voice {other}": posts(other, 900) for other in range(len(VOICES)) if other != voice
+        }
+    )
     assert everybody.others == candidates.others + 2
     assert everybody.attributed_share(author, rivals).high < 0.1
 
 
 def test_what_nobody_here_wrote_is_not_the_authors(candidates: CandidateAuthors) -> None:
-    spanish = ["Hoy inauguramos una nueva escuela para los niños de nuestra provincia.", "Gracias a todos por su apoyo, seguimos trabajando."] * 10
+    spanish = [
+        "Hoy inauguramos una nueva escuela para los niños de nuestra provincia.",
+        "Gracias a todos por su apoyo, seguimos trabajando.",
+    ] * 10
     assert candidates.attributed_share(posts(0, 900), spanish).value == 0
 
 
@@ -97,7 +123,9 @@ def test_a_name_can_be_left_out_or_stood_in_for(candidates: CandidateAuthors) ->
     stood_in = CandidateAuthors.load(extra={"queennoor": posts(0, 1500)})
     assert stood_in.others == 46
     assert (stood_in.counts[-1] == totals(posts(0, 1500))).all()
-    assert CandidateAuthors.load(extra={"author": posts(0, 1500)}, without=["author"]).others == 46  # another persona of the author's own
+    assert (
+        CandidateAuthors.load(extra={"author": posts(0, 1500)}, without=["author"]).others == 46
+    )  # another persona of the author's own
 
 
 def test_who_has_too_little_text_does_not_join(candidates: CandidateAuthors) -> None:
@@ -106,12 +134,22 @@ def test_who_has_too_little_text_does_not_join(candidates: CandidateAuthors) -> 
 
 def test_numbers_do_not_change_from_one_time_to_the_next(candidates: CandidateAuthors) -> None:
     author, texts = posts(2, 900), posts(2, 50, seed=1) + posts(0, 50, seed=1)
-    assert candidates.attributed_share(author, texts) == CandidateAuthors.load().attributed_share(author, texts)
+    assert candidates.attributed_share(author, texts) == CandidateAuthors.load().attributed_share(
+        author, texts
+    )
 
 
 def test_more_posts_of_the_author_do_not_make_more_theirs(candidates: CandidateAuthors) -> None:
-    texts = posts(2, 100, seed=1) + ["The Prime Minister met with the President today and discussed trade between our countries."] * 100
-    shares = [candidates.attributed_share(posts(2, count), texts).value for count in (60, 700, 5000)]
+    texts = (
+        posts(2, 100, seed=1)
+        + [
+            "The Prime Minister met with the President today and discussed trade between our countries."
+        ]
+        * 100
+    )
+    shares = [
+        candidates.attributed_share(posts(2, count), texts).value for count in (60, 700, 5000)
+    ]
     assert all(abs(share - 0.5) < 0.03 for share in shares)
 
 
@@ -125,7 +163,9 @@ def test_the_amounts_of_all_are_cut_to_the_least() -> None:
 
 
 @pytest.mark.parametrize("author", [[], [""], ["Hm."], ["今日は"]])
-def test_a_tiny_author_gives_a_defined_result(candidates: CandidateAuthors, author: list[str]) -> None:
+def test_a_tiny_author_gives_a_defined_result(
+    candidates: CandidateAuthors, author: list[str]
+) -> None:
     found = candidates.attributed_share(author, ["A cup of tea.", "", "\ud83d", "a\0b", "👩‍👩‍👧‍👦"])
     assert 0 <= found.low <= found.value <= found.high <= 1
 
@@ -142,7 +182,9 @@ def test_a_text_is_as_likely_alone_as_among_others() -> None:
     table = np.stack([totals(posts(voice, 300)) for voice in range(2)]).T.astype(float)
     amount, texts = table.sum(axis=0) / 3, [*posts(0, 3, seed=1), "x", *posts(1, 3, seed=1)]
     together = log_likelihoods(table, amount, texts)
-    assert np.allclose(together, np.concatenate([log_likelihoods(table, amount, [text]) for text in texts]))
+    assert np.allclose(
+        together, np.concatenate([log_likelihoods(table, amount, [text]) for text in texts])
+    )
     assert (together[:3, 0] > together[:3, 1]).all()
     assert (together[4:, 1] > together[4:, 0]).all()
 
@@ -154,16 +196,26 @@ def test_no_run_reaches_from_one_text_into_the_next() -> None:
     assert (np.maximum(together - apart, 0) == 0).all()
 
 
-def test_runs_fall_into_the_buckets_that_the_asset_was_counted_with(candidates: CandidateAuthors) -> None:
+def test_runs_fall_into_the_buckets_that_the_asset_was_counted_with(
+    candidates: CandidateAuthors,
+) -> None:
     characters = with_edges(["the"])
     assert [buckets(characters, length).tolist() for length in (1, 2, 3)] == KNOWN
     english = [place for place, code in enumerate(candidates.languages) if code == "en"]
     the = KNOWN[2][1]
-    assert candidates.counts[english, the].min() > 5 * np.median(candidates.counts[english].mean(axis=1))
+    assert candidates.counts[english, the].min() > 5 * np.median(
+        candidates.counts[english].mean(axis=1)
+    )
 
 
 def test_languages_are_told_by_most_posts() -> None:
-    assert language(["Good morning, everybody, and welcome to the show."] * 3 + ["Guten Morgen und herzlich willkommen."]) == "en"
+    assert (
+        language(
+            ["Good morning, everybody, and welcome to the show."] * 3
+            + ["Guten Morgen und herzlich willkommen."]
+        )
+        == "en"
+    )
     assert language([]) == ""
 
 
@@ -177,7 +229,10 @@ def test_the_script_counts_who_has_enough_text(tmp_path: Path) -> None:
         for author, count in (("wordy", 500), ("brief", 20)):
             for _ in range(count):
                 text = " ".join("".join(rng.choices("abdeilmnorstu", k=7)) for _ in range(15))
-                file.write(json.dumps({"author": author, "text": f"{text} https://t.co/{rng.random()}"}) + "\n")
+                file.write(
+                    json.dumps({"author": author, "text": f"{text} https://t.co/{rng.random()}"})
+                    + "\n"
+                )
     script = Path(__file__).parents[2] / "pretraining" / "authors.py"
     command = [sys.executable, script, "--corpus", tmp_path, "--out", tmp_path / "authors"]
     for _ in range(2):

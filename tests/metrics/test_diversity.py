@@ -27,7 +27,10 @@ def bleu(own: list[str], references: list[list[str]]) -> float:
         if order == 1 and not matches:
             return 0.0
         precisions.append((matches or 0.1) / max(1, sum(mine.values())))
-    closest = min((len(reference) for reference in references), key=lambda length: (abs(length - len(own)), length))
+    closest = min(
+        (len(reference) for reference in references),
+        key=lambda length: (abs(length - len(own)), length),
+    )
     penalty = 1.0 if len(own) >= closest else math.exp(1 - closest / len(own))
     return penalty * math.prod(precisions) ** 0.25
 
@@ -61,7 +64,13 @@ def test_a_broken_record_has_no_variety() -> None:
 
 
 def test_texts_with_nothing_in_common_have_all_of_it() -> None:
-    assert diversity(["one two three", "four five six"]) == {"distinct_1": 1, "distinct_2": 1, "distinct_3": 1, "self_bleu": 0, "repeats": 0}
+    assert diversity(["one two three", "four five six"]) == {
+        "distinct_1": 1,
+        "distinct_2": 1,
+        "distinct_3": 1,
+        "self_bleu": 0,
+        "repeats": 0,
+    }
 
 
 def test_by_hand() -> None:
@@ -75,5 +84,11 @@ def test_repeats_look_past_case_and_punctuation_unless_there_is_nothing_else() -
 
 
 def test_one_text_or_none_repeats_nothing() -> None:
-    assert diversity([]) == {"distinct_1": 0, "distinct_2": 0, "distinct_3": 0, "self_bleu": 0, "repeats": 0}
+    assert diversity([]) == {
+        "distinct_1": 0,
+        "distinct_2": 0,
+        "distinct_3": 0,
+        "self_bleu": 0,
+        "repeats": 0,
+    }
     assert diversity(["only one"])["self_bleu"] == 0

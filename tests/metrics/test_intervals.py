@@ -15,7 +15,9 @@ def held(share: float, count: int) -> float:
     """How often the interval of a share, found in so many texts, holds it: exactly, over all that could be found."""
     found = [wilson_interval(hits, count) for hits in range(count + 1)]
     chance = binom.pmf(np.arange(count + 1), count, share)
-    return float(sum(chance[hits] for hits, one in enumerate(found) if one.low <= share <= one.high))
+    return float(
+        sum(chance[hits] for hits, one in enumerate(found) if one.low <= share <= one.high)
+    )
 
 
 @pytest.mark.parametrize("count", [20, 100, 1000])
@@ -23,14 +25,21 @@ def test_a_share_lies_in_its_interval_19_times_in_20(count: int) -> None:
     shares = np.linspace(0.001, 0.999, 499)
     coverage = [held(share, count) for share in shares]
     assert np.mean(coverage) == pytest.approx(0.95, abs=0.006)
-    assert np.mean(np.array(coverage) > 0.92) > 0.95  # hits are whole numbers, so it swings about that; deepest beside 0 and 1
+    assert (
+        np.mean(np.array(coverage) > 0.92) > 0.95
+    )  # hits are whole numbers, so it swings about that; deepest beside 0 and 1
     assert min(coverage) > 0.86
 
 
 @pytest.mark.parametrize(
     ("hits", "count", "low", "high"),
     # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I: method 3 (score).
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
 )
 def test_wilsons_interval_is_as_published(hits: int, count: int, low: float, high: float) -> None:
     assert wilson_interval(hits, count) == pytest.approx((hits / count, low, high), abs=5e-5)
@@ -44,13 +53,23 @@ def test_a_share_of_nothing_is_unknown_and_one_of_all_or_none_is_not_certain() -
     assert 0.96 < wilson_interval(100, 100).low < 0.97
 
 
-@pytest.mark.parametrize(("kind", "count", "least"), [("normal", 20, 0.91), ("normal", 200, 0.91), ("exponential", 20, 0.87), ("exponential", 200, 0.91)])
+@pytest.mark.parametrize(
+    ("kind", "count", "least"),
+    [
+        ("normal", 20, 0.91),
+        ("normal", 200, 0.91),
+        ("exponential", 20, 0.87),
+        ("exponential", 200, 0.91),
+    ],
+)
 def test_a_mean_lies_in_its_interval_19_times_in_20(kind: str, count: int, least: float) -> None:
     generator = np.random.default_rng(1)
     draws = getattr(generator, kind)(size=(TRIALS, count))
     truth = {"normal": 0.0, "exponential": 1.0}[kind]
     found = [bootstrap_mean(drawn, seed) for seed, drawn in enumerate(draws)]
-    assert least < np.mean([one.low <= truth <= one.high for one in found]) < 0.99  # few lopsided values: less, as is known
+    assert (
+        least < np.mean([one.low <= truth <= one.high for one in found]) < 0.99
+    )  # few lopsided values: less, as is known
 
 
 def test_a_statistic_of_values_is_resampled() -> None:
@@ -58,7 +77,9 @@ def test_a_statistic_of_values_is_resampled() -> None:
     found = bootstrap(values, lambda drawn: np.quantile(drawn, 0.5, axis=1), seed=1)
     assert found.value == pytest.approx(np.median(values))
     assert found.low < found.value < found.high
-    assert found.high - found.low == pytest.approx(2 * 1.96 * 1.2533 / 20, rel=0.25)  # a normal median's standard error: 1.2533 / sqrt(count)
+    assert found.high - found.low == pytest.approx(
+        2 * 1.96 * 1.2533 / 20, rel=0.25
+    )  # a normal median's standard error: 1.2533 / sqrt(count)
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

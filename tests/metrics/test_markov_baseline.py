@@ -17,12 +17,23 @@ from popinjay.text.words import pieces
 def posts(count: int, seed: int = 3) -> list[str]:
     """Posts of few words, so that each word has many successors."""
     drawn = random.Random(seed)
-    return [" ".join(drawn.choices('the gull pier lamp sings waits at night "to (me) nobody.'.split(), k=drawn.randint(4, 16))) for _ in range(count)]
+    return [
+        " ".join(
+            drawn.choices(
+                'the gull pier lamp sings waits at night "to (me) nobody.'.split(),
+                k=drawn.randint(4, 16),
+            )
+        )
+        for _ in range(count)
+    ]
 
 
 def japanese(count: int) -> list[str]:
     drawn = random.Random(3)
-    return ["".join(drawn.choices("猫が海を見て、山は雨の日に歌う。", k=drawn.randint(8, 40))) for _ in range(count)]
+    return [
+        "".join(drawn.choices("猫が海を見て、山は雨の日に歌う。", k=drawn.randint(8, 40)))
+        for _ in range(count)
+    ]
 
 
 def test_it_says_what_markovify_says() -> None:
@@ -51,10 +62,20 @@ def test_chance_goes_on_for_others_as_if_nothing_had_been_drawn() -> None:
 
 def test_each_word_follows_the_two_before_it_as_in_some_post() -> None:
     learnt = posts(200)
-    triples = {tuple(one[begin : begin + 3]) for post in learnt for one in [["", "", *post.split(), "."]] for begin in range(len(one) - 2)}
+    triples = {
+        tuple(one[begin : begin + 3])
+        for post in learnt
+        for one in [["", "", *post.split(), "."]]
+        for begin in range(len(one) - 2)
+    }
     said = MarkovChain(learnt, 1).say(50)
     assert len(said) == 50
-    assert {tuple(one[begin : begin + 3]) for post in said for one in [["", "", *post.split(), "."]] for begin in range(len(one) - 2)} <= triples
+    assert {
+        tuple(one[begin : begin + 3])
+        for post in said
+        for one in [["", "", *post.split(), "."]]
+        for begin in range(len(one) - 2)
+    } <= triples
     assert not set(said) & set(learnt)
 
 
@@ -67,11 +88,15 @@ def test_repetitions_are_found_where_markovify_finds_them(unspaced: bool) -> Non
     for _ in range(400):
         whole = text.word_split(text.rejoined_text)
         begin = drawn.randrange(len(whole) - 40)
-        said = whole[begin : begin + drawn.randint(1, 20)] + drawn.choices(whole, k=drawn.randint(0, 12))
+        said = whole[begin : begin + drawn.randint(1, 20)] + drawn.choices(
+            whole, k=drawn.randint(0, 12)
+        )
         said[0] = said[0][drawn.randint(0, 1) :] or said[0]  # a part of a word is found too
         ratio, most = drawn.choice([(0.7, 15), (0.5, 30), (0.3, 6), (1.0, 50)])
         verdicts.append(text.test_sentence_output(said, ratio, most))
-        assert verdicts[-1] == markovify.NewlineText.test_sentence_output(text, said, ratio, most), said
+        assert verdicts[-1] == markovify.NewlineText.test_sentence_output(
+            text, said, ratio, most
+        ), said
     assert 50 < sum(verdicts) < 350
 
 
@@ -83,7 +108,9 @@ def test_a_script_without_blanks_is_cut_into_characters_and_joined_again() -> No
     assert not set(said) & set(learnt)
     assert max(Memorization(learnt).longest(said)) < 1
     held = {post[begin : begin + 5] for post in learnt for begin in range(len(post) - 4)}
-    assert {post[begin : begin + 5] for post in said for begin in range(len(post) - 4)} <= held  # four characters of state, and the next
+    assert {
+        post[begin : begin + 5] for post in said for begin in range(len(post) - 4)
+    } <= held  # four characters of state, and the next
 
 
 def test_blanks_in_a_script_without_them_stay() -> None:

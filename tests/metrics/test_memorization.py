@@ -28,7 +28,9 @@ def longest_by_looking_at_all(training: list[str], text: str) -> float:
         runs = [own[begin : begin + length] for begin in range(len(own) - length + 1)]
         for post in training:
             found = words(post)
-            if any(found[begin : begin + length] in runs for begin in range(len(found) - length + 1)):
+            if any(
+                found[begin : begin + length] in runs for begin in range(len(found) - length + 1)
+            ):
                 return length / len(own)
     return 0.0
 
@@ -38,15 +40,25 @@ few_words = st.lists(st.sampled_from("a b c d 猫 が ! 🦜".split()), max_size
 
 @settings(deadline=None)
 @given(st.lists(few_words, max_size=8), st.lists(few_words, max_size=6))
-def test_the_longest_run_is_the_one_that_looking_at_all_finds(training: list[str], texts: list[str]) -> None:
-    assert Memorization(training).longest(texts) == pytest.approx([longest_by_looking_at_all(training, text) for text in texts])
+def test_the_longest_run_is_the_one_that_looking_at_all_finds(
+    training: list[str], texts: list[str]
+) -> None:
+    assert Memorization(training).longest(texts) == pytest.approx(
+        [longest_by_looking_at_all(training, text) for text in texts]
+    )
 
 
 def test_the_longest_run_is_found_in_long_and_in_repetitive_posts() -> None:
     drawn = random.Random(5)
-    training = [" ".join(drawn.choices("ab", k=drawn.randint(0, 90))) for _ in range(30)] + ["a " * 40]
-    texts = [" ".join(drawn.choices("abc", [9, 9, 1], k=drawn.randint(0, 90))) for _ in range(30)] + ["a " * 70, "c"]
-    assert Memorization(training).longest(texts) == pytest.approx([longest_by_looking_at_all(training, text) for text in texts])
+    training = [" ".join(drawn.choices("ab", k=drawn.randint(0, 90))) for _ in range(30)] + [
+        "a " * 40
+    ]
+    texts = [
+        " ".join(drawn.choices("abc", [9, 9, 1], k=drawn.randint(0, 90))) for _ in range(30)
+    ] + ["a " * 70, "c"]
+    assert Memorization(training).longest(texts) == pytest.approx(
+        [longest_by_looking_at_all(training, text) for text in texts]
+    )
 
 
 def test_a_copy_machine_is_caught() -> None:
@@ -57,8 +69,13 @@ def test_a_copy_machine_is_caught() -> None:
 
 
 def test_a_copy_machine_of_japanese_posts_is_caught() -> None:
-    posts = ["今日はとても天気がいいので海まで歩いて行きました", "猫が屋根の上で月を見ながら何かを待っているようです"]
-    assert [round(estimate.value, 3) for estimate in Memorization(posts).measure(posts).values()] == [1, 1, 1, 1]
+    posts = [
+        "今日はとても天気がいいので海まで歩いて行きました",
+        "猫が屋根の上で月を見ながら何かを待っているようです",
+    ]
+    assert [
+        round(estimate.value, 3) for estimate in Memorization(posts).measure(posts).values()
+    ] == [1, 1, 1, 1]
 
 
 def test_what_has_nothing_of_the_posts_copies_nothing() -> None:
@@ -68,7 +85,10 @@ def test_what_has_nothing_of_the_posts_copies_nothing() -> None:
 
 
 def test_eight_words_are_a_run_and_seven_are_none() -> None:
-    eight, seven = "so nobody in this town has ever heard it", "so nobody in this town has ever heard us"
+    eight, seven = (
+        "so nobody in this town has ever heard it",
+        "so nobody in this town has ever heard us",
+    )
     overlap = Memorization(POSTS)
     assert overlap.measure([eight])["run"].value == 1
     assert overlap.measure([seven])["run"].value == 0

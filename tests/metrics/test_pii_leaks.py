@@ -17,8 +17,15 @@ EMAIL = "ada@example.com"
 
 
 def test_each_sort_is_counted() -> None:
-    texts = [f"write to {EMAIL} or call {PHONE}", f"pay with {CARD}", f"my key {KEY} and {EMAIL}", "nothing here in 2009-2010, @ada"]
-    assert pii_leaks(texts, []) == PiiLeaks({"key": 1, "email": 2, "iban": 0, "card": 1, "ip": 0, "phone": 1}, in_training=0, masks=0)
+    texts = [
+        f"write to {EMAIL} or call {PHONE}",
+        f"pay with {CARD}",
+        f"my key {KEY} and {EMAIL}",
+        "nothing here in 2009-2010, @ada",
+    ]
+    assert pii_leaks(texts, []) == PiiLeaks(
+        {"key": 1, "email": 2, "iban": 0, "card": 1, "ip": 0, "phone": 1}, in_training=0, masks=0
+    )
     assert pii_leaks(texts, []).total == 5
 
 
@@ -45,7 +52,12 @@ def test_what_stood_in_training_is_known_however_it_is_written(said: str, learnt
 
 
 def test_something_alike_did_not_stand_in_training() -> None:
-    assert pii_leaks([f"mail {EMAIL}", f"use {KEY}"], ["mail bda@example.com", "use AKIAIOSFODNN7EXAMPLF"]).in_training == 0
+    assert (
+        pii_leaks(
+            [f"mail {EMAIL}", f"use {KEY}"], ["mail bda@example.com", "use AKIAIOSFODNN7EXAMPLF"]
+        ).in_training
+        == 0
+    )
 
 
 def test_masks_are_no_personal_data_but_are_counted() -> None:
@@ -56,5 +68,14 @@ def test_masks_are_no_personal_data_but_are_counted() -> None:
 
 def test_what_is_found_is_what_is_masked() -> None:
     text = f"{PHONE}, {EMAIL}, {CARD}, {KEY}, 555-010-0199"
-    assert find(text) == [Found("key", KEY), Found("email", EMAIL), Found("card", CARD), Found("phone", PHONE), Found("phone", "555-010-0199")]
-    assert mask(text) == ("[phone], [email], [card], [key], [phone]", {"key": 1, "email": 1, "card": 1, "phone": 2})
+    assert find(text) == [
+        Found("key", KEY),
+        Found("email", EMAIL),
+        Found("card", CARD),
+        Found("phone", PHONE),
+        Found("phone", "555-010-0199"),
+    ]
+    assert mask(text) == (
+        "[phone], [email], [card], [key], [phone]",
+        {"key": 1, "email": 1, "card": 1, "phone": 2},
+    )

@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popinjay.metrics import stylometry as module
-from popinjay.metrics.stylometry import HABITS, capitals, emoji, hashtags, mentions, punctuation, self_split, stylometry
+from popinjay.metrics.stylometry import (
+    HABITS,
+    capitals,
+    emoji,
+    hashtags,
+    mentions,
+    punctuation,
+    self_split,
+    stylometry,
+)
 
 
 def posts(seed: int, count: int, loud: float = 0.1) -> list[str]:
@@ -18,7 +27,9 @@ def posts(seed: int, count: int, loud: float = 0.1) -> list[str]:
     drawn = random.Random(seed)
     made = []
     for _ in range(count):
-        text = " ".join(drawn.choices(["gull", "tide", "Pier", "lamp,", "song."], k=drawn.randint(3, 25)))
+        text = " ".join(
+            drawn.choices(["gull", "tide", "Pier", "lamp,", "song."], k=drawn.randint(3, 25))
+        )
         text = text.upper() if drawn.random() < loud else text
         made.append(text + drawn.choice(["", "", " #sea", " @ada 🌊", " 👋🏽👋🏽"]))
     return made
@@ -48,10 +59,18 @@ def test_emoji(text: str, count: int) -> None:
 def test_every_emoji_that_is_drawn_in_colour_is_known() -> None:
     regex = pytest.importorskip("regex")
     coloured, sign = regex.compile(r"\p{Emoji_Presentation}"), regex.compile(r"\p{Emoji}")
-    shown = [chr(number) for number in range(0x80, 0x20000) if coloured.match(chr(number)) and not 0x1F1E6 <= number <= 0x1F1FF]
+    shown = [
+        chr(number)
+        for number in range(0x80, 0x20000)
+        if coloured.match(chr(number)) and not 0x1F1E6 <= number <= 0x1F1FF
+    ]
     assert len(shown) > 1000
     assert [one for one in shown if emoji(one) != 1] == []
-    others = [chr(number) for number in range(0x20000) if chr(number).isprintable() and not sign.match(chr(number))]
+    others = [
+        chr(number)
+        for number in range(0x20000)
+        if chr(number).isprintable() and not sign.match(chr(number))
+    ]
     assert [one for one in others if unicodedata.category(one)[0] in "LNPZ" and emoji(one)] == []
 
 
@@ -72,7 +91,10 @@ def test_capitals_and_punctuation() -> None:
 
 def gap(mine: list[float], theirs: list[float]) -> float:
     """The definition of the two-sample Kolmogorov-Smirnov statistic."""
-    return max(abs(sum(v <= at for v in mine) / len(mine) - sum(v <= at for v in theirs) / len(theirs)) for at in {*mine, *theirs})
+    return max(
+        abs(sum(v <= at for v in mine) / len(mine) - sum(v <= at for v in theirs) / len(theirs))
+        for at in {*mine, *theirs}
+    )
 
 
 some = st.lists(st.text(st.sampled_from("aB1 ,!#@🦜猫"), max_size=8), min_size=1, max_size=9)
@@ -85,7 +107,9 @@ def test_the_distance_is_the_widest_gap(mine: list[str], theirs: list[str]) -> N
         patch.setattr(module, "RESAMPLES", 100)
         for name, estimate in stylometry(mine, theirs).items():
             habit = HABITS[name]
-            assert estimate.value == pytest.approx(gap([habit(text) for text in mine], [habit(text) for text in theirs])), name
+            assert estimate.value == pytest.approx(
+                gap([habit(text) for text in mine], [habit(text) for text in theirs])
+            ), name
             assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1, name
 
 
@@ -105,7 +129,12 @@ def test_other_habits_are_seen_where_they_are_other() -> None:
     assert stylometry([text + " #x" for text in real], real)["hashtags"].low > 0.3
     assert stylometry([text + " @x" for text in real], real)["mentions"].low > 0.3
     assert stylometry([text * 3 for text in real], real)["length"].low > 0.3
-    assert stylometry([text.replace(".", "").replace(",", "") for text in real], real)["punctuation"].low > 0.3
+    assert (
+        stylometry([text.replace(".", "").replace(",", "") for text in real], real)[
+            "punctuation"
+        ].low
+        > 0.3
+    )
 
 
 def test_nothing_alike_is_one_and_the_same_is_zero() -> None:

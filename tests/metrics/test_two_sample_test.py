@@ -32,7 +32,9 @@ def test_two_halves_of_one_author_come_out_at_a_half_19_times_in_20() -> None:
         posts = Author(f"ada {seed}").posts(80)
         found.append(two_sample_auc(posts[:40], posts[40:], seed))
     assert np.mean([one.value for one in found]) == pytest.approx(0.5, abs=0.02)
-    assert 0.92 <= np.mean([holds(one) for one in found]) < 1  # a plain bootstrap of the scored posts: 0.83 to 0.89
+    assert (
+        0.92 <= np.mean([holds(one) for one in found]) < 1
+    )  # a plain bootstrap of the scored posts: 0.83 to 0.89
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -44,7 +46,9 @@ def test_the_author_against_themselves_is_the_floor(seed: int) -> None:
 
 def test_a_copy_machine_is_not_told_apart() -> None:
     posts = Author("ada").posts(600)
-    assert holds(two_sample_auc(posts[:300], posts[300:], seed=1))  # which is why copying is measured besides
+    assert holds(
+        two_sample_auc(posts[:300], posts[300:], seed=1)
+    )  # which is why copying is measured besides
 
 
 def test_the_same_posts_on_both_sides_are_exactly_a_half() -> None:
@@ -63,7 +67,10 @@ def test_posts_changed_by_a_word_do_not_give_each_other_away() -> None:
 def test_texts_pieced_together_from_the_real_posts_themselves_fall_below_a_half() -> None:
     posts = Author("ada").posts(300)
     chance = random.Random(1)
-    pieced = [" ".join((*one.split()[:5], *other.split()[-5:])) for one, other in zip(posts, chance.sample(posts, 300), strict=True)]
+    pieced = [
+        " ".join((*one.split()[:5], *other.split()[-5:]))
+        for one, other in zip(posts, chance.sample(posts, 300), strict=True)
+    ]
     assert two_sample_auc(posts, pieced, seed=1).high < 0.5
     assert two_sample_auc(Author("ada 2").posts(300), pieced, seed=1).low > 0.5
 
@@ -93,11 +100,19 @@ def test_one_who_says_the_same_again_and_again_is_told_apart() -> None:
 
 def test_letters_case_and_punctuation_count() -> None:
     author = Author("ada")
-    assert two_sample_auc(author.posts(200), [text.lower() for text in author.posts(200)], seed=1).low > 0.6
-    assert two_sample_auc(author.posts(200), [f"{text}?" for text in author.posts(200)], seed=1).low > 0.85
+    assert (
+        two_sample_auc(author.posts(200), [text.lower() for text in author.posts(200)], seed=1).low
+        > 0.6
+    )
+    assert (
+        two_sample_auc(author.posts(200), [f"{text}?" for text in author.posts(200)], seed=1).low
+        > 0.85
+    )
 
 
-@pytest.mark.parametrize("text", ["猫が好きです。海まで歩いて行きました", "แมวดำนั่งอยู่บนหลังคา", "🦜🦜 😀"])
+@pytest.mark.parametrize(
+    "text", ["猫が好きです。海まで歩いて行きました", "แมวดำนั่งอยู่บนหลังคา", "🦜🦜 😀"]
+)
 def test_any_script_will_do(text: str) -> None:
     chance = random.Random(1)
     real = ["".join(chance.choices(text, k=30)) for _ in range(200)]
@@ -120,7 +135,9 @@ def test_the_number_does_not_move_beyond_its_interval_with_the_seed() -> None:
 
 def test_few_posts_give_a_wide_interval_and_many_a_narrow_one() -> None:
     posts = Author("ada").posts(800)
-    few, more, many = (two_sample_auc(posts[:count], posts[400:], seed=1) for count in (20, 100, 400))
+    few, more, many = (
+        two_sample_auc(posts[:count], posts[400:], seed=1) for count in (20, 100, 400)
+    )
     assert width(few) > 0.4
     assert width(few) > width(more) > width(many)
     assert width(many) < 0.15

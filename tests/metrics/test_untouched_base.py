@@ -107,14 +107,18 @@ def test_posts_are_written_once_and_only_those_that_are_missing(cache: Path) -> 
     ("fingerprint", "settings"),
     [("b" * 64, SETTINGS), ("a" * 64, {**SETTINGS, "seed": 1}), ("a" * 64, {"seed": 0})],
 )
-def test_another_version_or_other_settings_never_get_them(fingerprint: str, settings: dict[str, Any], cache: Path) -> None:
+def test_another_version_or_other_settings_never_get_them(
+    fingerprint: str, settings: dict[str, Any], cache: Path
+) -> None:
     UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2))
     again = Writer(2, "other")
     assert UntouchedBase(fingerprint).written(2, settings, again) == ["other 0", "other 1"]
     assert UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2, "other")) == ["post 0", "post 1"]
 
 
-def test_a_changed_way_of_writing_begins_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_way_of_writing_begins_again(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2))
     monkeypatch.setattr("popinjay.metrics.untouched_base.WRITING", 99)
     assert UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2, "new")) == ["new 0", "new 1"]
@@ -126,7 +130,9 @@ def test_damaged_posts_are_written_again(spoil: str, cache: Path) -> None:
     kept.written(2, SETTINGS, Writer(2))
     (path,) = measured_folder("a" * 64).glob("posts-*.json")
     whole = path.read_text()
-    path.write_text(whole[:-9] if spoil == "cut" else json.dumps({**json.loads(whole), "value": [1, 2]}))
+    path.write_text(
+        whole[:-9] if spoil == "cut" else json.dumps({**json.loads(whole), "value": [1, 2]})
+    )
     assert kept.written(2, SETTINGS, Writer(2, "new")) == ["new 0", "new 1"]
     assert path.read_text() != whole
 
@@ -172,7 +178,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return found
 
 
-def test_a_second_report_needs_no_look_at_the_base(ada: Path, tiny_gpt2: Path, tmp_path: Path, opened: list[Path], own_home: Path) -> None:
+def test_a_second_report_needs_no_look_at_the_base(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path, opened: list[Path], own_home: Path
+) -> None:
     base = Path(shutil.copytree(tiny_gpt2, tmp_path / "base"))
     first = read_json(popinjay.make(ada, base=str(base), **OPTIONS).path / "report.json")
     assert opened.count(base) == 2
@@ -183,7 +191,9 @@ def test_a_second_report_needs_no_look_at_the_base(ada: Path, tiny_gpt2: Path, t
     assert [path.name for path in cache_root().rglob("*.safetensors")] == ["int8.safetensors"]
 
 
-def test_another_version_of_the_base_is_measured_itself(ada: Path, tiny_gpt2: Path, tmp_path: Path, opened: list[Path]) -> None:
+def test_another_version_of_the_base_is_measured_itself(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path, opened: list[Path]
+) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 

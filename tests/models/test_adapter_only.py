@@ -31,7 +31,14 @@ from popinjay.server.voices.model_pool import _size
 from popinjay.store.files import content_hash
 from popinjay.store.run import ENGINE_FOLDER, Run
 
-OPTIONS = {"tune": "lora", "epochs": 2.0, "learning_rate": 0.03, "batch_tokens": 256, "samples": 10, "whose": "fictional"}
+OPTIONS = {
+    "tune": "lora",
+    "epochs": 2.0,
+    "learning_rate": 0.03,
+    "batch_tokens": 256,
+    "samples": 10,
+    "whose": "fictional",
+}
 PROMPT = [0, 61, 17, 200, 5, 44]
 
 
@@ -44,10 +51,15 @@ class Pair(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama"])
-def pair(request: pytest.FixtureRequest, ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+def pair(
+    request: pytest.FixtureRequest, ada: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Pair:
     home = tmp_path_factory.mktemp("home")
     base = Path(shutil.copytree(request.getfixturevalue(request.param), home / "base"))
-    made = [popinjay.make(ada, name=keep, home_folder=home, base=str(base), keep=keep, **OPTIONS) for keep in ("adapter", "model")]
+    made = [
+        popinjay.make(ada, name=keep, home_folder=home, base=str(base), keep=keep, **OPTIONS)
+        for keep in ("adapter", "model")
+    ]
     return Pair(made[0].path, made[1].path, base)
 
 
@@ -83,7 +95,10 @@ def test_only_the_adapter_is_kept(pair: Pair) -> None:
     }
     assert is_thin(pair.thin / "model")
     assert not is_thin(pair.whole / "model")
-    adapters = [path / "adapter_model.safetensors" for path in (pair.thin / "model", pair.whole / "model" / "adapter")]
+    adapters = [
+        path / "adapter_model.safetensors"
+        for path in (pair.thin / "model", pair.whole / "model" / "adapter")
+    ]
     assert adapters[0].stat().st_size < 0.7 * adapters[1].stat().st_size  # half precision
 
 
@@ -92,13 +107,17 @@ def test_the_engine_computes_the_same_of_both(pair: Pair, exact: bool) -> None:
     thin, whole = (open_decoder(path / "model", exact=exact) for path in (pair.thin, pair.whole))
     assert isinstance(thin, OnnxDecoder)
     difference = np.abs(logits(thin) - logits(whole)).max()
-    assert difference < (1e-3 if exact else 0.05)  # a weight near the edge of a step may be rounded otherwise
+    assert difference < (
+        1e-3 if exact else 0.05
+    )  # a weight near the edge of a step may be rounded otherwise
     base = np.abs(logits(thin) - logits(open_decoder(pair.base, exact=exact))).max()
     assert base > 0.5  # it is not the base that is compared
 
 
 def test_torch_computes_the_same_of_both(pair: Pair) -> None:
-    thin, whole = (TorchDecoder(LanguageModel.load(path / "model")) for path in (pair.thin, pair.whole))
+    thin, whole = (
+        TorchDecoder(LanguageModel.load(path / "model")) for path in (pair.thin, pair.whole)
+    )
     assert np.abs(logits(thin) - logits(whole)).max() < 1e-3
     texts = ["the lamp sings", "people wait"]
     assert thin.model.bits(texts) == pytest.approx(whole.model.bits(texts), rel=1e-3)
@@ -108,29 +127,46 @@ def test_torch_computes_the_same_of_both(pair: Pair) -> None:
 def test_they_say_the_same(pair: Pair, engine: str) -> None:
     def say(path: Path) -> list[str]:
         folder = path / "model"
-        decoder = open_decoder(folder, exact=True) if engine == "onnx" else TorchDecoder(LanguageModel.load(folder))
-        return [said.text for said in generate(decoder, SayOptions(n=2, temperature=0.0, max_tokens=20))]
+        decoder = (
+            open_decoder(folder, exact=True)
+            if engine == "onnx"
+            else TorchDecoder(LanguageModel.load(folder))
+        )
+        return [
+            said.text for said in generate(decoder, SayOptions(n=2, temperature=0.0, max_tokens=20))
+        ]
 
     assert say(pair.thin) == say(pair.whole)
     assert all(say(pair.thin))
 
 
 def test_the_report_measures_the_same(pair: Pair) -> None:
-    bits = [Persona(Run(path)).report["bits_per_byte"]["persona"]["all"] for path in (pair.thin, pair.whole)]
+    bits = [
+        Persona(Run(path)).report["bits_per_byte"]["persona"]["all"]
+        for path in (pair.thin, pair.whole)
+    ]
     assert bits[0] == pytest.approx(bits[1], abs=2e-3)
 
 
-def test_the_engine_is_kept_in_the_cache_and_not_in_the_persona(thin: Run, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_is_kept_in_the_cache_and_not_in_the_persona(
+    thin: Run, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("POPINJAY_BASES", str(own_home / "cache"))
     first = logits(open_decoder(thin.file("model"), cache=thin.path / ENGINE_FOLDER))
     assert not (thin.path / ENGINE_FOLDER / engine_file.FILE).exists()
     (kept,) = (own_home / "cache" / engine_file.SHARED).iterdir()
-    monkeypatch.setattr("popinjay.inference.onnx.decoder.build_graph", None)  # it is not built again
-    assert np.array_equal(first, logits(open_decoder(thin.file("model"), cache=thin.path / ENGINE_FOLDER)))
+    monkeypatch.setattr(
+        "popinjay.inference.onnx.decoder.build_graph", None
+    )  # it is not built again
+    assert np.array_equal(
+        first, logits(open_decoder(thin.file("model"), cache=thin.path / ENGINE_FOLDER))
+    )
     assert (kept / engine_file.FILE).is_file()
 
 
-def test_engines_in_the_cache_are_bounded_in_number(thin: Run, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engines_in_the_cache_are_bounded_in_number(
+    thin: Run, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("POPINJAY_BASES", str(own_home / "cache"))
     shared = own_home / "cache" / engine_file.SHARED
     for number in range(engine_file.MOST_SHARED + 2):
@@ -148,9 +184,14 @@ def test_the_memory_that_it_takes_is_that_of_its_base_too(pair: Pair) -> None:
     assert _size(pair.thin / "model") == sum(path.stat().st_size for path in weights)
 
 
-def test_a_base_that_is_gone_is_said_and_how_to_get_it(thin: Run, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_base_that_is_gone_is_said_and_how_to_get_it(
+    thin: Run, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.rmtree(own_home / "base-model")
-    for opened in (lambda: open_decoder(thin.file("model")), lambda: LanguageModel.load(thin.file("model"))):
+    for opened in (
+        lambda: open_decoder(thin.file("model")),
+        lambda: LanguageModel.load(thin.file("model")),
+    ):
         with pytest.raises(BaseModelError, match="not on this machine") as told:
             opened()
         assert "Put that folder back" in told.value.hint
@@ -183,12 +224,17 @@ def test_a_damaged_record_is_one_sentence(thin: Run, content: str) -> None:
 @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
 def test_a_damaged_adapter_is_one_sentence(thin: Run, name: str) -> None:
     (thin.file("model") / name).write_text("{")
-    for opened in (lambda: open_decoder(thin.file("model")), lambda: LanguageModel.load(thin.file("model"))):
+    for opened in (
+        lambda: open_decoder(thin.file("model")),
+        lambda: LanguageModel.load(thin.file("model")),
+    ):
         with pytest.raises(BaseModelError, match="can't be read"):
             opened()
 
 
-def test_what_is_published_is_a_whole_model_that_transformers_loads(copy: Run, pair: Pair, own_home: Path) -> None:
+def test_what_is_published_is_a_whole_model_that_transformers_loads(
+    copy: Run, pair: Pair, own_home: Path
+) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -200,16 +246,30 @@ def test_what_is_published_is_a_whole_model_that_transformers_loads(copy: Run, p
     assert model.generation_config.top_p == 0.95
     with torch.inference_mode():
         found = model(torch.tensor([PROMPT])).logits[0, -1].numpy()
-    assert np.abs(found - LanguageModel.load(pair.whole / "model").model(torch.tensor([PROMPT])).logits[0, -1].detach().numpy()).max() < 1e-3
+    assert (
+        np.abs(
+            found
+            - LanguageModel.load(pair.whole / "model")
+            .model(torch.tensor([PROMPT]))
+            .logits[0, -1]
+            .detach()
+            .numpy()
+        ).max()
+        < 1e-3
+    )
     card = (own_home / "out" / "README.md").read_text()
     assert 'pipeline("text-generation", model="out")' in card
     assert "Only the adapter is kept" not in card
     assert "Only the adapter is kept" in copy.file("README.md").read_text()
     assert not list(copy.path.glob(f"{WHOLE}*"))
-    assert not publish(copy, str(own_home / "out"), PublishOptions()).changed  # the same bytes again
+    assert not publish(
+        copy, str(own_home / "out"), PublishOptions()
+    ).changed  # the same bytes again
 
 
-def test_the_command_lists_what_a_thin_one_would_send(copy: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_lists_what_a_thin_one_would_send(
+    copy: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["publish", "ada", "--to", "hub:ada/bird", "--dry-run", "--json"]) == 0
     sizes = {file["name"]: file["bytes"] for file in json.loads(capsys.readouterr().out)["files"]}
     assert sizes["model.safetensors"] > 10_000

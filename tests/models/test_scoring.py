@@ -12,7 +12,13 @@ from models import tokenizer
 from popinjay.models import language_model
 from popinjay.models.language_model import LanguageModel
 
-TEXTS = ["the river sings", "a lamp", "the number sings near the lamp while people wait", "é 🦜", "x"]
+TEXTS = [
+    "the river sings",
+    "a lamp",
+    "the number sings near the lamp while people wait",
+    "é 🦜",
+    "x",
+]
 
 
 def by_hand(model: LanguageModel, text: str) -> float:
@@ -49,7 +55,9 @@ def scaling_model(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("tokens_at_once", [1, 3, 10_000])
-def test_however_many_logits_are_held_at_once_the_bits_are_the_same(tokens_at_once: int, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_however_many_logits_are_held_at_once_the_bits_are_the_same(
+    tokens_at_once: int, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = LanguageModel.load(tiny_llama)
     rows = len(model.model.get_output_embeddings().weight)
     monkeypatch.setattr(language_model, "LOGITS_AT_ONCE", tokens_at_once * rows)
@@ -58,7 +66,9 @@ def test_however_many_logits_are_held_at_once_the_bits_are_the_same(tokens_at_on
     model._has_plain_head(model.encode(TEXTS[:1])[0])
     head.register_forward_hook(lambda module, given, made: heads.append(given[0].shape[0]))
     monkeypatch.setattr(model, "_has_plain_head", lambda ids: True)
-    expected = [pytest.approx(by_hand(LanguageModel.load(tiny_llama), text), rel=1e-5) for text in TEXTS]
+    expected = [
+        pytest.approx(by_hand(LanguageModel.load(tiny_llama), text), rel=1e-5) for text in TEXTS
+    ]
     assert model.bits(TEXTS) == expected
     assert max(heads) <= tokens_at_once
 

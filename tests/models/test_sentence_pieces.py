@@ -35,7 +35,9 @@ def test_pieces_are_the_bytes_of_a_text(decoder: Decoder) -> None:
     assert all(found[token] == b"" for token in range(4))
 
 
-@pytest.mark.parametrize("text", ["naïve 🦜🏽 日本", "a\n\nb", "  two  blanks ", "<0x41> <bos>", "▁"])
+@pytest.mark.parametrize(
+    "text", ["naïve 🦜🏽 日本", "a\n\nb", "  two  blanks ", "<0x41> <bos>", "▁"]
+)
 def test_texts_come_back(decoder: Decoder, text: str) -> None:
     tokens = decoder.encode(text)
     shown = text.replace("▁", " ")  # which such a tokenizer can't tell apart
@@ -50,7 +52,9 @@ def test_a_cut_character_takes_no_other_along(decoder: Decoder) -> None:
     assert decoder.decode(tokens) == "日\ufffd"
 
 
-def test_a_prompt_may_end_in_the_middle_of_a_word(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prompt_may_end_in_the_middle_of_a_word(
+    decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("popinjay.sampling.prompt.WHOLE", 2)  # no word is whole
     beginning = prefill(decoder, "the the", 5)
     assert beginning.tokens == [decoder.bos_token, *decoder.encode("the")]
@@ -77,7 +81,16 @@ def test_what_strips_blanks_has_no_pieces() -> None:
 
     raw = models.sentence_pieces().backend_tokenizer
     assert byte_pieces(raw) is not None
-    raw.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    raw.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1, 0),
+        ]
+    )
     assert byte_pieces(raw) is None
-    raw.decoder = decoders.Sequence([decoders.Replace("_", " "), decoders.ByteFallback(), decoders.Fuse()])
+    raw.decoder = decoders.Sequence(
+        [decoders.Replace("_", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
     assert byte_pieces(raw) is None

@@ -124,7 +124,9 @@ def test_special_tokens_are_never_said(decoder: Decoder, monkeypatch: pytest.Mon
 
     take = TokenSequence._append
     monkeypatch.setattr(Sampler, "load_logits", tempted)
-    monkeypatch.setattr(TokenSequence, "_append", lambda self, token: drawn.update([token]) or take(self, token))
+    monkeypatch.setattr(
+        TokenSequence, "_append", lambda self, token: drawn.update([token]) or take(self, token)
+    )
     for prompt in ("", "the "):
         generate(decoder, SayOptions(n=10, seed=1, max_tokens=20), prompt)
     assert sum(drawn.values()) > 200
@@ -134,7 +136,13 @@ def test_special_tokens_are_never_said(decoder: Decoder, monkeypatch: pytest.Mon
 def test_a_drawer_never_draws_what_is_unsayable() -> None:
     logits = np.zeros(1000, dtype=np.float32)
     logits[500:] = 3
-    for shape in (SamplingParams(), SamplingParams(temperature=0), SamplingParams(top_k=3), SamplingParams(top_p=0.5), SamplingParams(repetition_penalty=2)):
+    for shape in (
+        SamplingParams(),
+        SamplingParams(temperature=0),
+        SamplingParams(top_k=3),
+        SamplingParams(top_p=0.5),
+        SamplingParams(repetition_penalty=2),
+    ):
         drawer = Sampler(shape, range(500, 1000))
         drawer.load_logits(logits, seen=[1, 600])
         rng = np.random.default_rng(0)
@@ -162,7 +170,17 @@ def test_nothing_is_suppressed_where_nothing_is_special(tiny_gpt2: Path, tmp_pat
     assert "suppress_tokens" not in json.loads((tmp_path / "generation_config.json").read_text())
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"bos_token_id": "<s>"}', '{"suppress_tokens": [1.5]}', '{"suppress_tokens": 3}', '{"bos_token_id": -1}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"bos_token_id": "<s>"}',
+        '{"suppress_tokens": [1.5]}',
+        '{"suppress_tokens": 3}',
+        '{"bos_token_id": -1}',
+    ],
+)
 def test_settings_that_are_none_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "generation_config.json").write_text(content)
     with pytest.raises(BaseModelError, match=r"generation_config\.json"):

@@ -34,8 +34,16 @@ SAID = {"n": 2, "seed": 3, "max_tokens": 12}
 @pytest.fixture(scope="module")
 def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A persona as its maker has it, with engine and index."""
-    options: dict[str, Any] = {"whose": "fictional", "epochs": 0.1, "batch_tokens": 512, "samples": 10, "track": "none"}
-    path = popinjay.make(ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **options).path
+    options: dict[str, Any] = {
+        "whose": "fictional",
+        "epochs": 0.1,
+        "batch_tokens": 512,
+        "samples": 10,
+        "track": "none",
+    }
+    path = popinjay.make(
+        ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **options
+    ).path
     load(path).say(**SAID)
     return path
 
@@ -73,7 +81,9 @@ def change_config(model: Path, **keys: object) -> None:
 # code
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "training_args.bin", "optimizer.pt", "engine.pkl"])
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "training_args.bin", "optimizer.pt", "engine.pkl"]
+)
 def test_pickles_are_never_opened(folder: Path, tmp_path: Path, name: str) -> None:
     trap = tmp_path / "sprung"
     for place in (folder, folder / "model", folder / ENGINE_FOLDER):
@@ -91,11 +101,19 @@ def test_pickles_are_never_opened(folder: Path, tmp_path: Path, name: str) -> No
 
 def test_a_models_own_code_is_never_run(folder: Path, tmp_path: Path) -> None:
     trap, model = tmp_path / "sprung", folder / "model"
-    (model / "modeling_trap.py").write_text(f"import os\nos.mkdir({str(trap)!r})\nclass Trap: ...\n")
-    own = {"AutoConfig": "modeling_trap.Trap", "AutoModelForCausalLM": "modeling_trap.Trap", "AutoTokenizer": ["modeling_trap.Trap", None]}
+    (model / "modeling_trap.py").write_text(
+        f"import os\nos.mkdir({str(trap)!r})\nclass Trap: ...\n"
+    )
+    own = {
+        "AutoConfig": "modeling_trap.Trap",
+        "AutoModelForCausalLM": "modeling_trap.Trap",
+        "AutoTokenizer": ["modeling_trap.Trap", None],
+    }
     change_config(model, auto_map=own)
     tokenizer = json.loads((model / "tokenizer_config.json").read_text())
-    (model / "tokenizer_config.json").write_text(json.dumps({**tokenizer, "auto_map": own, "tokenizer_class": "Trap"}))
+    (model / "tokenizer_config.json").write_text(
+        json.dumps({**tokenizer, "auto_map": own, "tokenizer_class": "Trap"})
+    )
     load(folder).say(**SAID)
     for kind in ("gpt2", "trap"):
         change_config(model, model_type=kind)
@@ -119,12 +137,18 @@ def forged_engine(path: Path, change: Callable[[Any, dict[str, Any]], None]) -> 
         about = file.metadata()
     graph = onnx.load_model_from_string(tensors.pop("graph").tobytes())
     change(graph, tensors)
-    save_file({**tensors, "graph": np.frombuffer(graph.SerializeToString(), np.uint8)}, path, metadata=about)
+    save_file(
+        {**tensors, "graph": np.frombuffer(graph.SerializeToString(), np.uint8)},
+        path,
+        metadata=about,
+    )
 
 
 def reads_a_file(graph: Any, tensors: dict[str, Any]) -> None:
     """Have a weight come from a file of the working folder."""
-    name, weight = next((name, weight) for name, weight in tensors.items() if weight.dtype == np.float32)
+    name, weight = next(
+        (name, weight) for name, weight in tensors.items() if weight.dtype == np.float32
+    )
     placed = next(one for one in graph.graph.initializer if one.name == name)
     del placed.external_data[:]
     for key, value in (("location", "secret.bin"), ("offset", "0"), ("length", str(weight.nbytes))):
@@ -144,7 +168,12 @@ def speaks_otherwise(graph: Any, tensors: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", [reads_a_file, has_unknown_operators, speaks_otherwise])
-def test_a_swapped_engine_is_made_anew(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any, dict[str, Any]], None]) -> None:
+def test_a_swapped_engine_is_made_anew(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Any, dict[str, Any]], None],
+) -> None:
     load(folder).say(**SAID)  # here, so that even our own seal is in the header
     kept = folder / ENGINE_FOLDER / engine_file.FILE
     before = OnnxDecoder(folder / "model").prefill(PROMPT)
@@ -153,10 +182,17 @@ def test_a_swapped_engine_is_made_anew(folder: Path, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     seen: list[Any] = []
     opened = engine_file.load_engine
-    monkeypatch.setattr("popinjay.inference.onnx.decoder.load_engine", lambda *given: seen.append(opened(*given)) or seen[-1])
+    monkeypatch.setattr(
+        "popinjay.inference.onnx.decoder.load_engine",
+        lambda *given: seen.append(opened(*given)) or seen[-1],
+    )
     for _ in range(2):
-        assert np.array_equal(OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).prefill(PROMPT), before)
-    assert seen[0] is None or (change is speaks_otherwise and not seen[0].intact())  # no graph was handed to ONNX Runtime
+        assert np.array_equal(
+            OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).prefill(PROMPT), before
+        )
+    assert seen[0] is None or (
+        change is speaks_otherwise and not seen[0].intact()
+    )  # no graph was handed to ONNX Runtime
     assert len(seen) == 3
     assert seen[-1].intact()  # the one that was made anew
 
@@ -168,12 +204,17 @@ def test_an_engine_made_on_another_machine_is_made_anew(folder: Path, made: Path
     ours = kept.read_bytes()
     assert ours != theirs  # by the seal alone
     assert len(ours) == len(theirs)
-    assert np.array_equal(decoder.prefill(PROMPT), OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).prefill(PROMPT))
+    assert np.array_equal(
+        decoder.prefill(PROMPT),
+        OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).prefill(PROMPT),
+    )
     assert kept.read_bytes() == ours  # and then taken
 
 
 @pytest.mark.parametrize("at", [3, 20, 200, -1, -5_000])
-def test_a_damaged_engine_is_made_anew_silently(folder: Path, at: int, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_engine_is_made_anew_silently(
+    folder: Path, at: int, capfd: pytest.CaptureFixture[str]
+) -> None:
     load(folder).say(**SAID)
     kept = folder / ENGINE_FOLDER / engine_file.FILE
     said, wrong = load(folder).say(**SAID), bytearray(kept.read_bytes())
@@ -209,7 +250,9 @@ def test_a_swapped_index_of_posts_lets_no_post_be_repeated(folder: Path) -> None
         assert index.read_bytes() == right
 
 
-def test_without_a_place_for_the_secret_nothing_is_kept_or_taken(folder: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_place_for_the_secret_nothing_is_kept_or_taken(
+    folder: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = load(folder).say(**SAID)
     (own_home / "a file").write_text("")
     monkeypatch.setenv("POPINJAY_BASES", str(own_home / "a file"))
@@ -240,7 +283,17 @@ def links(folder: Path, elsewhere: Path) -> dict[str, Path]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
-@pytest.mark.parametrize("name", [RECORD, "train.jsonl", "model", "model/config.json", "model/model.safetensors", "model/extra.safetensors"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        RECORD,
+        "train.jsonl",
+        "model",
+        "model/config.json",
+        "model/model.safetensors",
+        "model/extra.safetensors",
+    ],
+)
 def test_links_that_lead_out_are_not_followed(folder: Path, elsewhere: Path, name: str) -> None:
     target = links(folder, elsewhere)[name]
     if target.is_relative_to(folder):
@@ -342,7 +395,9 @@ ABSURD = [
 
 
 @pytest.mark.parametrize("keys", ABSURD, ids=str)
-def test_configs_that_no_model_has_end_in_one_sentence(folder: Path, keys: dict[str, object]) -> None:
+def test_configs_that_no_model_has_end_in_one_sentence(
+    folder: Path, keys: dict[str, object]
+) -> None:
     change_config(folder / "model", **keys)
     with pytest.raises(BaseModelError) as caught:
         load(folder).say(**SAID)
@@ -351,9 +406,23 @@ def test_configs_that_no_model_has_end_in_one_sentence(folder: Path, keys: dict[
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "model.safetensors"])
-@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{", b"\xff\xfe\x00", b"[" * 100_000, b'{"a": NaN}', bytes(64)])
-def test_files_of_anything_else_end_in_one_sentence(folder: Path, name: str, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "generation_config.json",
+        "model.safetensors",
+    ],
+)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"null", b"{", b"\xff\xfe\x00", b"[" * 100_000, b'{"a": NaN}', bytes(64)],
+)
+def test_files_of_anything_else_end_in_one_sentence(
+    folder: Path, name: str, content: bytes
+) -> None:
     (folder / "model" / name).write_bytes(content)
     try:
         load(folder).say(**SAID)
@@ -364,8 +433,14 @@ def test_files_of_anything_else_end_in_one_sentence(folder: Path, name: str, con
 @pytest.mark.parametrize("exact", [False, True])
 def test_weights_that_are_no_numbers_are_said(folder: Path, exact: bool) -> None:
     weights = load_file(folder / "model" / "model.safetensors")
-    save_file({name: np.full_like(weight, np.nan) for name, weight in weights.items()}, folder / "model" / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(BaseModelError, match="No token can be drawn" if exact else "weights are damaged"):
+    save_file(
+        {name: np.full_like(weight, np.nan) for name, weight in weights.items()},
+        folder / "model" / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    with pytest.raises(
+        BaseModelError, match="No token can be drawn" if exact else "weights are damaged"
+    ):
         load(folder).say(**SAID, exact=exact)
 
 

@@ -16,11 +16,39 @@ import popinjay
 PACKAGE = Path(popinjay.__file__).parent
 ROOT = Path(__file__).parents[2]
 STDLIB_ONLY = ("errors", "events", "interrupts", "memory", "options", "post", "store", "text")
-MAY_PRINT = ("cli.questions", "cli.command_bases", "cli.command_serve", "cli.commands", "cli.progress", "cli.terminal")
-HEAVY = ("torch", "transformers", "numpy", "huggingface_hub", "rich", "py3langid", "tokenizers", "safetensors")
+MAY_PRINT = (
+    "cli.questions",
+    "cli.command_bases",
+    "cli.command_serve",
+    "cli.commands",
+    "cli.progress",
+    "cli.terminal",
+)
+HEAVY = (
+    "torch",
+    "transformers",
+    "numpy",
+    "huggingface_hub",
+    "rich",
+    "py3langid",
+    "tokenizers",
+    "safetensors",
+)
 HEAVY += ("gguf", "tqdm")
 HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")
-HEAVY += ("skia", "regex", "trackio", "wandb", "mlflow", "libipld", "urllib3", "fastapi", "pydantic", "starlette", "uvicorn")
+HEAVY += (
+    "skia",
+    "regex",
+    "trackio",
+    "wandb",
+    "mlflow",
+    "libipld",
+    "urllib3",
+    "fastapi",
+    "pydantic",
+    "starlette",
+    "uvicorn",
+)
 OUTSIDE_IN_STORE = {"tomli_w", "filelock"}
 
 
@@ -43,7 +71,11 @@ def imports(path: Path, *, top_only: bool) -> Iterator[str]:
 
 
 def own(path: Path, known: set[str]) -> set[str]:
-    names = {name.removeprefix("popinjay.") for name in imports(path, top_only=False) if name.startswith("popinjay.")}
+    names = {
+        name.removeprefix("popinjay.")
+        for name in imports(path, top_only=False)
+        if name.startswith("popinjay.")
+    }
     return names & known
 
 
@@ -67,14 +99,18 @@ def test_imports_make_no_circle() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("name", sorted(name for name in modules() if name.split(".")[0] in STDLIB_ONLY))
+@pytest.mark.parametrize(
+    "name", sorted(name for name in modules() if name.split(".")[0] in STDLIB_ONLY)
+)
 def test_the_lowest_layers_need_the_standard_library_only(name: str) -> None:
     for imported in imports(modules()[name], top_only=False):
         top = imported.split(".")[0]
         assert top in sys.stdlib_module_names | OUTSIDE_IN_STORE | {"popinjay", "__future__"}
 
 
-@pytest.mark.parametrize("statement", ["import popinjay", "from popinjay.cli import main; main.parser().format_help()"])
+@pytest.mark.parametrize(
+    "statement", ["import popinjay", "from popinjay.cli import main; main.parser().format_help()"]
+)
 def test_starting_loads_nothing_heavy(statement: str) -> None:
     code = f"{statement}\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -83,9 +119,23 @@ def test_starting_loads_nothing_heavy(statement: str) -> None:
 
 def test_speaking_waits_for_nothing_it_does_not_need() -> None:
     code = "from popinjay.cli import main\nfrom popinjay.store.forgotten import Forgotten\nfrom popinjay.persona import load\nmain.parser()"
-    spared = (*HEAVY, "filelock", "difflib", "urllib.request", "popinjay.stages.picture", "popinjay.cli.repl")
+    spared = (
+        *HEAVY,
+        "filelock",
+        "difflib",
+        "urllib.request",
+        "popinjay.stages.picture",
+        "popinjay.cli.repl",
+    )
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys\nprint(*[name for name in {spared} if name in sys.modules])"], capture_output=True, text=True, check=True
+        [
+            sys.executable,
+            "-c",
+            f"{code}\nimport sys\nprint(*[name for name in {spared} if name in sys.modules])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == ""
 
@@ -93,7 +143,9 @@ def test_speaking_waits_for_nothing_it_does_not_need() -> None:
 def test_only_the_faces_for_people_print() -> None:
     for name, path in modules().items():
         calls = [
-            node.func.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ]
         assert name in MAY_PRINT or "print" not in calls, name
 
@@ -106,7 +158,21 @@ def test_no_loading_runs_a_models_own_code() -> None:
 
 def test_threads_do_not_spin_for_long_unless_that_is_asked_for() -> None:
     program = "import os, popinjay; print(os.environ.get('GOMP_SPINCOUNT'))"
-    for given, wanted in (({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")):
-        environment = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
-        said = subprocess.run([sys.executable, "-c", program], env=environment | given, capture_output=True, text=True, check=True)
+    for given, wanted in (
+        ({}, "10000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "None"),
+    ):
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+        }
+        said = subprocess.run(
+            [sys.executable, "-c", program],
+            env=environment | given,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert said.stdout.strip() == wanted

@@ -28,7 +28,9 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def some_posts(count: int) -> list[list[int]]:
     rng = random.Random(0)
-    return [[number + 1, *rng.choices(range(1, 250), k=rng.randint(2, 60))] for number in range(count)]
+    return [
+        [number + 1, *rng.choices(range(1, 250), k=rng.randint(2, 60))] for number in range(count)
+    ]
 
 
 def parted(ids: list[int]) -> list[tuple[int, ...]]:
@@ -68,7 +70,9 @@ def test_blocks_follow_one_another_and_mix_posts() -> None:
     assert blocks(ids[:1023]) == []
 
 
-def test_trainer_makes_one_pass_with_a_bare_cosine_and_trains_all_weights_with_their_dropout(tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_trainer_makes_one_pass_with_a_bare_cosine_and_trains_all_weights_with_their_dropout(
+    tiny_gpt2: Path, tmp_path: Path
+) -> None:
     from transformers import TrainerCallback
 
     from training import recipe
@@ -78,14 +82,23 @@ def test_trainer_makes_one_pass_with_a_bare_cosine_and_trains_all_weights_with_t
     seen: list[tuple[float, bool, float]] = []
 
     class Look(TrainerCallback):
-        def on_pre_optimizer_step(self, *more: Any, optimizer: Any, lr_scheduler: Any, **named: Any) -> None:
-            dropout = next(module for module in model.modules() if isinstance(module, torch.nn.Dropout))
+        def on_pre_optimizer_step(
+            self, *more: Any, optimizer: Any, lr_scheduler: Any, **named: Any
+        ) -> None:
+            dropout = next(
+                module for module in model.modules() if isinstance(module, torch.nn.Dropout)
+            )
             seen.append((lr_scheduler.get_last_lr()[0], dropout.training, dropout.p))
             assert type(optimizer.optimizer) is torch.optim.AdamW
 
     examples = recipe.blocks(recipe.mixture(some_posts(30), END), size=64)
     recipe.trainer(model, examples, recipe.arguments(tmp_path), [Look()]).train()
-    assert [rate for rate, _, _ in seen] == pytest.approx([1.372e-4 * (1 + math.cos(math.pi * step / len(examples))) / 2 for step in range(len(examples))])
+    assert [rate for rate, _, _ in seen] == pytest.approx(
+        [
+            1.372e-4 * (1 + math.cos(math.pi * step / len(examples))) / 2
+            for step in range(len(examples))
+        ]
+    )
     assert {(is_training, share) for _, is_training, share in seen} == {(True, 0.1)}
     assert all((p != old).any() for p, old in zip(model.parameters(), before, strict=True))
 
@@ -96,9 +109,15 @@ def test_products_really_made_are_counted(tiny_gpt2: Path) -> None:
     model = LanguageModel.load(tiny_gpt2).model  # two layers of width 32
     tokens, width, rows = 3 * 40, 32, model.config.vocab_size
     with matrix_counter() as counter:
-        model(input_ids=torch.ones(3, 40, dtype=torch.long), use_cache=False).logits.sum().backward()
-    products = 3 * 2 * tokens * (2 * 12 * width * width + width * rows)  # forward and both ways back
-    attention = 2 * 3.5 * 4 * tokens * 40 * width  # a forward pass of two products a layer, a backward one of five
+        model(
+            input_ids=torch.ones(3, 40, dtype=torch.long), use_cache=False
+        ).logits.sum().backward()
+    products = (
+        3 * 2 * tokens * (2 * 12 * width * width + width * rows)
+    )  # forward and both ways back
+    attention = (
+        2 * 3.5 * 4 * tokens * 40 * width
+    )  # a forward pass of two products a layer, a backward one of five
     assert counter.get_total_flops() == products + attention
 
 
@@ -106,18 +125,35 @@ def test_copying_counts_whole_posts_and_what_repeats_eight_words() -> None:
     from training.quality import copying
 
     training = ["one two three four five six seven eight nine ten", "Hello, dear friend!"]
-    said = ["hello dear friend", "Well: TWO three four five six seven eight nine.", "two three four five six seven eight and nine", "nothing like it"]
+    said = [
+        "hello dear friend",
+        "Well: TWO three four five six seven eight nine.",
+        "two three four five six seven eight and nine",
+        "nothing like it",
+    ]
     assert copying(said, training) == {"copies": 1 / 4, "runs": 2 / 4}
     assert copying([], training) == {"copies": 0, "runs": 0}
 
 
-def test_the_seconds_of_the_first_look_as_good_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_seconds_of_the_first_look_as_good_count(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from training import quality
     from training.texts import Posts
 
     theirs = {"seconds": 80.0, "processor": 150.0, "held-out": 1.5, "copies": 0.0, "runs": 0.0}
-    looks = [{"seconds": seconds, "processor": 2 * seconds, "score": score} for seconds, score in ((0.0, 2.0), (10.0, 1.5), (20.0, 1.4))]
-    monkeypatch.setattr(quality, "apart", lambda work, *more: ({"looks": looks, "held-out": 1.4} if work is quality.by_ours else dict(theirs), 1.0))
+    looks = [
+        {"seconds": seconds, "processor": 2 * seconds, "score": score}
+        for seconds, score in ((0.0, 2.0), (10.0, 1.5), (20.0, 1.4))
+    ]
+    monkeypatch.setattr(
+        quality,
+        "apart",
+        lambda work, *more: (
+            {"looks": looks, "held-out": 1.4} if work is quality.by_ours else dict(theirs),
+            1.0,
+        ),
+    )
     posts = Posts(["a b c"], ["d"], ["e"])
     found = quality.compare(posts, 10, tmp_path, [0.5])
     assert (found["seconds until as good"], found["epochs until as good"]) == (10.0, 0.5)
@@ -165,7 +201,9 @@ def test_the_bench_for_a_gpu_works_on_a_processor(tmp_path: Path) -> None:
         assert 0 < one["share of peak"] < 1
 
 
-def test_smollm2_is_trained_too_if_its_folder_is_given(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_smollm2_is_trained_too_if_its_folder_is_given(
+    tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import gpu
     from training.whole import Whole
 
@@ -201,9 +239,23 @@ def test_peers_work_in_turns_and_tell_their_peak() -> None:
     from training import peers, speed
 
     shape = {"n_layer": 1, "n_embd": 32, "n_head": 2}
-    found = speed.measure(peers.Task(["the number sings near the lamp"] * 400, None, "cpu", shape), seconds=0, steps=1)
+    found = speed.measure(
+        peers.Task(["the number sings near the lamp"] * 400, None, "cpu", shape), seconds=0, steps=1
+    )
     assert found["pairs"] == speed.LEAST_PAIRS
-    assert list(found["peers"]) == ["recipe", "recipe, dropout 0", "recipe, peft LoRA", "ours", *([speed.HALF] if len(found["peers"]) > 4 else [])]
+    assert list(found["peers"]) == [
+        "recipe",
+        "recipe, dropout 0",
+        "recipe, peft LoRA",
+        "ours",
+        *([speed.HALF] if len(found["peers"]) > 4 else []),
+    ]
     assert found["peers"]["recipe"]["x recipe"] == 1
-    assert all(0.1 < one["peak GB"] < 8 and one["tokens a second"] > 0 and one["share of ceiling"] > 0 for one in found["peers"].values())
-    assert found["peers"]["recipe, peft LoRA"]["GFLOP a token"] < found["peers"]["recipe"]["GFLOP a token"]
+    assert all(
+        0.1 < one["peak GB"] < 8 and one["tokens a second"] > 0 and one["share of ceiling"] > 0
+        for one in found["peers"].values()
+    )
+    assert (
+        found["peers"]["recipe, peft LoRA"]["GFLOP a token"]
+        < found["peers"]["recipe"]["GFLOP a token"]
+    )

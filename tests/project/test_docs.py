@@ -25,7 +25,11 @@ def test_the_reference_is_what_the_program_says() -> None:
 
 
 def test_the_readme_names_every_command_and_stage() -> None:
-    commands = re.findall(r"^## popinjay (\w+)", (ROOT / "docs" / "reference.md").read_text(encoding="utf-8"), re.MULTILINE)
+    commands = re.findall(
+        r"^## popinjay (\w+)",
+        (ROOT / "docs" / "reference.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     for command in commands:
         assert f"popinjay {command}" in README
     for stage in STAGES:
@@ -33,26 +37,61 @@ def test_the_readme_names_every_command_and_stage() -> None:
         assert all(name in README for name in stage.makes)
 
 
-def test_the_readmes_lines_of_python_run(ada: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_readmes_lines_of_python_run(
+    ada: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) == 5
     (tmp_path / "twitter-ada.zip").write_bytes(ada.read_bytes())
     monkeypatch.chdir(tmp_path)
     quick = code.replace('whose="self"', 'whose="self", name="ada", epochs=0.1, samples=10')
     exec(compile(quick, "README.md", "exec"), {})
-    assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("My dream is")]) == 10
+    assert (
+        len(
+            [
+                line
+                for line in capsys.readouterr().out.splitlines()
+                if line.startswith("My dream is")
+            ]
+        )
+        == 10
+    )
 
 
-def test_the_json_that_is_promised_is_what_comes(ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_that_is_promised_is_what_comes(
+    ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     promised = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
-    main(["make", str(ada), "--base", str(tiny_gpt2), "--epochs", "0.1", "--samples", "10", "--quiet"])
+    main(
+        [
+            "make",
+            str(ada),
+            "--base",
+            str(tiny_gpt2),
+            "--epochs",
+            "0.1",
+            "--samples",
+            "10",
+            "--quiet",
+        ]
+    )
     publish = ["publish", "ada_l", "--to", "hub:ada/bird", "--private", "--dry-run"]
     with (own_home / "ada_l" / "train.jsonl").open(encoding="utf-8") as file:
         forget = ["forget", "ada_l", "--post", json.loads(file.readline())["id"]]
-    for command in (["inspect", str(ada)], ["say", "ada_l", "-n", "1"], ["status"], ["lineage", "ada_l"], ["bases"], publish, forget):
+    for command in (
+        ["inspect", str(ada)],
+        ["say", "ada_l", "-n", "1"],
+        ["status"],
+        ["lineage", "ada_l"],
+        ["bases"],
+        publish,
+        forget,
+    ):
         capsys.readouterr()
         main([*command, "--json"])
-        shown = json.loads(re.search(rf"## popinjay {command[0]}.*?```json\n(.*?)```", promised, re.DOTALL)[1])  # type: ignore[index]
+        shown = json.loads(
+            re.search(rf"## popinjay {command[0]}.*?```json\n(.*?)```", promised, re.DOTALL)[1]
+        )  # type: ignore[index]
         assert keys(json.loads(capsys.readouterr().out)) == keys(shown)
 
 
@@ -61,7 +100,11 @@ def keys(value: object) -> object:
     if isinstance(value, dict):
         open_ended = {"record", "further", "masked", "languages", "left_out", "unread", "redrawn"}
         return {key: None if key in open_ended else keys(item) for key, item in value.items()}
-    return [keys(value[0])] if isinstance(value, list) and value and isinstance(value[0], dict) else None
+    return (
+        [keys(value[0])]
+        if isinstance(value, list) and value and isinstance(value[0], dict)
+        else None
+    )
 
 
 def test_the_version_is_one() -> None:
@@ -80,7 +123,9 @@ def test_the_demos_archives_are_packed_from_its_posts(tmp_path: Path) -> None:
     shipped, pack.OUT = pack.OUT, tmp_path
     for person in pack.PEOPLE:
         pack.pack(person)
-        assert members(tmp_path / f"{person}.zip") == members(shipped / f"{person}.zip"), "run: python demo/pack.py"
+        assert members(tmp_path / f"{person}.zip") == members(shipped / f"{person}.zip"), (
+            "run: python demo/pack.py"
+        )
 
 
 def members(archive: Path) -> dict[str, bytes]:
@@ -89,7 +134,9 @@ def members(archive: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("person", ["nellmarrow", "brix_deck9"])
-def test_the_demos_people_show_every_row_of_the_table(person: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demos_people_show_every_row_of_the_table(
+    person: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     archive = ROOT / "src" / "popinjay" / "assets" / "demo" / f"{person}.zip"
     assert main(["inspect", str(archive), "--json"]) == 0
     (author,) = json.loads(capsys.readouterr().out)["authors"]

@@ -19,10 +19,16 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("POPINJAY_TEST_SERVERS", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr(install.shutil, "which", lambda name: str(found) if (found := tmp_path / "bin" / name).exists() else None)
+    monkeypatch.setattr(
+        install.shutil,
+        "which",
+        lambda name: str(found) if (found := tmp_path / "bin" / name).exists() else None,
+    )
     (tmp_path / "bin").mkdir()
 
-    def put(node: str = "v22.1.0", npm: str = "mkdir -p node_modules/a && echo done > node_modules/a/b") -> None:
+    def put(
+        node: str = "v22.1.0", npm: str = "mkdir -p node_modules/a && echo done > node_modules/a/b"
+    ) -> None:
         for name, lines in (("node", f"echo {node}"), ("npm", npm)):
             tool = tmp_path / "bin" / name
             tool.write_text(f"#!/bin/sh\n{lines}\n")
@@ -31,11 +37,16 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     return put
 
 
-def test_what_is_installed_is_there_and_not_installed_again(tools: Tools, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_installed_is_there_and_not_installed_again(
+    tools: Tools, capsys: pytest.CaptureFixture[str]
+) -> None:
     tools()
     assert install.missing().endswith("(make servers)")
     assert install.main() == 0
-    assert (install.missing(), (install.folder() / "node_modules/a/b").read_text()) == ("", "done\n")
+    assert (install.missing(), (install.folder() / "node_modules/a/b").read_text()) == (
+        "",
+        "done\n",
+    )
     assert "Installing" in capsys.readouterr().out
     tools(npm="exit 1")
     assert install.main() == 0
@@ -47,14 +58,23 @@ def test_what_is_installed_is_there_and_not_installed_again(tools: Tools, capsys
     [
         ("v18.2.0", "exit 0", "needs Node 20 or newer, not v18.2.0"),
         ("", "exit 0", "needs Node, which does not say its version here"),
-        ("v20.0.0", "mkdir node_modules; echo no such registry; exit 1", "npm failed: no such registry"),
+        (
+            "v20.0.0",
+            "mkdir node_modules; echo no such registry; exit 1",
+            "npm failed: no such registry",
+        ),
         ("v20.0.0", "exit 3", "npm failed: it does not say why"),
     ],
 )
-def test_what_fails_is_a_line_and_leaves_nothing(tools: Tools, capsys: pytest.CaptureFixture[str], node: str, npm: str, said: str) -> None:
+def test_what_fails_is_a_line_and_leaves_nothing(
+    tools: Tools, capsys: pytest.CaptureFixture[str], node: str, npm: str, said: str
+) -> None:
     tools(node, npm)
     assert install.main() == 0
-    assert f"No servers for tests ({said}): the tests that talk to a real Bluesky server will skip." in capsys.readouterr().out
+    assert (
+        f"No servers for tests ({said}): the tests that talk to a real Bluesky server will skip."
+        in capsys.readouterr().out
+    )
     assert install.missing()
     assert not list(install.folder().parent.glob("*"))
 
@@ -71,7 +91,9 @@ def test_what_takes_too_long_is_ended_with_all_that_it_started(tools: Tools) -> 
     assert not list(install.folder().parent.glob("*"))
 
 
-def test_other_versions_are_another_folder(tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_versions_are_another_folder(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = install.folder()
     assert before == install.folder()
     other = tmp_path / "package.json"

@@ -28,14 +28,25 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> Path:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Token files of a small corpus."""
     folder = tmp_path_factory.mktemp("corpus")
-    documents = [f"The {n}th keeper of the lamp wrote in the book.\nIt was {'cold' if n % 2 else 'fair'}, and ship {n * 7} went by." for n in range(400)]
+    documents = [
+        f"The {n}th keeper of the lamp wrote in the book.\nIt was {'cold' if n % 2 else 'fair'}, and ship {n * 7} went by."
+        for n in range(400)
+    ]
     with lzma.open(folder / "general.txt.xz", "wt", encoding="utf-8") as file:
         file.write("\n\n".join(documents) + "\n")
     authors = (*HELD_OUT, "stephenharper", "pmoindia", "larsloekke")
     with lzma.open(folder / "posts.jsonl.xz", "wt", encoding="utf-8") as file:
         for author in authors:
             for n in range(60):
-                file.write(json.dumps({"author": author, "text": f"{author} greets\nguest {n} 🎉 https://t.co/{n}"}) + "\n")
+                file.write(
+                    json.dumps(
+                        {
+                            "author": author,
+                            "text": f"{author} greets\nguest {n} 🎉 https://t.co/{n}",
+                        }
+                    )
+                    + "\n"
+                )
             file.write(json.dumps({"author": author, "text": "https://t.co/nothing"}) + "\n")
     run("prepare.py", "--corpus", folder, "--out", folder / "tokens", "--vocabulary", 600)
     return folder / "tokens"
@@ -50,7 +61,12 @@ def whole(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(script: str, *arguments: object) -> str:
-    done = subprocess.run([sys.executable, SCRIPTS / script, *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -58,11 +74,18 @@ def run(script: str, *arguments: object) -> str:
 def decoded(prepared: Path, ids: np.ndarray) -> str:
     from tokenizers import Tokenizer
 
-    return str(Tokenizer.from_file(str(prepared / "tokenizer.json")).decode(ids.tolist(), skip_special_tokens=False))
+    return str(
+        Tokenizer.from_file(str(prepared / "tokenizer.json")).decode(
+            ids.tolist(), skip_special_tokens=False
+        )
+    )
 
 
 def test_posts_lose_their_links_and_held_out_authors_are_not_learnt(prepared: Path) -> None:
-    with np.load(prepared / "posts.npz") as posts, np.load(prepared / "posts_validation.npz") as held_out:
+    with (
+        np.load(prepared / "posts.npz") as posts,
+        np.load(prepared / "posts_validation.npz") as held_out,
+    ):
         assert sorted(map(str, posts["names"])) == ["larsloekke", "pmoindia", "stephenharper"]
         assert sorted(map(str, held_out["names"])) == sorted(HELD_OUT)
         assert len(posts["author"]) == 3 * 60
@@ -78,11 +101,16 @@ def test_what_went_in_is_recorded(prepared: Path) -> None:
     assert facts["corpus"]["general.txt.xz"] == hashlib.sha256(corpus.read_bytes()).hexdigest()
     assert facts["tokens"]["general"] == len(np.load(prepared / "general.npy"))
     assert facts["bytes"]["posts"] == sum(
-        len(f"{name} greets guest {n} 🎉".encode()) for name in ("stephenharper", "pmoindia", "larsloekke") for n in range(60)
+        len(f"{name} greets guest {n} 🎉".encode())
+        for name in ("stephenharper", "pmoindia", "larsloekke")
+        for n in range(60)
     )
 
 
-@pytest.mark.parametrize("text", ["naïve café", "これはテスト", "العربية", "👩‍👩‍👧‍👦🏳️‍🌈", "a\tb\u200d\ufffd", "<|endoftext|>"])
+@pytest.mark.parametrize(
+    "text",
+    ["naïve café", "これはテスト", "العربية", "👩‍👩‍👧‍👦🏳️‍🌈", "a\tb\u200d\ufffd", "<|endoftext|>"],
+)
 def test_any_text_survives_the_tokenizer(prepared: Path, text: str) -> None:
     from tokenizers import Tokenizer
 
@@ -91,7 +119,9 @@ def test_any_text_survives_the_tokenizer(prepared: Path, text: str) -> None:
     assert tokenizer.decode(tokenizer.encode(text).ids, skip_special_tokens=False) == text
 
 
-def test_a_block_of_posts_is_one_authors_where_they_are_grouped(scripts: Path, prepared: Path) -> None:
+def test_a_block_of_posts_is_one_authors_where_they_are_grouped(
+    scripts: Path, prepared: Path
+) -> None:
     from mixture import Posts
 
     posts, rng = Posts(prepared / "posts.npz"), np.random.default_rng(0)
@@ -107,13 +137,27 @@ def test_a_block_of_posts_is_one_authors_where_they_are_grouped(scripts: Path, p
     assert max(authors_in_a_block(False) for _ in range(5)) > 1
 
 
-def test_posts_weigh_more_as_the_rates_fall_and_contexts_lengthen_last(scripts: Path, prepared: Path) -> None:
+def test_posts_weigh_more_as_the_rates_fall_and_contexts_lengthen_last(
+    scripts: Path, prepared: Path
+) -> None:
     from mixture import Mixture
     from recipe import Recipe
 
-    recipe = Recipe(steps=1000, warmup=100, batch_tokens=512, block=64, positions=256, posts_first=0.1, posts_last=0.6)
-    assert [recipe.rate_factor(step) for step in (0, 99, 100, 400, 700, 1000)] == pytest.approx([0.01, 1, 1, 1, 0.5, 0])
-    assert [recipe.posts_share(step) for step in (0, 400, 700, 1000)] == pytest.approx([0.1, 0.1, 0.35, 0.6])
+    recipe = Recipe(
+        steps=1000,
+        warmup=100,
+        batch_tokens=512,
+        block=64,
+        positions=256,
+        posts_first=0.1,
+        posts_last=0.6,
+    )
+    assert [recipe.rate_factor(step) for step in (0, 99, 100, 400, 700, 1000)] == pytest.approx(
+        [0.01, 1, 1, 1, 0.5, 0]
+    )
+    assert [recipe.posts_share(step) for step in (0, 400, 700, 1000)] == pytest.approx(
+        [0.1, 0.1, 0.35, 0.6]
+    )
     mixture = Mixture(prepared, recipe)
     assert mixture.batch(0).shape == (8, 65)
     assert mixture.batch(recipe.longer_at).shape == (2, 257)
@@ -134,13 +178,30 @@ def test_positions_that_training_has_not_reached_are_filled(scripts: Path) -> No
     assert (table[32:40] == first[8:]).all()
 
 
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(prepared: Path, whole: Path, tmp_path: Path) -> None:
-    run("pretrain.py", "--data", prepared, "--out", tmp_path / "stopped", "--stop-at", 5, "--checkpoint-every", 5, *TINY)
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(
+    prepared: Path, whole: Path, tmp_path: Path
+) -> None:
+    run(
+        "pretrain.py",
+        "--data",
+        prepared,
+        "--out",
+        tmp_path / "stopped",
+        "--stop-at",
+        5,
+        "--checkpoint-every",
+        5,
+        *TINY,
+    )
     assert not (tmp_path / "stopped" / "model").exists()
     run("pretrain.py", "--data", prepared, "--out", tmp_path / "stopped", *TINY)
-    assert (whole / "model.safetensors").read_bytes() == (tmp_path / "stopped" / "model" / "model.safetensors").read_bytes()
+    assert (whole / "model.safetensors").read_bytes() == (
+        tmp_path / "stopped" / "model" / "model.safetensors"
+    ).read_bytes()
     record = json.loads((whole / "base.json").read_text())
-    assert record["sha256"] == hashlib.sha256((whole / "model.safetensors").read_bytes()).hexdigest()
+    assert (
+        record["sha256"] == hashlib.sha256((whole / "model.safetensors").read_bytes()).hexdigest()
+    )
     assert record["tokens_seen"] == 12 * 256
     assert record["held_out_bits_per_byte"]["posts"] > 0
 

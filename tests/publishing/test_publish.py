@@ -37,7 +37,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning
 
 REPO = "ada/bird"
 TO = f"hub:{REPO}"
-MODEL = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+MODEL = {
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+}
 DATA = {"data/train.jsonl", "data/validation.jsonl", "data/held_out.jsonl"}
 
 
@@ -48,7 +54,15 @@ def made(ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     base = gpt2(tmp_path_factory.mktemp("base"), positions=256)
     home = tmp_path_factory.mktemp("made")
-    return popinjay.make(ada, home_folder=home, base=str(base), whose="fictional", epochs=0.5, batch_tokens=512, samples=10).path
+    return popinjay.make(
+        ada,
+        home_folder=home,
+        base=str(base),
+        whose="fictional",
+        epochs=0.5,
+        batch_tokens=512,
+        samples=10,
+    ).path
 
 
 @pytest.fixture
@@ -74,7 +88,9 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
         huggingface_hub.close_session()
 
 
-def send(run: Run, to: str = TO, listener: Callable[[Event], None] = lambda event: None, **options: bool) -> Published:
+def send(
+    run: Run, to: str = TO, listener: Callable[[Event], None] = lambda event: None, **options: bool
+) -> Published:
     return publish(run, to, PublishOptions(**options), listener)
 
 
@@ -100,20 +116,30 @@ def test_what_is_published_runs_as_its_card_says(run: Run, hub: HubStandIn, own_
     (code,) = re.findall(r"```python\n(.*?)```", hub.files(REPO)["README.md"].decode(), re.DOTALL)
     assert f'pipeline("text-generation", model="{REPO}")' in code
     check = "\nimport json\nprint(json.dumps([post['generated_text'] for post in generator('My dream is', num_return_sequences=5)]))"
-    env = {name: value for name, value in os.environ.items() if name != "HF_TOKEN"}  # it is public: nobody need be logged in
-    done = subprocess.run([sys.executable, "-c", code + check], env=env, cwd=own_home, capture_output=True, text=True)
+    env = {
+        name: value for name, value in os.environ.items() if name != "HF_TOKEN"
+    }  # it is public: nobody need be logged in
+    done = subprocess.run(
+        [sys.executable, "-c", code + check], env=env, cwd=own_home, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
     assert len(said) == 5
     assert all(text.startswith("My dream is") for text in said)
-    assert ("GET", f"/{REPO}/resolve/{hub.repos[REPO].commits[-1]['oid']}/model.safetensors") in hub.log
+    assert (
+        "GET",
+        f"/{REPO}/resolve/{hub.repos[REPO].commits[-1]['oid']}/model.safetensors",
+    ) in hub.log
 
 
 def test_nothing_goes_but_model_and_card(run: Run, hub: HubStandIn) -> None:
     result = send(run)
     assert {file.name for file in result.files} == MODEL | {"README.md"}
     assert set(hub.files(REPO)) == MODEL | {"README.md", ".gitattributes"}
-    assert hub.files(REPO)["model.safetensors"] == (run.file("model") / "model.safetensors").read_bytes()
+    assert (
+        hub.files(REPO)["model.safetensors"]
+        == (run.file("model") / "model.safetensors").read_bytes()
+    )
     sent = b"\n".join([*hub.bodies, *hub.files(REPO).values(), *hub.objects.values()])
     for name in ("posts.jsonl", "dropped.jsonl", "train.jsonl", "held_out.jsonl", "samples.jsonl"):
         for line in run.file(name).read_text(encoding="utf-8").splitlines():
@@ -130,7 +156,9 @@ def beside_the_model(run: Run, *names: str) -> None:
     measure(run)
 
 
-def test_terms_and_notices_beside_the_model_go_along(run: Run, hub: HubStandIn, tmp_path: Path) -> None:
+def test_terms_and_notices_beside_the_model_go_along(
+    run: Run, hub: HubStandIn, tmp_path: Path
+) -> None:
     beside = {"GEMMA_TERMS.html", "NOTICE.md", "LICENSE"}
     beside_the_model(run, *beside)
     assert {file.name for file in send(run).files} == MODEL | beside | {"README.md"}
@@ -141,7 +169,9 @@ def test_terms_and_notices_beside_the_model_go_along(run: Run, hub: HubStandIn, 
     assert beside <= set(hub.files(REPO))
 
 
-def test_a_model_made_from_gemma_is_not_published_without_its_terms(run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_model_made_from_gemma_is_not_published_without_its_terms(
+    run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     gemma = bases.Base("gem", "google/gemma-3-270m", "multilingual", license="gemma")
     monkeypatch.setattr("popinjay.stages.card.bases.row", lambda name: gemma)
     before = len(hub.log)
@@ -164,7 +194,9 @@ def test_posts_go_only_when_asked_for_and_never_as_they_came(run: Run, hub: HubS
     assert set(hub.files(REPO, "v1")) >= DATA
 
 
-def test_a_dry_run_asks_nobody_anything(run: Run, hub: HubStandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_asks_nobody_anything(
+    run: Run, hub: HubStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = run.file("run.toml").read_bytes()
     assert main(["publish", "ada_l", "--to", TO, "--dry-run"]) == 0
     said = capsys.readouterr().out
@@ -188,7 +220,12 @@ def test_a_dry_run_asks_nobody_anything(run: Run, hub: HubStandIn, capsys: pytes
     ],
 )
 def test_a_token_that_may_not_is_told_before_anything_is_sent(
-    run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch, given: str | None, to: str, message: str
+    run: Run,
+    hub: HubStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    given: str | None,
+    to: str,
+    message: str,
 ) -> None:
     if given is None:
         monkeypatch.delenv("HF_TOKEN")
@@ -200,10 +237,21 @@ def test_a_token_that_may_not_is_told_before_anything_is_sent(
     assert hub.writes() == []
 
 
-@pytest.mark.parametrize(("given", "to"), [("hf_write", "hub:engines/bird"), ("hf_fine", "hub:engines/bird"), ("hf_write", "hub:Ada/bird")])
-def test_a_token_that_may_does(run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch, given: str, to: str) -> None:
+@pytest.mark.parametrize(
+    ("given", "to"),
+    [
+        ("hf_write", "hub:engines/bird"),
+        ("hf_fine", "hub:engines/bird"),
+        ("hf_write", "hub:Ada/bird"),
+    ],
+)
+def test_a_token_that_may_does(
+    run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch, given: str, to: str
+) -> None:
     monkeypatch.setenv("HF_TOKEN", given)
-    if to == "hub:Ada/bird":  # the hub doesn't tell names apart by case; the stand-in does, so look no further than the check
+    if (
+        to == "hub:Ada/bird"
+    ):  # the hub doesn't tell names apart by case; the stand-in does, so look no further than the check
         Hub("Ada/bird").check_access()
     else:
         assert send(run, to).version == "v1"
@@ -211,14 +259,18 @@ def test_a_token_that_may_does(run: Run, hub: HubStandIn, monkeypatch: pytest.Mo
 
 def test_a_fine_grained_token_for_one_repository_may_write_there() -> None:
     me = hub_standin.token("ada", "fineGrained")
-    me["auth"]["accessToken"]["fineGrained"]["scoped"] = [{"entity": {"type": "model", "name": REPO}, "permissions": ["repo.write"]}]
+    me["auth"]["accessToken"]["fineGrained"]["scoped"] = [
+        {"entity": {"type": "model", "name": REPO}, "permissions": ["repo.write"]}
+    ]
     assert writable(me, REPO) == {"ada"}
     assert writable(me, "ada/other") == set()
     assert writable({"name": "ada", "auth": {"type": "oauth"}}, REPO) is None
 
 
 @pytest.mark.parametrize("whose", [*WHOSE, None])
-def test_whose_words_decide_what_may_be_public(run: Run, hub: HubStandIn, whose: str | None) -> None:
+def test_whose_words_decide_what_may_be_public(
+    run: Run, hub: HubStandIn, whose: str | None
+) -> None:
     say_whose(run, whose)
     if whose in ("self", "permission", "fictional"):
         assert send(run).private is False
@@ -248,7 +300,9 @@ def test_a_private_repository_is_never_made_public(run: Run, hub: HubStandIn) ->
     assert any("stays so" in event.message for event in events)
 
 
-def test_a_second_time_sends_nothing_and_a_change_is_a_new_version(run: Run, hub: HubStandIn) -> None:
+def test_a_second_time_sends_nothing_and_a_change_is_a_new_version(
+    run: Run, hub: HubStandIn
+) -> None:
     first = send(run)
     hub.log.clear()
     again = send(run)
@@ -261,8 +315,13 @@ def test_a_second_time_sends_nothing_and_a_change_is_a_new_version(run: Run, hub
     assert b"the lighthouse" in hub.files(REPO)["README.md"]
     assert b"the lighthouse" not in hub.files(REPO, "v1")["README.md"]
     model = run.record["stages"]["train"]["makes"]["model"]
-    assert [commit["title"] for commit in hub.repos[REPO].commits[1:]] == [f"ada_l v1, model {model[:12]}", f"ada_l v2, model {model[:12]}"]
-    assert not [path for method, path in hub.writes() if method == "PUT"]  # the weights lay there already
+    assert [commit["title"] for commit in hub.repos[REPO].commits[1:]] == [
+        f"ada_l v1, model {model[:12]}",
+        f"ada_l v2, model {model[:12]}",
+    ]
+    assert not [
+        path for method, path in hub.writes() if method == "PUT"
+    ]  # the weights lay there already
 
 
 FRAGILE = [
@@ -282,7 +341,9 @@ FRAGILE = [
 
 
 @pytest.mark.parametrize(("method", "path", "breaks"), FRAGILE)
-def test_a_connection_that_breaks_is_tried_again(run: Run, hub: HubStandIn, method: str, path: str, breaks: str) -> None:
+def test_a_connection_that_breaks_is_tried_again(
+    run: Run, hub: HubStandIn, method: str, path: str, breaks: str
+) -> None:
     hub.faults.append(Fault(method, path, breaks))
     assert send(run).version == "v1"
     assert not hub.faults[0].times
@@ -290,13 +351,17 @@ def test_a_connection_that_breaks_is_tried_again(run: Run, hub: HubStandIn, meth
     assert hub.repos[REPO].tags == {"v1": hub.repos[REPO].commits[-1]["oid"]}
 
 
-def test_a_connection_that_stays_broken_is_said_and_what_arrived_is_not_sent_twice(run: Run, hub: HubStandIn) -> None:
+def test_a_connection_that_stays_broken_is_said_and_what_arrived_is_not_sent_twice(
+    run: Run, hub: HubStandIn
+) -> None:
     hub.faults.append(Fault("POST", "/commit/", times=publishing.TRIES))
     events: list[Event] = []
     with pytest.raises(PublishError, match="could not be reached") as caught:
         send(run, listener=events.append)
     assert "Run the same again" in caught.value.hint
-    assert len([event for event in events if event.what is EventKind.WARNING]) == publishing.TRIES - 1
+    assert (
+        len([event for event in events if event.what is EventKind.WARNING]) == publishing.TRIES - 1
+    )
     assert set(hub.files(REPO)) == {".gitattributes"}
     assert send(run).version == "v1"
     assert len([path for method, path in hub.log if method == "PUT"]) == 1
@@ -358,7 +423,9 @@ def test_the_picture_goes_along_and_the_hub_is_told_where_it_is(run: Run, hub: H
 
 
 def test_what_is_not_finished_is_not_published(run: Run, hub: HubStandIn) -> None:
-    run.update(asked={**run.record["asked"], "whose": "permission"})  # and the card says "fictional"
+    run.update(
+        asked={**run.record["asked"], "whose": "permission"}
+    )  # and the card says "fictional"
     with pytest.raises(PublishError, match="not finished: card is stale"):
         send(run)
     run.file("report.json").write_text("{}")
@@ -371,7 +438,9 @@ def test_what_is_not_finished_is_not_published(run: Run, hub: HubStandIn) -> Non
     assert hub.log == []
 
 
-@pytest.mark.parametrize("to", ["hub:", "hub:bird", "hub:a/b/c", "hub:a/..", "hub:a b/c", "hub:/x", "hub:a/" + "x" * 100])
+@pytest.mark.parametrize(
+    "to", ["hub:", "hub:bird", "hub:a/b/c", "hub:a/..", "hub:a b/c", "hub:/x", "hub:a/" + "x" * 100]
+)
 def test_names_that_are_no_repository_are_refused(run: Run, hub: HubStandIn, to: str) -> None:
     with pytest.raises(PublishError, match="names no repository"):
         send(run, to)
@@ -380,19 +449,26 @@ def test_names_that_are_no_repository_are_refused(run: Run, hub: HubStandIn, to:
 
 def test_offline_is_said(run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "popinjay.cli.main", "publish", "ada_l", "--to", TO], env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True
+        [sys.executable, "-m", "popinjay.cli.main", "publish", "ada_l", "--to", TO],
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2
     assert "HF_HUB_OFFLINE is set" in done.stderr
 
 
-def test_the_command_line_tells_what_lies_where_and_never_the_token(run: Run, hub: HubStandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_tells_what_lies_where_and_never_the_token(
+    run: Run, hub: HubStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["publish", "ada_l", "--to", TO, "--json"]) == 0
     said = capsys.readouterr()
     document = json.loads(said.out)
     assert (document["to"], document["version"], document["changed"]) == (TO, "v1", True)
     assert document["commit"] == hub.repos[REPO].tags["v1"]
-    assert {file["name"]: file["bytes"] for file in document["files"]} == {n: len(c) for n, c in hub.files(REPO).items() if n != ".gitattributes"}
+    assert {file["name"]: file["bytes"] for file in document["files"]} == {
+        n: len(c) for n, c in hub.files(REPO).items() if n != ".gitattributes"
+    }
     assert main(["publish", "ada_l", "--to", TO]) == 0
     assert "already as version v1" in capsys.readouterr().out
     assert "hf_write" not in said.out + said.err + run.file("run.toml").read_text()
@@ -408,7 +484,9 @@ def names(folder: Path) -> set[str]:
 def test_a_folder_gets_the_same_files(run: Run, tmp_path: Path) -> None:
     assert send(run, str(tmp_path / "bird")).changed
     assert names(tmp_path / "bird") == MODEL | {"README.md"}
-    assert 'pipeline("text-generation", model="bird")' in (tmp_path / "bird" / "README.md").read_text()
+    assert (
+        'pipeline("text-generation", model="bird")' in (tmp_path / "bird" / "README.md").read_text()
+    )
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "bird").iterdir()}
     assert not send(run, str(tmp_path / "bird")).changed
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "bird").iterdir()} == before
@@ -433,7 +511,11 @@ def test_a_folder_of_something_else_is_left_alone(run: Run, tmp_path: Path) -> N
     with pytest.raises(PublishError, match=r"did not put there: 'notes.txt'"):
         send(run, str(folder))
     assert names(folder) == MODEL | {"README.md", "notes.txt"}
-    for to, message in ((tmp_path / "no" / "where", "no folder"), (run.path / "model", "inside"), (folder / "notes.txt", "is a file")):
+    for to, message in (
+        (tmp_path / "no" / "where", "no folder"),
+        (run.path / "model", "inside"),
+        (folder / "notes.txt", "is a file"),
+    ):
         with pytest.raises(PublishError, match=message):
             send(run, str(to))
     with pytest.raises(PublishError, match="--private is for the hub"):
@@ -441,7 +523,9 @@ def test_a_folder_of_something_else_is_left_alone(run: Run, tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["bird"]
 
 
-def test_a_folder_is_written_whole_or_not_at_all(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_written_whole_or_not_at_all(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, real = tmp_path / "bird", shutil.copyfile
 
     def full(source: Any, target: Any) -> Any:
@@ -467,15 +551,21 @@ def test_a_folder_is_written_whole_or_not_at_all(run: Run, tmp_path: Path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["bird"]
 
 
-def test_a_folder_of_words_that_may_not_be_public_comes_with_a_warning(run: Run, tmp_path: Path) -> None:
+def test_a_folder_of_words_that_may_not_be_public_comes_with_a_warning(
+    run: Run, tmp_path: Path
+) -> None:
     say_whose(run, "public-figure")
     events: list[Event] = []
     send(run, str(tmp_path / "bird"), events.append)
-    assert any(event.what is EventKind.WARNING and "to yourself" in event.message for event in events)
+    assert any(
+        event.what is EventKind.WARNING and "to yourself" in event.message for event in events
+    )
 
 
 @pytest.mark.parametrize("left", [".bird.popinjay-old", ".bird.popinjay-partial"])
-def test_what_a_killed_process_left_beside_the_folder_goes_with_the_next(run: Run, tmp_path: Path, left: str) -> None:
+def test_what_a_killed_process_left_beside_the_folder_goes_with_the_next(
+    run: Run, tmp_path: Path, left: str
+) -> None:
     """Also if nothing else is to be done: it was killed when all but tidying up was done."""
     send(run, str(tmp_path / "bird"))
     (tmp_path / left).mkdir()

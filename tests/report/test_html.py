@@ -58,13 +58,21 @@ def elements(page: str) -> Elements:
 
 
 def page(**changes: Any) -> str:
-    given: dict[str, Any] = {"name": "ada", "people": "Ada Lovelace", "written": written_posts(), "real": real_posts(), **changes}
+    given: dict[str, Any] = {
+        "name": "ada",
+        "people": "Ada Lovelace",
+        "written": written_posts(),
+        "real": real_posts(),
+        **changes,
+    }
     return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)
 
 
 def played(text: str) -> list[dict[str, Any]]:
     """The pairs that the page's game is played with."""
-    found: list[dict[str, Any]] = json.loads(next(script for kind, script in elements(text).scripts if kind == "application/json"))
+    found: list[dict[str, Any]] = json.loads(
+        next(script for kind, script in elements(text).scripts if kind == "application/json")
+    )
     return found
 
 
@@ -72,13 +80,37 @@ def test_the_page_loads_nothing() -> None:
     text = page(against=Side("other", report(), metrics(), written_posts(30)))
     found = elements(text).found
     assert not [
-        tag for tag, _ in found if tag in ("link", "img", "iframe", "object", "embed", "base", "form", "audio", "video", "image", "use", "foreignobject")
+        tag
+        for tag, _ in found
+        if tag
+        in (
+            "link",
+            "img",
+            "iframe",
+            "object",
+            "embed",
+            "base",
+            "form",
+            "audio",
+            "video",
+            "image",
+            "use",
+            "foreignobject",
+        )
     ]
     for tag, attributes in found:
-        assert not {"src", "href", "xlink:href", "srcset", "action", "style", "ping"} & set(attributes), (tag, attributes)
+        assert not {"src", "href", "xlink:href", "srcset", "action", "style", "ping"} & set(
+            attributes
+        ), (tag, attributes)
         assert not [name for name in attributes if name.startswith("on")]
-    assert not re.search(r"url\(|@import|https?://|fetch\(|XMLHttpRequest|sendBeacon|WebSocket", text)
-    policy = next(attributes["content"] for _, attributes in found if attributes.get("http-equiv") == "Content-Security-Policy")
+    assert not re.search(
+        r"url\(|@import|https?://|fetch\(|XMLHttpRequest|sendBeacon|WebSocket", text
+    )
+    policy = next(
+        attributes["content"]
+        for _, attributes in found
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe" not in policy
 
@@ -91,25 +123,46 @@ def test_the_page_is_the_same_for_the_same_report() -> None:
 @functools.cache
 def kinds_of_elements() -> set[str]:
     """What a harmless page is made of."""
-    return {tag for tag, _ in elements(page(against=Side("other", report(), metrics(), written_posts()))).found}
+    return {
+        tag
+        for tag, _ in elements(
+            page(against=Side("other", report(), metrics(), written_posts()))
+        ).found
+    }
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_words_stay_words(hostile: str) -> None:
-    real, written = [f"{n} really {hostile}" for n in range(5)], [f"{n} made {hostile}" for n in range(5)]
-    told = report(verdict=hostile, notes=[hostile], training={"why": hostile, "best_step": 1, "steps": 2})
+    real, written = (
+        [f"{n} really {hostile}" for n in range(5)],
+        [f"{n} made {hostile}" for n in range(5)],
+    )
+    told = report(
+        verdict=hostile, notes=[hostile], training={"why": hostile, "best_step": 1, "steps": 2}
+    )
     told["told_apart"]["what"] = hostile
     told["bits_per_byte"]["persona"] = {"all": 1.0, hostile: 1.0, "other": 1.1}
     told["privacy"]["persona"][hostile] = 1
-    text = page(report=told, name=hostile, people=hostile, real=real, written=written, against=Side(hostile, told, metrics(), written))
+    text = page(
+        report=told,
+        name=hostile,
+        people=hostile,
+        real=real,
+        written=written,
+        against=Side(hostile, told, metrics(), written),
+    )
     text.encode()  # no half of a pair of surrogates
     read = elements(text)
     assert {tag for tag, _ in read.found} <= kinds_of_elements()
     assert len(read.scripts) == 2
-    assert not [name for _, attributes in read.found for name in attributes if name.startswith("on")]
+    assert not [
+        name for _, attributes in read.found for name in attributes if name.startswith("on")
+    ]
     assert "\u202e" not in text
     shown = {pair["real"] for pair in played(text)}
-    assert shown == {post.replace("\x00", "").replace("\ud83d", "\ufffd") for post in real} or all(post.endswith("…") for post in shown)
+    assert shown == {post.replace("\x00", "").replace("\ud83d", "\ufffd") for post in real} or all(
+        post.endswith("…") for post in shown
+    )
     assert "{{" not in hostile or "{{ 7 * 7 }}" in text
 
 
@@ -117,7 +170,9 @@ def test_json_in_a_script_has_nothing_to_end_it() -> None:
     text = quiz.as_json([quiz.Pair("</script><!--", "a\u2028b & c", True)])
     assert text.isascii()
     assert not set("<>&") & set(text)
-    assert json.loads(text) == [{"real": "</script><!--", "written": "a\u2028b & c", "realIsFirst": True}]
+    assert json.loads(text) == [
+        {"real": "</script><!--", "written": "a\u2028b & c", "realIsFirst": True}
+    ]
 
 
 def test_a_page_to_share_has_no_post_in_it() -> None:
@@ -132,12 +187,16 @@ def test_a_page_to_share_has_no_post_in_it() -> None:
     assert "posts never seen in training" not in page(real=None)
     owners = page(real=real)
     assert [post for post in real if post in owners]  # so the test above can fail
-    assert charts.lengths([Side("ada", {}, (), written)], counts) == charts.lengths([Side("ada", {}, (), written)], length_counts(real))
+    assert charts.lengths([Side("ada", {}, (), written)], counts) == charts.lengths(
+        [Side("ada", {}, (), written)], length_counts(real)
+    )
 
 
 def test_counts_of_lengths_survive_json() -> None:
     counts = json.loads(json.dumps(length_counts(real_posts())))
-    assert page(real=None, real_lengths=counts) == page(real=None, real_lengths=length_counts(real_posts()))
+    assert page(real=None, real_lengths=counts) == page(
+        real=None, real_lengths=length_counts(real_posts())
+    )
 
 
 def test_the_numbers_are_shown_with_their_intervals_and_controls() -> None:
@@ -145,7 +204,16 @@ def test_the_numbers_are_shown_with_their_intervals_and_controls() -> None:
     told = report()
     assert told["verdict"] in text
     assert told["notes"][0] in text
-    for shown in ("58% (53–63)", "52% (47–57)", "55% (50–60)", "94% (92–96)", "74% (70–78)", "41% (36–46)", "1.2% (0.4–2.0)", "39% (36–42)"):
+    for shown in (
+        "58% (53–63)",
+        "52% (47–57)",
+        "55% (50–60)",
+        "94% (92–96)",
+        "74% (70–78)",
+        "41% (36–46)",
+        "1.2% (0.4–2.0)",
+        "39% (36–42)",
+    ):
         assert f">{shown}<" in text
     for cell in ("0.5830", "0.5330", "0.6330", "1.834", "2.291"):
         assert f"<td>{cell}</td>" in text
@@ -161,7 +229,15 @@ def test_the_numbers_are_shown_with_their_intervals_and_controls() -> None:
         "A handle the author never used",
     ):
         assert words in text
-    for own in ("told_apart", "taken_for", "copying", "bits_per_byte", "variety", "names", "privacy"):
+    for own in (
+        "told_apart",
+        "taken_for",
+        "copying",
+        "bits_per_byte",
+        "variety",
+        "names",
+        "privacy",
+    ):
         assert told[own]["what"] in text
 
 
@@ -182,9 +258,21 @@ def tried(temperature: float, top_p: float, distance: float) -> dict[str, float]
 
 
 def test_how_settings_were_chosen_is_drawn() -> None:
-    trials = [tried(0.7, 0.95, 0.41), tried(0.8, 0.9, 0.2222), tried(0.8, 0.95, 0.31), tried(0.9, 0.95, 0.52)]
+    trials = [
+        tried(0.7, 0.95, 0.41),
+        tried(0.8, 0.9, 0.2222),
+        tried(0.8, 0.95, 0.31),
+        tried(0.9, 0.95, 0.52),
+    ]
     author = {"distinct_2": 0.72, "new_words": 0.1, "copied": 0.05}
-    sampling = {"temperature": 0.8, "top_p": 0.9, "max_tokens": 160, "seed": 0, "trials": trials, "author": author}
+    sampling = {
+        "temperature": 0.8,
+        "top_p": 0.9,
+        "max_tokens": 160,
+        "seed": 0,
+        "trials": trials,
+        "author": author,
+    }
     text = page(report=report(sampling=sampling))
     assert "Chosen: temperature 0.8 with top-p 0.9, of 4 settings" in text
     assert "The author: 72% different word pairs" in text
@@ -210,7 +298,9 @@ def test_what_could_not_be_measured_is_left_out() -> None:
     told = report(notes=[], taken_for=None, habits=None, variety=None, names=None, privacy=None)
     told["bits_per_byte"]["base"] = None
     for part in ("told_apart", "copying"):
-        told[part] = {name: value for name, value in told[part].items() if name not in ("base", "markov")}
+        told[part] = {
+            name: value for name, value in told[part].items() if name not in ("base", "markov")
+        }
     text = page(report=told, metrics=[])
     assert "Taken for the author" not in text
     assert "Base model<" not in text
@@ -224,7 +314,10 @@ def test_what_could_not_be_measured_is_left_out() -> None:
 
 
 def test_a_report_of_old_can_be_compared_with() -> None:
-    old = {"bits_per_byte": {"base": {"all": 2.0}, "persona": {"all": 1.9}}, "copying": {"samples": 100, "exact": 0.01, "held_out_exact": 0.0}}
+    old = {
+        "bits_per_byte": {"base": {"all": 2.0}, "persona": {"all": 1.9}},
+        "copying": {"samples": 100, "exact": 0.01, "held_out_exact": 0.0},
+    }
     assert "1.900" in page(against=Side("old", old))
 
 
@@ -239,7 +332,11 @@ def test_pairs_are_alike_in_length_and_mixed() -> None:
 
 
 def test_pairs_leave_out_what_both_wrote_and_what_says_nothing() -> None:
-    found = quiz.pairs(["Good morning!", "", "  ", "only I", "!!"], ["good  morning", "only it", "another one"], seed=0)
+    found = quiz.pairs(
+        ["Good morning!", "", "  ", "only I", "!!"],
+        ["good  morning", "only it", "another one"],
+        seed=0,
+    )
     assert [pair.real for pair in found] == ["only I"]
     assert quiz.pairs(["a", "b", "c"], ["d"], seed=0) != []
     assert len(quiz.pairs(real_posts(7), written_posts(), seed=0)) == 7
@@ -264,14 +361,22 @@ def test_names_are_one_short_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "wanted"), [(0, 1, [0, 0.25, 0.5, 0.75, 1.0]), (0.4, 1, [0.4, 0.6, 0.8, 1.0]), (0, 320, [0, 100, 200, 300]), (2, 2, [2])]
+    ("low", "high", "wanted"),
+    [
+        (0, 1, [0, 0.25, 0.5, 0.75, 1.0]),
+        (0.4, 1, [0.4, 0.6, 0.8, 1.0]),
+        (0, 320, [0, 100, 200, 300]),
+        (2, 2, [2]),
+    ],
 )
 def test_ticks_are_round(low: float, high: float, wanted: list[float]) -> None:
     assert ticks(low, high) == wanted
 
 
 def test_all_lengths_are_counted() -> None:
-    figure = charts.lengths([Side("ada", {}, (), ["x" * n for n in (3, 12, 15, 290, 5000)])], {0: 1, 10: 3})
+    figure = charts.lengths(
+        [Side("ada", {}, (), ["x" * n for n in (3, 12, 15, 290, 5000)])], {0: 1, 10: 3}
+    )
     assert figure
     assert sum(float(row[1][:-1]) for row in figure.rows) == pytest.approx(100)
     assert [row[2] for row in figure.rows if row[2] != "0%"] in (["100%"], ["25%", "75%"])

@@ -27,7 +27,9 @@ SOURCES = ("persona", "author", "base", "markov")
 
 @pytest.fixture(scope="module")
 def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return popinjay.make(ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS).path
+    return popinjay.make(
+        ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS
+    ).path
 
 
 @pytest.fixture
@@ -42,9 +44,19 @@ def run(made: Path, own_home: Path) -> Run:
 def test_every_number_stands_beside_its_controls(made: Path) -> None:
     report = read_json(made / "report.json")
     held_out = len(list(read_rows(made / "held_out.jsonl")))
-    assert report["posts"] == {"train": 171, "held_out": held_out, "bytes": report["bits_per_byte"]["bytes"], "samples": 30}
+    assert report["posts"] == {
+        "train": 171,
+        "held_out": held_out,
+        "bytes": report["bits_per_byte"]["bytes"],
+        "samples": 30,
+    }
     for measure in ("told_apart", "taken_for"):
-        assert all(report[measure][source]["low"] <= report[measure][source]["value"] <= report[measure][source]["high"] for source in SOURCES)
+        assert all(
+            report[measure][source]["low"]
+            <= report[measure][source]["value"]
+            <= report[measure][source]["high"]
+            for source in SOURCES
+        )
     for measure, keys in (
         ("copying", {"exact", "run", "near", "longest"}),
         ("names", {"handles", "of_base"}),
@@ -54,12 +66,16 @@ def test_every_number_stands_beside_its_controls(made: Path) -> None:
     assert all(0 <= report["variety"][source]["distinct_2"] <= 1 for source in SOURCES)
     assert report["told_apart"]["earlier"]["value"] > 0
     assert report["privacy"]["let_out"] == 0
-    assert report["training"] == {key: report["training"][key] for key in ("why", "best_step", "steps")}
+    assert report["training"] == {
+        key: report["training"][key] for key in ("why", "best_step", "steps")
+    }
     assert report["verdict"] == verdict(report)
     assert report["notes"] == notes(report)
 
 
-def test_the_same_again_gives_the_same(made: Path, ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
+def test_the_same_again_gives_the_same(
+    made: Path, ada: Path, tiny_gpt2: Path, own_home: Path
+) -> None:
     again = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS).path
     for name in ("report.json", "samples.jsonl", "report.html"):
         assert (again / name).read_bytes() == (made / name).read_bytes()
@@ -74,9 +90,13 @@ def test_a_base_that_is_gone_is_said(run: Run, ada: Path, tiny_gpt2: Path, tmp_p
 
     report = measure(run, 20, events.append)
     assert report["bits_per_byte"]["base"] is None
-    assert all(BASE not in report[name] for name in ("told_apart", "taken_for", "copying", "habits"))
+    assert all(
+        BASE not in report[name] for name in ("told_apart", "taken_for", "copying", "habits")
+    )
     assert any("could not be measured" in note for note in report["notes"])
-    assert any(event.what is EventKind.WARNING and "base model" in event.message for event in events)
+    assert any(
+        event.what is EventKind.WARNING and "base model" in event.message for event in events
+    )
     assert "not measured" in run.file("README.md").read_text(encoding="utf-8")
     assert run.file("report.html").exists()
 
@@ -84,8 +104,14 @@ def test_a_base_that_is_gone_is_said(run: Run, ada: Path, tiny_gpt2: Path, tmp_p
 # on texts that are known
 
 
-def compared(training: list[str], author: list[str], written: list[str], seed: int = 0) -> dict[str, Any]:
-    return compare(Compared(training, author, {PERSONA: written, MARKOV: written[:50]}), seed, lambda what: None)
+def compared(
+    training: list[str], author: list[str], written: list[str], seed: int = 0
+) -> dict[str, Any]:
+    return compare(
+        Compared(training, author, {PERSONA: written, MARKOV: written[:50]}),
+        seed,
+        lambda what: None,
+    )
 
 
 def test_a_copy_machine_is_caught_by_its_copies_alone() -> None:
@@ -94,7 +120,9 @@ def test_a_copy_machine_is_caught_by_its_copies_alone() -> None:
     assert found["copying"]["persona"]["exact"]["value"] == 1
     assert found["copying"]["persona"]["longest"]["value"] == 1
     assert found["copying"]["author"]["exact"]["high"] < 0.05
-    assert found["told_apart"]["persona"]["low"] <= 0.5 <= found["told_apart"]["persona"]["high"]  # which does not save it
+    assert (
+        found["told_apart"]["persona"]["low"] <= 0.5 <= found["told_apart"]["persona"]["high"]
+    )  # which does not save it
     said = verdict(found)
     assert said.startswith("Not to be told apart")
     assert "Copies more than the author repeats themselves: " in said
@@ -120,13 +148,21 @@ def test_no_number_moves_beyond_its_interval_with_the_seed() -> None:
 def estimates(found: Any) -> list[Mapping[str, float]]:
     if not isinstance(found, Mapping):
         return []
-    return [found] if "low" in found else [one for value in found.values() for one in estimates(value)]
+    return (
+        [found] if "low" in found else [one for value in found.values() for one in estimates(value)]
+    )
 
 
 def test_few_posts_give_wide_intervals_and_say_so() -> None:
     posts = Author("ada").posts(420)
-    few, many = compared(posts[:180], posts[180:200], posts[200:220]), compared(posts[:180], posts[180:300], posts[300:420])
-    width = {name: found["told_apart"]["persona"]["high"] - found["told_apart"]["persona"]["low"] for name, found in (("few", few), ("many", many))}
+    few, many = (
+        compared(posts[:180], posts[180:200], posts[200:220]),
+        compared(posts[:180], posts[180:300], posts[300:420]),
+    )
+    width = {
+        name: found["told_apart"]["persona"]["high"] - found["told_apart"]["persona"]["low"]
+        for name, found in (("few", few), ("many", many))
+    }
     assert width["few"] > 0.25 > width["many"]
     said = notes({**few, "posts": {"held_out": 20}})
     assert any("Only 20 of the author's posts" in note for note in said)
@@ -136,27 +172,45 @@ def test_few_posts_give_wide_intervals_and_say_so() -> None:
 # its words
 
 
-def numbers(persona: float, author: float = 0.5, earlier: float = 0.55, run: float = 0.0, own: float = 0.01) -> dict[str, Any]:
+def numbers(
+    persona: float, author: float = 0.5, earlier: float = 0.55, run: float = 0.0, own: float = 0.01
+) -> dict[str, Any]:
     def near(value: float, by: float) -> dict[str, float]:
         return {"value": value, "low": max(0, value - by), "high": min(1, value + by)}
 
-    told = {"persona": near(persona, 0.04), "author": near(author, 0.04), "earlier": near(earlier, 0.04)}
-    return {"told_apart": told, "copying": {"persona": {"run": near(run, 0.005)}, "author": {"run": near(own, 0.005)}}}
+    told = {
+        "persona": near(persona, 0.04),
+        "author": near(author, 0.04),
+        "earlier": near(earlier, 0.04),
+    }
+    return {
+        "told_apart": told,
+        "copying": {"persona": {"run": near(run, 0.005)}, "author": {"run": near(own, 0.005)}},
+    }
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"persona": 0.58}, "Not to be told apart: shown one post of each, a classifier picks the machine's 58 times in 100"),
+        (
+            {"persona": 0.58},
+            "Not to be told apart: shown one post of each, a classifier picks the machine's 58 times in 100",
+        ),
         ({"persona": 0.597}, "Hard to tell apart: "),
         ({"persona": 0.597, "earlier": 0.57}, "Not to be told apart: "),
         ({"persona": 0.7}, "Sometimes told apart: "),
         ({"persona": 0.8}, "Often told apart: "),
         ({"persona": 0.95}, "Easily told apart: "),
-        ({"persona": 0.97, "earlier": 0.96}, "Told apart no better than the author's own older posts: "),
+        (
+            {"persona": 0.97, "earlier": 0.96},
+            "Told apart no better than the author's own older posts: ",
+        ),
         ({"persona": 0.97, "earlier": 0.8}, "Easily told apart: "),
         ({"persona": 0.7, "run": 0.0}, "Copies nothing: "),
-        ({"persona": 0.7, "run": 0.004}, "Copies less than the author repeats themselves: 0.4% of posts repeat eight words of one it learnt, 1.0%"),
+        (
+            {"persona": 0.7, "run": 0.004},
+            "Copies less than the author repeats themselves: 0.4% of posts repeat eight words of one it learnt, 1.0%",
+        ),
         ({"persona": 0.7, "run": 0.015}, "Copies about as much as the author repeats themselves: "),
         ({"persona": 0.7, "run": 0.2}, "Copies more than the author repeats themselves: 20.0%"),
     ],
@@ -168,9 +222,15 @@ def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> 
 @pytest.mark.parametrize(
     ("posts", "said"),
     [
-        ({"held_out": 1, "samples": 1000}, "No verdict can be given: only 1 of the author's posts was held out to compare with, and it takes 20."),
+        (
+            {"held_out": 1, "samples": 1000},
+            "No verdict can be given: only 1 of the author's posts was held out to compare with, and it takes 20.",
+        ),
         ({"held_out": 19, "samples": 1000}, "only 19 of the author's posts were held out"),
-        ({"held_out": 200, "samples": 10}, "only 10 posts were written to be measured, and it takes 20: --samples 1000."),
+        (
+            {"held_out": 200, "samples": 10},
+            "only 10 posts were written to be measured, and it takes 20: --samples 1000.",
+        ),
     ],
 )
 def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None:
@@ -179,25 +239,41 @@ def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None
     assert said in verdict(found)
     assert "told apart:" not in verdict(found)
     rest = {"taken_for": {"same_language": 17, "others": 46}, "privacy": {"in_training": 0}}
-    assert not any("held out" in note or "chance" in note for note in notes({**numbers(0.59), **rest, "posts": posts}) if posts["held_out"] < 20)
-    assert verdict({**found, "posts": {"held_out": 20, "samples": 20}}).startswith("Not to be told apart")
+    assert not any(
+        "held out" in note or "chance" in note
+        for note in notes({**numbers(0.59), **rest, "posts": posts})
+        if posts["held_out"] < 20
+    )
+    assert verdict({**found, "posts": {"held_out": 20, "samples": 20}}).startswith(
+        "Not to be told apart"
+    )
 
 
 def test_a_lead_that_may_be_chance_is_said() -> None:
-    rest = {"posts": {"held_out": 200}, "taken_for": {"same_language": 17, "others": 46}, "privacy": {"in_training": 0}}
+    rest = {
+        "posts": {"held_out": 200},
+        "taken_for": {"same_language": 17, "others": 46},
+        "privacy": {"in_training": 0},
+    }
     assert any(
         "may be chance" in note
         for note in notes(
             {**numbers(0.59), **rest},
         )
     )
-    assert not any("may be chance" in note for value in (0.56, 0.7) for note in notes({**numbers(value), **rest}))
+    assert not any(
+        "may be chance" in note
+        for value in (0.56, 0.7)
+        for note in notes({**numbers(value), **rest})
+    )
 
 
 # the command
 
 
-def test_the_table_and_the_page(run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_and_the_page(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     before = run.file("report.json").stat().st_mtime_ns
     assert main(["report", "ada_l"]) == 0
@@ -227,10 +303,14 @@ def test_json_and_another_number_of_posts(run: Run, capsys: pytest.CaptureFixtur
     assert told["against"] is None
     assert Path(told["page"]) == run.file("report.html")
     assert main(["report", "ada_l", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["report"]["posts"]["samples"] == 20  # as it was measured last
+    assert (
+        json.loads(capsys.readouterr().out)["report"]["posts"]["samples"] == 20
+    )  # as it was measured last
 
 
-def test_two_trainings_and_two_personas(run: Run, ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_trainings_and_two_personas(
+    run: Run, ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["report", "ada_l", "--against", "previous"]) == 2
     assert "no report from before" in capsys.readouterr().err
     before = read_json(run.file("report.json"))
@@ -248,7 +328,9 @@ def test_two_trainings_and_two_personas(run: Run, ada: Path, tiny_gpt2: Path, ca
     assert "nobody" in capsys.readouterr().err
 
 
-def test_a_page_to_share_holds_no_post_of_the_authors(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_page_to_share_holds_no_post_of_the_authors(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     real = [row["text"] for row in read_rows(run.file("held_out.jsonl"))]
     assert any(text in run.file("report.html").read_text(encoding="utf-8") for text in real)
     assert main(["report", "ada_l", "--to-share"]) == 0
@@ -257,7 +339,9 @@ def test_a_page_to_share_holds_no_post_of_the_authors(run: Run, capsys: pytest.C
     assert not any(text in shared for text in real)
 
 
-def test_a_persona_without_a_model_is_told_what_to_do(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_persona_without_a_model_is_told_what_to_do(
+    own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (own_home / "half").mkdir()
     (own_home / "half" / "run.toml").write_text("")
     assert main(["report", "half"]) == 2

@@ -18,7 +18,14 @@ pytest.importorskip("playwright.sync_api", reason="needs playwright, which drive
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-HOSTILE = ["</script><img src=x onerror=alert(1)>", "\u202eevil \u2067deep", "W" * 900, "z" + "\u0341" * 300, "مرحبا يا صديقي", "<b>bold</b> & \u2028 so"]
+HOSTILE = [
+    "</script><img src=x onerror=alert(1)>",
+    "\u202eevil \u2067deep",
+    "W" * 900,
+    "z" + "\u0341" * 300,
+    "مرحبا يا صديقي",
+    "<b>bold</b> & \u2028 so",
+]
 
 pytestmark = needs_chromium
 
@@ -33,12 +40,16 @@ class Looked:
     """A page that is looked at, with all that it complained of and asked for."""
 
     def __init__(self, browser: Browser, file: Path, **settings: Any) -> None:
-        self.page: Page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **settings})
+        self.page: Page = browser.new_page(
+            **{"viewport": {"width": 1280, "height": 900}, **settings}
+        )
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss()))
+        self.page.on(
+            "dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss())
+        )
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(file.as_uri())
 
@@ -70,7 +81,13 @@ def look(browser: Browser, tmp_path: Path) -> Iterator[Any]:
 
 
 def page(**changes: Any) -> str:
-    given: dict[str, Any] = {"name": "ada", "people": "Ada Lovelace", "written": written_posts(), "real": real_posts(), **changes}
+    given: dict[str, Any] = {
+        "name": "ada",
+        "people": "Ada Lovelace",
+        "written": written_posts(),
+        "real": real_posts(),
+        **changes,
+    }
     return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)
 
 
@@ -91,7 +108,11 @@ def test_the_game_is_played_to_its_end_by_clicks(look: Any) -> None:
     looked = look(page())
     for number in range(20):
         before = state(looked)
-        assert (before["count"], before["told"], before["waits"]) == (f"Pair {number + 1} of 20", "", True)
+        assert (before["count"], before["told"], before["waits"]) == (
+            f"Pair {number + 1} of 20",
+            "",
+            True,
+        )
         assert sum("really" in text for text in before["texts"]) == 1
         place, is_right = before["real"], number < 13
         looked.page.locator(".post").nth(place if is_right else 1 - place).click()
@@ -100,7 +121,9 @@ def test_the_game_is_played_to_its_end_by_clicks(look: Any) -> None:
         assert after["tags"][place].startswith("real")
         assert after["tags"][1 - place].startswith("made up")
         assert after["score"] == f"{min(number + 1, 13)} right"
-        looked.page.evaluate("document.querySelectorAll('.post').forEach(post => post.click())")  # a second choice changes nothing
+        looked.page.evaluate(
+            "document.querySelectorAll('.post').forEach(post => post.click())"
+        )  # a second choice changes nothing
         assert state(looked)["score"] == after["score"]
         looked.page.keyboard.press("Enter")
     end = state(looked)
@@ -148,7 +171,9 @@ def test_fewer_pairs_say_that_luck_cannot_be_told(look: Any) -> None:
         looked.page.keyboard.press("1")
         looked.page.keyboard.press("Enter")
     assert "of 3." in (looked.page.locator("#result").text_content() or "")
-    assert "luck and a good eye look the same" in (looked.page.locator("#meaning").text_content() or "")
+    assert "luck and a good eye look the same" in (
+        looked.page.locator("#meaning").text_content() or ""
+    )
 
 
 def test_both_themes_and_the_switch(look: Any) -> None:
@@ -169,7 +194,10 @@ def test_both_themes_and_the_switch(look: Any) -> None:
 def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
     told = report(verdict="W" * 200, notes=["X" * 300])
     against = Side("n" * 60, told, metrics(500), written_posts())
-    looked = look(page(name="m" * 200, people="y" * 200, report=told, against=against, real=HOSTILE), viewport={"width": width, "height": 740})
+    looked = look(
+        page(name="m" * 200, people="y" * 200, report=told, against=against, real=HOSTILE),
+        viewport={"width": width, "height": 740},
+    )
     looked.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert looked.width() <= width
     for _ in HOSTILE:
@@ -178,7 +206,9 @@ def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
         looked.page.keyboard.press("Enter")
 
 
-@pytest.mark.parametrize("against", [None, Side("ada-by-another-base", report(), metrics(260, 1.9), written_posts())])
+@pytest.mark.parametrize(
+    "against", [None, Side("ada-by-another-base", report(), metrics(260, 1.9), written_posts())]
+)
 def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any, against: Side | None) -> None:
     looked = look(page(against=against), viewport={"width": 360, "height": 740})
     overlapping = looked.page.evaluate("""() => [...document.querySelectorAll("svg.plot")].flatMap(svg => {
@@ -190,7 +220,13 @@ def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any, against: Side
 
 
 def test_hostile_posts_are_shown_as_typed(look: Any) -> None:
-    looked = look(page(real=HOSTILE, name="</title><script>alert(1)</script>", people="<img src=x onerror=alert(1)>"))
+    looked = look(
+        page(
+            real=HOSTILE,
+            name="</title><script>alert(1)</script>",
+            people="<img src=x onerror=alert(1)>",
+        )
+    )
     seen = set()
     for _ in HOSTILE:
         seen |= set(looked.page.locator(".post .text").all_text_contents())
@@ -201,10 +237,18 @@ def test_hostile_posts_are_shown_as_typed(look: Any) -> None:
     assert looked.page.locator("img").count() == 0
 
 
-def test_the_policy_holds_even_what_were_let_in(look: Any, browser: Browser, tmp_path: Path) -> None:
+def test_the_policy_holds_even_what_were_let_in(
+    look: Any, browser: Browser, tmp_path: Path
+) -> None:
     """A page with a script and a picture of somebody else's in it: the browser runs neither."""
     file = tmp_path / "tampered.html"
-    file.write_text(page().replace("</main>", '<script>document.title = "broken"</script><img src="http://127.0.0.1:9/x.png"></main>'), encoding="utf-8")
+    file.write_text(
+        page().replace(
+            "</main>",
+            '<script>document.title = "broken"</script><img src="http://127.0.0.1:9/x.png"></main>',
+        ),
+        encoding="utf-8",
+    )
     tampered = Looked(browser, file)
     assert tampered.page.title() == "ada: report card"
     assert [text for text in tampered.complaints if "script-src" in text]

@@ -21,9 +21,35 @@ from popinjay.sampling.generate import GeneratedPost, stream
 from popinjay.sampling.scripts import foreign_tokens, script
 from popinjay.text.verbatim_index import VerbatimIndex
 
-SUBJECTS = ["the kettle", "a lamp", "our ferry", "the moss", "my neighbour", "the tin whistle", "a quiet tram", "the orchard"]
-VERBS = ["waits for", "forgets", "repairs", "sings about", "hides", "borrows", "admires", "measures"]
-ENDS = ["the rain", "an old map", "seven buttons", "nobody at all", "the long weekend", "its own shadow", "a crate of pears"]
+SUBJECTS = [
+    "the kettle",
+    "a lamp",
+    "our ferry",
+    "the moss",
+    "my neighbour",
+    "the tin whistle",
+    "a quiet tram",
+    "the orchard",
+]
+VERBS = [
+    "waits for",
+    "forgets",
+    "repairs",
+    "sings about",
+    "hides",
+    "borrows",
+    "admires",
+    "measures",
+]
+ENDS = [
+    "the rain",
+    "an old map",
+    "seven buttons",
+    "nobody at all",
+    "the long weekend",
+    "its own shadow",
+    "a crate of pears",
+]
 
 
 def authored(count: int, seed: int) -> list[str]:
@@ -38,7 +64,10 @@ def authored(count: int, seed: int) -> list[str]:
 def garbled(count: int) -> list[str]:
     """Posts of words that do not exist, far too long."""
     draw = random.Random(1)
-    return [" ".join("".join(draw.choice("qxzjkv") for _ in range(6)) for _ in range(30)) for _ in range(count)]
+    return [
+        " ".join("".join(draw.choice("qxzjkv") for _ in range(6)) for _ in range(30))
+        for _ in range(count)
+    ]
 
 
 @pytest.fixture
@@ -69,20 +98,35 @@ def asked(monkeypatch: pytest.MonkeyPatch, posts: tuple[list[str], list[str]]) -
     return tried
 
 
-def test_the_nearest_setting_that_does_not_copy_is_chosen(asked: list[Sampling], posts: tuple[list[str], list[str]]) -> None:
+def test_the_nearest_setting_that_does_not_copy_is_chosen(
+    asked: list[Sampling], posts: tuple[list[str], list[str]]
+) -> None:
     validation, training = posts
     told: list[tuple[int, int]] = []
-    found = calibrate(Parrot("x"), validation, training, VerbatimIndex(training), 0, lambda *so_far: told.append(so_far))
+    found = calibrate(
+        Parrot("x"),
+        validation,
+        training,
+        VerbatimIndex(training),
+        0,
+        lambda *so_far: told.append(so_far),
+    )
     assert found.sampling == Sampling(0.8, 0.9)
     assert len(set(asked)) == len(asked) == len(found.trials)
     assert told[-1] == (len(asked), len(asked))
     by_setting = {(trial.temperature, trial.top_p): trial for trial in found.trials}
     assert by_setting[0.7, 0.95].copied == 1.0
     assert by_setting[1.0, 0.95].new_words == 1.0
-    assert by_setting[0.8, 0.9].distance < by_setting[0.8, 0.95].distance < by_setting[1.0, 0.95].distance
+    assert (
+        by_setting[0.8, 0.9].distance
+        < by_setting[0.8, 0.95].distance
+        < by_setting[1.0, 0.95].distance
+    )
 
 
-def test_where_all_copy_the_one_that_copies_least_is_chosen(monkeypatch: pytest.MonkeyPatch, posts: tuple[list[str], list[str]]) -> None:
+def test_where_all_copy_the_one_that_copies_least_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, posts: tuple[list[str], list[str]]
+) -> None:
     validation, training = posts
 
     def write(decoder: Any, options: SayOptions) -> Iterator[GeneratedPost]:
@@ -90,17 +134,28 @@ def test_where_all_copy_the_one_that_copies_least_is_chosen(monkeypatch: pytest.
         return iter(GeneratedPost(text, 10, True) for text in [*own, *garbled(50)][: options.n])
 
     monkeypatch.setattr(calibration, "stream", write)
-    assert calibrate(Parrot("x"), validation, training, VerbatimIndex(training), 0).sampling.temperature == 0.9
+    assert (
+        calibrate(
+            Parrot("x"), validation, training, VerbatimIndex(training), 0
+        ).sampling.temperature
+        == 0.9
+    )
 
 
 @pytest.mark.parametrize(("seconds", "tried"), [(0.0, 1), (4.0, 4), (100.0, 9)])
 def test_a_budget_ends_the_trials(
-    asked: list[Sampling], posts: tuple[list[str], list[str]], monkeypatch: pytest.MonkeyPatch, seconds: float, tried: int
+    asked: list[Sampling],
+    posts: tuple[list[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    tried: int,
 ) -> None:
     """Each setting takes a second."""
     validation, training = posts
     monkeypatch.setattr(calibration.time, "monotonic", lambda: float(len(asked)))
-    found = calibrate(Parrot("x"), validation, training, VerbatimIndex(training), 0, seconds=seconds)
+    found = calibrate(
+        Parrot("x"), validation, training, VerbatimIndex(training), 0, seconds=seconds
+    )
     assert len(asked) == len(found.trials) == tried
     assert found.sampling in asked
 
@@ -112,11 +167,20 @@ def test_with_few_posts_nothing_is_tried(asked: list[Sampling]) -> None:
     assert not asked
 
 
-def test_the_record_holds_what_was_tried(asked: list[Sampling], posts: tuple[list[str], list[str]]) -> None:
+def test_the_record_holds_what_was_tried(
+    asked: list[Sampling], posts: tuple[list[str], list[str]]
+) -> None:
     validation, training = posts
     row = calibrate(Parrot("x"), validation, training, VerbatimIndex(training), 0).to_json()
     assert (row["temperature"], row["top_p"]) == (0.8, 0.9)
-    assert set(row["trials"][0]) >= {"temperature", "top_p", "told_apart", "distinct_2", "copied", "distance"}
+    assert set(row["trials"][0]) >= {
+        "temperature",
+        "top_p",
+        "told_apart",
+        "distinct_2",
+        "copied",
+        "distance",
+    }
     assert set(row["author"]) == {"distinct_2", "new_words", "copied"}
     assert len(validation) >= WRITTEN
 
@@ -132,7 +196,9 @@ def test_the_record_holds_what_was_tried(asked: list[Sampling], posts: tuple[lis
         ('{"temperature": 0.8, "top_p": 0.9, "top_k": 0}', Sampling(0.8, 0.9)),
     ],
 )
-def test_a_models_own_settings_are_its_defaults(tmp_path: Path, content: str, expected: Sampling) -> None:
+def test_a_models_own_settings_are_its_defaults(
+    tmp_path: Path, content: str, expected: Sampling
+) -> None:
     (tmp_path / "generation_config.json").write_text(content)
     assert read_sampling(tmp_path) == expected
 
@@ -141,7 +207,10 @@ def test_a_folder_without_settings_has_the_usual_ones(tmp_path: Path) -> None:
     assert read_sampling(tmp_path) == PLAIN
 
 
-@pytest.mark.parametrize("content", ["[]", "{", '{"temperature": "hot"}', '{"temperature": -1}', '{"top_p": 0}', '{"top_p": null}'])
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "{", '{"temperature": "hot"}', '{"temperature": -1}', '{"top_p": 0}', '{"top_p": null}'],
+)
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "generation_config.json").write_text(content)
     with pytest.raises(BaseModelError, match=r"generation_config\.json"):
@@ -159,12 +228,28 @@ def test_the_decoders_defaults_are_used(tiny_gpt2: Path, tmp_path: Path) -> None
     from popinjay.inference.open_decoder import open_decoder
 
     folder = shutil.copytree(tiny_gpt2, tmp_path / "model")
-    config = {"eos_token_id": 0, "bos_token_id": 0, "do_sample": True, "temperature": 0.01, "top_p": 0.5}
+    config = {
+        "eos_token_id": 0,
+        "bos_token_id": 0,
+        "do_sample": True,
+        "temperature": 0.01,
+        "top_p": 0.5,
+    }
     (folder / "generation_config.json").write_text(json.dumps(config))
     decoder = open_decoder(folder)
     said = [post.text for post in stream(decoder, SayOptions(n=5, seed=1, max_tokens=20))]
-    cold = [post.text for post in stream(decoder, SayOptions(n=5, seed=1, max_tokens=20, temperature=0.01, top_p=0.5))]
-    warm = [post.text for post in stream(decoder, SayOptions(n=5, seed=1, max_tokens=20, temperature=1.5, top_p=1.0))]
+    cold = [
+        post.text
+        for post in stream(
+            decoder, SayOptions(n=5, seed=1, max_tokens=20, temperature=0.01, top_p=0.5)
+        )
+    ]
+    warm = [
+        post.text
+        for post in stream(
+            decoder, SayOptions(n=5, seed=1, max_tokens=20, temperature=1.5, top_p=1.0)
+        )
+    ]
     assert said == cold != warm
 
 
@@ -173,7 +258,17 @@ def test_the_decoders_defaults_are_used(tiny_gpt2: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("character", "expected"),
-    [("a", "LATIN"), ("ß", "LATIN"), ("ж", "CYRILLIC"), ("語", "CJK"), ("ひ", "HIRAGANA"), ("7", ""), ("🦜", ""), ("—", ""), ("€", "")],
+    [
+        ("a", "LATIN"),
+        ("ß", "LATIN"),
+        ("ж", "CYRILLIC"),
+        ("語", "CJK"),
+        ("ひ", "HIRAGANA"),
+        ("7", ""),
+        ("🦜", ""),
+        ("—", ""),
+        ("€", ""),
+    ],
 )
 def test_letters_have_a_script_and_nothing_else_has(character: str, expected: str) -> None:
     assert script(character) == expected
@@ -186,8 +281,26 @@ def foreign(texts: list[str], *pieces: bytes) -> list[bytes]:
 def test_tokens_of_other_scripts_are_foreign_whole_or_begun() -> None:
     cyrillic, kanji = "жук".encode(), "語".encode()
     emoji, latin = "🦜".encode(), "é".encode()
-    pieces = [b"", b" cat", "café".encode(), " €5 — 🦜".encode(), cyrillic, cyrillic[:1], b" " + cyrillic[:3], kanji, kanji[:1], kanji[:2]]
+    pieces = [
+        b"",
+        b" cat",
+        "café".encode(),
+        " €5 — 🦜".encode(),
+        cyrillic,
+        cyrillic[:1],
+        b" " + cyrillic[:3],
+        kanji,
+        kanji[:1],
+        kanji[:2],
+    ]
     pieces += [latin, latin[:1], emoji[:1], emoji[:2], kanji[1:], b"\xff"]
-    assert foreign(["plain words"], *pieces) == [cyrillic, cyrillic[:1], b" " + cyrillic[:3], kanji, kanji[:1], kanji[:2]]
+    assert foreign(["plain words"], *pieces) == [
+        cyrillic,
+        cyrillic[:1],
+        b" " + cyrillic[:3],
+        kanji,
+        kanji[:1],
+        kanji[:2],
+    ]
     assert foreign(["plain words, слова"], *pieces) == [kanji, kanji[:1], kanji[:2]]
     assert foreign(["日本語とカタカナ"], cyrillic, kanji, kanji[:2]) == [cyrillic]

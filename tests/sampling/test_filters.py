@@ -28,13 +28,23 @@ def test_neither_a_post_nor_eight_words_of_one() -> None:
 
 def test_what_the_author_says_all_the_time_is_nobodys_copy() -> None:
     formula = "and that is why we meet here every single"
-    posts = [f"{start} {formula} {end}" for start, end in (("Rain", "Monday"), ("Snow", "Tuesday"), ("Sun", "Friday"))]
+    posts = [
+        f"{start} {formula} {end}"
+        for start, end in (("Rain", "Monday"), ("Snow", "Tuesday"), ("Sun", "Friday"))
+    ]
     assert len(posts) == MIN_HOLDERS
     rules = OutputFilters.of(posts)
     assert rules.judge(f"Hail {formula} Sunday", True, "", WHOLE).rejection is None
     assert rules.judge(posts[0], True, "", WHOLE).rejection is Reason.COPIED
-    for said_twice in (posts[:2], [*posts[:2], posts[1]], [*posts[:2], posts[1].upper()]):  # the same post again is no other post
-        assert OutputFilters.of(said_twice).judge(f"Hail {formula} Sunday", True, "", WHOLE).rejection is Reason.COPIED
+    for said_twice in (
+        posts[:2],
+        [*posts[:2], posts[1]],
+        [*posts[:2], posts[1].upper()],
+    ):  # the same post again is no other post
+        assert (
+            OutputFilters.of(said_twice).judge(f"Hail {formula} Sunday", True, "", WHOLE).rejection
+            is Reason.COPIED
+        )
 
 
 def test_characters_of_a_script_without_blanks_are_half_words() -> None:
@@ -42,8 +52,12 @@ def test_characters_of_a_script_without_blanks_are_half_words() -> None:
     copies = VerbatimIndex([post])
     assert copies.is_copied("昨日も" + post[3:19])
     assert not copies.is_copied("昨日も" + post[3:18] + "ね")
-    assert VerbatimIndex(["one two three four 今日はとても天気が"]).is_copied("and one two three four 今日はとても天気が so")
-    assert not VerbatimIndex(["one two three four 今日はとても天気が"]).is_copied("and two three four 今日はとても天気が so")
+    assert VerbatimIndex(["one two three four 今日はとても天気が"]).is_copied(
+        "and one two three four 今日はとても天気が so"
+    )
+    assert not VerbatimIndex(["one two three four 今日はとても天気が"]).is_copied(
+        "and two three four 今日はとても天気が so"
+    )
 
 
 @pytest.mark.parametrize("cut", range(1, len(POST)))
@@ -69,7 +83,10 @@ def test_a_text_that_grows_is_the_same_as_one_that_is_there(cut: int) -> None:
     ],
 )
 def test_what_was_typed_is_not_the_models_copy(typed: str, more: str, copied: bool) -> None:
-    assert VerbatimIndex([POST, "Good morning, dear town!"]).is_copied(typed + more, len(typed)) is copied
+    assert (
+        VerbatimIndex([POST, "Good morning, dear town!"]).is_copied(typed + more, len(typed))
+        is copied
+    )
 
 
 def test_the_index_is_small() -> None:
@@ -77,14 +94,33 @@ def test_the_index_is_small() -> None:
     assert VerbatimIndex(posts, MIN_HOLDERS).size < 1_000_000
 
 
-@pytest.mark.parametrize("text", ["mail ada@example.org", "call +44 20 7946 0958", "4111 1111 1111 1111", "ghp_" + "a1" * 20, "it was [email] then", "[Phone]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mail ada@example.org",
+        "call +44 20 7946 0958",
+        "4111 1111 1111 1111",
+        "ghp_" + "a1" * 20,
+        "it was [email] then",
+        "[Phone]",
+    ],
+)
 def test_personal_data_and_what_stands_for_it(text: str) -> None:
     assert against(f"Well, {text} is it.") is Reason.PERSONAL
     assert against(f"Well, {text} is it.", typed=f"Well, {text}") is None
     assert against(f"Well, {text} is it.", typed="Well,") is Reason.PERSONAL
 
 
-@pytest.mark.parametrize("text", ["In 1999 we had 1,000,000 of them", "[sic]", "see you @ada at 10.30", "[emails] are many", "a@b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In 1999 we had 1,000,000 of them",
+        "[sic]",
+        "see you @ada at 10.30",
+        "[emails] are many",
+        "a@b",
+    ],
+)
 def test_what_is_nobodys_stays(text: str) -> None:
     assert not mask(text)[1]
     assert not reveals(text)
@@ -102,10 +138,26 @@ def test_what_would_be_masked_is_what_is_held_back() -> None:
 
 
 def test_what_is_too_long_ends_at_a_sentence_where_a_good_part_is_left() -> None:
-    verdict = RULES.judge("It is good. It is long. It is cut somewhere in the", False, "", SayOptions(max_chars=40))
-    assert (verdict.text, verdict.finished, verdict.rejection) == ("It is good. It is long.", True, None)
-    assert RULES.judge("It is good. It is cut somewhere in the middle of it", False, "", SayOptions(max_chars=40)).rejection is Reason.LONG
-    assert RULES.judge("It is good. It is cut in the", False, "", WHOLE).rejection is Reason.UNFINISHED
+    verdict = RULES.judge(
+        "It is good. It is long. It is cut somewhere in the", False, "", SayOptions(max_chars=40)
+    )
+    assert (verdict.text, verdict.finished, verdict.rejection) == (
+        "It is good. It is long.",
+        True,
+        None,
+    )
+    assert (
+        RULES.judge(
+            "It is good. It is cut somewhere in the middle of it",
+            False,
+            "",
+            SayOptions(max_chars=40),
+        ).rejection
+        is Reason.LONG
+    )
+    assert (
+        RULES.judge("It is good. It is cut in the", False, "", WHOLE).rejection is Reason.UNFINISHED
+    )
     prompted = RULES.judge("It is good. It is long. It is cut in the", False, "It is good.", WHOLE)
     assert prompted.rejection is Reason.UNFINISHED or prompted.text == "It is good. It is long."
 
@@ -118,7 +170,10 @@ def test_a_sentence_that_is_left_is_judged_too() -> None:
 def test_bytes_that_are_no_character_are_a_blemish() -> None:
     assert against("the l\ufffdmp") is Reason.BROKEN
     assert against("the l\ufffdmp", typed="the l\ufffd") is None
-    assert {reason for reason in Reason if reason.is_a_blemish} == {Reason.BROKEN, Reason.UNFINISHED}
+    assert {reason for reason in Reason if reason.is_a_blemish} == {
+        Reason.BROKEN,
+        Reason.UNFINISHED,
+    }
 
 
 def test_nothing_is_not_a_post() -> None:

@@ -17,7 +17,15 @@ from popinjay.models.language_model import LanguageModel
 from popinjay.options import SayOptions
 from popinjay.post import one_line
 from popinjay.sampling.filters import OutputFilters, Reason
-from popinjay.sampling.generate import MAX_ATTEMPTS, MIN_TOKENS, RESTART, Tally, generate, pieces, stream
+from popinjay.sampling.generate import (
+    MAX_ATTEMPTS,
+    MIN_TOKENS,
+    RESTART,
+    Tally,
+    generate,
+    pieces,
+    stream,
+)
 
 
 @pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama", "tiny_gemma"])
@@ -30,14 +38,23 @@ def decoder(model: LanguageModel) -> TorchDecoder:
     return TorchDecoder(model)
 
 
-def texts(decoder: TorchDecoder, prompt: str = "", rules: OutputFilters | None = None, **options: object) -> list[str]:
-    return [said.text for said in generate(decoder, SayOptions(**{"max_tokens": 20, **options}), prompt, rules)]  # type: ignore[arg-type]
+def texts(
+    decoder: TorchDecoder, prompt: str = "", rules: OutputFilters | None = None, **options: object
+) -> list[str]:
+    return [
+        said.text
+        for said in generate(decoder, SayOptions(**{"max_tokens": 20, **options}), prompt, rules)
+    ]  # type: ignore[arg-type]
 
 
-def parroted(*posts: str, known: Sequence[str] = (), n: int = 1, prompt: str = "", **options: object) -> tuple[list[str], Tally]:
+def parroted(
+    *posts: str, known: Sequence[str] = (), n: int = 1, prompt: str = "", **options: object
+) -> tuple[list[str], Tally]:
     """What comes out of a parrot that wants to say these, under the rules for one that learnt what is `known`."""
     tally = Tally()
-    said = generate(Parrot(*posts), SayOptions(n=n, seed=0, **options), prompt, OutputFilters.of(known), tally)  # type: ignore[arg-type]
+    said = generate(
+        Parrot(*posts), SayOptions(n=n, seed=0, **options), prompt, OutputFilters.of(known), tally
+    )  # type: ignore[arg-type]
     return [one.text.replace("^", "", 1) for one in said], tally
 
 
@@ -60,10 +77,15 @@ def test_posts_from_a_place_on_are_those_of_all(decoder: TorchDecoder) -> None:
     assert list(stream(decoder, options, start=8)) == []
 
 
-def test_nor_does_it_where_posts_are_drawn_again(decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nor_does_it_where_posts_are_drawn_again(
+    decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     free = texts(decoder, n=9, seed=5)
     rules, tally = OutputFilters.of(free[1:3]), Tally()
-    all_nine = [said.text for said in generate(decoder, SayOptions(n=9, seed=5, max_tokens=20), "", rules, tally)]
+    all_nine = [
+        said.text
+        for said in generate(decoder, SayOptions(n=9, seed=5, max_tokens=20), "", rules, tally)
+    ]
     assert tally.redrawn[Reason.COPIED] >= 2
     assert not set(all_nine) & set(free[1:3])
     assert texts(decoder, "", rules, n=3, seed=5) == all_nine[:3]
@@ -75,8 +97,24 @@ def test_without_a_seed_posts_differ(decoder: TorchDecoder) -> None:
     assert texts(decoder, n=2) != texts(decoder, n=2)
 
 
-@pytest.mark.parametrize("prompt", ["the lamp  is ", "the la", "riv", "w", "the river \U0001f600", "the \U0001f468\u200d", "é", "the the", "夜の川", "1.5"])
-def test_posts_begin_with_the_prompt_and_stand_on_one_line(decoder: TorchDecoder, prompt: str) -> None:
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "the lamp  is ",
+        "the la",
+        "riv",
+        "w",
+        "the river \U0001f600",
+        "the \U0001f468\u200d",
+        "é",
+        "the the",
+        "夜の川",
+        "1.5",
+    ],
+)
+def test_posts_begin_with_the_prompt_and_stand_on_one_line(
+    decoder: TorchDecoder, prompt: str
+) -> None:
     for text in texts(decoder, prompt, n=20, seed=0):
         assert text.startswith(" ".join(prompt.split()))
         assert "\n" not in text
@@ -84,11 +122,17 @@ def test_posts_begin_with_the_prompt_and_stand_on_one_line(decoder: TorchDecoder
 
 
 def test_a_blank_at_the_end_of_a_prompt_says_that_the_word_is_whole(decoder: TorchDecoder) -> None:
-    assert all(text.startswith("the riv ") for text in texts(decoder, "the riv ", n=20, seed=0) if text != "the riv")
+    assert all(
+        text.startswith("the riv ")
+        for text in texts(decoder, "the riv ", n=20, seed=0)
+        if text != "the riv"
+    )
     assert not all(text.startswith("the riv ") for text in texts(decoder, "the riv", n=20, seed=0))
 
 
-def test_what_stands_in_place_of_the_last_word_is_as_likely_as_the_model_has_it(decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stands_in_place_of_the_last_word_is_as_likely_as_the_model_has_it(
+    decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Against the plain sum over whole vocabularies: P(tokens kept) x P(token that covers the rest)."""
     from popinjay.sampling.prompt import prefill
 
@@ -105,13 +149,22 @@ def test_what_stands_in_place_of_the_last_word_is_as_likely_as_the_model_has_it(
         ids = torch.tensor([[*beginning.tokens, *beginning.healed_tokens[:kept]]])
         with torch.inference_mode():
             chances = decoder.model.model(input_ids=ids).logits[0].log_softmax(-1)
-        before = sum(chances[len(beginning.tokens) - 1 + place, token].item() for place, token in enumerate(beginning.healed_tokens[:kept]))
+        before = sum(
+            chances[len(beginning.tokens) - 1 + place, token].item()
+            for place, token in enumerate(beginning.healed_tokens[:kept])
+        )
         for token, piece in enumerate(spelled):
             cover = (*beginning.healed_tokens[:kept], token)
-            if b"".join(spelled[t] for t in cover).startswith(word) and not b"".join(spelled[t] for t in cover[:-1]).startswith(word) and piece:
+            if (
+                b"".join(spelled[t] for t in cover).startswith(word)
+                and not b"".join(spelled[t] for t in cover[:-1]).startswith(word)
+                and piece
+            ):
                 expected[cover] = before + chances[-1, token].item()
     assert expected.keys() == set(beginning.continuations)
-    assert [expected[cover] for cover in beginning.continuations] == pytest.approx(beginning.logits.tolist(), abs=1e-4)
+    assert [expected[cover] for cover in beginning.continuations] == pytest.approx(
+        beginning.logits.tolist(), abs=1e-4
+    )
 
 
 def test_logits_are_those_of_transformers(decoder: TorchDecoder) -> None:
@@ -123,7 +176,9 @@ def test_logits_are_those_of_transformers(decoder: TorchDecoder) -> None:
     for place in range(3):
         found = decoder.step([row[place] for row in rows])
         with torch.inference_mode():
-            expected = decoder.model.model(input_ids=torch.tensor([prompt + row[: place + 1] for row in rows])).logits[:, -1]
+            expected = decoder.model.model(
+                input_ids=torch.tensor([prompt + row[: place + 1] for row in rows])
+            ).logits[:, -1]
         assert np.abs(found - expected.numpy()).max() < 1e-4
     decoder.filter([1])
     with torch.inference_mode():
@@ -132,15 +187,26 @@ def test_logits_are_those_of_transformers(decoder: TorchDecoder) -> None:
 
 
 def test_greedy_is_what_transformers_says(decoder: TorchDecoder) -> None:
-    settings = {"max_new_tokens": 15, "min_new_tokens": 10, "pad_token_id": decoder.eos_token, "suppress_tokens": decoder.suppressed_tokens or None}
-    expected = decoder.model.model.generate(torch.tensor([[decoder.bos_token]]), do_sample=False, **settings)
+    settings = {
+        "max_new_tokens": 15,
+        "min_new_tokens": 10,
+        "pad_token_id": decoder.eos_token,
+        "suppress_tokens": decoder.suppressed_tokens or None,
+    }
+    expected = decoder.model.model.generate(
+        torch.tensor([[decoder.bos_token]]), do_sample=False, **settings
+    )
     ours = generate(decoder, SayOptions(n=1, temperature=0, max_tokens=15))[0]
-    assert ours.text == one_line(decoder.decode(expected[0].tolist()).rstrip("\ufffd").lstrip().split("\n")[0])
+    assert ours.text == one_line(
+        decoder.decode(expected[0].tolist()).rstrip("\ufffd").lstrip().split("\n")[0]
+    )
 
 
 def test_the_saved_settings_are_ours(model: LanguageModel, tmp_path: Path) -> None:
     """The first tokens of transformers' own `generate`, by the settings in the folder, against ours: chi-square of two samples."""
-    model.say_by_default(do_sample=True, temperature=1.0, top_p=0.95, min_new_tokens=MIN_TOKENS, max_new_tokens=160)
+    model.say_by_default(
+        do_sample=True, temperature=1.0, top_p=0.95, min_new_tokens=MIN_TOKENS, max_new_tokens=160
+    )
     model.save(tmp_path)
     settings = GenerationConfig.from_pretrained(tmp_path)
     settings.max_new_tokens, settings.min_new_tokens = 2, 2
@@ -169,7 +235,10 @@ def test_an_end_token_in_a_prompt_is_plain_text(decoder: TorchDecoder) -> None:
 
 @pytest.mark.parametrize("prompt", ["", "the riv"])
 def test_posts_are_no_longer_than_asked(decoder: TorchDecoder, prompt: str) -> None:
-    assert all(said.tokens <= 5 for said in generate(decoder, SayOptions(n=5, max_tokens=5, seed=0), prompt))
+    assert all(
+        said.tokens <= 5
+        for said in generate(decoder, SayOptions(n=5, max_tokens=5, seed=0), prompt)
+    )
 
 
 def test_a_model_can_be_loaded_from_its_folder(tiny_gpt2: Path) -> None:
@@ -183,7 +252,9 @@ def test_a_copy_is_drawn_again_and_counted() -> None:
     said, tally = parroted("I say nobody in this town has ever heard it, no.", OTHER, known=[POST])
     assert said == [OTHER]
     assert tally.redrawn == {Reason.COPIED: 1}
-    said, tally = parroted("I say nobody in this town has ever heard it, no.", OTHER, known=[POST], allow_copies=True)
+    said, tally = parroted(
+        "I say nobody in this town has ever heard it, no.", OTHER, known=[POST], allow_copies=True
+    )
     assert said == ["I say nobody in this town has ever heard it, no."]
 
 
@@ -192,12 +263,22 @@ def test_a_draft_is_given_up_as_soon_as_its_eighth_word_is_whole() -> None:
     steps = []
     step = parrot.step
     parrot.step = lambda tokens: steps.append(parrot.rows[0][0]) or step(tokens)  # type: ignore[func-returns-value, method-assign]
-    generate(parrot, SayOptions(n=1, seed=0), "", OutputFilters.of(["river sings at night and nobody in this town"]))
+    generate(
+        parrot,
+        SayOptions(n=1, seed=0),
+        "",
+        OutputFilters.of(["river sings at night and nobody in this town"]),
+    )
     assert steps.count(POST) == len("The river sings at night, and nobody in this ")
 
 
 def test_personal_data_and_what_stands_for_it_never_come_out() -> None:
-    said, tally = parroted("Write to ada@example.org today, please.", "Write to [email] today, please.", "Call 020 7946 0958 now.", OTHER)
+    said, tally = parroted(
+        "Write to ada@example.org today, please.",
+        "Write to [email] today, please.",
+        "Call 020 7946 0958 now.",
+        OTHER,
+    )
     assert said == [OTHER]
     assert tally.redrawn == {Reason.PERSONAL: 3}
 
@@ -206,7 +287,11 @@ def test_what_is_too_long_ends_at_a_sentence_or_is_drawn_again() -> None:
     long = "This goes on and on. " * 3 + "And on"
     said, tally = parroted(long, max_chars=50)
     assert (said, tally.redrawn) == (["This goes on and on. This goes on and on."], {})
-    said, tally = parroted("Short. " + "and so it goes on for ever and ever " * 3, "Another one that fits.", max_chars=50)
+    said, tally = parroted(
+        "Short. " + "and so it goes on for ever and ever " * 3,
+        "Another one that fits.",
+        max_chars=50,
+    )
     assert (said, tally.redrawn) == (["Another one that fits."], {Reason.LONG: 1})
 
 
@@ -220,7 +305,12 @@ def test_few_characters_need_no_ten_tokens() -> None:
 def test_what_is_broken_off_comes_out_only_where_nothing_better_comes() -> None:
     said, tally = parroted("this never comes to any end at all", "Done, and done.", max_tokens=20)
     assert (said, tally.redrawn) == (["Done, and done."], {Reason.UNFINISHED: 1})
-    (only,) = generate(Parrot("this never comes to any end at all"), SayOptions(n=1, max_tokens=20, seed=0), "", OutputFilters())
+    (only,) = generate(
+        Parrot("this never comes to any end at all"),
+        SayOptions(n=1, max_tokens=20, seed=0),
+        "",
+        OutputFilters(),
+    )
     assert (only.text, only.finished) == ("^this never comes to", False)
 
 
@@ -234,9 +324,19 @@ def test_a_prompt_that_quotes_a_post_is_the_users_own() -> None:
     quoted = "nobody in this town has ever heard it"
     said, tally = parroted(" but the two of us, for years.", known=[POST], prompt=quoted)
     assert (said, tally.redrawn) == ([quoted + " but the two of us, for years."], {})
-    said, tally = parroted(" heard it, they say here.", " seen it, they say here.", known=[POST], prompt="and nobody in this town has ever")
-    assert (said, tally.redrawn) == (["and nobody in this town has ever seen it, they say here."], {Reason.COPIED: 1})
-    said, tally = parroted(" it was, and gone it is.", known=[POST], prompt="ask ada@example.org what")
+    said, tally = parroted(
+        " heard it, they say here.",
+        " seen it, they say here.",
+        known=[POST],
+        prompt="and nobody in this town has ever",
+    )
+    assert (said, tally.redrawn) == (
+        ["and nobody in this town has ever seen it, they say here."],
+        {Reason.COPIED: 1},
+    )
+    said, tally = parroted(
+        " it was, and gone it is.", known=[POST], prompt="ask ada@example.org what"
+    )
     assert said == ["ask ada@example.org what it was, and gone it is."]
 
 
@@ -245,9 +345,16 @@ def test_a_prompt_that_leaves_no_room_is_refused() -> None:
         parroted("x", prompt="p" * 31, max_chars=31)
 
 
-def test_posts_come_in_order_each_as_soon_as_it_can_and_free_places_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_posts_come_in_order_each_as_soon_as_it_can_and_free_places_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("popinjay.sampling.generate.MAX_BATCH_ROWS", 2)
-    parrot = Parrot("A short one it is.", "This one takes a good deal longer to come to its end.", "B short one it is.", "C short one it is.")
+    parrot = Parrot(
+        "A short one it is.",
+        "This one takes a good deal longer to come to its end.",
+        "B short one it is.",
+        "C short one it is.",
+    )
     said = stream(parrot, SayOptions(n=4, seed=0))
     assert next(said).text == "^A short one it is."
     assert len(parrot.rows) == 1  # its place is free, and nothing was done for others first
@@ -281,12 +388,20 @@ def test_pieces_are_the_post_at_any_place(decoder: TorchDecoder) -> None:
     options = SayOptions(seed=3, max_tokens=20, n=4)
     tally, again = Tally(), Tally()
     posts = [said.text for said in generate(decoder, options, "the", OutputFilters(), tally)]
-    assert [shown(pieces(decoder, options, "the", OutputFilters(), again, place))[1] for place in range(4)] == posts
+    assert [
+        shown(pieces(decoder, options, "the", OutputFilters(), again, place))[1]
+        for place in range(4)
+    ] == posts
     assert again == tally
 
 
 def test_pieces_show_no_eighth_word_and_nothing_personal() -> None:
-    parrot = Parrot("We know nobody in this town has ever heard it.", "Mail ada@example.org at once.", "Call 020 7946 0958 now.", OTHER)
+    parrot = Parrot(
+        "We know nobody in this town has ever heard it.",
+        "Mail ada@example.org at once.",
+        "Call 020 7946 0958 now.",
+        OTHER,
+    )
     every, end = shown(pieces(parrot, SayOptions(seed=0), "", OutputFilters.of([POST])))
     assert end == "^" + OTHER
     assert every.count(RESTART) == 3

@@ -81,9 +81,15 @@ def test_ties_and_what_cannot_come(shape: SamplingParams) -> None:
 
 def test_a_wrong_distribution_is_told_from_the_right_one() -> None:
     logits = (np.random.default_rng(0).standard_normal(1_000) * 2.5).astype(np.float32)
-    assert not agrees(drawn(logits, SamplingParams(top_p=0.95), 20_000), exact(logits, SamplingParams(top_p=0.94)))
-    assert not agrees(drawn(logits, SamplingParams(temperature=0.9), 20_000), exact(logits, SamplingParams()))
-    assert not agrees(drawn(logits, SamplingParams(top_k=20)), exact(logits, SamplingParams(top_k=21)))
+    assert not agrees(
+        drawn(logits, SamplingParams(top_p=0.95), 20_000), exact(logits, SamplingParams(top_p=0.94))
+    )
+    assert not agrees(
+        drawn(logits, SamplingParams(temperature=0.9), 20_000), exact(logits, SamplingParams())
+    )
+    assert not agrees(
+        drawn(logits, SamplingParams(top_k=20)), exact(logits, SamplingParams(top_k=21))
+    )
 
 
 @pytest.mark.parametrize("chance", [0.0, 1 - 2**-53])
@@ -132,10 +138,15 @@ def test_repetition_is_made_less_likely_as_transformers_does_it() -> None:
 
     logits = np.random.default_rng(1).standard_normal(50).astype(np.float32) * 3
     seen = [4, 7, 7, 30]
-    penalised = RepetitionPenaltyLogitsProcessor(1.5)(torch.tensor([seen]), torch.from_numpy(logits.copy())[None])[0].numpy()
+    penalised = RepetitionPenaltyLogitsProcessor(1.5)(
+        torch.tensor([seen]), torch.from_numpy(logits.copy())[None]
+    )[0].numpy()
     sampler, generator = Sampler(SamplingParams(repetition_penalty=1.5)), np.random.default_rng(0)
     sampler.load_logits(logits, seen)
-    assert agrees(np.bincount([sampler.sample(generator) for _ in range(DRAWS)], minlength=50), exact(penalised, SamplingParams()))
+    assert agrees(
+        np.bincount([sampler.sample(generator) for _ in range(DRAWS)], minlength=50),
+        exact(penalised, SamplingParams()),
+    )
 
 
 def test_rows_of_a_real_vocabulary_draw_what_a_sort_draws() -> None:

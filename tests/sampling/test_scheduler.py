@@ -28,12 +28,32 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 
 def options(number: int) -> SayOptions:
-    return SayOptions(n=1 + (number % 5 == 0), seed=number, max_tokens=6 + number % 10, temperature=(0.7, 1.0, 0.0)[number % 3], top_k=(0, 40)[number % 2])
+    return SayOptions(
+        n=1 + (number % 5 == 0),
+        seed=number,
+        max_tokens=6 + number % 10,
+        temperature=(0.7, 1.0, 0.0)[number % 3],
+        top_k=(0, 40)[number % 2],
+    )
 
 
-def ready(decoder: Any, number: int, prompt: str | None = None, rules: OutputFilters | None = None, **more: Any) -> GenerationRequest:
+def ready(
+    decoder: Any,
+    number: int,
+    prompt: str | None = None,
+    rules: OutputFilters | None = None,
+    **more: Any,
+) -> GenerationRequest:
     chosen = options(number)
-    return GenerationRequest(decoder, chosen, PROMPTS[number % len(PROMPTS)] if prompt is None else prompt, rules, None, range(chosen.n), **more)
+    return GenerationRequest(
+        decoder,
+        chosen,
+        PROMPTS[number % len(PROMPTS)] if prompt is None else prompt,
+        rules,
+        None,
+        range(chosen.n),
+        **more,
+    )
 
 
 def texts(writing: GenerationRequest) -> list[str]:
@@ -59,14 +79,23 @@ def written_alone(decoder: Any, writing: GenerationRequest) -> GenerationRequest
     return writing
 
 
-@pytest.mark.parametrize(("exact", "at_once"), [(False, 7), pytest.param(True, MAX_BATCH_ROWS, marks=pytest.mark.slow)])
-def test_posts_are_the_same_alone_and_in_a_crowd_of_fifty(folder: Path, exact: bool, at_once: int) -> None:
+@pytest.mark.parametrize(
+    ("exact", "at_once"), [(False, 7), pytest.param(True, MAX_BATCH_ROWS, marks=pytest.mark.slow)]
+)
+def test_posts_are_the_same_alone_and_in_a_crowd_of_fifty(
+    folder: Path, exact: bool, at_once: int
+) -> None:
     decoder, rules = OnnxDecoder(folder, exact=exact), OutputFilters()
-    alone = [texts(written_alone(decoder, ready(decoder, number, rules=rules, broken_off=True))) for number in range(50)]
+    alone = [
+        texts(written_alone(decoder, ready(decoder, number, rules=rules, broken_off=True)))
+        for number in range(50)
+    ]
     scheduler, chance = BatchScheduler(decoder, at_once), random.Random(0)
     writings = [ready(decoder, number, rules=rules, broken_off=True) for number in range(50)]
     given_up = [ready(decoder, number, rules=rules) for number in range(60, 70)]
-    for waiting in chance.sample([*writings, *given_up], 60):  # they come and go while others are on their way
+    for waiting in chance.sample(
+        [*writings, *given_up], 60
+    ):  # they come and go while others are on their way
         scheduler.add(waiting)
         for _ in range(chance.randrange(4)):
             scheduler.step()
@@ -92,7 +121,9 @@ def test_reading_apart_leaves_rows_as_they_are(folder: Path) -> None:
                 apart.add(2)
                 apart.step([1, 2])
                 decoder.add(1, apart.prefix)
-            found.append(decoder.step([token, token + 1, token + 2, *([3] if disturbed else [])])[:3].copy())
+            found.append(
+                decoder.step([token, token + 1, token + 2, *([3] if disturbed else [])])[:3].copy()
+            )
             decoder.filter([0, 1, 2])
         return np.stack(found)
 
@@ -103,7 +134,9 @@ def test_reading_apart_leaves_rows_as_they_are(folder: Path) -> None:
 def test_rows_behind_a_prompt_that_was_read_earlier(folder: Path, prompt: str) -> None:
     decoder = OnnxDecoder(folder)
     alone = generate(decoder, SayOptions(n=3, seed=1, max_tokens=12), prompt)
-    writing = GenerationRequest(decoder, SayOptions(n=3, seed=1, max_tokens=12), prompt, None, None, range(3))
+    writing = GenerationRequest(
+        decoder, SayOptions(n=3, seed=1, max_tokens=12), prompt, None, None, range(3)
+    )
     generate(decoder, SayOptions(n=3, seed=2, max_tokens=12), "people")
     written_alone(decoder, writing)
     assert [said for _, said in sorted(writing.done.items())] == alone
@@ -111,7 +144,10 @@ def test_rows_behind_a_prompt_that_was_read_earlier(folder: Path, prompt: str) -
 
 # whose turn it is
 
-LONG, SHORT = "This one takes a good deal longer to come to its end than the others do.", "A short one it is."
+LONG, SHORT = (
+    "This one takes a good deal longer to come to its end than the others do.",
+    "A short one it is.",
+)
 
 
 def parroted(parrot: Parrot, n: int) -> GenerationRequest:
@@ -120,7 +156,11 @@ def parroted(parrot: Parrot, n: int) -> GenerationRequest:
 
 def test_whoever_comes_late_gets_the_next_row_that_is_free() -> None:
     parrot = Parrot(SHORT)
-    scheduler, greedy, modest = BatchScheduler(parrot, 4), parroted(parrot, 100), parroted(parrot, 2)
+    scheduler, greedy, modest = (
+        BatchScheduler(parrot, 4),
+        parroted(parrot, 100),
+        parroted(parrot, 2),
+    )
     scheduler.add(greedy)
     scheduler.step()
     assert len(greedy.sequences) == 4
@@ -133,7 +173,10 @@ def test_whoever_comes_late_gets_the_next_row_that_is_free() -> None:
 
 def test_rows_are_kept_for_those_who_are_about_to_join() -> None:
     parrot = Parrot(SHORT)
-    scheduler, first, second, third = BatchScheduler(parrot, 10), *(parroted(parrot, 19) for _ in range(3))
+    scheduler, first, second, third = (
+        BatchScheduler(parrot, 10),
+        *(parroted(parrot, 19) for _ in range(3)),
+    )
     scheduler.add(first)
     scheduler.step(coming=7)
     assert len(first.sequences) == 3
@@ -213,8 +256,14 @@ def test_whoever_leaves_frees_its_rows() -> None:
 
 def test_where_rows_cannot_join_writings_take_turns(tiny_gpt2: Path) -> None:
     decoder = TorchDecoder(LanguageModel.load(tiny_gpt2))
-    alone = [[said.text for said in generate(decoder, options(number), PROMPTS[number % 3])] for number in range(6)]
-    scheduler, writings = BatchScheduler(decoder, MAX_BATCH_ROWS), [ready(decoder, number, PROMPTS[number % 3]) for number in range(6)]
+    alone = [
+        [said.text for said in generate(decoder, options(number), PROMPTS[number % 3])]
+        for number in range(6)
+    ]
+    scheduler, writings = (
+        BatchScheduler(decoder, MAX_BATCH_ROWS),
+        [ready(decoder, number, PROMPTS[number % 3]) for number in range(6)],
+    )
     for writing in writings:
         scheduler.add(writing)
     while any(len(writing.done) < options_n(writing) for writing in writings):
@@ -255,14 +304,24 @@ def test_what_is_left_before_a_stop_is_judged_too() -> None:
     known = OutputFilters.of(["One, two, buckle my shoe"])
     parrot = Parrot("One, two, buckle my shoe STOP", "Another one, that is nobody's STOP")
     parrot._only = lambda character: Parrot._only(parrot, " " if character == "^" else character)  # type: ignore[method-assign]
-    writing = GenerationRequest(parrot, SayOptions(n=1, seed=0), "", known, None, [0], stops=["STOP"])
+    writing = GenerationRequest(
+        parrot, SayOptions(n=1, seed=0), "", known, None, [0], stops=["STOP"]
+    )
     assert texts(written_alone(parrot, writing)) == ["Another one, that is nobody's"]
 
 
 def test_what_its_tokens_run_out_for_may_leave_where_that_is_asked() -> None:
     for broken_off, tries in ((True, 1), (False, 16)):
         parrot = Parrot("this never comes to any end at all")
-        writing = GenerationRequest(parrot, SayOptions(n=1, max_tokens=20, seed=0), "", OutputFilters(), None, [0], broken_off=broken_off)
+        writing = GenerationRequest(
+            parrot,
+            SayOptions(n=1, max_tokens=20, seed=0),
+            "",
+            OutputFilters(),
+            None,
+            [0],
+            broken_off=broken_off,
+        )
         said = written_alone(parrot, writing).done[0]
         assert said is not None
         assert (said.text, said.finished) == ("^this never comes to", False)
@@ -273,4 +332,7 @@ def test_pieces_and_posts_of_a_tiny_model_still_agree(folder: Path) -> None:
     decoder = OnnxDecoder(folder)
     for place in range(3):
         chosen = SayOptions(n=3, seed=4, max_tokens=15)
-        assert "".join(pieces(decoder, chosen, "the", None, None, place)) == generate(decoder, chosen, "the")[place].text
+        assert (
+            "".join(pieces(decoder, chosen, "the", None, None, place))
+            == generate(decoder, chosen, "the")[place].text
+        )

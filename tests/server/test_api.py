@@ -17,7 +17,14 @@ schemathesis = pytest.importorskip("schemathesis")
 
 JOB = "0123456789abcdef"
 EXAMPLES = 8  # of each operation, and of each once more about something that is there
-BOUNDED = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+BOUNDED = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +34,18 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     (home / "ada" / "run.toml").write_text('[asked]\nwhose = "self"\n')
     (home / "ada" / "README.md").write_text("# ada")
     (home / ".jobs" / JOB).mkdir(parents=True)
-    job = {"id": JOB, "doing": "make", "name": None, "specs": ["a.zip"], "upload": None, "options": {}, "created": "2026-01-01T00:00:00+00:00"}
-    (home / ".jobs" / JOB / "job.json").write_text(json.dumps({**job, "state": "done", "ended": job["created"]}))
+    job = {
+        "id": JOB,
+        "doing": "make",
+        "name": None,
+        "specs": ["a.zip"],
+        "upload": None,
+        "options": {},
+        "created": "2026-01-01T00:00:00+00:00",
+    }
+    (home / ".jobs" / JOB / "job.json").write_text(
+        json.dumps({**job, "state": "done", "ended": job["created"]})
+    )
     with served(home) as client:
         yield client
 
@@ -42,13 +59,20 @@ def test_it_describes_itself(described: Any) -> None:
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             assert operation.get("description"), f"{method} {path} says nothing of itself"
-            assert {"400", "403", "422", "500"} <= set(operation["responses"]), f"{method} {path} says nothing of its refusals"
+            assert {"400", "403", "422", "500"} <= set(operation["responses"]), (
+                f"{method} {path} says nothing of its refusals"
+            )
 
 
 def test_it_is_as_it_describes_itself(client: Client, described: Any) -> None:
     from schemathesis.specs.openapi import checks
 
-    held = [schemathesis.checks.not_a_server_error, checks.status_code_conformance, checks.content_type_conformance, checks.response_schema_conformance]
+    held = [
+        schemathesis.checks.not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_schema_conformance,
+    ]
     schema = schemathesis.openapi.from_dict(described)
     schema.config.update(base_url=client.url)
     asked: list[str] = []
@@ -56,17 +80,31 @@ def test_it_is_as_it_describes_itself(client: Client, described: Any) -> None:
         operation = found.ok()
         ask_all(operation, schemathesis.GenerationMode.POSITIVE, {}, held, asked)
         said = described["paths"][operation.path][operation.method]
-        if "requestBody" in said or any(parameter["in"] == "query" for parameter in said.get("parameters", ())):  # else nothing wrong can be said
+        if "requestBody" in said or any(
+            parameter["in"] == "query" for parameter in said.get("parameters", ())
+        ):  # else nothing wrong can be said
             ask_all(operation, schemathesis.GenerationMode.NEGATIVE, {}, held, asked)
         if "{" in operation.path and operation.method != "delete":
-            ask_all(operation, schemathesis.GenerationMode.POSITIVE, {"name": "ada", "id": JOB, "path": "README.md"}, held, asked)
+            ask_all(
+                operation,
+                schemathesis.GenerationMode.POSITIVE,
+                {"name": "ada", "id": JOB, "path": "README.md"},
+                held,
+                asked,
+            )
     assert len(asked) > 100
-    assert set(asked) == {f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods}
+    assert set(asked) == {
+        f"{method.upper()} {path}"
+        for path, methods in described["paths"].items()
+        for method in methods
+    }
     assert client.get("/api/personas")["total"] == 1
     assert client.get(f"/api/jobs/{JOB}")["state"] == "done"
 
 
-def ask_all(operation: Any, mode: Any, there: dict[str, str], held: list[Any], asked: list[str]) -> None:
+def ask_all(
+    operation: Any, mode: Any, there: dict[str, str], held: list[Any], asked: list[str]
+) -> None:
     """Ask an operation what it allows, or what it does not, `there` in place of made-up names."""
 
     @BOUNDED
@@ -81,10 +119,23 @@ def ask_all(operation: Any, mode: Any, there: dict[str, str], held: list[Any], a
         ask()
 
 
-SENSELESS = [b"", b"{", b"[]", b"3", b"\xff", b"null", b"[" * 100_000, b'{"model": "\\ud800"}', b'{"specs": ["\\ud800"]}', b'{"options": {"epochs": NaN}}']
+SENSELESS = [
+    b"",
+    b"{",
+    b"[]",
+    b"3",
+    b"\xff",
+    b"null",
+    b"[" * 100_000,
+    b'{"model": "\\ud800"}',
+    b'{"specs": ["\\ud800"]}',
+    b'{"options": {"epochs": NaN}}',
+]
 
 
-@pytest.mark.parametrize("path", ["/api/jobs", "/api/personas/ada/say", "/api/personas/ada/kept", "/v1/completions"])
+@pytest.mark.parametrize(
+    "path", ["/api/jobs", "/api/personas/ada/say", "/api/personas/ada/kept", "/v1/completions"]
+)
 @pytest.mark.parametrize("body", SENSELESS)
 def test_what_makes_no_sense_is_refused(client: Client, path: str, body: bytes) -> None:
     answer = client.ask("POST", path, body, {**OURS, "Content-Type": "application/json"})

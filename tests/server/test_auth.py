@@ -33,9 +33,14 @@ def open_to_others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]
         yield client
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}", "[::1]:{port}"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}", "[::1]:{port}"]
+)
 def test_this_machine_is_let_in_by_its_names(here: Client, host: str) -> None:
-    assert here.ask("GET", "/api/personas", headers={"Host": host.format(port=here.port)}).status == 200
+    assert (
+        here.ask("GET", "/api/personas", headers={"Host": host.format(port=here.port)}).status
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,12 +59,17 @@ def test_this_machine_is_let_in_by_its_names(here: Client, host: str) -> None:
 )
 def test_names_that_others_let_point_here_are_not_let_in(here: Client, host: str) -> None:
     for path in ("/", "/api/personas", "/v1/models", "/assets/index.html", "/openapi.json"):
-        assert here.ask("GET", path, headers={"Host": host.format(port=here.port)}).status in (400, 403)
+        assert here.ask("GET", path, headers={"Host": host.format(port=here.port)}).status in (
+            400,
+            403,
+        )
 
 
 @given(st.text(st.characters(codec="latin-1"), max_size=40))
 def test_no_other_name_is_ever_ours(name: str) -> None:
-    if split_host(name.lower()) not in [(known, 8000) for known in ("127.0.0.1", "localhost", "[::1]")]:
+    if split_host(name.lower()) not in [
+        (known, 8000) for known in ("127.0.0.1", "localhost", "[::1]")
+    ]:
         with pytest.raises(ApiError):
             Auth(8000).check("GET", "/api/personas", {"host": name})
 
@@ -79,30 +89,74 @@ def test_no_other_name_is_ever_ours(name: str) -> None:
     ],
 )
 def test_other_sites_change_nothing(here: Client, headers: dict[str, str]) -> None:
-    for method, path in (("POST", "/api/jobs"), ("PUT", "/api/uploads?name=a.txt"), ("DELETE", "/api/jobs/x"), ("POST", "/api/personas/x/picture")):
-        answer = here.ask(method, path, b"{}", {name: value.format(port=here.port) for name, value in headers.items()})
+    for method, path in (
+        ("POST", "/api/jobs"),
+        ("PUT", "/api/uploads?name=a.txt"),
+        ("DELETE", "/api/jobs/x"),
+        ("POST", "/api/personas/x/picture"),
+    ):
+        answer = here.ask(
+            method,
+            path,
+            b"{}",
+            {name: value.format(port=here.port) for name, value in headers.items()},
+        )
         assert answer.status == 403
         assert answer.message == "Another site may not ask this."
-    assert here.ask("OPTIONS", "/api/jobs", headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}).status == 403
+    assert (
+        here.ask(
+            "OPTIONS",
+            "/api/jobs",
+            headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"},
+        ).status
+        == 403
+    )
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "http://127.0.0.1:{port}"}, {"Sec-Fetch-Site": "same-origin"}, {"X-Popinjay": "1"}])
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "http://127.0.0.1:{port}"}, {"Sec-Fetch-Site": "same-origin"}, {"X-Popinjay": "1"}],
+)
 def test_our_own_page_and_programs_may(here: Client, headers: dict[str, str]) -> None:
     sent = {name: value.format(port=here.port) for name, value in headers.items()}
-    assert here.ask("POST", "/api/jobs", b"{}", {"Content-Type": "application/json", **sent}).status == 422
+    assert (
+        here.ask("POST", "/api/jobs", b"{}", {"Content-Type": "application/json", **sent}).status
+        == 422
+    )
 
 
 def test_other_sites_read_nothing_and_link_to_the_page_only(here: Client) -> None:
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert here.ask("GET", "/", headers=link).status == 200
     assert here.ask("GET", "/api/personas", headers=link).status == 403
-    assert here.ask("GET", "/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}).status == 403
-    assert here.ask("GET", "/api/personas", headers={"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}).status == 403
-    assert "access-control-allow-origin" not in here.ask("GET", "/api/personas", headers={"Origin": here.url}).headers
+    assert (
+        here.ask(
+            "GET", "/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+        ).status
+        == 403
+    )
+    assert (
+        here.ask(
+            "GET",
+            "/api/personas",
+            headers={"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"},
+        ).status
+        == 403
+    )
+    assert (
+        "access-control-allow-origin"
+        not in here.ask("GET", "/api/personas", headers={"Origin": here.url}).headers
+    )
 
 
 def test_every_answer_has_its_headers(here: Client) -> None:
-    for path, host in (("/", ""), ("/api/personas", ""), ("/nothing", ""), ("/assets/nothing", ""), ("/", "evil.example")):
+    for path, host in (
+        ("/", ""),
+        ("/api/personas", ""),
+        ("/nothing", ""),
+        ("/assets/nothing", ""),
+        ("/", "evil.example"),
+    ):
         answer = here.ask("GET", path, headers={"Host": host} if host else {})
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "unsafe" not in answer.headers["content-security-policy"]
@@ -114,11 +168,19 @@ def test_every_answer_has_its_headers(here: Client) -> None:
 def test_who_has_the_token_is_let_in(open_to_others: Client) -> None:
     ask = open_to_others.ask
     assert ask("GET", "/").status == 200  # which takes the token
-    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}, {"Cookie": "popinjay=1"}, {"Authorization": "Bearer \xe4"}):
+    for headers in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": TOKEN},
+        {"Cookie": "popinjay=1"},
+        {"Authorization": "Bearer \xe4"},
+    ):
         for path in ("/api/personas", "/api/jobs", "/v1/models", "/openapi.json", "/api/about"):
             assert ask("GET", path, headers=headers).status == 401
     assert ask("GET", "/api/personas", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
-    assert ask("POST", "/api/jobs", {}, {"Authorization": f"Bearer {TOKEN}"}).status == 403  # which a page can't have sent, but who knows
+    assert (
+        ask("POST", "/api/jobs", {}, {"Authorization": f"Bearer {TOKEN}"}).status == 403
+    )  # which a page can't have sent, but who knows
 
 
 def test_a_browser_is_given_a_cookie_for_the_token(open_to_others: Client) -> None:
@@ -132,18 +194,42 @@ def test_a_browser_is_given_a_cookie_for_the_token(open_to_others: Client) -> No
     assert TOKEN not in cookie
     sent = cookie.split(";")[0]
     assert ask("GET", "/api/personas", headers={"Cookie": sent}).status == 200
-    assert ask("GET", "/api/personas", headers={"Cookie": f'odd; [a]="b; {sent}; c=d'}).status == 200
+    assert (
+        ask("GET", "/api/personas", headers={"Cookie": f'odd; [a]="b; {sent}; c=d'}).status == 200
+    )
     assert ask("GET", "/api/personas", headers={"Cookie": sent[:-1]}).status == 401
-    assert ask("POST", "/api/jobs", {}, {"Cookie": sent, "Origin": "https://evil.example"}).status == 403
+    assert (
+        ask("POST", "/api/jobs", {}, {"Cookie": sent, "Origin": "https://evil.example"}).status
+        == 403
+    )
 
 
-@pytest.mark.parametrize(("host", "status"), [("192.0.2.7", 200), ("[2001:db8::7]", 200), ("parrot.example", 200), ("evil.example", 403), ("localhost", 200)])
-def test_with_a_token_addresses_and_own_names_are_let_in(open_to_others: Client, host: str, status: int) -> None:
-    assert open_to_others.ask("GET", "/", headers={"Host": f"{host}:{open_to_others.port}"}).status == status
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("192.0.2.7", 200),
+        ("[2001:db8::7]", 200),
+        ("parrot.example", 200),
+        ("evil.example", 403),
+        ("localhost", 200),
+    ],
+)
+def test_with_a_token_addresses_and_own_names_are_let_in(
+    open_to_others: Client, host: str, status: int
+) -> None:
+    assert (
+        open_to_others.ask("GET", "/", headers={"Host": f"{host}:{open_to_others.port}"}).status
+        == status
+    )
 
 
 def test_too_much_is_not_read(here: Client) -> None:
-    answer = here.ask("POST", "/api/jobs", b'{"specs": ["' + b"a" * 5 * 2**20 + b'"]}', {"X-Popinjay": "1", "Content-Type": "application/json"})
+    answer = here.ask(
+        "POST",
+        "/api/jobs",
+        b'{"specs": ["' + b"a" * 5 * 2**20 + b'"]}',
+        {"X-Popinjay": "1", "Content-Type": "application/json"},
+    )
     assert answer.status in (400, 413)
 
 

@@ -42,7 +42,9 @@ def client(home: Path) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def ai(client: Client) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{client.url}/v1", api_key="none is needed", max_retries=0, timeout=120) as ai:
+    with openai.OpenAI(
+        base_url=f"{client.url}/v1", api_key="none is needed", max_retries=0, timeout=120
+    ) as ai:
         yield ai
 
 
@@ -72,7 +74,9 @@ def test_completions_are_posts(ai: openai.OpenAI, home: Path) -> None:
     posts = expected(home, n=3, seed=4, temperature=0.9)
     assert [PROMPT + choice.text for choice in answer.choices] == [post.text for post in posts]
     assert [choice.index for choice in answer.choices] == [0, 1, 2]
-    assert [choice.finish_reason for choice in answer.choices] == ["stop" if post.finished else "length" for post in posts]
+    assert [choice.finish_reason for choice in answer.choices] == [
+        "stop" if post.finished else "length" for post in posts
+    ]
     assert (answer.model, answer.object) == ("ada", "text_completion")
     assert answer.usage is not None
     assert answer.usage.completion_tokens == sum(post.tokens for post in posts)
@@ -87,10 +91,19 @@ def test_several_prompts_are_each_as_if_asked_alone(ai: openai.OpenAI, home: Pat
     assert [choice.text for choice in answer.choices] == alone
 
 
-def test_streamed_words_add_up_to_the_same(ai: openai.OpenAI, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streamed_words_add_up_to_the_same(
+    ai: openai.OpenAI, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("popinjay.server.voices.model_pool.PACE", 0.0)
     texts, reasons, pieces, usage, seed = ["", ""], ["", ""], 0, None, undisturbed(home, n=2)
-    for chunk in ai.completions.create(model="ada", prompt=PROMPT, n=2, seed=seed, stream=True, stream_options={"include_usage": True}):
+    for chunk in ai.completions.create(
+        model="ada",
+        prompt=PROMPT,
+        n=2,
+        seed=seed,
+        stream=True,
+        stream_options={"include_usage": True},
+    ):
         usage = chunk.usage or usage
         for choice in chunk.choices:
             texts[choice.index] += choice.text
@@ -105,7 +118,9 @@ def test_streamed_words_add_up_to_the_same(ai: openai.OpenAI, home: Path, monkey
 
 
 def test_streamed_with_echo_begins_with_the_prompt(ai: openai.OpenAI, home: Path) -> None:
-    chunks = ai.completions.create(model="ada", prompt="My dream  is ", seed=4, stream=True, echo=True)
+    chunks = ai.completions.create(
+        model="ada", prompt="My dream  is ", seed=4, stream=True, echo=True
+    )
     text = "".join(choice.text for chunk in chunks for choice in chunk.choices)
     assert text.startswith("My dream  is ")
     assert text.replace("  ", " ") == expected(home, "My dream is ", n=1, seed=4)[0].text
@@ -113,8 +128,14 @@ def test_streamed_with_echo_begins_with_the_prompt(ai: openai.OpenAI, home: Path
 
 def test_a_limit_of_tokens_breaks_posts_off(ai: openai.OpenAI) -> None:
     for stream in (False, True):
-        answer = ai.completions.create(model="ada", prompt="", max_tokens=4, n=8, seed=1, stream=stream)
-        choices = [choice for chunk in answer for choice in chunk.choices if choice.finish_reason] if stream else answer.choices
+        answer = ai.completions.create(
+            model="ada", prompt="", max_tokens=4, n=8, seed=1, stream=stream
+        )
+        choices = (
+            [choice for chunk in answer for choice in chunk.choices if choice.finish_reason]
+            if stream
+            else answer.choices
+        )
         assert len(choices) == 8
         assert "length" in [choice.finish_reason for choice in choices]
 
@@ -152,9 +173,18 @@ def test_a_post_ends_before_a_stop(ai: openai.OpenAI, home: Path) -> None:
         ({"nonsense": 1}, "nonsense", "Unrecognized request argument"),
     ],
 )
-def test_what_cannot_be_had_is_refused_in_openais_form(ai: openai.OpenAI, given: dict[str, Any], param: str | None, said: str) -> None:
+def test_what_cannot_be_had_is_refused_in_openais_form(
+    ai: openai.OpenAI, given: dict[str, Any], param: str | None, said: str
+) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
-        ai.completions.create(**{"model": "ada", "prompt": "a", **{key: value for key, value in given.items() if key != "nonsense"}}, extra_body=given)
+        ai.completions.create(
+            **{
+                "model": "ada",
+                "prompt": "a",
+                **{key: value for key, value in given.items() if key != "nonsense"},
+            },
+            extra_body=given,
+        )
     error = refused.value.body
     assert isinstance(error, dict)
     assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, None)
@@ -199,7 +229,9 @@ def test_whoever_hangs_up_frees_the_rows(client: Client, ai: openai.OpenAI, stre
     voice = client.app.state.app_state.models._workers["ada"][0]
     connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
     asked = {"model": "ada", "prompt": ["a", "b", "c", "d"], "n": 32, "stream": stream}
-    connection.request("POST", "/v1/completions", json.dumps(asked), {"Content-Type": "application/json"})
+    connection.request(
+        "POST", "/v1/completions", json.dumps(asked), {"Content-Type": "application/json"}
+    )
     wait(lambda: voice._served)
     connection.close()
     wait(lambda: not voice._served)
@@ -219,7 +251,14 @@ def told(*events: Any, **asked: Any) -> tuple[Completion, list[str]]:
 
 
 def test_a_post_that_must_not_go_on_ends_there() -> None:
-    answer, sent = told(Began("It is", 2), Piece(0, "It is so"), Piece(0, " that"), Cut(0, Reason.COPIED, 7), End({}), prompt="It is")
+    answer, sent = told(
+        Began("It is", 2),
+        Piece(0, "It is so"),
+        Piece(0, " that"),
+        Cut(0, Reason.COPIED, 7),
+        End({}),
+        prompt="It is",
+    )
     assert sent == [" so that"]
     assert answer.choices[0].finish_reason == "content_filter"
     assert answer.usage == {"prompt_tokens": 2, "completion_tokens": 7, "total_tokens": 9}
@@ -228,7 +267,14 @@ def test_a_post_that_must_not_go_on_ends_there() -> None:
 
 
 def test_a_post_that_is_missing_is_empty() -> None:
-    answer, sent = told(Began("a", 1), Missing(1), Post(0, GeneratedPost("a b", 3, True)), prompt="a", n=2, echo=True)
+    answer, sent = told(
+        Began("a", 1),
+        Missing(1),
+        Post(0, GeneratedPost("a b", 3, True)),
+        prompt="a",
+        n=2,
+        echo=True,
+    )
     assert sent == ["a b", "a"]
     assert [choice.finish_reason for choice in answer.choices] == ["stop", "content_filter"]
 
@@ -250,18 +296,33 @@ def test_no_draft_is_begun_where_some_of_one_was_sent() -> None:
         said += telling.news()
     shown = "".join(one.text for one in said if isinstance(one, Piece) and one.place == 0)
     assert shown == "^I say nobody in this town has ever heard"
-    assert [one for one in said if isinstance(one, Cut)] == [Cut(0, Reason.COPIED, len("^I say nobody in this town has ever heard it,"))]
+    assert [one for one in said if isinstance(one, Cut)] == [
+        Cut(0, Reason.COPIED, len("^I say nobody in this town has ever heard it,"))
+    ]
     assert [one.said.text for one in said if isinstance(one, Post)] == ["^Another that is fine."]
     assert parrot._sequences == 2
 
 
 def test_the_text_behind_a_prompt() -> None:
-    for prompt, typed, post, text in (("a b", "a b", "a b c", " c"), ("a b ", "a b", "a b c", "c"), ("", "", "c d", "c d"), (" a", "a", "a b", " b")):
+    for prompt, typed, post, text in (
+        ("a b", "a b", "a b c", " c"),
+        ("a b ", "a b", "a b c", "c"),
+        ("", "", "c d", "c d"),
+        (" a", "a", "a b", " b"),
+    ):
         assert Choice(0, prompt, False, typed, post).text == text
         assert Choice(0, prompt, True, typed, post).text == prompt + text
 
 
 def test_a_request_is_told_what_it_asked_for() -> None:
-    asked = parsed({"model": "ada", "top_p": 0, "seed": -1, "max_tokens": 5, "stop": "x"}).asked("p")
-    assert (asked.options.top_p, asked.options.seed, asked.options.max_tokens, asked.stops, asked.broken_off) == (0.01, 2**32 - 1, 5, ("x",), True)
+    asked = parsed({"model": "ada", "top_p": 0, "seed": -1, "max_tokens": 5, "stop": "x"}).asked(
+        "p"
+    )
+    assert (
+        asked.options.top_p,
+        asked.options.seed,
+        asked.options.max_tokens,
+        asked.stops,
+        asked.broken_off,
+    ) == (0.01, 2**32 - 1, 5, ("x",), True)
     assert not parsed({"model": "ada"}).asked("p").broken_off

@@ -17,7 +17,9 @@ from serving import Client, served
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 1.5)  # whole requests come sooner, on a busy machine too
+    monkeypatch.setattr(
+        connections, "HEAD_SECONDS", 1.5
+    )  # whole requests come sooner, on a busy machine too
     monkeypatch.setattr(connections, "SILENCE_SECONDS", 0.6)
     monkeypatch.setattr(connections, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(connections, "MOST_WAITING", 5)
@@ -86,7 +88,9 @@ def test_many_of_them_keep_nobody_out(client: Client, monkeypatch: pytest.Monkey
         for one in waiting:
             stack.enter_context(closing(one))
         until = time.monotonic() + 30
-        while len(ended := select.select(waiting, [], [], 0)[0]) < 25:  # all but as many as may wait
+        while (
+            len(ended := select.select(waiting, [], [], 0)[0]) < 25
+        ):  # all but as many as may wait
             assert time.monotonic() < until, "too few were cut off"
             time.sleep(0.05)
         assert client.ask("GET", "/api/about").status == 200

@@ -20,7 +20,12 @@ QUICK = {"whose": "fictional", "samples": 10}
 
 
 def make(client: Client, upload: str, base: Path, **options: Any) -> str:
-    return str(client.post("/api/jobs", {"doing": "make", "upload": upload, "options": {"base": str(base), **QUICK, **options}})["id"])
+    return str(
+        client.post(
+            "/api/jobs",
+            {"doing": "make", "upload": upload, "options": {"base": str(base), **QUICK, **options}},
+        )["id"]
+    )
 
 
 def learns(event: dict[str, Any]) -> bool:
@@ -42,18 +47,25 @@ def is_there(number: int) -> bool:
         return False
 
 
-def test_a_look_into_an_archive_is_what_inspect_says(ada: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_look_into_an_archive_is_what_inspect_says(
+    ada: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from popinjay.cli.main import main
 
     assert main(["inspect", str(ada), "--drop-replies", "--json"]) == 0
     with served(tmp_path) as client:
-        job = client.post("/api/jobs", {"doing": "inspect", "upload": client.upload(ada), "options": {"drop_replies": True}})
+        job = client.post(
+            "/api/jobs",
+            {"doing": "inspect", "upload": client.upload(ada), "options": {"drop_replies": True}},
+        )
         assert states(client.events(job["id"])) == ["queued", "running", "done"]
         assert client.get(f"/api/jobs/{job['id']}")["result"] == json.loads(capsys.readouterr().out)
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
 
 
-def test_killed_and_killed_again_it_is_done_in_the_end(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_killed_and_killed_again_it_is_done_in_the_end(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     with served_apart(tmp_path) as (client, server):
         upload = client.upload(ada)
         job = make(client, upload, tiny_gpt2, epochs=3)
@@ -67,7 +79,9 @@ def test_killed_and_killed_again_it_is_done_in_the_end(ada: Path, tiny_gpt2: Pat
         client.wait(waiting, "stopped")
         resumed = client.post(f"/api/jobs/{job}/resume")
         assert (resumed["state"], resumed["error"], resumed["ended"]) == ("queued", None, None)
-        seen += client.events(job, after=seen[-1]["id"], until=lambda event: event.get("what") == "fresh")
+        seen += client.events(
+            job, after=seen[-1]["id"], until=lambda event: event.get("what") == "fresh"
+        )
         worker = pid(tmp_path, job)
         server.send_signal(signal.SIGKILL)
         server.wait()
@@ -75,13 +89,22 @@ def test_killed_and_killed_again_it_is_done_in_the_end(ada: Path, tiny_gpt2: Pat
     with served_apart(tmp_path) as (client, _):
         seen += client.events(job, after=seen[-1]["id"])
         done = client.get(f"/api/jobs/{job}")
-        assert (done["state"], done["result"], done["name"]) == ("done", {"persona": "ada_l"}, "ada_l")
+        assert (done["state"], done["result"], done["name"]) == (
+            "done",
+            {"persona": "ada_l"},
+            "ada_l",
+        )
         assert client.get("/api/personas/ada_l")["state"] == "ready"
         assert client.get(f"/api/jobs/{waiting}")["state"] == "stopped"
         again = client.events(job)
         assert [event["id"] for event in seen] == [event["id"] for event in again]
         assert states(again) == ["queued", "running", "failed", "queued", "running", "done"]
-        assert client.ask("GET", f"/api/jobs/{job}/events", headers={"Last-Event-ID": again[-1]["id"]}).status == 204
+        assert (
+            client.ask(
+                "GET", f"/api/jobs/{job}/events", headers={"Last-Event-ID": again[-1]["id"]}
+            ).status
+            == 204
+        )
     assert not is_there(worker)
 
 
@@ -104,7 +127,17 @@ def test_one_that_a_killed_server_had_not_begun_waits_again(ada: Path, tmp_path:
     for id, what in folders.items():
         folder = tmp_path / ".jobs" / id
         folder.mkdir(parents=True)
-        Job(id, "inspect", None, ["ada.zip"], upload.name, {}, created=now(), state="running", started=now()).write(folder)
+        Job(
+            id,
+            "inspect",
+            None,
+            ["ada.zip"],
+            upload.name,
+            {},
+            created=now(),
+            state="running",
+            started=now(),
+        ).write(folder)
         if what != "never begun":
             (folder / "pid").write_text("1")  # which is somebody else's number by now
             (folder / "lock").touch()
@@ -140,11 +173,18 @@ def test_jobs_wait_for_each_other_and_harm_none(ada: Path, tiny_gpt2: Path, tmp_
     with served(home) as client:
         upload, wrong = client.upload(ada), client.upload(bad)
         long = make(client, upload, tiny_gpt2, epochs=1000)
-        queued, second = make(client, wrong, tiny_gpt2), make(client, upload, tiny_gpt2, epochs=1000)
+        queued, second = (
+            make(client, wrong, tiny_gpt2),
+            make(client, upload, tiny_gpt2, epochs=1000),
+        )
         client.events(long, until=learns)
         look = client.post("/api/jobs", {"doing": "inspect", "upload": wrong})["id"]
         assert client.wait(look, "failed", "done")["error"]  # beside the training, which goes on
-        assert [client.get(f"/api/jobs/{job}")["state"] for job in (long, queued, second)] == ["running", "queued", "queued"]
+        assert [client.get(f"/api/jobs/{job}")["state"] for job in (long, queued, second)] == [
+            "running",
+            "queued",
+            "queued",
+        ]
         assert client.ask("DELETE", f"/api/jobs/{long}").status == 409
         assert client.ask("DELETE", f"/api/uploads/{upload}").status == 409
         client.post(f"/api/jobs/{second}/stop")
@@ -205,15 +245,26 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield client
 
 
-def test_a_job_fetches_no_base_that_was_not_chosen_and_says_what_one_needs(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_a_job_fetches_no_base_that_was_not_chosen_and_says_what_one_needs(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     with served(tmp_path) as client:
         upload = client.upload(ada)
-        for base, said in (("smollm2", "'smollm2' is not on this machine"), ("gemma3", "have not been accepted here")):
-            job = client.post("/api/jobs", {"doing": "make", "upload": upload, "options": {**QUICK, "base": base}})["id"]
+        for base, said in (
+            ("smollm2", "'smollm2' is not on this machine"),
+            ("gemma3", "have not been accepted here"),
+        ):
+            job = client.post(
+                "/api/jobs", {"doing": "make", "upload": upload, "options": {**QUICK, "base": base}}
+            )["id"]
             assert said in client.wait(job, "failed", "done")["error"]
         job = client.post("/api/jobs", {"doing": "make", "upload": upload, "options": QUICK})["id"]
         assert client.wait(job, "failed", "done")["state"] == "done"
-        told = [event["message"] for event in client.events(job) if event.get("what") == "note" and event.get("stage") == "train"]
+        told = [
+            event["message"]
+            for event in client.events(job)
+            if event.get("what") == "note" and event.get("stage") == "train"
+        ]
         assert any("popinjay bases get smollm2" in message for message in told)
 
 
@@ -222,7 +273,12 @@ def test_the_bases_are_told_with_size_licence_languages_and_terms(idle: Client) 
     assert told["builtin"]["here"] is True
     assert told["builtin"]["bytes"] > 1_000_000
     smollm2, gemma3 = told["smollm2"], told["gemma3"]
-    assert (smollm2["here"], smollm2["license"], smollm2["languages"], smollm2["terms"]) == (False, "apache-2.0", ["en"], None)
+    assert (smollm2["here"], smollm2["license"], smollm2["languages"], smollm2["terms"]) == (
+        False,
+        "apache-2.0",
+        ["en"],
+        None,
+    )
     assert smollm2["download_bytes"] > 50_000_000
     assert (gemma3["terms"]["name"], gemma3["terms"]["accepted"]) == ("gemma", False)
     assert gemma3["terms"]["url"].startswith("https://")

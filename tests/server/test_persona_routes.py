@@ -31,7 +31,16 @@ def home(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
     home = around / "home"
     files = archive_files(posts(200) + [tweet(f"{HOSTILE} number {n}", 900 + n) for n in range(5)])
     archive = write_zip(around / "ada.zip", files)
-    make(archive, name="ada", home_folder=home, base=str(tiny_gpt2), whose="fictional", epochs=0.1, samples=10, track="none")
+    make(
+        archive,
+        name="ada",
+        home_folder=home,
+        base=str(tiny_gpt2),
+        whose="fictional",
+        epochs=0.1,
+        samples=10,
+        track="none",
+    )
     (home / "ada" / "authors.json").write_text(json.dumps([{"handle": "ada_l", "name": HOSTILE}]))
     (home / "ada" / "avatars" / "ada_l.png").write_bytes(b"\x89PNG\r\n\x1a\n and so on")
     (home / "ada" / "avatars" / "evil.svg").write_text("<svg onload='alert(1)'/>")
@@ -46,7 +55,10 @@ def taken_as_made(run: Run) -> None:
     """Record what was written by hand as if stages had made it."""
     stages = dict(run.record["stages"])
     for name, entry in stages.items():
-        hashes = {kind: {file: content_hash(run.file(file)) for file in entry[kind]} for kind in ("needs", "makes")}
+        hashes = {
+            kind: {file: content_hash(run.file(file)) for file in entry[kind]}
+            for kind in ("needs", "makes")
+        }
         stages[name] = {**entry, **hashes}
     stages["card"]["source"] = run.picture_shown()
     run.update(stages=stages)
@@ -62,8 +74,19 @@ def test_a_persona_is_listed_and_described(client: Client, home: Path) -> None:
     found = client.get("/api/personas")
     assert found["total"] == 1
     row = found["personas"][0]
-    assert (row["name"], row["title"], row["handles"], row["state"], row["speaks"]) == ("ada", HOSTILE, ["ada_l"], "ready", True)
-    assert (row["posts"], row["whose"], row["picture"], row["still_known"]) == (201, "fictional", True, False)
+    assert (row["name"], row["title"], row["handles"], row["state"], row["speaks"]) == (
+        "ada",
+        HOSTILE,
+        ["ada_l"],
+        "ready",
+        True,
+    )
+    assert (row["posts"], row["whose"], row["picture"], row["still_known"]) == (
+        201,
+        "fictional",
+        True,
+        False,
+    )
     assert row["verdict"]
     assert row["made"].endswith(("Z", "+00:00"))
     detail = client.get("/api/personas/ada")
@@ -101,7 +124,14 @@ def test_pictures_are_what_they_are_and_asked_for_once(client: Client) -> None:
     for path in ("picture", "avatar/ada_l"):
         answer = client.ask("GET", f"/api/personas/ada/{path}")
         assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
-        assert client.ask("GET", f"/api/personas/ada/{path}", headers={"If-None-Match": answer.headers["etag"]}).status == 304
+        assert (
+            client.ask(
+                "GET",
+                f"/api/personas/ada/{path}",
+                headers={"If-None-Match": answer.headers["etag"]},
+            ).status
+            == 304
+        )
     for handle in ("evil", "nobody", "..", "../authors", "ada_l.png"):
         assert client.ask("GET", f"/api/personas/ada/avatar/{quote(handle, safe='')}").status == 404
 
@@ -121,7 +151,9 @@ OUT = [
 ]
 
 
-@pytest.mark.parametrize("path", [*OUT, "....//secret.txt", "..\\secret.txt", "model//config.json", "x" * 5000, "\ud800"])
+@pytest.mark.parametrize(
+    "path", [*OUT, "....//secret.txt", "..\\secret.txt", "model//config.json", "x" * 5000, "\ud800"]
+)
 def test_no_path_leads_out(client: Client, path: str) -> None:
     sent = quote(path, safe="/%", errors="surrogatepass")
     for form in (sent, sent.replace("/", "%2f"), sent.replace(".", "%2e")):
@@ -130,15 +162,40 @@ def test_no_path_leads_out(client: Client, path: str) -> None:
         assert b"business" not in answer.body
 
 
-PARTS = st.sampled_from(["..", ".", "", "~", "ada", "way", "secret.txt", "run.toml", "home", "model", "%2e%2e", "%00", "\\"]) | st.text(max_size=8)
+PARTS = st.sampled_from(
+    [
+        "..",
+        ".",
+        "",
+        "~",
+        "ada",
+        "way",
+        "secret.txt",
+        "run.toml",
+        "home",
+        "model",
+        "%2e%2e",
+        "%00",
+        "\\",
+    ]
+) | st.text(max_size=8)
 
 
-@given(name=st.lists(PARTS, max_size=4).map("/".join), path=st.lists(PARTS, max_size=6).map("/".join))
+@given(
+    name=st.lists(PARTS, max_size=4).map("/".join), path=st.lists(PARTS, max_size=6).map("/".join)
+)
 @example(name="..", path="secret.txt")
 @example(name="../home/ada", path="run.toml")
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_names_and_paths_lead_nowhere_else(client: Client, home: Path, name: str, path: str) -> None:
-    for form in (f"/api/personas/{quote(name, safe='/')}/files/{quote(path, safe='/')}", f"/api/personas/{quote(name, safe='')}/files/{quote(path, safe='')}"):
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_names_and_paths_lead_nowhere_else(
+    client: Client, home: Path, name: str, path: str
+) -> None:
+    for form in (
+        f"/api/personas/{quote(name, safe='/')}/files/{quote(path, safe='/')}",
+        f"/api/personas/{quote(name, safe='')}/files/{quote(path, safe='')}",
+    ):
         answer = client.ask("GET", form)
         if answer.status == 200 and answer.headers["content-type"] == "application/octet-stream":
             assert answer.body == (home / "ada" / path).read_bytes()
@@ -157,13 +214,20 @@ def test_only_what_it_said_is_kept_or_drawn(client: Client, home: Path) -> None:
     assert kept["text"] == said["text"]
     assert client.get("/api/personas/ada/kept") == {"kept": [kept]}
     row = json.loads((home / "ada" / "kept.jsonl").read_text())
-    assert (row["text"], row["prompt"], row["temperature"], row["seed"]) == (said["text"], said["prompt"], 0.7, 3)
+    assert (row["text"], row["prompt"], row["temperature"], row["seed"]) == (
+        said["text"],
+        said["prompt"],
+        0.7,
+        3,
+    )
     with (home / "ada" / "kept.jsonl").open("a") as file:
         file.write("what an editor left\n")
     assert client.get("/api/personas/ada/kept") == {"kept": [kept]}
 
 
-def test_what_it_said_becomes_its_picture(client: Client, home: Path, no_picture: Callable[[], None]) -> None:
+def test_what_it_said_becomes_its_picture(
+    client: Client, home: Path, no_picture: Callable[[], None]
+) -> None:
     try:
         no_picture()
     except PictureError as error:
@@ -172,7 +236,11 @@ def test_what_it_said_becomes_its_picture(client: Client, home: Path, no_picture
     client.app.state.app_state.recent_outputs.remember("ada", "My dream is", "My dream is a lamp")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("popinjay.stages.picture.check_ready", no_picture)
-        client.post("/api/personas/ada/picture", {"prompt": "My dream is", "text": "My dream is a lamp"}, 204)
+        client.post(
+            "/api/personas/ada/picture",
+            {"prompt": "My dream is", "text": "My dream is a lamp"},
+            204,
+        )
     picture = client.ask("GET", "/api/personas/ada/picture").body
     assert picture != before
     assert "“My dream is → a lamp”".encode() in picture
@@ -214,7 +282,9 @@ def test_the_list_stands_whatever_lies_in_the_home_folder(tmp_path: Path) -> Non
             assert client.ask("GET", f"/api/personas/{quote(name)}").status in (200, 409)
         for what in ("picture", "report", "card", "metrics"):
             assert client.ask("GET", f"/api/personas/good/{what}").status == 404
-        assert [row["name"] for row in client.get("/api/personas?search=ZO")["personas"]] == ["Zoë 🦜"]
+        assert [row["name"] for row in client.get("/api/personas?search=ZO")["personas"]] == [
+            "Zoë 🦜"
+        ]
         os.utime(tmp_path / "good" / "run.toml", (2**32, 2**32))
         page = client.get("/api/personas?sort=newest&limit=1")
         assert (page["total"], [row["name"] for row in page["personas"]]) == (7, ["good"])

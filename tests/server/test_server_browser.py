@@ -23,7 +23,9 @@ from chromium import NOWHERE, chromium, needs_chromium
 from models import gpt2
 from popinjay.pipeline import make
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="needs playwright, which drives the browser"
+)
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 
 if TYPE_CHECKING:
@@ -55,8 +57,24 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "popinjay.cli.main", "serve", "--home", str(self.home), "--port", str(self.port), "--no-browser", *self._more]
-        surroundings = {**os.environ, "POPINJAY_TRACK": "none", "HF_HOME": str(self.home / "hub"), "HF_ENDPOINT": "http://127.0.0.1:9"}
+        command = [
+            sys.executable,
+            "-m",
+            "popinjay.cli.main",
+            "serve",
+            "--home",
+            str(self.home),
+            "--port",
+            str(self.port),
+            "--no-browser",
+            *self._more,
+        ]
+        surroundings = {
+            **os.environ,
+            "POPINJAY_TRACK": "none",
+            "HF_HOME": str(self.home / "hub"),
+            "HF_ENDPOINT": "http://127.0.0.1:9",
+        }
         self._process = subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self.said = self._process.stdout.readline().decode()
@@ -98,15 +116,30 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive of somebody whose name is as bad as a name can be."""
-    return write_zip(tmp_path_factory.mktemp("archive") / "twitter-ada.zip", archive_files(posts(200), name=BAD_NAME))
+    return write_zip(
+        tmp_path_factory.mktemp("archive") / "twitter-ada.zip",
+        archive_files(posts(200), name=BAD_NAME),
+    )
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) -> Iterator[Server]:
     """A server with one persona, for which bad things were kept."""
     home = tmp_path_factory.mktemp("served")
-    make(archive, name="ada", home_folder=home, base=str(base), epochs=0.1, samples=20, whose="fictional", track="none")
-    rows = [{"text": text, "prompt": "", "temperature": 1.0} for text in (LONG_WORD, "<script>alert(1)</script>", "\u202eturned \u2067round")]
+    make(
+        archive,
+        name="ada",
+        home_folder=home,
+        base=str(base),
+        epochs=0.1,
+        samples=20,
+        whose="fictional",
+        track="none",
+    )
+    rows = [
+        {"text": text, "prompt": "", "temperature": 1.0}
+        for text in (LONG_WORD, "<script>alert(1)</script>", "\u202eturned \u2067round")
+    ]
     (home / "ada" / "kept.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     running = Server(home)
     yield running
@@ -125,8 +158,17 @@ class Looked:
         self.strangers: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss()))
-        self.page.on("request", lambda request: None if request.url.startswith((server.address, "blob:")) else self.strangers.append(request.url))
+        self.page.on(
+            "dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss())
+        )
+        self.page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((server.address, "blob:"))
+                else self.strangers.append(request.url)
+            ),
+        )
 
     def go(self, where: str) -> Page:
         self.page.goto(f"{self.server.address}#/{where}")
@@ -159,7 +201,11 @@ def quickly(page: Page, base: Path, epochs: float) -> None:
 
     def change(route: Route) -> None:
         asked = route.request.post_data_json
-        if route.request.method == "POST" and isinstance(asked, Mapping) and asked["doing"] == "make":
+        if (
+            route.request.method == "POST"
+            and isinstance(asked, Mapping)
+            and asked["doing"] == "make"
+        ):
             options = {"base": str(base), "samples": 20, "epochs": epochs, **asked["options"]}
             route.continue_(post_data=json.dumps({**asked, "options": options}))
         else:
@@ -204,20 +250,26 @@ def write_ten(page: Page, prompt: str | None = None) -> Locator:
 
 
 @pytest.mark.timeout(600)
-def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(look: Any, server: Server, archive: Path, base: Path) -> None:
+def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(
+    look: Any, server: Server, archive: Path, base: Path
+) -> None:
     looked = look(permissions=["clipboard-read", "clipboard-write"])
     page = looked.go("make")
     quickly(page, base, epochs=0.1)
     drop(page, archive)
     expect(page.get_by_role("row", name="Posts to learn from")).to_contain_text("200")
     page.get_by_role("button", name="Make it").click()
-    assert page.evaluate("!document.querySelector('form.start').checkValidity()")  # it must be said whose words they are
+    assert page.evaluate(
+        "!document.querySelector('form.start').checkValidity()"
+    )  # it must be said whose words they are
     page.get_by_label("Nobody’s").check()
     page.get_by_role("button", name="Make it").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("ada_l can speak", timeout=MAKING)
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
-    expect(page.get_by_role("img", name=re.compile("How much the posts it reads surprise it: from"))).to_be_visible()
+    expect(
+        page.get_by_role("img", name=re.compile("How much the posts it reads surprise it: from"))
+    ).to_be_visible()
     page.get_by_role("link", name="Let it speak").click()
     expect(page.get_by_label("It begins with")).to_have_value("My dream is")
     post = write_ten(page).first
@@ -240,7 +292,9 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(look: Any, server
     page.wait_for_function("document.querySelector('dialog img').naturalWidth === 1200")
     with page.expect_download() as saved:
         page.get_by_role("link", name="Save the picture").click()
-    assert Path(saved.value.path()).read_bytes() == (server.home / "ada_l" / "card.png").read_bytes()
+    assert (
+        Path(saved.value.path()).read_bytes() == (server.home / "ada_l" / "card.png").read_bytes()
+    )
 
 
 def test_what_is_shared_says_that_a_machine_wrote_it(look: Any) -> None:
@@ -261,13 +315,20 @@ def test_what_is_shared_says_that_a_machine_wrote_it(look: Any) -> None:
         assert len(text) <= most
         assert "noopener" in str(link.get_attribute("rel"))
     page.get_by_label("Your Mastodon server").fill("javascript:alert(1)")
-    assert page.get_by_role("dialog").locator("a", has_text="Mastodon").get_attribute("href") is None
+    assert (
+        page.get_by_role("dialog").locator("a", has_text="Mastodon").get_attribute("href") is None
+    )
 
 
-@pytest.mark.parametrize(("post", "most"), [("w" * 400, 300), ("🦜" * 400, 300), ("漢" * 270, 280), ("a b " * 70, 280)])
+@pytest.mark.parametrize(
+    ("post", "most"), [("w" * 400, 300), ("🦜" * 400, 300), ("漢" * 270, 280), ("a b " * 70, 280)]
+)
 def test_a_long_post_is_cut_rather_than_its_label(look: Any, post: str, most: int) -> None:
     page = look().go("all")
-    text = page.evaluate("async ([post, most]) => (await import('/assets/share.js')).labelled(post, 'ada', most)", [post, most])
+    text = page.evaluate(
+        "async ([post, most]) => (await import('/assets/share.js')).labelled(post, 'ada', most)",
+        [post, most],
+    )
     assert text.endswith("Written by a machine, not by a person.")
     assert text.startswith(post[:20])
     assert page.evaluate("text => [...new Intl.Segmenter().segment(text)].length", text) <= most
@@ -278,7 +339,11 @@ def test_what_people_wrote_is_shown_as_typed(look: Any) -> None:
     page = looked.go("say/ada")
     assert "<img src=x onerror=alert(1)>" in page.locator("h1").inner_text()
     page.get_by_text("3 kept posts").click()
-    assert page.locator(".kept li").all_inner_texts() == ["\u202eturned \u2067round", "<script>alert(1)</script>", LONG_WORD]
+    assert page.locator(".kept li").all_inner_texts() == [
+        "\u202eturned \u2067round",
+        "<script>alert(1)</script>",
+        LONG_WORD,
+    ]
     assert page.locator("main img[src=x], main script").count() == 0
     assert not looked.is_too_wide()
 
@@ -287,8 +352,18 @@ def test_posts_stream_as_text_and_are_taken_back(look: Any) -> None:
     """A stand-in for the stream, with all that can come: bad texts, a draft that is void, a post that is missing, an end that never comes."""
     looked = look()
     page = looked.go("say/ada")
-    bad = ["<img src=x onerror=alert(1)>", "\u202eevil \u2067deep", LONG_WORD, "z" + "\u0341" * 300, "</p></li><script>alert(1)</script>"]
-    told: list[tuple[str, dict[str, Any]]] = [("piece", {"place": 0, "text": "a b"}), ("again", {"place": 0}), ("missing", {"place": 5})]
+    bad = [
+        "<img src=x onerror=alert(1)>",
+        "\u202eevil \u2067deep",
+        LONG_WORD,
+        "z" + "\u0341" * 300,
+        "</p></li><script>alert(1)</script>",
+    ]
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("piece", {"place": 0, "text": "a b"}),
+        ("again", {"place": 0}),
+        ("missing", {"place": 5}),
+    ]
     for place, text in enumerate(bad):
         told += [("piece", {"place": place, "text": part}) for part in (text[:3], text[3:])]
         told += [("post", {"place": place, "text": text, "finished": True})] if place else []
@@ -306,7 +381,9 @@ def test_posts_stream_as_text_and_are_taken_back(look: Any) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_two_tabs_a_stop_and_a_server_that_is_killed(look: Any, server: Server, archive: Path, base: Path) -> None:
+def test_two_tabs_a_stop_and_a_server_that_is_killed(
+    look: Any, server: Server, archive: Path, base: Path
+) -> None:
     one, other = look(), look()
     page = begin_making(one, archive, base, "survivor", epochs=LONG)
     other.page.goto(page.url)
@@ -322,7 +399,9 @@ def test_two_tabs_a_stop_and_a_server_that_is_killed(look: Any, server: Server, 
     expect(page.get_by_text("popinjay does not answer. Trying again")).to_be_visible()
     server.start()
     for each in (page, other.page):
-        expect(each.get_by_role("heading", level=1)).to_have_text("survivor can speak", timeout=MAKING)
+        expect(each.get_by_role("heading", level=1)).to_have_text(
+            "survivor can speak", timeout=MAKING
+        )
         expect(each.get_by_text("popinjay does not answer")).to_be_hidden()
     page.reload()  # whoever comes back later sees all of it
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
@@ -364,7 +443,12 @@ def test_nothing_is_wider_than_a_phone(look: Any, archive: Path) -> None:
 def press_until(page: Page, key: str, what: str) -> None:
     """Go on with the keyboard until something of this role and name has the focus."""
     for _ in range(60):
-        if page.evaluate("() => (document.activeElement.innerText || document.activeElement.id).trim()") == what:
+        if (
+            page.evaluate(
+                "() => (document.activeElement.innerText || document.activeElement.id).trim()"
+            )
+            == what
+        ):
             return
         page.keyboard.press(key)
     raise AssertionError(f"{what} can't be reached")
@@ -391,12 +475,16 @@ def test_all_of_it_by_the_keyboard(look: Any) -> None:
 
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
+    )
     looked = look(color_scheme=scheme)
     page = looked.go("make")
 
     def check(where: str) -> None:
-        found = axe.Axe().run(page, options={"iframes": False}).response["violations"]  # the report has a page and tests of its own
+        found = (
+            axe.Axe().run(page, options={"iframes": False}).response["violations"]
+        )  # the report has a page and tests of its own
         assert [(where, one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
     check("make")
@@ -422,7 +510,9 @@ def test_nothing_jumps_while_posts_come(look: Any) -> None:
     }""")
     page.get_by_role("button", name="Write ten").click()
     expect(page.get_by_role("button", name="Ten more")).to_be_visible()
-    assert page.evaluate("window.moved") < 0.1  # in all; in five seconds, that is what is called good
+    assert (
+        page.evaluate("window.moved") < 0.1
+    )  # in all; in five seconds, that is what is called good
 
 
 def test_a_job_that_failed_says_why_and_is_taken_off_the_list(look: Any, server: Server) -> None:
@@ -450,7 +540,9 @@ def test_the_key_in_the_address_lets_a_browser_in(browser: Browser, tmp_path: Pa
         page.close()
         page = browser.new_page()
         page.goto(address)
-        expect(page.locator(".steps li")).to_have_count(3)  # nothing is made yet: this is how it goes
+        expect(page.locator(".steps li")).to_have_count(
+            3
+        )  # nothing is made yet: this is how it goes
         assert "token" not in page.url
         page.goto(f"{served.address}#/all")
         page.reload()
@@ -481,16 +573,24 @@ def test_an_address_of_nothing_says_so(look: Any) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
 
 
-def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(look: Any, server: Server, archive: Path) -> None:
+def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(
+    look: Any, server: Server, archive: Path
+) -> None:
     looked = look()
     page = looked.go("make")
     ordered: list[dict[str, Any]] = []
 
     def keep(route: Route) -> None:
         asked = route.request.post_data_json
-        if route.request.method == "POST" and isinstance(asked, Mapping) and asked["doing"] == "make":
+        if (
+            route.request.method == "POST"
+            and isinstance(asked, Mapping)
+            and asked["doing"] == "make"
+        ):
             ordered.append(dict(asked["options"]))
-            route.fulfill(status=201, json=server.get("api/jobs")[0])  # one that is over, in place of a training
+            route.fulfill(
+                status=201, json=server.get("api/jobs")[0]
+            )  # one that is over, in place of a training
         else:
             route.continue_()
 
@@ -499,7 +599,9 @@ def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(look: Any
     page.get_by_label("Nobody’s").check()
     choice = page.get_by_label("What does it begin with?")
     choice.select_option("smollm2")
-    expect(page.locator("#base-hint")).to_contain_text("It knows English. Licence: apache-2.0. It is fetched first, 93 MB.")
+    expect(page.locator("#base-hint")).to_contain_text(
+        "It knows English. Licence: apache-2.0. It is fetched first, 93 MB."
+    )
     expect(page.locator(".terms")).to_have_count(0)
     choice.select_option("gemma3")
     expect(page.locator("#base-hint")).to_contain_text("many languages")

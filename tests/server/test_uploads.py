@@ -36,7 +36,10 @@ def files(home: Path) -> list[Path]:
 def begin(client: Client, head: str, body: bytes) -> socket.socket:
     """A request as raw bytes, of which more could come."""
     connection = socket.create_connection(("127.0.0.1", client.port), timeout=20)
-    connection.sendall(f"PUT /api/uploads?name=a.txt HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nX-Popinjay: 1\r\n{head}\r\n\r\n".encode() + body)
+    connection.sendall(
+        f"PUT /api/uploads?name=a.txt HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nX-Popinjay: 1\r\n{head}\r\n\r\n".encode()
+        + body
+    )
     return connection
 
 
@@ -46,7 +49,18 @@ def send(client: Client, head: str, body: bytes) -> bytes:
         return connection.recv(4000)
 
 
-@pytest.mark.parametrize("name", ["twitter-ada.zip", "my posts (1).tar.gz", "Grüße 🦜.txt", "<img src=x onerror=alert(1)>.csv", "-", ".hidden", "a:b?.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "twitter-ada.zip",
+        "my posts (1).tar.gz",
+        "Grüße 🦜.txt",
+        "<img src=x onerror=alert(1)>.csv",
+        "-",
+        ".hidden",
+        "a:b?.txt",
+    ],
+)
 def test_a_file_comes_as_it_is(client: Client, home: Path, name: str) -> None:
     answer = client.ask("PUT", f"/api/uploads?name={quote(name)}", b"some posts\n" * 300_000)
     assert answer.status == 201
@@ -59,10 +73,29 @@ def test_a_file_comes_as_it_is(client: Client, home: Path, name: str) -> None:
     assert files(home) == []
 
 
-@pytest.mark.parametrize("name", ["../evil.txt", "a/b.txt", "a\\b.txt", "..", ".", ".partial", "a\x00.txt", "a\nb.txt", "x" * 201, "", "\ud800.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.txt",
+        "a/b.txt",
+        "a\\b.txt",
+        "..",
+        ".",
+        ".partial",
+        "a\x00.txt",
+        "a\nb.txt",
+        "x" * 201,
+        "",
+        "\ud800.txt",
+    ],
+)
 def test_names_that_are_none_are_refused(client: Client, home: Path, name: str) -> None:
-    assert client.ask("PUT", f"/api/uploads?name={quote(name, errors='surrogatepass')}", b"x").status in (201, 422)
-    assert all(path.parent.parent == home / ".uploads" and path.name != ".partial" for path in files(home))
+    assert client.ask(
+        "PUT", f"/api/uploads?name={quote(name, errors='surrogatepass')}", b"x"
+    ).status in (201, 422)
+    assert all(
+        path.parent.parent == home / ".uploads" and path.name != ".partial" for path in files(home)
+    )
     for path in files(home):
         client.ask("DELETE", f"/api/uploads/{path.parent.name}")
 
@@ -82,8 +115,16 @@ def test_only_uploads_are_removed(client: Client, home: Path, id: str) -> None:
     assert home.is_dir()
 
 
-@pytest.mark.parametrize(("head", "body"), [("Content-Length: 5000000", b"x" * 2_000_000), ("Transfer-Encoding: chunked", b"5\r\nhello\r\n")])
-def test_one_that_is_cut_off_leaves_nothing(client: Client, home: Path, head: str, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("Content-Length: 5000000", b"x" * 2_000_000),
+        ("Transfer-Encoding: chunked", b"5\r\nhello\r\n"),
+    ],
+)
+def test_one_that_is_cut_off_leaves_nothing(
+    client: Client, home: Path, head: str, body: bytes
+) -> None:
     with begin(client, head, body):
         wait(lambda: files(home))
     wait(lambda: not list((home / ".uploads").iterdir()))
@@ -119,6 +160,11 @@ def test_what_nobody_needs_is_swept(tmp_path: Path) -> None:
         long_ago = time.time() - KEEP_SECONDS - 60
         os.utime(kinds[kind], (long_ago, long_ago))
     uploads.sweep({kinds["needed"].name})
-    assert {kind for kind, folder in kinds.items() if folder.exists()} == {"needed", "new", "cut off", "coming"}
+    assert {kind for kind, folder in kinds.items() if folder.exists()} == {
+        "needed",
+        "new",
+        "cut off",
+        "coming",
+    }
     uploads.sweep({kinds["needed"].name}, cut_off=True)
     assert {kind for kind, folder in kinds.items() if folder.exists()} == {"needed", "new"}

@@ -47,7 +47,12 @@ def events(answer: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 def say(client: Client, name: str = "ada", **body: Any) -> list[tuple[str, dict[str, Any]]]:
     connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=120)
     try:
-        connection.request("POST", f"/api/personas/{name}/say", json.dumps(body), {"Content-Type": "application/json", "X-Popinjay": "1"})
+        connection.request(
+            "POST",
+            f"/api/personas/{name}/say",
+            json.dumps(body),
+            {"Content-Type": "application/json", "X-Popinjay": "1"},
+        )
         answer = connection.getresponse()
         assert answer.status == 200, answer.read()
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -61,7 +66,9 @@ def posts(told: list[tuple[str, dict[str, Any]]]) -> list[str]:
     return [text for _, text in sorted(found.items())]
 
 
-def test_posts_come_piece_by_piece_and_are_what_say_gives(client: Client, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_posts_come_piece_by_piece_and_are_what_say_gives(
+    client: Client, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("popinjay.server.voices.model_pool.PACE", 0.0)
     told = say(client, prompt="My dream is", n=4, seed=3, temperature=0.9, max_chars=200)
     shown: dict[int, str] = {}
@@ -79,16 +86,23 @@ def test_posts_come_piece_by_piece_and_are_what_say_gives(client: Client, home: 
     assert told[-1][1]["seed"] == 3
     assert sum(kind == "piece" for kind, _ in told) > 4
     assert client.app.state.app_state.recent_outputs.knows("ada", "My dream is", expected[0])
-    assert not client.app.state.app_state.recent_outputs.knows("ada", "My dream is", "I never said that.")
+    assert not client.app.state.app_state.recent_outputs.knows(
+        "ada", "My dream is", "I never said that."
+    )
 
 
 def test_a_crowd_of_fifty_is_told_what_each_would_be_told_alone(client: Client) -> None:
     prompts = ["My dream is", "", "Today I", "the astron", "夜の川"]
-    alone = {number: posts(say(client, prompt=prompts[number % 5], n=1 + number % 2, seed=number)) for number in range(0, 50, 7)}
+    alone = {
+        number: posts(say(client, prompt=prompts[number % 5], n=1 + number % 2, seed=number))
+        for number in range(0, 50, 7)
+    }
     found: dict[int, list[str]] = {}
 
     def ask(number: int) -> None:
-        found[number] = posts(say(client, prompt=prompts[number % 5], n=1 + number % 2, seed=number))
+        found[number] = posts(
+            say(client, prompt=prompts[number % 5], n=1 + number % 2, seed=number)
+        )
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(50)]
     for thread in threads:
@@ -118,7 +132,9 @@ def test_what_it_learnt_never_comes(client: Client) -> None:
         ({"allow_copies": True}, 422, "allow_copies: "),
     ],
 )
-def test_what_makes_no_sense_is_refused(client: Client, body: dict[str, Any], status: int, said: str) -> None:
+def test_what_makes_no_sense_is_refused(
+    client: Client, body: dict[str, Any], status: int, said: str
+) -> None:
     answer = client.ask("POST", "/api/personas/ada/say", body)
     assert answer.status == status, answer.body
     assert said in answer.message
@@ -140,7 +156,12 @@ def test_whoever_hangs_up_frees_the_rows(client: Client) -> None:
     say(client, n=1)
     voice = voices._workers["ada"][0]
     connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
-    connection.request("POST", "/api/personas/ada/say", json.dumps({"n": 100}), {"Content-Type": "application/json", "X-Popinjay": "1"})
+    connection.request(
+        "POST",
+        "/api/personas/ada/say",
+        json.dumps({"n": 100}),
+        {"Content-Type": "application/json", "X-Popinjay": "1"},
+    )
     answer = connection.getresponse()
     answer.readline()
     assert len(voice._served) == 1
@@ -160,7 +181,9 @@ def test_a_persona_without_a_model_says_what_to_do(tmp_path: Path) -> None:
         assert posts(say(client, n=1, seed=1))
 
 
-def test_a_damaged_model_hurts_nobody_else(home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_model_hurts_nobody_else(
+    home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     shutil.copytree(home / "ada", tmp_path / "ada")
     folder = put_persona(tmp_path, "broken")
     (folder / "model" / "model.safetensors").write_bytes(b"no weights")
@@ -169,7 +192,9 @@ def test_a_damaged_model_hurts_nobody_else(home: Path, tmp_path: Path, caplog: p
         assert posts(say(client, n=1, seed=1))
 
 
-def test_a_step_that_fails_is_told_and_the_next_who_asks_has_more_luck(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_is_told_and_the_next_who_asks_has_more_luck(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from popinjay.inference.onnx.decoder import OnnxDecoder
 
     def fail(*_: Any) -> None:
@@ -177,12 +202,16 @@ def test_a_step_that_fails_is_told_and_the_next_who_asks_has_more_luck(client: C
 
     with monkeypatch.context() as patch:
         patch.setattr(OnnxDecoder, "step", fail)
-        answer = client.ask("POST", "/api/personas/ada/say", {"n": 2})  # at once, or where the stream is
+        answer = client.ask(
+            "POST", "/api/personas/ada/say", {"n": 2}
+        )  # at once, or where the stream is
     assert b"Something went wrong inside popinjay." in answer.body
     assert posts(say(client, n=1, seed=1))
 
 
-def test_one_that_is_trained_anew_meanwhile_is_loaded_anew(home: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_one_that_is_trained_anew_meanwhile_is_loaded_anew(
+    home: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     shutil.copytree(home / "ada", tmp_path / "ada")
     asked = {"prompt": "the", "n": 1, "seed": 5, "max_tokens": 12}
     with served(tmp_path) as client:
@@ -192,13 +221,20 @@ def test_one_that_is_trained_anew_meanwhile_is_loaded_anew(home: Path, tiny_gpt2
         shutil.rmtree(tmp_path / "ada" / "model")
         shutil.copytree(tiny_gpt2, tmp_path / "ada" / "model")
         after = say(client, **asked)
-        expected = [said.text for said in load("ada", tmp_path).stream("the", SayOptions(n=1, seed=5, max_tokens=12))]
+        expected = [
+            said.text
+            for said in load("ada", tmp_path).stream("the", SayOptions(n=1, seed=5, max_tokens=12))
+        ]
         assert posts(after) == expected != before
         wait(lambda: first.has_ended)
         new = client.app.state.app_state.models._workers["ada"][0]
-        (tmp_path / "ada" / "train.jsonl").write_text(json.dumps({"text": "another"}) + "\n", encoding="utf-8")
+        (tmp_path / "ada" / "train.jsonl").write_text(
+            json.dumps({"text": "another"}) + "\n", encoding="utf-8"
+        )
         say(client, **asked)
-        assert client.app.state.app_state.models._workers["ada"][0] is not new  # what must not be said is other now
+        assert (
+            client.app.state.app_state.models._workers["ada"][0] is not new
+        )  # what must not be said is other now
 
 
 def test_those_that_nobody_asks_are_let_go_for_others(home: Path, tmp_path: Path) -> None:
@@ -229,13 +265,17 @@ def test_those_that_nobody_asks_are_let_go_for_others(home: Path, tmp_path: Path
         assert len(voices.names) == 1
 
 
-def test_too_many_at_once_are_refused_and_a_server_that_ends_says_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_at_once_are_refused_and_a_server_that_ends_says_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("popinjay.server.voices.model_pool.MOST_WAITING", 0)
     answer = client.ask("POST", "/api/personas/ada/say", {})
     assert (answer.status, answer.message) == (503, "Too many ask at once.")
 
 
-def test_an_engine_whose_rows_cannot_join_serves_one_after_another(tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_whose_rows_cannot_join_serves_one_after_another(
+    tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from popinjay.inference.torch_decoder import TorchDecoder
     from popinjay.models.language_model import LanguageModel
 
@@ -243,7 +283,16 @@ def test_an_engine_whose_rows_cannot_join_serves_one_after_another(tiny_gpt2: Pa
     decoder = TorchDecoder(LanguageModel.load(tiny_gpt2))
     monkeypatch.setattr("popinjay.persona.Persona.decoder", lambda self: decoder)
     alone = [
-        [said.text for said in generate(decoder, SayOptions(n=2, seed=number, max_tokens=12), "the", load("ada", tmp_path).filters)] for number in range(4)
+        [
+            said.text
+            for said in generate(
+                decoder,
+                SayOptions(n=2, seed=number, max_tokens=12),
+                "the",
+                load("ada", tmp_path).filters,
+            )
+        ]
+        for number in range(4)
     ]
     found: dict[int, list[str]] = {}
     with served(tmp_path) as client:
@@ -263,8 +312,23 @@ def test_pieces_that_follow_one_another_are_one() -> None:
     from popinjay.sampling.generate import GeneratedPost
 
     whole = Post(0, GeneratedPost("abc", 3, True))
-    told = [Piece(0, "a"), Piece(1, "x"), Piece(0, "b"), Restart(0), Piece(0, "a"), Piece(1, "y"), Piece(0, "bc"), whole]
-    assert merge_pieces([*told]) == [Piece(0, "ab"), Piece(1, "xy"), Restart(0), Piece(0, "abc"), whole]
+    told = [
+        Piece(0, "a"),
+        Piece(1, "x"),
+        Piece(0, "b"),
+        Restart(0),
+        Piece(0, "a"),
+        Piece(1, "y"),
+        Piece(0, "bc"),
+        whole,
+    ]
+    assert merge_pieces([*told]) == [
+        Piece(0, "ab"),
+        Piece(1, "xy"),
+        Restart(0),
+        Piece(0, "abc"),
+        whole,
+    ]
 
 
 def test_voices_end_with_the_server(home: Path, tmp_path: Path) -> None:

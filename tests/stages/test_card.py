@@ -44,7 +44,18 @@ def facts(*authors: Author, **more: Any) -> Facts:
         name="-".join(author.handle for author in people),
         authors=people,
         languages=["en"],
-        counts=[{"author": a.handle, "downloaded": 230, "reposts": 20, "short": 10, "kept": 200, "further": {}, "used": 200} for a in people],
+        counts=[
+            {
+                "author": a.handle,
+                "downloaded": 230,
+                "reposts": 20,
+                "short": 10,
+                "kept": 200,
+                "further": {},
+                "used": 200,
+            }
+            for a in people
+        ],
         is_masked=True,
         dataset={"train": 171, "validation": 9, "held_out": 19, "near_duplicates_removed": 1},
         trained={
@@ -67,15 +78,37 @@ def facts(*authors: Author, **more: Any) -> Facts:
             "versions": {"popinjay": "0.1.0", "torch": "2.13.0"},
         },
         report={
-            "bits_per_byte": {"base": {"all": 2.5, **shares}, "persona": {"all": 1.4, **shares}, "posts": 19},
+            "bits_per_byte": {
+                "base": {"all": 2.5, **shares},
+                "persona": {"all": 1.4, **shares},
+                "posts": 19,
+            },
             "posts": {"train": 180, "held_out": 190, "samples": 200},
             "verdict": "Hard to tell apart: shown one post of each, a classifier picks the machine's 58 times in 100.",
             "notes": ["Only 19 of the author's posts were held out."],
-            "told_apart": {"persona": estimate(0.58), "author": estimate(0.52), "base": estimate(0.93), "earlier": estimate(0.55)},
-            "taken_for": {"others": 46, "persona": estimate(0.71), "author": estimate(0.8), "base": estimate(0.04)},
+            "told_apart": {
+                "persona": estimate(0.58),
+                "author": estimate(0.52),
+                "base": estimate(0.93),
+                "earlier": estimate(0.55),
+            },
+            "taken_for": {
+                "others": 46,
+                "persona": estimate(0.71),
+                "author": estimate(0.8),
+                "base": estimate(0.04),
+            },
             "copying": {
-                "persona": {"exact": estimate(0.005), "run": estimate(0.015), "near": estimate(0.01)},
-                "author": {"exact": estimate(0.0125), "run": estimate(0.031), "near": estimate(0.02)},
+                "persona": {
+                    "exact": estimate(0.005),
+                    "run": estimate(0.015),
+                    "near": estimate(0.01),
+                },
+                "author": {
+                    "exact": estimate(0.0125),
+                    "run": estimate(0.031),
+                    "near": estimate(0.02),
+                },
             },
         },
         hashes={name: f"{place}" * 64 for place, name in enumerate(VERSIONED)},
@@ -122,9 +155,15 @@ class Page(HTMLParser):
 
 def tables(card: str) -> Iterator[list[list[str]]]:
     """The cells of each table, as the reader sees them."""
-    for tokens in _between(MarkdownIt("commonmark").enable("table").parse(card), "table_open", "table_close"):
+    for tokens in _between(
+        MarkdownIt("commonmark").enable("table").parse(card), "table_open", "table_close"
+    ):
         yield [
-            ["".join(child.content for child in cell.children or []) for cell in row if cell.type == "inline"]
+            [
+                "".join(child.content for child in cell.children or [])
+                for cell in row
+                if cell.type == "inline"
+            ]
             for row in _between(tokens, "tr_open", "tr_close")
         ]
 
@@ -148,7 +187,12 @@ def data_table(card: str) -> list[list[str]]:
 def test_the_hub_reads_all_that_the_front_matter_says() -> None:
     data = ModelCard(render(facts(languages=["en", "no"], picture=PICTURE_FILE))).data
     assert data.language == ["en", "no"]  # Norwegian is not false
-    assert (data.license, data.base_model, data.pipeline_tag, data.library_name) == ("mit", "openai-community/gpt2", "text-generation", "transformers")
+    assert (data.license, data.base_model, data.pipeline_tag, data.library_name) == (
+        "mit",
+        "openai-community/gpt2",
+        "text-generation",
+        "transformers",
+    )
     assert data.tags == ["popinjay", "huggingtweets"]
     assert data.thumbnail == "card.png"
     assert data.widget == [{"text": "My dream is"}]
@@ -170,7 +214,11 @@ def test_the_report_is_in_the_hubs_form() -> None:
         metric_value=1.5,
     )
     assert (second.dataset_config, second.metric_value) == ("babbage", 2.5)
-    assert (copies.dataset_type, copies.metric_type, copies.metric_value) == ("own-outputs", "exact_copies", 0.005)
+    assert (copies.dataset_type, copies.metric_type, copies.metric_value) == (
+        "own-outputs",
+        "exact_copies",
+        0.005,
+    )
     assert (runs.metric_type, runs.metric_value) == ("eight_word_copies", 0.015)
     assert (apart.metric_type, apart.metric_value) == ("told_apart_auc", 0.58)
     assert "0.52 for the author against themselves" in apart.metric_name
@@ -180,7 +228,16 @@ def test_the_report_is_in_the_hubs_form() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    card = render(facts(languages=[], trained={**facts().trained, "base": "someone/some-model", "base_hub": "someone/some-model"}))
+    card = render(
+        facts(
+            languages=[],
+            trained={
+                **facts().trained,
+                "base": "someone/some-model",
+                "base_hub": "someone/some-model",
+            },
+        )
+    )
     data = ModelCard(card).data
     assert data.language is None
     assert data.license == "other"
@@ -259,20 +316,39 @@ PIECES += [
     "\uffff",
     "\ufeff",
 ]
-NAMES = st.one_of(st.text(), st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=5))).map("".join))
-HANDLES = st.one_of(st.sampled_from(["_", "__", "__ada__", "_a_", "-x-", "a.b.", "ñandú", "שלום"]), st.text(min_size=1).map(handle_of).filter(bool))
+NAMES = st.one_of(
+    st.text(), st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=5))).map("".join)
+)
+HANDLES = st.one_of(
+    st.sampled_from(["_", "__", "__ada__", "_a_", "-x-", "a.b.", "ñandú", "שלום"]),
+    st.text(min_size=1).map(handle_of).filter(bool),
+)
 AUTHORS = st.lists(
-    st.builds(Author, HANDLES, NAMES, avatar=NAMES, url=NAMES.map("https://x.com/".__add__)), min_size=1, max_size=3, unique_by=lambda a: a.handle
+    st.builds(Author, HANDLES, NAMES, avatar=NAMES, url=NAMES.map("https://x.com/".__add__)),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda a: a.handle,
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(AUTHORS, st.one_of(st.none(), NAMES))
 @example([Author("__ada_", "".join(PIECES))], "".join(PIECES))
-@example([Author(f"x{place}", piece, avatar=f"https://{piece}", url=f"https://{piece}") for place, piece in enumerate(PIECES)], None)
-def test_names_are_shown_and_change_nothing_else(authors: list[Author], contact: str | None) -> None:
+@example(
+    [
+        Author(f"x{place}", piece, avatar=f"https://{piece}", url=f"https://{piece}")
+        for place, piece in enumerate(PIECES)
+    ],
+    None,
+)
+def test_names_are_shown_and_change_nothing_else(
+    authors: list[Author], contact: str | None
+) -> None:
     card = render(facts(*authors, contact=contact))
-    harmless = [Author(f"h{place}", "Ada", avatar=author.avatar[:8], url=author.url[:8]) for place, author in enumerate(authors)]
+    harmless = [
+        Author(f"h{place}", "Ada", avatar=author.avatar[:8], url=author.url[:8])
+        for place, author in enumerate(authors)
+    ]
     page, plain = Page(card), Page(render(facts(*harmless, contact="me" if contact else contact)))
     assert page.tags == plain.tags
     names = [title(author) for author in authors]
@@ -288,8 +364,11 @@ def test_names_are_shown_and_change_nothing_else(authors: list[Author], contact:
 def test_names_leave_the_front_matter_whole(authors: list[Author]) -> None:
     data = ModelCard(render(facts(*authors))).data
     assert data.model_name == "-".join(author.handle for author in authors)
-    assert [(result.dataset_config, result.dataset_name) for result in data.eval_results[: len(authors)]] == [
-        (author.handle, f"Held-out posts of {title(author)}, never seen in training") for author in authors
+    assert [
+        (result.dataset_config, result.dataset_name) for result in data.eval_results[: len(authors)]
+    ] == [
+        (author.handle, f"Held-out posts of {title(author)}, never seen in training")
+        for author in authors
     ]
 
 
@@ -299,15 +378,38 @@ def test_names_leave_the_front_matter_whole(authors: list[Author]) -> None:
 @example("\u0301" * 50)
 def test_a_name_reaches_no_further_than_its_end(name: str) -> None:
     shown = title(Author("ada_l", name))
-    assert not re.search("[\u202a-\u202e\u2066\u2067\u206a-\u206f\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]", shown)
+    assert not re.search(
+        "[\u202a-\u202e\u2066\u2067\u206a-\u206f\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]", shown
+    )
     assert shown.count("\u2068") == shown.count("\u2069") <= 1
     assert not re.search("[\u0300-\u036f]{7}", shown)
     assert shown.strip()
 
 
 def test_what_a_name_becomes() -> None:
-    shown = [title(Author("__ada", name)) for name in ("Ada", " A\n|  b ", "\u202eevil", "\u202e\u200f", "שלום", "Za\u0301\u0302", "\u0301x", "🇭🇹")]
-    assert shown == ["Ada", "A | b", "evil", "__ada", "\u2068שלום\u2069", "Za\u0301\u0302", "◌\u0301x", "🇭🇹"]
+    shown = [
+        title(Author("__ada", name))
+        for name in (
+            "Ada",
+            " A\n|  b ",
+            "\u202eevil",
+            "\u202e\u200f",
+            "שלום",
+            "Za\u0301\u0302",
+            "\u0301x",
+            "🇭🇹",
+        )
+    ]
+    assert shown == [
+        "Ada",
+        "A | b",
+        "evil",
+        "__ada",
+        "\u2068שלום\u2069",
+        "Za\u0301\u0302",
+        "◌\u0301x",
+        "🇭🇹",
+    ]
     assert tidy("e" + "\u0301" * 50) == "e" + "\u0301" * 6
 
 
@@ -342,10 +444,18 @@ def test_a_card_has_no_reader_ask_a_host_that_an_archive_names(avatar: str) -> N
 
 
 def test_avatars_stand_side_by_side_and_round() -> None:
-    pds = "https://morel.us-east.host.bsky.network/xrpc/com.atproto.sync.getBlob?did=did:plc:x&cid=y"
+    pds = (
+        "https://morel.us-east.host.bsky.network/xrpc/com.atproto.sync.getBlob?did=did:plc:x&cid=y"
+    )
     avatars = ["https://pbs.twimg.com/a_400x400.jpg", "", pds, "javascript:alert(1)"]
-    page = Page(render(facts(*(Author(f"x{place}", avatar=avatar) for place, avatar in enumerate(avatars)))))
-    shown = [attributes for (tag, _), attributes in zip(page.tags, page.attributes, strict=True) if tag == "img"]
+    page = Page(
+        render(facts(*(Author(f"x{place}", avatar=avatar) for place, avatar in enumerate(avatars))))
+    )
+    shown = [
+        attributes
+        for (tag, _), attributes in zip(page.tags, page.attributes, strict=True)
+        if tag == "img"
+    ]
     assert [attributes["src"] for attributes in shown] == [avatars[0], avatars[2]]
     assert all("border-radius: 50%" in str(attributes["style"]) for attributes in shown)
 
@@ -360,13 +470,19 @@ def test_the_drawing_is_of_the_stages() -> None:
     (drawing,) = re.findall(r"```mermaid\n(.*?)```", render(facts()), re.DOTALL)
     assert re.findall(r"^    (\w+)\[", drawing, re.MULTILINE) == [stage.name for stage in STAGES]
     arrows = re.findall(r"^    (\w+) -->\|\"(.*?)\"\| (\w+)$", drawing, re.MULTILINE)
-    assert [(start, end) for start, _, end in arrows] == [(one.name, two.name) for one, two in pairwise(STAGES)]
+    assert [(start, end) for start, _, end in arrows] == [
+        (one.name, two.name) for one, two in pairwise(STAGES)
+    ]
     for start, handed_over, end in arrows:
         assert handed_over
-        assert set(handed_over.split("<br>")) == set(stage_named(start).makes) & set(stage_named(end).needs)
+        assert set(handed_over.split("<br>")) == set(stage_named(start).makes) & set(
+            stage_named(end).needs
+        )
 
 
-MERMAID_KEYWORDS = set("accTitle accDescr call class classDef click default end flowchart graph href interpolate linkStyle style subgraph v".split())
+MERMAID_KEYWORDS = set(
+    "accTitle accDescr call class classDef click default end flowchart graph href interpolate linkStyle style subgraph v".split()
+)
 MERMAID_LINES = re.compile(r'''
     flowchart\ TB
   | \ {4}(?P<end>\w+) \(\["(?P<said>.*?)"\]\) \ -->\ (?P<start>\w+)  # where it begins: what comes from elsewhere
@@ -385,19 +501,30 @@ def test_nothing_in_the_drawing_can_break_it() -> None:
             if text is None:
                 continue
             if place in ("said", "label", "files"):
-                assert re.fullmatch(r"[A-Za-z0-9 ._-]+", re.sub("</?b>|<br>", " ", text)), text  # no quote, backtick, #entity; or @{shape}
+                assert re.fullmatch(r"[A-Za-z0-9 ._-]+", re.sub("</?b>|<br>", " ", text)), (
+                    text
+                )  # no quote, backtick, #entity; or @{shape}
                 assert not re.search(r"direction\s|--|[^ ]@", text), text
             else:
                 assert re.fullmatch("[a-z]+", text), text
                 assert text not in MERMAID_KEYWORDS
                 assert text[0] not in "ox"  # `---o` and `---x` are arrows of other kinds
-    hostile = facts(*(Author(f"x{place}", piece) for place, piece in enumerate(PIECES)), name='"]; end', contact='"]\n```\n')
-    assert f"```mermaid\n{drawing}```" in render(hostile)  # nothing that a stranger typed gets into it
+    hostile = facts(
+        *(Author(f"x{place}", piece) for place, piece in enumerate(PIECES)),
+        name='"]; end',
+        contact='"]\n```\n',
+    )
+    assert f"```mermaid\n{drawing}```" in render(
+        hostile
+    )  # nothing that a stranger typed gets into it
 
 
 def test_further_drops_have_rows_of_their_own() -> None:
     kept = {"downloaded": 230, "reposts": 20, "short": 10, "kept": 200}
-    counts = [{"author": "ada_l", **kept, "further": {"duplicate": 3}, "used": 197}, {"author": "babbage", **kept, "further": {"cut short": 4}, "used": 196}]
+    counts = [
+        {"author": "ada_l", **kept, "further": {"duplicate": 3}, "used": 197},
+        {"author": "babbage", **kept, "further": {"cut short": 4}, "used": 196},
+    ]
     assert data_table(render(facts(ADA, Author("babbage"), counts=counts))) == [
         ["Data", "Ada L.", "babbage"],
         ["Posts downloaded", "230", "230"],
@@ -435,8 +562,18 @@ def test_the_numbers_of_this_run() -> None:
         ["2.500", "2.500"],
     ]
     (compared,) = [table for table in tables(card) if table[0][0] == "Measure, with 95% intervals"]
-    assert compared[0][1:] == ["This model", "The authors, by their own held-out posts", "Base model", "Markov chain"]
-    assert compared[1][1:] == ["0.58 (0.29 to 1.00)", "0.52 (0.26 to 1.00)", "0.93 (0.47 to 1.00)", ""]
+    assert compared[0][1:] == [
+        "This model",
+        "The authors, by their own held-out posts",
+        "Base model",
+        "Markov chain",
+    ]
+    assert compared[1][1:] == [
+        "0.58 (0.29 to 1.00)",
+        "0.52 (0.26 to 1.00)",
+        "0.93 (0.47 to 1.00)",
+        "",
+    ]
     assert compared[3][1:3] == ["0.5% (0.2% to 1.0%)", "1.2% (0.6% to 2.5%)"]
     assert "these newest ones with an AUC of 0.55" in card
     assert "the machine&#39;s 58 times in 100" in card
@@ -446,7 +583,12 @@ def test_the_numbers_of_this_run() -> None:
 @pytest.mark.parametrize(
     ("base", "hub_id", "license", "said"),
     [
-        ("gpt2", "openai-community/gpt2", "mit", "a pre-trained [gpt2](https://huggingface.co/openai-community/gpt2), which"),
+        (
+            "gpt2",
+            "openai-community/gpt2",
+            "mit",
+            "a pre-trained [gpt2](https://huggingface.co/openai-community/gpt2), which",
+        ),
         ("builtin", "", "cc-by-sa-4.0", "popinjay's built-in base model, which"),
         ("/home/ada/models/mine", "", "other", "a model of its maker's own, mine, which"),
     ],
@@ -456,7 +598,10 @@ def test_a_base_is_said_in_words(base: str, hub_id: str, license: str, said: str
     assert f"The model is based on {said}" in card
     assert "/home/ada" not in card
     data = ModelCard(card).data
-    assert (data.base_model, data.license) == (hub_id or None, license)  # a base that the hub has not can't be linked there
+    assert (data.base_model, data.license) == (
+        hub_id or None,
+        license,
+    )  # a base that the hub has not can't be linked there
 
 
 QUANTIZED = {
@@ -508,7 +653,10 @@ def test_gemmas_terms_go_on_with_its_card() -> None:
     data = ModelCard(card).data
     assert (data.base_model, data.license) == ("google/gemma-3-270m", "gemma")
     said = "".join(Page(card).texts["p"])
-    assert "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms." in said
+    assert (
+        "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms."
+        in said
+    )
     assert {"GEMMA_TERMS.html", "NOTICE.md"} <= set(Page(card).texts["code"])
     assert "GEMMA_TERMS" not in of_base("small", "HuggingFaceTB/SmolLM2-135M", {})
 
@@ -519,10 +667,18 @@ def test_a_folder_is_known_by_its_record() -> None:
 
 
 def test_a_record_can_put_nothing_into_the_front_matter() -> None:
-    wicked = {"hub_id": 'a/b"\nlicense: mit', "license": "mit\ntags: [x]", "quantization": "<b>|\n# Q4"}
+    wicked = {
+        "hub_id": 'a/b"\nlicense: mit',
+        "license": "mit\ntags: [x]",
+        "quantization": "<b>|\n# Q4",
+    }
     card = of_base("/home/ada/models/mine", "", wicked)
     data = ModelCard(card).data
-    assert (data.base_model, data.license, data.tags) == (None, "other", ["popinjay", "huggingtweets"])
+    assert (data.base_model, data.license, data.tags) == (
+        None,
+        "other",
+        ["popinjay", "huggingtweets"],
+    )
     assert Page(card).texts["h1"] == ["Ada L."]
     assert "<b>| # Q4" in " ".join("".join(Page(card).texts["p"]).split())
 
@@ -533,7 +689,9 @@ def test_an_adapter_says_that_it_is_one() -> None:
     kept = ModelCard(render(facts(trained={**trained, "keep": "adapter"}))).data
     relations = [data.get("base_model_relation") for data in (merged, kept)]
     assert relations == ["finetune", "adapter"]
-    assert "base_model_relation" not in render(facts(trained={**trained, "base_hub": "", "base": "builtin"}))
+    assert "base_model_relation" not in render(
+        facts(trained={**trained, "base_hub": "", "base": "builtin"})
+    )
 
 
 def test_what_was_left_out_of_training_is_said_where_something_was() -> None:
@@ -553,15 +711,21 @@ def test_one_author_is_not_spoken_of_as_several() -> None:
 
 
 def test_whom_to_ask_for_removal() -> None:
-    assert "Ask for it to be removed: ada&#64;example&#46;org" in render(facts(contact="ada@example.org"))
+    assert "Ask for it to be removed: ada&#64;example&#46;org" in render(
+        facts(contact="ada@example.org")
+    )
     assert "Ask whoever published this model" in render(facts())
 
 
 def test_a_published_card_names_the_published_model() -> None:
-    card = render(facts(picture="https://huggingface.co/ada/voice/resolve/main/card.png"), model="ada/voice")
+    card = render(
+        facts(picture="https://huggingface.co/ada/voice/resolve/main/card.png"), model="ada/voice"
+    )
     assert 'pipeline("text-generation", model="ada/voice")' in card
     assert "popinjay say" not in card
-    assert ModelCard(card).data.thumbnail == "https://huggingface.co/ada/voice/resolve/main/card.png"
+    assert (
+        ModelCard(card).data.thumbnail == "https://huggingface.co/ada/voice/resolve/main/card.png"
+    )
 
 
 # made from archives
@@ -580,16 +744,26 @@ SEEDS = {
 def archive_with(folder: Path, handle: str, name: str, reposts: int, short: int, kept: int) -> Path:
     items = [tweet(f"RT @babbage: engine {number}…", kept + number) for number in range(reposts)]
     items += [tweet(f"hello {number}", kept + reposts + number) for number in range(short)]
-    return write_zip(folder / f"{handle}.zip", archive_files(posts(kept) + items, handle=handle, name=name))
+    return write_zip(
+        folder / f"{handle}.zip", archive_files(posts(kept) + items, handle=handle, name=name)
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_archive_with_a_real_cards_counts_makes_its_table(seed: str, tmp_path: Path) -> None:
     people = SEEDS[seed]
-    specs = [archive_with(tmp_path, handle, name, *numbers) for handle, (name, _, *numbers) in people.items()]
-    opened, run = open_specs([str(spec) for spec in specs], CollectOptions()), Run(tmp_path / "persona")
+    specs = [
+        archive_with(tmp_path, handle, name, *numbers)
+        for handle, (name, _, *numbers) in people.items()
+    ]
+    opened, run = (
+        open_specs([str(spec) for spec in specs], CollectOptions()),
+        Run(tmp_path / "persona"),
+    )
     with run.locked():
-        run_stage(run, stage_named("collect"), CollectOptions(), lambda *given: collect(opened, *given))
+        run_stage(
+            run, stage_named("collect"), CollectOptions(), lambda *given: collect(opened, *given)
+        )
         run_stage(run, stage_named("clean"), CleanOptions(), clean)
     authors = read_authors(run.file("authors.json"))
     card = render(facts(*authors, counts=run.facts("clean")["authors"]))
@@ -606,8 +780,13 @@ def test_an_archive_with_a_real_cards_counts_makes_its_table(seed: str, tmp_path
 
 def test_the_counts_are_those_of_the_real_cards(shared: Path) -> None:
     rows = [[column[1:] for column in people.values()] for people in SEEDS.values()]
-    found = [data_table(path.read_text(encoding="utf-8"))[1:] for path in sorted((shared / "seeds").glob("*.txt"))]
-    assert [[[int(row[place]) for row in card] for place in range(1, len(card[0]))] for card in found] == [[list(column) for column in card] for card in rows]
+    found = [
+        data_table(path.read_text(encoding="utf-8"))[1:]
+        for path in sorted((shared / "seeds").glob("*.txt"))
+    ]
+    assert [
+        [[int(row[place]) for row in card] for place in range(1, len(card[0]))] for card in found
+    ] == [[list(column) for column in card] for card in rows]
 
 
 @pytest.fixture(scope="module")
@@ -615,13 +794,32 @@ def cyborg(tmp_path_factory: pytest.TempPathFactory) -> popinjay.Persona:
     """A persona of two, really trained (a little), whose name needs quoting."""
     folder = tmp_path_factory.mktemp("cyborg")
     base = gpt2(folder / "tiny-gpt2", positions=256)  # room for a post of HuggingTweets' 160 tokens
-    ada = archive_files(posts(150), handle="__ada", name="Ada | <b>", profile=profile("https://pbs.twimg.com/profile_images/1/a_400x400.jpg"))
-    specs = [write_zip(folder / "a.zip", ada), write_zip(folder / "b.zip", archive_files(posts(160, 200), handle="babbage", name="C. B."))]
-    return popinjay.make(*specs, name='a & "b"', home_folder=folder / "home", base=str(base), whose="permission", **OPTIONS)
+    ada = archive_files(
+        posts(150),
+        handle="__ada",
+        name="Ada | <b>",
+        profile=profile("https://pbs.twimg.com/profile_images/1/a_400x400.jpg"),
+    )
+    specs = [
+        write_zip(folder / "a.zip", ada),
+        write_zip(folder / "b.zip", archive_files(posts(160, 200), handle="babbage", name="C. B.")),
+    ]
+    return popinjay.make(
+        *specs,
+        name='a & "b"',
+        home_folder=folder / "home",
+        base=str(base),
+        whose="permission",
+        **OPTIONS,
+    )
 
 
-def test_the_lines_to_copy_run(cyborg: popinjay.Persona, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (cyborg.path / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def test_the_lines_to_copy_run(
+    cyborg: popinjay.Persona, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (cyborg.path / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     monkeypatch.chdir(cyborg.path.parent)
     capsys.readouterr()
     exec(compile(code, "README.md", "exec"), {})
@@ -643,14 +841,21 @@ def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
     ]  # ten posts are too few to say whether it is told apart
     assert page.texts["h1"] == ["Ada | <b> & C. B."]
     assert "@__ada · @babbage" in page.texts["div"][0]
-    assert page.attributes[[tag for tag, _ in page.tags].index("img")]["src"] == "https://pbs.twimg.com/profile_images/1/a_400x400.jpg"
+    assert (
+        page.attributes[[tag for tag, _ in page.tags].index("img")]["src"]
+        == "https://pbs.twimg.com/profile_images/1/a_400x400.jpg"
+    )
     assert "](https://x.com/__ada)" in card
     assert "the author gave permission" in card
     assert str(cyborg.run.facts("train")["steps"]) in card
 
 
-def test_a_contact_is_kept_and_a_picture_is_found(ada: Path, tiny_gpt2: Path, pictures: None) -> None:
-    persona = popinjay.make(ada, base=str(tiny_gpt2), contact="ada@example.org", whose="self", **OPTIONS)
+def test_a_contact_is_kept_and_a_picture_is_found(
+    ada: Path, tiny_gpt2: Path, pictures: None
+) -> None:
+    persona = popinjay.make(
+        ada, base=str(tiny_gpt2), contact="ada@example.org", whose="self", **OPTIONS
+    )
     (persona.path / PICTURE_FILE).write_bytes(b"any picture")
     popinjay.make(ada, base=str(tiny_gpt2), whose="fictional", **OPTIONS)
     card = (persona.path / "README.md").read_text(encoding="utf-8")
@@ -661,9 +866,27 @@ def test_a_contact_is_kept_and_a_picture_is_found(ada: Path, tiny_gpt2: Path, pi
 
 
 def test_languages_are_those_of_the_posts(tmp_path: Path, tiny_gpt2: Path) -> None:
-    rows = [{"text": f"båten nummer {n} går over fjorden med {n * 37} mennesker og {n * 13} hunder", "lang": "no"} for n in range(150)]
-    rows += [{"text": f"the boat {n} crosses the fjord with {n * 37} people and {n * 13} dogs", "lang": "English"} for n in range(50)]
-    rows += [{"text": f"le bateau {n} traverse le fjord avec {n * 37} gens et {n * 13} chiens", "lang": "fr-CA"} for n in range(60)]
+    rows = [
+        {
+            "text": f"båten nummer {n} går over fjorden med {n * 37} mennesker og {n * 13} hunder",
+            "lang": "no",
+        }
+        for n in range(150)
+    ]
+    rows += [
+        {
+            "text": f"the boat {n} crosses the fjord with {n * 37} people and {n * 13} dogs",
+            "lang": "English",
+        }
+        for n in range(50)
+    ]
+    rows += [
+        {
+            "text": f"le bateau {n} traverse le fjord avec {n * 37} gens et {n * 13} chiens",
+            "lang": "fr-CA",
+        }
+        for n in range(60)
+    ]
     (tmp_path / "kari.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     persona = popinjay.make(tmp_path / "kari.jsonl", base=str(tiny_gpt2), **OPTIONS)
     assert ModelCard.load(persona.path / "README.md").data.language == ["no", "fr", "en"]

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from popinjay.errors import TooLittleText
 from popinjay.options import CleanOptions, CollectOptions
 from popinjay.post import Kind, Post, is_repost_text, one_line, unescape
-from popinjay.stages.clean import FEW_CHARACTERS, Counts, check_enough, interesting_words, language_of, sort_out, tidy
+from popinjay.stages.clean import (
+    FEW_CHARACTERS,
+    Counts,
+    check_enough,
+    interesting_words,
+    language_of,
+    sort_out,
+    tidy,
+)
 from popinjay.stages.collect import open_specs, posts_of
 from popinjay.text.masking import mask
 from popinjay.text.pii.cards import passes_luhn
@@ -51,7 +59,13 @@ def test_links_go_and_everything_stands_on_one_line(before: str, after: str) -> 
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("one two three", 3), ("@ada one two #three", 2), ("mail me@x now", 2), ("", 0), ("a.http://x b", 1)],
+    [
+        ("one two three", 3),
+        ("@ada one two #three", 2),
+        ("mail me@x now", 2),
+        ("", 0),
+        ("a.http://x b", 1),
+    ],
 )
 def test_links_mentions_and_hashtags_are_not_interesting(text: str, count: int) -> None:
     assert interesting_words(text) == count
@@ -67,7 +81,10 @@ def test_scripts_without_blanks_are_not_short() -> None:
 
 
 def test_reposts_go_before_short_ones() -> None:
-    assert reasons(post("RT @x: hi", Kind.REPOST), post("hi"), post("this one is kept")) == ["repost", "short"]
+    assert reasons(post("RT @x: hi", Kind.REPOST), post("hi"), post("this one is kept")) == [
+        "repost",
+        "short",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -154,14 +171,27 @@ def test_what_people_write_is_theirs(text: str) -> None:
 
 
 def test_a_machines_post_goes() -> None:
-    own = [post("I just unlocked the door for you all"), post('I just unlocked the "Owl" badge in Fit! https://x.example'), post("I'm at home with a cold")]
+    own = [
+        post("I just unlocked the door for you all"),
+        post('I just unlocked the "Owl" badge in Fit! https://x.example'),
+        post("I'm at home with a cold"),
+    ]
     assert reasons(*own) == ["machine-made"]
     assert reasons(*own, rules="huggingtweets") == []
 
 
 def test_the_same_words_are_kept_once() -> None:
     text = "the quick brown fox jumps over the lazy dog by the river bank tonight"
-    result = sort_out("ada", [post(text), post(text.upper() + "!"), post(text + " again"), post("and now for something else")], CleanOptions())
+    result = sort_out(
+        "ada",
+        [
+            post(text),
+            post(text.upper() + "!"),
+            post(text + " again"),
+            post("and now for something else"),
+        ],
+        CleanOptions(),
+    )
     assert [text for _, text in result.kept] == [text, "and now for something else"]
     assert result.counts.further == {"duplicate": 1, "near-duplicate": 1}
 
@@ -173,7 +203,10 @@ def test_replies_go_only_when_asked() -> None:
 
 
 def test_other_languages_go_only_when_asked() -> None:
-    own = [post("what a fine engine this is", lang="en"), post("quelle belle machine que voilà", lang="fr")]
+    own = [
+        post("what a fine engine this is", lang="en"),
+        post("quelle belle machine que voilà", lang="fr"),
+    ]
     assert reasons(*own) == []
     assert reasons(*own, lang="en") == ["other language"]
     assert reasons(*own, lang="en, fr") == []
@@ -194,7 +227,10 @@ def test_marks_alone_are_empty() -> None:
     assert reasons(post("— — — —"), post("🎉 🎊 🥳")) == ["empty"]
 
 
-@given(st.lists(st.builds(post, st.text(max_size=60), st.sampled_from(Kind)), max_size=30), st.sampled_from(["popinjay", "huggingtweets"]))
+@given(
+    st.lists(st.builds(post, st.text(max_size=60), st.sampled_from(Kind)), max_size=30),
+    st.sampled_from(["popinjay", "huggingtweets"]),
+)
 def test_the_counts_always_add_up(posts: list[Post], rules: str) -> None:
     result = sort_out("ada", posts, CleanOptions(rules=rules))
     counts = result.counts
@@ -213,7 +249,13 @@ def test_no_text_breaks_the_cleaning(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [("&amp;lt;", "&lt;"), ("a &amp; b &lt;3", "a & b <3"), ("AT&T; R&D", "AT&T; R&D"), ("?a=1&copy=2", "?a=1&copy=2")]
+    ("before", "after"),
+    [
+        ("&amp;lt;", "&lt;"),
+        ("a &amp; b &lt;3", "a & b <3"),
+        ("AT&T; R&D", "AT&T; R&D"),
+        ("?a=1&copy=2", "?a=1&copy=2"),
+    ],
 )
 def test_entities_are_unescaped_once(before: str, after: str) -> None:
     assert unescape(before) == after
@@ -238,7 +280,14 @@ def test_personal_data_is_masked(text: str, masked: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["in 2009-2010 and 2011", "1,000,000,000 people", "£12 345 678 900", "at 10:30 on 2014-08-14", "room 101, 3.14159265358", "1234 5678 9012 3456 is no card"],
+    [
+        "in 2009-2010 and 2011",
+        "1,000,000,000 people",
+        "£12 345 678 900",
+        "at 10:30 on 2014-08-14",
+        "room 101, 3.14159265358",
+        "1234 5678 9012 3456 is no card",
+    ],
 )
 def test_ordinary_numbers_stay(text: str) -> None:
     assert mask(text) == (text, {})
@@ -250,7 +299,9 @@ def test_the_luhn_digit_tells_cards() -> None:
 
 
 def test_masking_can_be_left_out() -> None:
-    result = sort_out("ada", [post("write to ada@example.com about it")], CleanOptions(keep_personal_data=True))
+    result = sort_out(
+        "ada", [post("write to ada@example.com about it")], CleanOptions(keep_personal_data=True)
+    )
     assert result.kept[0][1] == "write to ada@example.com about it"
 
 
@@ -277,16 +328,26 @@ def test_posts_that_are_all_alike_are_refused_with_why() -> None:
 
 
 def test_little_is_warned_about() -> None:
-    assert "That is little" in (check_enough(Counts("ada", downloaded=100, characters=FEW_CHARACTERS - 1)) or "")
+    assert "That is little" in (
+        check_enough(Counts("ada", downloaded=100, characters=FEW_CHARACTERS - 1)) or ""
+    )
     assert check_enough(Counts("ada", downloaded=100, characters=FEW_CHARACTERS)) is None
 
 
 @pytest.mark.parametrize(
     ("name", "downloaded", "reposts"),
-    [("wl_barackobama", 3206, 351), ("wl_cfkargentina", 3225, 505), ("pepys", 14252, 0), ("ja_dayukoume", 4406, 1), ("wl_obamawhitehouse", 3217, 1297)],
+    [
+        ("wl_barackobama", 3206, 351),
+        ("wl_cfkargentina", 3225, 505),
+        ("pepys", 14252, 0),
+        ("ja_dayukoume", 4406, 1),
+        ("wl_obamawhitehouse", 3217, 1297),
+    ],
 )
 def test_real_authors_add_up(shared: Path, name: str, downloaded: int, reposts: int) -> None:
-    reading = open_specs([str(shared / "personas" / f"{name}.jsonl.gz")], CollectOptions()).readings[0]
+    reading = open_specs(
+        [str(shared / "personas" / f"{name}.jsonl.gz")], CollectOptions()
+    ).readings[0]
     counts = sort_out(name, posts_of(reading), CleanOptions()).counts
     assert (counts.downloaded, counts.reposts) == (downloaded, reposts)
     assert counts.kept == downloaded - reposts - counts.short
@@ -298,4 +359,7 @@ def test_a_text_longer_than_any_post_is_left_out_and_counted() -> None:
     found = sort_out("ada", [post(usual), post(book)], CleanOptions())
     assert [text for _, text in found.kept] == [usual]
     assert found.counts.further == {"too long": 1}
-    assert sort_out("ada", [post(usual), post(book)], CleanOptions(rules="huggingtweets")).counts.used == 2
+    assert (
+        sort_out("ada", [post(usual), post(book)], CleanOptions(rules="huggingtweets")).counts.used
+        == 2
+    )

@@ -15,7 +15,12 @@ from popinjay.stages.dataset import balance, check_enough, split
 
 def posts(count: int, *, dated: bool = True, author: str = "ada") -> list[Post]:
     return [
-        Post(str(n), author, f"post {n} about thing {n * 7} and thing {n * 13}", created_at=f"2024-01-01T{n // 60:02d}:{n % 60:02d}:00Z" if dated else None)
+        Post(
+            str(n),
+            author,
+            f"post {n} about thing {n * 7} and thing {n * 13}",
+            created_at=f"2024-01-01T{n // 60:02d}:{n % 60:02d}:00Z" if dated else None,
+        )
         for n in range(count)
     ]
 
@@ -45,7 +50,9 @@ def test_a_few_posts_without_a_time_count_as_older() -> None:
 
 
 def test_nothing_to_learn_from_is_said() -> None:
-    alike = [Post(str(n), "ada", "the same words over and over again " + str(n) * 2) for n in range(3)]
+    alike = [
+        Post(str(n), "ada", "the same words over and over again " + str(n) * 2) for n in range(3)
+    ]
     for own in (posts(2), [replace(post, text="all the same words again") for post in alike]):
         with pytest.raises(TooLittleText, match="Nothing is left to learn from"):
             check_enough("ada", split(own, DatasetOptions()))

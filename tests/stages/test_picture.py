@@ -26,7 +26,19 @@ from popinjay.cli.main import main
 from popinjay.errors import PictureError
 from popinjay.options import PictureOptions
 from popinjay.picture import composition, typeset
-from popinjay.picture.composition import BODY_BOTTOM, BODY_TOP, FOOT_LINE, HEIGHT, MARGIN, PAPER, WIDTH, Person, Words, colour_of, compose
+from popinjay.picture.composition import (
+    BODY_BOTTOM,
+    BODY_TOP,
+    FOOT_LINE,
+    HEIGHT,
+    MARGIN,
+    PAPER,
+    WIDTH,
+    Person,
+    Words,
+    colour_of,
+    compose,
+)
 from popinjay.picture.typeset import Style, Typesetter, graphemes, is_right_to_left, typesetter
 from popinjay.stages.picture import labelled
 
@@ -52,7 +64,10 @@ def can_draw(*names: str) -> bool:
 
 
 def needs(*names: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(not can_draw(*names), reason=f"needs fonts for {' and '.join(names) or 'anything'} (make fonts)")
+    return pytest.mark.skipif(
+        not can_draw(*names),
+        reason=f"needs fonts for {' and '.join(names) or 'anything'} (make fonts)",
+    )
 
 
 pytestmark = [needs("accents"), pytest.mark.draws]
@@ -80,13 +95,21 @@ def drawn(text: str, room: float = 2000, *, raw: bool = False) -> np.ndarray[Any
         paragraph.paint(surface.getCanvas(), 0, 10)
     else:
         setter.block(text, style, room).paint(surface.getCanvas(), 0, 10)
-    return ink(surface.makeImageSnapshot().toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int))
+    return ink(
+        surface.makeImageSnapshot()
+        .toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3]
+        .astype(int)
+    )
 
 
 def ink(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The part of a picture on white that is not white."""
     rows, columns = np.where((image < 250).any(axis=2))
-    return image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] if len(rows) else image[:0, :0]
+    return (
+        image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        if len(rows)
+        else image[:0, :0]
+    )
 
 
 def alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
@@ -106,8 +129,14 @@ def alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
     ("written", "seen"),
     [
         ("قلب", "\ufe90\ufee0\ufed7"),  # joined: final beh, medial lam, initial qaf, from the left
-        ("قلب 45.6 قلب", "\ufe90\ufee0\ufed7 45.6 \ufe90\ufee0\ufed7"),  # a number keeps its own direction
-        ("قلب abc، قلب", "\ufe90\ufee0\ufed7 ،abc \ufe90\ufee0\ufed7"),  # a comma belongs to the sentence
+        (
+            "قلب 45.6 قلب",
+            "\ufe90\ufee0\ufed7 45.6 \ufe90\ufee0\ufed7",
+        ),  # a number keeps its own direction
+        (
+            "قلب abc، قلب",
+            "\ufe90\ufee0\ufed7 ،abc \ufe90\ufee0\ufed7",
+        ),  # a comma belongs to the sentence
     ],
 )
 def test_arabic_is_joined_and_runs_to_the_left(written: str, seen: str) -> None:
@@ -117,7 +146,9 @@ def test_arabic_is_joined_and_runs_to_the_left(written: str, seen: str) -> None:
 
 
 @needs("Hebrew")
-@pytest.mark.parametrize(("written", "seen"), [("שלום!", "!םולש"), ("שלום (v2.0) עולם.", ".םלוע (v2.0) םולש")])
+@pytest.mark.parametrize(
+    ("written", "seen"), [("שלום!", "!םולש"), ("שלום (v2.0) עולם.", ".םלוע (v2.0) םולש")]
+)
 def test_hebrew_runs_to_the_left_with_its_marks(written: str, seen: str) -> None:
     assert alike(drawn(written), drawn(f"\u202d{seen}\u202c", raw=True))
     assert not alike(drawn(written), drawn(written[::-1], raw=True))
@@ -132,7 +163,11 @@ def test_the_second_line_goes_on_where_reading_does() -> None:
     surface = skia.Surface(600, int(block.height) + 20)
     surface.getCanvas().clear(0xFFFFFFFF)
     block.paint(surface.getCanvas(), 600 - block.width, 10)
-    image = surface.makeImageSnapshot().toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int)
+    image = (
+        surface.makeImageSnapshot()
+        .toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3]
+        .astype(int)
+    )
     last = image[int(10 + block.height * 0.7) :]
     dark = np.where((last < 128).any(axis=(0, 2)))[0]
     assert dark.max() > 590  # lines begin at the right
@@ -141,7 +176,15 @@ def test_the_second_line_goes_on_where_reading_does() -> None:
 
 @pytest.mark.parametrize(
     ("text", "right"),
-    [("hello", False), ("שלום hello", True), ("hello שלום", False), ("123 مرحبا", True), ("😀!", False), ("", False), ("\u2068שלום\u2069 & Bob", False)],
+    [
+        ("hello", False),
+        ("שלום hello", True),
+        ("hello שלום", False),
+        ("123 مرحبا", True),
+        ("😀!", False),
+        ("", False),
+        ("\u2068שלום\u2069 & Bob", False),
+    ],
 )
 def test_the_first_letter_gives_the_direction(text: str, right: bool) -> None:
     assert is_right_to_left(text) is right
@@ -188,8 +231,16 @@ def test_the_same_character_looks_as_its_language_writes_it() -> None:
     for locale in ("ja", "zh"):
         surface = skia.Surface(300, 200)
         surface.getCanvas().clear(0xFFFFFFFF)
-        typesetter().block("骨直", Style(90, 0xFF000000, locale=locale), 300).paint(surface.getCanvas(), 0, 10)
-        shapes.append(ink(surface.makeImageSnapshot().toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int)))
+        typesetter().block("骨直", Style(90, 0xFF000000, locale=locale), 300).paint(
+            surface.getCanvas(), 0, 10
+        )
+        shapes.append(
+            ink(
+                surface.makeImageSnapshot()
+                .toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3]
+                .astype(int)
+            )
+        )
     if alike(*shapes) and not alike(drawn("東"), drawn("东")):
         pytest.skip("the fonts here have one form for both")
     assert composition.locale_of("骨の地図", "en") == "ja"
@@ -199,7 +250,10 @@ def test_the_same_character_looks_as_its_language_writes_it() -> None:
 
 
 def body_of(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.abs(image - np.array([(PAPER >> 16) & 255, (PAPER >> 8) & 255, PAPER & 255])).max(axis=2) > 12
+    return (
+        np.abs(image - np.array([(PAPER >> 16) & 255, (PAPER >> 8) & 255, PAPER & 255])).max(axis=2)
+        > 12
+    )
 
 
 def stays_inside(png: bytes) -> None:
@@ -221,9 +275,21 @@ def stays_inside(png: bytes) -> None:
         Words([ADA], "My dream is", "the oven sings near the gull while 37 people wait; " * 12),
         Words([ADA], "My dream is", "Supercalifragilistic" * 25),
         Words([ADA], "W" * 100, "no blank in what was asked"),
-        Words([Person("x" * 60, "The Extraordinarily Long-Winded Lady Augusta Ada King " * 9)], "", "a shorter name"),
-        Words([Person(f"a{n}", f"Somebody with the number {n}") for n in range(9)], "I", "am nine people"),
-        Words([Person("zal", "Z" + "\u0335\u0301\u0323" * 50 + "algo")], "Z" + "\u0301" * 50, "Z" + "\u0301\u0323" * 200 + "algo"),
+        Words(
+            [Person("x" * 60, "The Extraordinarily Long-Winded Lady Augusta Ada King " * 9)],
+            "",
+            "a shorter name",
+        ),
+        Words(
+            [Person(f"a{n}", f"Somebody with the number {n}") for n in range(9)],
+            "I",
+            "am nine people",
+        ),
+        Words(
+            [Person("zal", "Z" + "\u0335\u0301\u0323" * 50 + "algo")],
+            "Z" + "\u0301" * 50,
+            "Z" + "\u0301\u0323" * 200 + "algo",
+        ),
     ],
 )
 def test_everything_stays_in_its_place(words: Words) -> None:
@@ -231,8 +297,15 @@ def test_everything_stays_in_its_place(words: Words) -> None:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(name=st.text(max_size=80), other=st.text(max_size=20), prompt=st.text(max_size=60), text=st.text(min_size=1, max_size=300))
-def test_whatever_strangers_type_is_drawn_inside_or_refused(name: str, other: str, prompt: str, text: str) -> None:
+@given(
+    name=st.text(max_size=80),
+    other=st.text(max_size=20),
+    prompt=st.text(max_size=60),
+    text=st.text(min_size=1, max_size=300),
+)
+def test_whatever_strangers_type_is_drawn_inside_or_refused(
+    name: str, other: str, prompt: str, text: str
+) -> None:
     words = Words([Person("ada_l", name), Person("bob", other)], prompt, text)
     try:
         png, _ = compose(words)
@@ -252,15 +325,26 @@ def test_shorter_texts_are_larger() -> None:
 
 
 def test_names_in_two_lines_leave_no_word_alone() -> None:
-    people = [Person("uofofn", "University of OnFoeNem"), Person("karlousm", "Karlous"), Person("barackobama", "Barack Obama")]
+    people = [
+        Person("uofofn", "University of OnFoeNem"),
+        Person("karlousm", "Karlous"),
+        Person("barackobama", "Barack Obama"),
+    ]
     image = pixels(compose(Words(people, "", "text"))[0])[composition.HEAD_TOP : BODY_TOP - 8]
-    right = np.where((image < 90).all(axis=2))[1].max()  # of the names: handles are grey, avatars have colours
+    right = np.where((image < 90).all(axis=2))[
+        1
+    ].max()  # of the names: handles are grey, avatars have colours
     assert right < 0.75 * (WIDTH - MARGIN)
 
 
-@pytest.mark.parametrize(("prompt", "text", "part"), [("a", "words " * 400, "prediction"), ("word " * 100, "b", "prompt")])
+@pytest.mark.parametrize(
+    ("prompt", "text", "part"),
+    [("a", "words " * 400, "prediction"), ("word " * 100, "b", "prompt")],
+)
 def test_what_cannot_fit_is_refused_with_its_length(prompt: str, text: str, part: str) -> None:
-    with pytest.raises(PictureError, match=rf"The {part} is too long for the picture: [\d,]+ characters"):
+    with pytest.raises(
+        PictureError, match=rf"The {part} is too long for the picture: [\d,]+ characters"
+    ):
         compose(Words([ADA], prompt, text))
 
 
@@ -272,7 +356,9 @@ def test_nothing_is_no_prediction() -> None:
 @needs("Hebrew")
 def test_a_name_that_turns_direction_does_not_turn_its_neighbour() -> None:
     plain = compose(Words([ADA, Person("bob", "Bob")], "", "text"))[0]
-    turned = compose(Words([Person("ada_l", "\u202eAda L.\u2069\u202c"), Person("bob", "Bob")], "", "text"))[0]
+    turned = compose(
+        Words([Person("ada_l", "\u202eAda L.\u2069\u202c"), Person("bob", "Bob")], "", "text")
+    )[0]
     assert plain == turned
 
 
@@ -283,9 +369,15 @@ def test_the_same_words_give_the_same_bytes_in_another_process_too() -> None:
     )
     if not can_draw("Japanese", "emoji"):
         code = code.replace("東京 😀", "tea")
-    done = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
+    done = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
     assert done[0].stdout == done[1].stdout
-    assert [one.stderr for one in done] == ["", ""]  # a font library's own complaints are not for people
+    assert [one.stderr for one in done] == [
+        "",
+        "",
+    ]  # a font library's own complaints are not for people
 
 
 # avatars
@@ -304,15 +396,24 @@ def avatar_colour(avatar: bytes | None) -> tuple[int, ...]:
 
 def test_an_avatar_is_drawn_round() -> None:
     assert avatar_colour(picture_file(0xFF2040E0)) == pytest.approx((0x20, 0x40, 0xE0), abs=6)
-    image = pixels(compose(Words([Person("ada_l", "Ada", picture_file(0xFF2040E0))], "", "text"))[0])
-    assert tuple(image[composition.HEAD_TOP + 3, MARGIN + 3]) == ((PAPER >> 16) & 255, (PAPER >> 8) & 255, PAPER & 255)
+    image = pixels(
+        compose(Words([Person("ada_l", "Ada", picture_file(0xFF2040E0))], "", "text"))[0]
+    )
+    assert tuple(image[composition.HEAD_TOP + 3, MARGIN + 3]) == (
+        (PAPER >> 16) & 255,
+        (PAPER >> 8) & 255,
+        PAPER & 255,
+    )
 
 
 def bomb() -> bytes:
     """A small file that says it is a picture of 900 million pixels."""
     head = b"IHDR" + struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
     data = b"IDAT" + zlib.compress(bytes(100_000))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (head, data, b"IEND"))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
+        for c in (head, data, b"IEND")
+    )
 
 
 BROKEN = {
@@ -332,9 +433,17 @@ def test_an_avatar_that_is_none_becomes_an_initial(avatar: bytes | None) -> None
 
 
 def archive(path: Path, avatar: bytes, name: str = "Abc_9.jpg") -> Path:
-    urls = {"avatarMediaUrl": f"https://pbs.twimg.com/profile_images/1/{name}", "headerMediaUrl": "https://pbs.twimg.com/profile_banners/1/2"}
-    files = archive_files(posts(200), profile=js("profile", [{"profile": {"description": {"bio": ""}, **urls}}]))
-    files |= {f"data/profile_media/1000000001-{name}": avatar, "data/profile_media/1000000001-2.jpg": picture_file(0xFFE02020)}
+    urls = {
+        "avatarMediaUrl": f"https://pbs.twimg.com/profile_images/1/{name}",
+        "headerMediaUrl": "https://pbs.twimg.com/profile_banners/1/2",
+    }
+    files = archive_files(
+        posts(200), profile=js("profile", [{"profile": {"description": {"bio": ""}, **urls}}])
+    )
+    files |= {
+        f"data/profile_media/1000000001-{name}": avatar,
+        "data/profile_media/1000000001-2.jpg": picture_file(0xFFE02020),
+    }
     return write_zip(path, files)
 
 
@@ -357,7 +466,9 @@ def test_collect_keeps_the_avatar_and_not_the_banner(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("avatar", [b"#!/bin/sh\nrm -rf /", b"\xff\xd8\xff" + bytes(9 << 20), b""])
-def test_collect_keeps_nothing_that_is_no_picture_or_too_large(tmp_path: Path, avatar: bytes) -> None:
+def test_collect_keeps_nothing_that_is_no_picture_or_too_large(
+    tmp_path: Path, avatar: bytes
+) -> None:
     assert kept(archive(tmp_path / "ada.zip", avatar), tmp_path) == {}
 
 
@@ -372,7 +483,9 @@ def test_another_avatar_is_another_source(tmp_path: Path) -> None:
     from popinjay.stages.collect import open_specs
 
     marks = {
-        open_specs([str(archive(tmp_path / f"{n}.zip", picture_file(colour)))], CollectOptions()).fingerprint()
+        open_specs(
+            [str(archive(tmp_path / f"{n}.zip", picture_file(colour)))], CollectOptions()
+        ).fingerprint()
         for n, colour in enumerate((0xFF2040E0, 0xFF204000))
     }
     assert len(marks) == 2
@@ -407,7 +520,11 @@ def test_the_file_says_that_a_machine_wrote_it() -> None:
     tree = ET.fromstring(re.sub(r"<\?xpacket.*?\?>", "", said["XML:com.adobe.xmp"]))
     (about,) = tree.iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description")
     kind = about.attrib["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"]
-    assert kind == said["DigitalSourceType"] == "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    assert (
+        kind
+        == said["DigitalSourceType"]
+        == "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    )
     (described,) = tree.iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li")
     assert "1 < 2 & 東京" in (described.text or "")
 
@@ -419,13 +536,21 @@ def with_fonts(folder: Path, code: str, *fonts: Path) -> subprocess.CompletedPro
     """Run code in a process for which these are all fonts there are."""
     for font in fonts:
         (folder / font.name).symlink_to(font)
-    (folder / "fonts.conf").write_text(f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>{folder}</dir></fontconfig>')
+    (folder / "fonts.conf").write_text(
+        f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>{folder}</dir></fontconfig>'
+    )
     code = (
         "from popinjay.picture.composition import *\nfrom popinjay.errors import PictureError\n"
         f"try:\n    {code}\nexcept PictureError as error:\n    print(error.message, '|', error.hint)"
     )
-    where = {**os.environ, "FONTCONFIG_FILE": str(folder / "fonts.conf"), "XDG_CACHE_HOME": str(folder)}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=where, check=True)
+    where = {
+        **os.environ,
+        "FONTCONFIG_FILE": str(folder / "fonts.conf"),
+        "XDG_CACHE_HOME": str(folder),
+    }
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=where, check=True
+    )
 
 
 def latin_font() -> Path:
@@ -435,31 +560,50 @@ def latin_font() -> Path:
     pytest.skip("needs a font file in /usr/share/fonts")
 
 
-only_fontconfig = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="chooses fonts by fontconfig")
+only_fontconfig = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="chooses fonts by fontconfig"
+)
 
 
 @only_fontconfig
 @pytest.mark.parametrize(
     ("prompt", "text", "said"),
     [
-        ("My dream is", "東京 it is", r"No font on this machine can draw the Chinese in the prediction: 東 京 \| .*fonts-noto-cjk"),
-        ("のは", "it is", r"No font on this machine can draw the Japanese in the prompt: の は \| .*fonts-noto-cjk"),
+        (
+            "My dream is",
+            "東京 it is",
+            r"No font on this machine can draw the Chinese in the prediction: 東 京 \| .*fonts-noto-cjk",
+        ),
+        (
+            "のは",
+            "it is",
+            r"No font on this machine can draw the Japanese in the prompt: の は \| .*fonts-noto-cjk",
+        ),
         ("", "नमस्ते", r"can draw the Devanagari in the prediction: .* \| .*fonts-noto-core"),
     ],
 )
-def test_letters_that_no_font_has_are_refused_with_what_to_install(tmp_path: Path, prompt: str, text: str, said: str) -> None:
-    done = with_fonts(tmp_path, f"compose(Words([Person('a', 'A')], {prompt!r}, {text!r}))", latin_font())
+def test_letters_that_no_font_has_are_refused_with_what_to_install(
+    tmp_path: Path, prompt: str, text: str, said: str
+) -> None:
+    done = with_fonts(
+        tmp_path, f"compose(Words([Person('a', 'A')], {prompt!r}, {text!r}))", latin_font()
+    )
     assert re.search(said, done.stdout)
 
 
 @only_fontconfig
 def test_ornaments_and_names_that_no_font_has_are_left_out_with_a_warning(tmp_path: Path) -> None:
     same = "png, warnings = compose(Words([Person('a', {!r})], '', {!r})); print(warnings); import hashlib; print(hashlib.sha256(png).hexdigest())"
-    with_ = with_fonts(tmp_path, same.format("Ada 東", "it is 🦩 so"), latin_font()).stdout.splitlines()
+    with_ = with_fonts(
+        tmp_path, same.format("Ada 東", "it is 🦩 so"), latin_font()
+    ).stdout.splitlines()
     (tmp_path / "b").mkdir()
-    without = with_fonts(tmp_path / "b", same.format("Ada", "it is so"), latin_font()).stdout.splitlines()
+    without = with_fonts(
+        tmp_path / "b", same.format("Ada", "it is so"), latin_font()
+    ).stdout.splitlines()
     assert re.search(
-        r"the Chinese in the name: 東 \(left out\).*fonts-noto-cjk.*the emoji in the prediction: 🦩 \(left out\).*fonts-noto-color-emoji", with_[0]
+        r"the Chinese in the name: 東 \(left out\).*fonts-noto-cjk.*the emoji in the prediction: 🦩 \(left out\).*fonts-noto-color-emoji",
+        with_[0],
     )
     assert without[0] == "[]"
     assert with_[1] == without[1]
@@ -467,7 +611,9 @@ def test_ornaments_and_names_that_no_font_has_are_left_out_with_a_warning(tmp_pa
 
 @only_fontconfig
 def test_a_machine_without_fonts_is_told_so(tmp_path: Path) -> None:
-    assert with_fonts(tmp_path, "compose(Words([Person('a', 'A')], '', 'b'))").stdout.startswith("There is no font on this machine to draw with.")
+    assert with_fonts(tmp_path, "compose(Words([Person('a', 'A')], '', 'b'))").stdout.startswith(
+        "There is no font on this machine to draw with."
+    )
 
 
 # make, and the command
@@ -490,7 +636,9 @@ def description(persona: popinjay.Persona) -> str:
     return dict(texts((persona.path / "card.png").read_bytes()))["Description"]
 
 
-def test_make_draws_the_first_prediction_and_keeps_it(made: popinjay.Persona, ada: Path, plain_base: Path) -> None:
+def test_make_draws_the_first_prediction_and_keeps_it(
+    made: popinjay.Persona, ada: Path, plain_base: Path
+) -> None:
     first = made.predictions()[0]
     assert f"“{first}”" in description(made)
     assert first.prompt == "My dream is"
@@ -504,7 +652,9 @@ def test_make_draws_the_first_prediction_and_keeps_it(made: popinjay.Persona, ad
     assert (made.path / "card.png").read_bytes() == before
 
 
-def test_the_command_prints_ten_and_draws_the_picked_one(made: popinjay.Persona, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_ten_and_draws_the_picked_one(
+    made: popinjay.Persona, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["card", made.name, "--prompt", "the lamp", "--pick", "10"]) == 0
     lines = capsys.readouterr().out.splitlines()
     numbered = [line for line in lines if re.match(r"[→ ] [ \d]\d  the lamp → ", line)]
@@ -512,10 +662,14 @@ def test_the_command_prints_ten_and_draws_the_picked_one(made: popinjay.Persona,
     assert [line for line in numbered if line.startswith("→")] == [numbered[9]]
     assert f"“{numbered[9][6:]}”" in description(made)
     assert str(made.path / "card.png") in lines[-1]
-    assert made.predictions(PictureOptions(prompt="the lamp", seed=1)) != made.predictions(PictureOptions(prompt="the lamp"))
+    assert made.predictions(PictureOptions(prompt="the lamp", seed=1)) != made.predictions(
+        PictureOptions(prompt="the lamp")
+    )
 
 
-def test_the_json_that_is_promised_is_what_comes(made: popinjay.Persona, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_that_is_promised_is_what_comes(
+    made: popinjay.Persona, capsys: pytest.CaptureFixture[str]
+) -> None:
     capsys.readouterr()
     assert main(["card", made.name, "--json", "--pick", "2"]) == 0
     came = json.loads(capsys.readouterr().out)
@@ -526,8 +680,14 @@ def test_the_json_that_is_promised_is_what_comes(made: popinjay.Persona, capsys:
     assert f"“My dream is → {came['predictions'][1]}”" in description(made)
 
 
-def test_what_cannot_be_drawn_leaves_the_picture_as_it_was(made: popinjay.Persona, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in made.path.iterdir() if path.is_file()}
+def test_what_cannot_be_drawn_leaves_the_picture_as_it_was(
+    made: popinjay.Persona, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in made.path.iterdir()
+        if path.is_file()
+    }
     assert main(["card", made.name, "--pick", "11"]) == 2
     assert main(["card", made.name, "--prompt", "W " * 50 + "\U000e0378"]) in (0, 2)
     assert main(["card", made.name, "--prompt", "mm " * 35]) in (0, 2)
@@ -541,13 +701,34 @@ def test_what_cannot_be_drawn_leaves_the_picture_as_it_was(made: popinjay.Person
 
 
 def test_without_the_extra_make_says_so_once_and_ends_well(
-    ada: Path, plain_base: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ada: Path,
+    plain_base: Path,
+    own_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(sys.modules, "skia", None)  # what an import then raises is ModuleNotFoundError, as where it is not installed
+    monkeypatch.setitem(
+        sys.modules, "skia", None
+    )  # what an import then raises is ModuleNotFoundError, as where it is not installed
     typeset.skia.cache_clear()
     typeset.typesetter.cache_clear()
     try:
-        assert main(["make", str(ada), "--base", str(plain_base), "--epochs", "0.1", "--samples", "10", "--quiet"]) == 0
+        assert (
+            main(
+                [
+                    "make",
+                    str(ada),
+                    "--base",
+                    str(plain_base),
+                    "--epochs",
+                    "0.1",
+                    "--samples",
+                    "10",
+                    "--quiet",
+                ]
+            )
+            == 0
+        )
         said = capsys.readouterr().err
         assert main(["card", "ada_l"]) == 2
         assert 'pip install "popinjay[picture]"' in capsys.readouterr().err
@@ -564,7 +745,13 @@ def test_without_the_extra_make_says_so_once_and_ends_well(
 
 @needs("Japanese")
 def test_a_persona_is_asked_in_its_own_language(plain_base: Path, tmp_path: Path) -> None:
-    rows = [{"text": f"私は毎日{n}回、駅前の喫茶店で{n * 7}人の友達と話す。とても楽しい一日だった neko wa nete iru", "lang": "ja"} for n in range(200)]
+    rows = [
+        {
+            "text": f"私は毎日{n}回、駅前の喫茶店で{n * 7}人の友達と話す。とても楽しい一日だった neko wa nete iru",
+            "lang": "ja",
+        }
+        for n in range(200)
+    ]
     (tmp_path / "hana.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     persona = popinjay.make(tmp_path / "hana.jsonl", base=str(plain_base), epochs=0.1, samples=10)
     assert persona.predictions()[0].prompt == "私の夢は"

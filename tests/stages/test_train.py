@@ -20,7 +20,13 @@ from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.options import TrainOptions
 from popinjay.stages.train import settle
 from popinjay.store.files import content_hash
-from popinjay.training.checkpoints import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, MOST_SECONDS, Checkpoints, TrainingState
+from popinjay.training.checkpoints import (
+    CHECKPOINT_SECONDS,
+    CHECKPOINT_SHARE,
+    MOST_SECONDS,
+    Checkpoints,
+    TrainingState,
+)
 
 OPTIONS = {"epochs": 3.0, "learning_rate": 0.01, "batch_tokens": 256, "samples": 10}
 
@@ -35,7 +41,10 @@ def test_what_is_not_asked_for_comes_from_the_base_and_many_posts_get_fewer_epoc
     assert settle(TrainOptions(), base, 100_000, width=8, device="cpu").epochs == 6.0
     assert settle(TrainOptions(), base, 500_000, width=8, device="cpu").epochs == 2.0
     assert settle(TrainOptions(epochs=5.0), base, 500_000, width=8, device="cpu").epochs == 5.0
-    assert settle(TrainOptions(tune="lora"), base, 100_000, width=8, device="cpu").learning_rate == base.lora_rate
+    assert (
+        settle(TrainOptions(tune="lora"), base, 100_000, width=8, device="cpu").learning_rate
+        == base.lora_rate
+    )
 
 
 def test_an_end_token_in_a_post_is_plain_text(tiny: LanguageModel) -> None:
@@ -50,17 +59,27 @@ def test_bits_are_those_of_the_model_whatever_stands_beside(tiny: LanguageModel)
         with torch.no_grad():
             chances = tiny.model.double()(ids).logits.log_softmax(-1)
         tiny.model.float()
-        expected = -sum(chances[0, i, ids[0, i + 1]].item() for i in range(ids.shape[1] - 1)) / math.log(2)
+        expected = -sum(
+            chances[0, i, ids[0, i + 1]].item() for i in range(ids.shape[1] - 1)
+        ) / math.log(2)
         assert bits == pytest.approx(expected, rel=1e-5)
 
 
 def test_posts_before_a_text_are_context_and_not_scored(tiny: LanguageModel) -> None:
     before, text = ["the river hums", "a lamp"], "people wait"
-    ids = [tiny.eos_token, *tiny.encode([before[0]])[0], tiny.eos_token, *tiny.encode([before[1]])[0], tiny.eos_token]
+    ids = [
+        tiny.eos_token,
+        *tiny.encode([before[0]])[0],
+        tiny.eos_token,
+        *tiny.encode([before[1]])[0],
+        tiny.eos_token,
+    ]
     scored = tiny.encode([text])[0]
     with torch.no_grad():
         chances = tiny.model(torch.tensor([[*ids, *scored]])).logits.log_softmax(-1)[0]
-    expected = -sum(chances[len(ids) - 1 + i, token].item() for i, token in enumerate(scored)) / math.log(2)
+    expected = -sum(
+        chances[len(ids) - 1 + i, token].item() for i, token in enumerate(scored)
+    ) / math.log(2)
     behind, alone = tiny.bits([text, text], [before, []])
     assert behind == pytest.approx(expected, rel=1e-4)
     assert alone == pytest.approx(tiny.bits([text])[0], rel=1e-5)
@@ -79,25 +98,48 @@ def test_bits_per_byte_counts_bytes_not_characters() -> None:
 
 
 @pytest.mark.parametrize("base", ["tiny_gpt2", "tiny_llama"])
-def test_it_learns_whatever_the_family(base: str, ada: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_learns_whatever_the_family(
+    base: str, ada: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     events: list[Event] = []
-    monkeypatch.setattr("popinjay.training.trainer.SAMPLE_SECONDS", 0.0)  # so short a training would be over before its first
-    persona = popinjay.make(ada, base=str(request.getfixturevalue(base)), listener=events.append, **OPTIONS)
+    monkeypatch.setattr(
+        "popinjay.training.trainer.SAMPLE_SECONDS", 0.0
+    )  # so short a training would be over before its first
+    persona = popinjay.make(
+        ada, base=str(request.getfixturevalue(base)), listener=events.append, **OPTIONS
+    )
     bits = persona.report["bits_per_byte"]
     assert bits["persona"]["all"] < bits["base"]["all"] - 1
-    progress = [event for event in events if event.stage == "train" and event.what is EventKind.PROGRESS]
-    assert {"loss", "tokens_per_second", "seconds_left", "validation_bits_per_byte"} <= set(progress[-1].numbers)
+    progress = [
+        event for event in events if event.stage == "train" and event.what is EventKind.PROGRESS
+    ]
+    assert {"loss", "tokens_per_second", "seconds_left", "validation_bits_per_byte"} <= set(
+        progress[-1].numbers
+    )
     assert any(event.what is EventKind.SAMPLE for event in events)
     rows = [json.loads(line) for line in (persona.path / "metrics.jsonl").read_text().splitlines()]
-    watched = {row["step"]: row["validation_bits_per_byte"] for row in rows if "validation_bits_per_byte" in row}
+    watched = {
+        row["step"]: row["validation_bits_per_byte"]
+        for row in rows
+        if "validation_bits_per_byte" in row
+    }
     facts = persona.run.facts("train")
-    assert watched[facts["best_step"]] == min(watched.values()) == pytest.approx(facts["validation_bits_per_byte"], abs=1e-4)
+    assert (
+        watched[facts["best_step"]]
+        == min(watched.values())
+        == pytest.approx(facts["validation_bits_per_byte"], abs=1e-4)
+    )
     assert not (persona.path / ".train").exists()
 
 
 def test_the_best_step_is_what_is_kept(ada: Path, tiny_gpt2: Path) -> None:
-    persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 20.0, "learning_rate": 0.05})
-    watched = [json.loads(line)["text"] for line in (persona.path / "validation.jsonl").read_text().splitlines()]
+    persona = popinjay.make(
+        ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 20.0, "learning_rate": 0.05}
+    )
+    watched = [
+        json.loads(line)["text"]
+        for line in (persona.path / "validation.jsonl").read_text().splitlines()
+    ]
     now = bits_per_byte(persona.model.bits(watched), watched)
     assert now == pytest.approx(persona.run.facts("train")["validation_bits_per_byte"], abs=1e-3)
 
@@ -117,9 +159,15 @@ make(sys.argv[1], name=sys.argv[3], base=sys.argv[2], listener=listener, epochs=
 """
 
 
-def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
+def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(
+    ada: Path, tiny_gpt2: Path, own_home: Path
+) -> None:
     def run(name: str, kill_at: int) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-c", KILLED, str(ada), str(tiny_gpt2), name, str(kill_at)], capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, "-c", KILLED, str(ada), str(tiny_gpt2), name, str(kill_at)],
+            capture_output=True,
+            text=True,
+        )
 
     assert run("whole", -1).returncode == 0
     assert run("killed", 7).returncode == -signal.SIGKILL
@@ -129,10 +177,14 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(ada: Path, tiny_gpt2
     assert last.returncode == 0, last.stderr
     assert "Going on from step 19" in last.stdout
     for name in ("model", "metrics.jsonl", "samples.jsonl"):
-        assert content_hash(own_home / "killed" / name) == content_hash(own_home / "whole" / name), name
+        assert content_hash(own_home / "killed" / name) == content_hash(
+            own_home / "whole" / name
+        ), name
 
 
-def test_checkpoints_are_rarer_the_longer_writing_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_are_rarer_the_longer_writing_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now, seconds = [0.0], [2.0]  # the time, and how long a file takes
     monkeypatch.setattr("popinjay.training.checkpoints.time.monotonic", lambda: now[0])
 
@@ -163,7 +215,9 @@ def test_checkpoints_are_rarer_the_longer_writing_takes(tmp_path: Path, monkeypa
     assert pause() == pytest.approx(MOST_SECONDS, abs=2)  # not never
 
 
-def test_the_first_checkpoint_waits_too_where_writing_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_checkpoint_waits_too_where_writing_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [0.0]
     monkeypatch.setattr("popinjay.training.checkpoints.time.monotonic", lambda: now[0])
 
@@ -180,10 +234,20 @@ def test_the_first_checkpoint_waits_too_where_writing_takes_long(tmp_path: Path,
     assert checkpoints.due()
 
 
-def test_a_checkpoint_of_other_options_is_not_taken_over(ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
-    subprocess.run([sys.executable, "-c", KILLED, str(ada), str(tiny_gpt2), "ada", "7"], capture_output=True)
+def test_a_checkpoint_of_other_options_is_not_taken_over(
+    ada: Path, tiny_gpt2: Path, own_home: Path
+) -> None:
+    subprocess.run(
+        [sys.executable, "-c", KILLED, str(ada), str(tiny_gpt2), "ada", "7"], capture_output=True
+    )
     events: list[Event] = []
-    popinjay.make(ada, name="ada", base=str(tiny_gpt2), listener=events.append, **{**OPTIONS, "learning_rate": 0.02})
+    popinjay.make(
+        ada,
+        name="ada",
+        base=str(tiny_gpt2),
+        listener=events.append,
+        **{**OPTIONS, "learning_rate": 0.02},
+    )
     assert not any("Going on" in event.message for event in events)
 
 
@@ -192,9 +256,21 @@ def test_the_result_is_a_standard_transformers_model(ada: Path, tiny_gpt2: Path)
 
     persona = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
     files = {path.name for path in (persona.path / "model").iterdir()}
-    assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= files
+    assert {
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    } <= files
     settings = GenerationConfig.from_pretrained(persona.path / "model")
-    assert (settings.do_sample, settings.top_p, settings.temperature, settings.min_new_tokens, settings.max_new_tokens) == (
+    assert (
+        settings.do_sample,
+        settings.top_p,
+        settings.temperature,
+        settings.min_new_tokens,
+        settings.max_new_tokens,
+    ) == (
         True,
         0.95,
         1.0,
@@ -202,7 +278,9 @@ def test_the_result_is_a_standard_transformers_model(ada: Path, tiny_gpt2: Path)
         64,
     )  # of a context of 128
     assert "local" not in (persona.path / "model" / "tokenizer_config.json").read_text()
-    said = pipeline("text-generation", model=str(persona.path / "model"))("My dream is", max_new_tokens=20)
+    said = pipeline("text-generation", model=str(persona.path / "model"))(
+        "My dream is", max_new_tokens=20
+    )
     assert said[0]["generated_text"].startswith("My dream is")
 
 
@@ -216,16 +294,28 @@ def test_only_safetensors_are_loaded(tmp_path: Path, tiny_gpt2: Path) -> None:
 def test_it_says_how_long_it_will_take_before_it_starts(ada: Path, tiny_gpt2: Path) -> None:
     events: list[Event] = []
     popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, **OPTIONS)
-    said = [place for place, event in enumerate(events) if event.message.startswith("It will take about")]
-    first = next(place for place, event in enumerate(events) if event.what is EventKind.PROGRESS and event.stage == "train")
+    said = [
+        place
+        for place, event in enumerate(events)
+        if event.message.startswith("It will take about")
+    ]
+    first = next(
+        place
+        for place, event in enumerate(events)
+        if event.what is EventKind.PROGRESS and event.stage == "train"
+    )
     assert len(said) == 1
     assert said[0] < first
     assert events[said[0]].numbers["seconds"] > 0
 
 
-def test_a_budget_ends_a_training_whatever_was_planned(ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_budget_ends_a_training_whatever_was_planned(
+    ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("popinjay.training.trainer.PATIENCE", 10**6)
-    monkeypatch.setattr("popinjay.training.trainer.Trainer.max_memorized_share", lambda _: 1.0)  # a fast machine learns them by heart
+    monkeypatch.setattr(
+        "popinjay.training.trainer.Trainer.max_memorized_share", lambda _: 1.0
+    )  # a fast machine learns them by heart
     persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 1000.0}, budget="4s")
     facts = persona.run.facts("train")
     assert (facts["budget"], facts["stopped"]) == (4.0, "time was up")
@@ -240,23 +330,35 @@ def test_a_budget_that_is_no_time_is_refused(budget: str) -> None:
 
 
 @pytest.mark.parametrize("tune", ["top", "lora"])
-def test_killed_at_any_moment_it_ends_as_if_it_had_not_been_in_every_mode(tune: str, ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
+def test_killed_at_any_moment_it_ends_as_if_it_had_not_been_in_every_mode(
+    tune: str, ada: Path, tiny_gpt2: Path, own_home: Path
+) -> None:
     program = KILLED.replace("samples=10", f"samples=10, tune={tune!r}")
 
     def run(name: str, kill_at: int) -> int:
-        return subprocess.run([sys.executable, "-c", program, str(ada), str(tiny_gpt2), name, str(kill_at)], capture_output=True).returncode
+        return subprocess.run(
+            [sys.executable, "-c", program, str(ada), str(tiny_gpt2), name, str(kill_at)],
+            capture_output=True,
+        ).returncode
 
     assert run("whole", -1) == 0
     assert run("killed", 13) == -signal.SIGKILL
     assert run("killed", -1) == 0
     for name in ("model", "metrics.jsonl"):
-        assert content_hash(own_home / "killed" / name) == content_hash(own_home / "whole" / name), name
+        assert content_hash(own_home / "killed" / name) == content_hash(
+            own_home / "whole" / name
+        ), name
 
 
-def test_a_training_that_goes_astray_leaves_the_model_before_in_place(ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_goes_astray_leaves_the_model_before_in_place(
+    ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
     before = content_hash(persona.path / "model")
-    monkeypatch.setattr("popinjay.training.train_step.TrainStep.loss", lambda self, batch: torch.tensor(math.nan, requires_grad=True))
+    monkeypatch.setattr(
+        "popinjay.training.train_step.TrainStep.loss",
+        lambda self, batch: torch.tensor(math.nan, requires_grad=True),
+    )
     with pytest.raises(TrainingError, match="no longer a number"):
         popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "seed": 5})
     assert content_hash(persona.path / "model") == before

@@ -26,7 +26,10 @@ from popinjay.text.verbatim_index import VerbatimIndex
     ],
 )
 def test_a_full_disk_is_said_whoever_says_it(error: Exception) -> None:
-    with pytest.raises(StorageError, match="The disk is full: the table could not be written"), storage_errors("the table"):
+    with (
+        pytest.raises(StorageError, match="The disk is full: the table could not be written"),
+        storage_errors("the table"),
+    ):
         raise error
 
 
@@ -44,10 +47,18 @@ def dead() -> int:
     return process.pid
 
 
-def test_what_dead_processes_left_is_swept_and_what_living_ones_write_is_not(tmp_path: Path) -> None:
-    left, mine = tmp_path / f".int8.safetensors.{dead()}.partial", partial_of(tmp_path / "int8.safetensors")
+def test_what_dead_processes_left_is_swept_and_what_living_ones_write_is_not(
+    tmp_path: Path,
+) -> None:
+    left, mine = (
+        tmp_path / f".int8.safetensors.{dead()}.partial",
+        partial_of(tmp_path / "int8.safetensors"),
+    )
     old = tmp_path / f".posts.index.{os.getpid()}.partial"
-    others = [tmp_path / name for name in ("posts.index", ".posts.index.partial", ".a.b.partial", "notes.1.partial")]
+    others = [
+        tmp_path / name
+        for name in ("posts.index", ".posts.index.partial", ".a.b.partial", "notes.1.partial")
+    ]
     for path in (left, mine, old, *others):
         path.write_text("half")
     os.utime(old, (0, 0))  # somebody else has the number by now

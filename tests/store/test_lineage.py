@@ -19,17 +19,29 @@ OPTIONS = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def stage(options: dict[str, Any] | None = None, source: str | None = None, **makes: str) -> dict[str, Any]:
+def stage(
+    options: dict[str, Any] | None = None, source: str | None = None, **makes: str
+) -> dict[str, Any]:
     made = {name.replace("__", "."): hashed for name, hashed in makes.items()}
-    return {"state": "done", "finished": NOON, "options": options or {}, "makes": made, "source": source}
+    return {
+        "state": "done",
+        "finished": NOON,
+        "options": options or {},
+        "makes": made,
+        "source": source,
+    }
 
 
-def record(posts: str = "p", train: str = "d", model: str = "m", base: str = "gpt2", report: str = "r") -> dict[str, Any]:
+def record(
+    posts: str = "p", train: str = "d", model: str = "m", base: str = "gpt2", report: str = "r"
+) -> dict[str, Any]:
     return {
         "stages": {
             "collect": stage(posts__jsonl=posts, authors__json="a"),
             "dataset": stage(train__jsonl=train, validation__jsonl="v", held_out__jsonl="h"),
-            "train": stage({"base": base}, source=f"commit of {base}", model=model, metrics__jsonl="x"),
+            "train": stage(
+                {"base": base}, source=f"commit of {base}", model=model, metrics__jsonl="x"
+            ),
             "evaluate": stage(report__json=report, samples__jsonl="s"),
         }
     }
@@ -62,14 +74,23 @@ def test_the_graph_is_huggingtweets_with_a_report() -> None:
         "report-ada:v0": ["ada:v0", "dataset-ada:v0"],
     }
     types = [artifact["type"] for artifact in now["artifacts"]]
-    assert types == ["raw-dataset", "train-dataset", "pretrained-model", "finetuned-model", "report"]
+    assert types == [
+        "raw-dataset",
+        "train-dataset",
+        "pretrained-model",
+        "finetuned-model",
+        "report",
+    ]
 
 
 def test_a_version_counts_up_with_its_content_and_knows_what_was_there_before() -> None:
     first = made()
     second = remade(first, record(model="m2"), "train", "evaluate")
     assert uses(second)["ada:v1"] == ["dataset-ada:v0", "gpt2:v0"]
-    assert uses(second)["report-ada:v0"] == ["ada:v1", "dataset-ada:v0"]  # the same numbers, last measured on the new model
+    assert uses(second)["report-ada:v0"] == [
+        "ada:v1",
+        "dataset-ada:v0",
+    ]  # the same numbers, last measured on the new model
     back = remade(second, record(), "train")
     assert label(current("ada", back)["model"]) == "ada:v0"
     assert len(back["artifacts"]) == len(second["artifacts"])
@@ -79,18 +100,25 @@ def test_what_was_made_before_keeps_what_it_was_made_from() -> None:
     now = remade(made(), record(posts="p2"), "collect")
     assert label(current("ada", now)["posts"]) == "tweets-ada:v1"
     assert uses(now)["dataset-ada:v0"] == ["tweets-ada:v0"]
-    assert uses(remade(now, record(posts="p2", train="d2"), "dataset"))["dataset-ada:v1"] == ["tweets-ada:v1"]
+    assert uses(remade(now, record(posts="p2", train="d2"), "dataset"))["dataset-ada:v1"] == [
+        "tweets-ada:v1"
+    ]
 
 
 def test_another_base_is_another_artifact_and_a_folder_keeps_its_path_to_itself() -> None:
     now = remade(made(), record(base="/home/ada/secret/my-base", model="m2"), "train")
     assert uses(now)["ada:v1"] == ["dataset-ada:v0", "my-base:v0"]
     assert "secret" not in json.dumps(uses(now))
-    assert label(current("ada", remade(now, record(base="org/other", model="m3"), "train"))["base"]) == "other:v0"
+    assert (
+        label(current("ada", remade(now, record(base="org/other", model="m3"), "train"))["base"])
+        == "other:v0"
+    )
 
 
 def test_an_older_record_gets_its_lineage_when_it_is_asked_for() -> None:
-    assert [one["artifact"] for one in graph("ada", record(), {kind.stage: "fresh" for kind in KINDS})] == list(uses(made()))
+    assert [
+        one["artifact"] for one in graph("ada", record(), {kind.stage: "fresh" for kind in KINDS})
+    ] == list(uses(made()))
 
 
 def test_a_stage_that_failed_makes_no_version() -> None:
@@ -99,11 +127,21 @@ def test_a_stage_that_failed_makes_no_version() -> None:
     assert "report" not in current("ada", now)
 
 
-def test_a_persona_has_its_lineage_on_record_and_shows_it(ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_persona_has_its_lineage_on_record_and_shows_it(
+    ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
     persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 0.2})
     on_record = {label(artifact): artifact for artifact in Run.find("ada_l").record["artifacts"]}
-    assert list(on_record) == ["tweets-ada_l:v0", "dataset-ada_l:v0", f"{tiny_gpt2.name}:v0", "ada_l:v0", "report-ada_l:v0", "ada_l:v1", "report-ada_l:v1"]
+    assert list(on_record) == [
+        "tweets-ada_l:v0",
+        "dataset-ada_l:v0",
+        f"{tiny_gpt2.name}:v0",
+        "ada_l:v0",
+        "report-ada_l:v0",
+        "ada_l:v1",
+        "report-ada_l:v1",
+    ]
     assert on_record["ada_l:v1"]["hash"] == content_hash(persona.path / "model")
     assert on_record[f"{tiny_gpt2.name}:v0"]["hash"] == content_hash(tiny_gpt2)
 
@@ -127,14 +165,22 @@ def test_a_persona_has_its_lineage_on_record_and_shows_it(ada: Path, tiny_gpt2: 
     lines = capsys.readouterr().out.splitlines()
     places = [
         next(i for i, line in enumerate(lines) if word in line)
-        for word in ("tweets-ada_l:v0", "@ada_l-preprocess", "@ada_l-train", "ada_l:v1", "report-ada_l:v1")
+        for word in (
+            "tweets-ada_l:v0",
+            "@ada_l-preprocess",
+            "@ada_l-train",
+            "ada_l:v1",
+            "report-ada_l:v1",
+        )
     ]
     assert places == sorted(places)
     assert any("earlier: ada_l:v0" in line for line in lines)
     assert any("(stale)" in line for line in lines)
 
 
-def test_nothing_made_has_no_lineage_yet(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_made_has_no_lineage_yet(
+    own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = Run(own_home / "ada")
     run.path.mkdir()
     run.update(asked={"specs": []})

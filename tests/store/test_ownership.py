@@ -28,26 +28,53 @@ from popinjay.store.run import Run
 
 
 def lines(thing: str, count: int = 150, start: int = 0) -> str:
-    return "\n".join(f"{thing} number {n} hums {n * 37} times near the old river and its {n * 13} gulls" for n in range(start, start + count))
+    return "\n".join(
+        f"{thing} number {n} hums {n * 37} times near the old river and its {n * 13} gulls"
+        for n in range(start, start + count)
+    )
 
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes end once posts are set aside: what is tested here comes before."""
-    monkeypatch.setattr(pipeline, "learn", lambda run, options, listener, ask: run.update(learnt_with=as_flags(inherited(run, {})) or "defaults"))
+    monkeypatch.setattr(
+        pipeline,
+        "learn",
+        lambda run, options, listener, ask: run.update(
+            learnt_with=as_flags(inherited(run, {})) or "defaults"
+        ),
+    )
 
 
-@pytest.mark.parametrize("name", ["tweets", "my_tweets-2023", "posts (1)", "data", "stdin", "2024", "all_my_posts", "Twitter Export", "x-posts"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tweets",
+        "my_tweets-2023",
+        "posts (1)",
+        "data",
+        "stdin",
+        "2024",
+        "all_my_posts",
+        "Twitter Export",
+        "x-posts",
+    ],
+)
 def test_generic_names_say_nothing(name: str) -> None:
     assert is_generic(name)
 
 
-@pytest.mark.parametrize("name", ["ada", "ada_tweets", "tweets-of-bob", "nellmarrow", "x_ada", "дата_ада", "ada@posts.example"])
+@pytest.mark.parametrize(
+    "name",
+    ["ada", "ada_tweets", "tweets-of-bob", "nellmarrow", "x_ada", "дата_ада", "ada@posts.example"],
+)
 def test_a_word_that_is_somebodys_is_a_name(name: str) -> None:
     assert not is_generic(name)
 
 
-def test_a_generic_file_is_asked_for_a_name_or_refused(tmp_path: Path, own_home: Path, untrained: None) -> None:
+def test_a_generic_file_is_asked_for_a_name_or_refused(
+    tmp_path: Path, own_home: Path, untrained: None
+) -> None:
     file = tmp_path / "tweets.txt"
     file.write_text(lines("a lamp"))
     with pytest.raises(SpecError, match="'tweets' does not say whose posts these are") as caught:
@@ -75,7 +102,9 @@ class Told(Reading):
             yield Post(str(place), self.author.handle, text)
 
 
-def test_without_a_terminal_the_command_says_what_to_type(tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_the_command_says_what_to_type(
+    tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "my tweets (2).txt"
     file.write_text(lines("a lamp"))
     assert main(["make", str(file), "--quiet"]) == 2
@@ -92,20 +121,25 @@ def test_what_cannot_be_read_is_said_before_a_name_is_asked_for(tmp_path: Path) 
         popinjay.make(file, ask_name=lambda said: pytest.fail("asked"))
 
 
-def test_at_a_terminal_the_name_is_typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_at_a_terminal_the_name_is_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for typed, name in (("ada\n", "ada"), (" ada l \n", "ada l"), ("\n", None), ("", None)):
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
         assert questions.name("tweets") == name
         assert "'tweets' does not say whose posts these are." in capsys.readouterr().err
 
 
-def test_the_author_is_called_as_the_persona_where_the_file_says_nothing(tmp_path: Path, untrained: None) -> None:
+def test_the_author_is_called_as_the_persona_where_the_file_says_nothing(
+    tmp_path: Path, untrained: None
+) -> None:
     file = tmp_path / "tweets.txt"
     file.write_text(lines("a lamp"))
     run = popinjay.make(file, name="Ada L").run
     assert run.record["asked"]["authors"] == ["ada_l"]
     assert (
-        json.loads(run.file("authors.json").read_text())[0] | {"posts": 150, "handle": "ada_l", "name": "Ada L"}
+        json.loads(run.file("authors.json").read_text())[0]
+        | {"posts": 150, "handle": "ada_l", "name": "Ada L"}
         == json.loads(run.file("authors.json").read_text())[0]
     )
     assert json.loads(run.file("posts.jsonl").read_text().splitlines()[0])["author"] == "ada_l"
@@ -127,11 +161,15 @@ def two_of_one_name(folder: Path, first: str, second: str) -> tuple[Path, Path]:
     return paths
 
 
-def test_another_file_of_the_same_name_does_not_take_a_personas_place(tmp_path: Path, own_home: Path, untrained: None) -> None:
+def test_another_file_of_the_same_name_does_not_take_a_personas_place(
+    tmp_path: Path, own_home: Path, untrained: None
+) -> None:
     first, second = two_of_one_name(tmp_path, lines("a lamp"), lines("an engine"))
     run = popinjay.make(first, whose="self").run
     before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
-    with pytest.raises(PersonaTaken, match="Of its 150 posts 0 are among those given now") as caught:
+    with pytest.raises(
+        PersonaTaken, match="Of its 150 posts 0 are among those given now"
+    ) as caught:
         popinjay.make(second)
     assert "--replace" in caught.value.hint
     assert "--name" in caught.value.hint
@@ -153,19 +191,39 @@ def test_what_takes_its_place_inherits_nothing(tmp_path: Path, untrained: None) 
     assert (new.record["asked"].get("whose"), new.record["asked"].get("contact")) == (None, None)
     assert new.record["told"] == [{"tracker": "trackio"}]
     assert "published" not in new.record
-    assert {path.name for path in new.path.iterdir()} == {".lock", "run.toml", "posts.jsonl", "authors.json", "avatars"}
+    assert {path.name for path in new.path.iterdir()} == {
+        ".lock",
+        "run.toml",
+        "posts.jsonl",
+        "authors.json",
+        "avatars",
+    }
     assert len(new.file("posts.jsonl").read_text().splitlines()) == 150
-    assert popinjay.make(first, ask=lambda question: True).run.file("posts.jsonl").read_text().count("a lamp") == 150
+    assert (
+        popinjay.make(first, ask=lambda question: True)
+        .run.file("posts.jsonl")
+        .read_text()
+        .count("a lamp")
+        == 150
+    )
 
 
 def test_more_of_the_same_posts_need_no_yes(tmp_path: Path, untrained: None) -> None:
     """A newer file of the same posts, also under another file name: it need not hold all that was there, but most."""
     first, second = two_of_one_name(tmp_path, lines("a lamp"), lines("a  LAMP", 200, start=60))
     popinjay.make(first, name="bird")
-    assert len(popinjay.make(second, name="bird").run.file("posts.jsonl").read_text().splitlines()) == 200
+    assert (
+        len(popinjay.make(second, name="bird").run.file("posts.jsonl").read_text().splitlines())
+        == 200
+    )
     third = tmp_path / "bird-2024.txt"
     third.write_text(lines("a lamp", 300))
-    assert json.loads(popinjay.make(third, name="bird").run.file("authors.json").read_text())[0]["handle"] == "bird-2024"
+    assert (
+        json.loads(popinjay.make(third, name="bird").run.file("authors.json").read_text())[0][
+            "handle"
+        ]
+        == "bird-2024"
+    )
 
 
 def test_another_number_of_people_is_another_persona(tmp_path: Path, untrained: None) -> None:
@@ -182,7 +240,9 @@ def test_another_number_of_people_is_another_persona(tmp_path: Path, untrained: 
 def test_what_is_noted_while_posts_are_compared_is_noted_once(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     run.path.mkdir()
-    run.file("posts.jsonl").write_text(json.dumps(Post("0", "ada", "the lamp hums").to_json()) + "\n")
+    run.file("posts.jsonl").write_text(
+        json.dumps(Post("0", "ada", "the lamp hums").to_json()) + "\n"
+    )
     run.update(asked={"authors": ["ada"]})
     reading = Told(Author("ada"), "the lamp hums", "so does the river")
     assert not is_replaced(run, Opened((reading,)), may=False, ask=None)
@@ -202,15 +262,24 @@ def test_an_account_that_gives_fewer_posts_than_a_file_did_is_asked_about(tmp_pa
     held = [Post(str(place), "ada", f"post {place}").to_json() for place in range(10)]
     run.file("posts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in held))
     run.update(asked={"authors": ["ada"]})
-    few, most = (Opened((Account(Author("ada"), *(f"post {place}" for place in range(count))),)) for count in (4, 5))
+    few, most = (
+        Opened((Account(Author("ada"), *(f"post {place}" for place in range(count))),))
+        for count in (4, 5)
+    )
     for opened in (few, most):
-        assert not is_replaced(run, opened, may=False, ask=None)  # whose it is is certain, what it holds is not yet known
-    with pytest.raises(PersonaTaken, match="Of its 10 posts 4 are among those that were read just now") as caught:
+        assert not is_replaced(
+            run, opened, may=False, ask=None
+        )  # whose it is is certain, what it holds is not yet known
+    with pytest.raises(
+        PersonaTaken, match="Of its 10 posts 4 are among those that were read just now"
+    ) as caught:
         check_fetched(run, few, may=False, ask=None)
     assert "--replace" in caught.value.hint
     check_fetched(run, most, may=False, ask=None)
     check_fetched(run, few, may=True, ask=None)
-    check_fetched(run, few, may=False, ask=lambda question: question.endswith("Take these instead of them?"))
+    check_fetched(
+        run, few, may=False, ask=lambda question: question.endswith("Take these instead of them?")
+    )
     run.update(asked=few.to_json())
     assert run.record["asked"] == {"authors": ["ada"], "accounts": ["ada"]}
     check_fetched(run, few, may=False, ask=None)  # what an account has let go of since it was read
@@ -223,12 +292,20 @@ def run_with(folder: Path, **stages: dict[str, Any]) -> Run:
     run = Run(folder)
     run.path.mkdir()
     for name, options in stages.items():
-        run.record.setdefault("stages", {})[name] = {"state": "done", "options": options, "makes": {}}
+        run.record.setdefault("stages", {})[name] = {
+            "state": "done",
+            "options": options,
+            "makes": {},
+        }
     return run
 
 
 def test_a_newer_archive_is_learnt_with_the_options_of_the_first_make(tmp_path: Path) -> None:
-    run = run_with(tmp_path / "ada", clean={"rules": "popinjay", "drop_replies": True}, train={"base": "b", "epochs": 2.0, "seed": 3, "budget": "5m"})
+    run = run_with(
+        tmp_path / "ada",
+        clean={"rules": "popinjay", "drop_replies": True},
+        train={"base": "b", "epochs": 2.0, "seed": 3, "budget": "5m"},
+    )
     assert inherited(run, {"budget": "1m"}) == {"drop_replies": True, "epochs": 2.0, "seed": 3}
     said: list[Event] = []
     options = pipeline.as_made_before(run, {"budget": "1m"})
@@ -251,17 +328,32 @@ def test_posts_are_read_with_the_options_of_the_first_make(tmp_path: Path, untra
     table = tmp_path / "bird.csv"
     for name in (None, "pet"):
         for count in (150, 200):
-            table.write_text("text,utterance\n" + "\n".join(f'no,"{line}"' for line in lines("a lamp", count).splitlines()))
+            table.write_text(
+                "text,utterance\n"
+                + "\n".join(f'no,"{line}"' for line in lines("a lamp", count).splitlines())
+            )
             column = {"text_column": "utterance"} if count == 150 else {}
             run = popinjay.make(table, name=name, **column).run
             assert run.file("posts.jsonl").read_text().count("a lamp") == count
-    table.write_text("text,utterance\n" + "\n".join(f'"{line}",no' for line in lines("an engine").splitlines()))
-    assert popinjay.make(table, name="pet", replace=True).run.file("posts.jsonl").read_text().count("an engine") == 150
+    table.write_text(
+        "text,utterance\n" + "\n".join(f'"{line}",no' for line in lines("an engine").splitlines())
+    )
+    assert (
+        popinjay.make(table, name="pet", replace=True)
+        .run.file("posts.jsonl")
+        .read_text()
+        .count("an engine")
+        == 150
+    )
 
 
 def test_an_option_that_failed_is_not_kept(tmp_path: Path) -> None:
     run = run_with(tmp_path / "ada", train={"epochs": 2.0})
-    run.record["stages"]["evaluate"] = {"state": "failed", "error": "no", "options": {"samples": 20}}
+    run.record["stages"]["evaluate"] = {
+        "state": "failed",
+        "error": "no",
+        "options": {"samples": 20},
+    }
     run.record["stages"]["train"] |= {"state": "failed", "error": "no", "tried": {"epochs": 9.0}}
     assert inherited(run, {}) == {"epochs": 2.0}
 
@@ -269,19 +361,34 @@ def test_an_option_that_failed_is_not_kept(tmp_path: Path) -> None:
 def test_the_usual_options_come_back_when_asked_for(tmp_path: Path, untrained: None) -> None:
     first, _ = two_of_one_name(tmp_path, lines("a lamp"), "")
     popinjay.make(first, exclude_circle_window=True)
-    assert popinjay.make(first).run.record["stages"]["collect"]["options"]["exclude_circle_window"] is True
-    assert popinjay.make(first, defaults=True).run.record["stages"]["collect"]["options"]["exclude_circle_window"] is False
+    assert (
+        popinjay.make(first).run.record["stages"]["collect"]["options"]["exclude_circle_window"]
+        is True
+    )
+    assert (
+        popinjay.make(first, defaults=True).run.record["stages"]["collect"]["options"][
+            "exclude_circle_window"
+        ]
+        is False
+    )
 
 
-def test_a_base_that_is_gone_is_not_swapped_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_base_that_is_gone_is_not_swapped_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = run_with(tmp_path / "ada", train={"base": "smollm2"})
     run.record["stages"]["train"] |= {"facts": {"base": "smollm2"}, "version": 0}
     fetched: list[str] = []
     monkeypatch.setattr(bases, "is_ready", lambda base: False)
     monkeypatch.setattr(bases, "get", lambda base, consent, listener: fetched.append(base.name))
-    with pytest.raises(BaseModelError, match="made from smollm2, which is not on this machine any more") as caught:
+    with pytest.raises(
+        BaseModelError, match="made from smollm2, which is not on this machine any more"
+    ) as caught:
         pipeline.base_for(run, TrainOptions(), bases.Consent(), lambda event: None)
     assert "--base builtin" in caught.value.hint
-    for consent in (bases.Consent(yes=True), bases.Consent(ask=lambda question: "Fetch it again?" in question)):
+    for consent in (
+        bases.Consent(yes=True),
+        bases.Consent(ask=lambda question: "Fetch it again?" in question),
+    ):
         assert pipeline.base_for(run, TrainOptions(), consent, lambda event: None).name == "smollm2"
     assert fetched == ["smollm2", "smollm2"]

@@ -13,7 +13,10 @@ import pytest
 from popinjay.errors import OutputLost, PersonaTaken, StorageError, TrainingError
 from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run, State, run_stage, stage_named
 
-BEFORE, AFTER = {"whose": "self", "contact": "ada@example.org"}, {"whose": "permission", "contact": "bob@example.org"}
+BEFORE, AFTER = (
+    {"whose": "self", "contact": "ada@example.org"},
+    {"whose": "permission", "contact": "bob@example.org"},
+)
 
 
 class Options:
@@ -52,7 +55,9 @@ def again(run: Run) -> Run:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 @pytest.mark.parametrize("name", ["card", "train"])
-def test_killed_at_any_moment_a_stage_is_the_old_or_the_new_one(run: Run, tmp_path: Path, name: str) -> None:
+def test_killed_at_any_moment_a_stage_is_the_old_or_the_new_one(
+    run: Run, tmp_path: Path, name: str
+) -> None:
     import shutil
 
     found, count = [], 0
@@ -71,7 +76,9 @@ def test_killed_at_any_moment_a_stage_is_the_old_or_the_new_one(run: Run, tmp_pa
         new = entry["options"] == AFTER
         said = "as it is now" if new else "as it was"
         for output in stage_named(name).makes:
-            assert (whole.path / output / "file" if output == "model" else whole.path / output).read_text() == said
+            assert (
+                whole.path / output / "file" if output == "model" else whole.path / output
+            ).read_text() == said
         assert not [path.name for path in whole.path.iterdir() if path.name.endswith(".partial")]
         found.append(new)
         if survived:
@@ -113,7 +120,9 @@ def test_a_failure_stands_beside_what_was_made_before(run: Run) -> None:
     assert run.made("train") == entry
     assert run.state(stage_named("train")) is State.FAILED
     assert run.state(stage_named("train"), AFTER) is State.FAILED
-    assert run.state(stage_named("train"), BEFORE) is State.FRESH  # the model before is there, and is what these make
+    assert (
+        run.state(stage_named("train"), BEFORE) is State.FRESH
+    )  # the model before is there, and is what these make
     run.forgive(stage_named("train"))
     assert again(run).record["stages"]["train"] == before
 
@@ -121,7 +130,10 @@ def test_a_failure_stands_beside_what_was_made_before(run: Run) -> None:
 def test_asking_as_before_forgives_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.store.run.asdict", lambda options: BEFORE)
     fail(run, "train", AFTER, TrainingError("Nothing was learnt."))
-    assert run_stage(run, stage_named("train"), Options(), lambda *_: pytest.fail("it is fresh")) is False
+    assert (
+        run_stage(run, stage_named("train"), Options(), lambda *_: pytest.fail("it is fresh"))
+        is False
+    )
     assert again(run).states()["train"] is State.FRESH
 
 
@@ -130,11 +142,23 @@ def test_a_first_attempt_that_failed_leaves_its_options(tmp_path: Path) -> None:
     with run.locked():
         fail(run, "clean", AFTER, ValueError("no more"))
         fail(run, "clean", BEFORE, ValueError("nor now"))
-    assert again(run).record["stages"]["clean"] == {"state": "failed", "error": "nor now", "options": BEFORE}
+    assert again(run).record["stages"]["clean"] == {
+        "state": "failed",
+        "error": "nor now",
+        "options": BEFORE,
+    }
     assert run.made("clean") is None
 
 
-@pytest.mark.parametrize("error", [BrokenPipeError("who read it has enough"), OutputLost("full"), PersonaTaken("hers"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        BrokenPipeError("who read it has enough"),
+        OutputLost("full"),
+        PersonaTaken("hers"),
+        KeyboardInterrupt(),
+    ],
+)
 def test_what_is_no_fault_of_a_stage_is_not_on_its_record(run: Run, error: BaseException) -> None:
     before = run.path.joinpath("run.toml").read_bytes()
     fail(run, "train", AFTER, error)
@@ -158,7 +182,9 @@ def test_what_is_asked_is_recorded_at_the_end_where_all_is_fresh(run: Run) -> No
     assert Run(run.path).record["asked"] == {"authors": ["ada"], "specs": ["ada.zip"]}
 
 
-def test_a_record_that_cannot_be_written_changes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_cannot_be_written_changes_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(path: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
@@ -174,8 +200,14 @@ def test_a_record_that_cannot_be_written_changes_nothing(run: Run, monkeypatch: 
 
 def test_status_publish_and_the_page_say_the_same(run: Run) -> None:
     assert set(run.states().values()) == {State.FRESH}
-    run.update(asked={**run.record["asked"], "whose": "fictional"})  # killed between the first stage and the card
-    assert run.states() == run.states(quick=True) == {**dict.fromkeys(run.states(), State.FRESH), "card": State.STALE}
+    run.update(
+        asked={**run.record["asked"], "whose": "fictional"}
+    )  # killed between the first stage and the card
+    assert (
+        run.states()
+        == run.states(quick=True)
+        == {**dict.fromkeys(run.states(), State.FRESH), "card": State.STALE}
+    )
 
 
 def test_a_card_that_shows_a_picture_which_is_gone_is_stale(run: Run) -> None:
@@ -190,16 +222,25 @@ def test_a_quick_look_notices_what_was_written_and_what_is_gone(run: Run) -> Non
     assert set(run.states(quick=True).values()) == {State.FRESH}
     run.file("clean.jsonl").write_text("by hand")
     stale = {name for name, state in run.states(quick=True).items() if state is State.STALE}
-    assert stale == {"clean", "dataset", "card"} == {name for name, state in run.states().items() if state is State.STALE}
+    assert (
+        stale
+        == {"clean", "dataset", "card"}
+        == {name for name, state in run.states().items() if state is State.STALE}
+    )
     run.file("model").rename(run.path / "elsewhere")
     assert run.states(quick=True)["train"] is State.STALE
 
 
-def test_a_quick_look_at_what_is_large_goes_by_the_record(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quick_look_at_what_is_large_goes_by_the_record(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("popinjay.store.run.QUICK_BYTES", 0)
     assert set(run.states(quick=True).values()) == {State.FRESH}
     write(run, "clean", AFTER, "other posts")
-    assert [run.states(quick=True)[name] for name in ("clean", "dataset")] == [State.FRESH, State.STALE]
+    assert [run.states(quick=True)[name] for name in ("clean", "dataset")] == [
+        State.FRESH,
+        State.STALE,
+    ]
 
 
 def test_half_written_files_go_with_the_next_lock(run: Run) -> None:

@@ -26,7 +26,9 @@ def states(run: Run) -> dict[str, str]:
 def stages_run(ada: Path, base: Path, **options: object) -> list[str]:
     events: list[Event] = []
     popinjay.make(ada, base=str(base), listener=events.append, **{**OPTIONS, **options})  # type: ignore[arg-type]
-    return [event.stage for event in events if event.what is EventKind.DONE and event.stage != "picture"]
+    return [
+        event.stage for event in events if event.what is EventKind.DONE and event.stage != "picture"
+    ]
 
 
 def test_what_is_fresh_is_not_done_again(ada: Path, tiny_gpt2: Path) -> None:
@@ -37,7 +39,12 @@ def test_what_is_fresh_is_not_done_again(ada: Path, tiny_gpt2: Path) -> None:
     assert stages_run(ada, tiny_gpt2, samples=12, whose="fictional") == ["card"]
     assert stages_run(ada, tiny_gpt2, samples=12) == []
     assert stages_run(ada, tiny_gpt2, samples=12, epochs=2.0) == ["train", "evaluate", "card"]
-    assert stages_run(ada, tiny_gpt2, samples=12, epochs=2.0, held_out=0.2) == ["dataset", "train", "evaluate", "card"]
+    assert stages_run(ada, tiny_gpt2, samples=12, epochs=2.0, held_out=0.2) == [
+        "dataset",
+        "train",
+        "evaluate",
+        "card",
+    ]
 
 
 def test_a_stage_whose_result_is_the_same_ends_the_chain(ada: Path, tiny_gpt2: Path) -> None:
@@ -50,8 +57,17 @@ def test_content_decides_and_time_does_not(ada: Path, tiny_gpt2: Path, own_home:
     folder = own_home / "ada_l"
     os.utime(folder / "clean.jsonl", (0, 0))
     assert set(states(Run(folder)).values()) == {"fresh"}
-    (folder / "clean.jsonl").write_text((folder / "clean.jsonl").read_text().replace("oven", "iron"))
-    assert states(Run(folder)) == {"collect": "fresh", "clean": "stale", "dataset": "stale", "train": "fresh", "evaluate": "fresh", "card": "stale"}
+    (folder / "clean.jsonl").write_text(
+        (folder / "clean.jsonl").read_text().replace("oven", "iron")
+    )
+    assert states(Run(folder)) == {
+        "collect": "fresh",
+        "clean": "stale",
+        "dataset": "stale",
+        "train": "fresh",
+        "evaluate": "fresh",
+        "card": "stale",
+    }
     (folder / "report.json").unlink()
     assert Run(folder).state(stage_named("evaluate")) is State.STALE
 
@@ -93,17 +109,24 @@ def test_a_stage_that_fails_keeps_what_it_made_before(tmp_path: Path) -> None:
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     holder = "import sys, time, pathlib, popinjay.store.run as r\nwith r.Run(pathlib.Path(sys.argv[1])).locked(): print('held', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", holder, str(tmp_path / "ada")], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(tmp_path / "ada")], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "held"
-        with pytest.raises(PersonaBusy, match="'ada' is being made by another popinjay"), Run(tmp_path / "ada").locked():
+        with (
+            pytest.raises(PersonaBusy, match="'ada' is being made by another popinjay"),
+            Run(tmp_path / "ada").locked(),
+        ):
             pass
         process.kill()
     with Run(tmp_path / "ada").locked():  # a killed holder holds no longer
         pass
 
 
-def test_a_refused_spec_leaves_no_folder_and_an_old_persona_stays(ada: Path, tiny_gpt2: Path, tmp_path: Path, own_home: Path) -> None:
+def test_a_refused_spec_leaves_no_folder_and_an_old_persona_stays(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path, own_home: Path
+) -> None:
     from archives import archive_files, posts, write_zip
 
     little = write_zip(tmp_path / "little.zip", archive_files(posts(20)))
@@ -121,13 +144,24 @@ def test_a_refused_spec_leaves_no_folder_and_an_old_persona_stays(ada: Path, tin
 def test_a_personas_record_says_what_was_asked_and_with_what(ada: Path, tiny_gpt2: Path) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), whose="self", seed=3, **OPTIONS)
     record = Run.find("ada_l").record
-    assert record["asked"] == {"specs": [str(ada)], "authors": ["ada_l"], "whose": "self", "track": []}
+    assert record["asked"] == {
+        "specs": [str(ada)],
+        "authors": ["ada_l"],
+        "whose": "self",
+        "track": [],
+    }
     assert record["stages"]["train"]["options"]["seed"] == 3
-    assert set(record["stages"]["train"]["facts"]["versions"]) >= {"torch", "transformers", "popinjay"}
+    assert set(record["stages"]["train"]["facts"]["versions"]) >= {
+        "torch",
+        "transformers",
+        "popinjay",
+    }
     assert record["stages"]["train"]["makes"]["model"] == content_hash(persona.path / "model")
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", ".hidden", "-x", "x" * 300, "a\\b", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "../x", ".hidden", "-x", "x" * 300, "a\\b", "a\0b"]
+)
 def test_names_that_are_no_folders_are_refused(name: str) -> None:
     with pytest.raises(SpecError, match="can't be named"):
         check_name(name)
@@ -149,6 +183,8 @@ def test_a_damaged_record_is_said(own_home: Path) -> None:
 
 def test_dropped_posts_stand_with_their_reason(ada: Path, tiny_gpt2: Path) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
-    dropped = [json.loads(line) for line in (persona.path / "dropped.jsonl").read_text().splitlines()]
+    dropped = [
+        json.loads(line) for line in (persona.path / "dropped.jsonl").read_text().splitlines()
+    ]
     assert {row["reason"] for row in dropped} == {"repost", "short"}
     assert len(dropped) == 30

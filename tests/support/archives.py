@@ -41,7 +41,13 @@ def tweet(text: str, number: int = 0, *, at_ms: int | None = None, **more: Any) 
 
 def note(text: str, at_ms: int, number: int = 7) -> dict[str, Any]:
     """One item of note-tweet.js."""
-    return {"noteTweet": {"noteTweetId": snowflake(at_ms, number), "createdAt": "2024-10-27T03:33:20.000Z", "core": {"text": text, "urls": []}}}
+    return {
+        "noteTweet": {
+            "noteTweetId": snowflake(at_ms, number),
+            "createdAt": "2024-10-27T03:33:20.000Z",
+            "core": {"text": text, "urls": []},
+        }
+    }
 
 
 def js(name: str, items: Sequence[Any]) -> str:
@@ -49,22 +55,48 @@ def js(name: str, items: Sequence[Any]) -> str:
     return f"window.YTD.{name}.part0 = " + json.dumps(items, ensure_ascii=False, indent=2)
 
 
-def manifest(counts: Mapping[str, tuple[str, int] | Sequence[tuple[str, int]]], handle: str = "ada_l", name: str = "Ada 🧮 L.") -> str:
+def manifest(
+    counts: Mapping[str, tuple[str, int] | Sequence[tuple[str, int]]],
+    handle: str = "ada_l",
+    name: str = "Ada 🧮 L.",
+) -> str:
     """data/manifest.js, with data type -> (file name, count), or several of them."""
     types = {
-        kind: {"files": [{"fileName": file, "globalName": "", "count": str(count)} for file, count in ([files] if isinstance(files, tuple) else files)]}
+        kind: {
+            "files": [
+                {"fileName": file, "globalName": "", "count": str(count)}
+                for file, count in ([files] if isinstance(files, tuple) else files)
+            ]
+        }
         for kind, files in counts.items()
     }
     user = {"accountId": ACCOUNT, "userName": handle, "displayName": name}
-    return "window.__THAR_CONFIG = " + json.dumps({"userInfo": user, "archiveInfo": {}, "dataTypes": types})
+    return "window.__THAR_CONFIG = " + json.dumps(
+        {"userInfo": user, "archiveInfo": {}, "dataTypes": types}
+    )
 
 
 def account(handle: str = "ada_l", name: str = "Ada 🧮 L.") -> str:
-    return js("account", [{"account": {"email": "private@example.com", "username": handle, "accountId": ACCOUNT, "accountDisplayName": name}}])
+    return js(
+        "account",
+        [
+            {
+                "account": {
+                    "email": "private@example.com",
+                    "username": handle,
+                    "accountId": ACCOUNT,
+                    "accountDisplayName": name,
+                }
+            }
+        ],
+    )
 
 
 def profile(avatar: str) -> str:
-    return js("profile", [{"profile": {"description": {"bio": "counts &amp; sings"}, "avatarMediaUrl": avatar}}])
+    return js(
+        "profile",
+        [{"profile": {"description": {"bio": "counts &amp; sings"}, "avatarMediaUrl": avatar}}],
+    )
 
 
 def write_zip(path: Path, files: Mapping[str, str | bytes]) -> Path:
@@ -90,19 +122,45 @@ def spoil(path: Path, name: str) -> None:
         file.write(b"\xff" * (30 + len(name) + entry.compress_size))
 
 
-def grailbird_files(months: Mapping[str, Sequence[Any]], handle: str = "ada_l") -> dict[str, str | bytes]:
+def grailbird_files(
+    months: Mapping[str, Sequence[Any]], handle: str = "ada_l"
+) -> dict[str, str | bytes]:
     """The files of an archive from before 2019, with month (`2011_07`) -> posts."""
-    user = {"screen_name": handle, "full_name": "Ada 🧮 L.", "bio": "counts &amp; sings", "id": ACCOUNT}
-    files: dict[str, str | bytes] = {"data/js/user_details.js": "var user_details =  " + json.dumps(user), "data/js/tweet_index.js": "var tweet_index =  [ ]"}
-    return files | {f"data/js/tweets/{month}.js": f"Grailbird.data.tweets_{month} = \n " + json.dumps(items) for month, items in months.items()}
+    user = {
+        "screen_name": handle,
+        "full_name": "Ada 🧮 L.",
+        "bio": "counts &amp; sings",
+        "id": ACCOUNT,
+    }
+    files: dict[str, str | bytes] = {
+        "data/js/user_details.js": "var user_details =  " + json.dumps(user),
+        "data/js/tweet_index.js": "var tweet_index =  [ ]",
+    }
+    return files | {
+        f"data/js/tweets/{month}.js": f"Grailbird.data.tweets_{month} = \n " + json.dumps(items)
+        for month, items in months.items()
+    }
 
 
 def archive_files(
-    tweets: Sequence[Any], /, *, notes: Sequence[Any] = (), handle: str = "ada_l", name: str = "Ada 🧮 L.", **more: str | bytes
+    tweets: Sequence[Any],
+    /,
+    *,
+    notes: Sequence[Any] = (),
+    handle: str = "ada_l",
+    name: str = "Ada 🧮 L.",
+    **more: str | bytes,
 ) -> dict[str, str | bytes]:
     """The files of a modern archive; `more` adds or replaces data files (`direct_messages="..."`, dashes as underscores)."""
     files: dict[str, str | bytes] = {
-        "data/manifest.js": manifest({"tweets": ("data/tweets.js", len(tweets)), "noteTweet": ("data/note-tweet.js", len(notes))}, handle, name),
+        "data/manifest.js": manifest(
+            {
+                "tweets": ("data/tweets.js", len(tweets)),
+                "noteTweet": ("data/note-tweet.js", len(notes)),
+            },
+            handle,
+            name,
+        ),
         "data/account.js": account(handle, name),
         "data/tweets.js": js("tweets", tweets),
         "data/note-tweet.js": js("note_tweet", notes),
@@ -116,6 +174,9 @@ def posts(count: int, start: int = 0) -> list[dict[str, Any]]:
     things = "oven tide gull lamp bolt garden river engine letter window kettle ladder mountain pencil basket".split()
     deeds = "sings waits burns leaks hums vanishes shines sleeps returns argues".split()
     return [
-        tweet(f"number {n}: the {things[n % 15]} {deeds[(n // 15) % 10]} near the {things[(n * 7 + 3) % 15]} while {n * 37} people {deeds[(n * 3) % 10]}", n)
+        tweet(
+            f"number {n}: the {things[n % 15]} {deeds[(n // 15) % 10]} near the {things[(n * 7 + 3) % 15]} while {n * 37} people {deeds[(n * 3) % 10]}",
+            n,
+        )
         for n in range(start, start + count)
     ]

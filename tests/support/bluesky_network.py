@@ -30,7 +30,10 @@ Write = tuple[str, str, Mapping[str, Any]]  # collection, key, record
 def free_port() -> int:
     """A port below those that the system hands out by itself: between found free and taken, no server of a test beside this one gets it."""
     while True:
-        with suppress(OSError), socket.create_server(("127.0.0.1", random.randint(20_000, 32_000))) as server:
+        with (
+            suppress(OSError),
+            socket.create_server(("127.0.0.1", random.randint(20_000, 32_000))) as server,
+        ):
             return int(server.getsockname()[1])
 
 
@@ -86,7 +89,9 @@ class Network:
         command = ["node", str(SCRIPT), str(modules()), what, *arguments]
         with self._log(what).open("wb") as log:
             environment = {**os.environ, "LOG_ENABLED": "false", "NODE_ENV": "production"}
-            self._processes[what] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment)
+            self._processes[what] = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment
+            )
 
     def _await(self, what: str) -> None:
         until = time.monotonic() + MOST_SECONDS
@@ -116,12 +121,29 @@ class Network:
         password = json.loads((self.folder / "secrets.json").read_text())["adminPassword"]
         subject = {"$type": "com.atproto.admin.defs#repoRef", "did": account.did}
         given = {"subject": subject, "takedown": {"applied": applied, "ref": "test"}}
-        self.call("com.atproto.admin.updateSubjectStatus", given, f"Basic {b64encode(f'admin:{password}'.encode()).decode()}")
+        self.call(
+            "com.atproto.admin.updateSubjectStatus",
+            given,
+            f"Basic {b64encode(f'admin:{password}'.encode()).decode()}",
+        )
 
-    def call(self, method: str, given: Mapping[str, Any] | bytes | None, authorization: str = "", kind: str = "application/json") -> dict[str, Any]:
+    def call(
+        self,
+        method: str,
+        given: Mapping[str, Any] | bytes | None,
+        authorization: str = "",
+        kind: str = "application/json",
+    ) -> dict[str, Any]:
         """Call a method that changes something."""
         body = given if isinstance(given, bytes | None) else json.dumps(given).encode()
-        headers = {name: value for name, value in (("Content-Type", kind if body else ""), ("Authorization", authorization)) if value}
+        headers = {
+            name: value
+            for name, value in (
+                ("Content-Type", kind if body else ""),
+                ("Authorization", authorization),
+            )
+            if value
+        }
         answer = self._exchange("POST", f"/xrpc/{method}", body, headers)
         return dict(json.loads(answer)) if answer else {}
 
@@ -129,7 +151,9 @@ class Network:
         """What a method answers."""
         return self._exchange("GET", f"/xrpc/{method}?{urlencode(query)}", None, {})
 
-    def _exchange(self, verb: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
+    def _exchange(
+        self, verb: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
             connection.request(verb, path, body, dict(headers))
@@ -152,19 +176,51 @@ class Account:
 
     def write(self, writes: Sequence[Write]) -> None:
         """Create records, as they are."""
-        self._apply([{"$type": "com.atproto.repo.applyWrites#create", "collection": where, "rkey": key, "value": value} for where, key, value in writes])
+        self._apply(
+            [
+                {
+                    "$type": "com.atproto.repo.applyWrites#create",
+                    "collection": where,
+                    "rkey": key,
+                    "value": value,
+                }
+                for where, key, value in writes
+            ]
+        )
 
     def delete(self, collection: str, keys: Sequence[str]) -> None:
         """Delete records."""
-        self._apply([{"$type": "com.atproto.repo.applyWrites#delete", "collection": collection, "rkey": key} for key in keys])
+        self._apply(
+            [
+                {
+                    "$type": "com.atproto.repo.applyWrites#delete",
+                    "collection": collection,
+                    "rkey": key,
+                }
+                for key in keys
+            ]
+        )
 
     def put(self, collection: str, key: str, record: Mapping[str, Any]) -> None:
         """Write one record, over what it was."""
-        self.call("com.atproto.repo.putRecord", {"repo": self.did, "collection": collection, "rkey": key, "record": record, "validate": False})
+        self.call(
+            "com.atproto.repo.putRecord",
+            {
+                "repo": self.did,
+                "collection": collection,
+                "rkey": key,
+                "record": record,
+                "validate": False,
+            },
+        )
 
     def upload(self, data: bytes, kind: str) -> dict[str, Any]:
         """A picture, ready to be named in a record."""
-        return dict(self.network.call("com.atproto.repo.uploadBlob", data, f"Bearer {self.token}", kind)["blob"])
+        return dict(
+            self.network.call("com.atproto.repo.uploadBlob", data, f"Bearer {self.token}", kind)[
+                "blob"
+            ]
+        )
 
     def call(self, method: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Call a method as this account."""
@@ -177,4 +233,11 @@ class Account:
 
     def _apply(self, writes: list[dict[str, Any]]) -> None:
         for begin in range(0, len(writes), _MOST_WRITES):
-            self.call("com.atproto.repo.applyWrites", {"repo": self.did, "validate": False, "writes": writes[begin : begin + _MOST_WRITES]})
+            self.call(
+                "com.atproto.repo.applyWrites",
+                {
+                    "repo": self.did,
+                    "validate": False,
+                    "writes": writes[begin : begin + _MOST_WRITES],
+                },
+            )

@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 CHROMIUM = shutil.which("chromium")
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 NOWHERE = "MAP * ~NOTFOUND"  # the browser is a process of its own: conftest.py cannot hold it back, this does
 
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: sudo apt-get install chromium")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs Debian's chromium: sudo apt-get install chromium"
+)
 
 
 @contextmanager
@@ -25,6 +34,8 @@ def chromium(reaches: str = NOWHERE) -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, f"--host-resolver-rules={reaches}"])
+        running = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*QUIET, f"--host-resolver-rules={reaches}"]
+        )
         yield running
         running.close()

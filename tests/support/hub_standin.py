@@ -23,16 +23,26 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 
-def token(name: str, role: str, orgs: dict[str, str] | None = None, scoped: dict[str, list[str]] | None = None) -> dict[str, Any]:
+def token(
+    name: str,
+    role: str,
+    orgs: dict[str, str] | None = None,
+    scoped: dict[str, list[str]] | None = None,
+) -> dict[str, Any]:
     """What whoami answers for a token: `orgs` are name -> role there, `scoped` the permissions of a fine-grained one by namespace."""
     access: dict[str, Any] = {"displayName": "test", "role": role}
     if role == "fineGrained":
-        scopes = [{"entity": {"type": "user" if who == name else "org", "name": who}, "permissions": can} for who, can in (scoped or {}).items()]
+        scopes = [
+            {"entity": {"type": "user" if who == name else "org", "name": who}, "permissions": can}
+            for who, can in (scoped or {}).items()
+        ]
         access["fineGrained"] = {"canReadGatedRepos": False, "global": [], "scoped": scopes}
     return {
         "type": "user",
         "name": name,
-        "orgs": [{"type": "org", "name": org, "roleInOrg": how} for org, how in (orgs or {}).items()],
+        "orgs": [
+            {"type": "org", "name": org, "roleInOrg": how} for org, how in (orgs or {}).items()
+        ],
         "auth": {"type": "access_token", "accessToken": access},
     }
 
@@ -40,7 +50,12 @@ def token(name: str, role: str, orgs: dict[str, str] | None = None, scoped: dict
 TOKENS = {
     "hf_write": token("ada", "write", {"engines": "admin", "lookers": "read"}),
     "hf_read": token("ada", "read", {"engines": "admin"}),
-    "hf_fine": token("ada", "fineGrained", {"engines": "admin"}, {"engines": ["repo.content.read", "repo.write"], "ada": ["repo.content.read"]}),
+    "hf_fine": token(
+        "ada",
+        "fineGrained",
+        {"engines": "admin"},
+        {"engines": ["repo.content.read", "repo.write"], "ada": ["repo.content.read"]},
+    ),
 }
 
 
@@ -133,7 +148,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        fault = next((fault for fault in self.hub.faults if fault.times and fault.method == self.command and re.search(fault.path, path)), None)
+        fault = next(
+            (
+                fault
+                for fault in self.hub.faults
+                if fault.times and fault.method == self.command and re.search(fault.path, path)
+            ),
+            None,
+        )
         if fault:
             fault.times -= 1
             if fault.meanwhile:
@@ -147,11 +169,18 @@ class Handler(BaseHTTPRequestHandler):
             status, headers, content = self._answer(path)
         except Refused as refused:
             status, content = refused.status, json.dumps({"error": str(refused)}).encode()
-            headers = {"X-Error-Message": str(refused), **({"X-Error-Code": refused.code} if refused.code else {})}
+            headers = {
+                "X-Error-Message": str(refused),
+                **({"X-Error-Code": refused.code} if refused.code else {}),
+            }
         if fault and fault.breaks == "after":
             return self._break_off()
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **headers, "Content-Length": str(len(content))}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            **headers,
+            "Content-Length": str(len(content)),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -185,9 +214,18 @@ class Handler(BaseHTTPRequestHandler):
             return False
         access = me["auth"]["accessToken"]
         if access["role"] == "fineGrained":
-            return any(scope["entity"]["name"] == namespace and what in scope["permissions"] for scope in access["fineGrained"]["scoped"])
-        orgs = [org["name"] for org in me["orgs"] if what == "repo.content.read" or org["roleInOrg"] != "read"]
-        return namespace in (me["name"], *orgs) and (what == "repo.content.read" or access["role"] == "write")
+            return any(
+                scope["entity"]["name"] == namespace and what in scope["permissions"]
+                for scope in access["fineGrained"]["scoped"]
+            )
+        orgs = [
+            org["name"]
+            for org in me["orgs"]
+            if what == "repo.content.read" or org["roleInOrg"] != "read"
+        ]
+        return namespace in (me["name"], *orgs) and (
+            what == "repo.content.read" or access["role"] == "write"
+        )
 
     def _readable(self, repo: str) -> Repo:
         found = self.hub.repos.get(repo)
@@ -215,8 +253,13 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(403, "You don't have the rights to create a model under this namespace")
         if repo in self.hub.repos:
             raise Refused(409, "You already created this model repo")
-        made = self.hub.repos[repo] = Repo(private=asked.get("visibility") == "private" or bool(asked.get("private")))
-        made.commit({".gitattributes": ("regular", b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n")}, "initial commit")
+        made = self.hub.repos[repo] = Repo(
+            private=asked.get("visibility") == "private" or bool(asked.get("private"))
+        )
+        made.commit(
+            {".gitattributes": ("regular", b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n")},
+            "initial commit",
+        )
         return {"url": f"{self.hub.url}/{repo}", "name": repo}
 
     def validate_yaml(self) -> Any:
@@ -235,21 +278,48 @@ class Handler(BaseHTTPRequestHandler):
         for name, (kept, content) in commit["files"].items():
             entry = {"rfilename": name, "size": len(content), "blobId": git_hash(content)}
             if kept == "lfs":
-                entry["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+                entry["lfs"] = {
+                    "sha256": hashlib.sha256(content).hexdigest(),
+                    "size": len(content),
+                    "pointerSize": 130,
+                }
             siblings.append(entry)
-        return {"id": repo, "modelId": repo, "sha": commit["oid"], "private": found.private, "tags": tags, "siblings": siblings}
+        return {
+            "id": repo,
+            "modelId": repo,
+            "sha": commit["oid"],
+            "private": found.private,
+            "tags": tags,
+            "siblings": siblings,
+        }
 
     def tree(self, repo: str, revision: str, folder: str = "") -> Any:
         commit = self._readable(repo).at(revision)
-        inside = {name: kept for name, kept in (commit or {"files": {}})["files"].items() if name.startswith(folder)}
+        inside = {
+            name: kept
+            for name, kept in (commit or {"files": {}})["files"].items()
+            if name.startswith(folder)
+        }
         if not inside:
             raise Refused(404, "Entry not found", "EntryNotFound")
-        return [{"type": "file", "path": name, "size": len(content), "oid": git_hash(content)} for name, (_, content) in inside.items()]
+        return [
+            {"type": "file", "path": name, "size": len(content), "oid": git_hash(content)}
+            for name, (_, content) in inside.items()
+        ]
 
     def refs(self, repo: str) -> Any:
         found = self._readable(repo)
-        tags = [{"name": name, "ref": f"refs/tags/{name}", "targetCommit": oid} for name, oid in found.tags.items()]
-        return {"branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": found.commits[-1]["oid"]}], "converts": [], "tags": tags}
+        tags = [
+            {"name": name, "ref": f"refs/tags/{name}", "targetCommit": oid}
+            for name, oid in found.tags.items()
+        ]
+        return {
+            "branches": [
+                {"name": "main", "ref": "refs/heads/main", "targetCommit": found.commits[-1]["oid"]}
+            ],
+            "converts": [],
+            "tags": tags,
+        }
 
     def preupload(self, repo: str, revision: str) -> Any:
         held = self._writable(repo).commits[-1]["files"]
@@ -257,9 +327,22 @@ class Handler(BaseHTTPRequestHandler):
         for file in json.loads(self.body)["files"]:
             name = file["path"]
             kept, content = held.get(name, ("", b""))
-            known = None if name not in held else hashlib.sha256(content).hexdigest() if kept == "lfs" else git_hash(content)
+            known = (
+                None
+                if name not in held
+                else hashlib.sha256(content).hexdigest()
+                if kept == "lfs"
+                else git_hash(content)
+            )
             large = file["size"] > 10 * 2**20 or name.endswith((".safetensors", ".png"))
-            answers.append({"path": name, "uploadMode": "lfs" if large else "regular", "shouldIgnore": False, "oid": known})
+            answers.append(
+                {
+                    "path": name,
+                    "uploadMode": "lfs" if large else "regular",
+                    "shouldIgnore": False,
+                    "oid": known,
+                }
+            )
         return {"files": answers}
 
     def lfs_batch(self, repo: str) -> Any:
@@ -268,7 +351,10 @@ class Handler(BaseHTTPRequestHandler):
         for asked in json.loads(self.body)["objects"]:
             answer: dict[str, Any] = {"oid": asked["oid"], "size": asked["size"]}
             if asked["oid"] not in self.hub.objects:
-                answer["actions"] = {"upload": {"href": f"{self.hub.url}/lfs/{asked['oid']}"}, "verify": {"href": f"{self.hub.url}/lfs-verify"}}
+                answer["actions"] = {
+                    "upload": {"href": f"{self.hub.url}/lfs/{asked['oid']}"},
+                    "verify": {"href": f"{self.hub.url}/lfs-verify"},
+                }
             objects.append(answer)
         return {"transfer": "basic", "objects": objects}
 
@@ -303,7 +389,12 @@ class Handler(BaseHTTPRequestHandler):
         if header.get("parentCommit") not in (None, found.commits[-1]["oid"]):
             raise Refused(412, "A commit has happened since. Please refresh and try again.")
         oid = found.commit(files, header["summary"])
-        return {"success": True, "commitOid": oid, "commitUrl": f"{self.hub.url}/{repo}/commit/{oid}", "hookOutput": ""}
+        return {
+            "success": True,
+            "commitOid": oid,
+            "commitUrl": f"{self.hub.url}/{repo}/commit/{oid}",
+            "hookOutput": "",
+        }
 
     def tag(self, repo: str, revision: str) -> Any:
         found, name = self._writable(repo), json.loads(self.body)["tag"]
@@ -321,7 +412,15 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(404, "Entry not found", "EntryNotFound")
         kept, content = commit["files"][name]
         etag = hashlib.sha256(content).hexdigest() if kept == "lfs" else git_hash(content)
-        return 200, {"ETag": f'"{etag}"', "X-Repo-Commit": commit["oid"], "Content-Type": "application/octet-stream"}, content
+        return (
+            200,
+            {
+                "ETag": f'"{etag}"',
+                "X-Repo-Commit": commit["oid"],
+                "Content-Type": "application/octet-stream",
+            },
+            content,
+        )
 
 
 def git_hash(content: bytes) -> str:
@@ -336,7 +435,11 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("POST", "/api/validate-yaml", Handler.validate_yaml),
     ("GET", f"/api/models/{_REPO}", Handler.info),
     ("GET", f"/api/models/{_REPO}/revision/{_REV}", Handler.info),
-    ("GET", f"/api/models/{_REPO}/tree/{_REV}(?:/(?P<folder>.+))?", lambda self, repo, revision, folder: self.tree(repo, revision, folder or "")),
+    (
+        "GET",
+        f"/api/models/{_REPO}/tree/{_REV}(?:/(?P<folder>.+))?",
+        lambda self, repo, revision, folder: self.tree(repo, revision, folder or ""),
+    ),
     ("GET", f"/api/models/{_REPO}/refs", Handler.refs),
     ("POST", f"/api/models/{_REPO}/preupload/{_REV}", Handler.preupload),
     ("POST", f"/{_REPO}.git/info/lfs/objects/batch", Handler.lfs_batch),

@@ -13,17 +13,26 @@ class Author:
 
     def __init__(self, name: str, count: int = 600, shared: Sequence[str] = ()) -> None:
         self.chance = random.Random(name)
-        coined = ["".join(self.chance.choice(LETTERS) for _ in range(self.chance.randint(2, 7))) for _ in range(count)]
+        coined = [
+            "".join(self.chance.choice(LETTERS) for _ in range(self.chance.randint(2, 7)))
+            for _ in range(count)
+        ]
         self.words = [*shared, *coined]
         self.liking = [1 / rank for rank in range(1, len(self.words) + 1)]
-        self.follows = {word: self.chance.choices(self.words, self.liking, k=3) for word in self.words}
+        self.follows = {
+            word: self.chance.choices(self.words, self.liking, k=3) for word in self.words
+        }
         self.end = self.chance.choice([".", "!", " …", "?"])
 
     def sentence(self) -> str:
         """Words that tend to follow one another, so that their order is part of the style."""
         found = self.chance.choices(self.words, self.liking)
         for _ in range(self.chance.randint(7, 16)):
-            found.append(self.chance.choice(self.follows[found[-1]]) if self.chance.random() < 0.6 else self.chance.choices(self.words, self.liking)[0])
+            found.append(
+                self.chance.choice(self.follows[found[-1]])
+                if self.chance.random() < 0.6
+                else self.chance.choices(self.words, self.liking)[0]
+            )
         return " ".join(found).capitalize() + (self.end if self.chance.random() < 0.7 else ".")
 
     def posts(self, count: int) -> list[str]:

@@ -23,7 +23,9 @@ def large_texts(count: int, seed: int = 1) -> Iterator[str]:
         ranks.append(ranks[-1] + 1 / rank)
     earlier = "the first of all of these posts here"
     for number in range(count):
-        text = " ".join(rng.choices(known, cum_weights=ranks[1:], k=rng.randint(4, 32))).capitalize() + rng.choice(["", ".", "!", "?", " …", " 🦜"])
+        text = " ".join(
+            rng.choices(known, cum_weights=ranks[1:], k=rng.randint(4, 32))
+        ).capitalize() + rng.choice(["", ".", "!", "?", " …", " 🦜"])
         match number % 50:
             case 7 | 27:
                 text = f"RT @someone_else: {text}"
@@ -43,7 +45,11 @@ def large_texts(count: int, seed: int = 1) -> Iterator[str]:
 def large_item(text: str, number: int) -> str:
     """One item of tweets.js, with the fields and entities that X writes."""
     own = snowflake(1_600_000_000_000 + number * 600_000, number % 4096)
-    link = {"url": f"https://t.co/u{number:09d}", "expanded_url": f"https://example.com/news/{number}", "display_url": f"example.com/news/{number}"}
+    link = {
+        "url": f"https://t.co/u{number:09d}",
+        "expanded_url": f"https://example.com/news/{number}",
+        "display_url": f"example.com/news/{number}",
+    }
     picture = {
         **link,
         "id_str": own,
@@ -52,7 +58,10 @@ def large_item(text: str, number: int) -> str:
         "media_url_https": f"https://pbs.example.com/media/F{number:012d}.jpg",
         "type": "photo",
         "indices": ["100", "123"],
-        "sizes": {name: {"w": str(side), "h": str(side), "resize": "fit"} for name, side in (("thumb", 150), ("small", 680), ("medium", 1200))},
+        "sizes": {
+            name: {"w": str(side), "h": str(side), "resize": "fit"}
+            for name, side in (("thumb", 150), ("small", 680), ("medium", 1200))
+        },
     }
     item = tweet(
         text,
@@ -60,13 +69,28 @@ def large_item(text: str, number: int) -> str:
         at_ms=1_600_000_000_000 + number * 600_000,
         id_str=own,
         id=own,
-        edit_info={"initial": {"editTweetIds": [own], "editableUntil": "2023-02-18T13:33:11.000Z", "editsRemaining": "5", "isEditEligible": True}},
+        edit_info={
+            "initial": {
+                "editTweetIds": [own],
+                "editableUntil": "2023-02-18T13:33:11.000Z",
+                "editsRemaining": "5",
+                "isEditEligible": True,
+            }
+        },
         source='<a href="https://mobile.example.com" rel="nofollow">Example Web App</a>',
         entities={
             "hashtags": [],
             "symbols": [],
             "urls": [{**link, "indices": ["76", "99"]}],
-            "user_mentions": [{"name": "Some Body", "screen_name": "somebody", "indices": ["0", "9"], "id_str": "1000000002", "id": "1000000002"}],
+            "user_mentions": [
+                {
+                    "name": "Some Body",
+                    "screen_name": "somebody",
+                    "indices": ["0", "9"],
+                    "id_str": "1000000002",
+                    "id": "1000000002",
+                }
+            ],
             "media": [picture],
         },
         extended_entities={"media": [picture]},
@@ -89,6 +113,8 @@ def write_large(path: Path, count: int) -> int:
         with archive.open("data/tweets.js", "w", force_zip64=True) as file:
             size += file.write(b"window.YTD.tweets.part0 = [")
             for number, text in enumerate(large_texts(count)):
-                size += file.write(((",\n" if number else "\n") + large_item(text, number)).encode())
+                size += file.write(
+                    ((",\n" if number else "\n") + large_item(text, number)).encode()
+                )
             size += file.write(b"\n]\n")
     return size

@@ -26,23 +26,63 @@ ACTOR = {
 }
 
 
-def create(html: str, number: int = 1, *, to: Any = (PUBLIC,), cc: Any = (FOLLOWERS,), **more: Any) -> dict[str, Any]:
+def create(
+    html: str, number: int = 1, *, to: Any = (PUBLIC,), cc: Any = (FOLLOWERS,), **more: Any
+) -> dict[str, Any]:
     """One post of an outbox. `more` overrides fields of its note."""
-    own, audience = f"{ME}/statuses/{109 * 10**15 + number}", {"to": list(to) if isinstance(to, tuple) else to, "cc": list(cc) if isinstance(cc, tuple) else cc}
-    note = {"id": own, "type": "Note", "summary": None, "inReplyTo": None, "published": "2022-11-08T03:07:14Z", "attributedTo": ME, **audience}
+    own, audience = (
+        f"{ME}/statuses/{109 * 10**15 + number}",
+        {
+            "to": list(to) if isinstance(to, tuple) else to,
+            "cc": list(cc) if isinstance(cc, tuple) else cc,
+        },
+    )
+    note = {
+        "id": own,
+        "type": "Note",
+        "summary": None,
+        "inReplyTo": None,
+        "published": "2022-11-08T03:07:14Z",
+        "attributedTo": ME,
+        **audience,
+    }
     note |= {"content": html, "contentMap": {"en": html}, "attachment": [], "tag": []}
-    return {"id": f"{own}/activity", "type": "Create", "actor": ME, "published": "2022-11-08T03:07:14Z", **audience, "object": note | more}
+    return {
+        "id": f"{own}/activity",
+        "type": "Create",
+        "actor": ME,
+        "published": "2022-11-08T03:07:14Z",
+        **audience,
+        "object": note | more,
+    }
 
 
 def boost(number: int = 90, to: str = PUBLIC) -> dict[str, Any]:
     own = f"{ME}/statuses/{number}/activity"
-    return {"id": own, "type": "Announce", "actor": ME, "published": "2023-09-25T05:03:49Z", "to": [to], "cc": [], "object": f"{FRIEND}/statuses/5"}
+    return {
+        "id": own,
+        "type": "Announce",
+        "actor": ME,
+        "published": "2023-09-25T05:03:49Z",
+        "to": [to],
+        "cc": [],
+        "object": f"{FRIEND}/statuses/5",
+    }
 
 
 def outbox(*items: Any) -> str:
     """outbox.json, with its list twice as Mastodon has it."""
-    head = {"@context": ["https://www.w3.org/ns/activitystreams", {"sensitive": "as:sensitive"}], "id": "outbox.json", "type": "OrderedCollection"}
-    return json.dumps(head | {"totalItems": len(items)})[:-1] + ',"orderedItems":[],"orderedItems":' + json.dumps(items, ensure_ascii=False) + "}"
+    head = {
+        "@context": ["https://www.w3.org/ns/activitystreams", {"sensitive": "as:sensitive"}],
+        "id": "outbox.json",
+        "type": "OrderedCollection",
+    }
+    return (
+        json.dumps(head | {"totalItems": len(items)})[:-1]
+        + ',"orderedItems":[],"orderedItems":'
+        + json.dumps(items, ensure_ascii=False)
+        + "}"
+    )
 
 
 def export_files(*items: Any) -> dict[str, str | bytes]:

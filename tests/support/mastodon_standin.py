@@ -59,7 +59,9 @@ class StandIn:
         self.port = self._server.server_address[1]
         self.host = f"localhost:{self.port}"
         self.account = self.account_of("Ada")
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self._thread.start()
 
     @property
@@ -76,28 +78,95 @@ class StandIn:
 
     def account_of(self, user: str, **more: Any) -> dict[str, Any]:
         """An account as the API shows it."""
-        shown = {"id": str(sum(user.encode())), "username": user, "acct": user, "display_name": f"{user} 🧮", "locked": False, "bot": False, "group": False}
-        shown |= {"discoverable": True, "indexable": True, "noindex": False, "created_at": "2022-11-01T00:00:00.000Z", "note": "<p>counts &amp; sings</p>"}
-        shown |= {"url": self.address(f"/@{user}"), "uri": self.address(f"/users/{user}"), "avatar": self.address("/a.png"), "avatar_static": ""}
-        return shown | {"avatar_static": self.address("/a.png"), "emojis": [], "roles": [], "fields": [], "moved": None} | more
+        shown = {
+            "id": str(sum(user.encode())),
+            "username": user,
+            "acct": user,
+            "display_name": f"{user} 🧮",
+            "locked": False,
+            "bot": False,
+            "group": False,
+        }
+        shown |= {
+            "discoverable": True,
+            "indexable": True,
+            "noindex": False,
+            "created_at": "2022-11-01T00:00:00.000Z",
+            "note": "<p>counts &amp; sings</p>",
+        }
+        shown |= {
+            "url": self.address(f"/@{user}"),
+            "uri": self.address(f"/users/{user}"),
+            "avatar": self.address("/a.png"),
+            "avatar_static": "",
+        }
+        return (
+            shown
+            | {
+                "avatar_static": self.address("/a.png"),
+                "emojis": [],
+                "roles": [],
+                "fields": [],
+                "moved": None,
+            }
+            | more
+        )
 
     def status(self, number: int, html: str, **more: Any) -> dict[str, Any]:
         """A status of the account, `number` minutes after the first. `more` overrides fields."""
         id = str(FIRST + number)
         at = datetime(2022, 11, 8, tzinfo=UTC) + timedelta(minutes=number)
-        said = {"id": id, "created_at": at.strftime("%Y-%m-%dT%H:%M:%S.123Z"), "in_reply_to_id": None, "in_reply_to_account_id": None}
-        said |= {"sensitive": False, "spoiler_text": "", "visibility": "public", "language": "en", "edited_at": None, "content": html, "reblog": None}
-        said |= {"uri": f"{self.account['uri']}/statuses/{id}", "url": f"{self.account['url']}/{id}", "account": self.account, "quote": None, "poll": None}
-        return said | {"media_attachments": [], "mentions": [], "tags": [], "emojis": [], "filtered": [], "card": None} | more
+        said = {
+            "id": id,
+            "created_at": at.strftime("%Y-%m-%dT%H:%M:%S.123Z"),
+            "in_reply_to_id": None,
+            "in_reply_to_account_id": None,
+        }
+        said |= {
+            "sensitive": False,
+            "spoiler_text": "",
+            "visibility": "public",
+            "language": "en",
+            "edited_at": None,
+            "content": html,
+            "reblog": None,
+        }
+        said |= {
+            "uri": f"{self.account['uri']}/statuses/{id}",
+            "url": f"{self.account['url']}/{id}",
+            "account": self.account,
+            "quote": None,
+            "poll": None,
+        }
+        return (
+            said
+            | {
+                "media_attachments": [],
+                "mentions": [],
+                "tags": [],
+                "emojis": [],
+                "filtered": [],
+                "card": None,
+            }
+            | more
+        )
 
     def write(self, count: int, begin: int = 0) -> None:
         """So many more posts."""
-        texts = (f"<p>number {n} counts {n * 37} engines and {n * 13} gulls near the old river</p>" for n in range(begin, begin + count))
+        texts = (
+            f"<p>number {n} counts {n * 37} engines and {n * 13} gulls near the old river</p>"
+            for n in range(begin, begin + count)
+        )
         self.statuses += [self.status(n, html) for n, html in enumerate(texts, begin)]
 
     def asked_for(self, path: str) -> list[str]:
         """The queries of the requests for a path."""
-        return [query for asked in self.asked for there, _, query in [asked.partition("?")] if there == path]
+        return [
+            query
+            for asked in self.asked
+            for there, _, query in [asked.partition("?")]
+            if there == path
+        ]
 
     def pages_asked(self) -> list[str]:
         """The queries of the requests for posts."""
@@ -106,7 +175,10 @@ class StandIn:
     # what it answers
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Said:
-        said = self.instead(path) or self._said(urlsplit(path).path, {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()})
+        said = self.instead(path) or self._said(
+            urlsplit(path).path,
+            {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()},
+        )
         etag = f'W/"{hashlib.md5(said.data, usedforsecurity=False).hexdigest()}"'
         if said.status == 200 and headers.get("If-None-Match") == etag:
             return Said(status=304, headers={"ETag": etag})
@@ -115,7 +187,10 @@ class StandIn:
 
     def _said(self, path: str, query: dict[str, str]) -> Said:
         user = self.account["username"]
-        if path == "/.well-known/webfinger" and query["resource"].lower() == f"acct:{user}@{self.host}".lower():
+        if (
+            path == "/.well-known/webfinger"
+            and query["resource"].lower() == f"acct:{user}@{self.host}".lower()
+        ):
             return Said(self.finger())
         if path == "/api/v1/accounts/lookup" and query["acct"].lower() == user.lower():
             return Said(self.account)
@@ -129,9 +204,17 @@ class StandIn:
 
     def finger(self) -> dict[str, Any]:
         """What WebFinger says of the account."""
-        page = {"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": self.account["url"]}
+        page = {
+            "rel": "http://webfinger.net/rel/profile-page",
+            "type": "text/html",
+            "href": self.account["url"],
+        }
         actor = {"rel": "self", "type": "application/activity+json", "href": self.account["uri"]}
-        return {"subject": f"acct:{self.account['username']}@{self.host}", "aliases": [], "links": [page, actor]}
+        return {
+            "subject": f"acct:{self.account['username']}@{self.host}",
+            "aliases": [],
+            "links": [page, actor],
+        }
 
     def _page(self, limit: int, max_id: str | None) -> Said:
         older = [row for row in self.statuses if max_id is None or int(row["id"]) < int(max_id)]
@@ -139,7 +222,12 @@ class StandIn:
         if len(rows) < min(limit, 40):
             return Said(rows)
         place = self.address(f"/api/v1/accounts/{self.account['id']}/statuses?limit={limit}")
-        return Said(rows, headers={"Link": f'<{place}&max_id={rows[-1]["id"]}>; rel="next", <{place}&min_id={rows[0]["id"]}>; rel="prev"'})
+        return Said(
+            rows,
+            headers={
+                "Link": f'<{place}&max_id={rows[-1]["id"]}>; rel="next", <{place}&min_id={rows[0]["id"]}>; rel="prev"'
+            },
+        )
 
 
 def as_api(stand_in: StandIn, activity: Mapping[str, Any], me: str) -> dict[str, Any]:
@@ -147,9 +235,20 @@ def as_api(stand_in: StandIn, activity: Mapping[str, Any], me: str) -> dict[str,
     note = activity["object"] if isinstance(activity["object"], dict) else {}
     address = str(activity["id"] if not note else note["id"])
     shown = {**note, "to": activity["to"], "cc": activity["cc"]}
-    public, to = "https://www.w3.org/ns/activitystreams#Public", [one for part in ("to", "cc") for one in shown[part]]
+    public, to = (
+        "https://www.w3.org/ns/activitystreams#Public",
+        [one for part in ("to", "cc") for one in shown[part]],
+    )
     followers = any(one.endswith("/followers") for one in to)
-    visibility = "public" if public in shown["to"] else "unlisted" if public in shown["cc"] else "private" if followers else "direct"
+    visibility = (
+        "public"
+        if public in shown["to"]
+        else "unlisted"
+        if public in shown["cc"]
+        else "private"
+        if followers
+        else "direct"
+    )
     answered = note.get("inReplyTo")
     own_thread = bool(answered) and answered.startswith(f"{me}/")
     return stand_in.status(
@@ -159,21 +258,29 @@ def as_api(stand_in: StandIn, activity: Mapping[str, Any], me: str) -> dict[str,
         uri=address,
         created_at=activity["published"].replace("Z", ".987Z"),
         in_reply_to_id="1" if answered else None,
-        in_reply_to_account_id=(stand_in.account["id"] if own_thread else "7") if answered else None,
+        in_reply_to_account_id=(stand_in.account["id"] if own_thread else "7")
+        if answered
+        else None,
         spoiler_text=note.get("summary") or "",
         visibility=visibility,
         language=next(iter(note.get("contentMap") or {}), None),
         edited_at=note.get("updated"),
         poll={"id": "1", "options": []} if note.get("type") == "Question" else None,
-        quote={"state": "accepted", "quoted_status": stand_in.status(1, "<p>not mine</p>")} if note.get("quote") else None,
-        reblog=None if note else stand_in.status(2, "<p>not mine either</p>", account=stand_in.account_of("bob")),
+        quote={"state": "accepted", "quoted_status": stand_in.status(1, "<p>not mine</p>")}
+        if note.get("quote")
+        else None,
+        reblog=None
+        if note
+        else stand_in.status(2, "<p>not mine either</p>", account=stand_in.account_of("bob")),
     )
 
 
 def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # which keeps a small answer back for some forty milliseconds
+        disable_nagle_algorithm = (
+            True  # which keeps a small answer back for some forty milliseconds
+        )
 
         def do_GET(self) -> None:
             stand_in.asked.append(self.path)

@@ -18,9 +18,14 @@ def tokenizer(*, every_byte: bool = True, special: Sequence[str] = (END,)) -> An
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=300, special_tokens=list(special), initial_alphabet=pre_tokenizers.ByteLevel.alphabet() if every_byte else [], show_progress=False
+        vocab_size=300,
+        special_tokens=list(special),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet() if every_byte else [],
+        show_progress=False,
     )
-    raw.train_from_iterator(["the number sings near the lamp while people wait and the river hums"] * 3, trainer)
+    raw.train_from_iterator(
+        ["the number sings near the lamp while people wait and the river hums"] * 3, trainer
+    )
     return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token=END, bos_token=END)
 
 
@@ -31,7 +36,15 @@ def gpt2(folder: Path, positions: int = 128, *, every_byte: bool = True) -> Path
 
     torch.manual_seed(0)
     words = tokenizer(every_byte=every_byte)
-    config = GPT2Config(vocab_size=len(words), n_positions=positions, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
+    config = GPT2Config(
+        vocab_size=len(words),
+        n_positions=positions,
+        n_embd=32,
+        n_layer=2,
+        n_head=2,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
     GPT2LMHeadModel(config).save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
@@ -66,15 +79,39 @@ def sentence_pieces() -> Any:
 
     names = ["<pad>", "<eos>", "<bos>", "<unk>"] + [f"<0x{byte:02X}>" for byte in range(256)]
     letters = ["▁", *"abcdefghijklmnopqrstuvwxyz"]
-    merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("r", "i"), ("ri", "v"), ("▁", "riv"), ("▁", "n"), ("▁n", "u")]
-    vocabulary = {token: number for number, token in enumerate([*names, *letters, *(a + b for a, b in merges)])}
-    raw = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    merges = [
+        ("t", "h"),
+        ("th", "e"),
+        ("▁", "the"),
+        ("r", "i"),
+        ("ri", "v"),
+        ("▁", "riv"),
+        ("▁", "n"),
+        ("▁n", "u"),
+    ]
+    vocabulary = {
+        token: number
+        for number, token in enumerate([*names, *letters, *(a + b for a, b in merges)])
+    }
+    raw = Tokenizer(
+        models.BPE(
+            vocab=vocabulary, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True
+        )
+    )
     raw.normalizer = normalizers.Replace(" ", "▁")
     raw.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
-    raw.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    raw.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
     raw.add_special_tokens(names[:4])
     raw.add_tokens([AddedToken("\n\n", normalized=False)])
-    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=raw,
+        bos_token="<bos>",
+        eos_token="<eos>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+    )
 
 
 def gemma(folder: Path) -> Path:

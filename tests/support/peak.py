@@ -31,6 +31,11 @@ class Peak(NamedTuple):
 
 def peak_of(*arguments: str) -> Peak:
     """Run Python with these arguments to its end. Raises CalledProcessError where it fails."""
-    done = subprocess.run([sys.executable, "-c", _BETWEEN, sys.executable, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _BETWEEN, sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     largest = int(done.stderr.split()[-1])  # in kilobytes, but in bytes on macOS
     return Peak(largest / 2**20 if sys.platform == "darwin" else largest / 2**10, done.stdout)

@@ -27,7 +27,9 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 class Terminal:
     """A Python that runs `arguments` with a terminal of its own, so that Ctrl-C and Ctrl-D are what they are to people."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], *, columns: int = 80) -> None:
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str], *, columns: int = 80
+    ) -> None:
         self._ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (40, columns))
         os.set_blocking(self._ours, False)
@@ -35,7 +37,12 @@ class Terminal:
         self.raw = ""
         self._seen = 0  # how much of what it shows has been waited for
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _TAKE, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=dict(environment)
+            [sys.executable, "-c", _TAKE, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            env=dict(environment),
         )
         os.close(theirs)
 

@@ -9,7 +9,11 @@ AROUND = 0.05
 
 
 def estimate(value: float, around: float = AROUND) -> dict[str, float]:
-    return {"value": value, "low": round(max(0.0, value - around), 4), "high": round(min(1.0, value + around), 4)}
+    return {
+        "value": value,
+        "low": round(max(0.0, value - around), 4),
+        "high": round(min(1.0, value + around), 4),
+    }
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -47,26 +51,78 @@ def report(**changes: Any) -> dict[str, Any]:
         },
         "copying": {
             "what": "what stands in the training posts too",
-            "persona": {"exact": estimate(0.004, 0.003), "run": estimate(0.012, 0.008), "near": estimate(0.009, 0.006), "longest": estimate(0.183, 0.01)},
-            "author": {"exact": estimate(0.009, 0.008), "run": estimate(0.019, 0.015), "near": estimate(0.014, 0.012), "longest": estimate(0.171, 0.02)},
-            "base": {"exact": estimate(0.0, 0.004), "run": estimate(0.001, 0.003), "near": estimate(0.0, 0.004), "longest": estimate(0.094, 0.01)},
-            "markov": {"exact": estimate(0.061, 0.015), "run": estimate(0.387, 0.03), "near": estimate(0.104, 0.019), "longest": estimate(0.538, 0.015)},
+            "persona": {
+                "exact": estimate(0.004, 0.003),
+                "run": estimate(0.012, 0.008),
+                "near": estimate(0.009, 0.006),
+                "longest": estimate(0.183, 0.01),
+            },
+            "author": {
+                "exact": estimate(0.009, 0.008),
+                "run": estimate(0.019, 0.015),
+                "near": estimate(0.014, 0.012),
+                "longest": estimate(0.171, 0.02),
+            },
+            "base": {
+                "exact": estimate(0.0, 0.004),
+                "run": estimate(0.001, 0.003),
+                "near": estimate(0.0, 0.004),
+                "longest": estimate(0.094, 0.01),
+            },
+            "markov": {
+                "exact": estimate(0.061, 0.015),
+                "run": estimate(0.387, 0.03),
+                "near": estimate(0.104, 0.019),
+                "longest": estimate(0.538, 0.015),
+            },
         },
         "variety": {
             "what": "of as many texts of each",
             "texts": 212,
-            "persona": {"distinct_1": 0.281, "distinct_2": 0.741, "distinct_3": 0.921, "self_bleu": 0.214, "repeats": 0.006},
-            "author": {"distinct_1": 0.307, "distinct_2": 0.789, "distinct_3": 0.944, "self_bleu": 0.187, "repeats": 0.009},
-            "base": {"distinct_1": 0.352, "distinct_2": 0.812, "distinct_3": 0.951, "self_bleu": 0.151, "repeats": 0.0},
-            "markov": {"distinct_1": 0.262, "distinct_2": 0.705, "distinct_3": 0.902, "self_bleu": 0.266, "repeats": 0.002},
+            "persona": {
+                "distinct_1": 0.281,
+                "distinct_2": 0.741,
+                "distinct_3": 0.921,
+                "self_bleu": 0.214,
+                "repeats": 0.006,
+            },
+            "author": {
+                "distinct_1": 0.307,
+                "distinct_2": 0.789,
+                "distinct_3": 0.944,
+                "self_bleu": 0.187,
+                "repeats": 0.009,
+            },
+            "base": {
+                "distinct_1": 0.352,
+                "distinct_2": 0.812,
+                "distinct_3": 0.951,
+                "self_bleu": 0.151,
+                "repeats": 0.0,
+            },
+            "markov": {
+                "distinct_1": 0.262,
+                "distinct_2": 0.705,
+                "distinct_3": 0.902,
+                "self_bleu": 0.266,
+                "repeats": 0.002,
+            },
         },
         "habits": {
             "what": "distance from the author's posts",
             **{
                 source: {
-                    habit: estimate(value + 0.01 * n, 0.02) for n, habit in enumerate(("length", "punctuation", "capitals", "emoji", "hashtags", "mentions"))
+                    habit: estimate(value + 0.01 * n, 0.02)
+                    for n, habit in enumerate(
+                        ("length", "punctuation", "capitals", "emoji", "hashtags", "mentions")
+                    )
                 }
-                for source, value in {"persona": 0.07, "author": 0.04, "base": 0.41, "markov": 0.12}.items()
+                for source, value in {
+                    "persona": 0.07,
+                    "author": 0.04,
+                    "base": 0.41,
+                    "markov": 0.12,
+                }.items()
             },
         },
         "names": {
@@ -76,7 +132,12 @@ def report(**changes: Any) -> dict[str, Any]:
             "base": {"handles": estimate(0.312), "of_base": estimate(0.871, 0.04)},
             "markov": {"handles": estimate(0.0, 0.004), "of_base": estimate(0.0, 0.004)},
         },
-        "privacy": {"what": "by the patterns that cleaning masks", "persona": {"email": 0, "phone": 3, "card": 0, "key": 0}, "in_training": 1, "let_out": 0},
+        "privacy": {
+            "what": "by the patterns that cleaning masks",
+            "persona": {"email": 0, "phone": 3, "card": 0, "key": 0},
+            "in_training": 1,
+            "let_out": 0,
+        },
         "training": {"why": "it got no better", "best_step": 240, "steps": 320},
     }
     return {**made, **changes}
@@ -88,15 +149,33 @@ def metrics(steps: int = 320, best: float = 1.83) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [{"step": 0, "validation_bits_per_byte": 2.29}]
     for step in range(1, steps + 1):
         left = 2.718 ** (-step / 80)
-        rows.append({"step": step, "epoch": step / 80, "loss": 2.6 + 1.6 * left + chance.gauss(0, 0.12), "learning_rate": 1e-3, "tokens": step * 2048})
+        rows.append(
+            {
+                "step": step,
+                "epoch": step / 80,
+                "loss": 2.6 + 1.6 * left + chance.gauss(0, 0.12),
+                "learning_rate": 1e-3,
+                "tokens": step * 2048,
+            }
+        )
         if step % 20 == 0:
-            look = {"step": step, "validation_bits_per_byte": best + 0.46 * left + max(0, step - 240) * 2e-4}
+            look = {
+                "step": step,
+                "validation_bits_per_byte": best + 0.46 * left + max(0, step - 240) * 2e-4,
+            }
             rows.append(look | ({"copied": 0.0002 * (step / 80) ** 3} if step % 80 == 0 else {}))
     return rows
 
 
 OPENINGS = ("Engine", "Coffee", "The loom", "My notes", "This morning", "A small proof")
-MIDDLES = ("turned out", "kept me up", "was late again", "made no sense", "works at last", "deserves a walk")
+MIDDLES = (
+    "turned out",
+    "kept me up",
+    "was late again",
+    "made no sense",
+    "works at last",
+    "deserves a walk",
+)
 
 
 def real_posts(count: int = 60) -> list[str]:

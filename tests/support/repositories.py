@@ -26,7 +26,13 @@ def tid(number: int) -> str:
 def bsky_post(text: str, number: int = 0, **more: Any) -> tuple[str, dict[str, Any]]:
     """A post with its path. `more` adds fields, or overrides them."""
     minute = f"2024-10-27T{3 + number // 60 % 20:02d}:{number % 60:02d}:00.000Z"
-    return f"{POST}/{tid(number)}", {"$type": POST, "text": text, "createdAt": minute, "langs": ["en"], **more}
+    return f"{POST}/{tid(number)}", {
+        "$type": POST,
+        "text": text,
+        "createdAt": minute,
+        "langs": ["en"],
+        **more,
+    }
 
 
 def many(count: int) -> dict[str, Any]:
@@ -41,7 +47,10 @@ def link(text: str, shown: str, uri: str) -> dict[str, Any]:
 
 
 def facet(begin: Any, end: Any, uri: Any) -> dict[str, Any]:
-    return {"index": {"byteStart": begin, "byteEnd": end}, "features": [{"$type": "app.bsky.richtext.facet#link", "uri": uri}]}
+    return {
+        "index": {"byteStart": begin, "byteEnd": end},
+        "features": [{"$type": "app.bsky.richtext.facet#link", "uri": uri}],
+    }
 
 
 def put(blocks: Blocks, value: Any) -> bytes:
@@ -63,18 +72,26 @@ def tree(blocks: Blocks, records: Sequence[tuple[bytes, bytes]], layer: int | No
         layer = max((_layer(path) for path, _ in records), default=0)
     own = [place for place, (path, _) in enumerate(records) if _layer(path) == layer]
     ends = [*own, len(records)]
-    below = [records[begin:end] for begin, end in zip([0, *(place + 1 for place in own)], ends, strict=True)]
+    below = [
+        records[begin:end]
+        for begin, end in zip([0, *(place + 1 for place in own)], ends, strict=True)
+    ]
     children = [tree(blocks, part, layer - 1) if part else None for part in below]
     entries, before = [], b""
     for place, child in zip(own, children[1:], strict=True):
         path, cid = records[place]
-        shared = next((i for i, (a, b) in enumerate(zip(before, path, strict=False)) if a != b), min(len(before), len(path)))
+        shared = next(
+            (i for i, (a, b) in enumerate(zip(before, path, strict=False)) if a != b),
+            min(len(before), len(path)),
+        )
         entries.append({"p": shared, "k": path[shared:], "v": cid, "t": child})
         before = path
     return put(blocks, {"l": children[0], "e": entries})
 
 
-def repository(records: Mapping[str, Any] | Iterable[tuple[str, Any]], did: str = DID) -> tuple[bytes, Blocks]:
+def repository(
+    records: Mapping[str, Any] | Iterable[tuple[str, Any]], did: str = DID
+) -> tuple[bytes, Blocks]:
     """The commit's CID and all blocks of a repository."""
     blocks: Blocks = {}
     placed = sorted((path.encode(), put(blocks, record)) for path, record in dict(records).items())
@@ -82,7 +99,10 @@ def repository(records: Mapping[str, Any] | Iterable[tuple[str, Any]], did: str 
 
 
 def commit(blocks: Blocks, root: bytes, did: str = DID) -> bytes:
-    return put(blocks, {"did": did, "version": 3, "data": root, "rev": tid(9), "prev": None, "sig": bytes(64)})
+    return put(
+        blocks,
+        {"did": did, "version": 3, "data": root, "rev": tid(9), "prev": None, "sig": bytes(64)},
+    )
 
 
 def varint(number: int) -> bytes:
@@ -99,6 +119,8 @@ def car(root: bytes, blocks: Mapping[bytes, bytes]) -> bytes:
     return b"".join(varint(len(frame)) + frame for frame in frames)
 
 
-def write_car(path: Path, records: Mapping[str, Any] | Iterable[tuple[str, Any]], did: str = DID) -> Path:
+def write_car(
+    path: Path, records: Mapping[str, Any] | Iterable[tuple[str, Any]], did: str = DID
+) -> Path:
     path.write_bytes(car(*repository(records, did)))
     return path

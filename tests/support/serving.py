@@ -46,7 +46,9 @@ class Client:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Answer:
         """One request. What is no bytes is sent as JSON; headers replace those that a program of ours sends."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         sent = dict(OURS if headers is None else headers)
@@ -74,12 +76,19 @@ class Client:
         assert answer.status == 201, answer.body
         return str(answer.json["upload"])
 
-    def events(self, job: str, after: str = "", until: Callable[[dict[str, Any]], bool] = lambda event: False) -> list[dict[str, Any]]:
+    def events(
+        self,
+        job: str,
+        after: str = "",
+        until: Callable[[dict[str, Any]], bool] = lambda event: False,
+    ) -> list[dict[str, Any]]:
         """The events of a job, each with its `id` and `type`, to their end or until one of them is that."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         found: list[dict[str, Any]] = []
         try:
-            connection.request("GET", f"/api/jobs/{job}/events", headers={"Last-Event-ID": after} if after else {})
+            connection.request(
+                "GET", f"/api/jobs/{job}/events", headers={"Last-Event-ID": after} if after else {}
+            )
             answer = connection.getresponse()
             assert answer.status == 200, answer.status
             said: dict[str, str] = {}
@@ -89,7 +98,13 @@ class Client:
                     said[name] = value
                     continue
                 if "data" in said:
-                    found.append({**json.loads(said["data"]), "id": said["id"], "type": said.get("event", "message")})
+                    found.append(
+                        {
+                            **json.loads(said["data"]),
+                            "id": said["id"],
+                            "type": said.get("event", "message"),
+                        }
+                    )
                     if until(found[-1]):
                         break
                 said = {}
@@ -99,7 +114,9 @@ class Client:
 
     def wait(self, job: str, *states: str) -> Any:
         """The job once it is in one of these states."""
-        return wait(lambda: found if (found := self.get(f"/api/jobs/{job}"))["state"] in states else None)
+        return wait(
+            lambda: found if (found := self.get(f"/api/jobs/{job}"))["state"] in states else None
+        )
 
 
 def wait(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
@@ -131,7 +148,18 @@ def served(home: Path, token: str | None = None, names: tuple[str, ...] = ()) ->
 @contextmanager
 def served_apart(home: Path, *arguments: str) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
     """The same as people start it: a process of its own."""
-    command = [sys.executable, "-m", "popinjay.cli.main", "serve", "--home", str(home), "--port", "0", "--no-browser", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "popinjay.cli.main",
+        "serve",
+        "--home",
+        str(home),
+        "--port",
+        "0",
+        "--no-browser",
+        *arguments,
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stderr is not None

@@ -34,7 +34,13 @@ def takes_less_than(call: Callable[[], object], seconds: float) -> bool:
     return any(thread_seconds(call) < seconds for _ in range(ATTEMPTS))
 
 
-def grows_less_than(most: float, shorter: Callable[[], object], longer: Callable[[], object], *, least: float = LEAST_SECONDS) -> bool:
+def grows_less_than(
+    most: float,
+    shorter: Callable[[], object],
+    longer: Callable[[], object],
+    *,
+    least: float = LEAST_SECONDS,
+) -> bool:
     """Whether in one of several attempts the longer call takes less than `most` times the shorter.
 
     Args:

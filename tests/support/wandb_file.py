@@ -38,13 +38,26 @@ def main(path: Path) -> None:
         record.ParseFromString(raw)
         kind = record.WhichOneof("record_type")
         if kind == "run":
-            told |= {"name": record.run.display_name, "group": record.run.run_group, "project": record.run.project}
-            told["config"] |= {item.key: json.loads(item.value_json) for item in record.run.config.update}  # type: ignore[operator]
+            told |= {
+                "name": record.run.display_name,
+                "group": record.run.run_group,
+                "project": record.run.project,
+            }
+            told["config"] |= {
+                item.key: json.loads(item.value_json) for item in record.run.config.update
+            }  # type: ignore[operator]
         elif kind == "history":
-            told["history"].append({"/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in record.history.item})  # type: ignore[attr-defined]
+            told["history"].append(
+                {
+                    "/".join(i.nested_key) or i.key: json.loads(i.value_json)
+                    for i in record.history.item
+                }
+            )  # type: ignore[attr-defined]
         elif kind == "artifact":
             where = "uses" if record.artifact.use_after_commit else "makes"
-            told[where].append([record.artifact.name, record.artifact.type, json.loads(record.artifact.metadata)])  # type: ignore[attr-defined]
+            told[where].append(
+                [record.artifact.name, record.artifact.type, json.loads(record.artifact.metadata)]
+            )  # type: ignore[attr-defined]
         elif kind == "exit":
             told["exit"] = record.exit.exit_code
     print(json.dumps(told))

@@ -21,9 +21,28 @@ PROBLEMS = "https://api.twitter.com/2/problems/"
 HANDLE = "ada_l"
 CAP, CAP_WITHOUT_REPLIES = 3200, 800
 _ALWAYS = ("id", "text", "edit_history_tweet_ids")
-_FIELDS = {"author_id", "conversation_id", "created_at", "entities", "in_reply_to_user_id", "lang", "public_metrics", "note_tweet", "referenced_tweets"}
+_FIELDS = {
+    "author_id",
+    "conversation_id",
+    "created_at",
+    "entities",
+    "in_reply_to_user_id",
+    "lang",
+    "public_metrics",
+    "note_tweet",
+    "referenced_tweets",
+}
 _FIELDS |= {"edit_history_tweet_ids", "text", "id"}
-_PARAMETERS = {"max_results", "pagination_token", "since_id", "until_id", "start_time", "end_time", "exclude", "expansions"}
+_PARAMETERS = {
+    "max_results",
+    "pagination_token",
+    "since_id",
+    "until_id",
+    "start_time",
+    "end_time",
+    "exclude",
+    "expansions",
+}
 
 Script = Callable[[str, Mapping[str, str]], "tuple[int, Any, Mapping[str, str]] | bytes | None"]
 
@@ -36,7 +55,13 @@ class XStandIn:
     """
 
     def __init__(self) -> None:
-        self.user: dict[str, Any] = {"id": ACCOUNT, "username": "Ada_L", "name": "Ada 🧮 L.", "description": "counts &amp; sings", "protected": False}
+        self.user: dict[str, Any] = {
+            "id": ACCOUNT,
+            "username": "Ada_L",
+            "name": "Ada 🧮 L.",
+            "description": "counts &amp; sings",
+            "protected": False,
+        }
         self.said_count: int | None = None
         self.posts: list[dict[str, Any]] = []
         self.cap = CAP
@@ -62,7 +87,9 @@ class XStandIn:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
         self.address = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -99,13 +126,26 @@ class XStandIn:
             if place.path.startswith("/picture"):
                 answer = (200, b"\xff\xd8\xff picture", {})
             elif key != f"Bearer {KEY}":
-                answer = (401, {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}, {})
+                answer = (
+                    401,
+                    {
+                        "title": "Unauthorized",
+                        "type": "about:blank",
+                        "status": 401,
+                        "detail": "Unauthorized",
+                    },
+                    {},
+                )
             else:
                 answer = self.answer(place.path, query)
         status, value, headers = answer
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
         request.send_response(status)
-        for name, said in {"content-type": "application/json; charset=utf-8", "content-length": str(len(body)), **headers}.items():
+        for name, said in {
+            "content-type": "application/json; charset=utf-8",
+            "content-length": str(len(body)),
+            **headers,
+        }.items():
             request.send_header(name, said)
         request.end_headers()
         request.wfile.write(body)
@@ -117,18 +157,38 @@ class XStandIn:
         if found := re.fullmatch(r"/2/users/(\d+)/tweets", path):
             wrong = self._wrong(query)
             if wrong:
-                errors = [{"parameters": {wrong: [query.get(wrong, "")]}, "message": f"The query parameter [{wrong}] is not one of [...]"}]
-                problem = {"title": "Invalid Request", "detail": "One or more parameters to your request was invalid.", "type": f"{PROBLEMS}invalid-request"}
+                errors = [
+                    {
+                        "parameters": {wrong: [query.get(wrong, "")]},
+                        "message": f"The query parameter [{wrong}] is not one of [...]",
+                    }
+                ]
+                problem = {
+                    "title": "Invalid Request",
+                    "detail": "One or more parameters to your request was invalid.",
+                    "type": f"{PROBLEMS}invalid-request",
+                }
                 return 400, {"errors": errors, **problem}, {}
-            return 200, self._page(query) if found[1] == self.user["id"] else no_such("id", found[1]), {}
-        return 404, {"title": "Not Found", "type": "about:blank", "status": 404, "detail": "Not Found"}, {}
+            return (
+                200,
+                self._page(query) if found[1] == self.user["id"] else no_such("id", found[1]),
+                {},
+            )
+        return (
+            404,
+            {"title": "Not Found", "type": "about:blank", "status": 404, "detail": "Not Found"},
+            {},
+        )
 
     def _user(self, name: str, query: Mapping[str, str]) -> dict[str, Any]:
         if name.lower() != HANDLE:
             return no_such("username", name)
         with self.lock:
             self.charged.add(f"user {self.user['id']}")
-        metrics = {"tweet_count": len(self.posts) if self.said_count is None else self.said_count, "followers_count": 7}
+        metrics = {
+            "tweet_count": len(self.posts) if self.said_count is None else self.said_count,
+            "followers_count": 7,
+        }
         picture = {"profile_image_url": f"{self.address}/picture_normal.jpg"}
         whole = {**picture, "public_metrics": metrics, **self.user}
         wanted = {"id", "name", "username", *query.get("user.fields", "").split(",")}
@@ -140,23 +200,56 @@ class XStandIn:
             if name in {f"{spelling}.fields" for spelling in self.takes}:
                 if not {field.replace("post", "tweet") for field in value.split(",")} <= _FIELDS:
                     return name
-            elif name not in _PARAMETERS or (name.endswith("_id") and not re.fullmatch(r"[0-9]{1,19}", value)):
+            elif name not in _PARAMETERS or (
+                name.endswith("_id") and not re.fullmatch(r"[0-9]{1,19}", value)
+            ):
                 return name
         if not 5 <= int(query.get("max_results", "10")) <= 100:
             return "max_results"
-        return "" if set(query.get("exclude", "retweets").split(",")) <= {"retweets", "replies"} else "exclude"
+        return (
+            ""
+            if set(query.get("exclude", "retweets").split(",")) <= {"retweets", "replies"}
+            else "exclude"
+        )
 
     def _page(self, query: Mapping[str, str]) -> dict[str, Any]:
         """The newest posts in a range. What is excluded goes after the page was cut out, so that a page may be short, or empty."""
         exclude = query.get("exclude", "").split(",")
-        newest = sorted(self.posts, key=lambda post: -int(post["id"]))[: CAP_WITHOUT_REPLIES if "replies" in exclude else self.cap]
-        below = int(query["pagination_token"].removeprefix("7140w")) if "pagination_token" in query else 2**63
+        newest = sorted(self.posts, key=lambda post: -int(post["id"]))[
+            : CAP_WITHOUT_REPLIES if "replies" in exclude else self.cap
+        ]
+        below = (
+            int(query["pagination_token"].removeprefix("7140w"))
+            if "pagination_token" in query
+            else 2**63
+        )
         below = min(below, int(query.get("until_id", 2**63)))
         ends = {query.get("since_id"), query.get("until_id")} if self.inclusive else set()
-        there = [post for post in newest if int(query.get("since_id", 0)) < int(post["id"]) < below or post["id"] in ends]
-        page, rest = there[: int(query.get("max_results", 10))], there[int(query.get("max_results", 10)) :]
-        kept = [post for post in page if not (kinds(post) & {{"retweets": "retweeted", "replies": "replied_to"}.get(one, "") for one in exclude})]
-        wanted = next((value for name, value in query.items() if name.endswith(".fields")), "").replace("post", "tweet").split(",")
+        there = [
+            post
+            for post in newest
+            if int(query.get("since_id", 0)) < int(post["id"]) < below or post["id"] in ends
+        ]
+        page, rest = (
+            there[: int(query.get("max_results", 10))],
+            there[int(query.get("max_results", 10)) :],
+        )
+        kept = [
+            post
+            for post in page
+            if not (
+                kinds(post)
+                & {
+                    {"retweets": "retweeted", "replies": "replied_to"}.get(one, "")
+                    for one in exclude
+                }
+            )
+        ]
+        wanted = (
+            next((value for name, value in query.items() if name.endswith(".fields")), "")
+            .replace("post", "tweet")
+            .split(",")
+        )
         meta: dict[str, Any] = {"result_count": len(kept)}
         if kept:
             meta |= {"newest_id": kept[0]["id"], "oldest_id": kept[-1]["id"]}
@@ -165,7 +258,10 @@ class XStandIn:
         with self.lock:
             self.handed += [post["id"] for post in kept]
             self.charged |= {post["id"] for post in kept}
-        data = [{field: value for field, value in post.items() if field in wanted or field in _ALWAYS} for post in kept]
+        data = [
+            {field: value for field, value in post.items() if field in wanted or field in _ALWAYS}
+            for post in kept
+        ]
         answer = {"data": data, "meta": meta} if kept else {"meta": meta}
         return respelt(answer) if self.writes == "post" else answer  # type: ignore[no-any-return]
 
@@ -185,7 +281,14 @@ def respelt(value: Any) -> Any:
 def no_such(parameter: str, value: str) -> dict[str, Any]:
     """What X says, with status 200, of a user that there is not."""
     detail = f"Could not find user with {parameter}: [{value}]."
-    error = {"value": value, "detail": detail, "title": "Not Found Error", "resource_type": "user", "parameter": parameter, "resource_id": value}
+    error = {
+        "value": value,
+        "detail": detail,
+        "title": "Not Found Error",
+        "resource_type": "user",
+        "parameter": parameter,
+        "resource_id": value,
+    }
     return {"errors": [{**error, "type": f"{PROBLEMS}resource-not-found"}]}
 
 
@@ -194,9 +297,19 @@ def post(item: Mapping[str, Any], note: str = "") -> dict[str, Any]:
     tweet = item["tweet"]
     moment = datetime.strptime(tweet["created_at"], "%a %b %d %H:%M:%S %z %Y")
     links = tweet["entities"]["urls"]
-    quoted = [found[1] for link in links[-1:] if (found := re.search(r"/status/(\d+)", link["expanded_url"]))]
-    references = [{"type": "replied_to", "id": tweet["in_reply_to_status_id_str"]}] if "in_reply_to_status_id_str" in tweet else []
-    references += [{"type": "retweeted", "id": "77"}] if tweet["full_text"].startswith("RT @") else []
+    quoted = [
+        found[1]
+        for link in links[-1:]
+        if (found := re.search(r"/status/(\d+)", link["expanded_url"]))
+    ]
+    references = (
+        [{"type": "replied_to", "id": tweet["in_reply_to_status_id_str"]}]
+        if "in_reply_to_status_id_str" in tweet
+        else []
+    )
+    references += (
+        [{"type": "retweeted", "id": "77"}] if tweet["full_text"].startswith("RT @") else []
+    )
     references += [{"type": "quoted", "id": quoted[0]}] if quoted else []
     written = {
         "id": tweet["id_str"],
@@ -204,7 +317,9 @@ def post(item: Mapping[str, Any], note: str = "") -> dict[str, Any]:
         "author_id": ACCOUNT,
         "created_at": f"{moment:%Y-%m-%dT%H:%M:%S}.000Z",
         "lang": tweet["lang"],
-        "edit_history_tweet_ids": tweet.get("edit_info", {}).get("initial", {}).get("editTweetIds", [tweet["id_str"]]),
+        "edit_history_tweet_ids": tweet.get("edit_info", {})
+        .get("initial", {})
+        .get("editTweetIds", [tweet["id_str"]]),
         "public_metrics": {"retweet_count": 0, "like_count": 3},
     }
     if links:

@@ -32,11 +32,20 @@ QUOTED = f'<p class="quote-inline">RE: {LINK}</p>'
         ('<p><a href="https://example.org">my page</a></p>', "my page"),
         (f"<p>{MENTION} and {MENTION}: {TAG}</p>", "@bob and @bob: #tide"),
         ("<p>:blobcat: so</p>", ":blobcat: so"),
-        ('<p>so <img class="custom-emoji" alt=":blobcat:" src="x"> <img src="cat.jpg" alt="a cat">it is</p>', "so :blobcat: it is"),
-        ("<p>&lt;b&gt; &amp;amp; &quot;q&quot; &#39;a&#39; &#x1F9EE; &nbsp;x</p>", "<b> &amp; \"q\" 'a' 🧮 \xa0x"),
+        (
+            '<p>so <img class="custom-emoji" alt=":blobcat:" src="x"> <img src="cat.jpg" alt="a cat">it is</p>',
+            "so :blobcat: it is",
+        ),
+        (
+            "<p>&lt;b&gt; &amp;amp; &quot;q&quot; &#39;a&#39; &#x1F9EE; &nbsp;x</p>",
+            "<b> &amp; \"q\" 'a' 🧮 \xa0x",
+        ),
         (f"{QUOTED}<p>so true</p>", "so true"),
         ("<blockquote><p>said</p></blockquote><p>yes</p>", "said\n\nyes"),
-        ("<p>to do:</p><ul><li>one</li><li>two</li></ul><p>done</p>", "to do:\n\n- one\n- two\n\ndone"),
+        (
+            "<p>to do:</p><ul><li>one</li><li>two</li></ul><p>done</p>",
+            "to do:\n\n- one\n- two\n\ndone",
+        ),
         ("<pre><code>a\n  b</code></pre>", "a\n  b"),
         ("<p><strong>a</strong>b<em>c</em></p>", "abc"),
     ],
@@ -67,11 +76,32 @@ def test_what_nobody_should_write(html: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["<!--", "<a ", "<", "</", "<a x='", '<a "', "<![", "<?", "&", "<script>", "<p>", "</p>", "<a>", "<br>", "<pre>\n", "<a = = =>", "\n "]
+    "unit",
+    [
+        "<!--",
+        "<a ",
+        "<",
+        "</",
+        "<a x='",
+        '<a "',
+        "<![",
+        "<?",
+        "&",
+        "<script>",
+        "<p>",
+        "</p>",
+        "<a>",
+        "<br>",
+        "<pre>\n",
+        "<a = = =>",
+        "\n ",
+    ],
 )
 def test_long_and_broken_html_takes_time_by_its_length(unit: str) -> None:
     html = unit * (60_000 // len(unit))
-    assert takes_less_than(lambda: to_text(html), 3)  # the parser alone takes half a minute over some
+    assert takes_less_than(
+        lambda: to_text(html), 3
+    )  # the parser alone takes half a minute over some
 
 
 def test_what_is_longer_than_any_post_is_cut() -> None:

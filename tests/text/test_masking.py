@@ -10,7 +10,13 @@ import pytest
 from popinjay.text.masking import beginning, find, mask, reveals
 
 HEX = hashlib.sha256(b"a key that opens nothing").hexdigest()
-MIXED = base64.b64encode(hashlib.sha512(b"another one").digest()).decode().replace("/", "7").replace("+", "Q").rstrip("=")
+MIXED = (
+    base64.b64encode(hashlib.sha512(b"another one").digest())
+    .decode()
+    .replace("/", "7")
+    .replace("+", "Q")
+    .rstrip("=")
+)
 
 
 def wif(key: bytes) -> str:
@@ -225,7 +231,9 @@ KEYS = [
     "M" + MIXED[:23] + "." + MIXED[:6] + "." + MIXED[:27],
     "0x" + HEX,
     wif(bytes.fromhex(HEX)),
-    "xprv" + MIXED.replace("0", "1").replace("O", "P").replace("I", "J").replace("l", "m")[:60] + "2" * 47,
+    "xprv"
+    + MIXED.replace("0", "1").replace("O", "P").replace("I", "J").replace("l", "m")[:60]
+    + "2" * 47,
     "AGE-SECRET-KEY-1" + "QPZRY9X8GF" * 5 + "2TVDW0S3",
     "ATATT3" + MIXED,
     "token: " + HEX[:40],
@@ -423,18 +431,36 @@ def test_there_are_enough_forms() -> None:
 
 
 def test_what_stands_around_stays_word_for_word() -> None:
-    text = "Pay ４１１１ １１１１ １１１１ １１１１ 12/27 123, or ca\u00adll 0171 2345678 (Ada)\u200b!"
-    assert mask(text) == ("Pay [card] 12/27 123, or ca\u00adll [phone] (Ada)\u200b!", {"card": 1, "phone": 1})
-    assert [one.wording for one in find(text)] == ["４１１１ １１１１ １１１１ １１１１", "0171 2345678"]
+    text = (
+        "Pay ４１１１ １１１１ １１１１ １１１１ 12/27 123, or ca\u00adll 0171 2345678 (Ada)\u200b!"
+    )
+    assert mask(text) == (
+        "Pay [card] 12/27 123, or ca\u00adll [phone] (Ada)\u200b!",
+        {"card": 1, "phone": 1},
+    )
+    assert [one.wording for one in find(text)] == [
+        "４１１１ １１１１ １１１１ １１１１",
+        "0171 2345678",
+    ]
 
 
 def test_the_same_number_written_otherwise_is_the_same() -> None:
-    assert {one.bare for one in find("０１７１ ２３４５６７８ or 0171‑2345678")} == {("phone", "01712345678")}
-    assert {one.bare for one in find("de89 3704 0044 0532 0130 00, DE89370400440532013000")} == {("iban", "DE89370400440532013000")}
+    assert {one.bare for one in find("０１７１ ２３４５６７８ or 0171‑2345678")} == {
+        ("phone", "01712345678")
+    }
+    assert {one.bare for one in find("de89 3704 0044 0532 0130 00, DE89370400440532013000")} == {
+        ("iban", "DE89370400440532013000")
+    }
 
 
 def test_a_draft_that_ends_in_the_middle_of_a_form_is_held_back() -> None:
-    for form in ("0171 2345678", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00", "555‑010‑0199", "+44 20 7946"):
+    for form in (
+        "0171 2345678",
+        "4111 1111 1111 1111",
+        "DE89 3704 0044 0532 0130 00",
+        "555‑010‑0199",
+        "+44 20 7946",
+    ):
         for end in range(4, len(form) + 1):
             text = f"it is {form[:end]}"
             assert beginning(text) == 6, text
@@ -442,7 +468,15 @@ def test_a_draft_that_ends_in_the_middle_of_a_form_is_held_back() -> None:
     assert beginning("so -----BEGIN RSA PRIVATE") == 3
 
 
-@pytest.mark.parametrize("form", ["4111 1111 1111 1111 12/27", "５５５-０１０-０１９９", "ada@example.org_", "DE89370400440532013000"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "4111 1111 1111 1111 12/27",
+        "５５５-０１０-０１９９",
+        "ada@example.org_",
+        "DE89370400440532013000",
+    ],
+)
 def test_what_is_masked_is_not_said(form: str) -> None:
     assert reveals(f"it is {form}")
     assert not reveals(f"it is {form}", typed=100)

@@ -37,19 +37,23 @@ def found_by_looking_at_all(texts: list[str]) -> list[int | None]:
     kept: list[str] = []
     results = []
     for text in texts:
-        results.append(next((position for position, other in enumerate(kept) if same(text, other)), None))
+        results.append(
+            next((position for position, other in enumerate(kept) if same(text, other)), None)
+        )
         if results[-1] is None:
             kept.append(text)
     return results
 
 
 few_words = st.lists(st.sampled_from("a b c 猫 が แ".split()), max_size=12).map(" ".join)
-variations = st.tuples(st.just(SENTENCE.split()), st.integers(0, 14), st.sampled_from(["", "loud", "gull"])).map(
-    lambda drawn: " ".join([*drawn[0][: drawn[1]], drawn[2], *drawn[0][drawn[1] + 1 :]])
+variations = st.tuples(
+    st.just(SENTENCE.split()), st.integers(0, 14), st.sampled_from(["", "loud", "gull"])
+).map(lambda drawn: " ".join([*drawn[0][: drawn[1]], drawn[2], *drawn[0][drawn[1] + 1 :]]))
+
+
+filled = st.lists(st.sampled_from("abc"), min_size=4, max_size=4).map(
+    lambda drawn: "good {} morning to {} all of {} you out {} there".format(*drawn)
 )
-
-
-filled = st.lists(st.sampled_from("abc"), min_size=4, max_size=4).map(lambda drawn: "good {} morning to {} all of {} you out {} there".format(*drawn))
 
 
 @given(st.lists(st.one_of(few_words, variations, st.text(max_size=20)), max_size=30))
@@ -68,7 +72,10 @@ def test_crowds_that_are_split_find_the_same(texts: list[str], size: int) -> Non
 def compared(count: int) -> int:
     """How many texts of a template are compared with one another before all are searched."""
     chance = random.Random(1)
-    texts = [f"we saw {' and '.join(chance.choices('abcdefgh', k=5))} today, so stay calm" for _ in range(count)]
+    texts = [
+        f"we saw {' and '.join(chance.choices('abcdefgh', k=5))} today, so stay calm"
+        for _ in range(count)
+    ]
     index, candidates = NearDuplicates(texts), 0
     for text in texts:
         candidates += sum(1 for _ in index._candidates(near_duplicates._marks(text)))
@@ -104,7 +111,13 @@ def test_the_share_is_exact_at_its_edge() -> None:
 def test_japanese_and_thai_near_copies_are_found() -> None:
     japanese = "今日はとても天気がいいので海まで歩いて行きました"
     thai = "วันนี้อากาศดีมากเราเดินไปทะเลด้วยกัน"
-    assert found([japanese, thai, japanese + "。笑", thai + " 555", "猫が好きです"]) == [None, None, 0, 1, None]
+    assert found([japanese, thai, japanese + "。笑", thai + " 555", "猫が好きです"]) == [
+        None,
+        None,
+        0,
+        1,
+        None,
+    ]
 
 
 def test_the_first_that_says_the_same_is_found() -> None:
@@ -123,7 +136,12 @@ def test_what_is_found_does_not_hang_on_pythons_hash_seed() -> None:
         "print([index.find(text) for text in texts])\n"
     )
     said = {
-        subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
         for seed in ("0", "1", "2")
     }
     assert len(said) == 1

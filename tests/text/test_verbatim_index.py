@@ -34,13 +34,25 @@ def test_eight_words_in_a_row_are_copied_and_seven_are_how_people_talk() -> None
 
 WRITTEN = [
     ("it's three and the flour isn't in the bowl", "it’s three and the flour isnʼt in the bowl"),
-    ("it's three and the flour isn't in the bowl", "ＩＴ＇Ｓ ｔｈｒｅｅ ａｎｄ ｔｈｅ ｆｌｏｕｒ ｉｓｎ＇ｔ ｉｎ ｔｈｅ ｂｏｗｌ"),
-    ("it's three and the flour isn't in the bowl", "it's thr\u00adee a\u200bnd the flour isn't in the bowl"),
+    (
+        "it's three and the flour isn't in the bowl",
+        "ＩＴ＇Ｓ ｔｈｒｅｅ ａｎｄ ｔｈｅ ｆｌｏｕｒ ｉｓｎ＇ｔ ｉｎ ｔｈｅ ｂｏｗｌ",
+    ),
+    (
+        "it's three and the flour isn't in the bowl",
+        "it's thr\u00adee a\u200bnd the flour isn't in the bowl",
+    ),
     ("it's three and the flour isn't in the bowl", "𝐢𝐭's 𝐭𝐡𝐫𝐞𝐞 𝐚𝐧𝐝 the ﬂour isn't in the bowl"),
-    ("l'été à la mer était très long déjà", "l’e\u0301te\u0301 a\u0300 la mer e\u0301tait tre\u0300s long de\u0301ja\u0300"),
+    (
+        "l'été à la mer était très long déjà",
+        "l’e\u0301te\u0301 a\u0300 la mer e\u0301tait tre\u0300s long de\u0301ja\u0300",
+    ),
     ("パンガトテモオイシイノデマイニチ", "ﾊﾟﾝｶﾞﾄﾃﾓｵｲｼｲﾉﾃﾞﾏｲﾆﾁ"),
     ("パンガトテモオイシイノデマイニチ", "ハ\u309aンカ\u3099トテモオイシイノテ\u3099マイニチ"),
-    ("한국에서 가장 맛있는 빵집 은 바다 옆 골목에 있다", "\u1112\u1161\u11ab국에서 가장 맛있는 빵집 은 바다 옆 골목에 있다"),
+    (
+        "한국에서 가장 맛있는 빵집 은 바다 옆 골목에 있다",
+        "\u1112\u1161\u11ab국에서 가장 맛있는 빵집 은 바다 옆 골목에 있다",
+    ),
 ]
 
 
@@ -64,14 +76,30 @@ def test_the_share_of_nothing_is_nothing() -> None:
 
 
 def test_marks_are_known_again_in_another_process_and_tell_no_word() -> None:
-    stored = VerbatimIndex([POST], before=VerbatimIndex(["Good morning, dear town!"], key=secret())).to_bytes()
+    stored = VerbatimIndex(
+        [POST], before=VerbatimIndex(["Good morning, dear town!"], key=secret())
+    ).to_bytes()
     assert not any(word.encode() in stored for word in ("river", "sings", "nobody", "morning"))
     code = f"from popinjay.text.verbatim_index import VerbatimIndex\nmarked = VerbatimIndex.from_bytes({stored!r})\ncopies = VerbatimIndex([], 3, marked=marked)"
-    said = [POST, "good morning dear TOWN", "nobody in this town has ever heard it", "nobody in this town has ever seen it"]
+    said = [
+        POST,
+        "good morning dear TOWN",
+        "nobody in this town has ever heard it",
+        "nobody in this town has ever seen it",
+    ]
     code += f"\nprint(*map(copies.is_copied, {said!r}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+    )
     assert done.stdout.split() == ["True", "True", "True", "False"]
-    assert VerbatimIndex([POST], key=secret()).to_bytes() != VerbatimIndex([POST], key=secret()).to_bytes()  # so that no list made beforehand fits
+    assert (
+        VerbatimIndex([POST], key=secret()).to_bytes()
+        != VerbatimIndex([POST], key=secret()).to_bytes()
+    )  # so that no list made beforehand fits
 
 
 def test_an_index_is_kept_until_its_posts_change(tmp_path: Path) -> None:
@@ -83,9 +111,15 @@ def test_an_index_is_kept_until_its_posts_change(tmp_path: Path) -> None:
     assert kept.stat().st_mtime_ns == made
     kept.write_bytes(kept.read_bytes()[:-3])  # cut off
     assert VerbatimIndex.of_file(posts, kept, 3).is_copied(POST)
-    posts.write_text(json.dumps({"text": "Something else altogether, that has nothing in it of what was there."}) + "\n", encoding="utf-8")
+    posts.write_text(
+        json.dumps({"text": "Something else altogether, that has nothing in it of what was there."})
+        + "\n",
+        encoding="utf-8",
+    )
     assert not VerbatimIndex.of_file(posts, kept, 3).is_copied(POST)
-    assert VerbatimIndex.of_file(posts, kept, 3).is_copied("something else altogether that has nothing in it")
+    assert VerbatimIndex.of_file(posts, kept, 3).is_copied(
+        "something else altogether that has nothing in it"
+    )
     assert [file.name for file in kept.parent.iterdir()] == ["index"]
     assert not VerbatimIndex.of_file(tmp_path / "none.jsonl", kept, 3)
 
@@ -111,7 +145,9 @@ def test_what_are_no_marks_is_told(stored: bytes) -> None:
 
 
 def test_a_text_holds_the_whole_of_a_short_one() -> None:
-    copies = VerbatimIndex(["Good morning, dear town!", "Good night!", "川まで歩く", "はい、", POST])
+    copies = VerbatimIndex(
+        ["Good morning, dear town!", "Good night!", "川まで歩く", "はい、", POST]
+    )
     assert copies.is_around("I say: good morning dear town")
     assert copies.is_around("昨日も川まで歩くね")
     assert not copies.is_around("I say: good night")
@@ -123,18 +159,33 @@ def test_a_text_holds_the_whole_of_a_short_one() -> None:
 @settings(deadline=None)
 @given(
     st.lists(
-        st.sampled_from("one two three four five six seven eight nine ten 今日 town's town’s , . ! #x ｏｎｅ e\u0301te\u0301 été ﾊﾟ ﾊ ﾟ ゚ パ ハ".split(" ")),
+        st.sampled_from(
+            "one two three four five six seven eight nine ten 今日 town's town’s , . ! #x ｏｎｅ e\u0301te\u0301 été ﾊﾟ ﾊ ﾟ ゚ パ ハ".split(
+                " "
+            )
+        ),
         max_size=30,
     ),
     st.data(),
 )
-def test_a_text_followed_as_it_grows_is_copied_where_the_whole_is(parts: list[str], data: st.DataObject) -> None:
+def test_a_text_followed_as_it_grows_is_copied_where_the_whole_is(
+    parts: list[str], data: st.DataObject
+) -> None:
     copies = VerbatimIndex(
-        ["one two three four five six seven eight nine ten", "ten nine eight", "今日今日今日今日今日今日今日今日 one", "パハ" * 8, "été town's " * 4]
+        [
+            "one two three four five six seven eight nine ten",
+            "ten nine eight",
+            "今日今日今日今日今日今日今日今日 one",
+            "パハ" * 8,
+            "été town's " * 4,
+        ]
     )
     text = data.draw(st.sampled_from(["", " "])).join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
     following = copies.follow()
-    seen = [following.add(text[start:end]) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    seen = [
+        following.add(text[start:end])
+        for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)
+    ]
     assert (any(seen) or copies.ends_copied(text)) == copies.is_copied(text)
     assert (any(seen) or following.end()) == copies.is_copied(text)

@@ -13,7 +13,10 @@ from popinjay.text.words import goes_on, last_word, shingles, spoken_length, wor
     ("text", "expected"),
     [
         ("The Tide, waits; for NO-one!", ["the", "tide", "waits", "for", "no", "one"]),
-        ("don't can’t won`t isnʼt 'quoted' ‘too’", ["don't", "can't", "won't", "isn't", "quoted", "too"]),
+        (
+            "don't can’t won`t isnʼt 'quoted' ‘too’",
+            ["don't", "can't", "won't", "isn't", "quoted", "too"],
+        ),
         ("e\u0301te\u0301 été", ["été", "été"]),
         ("ｔｈｅ ＴＩＤＥ 𝐭𝐢𝐝𝐞 ﬁsh", ["the", "tide", "tide", "fish"]),
         ("ti\u00adde ti\u200bde", ["tide", "tide"]),
@@ -35,7 +38,18 @@ def test_words(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "length"), [("tide", 1), ("!", 1), ("", 1), ("猫", 1), ("猫が", 1), ("猫が好", 2), ("猫が好きだ", 3), ("แมวดำ", 3), ("고양이를", 1)]
+    ("token", "length"),
+    [
+        ("tide", 1),
+        ("!", 1),
+        ("", 1),
+        ("猫", 1),
+        ("猫が", 1),
+        ("猫が好", 2),
+        ("猫が好きだ", 3),
+        ("แมวดำ", 3),
+        ("고양이를", 1),
+    ],
 )
 def test_spoken_length(token: str, length: int) -> None:
     assert spoken_length(token) == length
@@ -51,7 +65,17 @@ def test_what_goes_on_with_a_word_leaves_the_last_word_where_it_was() -> None:
     assert goes_on("the lam", 5)
     assert goes_on("the lamp", 8)  # nothing new
     assert not any(
-        goes_on(text, length) for text, length in (("the lamp", 3), ("the lamp", 4), ("lamp ", 4), ("lamp", 0), ("", 0), ("川の", 1), ("a川", 1), ("a", 2))
+        goes_on(text, length)
+        for text, length in (
+            ("the lamp", 3),
+            ("the lamp", 4),
+            ("lamp ", 4),
+            ("lamp", 0),
+            ("", 0),
+            ("川の", 1),
+            ("a川", 1),
+            ("a", 2),
+        )
     )
     rng = random.Random(0)
     for _ in range(3_000):

@@ -73,7 +73,10 @@ def outside() -> Iterator[Outside]:
 def free_port() -> int:
     """A port below those that the system hands out by itself: between found free and taken, no server of a test beside this one gets it."""
     while True:
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", random.randint(20_000, 32_000))) as server:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_server(("127.0.0.1", random.randint(20_000, 32_000))) as server,
+        ):
             return int(server.getsockname()[1])
 
 
@@ -93,11 +96,34 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
         yield "", folder
         return
     address = f"http://127.0.0.1:{(port := free_port())}"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts")]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+    ]
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=folder, env={**os.environ, **quiet}, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **quiet},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
         until = time.monotonic() + 200
         while not answers(f"{address}/health"):
@@ -137,18 +163,32 @@ def surroundings(home: Path, server: str, outside: Outside) -> Iterator[None]:
         yield
 
 
-def all_told(ada: Path, base: Path, home: Path, server: tuple[str, Path], outside: Outside, **options: Any) -> Told:
+def all_told(
+    ada: Path, base: Path, home: Path, server: tuple[str, Path], outside: Outside, **options: Any
+) -> Told:
     events: list[Event] = []
     with surroundings(home, server[0], outside):
         persona = popinjay.make(
-            ada, base=str(base), home_folder=home, listener=events.append, whose="fictional", track=",".join(ALL) or "none", **{**OPTIONS, **options}
+            ada,
+            base=str(base),
+            home_folder=home,
+            listener=events.append,
+            whose="fictional",
+            track=",".join(ALL) or "none",
+            **{**OPTIONS, **options},
         )
     folders = [home / ".trackers", server[1]]
     return Told(persona, events, home, server[0], folders, found_in(folders, texts_of(persona)))
 
 
 @pytest.fixture(scope="module")
-def told(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory, mlflow_server: tuple[str, Path], outside: Outside) -> Told:
+def told(
+    ada: Path,
+    tiny_gpt2: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    mlflow_server: tuple[str, Path],
+    outside: Outside,
+) -> Told:
     return all_told(ada, tiny_gpt2, tmp_path_factory.mktemp("told"), mlflow_server, outside)
 
 
@@ -157,19 +197,44 @@ def metrics(persona: Persona) -> list[dict[str, Any]]:
 
 
 def warnings_of(events: list[Event]) -> list[str]:
-    return [event.message for event in events if event.what is EventKind.WARNING and event.stage == "track"]
+    return [
+        event.message
+        for event in events
+        if event.what is EventKind.WARNING and event.stage == "track"
+    ]
 
 
 def found_in(folders: list[Path], texts: list[str]) -> set[str]:
     """Which of the texts are anywhere in the files of these folders."""
-    everything = b"\0".join(file.read_bytes() for folder in folders for file in folder.rglob("*") if file.is_file())
-    forms = {text: (text.encode(), json.dumps(text)[1:-1].encode(), json.dumps(text, ensure_ascii=False)[1:-1].encode()) for text in texts}
+    everything = b"\0".join(
+        file.read_bytes() for folder in folders for file in folder.rglob("*") if file.is_file()
+    )
+    forms = {
+        text: (
+            text.encode(),
+            json.dumps(text)[1:-1].encode(),
+            json.dumps(text, ensure_ascii=False)[1:-1].encode(),
+        )
+        for text in texts
+    }
     return {text for text, ways in forms.items() if any(way in everything for way in ways)}
 
 
 def texts_of(persona: Persona) -> list[str]:
-    files = ("posts.jsonl", "clean.jsonl", "train.jsonl", "validation.jsonl", "held_out.jsonl", "samples.jsonl")
-    return [text for name in files for row in read_rows(persona.path / name) if len(text := row["text"]) > 8]
+    files = (
+        "posts.jsonl",
+        "clean.jsonl",
+        "train.jsonl",
+        "validation.jsonl",
+        "held_out.jsonl",
+        "samples.jsonl",
+    )
+    return [
+        text
+        for name in files
+        for row in read_rows(persona.path / name)
+        if len(text := row["text"]) > 8
+    ]
 
 
 def test_nobody_had_to_be_warned_of(told: Told) -> None:
@@ -177,7 +242,11 @@ def test_nobody_had_to_be_warned_of(told: Told) -> None:
 
 
 def test_every_line_of_the_metrics_was_an_event_as_it_was_written(told: Told) -> None:
-    rows = [{"step": event.done, **event.numbers} for event in told.events if event.what is EventKind.METRICS]
+    rows = [
+        {"step": event.done, **event.numbers}
+        for event in told.events
+        if event.what is EventKind.METRICS
+    ]
     assert rows == metrics(told.persona)
 
 
@@ -191,13 +260,17 @@ def test_nobody_outside_was_asked_for_anything(told: Told, outside: Outside) -> 
 
 
 def rows(told: Told, query: str) -> list[Any]:
-    with contextlib.closing(sqlite3.connect(told.home / ".trackers" / "trackio" / "ada_l.db")) as database:
+    with contextlib.closing(
+        sqlite3.connect(told.home / ".trackers" / "trackio" / "ada_l.db")
+    ) as database:
         return database.execute(query).fetchall()
 
 
 @needs("trackio")
 def test_trackio_has_the_graph(told: Told) -> None:
-    versions = "artifact_versions v ON artifact_version_id = v.id JOIN artifacts a ON artifact_id = a.id"
+    versions = (
+        "artifact_versions v ON artifact_version_id = v.id JOIN artifacts a ON artifact_id = a.id"
+    )
     links = f"SELECT run_name, direction, name, type FROM run_artifact_links JOIN {versions}"
     base = told.persona.run.record["artifacts"][2]["name"]
     assert set(rows(told, links)) >= {
@@ -206,7 +279,12 @@ def test_trackio_has_the_graph(told: Told) -> None:
         ("@ada_l-train", "input", base, "pretrained-model"),
         ("@ada_l-evaluate", "input", "ada_l", "finetuned-model"),
     }
-    producers = dict(rows(told, "SELECT name, producer_run_name FROM artifact_versions JOIN artifacts a ON artifact_id = a.id"))
+    producers = dict(
+        rows(
+            told,
+            "SELECT name, producer_run_name FROM artifact_versions JOIN artifacts a ON artifact_id = a.id",
+        )
+    )
     assert producers == {
         "tweets-ada_l": "@ada_l-inputs",
         "dataset-ada_l": "@ada_l-preprocess",
@@ -218,11 +296,19 @@ def test_trackio_has_the_graph(told: Told) -> None:
 
 @needs("trackio")
 def test_trackio_has_every_number_and_what_it_was_made_with(told: Told) -> None:
-    logged = [(step, json.loads(numbers)) for step, numbers in rows(told, "SELECT step, metrics FROM metrics WHERE run_name = '@ada_l-train' ORDER BY id")]
+    logged = [
+        (step, json.loads(numbers))
+        for step, numbers in rows(
+            told, "SELECT step, metrics FROM metrics WHERE run_name = '@ada_l-train' ORDER BY id"
+        )
+    ]
     for row in metrics(told.persona):
         step = row.pop("step")
         assert (step, pytest.approx(row)) in logged
-    (config,) = [json.loads(config) for (config,) in rows(told, "SELECT config FROM configs WHERE run_name = '@ada_l-train'")]
+    (config,) = [
+        json.loads(config)
+        for (config,) in rows(told, "SELECT config FROM configs WHERE run_name = '@ada_l-train'")
+    ]
     assert config["seed"] == 0
     assert config["learning_rate"] == told.persona.run.facts("train")["learning_rate"]
     assert config["version.torch"] == told.persona.run.facts("train")["versions"]["torch"]
@@ -230,7 +316,9 @@ def test_trackio_has_every_number_and_what_it_was_made_with(told: Told) -> None:
 
 
 @needs("wandb")
-def test_wandb_keeps_to_the_folder_it_is_given_and_logins_are_not_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wandb_keeps_to_the_folder_it_is_given_and_logins_are_not_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WANDB_DIR", str(tmp_path / "mine"))
     monkeypatch.setenv("WANDB_ENTITY", "aviary")
     monkeypatch.setenv("WANDB_BASE_URL", "https://ada:secret@wandb.example.org")
@@ -238,7 +326,9 @@ def test_wandb_keeps_to_the_folder_it_is_given_and_logins_are_not_noted(tmp_path
     assert Path(place.folder) == tmp_path / "mine" / "popinjay-wandb" / plain_name("ada lovelace")
     assert place.address == "the project aviary/popinjay on https://wandb.example.org"
     (tmp_path / "mine" / "of my own").mkdir(parents=True)
-    assert f"the group 'ada lovelace' in {place.address}." in client.forget("wandb", "ada lovelace", place)
+    assert f"the group 'ada lovelace' in {place.address}." in client.forget(
+        "wandb", "ada lovelace", place
+    )
     assert (tmp_path / "mine" / "of my own").exists()
 
 
@@ -248,10 +338,19 @@ def wandb_runs(told: Told) -> Path:
 
 @needs("wandb")
 def test_what_wandb_wrote_offline_is_what_its_own_command_takes(told: Told) -> None:
-    (advice,) = [event.message for event in told.events if event.what is EventKind.NOTE and event.stage == "track"]
+    (advice,) = [
+        event.message
+        for event in told.events
+        if event.what is EventKind.NOTE and event.stage == "track"
+    ]
     told_to_type = advice.partition(": wandb sync ")[2]
     assert shlex.split(told_to_type) == [str(wandb_runs(told))]
-    done = subprocess.run([sys.executable, "-m", "wandb", "sync", "--dry-run", *shlex.split(told_to_type)], capture_output=True, text=True, cwd=told.home)
+    done = subprocess.run(
+        [sys.executable, "-m", "wandb", "sync", "--dry-run", *shlex.split(told_to_type)],
+        capture_output=True,
+        text=True,
+        cwd=told.home,
+    )
     assert "Would sync 3 run(s)" in done.stdout + done.stderr
 
 
@@ -260,18 +359,38 @@ def test_wandb_has_the_graph_offline(told: Told) -> None:
     files = sorted(wandb_runs(told).glob("offline-run-*/run-*.wandb"))
     runs = {}
     for file in files:
-        done = subprocess.run([sys.executable, str(SUPPORT / "wandb_file.py"), str(file)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, str(SUPPORT / "wandb_file.py"), str(file)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         run = json.loads(done.stdout)
         runs[run["name"]] = run
     base = told.persona.run.record["artifacts"][2]["name"]
-    graph = {name: ([one[:2] for one in run["uses"]], [one[:2] for one in run["makes"]]) for name, run in runs.items()}
+    graph = {
+        name: ([one[:2] for one in run["uses"]], [one[:2] for one in run["makes"]])
+        for name, run in runs.items()
+    }
     assert graph == {
-        "@ada_l-preprocess": ([["tweets-ada_l", "raw-dataset"]], [["dataset-ada_l", "train-dataset"]]),
-        "@ada_l-train": ([["dataset-ada_l", "train-dataset"], [base, "pretrained-model"]], [["ada_l", "finetuned-model"]]),
-        "@ada_l-evaluate": ([["ada_l", "finetuned-model"], ["dataset-ada_l", "train-dataset"]], [["report-ada_l", "report"]]),
+        "@ada_l-preprocess": (
+            [["tweets-ada_l", "raw-dataset"]],
+            [["dataset-ada_l", "train-dataset"]],
+        ),
+        "@ada_l-train": (
+            [["dataset-ada_l", "train-dataset"], [base, "pretrained-model"]],
+            [["ada_l", "finetuned-model"]],
+        ),
+        "@ada_l-evaluate": (
+            [["ada_l", "finetuned-model"], ["dataset-ada_l", "train-dataset"]],
+            [["report-ada_l", "report"]],
+        ),
     }
     train = runs["@ada_l-train"]
-    assert train["makes"][0][2] == {"version": "v0", "hash": content_hash(told.persona.path / "model")}
+    assert train["makes"][0][2] == {
+        "version": "v0",
+        "hash": content_hash(told.persona.path / "model"),
+    }
     assert train["config"]["seed"] == 0
     assert train["exit"] == 0
     losses = [row["loss"] for row in train["history"] if "loss" in row]
@@ -279,7 +398,11 @@ def test_wandb_has_the_graph_offline(told: Told) -> None:
 
 
 def ask(address: str, path: str, question: dict[str, Any]) -> Any:
-    request = urllib.request.Request(f"{address}/api/2.0/mlflow/{path}", json.dumps(question).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"{address}/api/2.0/mlflow/{path}",
+        json.dumps(question).encode(),
+        {"Content-Type": "application/json"},
+    )
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
@@ -291,32 +414,79 @@ def look(address: str, path: str) -> Any:
 
 @needs("mlflow")
 def test_the_mlflow_server_has_the_graph_and_the_numbers(told: Told) -> None:
-    experiment = look(told.mlflow, "experiments/get-by-name?experiment_name=ada_l")["experiment"]["experiment_id"]
-    found = [run["info"] for run in ask(told.mlflow, "runs/search", {"experiment_ids": [experiment]})["runs"]]  # a search leaves the models out
-    runs = {one["run_name"]: look(told.mlflow, f"runs/get?run_id={one['run_id']}")["run"] for one in found}
-    assert {name: run["info"]["status"] for name, run in runs.items()} == {f"@ada_l-{job}": "FINISHED" for job in ("preprocess", "train", "evaluate")}
-    datasets = {(name, one["dataset"]["name"]) for name, run in runs.items() for one in run["inputs"].get("dataset_inputs", [])}
+    experiment = look(told.mlflow, "experiments/get-by-name?experiment_name=ada_l")["experiment"][
+        "experiment_id"
+    ]
+    found = [
+        run["info"]
+        for run in ask(told.mlflow, "runs/search", {"experiment_ids": [experiment]})["runs"]
+    ]  # a search leaves the models out
+    runs = {
+        one["run_name"]: look(told.mlflow, f"runs/get?run_id={one['run_id']}")["run"]
+        for one in found
+    }
+    assert {name: run["info"]["status"] for name, run in runs.items()} == {
+        f"@ada_l-{job}": "FINISHED" for job in ("preprocess", "train", "evaluate")
+    }
+    datasets = {
+        (name, one["dataset"]["name"])
+        for name, run in runs.items()
+        for one in run["inputs"].get("dataset_inputs", [])
+    }
     assert datasets >= {
         ("@ada_l-preprocess", "tweets-ada_l"),
         ("@ada_l-preprocess", "dataset-ada_l"),
         ("@ada_l-train", "dataset-ada_l"),
         ("@ada_l-evaluate", "report-ada_l"),
     }
-    models = {one["info"]["model_id"]: one["info"]["name"] for one in ask(told.mlflow, "logged-models/search", {"experiment_ids": [experiment]})["models"]}
+    models = {
+        one["info"]["model_id"]: one["info"]["name"]
+        for one in ask(told.mlflow, "logged-models/search", {"experiment_ids": [experiment]})[
+            "models"
+        ]
+    }
     base = told.persona.run.record["artifacts"][2]["name"]
-    assert [models[one["model_id"]] for one in runs["@ada_l-train"]["inputs"]["model_inputs"]] == [base]
-    assert [models[one["model_id"]] for one in runs["@ada_l-train"]["outputs"]["model_outputs"]] == ["ada_l"]
-    assert [models[one["model_id"]] for one in runs["@ada_l-evaluate"]["inputs"]["model_inputs"]] == ["ada_l"]
-    assert {one["key"]: one["value"] for one in runs["@ada_l-train"]["data"]["params"]}["seed"] == "0"
+    assert [models[one["model_id"]] for one in runs["@ada_l-train"]["inputs"]["model_inputs"]] == [
+        base
+    ]
+    assert [
+        models[one["model_id"]] for one in runs["@ada_l-train"]["outputs"]["model_outputs"]
+    ] == ["ada_l"]
+    assert [
+        models[one["model_id"]] for one in runs["@ada_l-evaluate"]["inputs"]["model_inputs"]
+    ] == ["ada_l"]
+    assert {one["key"]: one["value"] for one in runs["@ada_l-train"]["data"]["params"]}[
+        "seed"
+    ] == "0"
     train = runs["@ada_l-train"]["info"]["run_id"]
-    history = {one["step"]: one["value"] for one in look(told.mlflow, f"metrics/get-history?run_id={train}&metric_key=loss")["metrics"]}
-    assert history == pytest.approx({row["step"]: row["loss"] for row in metrics(told.persona) if "loss" in row})
+    history = {
+        one["step"]: one["value"]
+        for one in look(told.mlflow, f"metrics/get-history?run_id={train}&metric_key=loss")[
+            "metrics"
+        ]
+    }
+    assert history == pytest.approx(
+        {row["step"]: row["loss"] for row in metrics(told.persona) if "loss" in row}
+    )
 
 
 @needs("trackio")
 def test_the_dashboard_opens_and_keeps_its_token_to_itself(told: Told) -> None:
-    command = [sys.executable, "-m", "popinjay.cli.main", "track", "ada_l", "--home", str(told.home), "--no-browser", "--port", str(free_port())]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "popinjay.cli.main",
+        "track",
+        "ada_l",
+        "--home",
+        str(told.home),
+        "--no-browser",
+        "--port",
+        str(free_port()),
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         assert first.startswith("ada_l: http://127.0.0.1:")
@@ -330,19 +500,37 @@ def test_the_dashboard_opens_and_keeps_its_token_to_itself(told: Told) -> None:
 
 
 @needs("trackio")
-def test_a_dashboard_of_nothing_is_refused(told: Told, ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    popinjay.make(ada, name="untold", home_folder=told.home, base=str(tiny_gpt2), epochs=0.1, samples=10)
-    done = subprocess.run([sys.executable, "-m", "popinjay.cli.main", "track", "untold", "--home", str(told.home)], capture_output=True, text=True)
+def test_a_dashboard_of_nothing_is_refused(
+    told: Told, ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    popinjay.make(
+        ada, name="untold", home_folder=told.home, base=str(tiny_gpt2), epochs=0.1, samples=10
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "popinjay.cli.main", "track", "untold", "--home", str(told.home)],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2
     assert "trackio knows nothing of 'untold'" in done.stderr
 
 
 def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_back(
-    ada: Path, tiny_gpt2: Path, tmp_path: Path, mlflow_server: tuple[str, Path], outside: Outside, told: Told, monkeypatch: pytest.MonkeyPatch
+    ada: Path,
+    tiny_gpt2: Path,
+    tmp_path: Path,
+    mlflow_server: tuple[str, Path],
+    outside: Outside,
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     home = tmp_path / "home"
-    monkeypatch.setattr("popinjay.training.trainer.SAMPLE_SECONDS", 0.0)  # so short a training would be over before its first
-    open_hearted = all_told(ada, tiny_gpt2, home, mlflow_server, outside, name="open", track_posts=True)
+    monkeypatch.setattr(
+        "popinjay.training.trainer.SAMPLE_SECONDS", 0.0
+    )  # so short a training would be over before its first
+    open_hearted = all_told(
+        ada, tiny_gpt2, home, mlflow_server, outside, name="open", track_posts=True
+    )
     assert warnings_of(open_hearted.events) == []
     run = open_hearted.persona.run
     samples = [event.message for event in open_hearted.events if event.what is EventKind.SAMPLE]
@@ -360,12 +548,23 @@ def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_ba
         forget(run, [post["id"]], listener=events.append)
         assert found_in([home, mlflow_server[1]], [post["text"], *samples]) == set()
         assert found_in(open_hearted.folders, posts) == set()
-        assert [file.name for file in (home / ".trackers").rglob("*") if file.is_file()] in ([], ["open.lock"])
-        said = " ".join(event.message for event in events if event.what in (EventKind.NOTE, EventKind.WARNING))
+        assert [file.name for file in (home / ".trackers").rglob("*") if file.is_file()] in (
+            [],
+            ["open.lock"],
+        )
+        said = " ".join(
+            event.message for event in events if event.what in (EventKind.NOTE, EventKind.WARNING)
+        )
         local = [name for name in ALL if name != "wandb"]
-        assert [name for name in local if f"What {name} was told with texts is removed" in said] == local
-        assert [row["tracker"] for row in Run(run.path).record["told"]] == [name for name in ALL if name == "wandb"]
-        assert ("delete the runs and artifacts of the group 'open' in the project popinjay" in said) == ("wandb" in ALL)
+        assert [
+            name for name in local if f"What {name} was told with texts is removed" in said
+        ] == local
+        assert [row["tracker"] for row in Run(run.path).record["told"]] == [
+            name for name in ALL if name == "wandb"
+        ]
+        assert (
+            "delete the runs and artifacts of the group 'open' in the project popinjay" in said
+        ) == ("wandb" in ALL)
 
         events.clear()
         relearn(run, events.append)
@@ -373,7 +572,9 @@ def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_ba
     assert found_in(open_hearted.folders, ["@open-train"]) == ({"@open-train"} if ALL else set())
     assert found_in(open_hearted.folders, texts_of(open_hearted.persona)) == set()
     assert outside.asked == []
-    assert found_in([told.home / ".trackers"], ["@ada_l-train"]) == ({"@ada_l-train"} if ALL else set())  # nobody else's copies are touched
+    assert found_in([told.home / ".trackers"], ["@ada_l-train"]) == (
+        {"@ada_l-train"} if ALL else set()
+    )  # nobody else's copies are touched
 
 
 def tell(tracker: str, persona: str, folder: Path) -> None:
@@ -382,21 +583,39 @@ def tell(tracker: str, persona: str, folder: Path) -> None:
         {"do": "open", "tracker": tracker, "persona": persona, "folder": str(folder)},
         {"do": "start", "job": f"@{persona}-train", "kind": "train", "config": {}},
         {"do": "sample", "step": 1, "text": f"the gulls of {persona}"},
-        {"do": "finish", "done": True, "numbers": {"loss": 1.0}, "facts": {}, "uses": [], "makes": []},
+        {
+            "do": "finish",
+            "done": True,
+            "numbers": {"loss": 1.0},
+            "facts": {},
+            "uses": [],
+            "makes": [],
+        },
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    subprocess.run([sys.executable, "-m", "popinjay.trackers.worker"], input=text, text=True, check=True, cwd=folder)
+    subprocess.run(
+        [sys.executable, "-m", "popinjay.trackers.worker"],
+        input=text,
+        text=True,
+        check=True,
+        cwd=folder,
+    )
 
 
 @needs("mlflow")
-def test_an_mlflow_store_without_a_server_forgets_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_mlflow_store_without_a_server_forgets_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("sqlalchemy")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     for persona in ("ada", "bob"):
         tell("mlflow", persona, tmp_path)
     place = find("mlflow").location("ada", tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert found_in([tmp_path], ["the gulls of ada", "the gulls of bob"]) == {"the gulls of ada", "the gulls of bob"}
+    assert found_in([tmp_path], ["the gulls of ada", "the gulls of bob"]) == {
+        "the gulls of ada",
+        "the gulls of bob",
+    }
     assert client.forget("mlflow", "ada", place) == ""
     assert found_in([tmp_path], ["the gulls of ada", "the gulls of bob"]) == {"the gulls of bob"}
 
@@ -416,7 +635,11 @@ def test_names_that_trackio_takes_for_one_are_kept_apart(tmp_path: Path) -> None
     [
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000", True),
         ("https://ada:secret@mlflow.example.org/x", "https://mlflow.example.org/x", False),
-        ("postgresql://ada:secret@db.example.org/mlflow", "postgresql://db.example.org/mlflow", False),
+        (
+            "postgresql://ada:secret@db.example.org/mlflow",
+            "postgresql://db.example.org/mlflow",
+            False,
+        ),
         ("sqlite:////data/mlflow.db", "sqlite:////data/mlflow.db", True),
         ("sqlite:///mlflow.db", f"sqlite:///{Path('mlflow.db').absolute()}", True),
         ("mlruns", str(Path("mlruns").absolute()), True),
@@ -424,7 +647,9 @@ def test_names_that_trackio_takes_for_one_are_kept_apart(tmp_path: Path) -> None
         ("databricks", "databricks", False),
     ],
 )
-def test_where_mlflow_keeps_what_it_is_told(uri: str, address: str, is_here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_mlflow_keeps_what_it_is_told(
+    uri: str, address: str, is_here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from popinjay.trackers import mlflow
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -464,20 +689,31 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = tmp_path / "bad_trackers-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-trackers\nVersion: 1\n")
-    names = "\n".join(f"{kind.lower()} = bad_trackers:{kind}" for kind in ("Full", "Hangs", "Dies", "Talks"))
+    names = "\n".join(
+        f"{kind.lower()} = bad_trackers:{kind}" for kind in ("Full", "Hangs", "Dies", "Talks")
+    )
     (info / "entry_points.txt").write_text(f"[popinjay.trackers]\n{names}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
 def test_a_tracker_that_fails_hangs_or_dies_is_said_once_and_changes_nothing(
-    ada: Path, tiny_gpt2: Path, told: Told, stand_ins: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ada: Path,
+    tiny_gpt2: Path,
+    told: Told,
+    stand_ins: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(listener, "FAREWELL_SECONDS", 15.0)
     events: list[Event] = []
-    persona = popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, track="full,hangs,dies,talks", **OPTIONS)
+    persona = popinjay.make(
+        ada, base=str(tiny_gpt2), listener=events.append, track="full,hangs,dies,talks", **OPTIONS
+    )
     said = warnings_of(events)
     assert len(said) == 3
-    assert any("full is not told any more: OSError: [Errno 28] No space left" in text for text in said)
+    assert any(
+        "full is not told any more: OSError: [Errno 28] No space left" in text for text in said
+    )
     assert any("hangs is not told any more: it did not answer in time" in text for text in said)
     assert any("dies is not told any more: its process ended" in text for text in said)
     assert all("metrics.jsonl" in text for text in said)
@@ -486,7 +722,9 @@ def test_a_tracker_that_fails_hangs_or_dies_is_said_once_and_changes_nothing(
     assert "token" not in "".join(capfd.readouterr())
 
 
-def test_sending_never_waits_for_a_tracker_that_hangs(tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sending_never_waits_for_a_tracker_that_hangs(
+    tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(client, "MOST_WAITING", 50)
     line = TrackerClient("hangs", "ada", tmp_path)
     line.send("start", job="@ada-train", kind="train", config={})
@@ -499,12 +737,16 @@ def test_sending_never_waits_for_a_tracker_that_hangs(tmp_path: Path, stand_ins:
 
 
 @needs("trackio")
-def test_a_disk_that_cannot_be_written_is_a_warning(ada: Path, tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_cannot_be_written_is_a_warning(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "file" / "trackio"))
     monkeypatch.setattr(listener, "FAREWELL_SECONDS", 60.0)
     events: list[Event] = []
-    persona = popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, track="trackio", epochs=0.1, samples=10)
+    persona = popinjay.make(
+        ada, base=str(tiny_gpt2), listener=events.append, track="trackio", epochs=0.1, samples=10
+    )
     assert len(warnings_of(events)) == 1
     assert (persona.path / "README.md").exists()
 
@@ -517,17 +759,28 @@ def test_a_killed_training_leaves_no_process_behind_and_its_run_unfinished(tmp_p
         {"do": "log", "step": 1, "numbers": {"loss": 2.0}},
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    done = subprocess.run([sys.executable, "-m", "popinjay.trackers.worker"], input=text, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        [sys.executable, "-m", "popinjay.trackers.worker"],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     with contextlib.closing(sqlite3.connect(tmp_path / "trackio" / "ada.db")) as database:
-        logged = [json.loads(numbers) for (numbers,) in database.execute("SELECT metrics FROM metrics ORDER BY id")]
+        logged = [
+            json.loads(numbers)
+            for (numbers,) in database.execute("SELECT metrics FROM metrics ORDER BY id")
+        ]
     assert logged == [{"loss": 2.0}, {"done": 0.0}]
 
 
 def test_who_is_told_makes_no_stage_stale(ada: Path, tiny_gpt2: Path, stand_ins: None) -> None:
     def ran(**options: Any) -> list[str]:
         events: list[Event] = []
-        popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, epochs=0.1, samples=10, **options)
+        popinjay.make(
+            ada, base=str(tiny_gpt2), listener=events.append, epochs=0.1, samples=10, **options
+        )
         return [event.stage for event in events if event.what is EventKind.DONE]
 
     assert ran() == [stage.name for stage in STAGES]
@@ -543,7 +796,9 @@ def test_trackio_is_the_default_where_it_is_installed(monkeypatch: pytest.Monkey
     assert chosen(None) == ()
 
 
-def test_a_tracker_that_is_not_there_is_said_before_anything_is_made(ada: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tracker_that_is_not_there_is_said_before_anything_is_made(
+    ada: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["make", str(ada), "--track", "wandbb"]) == 2
     assert "Did you mean 'wandb'?" in capsys.readouterr().err
     assert main(["make", str(ada), "--track", "none,trackio"]) == 2

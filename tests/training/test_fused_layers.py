@@ -43,7 +43,9 @@ def gradients(made: TrainStep) -> tuple[float, dict[str, torch.Tensor]]:
 
 @pytest.mark.parametrize("tune", [FULL, LORA])
 @pytest.mark.parametrize("family", ["tiny_gpt2", "tiny_llama"])
-def test_loss_and_gradients_are_those_of_the_layers_replaced(family: str, tune: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_loss_and_gradients_are_those_of_the_layers_replaced(
+    family: str, tune: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     made = train_step(request.getfixturevalue(family), tmp_path, tune)
     assert made.fused is not None
     loss, quick = gradients(made)
@@ -54,8 +56,14 @@ def test_loss_and_gradients_are_those_of_the_layers_replaced(family: str, tune: 
         assert (quick[name] - wanted).norm() <= 1e-4 * wanted.norm() + 1e-7, name
 
 
-def test_a_llama_with_adapters_takes_the_fused_layers_and_others_do_not(tiny_llama: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
-    kinds = {(folder.name, tune): type(train_step(folder, tmp_path, tune).fused) for folder in (tiny_llama, tiny_gpt2) for tune in (FULL, LORA)}
+def test_a_llama_with_adapters_takes_the_fused_layers_and_others_do_not(
+    tiny_llama: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
+    kinds = {
+        (folder.name, tune): type(train_step(folder, tmp_path, tune).fused)
+        for folder in (tiny_llama, tiny_gpt2)
+        for tune in (FULL, LORA)
+    }
     assert kinds == {
         (tiny_llama.name, FULL): Fused,
         (tiny_llama.name, LORA): FusedLayers,
@@ -65,7 +73,9 @@ def test_a_llama_with_adapters_takes_the_fused_layers_and_others_do_not(tiny_lla
 
 
 @pytest.mark.parametrize("family", ["tiny_gpt2", "tiny_llama"])
-def test_the_model_has_its_own_layers_back_behind_a_step(family: str, request: pytest.FixtureRequest) -> None:
+def test_the_model_has_its_own_layers_back_behind_a_step(
+    family: str, request: pytest.FixtureRequest
+) -> None:
     model = LanguageModel.load(request.getfixturevalue(family))
     trainable_weights(LORA, model, "base", 0)
     before = [(name, type(module)) for name, module in model.model.named_modules()]
@@ -79,7 +89,9 @@ def test_the_model_has_its_own_layers_back_behind_a_step(family: str, request: p
     assert [module.forward for module in model.model.modules()] == forwards
 
 
-def test_adapters_in_half_precision_are_near_those_in_full(tiny_llama: Path, tmp_path: Path) -> None:
+def test_adapters_in_half_precision_are_near_those_in_full(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
     (tmp_path / "half").mkdir()
     whole, _ = gradients(train_step(tiny_llama, tmp_path, LORA))
     half, found = gradients(train_step(tiny_llama, tmp_path / "half", LORA, "bf16"))

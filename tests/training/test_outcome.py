@@ -20,7 +20,9 @@ from popinjay.training.overhead import Overhead
 from popinjay.training.schedule import Schedule, learning_rate
 from popinjay.training.trainer import Settings, Trainer
 
-COURSE = TrainingSummary(why="all was learnt", an_epoch=100, learning_rate=0.5, step_seconds=2.0, other_seconds=10.0)
+COURSE = TrainingSummary(
+    why="all was learnt", an_epoch=100, learning_rate=0.5, step_seconds=2.0, other_seconds=10.0
+)
 
 
 def course(**more: Any) -> TrainingSummary:
@@ -30,7 +32,17 @@ def course(**more: Any) -> TrainingSummary:
 
 
 def standing(**more: Any) -> TrainingState:
-    return TrainingState(**{"step": 200, "tokens": 9000, "best_step": 50, "best": 2.0, "first": 2.5, "last": 2.1, **more})
+    return TrainingState(
+        **{
+            "step": 200,
+            "tokens": 9000,
+            "best_step": 50,
+            "best": 2.0,
+            "first": 2.5,
+            "last": 2.1,
+            **more,
+        }
+    )
 
 
 def test_a_training_that_learnt_says_nothing() -> None:
@@ -58,11 +70,17 @@ def test_a_best_step_of_nought_is_a_failure_with_what_to_change() -> None:
     assert "--learning-rate" in caught.value.hint
     with pytest.raises(TrainingError, match="began to recite"):
         check_learnt(standing(best_step=0, best=2.5, memorizing=True), COURSE)
-    with pytest.raises(TrainingError, match="time was up before anything was learnt: 9,000 tokens") as caught:
+    with pytest.raises(
+        TrainingError, match="time was up before anything was learnt: 9,000 tokens"
+    ) as caught:
         check_learnt(nothing, course(why=TIME_WAS_UP, by_budget=True))
-    assert "One epoch takes about 3.3 min here: --budget 5m" in caught.value.hint  # 200 s, with room, and what is not steps
+    assert (
+        "One epoch takes about 3.3 min here: --budget 5m" in caught.value.hint
+    )  # 200 s, with room, and what is not steps
     with pytest.raises(TrainingError) as caught:
-        check_learnt(standing(step=0, tokens=0, best_step=0), course(why=TIME_WAS_UP, step_seconds=None))
+        check_learnt(
+            standing(step=0, tokens=0, best_step=0), course(why=TIME_WAS_UP, step_seconds=None)
+        )
     assert "longer --budget" in caught.value.hint
 
 
@@ -71,11 +89,15 @@ def test_less_than_an_epoch_is_said_with_the_time_of_one() -> None:
     assert "40% of the posts" in said
     assert "--budget 5m" in said
     assert "--epochs 1" in caution(standing(step=40), COURSE)
-    assert "--" not in caution(standing(step=40), course(as_usual=True))  # the base's own row has it so
+    assert "--" not in caution(
+        standing(step=40), course(as_usual=True)
+    )  # the base's own row has it so
     assert caution(standing(step=100), COURSE) == ""
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(1, "10s"), (80, "80s"), (81, "90s"), (91, "2m"), (600, "10m")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(1, "10s"), (80, "80s"), (81, "90s"), (91, "2m"), (600, "10m")]
+)
 def test_budgets_are_said_as_they_are_typed(seconds: float, said: str) -> None:
     assert as_budget(seconds) == said
 
@@ -84,7 +106,9 @@ def test_the_schedule_begins_with_the_first_step() -> None:
     schedule = Schedule(1000, budget=30.0, start=20.0)
     assert schedule.progress(0, 20.0) == pytest.approx(0.0005)
     assert schedule.progress(1, 25.0) == 0.5
-    assert learning_rate(schedule.progress(0, 20.0), 1.0) < 0.1  # it warms up, however long the base took to load
+    assert (
+        learning_rate(schedule.progress(0, 20.0), 1.0) < 0.1
+    )  # it warms up, however long the base took to load
     assert schedule.seconds_left(10, 25.0) == 5.0
 
 
@@ -138,7 +162,13 @@ def falling() -> Iterator[float]:
 
 
 def trained(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, *, budget: float, step: float, a_post: float, loading: float = 0.0
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    *,
+    budget: float,
+    step: float,
+    a_post: float,
+    loading: float = 0.0,
 ) -> tuple[Trainer, Slow, list[Event]]:
     now, said = [1000.0], list[Event]()
     for module in (trainer, overhead):
@@ -151,7 +181,15 @@ def trained(
     sequences = [[place] * 40 for place in range(2000)]
     watched = [f"post number {n} of the lamp" for n in range(400)]
     settings = Settings("full", 3.0, 0.01, 400, "fp32", budget, 0)
-    found = Trainer(train_step, sequences, watched, VerbatimIndex(), settings, Checkpoints(folder, "key"), said.append)  # type: ignore[arg-type]
+    found = Trainer(
+        train_step,
+        sequences,
+        watched,
+        VerbatimIndex(),
+        settings,
+        Checkpoints(folder, "key"),
+        said.append,
+    )  # type: ignore[arg-type]
     found.started_at = now[0]
     now[0] += loading
     monkeypatch.setattr(Trainer, "memorized_share", lambda *_: 0.0)
@@ -160,7 +198,9 @@ def trained(
     return found, train_step, said
 
 
-def test_a_budget_is_kept_on_a_slow_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_budget_is_kept_on_a_slow_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Looks at all 400 validation posts would take 20 s each."""
     found, train_step, said = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.05)
     assert 18.0 < train_step.now[0] - 1000.0 <= 20.5
@@ -173,18 +213,26 @@ def test_a_budget_is_kept_on_a_slow_machine(monkeypatch: pytest.MonkeyPatch, tmp
 def test_looks_take_a_tenth_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found, train_step, _ = trained(monkeypatch, tmp_path, budget=100.0, step=0.2, a_post=0.01)
     assert found.overhead.spent <= 10.0 + 1e-6
-    assert len(train_step.looked) > 4  # two to find out how long they take, the first, the last, and some between
+    assert (
+        len(train_step.looked) > 4
+    )  # two to find out how long they take, the first, the last, and some between
     assert train_step.looked[-1] == 250  # of 400, in 2.5 s
 
 
-def test_what_took_long_to_load_learns_for_half_of_the_budget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found, train_step, said = trained(monkeypatch, tmp_path, budget=20.0, step=0.5, a_post=0.001, loading=30.0)
+def test_what_took_long_to_load_learns_for_half_of_the_budget(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found, train_step, said = trained(
+        monkeypatch, tmp_path, budget=20.0, step=0.5, a_post=0.001, loading=30.0
+    )
     assert 39.0 < train_step.now[0] - 1000.0 < 42.0
     assert found.state.tokens > 0
     assert any("at most: loading the base model took 30 s" in event.message for event in said)
 
 
-def test_what_comes_after_it_has_the_rest_or_a_tenth(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_comes_after_it_has_the_rest_or_a_tenth(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     found, _, _ = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.001)
     assert found.seconds_left() == 2.0
     found, train_step, _ = trained(monkeypatch, tmp_path, budget=1000.0, step=0.1, a_post=0.001)
@@ -193,13 +241,17 @@ def test_what_comes_after_it_has_the_rest_or_a_tenth(monkeypatch: pytest.MonkeyP
 
 
 def test_plenty_of_time_is_not_spent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found, train_step, said = trained(monkeypatch, tmp_path, budget=100_000.0, step=0.01, a_post=0.0001)
+    found, train_step, said = trained(
+        monkeypatch, tmp_path, budget=100_000.0, step=0.01, a_post=0.0001
+    )
     assert found.stop_reason == "all was learnt"
     assert train_step.looked[-1] == 400
     assert not [event for event in said if event.what is EventKind.WARNING]
 
 
-def test_one_step_that_takes_longer_than_all_is_a_failure_with_the_time_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_one_step_that_takes_longer_than_all_is_a_failure_with_the_time_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def level() -> Iterator[float]:
         while True:
             yield 3.0

@@ -25,7 +25,12 @@ from popinjay.training.trainable import FULL, LORA, TOP, trainable_weights
 from popinjay.training.trainer import Settings, Trainer
 from popinjay.training.vocabulary import Vocabulary, active_rows
 
-POSTS = ["the lamp sings", "the river hums near people while people wait", "a number", "people wait near the lamp while the river sings 🎈"]
+POSTS = [
+    "the lamp sings",
+    "the river hums near people while people wait",
+    "a number",
+    "people wait near the lamp while the river sings 🎈",
+]
 FAMILIES = ("tiny_gpt2", "tiny_llama")
 
 
@@ -36,7 +41,9 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def train_step(folder: Path, work: Path, tune: str = FULL, **how: str) -> tuple[TrainStep, list[list[int]]]:
+def train_step(
+    folder: Path, work: Path, tune: str = FULL, **how: str
+) -> tuple[TrainStep, list[list[int]]]:
     model = LanguageModel.load(folder)
     learnt = training_sequences(model, POSTS)
     return TrainStep(model, trainable_weights(tune, model, "base", 0), learnt, work, **how), learnt
@@ -49,13 +56,20 @@ def test_batches_hold_every_lesson_once_and_keep_their_size() -> None:
     lengths = [random.Random(1).randint(3, 90) for _ in range(500)]
     found = batches(lengths, 256, random.Random(0))
     assert sorted(i for batch in found for i in batch) == list(range(500))
-    assert all(len(batch) == 1 or len(batch) * (max(lengths[i] for i in batch) - 1) <= 256 for batch in found)
+    assert all(
+        len(batch) == 1 or len(batch) * (max(lengths[i] for i in batch) - 1) <= 256
+        for batch in found
+    )
 
 
 def test_the_plan_is_the_same_for_the_same_seed() -> None:
     lengths = list(range(3, 90))
-    assert schedule_batches(lengths, 1.5, 128, seed=1) == schedule_batches(lengths, 1.5, 128, seed=1)
-    assert schedule_batches(lengths, 1.5, 128, seed=1) != schedule_batches(lengths, 1.5, 128, seed=2)
+    assert schedule_batches(lengths, 1.5, 128, seed=1) == schedule_batches(
+        lengths, 1.5, 128, seed=1
+    )
+    assert schedule_batches(lengths, 1.5, 128, seed=1) != schedule_batches(
+        lengths, 1.5, 128, seed=2
+    )
 
 
 def test_a_long_post_comes_in_pieces_that_miss_nothing(tiny_gpt2: Path) -> None:
@@ -72,7 +86,9 @@ def test_a_long_post_comes_in_pieces_that_miss_nothing(tiny_gpt2: Path) -> None:
 # the loss and its gradients, against transformers in double precision
 
 
-def reference(folder: Path, learnt: list[list[int]], rows: list[int] | None = None) -> tuple[float, dict[str, torch.Tensor]]:
+def reference(
+    folder: Path, learnt: list[list[int]], rows: list[int] | None = None
+) -> tuple[float, dict[str, torch.Tensor]]:
     """transformers' own loss of each lesson by itself, over these rows only, and its gradients: slow, in float64."""
     model = LanguageModel.load(folder).model.double()
     total = torch.zeros((), dtype=torch.float64)
@@ -89,14 +105,18 @@ def reference(folder: Path, learnt: list[list[int]], rows: list[int] | None = No
     return loss.item(), {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
 
-def test_loss_and_gradients_are_those_of_transformers_in_double_precision(folder: Path, tmp_path: Path) -> None:
+def test_loss_and_gradients_are_those_of_transformers_in_double_precision(
+    folder: Path, tmp_path: Path
+) -> None:
     ours, learnt = train_step(folder, tmp_path)
     assert ours.vocabulary is not None
     ours.vocabulary.others = None  # its sample stands for rows that the reference leaves out
     rows = ours.vocabulary.rows.tolist()
     expected, gradients = reference(folder, learnt, rows)
     loss = ours.loss(learnt)
-    found = dict(zip(ours.weights, torch.autograd.grad(loss, list(ours.weights.values())), strict=True))
+    found = dict(
+        zip(ours.weights, torch.autograd.grad(loss, list(ours.weights.values())), strict=True)
+    )
     assert loss.item() == pytest.approx(expected, rel=1e-5)
     embeddings = {id(ours.vocabulary.embedding.weight), id(ours.vocabulary.head.weight)}
     for name, weight in ours.weights.items():
@@ -108,32 +128,52 @@ def test_loss_and_gradients_are_those_of_transformers_in_double_precision(folder
 def test_the_loss_in_parts_is_the_loss_at_once(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.training.loss.AT_ONCE", 40 * 64)
     torch.manual_seed(0)
-    hidden, weight, bias = (torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((width, 8), (40, 8), (40,)))
+    hidden, weight, bias = (
+        torch.randn(shape, dtype=torch.float64, requires_grad=True)
+        for shape in ((width, 8), (40, 8), (40,))
+    )
     wanted = torch.randint(0, 40, (width,))
     plain = torch.nn.functional.cross_entropy(hidden @ weight.t() + bias, wanted)
     expected = torch.autograd.grad(plain, (hidden, weight, bias))
     ours = prediction_loss(hidden, weight, bias, wanted)
     assert ours.item() == pytest.approx(plain.item(), rel=1e-12)
-    for found, right in zip(torch.autograd.grad(ours, (hidden, weight, bias)), expected, strict=True):
+    for found, right in zip(
+        torch.autograd.grad(ours, (hidden, weight, bias)), expected, strict=True
+    ):
         torch.testing.assert_close(found, right)
 
 
 def test_others_stand_for_the_rows_left_out() -> None:
     torch.manual_seed(0)
-    hidden, weight = torch.randn(9, 8, dtype=torch.float64, requires_grad=True), torch.randn(40, 8, dtype=torch.float64, requires_grad=True)
+    hidden, weight = (
+        torch.randn(9, 8, dtype=torch.float64, requires_grad=True),
+        torch.randn(40, 8, dtype=torch.float64, requires_grad=True),
+    )
     wanted = torch.randint(0, 30, (9,))
     whole = torch.nn.functional.cross_entropy(hidden @ weight.t(), wanted)
     here = weight.detach()[:30].requires_grad_()
-    ours = prediction_loss(hidden, here, None, wanted, SampledNegatives(weight.detach()[30:], torch.zeros(10, dtype=torch.float64)))
+    ours = prediction_loss(
+        hidden,
+        here,
+        None,
+        wanted,
+        SampledNegatives(weight.detach()[30:], torch.zeros(10, dtype=torch.float64)),
+    )
     assert ours.item() == pytest.approx(whole.item(), rel=1e-12)
     of_hidden, of_weight = torch.autograd.grad(whole, (hidden, weight))
-    torch.testing.assert_close(torch.autograd.grad(ours, (hidden, here)), (of_hidden, of_weight[:30]))
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, (hidden, here)), (of_hidden, of_weight[:30])
+    )
 
 
-def test_a_post_is_learnt_the_same_alone_beside_others_and_in_any_order(folder: Path, tmp_path: Path) -> None:
+def test_a_post_is_learnt_the_same_alone_beside_others_and_in_any_order(
+    folder: Path, tmp_path: Path
+) -> None:
     ours, learnt = train_step(folder, tmp_path)
     alone = [ours.loss([sequence]).item() for sequence in learnt]
-    together = sum(loss * (len(sequence) - 1) for loss, sequence in zip(alone, learnt, strict=True)) / predicted(learnt)
+    together = sum(
+        loss * (len(sequence) - 1) for loss, sequence in zip(alone, learnt, strict=True)
+    ) / predicted(learnt)
     assert ours.loss(learnt).item() == pytest.approx(together, rel=1e-5)
     assert ours.loss(learnt[::-1]).item() == pytest.approx(together, rel=1e-5)
     for one, sequence in zip(alone, learnt, strict=True):
@@ -149,7 +189,9 @@ def test_computing_layers_twice_changes_nothing_but_memory(folder: Path, tmp_pat
     (tmp_path / "twice").mkdir()
     once = TrainStep(model, trainable_weights(FULL, model, "base", 0), learnt, tmp_path)
     other = LanguageModel.load(folder)
-    twice = TrainStep(other, trainable_weights(FULL, other, "base", 0), learnt, tmp_path / "twice", recompute=True)
+    twice = TrainStep(
+        other, trainable_weights(FULL, other, "base", 0), learnt, tmp_path / "twice", recompute=True
+    )
     for _ in range(3):
         assert twice.step(learnt, 0.01)[0] == pytest.approx(once.step(learnt, 0.01)[0], rel=1e-5)
     assert other.model.training
@@ -173,11 +215,15 @@ def test_layers_are_computed_twice_where_memory_asks_for_it(tiny_gpt2: Path) -> 
     assert not needs_recompute(model, 10**9, float("inf"))
 
 
-def test_a_model_whose_logits_are_made_otherwise_learns_the_long_way(tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_a_model_whose_logits_are_made_otherwise_learns_the_long_way(
+    tiny_gpt2: Path, tmp_path: Path
+) -> None:
     model = LanguageModel.load(tiny_gpt2)
     learnt = training_sequences(model, POSTS)
     assert supports_fused_loss(model, learnt[0])
-    model.model.lm_head.register_forward_hook(lambda module, given, logits: 16 * logits)  # as Cohere's models do, in their way
+    model.model.lm_head.register_forward_hook(
+        lambda module, given, logits: 16 * logits
+    )  # as Cohere's models do, in their way
     assert not supports_fused_loss(model, learnt[0])
     ours = TrainStep(model, trainable_weights(FULL, model, "base", 0), learnt, tmp_path)
     assert ours.vocabulary is None
@@ -195,7 +241,9 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tiny_gpt2: Path, tmp_pat
 # the vocabulary
 
 
-def test_the_rows_at_work_come_back_to_their_places_and_all_others_stay_as_they_were(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rows_at_work_come_back_to_their_places_and_all_others_stay_as_they_were(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("popinjay.training.vocabulary.COMMONEST", 20)
     before = LanguageModel.load(folder)
     ours, learnt = train_step(folder, tmp_path)
@@ -215,11 +263,16 @@ def test_the_rows_at_work_come_back_to_their_places_and_all_others_stay_as_they_
         assert torch.equal(now[resting], then[resting])
         assert not torch.equal(now[rows], then[rows])
     tied = before.model.get_input_embeddings().weight is before.model.get_output_embeddings().weight
-    assert (ours.model.model.get_input_embeddings().weight is ours.model.model.get_output_embeddings().weight) == tied
+    assert (
+        ours.model.model.get_input_embeddings().weight
+        is ours.model.model.get_output_embeddings().weight
+    ) == tied
     assert not list(tmp_path.iterdir())
 
 
-def test_the_sample_stands_for_as_many_rows_as_rest(tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sample_stands_for_as_many_rows_as_rest(
+    tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("popinjay.training.vocabulary.SAMPLED", 7)
     model = LanguageModel.load(tiny_gpt2)
     size = len(model.model.get_input_embeddings().weight)
@@ -229,7 +282,9 @@ def test_the_sample_stands_for_as_many_rows_as_rest(tiny_gpt2: Path, tmp_path: P
     assert vocabulary.others.offset.exp().sum().item() == pytest.approx(size - 20)
 
 
-def test_rows_at_work_are_those_of_the_posts_and_the_commonest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_at_work_are_those_of_the_posts_and_the_commonest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("popinjay.training.vocabulary.COMMONEST", 3)
     assert active_rows([[9, 50], [9, 7]], 100) == [0, 1, 2, 7, 9, 50]
     monkeypatch.setattr("popinjay.training.vocabulary.COMMONEST", 10)
@@ -245,7 +300,11 @@ def test_the_top_learns_and_the_bottom_stays(folder: Path, tmp_path: Path) -> No
     ours.step(learnt, 0.01)
     ours.finish(tmp_path)
     then = dict(before.model.named_parameters())
-    changed = {name for name, weight in ours.model.model.named_parameters() if not torch.equal(weight, then[name])}
+    changed = {
+        name
+        for name, weight in ours.model.model.named_parameters()
+        if not torch.equal(weight, then[name])
+    }
     assert changed == set(ours.weights)
     assert any(".1." in name for name in changed)
     assert not any(".0." in name or "wte" in name or "embed" in name for name in changed)
@@ -300,25 +359,66 @@ def test_with_a_budget_the_clock_is_the_schedule() -> None:
 def test_trying_how_long_a_step_takes_changes_nothing(folder: Path, tmp_path: Path) -> None:
     ours, learnt = train_step(folder, tmp_path)
     before = {name: weight.detach().clone() for name, weight in ours.weights.items()}
-    settings = Settings(tune=FULL, epochs=1.0, learning_rate=0.01, batch_tokens=32, precision="fp32", budget=None, seed=0)
-    trainer = Trainer(ours, learnt, POSTS, VerbatimIndex(POSTS), settings, Checkpoints(tmp_path / "work", "key"), ignore)
+    settings = Settings(
+        tune=FULL,
+        epochs=1.0,
+        learning_rate=0.01,
+        batch_tokens=32,
+        precision="fp32",
+        budget=None,
+        seed=0,
+    )
+    trainer = Trainer(
+        ours,
+        learnt,
+        POSTS,
+        VerbatimIndex(POSTS),
+        settings,
+        Checkpoints(tmp_path / "work", "key"),
+        ignore,
+    )
     assert trainer.seconds_a_step(trainer.plan()[0]) > 0
     assert all(torch.equal(weight, before[name]) for name, weight in ours.weights.items())
     assert not any(optimizer.state for optimizer in ours.optimizer.optimizers.values())
 
 
-def test_it_stops_when_it_begins_to_recite(tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("popinjay.training.trainer.PATIENCE", 1000)  # the loss alone would have stopped it before
-    posts = [f"{first} sings near the lamp while people wait and hums" for first in ("the river", "a number", "no lamp")]
+def test_it_stops_when_it_begins_to_recite(
+    tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "popinjay.training.trainer.PATIENCE", 1000
+    )  # the loss alone would have stopped it before
+    posts = [
+        f"{first} sings near the lamp while people wait and hums"
+        for first in ("the river", "a number", "no lamp")
+    ]
     model = LanguageModel.load(tiny_gpt2)
     learnt = training_sequences(model, posts)
-    settings = Settings(tune=FULL, epochs=300.0, learning_rate=0.01, batch_tokens=256, precision="fp32", budget=None, seed=0)
+    settings = Settings(
+        tune=FULL,
+        epochs=300.0,
+        learning_rate=0.01,
+        batch_tokens=256,
+        precision="fp32",
+        budget=None,
+        seed=0,
+    )
     ours = TrainStep(model, trainable_weights(FULL, model, "base", 0), learnt, tmp_path)
     trainer = Trainer(
-        ours, learnt, ["the lamp sings", "people hum near a river"], VerbatimIndex(posts), settings, Checkpoints(tmp_path / "work", "key"), ignore
+        ours,
+        learnt,
+        ["the lamp sings", "people hum near a river"],
+        VerbatimIndex(posts),
+        settings,
+        Checkpoints(tmp_path / "work", "key"),
+        ignore,
     )
     trainer.run()
-    heard = [row["copied"] for row in map(json.loads, trainer.checkpoints.metrics.read_text().splitlines()) if "copied" in row]
+    heard = [
+        row["copied"]
+        for row in map(json.loads, trainer.checkpoints.metrics.read_text().splitlines())
+        if "copied" in row
+    ]
     assert trainer.stop_reason == "it began to recite"
     assert heard[-1] > trainer.max_memorized_share() >= max(heard[:-1])
     assert trainer.state.best_step < trainer.state.step

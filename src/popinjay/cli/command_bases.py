@@ -28,7 +28,9 @@ def do_get_base(args: argparse.Namespace) -> None:
     may_ask = questions.may_ask(args.json or args.yes)
     asks = base.terms is not None and accept is None and may_ask
     if asks and base.terms and not base.terms.accepted(bases.root()):
-        accept = questions.accepts(base.terms.title, base.terms.name, base.terms.summary, base.terms.url)
+        accept = questions.accepts(
+            base.terms.title, base.terms.name, base.terms.summary, base.terms.url
+        )
     with progress.listening(quiet=args.json, as_json=False) as listener:
         bases.get(base, bases.Consent(accept=accept), listener)
     told = next((one for one in bases.listed() if one["name"] == base.name), None)
@@ -45,7 +47,9 @@ def do_remove_base(args: argparse.Namespace) -> None:
     base = bases.row(args.name)
     if not args.yes:
         if not questions.may_ask(False):
-            raise OptionError(f"Nobody is there to be asked whether {base.name} is to be deleted.", "Add --yes.")
+            raise OptionError(
+                f"Nobody is there to be asked whether {base.name} is to be deleted.", "Add --yes."
+            )
         question = (
             "Personas made from it stay whole, but for those kept as an adapter, which need it.\n"
             f"Delete the base model {base.name} from this machine, from the Hugging Face hub's cache too?"

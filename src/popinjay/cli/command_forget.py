@@ -31,12 +31,22 @@ def do_forget(args: argparse.Namespace) -> None:
     if args.retrain:
         trackers_of(run, track)  # whoever can't be told is said before anything is forgotten
     elif track != options.RetrainOptions():
-        raise OptionError("--track and --track-posts say who is told of a training.", "Add --retrain, or leave them out.")
+        raise OptionError(
+            "--track and --track-posts say who is told of a training.",
+            "Add --retrain, or leave them out.",
+        )
     decision = _Decision(args)
     done = Forgot(Forgotten())
     if takes:
         with progress.listening(quiet=args.json) as listener:
-            done = forget(run, args.post, args.author, listener, containing=args.containing, agree=decision.agree)
+            done = forget(
+                run,
+                args.post,
+                args.author,
+                listener,
+                containing=args.containing,
+                agree=decision.agree,
+            )
     if decision.was_no:
         return
     if args.retrain:
@@ -53,7 +63,9 @@ def _check(args: argparse.Namespace, *, takes: bool) -> None:
             "Give --post ID, --containing TEXT or --author HANDLE (or --retrain alone, to train again what has forgotten).",
         )
     if args.dry_run and args.retrain:
-        raise OptionError("--dry-run shows what would be forgotten, and trains nothing.", "Leave --retrain out.")
+        raise OptionError(
+            "--dry-run shows what would be forgotten, and trains nothing.", "Leave --retrain out."
+        )
 
 
 class _Decision:
@@ -68,18 +80,31 @@ class _Decision:
         args = self._args
         if args.dry_run:
             if args.json:
-                terminal.show_json({"persona": args.name, "dry_run": True, "count": len(choice.posts), **choice.to_json()})
+                terminal.show_json(
+                    {
+                        "persona": args.name,
+                        "dry_run": True,
+                        "count": len(choice.posts),
+                        **choice.to_json(),
+                    }
+                )
             else:
-                terminal.show_choice(choice.in_words(), [post.text for post in choice.posts], dry_run=True)
+                terminal.show_choice(
+                    choice.in_words(), [post.text for post in choice.posts], dry_run=True
+                )
             self.was_no = True
             return False
         if not args.json:
-            terminal.show_choice(choice.in_words(), [post.text for post in choice.posts], dry_run=False)
+            terminal.show_choice(
+                choice.in_words(), [post.text for post in choice.posts], dry_run=False
+            )
         if len(choice.posts) <= UNASKED or args.yes:
             return True
         if not questions.may_ask(args.json):
             hint = "Look at them first with --dry-run, then add --yes."
-            raise OptionError(f"This would forget {choice.in_words()}, and there is no terminal to ask in.", hint)
+            raise OptionError(
+                f"This would forget {choice.in_words()}, and there is no terminal to ask in.", hint
+            )
         self.was_no = not questions.yes(f"Forget {choice.in_words()} for good?")
         return not self.was_no
 

@@ -34,11 +34,16 @@ def do_serve(args: argparse.Namespace) -> None:
     from popinjay.store.run import home
 
     if os.name != "posix":
-        raise OptionError("popinjay serve is for Linux and macOS so far.", "On Windows it runs inside WSL.")
+        raise OptionError(
+            "popinjay serve is for Linux and macOS so far.", "On Windows it runs inside WSL."
+        )
     try:
         from popinjay.server.listen import serve
     except ModuleNotFoundError as error:
-        raise OptionError(f"The page needs {error.name}, which is not installed.", "Install it: pip install 'popinjay[serve]'") from error
+        raise OptionError(
+            f"The page needs {error.name}, which is not installed.",
+            "Install it: pip install 'popinjay[serve]'",
+        ) from error
 
     def listening(address: str) -> None:
         import threading
@@ -49,4 +54,7 @@ def do_serve(args: argparse.Namespace) -> None:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     for job in serve(args.home or home(), args.host, args.port, listening):
-        print(f"{'Reading' if job.doing == 'inspect' else 'Learning from'} {', '.join(job.specs)} goes on; popinjay serve shows it again.", file=sys.stderr)
+        print(
+            f"{'Reading' if job.doing == 'inspect' else 'Learning from'} {', '.join(job.specs)} goes on; popinjay serve shows it again.",
+            file=sys.stderr,
+        )

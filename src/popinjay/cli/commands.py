@@ -19,7 +19,11 @@ T = TypeVar("T")
 
 def given_options(args: argparse.Namespace, *kinds: type[Any]) -> dict[str, Any]:
     """The options that were given."""
-    return {field.name: getattr(args, field.name) for field, _ in options.declared(*kinds) if hasattr(args, field.name)}
+    return {
+        field.name: getattr(args, field.name)
+        for field, _ in options.declared(*kinds)
+        if hasattr(args, field.name)
+    }
 
 
 def chosen_options(args: argparse.Namespace, kind: type[T]) -> T:
@@ -29,7 +33,11 @@ def chosen_options(args: argparse.Namespace, kind: type[T]) -> T:
 
 def after_stopping(given: Sequence[str]) -> str:
     """What whoever stopped a command should know."""
-    goes_on = next((word for word in given if not word.startswith("-")), "") in ("make", "demo", "forget")
+    goes_on = next((word for word in given if not word.startswith("-")), "") in (
+        "make",
+        "demo",
+        "forget",
+    )
     return "What is finished is kept: the same command goes on from here." if goes_on else ""
 
 
@@ -43,7 +51,14 @@ def do_make(args: argparse.Namespace) -> None:
     if talk:
         questions = {"ask_whose": asking.whose, "ask_name": asking.name, "ask": asking.yes}
     with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
-        persona = make(*args.specs, name=args.name, home_folder=args.home, listener=listener, **questions, **given)
+        persona = make(
+            *args.specs,
+            name=args.name,
+            home_folder=args.home,
+            listener=listener,
+            **questions,
+            **given,
+        )
     if not args.json:
         _introduce(persona)
 
@@ -59,7 +74,14 @@ def do_inspect(args: argparse.Namespace) -> None:
 
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
         ask = asking.yes if asking.may_ask(args.json) else None
-        found = inspect(*args.specs, listener=listener, ask=ask, **given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions))
+        found = inspect(
+            *args.specs,
+            listener=listener,
+            ask=ask,
+            **given_options(
+                args, options.FetchOptions, options.CollectOptions, options.CleanOptions
+            ),
+        )
     authors = [one.to_json() for one in found]
     if args.json:
         terminal.show_json({"authors": authors})
@@ -76,10 +98,15 @@ def do_say(args: argparse.Namespace) -> None:
     from popinjay.store.forgotten import Forgotten
 
     if args.json and args.stream:
-        raise OptionError("--json and --stream can't go together.", "Leave one of them out: JSON comes as one document, when all is written.")
+        raise OptionError(
+            "--json and --stream can't go together.",
+            "Leave one of them out: JSON comes as one document, when all is written.",
+        )
     chosen = chosen_options(args, options.SayOptions)
     persona = load(args.name, args.home)
-    terminal.show_still_known(persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words())
+    terminal.show_still_known(
+        persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words()
+    )
     finding = f"{persona.name} finds its voice"
     if _wants_session(args):
         with progress.waiting(finding):
@@ -87,19 +114,31 @@ def do_say(args: argparse.Namespace) -> None:
             from popinjay.cli.repl import Session
         Session(persona, chosen).run()
         return
-    prompt, seed = printable(args.prompt or ""), secrets.randbits(32) if chosen.seed is None else chosen.seed
+    prompt, seed = (
+        printable(args.prompt or ""),
+        secrets.randbits(32) if chosen.seed is None else chosen.seed,
+    )
     chosen = replace(chosen, seed=seed)  # so that --json can tell it
     tally = Tally()
     if args.json:
         with progress.waiting(finding):
-            posts = [{"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in persona.stream(prompt, chosen, tally)]
+            posts = [
+                {"text": one.text, "tokens": one.tokens, "finished": one.finished}
+                for one in persona.stream(prompt, chosen, tally)
+            ]
         told = {"redrawn": dict(tally.redrawn), "missing": tally.missing}
-        terminal.show_json({"persona": args.name, "prompt": prompt, "seed": seed, **told, "posts": posts})
+        terminal.show_json(
+            {"persona": args.name, "prompt": prompt, "seed": seed, **told, "posts": posts}
+        )
         return
     if args.stream:
-        terminal.show_pieces((persona.pieces(prompt, chosen, tally, place) for place in range(chosen.n)), finding)
+        terminal.show_pieces(
+            (persona.pieces(prompt, chosen, tally, place) for place in range(chosen.n)), finding
+        )
     else:
-        terminal.show_posts((one.text for one in persona.stream(prompt, chosen, tally)), chosen.n, finding)
+        terminal.show_posts(
+            (one.text for one in persona.stream(prompt, chosen, tally)), chosen.n, finding
+        )
     terminal.show_missing(tally)
 
 
@@ -124,9 +163,18 @@ def do_report(args: argparse.Namespace) -> None:
         page = run.file(SHARED_REPORT if chosen.to_share else REPORT_AGAINST)
         page.write_text(page_of(run, to_share=chosen.to_share, against=other), encoding="utf-8")
     if args.json:
-        terminal.show_json({"persona": run.name, "page": str(page), "report": report, "against": other and {"name": other.name, "report": other.report}})
+        terminal.show_json(
+            {
+                "persona": run.name,
+                "page": str(page),
+                "report": report,
+                "against": other and {"name": other.name, "report": other.report},
+            }
+        )
     else:
-        terminal.show_report(run.name, report, None if other is None else (other.name, other.report), str(page))
+        terminal.show_report(
+            run.name, report, None if other is None else (other.name, other.report), str(page)
+        )
 
 
 def do_card(args: argparse.Namespace) -> None:
@@ -147,7 +195,13 @@ def do_card(args: argparse.Namespace) -> None:
         path = choose_picture(persona, chosen, predictions[chosen.pick - 1], listener)
     if args.json:
         texts = [one.text for one in predictions]
-        shown = {"persona": args.name, "prompt": predictions[0].prompt, "seed": chosen.seed, "predictions": texts, "pick": chosen.pick}
+        shown = {
+            "persona": args.name,
+            "prompt": predictions[0].prompt,
+            "seed": chosen.seed,
+            "predictions": texts,
+            "pick": chosen.pick,
+        }
         terminal.show_json({**shown, "path": str(path)})
     else:
         terminal.show_picture(str(path))
@@ -163,9 +217,19 @@ def do_status(args: argparse.Namespace) -> None:
     personas, warnings = [], []
     for run in runs:
         recorded = run.record.get("stages", {})
-        stages = [{"stage": stage, "state": state.value, "error": recorded.get(stage, {}).get("error")} for stage, state in run.states().items()]
+        stages = [
+            {"stage": stage, "state": state.value, "error": recorded.get(stage, {}).get("error")}
+            for stage, state in run.states().items()
+        ]
         known = Forgotten.of(run).still_known(run)
-        personas.append({"name": run.name, "path": str(run.path), "stages": stages, "still_known": known.to_json()})
+        personas.append(
+            {
+                "name": run.name,
+                "path": str(run.path),
+                "stages": stages,
+                "still_known": known.to_json(),
+            }
+        )
         warnings.append((run.name, known.in_words()))
     engine = engine_of(runs[0]) if args.name else None
     if engine is not None:
@@ -210,7 +274,9 @@ def do_lineage(args: argparse.Namespace) -> None:
     from popinjay.store.run import Run
 
     run = Run.find(args.name, args.home)
-    artifacts = graph(run.name, run.record, {stage: state.value for stage, state in run.states().items()})
+    artifacts = graph(
+        run.name, run.record, {stage: state.value for stage, state in run.states().items()}
+    )
     if args.json:
         terminal.show_json({"persona": run.name, "artifacts": artifacts})
     else:
@@ -221,7 +287,10 @@ def do_sources(args: argparse.Namespace) -> None:
     """List what posts can be read from."""
     from popinjay.sources import all_sources
 
-    found = [{"name": source.NAME, "give": source.HELP, "needs": source.NEEDS or None} for source in all_sources()]
+    found = [
+        {"name": source.NAME, "give": source.HELP, "needs": source.NEEDS or None}
+        for source in all_sources()
+    ]
     if args.json:
         terminal.show_json({"sources": found})
     else:

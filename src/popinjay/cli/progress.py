@@ -24,7 +24,10 @@ UNDRAWN_WIDTH = 10_000  # columns where nobody looks: a file's lines are not to 
 MOMENT = 0.4  # seconds in which nobody wonders whether it works
 PLAIN_SECONDS = 10.0  # between two lines of progress where nothing can be drawn over
 
-FOR_MACHINES = (EventKind.SETTINGS, EventKind.METRICS)  # what they hold, progress and the record tell people
+FOR_MACHINES = (
+    EventKind.SETTINGS,
+    EventKind.METRICS,
+)  # what they hold, progress and the record tell people
 
 
 @contextmanager
@@ -84,7 +87,9 @@ def _numbers(event: Event) -> str:
         "validation_bits_per_byte": "best {:.3f} bits/byte",
         "tokens_per_second": "{:,.0f} tokens/s",
     }
-    said = [form.format(event.numbers[name]) for name, form in words.items() if name in event.numbers]
+    said = [
+        form.format(event.numbers[name]) for name, form in words.items() if name in event.numbers
+    ]
     if "seconds_left" in event.numbers:
         said.append(f"{_duration(event.numbers['seconds_left'])} left")
     return ", ".join(said)
@@ -106,12 +111,18 @@ class _Lines:
         elif event.what is EventKind.WARNING:
             text = f"warning: {text}"
         elif event.what in (EventKind.PROGRESS, EventKind.SAMPLE):
-            if self._quiet or (event.what is EventKind.PROGRESS and time.monotonic() - self._told < PLAIN_SECONDS):
+            if self._quiet or (
+                event.what is EventKind.PROGRESS and time.monotonic() - self._told < PLAIN_SECONDS
+            ):
                 return
             if event.what is EventKind.PROGRESS:
                 self._told = time.monotonic()
                 total = f"/{event.total:,.0f}" if event.total else ""
-                text = " ".join(part for part in (text, f"{event.done:,.0f}{total} {event.unit}", _numbers(event)) if part)
+                text = " ".join(
+                    part
+                    for part in (text, f"{event.done:,.0f}{total} {event.unit}", _numbers(event))
+                    if part
+                )
             else:
                 text = f"» {text}"
         elif event.what is EventKind.START and self._quiet:
@@ -150,10 +161,17 @@ class _Picture:
             return
         if event.what is EventKind.START:
             self._end()  # what began before it and never ended well
-            self._task = self._progress.add_task(event.message, total=None, stage=event.stage, numbers="")
+            self._task = self._progress.add_task(
+                event.message, total=None, stage=event.stage, numbers=""
+            )
         elif event.what is EventKind.PROGRESS and self._task is not None:
             counted = f"{event.done:,.0f} {event.unit}" if event.total is None else ""
-            self._progress.update(self._task, description=event.message or None, completed=event.done or 0, total=event.total)
+            self._progress.update(
+                self._task,
+                description=event.message or None,
+                completed=event.done or 0,
+                total=event.total,
+            )
             self._progress.update(self._task, numbers=_numbers(event) or counted)
         elif event.what is EventKind.DONE:
             self._end()
@@ -163,7 +181,12 @@ class _Picture:
         elif event.what is EventKind.SAMPLE:
             self._line("»", "cyan", "", event.message, italic=True)
         else:
-            self._line("!" if event.what is EventKind.WARNING else "·", "yellow", event.stage, event.message)
+            self._line(
+                "!" if event.what is EventKind.WARNING else "·",
+                "yellow",
+                event.stage,
+                event.message,
+            )
 
     def _end(self) -> None:
         if self._task is not None:
@@ -195,7 +218,16 @@ def counting(count: int) -> Iterator[Callable[[int], None]]:
 
         def tell(done: int) -> None:
             left = (time.monotonic() - started) / (done - 1) * (count - done)
-            picture(Event("say", EventKind.PROGRESS, f"{done:,} of {count:,} posts", done, count, numbers={"seconds_left": left}))
+            picture(
+                Event(
+                    "say",
+                    EventKind.PROGRESS,
+                    f"{done:,} of {count:,} posts",
+                    done,
+                    count,
+                    numbers={"seconds_left": left},
+                )
+            )
 
         yield tell
 
@@ -212,4 +244,10 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     drawn = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=None if drawn else UNDRAWN_WIDTH)
+    return Console(
+        stderr=stderr,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        width=None if drawn else UNDRAWN_WIDTH,
+    )

@@ -18,7 +18,10 @@ def may_ask(not_now: bool) -> bool:
 def yes(question: str) -> bool:
     """Ask for a yes; anything else is a no. Each line of the question is a paragraph, the last one what is asked."""
     width = min(shutil.get_terminal_size().columns, 80) - 1
-    *paragraphs, asked = [textwrap.fill(one, width, break_long_words=False, break_on_hyphens=False) for one in question.splitlines()]
+    *paragraphs, asked = [
+        textwrap.fill(one, width, break_long_words=False, break_on_hyphens=False)
+        for one in question.splitlines()
+    ]
     print("\n" + "\n\n".join([*paragraphs, f"{asked} [y/N] "]), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -35,8 +38,12 @@ def accepts(title: str, name: str, summary: Iterable[str], where: str) -> str | 
     width = min(shutil.get_terminal_size().columns, 80) - 1
     print(f"\n{title}, in short (the whole of them: {where}):\n", file=sys.stderr)
     for line in summary:
-        print(textwrap.fill(line, width, initial_indent="- ", subsequent_indent="  "), file=sys.stderr)
-    print(f"\nType {name} to accept them, or Enter to leave it: ", end="", file=sys.stderr, flush=True)
+        print(
+            textwrap.fill(line, width, initial_indent="- ", subsequent_indent="  "), file=sys.stderr
+        )
+    print(
+        f"\nType {name} to accept them, or Enter to leave it: ", end="", file=sys.stderr, flush=True
+    )
     answer = sys.stdin.readline().strip().casefold()
     return answer if answer == name else None
 

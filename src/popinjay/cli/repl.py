@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 POSTS = 10  # at a time
 STEP = 0.1  # of temperature
-COOLEST, WARMEST = 0.1, 2.0  # as far as + and - go: at 0 all ten would be one, and above 2 there is no language left
+COOLEST, WARMEST = (
+    0.1,
+    2.0,
+)  # as far as + and - go: at 0 all ten would be one, and above 2 there is no language left
 TMUX_SECONDS = 2.0
 
 KEYS = (
@@ -84,10 +87,19 @@ class Drawn:
 
     def row(self, number: int) -> dict[str, object]:
         """A post as `kept.jsonl` holds it: with every option that draws it again."""
-        set_otherwise = {one.name: getattr(self.options, one.name) for one in fields(SayOptions) if getattr(self.options, one.name) != one.default}
+        set_otherwise = {
+            one.name: getattr(self.options, one.name)
+            for one in fields(SayOptions)
+            if getattr(self.options, one.name) != one.default
+        }
         told = {"temperature": self.options.temperature, **set_otherwise, "number": number}
         told.pop("n", None)
-        return {"text": self.posts[number - 1], "prompt": self.prompt, **told, "time": datetime.now(UTC).isoformat(timespec="seconds")}
+        return {
+            "text": self.posts[number - 1],
+            "prompt": self.prompt,
+            **told,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
 
 
 class Session:
@@ -107,7 +119,10 @@ class Session:
 
     def run(self) -> None:
         """Ask and do, until it is enough."""
-        self._say(f"Type how a post begins, and {self._persona.name} writes ten. ? shows the keys, q leaves.", "dim")
+        self._say(
+            f"Type how a post begins, and {self._persona.name} writes ten. ? shows the keys, q leaves.",
+            "dim",
+        )
         while True:
             try:
                 act, about = understand(printable(input(self._mark())))
@@ -140,8 +155,12 @@ class Session:
     def _draw(self, prompt: str) -> None:
         """Ten posts, each shown when it is finished. Ctrl-C stops; what is on show by then stays."""
         seed = self._options.seed
-        self._options = replace(self._options, seed=None)  # one that was asked for is for the first ten
-        self._drawn = Drawn(prompt, replace(self._options, seed=secrets.randbits(32) if seed is None else seed))
+        self._options = replace(
+            self._options, seed=None
+        )  # one that was asked for is for the first ten
+        self._drawn = Drawn(
+            prompt, replace(self._options, seed=secrets.randbits(32) if seed is None else seed)
+        )
         self._chosen, self._saved = 0, set()
         try:
             with _unseen_typing(), self._out.status(self._text("writing", "dim")):
@@ -163,7 +182,9 @@ class Session:
         from rich.table import Table
 
         grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(width=width, justify="right" if width == 2 else "left", style="cyan", no_wrap=True)
+        grid.add_column(
+            width=width, justify="right" if width == 2 else "left", style="cyan", no_wrap=True
+        )
         grid.add_column(overflow="fold")
         grid.add_row(mark, text)
         self._out.print(grid)
@@ -186,7 +207,10 @@ class Session:
         if not count:
             self._say("Nothing is written yet: Enter draws ten.", "yellow")
         elif number:
-            self._say(f"There are 1 to {count}. Is {number} a beginning? Type a blank before it.", "yellow")
+            self._say(
+                f"There are 1 to {count}. Is {number} a beginning? Type a blank before it.",
+                "yellow",
+            )
         else:
             self._say("Which one? s 3 saves the third.", "yellow")
         return 0
@@ -196,9 +220,16 @@ class Session:
         post = self._drawn.posts[number - 1]
         sys.stdout.write(f"\x1b]52;c;{base64.b64encode(post.encode()).decode()}\x07")
         sys.stdout.flush()
-        if os.environ.get("TMUX") and (tmux := shutil.which("tmux")):  # which keeps the sequence to itself, unless it is asked in its own words
+        if os.environ.get("TMUX") and (
+            tmux := shutil.which("tmux")
+        ):  # which keeps the sequence to itself, unless it is asked in its own words
             with suppress(OSError, subprocess.SubprocessError):
-                subprocess.run([tmux, "load-buffer", "-w", "-"], input=post.encode(), capture_output=True, timeout=TMUX_SECONDS)  # noqa: S603
+                subprocess.run(
+                    [tmux, "load-buffer", "-w", "-"],
+                    input=post.encode(),
+                    capture_output=True,
+                    timeout=TMUX_SECONDS,
+                )  # noqa: S603
         self._done(f"copied {number}", post)
 
     def _save(self, number: int) -> None:
@@ -216,7 +247,10 @@ class Session:
         for key, meaning in KEYS:
             self._row(key, self._text(meaning), max(len(key) for key, _ in KEYS))
         self._say(ESCAPE, "dim")
-        self._say(f"Temperature {self._options.temperature}. Saved posts lie in {self._persona.run.file(FILE)}", "dim")
+        self._say(
+            f"Temperature {self._options.temperature}. Saved posts lie in {self._persona.run.file(FILE)}",
+            "dim",
+        )
 
     # how it looks
 
@@ -225,7 +259,9 @@ class Session:
 
     def _done(self, what: str, post: str) -> None:
         """What was done to which post, on one line."""
-        self._out.print(self._text.assemble((f"{what}: ", "green"), post), overflow="ellipsis", no_wrap=True)
+        self._out.print(
+            self._text.assemble((f"{what}: ", "green"), post), overflow="ellipsis", no_wrap=True
+        )
 
     def _mark(self) -> str:
         """What stands before the line that is typed: who listens, and how warm it is."""
@@ -235,8 +271,13 @@ class Session:
         if not self._edits:
             return f"{name} {self._options.temperature}> "
         with self._out.capture() as shown:
-            self._out.print(self._text.assemble((name, "bold"), (f" {self._options.temperature}> ", "cyan")), end="")
-        return re.sub(r"(\x1b\[[\d;]*m)", "\x01\\1\x02", shown.get())  # so that the editor knows what takes no room
+            self._out.print(
+                self._text.assemble((name, "bold"), (f" {self._options.temperature}> ", "cyan")),
+                end="",
+            )
+        return re.sub(
+            r"(\x1b\[[\d;]*m)", "\x01\\1\x02", shown.get()
+        )  # so that the editor knows what takes no room
 
 
 @contextmanager

@@ -31,22 +31,44 @@ def show_inspection(authors: Sequence[Mapping[str, Any]]) -> None:
     table.add_column("")
     for row in authors:
         table.add_column(f"@{row['author']}", justify="right")
-    lines = [("downloaded", "downloaded"), ("reposts", "reposts"), ("short posts", "short"), ("kept", "kept")]
+    lines = [
+        ("downloaded", "downloaded"),
+        ("reposts", "reposts"),
+        ("short posts", "short"),
+        ("kept", "kept"),
+    ]
     for label, key in lines:
-        table.add_row(label, *(f"{row[key]:,}" for row in authors), style="bold" if key == "kept" else "")
+        table.add_row(
+            label, *(f"{row[key]:,}" for row in authors), style="bold" if key == "kept" else ""
+        )
     reasons = list(dict.fromkeys(reason for row in authors for reason in row["further"]))
     for reason in reasons:
-        table.add_row(f"further dropped: {reason}", *(f"{row['further'].get(reason, 0):,}" for row in authors))
+        table.add_row(
+            f"further dropped: {reason}", *(f"{row['further'].get(reason, 0):,}" for row in authors)
+        )
     table.add_row("used", *(f"{row['used']:,}" for row in authors), style="bold")
     table.add_row("characters", *(f"{row['characters']:,}" for row in authors))
     table.add_row("first", *((row["first"] or "no dates")[:10] for row in authors))
     table.add_row("last", *((row["last"] or "no dates")[:10] for row in authors))
-    table.add_row("languages", *(", ".join(f"{code} {share:.0%}" for code, share in row["languages"].items()) for row in authors))
+    table.add_row(
+        "languages",
+        *(
+            ", ".join(f"{code} {share:.0%}" for code, share in row["languages"].items())
+            for row in authors
+        ),
+    )
     out.print(table)
     for row in authors:
-        for title, facts in (("Left out at the source", row["left_out"]), ("Private, never opened", row["unread"]), ("Masked", row["masked"])):
+        for title, facts in (
+            ("Left out at the source", row["left_out"]),
+            ("Private, never opened", row["unread"]),
+            ("Masked", row["masked"]),
+        ):
             if facts:
-                out.print(f"{title} (@{row['author']}): " + ", ".join(f"{count:,} × {what}" for what, count in facts.items()))
+                out.print(
+                    f"{title} (@{row['author']}): "
+                    + ", ".join(f"{count:,} × {what}" for what, count in facts.items())
+                )
         for note in [*row["notes"], row["verdict"]]:
             if note:
                 out.print(f"@{row['author']}: {note}")
@@ -66,7 +88,10 @@ def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
     for column in ("persona", *(stage["stage"] for stage in personas[0]["stages"])):
         table.add_column(column)
     for persona in personas:
-        table.add_row(persona["name"], *(Text(stage["state"], styles[stage["state"]]) for stage in persona["stages"]))
+        table.add_row(
+            persona["name"],
+            *(Text(stage["state"], styles[stage["state"]]) for stage in persona["stages"]),
+        )
     out.print(table)
     for persona in personas:
         for stage in persona["stages"]:
@@ -82,7 +107,11 @@ def show_engine(name: str, engine: Mapping[str, Any]) -> None:
     elif engine["why_slow"] is None:
         out.print(f"{name} speaks through ONNX Runtime, in 8 bits.", markup=False, highlight=False)
     else:
-        out.print(f"{name} speaks through PyTorch, not through the fast engine: {engine['why_slow']}.", markup=False, highlight=False)
+        out.print(
+            f"{name} speaks through PyTorch, not through the fast engine: {engine['why_slow']}.",
+            markup=False,
+            highlight=False,
+        )
 
 
 def show_published(published: Mapping[str, Any]) -> None:
@@ -95,15 +124,24 @@ def show_published(published: Mapping[str, Any]) -> None:
     table.add_column(justify="right")
     for file in published["files"]:
         table.add_row(file["name"], f"{file['bytes']:,} bytes")
-    table.add_row("together", f"{sum(file['bytes'] for file in published['files']):,} bytes", style="bold")
+    table.add_row(
+        "together", f"{sum(file['bytes'] for file in published['files']):,} bytes", style="bold"
+    )
     out.print(table)
     private = " (private)" if published["private"] else ""
     if published["dry_run"]:
         out.print(f"This would go to {published['to']}{private}. Nothing was sent.")
     elif published["changed"]:
-        out.print(f"It lies in {published['to']}{private}" + (f", version {published['version']}." if published["version"] else "."))
+        out.print(
+            f"It lies in {published['to']}{private}"
+            + (f", version {published['version']}." if published["version"] else ".")
+        )
     else:
-        out.print(f"All of this lay in {published['to']}{private} already" + (f" as version {published['version']}" if published["version"] else "") + ".")
+        out.print(
+            f"All of this lay in {published['to']}{private} already"
+            + (f" as version {published['version']}" if published["version"] else "")
+            + "."
+        )
 
 
 def show_choice(what: str, texts: Sequence[str], *, dry_run: bool) -> None:
@@ -123,7 +161,9 @@ def show_choice(what: str, texts: Sequence[str], *, dry_run: bool) -> None:
 def show_still_known(name: str, what: str) -> None:
     """That a model still knows what it was told to forget, if it does, and the command that mends it."""
     if what:
-        tell(f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it and knows it until it is trained again.")
+        tell(
+            f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it and knows it until it is trained again."
+        )
         tell(f"          Train it again: popinjay forget {name} --retrain")
 
 
@@ -140,7 +180,12 @@ def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
 
     def line(one: Mapping[str, Any]) -> Text:
         changed = ("  ", f"({one['state']})") if one["state"] != "fresh" else ("",)
-        return Text.assemble((one["artifact"], "bold"), "  ", (f"{one['type']}  {one['hash'][:12]}  {one['made'][:10]}", "dim"), *changed)
+        return Text.assemble(
+            (one["artifact"], "bold"),
+            "  ",
+            (f"{one['type']}  {one['hash'][:12]}  {one['made'][:10]}", "dim"),
+            *changed,
+        )
 
     tree = Tree(line(now[0]), guide_style="dim")
     branch, others = tree, {one["artifact"]: one for one in artifacts}
@@ -150,14 +195,23 @@ def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
             job = branch.add(Text(one["job"], "cyan"))
             for used in one["uses"]:
                 if used != drawn[-1]:
-                    job.add(Text.assemble(("with ", "dim"), used if used in drawn else line(others[used])))
+                    job.add(
+                        Text.assemble(
+                            ("with ", "dim"), used if used in drawn else line(others[used])
+                        )
+                    )
             branch = job.add(line(one))
             drawn.append(one["artifact"])
     out.print(tree)
     for one in artifacts:
         if one["state"] == "earlier":
             came = f" from {', '.join(one['uses'])}" if one["uses"] else ""
-            out.print(Text(f"earlier: {one['artifact']}  {one['hash'][:12]}  {one['made'][:10]}{came}", "dim"))
+            out.print(
+                Text(
+                    f"earlier: {one['artifact']}  {one['hash'][:12]}  {one['made'][:10]}{came}",
+                    "dim",
+                )
+            )
 
 
 def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
@@ -168,7 +222,11 @@ def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
     out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("base", "parameters", "languages", "license", "here", "download", "what it is"):
-        table.add_column(column, justify="right" if column in ("parameters", "here", "download") else "left", overflow="fold")
+        table.add_column(
+            column,
+            justify="right" if column in ("parameters", "here", "download") else "left",
+            overflow="fold",
+        )
     for base in bases:
         table.add_row(
             base["name"],
@@ -184,17 +242,31 @@ def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
     for base in bases:
         if base["terms"] and not base["terms"]["accepted"]:
             terms = base["terms"]
-            out.print(f"{base['name']} comes under the {terms['title']} ({terms['url']}): popinjay bases get {base['name']} --accept {terms['name']}")
+            out.print(
+                f"{base['name']} comes under the {terms['title']} ({terms['url']}): popinjay bases get {base['name']} --accept {terms['name']}"
+            )
     for base in bases:
         record = base["record"]
         if record and "source" in record:
-            rounded = f", from a file rounded to {record['quantization']}" if record["quantization"] else ""
+            rounded = (
+                f", from a file rounded to {record['quantization']}"
+                if record["quantization"]
+                else ""
+            )
             out.print(f"\n{base['name']} comes from {record['source']}{rounded}.")
         elif record:
-            losses = ", ".join(f"{name} {bits:.3f}" for name, bits in record["held_out_bits_per_byte"].items())
-            out.print(f"\n{base['name']} is {record['name']} version {record['version']}, SHA-256 {record['sha256']}:")
-            out.print(f"{record['tokens_seen']:,} tokens in {record['seconds'] / 60:,.0f} minutes; held-out bits a byte: {losses}.")
-    out.print("\nAny other model of the Hugging Face hub (organisation/name) or in a folder can be a base too: popinjay make SPEC --base IT")
+            losses = ", ".join(
+                f"{name} {bits:.3f}" for name, bits in record["held_out_bits_per_byte"].items()
+            )
+            out.print(
+                f"\n{base['name']} is {record['name']} version {record['version']}, SHA-256 {record['sha256']}:"
+            )
+            out.print(
+                f"{record['tokens_seen']:,} tokens in {record['seconds'] / 60:,.0f} minutes; held-out bits a byte: {losses}."
+            )
+    out.print(
+        "\nAny other model of the Hugging Face hub (organisation/name) or in a folder can be a base too: popinjay make SPEC --base IT"
+    )
 
 
 def _megabytes(size: int | None) -> str:
@@ -213,7 +285,9 @@ def show_sources(sources: Sequence[Mapping[str, Any]]) -> None:
     for source in sources:
         table.add_row(source["name"], source["give"], source["needs"] or Text("nothing", "dim"))
     out.print(table)
-    out.print("\nSee what is in one: popinjay inspect SPEC. Your own archive or export is always the whole of it, and asks nobody.")
+    out.print(
+        "\nSee what is in one: popinjay inspect SPEC. Your own archive or export is always the whole of it, and asks nobody."
+    )
 
 
 def show_persona(name: str, path: str, samples: Sequence[str]) -> None:
@@ -224,10 +298,14 @@ def show_persona(name: str, path: str, samples: Sequence[str]) -> None:
     out.print(f"\n{name} is ready in {path}. It says, unpicked:\n")
     for text in samples:
         out.print(Padding(text, (0, 0, 0, 2), expand=False))
-    out.print(f'\nMore:    popinjay say {name}\nPrompt:  popinjay say {name} "My dream is"\nCard:    {path}/README.md')
+    out.print(
+        f'\nMore:    popinjay say {name}\nPrompt:  popinjay say {name} "My dream is"\nCard:    {path}/README.md'
+    )
 
 
-def show_report(name: str, report: Mapping[str, Any], other: tuple[str, Mapping[str, Any]] | None, page: str) -> None:
+def show_report(
+    name: str, report: Mapping[str, Any], other: tuple[str, Mapping[str, Any]] | None, page: str
+) -> None:
     """The verdict, every number beside its controls, and where the page is."""
     from popinjay.report.terminal_table import report_table
 
@@ -241,8 +319,12 @@ def show_report(name: str, report: Mapping[str, Any], other: tuple[str, Mapping[
     counted = f"{posts['samples']:,} posts written, {posts['held_out']:,} of the author's held out, {posts['train']:,} learnt."
     out.print(f"{counted} The page has plots and 95% intervals.")
     if earlier:
-        out.print(f"The author's newest posts against older ones: AUC {earlier['value']:.2f} ({earlier['low']:.2f}–{earlier['high']:.2f}).")
-    out.print(f"Training: {report['training']['steps']:,} steps, step {report['training']['best_step']:,} kept; it ended because {report['training']['why']}.")
+        out.print(
+            f"The author's newest posts against older ones: AUC {earlier['value']:.2f} ({earlier['low']:.2f}–{earlier['high']:.2f})."
+        )
+    out.print(
+        f"Training: {report['training']['steps']:,} steps, step {report['training']['best_step']:,} kept; it ended because {report['training']['why']}."
+    )
     for note in report["notes"]:
         out.print(f"Note: {note}")
     out.print(f"\nPage: {page}")
@@ -305,7 +387,9 @@ def show_missing(tally: Tally) -> None:
     """That fewer posts came than were asked for."""
     if tally.missing:
         why = ", ".join(f"{count} {reason}" for reason, count in tally.redrawn.most_common())
-        tell(f"{tally.missing:,} fewer than asked for: no draft of them was fit to be seen ({why}).")
+        tell(
+            f"{tally.missing:,} fewer than asked for: no draft of them was fit to be seen ({why})."
+        )
 
 
 def show_predictions(texts: Sequence[str], pick: int) -> None:

@@ -26,7 +26,17 @@ from popinjay.store import kept
 from popinjay.store.files import content_hash
 from popinjay.store.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.store.journal import Change, finish
-from popinjay.store.run import ENGINE_FOLDER, FETCHED, PICTURE_FILE, RECORD, REPORTS, STAGES, Draft, Run, as_toml
+from popinjay.store.run import (
+    ENGINE_FOLDER,
+    FETCHED,
+    PICTURE_FILE,
+    RECORD,
+    REPORTS,
+    STAGES,
+    Draft,
+    Run,
+    as_toml,
+)
 from popinjay.text.verbatim_index import KEY, VerbatimIndex
 from popinjay.text.words import words
 from popinjay.trackers import ledger
@@ -34,7 +44,14 @@ from popinjay.training.checkpoints import Checkpoints
 
 STAGE = "forget"
 AVATARS = "avatars"
-POSTS = ("posts.jsonl", "clean.jsonl", "dropped.jsonl", "train.jsonl", "validation.jsonl", "held_out.jsonl")
+POSTS = (
+    "posts.jsonl",
+    "clean.jsonl",
+    "dropped.jsonl",
+    "train.jsonl",
+    "validation.jsonl",
+    "held_out.jsonl",
+)
 LEARNT = ("train.jsonl", "validation.jsonl")
 
 
@@ -75,16 +92,28 @@ def forget(
             notes = _notes(run, new)
             gone = _remove(run, before, new)
             if count := gone.lines.get(kept.FILE):
-                notes.append(f"{count:,} kept posts went too: they were written with what is forgotten in mind, or repeated it.")
+                notes.append(
+                    f"{count:,} kept posts went too: they were written with what is forgotten in mind, or repeated it."
+                )
             if count := drop_samples(run.path.parent, run.name):
-                notes.append(f"{count:,} posts written while it learnt went out of what the page keeps of its making.")
+                notes.append(
+                    f"{count:,} posts written while it learnt went out of what the page keeps of its making."
+                )
             if gone.files:
-                notes.append(f"Removed with it, as they were made from it: {', '.join(gone.files)}.")
+                notes.append(
+                    f"Removed with it, as they were made from it: {', '.join(gone.files)}."
+                )
             for note in notes:
                 listener(Event(STAGE, EventKind.NOTE, note))
-        ledger.remove_marked(run, STAGE, listener)  # that of an earlier time too, where a tracker could not be reached
+        ledger.remove_marked(
+            run, STAGE, listener
+        )  # that of an earlier time too, where a tracker could not be reached
         known = Forgotten.of(run).still_known(run)
-    said = f"forgotten: {choice.in_words()}" if new else f"forgotten before, nothing to do: {asked.in_words()}"
+    said = (
+        f"forgotten: {choice.in_words()}"
+        if new
+        else f"forgotten before, nothing to do: {asked.in_words()}"
+    )
     listener(Event(STAGE, EventKind.DONE, said))
     return Forgot(asked, gone.lines, gone.files, known)
 
@@ -95,15 +124,29 @@ def forget(
 def _notes(run: Run, new: Forgotten) -> list[str]:
     """What whoever forgets something should know besides."""
     notes = []
-    said = {tuple(words(post.text)) for post in read_posts(run.file("posts.jsonl")) if (post.author, post.id) in new.posts}
-    alike = [post for post in read_posts(run.file("posts.jsonl")) if not new.covers(post.author, post.id) and tuple(words(post.text)) in said]
+    said = {
+        tuple(words(post.text))
+        for post in read_posts(run.file("posts.jsonl"))
+        if (post.author, post.id) in new.posts
+    }
+    alike = [
+        post
+        for post in read_posts(run.file("posts.jsonl"))
+        if not new.covers(post.author, post.id) and tuple(words(post.text)) in said
+    ]
     if alike:
         listed = ", ".join(post.id for post in alike[:5]) + (" ..." if len(alike) > 5 else "")
-        notes.append(f"The same words stand in other posts too, which stay: {listed}. Forget them as well with --post.")
+        notes.append(
+            f"The same words stand in other posts too, which stay: {listed}. Forget them as well with --post."
+        )
     if any(id.isdecimal() and int(id) < PLACES for _, id in new.posts):
-        notes.append("These posts have no ids of their own, only places in their file: should it ever change, take them out of it too.")
+        notes.append(
+            "These posts have no ids of their own, only places in their file: should it ever change, take them out of it too."
+        )
     if places := sorted(run.record.get("published", {})):
-        notes.append(f"What was published to {' and '.join(places)} still knows it: publish again after training, and delete the old version there.")
+        notes.append(
+            f"What was published to {' and '.join(places)} still knows it: publish again after training, and delete the old version there."
+        )
     return notes
 
 
@@ -122,13 +165,17 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> Gone:
     """Write the folder without what is forgotten."""
     change = Change(run)
     try:
-        removed = {name: _filter(run, change, name, new) for name in POSTS if run.file(name).is_file()}
+        removed = {
+            name: _filter(run, change, name, new) for name in POSTS if run.file(name).is_file()
+        }
         if run.file(FETCHED).is_dir():
             removed[FETCHED] = _filter_fetched(run, change, new)
         if run.file(kept.FILE).is_file():
             removed[kept.FILE] = _filter_kept(run, change, new)
         rows = _authors(run, new)
-        change.path("authors.json").write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        change.path("authors.json").write_text(
+            json.dumps(rows, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
         learnt = _learnt_from(run, new)
         whole = before.with_more(learnt)
         whole.write(change.path(FILE))
@@ -153,7 +200,9 @@ def _derived(run: Run, new: Forgotten) -> Iterator[str]:
     yield from (name for stage in after for name in stage.makes)
     yield from (PICTURE_FILE, *REPORTS)
     yield f"{ENGINE_FOLDER}/{INDEX}"  # hashes of every post, under a key that is no secret
-    yield from (f"{ENGINE_FOLDER}/{path.name}" for path in run.file(ENGINE_FOLDER).glob(".*.partial"))
+    yield from (
+        f"{ENGINE_FOLDER}/{path.name}" for path in run.file(ENGINE_FOLDER).glob(".*.partial")
+    )
     yield from (f"{AVATARS}/{avatar.name}" for avatar in _avatars(run, new))
     yield from (Draft.partial(name) for stage in STAGES for name in stage.makes)
     yield Checkpoints.folder_of(run.path).name
@@ -162,7 +211,10 @@ def _derived(run: Run, new: Forgotten) -> Iterator[str]:
 def _filter(run: Run, change: Change, name: str, new: Forgotten) -> int:
     """Write a file of posts without those that are forgotten; how many those were."""
     count = 0
-    with run.file(name).open(encoding="utf-8") as old, change.path(name).open("w", encoding="utf-8", newline="\n") as left:
+    with (
+        run.file(name).open(encoding="utf-8") as old,
+        change.path(name).open("w", encoding="utf-8", newline="\n") as left,
+    ):
         for line in old:
             row = json.loads(line)
             if new.covers(row["author"], row["id"]):
@@ -182,8 +234,15 @@ def _filter_fetched(run: Run, change: Change, new: Forgotten) -> int:
         if account.name in new.authors:
             count += sum(1 for mirror in lists for _ in mirror.posts())
             continue
-        shutil.copytree(account, there / account.name, ignore=lambda folder, names: [name for name in names if (Path(folder) / name).is_dir()])
-        count += sum(mirror.without(new.covers, there / account.name / mirror.folder.name) for mirror in lists)
+        shutil.copytree(
+            account,
+            there / account.name,
+            ignore=lambda folder, names: [name for name in names if (Path(folder) / name).is_dir()],
+        )
+        count += sum(
+            mirror.without(new.covers, there / account.name / mirror.folder.name)
+            for mirror in lists
+        )
     return count
 
 
@@ -193,7 +252,9 @@ def _filter_kept(run: Run, change: Change, new: Forgotten) -> int:
     An author who goes takes all kept posts along: each was written in a voice that was partly theirs.
     """
     lines = kept.lines(run)
-    said = _texts(run, ("posts.jsonl", "clean.jsonl"), new)  # as they came, and as the model saw them
+    said = _texts(
+        run, ("posts.jsonl", "clean.jsonl"), new
+    )  # as they came, and as the model saw them
     left = [] if new.authors else kept.repeating_none(lines, said)
     if left:
         change.path(kept.FILE).write_text("".join(left), encoding="utf-8", newline="\n")
@@ -206,7 +267,9 @@ def _mark(run: Run, change: Change, before: Forgotten, new: Forgotten) -> None:
     """Mark what the model still knows, as it saw it: the rules of what it may say know it again by its marks."""
     if new:
         texts = _texts(run, ("clean.jsonl", *LEARNT), new)
-        marks = VerbatimIndex(texts, key=secrets.token_bytes(KEY), before=marks_of(run) if before else None)
+        marks = VerbatimIndex(
+            texts, key=secrets.token_bytes(KEY), before=marks_of(run) if before else None
+        )
         change.path(MARKS).write_bytes(marks.to_bytes())
     elif not before:
         change.remove(MARKS)
@@ -215,12 +278,21 @@ def _mark(run: Run, change: Change, before: Forgotten, new: Forgotten) -> None:
 def _texts(run: Run, names: Sequence[str], forgotten: Forgotten) -> set[str]:
     """What the forgotten posts say, in these files as far as they are there."""
     there = [run.file(name) for name in names if run.file(name).is_file()]
-    return {post.text for path in there for post in read_posts(path) if forgotten.covers(post.author, post.id)}
+    return {
+        post.text
+        for path in there
+        for post in read_posts(path)
+        if forgotten.covers(post.author, post.id)
+    }
 
 
 def _authors(run: Run, new: Forgotten) -> list[dict[str, Any]]:
     """The rows of `authors.json`, as collecting the same again would write them."""
-    lost = Counter(post.author for post in read_posts(run.file("posts.jsonl")) if new.covers(post.author, post.id))
+    lost = Counter(
+        post.author
+        for post in read_posts(run.file("posts.jsonl"))
+        if new.covers(post.author, post.id)
+    )
     rows = [row for row in read_json(run.file("authors.json")) if row["handle"] not in new.authors]
     for row in rows:
         if count := lost[row["handle"]]:
@@ -231,14 +303,20 @@ def _authors(run: Run, new: Forgotten) -> list[dict[str, Any]]:
 
 def _avatars(run: Run, forgotten: Forgotten) -> list[Path]:
     """The pictures of authors that are forgotten."""
-    return [path for path in run.file(AVATARS).iterdir() if path.stem in forgotten.authors] if run.file(AVATARS).is_dir() else []
+    return (
+        [path for path in run.file(AVATARS).iterdir() if path.stem in forgotten.authors]
+        if run.file(AVATARS).is_dir()
+        else []
+    )
 
 
 def _hash_without(folder: Path, gone: Sequence[Path]) -> str:
     """The folder's hash once these files are out of it."""
     with tempfile.TemporaryDirectory() as place:
         names = [path.name for path in gone]
-        return content_hash(Path(shutil.copytree(folder, Path(place) / folder.name, ignore=lambda *_: names)))
+        return content_hash(
+            Path(shutil.copytree(folder, Path(place) / folder.name, ignore=lambda *_: names))
+        )
 
 
 def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
@@ -249,7 +327,9 @@ def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
     posts, authors = dict(new.posts), dict(new.authors)
     for name in LEARNT:
         data = learnt.get(name, "unknown")
-        if not run.file(name).is_file() or content_hash(run.file(name)) != data:  # these are not the data it learnt from: it may know all
+        if (
+            not run.file(name).is_file() or content_hash(run.file(name)) != data
+        ):  # these are not the data it learnt from: it may know all
             posts, authors = dict.fromkeys(posts, data), dict.fromkeys(authors, data)
             continue
         for post in read_posts(run.file(name)):
@@ -260,16 +340,29 @@ def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
     return Forgotten(posts, authors)
 
 
-def _record(run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _record(
+    run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any]]
+) -> dict[str, Any]:
     """The record with the first stage as fresh as it was; the others see by themselves that their files have changed."""
     record = {**ledger.mark_for_removal(run.record), "stages": dict(run.record.get("stages", {}))}
     collect = record["stages"].get("collect", {})
     if "makes" in collect:
-        makes = {**collect["makes"], **{name: content_hash(change.path(name)) for name in ("posts.jsonl", "authors.json")}}
+        makes = {
+            **collect["makes"],
+            **{name: content_hash(change.path(name)) for name in ("posts.jsonl", "authors.json")},
+        }
         if run.file(AVATARS).is_dir():
             makes[AVATARS] = _hash_without(run.file(AVATARS), _avatars(run, whole))
         facts = {**collect.get("facts", {}), "summary": in_words(rows)}
-        record["stages"]["collect"] = {**collect, "makes": makes, "facts": facts, "source": whole.mark(collect.get("source", ""))}
+        record["stages"]["collect"] = {
+            **collect,
+            "makes": makes,
+            "facts": facts,
+            "source": whole.mark(collect.get("source", "")),
+        }
     asked = record.get("asked", {})
-    record["asked"] = {**asked, "authors": [author for author in asked.get("authors", ()) if author not in whole.authors]}
+    record["asked"] = {
+        **asked,
+        "authors": [author for author in asked.get("authors", ()) if author not in whole.authors],
+    }
     return record

@@ -39,13 +39,21 @@ class Choice:
         return {"posts": posts, "authors": sorted(self.new.authors)}
 
 
-def choose(run: Run, before: Forgotten, ids: Sequence[str], authors: Sequence[str], containing: Sequence[str] = ()) -> Choice:
+def choose(
+    run: Run,
+    before: Forgotten,
+    ids: Sequence[str],
+    authors: Sequence[str],
+    containing: Sequence[str] = (),
+) -> Choice:
     """Return the posts that are meant: with these ids or words, of these authors; without both, all of these authors.
 
     Raises PersonaError where they are not there or could be several, and where nothing would be left.
     """
     if not run.file("posts.jsonl").is_file() or not run.file("authors.json").is_file():
-        raise PersonaError(f"{run.name!r} has no posts yet.", f"See how far it is: popinjay status {run.name}")
+        raise PersonaError(
+            f"{run.name!r} has no posts yet.", f"See how far it is: popinjay status {run.name}"
+        )
     held = list(read_posts(run.file("posts.jsonl")))
     asked = _found(run, before, held, ids, authors, containing)
     new = Forgotten(
@@ -66,9 +74,14 @@ def _found(
     there = {row["handle"] for row in read_json(run.file("authors.json"))}
     for author in authors:
         if author not in there and author not in before.authors:
-            raise PersonaError(f"{run.name!r} has no author {author!r}.", f"It has: {', '.join(sorted(there))}.")
+            raise PersonaError(
+                f"{run.name!r} has no author {author!r}.", f"It has: {', '.join(sorted(there))}."
+            )
     if ids or containing:
-        posts = {**_by_id(run, before, held, ids, authors), **_by_words(run, held, authors, containing)}
+        posts = {
+            **_by_id(run, before, held, ids, authors),
+            **_by_words(run, held, authors, containing),
+        }
         left = {post.author for post in held if (post.author, post.id) not in posts}
         _check_left(run, left)
         return Forgotten(posts, {})
@@ -76,7 +89,9 @@ def _found(
     return Forgotten({}, dict.fromkeys(authors, ""))
 
 
-def _by_id(run: Run, before: Forgotten, held: Sequence[Post], ids: Sequence[str], authors: Sequence[str]) -> dict[tuple[str, str], str]:
+def _by_id(
+    run: Run, before: Forgotten, held: Sequence[Post], ids: Sequence[str], authors: Sequence[str]
+) -> dict[tuple[str, str], str]:
     """Return the posts with these ids, each of one author."""
     holders: dict[str, set[str]] = {id: set() for id in ids}
     for author, id in (*((post.author, post.id) for post in held), *before.posts):
@@ -97,16 +112,26 @@ def _by_id(run: Run, before: Forgotten, held: Sequence[Post], ids: Sequence[str]
     return {(owners.pop(), id): "" for id, owners in holders.items()}
 
 
-def _by_words(run: Run, held: Sequence[Post], authors: Sequence[str], containing: Sequence[str]) -> dict[tuple[str, str], str]:
+def _by_words(
+    run: Run, held: Sequence[Post], authors: Sequence[str], containing: Sequence[str]
+) -> dict[tuple[str, str], str]:
     """Return the posts that say one of these texts, whatever their case, blanks and way of writing accents."""
     found: dict[tuple[str, str], str] = {}
     for text in containing:
         wanted = _folded(text)
         if not wanted:
-            raise OptionError("--containing needs some text.", "Give words of the posts that are to be forgotten.")
-        those = [post for post in held if (not authors or post.author in authors) and wanted in _folded(post.text)]
+            raise OptionError(
+                "--containing needs some text.", "Give words of the posts that are to be forgotten."
+            )
+        those = [
+            post
+            for post in held
+            if (not authors or post.author in authors) and wanted in _folded(post.text)
+        ]
         if not those:
-            raise PersonaError(f"{run.name!r} holds no post that contains {text!r}.", "Give fewer words of it.")
+            raise PersonaError(
+                f"{run.name!r} holds no post that contains {text!r}.", "Give fewer words of it."
+            )
         found.update({(post.author, post.id): "" for post in those})
     return found
 
@@ -117,6 +142,10 @@ def _folded(text: str) -> str:
 
 def _check_left(run: Run, authors: set[str]) -> None:
     if not authors:
-        besides = f", and what trackers were told: {', '.join(places)}" if (places := ledger.locations(run)) else ""
+        besides = (
+            f", and what trackers were told: {', '.join(places)}"
+            if (places := ledger.locations(run))
+            else ""
+        )
         hint = f"Remove the whole persona, model and all: delete {run.path}{besides}"
         raise PersonaError(f"Nothing would be left of {run.name!r}: these are all its posts.", hint)

@@ -29,7 +29,9 @@ class Pieces(list[bytes]):
 
     def text(self, tokens: Sequence[int]) -> str:
         """The text of tokens, what is no whole character as U+FFFD."""
-        return b"".join(self[token] for token in tokens if token < len(self)).decode("utf-8", "replace")
+        return b"".join(self[token] for token in tokens if token < len(self)).decode(
+            "utf-8", "replace"
+        )
 
     def beginning_with(self, start: bytes) -> list[int]:
         """The tokens whose bytes begin with these, by number. A look at all of them would take longer than a step of a small model."""
@@ -89,25 +91,39 @@ def _is_sentence_piece(tokenizer: Tokenizer) -> bool:
 
 def _of_sentence_piece(tokenizer: Tokenizer) -> Pieces:
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-    special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    special = {
+        number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special
+    }
     pieces = Pieces([b""] * (max(vocabulary.values(), default=-1) + 1))
     pieces.falls_back = True
     for token, number in vocabulary.items():
         if number in special:
             continue
         is_byte = len(token) == 6 and token.startswith("<0x") and token.endswith(">")
-        pieces[number] = bytes.fromhex(token[3:5]) if is_byte else token.replace(BLANK, " ").encode()
+        pieces[number] = (
+            bytes.fromhex(token[3:5]) if is_byte else token.replace(BLANK, " ").encode()
+        )
     return pieces
 
 
 def _of_alphabet(tokenizer: Tokenizer) -> Pieces:
     vocabulary = tokenizer.get_vocab(with_added_tokens=False)
-    added = {number: b"" if token.special else token.content.encode() for number, token in tokenizer.get_added_tokens_decoder().items()}
+    added = {
+        number: b"" if token.special else token.content.encode()
+        for number, token in tokenizer.get_added_tokens_decoder().items()
+    }
     pieces = Pieces([b""] * (max([*vocabulary.values(), *added], default=-1) + 1))
     alphabet = _alphabet()
-    letters, bytes_of = frozenset(alphabet), str.maketrans({letter: chr(byte) for letter, byte in alphabet.items()})
+    letters, bytes_of = (
+        frozenset(alphabet),
+        str.maketrans({letter: chr(byte) for letter, byte in alphabet.items()}),
+    )
     for token, number in vocabulary.items():
-        pieces[number] = token.translate(bytes_of).encode("latin-1") if letters.issuperset(token) else token.encode()
+        pieces[number] = (
+            token.translate(bytes_of).encode("latin-1")
+            if letters.issuperset(token)
+            else token.encode()
+        )
     for number, piece in added.items():
         pieces[number] = piece
     return pieces
@@ -117,4 +133,6 @@ def _alphabet() -> dict[str, int]:
     """The byte that each of GPT-2's 256 characters stands for: printable bytes for themselves, the others from U+0100 on in order."""
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = (byte for byte in range(256) if byte not in printable)
-    return {chr(byte): byte for byte in printable} | {chr(0x100 + place): byte for place, byte in enumerate(others)}
+    return {chr(byte): byte for byte in printable} | {
+        chr(0x100 + place): byte for place, byte in enumerate(others)
+    }

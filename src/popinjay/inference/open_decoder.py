@@ -31,12 +31,18 @@ def open_decoder(folder: Path, *, exact: bool = False, cache: Path | None = None
         except UnknownWeights as error:
             why_slow = str(error)  # another architecture: transformers may know it
         else:
-            _log.info("The model in %s is computed by ONNX Runtime, %s.", folder, "in float32" if exact else "in 8 bits")
+            _log.info(
+                "The model in %s is computed by ONNX Runtime, %s.",
+                folder,
+                "in float32" if exact else "in 8 bits",
+            )
             return decoder
     from popinjay.inference.torch_decoder import TorchDecoder
     from popinjay.models.language_model import LanguageModel
 
-    _log.info("The model in %s is computed by PyTorch, not by the fast engine: %s.", folder, why_slow)
+    _log.info(
+        "The model in %s is computed by PyTorch, not by the fast engine: %s.", folder, why_slow
+    )
     return TorchDecoder(LanguageModel.load(folder))
 
 

@@ -26,10 +26,16 @@ class TorchDecoder:
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
-        self.eos_token, self.bos_token, self.suppressed_tokens = model.eos_token, model.bos_token, model.suppressed_tokens
+        self.eos_token, self.bos_token, self.suppressed_tokens = (
+            model.eos_token,
+            model.bos_token,
+            model.suppressed_tokens,
+        )
         self.context, self.sampling = model.context, model.sampling
         self._cache_name = cache_name(model.model)
-        self._prefix: tuple[list[int], Any, Logits] | None = None  # the prompt, its cache of one row, and the logits behind it
+        self._prefix: tuple[list[int], Any, Logits] | None = (
+            None  # the prompt, its cache of one row, and the logits behind it
+        )
         self._cache: Any = None  # of the rows, from their first step on
         self._rows = 0
 
@@ -40,7 +46,9 @@ class TorchDecoder:
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens."""
         if self._pieces is not None and self._pieces.falls_back:
-            return self._pieces.text(tokens)  # one cut character would take all bytes beside it along
+            return self._pieces.text(
+                tokens
+            )  # one cut character would take all bytes beside it along
         return self.model.decode(tokens)
 
     def pieces(self) -> Pieces | None:
@@ -101,7 +109,9 @@ class TorchDecoder:
         if not rows:
             self._cache = None
         if self._cache is not None:
-            self._cache.batch_select_indices(torch.tensor(rows, device=self.model.device, dtype=torch.long))
+            self._cache.batch_select_indices(
+                torch.tensor(rows, device=self.model.device, dtype=torch.long)
+            )
         self._rows = len(rows)
 
     def _forward(self, ids: list[list[int]], cache: Any) -> Any:
@@ -109,7 +119,9 @@ class TorchDecoder:
 
         with torch.inference_mode():
             ids_tensor = torch.tensor(ids, device=self.model.device)
-            return self.model.model(input_ids=ids_tensor, use_cache=True, **{self._cache_name: cache})
+            return self.model.model(
+                input_ids=ids_tensor, use_cache=True, **{self._cache_name: cache}
+            )
 
 
 def cache_name(model: Any) -> str:

@@ -28,12 +28,16 @@ ASSET = "assets/authors.npz.xz"
 CHARACTERS = 40_000  # of each author, where there are as many
 LONGEST = 3  # characters of a run
 BUCKETS = 1 << 15
-SMOOTHING = 100  # what the shorter context says counts as much as having seen the longer one so often
+SMOOTHING = (
+    100  # what the shorter context says counts as much as having seen the longer one so often
+)
 LEAST_OTHERS = 9  # in the author's own language; with fewer the number means less
 SEED = 0
 AT_ONCE = 200  # texts scored
 POSTS_FOR_LANGUAGE = 200
-_SPREAD = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: multiplying by it spreads neighbours (Knuth)
+_SPREAD = (
+    0x9E3779B97F4A7C15  # 2^64 over the golden ratio: multiplying by it spreads neighbours (Knuth)
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,20 +46,34 @@ class CandidateAuthors:
 
     names: tuple[str, ...]
     languages: tuple[str, ...]  # the one most of their posts are in
-    counts: NDArray[np.int64]  # (others, BUCKETS): how often the runs of a bucket stand in the same amount of text
+    counts: NDArray[
+        np.int64
+    ]  # (others, BUCKETS): how often the runs of a bucket stand in the same amount of text
 
     @classmethod
-    def load(cls, *, without: Collection[str] = (), extra: Mapping[str, Sequence[str]] | None = None) -> CandidateAuthors:
+    def load(
+        cls, *, without: Collection[str] = (), extra: Mapping[str, Sequence[str]] | None = None
+    ) -> CandidateAuthors:
         """The package's line-up, less those who have a name in `without` (the author, say), and more authors with their posts.
 
         An extra author stands in for one of the same name, and only stands in the line-up with CHARACTERS or more of text.
         """
         import numpy as np
 
-        with np.load(io.BytesIO(lzma.decompress(files("popinjay").joinpath(ASSET).read_bytes()))) as stored:
-            names, languages, counts = stored["names"].tolist(), stored["languages"].tolist(), stored["counts"].T.astype(np.int64)
+        with np.load(
+            io.BytesIO(lzma.decompress(files("popinjay").joinpath(ASSET).read_bytes()))
+        ) as stored:
+            names, languages, counts = (
+                stored["names"].tolist(),
+                stored["languages"].tolist(),
+                stored["counts"].T.astype(np.int64),
+            )
         own = cls(tuple(names), tuple(languages), counts)
-        more = {name: texts for name, texts in (extra or {}).items() if sum(map(len, texts)) >= CHARACTERS}
+        more = {
+            name: texts
+            for name, texts in (extra or {}).items()
+            if sum(map(len, texts)) >= CHARACTERS
+        }
         return own.less({*without, *more})._and(cls.of(more)).less(without)
 
     @classmethod
@@ -64,7 +82,11 @@ class CandidateAuthors:
         import numpy as np
 
         counts = [totals(texts) for texts in posts.values()]
-        return cls(tuple(posts), tuple(map(language, posts.values())), np.array(counts, np.int64).reshape(len(posts), BUCKETS))
+        return cls(
+            tuple(posts),
+            tuple(map(language, posts.values())),
+            np.array(counts, np.int64).reshape(len(posts), BUCKETS),
+        )
 
     @property
     def others(self) -> int:
@@ -84,19 +106,29 @@ class CandidateAuthors:
         hits = 0
         for start in range(0, len(texts), AT_ONCE):
             likely = log_likelihoods(table, amount, texts[start : start + AT_ONCE])
-            hits += int((likely[:, 0] > likely[:, 1:].max(axis=1, initial=-np.inf)).sum())  # a tie is nobody's
+            hits += int(
+                (likely[:, 0] > likely[:, 1:].max(axis=1, initial=-np.inf)).sum()
+            )  # a tie is nobody's
         return wilson_interval(hits, len(texts))
 
     def less(self, names: Collection[str]) -> CandidateAuthors:
         """Without the others of these names."""
         gone = {name.casefold() for name in names}
         stay = [place for place, name in enumerate(self.names) if name.casefold() not in gone]
-        return CandidateAuthors(tuple(self.names[place] for place in stay), tuple(self.languages[place] for place in stay), self.counts[stay])
+        return CandidateAuthors(
+            tuple(self.names[place] for place in stay),
+            tuple(self.languages[place] for place in stay),
+            self.counts[stay],
+        )
 
     def _and(self, more: CandidateAuthors) -> CandidateAuthors:
         import numpy as np
 
-        return CandidateAuthors(self.names + more.names, self.languages + more.languages, np.concatenate([self.counts, more.counts]))
+        return CandidateAuthors(
+            self.names + more.names,
+            self.languages + more.languages,
+            np.concatenate([self.counts, more.counts]),
+        )
 
 
 def language(texts: Sequence[str]) -> str:
@@ -104,7 +136,9 @@ def language(texts: Sequence[str]) -> str:
     import py3langid  # loads a model of some megabytes
 
     some = random.Random(SEED).sample(list(texts), min(len(texts), POSTS_FOR_LANGUAGE))
-    found: Counter[str] = Counter(py3langid.classify(re.sub(r"[@#]\w+", " ", text))[0] for text in some)
+    found: Counter[str] = Counter(
+        py3langid.classify(re.sub(r"[@#]\w+", " ", text))[0] for text in some
+    )
     return min(found, key=lambda code: (-found[code], code), default="")
 
 
@@ -123,7 +157,11 @@ def totals(texts: Sequence[str]) -> NDArray[np.int64]:
     characters = with_edges(drawn)
     single, pairs, triples = (buckets(characters, length) for length in (1, 2, 3))
     edges = characters == 0
-    counted = [single, pairs[~(edges[:-1] & edges[1:])], triples[~edges[1:-1]]]  # none that reaches into the next text
+    counted = [
+        single,
+        pairs[~(edges[:-1] & edges[1:])],
+        triples[~edges[1:-1]],
+    ]  # none that reaches into the next text
     return np.bincount(np.concatenate(counted), minlength=BUCKETS)
 
 
@@ -138,7 +176,9 @@ def thinned(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.random.default_rng(SEED).binomial(counts, sums.min() / np.maximum(sums, 1))
 
 
-def log_likelihoods(table: NDArray[np.float64], amount: NDArray[np.float64], texts: Sequence[str]) -> NDArray[np.float64]:
+def log_likelihoods(
+    table: NDArray[np.float64], amount: NDArray[np.float64], texts: Sequence[str]
+) -> NDArray[np.float64]:
     """How likely (log) each text is for each author (texts, authors), by counts (BUCKETS, authors) from an amount of characters.
 
     Each character after the two before it, smoothed by how likely it is after the one before, and so on (MacKay and Peto, 1995).
@@ -147,8 +187,12 @@ def log_likelihoods(table: NDArray[np.float64], amount: NDArray[np.float64], tex
 
     characters = with_edges(texts)
     single, pairs, triples = (table[buckets(characters, length)] for length in (1, 2, 3))
-    likely = (single[1:] + SMOOTHING / BUCKETS) / (amount + SMOOTHING)  # of every character but the first edge
-    likely = (pairs + SMOOTHING * likely) / (np.maximum(single[:-1], pairs) + SMOOTHING)  # a bucket of pairs may be fuller than one of characters
+    likely = (single[1:] + SMOOTHING / BUCKETS) / (
+        amount + SMOOTHING
+    )  # of every character but the first edge
+    likely = (pairs + SMOOTHING * likely) / (
+        np.maximum(single[:-1], pairs) + SMOOTHING
+    )  # a bucket of pairs may be fuller than one of characters
     deep = characters[1:-1] != 0  # a text's first character has only its edge before it
     longer = (triples + SMOOTHING * likely[1:]) / (np.maximum(pairs[:-1], triples) + SMOOTHING)
     likely[1:][deep] = longer[deep]

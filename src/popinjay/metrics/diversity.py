@@ -81,14 +81,18 @@ def _self_bleu(found: Sequence[Sequence[str]]) -> float:
         counts = [Counter(_grams(own, order)) for own in found]
         highest = _Highest(counts)
         for place, own in enumerate(counts):
-            matches = sum(min(count, highest.among_others(gram, count)) for gram, count in own.items())
+            matches = sum(
+                min(count, highest.among_others(gram, count)) for gram, count in own.items()
+            )
             total = max(1, sum(own.values()))
             if not matches and order == 1:
                 logs[place] = -math.inf  # not a word in common: no smoothing makes something of it
             logs[place] += math.log((matches or SMOOTHING) / total)
     lengths = sorted(map(len, found))
     penalties = (_brevity(len(own), _closest_other(lengths, len(own))) for own in found)
-    return sum(penalty * math.exp(log / len(ORDERS)) for penalty, log in zip(penalties, logs, strict=True)) / len(found)
+    return sum(
+        penalty * math.exp(log / len(ORDERS)) for penalty, log in zip(penalties, logs, strict=True)
+    ) / len(found)
 
 
 def _closest_other(lengths: Sequence[int], length: int) -> int:

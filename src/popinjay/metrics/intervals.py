@@ -38,7 +38,9 @@ def wilson_interval(hits: int, count: int) -> Estimate:
     share, weight = hits / count, Z * Z / count
     middle = (share + weight / 2) / (1 + weight)
     reach = Z / (1 + weight) * math.sqrt(share * (1 - share) / count + weight / (4 * count))
-    return Estimate(share, min(share, max(0.0, middle - reach)), max(share, min(1.0, middle + reach)))
+    return Estimate(
+        share, min(share, max(0.0, middle - reach)), max(share, min(1.0, middle + reach))
+    )
 
 
 def bootstrap_mean(values: Sequence[float], seed: int) -> Estimate:
@@ -48,7 +50,11 @@ def bootstrap_mean(values: Sequence[float], seed: int) -> Estimate:
     return bootstrap(np.asarray(values, np.float64), lambda drawn: drawn.mean(axis=1), seed)
 
 
-def bootstrap(values: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]], seed: int) -> Estimate:
+def bootstrap(
+    values: NDArray[np.float64],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    seed: int,
+) -> Estimate:
     """A statistic of values (count,), given as a function of many resamples of them at once: (resamples, count) to (resamples,).
 
     Resamples of few values spread too little: the plain percentiles hold the mean of 20 normal ones in 93% of trials. So they are
@@ -59,9 +65,16 @@ def bootstrap(values: NDArray[np.float64], statistic: Callable[[NDArray[np.float
     count = len(values)
     if not count:
         return Estimate(0.0, 0.0, 0.0)
-    expanded = Z * (1 + (Z * Z + 3) / (4 * count))  # t's quantile times sqrt(count / (count - 1)), to the first order
+    expanded = Z * (
+        1 + (Z * Z + 3) / (4 * count)
+    )  # t's quantile times sqrt(count / (count - 1)), to the first order
     tail = NormalDist().cdf(-expanded)
     generator = np.random.default_rng(seed)
-    found = np.concatenate([statistic(values[generator.integers(0, count, (100, count))]) for _ in range(RESAMPLES // 100)])
+    found = np.concatenate(
+        [
+            statistic(values[generator.integers(0, count, (100, count))])
+            for _ in range(RESAMPLES // 100)
+        ]
+    )
     low, high = np.quantile(found, [tail, 1 - tail])
     return Estimate(float(statistic(values[None])[0]), float(low), float(high))

@@ -13,7 +13,9 @@ from popinjay.text.words import halves, pieces, words
 if TYPE_CHECKING:
     from markovify import NewlineText
 
-PATIENCE = 20  # asks that bring nothing, each some hundred drafts: then there is little more to be had
+PATIENCE = (
+    20  # asks that bring nothing, each some hundred drafts: then there is little more to be had
+)
 _SURE = 4  # words: of longer runs all parts of four have to be known, or the run isn't
 
 
@@ -35,7 +37,11 @@ class MarkovChain:
         self._most = max(map(len, lines), default=0)
         self._unspaced = _mostly_unspaced(lines)
         state = 4 if self._unspaced else 2
-        self._text: NewlineText | None = _kind(self._unspaced)("\n".join(lines), state_size=state, well_formed=False) if lines else None
+        self._text: NewlineText | None = (
+            _kind(self._unspaced)("\n".join(lines), state_size=state, well_formed=False)
+            if lines
+            else None
+        )
 
     def say(self, n: int) -> list[str]:
         """So many posts, always the same ones; fewer where asking brought nothing too often, as with very few posts."""
@@ -81,13 +87,25 @@ def _kind(unspaced: bool) -> Any:
             stream = self.word_split(self.rejoined_text)
             return set(zip(*(stream[begin:] for begin in range(_SURE)), strict=False))
 
-        def test_sentence_output(self, said: list[str], max_overlap_ratio: float, max_overlap_total: int) -> bool:
+        def test_sentence_output(
+            self, said: list[str], max_overlap_ratio: float, max_overlap_total: int
+        ) -> bool:
             """Markovify looks for each run of so many words in the whole text. Only those can be there of which all parts of four words are."""
-            length = min(len(said), min(max_overlap_total, round(max_overlap_ratio * len(said))) + 1)
-            known = [tuple(said[begin : begin + _SURE]) in self._known for begin in range(len(said) - _SURE + 1)]
+            length = min(
+                len(said), min(max_overlap_total, round(max_overlap_ratio * len(said))) + 1
+            )
+            known = [
+                tuple(said[begin : begin + _SURE]) in self._known
+                for begin in range(len(said) - _SURE + 1)
+            ]
             for begin in range(len(said) - length + 1):
-                inner = known[begin + 1 : max(0, begin + length - _SURE)]  # the outermost words may be parts of longer ones
-                if all(inner) and self.word_join(said[begin : begin + length]) in self.rejoined_text:
+                inner = known[
+                    begin + 1 : max(0, begin + length - _SURE)
+                ]  # the outermost words may be parts of longer ones
+                if (
+                    all(inner)
+                    and self.word_join(said[begin : begin + length]) in self.rejoined_text
+                ):
                     return False
             return True
 

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int64]
 
 SEED = 0  # of the bootstrap
-_END, _END_OF_TEXT, _UNKNOWN, _FIRST_WORD = 0, 1, 2, 3  # an end of a post is no end of a text, so nothing runs over either
+_END, _END_OF_TEXT, _UNKNOWN, _FIRST_WORD = (
+    0,
+    1,
+    2,
+    3,
+)  # an end of a post is no end of a text, so nothing runs over either
 
 
 class Memorization:
@@ -36,7 +41,10 @@ class Memorization:
         stream: list[int] = []
         for post in posts:
             self._near.add(post)
-            stream += (self._numbers.setdefault(word, len(self._numbers) + _FIRST_WORD) for word in words(post))
+            stream += (
+                self._numbers.setdefault(word, len(self._numbers) + _FIRST_WORD)
+                for word in words(post)
+            )
             stream.append(_END)
         self._stream = np.array(stream or [_END], np.int64)
 
@@ -51,7 +59,9 @@ class Memorization:
         return {
             "exact": wilson_interval(sum(map(self._copies.is_whole, texts)), count),
             "run": wilson_interval(sum(map(self._copies.repeats_run, texts)), count),
-            "near": wilson_interval(sum(self._near.find(text) is not None for text in texts), count),
+            "near": wilson_interval(
+                sum(self._near.find(text) is not None for text in texts), count
+            ),
             "longest": bootstrap_mean(self.longest(texts), SEED),
         }
 
@@ -66,11 +76,18 @@ class Memorization:
             return []
         found = [words(text) for text in texts]
         lengths = np.array([len(own) for own in found])
-        own = [number for one in found for number in (*(self._numbers.get(word, _UNKNOWN) for word in one), _END_OF_TEXT)]
+        own = [
+            number
+            for one in found
+            for number in (*(self._numbers.get(word, _UNKNOWN) for word in one), _END_OF_TEXT)
+        ]
         shared = _longest_matches(self._stream, np.array(own, np.int64), int(lengths.max()))
         begins = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]])
         shares = np.maximum.reduceat(shared, begins) / np.maximum(lengths, 1)
-        return [float(share) if length else float(self._copies.is_whole(text)) for share, length, text in zip(shares, lengths, texts, strict=True)]
+        return [
+            float(share) if length else float(self._copies.is_whole(text))
+            for share, length, text in zip(shares, lengths, texts, strict=True)
+        ]
 
 
 def _longest_matches(held: Numbers, asked: Numbers, most: int) -> Numbers:

@@ -34,7 +34,9 @@ _MARKS = "#＃@＠_"  # parts of hashtags and mentions, which have rows of their
 
 def punctuation(text: str) -> float:
     """Punctuation marks, for each character of the text."""
-    return sum(unicodedata.category(character)[0] == "P" and character not in _MARKS for character in text) / max(1, len(text))
+    return sum(
+        unicodedata.category(character)[0] == "P" and character not in _MARKS for character in text
+    ) / max(1, len(text))
 
 
 def capitals(text: str) -> float:
@@ -77,7 +79,10 @@ def stylometry(texts: Sequence[str], real: Sequence[str], seed: int = 0) -> dict
     """
     if not texts or not real:
         return {name: Estimate(0.0, 0.0, 1.0) for name in HABITS}
-    return {name: _estimate([habit(text) for text in texts], [habit(text) for text in real], seed) for name, habit in HABITS.items()}
+    return {
+        name: _estimate([habit(text) for text in texts], [habit(text) for text in real], seed)
+        for name, habit in HABITS.items()
+    }
 
 
 def self_split(real: Sequence[str], seed: int = 0) -> dict[str, Estimate]:
@@ -95,7 +100,10 @@ def self_split(real: Sequence[str], seed: int = 0) -> dict[str, Estimate]:
     found = {}
     for name, habit in HABITS.items():
         values, codes = np.unique([habit(text) for text in real], return_inverse=True)
-        gaps = _gap(_tally(codes[cuts[:, :half]], len(values)), _tally(codes[cuts[:, half : 2 * half]], len(values)))
+        gaps = _gap(
+            _tally(codes[cuts[:, :half]], len(values)),
+            _tally(codes[cuts[:, half : 2 * half]], len(values)),
+        )
         low, high = np.quantile(gaps, [0.025, 0.975])
         found[name] = Estimate(float(gaps.mean()), float(low), float(high))
     return found
@@ -109,10 +117,24 @@ def _estimate(mine: Sequence[float], theirs: Sequence[float], seed: int) -> Esti
     sides = codes[: len(mine)], codes[len(mine) :]
     value = float(_gap(*(_tally(side[None], len(values)) for side in sides))[0])
     gaps = np.concatenate(
-        [_gap(*(_tally(side[generator.integers(0, len(side), (_AT_ONCE, len(side)))], len(values)) for side in sides)) for _ in range(RESAMPLES // _AT_ONCE)]
+        [
+            _gap(
+                *(
+                    _tally(
+                        side[generator.integers(0, len(side), (_AT_ONCE, len(side)))], len(values)
+                    )
+                    for side in sides
+                )
+            )
+            for _ in range(RESAMPLES // _AT_ONCE)
+        ]
     )
     low, high = np.quantile(gaps, [0.025, 0.975])
-    return Estimate(value, min(value, max(0.0, 2 * value - float(high))), max(value, min(1.0, 2 * value - float(low))))
+    return Estimate(
+        value,
+        min(value, max(0.0, 2 * value - float(high))),
+        max(value, min(1.0, 2 * value - float(low))),
+    )
 
 
 def _tally(codes: NDArray[np.int64], kinds: int) -> NDArray[np.float64]:
@@ -120,7 +142,9 @@ def _tally(codes: NDArray[np.int64], kinds: int) -> NDArray[np.float64]:
     import numpy as np
 
     rows = len(codes)
-    counts = np.bincount((codes + np.arange(rows)[:, None] * kinds).ravel(), minlength=rows * kinds).reshape(rows, kinds)
+    counts = np.bincount(
+        (codes + np.arange(rows)[:, None] * kinds).ravel(), minlength=rows * kinds
+    ).reshape(rows, kinds)
     shares: NDArray[np.float64] = counts.cumsum(axis=1) / codes.shape[1]
     return shares
 

@@ -39,7 +39,9 @@ class Compared:
 
     training: Sequence[str]
     author: Sequence[str]
-    written: Mapping[str, Sequence[str]]  # by source: PERSONA, BASE, MARKOV; one that could not be had is left out
+    written: Mapping[
+        str, Sequence[str]
+    ]  # by source: PERSONA, BASE, MARKOV; one that could not be had is left out
     handles: Sequence[str] = ()  # of the authors, so that nobody is compared with themselves
 
     def sources(self) -> dict[str, Sequence[str]]:
@@ -67,18 +69,38 @@ def compare(given: Compared, seed: int, tell: Callable[[str], None]) -> dict[str
 
 
 def _told_apart(given: Compared, seed: int) -> dict[str, Any]:
-    older = random.Random(seed).sample(given.training, min(len(given.training), how_many(given.author)))
-    found = {name: two_sample_auc(given.author, texts, seed) for name, texts in given.written.items() if texts}
+    older = random.Random(seed).sample(
+        given.training, min(len(given.training), how_many(given.author))
+    )
+    found = {
+        name: two_sample_auc(given.author, texts, seed)
+        for name, texts in given.written.items()
+        if texts
+    }
     return {
         "texts": how_many(given.author),
-        **_json(found | {AUTHOR: self_split_auc(given.author, seed), "earlier": two_sample_auc(given.author, older, seed)}),
+        **_json(
+            found
+            | {
+                AUTHOR: self_split_auc(given.author, seed),
+                "earlier": two_sample_auc(given.author, older, seed),
+            }
+        ),
     }
 
 
 def _taken_for(given: Compared, seed: int) -> dict[str, Any]:
     candidates = CandidateAuthors.load(without=given.handles)
-    found = {name: candidates.attributed_share(given.training, texts[:MOST]) for name, texts in given.sources().items() if texts}
-    return {"others": candidates.others, "same_language": candidates.same_language(given.training), **_json(found)}
+    found = {
+        name: candidates.attributed_share(given.training, texts[:MOST])
+        for name, texts in given.sources().items()
+        if texts
+    }
+    return {
+        "others": candidates.others,
+        "same_language": candidates.same_language(given.training),
+        **_json(found),
+    }
 
 
 def _copying(given: Compared, seed: int) -> dict[str, Any]:
@@ -89,12 +111,25 @@ def _copying(given: Compared, seed: int) -> dict[str, Any]:
 def _variety(given: Compared, seed: int) -> dict[str, Any]:
     count = min(how_many(given.author), *(len(texts) for texts in given.written.values() if texts))
     found = {name: diversity(texts[:count]) for name, texts in given.sources().items() if texts}
-    return {"texts": count, **{name: {key: round(value, 4) for key, value in each.items()} for name, each in found.items()}}
+    return {
+        "texts": count,
+        **{
+            name: {key: round(value, 4) for key, value in each.items()}
+            for name, each in found.items()
+        },
+    }
 
 
 def _habits(given: Compared, seed: int) -> dict[str, Any]:
-    found = {name: stylometry(texts[:MOST], given.author, seed) for name, texts in given.written.items() if texts}
-    return {name: _json(each) for name, each in (found | {AUTHOR: self_split(given.author, seed)}).items()}
+    found = {
+        name: stylometry(texts[:MOST], given.author, seed)
+        for name, texts in given.written.items()
+        if texts
+    }
+    return {
+        name: _json(each)
+        for name, each in (found | {AUTHOR: self_split(given.author, seed)}).items()
+    }
 
 
 def _names(given: Compared, seed: int) -> dict[str, Any]:

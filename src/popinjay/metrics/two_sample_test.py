@@ -22,11 +22,17 @@ FOLDS = 5
 FEW = 4  # texts a side in a fold: with fewer there are fewer folds, and under two folds of so many nothing can be said
 SPLITS = 3  # of an author's posts in halves
 UNKNOWN = Estimate(0.5, 0.0, 1.0)
-_COLUMNS = 1 << 18  # n-grams are hashed into so many: quicker than a vocabulary, and the AUC is the same to 0.002
-_PENALTY = 10.0  # the inverse of the regularisation's weight; on real posts 1 finds less and 100 no more
+_COLUMNS = (
+    1 << 18
+)  # n-grams are hashed into so many: quicker than a vocabulary, and the AUC is the same to 0.002
+_PENALTY = (
+    10.0  # the inverse of the regularisation's weight; on real posts 1 finds less and 100 no more
+)
 
 
-def two_sample_auc(real: Sequence[str], other: Sequence[str], seed: int, most: int = MOST) -> Estimate:
+def two_sample_auc(
+    real: Sequence[str], other: Sequence[str], seed: int, most: int = MOST
+) -> Estimate:
     """How well a classifier tells `other` from `real`: the AUC of logistic regression on character n-grams, cross-validated.
 
     As many texts of each side, `most` at most, drawn by the seed. The real ones have to be posts that the others were not made
@@ -56,7 +62,9 @@ def self_split_auc(texts: Sequence[str], seed: int, most: int = MOST) -> Estimat
     for generator in np.random.default_rng(seed).spawn(SPLITS):
         drawn = _draw(texts, len(texts), generator)
         middle = len(texts) // 2
-        found.append(two_sample_auc(drawn[:middle], drawn[middle:], int(generator.integers(2**31)), most))
+        found.append(
+            two_sample_auc(drawn[:middle], drawn[middle:], int(generator.integers(2**31)), most)
+        )
     return Estimate(*(float(np.mean(ends)) for ends in zip(*found, strict=True)))
 
 
@@ -90,10 +98,19 @@ def _features(texts: Sequence[str]) -> Any:
     """
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
-    hashing = HashingVectorizer(analyzer="char", ngram_range=(1, 5), lowercase=False, norm=None, alternate_sign=False, n_features=_COLUMNS)
+    hashing = HashingVectorizer(
+        analyzer="char",
+        ngram_range=(1, 5),
+        lowercase=False,
+        norm=None,
+        alternate_sign=False,
+        n_features=_COLUMNS,
+    )
     counts = hashing.transform(f"\n{text}\n" for text in texts)
     several = counts.getnnz(axis=0) > 1  # what one text alone has tells nothing about another
-    return TfidfTransformer(sublinear_tf=True).fit_transform(counts[:, several] if several.any() else counts)
+    return TfidfTransformer(sublinear_tf=True).fit_transform(
+        counts[:, several] if several.any() else counts
+    )
 
 
 def _wins(features: Any, count: int, folds: int) -> list[NDArray[np.float64]]:
@@ -111,7 +128,9 @@ def _wins(features: Any, count: int, folds: int) -> list[NDArray[np.float64]]:
     found = []
     for one in range(folds):
         classifier.fit(features[fold != one], label[fold != one])
-        score = classifier.decision_function(features[fold == one]).round(9)  # the same text has the same score
+        score = classifier.decision_function(features[fold == one]).round(
+            9
+        )  # the same text has the same score
         apart = np.subtract.outer(score[label[fold == one] == 1], score[label[fold == one] == 0]).T
         found.append((np.sign(apart) + 1) / 2)
     return found
@@ -136,7 +155,9 @@ def _interval(wins: Sequence[NDArray[np.float64]], generator: np.random.Generato
     reach = (1 + folds / (folds - 1)) ** 0.5
     low, high = (value + reach * (end - value) for end in np.quantile(drawn, [0.025, 0.975]))
     share = wilson_interval(round(value * count), count)
-    return Estimate(value, max(0.0, min(float(low), share.low)), min(1.0, max(float(high), share.high)))
+    return Estimate(
+        value, max(0.0, min(float(low), share.low)), min(1.0, max(float(high), share.high))
+    )
 
 
 def _resampled(won: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:

@@ -31,7 +31,9 @@ class UntouchedBase:
         """The folder for the base as the fast decoder takes it."""
         return self._folder / "engine"
 
-    def written(self, count: int, settings: Mapping[str, Any], write: Callable[[int], Sequence[str]]) -> list[str]:
+    def written(
+        self, count: int, settings: Mapping[str, Any], write: Callable[[int], Sequence[str]]
+    ) -> list[str]:
         """Return the first `count` posts that the base writes with these settings, seed included.
 
         `write(start)` gives those from place `start` up to `count`; it is called if fewer are kept.
@@ -45,7 +47,9 @@ class UntouchedBase:
             keep_entry(path, about, posts)
         return posts[:count]
 
-    def bits(self, held_out: Mapping[str, Sequence[str]], score: Callable[[], dict[str, float]]) -> dict[str, float]:
+    def bits(
+        self, held_out: Mapping[str, Sequence[str]], score: Callable[[], dict[str, float]]
+    ) -> dict[str, float]:
         """Return what `score` gives for these posts of each author: `all`, then each author's."""
         asked = {"base": self._fingerprint, "scoring": SCORING, "posts": list(held_out.items())}
         about = _hash(asked)

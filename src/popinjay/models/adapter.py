@@ -34,9 +34,13 @@ class Adapter:
         try:
             config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             self._scale = float(config["lora_alpha"]) / int(config["r"])
-            self._is_transposed = bool(config["fan_in_fan_out"])  # GPT-2's weights: (inputs, outputs)
+            self._is_transposed = bool(
+                config["fan_in_fan_out"]
+            )  # GPT-2's weights: (inputs, outputs)
         except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
-            raise BaseModelError(f"The {CONFIG} in {folder} can't be read: {error}", "Make the persona again.") from error
+            raise BaseModelError(
+                f"The {CONFIG} in {folder} can't be read: {error}", "Make the persona again."
+            ) from error
         names = (name.removeprefix(PREFIX) for name in self._tensors)
         self.layers = [name.removesuffix(A) for name in names if name.endswith(A)]
 
@@ -116,7 +120,9 @@ def merge_into(model: Any, adapter: Adapter) -> None:
 
 def does_not_fit(adapter: Adapter) -> BaseModelError:
     """Return the error for an adapter of another model."""
-    return BaseModelError(f"The adapter in {adapter.folder} does not fit its base model.", "Make the persona again.")
+    return BaseModelError(
+        f"The adapter in {adapter.folder} does not fit its base model.", "Make the persona again."
+    )
 
 
 def _inner(name: str) -> str:

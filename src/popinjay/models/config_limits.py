@@ -23,8 +23,21 @@ _MOST = {  # larger than of any model there is
     **dict.fromkeys(("vocab_size", "sliding_window", "sliding_window_pattern"), 1 << 24),
     **dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx"), 1 << 28),
 }
-_MAY_BE_MISSING = {"num_key_value_heads", "n_inner", "head_dim", "sliding_window", "sliding_window_pattern"}
-_POSITIVE = ("layer_norm_epsilon", "rms_norm_eps", "layer_norm_eps", "rope_theta", "rope_local_base_freq", "query_pre_attn_scalar")
+_MAY_BE_MISSING = {
+    "num_key_value_heads",
+    "n_inner",
+    "head_dim",
+    "sliding_window",
+    "sliding_window_pattern",
+}
+_POSITIVE = (
+    "layer_norm_epsilon",
+    "rms_norm_eps",
+    "layer_norm_eps",
+    "rope_theta",
+    "rope_local_base_freq",
+    "query_pre_attn_scalar",
+)
 _ROOM = 4  # by how much a layer's weights may be fewer than its width squared: heads and layers that share them
 _HINT = "It was damaged, or is not a model's: take a fresh copy, or make the persona again."
 
@@ -34,7 +47,10 @@ def check_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BaseModelError(f"The model in {folder} has no readable config.json.", "It must be a folder as transformers writes it.") from error
+        raise BaseModelError(
+            f"The model in {folder} has no readable config.json.",
+            "It must be a folder as transformers writes it.",
+        ) from error
     if not isinstance(config, dict):
         raise BaseModelError(f"The config.json in {folder} holds no settings.", _HINT)
     for key, most in _MOST.items():
@@ -51,10 +67,14 @@ def check_config(folder: Path) -> dict[str, Any]:
 def check_room(folder: Path, layers: int, width: int, vocabulary: int) -> None:
     """Raise BaseModelError if a model of these sizes needs more weights than the folder has bytes: each takes at least one."""
     there = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    for key, needed in (("layers", layers * width * width // _ROOM), ("vocabulary", vocabulary * width)):
+    for key, needed in (
+        ("layers", layers * width * width // _ROOM),
+        ("vocabulary", vocabulary * width),
+    ):
         if there and needed > there:
             raise BaseModelError(
-                f"The config.json in {folder} is of a larger model than lies there: its {key} need {needed:,} weights, and there are {there:,} bytes.", _HINT
+                f"The config.json in {folder} is of a larger model than lies there: its {key} need {needed:,} weights, and there are {there:,} bytes.",
+                _HINT,
             )
 
 
@@ -67,4 +87,6 @@ def _is_positive(value: Any) -> bool:
 
 
 def _absurd(folder: Path, key: str, value: Any) -> BaseModelError:
-    return BaseModelError(f"The config.json in {folder} says {key} = {str(value)[:40]!r}, which no model has.", _HINT)
+    return BaseModelError(
+        f"The config.json in {folder} says {key} = {str(value)[:40]!r}, which no model has.", _HINT
+    )

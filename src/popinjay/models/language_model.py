@@ -12,7 +12,12 @@ from popinjay.models.adapter import Adapter, merge_into
 from popinjay.models.config_limits import check_config, check_room
 from popinjay.models.model_files import files_of, write_record
 from popinjay.models.sampling_defaults import PLAIN, read_sampling
-from popinjay.models.special_tokens import SpecialTokens, as_plain_text, read_special, suppressed_tokens
+from popinjay.models.special_tokens import (
+    SpecialTokens,
+    as_plain_text,
+    read_special,
+    suppressed_tokens,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -20,9 +25,13 @@ if TYPE_CHECKING:
     from popinjay.models.bases import Base
 
 SCORED_AT_ONCE = 512  # tokens, padding included, that go through the layers together
-LOGITS_AT_ONCE = 1 << 23  # 32 MB: of Gemma's vocabulary 512 tokens would be 537 MB, and as much again
+LOGITS_AT_ONCE = (
+    1 << 23
+)  # 32 MB: of Gemma's vocabulary 512 tokens would be 537 MB, and as much again
 TRIED = 64  # tokens of the longest text, to find out how a model makes its logits
-AGREE = 1e-4  # nats by which head times hidden state may differ from the model's own logits: rounding
+AGREE = (
+    1e-4  # nats by which head times hidden state may differ from the model's own logits: rounding
+)
 
 
 class _Piece(NamedTuple):
@@ -45,9 +54,15 @@ class LanguageModel:
         self.eos_token: int = tokenizer.eos_token_id
         self.bos_token: int = self.eos_token if special.begin is None else special.begin
         rows = model.get_input_embeddings().num_embeddings
-        never = suppressed_tokens(_specials(tokenizer), special.suppressed, self.bos_token, self.eos_token)
-        self.suppressed_tokens = [token for token in never if token < rows]  # that may never be drawn
-        self._controls = frozenset(never) & frozenset(_added(tokenizer)) | {self.eos_token}  # others may be read, and never said
+        never = suppressed_tokens(
+            _specials(tokenizer), special.suppressed, self.bos_token, self.eos_token
+        )
+        self.suppressed_tokens = [
+            token for token in never if token < rows
+        ]  # that may never be drawn
+        self._controls = frozenset(never) & frozenset(_added(tokenizer)) | {
+            self.eos_token
+        }  # others may be read, and never said
         self.sampling = PLAIN
         self.context: int = getattr(model.config, "max_position_embeddings", None) or 1024
 
@@ -66,9 +81,19 @@ class LanguageModel:
         files = files_of(folder)
         check_config(files.folder)
         try:
-            config = AutoConfig.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-            check_room(files.folder, *(_count(config, name) for name in ("num_hidden_layers", "hidden_size", "vocab_size")))
-            tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(
+                files.folder, local_files_only=True, trust_remote_code=False
+            )
+            check_room(
+                files.folder,
+                *(
+                    _count(config, name)
+                    for name in ("num_hidden_layers", "hidden_size", "vocab_size")
+                ),
+            )
+            tokenizer = AutoTokenizer.from_pretrained(
+                files.folder, local_files_only=True, trust_remote_code=False
+            )
             both: Any = AutoModelForCausalLM.from_pretrained(
                 files.folder,
                 local_files_only=True,
@@ -82,13 +107,23 @@ class LanguageModel:
                 raise ValueError(f"the weights {missing[0]} are not there")
         except BaseModelError:
             raise
-        except Exception as error:  # of a damaged or made-up folder transformers raises whatever comes
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        except (
+            Exception
+        ) as error:  # of a damaged or made-up folder transformers raises whatever comes
+            reason = (
+                str(error).strip().splitlines()[0][:200]
+                if str(error).strip()
+                else type(error).__name__
+            )
             raise BaseModelError(
-                f"The model in {folder} can't be loaded: {reason}", "It must be a causal language model that transformers knows, with its tokenizer."
+                f"The model in {folder} can't be loaded: {reason}",
+                "It must be a causal language model that transformers knows, with its tokenizer.",
             ) from error
         if tokenizer.eos_token_id is None:
-            raise BaseModelError(f"The tokenizer in {folder} has no end token to part posts with.", "Choose a base model whose tokenizer defines eos_token.")
+            raise BaseModelError(
+                f"The tokenizer in {folder} has no end token to part posts with.",
+                "Choose a base model whose tokenizer defines eos_token.",
+            )
         if files.adapter is not None:
             merge_into(model, Adapter(files.adapter))
             model.generation_config = GenerationConfig.from_pretrained(files.adapter)
@@ -126,18 +161,27 @@ class LanguageModel:
         if not texts:
             return []
         name = self.tokenizer.convert_ids_to_tokens
-        return [as_plain_text(ids, self._controls, name, lambda text: self._encode([text])[0]) for ids in self._encode(texts)]
+        return [
+            as_plain_text(ids, self._controls, name, lambda text: self._encode([text])[0])
+            for ids in self._encode(texts)
+        ]
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        ids: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        ids: list[list[int]] = self.tokenizer(
+            list(texts), add_special_tokens=False, split_special_tokens=True
+        )["input_ids"]
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, special ones left out."""
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text: str = self.tokenizer.decode(
+            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
         return text
 
-    def bits(self, texts: Sequence[str], before: Sequence[Sequence[str]] | None = None) -> list[float]:
+    def bits(
+        self, texts: Sequence[str], before: Sequence[Sequence[str]] | None = None
+    ) -> list[float]:
         """-log2 of the probability of each text, each scored from the token that begins it: alone, or after the posts `before` it.
 
         The end token after a text is not part of it. A text longer than the context is scored in pieces, each behind the
@@ -181,7 +225,9 @@ class LanguageModel:
         for start in range(0, len(targets), stride):
             part = slice(start, start + stride)
             logits = head(hidden[part]).float()
-            losses[part] = torch.nn.functional.cross_entropy(logits, targets[part], reduction="none")
+            losses[part] = torch.nn.functional.cross_entropy(
+                logits, targets[part], reduction="none"
+            )
         return losses
 
     def _losses_of_logits(self, ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -210,20 +256,31 @@ class LanguageModel:
         found = []
         for number, (ids, posts) in enumerate(zip(self.encode(texts), before, strict=True)):
             context: list[int] = [self.bos_token]
-            between = [self.bos_token] if self.bos_token == self.eos_token else [self.eos_token, self.bos_token]
+            between = (
+                [self.bos_token]
+                if self.bos_token == self.eos_token
+                else [self.eos_token, self.bos_token]
+            )
             for post in reversed(self.encode(posts)):
                 if len(post) + len(between) + len(context) + len(ids) > self.context:
                     break
                 context = [self.bos_token, *post, *between, *context[1:]]
             most = self.context - 1  # a text with something before it fits whole
-            found += [_Piece(number, [*context, *ids[start : start + most]], len(context)) for start in range(0, len(ids), most)]
+            found += [
+                _Piece(number, [*context, *ids[start : start + most]], len(context))
+                for start in range(0, len(ids), most)
+            ]
         return found
 
     def say_by_default(self, **settings: Any) -> None:
         """How `pipeline("text-generation")` and the hub's widget draw from this model once it is saved; no top-k."""
         from transformers import GenerationConfig
 
-        settings |= {"bos_token_id": self.bos_token, "eos_token_id": self.eos_token, "pad_token_id": self.eos_token}
+        settings |= {
+            "bos_token_id": self.bos_token,
+            "eos_token_id": self.eos_token,
+            "pad_token_id": self.eos_token,
+        }
         if self.suppressed_tokens:
             settings["suppress_tokens"] = list(self.suppressed_tokens)
         self.model.generation_config = GenerationConfig(**settings, top_k=0)  # type: ignore[no-untyped-call]
@@ -232,7 +289,11 @@ class LanguageModel:
         """Write standard transformers files: safetensors, tokenizer, generation config."""
         from transformers.utils import logging
 
-        for word in ("local_files_only", "is_local", "trust_remote_code"):  # how it was loaded is nothing about it
+        for word in (
+            "local_files_only",
+            "is_local",
+            "trust_remote_code",
+        ):  # how it was loaded is nothing about it
             self.tokenizer.init_kwargs.pop(word, None)
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -258,7 +319,10 @@ def _count(config: Any, name: str) -> int:
 
 def _specials(tokenizer: Any) -> list[int]:
     """The numbers of a tokenizer's special tokens."""
-    return [*tokenizer.all_special_ids, *(number for number, token in _added(tokenizer).items() if token.special)]
+    return [
+        *tokenizer.all_special_ids,
+        *(number for number, token in _added(tokenizer).items() if token.special),
+    ]
 
 
 def _added(tokenizer: Any) -> dict[int, Any]:

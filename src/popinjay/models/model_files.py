@@ -46,7 +46,9 @@ class ModelFiles:
     def size(self) -> int:
         """The bytes of all weights."""
         folders = [self.folder, *([self.adapter] if self.adapter else [])]
-        return sum(file.stat().st_size for folder in folders for file in folder.glob("*.safetensors"))
+        return sum(
+            file.stat().st_size for folder in folders for file in folder.glob("*.safetensors")
+        )
 
 
 def is_thin(folder: Path) -> bool:

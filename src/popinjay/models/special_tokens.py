@@ -24,14 +24,19 @@ def read_special(folder: Path) -> SpecialTokens:
     config = read_config(folder)
     try:
         begin, suppressed = config.get("bos_token_id"), config.get("suppress_tokens") or ()
-        if not all(isinstance(token, int) and token >= 0 for token in (*suppressed, 0 if begin is None else begin)):
+        if not all(
+            isinstance(token, int) and token >= 0
+            for token in (*suppressed, 0 if begin is None else begin)
+        ):
             raise TypeError("a token is not a number")
     except UNREADABLE as error:
         raise unreadable(folder, error) from error
     return SpecialTokens(begin, tuple(suppressed))
 
 
-def suppressed_tokens(special: Collection[int], suppressed: Collection[int], begin: int, end: int) -> list[int]:
+def suppressed_tokens(
+    special: Collection[int], suppressed: Collection[int], begin: int, end: int
+) -> list[int]:
     """List the tokens that may never be drawn, in order: all special ones but the end token."""
     return sorted({*special, *suppressed, begin} - {end})
 

@@ -31,7 +31,10 @@ class Weights(Mapping[str, "NDArray[Any]"]):
             self._entries, self._begin = _header(self.path)
             self._check()
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise BaseModelError(f"The weights in {folder} can't be read: {error}", "The file may be cut off; fetch or make the model again.") from error
+            raise BaseModelError(
+                f"The weights in {folder} can't be read: {error}",
+                "The file may be cut off; fetch or make the model again.",
+            ) from error
         import numpy as np
 
         self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r")
@@ -47,13 +50,19 @@ class Weights(Mapping[str, "NDArray[Any]"]):
                 count *= length
             if entry["dtype"] not in TYPES:
                 raise ValueError(f"{name} is of type {entry['dtype']}")
-            if not 0 <= begin <= end <= size or end - begin != count * int(TYPES[entry["dtype"]][-1]):
+            if not 0 <= begin <= end <= size or end - begin != count * int(
+                TYPES[entry["dtype"]][-1]
+            ):
                 raise ValueError(f"{name} does not lie inside the file")
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         entry = self._entries[name]
         begin, end = entry["data_offsets"]
-        return self._bytes[self._begin + begin : self._begin + end].view(TYPES[entry["dtype"]]).reshape(entry["shape"])
+        return (
+            self._bytes[self._begin + begin : self._begin + end]
+            .view(TYPES[entry["dtype"]])
+            .reshape(entry["shape"])
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -65,7 +74,10 @@ class Weights(Mapping[str, "NDArray[Any]"]):
         """Stand-ins for the tensors, which have their shapes and take no memory."""
         import numpy as np
 
-        return {name: np.broadcast_to(np.float32(0), entry["shape"]) for name, entry in self._entries.items()}
+        return {
+            name: np.broadcast_to(np.float32(0), entry["shape"])
+            for name, entry in self._entries.items()
+        }
 
     def release(self) -> None:
         """Give back the memory of what was read so far; it is read again where it is wanted again."""

@@ -17,15 +17,41 @@ from typing import Any
 
 from popinjay.errors import PictureError
 
-FAMILIES = ["Inter", "Helvetica Neue", "Segoe UI", "Noto Sans", "Liberation Sans", "DejaVu Sans"]  # the first that is there
-EMOJI_FAMILIES = ["Apple Color Emoji", "Segoe UI Emoji", "Noto Color Emoji", "Twemoji", "Twitter Color Emoji"]
+FAMILIES = [
+    "Inter",
+    "Helvetica Neue",
+    "Segoe UI",
+    "Noto Sans",
+    "Liberation Sans",
+    "DejaVu Sans",
+]  # the first that is there
+EMOJI_FAMILIES = [
+    "Apple Color Emoji",
+    "Segoe UI Emoji",
+    "Noto Color Emoji",
+    "Twemoji",
+    "Twitter Color Emoji",
+]
 MARK_FOR_CUT = "…"
-_LINE_HEIGHT = 1.24  # of the size, for scripts that fit into it; others take what their font asks for
-_TALL = ((0x0600, 0x109F), (0x1780, 0x1CFF), (0xA840, 0xABFF))  # Arabic to Myanmar, Khmer to Vedic, Phags-pa to Meetei Mayek
-_DIRECTION_MARKS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # overrides and isolates, which could turn round what stands beside
+_LINE_HEIGHT = (
+    1.24  # of the size, for scripts that fit into it; others take what their font asks for
+)
+_TALL = (
+    (0x0600, 0x109F),
+    (0x1780, 0x1CFF),
+    (0xA840, 0xABFF),
+)  # Arabic to Myanmar, Khmer to Vedic, Phags-pa to Meetei Mayek
+_DIRECTION_MARKS = dict.fromkeys(
+    [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)  # overrides and isolates, which could turn round what stands beside
 _RIGHT_TO_LEFT = ("\u2067", "\u2069")
 _BY_ITSELF = ("\u2068", "\u2069")
-_PACKAGES = {"Chinese": "fonts-noto-cjk", "Japanese": "fonts-noto-cjk", "Hangul": "fonts-noto-cjk", "emoji": "fonts-noto-color-emoji"}  # of Debian
+_PACKAGES = {
+    "Chinese": "fonts-noto-cjk",
+    "Japanese": "fonts-noto-cjk",
+    "Hangul": "fonts-noto-cjk",
+    "emoji": "fonts-noto-color-emoji",
+}  # of Debian
 
 
 @functools.cache
@@ -35,8 +61,14 @@ def skia() -> Any:
         import skia
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError):
-            raise PictureError("Pictures need the extra 'picture', which is not installed.", 'Install it: pip install "popinjay[picture]"') from error
-        raise PictureError(f"The drawing library can't be loaded: {error}.", "On Debian and Ubuntu: apt-get install libegl1 libgl1") from error
+            raise PictureError(
+                "Pictures need the extra 'picture', which is not installed.",
+                'Install it: pip install "popinjay[picture]"',
+            ) from error
+        raise PictureError(
+            f"The drawing library can't be loaded: {error}.",
+            "On Debian and Ubuntu: apt-get install libegl1 libgl1",
+        ) from error
     return skia
 
 
@@ -49,7 +81,9 @@ def _emoji() -> Any:
     tags = r"(?:[\U000E0020-\U000E007E]+\U000E007F)?"
     single = r"\p{Extended_Pictographic}"
     first = rf"(?:\p{{Emoji_Presentation}}(?!\uFE0E){tone}|{single}(?:\p{{Emoji_Modifier}}|\uFE0F|(?=\u200D)))"
-    return regex.compile(rf"\p{{RI}}\p{{RI}}|[0-9#*]\uFE0F?\u20E3|{first}{tags}(?:\u200D(?:{single}|[♀♂]){tone})*")
+    return regex.compile(
+        rf"\p{{RI}}\p{{RI}}|[0-9#*]\uFE0F?\u20E3|{first}{tags}(?:\u200D(?:{single}|[♀♂]){tone})*"
+    )
 
 
 def graphemes(text: str) -> list[str]:
@@ -105,7 +139,11 @@ class Block:
         """Draw it with its upper left corner there. Marks heaped up on a letter end where its block does, but for a little."""
         sk, slack = skia(), 4
         canvas.save()
-        canvas.clipRect(sk.Rect.MakeLTRB(left - slack, top - slack, left + self.width + slack, top + self.height + slack))
+        canvas.clipRect(
+            sk.Rect.MakeLTRB(
+                left - slack, top - slack, left + self.width + slack, top + self.height + slack
+            )
+        )
         self.paragraph.paint(canvas, left - (self.room - self.width if self.right else 0), top)
         canvas.restore()
 
@@ -119,11 +157,16 @@ class Typesetter:
             self._fonts = sk.FontMgr()
             families = self._fonts.countFamilies()
         if not families:
-            raise PictureError("There is no font on this machine to draw with.", "On Debian and Ubuntu: apt-get install fonts-noto-core fonts-noto-color-emoji")
+            raise PictureError(
+                "There is no font on this machine to draw with.",
+                "On Debian and Ubuntu: apt-get install fonts-noto-core fonts-noto-color-emoji",
+            )
         self._unicode = sk.Unicodes.ICU.Make()
         self._collection = sk.textlayout.FontCollection()
         self._collection.setDefaultFontManager(self._fonts)
-        self._emoji_faces = [self._fonts.matchFamilyStyle(name, sk.FontStyle.Normal()) for name in EMOJI_FAMILIES]
+        self._emoji_faces = [
+            self._fonts.matchFamilyStyle(name, sk.FontStyle.Normal()) for name in EMOJI_FAMILIES
+        ]
         self._known: dict[tuple[str, str], bool] = {}
 
     def block(self, text: str, style: Style, room: float) -> Block:
@@ -140,7 +183,9 @@ class Typesetter:
             builder.pop()
         paragraph = builder.Build()
         paragraph.layout(room)
-        return Block(paragraph, min(paragraph.LongestLine, room), paragraph.Height, style.size, room, right)
+        return Block(
+            paragraph, min(paragraph.LongestLine, room), paragraph.Height, style.size, room, right
+        )
 
     def balanced(self, text: str, style: Style, room: float) -> Block:
         """As `block`, with lines of about the same length: as narrow as it gets without another line."""
@@ -148,7 +193,9 @@ class Typesetter:
         low, high = block.width / 2, room
         for _ in range(7):
             middle = (low + high) / 2
-            if (narrower := self.block(text, style, middle)).height <= block.height and narrower.paragraph.MinIntrinsicWidth <= middle:
+            if (
+                narrower := self.block(text, style, middle)
+            ).height <= block.height and narrower.paragraph.MinIntrinsicWidth <= middle:
                 block, high = narrower, middle
             else:
                 low = middle
@@ -156,10 +203,18 @@ class Typesetter:
 
     def missing(self, text: str, locale: str = "en") -> list[str]:
         """The characters (as readers see them) that no font on this machine can draw."""
-        return list(dict.fromkeys(cluster for cluster in graphemes(text) if not self._draws(cluster, locale)))
+        return list(
+            dict.fromkeys(
+                cluster for cluster in graphemes(text) if not self._draws(cluster, locale)
+            )
+        )
 
     def _draws(self, cluster: str, locale: str) -> bool:
-        return all(self._has(character, locale) for character in cluster if unicodedata.category(character) not in ("Cf", "Cc", "Zs", "Zl", "Zp"))
+        return all(
+            self._has(character, locale)
+            for character in cluster
+            if unicodedata.category(character) not in ("Cf", "Cc", "Zs", "Zl", "Zp")
+        )
 
     def _has(self, character: str, locale: str) -> bool:
         if unicodedata.name(character, "").startswith("VARIATION SELECTOR"):
@@ -167,10 +222,14 @@ class Typesetter:
         key = character, locale
         if key not in self._known:
             number = ord(character)
-            face = self._fonts.matchFamilyStyleCharacter(FAMILIES[0], skia().FontStyle.Normal(), [locale], number)
+            face = self._fonts.matchFamilyStyleCharacter(
+                FAMILIES[0], skia().FontStyle.Normal(), [locale], number
+            )
             if face is not None and "LastResort" in face.getFamilyName():  # macOS' font of boxes
                 face = None
-            self._known[key] = any(one is not None and one.unicharToGlyph(number) for one in (face, *self._emoji_faces))
+            self._known[key] = any(
+                one is not None and one.unicharToGlyph(number) for one in (face, *self._emoji_faces)
+            )
         return self._known[key]
 
     @staticmethod
@@ -214,7 +273,9 @@ def typesetter() -> Typesetter:
 def no_font(missing: Sequence[str], where: str) -> PictureError:
     """The problem that no font here has these characters, with what to install."""
     scripts = list(dict.fromkeys(_script(cluster) for cluster in missing))
-    shown = " ".join(one if one.isprintable() else f"U+{ord(one[0]):04X}" for one in missing[:8]) + (" …" if len(missing) > 8 else "")
+    shown = " ".join(
+        one if one.isprintable() else f"U+{ord(one[0]):04X}" for one in missing[:8]
+    ) + (" …" if len(missing) > 8 else "")
     if scripts == [_UNKNOWN]:
         hint = "Unicode gives them no meaning, so there is nothing to install."
     elif sys.platform == "darwin":
@@ -224,7 +285,9 @@ def no_font(missing: Sequence[str], where: str) -> PictureError:
     else:
         packages = dict.fromkeys(_PACKAGES.get(script, "fonts-noto-core") for script in scripts)
         hint = f"Install fonts that have them, on Debian and Ubuntu: apt-get install {' '.join(packages)}"
-    return PictureError(f"No font on this machine can draw the {' and '.join(scripts)} in {where}: {shown}", hint)
+    return PictureError(
+        f"No font on this machine can draw the {' and '.join(scripts)} in {where}: {shown}", hint
+    )
 
 
 def _script(cluster: str) -> str:

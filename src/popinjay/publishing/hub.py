@@ -16,7 +16,12 @@ from popinjay.errors import PublishError
 
 ADDRESS = "https://huggingface.co"
 _PASSING = (408, 409, 412, 425, 429)  # and all from 500: what another try may get past
-_WRITERS = (None, "admin", "write", "contributor")  # roles in an organisation; None: the hub doesn't say
+_WRITERS = (
+    None,
+    "admin",
+    "write",
+    "contributor",
+)  # roles in an organisation; None: the hub doesn't say
 _LOG_IN = "Log in with: hf auth login, or set HF_TOKEN to a token with write access (https://huggingface.co/settings/tokens)."
 
 
@@ -73,7 +78,11 @@ class Hub:
 
         self.repo = repo
         self.has_written = False  # or has tried to
-        self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="popinjay", library_version=__version__)
+        self._api = HfApi(
+            endpoint=os.environ.get("HF_ENDPOINT") or None,
+            library_name="popinjay",
+            library_version=__version__,
+        )
 
     def check_access(self) -> None:
         """See that there is a token, that the hub knows it, and that it may write here. Nothing is written."""
@@ -88,7 +97,10 @@ class Hub:
         if allowed is not None and namespace.lower() not in {name.lower() for name in allowed}:
             if not allowed:
                 raise PublishError("The token may only read.", _LOG_IN)
-            raise PublishError(f"The token of {me.get('name')!r} may not write to {self.repo!r}.", f"It may write to: {', '.join(sorted(allowed))}.")
+            raise PublishError(
+                f"The token of {me.get('name')!r} may not write to {self.repo!r}.",
+                f"It may write to: {', '.join(sorted(allowed))}.",
+            )
 
     def look(self) -> Repository | None:
         """What is there; None where there is no such repository."""
@@ -100,8 +112,13 @@ class Hub:
             except RepositoryNotFoundError:
                 return None
             tags = {tag.name: tag.target_commit for tag in self._api.list_repo_refs(self.repo).tags}
-        files = {s.rfilename: ("sha256", s.lfs.sha256) if s.lfs else ("sha1", s.blob_id or "") for s in info.siblings or ()}
-        return Repository(bool(info.private), info.sha or "", files, tags, frozenset(info.tags or ()))
+        files = {
+            s.rfilename: ("sha256", s.lfs.sha256) if s.lfs else ("sha1", s.blob_id or "")
+            for s in info.siblings or ()
+        }
+        return Repository(
+            bool(info.private), info.sha or "", files, tags, frozenset(info.tags or ())
+        )
 
     def create(self, *, private: bool) -> None:
         """Make the repository. An organisation's default decides where it need not be private."""
@@ -109,7 +126,15 @@ class Hub:
         with _errors(f"make {self.repo}"):
             self._api.create_repo(self.repo, private=private or None, exist_ok=True)
 
-    def commit(self, files: Sequence[File], gone: Sequence[str], parent: str, message: str, description: str, tell: Callable[[int], None]) -> str:
+    def commit(
+        self,
+        files: Sequence[File],
+        gone: Sequence[str],
+        parent: str,
+        message: str,
+        description: str,
+        tell: Callable[[int], None],
+    ) -> str:
         """Put all files there and remove those gone, in one commit on top of `parent`; the commit. What an earlier try sent is not sent again."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -123,7 +148,11 @@ class Hub:
                 tell(sent)
             removing = [CommitOperationDelete(name) for name in gone]
             done = self._api.create_commit(
-                self.repo, [*adding, *removing], commit_message=message, commit_description=description, parent_commit=parent or None
+                self.repo,
+                [*adding, *removing],
+                commit_message=message,
+                commit_description=description,
+                parent_commit=parent or None,
             )
         return done.oid
 
@@ -141,7 +170,10 @@ def writable(me: Mapping[str, Any], repo: str) -> set[str] | None:
     if role == "read":
         return set()
     if role == "write":
-        return {me["name"], *(org["name"] for org in me.get("orgs") or () if org.get("roleInOrg") in _WRITERS)}
+        return {
+            me["name"],
+            *(org["name"] for org in me.get("orgs") or () if org.get("roleInOrg") in _WRITERS),
+        }
     if role != "fineGrained":
         return None
     names = set()
@@ -182,13 +214,17 @@ def _in_words(error: Exception, doing: str) -> PublishError:
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     if isinstance(error, OfflineModeIsEnabled):
-        return PublishError("HF_HUB_OFFLINE is set: the hub may not be reached.", "Unset it to publish.")
+        return PublishError(
+            "HF_HUB_OFFLINE is set: the hub may not be reached.", "Unset it to publish."
+        )
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, HfHubHTTPError):
         cause = cause.__cause__
     if cause is None:
         if isinstance(error, ValueError):
-            return PublishError(f"The hub could not {doing}: {_first_line(error)}", "Nothing was published.")
+            return PublishError(
+                f"The hub could not {doing}: {_first_line(error)}", "Nothing was published."
+            )
         return Interrupted(f"The hub could not be reached to {doing}: {_first_line(error)}", "")
     status = cause.response.status_code
     if status in _PASSING or status >= 500:
@@ -197,8 +233,12 @@ def _in_words(error: Exception, doing: str) -> PublishError:
         return PublishError("The hub doesn't know this token.", _LOG_IN)
     if status == 403:
         return PublishError(f"The hub doesn't let this token {doing}.", _LOG_IN)
-    return PublishError(f"The hub could not {doing}: {_first_line(cause)}", "Nothing was published.")
+    return PublishError(
+        f"The hub could not {doing}: {_first_line(cause)}", "Nothing was published."
+    )
 
 
 def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
+    return next(
+        (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
+    )[:200]

@@ -85,16 +85,28 @@ def publish(run: Run, to: str, options: PublishOptions, listener: Listener = ign
             repo = repo_of(to)
             check_whose(run, private=options.private)
             model = stack.enter_context(whole_model(run))
-            files = tuple(what_goes(run, model, repo, f"{ADDRESS}/{repo}/resolve/main/{PICTURE_FILE}", with_posts=options.with_posts))
+            files = tuple(
+                what_goes(
+                    run,
+                    model,
+                    repo,
+                    f"{ADDRESS}/{repo}/resolve/main/{PICTURE_FILE}",
+                    with_posts=options.with_posts,
+                )
+            )
             result = Published(run.name, to, files, options.private)
             if not options.dry_run:
                 result = to_hub(run, repo, result, listener)
         else:
             if options.private:
-                raise PublishError("--private is for the hub.", "Who may read a folder is set where the folder is.")
+                raise PublishError(
+                    "--private is for the hub.", "Who may read a folder is set where the folder is."
+                )
             folder = folder_of(to, run)
             model = stack.enter_context(whole_model(run))
-            files = tuple(what_goes(run, model, folder.name, PICTURE_FILE, with_posts=options.with_posts))
+            files = tuple(
+                what_goes(run, model, folder.name, PICTURE_FILE, with_posts=options.with_posts)
+            )
             result = Published(run.name, str(folder), files)
             if not options.dry_run:
                 result = to_folder(run, folder, result, listener)
@@ -110,16 +122,26 @@ def check_finished(run: Run) -> None:
     """Raises PublishError unless every stage is fresh: what is published is what the card describes."""
     for stage, state in run.states().items():
         if state is not State.FRESH:
-            again = f"popinjay forget {run.name} --retrain" if Forgotten.of(run).still_known(run) else "popinjay make SPEC"
+            again = (
+                f"popinjay forget {run.name} --retrain"
+                if Forgotten.of(run).still_known(run)
+                else "popinjay make SPEC"
+            )
             how = "has failed" if state is State.FAILED else f"is {state.value}"
-            raise PublishError(f"{run.name!r} is not finished: {stage} {how}.", f"Make it again first: {again}")
+            raise PublishError(
+                f"{run.name!r} is not finished: {stage} {how}.", f"Make it again first: {again}"
+            )
 
 
 def check_whose(run: Run, *, private: bool) -> None:
     """Raises PublishError where these words may be published in private only, and were to be public."""
     whose = run.record.get("asked", {}).get("whose")
     if whose not in MAY_BE_PUBLIC and not private:
-        said = f"{run.name!r} is made of {WHOSE[whose]}" if whose else f"It is not on record whose words {run.name!r} is made of"
+        said = (
+            f"{run.name!r} is made of {WHOSE[whose]}"
+            if whose
+            else f"It is not on record whose words {run.name!r} is made of"
+        )
         raise PublishError(
             f"{said}: it may be published in private only.",
             f"Add --private. If that is not so, say whose words these are: popinjay make SPEC --whose {'|'.join(MAY_BE_PUBLIC)}",
@@ -148,7 +170,8 @@ def repo_of(to: str) -> str:
             raise HFValidationError
     except HFValidationError as error:
         raise PublishError(
-            f"{to!r} names no repository of the hub.", "Give hub:organisation/name, or hub:you/name, of letters, digits, '-', '_' and '.' (at most 96)."
+            f"{to!r} names no repository of the hub.",
+            "Give hub:organisation/name, or hub:you/name, of letters, digits, '-', '_' and '.' (at most 96).",
         ) from error
     return repo
 
@@ -157,9 +180,14 @@ def folder_of(to: str, run: Run) -> Path:
     """The folder to publish into. Raises PublishError where it could not be one."""
     folder = Path(to).expanduser().resolve()
     if not folder.parent.is_dir():
-        raise PublishError(f"There is no folder {str(folder.parent)!r} to put it in.", f"Make it first. For the hub, write: --to {HUB}{to}")
+        raise PublishError(
+            f"There is no folder {str(folder.parent)!r} to put it in.",
+            f"Make it first. For the hub, write: --to {HUB}{to}",
+        )
     if folder == run.path or run.path in folder.parents:
-        raise PublishError(f"{str(folder)!r} is inside the persona's own folder.", "Choose a folder elsewhere.")
+        raise PublishError(
+            f"{str(folder)!r} is inside the persona's own folder.", "Choose a folder elsewhere."
+        )
     if folder.exists() and not folder.is_dir():
         raise PublishError(f"{str(folder)!r} is a file.", "Give a folder.")
     return folder
@@ -192,12 +220,16 @@ def whole_model(run: Run) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def what_goes(run: Run, folder: Path, model: str, thumbnail: str, *, with_posts: bool) -> list[File]:
+def what_goes(
+    run: Run, folder: Path, model: str, thumbnail: str, *, with_posts: bool
+) -> list[File]:
     """Every file that is published of a persona, the small ones first, with the model in `folder`.
 
     The card names the model `model` and its picture `thumbnail`.
     """
-    pictures = [File(PICTURE_FILE, run.file(PICTURE_FILE))] if run.file(PICTURE_FILE).is_file() else []
+    pictures = (
+        [File(PICTURE_FILE, run.file(PICTURE_FILE))] if run.file(PICTURE_FILE).is_file() else []
+    )
     models = [
         File(path.relative_to(folder).as_posix(), path)
         for path in folder.rglob("*")
@@ -236,12 +268,22 @@ def to_hub(run: Run, repo: str, wanted: Published, listener: Listener) -> Publis
             break
         except Interrupted as error:
             if attempt == TRIES - 1:
-                raise PublishError(error.message, "Run the same again: what has arrived is not sent twice.") from error
+                raise PublishError(
+                    error.message, "Run the same again: what has arrived is not sent twice."
+                ) from error
             wait = WAIT * 2**attempt
-            listener(Event(STAGE, EventKind.WARNING, f"{error.message} Trying again in {wait:.0f} s."))
+            listener(
+                Event(STAGE, EventKind.WARNING, f"{error.message} Trying again in {wait:.0f} s.")
+            )
             time.sleep(wait)
     listener(
-        Event(STAGE, EventKind.DONE, f"{repo} {result.version}" if result.changed else f"{repo} {result.version} is this very model and card: nothing was sent")
+        Event(
+            STAGE,
+            EventKind.DONE,
+            f"{repo} {result.version}"
+            if result.changed
+            else f"{repo} {result.version} is this very model and card: nothing was sent",
+        )
     )
     return result
 
@@ -259,10 +301,16 @@ def _settle(run: Run, hub: Hub, wanted: Published, listener: Listener) -> Publis
     changed = [file for file in wanted.files if not there.holds(file)]
     names = {file.name for file in wanted.files}
     gone = [name for name in there.files if name not in names and is_ours(name)]
-    versions = {int(found[1]): commit for tag, commit in there.tags.items() if (found := re.fullmatch(r"v(\d+)", tag))}
+    versions = {
+        int(found[1]): commit
+        for tag, commit in there.tags.items()
+        if (found := re.fullmatch(r"v(\d+)", tag))
+    }
     number = max((n for n, commit in versions.items() if commit == there.head), default=None)
     if not changed and not gone and number is not None:
-        return replace(wanted, private=there.private, version=f"v{number}", commit=there.head, changed=False)
+        return replace(
+            wanted, private=there.private, version=f"v{number}", commit=there.head, changed=False
+        )
     number = max(versions, default=0) + 1
     model = content_hash(run.file("model"))
     head = there.head
@@ -270,25 +318,53 @@ def _settle(run: Run, hub: Hub, wanted: Published, listener: Listener) -> Publis
         total = sum(file.size for file in changed)
 
         def tell(sent: int) -> None:
-            listener(Event(STAGE, EventKind.PROGRESS, "sending", done=sent, total=total, unit="bytes"))
+            listener(
+                Event(STAGE, EventKind.PROGRESS, "sending", done=sent, total=total, unit="bytes")
+            )
 
-        head = hub.commit(changed, gone, head, f"{run.name} v{number}, model {model[:12]}", f"Model {model}, published with popinjay {__version__}.", tell)
+        head = hub.commit(
+            changed,
+            gone,
+            head,
+            f"{run.name} v{number}, model {model[:12]}",
+            f"Model {model}, published with popinjay {__version__}.",
+            tell,
+        )
     hub.tag(f"v{number}", head, f"model {model}")
     return replace(wanted, private=there.private, version=f"v{number}", commit=head)
 
 
-def _check_repository(run: Run, repo: str, there: Repository, wanted: Published, listener: Listener) -> None:
+def _check_repository(
+    run: Run, repo: str, there: Repository, wanted: Published, listener: Listener
+) -> None:
     """Raises PublishError where the repository is public and must not be, or holds something else."""
     if wanted.private and not there.private:
         raise PublishError(
-            f"{repo} is public, and popinjay changes no repository's visibility.", "Make it private in its settings on the hub, or choose another name."
+            f"{repo} is public, and popinjay changes no repository's visibility.",
+            "Make it private in its settings on the hub, or choose another name.",
         )
     if there.private and not wanted.private:
-        listener(Event(STAGE, EventKind.NOTE, f"{repo} is private and stays so; it can be made public in its settings on the hub."))
-    if TOPIC not in there.topics and any(name not in (CARD, ".gitattributes") for name in there.files):
-        raise PublishError(f"{repo} holds something that popinjay did not put there.", "Choose another name.")
+        listener(
+            Event(
+                STAGE,
+                EventKind.NOTE,
+                f"{repo} is private and stays so; it can be made public in its settings on the hub.",
+            )
+        )
+    if TOPIC not in there.topics and any(
+        name not in (CARD, ".gitattributes") for name in there.files
+    ):
+        raise PublishError(
+            f"{repo} holds something that popinjay did not put there.", "Choose another name."
+        )
     if TOPIC in there.topics and f"{HUB}{repo}" not in run.record.get("published", {}):
-        listener(Event(STAGE, EventKind.NOTE, f"{repo} holds a persona that is not on record here: it gets a new version, the earlier ones keep their tags."))
+        listener(
+            Event(
+                STAGE,
+                EventKind.NOTE,
+                f"{repo} holds a persona that is not on record here: it gets a new version, the earlier ones keep their tags.",
+            )
+        )
 
 
 # into a folder
@@ -297,19 +373,29 @@ def _check_repository(run: Run, repo: str, there: Repository, wanted: Published,
 def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> Published:
     """The folder, whole or not at all. Raises PublishError where it holds something else, StorageError where it can't be written."""
     listener(Event(STAGE, EventKind.START, f"publishing to {folder}"))
-    partial, old = folder.with_name(f".{folder.name}.popinjay-partial"), folder.with_name(f".{folder.name}.popinjay-old")
+    partial, old = (
+        folder.with_name(f".{folder.name}.popinjay-partial"),
+        folder.with_name(f".{folder.name}.popinjay-old"),
+    )
     with storage_errors(str(folder)):
         if old.exists() and not folder.exists():  # stopped between the two renames below
             old.rename(folder)
         for left in (partial, old):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
         if _same(folder, wanted.files):
-            listener(Event(STAGE, EventKind.DONE, f"{folder} is this very model and card: nothing was written"))
+            listener(
+                Event(
+                    STAGE,
+                    EventKind.DONE,
+                    f"{folder} is this very model and card: nothing was written",
+                )
+            )
             return replace(wanted, changed=False)
         known = run.record.get("published", {}).get(str(folder), {}).get("files", [])
         if strange := sorted(_names(folder) - set(known)):
             raise PublishError(
-                f"{str(folder)!r} holds something that this persona did not put there: {strange[0]!r}.", "Choose an empty folder, or one that is not there yet."
+                f"{str(folder)!r} holds something that this persona did not put there: {strange[0]!r}.",
+                "Choose an empty folder, or one that is not there yet.",
             )
         try:
             _write(partial, wanted.files)
@@ -320,7 +406,13 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
             shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
     if run.record.get("asked", {}).get("whose") not in MAY_BE_PUBLIC:
-        listener(Event(STAGE, EventKind.WARNING, "Keep that folder to yourself: it is not on record that these words may be made public."))
+        listener(
+            Event(
+                STAGE,
+                EventKind.WARNING,
+                "Keep that folder to yourself: it is not on record that these words may be made public.",
+            )
+        )
     listener(Event(STAGE, EventKind.DONE, str(folder)))
     return wanted
 

@@ -12,14 +12,29 @@ from markupsafe import Markup
 from popinjay.metrics.intervals import Estimate
 from popinjay.report.svg import Bar, Line, Mark, Panel, Scale, bars, panels
 
-SOURCES = {"persona": "The persona", "author": "The author", "base": "Base model", "markov": "Markov chain"}
-APART = {**SOURCES, "author": "The author against themselves", "earlier": "Newest posts against older"}
+SOURCES = {
+    "persona": "The persona",
+    "author": "The author",
+    "base": "Base model",
+    "markov": "Markov chain",
+}
+APART = {
+    **SOURCES,
+    "author": "The author against themselves",
+    "earlier": "Newest posts against older",
+}
 APART_ORDER = ("persona", "author", "earlier", "base", "markov")
 COPYING = {
     "exact": ("A whole post, word for word", "share of texts that are a training post"),
-    "run": ("8 words in a row", "share of texts with 8 or more words in a row that stand in a training post"),
+    "run": (
+        "8 words in a row",
+        "share of texts with 8 or more words in a row that stand in a training post",
+    ),
     "near": ("Nearly the same post", "share of texts that say nearly the same as a training post"),
-    "longest": ("Longest common run", "how much of a text its longest run of words shared with training takes up, on average"),
+    "longest": (
+        "Longest common run",
+        "how much of a text its longest run of words shared with training takes up, on average",
+    ),
 }
 HABITS = {
     "length": "Length of posts",
@@ -29,14 +44,19 @@ HABITS = {
     "hashtags": "Hashtags",
     "mentions": "Mentions of others",
 }
-KINDS = ("persona first", "persona second")  # classes of what the one or two reports' personas are drawn as
+KINDS = (
+    "persona first",
+    "persona second",
+)  # classes of what the one or two reports' personas are drawn as
 STEP = 10  # characters that counts of lengths are kept in
 MOST_BARS = 24
 SMOOTHED = 120  # points that are left of a training's losses
 NAME = 22  # characters of a name beside a bar
 
 
-Measured = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]  # from a report to one number of each source
+Measured = Callable[
+    [Mapping[str, Any]], Mapping[str, Any] | None
+]  # from a report to one number of each source
 
 
 @dataclass(frozen=True)
@@ -103,7 +123,9 @@ def in_percent(found: Estimate) -> str:
 
 def in_hundredths(found: Estimate) -> str:
     """A distance with its interval."""
-    return f"{found.value:.2f}" + (f" ({found.low:.2f}–{found.high:.2f})" if found.high > found.low else "")
+    return f"{found.value:.2f}" + (
+        f" ({found.low:.2f}–{found.high:.2f})" if found.high > found.low else ""
+    )
 
 
 def told_apart(sides: Sequence[Side]) -> Figure | None:
@@ -111,7 +133,9 @@ def told_apart(sides: Sequence[Side]) -> Figure | None:
     found = _bars(sides, _whole("told_apart"), APART, APART_ORDER)
     low = min([0.4, *(bar.estimate.low for bar in found)])
     scale = Scale(low, 1.0, tick, start=0.5, mark=0.5, mark_words="50%: a coin toss")
-    about = "How often a classifier picks the real post of a pair, in percent. A coin is right in 50."
+    about = (
+        "How often a classifier picks the real post of a pair, in percent. A coin is right in 50."
+    )
     return _figure("told-apart", "How often a classifier is right", about, found, scale)
 
 
@@ -120,7 +144,9 @@ def taken_for(sides: Sequence[Side]) -> Figure | None:
     found = _bars(sides, _whole("taken_for"), SOURCES, SOURCES)
     others = (sides[0].report.get("taken_for") or {}).get("others")
     guess = 1 / (others + 1) if others else None
-    scale = Scale(0.0, 1.0, tick, mark=guess, mark_words=f"{percent(guess)}: guessing" if guess else "")
+    scale = Scale(
+        0.0, 1.0, tick, mark=guess, mark_words=f"{percent(guess)}: guessing" if guess else ""
+    )
     about = f"Share of texts for which a classifier names the author, among {(others or 0) + 1} authors."
     return _figure("taken-for", "How often it is taken for the author", about, found, scale)
 
@@ -131,7 +157,9 @@ def copying(sides: Sequence[Side]) -> list[Figure]:
     for key, (title, about) in COPYING.items():
         found = _bars(sides, _inner("copying", key), SOURCES, SOURCES)
         top = max([0.01, *(bar.estimate.high for bar in found)])
-        made.append(_figure(f"copying-{key}", title, about, found, Scale(0.0, min(1.0, top * 1.05), tick)))
+        made.append(
+            _figure(f"copying-{key}", title, about, found, Scale(0.0, min(1.0, top * 1.05), tick))
+        )
     return [figure for figure in made if figure]
 
 
@@ -141,7 +169,15 @@ def habits(sides: Sequence[Side]) -> list[Figure]:
     top = max([0.05, *(bar.estimate.high for rows in found.values() for bar in rows)])
     scale = Scale(0.0, min(1.0, top * 1.05), lambda value: f"{value:.2g}")
     made = [
-        _figure(f"habits-{key}", HABITS[key], "0: just as the author does it; 1: nothing in common", rows, scale, in_hundredths) for key, rows in found.items()
+        _figure(
+            f"habits-{key}",
+            HABITS[key],
+            "0: just as the author does it; 1: nothing in common",
+            rows,
+            scale,
+            in_hundredths,
+        )
+        for key, rows in found.items()
     ]
     return [figure for figure in made if figure]
 
@@ -153,10 +189,16 @@ def _whole(measure: str) -> Measured:
 
 def _inner(measure: str, key: str) -> Measured:
     """One number of each source, of a measure that has several."""
-    return lambda report: {source: own[key] for source, own in (report.get(measure) or {}).items() if isinstance(own, Mapping) and key in own}
+    return lambda report: {
+        source: own[key]
+        for source, own in (report.get(measure) or {}).items()
+        if isinstance(own, Mapping) and key in own
+    }
 
 
-def _bars(sides: Sequence[Side], measure: Measured, labels: Mapping[str, str], order: Iterable[str]) -> list[Bar]:
+def _bars(
+    sides: Sequence[Side], measure: Measured, labels: Mapping[str, str], order: Iterable[str]
+) -> list[Bar]:
     """A bar for each source that was measured, the two reports' side by side."""
     found = []
     for source in order:
@@ -164,23 +206,51 @@ def _bars(sides: Sequence[Side], measure: Measured, labels: Mapping[str, str], o
         for side, place in zip(sides, ("first", "second"), strict=False):
             known = estimate((measure(side.report) or {}).get(source))
             if known:
-                found.append(Bar(labels[source], f"{source} {place}", known, side.name if len(sides) > 1 else "", is_bare=is_said))
+                found.append(
+                    Bar(
+                        labels[source],
+                        f"{source} {place}",
+                        known,
+                        side.name if len(sides) > 1 else "",
+                        is_bare=is_said,
+                    )
+                )
                 is_said = True
     return found
 
 
-def _figure(key: str, title: str, about: str, found: Sequence[Bar], scale: Scale, say: Callable[[Estimate], str] = in_percent) -> Figure | None:
+def _figure(
+    key: str,
+    title: str,
+    about: str,
+    found: Sequence[Bar],
+    scale: Scale,
+    say: Callable[[Estimate], str] = in_percent,
+) -> Figure | None:
     if not found:
         return None
-    rows = [[bar.label + (f" · {short(bar.owner)}" if bar.owner else ""), *_cells(bar.estimate)] for bar in found]
+    rows = [
+        [bar.label + (f" · {short(bar.owner)}" if bar.owner else ""), *_cells(bar.estimate)]
+        for bar in found
+    ]
     owners = {bar.kind.split()[-1]: bar.owner for bar in found if bar.owner}
     legend = [(f"round persona {number}", owner) for number, owner in owners.items()]
-    return Figure(key, title, about, bars(key, title, about, found, scale, say), ("", "measured", "at least", "at most"), rows, legend)
+    return Figure(
+        key,
+        title,
+        about,
+        bars(key, title, about, found, scale, say),
+        ("", "measured", "at least", "at most"),
+        rows,
+        legend,
+    )
 
 
 def _cells(found: Estimate) -> list[str]:
     """A number and its interval as a table shows them; the interval's cells are blank where there is none."""
-    ends = [f"{end:.4f}" for end in (found.low, found.high)] if found.high > found.low else ["–", "–"]
+    ends = (
+        [f"{end:.4f}" for end in (found.low, found.high)] if found.high > found.low else ["–", "–"]
+    )
     return [f"{found.value:.4f}", *ends]
 
 
@@ -197,36 +267,95 @@ def training(sides: Sequence[Side]) -> Figure | None:
     looks = [_points(side, "validation_bits_per_byte") for side in sides]
     if not any(len(points) > 1 for points in looks):
         return None
-    stack = [Panel("Bits per byte on validation posts", _lines(looks), 150, lambda value: f"{value:.2f}", has_dots=max(map(len, looks)) <= 60)]
+    stack = [
+        Panel(
+            "Bits per byte on validation posts",
+            _lines(looks),
+            150,
+            lambda value: f"{value:.2f}",
+            has_dots=max(map(len, looks)) <= 60,
+        )
+    ]
     losses = [smoothed(_points(side, "loss")) for side in sides]
     if any(losses):
         thin = [Line(f"{line.kind} thin", line.points) for line in _lines(losses)]
-        stack.append(Panel("Loss on training posts (nats a token, smoothed)", thin, 80, lambda value: f"{value:.2g}"))
+        stack.append(
+            Panel(
+                "Loss on training posts (nats a token, smoothed)",
+                thin,
+                80,
+                lambda value: f"{value:.2g}",
+            )
+        )
     copied = [_points(side, "copied") for side in sides]
     if any(copied):
-        stack.append(Panel("Share copied: a whole post or 8 words", _lines(copied), 60, tick, has_dots=True, from_zero=True))
+        stack.append(
+            Panel(
+                "Share copied: a whole post or 8 words",
+                _lines(copied),
+                60,
+                tick,
+                has_dots=True,
+                from_zero=True,
+            )
+        )
     last = max(x for panel in stack for line in panel.lines for x, _ in line.points)
-    svg = panels("training", "The course of training", _course(sides), stack, (0.0, last), _stops(sides), "steps")
-    rows = [_look(side, row) for side in sides for row in side.metrics if row.get("validation_bits_per_byte") is not None]
-    legend = [(kind, side.name) for kind, side in zip(KINDS, sides, strict=False)] if len(sides) > 1 else []
-    return Figure("training", "The course of training", _course(sides), svg, ("", "step", "bits per byte, validation", "share copied"), rows, legend)
+    svg = panels(
+        "training",
+        "The course of training",
+        _course(sides),
+        stack,
+        (0.0, last),
+        _stops(sides),
+        "steps",
+    )
+    rows = [
+        _look(side, row)
+        for side in sides
+        for row in side.metrics
+        if row.get("validation_bits_per_byte") is not None
+    ]
+    legend = (
+        [(kind, side.name) for kind, side in zip(KINDS, sides, strict=False)]
+        if len(sides) > 1
+        else []
+    )
+    return Figure(
+        "training",
+        "The course of training",
+        _course(sides),
+        svg,
+        ("", "step", "bits per byte, validation", "share copied"),
+        rows,
+        legend,
+    )
 
 
 def _look(side: Side, row: Mapping[str, Any]) -> list[str]:
     """A row of the table: what was seen at one step."""
     copied = row.get("copied")
-    return [short(side.name), f"{row['step']:,}", f"{row['validation_bits_per_byte']:.4f}", "–" if copied is None else f"{copied:.4f}"]
+    return [
+        short(side.name),
+        f"{row['step']:,}",
+        f"{row['validation_bits_per_byte']:.4f}",
+        "–" if copied is None else f"{copied:.4f}",
+    ]
 
 
 def smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Means of neighbours, so that some hundred points are left."""
     width = max(1, -(-len(points) // SMOOTHED))
     chunks = [points[start : start + width] for start in range(0, len(points), width)]
-    return [(sum(x for x, _ in chunk) / len(chunk), sum(y for _, y in chunk) / len(chunk)) for chunk in chunks]
+    return [
+        (sum(x for x, _ in chunk) / len(chunk), sum(y for _, y in chunk) / len(chunk))
+        for chunk in chunks
+    ]
 
 
 def _points(side: Side, key: str) -> list[tuple[float, float]]:
-    return [(float(row["step"]), float(row[key])) for row in side.metrics if row.get(key) is not None]
+    return [
+        (float(row["step"]), float(row[key])) for row in side.metrics if row.get(key) is not None
+    ]
 
 
 def _lines(series: Sequence[Sequence[tuple[float, float]]]) -> list[Line]:
@@ -234,14 +363,29 @@ def _lines(series: Sequence[Sequence[tuple[float, float]]]) -> list[Line]:
 
 
 def _stops(sides: Sequence[Side]) -> list[Mark]:
-    known = [(kind, side, side.report.get("training") or {}) for kind, side in zip(KINDS, sides, strict=False)]
+    known = [
+        (kind, side, side.report.get("training") or {})
+        for kind, side in zip(KINDS, sides, strict=False)
+    ]
     owned = "" if len(sides) == 1 else " of {}"
-    return [Mark(float(t["best_step"]), f"step {t['best_step']:,}{owned.format(short(s.name))} is kept", kind) for kind, s, t in known if "best_step" in t]
+    return [
+        Mark(
+            float(t["best_step"]),
+            f"step {t['best_step']:,}{owned.format(short(s.name))} is kept",
+            kind,
+        )
+        for kind, s, t in known
+        if "best_step" in t
+    ]
 
 
 def _course(sides: Sequence[Side]) -> str:
     told = [side.report.get("training") or {} for side in sides]
-    return " ".join(f"{t['steps']:,} steps, of which step {t['best_step']:,} is kept. Training ended because {t['why']}." for t in told if t)
+    return " ".join(
+        f"{t['steps']:,} steps, of which step {t['best_step']:,} is kept. Training ended because {t['why']}."
+        for t in told
+        if t
+    )
 
 
 # lengths
@@ -260,15 +404,36 @@ def lengths(sides: Sequence[Side], real: Mapping[int, int] | None) -> Figure | N
     known = {int(length): count for length, count in (real or {}).items()}
     width, starts = _bins([*written, known])
     shares = [_shares(counts, starts, width) for counts in (*written, known)]
-    lines = [Line(kind, _stairs(starts, width, own)) for kind, own, side in zip(KINDS, shares, sides, strict=False) if side.written]
+    lines = [
+        Line(kind, _stairs(starts, width, own))
+        for kind, own, side in zip(KINDS, shares, sides, strict=False)
+        if side.written
+    ]
     areas = [Line("author", _stairs(starts, width, shares[-1]))] if known else []
     panel = Panel("Share of posts", lines, 160, tick, from_zero=True, areas=areas)
     about = f"Share of posts by their length, in bars of {width} characters; the last holds all that are longer."
-    svg = panels("lengths", "How long posts are", about, [panel], (0.0, float(starts[-1] + width)), (), "characters")
+    svg = panels(
+        "lengths",
+        "How long posts are",
+        about,
+        [panel],
+        (0.0, float(starts[-1] + width)),
+        (),
+        "characters",
+    )
     owners = [side.name if len(sides) > 1 else SOURCES["persona"] for side in sides if side.written]
-    rows = [[_span(start, width, start == starts[-1]), *(percent(own[place]) for own in shares if any(own))] for place, start in enumerate(starts)]
+    rows = [
+        [
+            _span(start, width, start == starts[-1]),
+            *(percent(own[place]) for own in shares if any(own)),
+        ]
+        for place, start in enumerate(starts)
+    ]
     head = ("characters", *owners, *([SOURCES["author"]] if known else []))
-    legend = [*zip(KINDS, owners, strict=False), *([("author", "The author, posts never seen in training")] if known else [])]
+    legend = [
+        *zip(KINDS, owners, strict=False),
+        *([("author", "The author, posts never seen in training")] if known else []),
+    ]
     return Figure("lengths", "How long posts are", about, svg, head, rows, legend)
 
 
@@ -293,9 +458,15 @@ def _shares(counts: Mapping[int, int], starts: Sequence[int], width: int) -> lis
     return [count / max(1, sum(found)) for count in found]
 
 
-def _stairs(starts: Sequence[int], width: int, heights: Sequence[float]) -> list[tuple[float, float]]:
+def _stairs(
+    starts: Sequence[int], width: int, heights: Sequence[float]
+) -> list[tuple[float, float]]:
     """The outline of bars."""
-    return [(float(x), height) for start, height in zip(starts, heights, strict=True) for x in (start, start + width)]
+    return [
+        (float(x), height)
+        for start, height in zip(starts, heights, strict=True)
+        for x in (start, start + width)
+    ]
 
 
 def _span(start: int, width: int, is_last: bool) -> str:

@@ -97,12 +97,18 @@ def _template() -> Template:
     """`assets/report.html` with its styles and script; every text is escaped."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     styles, script = _asset("report.css"), _asset("report.js")
     environment.globals.update(
         styles=Markup(styles),  # noqa: S704 (our own, as are the next ones)
         script=Markup(script),  # noqa: S704
-        policy=Markup(f"default-src 'none'; style-src {_hash(styles)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"),  # noqa: S704
+        policy=Markup(
+            f"default-src 'none'; style-src {_hash(styles)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+        ),  # noqa: S704
     )
-    environment.filters.update(percent=charts.percent, in_percent=charts.in_percent, number=lambda value: f"{value:,}")
+    environment.filters.update(
+        percent=charts.percent, in_percent=charts.in_percent, number=lambda value: f"{value:,}"
+    )
     return environment.from_string(_asset("report.html"))

@@ -33,7 +33,10 @@ def pairs(real: Sequence[str], written: Sequence[str], seed: int) -> list[Pair]:
     ours, theirs = _shown(real), _shown(written)
     both = ours.keys() & theirs.keys()
     choice = [text for said, text in ours.items() if said not in both]
-    left = sorted((text for said, text in theirs.items() if said not in both), key=lambda text: (len(text), text))
+    left = sorted(
+        (text for said, text in theirs.items() if said not in both),
+        key=lambda text: (len(text), text),
+    )
     lengths = [len(text) for text in left]
     found = []
     for text in chance.sample(choice, min(PAIRS, len(choice), len(left))):
@@ -55,7 +58,10 @@ def more_than_luck(count: int) -> int:
 
 def as_json(found: Sequence[Pair]) -> Markup:
     """The pairs for a script element: in ASCII, and without any character that could end the element or begin another."""
-    rows = [{"real": pair.real, "written": pair.written, "realIsFirst": pair.real_is_first} for pair in found]
+    rows = [
+        {"real": pair.real, "written": pair.written, "realIsFirst": pair.real_is_first}
+        for pair in found
+    ]
     text = json.dumps(rows, ensure_ascii=True)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

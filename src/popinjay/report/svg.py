@@ -11,7 +11,11 @@ from markupsafe import Markup
 
 from popinjay.metrics.intervals import Estimate
 
-ROW, BARE_ROW, FOOT = 40, 34, 22  # pixels: a bar with its words, one without, the words under the plot
+ROW, BARE_ROW, FOOT = (
+    40,
+    34,
+    22,
+)  # pixels: a bar with its words, one without, the words under the plot
 HEAD = {True: 20, False: 2}  # over the bars, by whether a line's words stand there
 GUTTER = 11.0  # percent of a panel's width, for the numbers beside it
 GAP = 30  # between panels, for the words over each
@@ -92,16 +96,34 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
     return [round(n * step, 10) for n in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def bars(key: str, title: str, about: str, rows: Sequence[Bar], scale: Scale, say: Callable[[Estimate], str]) -> Markup:
+def bars(
+    key: str,
+    title: str,
+    about: str,
+    rows: Sequence[Bar],
+    scale: Scale,
+    say: Callable[[Estimate], str],
+) -> Markup:
     """Bars over each other with their intervals, each under its own words."""
     head = HEAD[scale.mark is not None]
     bottom = head + sum(row.height for row in rows)
     values = ticks(scale.low, scale.high)
-    drawn = [Markup('<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(scale.across(value), head, bottom) for value in values]
+    drawn = [
+        Markup('<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
+            scale.across(value), head, bottom
+        )
+        for value in values
+    ]
     if scale.mark is not None:
         where = scale.across(scale.mark)
-        drawn.append(Markup('<line class="mark" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(where, head - 4, bottom))
-        drawn.append(_text(where, head - 8, scale.mark_words, "mark-words", _anchor(scale.at(scale.mark))))
+        drawn.append(
+            Markup('<line class="mark" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
+                where, head - 4, bottom
+            )
+        )
+        drawn.append(
+            _text(where, head - 8, scale.mark_words, "mark-words", _anchor(scale.at(scale.mark)))
+        )
     below = head
     for row in rows:
         below += row.height
@@ -130,8 +152,15 @@ def panels(
     drawn: list[Markup] = []
     for number, mark in enumerate(marks):
         where, y = scale.across(mark.at), 14 + 20 * number
-        drawn.insert(number, Markup('<line class="stop {3}" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(where, y + 4, height - FOOT, mark.kind))
-        drawn.append(_text(where, y, mark.words, f"mark-words {mark.kind}", _anchor(scale.at(mark.at))))
+        drawn.insert(
+            number,
+            Markup('<line class="stop {3}" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
+                where, y + 4, height - FOOT, mark.kind
+            ),
+        )
+        drawn.append(
+            _text(where, y, mark.words, f"mark-words {mark.kind}", _anchor(scale.at(mark.at)))
+        )
     y = top
     for panel in stack:
         drawn += _panel(panel, scale, y + GAP)
@@ -151,13 +180,28 @@ def _bar(row: Bar, below: int, scale: Scale, say: Callable[[Estimate], str]) -> 
     parts = [] if row.is_bare else [_text("0", middle - 12, row.label, "label", "start")]
     parts += [
         _text("100%", middle - 12, say(row.estimate), "value", "end"),
-        Markup('<rect class="bar {}" x="{:.2f}%" y="{}" width="{:.2f}%" height="8" rx="2"/>').format(row.kind, 100 * left, middle - 4, 100 * (right - left)),
+        Markup(
+            '<rect class="bar {}" x="{:.2f}%" y="{}" width="{:.2f}%" height="8" rx="2"/>'
+        ).format(row.kind, 100 * left, middle - 4, 100 * (right - left)),
     ]
     if high > low:
         ends = scale.across(low), scale.across(high)
-        parts.append(Markup('<line class="reach" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(*ends, middle, middle))
-        parts += [Markup('<line class="reach" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(end, middle - 4, middle + 4) for end in ends]
-    parts.append(Markup('<circle class="dot {}" cx="{}" cy="{}" r="4.5"/>').format(row.kind, scale.across(value), middle))
+        parts.append(
+            Markup('<line class="reach" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
+                *ends, middle, middle
+            )
+        )
+        parts += [
+            Markup('<line class="reach" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
+                end, middle - 4, middle + 4
+            )
+            for end in ends
+        ]
+    parts.append(
+        Markup('<circle class="dot {}" cx="{}" cy="{}" r="4.5"/>').format(
+            row.kind, scale.across(value), middle
+        )
+    )
     return parts
 
 
@@ -168,17 +212,36 @@ def _panel(panel: Panel, across: Scale, top: int) -> list[Markup]:
     parts = [_text("0", top - 10, panel.words, "label", "start")]
     for tick in ticks(up.low, up.high, 3):
         y = bottom - panel.height * up.at(tick)
-        parts.append(Markup('<line class="grid" x1="{1}%" x2="100%" y1="{0:.1f}" y2="{0:.1f}"/>').format(y, across.gutter))
+        parts.append(
+            Markup('<line class="grid" x1="{1}%" x2="100%" y1="{0:.1f}" y2="{0:.1f}"/>').format(
+                y, across.gutter
+            )
+        )
         parts.append(_text("0", round(y) + 4, panel.form(tick), "tick", "start"))
-    box = [Markup('<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 1000 100" preserveAspectRatio="none" overflow="visible">').format(top, panel.height)]
+    box = [
+        Markup(
+            '<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 1000 100" preserveAspectRatio="none" overflow="visible">'
+        ).format(top, panel.height)
+    ]
     for area in panel.areas:
         points = _points(area.points, across, up)
-        box.append(Markup('<polygon class="area {}" points="{} {} {}"/>').format(area.kind, f"{points[0][0]},100", _joined(points), f"{points[-1][0]},100"))
-    box += [Markup('<polyline class="line {}" points="{}"/>').format(line.kind, _joined(_points(line.points, across, up))) for line in panel.lines]
+        box.append(
+            Markup('<polygon class="area {}" points="{} {} {}"/>').format(
+                area.kind, f"{points[0][0]},100", _joined(points), f"{points[-1][0]},100"
+            )
+        )
+    box += [
+        Markup('<polyline class="line {}" points="{}"/>').format(
+            line.kind, _joined(_points(line.points, across, up))
+        )
+        for line in panel.lines
+    ]
     parts += [*box, Markup("</svg>")]
     if panel.has_dots:
         parts += [
-            Markup('<circle class="dot {}" cx="{}" cy="{:.1f}" r="3.5"/>').format(line.kind, across.across(x), bottom - panel.height * up.at(y))
+            Markup('<circle class="dot {}" cx="{}" cy="{:.1f}" r="3.5"/>').format(
+                line.kind, across.across(x), bottom - panel.height * up.at(y)
+            )
             for line in panel.lines
             for x, y in line.points
         ]
@@ -191,11 +254,23 @@ def _upright(panel: Panel) -> Scale:
     low, high = (0.0 if panel.from_zero else min(values)), max(values)
     if not high > low:
         high = low + (abs(low) or 1.0) * 0.1
-    return Scale(low - (0 if panel.from_zero else (high - low) * 0.08), high + (high - low) * 0.05, panel.form)
+    return Scale(
+        low - (0 if panel.from_zero else (high - low) * 0.08),
+        high + (high - low) * 0.05,
+        panel.form,
+    )
 
 
-def _points(points: Sequence[tuple[float, float]], across: Scale, up: Scale) -> list[tuple[float, float]]:
-    return [(round(10 * across.gutter + (1000 - 10 * across.gutter) * across.at(x), 1), round(100 - 100 * up.at(y), 2)) for x, y in points]
+def _points(
+    points: Sequence[tuple[float, float]], across: Scale, up: Scale
+) -> list[tuple[float, float]]:
+    return [
+        (
+            round(10 * across.gutter + (1000 - 10 * across.gutter) * across.at(x), 1),
+            round(100 - 100 * up.at(y), 2),
+        )
+        for x, y in points
+    ]
 
 
 def _joined(points: Sequence[tuple[float, float]]) -> str:
@@ -203,7 +278,10 @@ def _joined(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _axis(scale: Scale, values: Sequence[float], bottom: int) -> list[Markup]:
-    return [_text(scale.across(value), bottom + 16, scale.form(value), "tick", _anchor(scale.at(value))) for value in values]
+    return [
+        _text(scale.across(value), bottom + 16, scale.form(value), "tick", _anchor(scale.at(value)))
+        for value in values
+    ]
 
 
 def _anchor(at: float) -> str:
@@ -212,10 +290,14 @@ def _anchor(at: float) -> str:
 
 
 def _text(x: str, y: float, words: str, kind: str, anchor: str) -> Markup:
-    return Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>').format(kind, x, y, anchor, words)
+    return Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>').format(
+        kind, x, y, anchor, words
+    )
 
 
 def _svg(key: str, title: str, about: str, height: int, drawn: Sequence[Markup]) -> Markup:
-    head = Markup('<svg class="plot" role="img" width="100%" height="{0}" aria-labelledby="{1}-title {1}-about"><title id="{1}-title">{2}</title>')
+    head = Markup(
+        '<svg class="plot" role="img" width="100%" height="{0}" aria-labelledby="{1}-title {1}-about"><title id="{1}-title">{2}</title>'
+    )
     whole = head + Markup('<desc id="{1}-about">{3}</desc>')
     return whole.format(height, key, title, about) + Markup("").join(drawn) + Markup("</svg>")

@@ -24,9 +24,19 @@ VARIETY = {
 }
 NAMES = {
     "handles": ("A handle the author never used", "share of posts; popinjay lets none of them out"),
-    "of_base": ("A name of the base model’s", "share of posts with a name that the untouched base writes, and the author never did"),
+    "of_base": (
+        "A name of the base model’s",
+        "share of posts with a name that the untouched base writes, and the author never did",
+    ),
 }
-PRIVATE = {"email": "e-mail addresses", "phone": "phone numbers", "card": "card numbers", "iban": "account numbers", "ip": "IP addresses", "key": "secret keys"}
+PRIVATE = {
+    "email": "e-mail addresses",
+    "phone": "phone numbers",
+    "card": "card numbers",
+    "iban": "account numbers",
+    "ip": "IP addresses",
+    "key": "secret keys",
+}
 MEASURES = {
     "told_apart": "Can a classifier tell?",
     "taken_for": "Taken for the author",
@@ -69,49 +79,102 @@ def of(sides: Sequence[Side]) -> dict[str, Any]:
     """All of it, as the page's template names it."""
     report = sides[0].report
     return {
-        "verdicts": [(place, side.name, side.report["verdict"]) for place, side in enumerate(sides) if side.report.get("verdict")],
+        "verdicts": [
+            (place, side.name, side.report["verdict"])
+            for place, side in enumerate(sides)
+            if side.report.get("verdict")
+        ],
         "notes": [(side.name, note) for side in sides for note in side.report.get("notes") or ()],
         "tiles": tiles(sides),
         "classifier": estimate(_part(report, "told_apart").get("persona")),
         "others": _part(report, "taken_for").get("others"),
         "same_language": _part(report, "taken_for").get("same_language"),
-        "whys": [(side.name, _why(str(side.report["training"]["why"]))) for side in sides if _part(side.report, "training").get("why")],
+        "whys": [
+            (side.name, _why(str(side.report["training"]["why"])))
+            for side in sides
+            if _part(side.report, "training").get("why")
+        ],
         "bits": bits(sides),
         "variety": variety(sides),
         "names": names(sides),
-        "privacy": [(side.name, _part(side.report, "privacy"), private(side.report)) for side in sides if _part(side.report, "privacy")],
+        "privacy": [
+            (side.name, _part(side.report, "privacy"), private(side.report))
+            for side in sides
+            if _part(side.report, "privacy")
+        ],
         "settings": settings(sides),
-        "measures": [(words, _part(report, key)["what"]) for key, words in MEASURES.items() if _part(report, key).get("what")],
+        "measures": [
+            (words, _part(report, key)["what"])
+            for key, words in MEASURES.items()
+            if _part(report, key).get("what")
+        ],
     }
 
 
 def tiles(sides: Sequence[Side]) -> list[Tile]:
     """The numbers that say most, each with the control that gives it meaning."""
     found = [
-        _tile(sides, ("told_apart",), "is how often a classifier picks the real post of two", "the author against themselves", "50% is a coin toss"),
-        _tile(sides, ("taken_for",), "of what it writes is taken for the author", "the author’s own new posts", ""),
-        _tile(sides, ("copying", "run"), "of what it writes has 8 words in a row from training", "the author’s own new posts", ""),
+        _tile(
+            sides,
+            ("told_apart",),
+            "is how often a classifier picks the real post of two",
+            "the author against themselves",
+            "50% is a coin toss",
+        ),
+        _tile(
+            sides,
+            ("taken_for",),
+            "of what it writes is taken for the author",
+            "the author’s own new posts",
+            "",
+        ),
+        _tile(
+            sides,
+            ("copying", "run"),
+            "of what it writes has 8 words in a row from training",
+            "the author’s own new posts",
+            "",
+        ),
     ]
     surprise = _part(_part(sides[0].report, "bits_per_byte"), "persona").get("all")
     if surprise is not None:
         before = _part(_part(sides[0].report, "bits_per_byte"), "base").get("all")
-        others = [(side.name, _part(_part(side.report, "bits_per_byte"), "persona").get("all")) for side in sides[1:]]
+        others = [
+            (side.name, _part(_part(side.report, "bits_per_byte"), "persona").get("all"))
+            for side in sides[1:]
+        ]
         beside = "".join(f"{name}: {value:.2f}" for name, value in others if value is not None)
         control = f"base model: {before:.2f}" if before is not None else ""
-        found.append(Tile(f"{surprise:.2f}", "bits per byte of posts it never saw: its surprise, less is better", control, beside))
+        found.append(
+            Tile(
+                f"{surprise:.2f}",
+                "bits per byte of posts it never saw: its surprise, less is better",
+                control,
+                beside,
+            )
+        )
     if not can_be_given(sides[0].report):
         found[0] = None  # a coin that was tossed a few times
     return [tile for tile in found if tile]
 
 
-def _tile(sides: Sequence[Side], path: Sequence[str], words: str, control: str, besides: str) -> Tile | None:
+def _tile(
+    sides: Sequence[Side], path: Sequence[str], words: str, control: str, besides: str
+) -> Tile | None:
     ours = _source(sides[0], path, "persona")
     if not ours:
         return None
     author = _source(sides[0], path, "author")
-    said = "; ".join(part for part in (f"{control}: {percent(author.value)}" if author else "", besides) if part)
+    said = "; ".join(
+        part for part in (f"{control}: {percent(author.value)}" if author else "", besides) if part
+    )
     others = [(side.name, _source(side, path, "persona")) for side in sides[1:]]
-    return Tile(percent(ours.value), words, said, "".join(f"{name}: {percent(value.value)}" for name, value in others if value))
+    return Tile(
+        percent(ours.value),
+        words,
+        said,
+        "".join(f"{name}: {percent(value.value)}" for name, value in others if value),
+    )
 
 
 def _source(side: Side, path: Sequence[str], source: str) -> Estimate | None:
@@ -143,16 +206,32 @@ def bits(sides: Sequence[Side]) -> Table | None:
             if _part(own, source):
                 head.append(_column(sides, side, source))
                 columns.append(_part(own, source))
-    cells = [("All held-out posts" if row == "all" else row, "", [f"{own[row]:.3f}" if row in own else "–" for own in columns]) for row in rows]
+    cells = [
+        (
+            "All held-out posts" if row == "all" else row,
+            "",
+            [f"{own[row]:.3f}" if row in own else "–" for own in columns],
+        )
+        for row in rows
+    ]
     return Table(head, cells) if columns else None
 
 
 def variety(sides: Sequence[Side]) -> Table | None:
     """How varied each source is, and how often it repeats itself."""
-    known = [(side, source, _part(_part(side.report, "variety"), source)) for side in sides for source in SOURCES]
+    known = [
+        (side, source, _part(_part(side.report, "variety"), source))
+        for side in sides
+        for source in SOURCES
+    ]
     known = [(side, source, own) for side, source, own in known if own]
-    cells = [(words, remark, [_share(own.get(key)) for _, _, own in known]) for key, (words, remark) in VARIETY.items()]
-    return Table([_column(sides, side, source) for side, source, _ in known], cells) if known else None
+    cells = [
+        (words, remark, [_share(own.get(key)) for _, _, own in known])
+        for key, (words, remark) in VARIETY.items()
+    ]
+    return (
+        Table([_column(sides, side, source) for side, source, _ in known], cells) if known else None
+    )
 
 
 def _column(sides: Sequence[Side], side: Side, source: str) -> str:
@@ -170,8 +249,12 @@ def names(sides: Sequence[Side]) -> Table | None:
     known = [(side, source, _part(_part(side.report, "names"), source)) for side, source in sources]
     known = [(side, source, own) for side, source, own in known if own]
     rows = [(key, words, remark) for key, (words, remark) in NAMES.items()]
-    cells = [(words, remark, [_share(own.get(key)) for *_, own in known]) for key, words, remark in rows]
-    return Table([_column(sides, side, source) for side, source, _ in known], cells) if known else None
+    cells = [
+        (words, remark, [_share(own.get(key)) for *_, own in known]) for key, words, remark in rows
+    ]
+    return (
+        Table([_column(sides, side, source) for side, source, _ in known], cells) if known else None
+    )
 
 
 def private(report: Mapping[str, Any]) -> list[tuple[str, int]]:
@@ -183,8 +266,13 @@ def private(report: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 def settings(sides: Sequence[Side]) -> Table:
     """What was measured on, and how it was written."""
-    rows = [(words, "", [_plain(_part(side.report, part).get(key)) for side in sides]) for (part, key), words in SETTINGS.items()]
-    return Table([side.name for side in sides], [row for row in rows if any(cell != "–" for cell in row[2])])
+    rows = [
+        (words, "", [_plain(_part(side.report, part).get(key)) for side in sides])
+        for (part, key), words in SETTINGS.items()
+    ]
+    return Table(
+        [side.name for side in sides], [row for row in rows if any(cell != "–" for cell in row[2])]
+    )
 
 
 def _plain(found: Any) -> str:

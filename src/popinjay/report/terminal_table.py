@@ -9,8 +9,17 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Report = Mapping[str, Any]
-COLUMNS = {"author": "the author", "base": "base", "markov": "Markov chain"}  # beside the persona, by their name in the report
-COPYING = {"exact": "copies whole posts", "run": "repeats eight words", "near": "nearly says the same", "longest": "longest run it shares"}
+COLUMNS = {
+    "author": "the author",
+    "base": "base",
+    "markov": "Markov chain",
+}  # beside the persona, by their name in the report
+COPYING = {
+    "exact": "copies whole posts",
+    "run": "repeats eight words",
+    "near": "nearly says the same",
+    "longest": "longest run it shares",
+}
 NAMES = {
     "handles": "handles the author never used",
     "of_base": "names only its base writes",
@@ -27,7 +36,9 @@ VARIETY = {
 WIDE = 118  # characters of a terminal that has room for intervals
 
 
-def report_table(name: str, report: Report, other: tuple[str, Report] | None = None, *, width: int = WIDE) -> Table:
+def report_table(
+    name: str, report: Report, other: tuple[str, Report] | None = None, *, width: int = WIDE
+) -> Table:
     """Every number, with its interval where there is room; two personas side by side where there is another."""
     from rich.table import Table
 
@@ -36,10 +47,14 @@ def report_table(name: str, report: Report, other: tuple[str, Report] | None = N
     table.add_column("", overflow="fold")
     for title in (*(title for title, _ in reports), *COLUMNS.values()):
         table.add_column(title, justify="right", overflow="fold")
-    for group, rows in _groups(list(report["habits"]["persona"]), intervals=width >= WIDE + 20 * (len(reports) - 1)):
+    for group, rows in _groups(
+        list(report["habits"]["persona"]), intervals=width >= WIDE + 20 * (len(reports) - 1)
+    ):
         table.add_row(group, style="bold")
         for label, find in rows:
-            cells = [find(one, "persona") for _, one in reports] + [find(report, source) for source in COLUMNS]
+            cells = [find(one, "persona") for _, one in reports] + [
+                find(report, source) for source in COLUMNS
+            ]
             table.add_row(f"  {label}", *cells)
     return table
 
@@ -52,15 +67,32 @@ def _groups(habits: Sequence[str], *, intervals: bool) -> Iterator[tuple[str, Se
     percent = _shown("{:.1%}", intervals=intervals)
     plain = _shown("{:.2f}", intervals=intervals)
     yield "How well it foresees the author", [("bits per byte, less is better", _bits)]
-    apart = [("told apart: AUC, 0.5 is chance", _reader("told_apart", plain)), ("taken for the author", _reader("taken_for", percent))]
+    apart = [
+        ("told apart: AUC, 0.5 is chance", _reader("told_apart", plain)),
+        ("taken for the author", _reader("taken_for", percent)),
+    ]
     yield "Does it sound like the author?", apart
-    yield "Does it copy?", [(label, _reader("copying", percent, key)) for key, label in COPYING.items()]
-    yield "Does it name strangers?", [(label, _reader("names", percent, key)) for key, label in NAMES.items()]
-    yield "Does it repeat itself?", [(label, _reader("variety", "{:.3f}".format, key)) for key, label in VARIETY.items()]
-    yield "Habits: distance from the author's", [(key, _reader("habits", plain, key)) for key in habits]
+    yield (
+        "Does it copy?",
+        [(label, _reader("copying", percent, key)) for key, label in COPYING.items()],
+    )
+    yield (
+        "Does it name strangers?",
+        [(label, _reader("names", percent, key)) for key, label in NAMES.items()],
+    )
+    yield (
+        "Does it repeat itself?",
+        [(label, _reader("variety", "{:.3f}".format, key)) for key, label in VARIETY.items()],
+    )
+    yield (
+        "Habits: distance from the author's",
+        [(key, _reader("habits", plain, key)) for key in habits],
+    )
 
 
-def _reader(measure: str, show: Callable[[Any], str], key: str | None = None) -> Callable[[Report, str], str]:
+def _reader(
+    measure: str, show: Callable[[Any], str], key: str | None = None
+) -> Callable[[Report, str], str]:
     def read(report: Report, source: str) -> str:
         found = report.get(measure, {}).get(source)
         if found is not None and key is not None:
@@ -77,4 +109,8 @@ def _bits(report: Report, source: str) -> str:
 
 def _shown(form: str, *, intervals: bool) -> Callable[[Mapping[str, float]], str]:
     whole = f"{form} ({form}–{form})"
-    return lambda found: whole.format(found["value"], found["low"], found["high"]) if intervals else form.format(found["value"])
+    return lambda found: (
+        whole.format(found["value"], found["low"], found["high"])
+        if intervals
+        else form.format(found["value"])
+    )

@@ -10,9 +10,16 @@ from popinjay.metrics.intervals import Estimate
 
 LEAST = 20  # posts a side: with fewer of them a classifier, and whoever looks at single posts, says what chance says
 FEW = 100  # held-out posts; with fewer of them every comparison is rough
-TOLD_APART = ((0.6, "Hard to tell apart"), (0.75, "Sometimes told apart"), (0.9, "Often told apart"), (1.01, "Easily told apart"))  # up to which AUC
+TOLD_APART = (
+    (0.6, "Hard to tell apart"),
+    (0.75, "Sometimes told apart"),
+    (0.9, "Often told apart"),
+    (1.01, "Easily told apart"),
+)  # up to which AUC
 EVEN = 0.03  # of AUC: so much nearer to being told apart is as good as no nearer
-SAME = 0.6  # AUC between an author's newest and older posts up to which time has hardly changed them
+SAME = (
+    0.6  # AUC between an author's newest and older posts up to which time has hardly changed them
+)
 
 
 def verdict(report: Mapping[str, Any]) -> str:
@@ -42,8 +49,16 @@ def _apart(told: Mapping[str, Any]) -> str:
     """Held-out posts are the newest: what the author wrote before is all that a model could learn, so it is the measure of what it could reach."""
     found, halves, older = (_estimate(told[name]) for name in ("persona", "author", "earlier"))
     reachable = max(halves.value, older.value)
-    near = "Told apart no better than the author's own older posts" if older.value > SAME else "Not to be told apart"
-    what = near if found.value <= reachable + EVEN else next(words for most, words in TOLD_APART if found.value < most)
+    near = (
+        "Told apart no better than the author's own older posts"
+        if older.value > SAME
+        else "Not to be told apart"
+    )
+    what = (
+        near
+        if found.value <= reachable + EVEN
+        else next(words for most, words in TOLD_APART if found.value < most)
+    )
     picks = f"shown one post of each, a classifier picks the machine's {_times(found)} times in 100"
     return f"{what}: {picks}, the author's own older ones {_times(older)} times, and {_times(halves)} on two halves of the same posts."
 
@@ -61,24 +76,39 @@ def _copies(copying: Mapping[str, Any]) -> str:
         return f"Copies less than the author repeats themselves: {shares}."
     if not found.apart_from(own):
         return f"Copies about as much as the author repeats themselves: {shares}."
-    return f"Copies more than the author repeats themselves: {shares} (what you are shown never does)."
+    return (
+        f"Copies more than the author repeats themselves: {shares} (what you are shown never does)."
+    )
 
 
 def notes(report: Mapping[str, Any]) -> list[str]:
     """What a reader should bear in mind."""
     found = []
     if LEAST <= (count := report["posts"]["held_out"]) < FEW:
-        found.append(f"Only {count:,} of the author's posts were held out to compare with: intervals are wide, and a small difference means nothing.")
+        found.append(
+            f"Only {count:,} of the author's posts were held out to compare with: intervals are wide, and a small difference means nothing."
+        )
     told = report["told_apart"]
     reachable = max(told["author"]["value"], told["earlier"]["value"])
-    if can_be_given(report) and told["persona"]["low"] <= reachable < told["persona"]["value"] - EVEN:
-        found.append("That it is told apart more often than the author's own posts may be chance: with more held-out posts the interval would be narrower.")
+    if (
+        can_be_given(report)
+        and told["persona"]["low"] <= reachable < told["persona"]["value"] - EVEN
+    ):
+        found.append(
+            "That it is told apart more often than the author's own posts may be chance: with more held-out posts the interval would be narrower."
+        )
     if (alike := report["taken_for"]["same_language"]) < LEAST_OTHERS:
-        found.append(f"Only {alike} of the {report['taken_for']['others']} other authors write in this language: being taken for the author is easy here.")
+        found.append(
+            f"Only {alike} of the {report['taken_for']['others']} other authors write in this language: being taken for the author is easy here."
+        )
     if report["privacy"]["in_training"]:
-        found.append("It writes personal data that stood in the posts it learnt. What leaves this machine through popinjay never holds any.")
+        found.append(
+            "It writes personal data that stood in the posts it learnt. What leaves this machine through popinjay never holds any."
+        )
     if "base" not in report["told_apart"]:
-        found.append("The base model is not on this machine any more: it could not be measured beside.")
+        found.append(
+            "The base model is not on this machine any more: it could not be measured beside."
+        )
     return found
 
 

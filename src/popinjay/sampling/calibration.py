@@ -58,7 +58,9 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the record and the report hold it."""
-        rows = [{name: round(value, 4) for name, value in asdict(one).items()} for one in self.trials]
+        rows = [
+            {name: round(value, 4) for name, value in asdict(one).items()} for one in self.trials
+        ]
         return {**self.sampling._asdict(), "trials": rows, "author": self.author or {}}
 
 
@@ -66,7 +68,9 @@ class Reference:
     """The author's posts that settings are judged by: those not learnt from, and if they are few
     the newest of the others."""
 
-    def __init__(self, validation: Sequence[str], training: Sequence[str], copies: VerbatimIndex) -> None:
+    def __init__(
+        self, validation: Sequence[str], training: Sequence[str], copies: VerbatimIndex
+    ) -> None:
         missing = max(0, WRITTEN - len(validation))
         self.real = [*validation, *(training[-missing:] if missing else ())][: 3 * WRITTEN]
         self._copies = copies
@@ -85,7 +89,12 @@ class Reference:
         distinct_2 = diversity(texts[:WRITTEN])["distinct_2"]
         length = _length_distance(texts, self.real)
         new_words = self._new_words(texts)
-        distance = max(0.0, 2 * (apart - 0.5)) + abs(distinct_2 - self.distinct_2) + length + abs(new_words - self.new_words)
+        distance = (
+            max(0.0, 2 * (apart - 0.5))
+            + abs(distinct_2 - self.distinct_2)
+            + length
+            + abs(new_words - self.new_words)
+        )
         copied = self._copies.share(texts)
         return Trial(*sampling, apart, distinct_2, length, new_words, copied, distance)
 

@@ -127,7 +127,11 @@ class OutputFilters:
             return Verdict(text, finished, against)
         if reveals(text, typed):
             return Verdict(text, finished, Reason.PERSONAL)
-        if not options.allow_copies and (self.index.ends_copied(text) if watched and not typed else self.index.is_copied(text, typed)):
+        if not options.allow_copies and (
+            self.index.ends_copied(text)
+            if watched and not typed
+            else self.index.is_copied(text, typed)
+        ):
             return Verdict(text, finished, Reason.COPIED)
         if "\ufffd" in text[typed:]:
             against = Reason.BROKEN

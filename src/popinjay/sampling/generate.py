@@ -45,7 +45,13 @@ class Tally:
     missing: int = 0
 
 
-def generate(decoder: Decoder, options: SayOptions, prompt: str = "", filters: OutputFilters | None = None, tally: Tally | None = None) -> list[GeneratedPost]:
+def generate(
+    decoder: Decoder,
+    options: SayOptions,
+    prompt: str = "",
+    filters: OutputFilters | None = None,
+    tally: Tally | None = None,
+) -> list[GeneratedPost]:
     """`options.n` posts that begin with the prompt, as far as the rules let them out.
 
     The same seed gives the same posts; the first three of ten are those of three. Posts that come out empty, or that the rules are against,
@@ -77,7 +83,12 @@ def stream(
 
 
 def pieces(
-    decoder: Decoder, options: SayOptions, prompt: str = "", filters: OutputFilters | None = None, tally: Tally | None = None, place: int = 0
+    decoder: Decoder,
+    options: SayOptions,
+    prompt: str = "",
+    filters: OutputFilters | None = None,
+    tally: Tally | None = None,
+    place: int = 0,
 ) -> Iterator[str]:
     """The post that `stream` would give at a place, the first at 0, piece by piece as it is written, prompt included; nothing where it is missing.
 
@@ -96,12 +107,20 @@ def pieces(
 
 
 def _alone(
-    decoder: Decoder, options: SayOptions, prompt: str, filters: OutputFilters | None, tally: Tally | None, places: Iterable[int]
+    decoder: Decoder,
+    options: SayOptions,
+    prompt: str,
+    filters: OutputFilters | None,
+    tally: Tally | None,
+    places: Iterable[int],
 ) -> tuple[GenerationRequest, Callable[[], None]]:
     """A writing that has the decoder for itself, and what goes on with it, raising what went wrong."""
     from popinjay.sampling.scheduler import BatchScheduler
 
-    request, scheduler = GenerationRequest(decoder, options, prompt, filters, tally, places), BatchScheduler(decoder, MAX_BATCH_ROWS)
+    request, scheduler = (
+        GenerationRequest(decoder, options, prompt, filters, tally, places),
+        BatchScheduler(decoder, MAX_BATCH_ROWS),
+    )
     scheduler.add(request)
 
     def go_on() -> None:
@@ -118,7 +137,9 @@ class StreamBuffer:
     def __init__(self, *, held: bool) -> None:
         """With `held`, no word before it is whole."""
         self._held = held
-        self._shown: dict[int, tuple[int, str]] = {}  # the attempt that was looked at last, and what is shown, by place
+        self._shown: dict[
+            int, tuple[int, str]
+        ] = {}  # the attempt that was looked at last, and what is shown, by place
         self._seen: dict[int, tuple[int, int]] = {}  # the same attempt, and how long its draft was
 
     def pieces(self, sequence: TokenSequence) -> Iterator[str]:
@@ -127,7 +148,9 @@ class StreamBuffer:
         before, length = self._seen.get(place, (-1, 0))
         self._seen[place] = attempt, len(text)
         if self._held and before == attempt and goes_on(text, length):
-            return iter(())  # the word that is not shown yet goes on: a look at all of it would find nothing new, and costs as much as drawing a token
+            return iter(
+                ()
+            )  # the word that is not shown yet goes on: a look at all of it would find nothing new, and costs as much as drawing a token
         is_another = attempt != self._shown.get(place, (0, ""))[0]
         return self._change(place, attempt, self._sure(sequence, text), is_another)
 
@@ -185,26 +208,41 @@ class GenerationRequest:
 
         self.sequences: list[TokenSequence] = []  # on their way
         self.done: dict[int, GeneratedPost | None] = {}  # by place; None where it stays empty
-        self.given_up: dict[int, tuple[Reason, int]] = {}  # why the place's last draft was, if it was, and how many tokens it had
+        self.given_up: dict[
+            int, tuple[Reason, int]
+        ] = {}  # why the place's last draft was, if it was, and how many tokens it had
         self.failure: Exception | None = None
         self.tally = tally or Tally()
-        self._decoder, self._options, self._filters, self._stops, self._broken_off = decoder, options, filters, stops, broken_off
+        self._decoder, self._options, self._filters, self._stops, self._broken_off = (
+            decoder,
+            options,
+            filters,
+            stops,
+            broken_off,
+        )
         prompt = prompts.tidy(prompt)
         options = options.with_defaults(decoder.sampling)
         if filters is not None and len(prompt) >= options.max_chars:
-            raise OptionError(f"The prompt is {len(prompt)} characters long; posts are {options.max_chars} at most.", "Shorten it, or raise --max-chars.")
+            raise OptionError(
+                f"The prompt is {len(prompt)} characters long; posts are {options.max_chars} at most.",
+                "Shorten it, or raise --max-chars.",
+            )
         self.prompt = (begin or prompts.prefill)(decoder, prompt, MIN_TOKENS)
         self.prefix = self.prompt.prefix
         self._typed = one_line(self.prompt.text)
         self._most = min(options.max_tokens, decoder.context - self.prompt.length)
         self.rows = decoder.max_batch_rows(self.prompt.length + self._most)
         # Ten tokens are some forty characters: where these would be too many, posts may end sooner.
-        self._least = min(MIN_TOKENS, self._most - 1, MIN_TOKENS if filters is None else options.max_chars // 8)
+        self._least = min(
+            MIN_TOKENS, self._most - 1, MIN_TOKENS if filters is None else options.max_chars // 8
+        )
         self._seed = secrets.randbits(32) if options.seed is None else options.seed
         self._fresh = iter(places)
         self._next = next(self._fresh, None)  # place that was not begun yet
         self._again: list[tuple[int, int]] = []  # places and attempts, the first place first
-        self._second_best: dict[int, GeneratedPost] = {}  # that will do if nothing better comes, by place
+        self._second_best: dict[
+            int, GeneratedPost
+        ] = {}  # that will do if nothing better comes, by place
         self._first_sampler, self._sampler = self._samplers(SamplingParams.of(options))
 
     def _samplers(self, shape: SamplingParams) -> tuple[Sampler, Sampler]:
@@ -238,7 +276,15 @@ class GenerationRequest:
         if self._filters is not None:
             masks = self._masks_handles(job[1])
             watch = self._filters.watch(self.prompt.text, self._options, masks=masks)
-        sequence = TokenSequence(SequenceKey(self._seed, *job), self._decoder, self.prompt, self._least, self._most, watch, self._stops)
+        sequence = TokenSequence(
+            SequenceKey(self._seed, *job),
+            self._decoder,
+            self.prompt,
+            self._least,
+            self._most,
+            watch,
+            self._stops,
+        )
         sequence.start(self._first_sampler)
         self.sequences.append(sequence)
         return sequence
@@ -253,7 +299,9 @@ class GenerationRequest:
         verdict = self._judge(sequence)
         place, attempt = sequence.key.place, sequence.key.attempt + 1
         said = GeneratedPost(verdict.text, sequence.count, verdict.finished)
-        if verdict.rejection is None or (verdict.rejection is Reason.UNFINISHED and self._broken_off):
+        if verdict.rejection is None or (
+            verdict.rejection is Reason.UNFINISHED and self._broken_off
+        ):
             self._second_best.pop(place, None)
             self.done[place] = said
             return

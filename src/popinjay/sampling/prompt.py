@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from popinjay.inference.byte_level import Pieces
     from popinjay.inference.decoder import Decoder, Logits, Prefix
 
-MAX_HEALED_TOKENS = 4  # tokens taken back: a word of a script without blanks may be the whole prompt
+MAX_HEALED_TOKENS = (
+    4  # tokens taken back: a word of a script without blanks may be the whole prompt
+)
 # The least probability of a boundary behind a word that is whole: of one token, which is a word
 # more often than not, and of several. bench/prompts.py counts what they get wrong.
 WHOLE, WHOLE_IN_PARTS = 0.03, 0.25
@@ -44,7 +46,9 @@ class PrefilledPrompt(NamedTuple):
 
     tokens: list[int]  # tokens: the one that begins a post, then the prompt's but those taken back
     healed_tokens: list[int]
-    continuations: list[tuple[int, ...]]  # what can stand in their place; none if none are taken back
+    continuations: list[
+        tuple[int, ...]
+    ]  # what can stand in their place; none if none are taken back
     logits: Logits  # of the covers; or, without them, of the tokens that may follow (vocabulary,)
     text: str  # the prompt, as the tokens spell it
     prefix: Prefix  # what was read, as the decoder has it
@@ -97,7 +101,9 @@ def _kept(reader: Decoder, read: list[int], text: str, pieces: Pieces) -> Prefil
     """Begin behind a last word that is whole: no token that would go on with it may follow."""
     logits = reader.prefill(read).copy()
     inside = _inside_words(pieces, len(logits))
-    others = set(range(len(logits))).difference(inside, reader.suppressed_tokens, [reader.eos_token])
+    others = set(range(len(logits))).difference(
+        inside, reader.suppressed_tokens, [reader.eos_token]
+    )
     if others:  # else the model has no way to part words
         logits[inside] = -np.inf
     return PrefilledPrompt(read, [], [], logits, text, reader.prefix)

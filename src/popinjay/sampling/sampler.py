@@ -45,7 +45,13 @@ class SamplingParams(NamedTuple):
         """The shape that these options ask for, in which nothing may be left to defaults."""
         assert options.temperature is not None
         assert options.top_p is not None
-        return cls(options.temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty)
+        return cls(
+            options.temperature,
+            options.top_k,
+            options.top_p,
+            options.min_p,
+            options.repetition_penalty,
+        )
 
 
 class Sampler:
@@ -74,10 +80,14 @@ class Sampler:
         if len(self._unsayable) > MANY:
             self._bias = np.zeros(size, dtype=np.float32)
             self._bias[self._unsayable[self._unsayable < size]] = -np.inf
-        self._ordered: NDArray[np.intp] | None = None  # what can be drawn, likeliest first, where it has been laid out
+        self._ordered: NDArray[np.intp] | None = (
+            None  # what can be drawn, likeliest first, where it has been laid out
+        )
         self._upto_ordered: NDArray[np.float64] = np.zeros(0)
 
-    def load_logits(self, logits: Logits, seen: Iterable[int] = (), banned: Sequence[int] = ()) -> None:
+    def load_logits(
+        self, logits: Logits, seen: Iterable[int] = (), banned: Sequence[int] = ()
+    ) -> None:
         """Draw from this row (size,) from now on. `seen` are the tokens before it, `banned` those that may not come. The row is left as it is.
 
         Raises NothingToDraw for a row that is no numbers, or in which every token is banned.
@@ -88,7 +98,11 @@ class Sampler:
         np.copyto(weights, logits)
         if self.params.repetition_penalty != 1 and (there := sorted(set(seen))):
             found = weights[there]
-            weights[there] = np.where(found < 0, found * self.params.repetition_penalty, found / self.params.repetition_penalty)
+            weights[there] = np.where(
+                found < 0,
+                found * self.params.repetition_penalty,
+                found / self.params.repetition_penalty,
+            )
         if self._bias is not None:
             weights += self._bias
         elif len(self._unsayable):
@@ -121,12 +135,18 @@ class Sampler:
             token = self._anywhere(generator.random())
             least, whole = self._weights[token], self._upto[-1]
             # What weighs more than the tail is inside without a look at the others. Where it is outside, all that is inside weighs at least as much.
-            if self.params.top_p >= 1 or least > (1 - self.params.top_p) * whole or self._likelier(token) < self.params.top_p * whole:
+            if (
+                self.params.top_p >= 1
+                or least > (1 - self.params.top_p) * whole
+                or self._likelier(token) < self.params.top_p * whole
+            ):
                 return token
         else:
             self._lay_out_nucleus(least)
         assert self._ordered is not None
-        place = np.searchsorted(self._upto_ordered, generator.random() * self._upto_ordered[-1], side="right")
+        place = np.searchsorted(
+            self._upto_ordered, generator.random() * self._upto_ordered[-1], side="right"
+        )
         return int(self._ordered[min(place, len(self._ordered) - 1)])
 
     def _anywhere(self, chance: float) -> int:
@@ -135,7 +155,9 @@ class Sampler:
         group = int(np.searchsorted(self._upto, goal, side="right"))
         own = self._grouped[:, group]
         upto = own.cumsum(dtype=np.float64)
-        place = int(np.searchsorted(upto, goal - (self._upto[group - 1] if group else 0.0), side="right"))
+        place = int(
+            np.searchsorted(upto, goal - (self._upto[group - 1] if group else 0.0), side="right")
+        )
         if place == len(own):  # the group's sum, which is rounded, reaches a hair beyond its parts
             place = int(np.flatnonzero(own)[-1])
         return place * GROUPS + group
@@ -149,10 +171,22 @@ class Sampler:
     def _threshold(self) -> float:
         """A weight that no token has less of which top-k and min-p leave; few others have as much."""
         least = np.float32(self.params.min_p)
-        if 0 < self.params.top_k <= GROUPS:  # as many groups have a token that is at least as likely as the k-th likeliest group's likeliest
-            least = max(least, np.partition(self._grouped.max(axis=0), GROUPS - self.params.top_k)[GROUPS - self.params.top_k])
+        if (
+            0 < self.params.top_k <= GROUPS
+        ):  # as many groups have a token that is at least as likely as the k-th likeliest group's likeliest
+            least = max(
+                least,
+                np.partition(self._grouped.max(axis=0), GROUPS - self.params.top_k)[
+                    GROUPS - self.params.top_k
+                ],
+            )
         elif 0 < self.params.top_k < self._size:
-            least = max(least, np.partition(self._weights, self._size - self.params.top_k)[self._size - self.params.top_k])
+            least = max(
+                least,
+                np.partition(self._weights, self._size - self.params.top_k)[
+                    self._size - self.params.top_k
+                ],
+            )
         return float(least)
 
     def _lay_out_nucleus(self, least: float) -> None:
@@ -176,7 +210,12 @@ class Sampler:
         if not missing:
             return float(upto[-1])
         others = np.delete(self._weights, order)
-        return float(upto[-1] + np.partition(others, len(others) - missing)[len(others) - missing :].sum(dtype=np.float64))
+        return float(
+            upto[-1]
+            + np.partition(others, len(others) - missing)[len(others) - missing :].sum(
+                dtype=np.float64
+            )
+        )
 
     def _lay_out(self, order: NDArray[np.intp], weights: NDArray[np.float64]) -> None:
         self._ordered, self._upto_ordered = order, weights.cumsum()

@@ -105,12 +105,20 @@ class BatchScheduler:
         started: dict[Request, list[tuple[_Slot, TokenSequence]]] = {}
         rows, taken = len(self._rows), sum(1 / slot.request.rows for slot, _ in self._rows)
         most = 1 - SPARE if len(self._slots) > 1 and self._decoder.supports_joining else 1.0
-        waiting = [slot for slot in self._slots.values() if slot.request.failure is None and slot.request.wants_more]
+        waiting = [
+            slot
+            for slot in self._slots.values()
+            if slot.request.failure is None and slot.request.wants_more
+        ]
         while waiting and rows < self._at_once:
             slot = min(waiting, key=lambda slot: (slot.rows, slot.turn))
             share = 1 / slot.request.rows
-            kept, room = (coming, most) if slot.rows else (0, 1.0)  # a first row for everybody before a second one for anybody
-            if rows and (rows + kept >= room * self._at_once or taken + share * (1 + kept) > room + _HAIR):
+            kept, room = (
+                (coming, most) if slot.rows else (0, 1.0)
+            )  # a first row for everybody before a second one for anybody
+            if rows and (
+                rows + kept >= room * self._at_once or taken + share * (1 + kept) > room + _HAIR
+            ):
                 break
             try:
                 started.setdefault(slot.request, []).append((slot, slot.request.start_sequence()))

@@ -6,7 +6,10 @@ import functools
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-COMMON = (range(0x2000, 0x2C00), range(0x1F000, 0x1FB00))  # punctuation, symbols and emoji, used with every script
+COMMON = (
+    range(0x2000, 0x2C00),
+    range(0x1F000, 0x1FB00),
+)  # punctuation, symbols and emoji, used with every script
 CONTINUATION = range(0x80, 0xC0)  # bytes that go on with a character in UTF-8
 
 

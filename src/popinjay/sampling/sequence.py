@@ -33,7 +33,14 @@ class TokenSequence:
     """
 
     def __init__(
-        self, key: SequenceKey, decoder: Decoder, beginning: PrefilledPrompt, least: int, most: int, watch: Watch | None, stops: Sequence[str] = ()
+        self,
+        key: SequenceKey,
+        decoder: Decoder,
+        beginning: PrefilledPrompt,
+        least: int,
+        most: int,
+        watch: Watch | None,
+        stops: Sequence[str] = (),
     ) -> None:
         """Of `least` to `most` tokens behind the prompt; a line break may end it sooner."""
         self.key = key
@@ -91,7 +98,9 @@ class TokenSequence:
             return
         self.tokens.append(token)
         new = self._text.add(self.tokens)
-        if ("\n" in new and (self.prompt.text or self._text.text.strip())) or (self._stops and self._reaches_stop(len(new))):
+        if ("\n" in new and (self.prompt.text or self._text.text.strip())) or (
+            self._stops and self._reaches_stop(len(new))
+        ):
             self.over = self.finished = True
         elif self._watch is not None and (against := self._watch.add(new)):
             self.over, self.rejection = True, against
@@ -113,7 +122,15 @@ class TokenSequence:
     def partial_text(self) -> str:
         """What it has written, prompt included, as far as its characters are whole and no text to stop at has begun."""
         text = self._text.text
-        started = max((size for stop in self._stops for size in range(1, len(stop)) if text.endswith(stop[:size])), default=0)
+        started = max(
+            (
+                size
+                for stop in self._stops
+                for size in range(1, len(stop))
+                if text.endswith(stop[:size])
+            ),
+            default=0,
+        )
         return self.prompt.text + text[: len(text) - started].rstrip("\ufffd")
 
     def masked(self, text: str) -> str:
@@ -122,7 +139,11 @@ class TokenSequence:
 
     def text(self) -> str:
         """It as a post: up to its first line break, on one line, without a character that was cut in its middle."""
-        text = self._decoder.decode(self.prompt.tokens + self.tokens) if self._cut is None else self.prompt.text + self._text.text[: self._cut]
+        text = (
+            self._decoder.decode(self.prompt.tokens + self.tokens)
+            if self._cut is None
+            else self.prompt.text + self._text.text[: self._cut]
+        )
         text = text.rstrip("\ufffd")
         return one_line((text if self.prompt.text else text.lstrip()).split("\n", 1)[0])
 
@@ -135,7 +156,11 @@ class StreamingDetokenizer:
         self._decoder = decoder
         self._beginning = beginning
         self._pieces = decoder.pieces()
-        self._known = sum(len(self._pieces[token]) for token in beginning.healed_tokens) if self._pieces else 0  # bytes still to come that the prompt has
+        self._known = (
+            sum(len(self._pieces[token]) for token in beginning.healed_tokens)
+            if self._pieces
+            else 0
+        )  # bytes still to come that the prompt has
         self._characters = codecs.getincrementaldecoder("utf-8")("replace")
 
     def add(self, tokens: Sequence[int]) -> str:

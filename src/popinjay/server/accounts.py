@@ -13,8 +13,17 @@ MOST_CHARACTERS = 500
 
 def check_account(spec: str) -> None:
     """Raise SpecError for what is no account that some source reads."""
-    refused = SpecError(f"{spec[:100]!r} is no account that popinjay reads.", "Type one, such as ada.bsky.social or @ada@mastodon.social, or drop a file.")
-    if not spec.strip() or len(spec) > MOST_CHARACTERS or not spec.isprintable() or spec.startswith(("-", "/", "~", ".")) or "\\" in spec:
+    refused = SpecError(
+        f"{spec[:100]!r} is no account that popinjay reads.",
+        "Type one, such as ada.bsky.social or @ada@mastodon.social, or drop a file.",
+    )
+    if (
+        not spec.strip()
+        or len(spec) > MOST_CHARACTERS
+        or not spec.isprintable()
+        or spec.startswith(("-", "/", "~", "."))
+        or "\\" in spec
+    ):
         raise refused
     try:
         is_here = Path(spec).exists()

@@ -12,7 +12,17 @@ from fastapi import FastAPI
 from popinjay import __version__
 from popinjay.server import errors
 from popinjay.server.auth import Auth, AuthMiddleware
-from popinjay.server.routes import completions, jobs, kept, meta, page, persona_files, personas, say, uploads
+from popinjay.server.routes import (
+    completions,
+    jobs,
+    kept,
+    meta,
+    page,
+    persona_files,
+    personas,
+    say,
+    uploads,
+)
 from popinjay.server.state import AppState
 
 ABOUT = """The API under popinjay's page, on this machine.
@@ -20,7 +30,12 @@ ABOUT = """The API under popinjay's page, on this machine.
 Every refusal is `{"error": {"message", "hint"}}`. A program that changes something sends the header `X-Popinjay: 1`, and where the server was started
 with `--host` the token that it printed, as `Authorization: Bearer TOKEN`. Times are ISO 8601, UTC."""
 
-TOLD_TO_NOBODY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}  # older versions know no such thing, and ignore it
+TOLD_TO_NOBODY: Any = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}  # older versions know no such thing, and ignore it
 
 
 def create_app(home: Path, auth: Auth) -> FastAPI:

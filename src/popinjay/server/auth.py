@@ -24,7 +24,11 @@ LOGIN = "/api/login"
 UPLOADS = "/api/uploads"
 MOST_BYTES = 4 * 2**20  # of anything else
 OWN_HEADER = "x-popinjay"  # no other site can send it without asking first, and the answer is no
-OPEN = ("/", "/favicon.ico", LOGIN)  # without a token: the page must be there to take it; nothing of anybody's is in it
+OPEN = (
+    "/",
+    "/favicon.ico",
+    LOGIN,
+)  # without a token: the page must be there to take it; nothing of anybody's is in it
 OPEN_FOLDER = "/assets/"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; frame-src 'self'; "
@@ -53,14 +57,26 @@ class Auth:
         """Raise Refused where this may not be asked."""
         self._check_host(headers.get("host", ""))
         self._check_origin(method, path, headers)
-        if self.token is not None and not (path in OPEN or path.startswith(OPEN_FOLDER) or self._knows_token(headers)):
-            raise ApiError(401, "This needs the token.", "popinjay serve printed it: open the address that it printed, or send Authorization: Bearer TOKEN.")
+        if self.token is not None and not (
+            path in OPEN or path.startswith(OPEN_FOLDER) or self._knows_token(headers)
+        ):
+            raise ApiError(
+                401,
+                "This needs the token.",
+                "popinjay serve printed it: open the address that it printed, or send Authorization: Bearer TOKEN.",
+            )
 
     def _check_host(self, host: str) -> None:
         name, port = split_host(host)
-        if port in (self.port, None if self.port == 80 else self.port) and (name in LOOPBACK or (self.token is not None and self._is_ours(name))):
+        if port in (self.port, None if self.port == 80 else self.port) and (
+            name in LOOPBACK or (self.token is not None and self._is_ours(name))
+        ):
             return
-        hint = f"Open http://127.0.0.1:{self.port}/ instead." if self.token is None else "Open it by this machine's address."
+        hint = (
+            f"Open http://127.0.0.1:{self.port}/ instead."
+            if self.token is None
+            else "Open it by this machine's address."
+        )
         raise ApiError(403, f"Nobody is called {host[:100]!r} here.", hint)
 
     def _is_ours(self, name: str) -> bool:
@@ -69,18 +85,35 @@ class Auth:
             ipaddress.ip_address(name.strip("[]"))
         except ValueError:
             own = socket.gethostname().lower()
-            return name in (own, f"{own}.local", socket.getfqdn().lower(), *(one.lower() for one in self.names))
+            return name in (
+                own,
+                f"{own}.local",
+                socket.getfqdn().lower(),
+                *(one.lower() for one in self.names),
+            )
         return True
 
     def _check_origin(self, method: str, path: str, headers: Mapping[str, str]) -> None:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        refused = ApiError(403, "Another site may not ask this.", "Open popinjay's own page; programs send the header X-Popinjay: 1.")
-        follows_link = method == "GET" and path == "/" and headers.get("sec-fetch-mode") == "navigate"
+        refused = ApiError(
+            403,
+            "Another site may not ask this.",
+            "Open popinjay's own page; programs send the header X-Popinjay: 1.",
+        )
+        follows_link = (
+            method == "GET" and path == "/" and headers.get("sec-fetch-mode") == "navigate"
+        )
         if site not in (None, "same-origin", "none") and not follows_link:
             raise refused
         if origin is not None and origin.lower() != f"http://{headers.get('host', '').lower()}":
             raise refused
-        if method in ("GET", "HEAD") or origin is not None or site is not None or OWN_HEADER in headers or path.startswith(OPENAI):
+        if (
+            method in ("GET", "HEAD")
+            or origin is not None
+            or site is not None
+            or OWN_HEADER in headers
+            or path.startswith(OPENAI)
+        ):
             return  # under /v1/ nothing is changed, its clients are programs, and browsers say their origin with everything they post
         raise refused
 
@@ -89,8 +122,12 @@ class Auth:
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and same(given.strip(), self.token):
             return True
-        cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))  # whatever else is served on this machine sets its own
-        return any(name == self.cookie_name and same(value, self.cookie) for name, _, value in cookies)
+        cookies = (
+            part.strip().partition("=") for part in headers.get("cookie", "").split(";")
+        )  # whatever else is served on this machine sets its own
+        return any(
+            name == self.cookie_name and same(value, self.cookie) for name, _, value in cookies
+        )
 
     @property
     def cookie_name(self) -> str:
@@ -132,7 +169,14 @@ class AuthMiddleware:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *((n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in given)]
+                message["headers"] = [
+                    *message["headers"],
+                    *(
+                        (n.encode(), v.encode())
+                        for n, v in HEADERS.items()
+                        if n.encode() not in given
+                    ),
+                ]
             await send(message)
 
         came = 0
@@ -151,9 +195,16 @@ class AuthMiddleware:
         try:
             self._auth.check(scope["method"], scope["path"], headers)
         except ApiError as error:
-            body = json.dumps(document(scope["path"], error.status, error.message, error.hint)).encode()
-            kind = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-            await with_headers({"type": "http.response.start", "status": error.status, "headers": kind})
+            body = json.dumps(
+                document(scope["path"], error.status, error.message, error.hint)
+            ).encode()
+            kind = [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+            ]
+            await with_headers(
+                {"type": "http.response.start", "status": error.status, "headers": kind}
+            )
             await send({"type": "http.response.body", "body": body})
             return
         await self._app(scope, bounded, with_headers)

@@ -18,7 +18,13 @@ from popinjay.stages.picture import PROMPTS, main_language
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import PICTURE_FILE, RECORD, Run, State, is_name
 
-DAMAGED = (AttributeError, KeyError, TypeError, ValueError, OSError)  # what a record raises that somebody changed into something else
+DAMAGED = (
+    AttributeError,
+    KeyError,
+    TypeError,
+    ValueError,
+    OSError,
+)  # what a record raises that somebody changed into something else
 Sort = Literal["name", "newest"]
 
 
@@ -89,7 +95,9 @@ def _folders(home: Path) -> Iterator[tuple[str, str]]:
 def find(home: Path, name: str) -> Run:
     """The persona of this name in the home folder. Raises Refused where there is none."""
     if not is_name(name) or not (home / name / RECORD).is_file():
-        raise ApiError(404, f"There is no persona {name[:100]!r}.", "See which there are: /api/personas")
+        raise ApiError(
+            404, f"There is no persona {name[:100]!r}.", "See which there are: /api/personas"
+        )
     return Run(home / name)
 
 
@@ -107,18 +115,27 @@ def detail(run: Run) -> PersonaDetail:
     try:
         return _detail(run)
     except DAMAGED as error:
-        raise PersonaError(f"{run.file(RECORD)} is damaged.", "Delete that file and make the persona again: every stage will run anew.") from error
+        raise PersonaError(
+            f"{run.file(RECORD)} is damaged.",
+            "Delete that file and make the persona again: every stage will run anew.",
+        ) from error
 
 
 def _detail(run: Run) -> PersonaDetail:
     record = run.record.get("stages", {})
     states = run.states()
-    stages = [StageRow(stage=stage, state=_STAGE_STATES[state], error=record.get(stage, {}).get("error")) for stage, state in states.items()]
+    stages = [
+        StageRow(stage=stage, state=_STAGE_STATES[state], error=record.get(stage, {}).get("error"))
+        for stage, state in states.items()
+    ]
     cleaned = run.facts("clean")
     return PersonaDetail(
         **_facts(run, states),
         stages=stages,
-        specs=[Path(spec).name if Path(spec).is_absolute() else spec for spec in run.record.get("asked", {}).get("specs", [])],
+        specs=[
+            Path(spec).name if Path(spec).is_absolute() else spec
+            for spec in run.record.get("asked", {}).get("specs", [])
+        ],
         counts=cleaned.get("authors", []),
         languages=cleaned.get("languages", {}),
         prompt=PROMPTS.get(main_language(run), PROMPTS["en"]),
@@ -197,7 +214,13 @@ def _still_known(run: Run) -> str:
 
 def _notes(run: Run) -> list[str]:
     known = _still_known(run)
-    return [f"The model still knows what it was told to forget: {printable(known)}. Train it again: popinjay forget {run.name} --retrain"] if known else []
+    return (
+        [
+            f"The model still knows what it was told to forget: {printable(known)}. Train it again: popinjay forget {run.name} --retrain"
+        ]
+        if known
+        else []
+    )
 
 
 def size(folder: Path) -> int:

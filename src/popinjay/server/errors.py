@@ -58,12 +58,18 @@ class OpenAIProblemAnswer(BaseModel):
 
 def may_refuse(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route's description says of its refusals: those, and what the guard may say to anybody."""
-    return {status: {"model": ProblemAnswer} for status in sorted({400, 401, 403, 413, 422, 500, *statuses})}
+    return {
+        status: {"model": ProblemAnswer}
+        for status in sorted({400, 401, 403, 413, 422, 500, *statuses})
+    }
 
 
 def openai_may_refuse() -> dict[int | str, dict[str, Any]]:
     """The same for routes under `/v1/`."""
-    return {status: {"model": OpenAIProblemAnswer} for status in (400, 401, 403, 404, 409, 413, 422, 500, 503)}
+    return {
+        status: {"model": OpenAIProblemAnswer}
+        for status in (400, 401, 403, 404, 409, 413, 422, 500, 503)
+    }
 
 
 def document(path: str, status: int, message: str, hint: str = "") -> dict[str, Any]:
@@ -71,7 +77,14 @@ def document(path: str, status: int, message: str, hint: str = "") -> dict[str, 
     message, hint = printable(one_line(message)), printable(one_line(hint))
     if path.startswith(OPENAI):
         kind = "invalid_request_error" if status < 500 else "server_error"
-        return {"error": {"message": f"{message} {hint}".rstrip(), "type": kind, "param": None, "code": None}}
+        return {
+            "error": {
+                "message": f"{message} {hint}".rstrip(),
+                "type": kind,
+                "param": None,
+                "code": None,
+            }
+        }
     return {"error": {"message": message, "hint": hint}}
 
 
@@ -82,7 +95,9 @@ def status_of(error: PopinjayError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 400)
 
 
-def _answer(request: Request, status: int, message: str, hint: str = "", headers: Any = None) -> JSONResponse:
+def _answer(
+    request: Request, status: int, message: str, hint: str = "", headers: Any = None
+) -> JSONResponse:
     return JSONResponse(document(request.url.path, status, message, hint), status, headers)
 
 
@@ -95,16 +110,31 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: HTTPException) -> JSONResponse:
-        hint = {404: "There is nothing at this address.", 405: "See /openapi.json for what can be asked."}.get(error.status_code, "")
+        hint = {
+            404: "There is nothing at this address.",
+            405: "See /openapi.json for what can be asked.",
+        }.get(error.status_code, "")
         return _answer(request, error.status_code, str(error.detail), hint, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def senseless(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-        return _answer(request, 422, f"{where or 'The request'}: {first['msg']}.", "See /openapi.json for what can be asked.")
+        where = ".".join(
+            str(part) for part in first["loc"] if part not in ("body", "query", "path")
+        )
+        return _answer(
+            request,
+            422,
+            f"{where or 'The request'}: {first['msg']}.",
+            "See /openapi.json for what can be asked.",
+        )
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
         _log.error("%s %s", request.method, request.url.path, exc_info=error)
-        return _answer(request, 500, "Something went wrong inside popinjay.", "What it was stands where popinjay serve was started.")
+        return _answer(
+            request,
+            500,
+            "Something went wrong inside popinjay.",
+            "What it was stands where popinjay serve was started.",
+        )

@@ -23,7 +23,12 @@ PORTS = (8765, 0)  # the usual one, that an open page finds it again; else any f
 LAST_SECONDS = 3  # that answers under way have when it ends
 
 
-def serve(home: Path, host: str | None = None, port: int | None = None, listening: Callable[[str], None] = lambda address: None) -> list[Job]:
+def serve(
+    home: Path,
+    host: str | None = None,
+    port: int | None = None,
+    listening: Callable[[str], None] = lambda address: None,
+) -> list[Job]:
     """Serve until Ctrl-C; the jobs that are at work then, and go on. `listening` is called with the address to open.
 
     Raises OptionError where nobody can listen there, PersonaBusy where another serves this home folder.
@@ -69,7 +74,9 @@ def listen(host: str, ports: tuple[int, ...]) -> socket.socket:
         try:
             if not 0 <= port < 2**16:  # which getaddrinfo takes for another one
                 raise OverflowError("a port is a number from 0 to 65535")
-            family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+            family, kind, protocol, _, where = socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
             listener = socket.socket(family, kind, protocol)
             try:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,12 +89,17 @@ def listen(host: str, ports: tuple[int, ...]) -> socket.socket:
             problem = error
         else:
             return listener
-    raise OptionError(f"Nobody can listen at {host}, port {ports[0]}: {getattr(problem, 'strerror', None) or problem}.", "Give another --port or --host.")
+    raise OptionError(
+        f"Nobody can listen at {host}, port {ports[0]}: {getattr(problem, 'strerror', None) or problem}.",
+        "Give another --port or --host.",
+    )
 
 
 def address(host: str | None, port: int, token: str | None) -> str:
     """Where to open the page. The token stands behind #: browsers send that to nobody."""
     if host is None:
         return f"http://{HOME_HOST}:{port}/"
-    name = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 (compared, not bound)
+    name = (
+        socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    )  # noqa: S104 (compared, not bound)
     return f"http://{name}:{port}/{f'#token={token}' if token else ''}"

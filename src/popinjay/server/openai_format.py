@@ -15,7 +15,17 @@ from popinjay.post import printable
 from popinjay.sampling.filters import Reason
 from popinjay.server.errors import status_of
 from popinjay.server.routes.say import MOST_PROMPT, option
-from popinjay.server.voices.subscriptions import Began, Cut, End, Failed, GenerationQuery, Missing, Piece, Post, StreamEvent
+from popinjay.server.voices.subscriptions import (
+    Began,
+    Cut,
+    End,
+    Failed,
+    GenerationQuery,
+    Missing,
+    Piece,
+    Post,
+    StreamEvent,
+)
 
 MOST_CHOICES = 128
 MOST_STOPS = 4
@@ -40,7 +50,9 @@ class StreamOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     include_usage: bool | None = None
-    include_obfuscation: bool | None = Field(default=None, description="Ignored: nothing is added here.")
+    include_obfuscation: bool | None = Field(
+        default=None, description="Ignored: nothing is added here."
+    )
 
 
 class Body(BaseModel):
@@ -49,17 +61,32 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     model: str = Field(max_length=200, description="A persona's name.")
-    prompt: Text | list[Text] | None = Field(default="", description="How posts begin, or several such beginnings.")
+    prompt: Text | list[Text] | None = Field(
+        default="", description="How posts begin, or several such beginnings."
+    )
     n: int | None = Field(default=1, ge=1, le=MOST_CHOICES, description="Posts for each prompt.")
     best_of: int | None = Field(default=None, description="Not here, unless it is n.")
-    max_tokens: int | None = Field(default=None, ge=1, le=100_000, description="Break posts off after so many tokens. Default: a whole post.")
-    temperature: float | None = Field(default=None, ge=0, le=10, description="Default: the persona's own.")
+    max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Break posts off after so many tokens. Default: a whole post.",
+    )
+    temperature: float | None = Field(
+        default=None, ge=0, le=10, description="Default: the persona's own."
+    )
     top_p: float | None = Field(default=None, ge=0, le=1, description="Default: the persona's own.")
-    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1, description="The same seed gives the same posts.")
-    stop: Stop | list[Stop] | None = Field(default=None, description="A post ends before any of these texts.")
+    seed: int | None = Field(
+        default=None, ge=-(2**63), le=2**63 - 1, description="The same seed gives the same posts."
+    )
+    stop: Stop | list[Stop] | None = Field(
+        default=None, description="A post ends before any of these texts."
+    )
     stream: bool | None = False
     stream_options: StreamOptions | None = None
-    echo: bool | None = Field(default=False, description="Give the prompt back before what follows it.")
+    echo: bool | None = Field(
+        default=False, description="Give the prompt back before what follows it."
+    )
     user: str | None = Field(default=None, description="Ignored.")
     suffix: str | None = Field(default=None, description="Not here.")
     logprobs: int | None = Field(default=None, description="Not here.")
@@ -98,7 +125,14 @@ class Body(BaseModel):
             seed=None if self.seed is None else self.seed % 2**32,
         )
         stops = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-        return GenerationQuery(prompt, options, stops, broken_off=self.max_tokens is not None, live=bool(self.stream), for_good=bool(self.stream))
+        return GenerationQuery(
+            prompt,
+            options,
+            stops,
+            broken_off=self.max_tokens is not None,
+            live=bool(self.stream),
+            for_good=bool(self.stream),
+        )
 
 
 def parsed(given: Any) -> Body:
@@ -110,10 +144,16 @@ def parsed(given: Any) -> Body:
     except ValidationError as error:
         first = error.errors()[0]
         param = str(first["loc"][0]) if first["loc"] else None
-        said = f"Unrecognized request argument supplied: {param}" if first["type"] == "extra_forbidden" else f"{param}: {first['msg']}"
+        said = (
+            f"Unrecognized request argument supplied: {param}"
+            if first["type"] == "extra_forbidden"
+            else f"{param}: {first['msg']}"
+        )
         raise Senseless(said, param) from error
     for name in NOT_HERE:
-        if getattr(body, name) not in (None, 0, "", {}) or (name == "logprobs" and body.logprobs is not None):
+        if getattr(body, name) not in (None, 0, "", {}) or (
+            name == "logprobs" and body.logprobs is not None
+        ):
             raise Senseless(f"{name} is not supported here: leave it out.", name)
     if body.best_of not in (None, body.n or 1):
         raise Senseless("best_of is not supported here: ask for n, and choose.", "best_of")
@@ -122,7 +162,9 @@ def parsed(given: Any) -> Body:
     if isinstance(body.stop, list) and len(body.stop) > MOST_STOPS:
         raise Senseless(f"stop takes {MOST_STOPS} texts at most.", "stop")
     if not 0 < len(body.prompts) * (body.n or 1) <= MOST_CHOICES:
-        raise Senseless(f"A request is for 1 to {MOST_CHOICES} posts, over all of its prompts.", "prompt")
+        raise Senseless(
+            f"A request is for 1 to {MOST_CHOICES} posts, over all of its prompts.", "prompt"
+        )
     return body
 
 
@@ -133,7 +175,14 @@ def refusal(error: PopinjayError) -> tuple[int, dict[str, Any]]:
     kind = "server_error" if status >= 500 else "invalid_request_error"
     param = error.param if isinstance(error, Senseless) else "model" if missing else None
     message = f"{error.message} {error.hint}".rstrip()
-    return status, {"error": {"message": message, "type": kind, "param": param, "code": "model_not_found" if missing else None}}
+    return status, {
+        "error": {
+            "message": message,
+            "type": kind,
+            "param": param,
+            "code": "model_not_found" if missing else None,
+        }
+    }
 
 
 @dataclass
@@ -163,15 +212,27 @@ class Choice:
             case Piece(_, text):
                 self.post += text
             case Post(_, said):
-                self.post, self.tokens, self.finish_reason = said.text, said.tokens, "stop" if said.finished else "length"
+                self.post, self.tokens, self.finish_reason = (
+                    said.text,
+                    said.tokens,
+                    "stop" if said.finished else "length",
+                )
             case Missing():
                 self.finish_reason = "content_filter"
             case Cut(_, reason, tokens):
-                self.tokens, self.finish_reason = tokens, "length" if reason in TOO_LONG else "content_filter"
+                self.tokens, self.finish_reason = (
+                    tokens,
+                    "length" if reason in TOO_LONG else "content_filter",
+                )
 
     def shown(self, text: str) -> dict[str, Any]:
         """It, or a part of it, as it is sent."""
-        return {"text": text, "index": self.index, "logprobs": None, "finish_reason": self.finish_reason}
+        return {
+            "text": text,
+            "index": self.index,
+            "logprobs": None,
+            "finish_reason": self.finish_reason,
+        }
 
 
 @dataclass
@@ -186,7 +247,10 @@ class Completion:
 
     def __post_init__(self) -> None:
         prompts, n = self.body.prompts, self.body.n or 1
-        self.choices = [Choice(index, prompts[index // n], bool(self.body.echo)) for index in range(len(prompts) * n)]
+        self.choices = [
+            Choice(index, prompts[index // n], bool(self.body.echo))
+            for index in range(len(prompts) * n)
+        ]
 
     def take(self, prompt: int, told: list[StreamEvent]) -> list[Choice]:
         """What the persona told for one of the prompts; which choices it is about."""
@@ -206,12 +270,25 @@ class Completion:
     def usage(self) -> dict[str, int]:
         """Tokens that were read and written."""
         written = sum(choice.tokens for choice in self.choices)
-        return {"prompt_tokens": self.prompt_tokens, "completion_tokens": written, "total_tokens": self.prompt_tokens + written}
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": written,
+            "total_tokens": self.prompt_tokens + written,
+        }
 
     def document(self, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         """An answer, or a part of one."""
-        return {"id": self.id, "object": "text_completion", "created": self.created, "model": self.body.model, "choices": choices, **more}
+        return {
+            "id": self.id,
+            "object": "text_completion",
+            "created": self.created,
+            "model": self.body.model,
+            "choices": choices,
+            **more,
+        }
 
     def whole(self) -> dict[str, Any]:
         """The answer, when all is there."""
-        return self.document([choice.shown(choice.text) for choice in self.choices], usage=self.usage)
+        return self.document(
+            [choice.shown(choice.text) for choice in self.choices], usage=self.usage
+        )

@@ -24,7 +24,9 @@ class AppState:
         self.uploads = Uploads(home)
         self.uploads.sweep(self.jobs.needed_uploads(), cut_off=True)
         self.models = ModelPool(home)
-        self.is_closing: Callable[[], bool] = lambda: False  # streams that never end by themselves ask it
+        self.is_closing: Callable[[], bool] = lambda: (
+            False
+        )  # streams that never end by themselves ask it
 
     def close(self) -> list[Job]:
         """Let go of everything; the jobs that are at work, which go on."""

@@ -54,9 +54,17 @@ class Uploads:
     def check(self, length: int) -> None:
         """Raise Refused where that much is too much."""
         if length > self._most:
-            raise ApiError(413, f"That is more than {in_words(self._most)}.", "An archive of posts alone is smaller: leave pictures and videos out of it.")
+            raise ApiError(
+                413,
+                f"That is more than {in_words(self._most)}.",
+                "An archive of posts alone is smaller: leave pictures and videos out of it.",
+            )
         if length > self.room():
-            raise ApiError(507, f"There is no room for it: {in_words(self.room())} can be taken.", "Free some space on the disk.")
+            raise ApiError(
+                507,
+                f"There is no room for it: {in_words(self.room())} can be taken.",
+                "Free some space on the disk.",
+            )
 
     def begin(self) -> Path:
         """A folder for a new upload."""
@@ -74,7 +82,11 @@ class Uploads:
     def file(self, id: str) -> Path:
         """An upload's file. Raises Refused where there is none (any more)."""
         folder = self._folder / id
-        found = [path for path in folder.iterdir() if path.name != PARTIAL] if ID.fullmatch(id) and folder.is_dir() else []
+        found = (
+            [path for path in folder.iterdir() if path.name != PARTIAL]
+            if ID.fullmatch(id) and folder.is_dir()
+            else []
+        )
         if not found:
             raise ApiError(404, f"There is no upload {id[:100]!r}.", "Send the file once more.")
         return found[0]
@@ -101,12 +113,22 @@ def in_words(count: int) -> str:
 
 def checked_name(name: str) -> str:
     """A file's name that is no path. Raises Refused for others."""
-    if name in (".", "..", PARTIAL) or _FORBIDDEN.search(name) or not 0 < len(name.encode("utf-8", "replace")) <= MOST_NAME:
-        raise ApiError(422, "A file can't be named so.", "Rename it: letters, digits, '-', '_' and '.', with the ending that it had.")
+    if (
+        name in (".", "..", PARTIAL)
+        or _FORBIDDEN.search(name)
+        or not 0 < len(name.encode("utf-8", "replace")) <= MOST_NAME
+    ):
+        raise ApiError(
+            422,
+            "A file can't be named so.",
+            "Rename it: letters, digits, '-', '_' and '.', with the ending that it had.",
+        )
     return name
 
 
-async def receive(uploads: Uploads, name: str, declared: int | None, chunks: AsyncIterator[bytes]) -> Upload:
+async def receive(
+    uploads: Uploads, name: str, declared: int | None, chunks: AsyncIterator[bytes]
+) -> Upload:
     """Write what comes to the disk. Whatever stops it, nothing is left of it."""
     uploads.check(declared or 0)
     folder = await run_in_threadpool(uploads.begin)

@@ -42,7 +42,9 @@ class Findings:
 
     notes: list[str] = field(default_factory=list)  # sentences for people
     left_out: Counter[str] = field(default_factory=Counter)  # posts not handed over, by reason
-    unread: dict[str, int] = field(default_factory=dict)  # private classes never opened, with their number of files
+    unread: dict[str, int] = field(
+        default_factory=dict
+    )  # private classes never opened, with their number of files
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ def all_sources() -> list[Any]:
 def find(spec: str) -> Any:
     """The source that reads this spec. Raises SpecError where none does."""
     if "\x00" in spec:
-        raise SpecError("A name with a NUL byte in it can't be a file.", "Check how the name was typed or passed.")
+        raise SpecError(
+            "A name with a NUL byte in it can't be a file.",
+            "Check how the name was typed or passed.",
+        )
     for source in all_sources():
         if spec and source.matches(spec):
             return source
@@ -106,7 +111,10 @@ def find(spec: str) -> Any:
     reads = ", ".join(source.NAME for source in all_sources())
     meant, hint = guess(spec), f"It reads: {reads} (what to give: popinjay sources)."
     if not spec or (spec != "-" and not Path(spec).exists()):
-        raise SpecError(f"There is no file, folder or account {spec!r}.", meant or hint.replace("It", "Popinjay", 1))
+        raise SpecError(
+            f"There is no file, folder or account {spec!r}.",
+            meant or hint.replace("It", "Popinjay", 1),
+        )
     raise SpecError(f"{spec!r} is nothing that popinjay reads.", hint)
 
 
@@ -115,7 +123,13 @@ def read(spec: str, options: CollectOptions, access: Access = NOBODY_TO_ASK) -> 
     try:
         reading: Reading = find(spec).read(spec, options, access)
     except PermissionError as error:
-        raise SpecError(f"No permission to read {error.filename or spec!r}.", "Change its permissions, or copy it to where you may read it.") from error
+        raise SpecError(
+            f"No permission to read {error.filename or spec!r}.",
+            "Change its permissions, or copy it to where you may read it.",
+        ) from error
     except OSError as error:
-        raise SpecError(f"{spec!r} can't be read: {error.strerror or error}.", "Check the name, or take a fresh copy.") from error
+        raise SpecError(
+            f"{spec!r} can't be read: {error.strerror or error}.",
+            "Check the name, or take a fresh copy.",
+        ) from error
     return reading

@@ -49,7 +49,11 @@ def _on_the_web(spec: str) -> str:
         return _EXPORTS[host]
     if "://" not in spec and re.match(r"/(?:@|users/|profile/)\w", place.path):
         return f"Did you mean https://{bare[1]}{bare[2]}?"
-    return "The page of an account looks like https://example.social/@ada or https://bsky.app/profile/ada.bsky.social." if "://" in spec else ""
+    return (
+        "The page of an account looks like https://example.social/@ada or https://bsky.app/profile/ada.bsky.social."
+        if "://" in spec
+        else ""
+    )
 
 
 def _prefixed(spec: str) -> str:

@@ -29,7 +29,13 @@ from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run
 if TYPE_CHECKING:
     from jinja2 import Template
 
-VERSIONED = ("posts.jsonl", "clean.jsonl", "train.jsonl", "held_out.jsonl", "model")  # whose hashes the card tells
+VERSIONED = (
+    "posts.jsonl",
+    "clean.jsonl",
+    "train.jsonl",
+    "held_out.jsonl",
+    "model",
+)  # whose hashes the card tells
 MOST_MARKS = 6  # combining marks on one character: the densest scripts need no more, and a tower of them covers its neighbours
 
 
@@ -59,14 +65,18 @@ def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
         file.write(render(gather(draft.run, options, draft.need)))
     with draft.open("report.html") as file:
         file.write(page_of(draft.run, draft.need))
-    draft.facts.update(summary="README.md says what it is and what it was made from, report.html how good it is")
+    draft.facts.update(
+        summary="README.md says what it is and what it was made from, report.html how good it is"
+    )
 
 
 def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = None) -> Facts:
     """The facts of a persona that was trained and measured; `find` says where its files are, by default in its folder."""
     find = find or run.file
     stages, cleaned = run.record["stages"], run.facts("clean")
-    made = {name: known for stage in stages.values() for name, known in stage.get("makes", {}).items()}
+    made = {
+        name: known for stage in stages.values() for name, known in stage.get("makes", {}).items()
+    }
     authors = read_authors(find("authors.json"))
     counts = {row["author"]: row for row in cleaned["authors"]}
     return Facts(
@@ -82,7 +92,8 @@ def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = 
         whose=options.whose,
         contact=options.contact,
         picture=PICTURE_FILE if run.file(PICTURE_FILE).exists() else "",
-        base=run.facts("train").get("base_record") or bases.record(bases.row(run.facts("train")["base"])),
+        base=run.facts("train").get("base_record")
+        or bases.record(bases.row(run.facts("train")["base"])),
     )
 
 
@@ -94,12 +105,21 @@ def render(facts: Facts, *, model: str | None = None) -> str:
         facts=facts,
         people=people,
         title=Markup(" &amp; ").join(plain(person["name"]) for person in people),
-        further=list(dict.fromkeys(reason for counts in facts.counts for reason in counts["further"])),
+        further=list(
+            dict.fromkeys(reason for counts in facts.counts for reason in counts["further"])
+        ),
         base=base,
         license=base["license"],
         whose=WHOSE.get(facts.whose or "", ""),
         stages=STAGES,
-        links=[{"start": one.name, "end": two.name, "files": [name for name in one.makes if name in two.needs]} for one, two in pairwise(STAGES)],
+        links=[
+            {
+                "start": one.name,
+                "end": two.name,
+                "files": [name for name in one.makes if name in two.needs],
+            }
+            for one, two in pairwise(STAGES)
+        ],
         model=model or f"{facts.name}/model",
         is_local=model is None,
         is_adapter=model is None and is_thin,  # a whole model is published
@@ -140,7 +160,9 @@ def _matching(form: re.Pattern[str], value: object) -> str:
 
 # Whoever reads a card has their browser ask the host of every picture on it, and an archive may name any host. So a card
 # shows avatars from where everybody's lie, X's and Bluesky's own servers, and from nowhere else.
-_AVATAR = re.compile(r"https://(?:(?:pbs|abs)\.twimg\.com|cdn\.bsky\.app|(?:[a-z0-9-]+\.)+host\.bsky\.network)/[^\s\\\"'<>]*")
+_AVATAR = re.compile(
+    r"https://(?:(?:pbs|abs)\.twimg\.com|cdn\.bsky\.app|(?:[a-z0-9-]+\.)+host\.bsky\.network)/[^\s\\\"'<>]*"
+)
 
 
 def _person(author: Author, *, is_real: bool) -> dict[str, str]:
@@ -159,11 +181,19 @@ def _person(author: Author, *, is_real: bool) -> dict[str, str]:
 def title(author: Author) -> str:
     """An author's display name as a card can show it, or the handle where nothing of it can be seen."""
     shown = tidy(author.name)
-    return isolate(shown if any(unicodedata.category(character)[0] in "LMNPS" for character in shown) else tidy(author.handle))
+    return isolate(
+        shown
+        if any(unicodedata.category(character)[0] in "LMNPS" for character in shown)
+        else tidy(author.handle)
+    )
 
 
 _DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u206f]")
-_NONCHARACTERS = re.compile("[\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)) + "]")
+_NONCHARACTERS = re.compile(
+    "[\ufdd0-\ufdef"
+    + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
 
 
 def tidy(text: str) -> str:
@@ -174,19 +204,25 @@ def tidy(text: str) -> str:
         marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
         if marks <= MOST_MARKS:
             kept.append(character)
-    alone = kept and unicodedata.category(kept[0])[0] == "M"  # would sit on whatever stands before the name
+    alone = (
+        kept and unicodedata.category(kept[0])[0] == "M"
+    )  # would sit on whatever stands before the name
     return "◌" * bool(alone) + "".join(kept)
 
 
 def isolate(text: str) -> str:
     """The text, in Unicode's isolating marks where some of it runs from right to left: its neighbours stay in their order."""
-    from_the_right = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text)
+    from_the_right = any(
+        unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text
+    )
     return f"\u2068{text}\u2069" if from_the_right else text
 
 
 def plain(text: str) -> Markup:
     """The text so that Markdown, tables and HTML show it as it is: ASCII punctuation as entities, but for commas and hyphens."""
-    return Markup(re.sub(r"[!-+./:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", isolate(tidy(text))))  # noqa: S704 (this is what makes it safe)
+    return Markup(
+        re.sub(r"[!-+./:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", isolate(tidy(text)))
+    )  # noqa: S704 (this is what makes it safe)
 
 
 def in_quotes(text: str) -> Markup:
@@ -217,6 +253,17 @@ def _template() -> Template:
     def finish(value: Any) -> Any:
         return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    environment = Environment(autoescape=True, finalize=finish, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    environment.filters.update(in_quotes=in_quotes, in_a_shell=in_a_shell, address=address, as_is=Markup, number=number)
-    return environment.from_string(files("popinjay").joinpath("assets/card.md").read_text(encoding="utf-8"))
+    environment = Environment(
+        autoescape=True,
+        finalize=finish,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        in_quotes=in_quotes, in_a_shell=in_a_shell, address=address, as_is=Markup, number=number
+    )
+    return environment.from_string(
+        files("popinjay").joinpath("assets/card.md").read_text(encoding="utf-8")
+    )

@@ -35,17 +35,24 @@ INTERESTING_WORDS = 3
 TELL_EVERY = 2000  # posts
 
 # A t.co link can be followed by a letter without a blank where a script has none; HuggingTweets took all up to the next blank.
-_LINK = re.compile(r"https?:(?://t\.co/[A-Za-z0-9]+(?:…|(?=[^\x00-\x7f]))|\S+)(?:\u00a0…)?", re.IGNORECASE)
+_LINK = re.compile(
+    r"https?:(?://t\.co/[A-Za-z0-9]+(?:…|(?=[^\x00-\x7f]))|\S+)(?:\u00a0…)?", re.IGNORECASE
+)
 _LINK_AS_HUGGINGTWEETS = re.compile(r"https?:\S+")
 _PICTURE_LINK = re.compile(r"\s?pic\.(?:twitter|x)\.com/\w+", re.IGNORECASE)
 _HOST = r"(?:[a-z0-9][a-z0-9-]{0,62}\.){1,5}[a-z]{2,24}(?::\d{1,5})?"
 # Pages that were scraped have a blank behind the scheme: http:// bit.ly/x
-_BROKEN_LINK = re.compile(rf"https?://\s+(?:www\.\s?)?{_HOST}(?![\w.])(?:[/?#]\S*)?(?:\s?…)?", re.IGNORECASE)
+_BROKEN_LINK = re.compile(
+    rf"https?://\s+(?:www\.\s?)?{_HOST}(?![\w.])(?:[/?#]\S*)?(?:\s?…)?", re.IGNORECASE
+)
 _TOP_LEVEL = (
     "com|org|net|edu|gov|info|io|co|ly|me|gl|be|tv|fm|to|am|gd|gs|st|li|it|is|us|uk|de|fr|es|nl|eu|ca|au|jp|br|mx|in|ru|pl|se|ch"
     "|app|blog|dev|news|page|site|social|xyz|link|ow|tk|cc|biz|mobi|tumblr|jobs|gg|sh|ai"
 )
-_BARE_LINK = re.compile(rf"(?<![\w@./:-])(?:www\.{_HOST}(?:/\S*)?|(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,4}}(?:{_TOP_LEVEL})/[^\s…]+…?)(?:\u00a0…)?", re.IGNORECASE)
+_BARE_LINK = re.compile(
+    rf"(?<![\w@./:-])(?:www\.{_HOST}(?:/\S*)?|(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,4}}(?:{_TOP_LEVEL})/[^\s…]+…?)(?:\u00a0…)?",
+    re.IGNORECASE,
+)
 
 
 def tidy(text: str, *, as_huggingtweets: bool = False) -> str:
@@ -93,7 +100,9 @@ def other_language(post: Post, text: str, options: CleanOptions) -> str | None:
 
 def empty(post: Post, text: str, options: CleanOptions) -> str | None:
     """Nothing left but punctuation: no letter, no number, no emoji."""
-    return None if any(unicodedata.category(character)[0] in "LNS" for character in text) else "empty"
+    return (
+        None if any(unicodedata.category(character)[0] in "LNS" for character in text) else "empty"
+    )
 
 
 def cut_short(post: Post, text: str, options: CleanOptions) -> str | None:
@@ -107,7 +116,16 @@ def machine_made(post: Post, text: str, options: CleanOptions) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (reply, other_language, empty, cut_short, machine_made)
-FURTHER = ("too long", "reply", "other language", "empty", "cut short", "machine-made", "duplicate", "near-duplicate")
+FURTHER = (
+    "too long",
+    "reply",
+    "other language",
+    "empty",
+    "cut short",
+    "machine-made",
+    "duplicate",
+    "near-duplicate",
+)
 
 
 @dataclass
@@ -135,7 +153,12 @@ class Counts:
     def to_json(self) -> dict[str, Any]:
         """All of it, in the order of the table."""
         row = asdict(self)
-        head = {"author": row.pop("author"), "downloaded": row.pop("downloaded"), "reposts": row.pop("reposts"), "short": row.pop("short")}
+        head = {
+            "author": row.pop("author"),
+            "downloaded": row.pop("downloaded"),
+            "reposts": row.pop("reposts"),
+            "short": row.pop("short"),
+        }
         return {**head, "kept": self.kept, "further": row.pop("further"), "used": self.used, **row}
 
 
@@ -148,7 +171,9 @@ class Sorted:
     dropped: list[tuple[Post, str]] = field(default_factory=list)
 
 
-def sort_out(author: str, posts: Iterable[Post], options: CleanOptions, listener: Listener = ignore) -> Sorted:
+def sort_out(
+    author: str, posts: Iterable[Post], options: CleanOptions, listener: Listener = ignore
+) -> Sorted:
     """Apply all rules to one author's posts, in their order."""
     plain = options.rules == "huggingtweets"
     result = Sorted(Counts(author))
@@ -169,11 +194,17 @@ def sort_out(author: str, posts: Iterable[Post], options: CleanOptions, listener
             result.dropped.append((post, "short"))
             continue
         text, hidden = polish(text, keep_personal_data=options.keep_personal_data)
-        reason = None if plain else next((why for rule in RULES if (why := rule(post, text, options))), None)
+        reason = (
+            None
+            if plain
+            else next((why for rule in RULES if (why := rule(post, text, options))), None)
+        )
         if reason:
             result.dropped.append((post, reason))
         else:
-            candidates.append((post, post.text if text == post.text else text))  # one string in memory where nothing was changed
+            candidates.append(
+                (post, post.text if text == post.text else text)
+            )  # one string in memory where nothing was changed
             masked.update(hidden)
     result.kept = candidates if plain else list(_once(candidates, result.dropped, listener))
     tally = Counter(reason for _, reason in result.dropped)
@@ -183,13 +214,24 @@ def sort_out(author: str, posts: Iterable[Post], options: CleanOptions, listener
     return result
 
 
-def _once(candidates: list[tuple[Post, str]], dropped: list[tuple[Post, str]], listener: Listener) -> Iterator[tuple[Post, str]]:
+def _once(
+    candidates: list[tuple[Post, str]], dropped: list[tuple[Post, str]], listener: Listener
+) -> Iterator[tuple[Post, str]]:
     """Only the first of the posts that say the same; the others go to `dropped`."""
     exact: set[bytes] = set()
     near = NearDuplicates(text for _, text in candidates)
     for place, (post, text) in enumerate(candidates):
         if place % TELL_EVERY == 0:
-            listener(Event(STAGE, EventKind.PROGRESS, "looking for repetitions", done=place, total=len(candidates), unit="posts"))
+            listener(
+                Event(
+                    STAGE,
+                    EventKind.PROGRESS,
+                    "looking for repetitions",
+                    done=place,
+                    total=len(candidates),
+                    unit="posts",
+                )
+            )
         plain = hashlib.sha256(" ".join(words(text) or [text]).encode()).digest()
         if plain in exact:
             dropped.append((post, "duplicate"))
@@ -213,7 +255,8 @@ def check_enough(counts: Counts) -> str | None:
     if counts.characters < LEAST_CHARACTERS:
         raise TooLittleText(
             f"{said}; a voice needs at least {LEAST_CHARACTERS:,}, better {FEW_CHARACTERS:,}.",
-            _what_was_lost(counts) or "A longer archive, or more files of the same author joined into one, brings more.",
+            _what_was_lost(counts)
+            or "A longer archive, or more files of the same author joined into one, brings more.",
         )
     if counts.characters < FEW_CHARACTERS:
         return f"{said}. That is little ({FEW_CHARACTERS:,} is a good start): expect a voice that repeats itself."
@@ -239,10 +282,23 @@ def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
         results.append(sort_out(author, own, options, listener))
         if warning := check_enough(results[-1].counts):
             listener(Event(STAGE, EventKind.WARNING, warning))
-    draft.write_rows("clean.jsonl", ({**post.to_json(), "text": text} for result in results for post, text in result.kept))
-    draft.write_rows("dropped.jsonl", ({**post.to_json(), "reason": reason} for result in results for post, reason in result.dropped))
+    draft.write_rows(
+        "clean.jsonl",
+        ({**post.to_json(), "text": text} for result in results for post, text in result.kept),
+    )
+    draft.write_rows(
+        "dropped.jsonl",
+        (
+            {**post.to_json(), "reason": reason}
+            for result in results
+            for post, reason in result.dropped
+        ),
+    )
     draft.facts.update(
-        summary=" and ".join(f"{r.counts.used:,} of {r.counts.downloaded:,} posts of {r.counts.author} kept" for r in results),
+        summary=" and ".join(
+            f"{r.counts.used:,} of {r.counts.downloaded:,} posts of {r.counts.author} kept"
+            for r in results
+        ),
         authors=[r.counts.to_json() for r in results],
         languages=languages([pair for r in results for pair in r.kept]),
     )
@@ -264,4 +320,8 @@ def language_of(post: Post, text: str) -> str:
 def languages(kept: list[tuple[Post, str]]) -> dict[str, float]:
     """The share of each language that at least one post in twenty is in, the largest first."""
     found = Counter(language_of(post, text).split("-")[0] for post, text in kept)
-    return {code: round(count / len(kept), 3) for code, count in found.most_common() if count >= 0.05 * len(kept)}
+    return {
+        code: round(count / len(kept), 3)
+        for code, count in found.most_common()
+        if count >= 0.05 * len(kept)
+    }

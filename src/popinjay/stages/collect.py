@@ -37,7 +37,10 @@ class Opened:
         """Raise SpecError where an author has said no to this, unless they are the one who asks for it."""
         for reading in self.readings:
             if reading.refusal and whose != "self":
-                raise SpecError(reading.refusal, "Popinjay heeds that. If these are your own posts, say --whose self.")
+                raise SpecError(
+                    reading.refusal,
+                    "Popinjay heeds that. If these are your own posts, say --whose self.",
+                )
 
     def fetch(self, folder: Path, forgotten: Forgotten) -> None:
         """Bring what is read over networks up to date in a folder. Raises NetworkError."""
@@ -46,9 +49,14 @@ class Opened:
 
     def without(self, forgotten: Forgotten) -> Opened:
         """Only the authors who are not forgotten. Raises SpecError where none is left."""
-        kept = tuple(reading for reading in self.readings if reading.author.handle not in forgotten.authors)
+        kept = tuple(
+            reading for reading in self.readings if reading.author.handle not in forgotten.authors
+        )
         if not kept:
-            raise SpecError("All authors of these were forgotten by this persona.", "Make one under another --name, or remove their lines from forgotten.toml.")
+            raise SpecError(
+                "All authors of these were forgotten by this persona.",
+                "Make one under another --name, or remove their lines from forgotten.toml.",
+            )
         return Opened(kept)
 
     def to_json(self) -> dict[str, list[str]]:
@@ -64,7 +72,9 @@ class Opened:
 
     def fingerprint(self) -> str:
         """A hash of everything that would be read, whatever the order of the specs."""
-        marks = sorted(f"{reading.author.handle}\0{reading.fingerprint()}" for reading in self.readings)
+        marks = sorted(
+            f"{reading.author.handle}\0{reading.fingerprint()}" for reading in self.readings
+        )
         return hashlib.sha256("\n".join(marks).encode()).hexdigest()
 
 
@@ -73,16 +83,23 @@ def is_account(reading: Reading) -> bool:
     return type(reading).fetch is not Reading.fetch
 
 
-def open_specs(specs: Sequence[str], options: CollectOptions, access: Access = NOBODY_TO_ASK) -> Opened:
+def open_specs(
+    specs: Sequence[str], options: CollectOptions, access: Access = NOBODY_TO_ASK
+) -> Opened:
     """Open every spec. Raises SpecError where one cannot be read, or two are the same author, and NetworkError."""
     if not specs:
-        raise SpecError("Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo")
+        raise SpecError(
+            "Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo"
+        )
     opened = [sources.read(spec, options, access) for spec in specs]
     readings = tuple(one for reading in opened for one in reading.people())
     handles = [reading.author.handle for reading in readings]
     for handle in handles:
         if handles.count(handle) > 1:
-            raise SpecError(f"Two of these are by one author, {handle!r}.", "Give each author once, in one file or archive.")
+            raise SpecError(
+                f"Two of these are by one author, {handle!r}.",
+                "Give each author once, in one file or archive.",
+            )
     return Opened(readings)
 
 
@@ -95,7 +112,15 @@ def posts_of(reading: Reading, listener: Listener = ignore) -> Iterator[Post]:
         reposts += post.kind is Kind.REPOST
         if count % 1000 == 0 and time.monotonic() - told > 0.2:
             told = time.monotonic()
-            listener(Event(STAGE, EventKind.PROGRESS, f"reading {reading.author.handle}", done=count, unit="posts"))
+            listener(
+                Event(
+                    STAGE,
+                    EventKind.PROGRESS,
+                    f"reading {reading.author.handle}",
+                    done=count,
+                    unit="posts",
+                )
+            )
         yield post
     if count == 0:
         if left_out := reading.findings.left_out:
@@ -104,10 +129,14 @@ def posts_of(reading: Reading, listener: Listener = ignore) -> Iterator[Post]:
                 "Only posts that were for everybody are read. Give the file that holds them.",
             )
         raise SpecError(
-            f"There is not a single post of {reading.author.handle!r} in it.", "Give the file or archive with the posts; an archive can come in several parts."
+            f"There is not a single post of {reading.author.handle!r} in it.",
+            "Give the file or archive with the posts; an archive can come in several parts.",
         )
     if reposts == count:
-        raise SpecError(f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; none is their own.", "A voice needs words of its own.")
+        raise SpecError(
+            f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; none is their own.",
+            "A voice needs words of its own.",
+        )
 
 
 def _counted(reasons: Mapping[str, int]) -> str:
@@ -115,14 +144,21 @@ def _counted(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} × {reason}" for reason, count in sorted(reasons.items()))
 
 
-_SIGNATURES = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
+_SIGNATURES = {
+    b"\xff\xd8\xff": "jpg",
+    b"\x89PNG\r\n\x1a\n": "png",
+    b"GIF87a": "gif",
+    b"GIF89a": "gif",
+}
 
 
 def picture_kind(data: bytes) -> str | None:
     """The ending of a picture's file, by its first bytes; None where it is no picture that is known."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
-    return next((ending for signature, ending in _SIGNATURES.items() if data.startswith(signature)), None)
+    return next(
+        (ending for signature, ending in _SIGNATURES.items() if data.startswith(signature)), None
+    )
 
 
 def keep_avatars(readings: Sequence[Reading], folder: Path) -> None:
@@ -155,7 +191,14 @@ def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Lis
         if reading.findings.left_out:
             left = _counted(reading.findings.left_out)
             listener(Event(STAGE, EventKind.NOTE, f"Left out of {reading.author.handle}: {left}."))
-    rows = [{**asdict(r.author), "posts": counts[r.author.handle], "left_out": dict(r.findings.left_out)} for r in opened.readings]
+    rows = [
+        {
+            **asdict(r.author),
+            "posts": counts[r.author.handle],
+            "left_out": dict(r.findings.left_out),
+        }
+        for r in opened.readings
+    ]
     draft.write_json("authors.json", rows)
     keep_avatars(opened.readings, draft.path("avatars"))
     draft.facts.update(summary=in_words(rows))

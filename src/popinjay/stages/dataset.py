@@ -49,7 +49,11 @@ def split(posts: list[Post], options: DatasetOptions) -> Split:
         rng.shuffle(ordered)
     cut = len(ordered) - max(1, round(len(ordered) * options.held_out))
     older, held_out = ordered[:cut], ordered[cut:]
-    watching = set(rng.sample(range(len(older)), min(MOST_VALIDATION, max(1, round(len(older) * VALIDATION_SHARE)))))
+    watching = set(
+        rng.sample(
+            range(len(older)), min(MOST_VALIDATION, max(1, round(len(older) * VALIDATION_SHARE)))
+        )
+    )
     validation = [older[i] for i in sorted(watching)]
     near = NearDuplicates(post.text for post in ordered)
     for post in held_out + validation:
@@ -92,9 +96,16 @@ def dataset(options: DatasetOptions, draft: Draft, listener: Listener) -> None:
     splits = {author: split(own, options) for author, own in posts.items()}
     for author, parts in splits.items():
         check_enough(author, parts)
-    train = draft.write_rows("train.jsonl", (post.to_json() for post in balance({author: s.train for author, s in splits.items()})))
-    validation = draft.write_rows("validation.jsonl", (post.to_json() for s in splits.values() for post in s.validation))
-    held_out = draft.write_rows("held_out.jsonl", (post.to_json() for s in splits.values() for post in s.held_out))
+    train = draft.write_rows(
+        "train.jsonl",
+        (post.to_json() for post in balance({author: s.train for author, s in splits.items()})),
+    )
+    validation = draft.write_rows(
+        "validation.jsonl", (post.to_json() for s in splits.values() for post in s.validation)
+    )
+    held_out = draft.write_rows(
+        "held_out.jsonl", (post.to_json() for s in splits.values() for post in s.held_out)
+    )
     draft.facts.update(
         summary=f"{train:,} posts to learn from, {validation:,} to watch it, {held_out:,} held out",
         train=train,

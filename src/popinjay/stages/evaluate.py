@@ -10,7 +10,16 @@ from popinjay.errors import BaseModelError
 from popinjay.events import Event, EventKind, Listener
 from popinjay.inference.decoder import Decoder
 from popinjay.inference.open_decoder import open_decoder
-from popinjay.metrics.suite import BASE, MARKOV, MEASURES, PERSONA, Compared, chain, compare, how_many
+from popinjay.metrics.suite import (
+    BASE,
+    MARKOV,
+    MEASURES,
+    PERSONA,
+    Compared,
+    chain,
+    compare,
+    how_many,
+)
 from popinjay.metrics.untouched_base import UntouchedBase
 from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
@@ -34,30 +43,55 @@ class OfBase(NamedTuple):
 
 def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener: Listener) -> None:
     """Write `report.json` and `samples.jsonl`."""
-    held_out = {author: [post.text for post in own] for author, own in by_author(read_posts(draft.need("held_out.jsonl"))).items()}
+    held_out = {
+        author: [post.text for post in own]
+        for author, own in by_author(read_posts(draft.need("held_out.jsonl"))).items()
+    }
     author = [text for own in held_out.values() for text in own]
-    training = list(dict.fromkeys(row["text"] for row in read_rows(draft.need("train.jsonl"))))  # those of a smaller author are there several times
+    training = list(
+        dict.fromkeys(row["text"] for row in read_rows(draft.need("train.jsonl")))
+    )  # those of a smaller author are there several times
     folder, seed = draft.need("model"), options.seed
     bits = score(folder, held_out)
     decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
     samples = write_unprompted(decoder, options.samples, seed, listener)
     of_base = _measure_base(base, held_out, seed, listener)
-    written = {PERSONA: [said.text for said in samples], BASE: of_base.written, MARKOV: chain(training, author, seed)}
-    compared = Compared(training, author, {name: texts for name, texts in written.items() if texts}, list(held_out))
+    written = {
+        PERSONA: [said.text for said in samples],
+        BASE: of_base.written,
+        MARKOV: chain(training, author, seed),
+    }
+    compared = Compared(
+        training, author, {name: texts for name, texts in written.items() if texts}, list(held_out)
+    )
     what = "held-out posts, each scored alone from the separator; lower is better"
     size = sum(len(text.encode()) for text in author)
     report: dict[str, Any] = {
         "model": draft.run.record["stages"]["train"]["makes"]["model"],
-        "posts": {"train": len(training), "held_out": len(author), "bytes": size, "samples": len(samples)},
+        "posts": {
+            "train": len(training),
+            "held_out": len(author),
+            "bytes": size,
+            "samples": len(samples),
+        },
         "sampling": {**sampling(decoder.sampling, seed), **_trials(draft)},
-        "bits_per_byte": {"what": what, "base": of_base.bits, "persona": bits, "posts": len(author), "bytes": size},
+        "bits_per_byte": {
+            "what": what,
+            "base": of_base.bits,
+            "persona": bits,
+            "posts": len(author),
+            "bytes": size,
+        },
         **compare(compared, seed, _teller(listener)),
         "training": _training(draft),
     }
     report = {"verdict": verdict(report), "notes": notes(report), **report}
     _keep_previous(draft, report["model"])
     draft.write_json("report.json", report)
-    draft.write_rows("samples.jsonl", ({"text": said.text, "tokens": said.tokens, "finished": said.finished} for said in samples))
+    draft.write_rows(
+        "samples.jsonl",
+        ({"text": said.text, "tokens": said.tokens, "finished": said.finished} for said in samples),
+    )
     draft.facts.update(summary=report["verdict"])
 
 
@@ -65,12 +99,24 @@ def score(folder: Path, posts: dict[str, list[str]]) -> dict[str, float]:
     """A model's bits per byte of held-out posts, of all authors together (`all`) and of each."""
     model = LanguageModel.load(folder)
     bits = {author: model.bits(texts) for author, texts in posts.items()}
-    result = {author: round(bits_per_byte(bits[author], texts), 4) for author, texts in posts.items()}
+    result = {
+        author: round(bits_per_byte(bits[author], texts), 4) for author, texts in posts.items()
+    }
     every = [text for texts in posts.values() for text in texts]
-    return {"all": round(bits_per_byte([b for own in bits.values() for b in own], every), 4), **result}
+    return {
+        "all": round(bits_per_byte([b for own in bits.values() for b in own], every), 4),
+        **result,
+    }
 
 
-def write_unprompted(decoder: Decoder, count: int, seed: int, listener: Listener, start: int = 0, given: Sampling | None = None) -> list[GeneratedPost]:
+def write_unprompted(
+    decoder: Decoder,
+    count: int,
+    seed: int,
+    listener: Listener,
+    start: int = 0,
+    given: Sampling | None = None,
+) -> list[GeneratedPost]:
     """The posts that everything about outputs is measured on, those before place `start` left out.
 
     No prompt, the model's own settings or those `given`, fixed seed, and no rules: what the model
@@ -108,7 +154,9 @@ def _trials(draft: Draft) -> dict[str, Any]:
     return {name: known[name] for name in ("trials", "author") if known.get(name)}
 
 
-def _measure_base(base: bases.Base, held_out: dict[str, list[str]], seed: int, listener: Listener) -> OfBase:
+def _measure_base(
+    base: bases.Base, held_out: dict[str, list[str]], seed: int, listener: Listener
+) -> OfBase:
     """Of nothing where the base is no longer on this machine."""
     try:
         folder = bases.folder_of(base)
@@ -119,7 +167,9 @@ def _measure_base(base: bases.Base, held_out: dict[str, list[str]], seed: int, l
 
     def write(start: int) -> list[str]:
         decoder = open_decoder(folder, cache=kept.engine)
-        return [said.text for said in write_unprompted(decoder, count, seed, listener, start, PLAIN)]
+        return [
+            said.text for said in write_unprompted(decoder, count, seed, listener, start, PLAIN)
+        ]
 
     try:
         bits = kept.bits(held_out, lambda: score(folder, held_out))
@@ -135,7 +185,16 @@ def _unmeasured(error: BaseModelError, listener: Listener) -> OfBase:
 
 def _teller(listener: Listener) -> Any:
     places = iter(range(len(MEASURES)))
-    return lambda what: listener(Event(STAGE, EventKind.PROGRESS, f"measuring: {what}", done=next(places), total=len(MEASURES), unit="measures"))
+    return lambda what: listener(
+        Event(
+            STAGE,
+            EventKind.PROGRESS,
+            f"measuring: {what}",
+            done=next(places),
+            total=len(MEASURES),
+            unit="measures",
+        )
+    )
 
 
 def _training(draft: Draft) -> dict[str, Any]:

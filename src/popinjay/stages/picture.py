@@ -56,14 +56,25 @@ class Prediction:
     @classmethod
     def of(cls, said: GeneratedPost, prompt: str) -> Prediction:
         """What was said, its prompt taken off again."""
-        return cls(prompt, said.text[len(prompt) :].strip() if said.text.startswith(prompt) else said.text)
+        return cls(
+            prompt, said.text[len(prompt) :].strip() if said.text.startswith(prompt) else said.text
+        )
 
 
-def predictions(run: Run, decoder: Decoder, rules: OutputFilters, options: PictureOptions) -> list[Prediction]:
+def predictions(
+    run: Run, decoder: Decoder, rules: OutputFilters, options: PictureOptions
+) -> list[Prediction]:
     """Ten predictions, the same for the same prompt and seed; fewer where the rules let out fewer. Raises OptionError for a prompt that fills the context."""
-    prompt = one_line(PROMPTS.get(main_language(run), PROMPTS["en"]) if options.prompt is None else options.prompt)
-    whole = prompt if is_unspaced(prompt[-1:]) else prompt + " "  # the picture shows an arrow behind it, no place to go on with its last word
-    return [Prediction.of(said, prompt) for said in stream(decoder, SayOptions(n=PREDICTIONS, seed=options.seed), whole, rules)]
+    prompt = one_line(
+        PROMPTS.get(main_language(run), PROMPTS["en"]) if options.prompt is None else options.prompt
+    )
+    whole = (
+        prompt if is_unspaced(prompt[-1:]) else prompt + " "
+    )  # the picture shows an arrow behind it, no place to go on with its last word
+    return [
+        Prediction.of(said, prompt)
+        for said in stream(decoder, SayOptions(n=PREDICTIONS, seed=options.seed), whole, rules)
+    ]
 
 
 def main_language(run: Run) -> str:
@@ -75,7 +86,10 @@ def main_language(run: Run) -> str:
 def people(authors: Path, avatars: Path) -> list[Person]:
     """The authors with their avatars, from the files that collect left."""
     found = {path.stem: path for path in sorted(avatars.iterdir())} if avatars.is_dir() else {}
-    return [Person(a.handle, a.title, found[a.handle].read_bytes() if a.handle in found else None) for a in read_authors(authors)]
+    return [
+        Person(a.handle, a.title, found[a.handle].read_bytes() if a.handle in found else None)
+        for a in read_authors(authors)
+    ]
 
 
 def draw(run: Run, prediction: Prediction, listener: Listener = ignore) -> bytes:
@@ -85,8 +99,16 @@ def draw(run: Run, prediction: Prediction, listener: Listener = ignore) -> bytes
     """
     for name in PICTURE.needs:
         if not run.file(name).exists():
-            raise PersonaError(f"{run.name!r} is not whole: it has no {name}.", "Making it again goes on from where it stopped.")
-    words = Words(people(run.file("authors.json"), run.file("avatars")), prediction.prompt, prediction.text, main_language(run))
+            raise PersonaError(
+                f"{run.name!r} is not whole: it has no {name}.",
+                "Making it again goes on from where it stopped.",
+            )
+    words = Words(
+        people(run.file("authors.json"), run.file("avatars")),
+        prediction.prompt,
+        prediction.text,
+        main_language(run),
+    )
     png, left_out = compose(words)
     for warning in left_out:
         listener(Event(PICTURE.name, EventKind.WARNING, warning))
@@ -100,7 +122,12 @@ def write(run: Run, prediction: Prediction, options: PictureOptions, png: bytes)
         draft.facts.update(prompt=prediction.prompt, text=prediction.text)
 
 
-def first_picture(run: Run, chosen: Sequence[Prediction], options: PictureOptions = PictureOptions(), listener: Listener = ignore) -> Prediction:  # noqa: B008 (frozen)
+def first_picture(
+    run: Run,
+    chosen: Sequence[Prediction],
+    options: PictureOptions = PictureOptions(),
+    listener: Listener = ignore,
+) -> Prediction:  # noqa: B008 (frozen)
     """Draw and keep the first prediction that can be drawn. Raises PictureError where none can, with the reason of the first."""
     reason = PictureError("There is no prediction to draw.")
     for number, prediction in enumerate(chosen, 1):
@@ -146,7 +173,11 @@ def _text(key: str, text: str) -> bytes:
 
 def _xmp(about: str) -> str:
     """The same as XMP, where IPTC looks for how a picture came about."""
-    said = escape("".join(character for character in about if character >= " " and character not in "\ufffe\uffff"))
+    said = escape(
+        "".join(
+            character for character in about if character >= " " and character not in "\ufffe\uffff"
+        )
+    )
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"

@@ -36,14 +36,18 @@ from popinjay.training.trainable import LORA, trainable_weights
 from popinjay.training.trainer import STAGE, Settings, Trainer
 
 
-def settle(options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int, device: str) -> Settings:
+def settle(
+    options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int, device: str
+) -> Settings:
     """What was asked for, and the rest from the base's row and the machine, for so many tokens an epoch and a model so wide."""
     tune = options.tune or base.tune
     options.check_keep(tune)
     usual = base.lora_rate if tune == LORA else base.learning_rate
     return Settings(
         tune=tune,
-        epochs=round(min(base.epochs, base.most_tokens / an_epoch), 3) if options.epochs is None else options.epochs,
+        epochs=round(min(base.epochs, base.most_tokens / an_epoch), 3)
+        if options.epochs is None
+        else options.epochs,
         learning_rate=usual if options.learning_rate is None else options.learning_rate,
         batch_tokens=base.batch_tokens if options.batch_tokens is None else options.batch_tokens,
         precision=choose_precision(options.precision, device, width),
@@ -53,7 +57,13 @@ def settle(options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int
 
 
 def prepare(
-    model: LanguageModel, base: bases.Base, options: TrainOptions, texts: Sequence[str], watched: Sequence[str], folder: Path, listener: Listener
+    model: LanguageModel,
+    base: bases.Base,
+    options: TrainOptions,
+    texts: Sequence[str],
+    watched: Sequence[str],
+    folder: Path,
+    listener: Listener,
 ) -> Trainer:
     """A training of this model on texts, watched on others, ready to run; `folder` holds its checkpoints, for this very training only."""
     began = time.monotonic()
@@ -61,15 +71,30 @@ def prepare(
     settings = settle(options, base, predicted(learnt), width=model.width, device=device)
     about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(watched)]
     checkpoints = Checkpoints(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
-    tuned = trainable_weights(settings.tune, model, base.hub_id or PurePath(base.name).name, settings.seed, settings.precision)
+    tuned = trainable_weights(
+        settings.tune,
+        model,
+        base.hub_id or PurePath(base.name).name,
+        settings.seed,
+        settings.precision,
+    )
     recompute = needs_recompute(model, settings.batch_tokens, memory(device))
-    learner = TrainStep(model, tuned, learnt, folder, precision=settings.precision, recompute=recompute)
-    return Trainer(learner, learnt, list(watched), VerbatimIndex(texts), settings, checkpoints, listener, began)
+    learner = TrainStep(
+        model, tuned, learnt, folder, precision=settings.precision, recompute=recompute
+    )
+    return Trainer(
+        learner, learnt, list(watched), VerbatimIndex(texts), settings, checkpoints, listener, began
+    )
 
 
 def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Listener) -> None:
     """Write `model/` and `metrics.jsonl`: the base model taught the voice of `train.jsonl`."""
-    posts = Posts(*([row["text"] for row in read_rows(draft.need(name))] for name in ("train.jsonl", "validation.jsonl")))
+    posts = Posts(
+        *(
+            [row["text"] for row in read_rows(draft.need(name))]
+            for name in ("train.jsonl", "validation.jsonl")
+        )
+    )
     with storage_errors("a checkpoint of the training"):
         learnt = _learn(base, options, posts, draft, listener)
         calibration = _calibrate(posts, learnt, options.seed, draft, listener)
@@ -91,7 +116,9 @@ class Learnt(NamedTuple):
     seconds_left: float | None  # of the budget
 
 
-def _learn(base: bases.Base, options: TrainOptions, posts: Posts, draft: Draft, listener: Listener) -> Learnt:
+def _learn(
+    base: bases.Base, options: TrainOptions, posts: Posts, draft: Draft, listener: Listener
+) -> Learnt:
     """Train, and save the model."""
     began, device = time.monotonic(), choose_device(options.device)
     model = LanguageModel.load(bases.folder_of(base), device)
@@ -114,12 +141,18 @@ def _learn(base: bases.Base, options: TrainOptions, posts: Posts, draft: Draft, 
     for file in bases.passed_on(base):
         shutil.copyfile(file, folder / file.name)
     shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
-    return Learnt(_facts(base, options, model, trainer, device), trainer.index, trainer.seconds_left())
+    return Learnt(
+        _facts(base, options, model, trainer, device), trainer.index, trainer.seconds_left()
+    )
 
 
 def _tell_settings(base: bases.Base, settings: Settings, device: str, listener: Listener) -> None:
     known = asdict(settings)
-    words = {"base": PurePath(base.name).name, "device": device, **{name: value for name, value in known.items() if isinstance(value, str)}}
+    words = {
+        "base": PurePath(base.name).name,
+        "device": device,
+        **{name: value for name, value in known.items() if isinstance(value, str)},
+    }
     numbers = {name: value for name, value in known.items() if isinstance(value, int | float)}
     listener(Event(STAGE, EventKind.SETTINGS, numbers=numbers, words=words))
 
@@ -127,28 +160,55 @@ def _tell_settings(base: bases.Base, settings: Settings, device: str, listener: 
 def _set_defaults(model: LanguageModel, texts: Sequence[str]) -> None:
     """Have the model sample as usual, and never write in a script that its author never uses."""
     if (pieces := TorchDecoder(model).pieces()) is not None:
-        model.suppressed_tokens = sorted({*model.suppressed_tokens, *foreign_tokens(pieces, texts)} - {model.eos_token})
-    most = min(SayOptions.max_tokens, model.context // 2)  # room for a prompt where the context is short
-    model.say_by_default(do_sample=True, **PLAIN._asdict(), min_new_tokens=MIN_TOKENS, max_new_tokens=most)
+        model.suppressed_tokens = sorted(
+            {*model.suppressed_tokens, *foreign_tokens(pieces, texts)} - {model.eos_token}
+        )
+    most = min(
+        SayOptions.max_tokens, model.context // 2
+    )  # room for a prompt where the context is short
+    model.say_by_default(
+        do_sample=True, **PLAIN._asdict(), min_new_tokens=MIN_TOKENS, max_new_tokens=most
+    )
 
 
-def _calibrate(posts: Posts, learnt: Learnt, seed: int, draft: Draft, listener: Listener) -> Calibration:
+def _calibrate(
+    posts: Posts, learnt: Learnt, seed: int, draft: Draft, listener: Listener
+) -> Calibration:
     """Choose how the saved model samples by default, and write that beside it."""
 
     def tell(done: int, total: int) -> None:
-        listener(Event(STAGE, EventKind.PROGRESS, "trying how it speaks best", done=done, total=total, unit="settings"))
+        listener(
+            Event(
+                STAGE,
+                EventKind.PROGRESS,
+                "trying how it speaks best",
+                done=done,
+                total=total,
+                unit="settings",
+            )
+        )
 
     folder = draft.path("model")
     decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
-    found = calibrate(decoder, posts.validation, posts.training, learnt.copies, seed, tell, learnt.seconds_left)
+    found = calibrate(
+        decoder, posts.validation, posts.training, learnt.copies, seed, tell, learnt.seconds_left
+    )
     if found.trials:
         write_sampling(folder, found.sampling)
         temperature, top_p = found.sampling
-        listener(Event(STAGE, EventKind.NOTE, f"It sounds most like its author at temperature {temperature:g} with top-p {top_p:g}."))
+        listener(
+            Event(
+                STAGE,
+                EventKind.NOTE,
+                f"It sounds most like its author at temperature {temperature:g} with top-p {top_p:g}.",
+            )
+        )
     return found
 
 
-def _facts(base: bases.Base, options: TrainOptions, model: LanguageModel, trainer: Trainer, device: str) -> dict[str, Any]:
+def _facts(
+    base: bases.Base, options: TrainOptions, model: LanguageModel, trainer: Trainer, device: str
+) -> dict[str, Any]:
     """What the record keeps of a training."""
     now, settings = trainer.state, trainer.settings
     return {
@@ -156,7 +216,9 @@ def _facts(base: bases.Base, options: TrainOptions, model: LanguageModel, traine
         "stopped": trainer.stop_reason,
         "base": base.name,
         "base_hub": base.hub_id,
-        "base_record": {name: value for name, value in bases.record(base).items() if value is not None},
+        "base_record": {
+            name: value for name, value in bases.record(base).items() if value is not None
+        },
         "parameters": model.parameters,
         "device": device,
         "steps": now.step,
@@ -166,5 +228,7 @@ def _facts(base: bases.Base, options: TrainOptions, model: LanguageModel, traine
         "validation_bits_per_byte": round(now.best, 4),
         **asdict(settings),
         "keep": options.keep,
-        "versions": {name: version(name) for name in ("popinjay", "torch", "transformers", "tokenizers")},
+        "versions": {
+            name: version(name) for name in ("popinjay", "torch", "transformers", "tokenizers")
+        },
     }

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from popinjay.errors import PopinjayError, StorageError
 
-_CUT = re.compile(r"\d+ requested and \d+ written|[Nn]o space left|disk is full")  # numpy, zip and SQLite: without a number
+_CUT = re.compile(
+    r"\d+ requested and \d+ written|[Nn]o space left|disk is full"
+)  # numpy, zip and SQLite: without a number
 
 
 @contextlib.contextmanager
@@ -27,17 +29,30 @@ def storage_errors(doing: str) -> Iterator[None]:
         in_words = re.search(r"\(os error (\d+)\)", str(error))  # how safetensors tells it
         number = error.errno if isinstance(error, OSError) else None
         if number is None:
-            number = int(in_words[1]) if in_words else errno.ENOSPC if _CUT.search(str(error)) else None
+            number = (
+                int(in_words[1]) if in_words else errno.ENOSPC if _CUT.search(str(error)) else None
+            )
         if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StorageError(f"The disk is full: {doing} could not be written.", "Free some space and run the same again: what is done is kept.") from error
+            raise StorageError(
+                f"The disk is full: {doing} could not be written.",
+                "Free some space and run the same again: what is done is kept.",
+            ) from error
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StorageError(f"No permission to write {doing}.", "Choose another folder with --home, or POPINJAY_HOME.") from error
+            raise StorageError(
+                f"No permission to write {doing}.",
+                "Choose another folder with --home, or POPINJAY_HOME.",
+            ) from error
         if number in (errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EIO):
-            raise StorageError(f"{doing} can't be written: {os.strerror(number)}.", "Choose another folder with --home, or POPINJAY_HOME.") from error
+            raise StorageError(
+                f"{doing} can't be written: {os.strerror(number)}.",
+                "Choose another folder with --home, or POPINJAY_HOME.",
+            ) from error
         raise
 
 
-ABANDONED_SECONDS = 86_400.0  # after which a half-written file is nobody's, whoever has its writer's number by now
+ABANDONED_SECONDS = (
+    86_400.0  # after which a half-written file is nobody's, whoever has its writer's number by now
+)
 _OF_PROCESS = re.compile(r"\..+\.(\d+)\.partial")
 
 
@@ -52,7 +67,10 @@ def sweep_partials(folder: Path) -> None:
         for path in folder.glob(".*.partial"):
             found = _OF_PROCESS.fullmatch(path.name)
             with contextlib.suppress(OSError):
-                if found and (not _is_alive(int(found[1])) or time.time() - path.stat().st_mtime > ABANDONED_SECONDS):
+                if found and (
+                    not _is_alive(int(found[1]))
+                    or time.time() - path.stat().st_mtime > ABANDONED_SECONDS
+                ):
                     path.unlink()
 
 

@@ -41,17 +41,40 @@ class Forgotten:
             if not file.exists():
                 return cls()
             rows = tomllib.loads(file.read_text(encoding="utf-8"))
-            posts = {(row["author"], row["id"]): row.get("learnt_from", "") for row in rows.get("posts", ())}
-            return cls(posts, {row["handle"]: row.get("learnt_from", "") for row in rows.get("authors", ())})
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise PersonaError(f"{file} is damaged: {error}.", "It says what not to learn: mend it, or delete it and forget the same again.") from error
+            posts = {
+                (row["author"], row["id"]): row.get("learnt_from", "")
+                for row in rows.get("posts", ())
+            }
+            return cls(
+                posts,
+                {row["handle"]: row.get("learnt_from", "") for row in rows.get("authors", ())},
+            )
+        except (
+            tomllib.TOMLDecodeError,
+            UnicodeDecodeError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:
+            raise PersonaError(
+                f"{file} is damaged: {error}.",
+                "It says what not to learn: mend it, or delete it and forget the same again.",
+            ) from error
         except OSError as error:
-            raise PersonaError(f"{file} can't be read: {error.strerror}.", "Check its permissions.") from error
+            raise PersonaError(
+                f"{file} can't be read: {error.strerror}.", "Check its permissions."
+            ) from error
 
     def write(self, path: Path) -> None:
         """Write it as TOML."""
-        posts = [{"author": author, "id": id, **({"learnt_from": data} if data else {})} for (author, id), data in sorted(self.posts.items())]
-        authors = [{"handle": handle, **({"learnt_from": data} if data else {})} for handle, data in sorted(self.authors.items())]
+        posts = [
+            {"author": author, "id": id, **({"learnt_from": data} if data else {})}
+            for (author, id), data in sorted(self.posts.items())
+        ]
+        authors = [
+            {"handle": handle, **({"learnt_from": data} if data else {})}
+            for handle, data in sorted(self.authors.items())
+        ]
         path.write_bytes(tomli_w.dumps({"authors": authors, "posts": posts}).encode())
 
     def __bool__(self) -> bool:
@@ -77,10 +100,20 @@ class Forgotten:
         """What the persona's model learnt before it was told to forget it: until it is trained again it knows that."""
         if not run.file("model").is_dir():
             return Forgotten()
-        learnt = run.record.get("stages", {}).get("train", {}).get("needs")  # not there where a training failed: the model is the old one
+        learnt = (
+            run.record.get("stages", {}).get("train", {}).get("needs")
+        )  # not there where a training failed: the model is the old one
         return Forgotten(
-            {post: data for post, data in self.posts.items() if data and (learnt is None or data in learnt.values())},
-            {handle: data for handle, data in self.authors.items() if data and (learnt is None or data in learnt.values())},
+            {
+                post: data
+                for post, data in self.posts.items()
+                if data and (learnt is None or data in learnt.values())
+            },
+            {
+                handle: data
+                for handle, data in self.authors.items()
+                if data and (learnt is None or data in learnt.values())
+            },
         )
 
     def to_json(self) -> dict[str, Any] | None:
@@ -89,7 +122,9 @@ class Forgotten:
 
     def in_words(self) -> str:
         """How much it is, for people: no id, no text."""
-        said = [f"{len(self.posts):,} post{'s' if len(self.posts) > 1 else ''}"] if self.posts else []
+        said = (
+            [f"{len(self.posts):,} post{'s' if len(self.posts) > 1 else ''}"] if self.posts else []
+        )
         return " and ".join([*said, *(f"all of @{handle}" for handle in sorted(self.authors))])
 
 
@@ -99,10 +134,17 @@ def marks_of(run: Run) -> VerbatimIndex:
     try:
         return VerbatimIndex.from_bytes(file.read_bytes()) if file.exists() else VerbatimIndex()
     except ValueError as error:
-        again = f"Train again, and they are not needed any more: popinjay forget {run.name} --retrain"
-        raise PersonaError(f"{file}, by which what was forgotten is kept from being said, is damaged: {error}.", again) from error
+        again = (
+            f"Train again, and they are not needed any more: popinjay forget {run.name} --retrain"
+        )
+        raise PersonaError(
+            f"{file}, by which what was forgotten is kept from being said, is damaged: {error}.",
+            again,
+        ) from error
     except OSError as error:
-        raise PersonaError(f"{file} can't be read: {error.strerror}.", "Check its permissions.") from error
+        raise PersonaError(
+            f"{file} can't be read: {error.strerror}.", "Check its permissions."
+        ) from error
 
 
 def drop_marks(run: Run) -> None:

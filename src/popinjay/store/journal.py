@@ -60,16 +60,23 @@ def finish(run: Run) -> None:
         for name in json.loads((decided / _GONE).read_text(encoding="utf-8")):
             path = run.file(name)
             if path == run.path:
-                raise PersonaError(f"{decided / _GONE} is damaged: it names {str(name)[:80]!r}.", "Delete that folder; nothing was changed.")
+                raise PersonaError(
+                    f"{decided / _GONE} is damaged: it names {str(name)[:80]!r}.",
+                    "Delete that folder; nothing was changed.",
+                )
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-        for new in sorted((decided / "new").iterdir(), key=lambda new: new.name == RECORD):  # the record last
+        for new in sorted(
+            (decided / "new").iterdir(), key=lambda new: new.name == RECORD
+        ):  # the record last
             if (place := run.path / new.name).is_dir():  # nothing can be put over a folder
                 shutil.rmtree(place)
             new.replace(place)
         sync_folder(run.path)
-        decided.rename(run.path / _PREPARED)  # whole or not at all: half a folder would be no list of what is to be done
+        decided.rename(
+            run.path / _PREPARED
+        )  # whole or not at all: half a folder would be no list of what is to be done
         shutil.rmtree(run.path / _PREPARED)
     run.reload()

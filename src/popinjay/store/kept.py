@@ -55,8 +55,18 @@ def lines(run: Run) -> list[str]:
 def repeating_none(lines: Sequence[str], texts: Iterable[str]) -> list[str]:
     """The lines that repeat none of these texts: say the same, hold the whole of it, or eight words of it in a row."""
     said = {text.strip() for text in texts}
-    copies = VerbatimIndex(text for text in said if words(text))  # those of signs alone would all be one
-    return [line for line in lines if not ((text := _text(line)).strip() in said or copies.is_copied(text) or copies.is_around(text))]
+    copies = VerbatimIndex(
+        text for text in said if words(text)
+    )  # those of signs alone would all be one
+    return [
+        line
+        for line in lines
+        if not (
+            (text := _text(line)).strip() in said
+            or copies.is_copied(text)
+            or copies.is_around(text)
+        )
+    ]
 
 
 def _text(line: str) -> str:

@@ -28,7 +28,9 @@ class Kind:
 
     def named(self, persona: str, stage: Mapping[str, Any]) -> str:
         """What the one of this persona is called. A base from a folder goes by the folder's name: its path is nobody's business."""
-        return self.name.format(persona=persona, base=PurePath(stage["options"].get("base") or "").name)
+        return self.name.format(
+            persona=persona, base=PurePath(stage["options"].get("base") or "").name
+        )
 
     def hashed(self, stage: Mapping[str, Any]) -> str | None:
         """The hash of what the stage's record says it made (or, of a base, took); None where that is not known."""
@@ -37,17 +39,41 @@ class Kind:
         made: dict[str, str] = stage["makes"]
         if len(self.files) == 1:
             return made[self.files[0]]
-        return hashlib.sha256("".join(f"{file}\0{made[file]}\n" for file in self.files).encode()).hexdigest()
+        return hashlib.sha256(
+            "".join(f"{file}\0{made[file]}\n" for file in self.files).encode()
+        ).hexdigest()
 
 
 KINDS = (
     Kind("posts", "tweets-{persona}", "raw-dataset", "collect", ("posts.jsonl", "authors.json")),
-    Kind("dataset", "dataset-{persona}", "train-dataset", "dataset", ("train.jsonl", "validation.jsonl", "held_out.jsonl"), "preprocess", ("posts",)),
+    Kind(
+        "dataset",
+        "dataset-{persona}",
+        "train-dataset",
+        "dataset",
+        ("train.jsonl", "validation.jsonl", "held_out.jsonl"),
+        "preprocess",
+        ("posts",),
+    ),
     Kind("base", "{base}", "pretrained-model", "train"),
-    Kind("model", "{persona}", "finetuned-model", "train", ("model",), "train", ("dataset", "base")),
-    Kind("report", "report-{persona}", "report", "evaluate", ("report.json", "samples.jsonl"), "evaluate", ("model", "dataset")),
+    Kind(
+        "model", "{persona}", "finetuned-model", "train", ("model",), "train", ("dataset", "base")
+    ),
+    Kind(
+        "report",
+        "report-{persona}",
+        "report",
+        "evaluate",
+        ("report.json", "samples.jsonl"),
+        "evaluate",
+        ("model", "dataset"),
+    ),
 )
-JOBS = {"preprocess": ("collect", "clean", "dataset"), "train": ("train",), "evaluate": ("evaluate",)}  # job -> the stages it stands for
+JOBS = {
+    "preprocess": ("collect", "clean", "dataset"),
+    "train": ("train",),
+    "evaluate": ("evaluate",),
+}  # job -> the stages it stands for
 
 
 def job_name(persona: str, job: str) -> str:
@@ -82,20 +108,33 @@ def current(persona: str, record: Mapping[str, Any]) -> dict[str, dict[str, Any]
     return {key: one[0] for key, one in found.items() if one}
 
 
-def _find(kind: Kind, persona: str, record: Mapping[str, Any], table: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], bool] | None:
+def _find(
+    kind: Kind, persona: str, record: Mapping[str, Any], table: Sequence[dict[str, Any]]
+) -> tuple[dict[str, Any], bool] | None:
     """The kind's artifact in the table, or a new one; and whether it is new. None where its stage is not done."""
     stage = record.get("stages", {}).get(kind.stage, {})
     if "makes" not in stage or stage["state"] == "writing" or not (hashed := kind.hashed(stage)):
         return None
     name = kind.named(persona, stage)
-    versions = [artifact for artifact in table if (artifact["name"], artifact["type"]) == (name, kind.type)]
+    versions = [
+        artifact for artifact in table if (artifact["name"], artifact["type"]) == (name, kind.type)
+    ]
     known = next((artifact for artifact in versions if artifact["hash"] == hashed), None)
     if known:
         return known, False
-    return {"name": name, "type": kind.type, "version": len(versions), "hash": hashed, "made": stage["finished"], "uses": []}, True
+    return {
+        "name": name,
+        "type": kind.type,
+        "version": len(versions),
+        "hash": hashed,
+        "made": stage["finished"],
+        "uses": [],
+    }, True
 
 
-def graph(persona: str, record: Mapping[str, Any], states: Mapping[str, str]) -> list[dict[str, Any]]:
+def graph(
+    persona: str, record: Mapping[str, Any], states: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Every version of every artifact, ready for JSON: the job that made it, what that used, and how it stands (`states`, by stage)."""
     now = {key: label(artifact) for key, artifact in current(persona, record).items()}
     kinds = {kind.type: kind for kind in KINDS}

@@ -26,7 +26,14 @@ from typing import IO, Any
 
 import tomli_w
 
-from popinjay.errors import OutputLost, PersonaBusy, PersonaError, PersonaTaken, SpecError, StorageError
+from popinjay.errors import (
+    OutputLost,
+    PersonaBusy,
+    PersonaError,
+    PersonaTaken,
+    SpecError,
+    StorageError,
+)
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.memory import memory_errors
 from popinjay.post import printable
@@ -35,13 +42,23 @@ from popinjay.store.files import content_hash, storage_errors, sweep_partials, s
 
 RECORD = "run.toml"
 PICTURE_FILE = "card.png"
-ENGINE_FOLDER = "engine"  # its model once more, as the fast decoder takes it; made anew where it is missing
+ENGINE_FOLDER = (
+    "engine"  # its model once more, as the fast decoder takes it; made anew where it is missing
+)
 FETCHED = "fetched"  # mirrors of what was read over networks, one folder an author
 PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, to hold this one against
 SHARED_REPORT, REPORT_AGAINST = "report-to-share.html", "report-against.html"
 QUICK_BYTES = 2**20  # of a file that is hashed to list personas
-UNRECORDED = (BrokenPipeError, OutputLost, PersonaTaken)  # nothing is wrong with the stage that these end
-REPORTS = (PREVIOUS_REPORT, SHARED_REPORT, REPORT_AGAINST)  # no stage makes these; they tell of what was measured once
+UNRECORDED = (
+    BrokenPipeError,
+    OutputLost,
+    PersonaTaken,
+)  # nothing is wrong with the stage that these end
+REPORTS = (
+    PREVIOUS_REPORT,
+    SHARED_REPORT,
+    REPORT_AGAINST,
+)  # no stage makes these; they tell of what was measured once
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +75,37 @@ class Stage:
 STAGES = (
     Stage("collect", (), ("posts.jsonl", "authors.json", "avatars"), "reading posts", version=2),
     Stage("clean", ("posts.jsonl",), ("clean.jsonl", "dropped.jsonl"), "sorting out posts"),
-    Stage("dataset", ("clean.jsonl",), ("train.jsonl", "validation.jsonl", "held_out.jsonl"), "setting posts aside to measure with"),
-    Stage("train", ("train.jsonl", "validation.jsonl"), ("model", "metrics.jsonl"), "learning the voice", version=3),
-    Stage("evaluate", ("model", "train.jsonl", "held_out.jsonl"), ("report.json", "samples.jsonl"), "measuring", version=3),
+    Stage(
+        "dataset",
+        ("clean.jsonl",),
+        ("train.jsonl", "validation.jsonl", "held_out.jsonl"),
+        "setting posts aside to measure with",
+    ),
+    Stage(
+        "train",
+        ("train.jsonl", "validation.jsonl"),
+        ("model", "metrics.jsonl"),
+        "learning the voice",
+        version=3,
+    ),
+    Stage(
+        "evaluate",
+        ("model", "train.jsonl", "held_out.jsonl"),
+        ("report.json", "samples.jsonl"),
+        "measuring",
+        version=3,
+    ),
     Stage(
         "card",
-        ("authors.json", "clean.jsonl", "dropped.jsonl", "held_out.jsonl", "metrics.jsonl", "report.json", "samples.jsonl"),
+        (
+            "authors.json",
+            "clean.jsonl",
+            "dropped.jsonl",
+            "held_out.jsonl",
+            "metrics.jsonl",
+            "report.json",
+            "samples.jsonl",
+        ),
         ("README.md", "report.html"),
         "writing the card and the report",
         version=5,
@@ -72,7 +114,9 @@ STAGES = (
 
 
 # No row of STAGES: a persona is whole without a picture, and a person may choose another one at any time.
-PICTURE = Stage("picture", ("authors.json", "avatars", "samples.jsonl"), (PICTURE_FILE,), "drawing the picture")
+PICTURE = Stage(
+    "picture", ("authors.json", "avatars", "samples.jsonl"), (PICTURE_FILE,), "drawing the picture"
+)
 
 
 DONE, WRITING, FAILED = "done", "writing", "failed"  # the state of an entry of the record
@@ -144,7 +188,13 @@ class Draft:
 
     def is_complete(self, hashes: Mapping[str, str]) -> bool:
         """Return whether each output is there with this hash, under its temporary or its own name."""
-        return all(any(path.exists() and content_hash(path) == known for path in (self.path(name), self.run.path / name)) for name, known in hashes.items())
+        return all(
+            any(
+                path.exists() and content_hash(path) == known
+                for path in (self.path(name), self.run.path / name)
+            )
+            for name, known in hashes.items()
+        )
 
     def settle(self) -> None:
         """Give every output its own name; those that have it already stay."""
@@ -185,14 +235,21 @@ class Run:
         path = beside if _is_file(beside / RECORD) else (home_folder or home()) / name
         if "\x00" in name or not _is_file(path / RECORD):
             known = ", ".join(run.name for run in cls.all(home_folder)) or "none yet"
-            raise PersonaError(f"There is no persona {name!r}.", f"Personas here: {known}. Make one with: popinjay make SPEC")
+            raise PersonaError(
+                f"There is no persona {name!r}.",
+                f"Personas here: {known}. Make one with: popinjay make SPEC",
+            )
         return cls(path.resolve())
 
     @classmethod
     def all(cls, home_folder: Path | None = None) -> list[Run]:
         """Every persona in the home folder, by name."""
         folder = home_folder or home()
-        return [cls(path.parent) for path in sorted(folder.glob(f"*/{RECORD}"))] if folder.is_dir() else []
+        return (
+            [cls(path.parent) for path in sorted(folder.glob(f"*/{RECORD}"))]
+            if folder.is_dir()
+            else []
+        )
 
     def _read(self) -> dict[str, Any]:
         file = self.file(RECORD)
@@ -201,9 +258,15 @@ class Run:
                 return {}
             return tomllib.loads(file.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise PersonaError(f"{file} is damaged: {error}.", "Delete that file and make the persona again: every stage will run anew.") from error
+            raise PersonaError(
+                f"{file} is damaged: {error}.",
+                "Delete that file and make the persona again: every stage will run anew.",
+            ) from error
         except OSError as error:
-            raise PersonaError(f"{file} can't be read: {error.strerror}.", "Check its permissions, or choose another folder with --home.") from error
+            raise PersonaError(
+                f"{file} can't be read: {error.strerror}.",
+                "Check its permissions, or choose another folder with --home.",
+            ) from error
 
     def reload(self) -> None:
         """Read the record again. Raises PersonaError where it is damaged."""
@@ -230,7 +293,9 @@ class Run:
         facts: dict[str, Any] = self.record.get("stages", {}).get(stage, {}).get("facts", {})
         return facts
 
-    def state(self, stage: Stage, options: Mapping[str, Any] | None = None, source: str | None = None) -> State:
+    def state(
+        self, stage: Stage, options: Mapping[str, Any] | None = None, source: str | None = None
+    ) -> State:
         """How a stage stands: against its record, and against `options` and the `source`'s hash where they are given."""
         return self._state(stage, options, source, content_hash)
 
@@ -273,10 +338,15 @@ class Run:
             entry["version"] == stage.version
             and (options is None or entry["options"] == _storable(options))
             and (source is None or entry.get("source") == source)
-            and all(self._holds(name, known, hashed) for name, known in {**entry["needs"], **entry["makes"]}.items())
+            and all(
+                self._holds(name, known, hashed)
+                for name, known in {**entry["needs"], **entry["makes"]}.items()
+            )
         )
         if same:
-            return State.FRESH  # what was made before an attempt failed is still what these options make
+            return (
+                State.FRESH
+            )  # what was made before an attempt failed is still what these options make
         return State.FAILED if has_failed else State.STALE
 
     def _holds(self, name: str, known: str, hashed: Callable[[Path], str | None]) -> bool:
@@ -286,7 +356,9 @@ class Run:
         found = hashed(path)
         if found is None:  # too large to look at now: it is what the stage that made it says
             stages = self.record.get("stages", {}).values()
-            found = next((entry["makes"][name] for entry in stages if name in entry.get("makes", {})), None)
+            found = next(
+                (entry["makes"][name] for entry in stages if name in entry.get("makes", {})), None
+            )
         return found == known
 
     def made(self, stage: str) -> dict[str, Any] | None:
@@ -317,7 +389,10 @@ class Run:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from making this persona meanwhile. Raises PersonaBusy where one does."""
-        from filelock import FileLock, Timeout  # slow to import, and whoever only reads a persona needs no lock
+        from filelock import (
+            FileLock,
+            Timeout,
+        )  # slow to import, and whoever only reads a persona needs no lock
 
         with storage_errors(str(self.path)):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -325,7 +400,10 @@ class Run:
             try:
                 lock.acquire(timeout=0)
             except Timeout as error:
-                raise PersonaBusy(f"{self.name!r} is being made by another popinjay right now.", "Wait for it, or choose another --name.") from error
+                raise PersonaBusy(
+                    f"{self.name!r} is being made by another popinjay right now.",
+                    "Wait for it, or choose another --name.",
+                ) from error
         try:
             self.reload()  # another may have made it in the meantime
             self._finish_writing()
@@ -348,9 +426,15 @@ class Run:
             self.record = record
             sync_folder(self.path)
 
-    def _record_stage(self, stage: Stage, entry: dict[str, Any], *, succeeded: bool = False) -> None:
+    def _record_stage(
+        self, stage: Stage, entry: dict[str, Any], *, succeeded: bool = False
+    ) -> None:
         """Put an entry on record; with one that has `succeeded` goes what is asked now."""
-        stages = {name: known for name, known in self.record.get("stages", {}).items() if name != stage.name}
+        stages = {
+            name: known
+            for name, known in self.record.get("stages", {}).items()
+            if name != stage.name
+        }
         stages[stage.name] = entry
         just_done = stage.name if succeeded else ""
         artifacts = lineage.counted(self.name, {**self.record, "stages": stages}, just_done)
@@ -399,7 +483,9 @@ class Run:
                     path.unlink()
 
     @contextlib.contextmanager
-    def writing(self, stage: Stage, options: Mapping[str, Any], source: str | None = None) -> Iterator[Draft]:
+    def writing(
+        self, stage: Stage, options: Mapping[str, Any], source: str | None = None
+    ) -> Iterator[Draft]:
         """Run a stage: what it writes to the draft becomes the stage's output if, and only if, the body ends well."""
         started = time.monotonic()  # a clock may be set back meanwhile
         draft = Draft(self, stage)
@@ -417,11 +503,15 @@ class Run:
                 if isinstance(error, Exception) and not isinstance(error, UNRECORDED):
                     self._record_failure(stage, error, options)
             raise
-        with storage_errors(f"what {stage.name!r} makes"):  # stopped in here, the next to hold the lock goes on
+        with storage_errors(
+            f"what {stage.name!r} makes"
+        ):  # stopped in here, the next to hold the lock goes on
             draft.settle()
         self._record_stage(stage, entry, succeeded=True)
 
-    def _entry(self, draft: Draft, options: Mapping[str, Any], source: str | None, started: float) -> dict[str, Any]:
+    def _entry(
+        self, draft: Draft, options: Mapping[str, Any], source: str | None, started: float
+    ) -> dict[str, Any]:
         """Return the entry of a stage whose outputs are complete, still under their temporary names."""
         stage = draft.stage
         entry: dict[str, Any] = {
@@ -469,8 +559,17 @@ def stage_named(name: str) -> Stage:
 
 def check_name(name: str) -> str:
     """A persona's name that can be a folder's. Raises SpecError for others."""
-    if name != name.strip() or not name.isprintable() or any(c in name for c in "/\\:") or name.startswith((".", "-")) or not 0 < len(name.encode()) <= 200:
-        raise SpecError(f"A persona can't be named {name!r}.", "Take letters, digits, '-', '_' and '.', not beginning with '-' or '.'.")
+    if (
+        name != name.strip()
+        or not name.isprintable()
+        or any(c in name for c in "/\\:")
+        or name.startswith((".", "-"))
+        or not 0 < len(name.encode()) <= 200
+    ):
+        raise SpecError(
+            f"A persona can't be named {name!r}.",
+            "Take letters, digits, '-', '_' and '.', not beginning with '-' or '.'.",
+        )
     return name
 
 
@@ -498,7 +597,9 @@ def _storable(value: Any) -> Any:
     return value
 
 
-_quick_hashes: dict[str, tuple[tuple[int, ...], str]] = {}  # of small files, by path: what stat said, the hash
+_quick_hashes: dict[
+    str, tuple[tuple[int, ...], str]
+] = {}  # of small files, by path: what stat said, the hash
 
 
 def _quick_hash(path: Path) -> str | None:
@@ -527,7 +628,10 @@ def inside(folder: Path, name: str) -> Path:
     except OSError:  # it is not there, or whoever opens it says why it can't be
         return path
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise PersonaError(f"{path} is neither a file nor a folder.", "Remove it: popinjay puts no such thing there.")
+        raise PersonaError(
+            f"{path} is neither a file nor a folder.",
+            "Remove it: popinjay puts no such thing there.",
+        )
     return path
 
 

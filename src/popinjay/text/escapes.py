@@ -24,7 +24,9 @@ _MISREAD = re.compile(
     "\u2013\u2014\u2018-\u201a\u201c-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]+"
 )
 # a whole text in HTML, as the fediverse's and blogs' servers send it
-_HTML = re.compile(r"\s*<(?P<tag>p|div|article|blockquote)(?:\s[^<>]*)?>.*</(?P=tag)>\s*", re.DOTALL)
+_HTML = re.compile(
+    r"\s*<(?P<tag>p|div|article|blockquote)(?:\s[^<>]*)?>.*</(?P=tag)>\s*", re.DOTALL
+)
 _UNDEFINED = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # as Windows-1252 reads them: as they are
 
 
@@ -90,7 +92,10 @@ def _decoded_r_bytes(found: re.Match[str]) -> str:
 
 def _reread(found: re.Match[str]) -> str:
     try:
-        data = b"".join(bytes([ord(one)]) if ord(one) in _UNDEFINED else one.encode("cp1252") for one in found[0])
+        data = b"".join(
+            bytes([ord(one)]) if ord(one) in _UNDEFINED else one.encode("cp1252")
+            for one in found[0]
+        )
     except UnicodeEncodeError:
         return found[0]
     return _utf_8(data, found[0])

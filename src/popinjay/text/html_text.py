@@ -22,11 +22,57 @@ _PIECES = re.compile(
 )
 _SOFT = "\x00"  # a blank that only lays out the HTML: none beside a line break, one elsewhere
 _LAYOUT = re.compile(r"[ \t\f]*[\r\n][ \t\f\r\n]*")
-_LINK = re.compile(r"(?:https?://|gemini://|ipfs://|dat://|magnet:|xmpp:|mailto:)\S+", re.IGNORECASE)
-_PARAGRAPHS = {"p", "blockquote", "ul", "ol", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "table", "hr"}
+_LINK = re.compile(
+    r"(?:https?://|gemini://|ipfs://|dat://|magnet:|xmpp:|mailto:)\S+", re.IGNORECASE
+)
+_PARAGRAPHS = {
+    "p",
+    "blockquote",
+    "ul",
+    "ol",
+    "pre",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "table",
+    "hr",
+}
 _LINES = {"div", "li", "tr", "dt", "dd", "section", "article", "header", "footer", "figure"}
-_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-_UNSEEN = {"script", "style", "template", "noscript", "iframe", "object", "svg", "math", "head", "title", "textarea", "select", "audio", "video", "canvas"}
+_VOID = {
+    "area",
+    "base",
+    "br",
+    "col",
+    "embed",
+    "hr",
+    "img",
+    "input",
+    "link",
+    "meta",
+    "source",
+    "track",
+    "wbr",
+}
+_UNSEEN = {
+    "script",
+    "style",
+    "template",
+    "noscript",
+    "iframe",
+    "object",
+    "svg",
+    "math",
+    "head",
+    "title",
+    "textarea",
+    "select",
+    "audio",
+    "video",
+    "canvas",
+}
 
 
 def to_text(html: str) -> str:
@@ -52,7 +98,9 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self._out: list[str] = []
         self._breaks = 0
-        self._open: list[tuple[str, str]] = []  # the tags around, with what they do: "" nothing, "hide", "link", "faint", "pre"
+        self._open: list[
+            tuple[str, str]
+        ] = []  # the tags around, with what they do: "" nothing, "hide", "link", "faint", "pre"
         self._names: Counter[str] = Counter()
         self._doing: Counter[str] = Counter()
         self._link: list[tuple[str, bool]] = []  # a link's text, with what of it is faint

@@ -9,7 +9,16 @@ _NONE = {
     "und", "zxx", "mis", "mul", "art", "unknown", "undefined", "undetermined", "none", "null",
     "nan", "n/a", "na", "other", "qam", "qct", "qht", "qme", "qst", "xx",
 }  # fmt: skip
-_FORMER = {"in": "id", "iw": "he", "ji": "yi", "jw": "jv", "no": "no", "nb": "no", "nn": "no", "fil": "tl"}
+_FORMER = {
+    "in": "id",
+    "iw": "he",
+    "ji": "yi",
+    "jw": "jv",
+    "no": "no",
+    "nb": "no",
+    "nn": "no",
+    "fil": "tl",
+}
 # code, code of ISO 639-2, and names in English and in the language itself
 _TABLE = """
 af afr afrikaans|am amh amharic|ar ara arabic العربية|az aze azerbaijani|be bel belarusian
@@ -34,7 +43,12 @@ tl tgl tagalog filipino|tr tur turkish türkçe turkce|uk ukr ukrainian укра
 uz uzb uzbek|vi vie vietnamese|xh xho xhosa|yi yid yiddish|yo yor yoruba|zh zho chi chinese 中文
 zu zul zulu
 """
-_CODES = {name: row.split()[0] for line in _TABLE.strip().splitlines() for row in line.split("|") for name in row.split()}
+_CODES = {
+    name: row.split()[0]
+    for line in _TABLE.strip().splitlines()
+    for row in line.split("|")
+    for name in row.split()
+}
 
 
 @lru_cache(maxsize=1024)

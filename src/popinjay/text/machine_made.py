@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 
-_LINK = re.compile(r"https?:|\bpic\.\w+\.com|\b[\w-]+\.(?:ly|be|gl|me|li|fm|to|st|am|us|it|gs)/\w", re.IGNORECASE)
+_LINK = re.compile(
+    r"https?:|\bpic\.\w+\.com|\b[\w-]+\.(?:ly|be|gl|me|li|fm|to|st|am|us|it|gs)/\w", re.IGNORECASE
+)
 _FITNESS = (
     r"(?:@|#)?(?:fitbit|nike|runkeeper|runtastic|endomondo|strava|garmin|mapmy\w+|adidas|pacer"
     r"|s ?health|samsung|polar|withings|dailymile|smashrun|sports ?tracker|zepp|mi ?fit|huawei)"

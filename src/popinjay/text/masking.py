@@ -86,7 +86,9 @@ def reveals(text: str, typed: int = 0) -> bool:
 
 
 _LOOKED_AT = 120  # characters: a card's figures one by one, with what may stand between them
-_BEGINNING = re.compile(r"(?:\b[A-Z]{2}\d\d[A-Z\d .-]*|\b[a-z]{2}\d\d[\d .-]*|[+(]?\d[\d ()./_-]*)$")
+_BEGINNING = re.compile(
+    r"(?:\b[A-Z]{2}\d\d[A-Z\d .-]*|\b[a-z]{2}\d\d[\d .-]*|[+(]?\d[\d ()./_-]*)$"
+)
 _KEY_BEGINS = "-----BEGIN"
 
 

@@ -18,8 +18,13 @@ from popinjay.text.handles import names_in
 from popinjay.text.words import FIRST_UNSPACED, folded, halves, located_words, may_grow, words
 
 RUN = 8  # words, or twice as many characters of a script without blanks: a shorter run is how people talk
-ANYBODYS = 2  # words, or twice as many such characters: no text that holds so few repeats another by that
-KEY, _MARK = 16, 8  # bytes; as a salt the key costs nothing, where a keyed BLAKE2b would hash twice as much
+ANYBODYS = (
+    2  # words, or twice as many such characters: no text that holds so few repeats another by that
+)
+KEY, _MARK = (
+    16,
+    8,
+)  # bytes; as a salt the key costs nothing, where a keyed BLAKE2b would hash twice as much
 _VERSION = b"4"  # raised when the same posts would now give another index
 
 
@@ -57,7 +62,9 @@ class VerbatimIndex:
             if mark not in whole:  # a cyborg learns the posts of its smaller author several times
                 whole.add(mark)
                 runs.update(set(map(self._hash, _runs(found))))
-        whole.update(run for run, holders in runs.items() if min_holders is None or holders < min_holders)
+        whole.update(
+            run for run, holders in runs.items() if min_holders is None or holders < min_holders
+        )
         self._hashes: array[int] = array("q", sorted(whole.union(before._hashes if before else ())))
 
     def __bool__(self) -> bool:
@@ -77,11 +84,15 @@ class VerbatimIndex:
         return self._key + _little_endian(self._hashes[:]).tobytes()
 
     @classmethod
-    def of_file(cls, posts: Path, kept: Path, min_holders: int, marked: VerbatimIndex | None = None) -> VerbatimIndex:
+    def of_file(
+        cls, posts: Path, kept: Path, min_holders: int, marked: VerbatimIndex | None = None
+    ) -> VerbatimIndex:
         """An index of a file of posts, which is kept in another until those change: large ones take a second to make. No posts where there is no file."""
         if not posts.exists():
             return cls(marked=marked)
-        about = hashlib.blake2b(posts.read_bytes() + min_holders.to_bytes(8), digest_size=32, salt=_VERSION).digest()
+        about = hashlib.blake2b(
+            posts.read_bytes() + min_holders.to_bytes(8), digest_size=32, salt=_VERSION
+        ).digest()
         if (found := cls._kept(kept, about, marked)) is not None:
             return found
         found = cls((row["text"] for row in read_rows(posts)), min_holders, marked=marked)
@@ -105,7 +116,11 @@ class VerbatimIndex:
         return None
 
     def _hash(self, run: Sequence[str]) -> int:
-        return int.from_bytes(hashlib.blake2b(" ".join(run).encode(), digest_size=_MARK, salt=self._key).digest(), "little", signed=True)
+        return int.from_bytes(
+            hashlib.blake2b(" ".join(run).encode(), digest_size=_MARK, salt=self._key).digest(),
+            "little",
+            signed=True,
+        )
 
     @property
     def size(self) -> int:
@@ -139,8 +154,14 @@ class VerbatimIndex:
     def is_around(self, text: str) -> bool:
         """Whether the text holds the whole of one of them, be it shorter than a run, but not as short as anybody says."""
         found = words(text)
-        spans = (found[begin:end] for begin in range(len(found)) for end in range(begin + 1, min(begin + 2 * RUN, len(found) + 1)))
-        return any(self.holds_whole(span) for span in spans if sum(map(halves, span)) > 2 * ANYBODYS)
+        spans = (
+            found[begin:end]
+            for begin in range(len(found))
+            for end in range(begin + 1, min(begin + 2 * RUN, len(found) + 1))
+        )
+        return any(
+            self.holds_whole(span) for span in spans if sum(map(halves, span)) > 2 * ANYBODYS
+        )
 
     def has_handle(self, name: str) -> bool:
         """Return whether one of them holds a handle of this name, without @ and case folded.
@@ -209,7 +230,9 @@ class IncrementalMatcher:
 
     def end(self) -> bool:
         """No more of it; whether its last word completed a run, or it equals a whole text."""
-        copied = any(self._complete(word, end) for word, _, end in located_words(folded(self._rest)))  # one word at most
+        copied = any(
+            self._complete(word, end) for word, _, end in located_words(folded(self._rest))
+        )  # one word at most
         self._rest = ""
         return copied or (self._last > 0 and self._copies.holds_whole(self._words))
 

@@ -13,13 +13,17 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:'[^\W{_UNSPACED}]+)*")  # of folded text
 _APOSTROPHES = "’‘‛ʼʹ′´`＇"
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff]+")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff]+"
+)
 _VOICED = ("\u3099", "\u309a")  # combining marks of kana
 
 _PIECE = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)|\s+")
 _LAST_WORD = re.compile(rf"(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)?\s*$")
 _SENTENCE_END = re.compile(r"[.!?…؟۔।]+[\"'”’»)\]]*(?=\s|$)|[。！？｡]+[」』”’）]*")
-_ABBREVIATION = re.compile(r"(?:^|[\W_])(?:[^\W\d_]|Mr|Mrs|Ms|Dr|Prof|Gov|Sen|Rep|Gen|St|Mt|No|Nr|vs|etc|bzw|Hr|Fr|Sr|Sra)\.$")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\W_])(?:[^\W\d_]|Mr|Mrs|Ms|Dr|Prof|Gov|Sen|Rep|Gen|St|Mt|No|Nr|vs|etc|bzw|Hr|Fr|Sr|Sra)\.$"
+)
 
 FIRST_UNSPACED = "\u0e00"  # no character before it is of a script without blanks
 SHINGLE = 3  # words
@@ -49,7 +53,9 @@ def may_grow(word: str, rest: str) -> bool:
     """Whether more text could make a word a longer one, or another, where so much stands behind it."""
     if rest not in ("", "'"):
         return False
-    return halves(word) == 2 or any(len(unicodedata.normalize("NFC", word + mark)) == 1 for mark in _VOICED)
+    return halves(word) == 2 or any(
+        len(unicodedata.normalize("NFC", word + mark)) == 1 for mark in _VOICED
+    )
 
 
 def is_unspaced(character: str) -> bool:
@@ -110,7 +116,9 @@ def whole_sentences(text: str, most: int) -> str:
         if found.end() > most:
             break
         stop = text[: found.start() + 1]
-        unsure = found[0] == "." and (_ABBREVIATION.search(stop[-8:]) or (found.end() == len(text) and stop[-2:-1].isdigit()))
+        unsure = found[0] == "." and (
+            _ABBREVIATION.search(stop[-8:]) or (found.end() == len(text) and stop[-2:-1].isdigit())
+        )
         end = end if unsure else found.end()
     return text[:end]
 

@@ -48,7 +48,12 @@ class Artifact:
 
     def described(self) -> str:
         """What stands in for its content: the same as long as the content is."""
-        return json.dumps({"name": self.name, "type": self.type, "hash": self.hash}, ensure_ascii=False) + "\n"
+        return (
+            json.dumps(
+                {"name": self.name, "type": self.type, "hash": self.hash}, ensure_ascii=False
+            )
+            + "\n"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,10 @@ class Tracker(ABC):
     def check(cls) -> None:
         """Raises OptionError where this tracker can't be told anything as things are."""
         if not is_installed(cls.MODULE):
-            raise OptionError(f"{cls.MODULE} is not installed.", f"Install it with: pip install 'popinjay[{cls.MODULE}]'")
+            raise OptionError(
+                f"{cls.MODULE} is not installed.",
+                f"Install it with: pip install 'popinjay[{cls.MODULE}]'",
+            )
 
     @classmethod
     def location(cls, persona: str, folder: Path) -> Location:
@@ -107,7 +115,14 @@ class Tracker(ABC):
         """A post was written at this step. Called only where texts may be told."""
 
     @abstractmethod
-    def finish(self, done: bool, numbers: Mapping[str, float], facts: Mapping[str, Any], uses: Sequence[Artifact], makes: Sequence[Artifact]) -> None:
+    def finish(
+        self,
+        done: bool,
+        numbers: Mapping[str, float],
+        facts: Mapping[str, Any],
+        uses: Sequence[Artifact],
+        makes: Sequence[Artifact],
+    ) -> None:
         """The job has ended, well (`done`) or not: what it came to, which versions it used and which it made."""
 
 
@@ -129,7 +144,10 @@ def find(name: str) -> type[Tracker]:
         return loaded
     known = [*BUILT_IN, *others, NONE]
     near = difflib.get_close_matches(name, known, n=1)
-    raise OptionError(f"There is no tracker {name!r}.", f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}.")
+    raise OptionError(
+        f"There is no tracker {name!r}.",
+        f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}.",
+    )
 
 
 def chosen(asked: str | None) -> tuple[str, ...]:
@@ -141,7 +159,10 @@ def chosen(asked: str | None) -> tuple[str, ...]:
     if names == (NONE,):
         return ()
     if not names or NONE in names:
-        raise OptionError(f"--track can't be {asked!r}.", f"Give {', '.join(BUILT_IN)} or others with commas between, or {NONE} alone.")
+        raise OptionError(
+            f"--track can't be {asked!r}.",
+            f"Give {', '.join(BUILT_IN)} or others with commas between, or {NONE} alone.",
+        )
     for name in names:
         find(name).check()
     return names

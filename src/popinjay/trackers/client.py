@@ -73,7 +73,9 @@ class TrackerClient:
         self._waiting: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self._closing = False
         self._process = _worker()
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._write, self._read)]
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._write, self._read)
+        ]
         for thread in self._threads:
             thread.start()
         self.send("open", tracker=tracker, persona=persona, folder=str(folder))
@@ -95,7 +97,9 @@ class TrackerClient:
     def close(self, until: float) -> None:
         """Let it finish, until this moment of the monotonic clock; then end it and whatever it started."""
         try:
-            if self._process.wait(max(0.0, until - time.monotonic()) if self.problem is None else 0.0):
+            if self._process.wait(
+                max(0.0, until - time.monotonic()) if self.problem is None else 0.0
+            ):
                 self._threads[1].join(1.0)  # it may have said why
                 self.problem = self.problem or "its process ended"
         except subprocess.TimeoutExpired:

@@ -27,7 +27,12 @@ def note(run: Run, trackers: Sequence[str]) -> None:
         place = find(tracker).location(run.name, folder_beside(run.path))
         folder = Path(place.folder)
         inside = bool(place.folder) and folder.is_relative_to(home)
-        row = {"tracker": tracker, "persona": run.name, **asdict(place), "folder": folder.relative_to(home).as_posix() if inside else place.folder}
+        row = {
+            "tracker": tracker,
+            "persona": run.name,
+            **asdict(place),
+            "folder": folder.relative_to(home).as_posix() if inside else place.folder,
+        }
         row = sealed(row)
         if not any(row.items() <= known.items() for known in rows):
             rows.append(row)
@@ -36,7 +41,10 @@ def note(run: Run, trackers: Sequence[str]) -> None:
 
 def _seal_of(row: Mapping[str, Any]) -> str | None:
     """What shows that a row was noted here: one in somebody else's record could have any folder removed."""
-    mark = seal(b"told", json.dumps([row["tracker"], row["persona"], row["folder"], row["address"]]).encode())
+    mark = seal(
+        b"told",
+        json.dumps([row["tracker"], row["persona"], row["folder"], row["address"]]).encode(),
+    )
     return None if mark is None else mark.hex()
 
 
@@ -52,12 +60,18 @@ def locations(run: Run) -> list[str]:
 
 
 def _place(run: Run, row: Mapping[str, Any]) -> Location:
-    return Location(str(run.path.parent.absolute() / row["folder"]) if row["folder"] else "", row["address"])
+    return Location(
+        str(run.path.parent.absolute() / row["folder"]) if row["folder"] else "", row["address"]
+    )
 
 
 def mark_for_removal(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record with all that trackers were told marked as to be removed."""
-    return {**record, TABLE: [{**row, OWED: True} for row in record[TABLE]]} if TABLE in record else dict(record)
+    return (
+        {**record, TABLE: [{**row, OWED: True} for row in record[TABLE]]}
+        if TABLE in record
+        else dict(record)
+    )
 
 
 def remove_marked(run: Run, stage: str, listener: Listener) -> None:
@@ -70,7 +84,9 @@ def remove_marked(run: Run, stage: str, listener: Listener) -> None:
         run.update(**{TABLE: rows})
 
 
-def _removed(run: Run, row: Mapping[str, Any], stage: str, listener: Listener) -> dict[str, Any] | None:
+def _removed(
+    run: Run, row: Mapping[str, Any], stage: str, listener: Listener
+) -> dict[str, Any] | None:
     """What is left to know of a row once its tracker has removed what it can."""
     tracker, place = row["tracker"], _place(run, row)
     if not row.get(SEAL) or row[SEAL] != _seal_of(row):
@@ -86,5 +102,7 @@ def _removed(run: Run, row: Mapping[str, Any], stage: str, listener: Listener) -
     if left:
         listener(Event(stage, EventKind.WARNING, f"{tracker}: {left}"))
         return {key: value for key, value in row.items() if key != OWED}
-    listener(Event(stage, EventKind.NOTE, f"What {tracker} was told with texts is removed from {place}."))
+    listener(
+        Event(stage, EventKind.NOTE, f"What {tracker} was told with texts is removed from {place}.")
+    )
     return None

@@ -21,22 +21,42 @@ from popinjay.trackers.client import TrackerClient
 FAREWELL_SECONDS = 20.0  # for all trackers together, once everything is made
 SHORT_FAREWELL_SECONDS = 5.0  # the same, where it was stopped or failed
 VERSIONS = ("popinjay", "torch", "transformers", "tokenizers")
-COUNTED = ("train", "validation", "held_out", "near_duplicates_removed", "parameters", "best_step")  # facts of stages that trackers are told
+COUNTED = (
+    "train",
+    "validation",
+    "held_out",
+    "near_duplicates_removed",
+    "parameters",
+    "best_step",
+)  # facts of stages that trackers are told
 MEASURES: tuple[tuple[str, ...], ...] = (
     ("bits_per_byte", "persona", "all"),
     ("bits_per_byte", "base", "all"),
     ("told_apart", "persona", "value"),
     ("told_apart", "author", "value"),
-    *(("copying", source, what, "value") for source in ("persona", "author") for what in ("exact", "run")),
+    *(
+        ("copying", source, what, "value")
+        for source in ("persona", "author")
+        for what in ("exact", "run")
+    ),
 )
-JOB_OF = {stages[-1]: job for job, stages in lineage.JOBS.items()}  # a job is told when its last stage is done
+JOB_OF = {
+    stages[-1]: job for job, stages in lineage.JOBS.items()
+}  # a job is told when its last stage is done
 
 
 class TrackingListener:
     """A listener that passes events on and tells trackers what they mean. Never raises on their account."""
 
-    def __init__(self, run: Run, trackers: Sequence[str], with_posts: bool, listener: Listener) -> None:
-        self._run, self._names, self._with_posts, self._listener = run, trackers, with_posts, listener
+    def __init__(
+        self, run: Run, trackers: Sequence[str], with_posts: bool, listener: Listener
+    ) -> None:
+        self._run, self._names, self._with_posts, self._listener = (
+            run,
+            trackers,
+            with_posts,
+            listener,
+        )
         self._links: list[TrackerClient] = []
         self._told: set[str] = set()
         self._job = ""  # the one at work
@@ -70,18 +90,28 @@ class TrackingListener:
         if not self._links:
             if self._with_posts:
                 ledger.note(self._run, self._names)
-            self._links = [TrackerClient(name, self._run.name, folder_beside(self._run.path)) for name in self._names]
+            self._links = [
+                TrackerClient(name, self._run.name, folder_beside(self._run.path))
+                for name in self._names
+            ]
         options = {
             f"{stage}.{key}": value
             for stage in lineage.JOBS[job]
-            for key, value in self._run.record.get("stages", {}).get(stage, {}).get("options", {}).items()
-            if stage != "train"  # what a training settled on is in its settings, and its base may be a path
+            for key, value in self._run.record.get("stages", {})
+            .get(stage, {})
+            .get("options", {})
+            .items()
+            if stage
+            != "train"  # what a training settled on is in its settings, and its base may be a path
         }
         versions = {f"version.{name}": version(name) for name in VERSIONS}
         whose = self._run.asked.get("whose")
         self._job, self._step = job, 0
         self._send(
-            "start", job=lineage.job_name(self._run.name, job), kind=job, config={**options, **settings, **versions, **({"whose": whose} if whose else {})}
+            "start",
+            job=lineage.job_name(self._run.name, job),
+            kind=job,
+            config={**options, **settings, **versions, **({"whose": whose} if whose else {})},
         )
 
     def _finish(self, *, done: bool) -> None:
@@ -97,14 +127,27 @@ class TrackingListener:
             uses = [self._artifact(key, now[key]) for key in kinds[job].uses if key in now]
             makes = [self._artifact(kinds[job].key, now[kinds[job].key])]
             said = self._run.facts(lineage.JOBS[job][-1])
-            numbers = {key: said[key] for key in COUNTED if key in said} | (self._measures() if job == "evaluate" else {})
+            numbers = {key: said[key] for key in COUNTED if key in said} | (
+                self._measures() if job == "evaluate" else {}
+            )
             facts = {"seconds": self._run.record["stages"][lineage.JOBS[job][-1]]["seconds"]}
-        self._send("finish", done=done, numbers=numbers, facts=facts, uses=[asdict(one) for one in uses], makes=[asdict(one) for one in makes])
+        self._send(
+            "finish",
+            done=done,
+            numbers=numbers,
+            facts=facts,
+            uses=[asdict(one) for one in uses],
+            makes=[asdict(one) for one in makes],
+        )
 
     def _artifact(self, key: str, entry: Mapping[str, Any]) -> Artifact:
         """An artifact as trackers are told of it; its files only where texts may be told, and the model's never (`publish` is for that)."""
         kind = next(kind for kind in lineage.KINDS if kind.key == key)
-        files = tuple(str(self._run.file(name)) for name in kind.files if name != "model") if self._with_posts else ()
+        files = (
+            tuple(str(self._run.file(name)) for name in kind.files if name != "model")
+            if self._with_posts
+            else ()
+        )
         return Artifact(entry["name"], entry["type"], entry["version"], entry["hash"], files)
 
     def _measures(self) -> dict[str, float]:
@@ -160,7 +203,9 @@ class TrackingListener:
 
 
 @contextmanager
-def tracking(run: Run, trackers: Sequence[str], with_posts: bool, listener: Listener) -> Iterator[Listener]:
+def tracking(
+    run: Run, trackers: Sequence[str], with_posts: bool, listener: Listener
+) -> Iterator[Listener]:
     """A listener that passes everything on to `listener` and tells the trackers of it."""
     if not trackers:
         yield listener

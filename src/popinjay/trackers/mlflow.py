@@ -16,7 +16,10 @@ from popinjay.trackers import Artifact, Location, Tracker, plain_name
 URI = "MLFLOW_TRACKING_URI"
 AT_ONCE = 500  # numbers in one request; the server takes 1,000
 SECONDS = 1.0  # between requests
-MODELS = ("pretrained-model", "finetuned-model")  # logged models in MLflow; everything else is a dataset
+MODELS = (
+    "pretrained-model",
+    "finetuned-model",
+)  # logged models in MLflow; everything else is a dataset
 JOB = "popinjay.job"  # the tag that says whose a run is
 
 
@@ -69,7 +72,10 @@ class MLflow(Tracker):
         """Raises OptionError where it is not installed, or no server is named."""
         super().check()
         if not os.environ.get(URI):
-            raise OptionError("MLflow needs the address of its server.", f"Start one with: mlflow server; then set {URI}=http://127.0.0.1:5000")
+            raise OptionError(
+                "MLflow needs the address of its server.",
+                f"Start one with: mlflow server; then set {URI}=http://127.0.0.1:5000",
+            )
 
     @classmethod
     def location(cls, persona: str, folder: Path) -> Location:
@@ -84,7 +90,9 @@ class MLflow(Tracker):
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         now = os.environ.get(URI, "")
-        uri = now if now and _address(now) == place.address else place.address  # the one may have a login
+        uri = (
+            now if now and _address(now) == place.address else place.address
+        )  # the one may have a login
         client = _client(uri)
         if found := client.get_experiment_by_name(persona):
             for run in _runs(client, found.experiment_id):
@@ -99,14 +107,18 @@ class MLflow(Tracker):
         self._step, self._waiting = 0, []
         tags = {"mlflow.source.name": "popinjay", "mlflow.source.type": "JOB", JOB: kind}
         self._run = self._client.create_run(self._experiment, run_name=job, tags=tags).info.run_id
-        self._client.log_batch(self._run, params=[Param(key, str(value)) for key, value in config.items()])
+        self._client.log_batch(
+            self._run, params=[Param(key, str(value)) for key, value in config.items()]
+        )
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         """Numbers at a step, some steps in one request."""
         from mlflow.entities import Metric
 
         self._step = step
-        self._waiting += [Metric(name, value, round(time.time() * 1000), step) for name, value in numbers.items()]
+        self._waiting += [
+            Metric(name, value, round(time.time() * 1000), step) for name, value in numbers.items()
+        ]
         if len(self._waiting) >= AT_ONCE or time.monotonic() - self._sent > SECONDS:
             self._send()
 
@@ -119,7 +131,14 @@ class MLflow(Tracker):
         """A file of the run."""
         self._client.log_text(self._run, text, f"samples/{step}.txt")
 
-    def finish(self, done: bool, numbers: Mapping[str, float], facts: Mapping[str, Any], uses: Sequence[Artifact], makes: Sequence[Artifact]) -> None:
+    def finish(
+        self,
+        done: bool,
+        numbers: Mapping[str, float],
+        facts: Mapping[str, Any],
+        uses: Sequence[Artifact],
+        makes: Sequence[Artifact],
+    ) -> None:
         """The summary and the versions."""
         self.log(self._step, {**numbers, **facts})
         self._send()
@@ -133,7 +152,13 @@ class MLflow(Tracker):
 
     def _link(self, artifact: Artifact, how: str) -> None:
         """Say that the run used or made a version."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, LoggedModelOutput
+        from mlflow.entities import (
+            Dataset,
+            DatasetInput,
+            InputTag,
+            LoggedModelInput,
+            LoggedModelOutput,
+        )
 
         if artifact.type in MODELS:
             model = self._model(artifact)
@@ -142,8 +167,13 @@ class MLflow(Tracker):
             else:
                 self._client.log_inputs(self._run, models=[LoggedModelInput(model)])
         else:
-            dataset = Dataset(artifact.name, artifact.hash[:32], "popinjay", json.dumps(artifact.facts))
-            tags = [InputTag("mlflow.data.context", f"{artifact.type}, {how}"), InputTag("popinjay.version", f"v{artifact.version}")]
+            dataset = Dataset(
+                artifact.name, artifact.hash[:32], "popinjay", json.dumps(artifact.facts)
+            )
+            tags = [
+                InputTag("mlflow.data.context", f"{artifact.type}, {how}"),
+                InputTag("popinjay.version", f"v{artifact.version}"),
+            ]
             self._client.log_inputs(self._run, datasets=[DatasetInput(dataset, tags)])
 
     def _model(self, artifact: Artifact) -> str:
@@ -153,7 +183,13 @@ class MLflow(Tracker):
             if model.name == name and model.tags.get("hash") == artifact.hash:
                 return str(model.model_id)
         tags = {**artifact.facts, "type": artifact.type}
-        made = self._client.create_logged_model(self._experiment, name=name, source_run_id=self._run, tags=tags, model_type=artifact.type)
+        made = self._client.create_logged_model(
+            self._experiment,
+            name=name,
+            source_run_id=self._run,
+            tags=tags,
+            model_type=artifact.type,
+        )
         self._client.finalize_logged_model(made.model_id, "READY")
         return str(made.model_id)
 

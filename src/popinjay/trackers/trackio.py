@@ -27,7 +27,14 @@ def _import(folder: str) -> Any:
     """trackio with its files in this folder, kept to this machine: what would send its data elsewhere is unset, whoever set it."""
     os.environ["TRACKIO_DIR"] = folder
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    for name in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_BUCKET_ID", "TRACKIO_DATASET_ID", "TRACKIO_WEBHOOK_URL", "GRADIO_SHARE"):
+    for name in (
+        "TRACKIO_SPACE_ID",
+        "TRACKIO_SERVER_URL",
+        "TRACKIO_BUCKET_ID",
+        "TRACKIO_DATASET_ID",
+        "TRACKIO_WEBHOOK_URL",
+        "GRADIO_SHARE",
+    ):
         os.environ.pop(name, None)
     import trackio
 
@@ -57,7 +64,9 @@ class Trackio(Tracker):
         """Delete the persona's project: runs, tables and artifacts."""
         trackio, project = _import(place.folder), _project(persona)
         if project in _projects(trackio) and not trackio.delete_project(project, force=True):
-            raise TrackerError(f"trackio did not delete its project {project!r}.", "Is it open in another program?")
+            raise TrackerError(
+                f"trackio did not delete its project {project!r}.", "Is it open in another program?"
+            )
         return ""
 
     def start(self, job: str, kind: str, config: Mapping[str, Any]) -> None:
@@ -74,7 +83,14 @@ class Trackio(Tracker):
         """A table of one post."""
         self._run.log({"sample": self._trackio.Table(columns=["text"], data=[[text]])}, step=step)
 
-    def finish(self, done: bool, numbers: Mapping[str, float], facts: Mapping[str, Any], uses: Sequence[Artifact], makes: Sequence[Artifact]) -> None:
+    def finish(
+        self,
+        done: bool,
+        numbers: Mapping[str, float],
+        facts: Mapping[str, Any],
+        uses: Sequence[Artifact],
+        makes: Sequence[Artifact],
+    ) -> None:
         """The summary as numbers of the last step, then the versions. What is used and not in the project yet is put there by a run of its own."""
         self._run.log({**numbers, "done": float(done)}, step=self._step)
         if new := [artifact for artifact in uses if not self._use(artifact)]:
@@ -92,7 +108,14 @@ class Trackio(Tracker):
         self._run.finish()
 
     def _init(self, name: str, **more: Any) -> Any:
-        return self._trackio.init(project=self._project, name=name, embed=False, auto_log_gpu=False, auto_log_cpu=False, **more)
+        return self._trackio.init(
+            project=self._project,
+            name=name,
+            embed=False,
+            auto_log_gpu=False,
+            auto_log_cpu=False,
+            **more,
+        )
 
     def _use(self, artifact: Artifact) -> bool:
         """Say that the run uses a version; whether the project has it."""
@@ -104,7 +127,9 @@ class Trackio(Tracker):
 
     def _put(self, artifact: Artifact, facts: Mapping[str, Any]) -> None:
         """Say that the run made a version."""
-        logged = self._trackio.Artifact(plain_name(artifact.name), artifact.type, metadata={**facts, **artifact.facts})
+        logged = self._trackio.Artifact(
+            plain_name(artifact.name), artifact.type, metadata={**facts, **artifact.facts}
+        )
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "artifact.json"
             file.write_text(artifact.described(), encoding="utf-8")
@@ -126,12 +151,27 @@ def dashboard(persona: str, folder: Path, port: int | None = None) -> Iterator[s
     Raises TrackerError where trackio is not installed or knows nothing of the persona.
     """
     if not is_installed("trackio"):
-        raise TrackerError("The dashboard is trackio's, which is not installed.", "Install it with: pip install 'popinjay[trackio]'")
+        raise TrackerError(
+            "The dashboard is trackio's, which is not installed.",
+            "Install it with: pip install 'popinjay[trackio]'",
+        )
     trackio, project = _import(_folder(folder)), _project(persona)
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints a token that lets whoever has it write
+    with contextlib.redirect_stdout(
+        io.StringIO()
+    ):  # it prints a token that lets whoever has it write
         if project not in _projects(trackio):
-            raise TrackerError(f"trackio knows nothing of {persona!r}.", "Make it with: popinjay make SPEC --track trackio")
-        server, address, *_ = trackio.show(project, open_browser=False, block_thread=False, share=False, host="127.0.0.1", server_port=port)
+            raise TrackerError(
+                f"trackio knows nothing of {persona!r}.",
+                "Make it with: popinjay make SPEC --track trackio",
+            )
+        server, address, *_ = trackio.show(
+            project,
+            open_browser=False,
+            block_thread=False,
+            share=False,
+            host="127.0.0.1",
+            server_port=port,
+        )
     try:
         yield f"{address.rstrip('/')}/?project={project}"
     finally:

@@ -34,8 +34,13 @@ class WeightsAndBiases(Tracker):
         own = Path(self.location(persona, folder).folder)
         own.mkdir(parents=True, exist_ok=True)
         os.environ["WANDB_DIR"] = str(own)
-        os.environ["WANDB_DATA_DIR"], os.environ["WANDB_CACHE_DIR"] = str(own / "data"), str(own / "cache")  # where copies of artifacts lie
-        os.environ.setdefault("WANDB_CONFIG_DIR", str(own / "config"))  # what it would otherwise leave about the home folder
+        os.environ["WANDB_DATA_DIR"], os.environ["WANDB_CACHE_DIR"] = (
+            str(own / "data"),
+            str(own / "cache"),
+        )  # where copies of artifacts lie
+        os.environ.setdefault(
+            "WANDB_CONFIG_DIR", str(own / "config")
+        )  # what it would otherwise leave about the home folder
         os.environ["WANDB_ERROR_REPORTING"] = "false"
         import wandb
 
@@ -45,16 +50,33 @@ class WeightsAndBiases(Tracker):
     @classmethod
     def location(cls, persona: str, folder: Path) -> Location:
         """A folder of the persona's own, and the project on W&B's server."""
-        own = Path(os.environ.get("WANDB_DIR") or folder).absolute() / "popinjay-wandb" / plain_name(persona)
-        entity, server = os.environ.get("WANDB_ENTITY"), re.sub("//[^/]*@", "//", os.environ.get("WANDB_BASE_URL") or "https://wandb.ai")
-        return Location(str(own), f"the project {entity + '/' if entity else ''}{_project()} on {server}")
+        own = (
+            Path(os.environ.get("WANDB_DIR") or folder).absolute()
+            / "popinjay-wandb"
+            / plain_name(persona)
+        )
+        entity, server = (
+            os.environ.get("WANDB_ENTITY"),
+            re.sub("//[^/]*@", "//", os.environ.get("WANDB_BASE_URL") or "https://wandb.ai"),
+        )
+        return Location(
+            str(own), f"the project {entity + '/' if entity else ''}{_project()} on {server}"
+        )
 
     @classmethod
     def advice(cls, place: Location) -> str:
         """How to sync what was written offline."""
         runs = Path(place.folder) / "wandb"
-        waiting = [file for file in runs.glob("offline-run-*/run-*.wandb") if not file.with_suffix(".wandb.synced").exists()]
-        return f"Written offline; to send it to your account: wandb sync {shlex.quote(str(runs))}" if waiting else ""
+        waiting = [
+            file
+            for file in runs.glob("offline-run-*/run-*.wandb")
+            if not file.with_suffix(".wandb.synced").exists()
+        ]
+        return (
+            f"Written offline; to send it to your account: wandb sync {shlex.quote(str(runs))}"
+            if waiting
+            else ""
+        )
 
     @classmethod
     def forget(cls, persona: str, place: Location) -> str:
@@ -92,7 +114,14 @@ class WeightsAndBiases(Tracker):
             x_disable_machine_info=True,
             x_save_requirements=False,
         )
-        return self._wandb.init(project=_project(), name=job, group=self.persona, job_type=kind, config=dict(config), settings=settings)
+        return self._wandb.init(
+            project=_project(),
+            name=job,
+            group=self.persona,
+            job_type=kind,
+            config=dict(config),
+            settings=settings,
+        )
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         """Numbers at a step."""
@@ -102,7 +131,14 @@ class WeightsAndBiases(Tracker):
         """A table of one post."""
         self._run.log({"sample": self._wandb.Table(columns=["text"], data=[[text]])}, step=step)
 
-    def finish(self, done: bool, numbers: Mapping[str, float], facts: Mapping[str, Any], uses: Sequence[Artifact], makes: Sequence[Artifact]) -> None:
+    def finish(
+        self,
+        done: bool,
+        numbers: Mapping[str, float],
+        facts: Mapping[str, Any],
+        uses: Sequence[Artifact],
+        makes: Sequence[Artifact],
+    ) -> None:
         """The summary and the versions."""
         self._run.summary.update({**numbers, **facts})
         for artifact in uses:
@@ -123,7 +159,9 @@ class WeightsAndBiases(Tracker):
 
     def _artifact(self, artifact: Artifact) -> Any:
         """A version as W&B has it: same content, same version."""
-        made = self._wandb.Artifact(plain_name(artifact.name), artifact.type, metadata=artifact.facts)
+        made = self._wandb.Artifact(
+            plain_name(artifact.name), artifact.type, metadata=artifact.facts
+        )
         with made.new_file("artifact.json") as file:
             file.write(artifact.described())
         for path in artifact.files:

@@ -16,7 +16,9 @@ from typing import Any, TextIO
 from popinjay.post import one_line
 from popinjay.trackers import Artifact, Location, Tracker, find
 
-LAST_WORDS_SECONDS = 60.0  # for what a tracker does at the very end, should nobody be left to end this process
+LAST_WORDS_SECONDS = (
+    60.0  # for what a tracker does at the very end, should nobody be left to end this process
+)
 
 
 def follow(lines: Iterable[str], say: Callable[..., None]) -> None:
@@ -29,11 +31,18 @@ def follow(lines: Iterable[str], say: Callable[..., None]) -> None:
         if verb == "open":
             tracker = find(message["tracker"])(message["persona"], Path(message["folder"]))
         elif verb == "forget":
-            say(left=find(message["tracker"]).forget(message["persona"], Location(**message["place"])))
+            say(
+                left=find(message["tracker"]).forget(
+                    message["persona"], Location(**message["place"])
+                )
+            )
         elif tracker is not None and verb in ("start", "log", "sample", "finish"):
             for key in ("uses", "makes"):
                 if key in message:
-                    message[key] = [Artifact(**{**artifact, "files": tuple(artifact["files"])}) for artifact in message[key]]
+                    message[key] = [
+                        Artifact(**{**artifact, "files": tuple(artifact["files"])})
+                        for artifact in message[key]
+                    ]
             getattr(tracker, verb)(**message)
             at_work = verb != "finish"
     if tracker is not None and at_work:  # whoever made the persona was killed

@@ -40,7 +40,9 @@ def batches(lengths: Sequence[int], batch_tokens: int, rng: random.Random) -> li
     return found
 
 
-def schedule_batches(lengths: Sequence[int], epochs: float, batch_tokens: int, seed: int) -> tuple[list[list[int]], int]:
+def schedule_batches(
+    lengths: Sequence[int], epochs: float, batch_tokens: int, seed: int
+) -> tuple[list[list[int]], int]:
     """The batches of every step from first to last, and how many steps an epoch has."""
     steps: list[list[int]] = []
     whole = math.ceil(epochs)

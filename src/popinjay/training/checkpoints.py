@@ -40,7 +40,9 @@ class TrainingState:
     start: float = 0.0  # seconds before the first step
     first: float = math.inf  # bits per byte of the validation posts before the first step
     last: float = math.inf  # the same at the last look
-    validation_count: int = 0  # validation posts that are looked at, where a budget has no time for all; 0: all
+    validation_count: int = (
+        0  # validation posts that are looked at, where a budget has no time for all; 0: all
+    )
     overhead: float = 0.0  # seconds that went into anything but steps
 
 
@@ -83,9 +85,14 @@ class Checkpoints:
             tensors[f"weights.{name}"] = parameter.data
             state = optimizers[name].state[parameter]
             if state:
-                tensors[f"first.{name}"], tensors[f"second.{name}"] = state["exp_avg"], state["exp_avg_sq"]
+                tensors[f"first.{name}"], tensors[f"second.{name}"] = (
+                    state["exp_avg"],
+                    state["exp_avg_sq"],
+                )
         partial = self.folder / "checkpoint.partial"
-        save_file(tensors, partial, metadata={"key": self.key, "standing": json.dumps(asdict(standing))})
+        save_file(
+            tensors, partial, metadata={"key": self.key, "standing": json.dumps(asdict(standing))}
+        )
         sync(partial)
         partial.rename(self.folder / CHECKPOINT)
         self._last, self._cost, self._best_cost = time.monotonic(), time.monotonic() - started, 0.0

@@ -13,11 +13,18 @@ def choose_device(asked: str) -> str:
     """The device to train on. Raises TrainingError where the one asked for is not there."""
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if asked == "auto":
         return next(name for name, is_there in there.items() if is_there)
     if not there[asked]:
-        raise TrainingError(f"There is no {asked} device that torch can use on this machine.", "Leave --device out to take what is there.")
+        raise TrainingError(
+            f"There is no {asked} device that torch can use on this machine.",
+            "Leave --device out to take what is there.",
+        )
     return asked
 
 

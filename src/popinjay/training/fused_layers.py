@@ -39,14 +39,18 @@ class RmsNorm(torch.nn.Module):
         return result
 
 
-def rms_norm(hidden: torch.Tensor, weight: torch.Tensor, epsilon: float, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+def rms_norm(
+    hidden: torch.Tensor, weight: torch.Tensor, epsilon: float, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Normalize float32 hidden states (..., width); also returns their scales (..., 1)."""
     squares = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True).square_()
     scale = squares.div_(hidden.shape[-1]).add_(epsilon).rsqrt_()
     return (hidden * scale).mul_(weight).to(dtype), scale
 
 
-def rms_norm_backward(gradient: torch.Tensor, hidden: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+def rms_norm_backward(
+    gradient: torch.Tensor, hidden: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
     """Compute the gradient of the hidden states that were normalized."""
     of_normed = gradient.float() * weight
     projection = (of_normed * hidden).sum(-1, keepdim=True)
@@ -56,7 +60,9 @@ def rms_norm_backward(gradient: torch.Tensor, hidden: torch.Tensor, weight: torc
 
 class _RmsNorm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, epsilon: float, dtype: torch.dtype) -> torch.Tensor:
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, epsilon: float, dtype: torch.dtype
+    ) -> torch.Tensor:
         hidden = hidden.float()
         normed, scale = rms_norm(hidden, weight, epsilon, dtype)
         ctx.save_for_backward(hidden, weight, scale)
@@ -117,7 +123,9 @@ def attention(
     shared = heads // groups
     key, value = key.to(query.dtype), value.to(query.dtype)
     if query.dtype == torch.float32 and length > LONGEST:
-        found = torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=shared > 1)
+        found = torch.nn.functional.scaled_dot_product_attention(
+            query, key, value, is_causal=True, scale=scaling, enable_gqa=shared > 1
+        )
         return found.transpose(1, 2).contiguous(), None
     queries = query.reshape(rows * groups, shared * length, size)
     keys = key.reshape(rows * groups, length, size)

@@ -67,7 +67,9 @@ def _product(joined: Joined, rows: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor
     return (rows @ joined.weight.t()).addmm_(thin, b.t()), thin
 
 
-def _product_backward(joined: Joined, gradient: Tensor, rows: Tensor, thin: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, list[Tensor]]:
+def _product_backward(
+    joined: Joined, gradient: Tensor, rows: Tensor, thin: Tensor, a: Tensor, b: Tensor
+) -> tuple[Tensor, list[Tensor]]:
     """The gradients of the rows and of the parameters."""
     of_thin = gradient @ b
     of_a = (of_thin.t() @ rows).float()
@@ -110,7 +112,9 @@ class _Attention(torch.autograd.Function):
         narrow = _narrow(qkv, parameters[:6])
         mixed, thin = _product(qkv, normed, *narrow)
         query, key, value = _heads(mixed, rows, length, cos, sin, shape)
-        causal = torch.full((length, length), -torch.inf, dtype=dtype, device=hidden.device).triu_(1)
+        causal = torch.full((length, length), -torch.inf, dtype=dtype, device=hidden.device).triu_(
+            1
+        )
         shared = shape.heads // shape.key_heads
         causal = causal.repeat(shared, 1)[None]
         scores = torch.baddbmm(causal, query, key.transpose(1, 2), alpha=shape.scaling)
@@ -135,7 +139,9 @@ class _Attention(torch.autograd.Function):
         (qkv, out), shape = ctx.joined, ctx.attention
         rows, length, _ = upstream[0].shape
         gradient = upstream[0].reshape(flat.shape)
-        of_seen, of_out = _product_backward(out, gradient.to(seen.dtype), seen, thin_out, a_out, b_out)
+        of_seen, of_out = _product_backward(
+            out, gradient.to(seen.dtype), seen, thin_out, a_out, b_out
+        )
         of_seen = of_seen.view(rows, length, shape.heads, shape.head_size).transpose(1, 2)
         of_seen = of_seen.reshape(query.shape)
         of_value = torch.bmm(chances.transpose(1, 2), of_seen)
@@ -162,10 +168,14 @@ def _parts(mixed: Tensor, rows: int, length: int, shape: Shape) -> tuple[Tensor,
     return query, key, value
 
 
-def _heads(mixed: Tensor, rows: int, length: int, cos: Tensor, sin: Tensor, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
+def _heads(
+    mixed: Tensor, rows: int, length: int, cos: Tensor, sin: Tensor, shape: Shape
+) -> tuple[Tensor, Tensor, Tensor]:
     """Rotated queries (rows * key heads, shared * length, head size), rotated keys, and values."""
     query, key, value = _parts(mixed, rows, length, shape)
-    turned = [torch.empty(part.shape, dtype=part.dtype, device=part.device) for part in (query, key)]
+    turned = [
+        torch.empty(part.shape, dtype=part.dtype, device=part.device) for part in (query, key)
+    ]
     for source, target in zip((query, key), turned, strict=True):
         _rotate(source, target, cos, sin)
     groups = rows * shape.key_heads
@@ -197,7 +207,9 @@ class _Mlp(torch.autograd.Function):
         activated = torch.nn.functional.silu(gate).mul_(up)
         narrow_down = _narrow(down, parameters[4:])
         change, thin_down = _product(down, activated, *narrow_down)
-        ctx.save_for_backward(flat, norm, scale, normed, thin, *narrow, both, activated, thin_down, *narrow_down)
+        ctx.save_for_backward(
+            flat, norm, scale, normed, thin, *narrow, both, activated, thin_down, *narrow_down
+        )
         ctx.joined = (gate_up, down)
         return hidden + change.view(hidden.shape)
 
@@ -208,7 +220,9 @@ class _Mlp(torch.autograd.Function):
         ) = ctx.saved_tensors  # fmt: skip
         gate_up, down = ctx.joined
         gradient = upstream[0].reshape(flat.shape)
-        of_activated, of_down = _product_backward(down, gradient.to(both.dtype), activated, thin_down, a_down, b_down)
+        of_activated, of_down = _product_backward(
+            down, gradient.to(both.dtype), activated, thin_down, a_down, b_down
+        )
         gate, up = both.chunk(2, dim=1)
         of_both = torch.empty_like(both)
         of_gate, of_up = of_both.chunk(2, dim=1)
@@ -277,4 +291,7 @@ def fits(layer: Any) -> bool:
         *(getattr(layer.self_attn, f"{part}_proj", None) for part in "qkvo"),
         *(getattr(layer.mlp, f"{part}_proj", None) for part in ("gate", "up", "down")),
     ]
-    return all(isinstance(part, LowRankLinear) and part.bias is None for part in linear) and type(layer.mlp.act_fn).__name__ in SILU
+    return (
+        all(isinstance(part, LowRankLinear) and part.bias is None for part in linear)
+        and type(layer.mlp.act_fn).__name__ in SILU
+    )

@@ -102,7 +102,9 @@ def attach(model: Any, rank: int, alpha: float, dtype: torch.dtype, seed: int) -
     model.requires_grad_(False)
     head = model.get_output_embeddings()
     generator = torch.Generator().manual_seed(seed)
-    names = [name for name, module in model.named_modules() if _is_linear(module) and module is not head]
+    names = [
+        name for name, module in model.named_modules() if _is_linear(module) and module is not head
+    ]
     for name in names:
         wrapped = LowRankLinear(model.get_submodule(name), rank, alpha, dtype, generator)
         model.set_submodule(name, wrapped)
@@ -115,7 +117,9 @@ def adapters(model: Any) -> Iterator[tuple[str, LowRankLinear]]:
             yield name, module
 
 
-def save_adapter(model: Any, base: str, rank: int, alpha: float, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+def save_adapter(
+    model: Any, base: str, rank: int, alpha: float, folder: Path, dtype: torch.dtype = torch.float32
+) -> None:
     """Write a model's adapters in peft's format; `base` is the base model's name in it."""
     from safetensors.torch import save_file
 

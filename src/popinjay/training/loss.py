@@ -30,7 +30,12 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, wanted: torch.Tensor, others: SampledNegatives | None
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        wanted: torch.Tensor,
+        others: SampledNegatives | None,
     ) -> torch.Tensor:
         exact, count = weight.dtype, len(wanted)
         table = weight.to(hidden.dtype)
@@ -51,12 +56,16 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 besides = (here @ rest.t()).to(exact).add_(others.offset)
                 normaliser = torch.logaddexp(normaliser, besides.logsumexp(1, keepdim=True))
             total += (normaliser - logits.gather(1, target)).sum()
-            error = logits.sub_(normaliser).exp_()  # in place: the probabilities, then how far off they are
+            error = logits.sub_(
+                normaliser
+            ).exp_()  # in place: the probabilities, then how far off they are
             error.scatter_add_(1, target, torch.full_like(normaliser, -1.0)).div_(count)
             narrow = error.to(hidden.dtype)
             torch.mm(narrow, table, out=of_hidden[part])
             if rest is not None:
-                of_hidden[part].addmm_(besides.sub_(normaliser).exp_().div_(count).to(hidden.dtype), rest)
+                of_hidden[part].addmm_(
+                    besides.sub_(normaliser).exp_().div_(count).to(hidden.dtype), rest
+                )
             if of_weight is not None:
                 _add_product(of_weight, narrow.t(), here)
             if of_bias is not None:
@@ -82,7 +91,11 @@ def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -
 
 
 def prediction_loss(
-    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, wanted: torch.Tensor, others: SampledNegatives | None = None
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    wanted: torch.Tensor,
+    others: SampledNegatives | None = None,
 ) -> torch.Tensor:
     """Mean cross-entropy, nats a token, of the row numbers `wanted` (tokens) after the states `hidden` (tokens, width).
 

@@ -21,17 +21,24 @@ class FusedBackwardAdamW:
     in calls than in arithmetic.
     """
 
-    def __init__(self, weights: Mapping[str, torch.nn.Parameter], group_of: Mapping[str, str]) -> None:
+    def __init__(
+        self, weights: Mapping[str, torch.nn.Parameter], group_of: Mapping[str, str]
+    ) -> None:
         """`weights` by name; `group_of` names the group of each that is not one by itself."""
         self.weights = dict(weights)
         self._group = {name: group_of.get(name, name) for name in weights}
         self._members: dict[str, list[str]] = {}
         for name, group in self._group.items():
             self._members.setdefault(group, []).append(name)
-        self._missing = {group: len(members) for group, members in self._members.items()}  # gradients that have not come yet
+        self._missing = {
+            group: len(members) for group, members in self._members.items()
+        }  # gradients that have not come yet
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # of each weight, one for a group
         self.reset()
-        self._hooks = [weight.register_post_accumulate_grad_hook(partial(self._arrived, name)) for name, weight in self.weights.items()]  # type: ignore[no-untyped-call]
+        self._hooks = [
+            weight.register_post_accumulate_grad_hook(partial(self._arrived, name))
+            for name, weight in self.weights.items()
+        ]  # type: ignore[no-untyped-call]
 
     def reset(self) -> None:
         """Begin anew: nothing is remembered of the steps so far."""
@@ -77,5 +84,9 @@ def _adamw(weights: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
 
     decays = [weight for weight in weights if weight.ndim >= 2]
     stays = [weight for weight in weights if weight.ndim < 2]
-    groups = [{"params": some, "weight_decay": decay} for some, decay in ((decays, WEIGHT_DECAY), (stays, 0.0)) if some]
+    groups = [
+        {"params": some, "weight_decay": decay}
+        for some, decay in ((decays, WEIGHT_DECAY), (stays, 0.0))
+        if some
+    ]
     return torch.optim.AdamW(groups, betas=BETAS, fused=weights[0].device.type != "mps")

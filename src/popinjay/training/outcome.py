@@ -10,7 +10,9 @@ from popinjay.training.checkpoints import TrainingState
 
 TIME_WAS_UP = "time was up"
 ASTRAY = 1.5  # times the bits of the base: a training that ends there has diverged
-LEAST_GAIN = 0.02  # of the base's bits: with less, what a diverged training learnt before is nothing
+LEAST_GAIN = (
+    0.02  # of the base's bits: with less, what a diverged training learnt before is nothing
+)
 ROOM = 1.2  # times what an epoch takes: a budget that has room for it
 
 
@@ -37,7 +39,10 @@ def check_learnt(now: TrainingState, course: TrainingSummary) -> None:
     if now.best_step:
         return
     if course.why == TIME_WAS_UP:
-        raise TrainingError(f"The time was up before anything was learnt: {now.tokens:,} tokens were seen.", _more_time(course))
+        raise TrainingError(
+            f"The time was up before anything was learnt: {now.tokens:,} tokens were seen.",
+            _more_time(course),
+        )
     if now.memorizing:
         raise TrainingError(
             "It began to recite posts before it had learnt anything else.",
@@ -61,7 +66,9 @@ def caution(now: TrainingState, course: TrainingSummary) -> str:
 
 def has_diverged(now: TrainingState) -> bool:
     """Return whether the validation posts ended far worse than the base had them."""
-    return math.isfinite(now.first) and not now.last <= ASTRAY * now.first  # also where it is no number
+    return (
+        math.isfinite(now.first) and not now.last <= ASTRAY * now.first
+    )  # also where it is no number
 
 
 def _gain(now: TrainingState) -> float:

@@ -18,14 +18,18 @@ class Schedule:
 
     steps: int
     budget: float | None = None  # seconds, from the beginning of the training
-    start: float = 0.0  # seconds that had gone before the first step: the base was loaded and looked at
+    start: float = (
+        0.0  # seconds that had gone before the first step: the base was loaded and looked at
+    )
 
     def progress(self, step: int, seconds: float) -> float:
         """Which share of the way lies behind the middle of this step, begun after so many seconds: from 0 to 1."""
         by_steps = (step + 0.5) / self.steps
         if self.budget is None:
             return min(1.0, by_steps)
-        by_time = (seconds - self.start) / (self.budget - self.start) if self.budget > self.start else 1.0
+        by_time = (
+            (seconds - self.start) / (self.budget - self.start) if self.budget > self.start else 1.0
+        )
         return min(1.0, max(by_steps, by_time))
 
     def is_up(self, step: int, seconds: float) -> bool:

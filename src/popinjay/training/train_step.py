@@ -36,7 +36,14 @@ class TrainStep:
     """
 
     def __init__(
-        self, model: LanguageModel, mode: Full, sequences: Sequence[Sequence[int]], folder: Path, *, precision: str = "fp32", recompute: bool = False
+        self,
+        model: LanguageModel,
+        mode: Full,
+        sequences: Sequence[Sequence[int]],
+        folder: Path,
+        *,
+        precision: str = "fp32",
+        recompute: bool = False,
     ) -> None:
         """Whose `lessons` are learnt; `folder` holds what need not be in memory. With `recompute` layers are computed twice and not remembered."""
         import torch
@@ -52,10 +59,18 @@ class TrainStep:
                     module.p = 0.0  # recomputing is for models in training only, and nothing is to be dropped
         self.vocabulary: Vocabulary | None = None
         if supports_fused_loss(model, sequences[0]):
-            self.vocabulary = Vocabulary(model, active_rows(sequences, model.model.get_input_embeddings().num_embeddings), folder)
+            self.vocabulary = Vocabulary(
+                model,
+                active_rows(sequences, model.model.get_input_embeddings().num_embeddings),
+                folder,
+            )
         for parameter in model.model.parameters():
-            parameter.data = parameter.data.clone()  # off the file it was mapped from, which would stay in memory as a whole
-        self.fused = None if recompute or model.device.type != "cpu" else fused_layers(model, precision)
+            parameter.data = (
+                parameter.data.clone()
+            )  # off the file it was mapped from, which would stay in memory as a whole
+        self.fused = (
+            None if recompute or model.device.type != "cpu" else fused_layers(model, precision)
+        )
         self.weights = mode.trainable()
         self.optimizer = FusedBackwardAdamW(self.weights, _layer_of(model))
 
@@ -64,7 +79,10 @@ class TrainStep:
         loss = self.loss(batch)
         value = loss.item()
         if not math.isfinite(value):
-            raise TrainingError("Training went astray: the loss is no longer a number.", "Try a lower --learning-rate.")
+            raise TrainingError(
+                "Training went astray: the loss is no longer a number.",
+                "Try a lower --learning-rate.",
+            )
         self.optimizer.step(loss, learning_rate)
         return value, sum(len(sequence) - 1 for sequence in batch)
 
@@ -76,7 +94,9 @@ class TrainStep:
             if self.vocabulary is None:
                 return full_loss(self.model, ids, wanted)
             ids = self.vocabulary.numbers(ids)
-            hidden = self.model.model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+            hidden = self.model.model.base_model(
+                input_ids=ids[:, :-1], use_cache=False
+            ).last_hidden_state
         return fused_loss(self.model, hidden, ids, wanted, self.vocabulary.others)
 
     @contextmanager
@@ -140,26 +160,50 @@ def fused_layers(model: LanguageModel, precision: str) -> Fused | FusedLayers:
 
 def _layer_of(model: LanguageModel) -> dict[str, str]:
     """The layer that each weight of a layer belongs to, both by name."""
-    layers = [(name, module) for name, module in model.model.named_modules() if any(module is layer for layer in layers_of(model))]
-    return {f"{layer}.{name}": layer for layer, module in layers for name, _ in module.named_parameters()}
+    layers = [
+        (name, module)
+        for name, module in model.model.named_modules()
+        if any(module is layer for layer in layers_of(model))
+    ]
+    return {
+        f"{layer}.{name}": layer
+        for layer, module in layers
+        for name, _ in module.named_parameters()
+    }
 
 
 def _checkpointing(model: LanguageModel, do: str) -> Any:
     """transformers' switch for it, which is being renamed."""
-    name = next(name for name in (f"activation_checkpointing_{do}", f"gradient_checkpointing_{do}") if hasattr(model.model, name))
+    name = next(
+        name
+        for name in (f"activation_checkpointing_{do}", f"gradient_checkpointing_{do}")
+        if hasattr(model.model, name)
+    )
     return getattr(model.model, name)
 
 
 # Padding stands behind each post and attention looks back only, so no mask is needed.
 
 
-def fused_loss(model: LanguageModel, hidden: torch.Tensor, ids: torch.Tensor, wanted: torch.Tensor, others: SampledNegatives | None = None) -> torch.Tensor:
+def fused_loss(
+    model: LanguageModel,
+    hidden: torch.Tensor,
+    ids: torch.Tensor,
+    wanted: torch.Tensor,
+    others: SampledNegatives | None = None,
+) -> torch.Tensor:
     """The mean loss over the places `wanted` (lessons, width - 1), given the last hidden states of `ids` (lessons, width)."""
     from popinjay.training.loss import prediction_loss
 
     head = model.model.get_output_embeddings()
     places = wanted.flatten().nonzero().squeeze(1)
-    return prediction_loss(hidden.flatten(0, 1)[places], head.weight, getattr(head, "bias", None), ids[:, 1:].flatten()[places], others)
+    return prediction_loss(
+        hidden.flatten(0, 1)[places],
+        head.weight,
+        getattr(head, "bias", None),
+        ids[:, 1:].flatten()[places],
+        others,
+    )
 
 
 def full_loss(model: LanguageModel, ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -188,4 +232,9 @@ def supports_fused_loss(model: LanguageModel, sequence: Sequence[int]) -> bool:
     wanted = torch.ones_like(ids[:, 1:], dtype=torch.bool)
     with torch.no_grad():
         hidden = model.model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-        return abs(fused_loss(model, hidden, ids, wanted).item() - full_loss(model, ids, wanted).item()) < AGREE
+        return (
+            abs(
+                fused_loss(model, hidden, ids, wanted).item() - full_loss(model, ids, wanted).item()
+            )
+            < AGREE
+        )

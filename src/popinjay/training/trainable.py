@@ -25,7 +25,11 @@ class Full:
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """The weights that learn, by name."""
-        return {name: parameter for name, parameter in self.model.model.named_parameters() if parameter.requires_grad}
+        return {
+            name: parameter
+            for name, parameter in self.model.model.named_parameters()
+            if parameter.requires_grad
+        }
 
     def finish(self, folder: Path, *, thin: bool = False) -> None:
         """Leave a plain model behind; what is worth keeping besides goes into `folder`."""
@@ -42,9 +46,13 @@ class Top(Full):
         super().__init__(model)
         layers, children = layers_of(model), list(model.model.base_model.children())
         if not layers:
-            raise TrainingError("This model's layers can't be told apart.", "Take --tune full or --tune lora.")
+            raise TrainingError(
+                "This model's layers can't be told apart.", "Take --tune full or --tune lora."
+            )
         model.model.requires_grad_(False)
-        place = next(place for place, child in enumerate(children) if layers[0] in list(child.children()))
+        place = next(
+            place for place, child in enumerate(children) if layers[0] in list(child.children())
+        )
         learning = [*layers[len(layers) // 2 :], *children[place + 1 :]]
         for module in learning:
             module.requires_grad_(True)
@@ -81,7 +89,9 @@ class Lora(Full):
         merge_into(self.model.model, Adapter(place))
 
 
-def trainable_weights(name: str, model: LanguageModel, base: str, seed: int, precision: str = "fp32") -> Full:
+def trainable_weights(
+    name: str, model: LanguageModel, base: str, seed: int, precision: str = "fp32"
+) -> Full:
     """The mode of this name, at work on the model; `base` is what an adapter says it belongs to."""
     if name == LORA:
         return Lora(model, base, seed, precision)
@@ -92,5 +102,9 @@ def layers_of(model: LanguageModel) -> list[Any]:
     """The layers of the model from first to last; empty where they can't be told."""
     import torch
 
-    lists = [module for module in model.model.base_model.children() if isinstance(module, torch.nn.ModuleList)]
+    lists = [
+        module
+        for module in model.model.base_model.children()
+        if isinstance(module, torch.nn.ModuleList)
+    ]
     return list(lists[0]) if lists else []

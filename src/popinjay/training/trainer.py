@@ -28,7 +28,9 @@ STAGE = "train"
 VALIDATIONS_PER_EPOCH = 3  # at the validation posts
 PATIENCE = 6  # looks without a better one before it stops
 MEMORIZATION_TOKENS = 40
-MEMORIZATION_SAMPLES = 32  # posts written at the end of each epoch to hear whether it has begun to recite
+MEMORIZATION_SAMPLES = (
+    32  # posts written at the end of each epoch to hear whether it has begun to recite
+)
 SAMPLE_SECONDS = 15.0  # between posts written while it learns
 LEAST_LEARNING = 0.5  # of a budget: so much is learnt in, however long the base took to load
 MIN_VALIDATION_TEXTS = 16  # validation posts that are looked at, however short a budget is
@@ -74,7 +76,9 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end, then put the best weights in place. Raises TrainingError where nothing was learnt."""
-        self.state = self.checkpoints.restore(self.train_step.weights, self.train_step.optimizer.optimizers)
+        self.state = self.checkpoints.restore(
+            self.train_step.weights, self.train_step.optimizer.optimizers
+        )
         steps, an_epoch = self.plan()
         every = max(1, an_epoch // VALIDATIONS_PER_EPOCH)
         began, budget, now = self.started_at - self.state.seconds, self.settings.budget, self.state
@@ -82,29 +86,58 @@ class Trainer:
         if now.validation_count:
             self.validation_texts = in_fixed_shuffle(self.validation_texts)[: now.validation_count]
         if now.step:
-            self.listener(Event(STAGE, EventKind.NOTE, f"Going on from step {now.step:,} of {len(steps):,}, where the last training was stopped."))
+            self.listener(
+                Event(
+                    STAGE,
+                    EventKind.NOTE,
+                    f"Going on from step {now.step:,} of {len(steps):,}, where the last training was stopped.",
+                )
+            )
         else:
             self.begin(steps, every)
         schedule = Schedule(len(steps), None if budget is None else now.budget, now.start)
         now.seconds, sampled = time.monotonic() - began, time.monotonic()
         while not self.reason_to_stop(schedule):
             started = time.monotonic()
-            speed = learning_rate(schedule.progress(now.step, now.seconds), self.settings.learning_rate)
+            speed = learning_rate(
+                schedule.progress(now.step, now.seconds), self.settings.learning_rate
+            )
             loss, tokens = self.train_step.step([self.sequences[i] for i in steps[now.step]], speed)
             self.count_step(time.monotonic() - started)
-            now.step, now.tokens, now.seconds = now.step + 1, now.tokens + tokens, time.monotonic() - began
-            self.write({"step": now.step, "epoch": round(now.step / an_epoch, 4), "loss": loss, "learning_rate": speed, "tokens": now.tokens})
+            now.step, now.tokens, now.seconds = (
+                now.step + 1,
+                now.tokens + tokens,
+                time.monotonic() - began,
+            )
+            self.write(
+                {
+                    "step": now.step,
+                    "epoch": round(now.step / an_epoch, 4),
+                    "loss": loss,
+                    "learning_rate": speed,
+                    "tokens": now.tokens,
+                }
+            )
             self.tell(loss, schedule)
             is_last = self.is_up(schedule)
             if is_last or (now.step % every == 0 and self.overhead.fits("look")):
-                self.validate(now.step, listen=self.checks_memorization(now.step, every, an_epoch, is_last=is_last))
-                if not is_last and time.monotonic() - sampled > SAMPLE_SECONDS and self.overhead.fits("sample", self.guessed()):
+                self.validate(
+                    now.step,
+                    listen=self.checks_memorization(now.step, every, an_epoch, is_last=is_last),
+                )
+                if (
+                    not is_last
+                    and time.monotonic() - sampled > SAMPLE_SECONDS
+                    and self.overhead.fits("sample", self.guessed())
+                ):
                     self.sample()
                     sampled = time.monotonic()
                 now.seconds = time.monotonic() - began
             if self.checkpoints.due():
                 now.overhead = self.overhead.spent
-                self.checkpoints.save(self.train_step.weights, self.train_step.optimizer.optimizers, now)
+                self.checkpoints.save(
+                    self.train_step.weights, self.train_step.optimizer.optimizers, now
+                )
         now.seconds = time.monotonic() - began
         self.stop_reason = self.reason_to_stop(schedule)
         self.conclude(an_epoch)
@@ -124,11 +157,18 @@ class Trainer:
         )
         check_learnt(now, course)
         if said := caution(now, course):
-            self.listener(Event(STAGE, EventKind.NOTE if course.as_usual else EventKind.WARNING, said))
+            self.listener(
+                Event(STAGE, EventKind.NOTE if course.as_usual else EventKind.WARNING, said)
+            )
 
     def plan(self) -> tuple[list[list[int]], int]:
         """The batches of every step from first to last, and how many steps an epoch has."""
-        return schedule_batches([len(sequence) for sequence in self.sequences], self.settings.epochs, self.settings.batch_tokens, self.settings.seed)
+        return schedule_batches(
+            [len(sequence) for sequence in self.sequences],
+            self.settings.epochs,
+            self.settings.batch_tokens,
+            self.settings.seed,
+        )
 
     def reason_to_stop(self, schedule: Schedule) -> str:
         """Why it ends here; empty while it goes on."""
@@ -149,7 +189,11 @@ class Trainer:
     def seconds_left(self) -> float | None:
         """Return how long what comes after it may take: the rest of a budget, at least a tenth; None for any time."""
         budget = self.settings.budget
-        return None if budget is None else max(SHARE * budget, budget - (time.monotonic() - self.started_at))
+        return (
+            None
+            if budget is None
+            else max(SHARE * budget, budget - (time.monotonic() - self.started_at))
+        )
 
     def count_step(self, seconds: float) -> None:
         """Remember how long a step took."""
@@ -169,7 +213,13 @@ class Trainer:
     def guessed(self) -> float:
         """Guess how long listening takes (seconds) before it was done once, from the last look."""
         tokens = sum(len(text.encode()) for text in self.validation_texts) / BYTES_A_TOKEN
-        return SLOWER_TO_WRITE * self.overhead.costs.get("look", 0.0) * MEMORIZATION_SAMPLES * MEMORIZATION_TOKENS / max(1.0, tokens)
+        return (
+            SLOWER_TO_WRITE
+            * self.overhead.costs.get("look", 0.0)
+            * MEMORIZATION_SAMPLES
+            * MEMORIZATION_TOKENS
+            / max(1.0, tokens)
+        )
 
     def begin(self, steps: list[list[int]], every: int) -> None:
         """Score the base, and say how long it is going to take. A budget is not spent on finding that out."""
@@ -180,15 +230,31 @@ class Trainer:
         self.state.start = gone
         if self.settings.budget is not None:
             writing = self.train_step.model.parameters * BYTES_A_WEIGHT / WRITTEN_A_SECOND
-            self.state.budget = max(self.settings.budget - looking - writing, gone + LEAST_LEARNING * self.settings.budget)
+            self.state.budget = max(
+                self.settings.budget - looking - writing,
+                gone + LEAST_LEARNING * self.settings.budget,
+            )
             seconds = self.state.budget + looking + writing
-            late = f": loading the base model took {duration(gone)}" if seconds > self.settings.budget else ""
+            late = (
+                f": loading the base model took {duration(gone)}"
+                if seconds > self.settings.budget
+                else ""
+            )
             said = f"It will take {duration(seconds)} at most{late}."
             self.listener(Event(STAGE, EventKind.NOTE, said, numbers={"seconds": seconds}))
             return
-        seconds = gone + self.seconds_a_step(steps) * len(steps) + looking * (1 + len(steps) // every)
+        seconds = (
+            gone + self.seconds_a_step(steps) * len(steps) + looking * (1 + len(steps) // every)
+        )
         self.state.start = time.monotonic() - self.started_at
-        self.listener(Event(STAGE, EventKind.NOTE, f"It will take about {duration(seconds)}.", numbers={"seconds": seconds}))
+        self.listener(
+            Event(
+                STAGE,
+                EventKind.NOTE,
+                f"It will take about {duration(seconds)}.",
+                numbers={"seconds": seconds},
+            )
+        )
 
     def choose_validation_texts(self, seconds: float) -> None:
         """Keep as many validation posts as are scored in so many seconds, by chance and always the same ones."""
@@ -219,7 +285,9 @@ class Trainer:
         """Score the validation posts, and remember the weights where they are the best so far and do not recite."""
         now = self.state
         with self.overhead.timed("look"), self.train_step.whole():
-            score = bits_per_byte(self.train_step.model.bits(self.validation_texts), self.validation_texts)
+            score = bits_per_byte(
+                self.train_step.model.bits(self.validation_texts), self.validation_texts
+            )
         row = {"step": step, "validation_bits_per_byte": score}
         if listen:
             with self.overhead.timed("listen"), self.train_step.whole():
@@ -237,7 +305,10 @@ class Trainer:
 
     def memorized_share(self, step: int) -> float:
         """The share of what it writes now, as it writes it, that repeats a post it learns from."""
-        said = generate(TorchDecoder(self.train_step.model), SayOptions(n=MEMORIZATION_SAMPLES, max_tokens=MEMORIZATION_TOKENS, seed=step))
+        said = generate(
+            TorchDecoder(self.train_step.model),
+            SayOptions(n=MEMORIZATION_SAMPLES, max_tokens=MEMORIZATION_TOKENS, seed=step),
+        )
         return self.index.share([post.text for post in said])
 
     def max_memorized_share(self) -> float:
@@ -252,7 +323,10 @@ class Trainer:
     def sample(self) -> None:
         """Let it say something, so that whoever waits can hear it learn."""
         with self.overhead.timed("sample"), self.train_step.whole():
-            said = generate(TorchDecoder(self.train_step.model), SayOptions(n=1, max_tokens=60, seed=self.state.step))[0]
+            said = generate(
+                TorchDecoder(self.train_step.model),
+                SayOptions(n=1, max_tokens=60, seed=self.state.step),
+            )[0]
         self.listener(Event(STAGE, EventKind.SAMPLE, said.text))
 
     def tell(self, loss: float, schedule: Schedule) -> None:
@@ -264,13 +338,30 @@ class Trainer:
             "tokens_per_second": now.tokens / max(now.seconds, 1e-6),
             "seconds_left": schedule.seconds_left(now.step, now.seconds),
         }
-        self.listener(Event(STAGE, EventKind.PROGRESS, "", done=now.step, total=schedule.steps, unit="steps", numbers=numbers))
+        self.listener(
+            Event(
+                STAGE,
+                EventKind.PROGRESS,
+                "",
+                done=now.step,
+                total=schedule.steps,
+                unit="steps",
+                numbers=numbers,
+            )
+        )
 
     def write(self, row: dict[str, Any]) -> None:
         """Add a line to the metrics. No clock in it: the same seed gives the same file."""
         with self.checkpoints.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        self.listener(Event(STAGE, EventKind.METRICS, done=row["step"], numbers={name: value for name, value in row.items() if name != "step"}))
+        self.listener(
+            Event(
+                STAGE,
+                EventKind.METRICS,
+                done=row["step"],
+                numbers={name: value for name, value in row.items() if name != "step"},
+            )
+        )
 
 
 def in_fixed_shuffle(texts: Sequence[str]) -> list[str]:

@@ -26,7 +26,9 @@ COMMONEST = 1024  # rows kept whether the posts use them or not: byte-pair merge
 
 def active_rows(sequences: Iterable[Sequence[int]], size: int) -> list[int]:
     """The tokens of the lessons and the commonest ones, in order, of a vocabulary of so many."""
-    return sorted({token for sequence in sequences for token in sequence} | set(range(min(COMMONEST, size))))
+    return sorted(
+        {token for sequence in sequences for token in sequence} | set(range(min(COMMONEST, size)))
+    )
 
 
 class Vocabulary:
@@ -53,7 +55,9 @@ class Vocabulary:
             table.cpu().contiguous().numpy().tofile(self._file(name))
         self.others = self._sampled_negatives(tables)
         self._put({name: table[self.rows] for name, table in tables.items()})
-        self.embedding.padding_idx = None  # padding is never predicted here, and its row has another number now
+        self.embedding.padding_idx = (
+            None  # padding is never predicted here, and its row has another number now
+        )
 
     def numbers(self, ids: torch.Tensor) -> torch.Tensor:
         """The row numbers of token ids, any shape."""
@@ -68,10 +72,16 @@ class Vocabulary:
         resting = (self.place < 0).nonzero().squeeze(1).cpu()
         if not len(resting):
             return None
-        drawn = resting[torch.randperm(len(resting), generator=torch.Generator().manual_seed(0))[:SAMPLED]].to(self.rows.device)
+        drawn = resting[
+            torch.randperm(len(resting), generator=torch.Generator().manual_seed(0))[:SAMPLED]
+        ].to(self.rows.device)
         head = tables.get("head", tables["embedding"])
-        offset = torch.full((len(drawn),), math.log(len(resting) / len(drawn)), device=head.device, dtype=head.dtype)
-        return SampledNegatives(head[drawn], offset + tables["bias"][drawn] if "bias" in tables else offset)
+        offset = torch.full(
+            (len(drawn),), math.log(len(resting) / len(drawn)), device=head.device, dtype=head.dtype
+        )
+        return SampledNegatives(
+            head[drawn], offset + tables["bias"][drawn] if "bias" in tables else offset
+        )
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -85,7 +95,9 @@ class Vocabulary:
 
     def restore(self) -> None:
         """Put the whole vocabulary back for good, the rows at work as they have become."""
-        self._put({name: table.clone() for name, table in self._merged().items()})  # off the files, which go
+        self._put(
+            {name: table.clone() for name, table in self._merged().items()}
+        )  # off the files, which go
         self.embedding.padding_idx = self._padding
         for name in self._shapes:
             self._file(name).unlink(missing_ok=True)
@@ -106,7 +118,12 @@ class Vocabulary:
 
         whole = {}
         for name, rows in self._tables().items():
-            table = torch.from_file(str(self._file(name)), shared=False, size=self._shapes[name].numel(), dtype=rows.dtype)  # mapped: held once
+            table = torch.from_file(
+                str(self._file(name)),
+                shared=False,
+                size=self._shapes[name].numel(),
+                dtype=rows.dtype,
+            )  # mapped: held once
             whole[name] = table.view(self._shapes[name]).to(rows.device)
             whole[name][self.rows] = rows.detach()
         return whole
@@ -115,7 +132,12 @@ class Vocabulary:
         import torch
 
         learns = self._tables()
-        self._put_parameters({name: torch.nn.Parameter(table, requires_grad=learns[name].requires_grad) for name, table in tables.items()})
+        self._put_parameters(
+            {
+                name: torch.nn.Parameter(table, requires_grad=learns[name].requires_grad)
+                for name, table in tables.items()
+            }
+        )
 
     def _put_parameters(self, parameters: dict[str, torch.nn.Parameter]) -> None:
         self.embedding.weight = parameters["embedding"]

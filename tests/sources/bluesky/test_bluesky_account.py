@@ -37,8 +37,15 @@ ADDRESS = "https://example.com/a/long/path/to/the/tide"
 
 def png(shade: int) -> bytes:
     """A picture of one pixel."""
-    parts = ((b"IHDR", bytes.fromhex("00000001000000010800000000")), (b"IDAT", zlib.compress(bytes([0, shade]))), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4) for kind, data in parts)
+    parts = (
+        (b"IHDR", bytes.fromhex("00000001000000010800000000")),
+        (b"IDAT", zlib.compress(bytes([0, shade]))),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+        for kind, data in parts
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,21 +74,66 @@ Everything = tuple[Account, list[Post]]
 def ada(network: Network) -> Everything:
     """Somebody with 500 posts of all kinds and 60 reposts, and with what is to be left alone; and what is to be read of it all."""
     bob, ada = network.sign_up("bob.test"), network.sign_up("ada.test")
-    bob.write([(POST, tid(n), {"$type": POST, "text": f"bob says {n}", "createdAt": stamp(n)}) for n in range(30)])
-    theirs = {"uri": f"at://{bob.did}/{POST}/{tid(1)}", "cid": "bafyreie5cvv4h45feadgeuwhbcutmh6t2ceseocckahdoe6uat64zmz454"}
+    bob.write(
+        [
+            (POST, tid(n), {"$type": POST, "text": f"bob says {n}", "createdAt": stamp(n)})
+            for n in range(30)
+        ]
+    )
+    theirs = {
+        "uri": f"at://{bob.did}/{POST}/{tid(1)}",
+        "cid": "bafyreie5cvv4h45feadgeuwhbcutmh6t2ceseocckahdoe6uat64zmz454",
+    }
     picture = ada.upload(png(7), "image/png")
-    ada.put(PROFILE, "self", {"$type": PROFILE, "displayName": "Ada 🧮 L.", "description": "Engines\nand tides", "avatar": picture})
+    ada.put(
+        PROFILE,
+        "self",
+        {
+            "$type": PROFILE,
+            "displayName": "Ada 🧮 L.",
+            "description": "Engines\nand tides",
+            "avatar": picture,
+        },
+    )
 
     found = [of_all_kinds(n, ada.did, theirs, picture) for n in range(500)]
     ada.write([(POST, post.id, record) for post, record in found])
-    ada.write([(REPOST, tid(n), {"$type": REPOST, "subject": theirs, "createdAt": stamp(n)}) for n in range(60)])
+    ada.write(
+        [
+            (REPOST, tid(n), {"$type": REPOST, "subject": theirs, "createdAt": stamp(n)})
+            for n in range(60)
+        ]
+    )
     reposts = [Post(tid(n), "ada.test", "", Kind.REPOST, stamp(n)) for n in range(60)]
 
-    ada.write([(POST, tid(n), {"$type": POST, "text": f"regretted {n}", "createdAt": stamp(n)}) for n in range(600, 640)])
+    ada.write(
+        [
+            (POST, tid(n), {"$type": POST, "text": f"regretted {n}", "createdAt": stamp(n)})
+            for n in range(600, 640)
+        ]
+    )
     ada.delete(POST, [tid(n) for n in range(600, 640)])
-    ada.write([(POST, tid(700), {"$type": POST, "text": 7}), (POST, tid(701), {"$type": POST, "createdAt": stamp(1)})])
-    ada.write([(LIKE, tid(n), {"$type": LIKE, "subject": theirs, "createdAt": stamp(n)}) for n in range(50)])
-    ada.write([("app.bsky.graph.block", tid(1), {"$type": "app.bsky.graph.block", "subject": bob.did, "createdAt": stamp(1)})])
+    ada.write(
+        [
+            (POST, tid(700), {"$type": POST, "text": 7}),
+            (POST, tid(701), {"$type": POST, "createdAt": stamp(1)}),
+        ]
+    )
+    ada.write(
+        [
+            (LIKE, tid(n), {"$type": LIKE, "subject": theirs, "createdAt": stamp(n)})
+            for n in range(50)
+        ]
+    )
+    ada.write(
+        [
+            (
+                "app.bsky.graph.block",
+                tid(1),
+                {"$type": "app.bsky.graph.block", "subject": bob.did, "createdAt": stamp(1)},
+            )
+        ]
+    )
     return ada, [post for post, _ in found] + reposts
 
 
@@ -89,7 +141,9 @@ def stamp(number: int) -> str:
     return f"2024-10-{1 + number // 600:02d}T{number // 60 % 24:02d}:{number % 60:02d}:00Z"
 
 
-def of_all_kinds(n: int, did: str, theirs: dict[str, str], picture: dict[str, Any]) -> tuple[Post, dict[str, Any]]:
+def of_all_kinds(
+    n: int, did: str, theirs: dict[str, str], picture: dict[str, Any]
+) -> tuple[Post, dict[str, Any]]:
     """A post as it is to be read, and its record."""
     text = f"the tide came in for the {n}th time, says number {n * 37}"
     post = Post(tid(n), "ada.test", text, Kind.POST, stamp(n), "en")
@@ -103,22 +157,55 @@ def of_all_kinds(n: int, did: str, theirs: dict[str, str], picture: dict[str, An
         ({"kind": Kind.REPLY}, {"reply": {"root": theirs, "parent": theirs}}),
         ({"kind": Kind.REPLY}, {"reply": {"root": own, "parent": theirs}}),
         ({}, {"reply": {"root": theirs, "parent": own}}),
-        ({"text": f"🧮 süß {n} {ADDRESS} 灯台"}, {"text": shown, "facets": [link(shown, "example.com/a/long/pa...", ADDRESS)]}),
+        (
+            {"text": f"🧮 süß {n} {ADDRESS} 灯台"},
+            {"text": shown, "facets": [link(shown, "example.com/a/long/pa...", ADDRESS)]},
+        ),
         ({"kind": Kind.QUOTE}, {"embed": quoted}),
-        ({"kind": Kind.QUOTE}, {"embed": {"$type": "app.bsky.embed.recordWithMedia", "record": quoted, "media": images}}),
+        (
+            {"kind": Kind.QUOTE},
+            {
+                "embed": {
+                    "$type": "app.bsky.embed.recordWithMedia",
+                    "record": quoted,
+                    "media": images,
+                }
+            },
+        ),
         ({"lang": None}, {"langs": ["en", "de"]}),
-        ({"lang": "pt-BR"}, {"langs": ["pt-BR"], "labels": {"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "nudity"}]}}),
+        (
+            {"lang": "pt-BR"},
+            {
+                "langs": ["pt-BR"],
+                "labels": {
+                    "$type": "com.atproto.label.defs#selfLabels",
+                    "values": [{"val": "nudity"}],
+                },
+            },
+        ),
         ({"text": ""}, {"text": "", "embed": images}),
-        ({"text": "gulls\n\n" + "above " * 49 + str(n)}, {"text": "gulls\n\n" + "above " * 49 + str(n)}),
-        ({"text": f"@bob.test #{n} counts &amp; gulls", "lang": None}, {"text": f"@bob.test #{n} counts &amp; gulls", "langs": None}),
+        (
+            {"text": "gulls\n\n" + "above " * 49 + str(n)},
+            {"text": "gulls\n\n" + "above " * 49 + str(n)},
+        ),
+        (
+            {"text": f"@bob.test #{n} counts &amp; gulls", "lang": None},
+            {"text": f"@bob.test #{n} counts &amp; gulls", "langs": None},
+        ),
         ({"created_at": "2024-10-27T03:00:00Z"}, {"createdAt": "2024-10-27T05:00:00.123+02:00"}),
     ]
     here, there = kinds[n % len(kinds)]
-    return replace(post, **here), {key: value for key, value in {**record, **there}.items() if value is not None}
+    return replace(post, **here), {
+        key: value for key, value in {**record, **there}.items() if value is not None
+    }
 
 
-def opened(spec: str, listener: Callable[[Event], None] = lambda event: None, **options: Any) -> Reading:
-    return sources.read(spec, CollectOptions(), Access(FetchOptions(allow_local=True, **options), listener))
+def opened(
+    spec: str, listener: Callable[[Event], None] = lambda event: None, **options: Any
+) -> Reading:
+    return sources.read(
+        spec, CollectOptions(), Access(FetchOptions(allow_local=True, **options), listener)
+    )
 
 
 def read(folder: Path, spec: str = "ada.test", **options: Any) -> tuple[list[Post], Reading]:
@@ -128,35 +215,70 @@ def read(folder: Path, spec: str = "ada.test", **options: Any) -> tuple[list[Pos
 
 
 def lists_asked(network: Network, since: int) -> list[str]:
-    return [line.partition("collection=")[2] for line in network.asked()[since:] if "listRecords" in line and "app.bsky" in line]
+    return [
+        line.partition("collection=")[2]
+        for line in network.asked()[since:]
+        if "listRecords" in line and "app.bsky" in line
+    ]
 
 
 # what is read
 
 
-def test_all_posts_and_nothing_else_are_read(network: Network, ada: Everything, tmp_path: Path) -> None:
+def test_all_posts_and_nothing_else_are_read(
+    network: Network, ada: Everything, tmp_path: Path
+) -> None:
     since = len(network.asked())
     found, reading = read(tmp_path)
     assert found == ada[1]
-    assert Counter(post.kind for post in found) == {Kind.POST: 345, Kind.REPLY: 78, Kind.QUOTE: 77, Kind.REPOST: 60}
-    assert (reading.findings.notes, reading.findings.left_out, reading.refusal) == ([], {"record that is no post": 2}, "")
+    assert Counter(post.kind for post in found) == {
+        Kind.POST: 345,
+        Kind.REPLY: 78,
+        Kind.QUOTE: 77,
+        Kind.REPOST: 60,
+    }
+    assert (reading.findings.notes, reading.findings.left_out, reading.refusal) == (
+        [],
+        {"record that is no post": 2},
+        "",
+    )
     counts = sort_out("ada.test", found, CleanOptions()).counts
     assert (counts.downloaded, counts.reposts) == (560, 60)
     asked = network.asked()[since:]
-    assert not [line for line in asked if not line.startswith("/xrpc/com.atproto.") or "feed.like" in line or "graph.block" in line]
-    assert len(lists_asked(network, since)) == 7 + 2  # pages of a hundred records and an empty one at each end, as this server has it
+    assert not [
+        line
+        for line in asked
+        if not line.startswith("/xrpc/com.atproto.") or "feed.like" in line or "graph.block" in line
+    ]
+    assert (
+        len(lists_asked(network, since)) == 7 + 2
+    )  # pages of a hundred records and an empty one at each end, as this server has it
 
 
 def test_the_author_and_the_picture_are_the_accounts(ada: Everything, tmp_path: Path) -> None:
     account, _ = ada
     _, reading = read(tmp_path)
     author = reading.author
-    assert (author.handle, author.name, author.bio) == ("ada.test", "Ada 🧮 L.", "Engines\nand tides")
+    assert (author.handle, author.name, author.bio) == (
+        "ada.test",
+        "Ada 🧮 L.",
+        "Engines\nand tides",
+    )
     assert author.url == f"https://bsky.app/profile/{account.did}"
     assert reading.avatar() == png(7)
 
 
-@pytest.mark.parametrize("form", ["@Ada.Test", "bsky:ada.test", "{did}", "bsky:{did}", "at://{did}/app.bsky.feed.post/3k", "https://bsky.app/profile/{did}"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "@Ada.Test",
+        "bsky:ada.test",
+        "{did}",
+        "bsky:{did}",
+        "at://{did}/app.bsky.feed.post/3k",
+        "https://bsky.app/profile/{did}",
+    ],
+)
 def test_an_account_is_the_same_however_it_is_given(ada: Everything, form: str) -> None:
     assert opened(form.format(did=ada[0].did)).author == opened("ada.test").author
 
@@ -167,7 +289,11 @@ def test_an_export_and_the_network_agree_post_for_post(ada: Everything, tmp_path
     by_network, reading = read(tmp_path)
     assert by_file == by_network
     assert export.author == replace(reading.author, avatar="")  # an export knows no server
-    assert (export.findings.notes, export.findings.left_out, export.refusal) == (reading.findings.notes, reading.findings.left_out, reading.refusal)
+    assert (export.findings.notes, export.findings.left_out, export.refusal) == (
+        reading.findings.notes,
+        reading.findings.left_out,
+        reading.refusal,
+    )
 
 
 def test_keys_of_all_lengths_keep_one_order_in_both(network: Network, tmp_path: Path) -> None:
@@ -175,7 +301,9 @@ def test_keys_of_all_lengths_keep_one_order_in_both(network: Network, tmp_path: 
     keys = ["3k", "2zzzzzz", "a", "B", "3kzzzz", "~", "self"]
     gus.write([(POST, key, {"$type": POST, "text": key}) for key in keys])
     found, _ = read(tmp_path, "gus.test")
-    assert found == list(sources.read(str(gus.export(tmp_path / "gus.test.car")), CollectOptions()).posts())
+    assert found == list(
+        sources.read(str(gus.export(tmp_path / "gus.test.car")), CollectOptions()).posts()
+    )
     assert [post.text for post in found] == sorted(keys)
 
 
@@ -205,14 +333,20 @@ def test_what_was_deleted_there_goes_on_prune(network: Network, tmp_path: Path) 
     read(tmp_path, "eve.test")
     eve.delete(POST, [tid(n) for n in range(0, 150, 3)])
     assert len(read(tmp_path, "eve.test")[0]) == 150
-    assert [post.text for post in read(tmp_path, "eve.test", prune=True)[0]] == [f"number {n}" for n in range(150) if n % 3]
+    assert [post.text for post in read(tmp_path, "eve.test", prune=True)[0]] == [
+        f"number {n}" for n in range(150) if n % 3
+    ]
 
 
-def test_a_server_killed_midway_costs_nothing_that_was_read(network: Network, ada: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_killed_midway_costs_nothing_that_was_read(
+    network: Network, ada: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
 
     def strike(event: Event) -> None:
-        if event.what is EventKind.PROGRESS and event.unit == "posts" and event.done == 198:  # after two pages: two records are no posts
+        if (
+            event.what is EventKind.PROGRESS and event.unit == "posts" and event.done == 198
+        ):  # after two pages: two records are no posts
             network.kill()
 
     try:
@@ -223,7 +357,9 @@ def test_a_server_killed_midway_costs_nothing_that_was_read(network: Network, ad
     assert "kept" in caught.value.hint
     assert sum(1 for _ in Mirror(tmp_path / "ada.test" / "posts", 1).posts()) == 198
     found, _ = read(tmp_path)
-    assert len(lists_asked(network, 0)) == 5 + 1 + 2  # of this run of the server: the rest, then what is newer, then the reposts
+    assert (
+        len(lists_asked(network, 0)) == 5 + 1 + 2
+    )  # of this run of the server: the rest, then what is newer, then the reposts
     assert found == ada[1]
     whole, again = opened("ada.test"), opened("ada.test")
     whole.fetch(tmp_path / "undisturbed", lambda author, id: False)
@@ -235,10 +371,32 @@ def test_a_server_killed_midway_costs_nothing_that_was_read(network: Network, ad
 # what the author declares, and what became of the account
 
 
-def test_a_no_is_heeded_by_everybody_but_the_author(network: Network, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_no_is_heeded_by_everybody_but_the_author(
+    network: Network, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kit = network.sign_up("kit.test")
-    kit.write([(POST, tid(n), {"$type": POST, "text": f"number {n} counts {n * 37} gulls and {n * 13} engines near the river"}) for n in range(300)])
-    kit.put(AI, "self", {"$type": AI, "scope": {"$type": f"{AI}#globalScope"}, "preferences": {"training": {"allow": False}}})
+    kit.write(
+        [
+            (
+                POST,
+                tid(n),
+                {
+                    "$type": POST,
+                    "text": f"number {n} counts {n * 37} gulls and {n * 13} engines near the river",
+                },
+            )
+            for n in range(300)
+        ]
+    )
+    kit.put(
+        AI,
+        "self",
+        {
+            "$type": AI,
+            "scope": {"$type": f"{AI}#globalScope"},
+            "preferences": {"training": {"allow": False}},
+        },
+    )
     since = len(network.asked())
     assert main(["make", "kit.test", "--allow-local", "--whose", "public-figure"]) == 2
     said = " ".join(capsys.readouterr().err.split())
@@ -256,10 +414,16 @@ def test_a_no_is_heeded_by_everybody_but_the_author(network: Network, own_home: 
 
 def test_who_wants_no_strangers_and_who_is_a_bot_is_said(network: Network) -> None:
     roy = network.sign_up("roy.test")
-    labels = {"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "!no-unauthenticated"}, {"val": "bot"}]}
+    labels = {
+        "$type": "com.atproto.label.defs#selfLabels",
+        "values": [{"val": "!no-unauthenticated"}, {"val": "bot"}],
+    }
     roy.put(PROFILE, "self", {"$type": PROFILE, "labels": labels})
     reading = opened("roy.test")
-    assert reading.refusal == "roy.test asks that these posts are shown only to those who are signed in (the profile's label !no-unauthenticated)."
+    assert (
+        reading.refusal
+        == "roy.test asks that these posts are shown only to those who are signed in (the profile's label !no-unauthenticated)."
+    )
     assert [note.partition(".")[0] for note in reading.findings.notes] == [
         "The profile says that this account is a bot",
         "The profile asks that posts are shown only to those who are signed in (!no-unauthenticated)",
@@ -297,7 +461,9 @@ def test_a_new_handle_is_another_name_for_the_same_account(network: Network) -> 
         opened("mia.test")
 
 
-def test_without_leave_no_server_on_this_machine_is_asked(network: Network, ada: Everything) -> None:
+def test_without_leave_no_server_on_this_machine_is_asked(
+    network: Network, ada: Everything
+) -> None:
     since = len(network.asked())
     with pytest.raises(NetworkError) as caught:
         sources.read("ada.test", CollectOptions())
@@ -308,7 +474,13 @@ def test_without_leave_no_server_on_this_machine_is_asked(network: Network, ada:
 # all of it
 
 
-def test_a_handle_becomes_a_persona_that_speaks(network: Network, ada: Everything, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_handle_becomes_a_persona_that_speaks(
+    network: Network,
+    ada: Everything,
+    tiny_gpt2: Path,
+    own_home: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     command = [
         "make",
         "ada.test",
@@ -327,12 +499,25 @@ def test_a_handle_becomes_a_persona_that_speaks(network: Network, ada: Everythin
     assert main(command) == 0
     run = Run.find("ada.test", None)
     authors = json.loads(run.file("authors.json").read_text())
-    assert [(row["handle"], row["posts"], row["left_out"]) for row in authors] == [("ada.test", 560, {"record that is no post": 2})]
+    assert [(row["handle"], row["posts"], row["left_out"]) for row in authors] == [
+        ("ada.test", 560, {"record that is no post": 2})
+    ]
     assert run.file("avatars").joinpath("ada.test.png").read_bytes() == png(7)
     capsys.readouterr()
     assert main(["say", "ada.test", "-n", "2"]) == 0
     assert capsys.readouterr().out.strip()
-    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*") if path.is_file() and FETCHED not in path.parts}
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in run.path.rglob("*")
+        if path.is_file() and FETCHED not in path.parts
+    }
     assert main(command) == 0
-    after = {path: path.stat().st_mtime_ns for path in run.path.rglob("*") if path.is_file() and FETCHED not in path.parts}
-    assert {path for path in after if before.get(path) != after[path]} <= {run.path / "run.json", run.path / "run.toml"}
+    after = {
+        path: path.stat().st_mtime_ns
+        for path in run.path.rglob("*")
+        if path.is_file() and FETCHED not in path.parts
+    }
+    assert {path for path in after if before.get(path) != after[path]} <= {
+        run.path / "run.json",
+        run.path / "run.toml",
+    }

@@ -20,12 +20,31 @@ from popinjay.post import Kind, Post
 from popinjay.sources import Reading
 from popinjay.sources.bluesky import car as car_files
 from popinjay.stages.clean import sort_out
-from repositories import DID, POST, Blocks, bsky_post, car, commit, link, many, put, repository, tid, tree, varint, write_car
+from repositories import (
+    DID,
+    POST,
+    Blocks,
+    bsky_post,
+    car,
+    commit,
+    link,
+    many,
+    put,
+    repository,
+    tid,
+    tree,
+    varint,
+    write_car,
+)
 
 THEIRS = {"uri": f"at://did:plc:bob/{POST}/{tid(1)}", "cid": "bafy"}
 OWN = {"uri": f"at://{DID}/{POST}/{tid(1)}", "cid": "bafy"}
 LIKE = {"$type": "app.bsky.feed.like", "subject": THEIRS, "createdAt": "2024-10-27T03:00:00Z"}
-REPOST = {"$type": "app.bsky.feed.repost", "subject": THEIRS, "createdAt": "2024-10-28T03:00:00.5+02:00"}
+REPOST = {
+    "$type": "app.bsky.feed.repost",
+    "subject": THEIRS,
+    "createdAt": "2024-10-28T03:00:00.5+02:00",
+}
 
 
 def read(path: Path) -> tuple[list[Post], Reading]:
@@ -44,8 +63,19 @@ def test_all_records_that_the_tree_reaches_are_read_in_their_order(tmp_path: Pat
     found, reading = read(write_car(tmp_path / "ada.bsky.social.car", many(300)))
     assert [post.text for post in found] == [record["text"] for record in many(300).values()]
     assert [post.id for post in found] == [tid(n) for n in range(300)]
-    assert found[61] == Post(tid(61), "ada.bsky.social", "the tide came in for the 61th time", Kind.POST, "2024-10-27T04:01:00Z", "en")
-    assert (reading.findings.notes, dict(reading.findings.left_out), reading.findings.unread) == ([], {}, {})
+    assert found[61] == Post(
+        tid(61),
+        "ada.bsky.social",
+        "the tide came in for the 61th time",
+        Kind.POST,
+        "2024-10-27T04:01:00Z",
+        "en",
+    )
+    assert (reading.findings.notes, dict(reading.findings.left_out), reading.findings.unread) == (
+        [],
+        {},
+        {},
+    )
 
 
 def test_loose_blocks_are_no_posts(tmp_path: Path) -> None:
@@ -65,8 +95,25 @@ def test_loose_blocks_are_no_posts(tmp_path: Path) -> None:
         ({"reply": {"root": OWN, "parent": THEIRS}}, Kind.REPLY),
         ({"reply": {"parent": {"uri": f"at://{DID}b/{POST}/x"}}}, Kind.REPLY),
         ({"embed": {"$type": "app.bsky.embed.record", "record": THEIRS}}, Kind.QUOTE),
-        ({"embed": {"$type": "app.bsky.embed.recordWithMedia", "record": {"record": THEIRS}, "media": {}}}, Kind.QUOTE),
-        ({"embed": {"$type": "app.bsky.embed.record", "record": {"uri": "at://did:plc:bob/app.bsky.graph.list/x"}}}, Kind.POST),
+        (
+            {
+                "embed": {
+                    "$type": "app.bsky.embed.recordWithMedia",
+                    "record": {"record": THEIRS},
+                    "media": {},
+                }
+            },
+            Kind.QUOTE,
+        ),
+        (
+            {
+                "embed": {
+                    "$type": "app.bsky.embed.record",
+                    "record": {"uri": "at://did:plc:bob/app.bsky.graph.list/x"},
+                }
+            },
+            Kind.POST,
+        ),
         ({"embed": {"$type": "app.bsky.embed.images", "images": []}}, Kind.POST),
         ({"embed": 7, "reply": []}, Kind.POST),
     ],
@@ -87,33 +134,61 @@ def test_what_a_post_is_to_its_author(tmp_path: Path, more: dict[str, Any], kind
         (None, "2024-10-27T03:33:20Z"),
     ],
 )
-def test_the_time_is_what_the_record_says_or_what_its_key_does(tmp_path: Path, said: Any, iso: str) -> None:
+def test_the_time_is_what_the_record_says_or_what_its_key_does(
+    tmp_path: Path, said: Any, iso: str
+) -> None:
     assert read_one(tmp_path, createdAt=said).created_at == iso
 
 
 @pytest.mark.parametrize(
-    ("langs", "lang"), [(["pt-BR"], "pt-BR"), (["en", "de"], None), ([], None), (None, None), ("en", None), ([7], None), (["no such"], None)]
+    ("langs", "lang"),
+    [
+        (["pt-BR"], "pt-BR"),
+        (["en", "de"], None),
+        ([], None),
+        (None, None),
+        ("en", None),
+        ([7], None),
+        (["no such"], None),
+    ],
 )
-def test_the_language_is_known_where_one_is_named(tmp_path: Path, langs: Any, lang: str | None) -> None:
+def test_the_language_is_known_where_one_is_named(
+    tmp_path: Path, langs: Any, lang: str | None
+) -> None:
     assert read_one(tmp_path, langs=langs).lang == lang
 
 
 def test_text_is_taken_as_it_is_with_whole_links(tmp_path: Path) -> None:
     text = "🧮 @bob.bsky.social &amp; I read\nexample.com/a/long/pa... #tide"
-    post = read_one(tmp_path, text, facets=[link(text, "example.com/a/long/pa...", "https://example.com/a/long/path")])
+    post = read_one(
+        tmp_path,
+        text,
+        facets=[link(text, "example.com/a/long/pa...", "https://example.com/a/long/path")],
+    )
     assert post.text == "🧮 @bob.bsky.social &amp; I read\nhttps://example.com/a/long/path #tide"
 
 
 def test_reposts_are_counted_and_nothing_else_of_others_is_opened(tmp_path: Path) -> None:
-    records = many(4) | {f"app.bsky.feed.repost/{tid(n)}": REPOST for n in range(3)} | {f"app.bsky.feed.like/{tid(n)}": LIKE for n in range(5)}
-    records |= {f"app.bsky.graph.block/{tid(1)}": {"subject": "did:plc:eve"}, "app.bsky.feed.threadgate/x": {}}
+    records = (
+        many(4)
+        | {f"app.bsky.feed.repost/{tid(n)}": REPOST for n in range(3)}
+        | {f"app.bsky.feed.like/{tid(n)}": LIKE for n in range(5)}
+    )
+    records |= {
+        f"app.bsky.graph.block/{tid(1)}": {"subject": "did:plc:eve"},
+        "app.bsky.feed.threadgate/x": {},
+    }
     root, blocks = repository(records)
     blocks |= {put({}, LIKE): libipld.encode_dag_cbor(LIKE)}
     (tmp_path / "repo.car").write_bytes(car(root, blocks))
     found, reading = read(tmp_path / "repo.car")
     assert [post.kind for post in found].count(Kind.REPOST) == 3
     assert found[-1].created_at == "2024-10-28T01:00:00Z"
-    assert reading.findings.unread == {"app.bsky.feed.like": 5, "app.bsky.feed.threadgate": 1, "app.bsky.graph.block": 1}
+    assert reading.findings.unread == {
+        "app.bsky.feed.like": 5,
+        "app.bsky.feed.threadgate": 1,
+        "app.bsky.graph.block": 1,
+    }
     assert sort_out(reading.author.handle, found, CleanOptions()).counts.reposts == 3
 
 
@@ -125,7 +200,14 @@ def test_likes_need_not_even_be_there(tmp_path: Path) -> None:
 
 
 def test_a_record_that_is_no_post_is_counted(tmp_path: Path) -> None:
-    root, blocks = repository(many(2) | {f"{POST}/{tid(50)}": {"$type": POST, "text": 7}, f"{POST}/{tid(51)}": [1], f"{POST}/{tid(52)}": b"\xff"})
+    root, blocks = repository(
+        many(2)
+        | {
+            f"{POST}/{tid(50)}": {"$type": POST, "text": 7},
+            f"{POST}/{tid(51)}": [1],
+            f"{POST}/{tid(52)}": b"\xff",
+        }
+    )
     (tmp_path / "repo.car").write_bytes(car(root, blocks))
     found, reading = read(tmp_path / "repo.car")
     assert len(found) == 2
@@ -138,11 +220,21 @@ def test_a_record_that_is_no_post_is_counted(tmp_path: Path) -> None:
         ("", "bafyreie5737gdxlw5i64vzichcalba3z2v5n6icifvx5xytvske7mr3hpm"),
         ("3jqfcqzm3fo2j", "bafyreibj4lsc3aqnrvphp5xmrnfoorvru4wynt6lwidqbm2623a6tatzdu"),
         ("3jqfcqzm3fx2j", "bafyreih7wfei65pxzhauoibu3ls7jgmkju4bspy4t2ha2qdjnzqvoy33ai"),
-        ("3jqfcqzm3fp2j 3jqfcqzm3fr2j 3jqfcqzm3fs2j 3jqfcqzm3ft2j 3jqfcqzm4fc2j", "bafyreicmahysq4n6wfuxo522m6dpiy7z7qzym3dzs756t5n7nfdgccwq7m"),
+        (
+            "3jqfcqzm3fp2j 3jqfcqzm3fr2j 3jqfcqzm3fs2j 3jqfcqzm3ft2j 3jqfcqzm4fc2j",
+            "bafyreicmahysq4n6wfuxo522m6dpiy7z7qzym3dzs756t5n7nfdgccwq7m",
+        ),
     ],
 )
-def test_trees_are_built_here_as_the_protocols_own_tests_have_them(tmp_path: Path, keys: str, root: str) -> None:
-    record = b"\x01\x71\x12\x20" + libipld.decode_cid("bafyreie5cvv4h45feadgeuwhbcutmh6t2ceseocckahdoe6uat64zmz454")["hash"]["digest"]
+def test_trees_are_built_here_as_the_protocols_own_tests_have_them(
+    tmp_path: Path, keys: str, root: str
+) -> None:
+    record = (
+        b"\x01\x71\x12\x20"
+        + libipld.decode_cid("bafyreie5cvv4h45feadgeuwhbcutmh6t2ceseocckahdoe6uat64zmz454")["hash"][
+            "digest"
+        ]
+    )
     blocks: Blocks = {}
     top = tree(blocks, [(f"com.example.record/{key}".encode(), record) for key in keys.split()])
     assert libipld.encode_cid(top) == root
@@ -154,17 +246,28 @@ def test_trees_are_built_here_as_the_protocols_own_tests_have_them(tmp_path: Pat
 # who posted
 
 
-PROFILE = {"app.bsky.actor.profile/self": {"displayName": " Ada 🧮 L.", "description": "Engines\nand tides"}}
+PROFILE = {
+    "app.bsky.actor.profile/self": {
+        "displayName": " Ada 🧮 L.",
+        "description": "Engines\nand tides",
+    }
+}
 
 
 def test_the_profile_is_read(tmp_path: Path) -> None:
     author = read(write_car(tmp_path / "repo.car", many(2) | PROFILE))[1].author
-    assert (author.name, author.bio, author.url) == ("Ada 🧮 L.", "Engines\nand tides", f"https://bsky.app/profile/{DID}")
+    assert (author.name, author.bio, author.url) == (
+        "Ada 🧮 L.",
+        "Engines\nand tides",
+        f"https://bsky.app/profile/{DID}",
+    )
 
 
 @pytest.mark.parametrize("profile", [7, {"displayName": 7, "description": None}])
 def test_a_profile_of_something_else_is_none(tmp_path: Path, profile: Any) -> None:
-    author = read(write_car(tmp_path / "repo.car", many(2) | {"app.bsky.actor.profile/self": profile}))[1].author
+    author = read(
+        write_car(tmp_path / "repo.car", many(2) | {"app.bsky.actor.profile/self": profile})
+    )[1].author
     assert (author.name, author.bio) == ("", "")
 
 
@@ -176,7 +279,9 @@ def test_a_profile_of_something_else_is_none(tmp_path: Path, profile: Any) -> No
         ("repo (1).car", "did:web:ada.example", "did_web_ada.example", 1),
     ],
 )
-def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(tmp_path: Path, name: str, did: str, handle: str, notes: int) -> None:
+def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(
+    tmp_path: Path, name: str, did: str, handle: str, notes: int
+) -> None:
     found, reading = read(write_car(tmp_path / name, many(2), did))
     assert {reading.author.handle, found[0].author} == {handle}
     assert len(reading.findings.notes) == notes
@@ -187,20 +292,38 @@ def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(tmp_path: P
     [
         (
             "community.lexicon.preference.ai/self",
-            {"preferences": {"training": {"allow": False}, "inference": {"allow": True}, "embedding": {}}},
+            {
+                "preferences": {
+                    "training": {"allow": False},
+                    "inference": {"allow": True},
+                    "embedding": {},
+                }
+            },
             "The author's record community.lexicon.preference.ai/self about AI says no to training and yes to inference. "
             "The no holds for everybody but the author.",
         ),
         (
             "org.user-intents.declaration/self",
-            {"updatedAt": "2025-01-01T00:00:00Z", "bulkDataset": {"allow": True}, "syntheticContentGeneration": {"allow": True}},
+            {
+                "updatedAt": "2025-01-01T00:00:00Z",
+                "bulkDataset": {"allow": True},
+                "syntheticContentGeneration": {"allow": True},
+            },
             "The author's record org.user-intents.declaration/self about AI says yes to bulkDataset, syntheticContentGeneration.",
         ),
-        ("org.user-intents.declaration/self", 7, "The author's record org.user-intents.declaration/self about AI says neither yes nor no to anything."),
+        (
+            "org.user-intents.declaration/self",
+            7,
+            "The author's record org.user-intents.declaration/self about AI says neither yes nor no to anything.",
+        ),
     ],
 )
-def test_what_the_author_declares_about_ai_is_said(tmp_path: Path, path: str, record: Any, said: str) -> None:
-    assert read(write_car(tmp_path / "ada.example.car", many(2) | {path: record}))[1].findings.notes == [said]
+def test_what_the_author_declares_about_ai_is_said(
+    tmp_path: Path, path: str, record: Any, said: str
+) -> None:
+    assert read(write_car(tmp_path / "ada.example.car", many(2) | {path: record}))[
+        1
+    ].findings.notes == [said]
 
 
 # fingerprints
@@ -208,11 +331,25 @@ def test_what_the_author_declares_about_ai_is_said(tmp_path: Path, path: str, re
 
 def test_the_fingerprint_changes_with_posts_and_not_with_likes(tmp_path: Path) -> None:
     def mark(**more: Any) -> str:
-        return read(write_car(tmp_path / "repo.car", many(4) | {path.replace("_", "/"): record for path, record in more.items()}))[1].fingerprint()
+        return read(
+            write_car(
+                tmp_path / "repo.car",
+                many(4) | {path.replace("_", "/"): record for path, record in more.items()},
+            )
+        )[1].fingerprint()
 
     plain = mark()
     assert mark(**{"app.bsky.feed.like_3k": LIKE}) == plain
-    assert len({plain, mark(**{f"{POST}_3k": bsky_post("one more")[1]}), mark(**{"app.bsky.feed.repost_3k": REPOST})}) == 3
+    assert (
+        len(
+            {
+                plain,
+                mark(**{f"{POST}_3k": bsky_post("one more")[1]}),
+                mark(**{"app.bsky.feed.repost_3k": REPOST}),
+            }
+        )
+        == 3
+    )
 
 
 # damage
@@ -230,13 +367,26 @@ def whole(count: int = 20) -> bytes:
     return car(*repository(many(count) | PROFILE))
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00", b"PK\x03\x04" + bytes(99), b"hello, this is a letter", b"\xff" * 99, varint(5) + b"\xa1"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00",
+        b"PK\x03\x04" + bytes(99),
+        b"hello, this is a letter",
+        b"\xff" * 99,
+        varint(5) + b"\xa1",
+    ],
+)
 def test_a_file_that_is_no_car(tmp_path: Path, content: bytes) -> None:
     assert refused(tmp_path, content) == "repo.car is no CAR file, whatever its name says."
 
 
 def test_a_car_of_the_second_version(tmp_path: Path) -> None:
-    assert refused(tmp_path, bytes.fromhex("0aa16776657273696f6e02") + bytes(60)) == "repo.car is a CAR file of version 2."
+    assert (
+        refused(tmp_path, bytes.fromhex("0aa16776657273696f6e02") + bytes(60))
+        == "repo.car is a CAR file of version 2."
+    )
 
 
 def test_a_car_of_something_else(tmp_path: Path) -> None:
@@ -255,12 +405,21 @@ def test_a_changed_byte_is_found_wherever_it_is(tmp_path: Path) -> None:
     content = whole()
     chance = random.Random(7)
     for place in chance.sample(range(len(content)), 80):
-        assert refused(tmp_path, content[:place] + bytes([content[place] ^ 1 << chance.randrange(8)]) + content[place + 1 :]).startswith("repo.car ")
+        assert refused(
+            tmp_path,
+            content[:place]
+            + bytes([content[place] ^ 1 << chance.randrange(8)])
+            + content[place + 1 :],
+        ).startswith("repo.car ")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
-def test_no_corruption_leads_to_anything_but_a_clear_sentence(tmp_path: Path, data: st.DataObject) -> None:
+def test_no_corruption_leads_to_anything_but_a_clear_sentence(
+    tmp_path: Path, data: st.DataObject
+) -> None:
     content = bytearray(whole(6))
     for _ in range(data.draw(st.integers(1, 4))):
         begin = data.draw(st.integers(0, len(content)))
@@ -304,11 +463,37 @@ def test_a_tree_that_can_not_be_followed(tmp_path: Path) -> None:
     cid = put(blocks, bsky_post("here")[1])
     first, second = entry(f"{POST}/a", cid), entry(f"{POST}/b", cid)
     empty = put(blocks, {"l": None, "e": []})
-    nodes: list[Any] = [7, b"\xff", {"e": 7, "l": None}, {"l": b"no cid", "e": []}, {"l": None, "e": [7]}, {"l": empty, "e": [first]}]
-    nodes += [{"l": None, "e": entries} for entries in ([second, first], [first, first], [first | {"p": 1}], [first | {"p": -1}], [first | {"v": None}])]
-    nodes += [{"l": None, "e": entries} for entries in ([first | {"t": empty}], [first | {"k": b"no path"}], [first | {"k": f"{POST}/\n".encode()}])]
+    nodes: list[Any] = [
+        7,
+        b"\xff",
+        {"e": 7, "l": None},
+        {"l": b"no cid", "e": []},
+        {"l": None, "e": [7]},
+        {"l": empty, "e": [first]},
+    ]
+    nodes += [
+        {"l": None, "e": entries}
+        for entries in (
+            [second, first],
+            [first, first],
+            [first | {"p": 1}],
+            [first | {"p": -1}],
+            [first | {"v": None}],
+        )
+    ]
+    nodes += [
+        {"l": None, "e": entries}
+        for entries in (
+            [first | {"t": empty}],
+            [first | {"k": b"no path"}],
+            [first | {"k": f"{POST}/\n".encode()}],
+        )
+    ]
     for node in nodes:
-        assert bad_tree(tmp_path, node, dict(blocks)) == "repo.car is damaged: the tree of its records can't be followed."
+        assert (
+            bad_tree(tmp_path, node, dict(blocks))
+            == "repo.car is damaged: the tree of its records can't be followed."
+        )
 
 
 def test_a_circle_is_a_block_that_is_not_what_its_cid_says(tmp_path: Path) -> None:
@@ -348,7 +533,11 @@ def test_a_file_that_changes_after_it_was_opened(tmp_path: Path) -> None:
 
 
 def test_inspect_says_what_is_in_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    records = many(5) | PROFILE | {f"app.bsky.feed.repost/{tid(1)}": REPOST, f"app.bsky.feed.like/{tid(1)}": LIKE}
+    records = (
+        many(5)
+        | PROFILE
+        | {f"app.bsky.feed.repost/{tid(1)}": REPOST, f"app.bsky.feed.like/{tid(1)}": LIKE}
+    )
     assert main(["inspect", str(write_car(tmp_path / "ada.example.car", records))]) == 0
     out = capsys.readouterr().out
     assert "ada.example" in out

@@ -20,32 +20,58 @@ LONG = "https://example.com/some/long/path?with=more"
     [
         ("read example.com/some/long/pa... now", "example.com/some/long/pa...", LONG, "read now"),
         ("read example.com/some… now", "example.com/some…", LONG, "read now"),
-        ("🧮🧑‍🚀 naïve 東京 example.com/some/lon... 👋", "example.com/some/lon...", LONG, "🧮🧑‍🚀 naïve 東京 👋"),
+        (
+            "🧮🧑‍🚀 naïve 東京 example.com/some/lon... 👋",
+            "example.com/some/lon...",
+            LONG,
+            "🧮🧑‍🚀 naïve 東京 👋",
+        ),
         ("見てexample.com/some/lon...すごい", "example.com/some/lon...", LONG, "見て すごい"),
         ("two.example", "two.example", "HTTPS://www.two.example/", ""),
         ("see https://example.com/some/long/path?with=more", LONG, LONG, "see"),
-        ("a go.example/x... that leads on", "go.example/x...", "https://tracker.example/?to=go.example", "a that leads on"),
+        (
+            "a go.example/x... that leads on",
+            "go.example/x...",
+            "https://tracker.example/?to=go.example",
+            "a that leads on",
+        ),
         ("de.example/straße", "de.example/straße", "https://de.example/stra%C3%9Fe", ""),
         ("with a blank.example/a...", "blank.example/a...", "https://blank.example/a b", "with a"),
         ("my essay on it, do read", "my essay", LONG, "my essay on it, do read"),
         ("I like node.js a lot", "node.js", "https://nodejs.org/", "I like node.js a lot"),
-        ("write to a.example/m...", "a.example/m...", "mailto:ada@a.example", "write to a.example/m..."),
+        (
+            "write to a.example/m...",
+            "a.example/m...",
+            "mailto:ada@a.example",
+            "write to a.example/m...",
+        ),
     ],
 )
-def test_shortened_addresses_go_with_the_links_and_words_stay(text: str, shown: str, uri: str, tidied: str) -> None:
+def test_shortened_addresses_go_with_the_links_and_words_stay(
+    text: str, shown: str, uri: str, tidied: str
+) -> None:
     assert tidy(with_whole_links(text, [link(text, shown, uri)])) == tidied
 
 
 def test_the_address_takes_the_place_of_what_is_shown() -> None:
     text = "👋 one.example/a... and two.example/b..."
-    facets = [link(text, "two.example/b...", "https://two.example/bb"), link(text, "one.example/a...", "https://one.example/aa")]
+    facets = [
+        link(text, "two.example/b...", "https://two.example/bb"),
+        link(text, "one.example/a...", "https://one.example/aa"),
+    ]
     assert with_whole_links(text, facets) == "👋 https://one.example/aa and https://two.example/bb"
 
 
 def test_mentions_and_tags_stay_as_they_are() -> None:
     text = "👋 @bob.bsky.social about #gulls"
-    features = [{"$type": "app.bsky.richtext.facet#mention", "did": "did:plc:bob"}, {"$type": "app.bsky.richtext.facet#tag", "tag": "gulls"}]
-    assert with_whole_links(text, [{"index": {"byteStart": 5, "byteEnd": 21}, "features": features}]) == text
+    features = [
+        {"$type": "app.bsky.richtext.facet#mention", "did": "did:plc:bob"},
+        {"$type": "app.bsky.richtext.facet#tag", "tag": "gulls"},
+    ]
+    assert (
+        with_whole_links(text, [{"index": {"byteStart": 5, "byteEnd": 21}, "features": features}])
+        == text
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +92,9 @@ def test_mentions_and_tags_stay_as_they_are() -> None:
     ],
 )
 def test_a_bad_facet_is_passed_over(facets: Any) -> None:
-    assert with_whole_links("🧮 example.com/some/long/p...", facets) == "🧮 example.com/some/long/p..."
+    assert (
+        with_whole_links("🧮 example.com/some/long/p...", facets) == "🧮 example.com/some/long/p..."
+    )
 
 
 def test_of_overlapping_facets_the_first_counts() -> None:
@@ -76,7 +104,9 @@ def test_of_overlapping_facets_the_first_counts() -> None:
 
 
 @given(st.text(), st.lists(st.tuples(st.integers(-2, 60), st.integers(-2, 60))))
-def test_whatever_the_places_are_no_text_is_lost_or_broken(text: str, places: list[tuple[int, int]]) -> None:
+def test_whatever_the_places_are_no_text_is_lost_or_broken(
+    text: str, places: list[tuple[int, int]]
+) -> None:
     plain = text.replace(".", "").replace("/", "")  # so that nothing in it is an address
     assert with_whole_links(plain, [facet(begin, end, LONG) for begin, end in places]) == plain
 

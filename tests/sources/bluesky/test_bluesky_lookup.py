@@ -52,7 +52,9 @@ class Table(Web):
         if isinstance(said, Exception):
             raise said
         status, body = said if isinstance(said, tuple) else (200, said)
-        return Answer(address, status, {}, body if isinstance(body, bytes) else json.dumps(body).encode())
+        return Answer(
+            address, status, {}, body if isinstance(body, bytes) else json.dumps(body).encode()
+        )
 
 
 # what is taken for an account
@@ -95,7 +97,9 @@ def test_what_is_not(spec: str) -> None:
     assert not bluesky.matches(spec)
 
 
-def test_what_lies_on_the_disk_is_never_looked_for_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lies_on_the_disk_is_never_looked_for_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("ada.bsky.social").mkdir()
     assert not bluesky.matches("ada.bsky.social")
@@ -111,7 +115,15 @@ def test_a_handle_is_asked_of_its_own_host_first_and_of_nobody_else() -> None:
     assert web.asked == [WELL_KNOWN, f"{PLC}/{DID}"]
 
 
-@pytest.mark.parametrize("there", [(404, b""), b"<html>welcome</html>", b"\xff\xfe", NetworkError("There is no server 'ada.example'.")])
+@pytest.mark.parametrize(
+    "there",
+    [
+        (404, b""),
+        b"<html>welcome</html>",
+        b"\xff\xfe",
+        NetworkError("There is no server 'ada.example'."),
+    ],
+)
 def test_where_the_host_does_not_say_the_public_resolver_does(there: Any) -> None:
     web = Table({WELL_KNOWN: there, RESOLVER: {"did": DID}, f"{PLC}/{DID}": document()})
     assert look_up("ada.example", web) == Identity(DID, "ada.example", SERVER)
@@ -120,58 +132,170 @@ def test_where_the_host_does_not_say_the_public_resolver_does(there: Any) -> Non
 def test_with_a_resolver_of_ones_own_only_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POPINJAY_BLUESKY_RESOLVER", "https://resolver.example/")
     monkeypatch.setenv("POPINJAY_PLC_DIRECTORY", "https://directory.example/")
-    web = Table({RESOLVER.replace("public.api.bsky.app", "resolver.example"): {"did": DID}, f"https://directory.example/{DID}": document()})
+    web = Table(
+        {
+            RESOLVER.replace("public.api.bsky.app", "resolver.example"): {"did": DID},
+            f"https://directory.example/{DID}": document(),
+        }
+    )
     assert look_up("ada.example", web).handle == "ada.example"
-    assert all(address.startswith(("https://resolver.example/", "https://directory.example/")) for address in web.asked)
+    assert all(
+        address.startswith(("https://resolver.example/", "https://directory.example/"))
+        for address in web.asked
+    )
 
 
-@pytest.mark.parametrize("names", [["at://eve.example"], ["at://eve.example", "at://ada.example"], [], None, ["https://ada.example"], [7], ["at://no handle"]])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["at://eve.example"],
+        ["at://eve.example", "at://ada.example"],
+        [],
+        None,
+        ["https://ada.example"],
+        [7],
+        ["at://no handle"],
+    ],
+)
 def test_a_handle_that_its_account_does_not_know_of_is_an_error(names: Any) -> None:
-    with pytest.raises(SpecError, match=f"ada.example leads to the account {DID}, which calls itself (eve.example|nothing)."):
-        look_up("ada.example", Table({WELL_KNOWN: DID.encode(), f"{PLC}/{DID}": document(alsoKnownAs=names)}))
+    with pytest.raises(
+        SpecError,
+        match=f"ada.example leads to the account {DID}, which calls itself (eve.example|nothing).",
+    ):
+        look_up(
+            "ada.example",
+            Table({WELL_KNOWN: DID.encode(), f"{PLC}/{DID}": document(alsoKnownAs=names)}),
+        )
 
 
-@pytest.mark.parametrize("there", [b"did:plc:bbbbbbbbbbbbbbbbbbbbbbbb", (404, b""), NetworkError("There is no such server.")])
+@pytest.mark.parametrize(
+    "there",
+    [b"did:plc:bbbbbbbbbbbbbbbbbbbbbbbb", (404, b""), NetworkError("There is no such server.")],
+)
 def test_a_did_whose_handle_leads_elsewhere_has_none(there: Any) -> None:
-    web = Table({WELL_KNOWN: there, RESOLVER: (400, {"error": "InvalidRequest"}), f"{PLC}/{DID}": document()})
+    web = Table(
+        {
+            WELL_KNOWN: there,
+            RESOLVER: (400, {"error": "InvalidRequest"}),
+            f"{PLC}/{DID}": document(),
+        }
+    )
     assert look_up(DID, web) == Identity(DID, "", SERVER)
-    assert look_up(DID, Table({WELL_KNOWN: DID.encode(), f"{PLC}/{DID}": document()})).handle == "ada.example"
+    assert (
+        look_up(DID, Table({WELL_KNOWN: DID.encode(), f"{PLC}/{DID}": document()})).handle
+        == "ada.example"
+    )
 
 
-@pytest.mark.parametrize(("did", "address"), [("did:web:ada.example", "https://ada.example"), ("did:web:localhost%3A99", "http://localhost:99")])
+@pytest.mark.parametrize(
+    ("did", "address"),
+    [
+        ("did:web:ada.example", "https://ada.example"),
+        ("did:web:localhost%3A99", "http://localhost:99"),
+    ],
+)
 def test_a_did_on_the_web_has_its_document_there(did: str, address: str) -> None:
-    service = {**document()["service"][0], "id": f"{did}#atproto_pds", "serviceEndpoint": f"{SERVER}/"}
-    web = Table({f"{address}/.well-known/did.json": document(id=did, alsoKnownAs=[], service=[7, {"id": "#other"}, service])})
+    service = {
+        **document()["service"][0],
+        "id": f"{did}#atproto_pds",
+        "serviceEndpoint": f"{SERVER}/",
+    }
+    web = Table(
+        {
+            f"{address}/.well-known/did.json": document(
+                id=did, alsoKnownAs=[], service=[7, {"id": "#other"}, service]
+            )
+        }
+    )
     assert look_up(did, web) == Identity(did, "", SERVER)
 
 
 @pytest.mark.parametrize(
     ("name", "table", "kind", "said"),
     [
-        ("ada.example", {RESOLVER: (400, {"message": "Unable to resolve handle"})}, SpecError, "No account on Bluesky answers to ada.example."),
+        (
+            "ada.example",
+            {RESOLVER: (400, {"message": "Unable to resolve handle"})},
+            SpecError,
+            "No account on Bluesky answers to ada.example.",
+        ),
         ("ada.example", {RESOLVER: {"did": "did:key:z6Mk"}}, SpecError, "'did:key:z6Mk' is no DID"),
-        ("ada.example", {RESOLVER: {"did": 7}}, NetworkError, "public.api.bsky.app can't say who ada.example is"),
-        ("ada.example", {RESOLVER: [7]}, NetworkError, "public.api.bsky.app can't say who ada.example is"),
+        (
+            "ada.example",
+            {RESOLVER: {"did": 7}},
+            NetworkError,
+            "public.api.bsky.app can't say who ada.example is",
+        ),
+        (
+            "ada.example",
+            {RESOLVER: [7]},
+            NetworkError,
+            "public.api.bsky.app can't say who ada.example is",
+        ),
         ("ada.example", {}, NetworkError, r"can't say who ada.example is \(status 404\)"),
         ("ada", {}, SpecError, "'ada' can't be a handle"),
         ("did:plc:tooshort", {}, SpecError, "'did:plc:tooshort' is no DID"),
         ("did:web:ada.example/../x", {}, SpecError, "is no DID"),
         (DID, {}, SpecError, f"{DID} is not known, says plc.directory"),
-        (DID, {f"{PLC}/{DID}": (410, {})}, SpecError, f"{DID} has been deleted, says plc.directory"),
-        (DID, {f"{PLC}/{DID}": document(id="did:plc:bbbbbbbbbbbbbbbbbbbbbbbb")}, NetworkError, "plc.directory has no document"),
+        (
+            DID,
+            {f"{PLC}/{DID}": (410, {})},
+            SpecError,
+            f"{DID} has been deleted, says plc.directory",
+        ),
+        (
+            DID,
+            {f"{PLC}/{DID}": document(id="did:plc:bbbbbbbbbbbbbbbbbbbbbbbb")},
+            NetworkError,
+            "plc.directory has no document",
+        ),
         (DID, {f"{PLC}/{DID}": [1]}, NetworkError, "plc.directory has no document"),
-        (DID, {f"{PLC}/{DID}": (403, {})}, NetworkError, r"plc.directory has no document for .* \(status 403\)"),
+        (
+            DID,
+            {f"{PLC}/{DID}": (403, {})},
+            NetworkError,
+            r"plc.directory has no document for .* \(status 403\)",
+        ),
         *[
-            (DID, {f"{PLC}/{DID}": document(alsoKnownAs=[], service=service)}, NetworkError, "names no server with its posts")
-            for service in (None, 7, [7], [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": 7}])
+            (
+                DID,
+                {f"{PLC}/{DID}": document(alsoKnownAs=[], service=service)},
+                NetworkError,
+                "names no server with its posts",
+            )
+            for service in (
+                None,
+                7,
+                [7],
+                [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": 7}],
+            )
         ],
         *[
-            (DID, {f"{PLC}/{DID}": document(alsoKnownAs=[], service=[{**document()["service"][0], "serviceEndpoint": address}])}, NetworkError, "no server")
-            for address in ("file:///etc/passwd", "https://", "https://eve@pds.example", "https://pds.example/path?q", "https://[bad", "javascript:alert(1)")
+            (
+                DID,
+                {
+                    f"{PLC}/{DID}": document(
+                        alsoKnownAs=[],
+                        service=[{**document()["service"][0], "serviceEndpoint": address}],
+                    )
+                },
+                NetworkError,
+                "no server",
+            )
+            for address in (
+                "file:///etc/passwd",
+                "https://",
+                "https://eve@pds.example",
+                "https://pds.example/path?q",
+                "https://[bad",
+                "javascript:alert(1)",
+            )
         ],
     ],
 )
-def test_who_can_not_be_found_is_one_clear_sentence(name: str, table: dict[str, Any], kind: type[PopinjayError], said: str) -> None:
+def test_who_can_not_be_found_is_one_clear_sentence(
+    name: str, table: dict[str, Any], kind: type[PopinjayError], said: str
+) -> None:
     with pytest.raises(kind, match=said) as caught:
         look_up(name, Table(table))
     assert caught.value.hint
@@ -181,9 +305,18 @@ def test_who_can_not_be_found_is_one_clear_sentence(name: str, table: dict[str, 
 
 
 def scoped(scope: str | None, **said: bool | None) -> dict[str, Any]:
-    where = {"$type": f"{AI}#globalScope"} if scope == "all" else {"$type": f"{AI}#collectionScope", "collection": scope}
-    where = {"$type": f"{AI}#entityScope", "entity": "example.com"} if scope == "somebody" else where
-    return {"preferences": {purpose: {"allow": allow} for purpose, allow in said.items()}, **({"scope": where} if scope else {})}
+    where = (
+        {"$type": f"{AI}#globalScope"}
+        if scope == "all"
+        else {"$type": f"{AI}#collectionScope", "collection": scope}
+    )
+    where = (
+        {"$type": f"{AI}#entityScope", "entity": "example.com"} if scope == "somebody" else where
+    )
+    return {
+        "preferences": {purpose: {"allow": allow} for purpose, allow in said.items()},
+        **({"scope": where} if scope else {}),
+    }
 
 
 TRAINING, MADE = "training models on these posts", "synthetic content made from these posts"
@@ -196,29 +329,90 @@ SELF, OTHER, THIRD, INTENT = f"{AI}/self", f"{AI}/3kother", f"{AI}/3kthird", f"{
     [
         ({}, ""),
         ({SELF: scoped("all", training=False)}, f"ada says no to {TRAINING} ({SELF})."),
-        ({SELF: scoped("all", syntheticContent=False, training=False)}, f"ada says no to {TRAINING} and to {MADE} ({SELF})."),
+        (
+            {SELF: scoped("all", syntheticContent=False, training=False)},
+            f"ada says no to {TRAINING} and to {MADE} ({SELF}).",
+        ),
         ({SELF: scoped("all", inference=False, embedding=False, training=True)}, ""),
         ({SELF: scoped("all", training=None, syntheticContent=True)}, ""),
         ({SELF: scoped(None, training=False)}, f"ada says no to {TRAINING} ({SELF})."),
-        ({SELF: {"scope": 7, "preferences": {"training": {"allow": False}}}}, f"ada says no to {TRAINING} ({SELF})."),
-        ({SELF: scoped("all", training=False), OTHER: scoped("somebody", training=True)}, f"ada says no to {TRAINING} ({SELF})."),
+        (
+            {SELF: {"scope": 7, "preferences": {"training": {"allow": False}}}},
+            f"ada says no to {TRAINING} ({SELF}).",
+        ),
+        (
+            {SELF: scoped("all", training=False), OTHER: scoped("somebody", training=True)},
+            f"ada says no to {TRAINING} ({SELF}).",
+        ),
         ({SELF: scoped("all", training=True), OTHER: scoped("somebody", training=False)}, ""),
         ({SELF: scoped("all", training=False), OTHER: scoped(POST, training=True)}, ""),
-        ({OTHER: scoped(POST, training=True), SELF: scoped("all", training=False, syntheticContent=False)}, f"ada says no to {MADE} ({SELF})."),
-        ({SELF: scoped("all", training=True), OTHER: scoped(POST, training=False)}, f"ada says no to {TRAINING} ({OTHER})."),
-        ({SELF: scoped("all", training=True), OTHER: scoped("app.bsky.feed.like", training=False)}, ""),
-        ({SELF: scoped("all", training=False), OTHER: scoped("app.bsky.feed.like", training=True)}, f"ada says no to {TRAINING} ({SELF})."),
-        ({SELF: scoped("all", training=False), OTHER: scoped(None, training=True)}, f"ada says no to {TRAINING} ({SELF})."),
-        ({OTHER: scoped(POST, training=True), THIRD: scoped(POST, training=False)}, f"ada says no to {TRAINING} ({THIRD})."),
-        ({INTENT: {"syntheticContentGeneration": {"allow": False}}}, f"ada says no to {GENERATED} ({INTENT})."),
-        ({INTENT: {"org.user-intents.syntheticContentGeneration": {"allow": False}}}, f"ada says no to {GENERATED} ({INTENT})."),
-        ({INTENT: {"syntheticContentGeneration": {"allow": True}, "bulkDataset": {"allow": False}}}, ""),
-        ({INTENT: {"syntheticContentGeneration": {"allow": "false"}}}, ""),
         (
-            {OTHER: scoped(POST, training=True, syntheticContent=True), INTENT: {"syntheticContentGeneration": {"allow": False}}},
+            {
+                OTHER: scoped(POST, training=True),
+                SELF: scoped("all", training=False, syntheticContent=False),
+            },
+            f"ada says no to {MADE} ({SELF}).",
+        ),
+        (
+            {SELF: scoped("all", training=True), OTHER: scoped(POST, training=False)},
+            f"ada says no to {TRAINING} ({OTHER}).",
+        ),
+        (
+            {
+                SELF: scoped("all", training=True),
+                OTHER: scoped("app.bsky.feed.like", training=False),
+            },
+            "",
+        ),
+        (
+            {
+                SELF: scoped("all", training=False),
+                OTHER: scoped("app.bsky.feed.like", training=True),
+            },
+            f"ada says no to {TRAINING} ({SELF}).",
+        ),
+        (
+            {SELF: scoped("all", training=False), OTHER: scoped(None, training=True)},
+            f"ada says no to {TRAINING} ({SELF}).",
+        ),
+        (
+            {OTHER: scoped(POST, training=True), THIRD: scoped(POST, training=False)},
+            f"ada says no to {TRAINING} ({THIRD}).",
+        ),
+        (
+            {INTENT: {"syntheticContentGeneration": {"allow": False}}},
             f"ada says no to {GENERATED} ({INTENT}).",
         ),
-        ({SELF: 7, INTENT: None, OTHER: {"preferences": [1]}, THIRD: {"preferences": {"training": 7, "": {"allow": False}}}}, ""),
+        (
+            {INTENT: {"org.user-intents.syntheticContentGeneration": {"allow": False}}},
+            f"ada says no to {GENERATED} ({INTENT}).",
+        ),
+        (
+            {
+                INTENT: {
+                    "syntheticContentGeneration": {"allow": True},
+                    "bulkDataset": {"allow": False},
+                }
+            },
+            "",
+        ),
+        ({INTENT: {"syntheticContentGeneration": {"allow": "false"}}}, ""),
+        (
+            {
+                OTHER: scoped(POST, training=True, syntheticContent=True),
+                INTENT: {"syntheticContentGeneration": {"allow": False}},
+            },
+            f"ada says no to {GENERATED} ({INTENT}).",
+        ),
+        (
+            {
+                SELF: 7,
+                INTENT: None,
+                OTHER: {"preferences": [1]},
+                THIRD: {"preferences": {"training": 7, "": {"allow": False}}},
+            },
+            "",
+        ),
     ],
 )
 def test_what_counts_as_a_no(records: dict[str, Any], refusal: str) -> None:
@@ -227,7 +421,9 @@ def test_what_counts_as_a_no(records: dict[str, Any], refusal: str) -> None:
         preferences.add(name, record)
     assert preferences.refusal("ada", set()) == refusal
     assert len(preferences.notes) == len(records)
-    assert any("The no holds for everybody but the author." in note for note in preferences.notes) >= bool(refusal)
+    assert any(
+        "The no holds for everybody but the author." in note for note in preferences.notes
+    ) >= bool(refusal)
 
 
 def test_a_thousand_records_are_not_a_thousand_lines() -> None:
@@ -238,7 +434,16 @@ def test_a_thousand_records_are_not_a_thousand_lines() -> None:
     assert len(preferences.refusal("ada", set())) < 400
 
 
-@pytest.mark.parametrize("profile", [None, 7, {"labels": 7}, {"labels": {"values": 7}}, {"labels": {"values": [7, {}, {"val": 7}, {"val": ["bot"]}]}}])
+@pytest.mark.parametrize(
+    "profile",
+    [
+        None,
+        7,
+        {"labels": 7},
+        {"labels": {"values": 7}},
+        {"labels": {"values": [7, {}, {"val": 7}, {"val": ["bot"]}]}},
+    ],
+)
 def test_a_profile_without_labels_has_none(profile: Any) -> None:
     assert labels_of(profile) == set()
 
@@ -248,14 +453,28 @@ def test_a_profile_without_labels_has_none(profile: Any) -> None:
     [
         ({SELF: scoped("all", training=False)}, f"ada.example says no to {TRAINING} ({SELF})."),
         (
-            {"app.bsky.actor.profile/self": {"labels": {"values": [{"val": "!no-unauthenticated"}]}}},
+            {
+                "app.bsky.actor.profile/self": {
+                    "labels": {"values": [{"val": "!no-unauthenticated"}]}
+                }
+            },
             "ada.example asks that these posts are shown only to those who are signed in (the profile's label !no-unauthenticated).",
         ),
-        ({SELF: scoped("all", training=True), "app.bsky.actor.profile/self": {"labels": {"values": [{"val": "bot"}]}}}, ""),
+        (
+            {
+                SELF: scoped("all", training=True),
+                "app.bsky.actor.profile/self": {"labels": {"values": [{"val": "bot"}]}},
+            },
+            "",
+        ),
     ],
 )
-def test_an_export_refuses_as_the_network_does(tmp_path: Path, more: dict[str, Any], refusal: str) -> None:
-    reading = sources.read(str(write_car(tmp_path / "ada.example.car", many(3) | more)), CollectOptions())
+def test_an_export_refuses_as_the_network_does(
+    tmp_path: Path, more: dict[str, Any], refusal: str
+) -> None:
+    reading = sources.read(
+        str(write_car(tmp_path / "ada.example.car", many(3) | more)), CollectOptions()
+    )
     assert reading.refusal == refusal
     assert len(reading.findings.notes) == len(more)
 
@@ -268,7 +487,12 @@ def asked(method: str, **query: str) -> str:
 
 
 def listed(collection: str, cursor: str = "") -> str:
-    return asked("repo.listRecords", collection=collection, limit="100", **({"cursor": cursor} if cursor else {}))
+    return asked(
+        "repo.listRecords",
+        collection=collection,
+        limit="100",
+        **({"cursor": cursor} if cursor else {}),
+    )
 
 
 def records(*found: tuple[str, Any]) -> list[dict[str, Any]]:
@@ -279,13 +503,17 @@ SOUND: dict[str, Any] = {
     asked("repo.describeRepo"): {"did": DID, "handle": "ada.example"},
     listed(AI): {"records": []},
     listed(INTENTS): {"records": []},
-    listed(POST): {"records": records(bsky_post("the tide is in", 1), bsky_post("the tide is out", 0))},
+    listed(POST): {
+        "records": records(bsky_post("the tide is in", 1), bsky_post("the tide is out", 0))
+    },
     listed("app.bsky.feed.repost"): {"records": []},
 }
 
 
 def account(**changed: Any) -> Callable[[], Bluesky]:
-    return lambda: Bluesky(Identity(DID, "ada.example", SERVER), Table({**SOUND, **changed}), NOBODY_TO_ASK)
+    return lambda: Bluesky(
+        Identity(DID, "ada.example", SERVER), Table({**SOUND, **changed}), NOBODY_TO_ASK
+    )
 
 
 def fetched(folder: Path, reading: Reading) -> list[Post]:
@@ -295,15 +523,29 @@ def fetched(folder: Path, reading: Reading) -> list[Post]:
 
 def test_an_account_without_a_profile_is_read(tmp_path: Path) -> None:
     reading = account()()
-    assert [post.text for post in fetched(tmp_path, reading)] == ["the tide is out", "the tide is in"]
-    assert (reading.author.handle, reading.author.name, reading.author.avatar, reading.findings.notes) == ("ada.example", "", "", [])
+    assert [post.text for post in fetched(tmp_path, reading)] == [
+        "the tide is out",
+        "the tide is in",
+    ]
+    assert (
+        reading.author.handle,
+        reading.author.name,
+        reading.author.avatar,
+        reading.findings.notes,
+    ) == ("ada.example", "", "", [])
 
 
 def test_the_last_page_may_have_a_cursor_or_none(tmp_path: Path) -> None:
     first, second = SOUND[listed(POST)]["records"]
-    pages = {listed(POST): {"records": [first], "cursor": "a b"}, listed(POST, "a b"): {"records": [second], "cursor": "end"}}
+    pages = {
+        listed(POST): {"records": [first], "cursor": "a b"},
+        listed(POST, "a b"): {"records": [second], "cursor": "end"},
+    }
     for last in ({"records": []}, {"records": [], "cursor": ""}, {"records": [], "cursor": None}):
-        assert len(fetched(tmp_path / str(last), account(**pages, **{listed(POST, "end"): last})())) == 2
+        assert (
+            len(fetched(tmp_path / str(last), account(**pages, **{listed(POST, "end"): last})()))
+            == 2
+        )
 
 
 def test_what_is_no_post_of_this_account_is_left_out(tmp_path: Path) -> None:
@@ -315,7 +557,10 @@ def test_what_is_no_post_of_this_account_is_left_out(tmp_path: Path) -> None:
         {"uri": f"at://did:plc:eve/{POST}/3k", "value": {"text": "not hers"}},
         {"uri": f"at://{DID}/{POST}/", "value": {"text": "x"}},
     ]
-    wrong += [*records((f"{POST}/a/b", {"text": "x"}), (f"{POST}/3k", {"text": 7}), (f"{POST}/3l", None)), {"uri": f"at://{DID}/app.bsky.feed.like/3k"}]
+    wrong += [
+        *records((f"{POST}/a/b", {"text": "x"}), (f"{POST}/3k", {"text": 7}), (f"{POST}/3l", None)),
+        {"uri": f"at://{DID}/app.bsky.feed.like/3k"},
+    ]
     reading = account(**{listed(POST): {"records": [*wrong, *SOUND[listed(POST)]["records"]]}})()
     assert len(fetched(tmp_path, reading)) == 2
     assert reading.findings.left_out == {"record that is no post": len(wrong)}
@@ -324,42 +569,114 @@ def test_what_is_no_post_of_this_account_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        {"text": "x", "createdAt": 10**400, "langs": [{}], "facets": [{"index": {"byteStart": -(10**400), "byteEnd": 1e400}}], "reply": 7, "embed": []},
-        {"text": "\x00\ud800\u0007", "createdAt": "\ud800", "facets": {}, "reply": {"parent": {"uri": ["at"]}}, "labels": 7},
-        {"text": "", "facets": [7, {"index": [], "features": 7}, {"features": [{"uri": {}}]}], "embed": {"$type": [], "record": {"record": 7}}},
+        {
+            "text": "x",
+            "createdAt": 10**400,
+            "langs": [{}],
+            "facets": [{"index": {"byteStart": -(10**400), "byteEnd": 1e400}}],
+            "reply": 7,
+            "embed": [],
+        },
+        {
+            "text": "\x00\ud800\u0007",
+            "createdAt": "\ud800",
+            "facets": {},
+            "reply": {"parent": {"uri": ["at"]}},
+            "labels": 7,
+        },
+        {
+            "text": "",
+            "facets": [7, {"index": [], "features": 7}, {"features": [{"uri": {}}]}],
+            "embed": {"$type": [], "record": {"record": 7}},
+        },
     ],
 )
 def test_wrong_types_in_a_post_never_stop_the_others(tmp_path: Path, value: Any) -> None:
-    reading = account(**{listed(POST): {"records": [*records((f"{POST}/3zzz", value)), *SOUND[listed(POST)]["records"]]}})()
+    reading = account(
+        **{
+            listed(POST): {
+                "records": [*records((f"{POST}/3zzz", value)), *SOUND[listed(POST)]["records"]]
+            }
+        }
+    )()
     assert len(fetched(tmp_path, reading)) == 3
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({asked("repo.describeRepo"): (400, {"error": "RepoNotFound"})}, "ada.example has left its server, or was deleted, says pds.example."),
-        ({asked("repo.describeRepo"): (400, {"error": "RepoTakendown"})}, "ada.example has been taken down by its server, says pds.example."),
-        ({asked("repo.describeRepo"): (400, {"error": "RepoSuspended"})}, "ada.example is suspended by its server, says pds.example."),
-        ({asked("repo.describeRepo"): (400, {"error": "RepoDeactivated"})}, "ada.example is deactivated, says pds.example."),
-        ({asked("repo.describeRepo"): {"did": "did:plc:eve"}}, "pds.example has another account under the name of ada.example."),
-        ({asked("repo.describeRepo"): [1]}, "pds.example has another account under the name of ada.example."),
-        ({asked("repo.describeRepo"): (401, {"error": "AuthMissing", "message": "Sign\nin \x1b[2Jfirst"})}, "(status 401: Sign in [2Jfirst)."),
-        ({asked("repo.describeRepo"): (403, b"<html>")}, "does not let ada.example be read (status 403)."),
-        ({asked("repo.describeRepo"): b"<html>"}, "pds.example answered something that is no JSON."),
-        ({listed(AI): (400, {"error": "InvalidRequest"})}, "does not let ada.example be read (status 400: InvalidRequest)."),
         (
-            {listed(AI): {"records": [], "cursor": "more"}, listed(AI, "more"): {"records": [], "cursor": "more"}},
+            {asked("repo.describeRepo"): (400, {"error": "RepoNotFound"})},
+            "ada.example has left its server, or was deleted, says pds.example.",
+        ),
+        (
+            {asked("repo.describeRepo"): (400, {"error": "RepoTakendown"})},
+            "ada.example has been taken down by its server, says pds.example.",
+        ),
+        (
+            {asked("repo.describeRepo"): (400, {"error": "RepoSuspended"})},
+            "ada.example is suspended by its server, says pds.example.",
+        ),
+        (
+            {asked("repo.describeRepo"): (400, {"error": "RepoDeactivated"})},
+            "ada.example is deactivated, says pds.example.",
+        ),
+        (
+            {asked("repo.describeRepo"): {"did": "did:plc:eve"}},
+            "pds.example has another account under the name of ada.example.",
+        ),
+        (
+            {asked("repo.describeRepo"): [1]},
+            "pds.example has another account under the name of ada.example.",
+        ),
+        (
+            {
+                asked("repo.describeRepo"): (
+                    401,
+                    {"error": "AuthMissing", "message": "Sign\nin \x1b[2Jfirst"},
+                )
+            },
+            "(status 401: Sign in [2Jfirst).",
+        ),
+        (
+            {asked("repo.describeRepo"): (403, b"<html>")},
+            "does not let ada.example be read (status 403).",
+        ),
+        (
+            {asked("repo.describeRepo"): b"<html>"},
+            "pds.example answered something that is no JSON.",
+        ),
+        (
+            {listed(AI): (400, {"error": "InvalidRequest"})},
+            "does not let ada.example be read (status 400: InvalidRequest).",
+        ),
+        (
+            {
+                listed(AI): {"records": [], "cursor": "more"},
+                listed(AI, "more"): {"records": [], "cursor": "more"},
+            },
             "lists declarations of ada.example without end.",
         ),
         ({listed(POST): {"posts": []}}, "something else than a list of records."),
         ({listed(POST): {"records": {}}}, "something else than a list of records."),
         ({listed(POST): {"records": [], "cursor": 7}}, "something else than a list of records."),
-        ({listed(POST): {"records": [], "cursor": "x" * 2000}}, "something else than a list of records."),
+        (
+            {listed(POST): {"records": [], "cursor": "x" * 2000}},
+            "something else than a list of records.",
+        ),
         ({listed(POST): (400, {"error": "RepoDeactivated"})}, "ada.example is deactivated"),
-        ({listed(POST): {**SOUND[listed(POST)], "cursor": "same"}, listed(POST, "same"): {**SOUND[listed(POST)], "cursor": "same"}}, "same page of posts"),
+        (
+            {
+                listed(POST): {**SOUND[listed(POST)], "cursor": "same"},
+                listed(POST, "same"): {**SOUND[listed(POST)], "cursor": "same"},
+            },
+            "same page of posts",
+        ),
     ],
 )
-def test_answers_that_can_not_be_are_one_clear_sentence(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
+def test_answers_that_can_not_be_are_one_clear_sentence(
+    tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
     with pytest.raises(NetworkError) as caught:
         fetched(tmp_path, account(**changed)())
     assert said in caught.value.message
@@ -371,7 +688,10 @@ def test_an_exception_from_a_no_is_found_on_any_page() -> None:
         listed(AI): {"records": records((SELF, scoped("all", training=False))), "cursor": "on"},
         listed(AI, "on"): {"records": [7, *records((OTHER, scoped(POST, training=True)))]},
     }
-    assert account(**{listed(AI): {"records": pages[listed(AI)]["records"]}})().refusal == f"ada.example says no to {TRAINING} ({SELF})."
+    assert (
+        account(**{listed(AI): {"records": pages[listed(AI)]["records"]}})().refusal
+        == f"ada.example says no to {TRAINING} ({SELF})."
+    )
     assert account(**pages)().refusal == ""
 
 
@@ -379,11 +699,17 @@ def test_an_exception_from_a_no_is_found_on_any_page() -> None:
     ("avatar", "cid"),
     [
         (
-            {"$type": "blob", "ref": {"$link": "bafkreicwqcugdgubtawr6xv6jjifoju67eigwx2xgz4zs73nkzzn36oucy"}},
+            {
+                "$type": "blob",
+                "ref": {"$link": "bafkreicwqcugdgubtawr6xv6jjifoju67eigwx2xgz4zs73nkzzn36oucy"},
+            },
             "bafkreicwqcugdgubtawr6xv6jjifoju67eigwx2xgz4zs73nkzzn36oucy",
         ),
         (
-            {"cid": "bafkreicwqcugdgubtawr6xv6jjifoju67eigwx2xgz4zs73nkzzn36oucy", "mimeType": "image/png"},
+            {
+                "cid": "bafkreicwqcugdgubtawr6xv6jjifoju67eigwx2xgz4zs73nkzzn36oucy",
+                "mimeType": "image/png",
+            },
             "bafkreicwqcugdgubtawr6xv6jjifoju67eigwx2xgz4zs73nkzzn36oucy",
         ),
         ({"ref": {"$link": "../../etc/passwd&did=x"}}, None),
@@ -395,6 +721,12 @@ def test_the_picture_is_at_an_address_made_from_its_hash(avatar: Any, cid: str |
     profile = asked("repo.getRecord", collection="app.bsky.actor.profile", rkey="self")
     author = account(**{profile: {"value": {"displayName": " Ada ", "avatar": avatar}}})().author
     assert author.name == "Ada"
-    wanted = f"{SERVER}/xrpc/com.atproto.sync.getBlob?did={DID.replace(':', '%3A')}&cid={cid}" if cid else ""
+    wanted = (
+        f"{SERVER}/xrpc/com.atproto.sync.getBlob?did={DID.replace(':', '%3A')}&cid={cid}"
+        if cid
+        else ""
+    )
     assert author.avatar == wanted
-    assert dict(parse_qsl(author.avatar.partition("?")[2])) == ({"did": DID, "cid": cid} if cid else {})
+    assert dict(parse_qsl(author.avatar.partition("?")[2])) == (
+        {"did": DID, "cid": cid} if cid else {}
+    )

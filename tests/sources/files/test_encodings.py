@@ -19,7 +19,9 @@ def found(data: bytes) -> str:
     return encoding_of(io.BytesIO(data), "ada.txt")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "cp1252"]
+)
 def test_an_encoding_is_found_out(encoding: str) -> None:
     data = WESTERN.encode(encoding)
     assert data.decode(found(data)) == WESTERN

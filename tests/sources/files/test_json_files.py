@@ -58,14 +58,24 @@ SHAPES = {
     "by number": json.dumps({"posts": {str(row["id"]): {"text": row["text"]} for row in ROWS}}),
     "wrapped": json.dumps([{"tweet": row} for row in ROWS]),
     "rows of a database": "\n".join(json.dumps({"_index": "x", "_source": row}) for row in ROWS),
-    "by columns": json.dumps({key: {str(n): row[key] for n, row in enumerate(ROWS)} for key in ROWS[0]}),
-    "split": json.dumps({"columns": ["id", "text"], "index": [0], "data": [[row["id"], row["text"]] for row in ROWS]}),
+    "by columns": json.dumps(
+        {key: {str(n): row[key] for n, row in enumerate(ROWS)} for key in ROWS[0]}
+    ),
+    "split": json.dumps(
+        {
+            "columns": ["id", "text"],
+            "index": [0],
+            "data": [[row["id"], row["text"]] for row in ROWS],
+        }
+    ),
 }
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ["ada.json", "ada.jsonl", "ada.txt", "ada"])
-def test_every_shape_is_read_whatever_the_file_is_called(tmp_path: Path, shape: str, name: str) -> None:
+def test_every_shape_is_read_whatever_the_file_is_called(
+    tmp_path: Path, shape: str, name: str
+) -> None:
     found = read(tmp_path, name, SHAPES[shape])
     assert texts(found) == SAID
     assert [post.id for post in found] == ["7", "8", "9"]
@@ -77,7 +87,9 @@ def test_standard_input_is_read_like_any_file(monkeypatch: pytest.MonkeyPatch, s
     assert texts(sources.read("-", CollectOptions()).posts()) == SAID
 
 
-def test_much_of_standard_input_is_kept_on_the_disk_and_cleared_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_much_of_standard_input_is_kept_on_the_disk_and_cleared_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("popinjay.sources.files.byte_source._IN_MEMORY", 64)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(LINES.encode())))
@@ -88,7 +100,9 @@ def test_much_of_standard_input_is_kept_on_the_disk_and_cleared_away(monkeypatch
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+@pytest.mark.parametrize(
+    ("ending", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)]
+)
 def test_packed_files_are_unpacked_as_they_are_read(tmp_path: Path, ending: str, pack: Any) -> None:
     packed = pack(LINES.encode())
     assert texts(read(tmp_path, f"ada.jsonl.{ending}", packed)) == SAID
@@ -99,13 +113,30 @@ def test_packed_files_are_unpacked_as_they_are_read(tmp_path: Path, ending: str,
 
 def test_what_is_somebody_elses_or_private_is_passed_over(tmp_path: Path) -> None:
     others = [{"text": "NOT THIS"}]
-    passed = ("likes", "favourites", "bookmarks", "direct_messages", "drafts", "deletedPosts", "mentions", "includes", "scheduled")
-    assert texts(read(tmp_path, "ada.json", json.dumps({**dict.fromkeys(passed, others), "posts": ROWS}))) == SAID
+    passed = (
+        "likes",
+        "favourites",
+        "bookmarks",
+        "direct_messages",
+        "drafts",
+        "deletedPosts",
+        "mentions",
+        "includes",
+        "scheduled",
+    )
+    assert (
+        texts(
+            read(tmp_path, "ada.json", json.dumps({**dict.fromkeys(passed, others), "posts": ROWS}))
+        )
+        == SAID
+    )
 
 
 def test_a_personal_chat_is_left_out(tmp_path: Path) -> None:
     chat = {"type": "personal_chat", "messages": [{"id": 1, "text": "NOT THIS"}]}
-    reading = opened(tmp_path, "ada.json", json.dumps({"chats": {"list": [chat]}, "list": [chat, *ROWS]}))
+    reading = opened(
+        tmp_path, "ada.json", json.dumps({"chats": {"list": [chat]}, "list": [chat, *ROWS]})
+    )
     assert texts(reading.posts()) == SAID
     assert reading.findings.left_out == {"direct message": 1}
 
@@ -116,7 +147,10 @@ def test_bare_strings_inside_of_rows_are_no_posts(tmp_path: Path) -> None:
 
 
 def test_control_characters_in_strings_are_let_be(tmp_path: Path) -> None:
-    assert texts(read(tmp_path, "ada.jsonl", '{"text": "one\ttwo\x01"}\n{"text": "three"}')) == ["one\ttwo\x01", "three"]
+    assert texts(read(tmp_path, "ada.jsonl", '{"text": "one\ttwo\x01"}\n{"text": "three"}')) == [
+        "one\ttwo\x01",
+        "three",
+    ]
 
 
 # damage
@@ -124,22 +158,34 @@ def test_control_characters_in_strings_are_let_be(tmp_path: Path) -> None:
 
 def test_single_lines_that_are_no_json_are_passed_over_and_told(tmp_path: Path) -> None:
     lines = LINES.splitlines()
-    reading = opened(tmp_path, "ada.jsonl", "\n".join([lines[0], "Rate limit exceeded", lines[1], '{"text": "uneven', lines[2]]))
+    reading = opened(
+        tmp_path,
+        "ada.jsonl",
+        "\n".join([lines[0], "Rate limit exceeded", lines[1], '{"text": "uneven', lines[2]]),
+    )
     assert texts(reading.posts()) == SAID
     assert reading.findings.left_out == {"line that is no JSON": 2}
     assert reading.findings.notes == ["Line 2 of ada.jsonl is no JSON."]
 
 
-@pytest.mark.parametrize("content", [LINES[:-9], json.dumps(ROWS)[:-9], '{"posts": ' + json.dumps(ROWS)[:-9]])
-def test_what_is_whole_of_a_file_that_was_cut_off_is_read_and_the_rest_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+@pytest.mark.parametrize(
+    "content", [LINES[:-9], json.dumps(ROWS)[:-9], '{"posts": ' + json.dumps(ROWS)[:-9]]
+)
+def test_what_is_whole_of_a_file_that_was_cut_off_is_read_and_the_rest_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
     monkeypatch.setattr("popinjay.sources.files.json_stream.MOST_WHOLE", 60)  # an object is opened
     monkeypatch.setattr("popinjay.sources.files.json_stream._CHUNK", 50)
     reading = opened(tmp_path, "ada.json", content)
     assert texts(reading.posts()) == SAID[:2]
-    assert reading.findings.notes == ["ada.json was cut off: its end is missing. What is whole of it was read."]
+    assert reading.findings.notes == [
+        "ada.json was cut off: its end is missing. What is whole of it was read."
+    ]
 
 
-def test_a_file_mostly_of_something_else_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_mostly_of_something_else_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("popinjay.sources.files.json_file._MOST_OTHERS", 100)
     with pytest.raises(SpecError, match=r"Of the first 102 items of ada\.json, 1 are posts\."):
         read(tmp_path, "ada.json", json.dumps([ROWS[0], *[{}] * 1000]))
@@ -172,7 +218,9 @@ def test_values_are_the_same_in_whatever_pieces_they_come(shape: str) -> None:
     assert [value for value, _ in values(Pieces(SHAPES[shape]), "x", Damage())] == whole
 
 
-def test_large_objects_are_opened_and_nothing_is_asked_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_objects_are_opened_and_nothing_is_asked_for_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("popinjay.sources.files.json_stream.MOST_WHOLE", 200)
     monkeypatch.setattr("popinjay.sources.files.json_stream._CHUNK", 50)
     rows = [{"n": n, "text": "x" * 20} for n in range(30)]
@@ -183,8 +231,15 @@ def test_large_objects_are_opened_and_nothing_is_asked_for_at_once(monkeypatch: 
 
 
 def test_a_post_too_large_to_be_held_as_a_whole_is_one_all_the_same(tmp_path: Path) -> None:
-    row = {"id": 1, "text": "ferry" * (MOST_WHOLE // 5 + 9), "user": {"screen_name": "ada"}, "likes": [{"text": "NOT THIS"}]}
-    reading = opened(tmp_path, "x.json", json.dumps([row, {**ROWS[0], "user": {"screen_name": "ada"}}]))
+    row = {
+        "id": 1,
+        "text": "ferry" * (MOST_WHOLE // 5 + 9),
+        "user": {"screen_name": "ada"},
+        "likes": [{"text": "NOT THIS"}],
+    }
+    reading = opened(
+        tmp_path, "x.json", json.dumps([row, {**ROWS[0], "user": {"screen_name": "ada"}}])
+    )
     assert [len(post.text) for post in reading.posts()] == [len(row["text"]), len(SAID[0])]
     assert reading.author.handle == "ada"
 
@@ -208,8 +263,14 @@ def unzipped(folder: Path, files: dict[str, str]) -> Path:
 
 @pytest.mark.parametrize("form", [zipped, unzipped])
 def test_json_files_in_a_zip_or_folder_are_read_together(tmp_path: Path, form: Any) -> None:
-    parts = {f"out/part-{n}.json": json.dumps([row]) for n, row in zip((2, 10, 11), ROWS, strict=True)}
-    aside = {"out/messages.json": '[{"text": "NOT THIS"}]', "likes/a.json": '[{"text": "NOR THIS"}]', ".x.json": '[{"text": "NOR"}]'}
+    parts = {
+        f"out/part-{n}.json": json.dumps([row]) for n, row in zip((2, 10, 11), ROWS, strict=True)
+    }
+    aside = {
+        "out/messages.json": '[{"text": "NOT THIS"}]',
+        "likes/a.json": '[{"text": "NOR THIS"}]',
+        ".x.json": '[{"text": "NOR"}]',
+    }
     path = form(tmp_path / "given.zip", {**parts, **aside, "out/config.json": '{"version": 2}'})
     reading = sources.read(str(path), CollectOptions())
     found = list(reading.posts())
@@ -220,12 +281,21 @@ def test_json_files_in_a_zip_or_folder_are_read_together(tmp_path: Path, form: A
 
 
 def test_rows_without_ids_in_several_files_are_numbered_through(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.zip", {"1.json": '[{"text": "one"}, {"text": "two"}]', "2.json": '[{"text": "three"}]'})
-    assert [post.id for post in sources.read(str(path), CollectOptions()).posts()] == ["1", "2", "3"]
+    path = zipped(
+        tmp_path / "a.zip",
+        {"1.json": '[{"text": "one"}, {"text": "two"}]', "2.json": '[{"text": "three"}]'},
+    )
+    assert [post.id for post in sources.read(str(path), CollectOptions()).posts()] == [
+        "1",
+        "2",
+        "3",
+    ]
 
 
 def test_one_table_in_a_zip_is_read_beside_what_explains_it(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "ada.zip", {"tweets.csv": "id,text\n1,the ferry\n", "README.md": "of a ferry"})
+    path = zipped(
+        tmp_path / "ada.zip", {"tweets.csv": "id,text\n1,the ferry\n", "README.md": "of a ferry"}
+    )
     assert texts(sources.read(str(path), CollectOptions()).posts()) == ["the ferry"]
 
 

@@ -29,7 +29,9 @@ def posts_in(path: Path) -> list[Post]:
     return list(opened(path).posts())
 
 
-def renamed(files: Mapping[str, str | bytes], before: str, separator: str = "/") -> dict[str, str | bytes]:
+def renamed(
+    files: Mapping[str, str | bytes], before: str, separator: str = "/"
+) -> dict[str, str | bytes]:
     return {(before + name).replace("/", separator): content for name, content in files.items()}
 
 
@@ -46,14 +48,21 @@ def raw_zip(path: Path, files: Mapping[str, str | bytes]) -> Path:
 X = archive_files([tweet(f"lamp number {n} hums", n) for n in range(5)])
 
 
-@pytest.mark.parametrize(("before", "separator"), [("", "\\"), ("twitter\\", "\\"), ("a/b/", "/"), ("a/b/c/", "/"), ("./", "/")])
-def test_an_x_archive_is_known_in_folders_and_with_backslashes(tmp_path: Path, before: str, separator: str) -> None:
+@pytest.mark.parametrize(
+    ("before", "separator"),
+    [("", "\\"), ("twitter\\", "\\"), ("a/b/", "/"), ("a/b/c/", "/"), ("./", "/")],
+)
+def test_an_x_archive_is_known_in_folders_and_with_backslashes(
+    tmp_path: Path, before: str, separator: str
+) -> None:
     path = raw_zip(tmp_path / "twitter.zip", renamed(X, before, separator))
     assert (opened(path).author.handle, len(posts_in(path))) == ("ada_l", 5)
 
 
 @pytest.mark.parametrize(("before", "separator"), [("", "/"), ("x\\", "\\"), ("a/b/", "/")])
-def test_a_mastodon_export_is_known_in_folders_and_with_backslashes(tmp_path: Path, before: str, separator: str) -> None:
+def test_a_mastodon_export_is_known_in_folders_and_with_backslashes(
+    tmp_path: Path, before: str, separator: str
+) -> None:
     files = renamed(export_files(create("<p>one</p>")), before, separator)
     assert len(posts_in(raw_zip(tmp_path / "masto.zip", files))) == 1
 
@@ -86,7 +95,9 @@ def test_archives_are_known_without_their_ending(tmp_path: Path) -> None:
         ("Ada.Example (2).car", "ada.example"),
     ],
 )
-def test_a_car_file_is_known_whatever_it_is_called(tmp_path: Path, name: str, handle: str | None) -> None:
+def test_a_car_file_is_known_whatever_it_is_called(
+    tmp_path: Path, name: str, handle: str | None
+) -> None:
     write_car(tmp_path / "repo.car", many(3))
     shutil.move(tmp_path / "repo.car", tmp_path / name)
     assert opened(tmp_path / name).author.handle == (handle or DID.replace(":", "_"))
@@ -110,10 +121,18 @@ def test_ones_own_handle_before_an_answer_is_nothing_that_a_reader_sees(tmp_path
         answer("@ada_l", ACCOUNT, 5),
     ]
     found = posts_in(write_zip(tmp_path / "x.zip", archive_files(items)))
-    assert [post.text for post in found] == ["and so on", "@bob and so on", "@bob no", "@ada_l is what I am called", "@ada_l"]
+    assert [post.text for post in found] == [
+        "and so on",
+        "@bob and so on",
+        "@bob no",
+        "@ada_l is what I am called",
+        "@ada_l",
+    ]
 
 
-def test_a_gigabyte_is_never_asked_for_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gigabyte_is_never_asked_for_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Small(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
             assert size is not None

@@ -119,7 +119,21 @@ def test_a_megabyte_of_beginnings_of_keys_is_soon_read() -> None:
     assert takes_less_than(lambda: mask(text), 20)
 
 
-HTML = ["<a ", '<a "', "<!--", "<", "&", "&#", "<p>", "</p>", "<b>\n</b>\n", '<a href="x">', "<img alt='", "<br>\n", "https://x "]
+HTML = [
+    "<a ",
+    '<a "',
+    "<!--",
+    "<",
+    "&",
+    "&#",
+    "<p>",
+    "</p>",
+    "<b>\n</b>\n",
+    '<a href="x">',
+    "<img alt='",
+    "<br>\n",
+    "https://x ",
+]
 
 
 @pytest.mark.parametrize("begun", ["", "x"])
@@ -140,7 +154,10 @@ def test_blanks_that_only_lay_out_html_take_time_in_proportion() -> None:
 
 def test_addresses_in_posts_take_time_in_proportion() -> None:
     def shown(text: str) -> str:
-        facet = {"index": {"byteStart": 0, "byteEnd": len(text)}, "features": [{"$type": "app.bsky.richtext.facet#link", "uri": "https://a.example"}]}
+        facet = {
+            "index": {"byteStart": 0, "byteEnd": len(text)},
+            "features": [{"$type": "app.bsky.richtext.facet#link", "uri": "https://a.example"}],
+        }
         return with_whole_links(text, [facet])
 
     for piece in ("a.", "a.a…", "a...", "-.", "a:1."):
@@ -150,7 +167,13 @@ def test_addresses_in_posts_take_time_in_proportion() -> None:
 def test_many_marks_in_one_post_take_time_in_proportion() -> None:
     def marked(text: str) -> str:
         link = [{"$type": "app.bsky.richtext.facet#link", "uri": "https://a.example"}]
-        return with_whole_links(text, [{"index": {"byteStart": n, "byteEnd": 2 * len(text) - 1}, "features": link} for n in range(1, 2 * len(text), 2)])
+        return with_whole_links(
+            text,
+            [
+                {"index": {"byteStart": n, "byteEnd": 2 * len(text) - 1}, "features": link}
+                for n in range(1, 2 * len(text), 2)
+            ],
+        )
 
     assert in_proportion(marked, "é", 16_000)
 
@@ -160,13 +183,32 @@ def archive(folder: Path, count: int, *, missing: bool) -> Path:
     data = folder / f"{missing}{count}" / "data"
     data.mkdir(parents=True)
     first = 1_600_000_000_000_000_000
-    files = [{"fileName": f"data/{'gone' if missing else 'tweets'}-part{n}.js", "globalName": "x", "count": "1"} for n in range(count)]
+    files = [
+        {
+            "fileName": f"data/{'gone' if missing else 'tweets'}-part{n}.js",
+            "globalName": "x",
+            "count": "1",
+        }
+        for n in range(count)
+    ]
     manifest = {"userInfo": {"userName": "ada"}, "dataTypes": {"tweets": {"files": files}}}
-    (data / "manifest.js").write_text(f"window.__THAR_CONFIG = {json.dumps(manifest)}", encoding="utf-8")
-    tweets = [{"tweet": {"id_str": str(first + n), "full_text": "the gull waits", "created_at": ""}} for n in range(count)]
-    notes = [{"noteTweet": {"noteTweetId": str(first + n), "core": {"text": f"the gull waits for {n}"}}} for n in range(count)]
-    (data / "tweets.js").write_text(f"window.YTD.tweets.part0 = {json.dumps(tweets)}", encoding="utf-8")
-    (data / "note-tweet.js").write_text(f"window.YTD.note_tweet.part0 = {json.dumps(notes)}", encoding="utf-8")
+    (data / "manifest.js").write_text(
+        f"window.__THAR_CONFIG = {json.dumps(manifest)}", encoding="utf-8"
+    )
+    tweets = [
+        {"tweet": {"id_str": str(first + n), "full_text": "the gull waits", "created_at": ""}}
+        for n in range(count)
+    ]
+    notes = [
+        {"noteTweet": {"noteTweetId": str(first + n), "core": {"text": f"the gull waits for {n}"}}}
+        for n in range(count)
+    ]
+    (data / "tweets.js").write_text(
+        f"window.YTD.tweets.part0 = {json.dumps(tweets)}", encoding="utf-8"
+    )
+    (data / "note-tweet.js").write_text(
+        f"window.YTD.note_tweet.part0 = {json.dumps(notes)}", encoding="utf-8"
+    )
     return data.parent
 
 
@@ -179,7 +221,9 @@ def test_archives_take_time_in_proportion(missing: bool, tmp_path: Path) -> None
 
     short = archive(tmp_path, 1_000, missing=missing)
     longer = archive(tmp_path, 4_000, missing=missing)
-    assert grows_less_than(MOST, lambda: read(short, 1_000), lambda: read(longer, 4_000), least=0.02)
+    assert grows_less_than(
+        MOST, lambda: read(short, 1_000), lambda: read(longer, 4_000), least=0.02
+    )
 
 
 def test_folders_beside_one_another_take_time_in_proportion() -> None:
@@ -187,7 +231,10 @@ def test_folders_beside_one_another_take_time_in_proportion() -> None:
 
     class Names:
         def __init__(self, count: int) -> None:
-            self.names = [f"{n}/data/manifest.js" for n in range(count)] + ["last/data/tweets.js", "last/data/manifest.js"]
+            self.names = [f"{n}/data/manifest.js" for n in range(count)] + [
+                "last/data/tweets.js",
+                "last/data/manifest.js",
+            ]
             self.path = Path("many.zip")
 
     def find(names: Names) -> None:

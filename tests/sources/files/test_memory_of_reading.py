@@ -22,7 +22,9 @@ def inspect(archive: Path) -> Peak:
 def test_memory_grows_by_a_part_of_what_is_read(tmp_path: Path) -> None:
     few, many = tmp_path / "few.zip", tmp_path / "many.zip"
     size = (write_large(many, 20_000) - write_large(few, 2_000)) / 2**20
-    read_few, read_many = (peak_of("-c", READ_ALL, str(archive)).megabytes for archive in (few, many))
+    read_few, read_many = (
+        peak_of("-c", READ_ALL, str(archive)).megabytes for archive in (few, many)
+    )
     assert read_many - read_few < size / 4  # ids, to see a post that comes twice
     assert inspect(many).megabytes - inspect(few).megabytes < size * 2 / 3  # ids, times, texts
 

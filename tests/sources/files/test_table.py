@@ -28,10 +28,14 @@ PARTS = (
 
 def sentences(count: int) -> list[str]:
     chance = random.Random(count)
-    return [" ".join(chance.choice(part) for part in PARTS) + f" {number}" for number in range(count)]
+    return [
+        " ".join(chance.choice(part) for part in PARTS) + f" {number}" for number in range(count)
+    ]
 
 
-def read(folder: Path, name: str, content: str | bytes, **options: str) -> tuple[list[Post], list[str]]:
+def read(
+    folder: Path, name: str, content: str | bytes, **options: str
+) -> tuple[list[Post], list[str]]:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     reading = sources.read(str(path), CollectOptions(**options))
@@ -54,7 +58,9 @@ def table(rows: Sequence[Sequence[str]], delimiter: str = ",") -> str:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("name", ["ada.csv", "ada.tsv", "ada.txt"])
-def test_the_delimiter_is_found_out_whatever_the_file_is_called(tmp_path: Path, name: str, delimiter: str) -> None:
+def test_the_delimiter_is_found_out_whatever_the_file_is_called(
+    tmp_path: Path, name: str, delimiter: str
+) -> None:
     said = [f"{text}, and; so" for text in sentences(6)]
     rows = [["id", "text", "date"], *([str(n), text, "2020-01-01"] for n, text in enumerate(said))]
     assert texts(tmp_path, name, table(rows, delimiter)) == said
@@ -62,11 +68,16 @@ def test_the_delimiter_is_found_out_whatever_the_file_is_called(tmp_path: Path, 
 
 @pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"'])
 def test_a_line_that_names_the_delimiter_is_no_header(tmp_path: Path, line: str) -> None:
-    assert texts(tmp_path, "ada.csv", f"{line}\r\nid;text\r\n1;a, b\r\n2;c, d\r\n") == ["a, b", "c, d"]
+    assert texts(tmp_path, "ada.csv", f"{line}\r\nid;text\r\n1;a, b\r\n2;c, d\r\n") == [
+        "a, b",
+        "c, d",
+    ]
 
 
 def test_a_title_above_the_header_is_passed_over(tmp_path: Path) -> None:
-    posts, notes = read(tmp_path, "ada.csv", "Exported on Monday\n\nid,text\n1,one more\n2,and another\n")
+    posts, notes = read(
+        tmp_path, "ada.csv", "Exported on Monday\n\nid,text\n1,one more\n2,and another\n"
+    )
     assert [post.text for post in posts] == ["one more", "and another"]
     assert notes == ["ada.csv begins with a title of 2 lines, passed over."]
 
@@ -80,13 +91,19 @@ def test_marks_of_a_table_without_quoting_are_part_of_the_text(tmp_path: Path) -
 
 
 def test_marks_behind_a_backslash_are_part_of_the_text(tmp_path: Path) -> None:
-    rows = "".join(f'{n},"{text}, said \\"I\\", not you",3\n' for n, text in enumerate(sentences(4)))
-    assert texts(tmp_path, "ada.csv", "id,text,likes\n" + rows) == [f'{text}, said "I", not you' for text in sentences(4)]
+    rows = "".join(
+        f'{n},"{text}, said \\"I\\", not you",3\n' for n, text in enumerate(sentences(4))
+    )
+    assert texts(tmp_path, "ada.csv", "id,text,likes\n" + rows) == [
+        f'{text}, said "I", not you' for text in sentences(4)
+    ]
 
 
 def test_a_blank_may_stand_behind_each_delimiter(tmp_path: Path) -> None:
     rows = "".join(f'{n}, "{text}, so", 3\n' for n, text in enumerate(sentences(4)))
-    assert texts(tmp_path, "ada.csv", "id, text, likes\n" + rows) == [f"{text}, so" for text in sentences(4)]
+    assert texts(tmp_path, "ada.csv", "id, text, likes\n" + rows) == [
+        f"{text}, so" for text in sentences(4)
+    ]
 
 
 def test_texts_of_several_lines_with_delimiters_are_no_rows(tmp_path: Path) -> None:
@@ -110,10 +127,14 @@ def test_rows_behind_an_open_mark_are_read_one_by_one_and_said(tmp_path: Path) -
 
 def test_texts_that_were_cut_at_delimiters_are_put_together_again(tmp_path: Path) -> None:
     said = [f"{text}, well, yes" for text in sentences(6)]
-    posts, notes = read(tmp_path, "ada.csv", "id,text\n" + "".join(f"{n},{text}\n" for n, text in enumerate(said)))
+    posts, notes = read(
+        tmp_path, "ada.csv", "id,text\n" + "".join(f"{n},{text}\n" for n, text in enumerate(said))
+    )
     assert [post.text for post in posts] == said
     assert "with the delimiter inside of the text" in notes[0]
-    middle = "id,text,likes\n" + "".join(f"{n},{text}{', well' if n == 3 else ''},{n}\n" for n, text in enumerate(sentences(6)))
+    middle = "id,text,likes\n" + "".join(
+        f"{n},{text}{', well' if n == 3 else ''},{n}\n" for n, text in enumerate(sentences(6))
+    )
     assert texts(tmp_path, "bea.csv", middle)[3] == sentences(6)[3] + ", well"
 
 
@@ -128,19 +149,35 @@ def test_rows_of_other_shapes_are_counted_and_said(tmp_path: Path) -> None:
     ]
 
 
-cells = st.text(st.sampled_from("ab ,;\"'\n\t|0é"), min_size=1, max_size=30).map(lambda text: f"x{text}x")
+cells = st.text(st.sampled_from("ab ,;\"'\n\t|0é"), min_size=1, max_size=30).map(
+    lambda text: f"x{text}x"
+)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 @given(said=st.lists(cells, min_size=3, max_size=12), delimiter=st.sampled_from(",;\t|"))
-def test_what_a_careful_writer_wrote_is_read_as_it_was(tmp_path: Path, said: list[str], delimiter: str) -> None:
-    rows = [["id", "text", "date"], *([str(10_000 + n), text, "2020-01-01"] for n, text in enumerate(said))]
+def test_what_a_careful_writer_wrote_is_read_as_it_was(
+    tmp_path: Path, said: list[str], delimiter: str
+) -> None:
+    rows = [
+        ["id", "text", "date"],
+        *([str(10_000 + n), text, "2020-01-01"] for n, text in enumerate(said)),
+    ]
     assert texts(tmp_path, "ada.csv", table(rows, delimiter)) == said
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
-@given(content=st.text(st.sampled_from('ab1 ,;"\\\n\r\t|=é'), max_size=200), name=st.sampled_from(["ada.csv", "ada.tsv", "ada.txt"]))
-def test_nothing_breaks_a_table_but_a_clear_sentence(tmp_path: Path, content: str, name: str) -> None:
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
+@given(
+    content=st.text(st.sampled_from('ab1 ,;"\\\n\r\t|=é'), max_size=200),
+    name=st.sampled_from(["ada.csv", "ada.tsv", "ada.txt"]),
+)
+def test_nothing_breaks_a_table_but_a_clear_sentence(
+    tmp_path: Path, content: str, name: str
+) -> None:
     for start in ("", "id,text,date\n", "text\n"):
         with suppress(SpecError):
             assert all(isinstance(post, Post) for post in read(tmp_path, name, start + content)[0])
@@ -158,18 +195,31 @@ def test_a_list_of_posts_has_no_header(tmp_path: Path) -> None:
 
 def test_a_table_without_a_header_is_refused_with_one_to_add(tmp_path: Path) -> None:
     content = table([[str(10**9 + n), "2020-01-01", text] for n, text in enumerate(sentences(6))])
-    with pytest.raises(SpecError, match="seems to have no header: its first row looks like a post") as caught:
+    with pytest.raises(
+        SpecError, match="seems to have no header: its first row looks like a post"
+    ) as caught:
         read(tmp_path, "ada.csv", content)
     assert caught.value.hint.endswith("such as: column1,date,text")
     assert sentences(6)[0] not in caught.value.message
 
 
-@pytest.mark.parametrize("name", ["Tweet text", "TweetText", "tweet-text", "Full Text", "Contents", "Post Content"])
+@pytest.mark.parametrize(
+    "name", ["Tweet text", "TweetText", "tweet-text", "Full Text", "Contents", "Post Content"]
+)
 @pytest.mark.parametrize("id", ["Tweet id", "TweetID", "tweet_id"])
-def test_columns_are_known_however_their_names_are_written(tmp_path: Path, name: str, id: str) -> None:
-    rows = [[id, "Tweet Date", name, "impressions"], ["1200000000000000001", "2020-01-02", "so it goes", "7"]]
+def test_columns_are_known_however_their_names_are_written(
+    tmp_path: Path, name: str, id: str
+) -> None:
+    rows = [
+        [id, "Tweet Date", name, "impressions"],
+        ["1200000000000000001", "2020-01-02", "so it goes", "7"],
+    ]
     (post,) = read(tmp_path, "ada.csv", table(rows))[0]
-    assert (post.id, post.created_at, post.text) == ("1200000000000000001", "2020-01-02T00:00:00Z", "so it goes")
+    assert (post.id, post.created_at, post.text) == (
+        "1200000000000000001",
+        "2020-01-02T00:00:00Z",
+        "so it goes",
+    )
 
 
 def test_of_two_columns_of_one_name_the_one_with_words_is_read(tmp_path: Path) -> None:
@@ -181,11 +231,16 @@ def test_of_two_columns_of_one_name_the_one_with_words_is_read(tmp_path: Path) -
             rows.append(row)
         posts, notes = read(tmp_path, "ada.csv", table(rows))
         assert [post.text for post in posts] == sentences(4)
-        assert notes == ["ada.csv has several columns called 'text': the one with more words is read."]
+        assert notes == [
+            "ada.csv has several columns called 'text': the one with more words is read."
+        ]
 
 
 def test_a_column_of_another_name_is_known_by_its_sentences(tmp_path: Path) -> None:
-    rows = [["nr", "status", "what was said"], *([str(n), "public", text] for n, text in enumerate(sentences(5)))]
+    rows = [
+        ["nr", "status", "what was said"],
+        *([str(n), "public", text] for n, text in enumerate(sentences(5))),
+    ]
     posts, notes = read(tmp_path, "ada.csv", table(rows))
     assert [post.text for post in posts] == sentences(5)
     assert "from its column 'what was said'" in notes[0]
@@ -201,16 +256,30 @@ def test_two_columns_of_sentences_are_not_chosen_from(tmp_path: Path) -> None:
 
 
 def kinds(folder: Path, header: str, *cells: str) -> list[Kind]:
-    rows = [["text", header], *([text, cell] for text, cell in zip(sentences(len(cells)), cells, strict=True))]
+    rows = [
+        ["text", header],
+        *([text, cell] for text, cell in zip(sentences(len(cells)), cells, strict=True)),
+    ]
     return [post.kind for post in read(folder, "ada.csv", table(rows))[0]]
 
 
 @pytest.mark.parametrize(
     "header",
-    ["retweet_id", "retweeted_status_id", "retweeted_status.id", "referenced_tweets.retweeted.id", "retweetedTweetID", "retweet_screen_name"],
+    [
+        "retweet_id",
+        "retweeted_status_id",
+        "retweeted_status.id",
+        "referenced_tweets.retweeted.id",
+        "retweetedTweetID",
+        "retweet_screen_name",
+    ],
 )
 def test_what_names_a_repost_tells_it(tmp_path: Path, header: str) -> None:
-    assert kinds(tmp_path, header, "", "1199", "NA", "0", "nan", "[]") == [Kind.POST, Kind.REPOST, *[Kind.POST] * 4]
+    assert kinds(tmp_path, header, "", "1199", "NA", "0", "nan", "[]") == [
+        Kind.POST,
+        Kind.REPOST,
+        *[Kind.POST] * 4,
+    ]
 
 
 @pytest.mark.parametrize("header", ["retweet", "IsRetweet", "is_retweet", "reblog", "isRepost"])
@@ -220,8 +289,12 @@ def test_a_flag_tells_a_repost_and_a_count_does_not(tmp_path: Path, header: str)
     assert kinds(tmp_path, header, "0", "12", "1", "3") == [Kind.POST] * 4
 
 
-@pytest.mark.parametrize(("yes", "no"), [("WAHR", "FALSCH"), ("oui", "non"), ("VERDADERO", "FALSO"), ("ja", "nein")])
-def test_a_flag_may_be_in_the_language_of_the_spreadsheet(tmp_path: Path, yes: str, no: str) -> None:
+@pytest.mark.parametrize(
+    ("yes", "no"), [("WAHR", "FALSCH"), ("oui", "non"), ("VERDADERO", "FALSO"), ("ja", "nein")]
+)
+def test_a_flag_may_be_in_the_language_of_the_spreadsheet(
+    tmp_path: Path, yes: str, no: str
+) -> None:
     assert kinds(tmp_path, "retweet", no, yes, no) == [Kind.POST, Kind.REPOST, Kind.POST]
 
 
@@ -229,7 +302,10 @@ def test_what_was_forwarded_is_somebody_elses(tmp_path: Path) -> None:
     assert kinds(tmp_path, "forwarded_from", "", "Bob") == [Kind.POST, Kind.REPOST]
 
 
-@pytest.mark.parametrize("header", ["retweet_count", "retweets", "retweeted_status_count", "retweeted", "retweet_or_quote_id"])
+@pytest.mark.parametrize(
+    "header",
+    ["retweet_count", "retweets", "retweeted_status_count", "retweeted", "retweet_or_quote_id"],
+)
 def test_other_columns_about_retweets_tell_none(tmp_path: Path, header: str) -> None:
     assert kinds(tmp_path, header, "1", "12", "0") == [Kind.POST] * 3
 
@@ -258,12 +334,19 @@ def test_an_answer_to_oneself_is_ones_own(tmp_path: Path) -> None:
         ["2", "7", "and on it goes", "7"],
         ["3", "7", "@bob and so do you", "9"],
     ]
-    assert [post.kind for post in read(tmp_path, "ada.csv", table(rows))[0]] == [Kind.POST, Kind.POST, Kind.REPLY]
+    assert [post.kind for post in read(tmp_path, "ada.csv", table(rows))[0]] == [
+        Kind.POST,
+        Kind.POST,
+        Kind.REPLY,
+    ]
 
 
 def test_languages_are_read_as_codes_or_names(tmp_path: Path) -> None:
     written = ["English", "en-US", "eng", "Deutsch", "und", "in", "", "Portuguese (Brazil)"]
-    rows = [["text", "Language"], *([text, lang] for text, lang in zip(sentences(8), written, strict=True))]
+    rows = [
+        ["text", "Language"],
+        *([text, lang] for text, lang in zip(sentences(8), written, strict=True)),
+    ]
     found = [post.lang for post in read(tmp_path, "ada.csv", table(rows))[0]]
     assert found == ["en", "en-us", "en", "de", None, "id", None, "pt"]
 
@@ -272,16 +355,28 @@ def test_languages_are_read_as_codes_or_names(tmp_path: Path) -> None:
 
 
 def dates(folder: Path, *written: str) -> tuple[list[str | None], list[str]]:
-    rows = [["text", "date"], *([text, date] for text, date in zip(sentences(len(written)), written, strict=True))]
+    rows = [
+        ["text", "date"],
+        *([text, date] for text, date in zip(sentences(len(written)), written, strict=True)),
+    ]
     posts, notes = read(folder, "ada.csv", table(rows))
     return [post.created_at and post.created_at[:10] for post in posts], notes
 
 
 def test_a_day_beyond_12_shows_which_number_is_the_month(tmp_path: Path) -> None:
-    assert dates(tmp_path, "10/12/2017 9:58", "10/13/2017 9:58") == (["2017-10-12", "2017-10-13"], [])
-    assert dates(tmp_path, "10/12/2017 9:58", "13/12/2017 9:58") == (["2017-12-10", "2017-12-13"], [])
+    assert dates(tmp_path, "10/12/2017 9:58", "10/13/2017 9:58") == (
+        ["2017-10-12", "2017-10-13"],
+        [],
+    )
+    assert dates(tmp_path, "10/12/2017 9:58", "13/12/2017 9:58") == (
+        ["2017-12-10", "2017-12-13"],
+        [],
+    )
     assert dates(tmp_path, "10.12.2017", "11.12.17") == (["2017-12-10", "2017-12-11"], [])
-    assert dates(tmp_path, "1/2/2016 1:22 PM", "1/3/2016 1:22 AM") == (["2016-01-02", "2016-01-03"], [])
+    assert dates(tmp_path, "1/2/2016 1:22 PM", "1/3/2016 1:22 AM") == (
+        ["2016-01-02", "2016-01-03"],
+        [],
+    )
 
 
 def test_what_no_date_shows_is_said(tmp_path: Path) -> None:
@@ -296,17 +391,23 @@ def test_what_no_date_shows_is_said(tmp_path: Path) -> None:
 def test_dates_that_cannot_be_read_are_said_with_one(tmp_path: Path) -> None:
     found, notes = dates(tmp_path, "2021-09-25 12:33:11 XQT", "", "2021-09-26")
     assert found == [None, None, "2021-09-26"]
-    assert notes == ["No date could be read in 1 of 3 rows of ada.csv, such as '2021-09-25 12:33:11 XQT'."]
+    assert notes == [
+        "No date could be read in 1 of 3 rows of ada.csv, such as '2021-09-25 12:33:11 XQT'."
+    ]
 
 
 def test_day_and_hour_may_stand_in_two_columns(tmp_path: Path) -> None:
-    (post,) = read(tmp_path, "ada.csv", "date,time,timezone,text\n2020-03-04,08:05:06,+0200,so it goes\n")[0]
+    (post,) = read(
+        tmp_path, "ada.csv", "date,time,timezone,text\n2020-03-04,08:05:06,+0200,so it goes\n"
+    )[0]
     assert post.created_at == "2020-03-04T06:05:06Z"
 
 
 @pytest.mark.parametrize("name", ["Datum", "Zeit", "Fecha", "when", "creationTime", "日時", "Дата"])
 def test_a_column_of_dates_may_be_named_in_other_languages(tmp_path: Path, name: str) -> None:
-    (post,) = read(tmp_path, "ada.csv", table([["text", name], ["so it goes", "2020-03-04 08:05"]]))[0]
+    (post,) = read(
+        tmp_path, "ada.csv", table([["text", name], ["so it goes", "2020-03-04 08:05"]])
+    )[0]
     assert post.created_at == "2020-03-04T08:05:00Z"
 
 
@@ -314,9 +415,15 @@ def test_a_column_of_dates_may_be_named_in_other_languages(tmp_path: Path, name:
 
 
 def test_line_breaks_that_were_written_out_are_breaks_again(tmp_path: Path) -> None:
-    rows = [["id", "text"], *([str(n), rf"{text}\n\nand on"] for n, text in enumerate(sentences(3)))]
+    rows = [
+        ["id", "text"],
+        *([str(n), rf"{text}\n\nand on"] for n, text in enumerate(sentences(3))),
+    ]
     assert texts(tmp_path, "ada.csv", table(rows)) == [f"{text}\n\nand on" for text in sentences(3)]
-    assert texts(tmp_path, "bea.csv", table([["id", "text"], ["1", r"in C:\new"], ["2", "else"]]))[0] == r"in C:\new"
+    assert (
+        texts(tmp_path, "bea.csv", table([["id", "text"], ["1", r"in C:\new"], ["2", "else"]]))[0]
+        == r"in C:\new"
+    )
 
 
 @pytest.mark.parametrize(
@@ -328,7 +435,9 @@ def test_line_breaks_that_were_written_out_are_breaks_again(tmp_path: Path) -> N
         lambda said: "\n<|endoftext|>\n".join(said) + "\n<|endoftext|>\n",
     ],
 )
-def test_marks_delimit_the_posts_of_a_text(tmp_path: Path, write: Callable[[list[str]], str]) -> None:
+def test_marks_delimit_the_posts_of_a_text(
+    tmp_path: Path, write: Callable[[list[str]], str]
+) -> None:
     said = [f"{text}\nand on" for text in sentences(5)]
     assert texts(tmp_path, "ada.txt", write(said)) == said
 

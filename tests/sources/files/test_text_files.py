@@ -81,25 +81,38 @@ def test_byte_order_marks_tell_the_encoding(tmp_path: Path, kind: str, encoding:
         "\n \t" + json.dumps(SAID, ensure_ascii=False) + "\n",
     ],
 )
-def test_json_is_a_list_of_objects_or_texts_or_an_object_that_holds_one(tmp_path: Path, content: str) -> None:
+def test_json_is_a_list_of_objects_or_texts_or_an_object_that_holds_one(
+    tmp_path: Path, content: str
+) -> None:
     assert texts(read_text(tmp_path, "ada.json", content)) == SAID
 
 
 def test_lines_of_text_are_posts_and_empty_ones_are_none(tmp_path: Path) -> None:
-    assert texts(read_text(tmp_path, "ada.txt", "one\r\n\r\n  two \rthree\n\n")) == ["one", "two", "three"]
+    assert texts(read_text(tmp_path, "ada.txt", "one\r\n\r\n  two \rthree\n\n")) == [
+        "one",
+        "two",
+        "three",
+    ]
 
 
 def test_a_list_of_texts_on_separate_lines_may_be_quoted_json(tmp_path: Path) -> None:
-    assert texts(read_text(tmp_path, "ada.jsonl", "\n".join(json.dumps(text) for text in SAID))) == SAID
+    assert (
+        texts(read_text(tmp_path, "ada.jsonl", "\n".join(json.dumps(text) for text in SAID)))
+        == SAID
+    )
 
 
 def test_cells_may_hold_several_lines_and_quotes(tmp_path: Path) -> None:
-    written = table([["date", "text"], ["2024-01-02", 'two\nlines, "quoted"'], ["2024-01-03", "one"]])
+    written = table(
+        [["date", "text"], ["2024-01-02", 'two\nlines, "quoted"'], ["2024-01-03", "one"]]
+    )
     assert texts(read_text(tmp_path, "ada.csv", written)) == ['two\nlines, "quoted"', "one"]
 
 
 def test_a_table_of_one_column_needs_no_name_for_it(tmp_path: Path) -> None:
-    assert texts(read_text(tmp_path, "ada.csv", "whatever I said\nthe lamp hums\nthe gull sings\n")) == ["the lamp hums", "the gull sings"]
+    assert texts(
+        read_text(tmp_path, "ada.csv", "whatever I said\nthe lamp hums\nthe gull sings\n")
+    ) == ["the lamp hums", "the gull sings"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -109,28 +122,53 @@ def test_a_table_is_cut_as_its_header_is(tmp_path: Path, delimiter: str) -> None
 
 
 def test_short_and_long_rows_of_a_table_do_no_harm(tmp_path: Path) -> None:
-    assert texts(read_text(tmp_path, "ada.csv", "id,text,likes\n1,one\n2\n3,three,4,5,6\n")) == ["one", "", "three"]
+    assert texts(read_text(tmp_path, "ada.csv", "id,text,likes\n1,one\n2\n3,three,4,5,6\n")) == [
+        "one",
+        "",
+        "three",
+    ]
 
 
 # standard input
 
 
 @pytest.mark.parametrize("kind", ["txt", "jsonl", "json"])
-@pytest.mark.parametrize("pack", [str.encode, lambda text: gzip.compress(text.encode()), lambda text: b"\xef\xbb\xbf" + text.encode()])
-def test_standard_input_is_read_as_what_it_looks_like(monkeypatch: pytest.MonkeyPatch, kind: str, pack: Callable[[str], bytes]) -> None:
+@pytest.mark.parametrize(
+    "pack",
+    [
+        str.encode,
+        lambda text: gzip.compress(text.encode()),
+        lambda text: b"\xef\xbb\xbf" + text.encode(),
+    ],
+)
+def test_standard_input_is_read_as_what_it_looks_like(
+    monkeypatch: pytest.MonkeyPatch, kind: str, pack: Callable[[str], bytes]
+) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(pack(KINDS[kind]))))
     found = read("-")
     assert texts(found) == SAID
     assert {post.author for post in found} == {"stdin"}
 
 
-@pytest.mark.parametrize("content", ["[sings] la la la\nand on", "{sighs} oh well\nand on", "[1] first\nand on", "\n\nthe lamp\nand on"])
-def test_brackets_at_the_start_of_standard_input_may_be_text(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[sings] la la la\nand on",
+        "{sighs} oh well\nand on",
+        "[1] first\nand on",
+        "\n\nthe lamp\nand on",
+    ],
+)
+def test_brackets_at_the_start_of_standard_input_may_be_text(
+    monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
     assert texts(read("-")) == content.strip().splitlines()
 
 
-def test_an_object_over_several_lines_of_standard_input_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_over_several_lines_of_standard_input_is_json(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     content = json.dumps({"posts": [{"text": text} for text in SAID]}, indent=2)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
     assert texts(read("-")) == SAID
@@ -139,10 +177,16 @@ def test_an_object_over_several_lines_of_standard_input_is_json(monkeypatch: pyt
 # columns
 
 
-@pytest.mark.parametrize("column", ["text", "Text", "FULL_TEXT", " tweet ", "Content", "body", "message"])
+@pytest.mark.parametrize(
+    "column", ["text", "Text", "FULL_TEXT", " tweet ", "Content", "body", "message"]
+)
 def test_the_text_is_found_by_its_usual_names(tmp_path: Path, column: str) -> None:
-    assert texts(read_text(tmp_path, "ada.csv", table([["other", column], ["x", "mine"]]))) == ["mine"]
-    assert texts(read_text(tmp_path, "ada.jsonl", json.dumps({"other": "x", column: "mine"}))) == ["mine"]
+    assert texts(read_text(tmp_path, "ada.csv", table([["other", column], ["x", "mine"]]))) == [
+        "mine"
+    ]
+    assert texts(read_text(tmp_path, "ada.jsonl", json.dumps({"other": "x", column: "mine"}))) == [
+        "mine"
+    ]
 
 
 @pytest.mark.parametrize("asked", ["words", "WORDS", " Words"])
@@ -170,20 +214,38 @@ def test_a_row_without_a_text_is_left_out_and_counted(tmp_path: Path, value: Any
 
 @pytest.mark.parametrize("value", [True, "True", "true", 1, "1", "yes", "t"])
 def test_signs_of_reposts_and_replies_are_seen(tmp_path: Path, value: Any) -> None:
-    rows = [{"text": "one", "is_retweet": value}, {"text": "two", "is_reply": value}, {"text": "three", "is_reply": value, "is_retweet": value}]
+    rows = [
+        {"text": "one", "is_retweet": value},
+        {"text": "two", "is_reply": value},
+        {"text": "three", "is_reply": value, "is_retweet": value},
+    ]
     found = read_text(tmp_path, "ada.json", json.dumps(rows))
     assert [post.kind for post in found] == [Kind.REPOST, Kind.REPLY, Kind.REPOST]
 
 
-@pytest.mark.parametrize("value", [False, "False", "false", 0, "0", None, "", "null", "None", "NaN", float("nan"), "no"])
+@pytest.mark.parametrize(
+    "value", [False, "False", "false", 0, "0", None, "", "null", "None", "NaN", float("nan"), "no"]
+)
 def test_signs_that_say_no_are_not_taken_for_yes(tmp_path: Path, value: Any) -> None:
-    found = read_text(tmp_path, "ada.json", json.dumps([{"text": "one", "is_retweet": value, "is_reply": value, "truncated": value}]))
+    found = read_text(
+        tmp_path,
+        "ada.json",
+        json.dumps([{"text": "one", "is_retweet": value, "is_reply": value, "truncated": value}]),
+    )
     assert [(post.kind, post.truncated) for post in found] == [(Kind.POST, False)]
 
 
-def test_a_reply_is_also_told_by_whom_it_answers_and_a_repost_by_its_beginning(tmp_path: Path) -> None:
-    rows = table([["text", "in_reply_to_status_id"], ["yes", "123"], ["alone", ""], ["RT @bob: his", ""]])
-    assert [post.kind for post in read_text(tmp_path, "ada.csv", rows)] == [Kind.REPLY, Kind.POST, Kind.REPOST]
+def test_a_reply_is_also_told_by_whom_it_answers_and_a_repost_by_its_beginning(
+    tmp_path: Path,
+) -> None:
+    rows = table(
+        [["text", "in_reply_to_status_id"], ["yes", "123"], ["alone", ""], ["RT @bob: his", ""]]
+    )
+    assert [post.kind for post in read_text(tmp_path, "ada.csv", rows)] == [
+        Kind.REPLY,
+        Kind.POST,
+        Kind.REPOST,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -212,13 +274,24 @@ def test_a_reply_is_also_told_by_whom_it_answers_and_a_repost_by_its_beginning(t
         ([], None),
     ],
 )
-def test_moments_are_read_as_they_are_usually_written(tmp_path: Path, written: Any, meant: str | None) -> None:
+def test_moments_are_read_as_they_are_usually_written(
+    tmp_path: Path, written: Any, meant: str | None
+) -> None:
     for key in ("created_at", "Date", "timestamp"):
-        assert read_text(tmp_path, "ada.json", json.dumps([{"text": "one", key: written}]))[0].created_at == meant
+        assert (
+            read_text(tmp_path, "ada.json", json.dumps([{"text": "one", key: written}]))[
+                0
+            ].created_at
+            == meant
+        )
 
 
 def test_ids_languages_and_cuts_are_handed_on(tmp_path: Path) -> None:
-    rows = [{"text": "one", "id": 7, "lang": "fr", "truncated": True}, {"text": "two", "tweet_id": "8", "language": "en"}, {"text": "three"}]
+    rows = [
+        {"text": "one", "id": 7, "lang": "fr", "truncated": True},
+        {"text": "two", "tweet_id": "8", "language": "en"},
+        {"text": "three"},
+    ]
     assert read_text(tmp_path, "ada.json", json.dumps(rows)) == [
         Post("7", "ada", "one", lang="fr", truncated=True),
         Post("8", "ada", "two", lang="en"),
@@ -252,8 +325,19 @@ def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
 
 
 def counts_of(readme: str) -> dict[str, tuple[int, int, int]]:
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in readme.splitlines() if line.startswith("|")]
-    return {row[0]: (int(row[2].replace(",", "")), int(row[3].replace(",", "")), int(row[4].replace(",", ""))) for row in rows[2:]}
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in readme.splitlines()
+        if line.startswith("|")
+    ]
+    return {
+        row[0]: (
+            int(row[2].replace(",", "")),
+            int(row[3].replace(",", "")),
+            int(row[4].replace(",", "")),
+        )
+        for row in rows[2:]
+    }
 
 
 def test_real_posts_load_with_the_counts_they_should(shared: Path) -> None:

@@ -23,7 +23,17 @@ from hypothesis import strategies as st
 
 import popinjay
 from archives import write_zip
-from mastodon_exports import ACTOR, FOLLOWERS, FRIEND, ME, PICTURE, PUBLIC, boost, create, export_files
+from mastodon_exports import (
+    ACTOR,
+    FOLLOWERS,
+    FRIEND,
+    ME,
+    PICTURE,
+    PUBLIC,
+    boost,
+    create,
+    export_files,
+)
 from mastodon_standin import FIRST, Said, StandIn, as_api
 from popinjay import sources
 from popinjay.cli.main import main
@@ -56,7 +66,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(spec: str, options: FetchOptions = LOCAL, said: list[Event] | None = None) -> Reading:
-    return sources.read(spec, CollectOptions(), Access(options, said.append if said is not None else lambda event: None))
+    return sources.read(
+        spec,
+        CollectOptions(),
+        Access(options, said.append if said is not None else lambda event: None),
+    )
 
 
 def read(spec: str, folder: Path, options: FetchOptions = LOCAL) -> tuple[list[Post], Reading]:
@@ -147,7 +161,9 @@ def test_what_is_no_account(spec: str) -> None:
     assert not mastodon.matches(spec)
 
 
-def test_what_lies_on_the_disk_is_no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lies_on_the_disk_is_no_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "@ada@example.social").mkdir()
     assert not mastodon.matches("@ada@example.social")
@@ -159,10 +175,23 @@ def test_a_prefix_without_an_account_is_explained() -> None:
     assert "@ada@example.social" in hint
 
 
-@pytest.mark.parametrize("form", ["@ada@{}", "mastodon:ADA@{}", "http://{}/@ada", "http://{}/users/ada", "http://web.example/@ada@{}"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "@ada@{}",
+        "mastodon:ADA@{}",
+        "http://{}/@ada",
+        "http://{}/users/ada",
+        "http://web.example/@ada@{}",
+    ],
+)
 def test_every_form_leads_to_the_same_account(server: StandIn, form: str) -> None:
     reading = opened(form.format(server.host))
-    assert (reading.author.handle, reading.author.name, reading.author.bio) == ("ada@localhost", "Ada 🧮", "counts & sings")
+    assert (reading.author.handle, reading.author.name, reading.author.bio) == (
+        "ada@localhost",
+        "Ada 🧮",
+        "counts & sings",
+    )
     assert reading.author.url == server.address("/@Ada")
     assert reading.findings.notes == []
 
@@ -180,7 +209,11 @@ def test_this_machine_only_where_that_is_allowed(server: StandIn) -> None:
 
 def test_all_pages_in_order_with_the_picture(server: StandIn, tmp_path: Path) -> None:
     server.write(95)
-    server.statuses.append(server.status(200, "", reblog=server.status(1, "<p>bob's</p>", account=server.account_of("bob"))))
+    server.statuses.append(
+        server.status(
+            200, "", reblog=server.status(1, "<p>bob's</p>", account=server.account_of("bob"))
+        )
+    )
     found, reading = read(server.spec, tmp_path)
     assert [post.id for post in found] == [str(FIRST + n) for n in [*range(95), 200]]
     assert (found[7].text, found[7].created_at, found[7].lang) == (
@@ -189,7 +222,11 @@ def test_all_pages_in_order_with_the_picture(server: StandIn, tmp_path: Path) ->
         "en",
     )
     assert (found[-1].kind, found[-1].text, found[-1].author) == (Kind.REPOST, "", "ada@localhost")
-    assert server.pages_asked() == ["limit=40", f"limit=40&max_id={FIRST + 56}", f"limit=40&max_id={FIRST + 16}"]
+    assert server.pages_asked() == [
+        "limit=40",
+        f"limit=40&max_id={FIRST + 56}",
+        f"limit=40&max_id={FIRST + 16}",
+    ]
     assert reading.avatar() == PICTURE
     assert len(reading.fingerprint()) == 64
 
@@ -200,7 +237,9 @@ def test_a_second_time_only_what_is_new_is_asked_for(server: StandIn, tmp_path: 
     server.asked.clear()
     found, _ = read(server.spec, tmp_path)
     assert (len(found), server.pages_asked()) == (100, ["limit=40"])
-    assert server.headers[-1]["if-none-match"].startswith('W/"')  # the answer was that nothing has changed
+    assert server.headers[-1]["if-none-match"].startswith(
+        'W/"'
+    )  # the answer was that nothing has changed
     server.write(45, 100)
     server.statuses[98] |= {"content": "<p>mended</p>", "edited_at": "2023-01-01T00:00:00.000Z"}
     server.asked.clear()
@@ -218,14 +257,18 @@ def test_deleted_posts_go_on_prune_only(server: StandIn, tmp_path: Path) -> None
     assert [post.id for post in found] == [str(FIRST + n) for n in range(90) if not 10 <= n < 20]
 
 
-def test_a_link_that_says_nothing_more_ends_it_and_a_server_without_links_is_asked_by_the_last_id(server: StandIn, tmp_path: Path) -> None:
+def test_a_link_that_says_nothing_more_ends_it_and_a_server_without_links_is_asked_by_the_last_id(
+    server: StandIn, tmp_path: Path
+) -> None:
     server.write(95)
 
     def without(path: str) -> Said | None:
         if "/statuses" not in path:
             return None
         older = path.partition("max_id=")[2]
-        rows = [row for row in reversed(server.statuses) if not older or int(row["id"]) < int(older)]
+        rows = [
+            row for row in reversed(server.statuses) if not older or int(row["id"]) < int(older)
+        ]
         return Said(rows[:40])
 
     server.instead = without
@@ -234,7 +277,9 @@ def test_a_link_that_says_nothing_more_ends_it_and_a_server_without_links_is_ask
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_a_server_that_sends_all_at_once_whatever_is_asked(server: StandIn, tmp_path: Path, stopped: bool) -> None:
+def test_a_server_that_sends_all_at_once_whatever_is_asked(
+    server: StandIn, tmp_path: Path, stopped: bool
+) -> None:
     server.write(95)
     pages = 0
 
@@ -243,7 +288,11 @@ def test_a_server_that_sends_all_at_once_whatever_is_asked(server: StandIn, tmp_
         if "/statuses" not in path:
             return None
         pages += 1
-        return Said({"error": "what?"}, 400) if stopped and pages == 2 else Said(list(reversed(server.statuses)))
+        return (
+            Said({"error": "what?"}, 400)
+            if stopped and pages == 2
+            else Said(list(reversed(server.statuses)))
+        )
 
     server.instead = everything
     if stopped:
@@ -286,36 +335,68 @@ def export_items() -> list[dict[str, Any]]:
     ]
 
 
-def same_account(server: StandIn, items: list[dict[str, Any]], actor: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def same_account(
+    server: StandIn,
+    items: list[dict[str, Any]],
+    actor: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Make the stand-in serve what an export holds. Its host's name is the only thing that it cannot be true to."""
-    server.account |= {"username": actor["preferredUsername"], "display_name": actor["name"], "note": actor["summary"], "url": actor["url"], "uri": actor["id"]}
+    server.account |= {
+        "username": actor["preferredUsername"],
+        "display_name": actor["name"],
+        "note": actor["summary"],
+        "url": actor["url"],
+        "uri": actor["id"],
+    }
     server.statuses = [as_api(server, item, actor["id"]) for item in items]
     monkeypatch.setattr(mastodon, "_origin", lambda address: server.address())
 
 
-def test_the_export_and_the_api_agree_post_for_post(server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exported = sources.read(str(write_zip(tmp_path / "archive.zip", export_files(*export_items()))), CollectOptions())
+def test_the_export_and_the_api_agree_post_for_post(
+    server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported = sources.read(
+        str(write_zip(tmp_path / "archive.zip", export_files(*export_items()))), CollectOptions()
+    )
     by_file = {post.id: post for post in exported.posts()}
     same_account(server, export_items(), ACTOR, monkeypatch)
     found, reading = read(server.spec, tmp_path / "mirror")
     assert {post.id: post for post in found} == by_file
     assert len(by_file) == 12
     assert {post.kind for post in found} == set(Kind)
-    assert reading.findings.left_out == exported.findings.left_out == {"followers-only post": 1, "direct message": 1, "boost that is not public": 1}
+    assert (
+        reading.findings.left_out
+        == exported.findings.left_out
+        == {"followers-only post": 1, "direct message": 1, "boost that is not public": 1}
+    )
     mine, theirs = reading.author, exported.author
-    assert (mine.handle, mine.name, mine.bio, mine.url) == (theirs.handle, theirs.name, theirs.bio, theirs.url)
+    assert (mine.handle, mine.name, mine.bio, mine.url) == (
+        theirs.handle,
+        theirs.name,
+        theirs.bio,
+        theirs.url,
+    )
     assert mine.handle == "ada@social.example"
-    assert [note.partition(" stand")[0].partition(" are polls")[0] for note in reading.findings.notes] == ["1 of the posts read now"] * 2
+    assert [
+        note.partition(" stand")[0].partition(" are polls")[0] for note in reading.findings.notes
+    ] == ["1 of the posts read now"] * 2
 
 
-def test_the_recorded_export_and_the_api_agree(server: StandIn, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_recorded_export_and_the_api_agree(
+    server: StandIn, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = shared / "formats" / "mastodon-export"
     exported = sources.read(str(folder), CollectOptions())
     items = json.loads((folder / "outbox.json").read_text(encoding="utf-8"))["orderedItems"]
     actor = json.loads((folder / "actor.json").read_text(encoding="utf-8"))
     by_file = {post.id: post for post in exported.posts()}
     same_account(server, items, actor, monkeypatch)
-    server.instead = lambda path: Said({**server.finger(), "subject": f"acct:{actor['preferredUsername']}@{server.host}"}) if "webfinger" in path else None
+    server.instead = lambda path: (
+        Said({**server.finger(), "subject": f"acct:{actor['preferredUsername']}@{server.host}"})
+        if "webfinger" in path
+        else None
+    )
     found, reading = read(server.spec, tmp_path)
     assert {post.id: post for post in found} == by_file
     assert reading.author.handle == exported.author.handle
@@ -326,21 +407,39 @@ def test_recorded_answers_are_read(shared: Path) -> None:
     for file in sorted((shared / "formats" / "mastodon-api").glob("*.json")):
         for said in json.loads(file.read_text(encoding="utf-8")):
             body = said["body"]
-            rows += [row for row in (body if isinstance(body, list) else [body]) if isinstance(row, dict) and "content" in row and "visibility" in row]
+            rows += [
+                row
+                for row in (body if isinstance(body, list) else [body])
+                if isinstance(row, dict) and "content" in row and "visibility" in row
+            ]
     assert len(rows) > 100
     read_as = [status_of(row, row["account"]["id"], "ada@localhost") for row in rows]
-    assert Counter(type(one) is str for one in read_as)[True] == sum(row["visibility"] in ("private", "direct") for row in rows)
+    assert Counter(type(one) is str for one in read_as)[True] == sum(
+        row["visibility"] in ("private", "direct") for row in rows
+    )
     posts = {post.id: post for post in read_as if isinstance(post, Post)}
-    kinds = {row["id"]: (row["reblog"] is not None, row["quote"] is not None) for row in rows if row["id"] in posts}
-    assert all((posts[id].kind is Kind.REPOST, posts[id].kind is Kind.QUOTE) == kind for id, kind in kinds.items())
+    kinds = {
+        row["id"]: (row["reblog"] is not None, row["quote"] is not None)
+        for row in rows
+        if row["id"] in posts
+    }
+    assert all(
+        (posts[id].kind is Kind.REPOST, posts[id].kind is Kind.QUOTE) == kind
+        for id, kind in kinds.items()
+    )
     assert "yoooooooo" in {post.text for post in posts.values()}
-    assert all(post.created_at and not post.text.startswith("<") and "RE: http" not in post.text for post in posts.values())
+    assert all(
+        post.created_at and not post.text.startswith("<") and "RE: http" not in post.text
+        for post in posts.values()
+    )
 
 
 # what is for whom
 
 
-def test_what_a_broken_server_sends_of_private_posts_gets_nowhere(server: StandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str], own_home: Path) -> None:
+def test_what_a_broken_server_sends_of_private_posts_gets_nowhere(
+    server: StandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str], own_home: Path
+) -> None:
     secret = "<p>verysecretword of the gull</p>"
     server.write(40)
     server.statuses += [
@@ -353,7 +452,14 @@ def test_what_a_broken_server_sends_of_private_posts_gets_nowhere(server: StandI
         server.status(56, "", reblog=server.status(1, secret, account=server.account_of("bob"))),
         server.status(57, secret, account=server.account_of("bob")),
         server.status(58, secret, account=None),
-        server.status(59, "<p>see there</p>", quote={"state": "accepted", "quoted_status": server.status(1, secret, visibility="private")}),
+        server.status(
+            59,
+            "<p>see there</p>",
+            quote={
+                "state": "accepted",
+                "quoted_status": server.status(1, secret, visibility="private"),
+            },
+        ),
     ]
     found, reading = read(server.spec, tmp_path)
     assert len(found) == 42
@@ -380,13 +486,20 @@ def test_what_a_broken_server_sends_of_private_posts_gets_nowhere(server: StandI
     [
         ("https://example.social/users/ada/statuses/109", "109"),
         ("https://example.social/ap/users/5/statuses/109/activity", "109"),
-        ("https://example.social/ada/p/1795303343.12", "https://example.social/ada/p/1795303343.12"),
+        (
+            "https://example.social/ada/p/1795303343.12",
+            "https://example.social/ada/p/1795303343.12",
+        ),
         ("https://example.social/objects/\x1b[2J", "api"),
         (None, "api"),
     ],
 )
 def test_what_names_a_post_for_good(server: StandIn, uri: Any, id: str) -> None:
-    post = status_of(server.status(1, "<p>so it is</p>", id="api", uri=uri), server.account["id"], "ada@localhost")
+    post = status_of(
+        server.status(1, "<p>so it is</p>", id="api", uri=uri),
+        server.account["id"],
+        "ada@localhost",
+    )
     assert isinstance(post, Post)
     assert post.id == id
 
@@ -397,14 +510,22 @@ def test_what_names_a_post_for_good(server: StandIn, uri: Any, id: str) -> None:
         ({"in_reply_to_id": "5", "in_reply_to_account_id": "77"}, Kind.REPLY),
         ({"in_reply_to_id": "5", "in_reply_to_account_id": None}, Kind.REPLY),
         ({"in_reply_to_id": "5", "in_reply_to_account_id": "me"}, Kind.POST),
-        ({"in_reply_to_id": None, "in_reply_to_account_id": "77"}, Kind.POST),  # what it answered is gone, as in the export
+        (
+            {"in_reply_to_id": None, "in_reply_to_account_id": "77"},
+            Kind.POST,
+        ),  # what it answered is gone, as in the export
         ({"quote": {"state": "accepted", "quoted_status": {}}}, Kind.QUOTE),
         ({"quote": {"state": "deleted", "quoted_status": None}}, Kind.QUOTE),
-        ({"quote": {"state": "accepted"}, "in_reply_to_id": "5", "in_reply_to_account_id": "77"}, Kind.REPLY),
+        (
+            {"quote": {"state": "accepted"}, "in_reply_to_id": "5", "in_reply_to_account_id": "77"},
+            Kind.REPLY,
+        ),
         ({"reblog": {"id": "5"}}, Kind.REPOST),
     ],
 )
-def test_threads_replies_quotes_and_boosts(server: StandIn, fields: dict[str, Any], kind: Kind) -> None:
+def test_threads_replies_quotes_and_boosts(
+    server: StandIn, fields: dict[str, Any], kind: Kind
+) -> None:
     me = server.account["id"]
     fields = {key: me if value == "me" else value for key, value in fields.items()}
     post = status_of(server.status(1, "<p>so it is</p>", **fields), me, "ada@localhost")
@@ -428,11 +549,22 @@ def test_the_profile_says_what_its_author_wishes(server: StandIn) -> None:
         "moved": moved,
     }
     tag = '<p>counts <a href="https://x.example/tags/NoAI" class="mention hashtag" rel="tag">#<span>NoAI</span></a> #nobots #noon</p>'
-    server.account |= {"note": tag, "fields": [{"name": "wishes", "value": "#noSearch #noai"}, 7, {"name": None}]}
+    server.account |= {
+        "note": tag,
+        "fields": [{"name": "wishes", "value": "#noSearch #noai"}, 7, {"name": None}],
+    }
     reading = opened(server.spec)
     notes = "\n".join(reading.findings.notes)
     assert "moved to https://new.example/@ada[31m" in notes
-    for said in ("is a bot", "memorial", "limited the account", "by hand", "(noindex)", "indexable is off", "discoverable is off"):
+    for said in (
+        "is a bot",
+        "memorial",
+        "limited the account",
+        "by hand",
+        "(noindex)",
+        "indexable is off",
+        "discoverable is off",
+    ):
         assert said in notes
     assert "says #NoAI, #nobots, #noSearch." in notes
     assert "#noon" not in notes
@@ -446,12 +578,22 @@ def test_a_plain_profile_gives_no_notes(server: StandIn) -> None:
 def test_rules_and_terms_on_automated_use_are_shown(server: StandIn) -> None:
     server.rules = [
         {"id": "1", "text": "Be kind.", "hint": ""},
-        {"id": "2", "text": "No bots without a word to the moderators.", "hint": "Scrapers are blocked.\x1b[2J"},
+        {
+            "id": "2",
+            "text": "No bots without a word to the moderators.",
+            "hint": "Scrapers are blocked.\x1b[2J",
+        },
     ]
-    terms = "<h1>Terms</h1><p>Welcome. You shall not use posts to train a language model! Pay by card.</p>" + "<p>No crawling, number {}.</p>" * 9
+    terms = (
+        "<h1>Terms</h1><p>Welcome. You shall not use posts to train a language model! Pay by card.</p>"
+        + "<p>No crawling, number {}.</p>" * 9
+    )
     server.terms = {"effective_date": "2025-01-01", "content": terms.format(*range(9))}
     rules, terms = opened(server.spec).findings.notes
-    assert rules == f"The rules of {server.host} on automated use: “No bots without a word to the moderators.” “Scrapers are blocked.[2J”"
+    assert (
+        rules
+        == f"The rules of {server.host} on automated use: “No bots without a word to the moderators.” “Scrapers are blocked.[2J”"
+    )
     assert terms.startswith(
         f"The terms of service of {server.host} on automated use: “You shall not use posts to train a language model!” “No crawling, number 0.”"
     )
@@ -463,13 +605,19 @@ def test_rules_and_terms_on_automated_use_are_shown(server: StandIn) -> None:
     ("text", "said"),
     [
         ("Bots müssen gekennzeichnet sein. Seid nett.", ["Bots müssen gekennzeichnet sein."]),
-        ("Das Training von KI-Modellen ist untersagt.", ["Das Training von KI-Modellen ist untersagt."]),
+        (
+            "Das Training von KI-Modellen ist untersagt.",
+            ["Das Training von KI-Modellen ist untersagt."],
+        ),
         ("Automatisiertes Auslesen ist verboten.", ["Automatisiertes Auslesen ist verboten."]),
         ("J'ai faim. Pas de robots ni d'IA.", ["Pas de robots ni d'IA."]),
         ("L'apprentissage automatique est exclu.", ["L'apprentissage automatique est exclu."]),
         ("Sé amable. Nada de minería de datos.", ["Nada de minería de datos."]),
         ("Prohibida la inteligencia artificial.", ["Prohibida la inteligencia artificial."]),
-        ("仲良く。生成AIの学習に使わないでください。ボット禁止", ["生成AIの学習に使わないでください。", "ボット禁止"]),
+        (
+            "仲良く。生成AIの学習に使わないでください。ボット禁止",
+            ["生成AIの学習に使わないでください。", "ボット禁止"],
+        ),
         ("機械学習への利用は禁止です。", ["機械学習への利用は禁止です。"]),
         ("The robotics club meets by train. Both of you said hello. Thai food, e-mail, Maine.", []),
         ("Your account may be automatically deleted.", []),
@@ -479,7 +627,9 @@ def test_which_sentences_speak_of_automated_use(text: str, said: list[str]) -> N
     assert list(on_automated_use(text)) == said
 
 
-@pytest.mark.parametrize("rules", [{}, None, "x", [None, 7, [], {"text": 3}, {"text": None}], [{"text": "Be kind."}]])
+@pytest.mark.parametrize(
+    "rules", [{}, None, "x", [None, 7, [], {"text": 3}, {"text": None}], [{"text": "Be kind."}]]
+)
 def test_rules_of_any_shape_say_nothing(server: StandIn, rules: Any) -> None:
     server.rules, server.terms = rules, {"content": rules}
     assert opened(server.spec).findings.notes == []
@@ -487,9 +637,14 @@ def test_rules_of_any_shape_say_nothing(server: StandIn, rules: Any) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_rules_are_not_waited_for(server: StandIn, status: int) -> None:
-    server.instead = always("/instance/", lambda: Said(status=status, headers={"Retry-After": "900"}))
+    server.instead = always(
+        "/instance/", lambda: Said(status=status, headers={"Retry-After": "900"})
+    )
     notes = opened(server.spec).findings.notes
-    assert [note[:40] for note in notes] == ["The server's rules could not be read: th", "The server's terms of service could not "]
+    assert [note[:40] for note in notes] == [
+        "The server's rules could not be read: th",
+        "The server's terms of service could not ",
+    ]
 
 
 # who does not show it
@@ -505,13 +660,18 @@ def test_rules_are_not_waited_for(server: StandIn, status: int) -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["lookup", "/statuses"])
-def test_a_server_that_shows_nothing_to_strangers_is_said_and_the_export_named(server: StandIn, tmp_path: Path, status: int, error: str, where: str) -> None:
+def test_a_server_that_shows_nothing_to_strangers_is_said_and_the_export_named(
+    server: StandIn, tmp_path: Path, status: int, error: str, where: str
+) -> None:
     server.instead = always(where, lambda: Said({"error": error}, status))
     with pytest.raises(NetworkError) as caught:
         read(server.spec, tmp_path)
     assert "Preferences, Import and export, Data export" in caught.value.hint
     said = (
-        {"lookup": "does not show it to readers who are not logged in", "/statuses": "does not have the posts of"}[where]
+        {
+            "lookup": "does not show it to readers who are not logged in",
+            "/statuses": "does not have the posts of",
+        }[where]
         if status == 404
         else "only to those who are logged in"
     )
@@ -552,13 +712,22 @@ def test_without_webfinger_the_named_server_is_asked(server: StandIn) -> None:
         Said(b"", 404),
         Said(b"<html>", 200),
         Said([], 200),
-        Said({"links": [7, {"rel": "self", "href": "javascript:x", "type": "application/activity+json"}]}),
+        Said(
+            {
+                "links": [
+                    7,
+                    {"rel": "self", "href": "javascript:x", "type": "application/activity+json"},
+                ]
+            }
+        ),
     ):
         server.instead = always("webfinger", lambda said=said: said)  # type: ignore[misc]
         assert opened(server.spec).author.handle == "ada@localhost"
 
 
-def test_an_account_that_lives_on_another_server_than_its_name_says(server: StandIn, tmp_path: Path) -> None:
+def test_an_account_that_lives_on_another_server_than_its_name_says(
+    server: StandIn, tmp_path: Path
+) -> None:
     server.write(3)
     elsewhere = f"http://127.0.0.1:{server.port}"
     server.account |= {"uri": f"{elsewhere}/users/Ada", "url": f"{elsewhere}/@Ada"}
@@ -572,17 +741,28 @@ def test_an_account_that_lives_on_another_server_than_its_name_says(server: Stan
     server.instead = moved
     found, reading = read(server.spec, tmp_path)
     assert (len(found), reading.author.handle) == (3, "ada@127.0.0.1")
-    assert {headers["host"] for headers, path in zip(server.headers, server.asked, strict=True) if "/api/" in path} == {elsewhere.removeprefix("http://")}
+    assert {
+        headers["host"]
+        for headers, path in zip(server.headers, server.asked, strict=True)
+        if "/api/" in path
+    } == {elsewhere.removeprefix("http://")}
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"username": "bob"}, {"uri": "https://other.example/users/Ada"}, {"uri": None, "url": "https://other.example/@Ada"}, {"uri": None, "url": None}],
+    [
+        {"username": "bob"},
+        {"uri": "https://other.example/users/Ada"},
+        {"uri": None, "url": "https://other.example/@Ada"},
+        {"uri": None, "url": None},
+    ],
 )
 def test_another_account_than_the_one_asked_for(server: StandIn, changes: dict[str, Any]) -> None:
     finger = server.finger()
     server.account |= changes
-    server.instead = lambda path: Said(finger) if "webfinger" in path else Said(server.account) if "lookup" in path else None
+    server.instead = lambda path: (
+        Said(finger) if "webfinger" in path else Said(server.account) if "lookup" in path else None
+    )
     assert "answered with another account" in refused(server.spec)[0]
 
 
@@ -594,8 +774,13 @@ def test_an_older_server_tells_only_the_profile_s_address(server: StandIn) -> No
 
 
 @pytest.mark.parametrize("path", ["lookup", "/statuses"])
-def test_a_redirect_to_another_host_is_not_followed(server: StandIn, tmp_path: Path, path: str) -> None:
-    server.instead = always(path, lambda: Said(status=302, headers={"Location": f"http://127.0.0.1:{server.port}/elsewhere"}))
+def test_a_redirect_to_another_host_is_not_followed(
+    server: StandIn, tmp_path: Path, path: str
+) -> None:
+    server.instead = always(
+        path,
+        lambda: Said(status=302, headers={"Location": f"http://127.0.0.1:{server.port}/elsewhere"}),
+    )
     assert "sends us on to" in cut_off(server.spec, tmp_path)
     assert not any("elsewhere" in asked for asked in server.asked)
 
@@ -605,7 +790,12 @@ def test_a_redirect_to_another_host_is_not_followed(server: StandIn, tmp_path: P
 
 def test_a_rate_limit_is_obeyed_with_a_countdown(server: StandIn, tmp_path: Path) -> None:
     server.write(60)
-    limited = iter([{"Retry-After": "0.2"}, {"X-RateLimit-Reset": (datetime.now(UTC) + timedelta(seconds=2)).isoformat()}])
+    limited = iter(
+        [
+            {"Retry-After": "0.2"},
+            {"X-RateLimit-Reset": (datetime.now(UTC) + timedelta(seconds=2)).isoformat()},
+        ]
+    )
 
     def limit(path: str) -> Said | None:
         headers = next(limited, None) if "max_id" in path else None
@@ -620,9 +810,20 @@ def test_a_rate_limit_is_obeyed_with_a_countdown(server: StandIn, tmp_path: Path
     assert {event.message for event in said if event.unit == "s"} == {f"waiting for {server.host}"}
 
 
-def test_a_server_that_fails_now_and_then_is_asked_again(server: StandIn, tmp_path: Path, impatient: None) -> None:
+def test_a_server_that_fails_now_and_then_is_asked_again(
+    server: StandIn, tmp_path: Path, impatient: None
+) -> None:
     server.write(90)
-    trouble = iter([Said(status=500), Said(b'[{"id": ', cut=3), Said(b"[1, 2", 200), Said(status=503), Said([1] * 99, cut=50)] * 2)
+    trouble = iter(
+        [
+            Said(status=500),
+            Said(b'[{"id": ', cut=3),
+            Said(b"[1, 2", 200),
+            Said(status=503),
+            Said([1] * 99, cut=50),
+        ]
+        * 2
+    )
     calls = iter(range(100))
     server.instead = lambda path: next(trouble, None) if next(calls) % 2 else None
     found, _ = read(server.spec, tmp_path)
@@ -630,7 +831,9 @@ def test_a_server_that_fails_now_and_then_is_asked_again(server: StandIn, tmp_pa
     assert len(set(server.asked)) < len(server.asked)
 
 
-def test_a_server_that_stays_broken_leaves_what_was_read(server: StandIn, tmp_path: Path, impatient: None) -> None:
+def test_a_server_that_stays_broken_leaves_what_was_read(
+    server: StandIn, tmp_path: Path, impatient: None
+) -> None:
     server.write(100)
     for said in (Said(status=502), Said(b"[}"), Said({"error": "x"}), Said(b"[]", cut=1)):
         server.instead = always("max_id", lambda said=said: said)  # type: ignore[misc]
@@ -662,12 +865,19 @@ def test_killed_midway_it_goes_on_where_it_was(server: StandIn, tmp_path: Path) 
     process.send_signal(signal.SIGKILL)
     process.wait()
     go.set()
-    assert [query[-18:] for query in server.pages_asked()] == ["limit=40", *(str(FIRST + n) for n in (160, 120))]
+    assert [query[-18:] for query in server.pages_asked()] == [
+        "limit=40",
+        *(str(FIRST + n) for n in (160, 120)),
+    ]
     server.asked.clear()
     found, _ = read(server.spec, tmp_path)
     assert [post.id for post in found] == [str(FIRST + n) for n in range(200)]
     # the rest of the pass that was killed, then a look at the top for what came meanwhile
-    assert [query[-18:] for query in server.pages_asked()] == [*(str(FIRST + n) for n in (120, 80, 40)), str(FIRST), "limit=40"]
+    assert [query[-18:] for query in server.pages_asked()] == [
+        *(str(FIRST + n) for n in (120, 80, 40)),
+        str(FIRST),
+        "limit=40",
+    ]
 
 
 # hostile answers
@@ -676,9 +886,15 @@ def test_killed_midway_it_goes_on_where_it_was(server: StandIn, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("link", "said"),
     [
-        ('<http://evil.example/api/v1/accounts/1/statuses?max_id=1>; rel="next"', "older posts are on another server, 'evil.example'"),
+        (
+            '<http://evil.example/api/v1/accounts/1/statuses?max_id=1>; rel="next"',
+            "older posts are on another server, 'evil.example'",
+        ),
         ('<http://localhost/x?since_id=1>; rel="next"', "does not say where older posts begin"),
-        ('<http://localhost/x?max_id=../../../y>; rel="next"', "does not say where older posts begin"),
+        (
+            '<http://localhost/x?max_id=../../../y>; rel="next"',
+            "does not say where older posts begin",
+        ),
         ("<http://[>; rel=next", "does not say where older posts begin"),
     ],
 )
@@ -688,7 +904,9 @@ def test_links_that_lead_elsewhere(server: StandIn, tmp_path: Path, link: str, s
     assert said in cut_off(server.spec, tmp_path)
 
 
-def test_pages_without_end(server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_without_end(
+    server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mirror, "MOST_EMPTY", 10)
     server.write(40)
     place = server.address("/x")
@@ -696,13 +914,18 @@ def test_pages_without_end(server: StandIn, tmp_path: Path, monkeypatch: pytest.
     server.instead = always("/statuses", lambda: same)
     assert "the same page of posts again and again" in cut_off(server.spec, tmp_path / "same")
     count = iter(range(10**6))
-    server.instead = always("/statuses", lambda: Said([], headers={"Link": f'<{place}?max_id={next(count)}>; rel="next"'}))
+    server.instead = always(
+        "/statuses",
+        lambda: Said([], headers={"Link": f'<{place}?max_id={next(count)}>; rel="next"'}),
+    )
     assert "again and again" in cut_off(server.spec, tmp_path / "empty")
     assert next(count) == 11
 
 
 def test_an_answer_too_large(server: StandIn, tmp_path: Path) -> None:
-    server.instead = always("/statuses", lambda: Said(b"[" + b" " * (http_client.MOST_ANSWER + 1) + b"]"))
+    server.instead = always(
+        "/statuses", lambda: Said(b"[" + b" " * (http_client.MOST_ANSWER + 1) + b"]")
+    )
     assert "for one answer" in cut_off(server.spec, tmp_path)
 
 
@@ -727,22 +950,46 @@ def test_html_from_strangers_is_only_ever_text(server: StandIn, tmp_path: Path) 
 WORDS = st.text(max_size=20) | st.sampled_from(["public", "direct", "0", "..", "me", "5"])
 THINGS = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**40), 10**40) | st.floats() | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "content", "state", "acct", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "content", "state", "acct", "x"]), inner, max_size=3
+        )
+    ),
     max_leaves=6,
 )
 FIELDS = "id uri visibility content reblog account in_reply_to_id in_reply_to_account_id created_at language quote poll spoiler_text".split()
-REASONS = {"not readable", "somebody else's post", "boost that is not public", "followers-only post", "direct message", "post not for everybody"}
+REASONS = {
+    "not readable",
+    "somebody else's post",
+    "boost that is not public",
+    "followers-only post",
+    "direct message",
+    "post not for everybody",
+}
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), THINGS, max_size=6) | THINGS)
 def test_no_status_of_any_shape_does_harm(changes: Any) -> None:
-    whole = {"id": "5", "visibility": "public", "content": "<p>x</p>", "reblog": None, "account": {"id": "me"}, "language": "en"}
-    read_as = status_of({**whole, **changes} if isinstance(changes, dict) else changes, "me", "ada@localhost")
+    whole = {
+        "id": "5",
+        "visibility": "public",
+        "content": "<p>x</p>",
+        "reblog": None,
+        "account": {"id": "me"},
+        "language": "en",
+    }
+    read_as = status_of(
+        {**whole, **changes} if isinstance(changes, dict) else changes, "me", "ada@localhost"
+    )
     if isinstance(read_as, Post):
         assert read_as.id
         assert len(read_as.id) <= 520
         assert Post.from_json(json.loads(json.dumps(read_as.to_json()).encode())) == read_as
-        assert not isinstance(changes, dict) or changes.get("visibility", "public") in ("public", "unlisted")
+        assert not isinstance(changes, dict) or changes.get("visibility", "public") in (
+            "public",
+            "unlisted",
+        )
     else:
         assert read_as in REASONS
 
@@ -751,7 +998,21 @@ def mangled(value: Any, chance: random.Random) -> Any:
     """The value with some of what is in it replaced by something else."""
     if chance.random() < 0.12:
         return chance.choice(
-            [None, 7, -1, 10**400 if chance.random() < 0.1 else 2**70, True, "", "\x00\x1b[2J", "x" * 5000, [], {}, [[]], {"id": []}, "\ud83d"]
+            [
+                None,
+                7,
+                -1,
+                10**400 if chance.random() < 0.1 else 2**70,
+                True,
+                "",
+                "\x00\x1b[2J",
+                "x" * 5000,
+                [],
+                {},
+                [[]],
+                {"id": []},
+                "\ud83d",
+            ]
         )
     if isinstance(value, dict):
         return {key: mangled(inner, chance) for key, inner in value.items()}
@@ -759,11 +1020,16 @@ def mangled(value: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_wrong_types_everywhere_leave_the_sound_posts(server: StandIn, tmp_path: Path, seed: int) -> None:
+def test_wrong_types_everywhere_leave_the_sound_posts(
+    server: StandIn, tmp_path: Path, seed: int
+) -> None:
     chance = random.Random(seed)
     server.write(20)
     sound = {row["id"] for row in server.statuses}
-    server.statuses = [*server.statuses, *(mangled(server.status(1000 + n, f"<p>{n}</p>"), chance) for n in range(150))]
+    server.statuses = [
+        *server.statuses,
+        *(mangled(server.status(1000 + n, f"<p>{n}</p>"), chance) for n in range(150)),
+    ]
     chance.shuffle(server.statuses)
     server.instead = always("/statuses", lambda: Said(server.statuses))
     found, reading = read(server.spec, tmp_path)
@@ -774,16 +1040,26 @@ def test_wrong_types_everywhere_leave_the_sound_posts(server: StandIn, tmp_path:
 @pytest.mark.parametrize("seed", range(40))
 def test_profiles_and_fingers_of_any_shape(server: StandIn, seed: int) -> None:
     chance = random.Random(seed)
-    server.account |= {"fields": [{"name": "a", "value": "#noai"}], "moved": server.account_of("Bob")}
+    server.account |= {
+        "fields": [{"name": "a", "value": "#noai"}],
+        "moved": server.account_of("Bob"),
+    }
     account, finger = mangled(server.account, chance), mangled(server.finger(), chance)
     server.rules = mangled([{"id": "1", "text": "No bots.", "hint": ""}], chance)
     server.terms = mangled({"content": "<p>No AI.</p>"}, chance)
-    server.instead = lambda path: Said(finger) if "webfinger" in path else Said(account) if "lookup" in path else None
+    server.instead = lambda path: (
+        Said(finger) if "webfinger" in path else Said(account) if "lookup" in path else None
+    )
     try:
         reading = opened(server.spec)
     except (NetworkError, SpecError):
         return
-    shown = [reading.author.handle, reading.author.url, reading.author.avatar, *reading.findings.notes]
+    shown = [
+        reading.author.handle,
+        reading.author.url,
+        reading.author.avatar,
+        *reading.findings.notes,
+    ]
     assert reading.author.handle
     assert all("\x1b" not in text and len(text) < 5000 for text in shown)
 
@@ -791,7 +1067,9 @@ def test_profiles_and_fingers_of_any_shape(server: StandIn, seed: int) -> None:
 # as people use it
 
 
-def test_made_and_brought_up_to_date(server: StandIn, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_made_and_brought_up_to_date(
+    server: StandIn, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     server.write(150)
     server.account["noindex"] = True
     call = [
@@ -819,9 +1097,20 @@ def test_made_and_brought_up_to_date(server: StandIn, tiny_gpt2: Path, own_home:
     server.asked.clear()
     said: list[Event] = []
     server.write(1, 150)
-    popinjay.make(server.spec, allow_local=True, base=str(tiny_gpt2), epochs=0.2, batch_tokens=512, samples=10, whose="fictional", listener=said.append)
+    popinjay.make(
+        server.spec,
+        allow_local=True,
+        base=str(tiny_gpt2),
+        epochs=0.2,
+        batch_tokens=512,
+        samples=10,
+        whose="fictional",
+        listener=said.append,
+    )
     assert len(server.pages_asked()) == 1
-    assert [event.message for event in said if event.stage == "fetch" and event.what is EventKind.DONE] == ["151 posts of ada@localhost, 1 of them new"]
+    assert [
+        event.message for event in said if event.stage == "fetch" and event.what is EventKind.DONE
+    ] == ["151 posts of ada@localhost, 1 of them new"]
 
 
 def test_each_source_of_the_fediverse_keeps_to_its_own(tmp_path: Path) -> None:

@@ -40,18 +40,41 @@ class Snac:
             self.port = free.getsockname()[1]
         self.host, self.folder, self._program = f"localhost:{self.port}", folder / "snac", program
         answers = f"127.0.0.1\n{self.port}\n{self.host}\n\nadmin@example.com\n"
-        subprocess.run([program, "init", str(self.folder)], input=answers, text=True, check=True, capture_output=True)
+        subprocess.run(
+            [program, "init", str(self.folder)],
+            input=answers,
+            text=True,
+            check=True,
+            capture_output=True,
+        )
         settings = self.folder / "server.json"
-        changes = {"protocol": "http", "num_threads": 32, "disable_inbox_collection": True, "shared_inboxes": False}
-        settings.write_text(json.dumps(json.loads(settings.read_text(encoding="utf-8")) | changes), encoding="utf-8")
-        words = {user: self.run("adduser", user).partition("User password is ")[2].split()[0] for user in ("ada", "bob")}
+        changes = {
+            "protocol": "http",
+            "num_threads": 32,
+            "disable_inbox_collection": True,
+            "shared_inboxes": False,
+        }
+        settings.write_text(
+            json.dumps(json.loads(settings.read_text(encoding="utf-8")) | changes), encoding="utf-8"
+        )
+        words = {
+            user: self.run("adduser", user).partition("User password is ")[2].split()[0]
+            for user in ("ada", "bob")
+        }
         self._log = (folder / "log").open("wb")
-        self._process = subprocess.Popen([program, "httpd", str(self.folder)], stdout=self._log, stderr=subprocess.STDOUT)
+        self._process = subprocess.Popen(
+            [program, "httpd", str(self.folder)], stdout=self._log, stderr=subprocess.STDOUT
+        )
         self._wait()
         self.tokens = {user: self._log_in(user, word) for user, word in words.items()}
 
     def run(self, command: str, *more: str) -> str:
-        done = subprocess.run([self._program, command, str(self.folder), *more], text=True, check=True, capture_output=True)
+        done = subprocess.run(
+            [self._program, command, str(self.folder), *more],
+            text=True,
+            check=True,
+            capture_output=True,
+        )
         return done.stdout
 
     def close(self) -> None:
@@ -60,7 +83,10 @@ class Snac:
         self._log.close()
 
     def ask(self, method: str, path: str, user: str = "", **fields: str) -> bytes:
-        headers = {"Connection": "close", **({"Authorization": f"Bearer {self.tokens[user]}"} if user else {})}
+        headers = {
+            "Connection": "close",
+            **({"Authorization": f"Bearer {self.tokens[user]}"} if user else {}),
+        }
         data = urllib.parse.urlencode(fields).encode() if fields else None
         request = urllib.request.Request(f"http://{self.host}{path}", data, headers, method=method)
         with urllib.request.urlopen(request, timeout=20) as answer:
@@ -87,10 +113,34 @@ class Snac:
                 time.sleep(0.05)
 
     def _log_in(self, user: str, word: str) -> str:
-        app = self.api("POST", "/api/v1/apps", client_name="popinjay's tests", redirect_uris=OUT_OF_BAND, scopes="read write")
-        code = self.ask("POST", "/oauth/x-snac-login", login=user, passwd=word, redir=OUT_OF_BAND, cid=app["client_id"], state="").decode().strip()
-        ours = {"client_id": app["client_id"], "client_secret": app["client_secret"], "redirect_uri": OUT_OF_BAND}
-        token: str = self.api("POST", "/oauth/token", grant_type="authorization_code", code=code, **ours)["access_token"]
+        app = self.api(
+            "POST",
+            "/api/v1/apps",
+            client_name="popinjay's tests",
+            redirect_uris=OUT_OF_BAND,
+            scopes="read write",
+        )
+        code = (
+            self.ask(
+                "POST",
+                "/oauth/x-snac-login",
+                login=user,
+                passwd=word,
+                redir=OUT_OF_BAND,
+                cid=app["client_id"],
+                state="",
+            )
+            .decode()
+            .strip()
+        )
+        ours = {
+            "client_id": app["client_id"],
+            "client_secret": app["client_secret"],
+            "redirect_uri": OUT_OF_BAND,
+        }
+        token: str = self.api(
+            "POST", "/oauth/token", grant_type="authorization_code", code=code, **ours
+        )["access_token"]
         return token
 
 
@@ -110,15 +160,32 @@ def filled(snac: Snac) -> Snac:
     """Ada's account, with posts of every kind that the server has."""
     his = snac.post("bob", "nobody but bob says this")
     for n in range(120):
-        snac.post("ada", f"number {n} counts {n * 37} engines and {n * 13} gulls near the old river")
+        snac.post(
+            "ada", f"number {n} counts {n * 37} engines and {n * 13} gulls near the old river"
+        )
     for visibility in VISIBILITIES:
-        snac.post("ada", f"@bob@{snac.host} for whom: {visibility}" if visibility == "direct" else f"for whom: {visibility}", visibility=visibility)
+        snac.post(
+            "ada",
+            f"@bob@{snac.host} for whom: {visibility}"
+            if visibility == "direct"
+            else f"for whom: {visibility}",
+            visibility=visibility,
+        )
     snac.post("ada", "just so", in_reply_to_id=his)
     first = snac.post("ada", "a thread begins", spoiler_text="gulls")
     snac.post("ada", "and goes on", in_reply_to_id=first)
-    snac.post("ada", "see https://example.org/a/b?c=1&d=2 and #engines with **stars** & 2 < 3\nnext line")
+    snac.post(
+        "ada", "see https://example.org/a/b?c=1&d=2 and #engines with **stars** & 2 < 3\nnext line"
+    )
     snac.api("POST", f"/api/v1/statuses/{his}/reblog", "ada")
-    snac.api("PATCH", "/api/v1/accounts/update_credentials", "ada", display_name="Ada L", note="counts & sings #noai", bot="true")
+    snac.api(
+        "PATCH",
+        "/api/v1/accounts/update_credentials",
+        "ada",
+        display_name="Ada L",
+        note="counts & sings #noai",
+        bot="true",
+    )
     return snac
 
 
@@ -131,23 +198,38 @@ def read_all(spec: str, folder: Path) -> tuple[list[Post], Reading]:
 def test_the_whole_account_is_read(filled: Snac, tmp_path: Path) -> None:
     found, reading = read_all(f"@ada@{filled.host}", tmp_path)
     texts = {post.text: post for post in found}
-    assert {f"number {n} counts {n * 37} engines and {n * 13} gulls near the old river" for n in range(120)} <= texts.keys()
+    assert {
+        f"number {n} counts {n * 37} engines and {n * 13} gulls near the old river"
+        for n in range(120)
+    } <= texts.keys()
     assert texts.keys() >= {"for whom: public", "for whom: unlisted"}
-    assert not any("private" in text or "direct" in text or "nobody but bob" in text for text in texts)
+    assert not any(
+        "private" in text or "direct" in text or "nobody but bob" in text for text in texts
+    )
     reply = next(post for post in found if "just so" in post.text)
-    assert (reply.kind, reply.text) == (Kind.REPLY, f"@bob@{filled.host} just so" if "@bob" in reply.text else "just so")
+    assert (reply.kind, reply.text) == (
+        Kind.REPLY,
+        f"@bob@{filled.host} just so" if "@bob" in reply.text else "just so",
+    )
     assert (texts["a thread begins"].kind, texts["and goes on"].kind) == (Kind.POST, Kind.POST)
     assert "see https://example.org/a/b?c=1&d=2 and #engines with stars & 2 < 3\nnext line" in texts
     assert all(post.created_at and post.author == "ada@localhost" for post in found)
     author = reading.author
-    assert (author.handle, author.name, author.bio, author.url) == ("ada@localhost", "Ada L", "counts & sings #noai", f"http://{filled.host}/ada")
+    assert (author.handle, author.name, author.bio, author.url) == (
+        "ada@localhost",
+        "Ada L",
+        "counts & sings #noai",
+        f"http://{filled.host}/ada",
+    )
     notes = "\n".join(reading.findings.notes)
     assert "says that it is a bot" in notes
     assert "says #noai" in notes
     assert "1 of the posts read now stand behind a content warning" in notes
 
 
-def test_a_second_time_new_and_edited_posts_come_and_others_stay(filled: Snac, tmp_path: Path) -> None:
+def test_a_second_time_new_and_edited_posts_come_and_others_stay(
+    filled: Snac, tmp_path: Path
+) -> None:
     before, _ = read_all(f"@ada@{filled.host}", tmp_path)
     new = filled.post("ada", "one more of them")
     read_all(f"@ada@{filled.host}", tmp_path)
@@ -159,7 +241,9 @@ def test_a_second_time_new_and_edited_posts_come_and_others_stay(filled: Snac, t
 
 @pytest.mark.parametrize("form", ["acct:ada@{}", "http://{}/@ada", "http://{}/users/ada"])
 def test_the_account_by_its_other_names(filled: Snac, form: str) -> None:
-    reading = read(form.format(filled.host), CollectOptions(), Access(FetchOptions(allow_local=True)))
+    reading = read(
+        form.format(filled.host), CollectOptions(), Access(FetchOptions(allow_local=True))
+    )
     assert (reading.author.handle, reading.author.name) == ("ada@localhost", "Ada L")
 
 
@@ -168,15 +252,32 @@ def test_nobody_of_that_name(filled: Snac) -> None:
         read(f"@zed@{filled.host}", CollectOptions(), Access(FetchOptions(allow_local=True)))
 
 
-def test_from_the_server_to_a_persona(filled: Snac, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_the_server_to_a_persona(
+    filled: Snac, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     spec = f"@ada@{filled.host}"
     assert main(["inspect", spec, "--allow-local", "--json"]) == 0
     (author,) = json.loads(capsys.readouterr().out)["authors"]
-    assert (author["name"], author["notes"][0]) == ("Ada L", "The account says that it is a bot: what it posts may be no person's words.")
-    quick = ["--base", str(tiny_gpt2), "--epochs", "0.2", "--batch-tokens", "512", "--samples", "10"]
+    assert (author["name"], author["notes"][0]) == (
+        "Ada L",
+        "The account says that it is a bot: what it posts may be no person's words.",
+    )
+    quick = [
+        "--base",
+        str(tiny_gpt2),
+        "--epochs",
+        "0.2",
+        "--batch-tokens",
+        "512",
+        "--samples",
+        "10",
+    ]
     assert main(["make", spec, "--allow-local", "--whose", "fictional", *quick]) == 0
     persona = popinjay.load("ada@localhost")
-    rows = [json.loads(line) for line in persona.run.file("posts.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in persona.run.file("posts.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert len(rows) >= 126
     assert not any("private" in row["text"] for row in rows)
     assert "gulls near the old river" in persona.run.file("train.jsonl").read_text(encoding="utf-8")

@@ -33,7 +33,10 @@ class Network:
     """One account of a network in memory, with what the test wants to happen to it."""
 
     def __init__(self) -> None:
-        self.posts = {f"{n:04d}": f"number {n} counts {n * 37} engines and {n * 13} gulls near the old river" for n in range(200)}
+        self.posts = {
+            f"{n:04d}": f"number {n} counts {n * 37} engines and {n * 13} gulls near the old river"
+            for n in range(200)
+        }
         self.refusal = ""
         self.bio = "counts engines"
         self.cut_after: int | None = None
@@ -59,9 +62,19 @@ class Account(Remote):
             if network.cut_after is not None and network.pages >= network.cut_after:
                 raise NetworkError("The network is gone.", "Try again later.")
             network.pages += 1
-            there = sorted((id for id in network.posts if cursor is None or id < cursor), reverse=True)[:20]
+            there = sorted(
+                (id for id in network.posts if cursor is None or id < cursor), reverse=True
+            )[:20]
             cursor = there[-1] if len(there) == 20 else None
-            posts = (Post(id, self.author.handle, network.posts[id], Kind.REPOST if int(id) % 50 == 7 else Kind.POST) for id in there)
+            posts = (
+                Post(
+                    id,
+                    self.author.handle,
+                    network.posts[id],
+                    Kind.REPOST if int(id) % 50 == 7 else Kind.POST,
+                )
+                for id in there
+            )
             yield Page(tuple(posts), cursor)
             if cursor is None:
                 return
@@ -97,7 +110,11 @@ def rows(run: Run, name: str) -> list[dict[str, Any]]:
 
 
 def holding(run: Run, text: str) -> list[str]:
-    return [path.name for path in run.path.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+    return [
+        path.name
+        for path in run.path.rglob("*")
+        if path.is_file() and text.encode() in path.read_bytes()
+    ]
 
 
 def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str, Any]) -> None:
@@ -106,13 +123,22 @@ def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str
     assert run.name == "ada@example.social"
     assert [row["id"] for row in rows(run, "posts.jsonl")] == sorted(network.posts)
     assert sum(row["kind"] == "repost" for row in rows(run, "posts.jsonl")) == 4
-    assert [event.message for event in said if event.stage == "fetch" and event.what is EventKind.DONE] == ["200 posts of ada@example.social"]
+    assert [
+        event.message for event in said if event.stage == "fetch" and event.what is EventKind.DONE
+    ] == ["200 posts of ada@example.social"]
     model = run.record["stages"]["train"]["makes"]
     network.pages = 0
     said.clear()
     popinjay.make("net:ada", listener=said.append, **quick)
     assert network.pages == 1
-    assert {event.stage for event in said if event.what is EventKind.FRESH} >= {"collect", "clean", "dataset", "train", "evaluate", "card"}
+    assert {event.stage for event in said if event.what is EventKind.FRESH} >= {
+        "collect",
+        "clean",
+        "dataset",
+        "train",
+        "evaluate",
+        "card",
+    }
     network.posts["0200"] = "a new one about the engines of the river and its gulls"
     network.pages = 0
     popinjay.make("net:ada", **quick)
@@ -123,7 +149,9 @@ def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_interrupted_it_keeps_what_it_has_and_goes_on(network: Network, quick: dict[str, Any], own_home: Path) -> None:
+def test_interrupted_it_keeps_what_it_has_and_goes_on(
+    network: Network, quick: dict[str, Any], own_home: Path
+) -> None:
     network.cut_after = 4
     with pytest.raises(NetworkError):
         popinjay.make("net:ada", **quick)
@@ -137,13 +165,17 @@ def test_interrupted_it_keeps_what_it_has_and_goes_on(network: Network, quick: d
     assert [row["id"] for row in rows(run, "posts.jsonl")] == sorted(network.posts)
 
 
-def test_a_network_that_is_gone_leaves_the_persona_as_it_was(network: Network, quick: dict[str, Any]) -> None:
+def test_a_network_that_is_gone_leaves_the_persona_as_it_was(
+    network: Network, quick: dict[str, Any]
+) -> None:
     run = popinjay.make("net:ada", **quick).run
     network.cut_after = 0
     with pytest.raises(NetworkError):
         popinjay.make("net:ada", **quick)
     again = Run(run.path)
-    assert all(again.state(stage_named(name)) is State.FRESH for name in ("collect", "train", "card"))
+    assert all(
+        again.state(stage_named(name)) is State.FRESH for name in ("collect", "train", "card")
+    )
     assert popinjay.load(run.name).say(n=1) is not None
 
 
@@ -157,10 +189,14 @@ def test_deleted_posts_go_on_prune(network: Network, quick: dict[str, Any]) -> N
     popinjay.make("net:ada", prune=True, listener=said.append, **quick)
     assert holding(run, gone) == []
     assert holding(run, "0100") == []
-    assert "199 posts of ada@example.social, 1 gone there and let go of here" in [event.message for event in said]
+    assert "199 posts of ada@example.social, 1 gone there and let go of here" in [
+        event.message for event in said
+    ]
 
 
-def test_a_changed_profile_reaches_the_card_and_nothing_is_learnt_again(network: Network, quick: dict[str, Any]) -> None:
+def test_a_changed_profile_reaches_the_card_and_nothing_is_learnt_again(
+    network: Network, quick: dict[str, Any]
+) -> None:
     run = popinjay.make("net:ada", **quick).run
     network.bio = "counts gulls"
     said: list[Event] = []
@@ -170,7 +206,9 @@ def test_a_changed_profile_reaches_the_card_and_nothing_is_learnt_again(network:
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_a_refusal_is_heeded_by_everybody_but_its_author(network: Network, quick: dict[str, Any], own_home: Path) -> None:
+def test_a_refusal_is_heeded_by_everybody_but_its_author(
+    network: Network, quick: dict[str, Any], own_home: Path
+) -> None:
     network.refusal = "Ada has said no to being learnt from."
     for whose in (None, "permission", "public-figure", "fictional"):
         with pytest.raises(SpecError, match="Ada has said no") as raised:
@@ -181,12 +219,21 @@ def test_a_refusal_is_heeded_by_everybody_but_its_author(network: Network, quick
     assert popinjay.make("net:ada", whose="self", **quick).run.record["asked"]["whose"] == "self"
 
 
-def test_inspect_shows_all_of_it_and_keeps_nothing(network: Network, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_shows_all_of_it_and_keeps_nothing(
+    network: Network, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     network.refusal = "Ada has said no to being learnt from."
     found = inspect("net:ada")[0]
-    assert (found.result.counts.downloaded, found.result.counts.reposts, found.refusal) == (200, 4, network.refusal)
+    assert (found.result.counts.downloaded, found.result.counts.reposts, found.refusal) == (
+        200,
+        4,
+        network.refusal,
+    )
     assert main(["inspect", "net:ada"]) == 0
-    assert "make would refuse, unless these are your own posts (--whose self): Ada has said no" in capsys.readouterr().out
+    assert (
+        "make would refuse, unless these are your own posts (--whose self): Ada has said no"
+        in capsys.readouterr().out
+    )
     assert not own_home.exists() or not list(own_home.rglob("*.jsonl"))
 
 
@@ -194,7 +241,9 @@ def test_inspect_shows_all_of_it_and_keeps_nothing(network: Network, own_home: P
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_a_forgotten_post_goes_from_the_mirror_too_and_does_not_come_back(network: Network, quick: dict[str, Any]) -> None:
+def test_a_forgotten_post_goes_from_the_mirror_too_and_does_not_come_back(
+    network: Network, quick: dict[str, Any]
+) -> None:
     run = popinjay.make("net:ada", **quick).run
     text = network.posts["0190"]
     assert forget(run, ["0190"]).removed[FETCHED] == 1
@@ -209,18 +258,24 @@ def test_a_forgotten_post_goes_from_the_mirror_too_and_does_not_come_back(networ
 @pytest.mark.usefixtures("unlearnt")
 def test_forgetting_halfway_through_a_reading(network: Network, quick: dict[str, Any]) -> None:
     run = popinjay.make("net:ada", **quick).run
-    network.posts |= {f"{n:04d}": f"later number {n} counts {n * 31} lamps" for n in range(200, 300)}
+    network.posts |= {
+        f"{n:04d}": f"later number {n} counts {n * 31} lamps" for n in range(200, 300)
+    }
     network.cut_after, network.pages = 2, 0
     with pytest.raises(NetworkError):
         popinjay.make("net:ada", **quick)
     forget(Run(run.path), ["0150"])
     network.cut_after = None
     popinjay.make("net:ada", **quick)
-    assert [row["id"] for row in rows(run, "posts.jsonl")] == [id for id in sorted(network.posts) if id != "0150"]
+    assert [row["id"] for row in rows(run, "posts.jsonl")] == [
+        id for id in sorted(network.posts) if id != "0150"
+    ]
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_a_forgotten_author_is_not_read_any_more(network: Network, quick: dict[str, Any], ada: Path) -> None:
+def test_a_forgotten_author_is_not_read_any_more(
+    network: Network, quick: dict[str, Any], ada: Path
+) -> None:
     run = popinjay.make("net:ada", ada, name="both", **quick).run
     forget(run, authors=["ada@example.social"])
     assert not list(run.file(FETCHED).iterdir())
@@ -260,11 +315,17 @@ def test_a_name_much_like_a_file_s_gets_that_file_s(tmp_path: Path) -> None:
     assert raised.value.hint == f"Did you mean {tmp_path / 'twitter-2024-ada.zip'}?"
 
 
-def test_popinjay_sources_lists_all_with_what_each_needs(network: Network, capsys: pytest.CaptureFixture[str]) -> None:
+def test_popinjay_sources_lists_all_with_what_each_needs(
+    network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["sources"]) == 0
     shown = capsys.readouterr().out
     assert main(["sources", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["sources"]
     assert {"name": "Net", "give": "net:ada", "needs": "a network"} in listed
-    assert {"name": "X archive", "give": "the zip from x.com/settings/download_your_data, or its folder", "needs": None} in listed
+    assert {
+        "name": "X archive",
+        "give": "the zip from x.com/settings/download_your_data, or its folder",
+        "needs": None,
+    } in listed
     assert all(one["name"] in shown for one in listed)

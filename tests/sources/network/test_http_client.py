@@ -26,7 +26,9 @@ from popinjay.sources.network import http_client
 from popinjay.sources.network.connection import is_public
 from popinjay.sources.network.http_client import Web, in_words
 
-Script = Callable[[str, dict[str, str], socket.socket], bool]  # path, headers, connection; whether to keep the connection
+Script = Callable[
+    [str, dict[str, str], socket.socket], bool
+]  # path, headers, connection; whether to keep the connection
 
 
 class Server:
@@ -60,20 +62,37 @@ class Server:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            with self._context.wrap_socket(connection, server_side=True) if self._context else connection as stream:
+            with (
+                self._context.wrap_socket(connection, server_side=True)
+                if self._context
+                else connection as stream
+            ):
                 with stream.makefile("rb") as lines:
                     while line := lines.readline():
                         path = line.split()[1].decode()
-                        headers = dict(iter(lambda: lines.readline().decode().strip().partition(": ")[::2], ("", "")))
-                        self.asked.append((path, {name.lower(): value for name, value in headers.items()}))
+                        headers = dict(
+                            iter(
+                                lambda: lines.readline().decode().strip().partition(": ")[::2],
+                                ("", ""),
+                            )
+                        )
+                        self.asked.append(
+                            (path, {name.lower(): value for name, value in headers.items()})
+                        )
                         if not self._script(path, self.asked[-1][1], stream):
                             return
         except OSError:
             pass  # they hung up, which some of these are about
 
 
-def answer(stream: socket.socket, body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bool:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+def answer(
+    stream: socket.socket, body: bytes = b"{}", status: str = "200 OK", **headers: str
+) -> bool:
+    lines = [
+        f"HTTP/1.1 {status}",
+        f"Content-Length: {len(body)}",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
     stream.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
     return True
 
@@ -112,17 +131,27 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 # politeness
 
 
-def test_one_connection_serves_many_requests_that_say_who_asks(serve: Callable[..., Server], local: Web) -> None:
+def test_one_connection_serves_many_requests_that_say_who_asks(
+    serve: Callable[..., Server], local: Web
+) -> None:
     server = serve(lambda path, headers, stream: answer(stream, json.dumps(path).encode()))
-    assert [local.json(server.address(f"/{n}"), {"q": "ä b"})[1] for n in range(5)] == [f"/{n}?q=%C3%A4+b" for n in range(5)]
+    assert [local.json(server.address(f"/{n}"), {"q": "ä b"})[1] for n in range(5)] == [
+        f"/{n}?q=%C3%A4+b" for n in range(5)
+    ]
     assert server.connections == 1
     assert all(headers["user-agent"].startswith("popinjay/") for _, headers in server.asked)
     assert server.asked[0][1]["host"] == f"localhost:{server.port}"
 
 
-def test_an_etag_is_handed_back_and_nothing_new_comes_as_nothing(serve: Callable[..., Server], local: Web) -> None:
+def test_an_etag_is_handed_back_and_nothing_new_comes_as_nothing(
+    serve: Callable[..., Server], local: Web
+) -> None:
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
-        return answer(stream, b"", "304 Not Modified") if headers.get("if-none-match") == 'W/"7"' else answer(stream, b"[1]", ETag='W/"7"')
+        return (
+            answer(stream, b"", "304 Not Modified")
+            if headers.get("if-none-match") == 'W/"7"'
+            else answer(stream, b"[1]", ETag='W/"7"')
+        )
 
     server = serve(script)
     first = local.get(server.address())
@@ -132,17 +161,23 @@ def test_an_etag_is_handed_back_and_nothing_new_comes_as_nothing(serve: Callable
 
 def test_packed_answers_are_unpacked(serve: Callable[..., Server], local: Web) -> None:
     body = json.dumps(["post"] * 10_000).encode()
-    server = serve(lambda path, headers, stream: answer(stream, gzip.compress(body), Content_Encoding="gzip"))
+    server = serve(
+        lambda path, headers, stream: answer(stream, gzip.compress(body), Content_Encoding="gzip")
+    )
     assert local.json(server.address())[1] == ["post"] * 10_000
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
-def test_a_server_that_asks_for_patience_gets_it_with_a_countdown(serve: Callable[..., Server], local: Web, heard: list[Event], status: str) -> None:
+def test_a_server_that_asks_for_patience_gets_it_with_a_countdown(
+    serve: Callable[..., Server], local: Web, heard: list[Event], status: str
+) -> None:
     moments: list[float] = []
 
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
         moments.append(time.monotonic())
-        return answer(stream) if len(moments) > 1 else answer(stream, status=status, Retry_After="1")
+        return (
+            answer(stream) if len(moments) > 1 else answer(stream, status=status, Retry_After="1")
+        )
 
     assert local.get(serve(script).address()).status == 200
     assert moments[1] - moments[0] >= 1
@@ -153,23 +188,41 @@ def test_a_server_that_asks_for_patience_gets_it_with_a_countdown(serve: Callabl
 
 def in_three_seconds(form: str) -> str:
     moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=3)
-    return {"epoch": str(int(moment.timestamp())), "iso": moment.isoformat(), "date": email.utils.format_datetime(moment, usegmt=True)}[form]
+    return {
+        "epoch": str(int(moment.timestamp())),
+        "iso": moment.isoformat(),
+        "date": email.utils.format_datetime(moment, usegmt=True),
+    }[form]
 
 
 @pytest.mark.parametrize(
-    ("header", "form"), [("x-rate-limit-reset", "epoch"), ("ratelimit-reset", "epoch"), ("x-ratelimit-reset", "iso"), ("retry-after", "date")]
+    ("header", "form"),
+    [
+        ("x-rate-limit-reset", "epoch"),
+        ("ratelimit-reset", "epoch"),
+        ("x-ratelimit-reset", "iso"),
+        ("retry-after", "date"),
+    ],
 )
-def test_the_end_of_a_limit_is_understood_in_each_form_that_servers_write(header: str, form: str) -> None:
+def test_the_end_of_a_limit_is_understood_in_each_form_that_servers_write(
+    header: str, form: str
+) -> None:
     assert 1.5 < http_client._asked_pause({header: in_three_seconds(form)}, time.time()) < 4.5
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "1e9", "٣", "9" * 40, "nan", "Thu, 99 Foo 2026"])
+@pytest.mark.parametrize(
+    "value", ["", "soon", "-5", "1e9", "٣", "9" * 40, "nan", "Thu, 99 Foo 2026"]
+)
 def test_what_is_no_time_is_no_time(value: str) -> None:
     assert http_client._asked_pause({"retry-after": value}, time.time()) == 0
 
 
 def test_whoever_asks_for_hours_is_left_in_peace(serve: Callable[..., Server], local: Web) -> None:
-    server = serve(lambda path, headers, stream: answer(stream, status="429 Too Many Requests", Retry_After="7200"))
+    server = serve(
+        lambda path, headers, stream: answer(
+            stream, status="429 Too Many Requests", Retry_After="7200"
+        )
+    )
     with pytest.raises(NetworkError, match="asks to come back in 2 h") as raised:
         local.get(server.address())
     assert "kept" in raised.value.hint
@@ -177,7 +230,11 @@ def test_whoever_asks_for_hours_is_left_in_peace(serve: Callable[..., Server], l
 
 
 def test_patience_ends(serve: Callable[..., Server], local: Web, impatient: None) -> None:
-    server = serve(lambda path, headers, stream: answer(stream, status="429 Too Many Requests", Retry_After="0"))
+    server = serve(
+        lambda path, headers, stream: answer(
+            stream, status="429 Too Many Requests", Retry_After="0"
+        )
+    )
     with pytest.raises(NetworkError, match="can't be read now: it asks for patience"):
         local.get(server.address())
     assert len(server.asked) == http_client.TRIES
@@ -186,7 +243,9 @@ def test_patience_ends(serve: Callable[..., Server], local: Web, impatient: None
 # what breaks
 
 
-def test_a_server_that_stumbles_is_asked_again(serve: Callable[..., Server], local: Web, impatient: None) -> None:
+def test_a_server_that_stumbles_is_asked_again(
+    serve: Callable[..., Server], local: Web, impatient: None
+) -> None:
     tries = iter(["502 Bad Gateway", "cut", "hang up", "200 OK"])
 
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
@@ -213,7 +272,9 @@ def test_a_server_that_stumbles_is_asked_again(serve: Callable[..., Server], loc
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
     ],
 )
-def test_what_is_no_answer_becomes_one_sentence(serve: Callable[..., Server], local: Web, impatient: None, said: bytes) -> None:
+def test_what_is_no_answer_becomes_one_sentence(
+    serve: Callable[..., Server], local: Web, impatient: None, said: bytes
+) -> None:
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
         stream.sendall(said)
         return False
@@ -224,8 +285,12 @@ def test_what_is_no_answer_becomes_one_sentence(serve: Callable[..., Server], lo
     assert len(raised.value.message) < 250
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": ', b"[" * 100_000, b'"\xff"', b"1" * 5000])
-def test_json_that_is_none_is_said_to_be_none(serve: Callable[..., Server], local: Web, body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b'{"a": ', b"[" * 100_000, b'"\xff"', b"1" * 5000]
+)
+def test_json_that_is_none_is_said_to_be_none(
+    serve: Callable[..., Server], local: Web, body: bytes
+) -> None:
     server = serve(lambda path, headers, stream: answer(stream, body))
     with pytest.raises(NetworkError, match="answered something that is no JSON"):
         local.json(server.address())
@@ -233,20 +298,28 @@ def test_json_that_is_none_is_said_to_be_none(serve: Callable[..., Server], loca
 
 
 def test_a_refusal_is_an_answer(serve: Callable[..., Server], local: Web) -> None:
-    server = serve(lambda path, headers, stream: answer(stream, b'{"error": "no"}', "401 Unauthorized"))
+    server = serve(
+        lambda path, headers, stream: answer(stream, b'{"error": "no"}', "401 Unauthorized")
+    )
     found, value = local.json(server.address())
     assert (found.status, value) == (401, None)
     assert found.value() == {"error": "no"}
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_an_endless_answer_is_cut_off(serve: Callable[..., Server], local: Web, packed: bool) -> None:
+def test_an_endless_answer_is_cut_off(
+    serve: Callable[..., Server], local: Web, packed: bool
+) -> None:
     block = gzip.compress(b"0" * 2**24) if packed else b"0" * 2**16
     sent = 0
 
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
         nonlocal sent
-        stream.sendall(b"HTTP/1.1 200 OK\r\n" + (b"Content-Encoding: gzip\r\n" if packed else b"") + b"Transfer-Encoding: chunked\r\n\r\n")
+        stream.sendall(
+            b"HTTP/1.1 200 OK\r\n"
+            + (b"Content-Encoding: gzip\r\n" if packed else b"")
+            + b"Transfer-Encoding: chunked\r\n\r\n"
+        )
         while True:
             stream.sendall(f"{len(block):x}\r\n".encode() + block + b"\r\n")
             sent += len(block)
@@ -257,13 +330,22 @@ def test_an_endless_answer_is_cut_off(serve: Callable[..., Server], local: Web, 
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
-def test_an_answer_that_drips_is_given_up(serve: Callable[..., Server], local: Web, impatient: None, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+def test_an_answer_that_drips_is_given_up(
+    serve: Callable[..., Server],
+    local: Web,
+    impatient: None,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+) -> None:
     monkeypatch.setattr(http_client, "ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(http_client, "TRIES", 2)
     over = threading.Event()
 
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
-        stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n" + (b"\r\n" if part == "body" else b"X: "))
+        stream.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n"
+            + (b"\r\n" if part == "body" else b"X: ")
+        )
         while not over.wait(0.02):
             stream.sendall(b"a")
         return False
@@ -273,7 +355,9 @@ def test_an_answer_that_drips_is_given_up(serve: Callable[..., Server], local: W
     over.set()
 
 
-def test_a_silent_server_is_given_up(serve: Callable[..., Server], local: Web, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_is_given_up(
+    serve: Callable[..., Server], local: Web, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connecting, "SILENCE_SECONDS", 0.2)
     monkeypatch.setattr(http_client, "TRIES", 2)
     over = threading.Event()
@@ -289,8 +373,12 @@ def test_nobody_there_is_said(local: Web, impatient: None) -> None:
         local.get(f"http://localhost:{port}/")
 
 
-def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(serve: Callable[..., Server], local: Web) -> None:
-    server = serve(lambda path, headers, stream: answer(stream) and False)  # says it keeps it, and does not
+def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(
+    serve: Callable[..., Server], local: Web
+) -> None:
+    server = serve(
+        lambda path, headers, stream: answer(stream) and False
+    )  # says it keeps it, and does not
     for _ in range(3):
         assert local.get(server.address()).status == 200
     assert server.connections == 3
@@ -299,35 +387,68 @@ def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(serve: Calla
 # where it leads
 
 
-def test_redirects_stay_on_the_host_unless_they_may_go(serve: Callable[..., Server], local: Web) -> None:
-    there = serve(lambda path, headers, stream: answer(stream, json.dumps([path, "authorization" in headers]).encode()))
+def test_redirects_stay_on_the_host_unless_they_may_go(
+    serve: Callable[..., Server], local: Web
+) -> None:
+    there = serve(
+        lambda path, headers, stream: answer(
+            stream, json.dumps([path, "authorization" in headers]).encode()
+        )
+    )
 
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
         places = {"/away": there.address("/x"), "/here": "/end"}
-        return answer(stream, b'"end"') if path == "/end" else answer(stream, b"", "302 Found", Location=places[path])
+        return (
+            answer(stream, b'"end"')
+            if path == "/end"
+            else answer(stream, b"", "302 Found", Location=places[path])
+        )
 
     server = serve(script)
     assert local.json(server.address("/here"))[1] == "end"
     with pytest.raises(NetworkError, match=f"sends us on to 'localhost:{there.port}'"):
         local.get(server.address("/away"))
     assert not there.asked
-    assert local.json(server.address("/away"), may_move=True, headers={"Authorization": "secret"})[1] == ["/x", False]
+    assert local.json(server.address("/away"), may_move=True, headers={"Authorization": "secret"})[
+        1
+    ] == ["/x", False]
 
 
 def test_circles_end(serve: Callable[..., Server], local: Web) -> None:
-    server = serve(lambda path, headers, stream: answer(stream, b"", "301 Moved", Location=f"/{len(path)}{path}"[:50]))
+    server = serve(
+        lambda path, headers, stream: answer(
+            stream, b"", "301 Moved", Location=f"/{len(path)}{path}"[:50]
+        )
+    )
     with pytest.raises(NetworkError, match="around in circles"):
         local.get(server.address())
     assert len(server.asked) == http_client.MOST_MOVES + 1
 
 
-@pytest.mark.parametrize("there", ["http://10.0.0.1/", "file:///etc/passwd", "https://[::1]/", "gopher://localhost/", "https://a:b:c/"])
-def test_redirects_lead_to_no_private_address_and_no_file(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, there: str) -> None:
+@pytest.mark.parametrize(
+    "there",
+    [
+        "http://10.0.0.1/",
+        "file:///etc/passwd",
+        "https://[::1]/",
+        "gopher://localhost/",
+        "https://a:b:c/",
+    ],
+)
+def test_redirects_lead_to_no_private_address_and_no_file(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
     server = serve(lambda path, headers, stream: answer(stream, b"", "302 Found", Location=there))
     asking = Web(Access())
-    monkeypatch.setattr(connecting, "is_public", lambda address: address == "127.0.0.1")  # the test's server stands for a public one
     monkeypatch.setattr(
-        asking, "_checked", lambda address, real=asking._checked: real(address) if "localhost:" not in address else http_client.urlsplit(address)
+        connecting, "is_public", lambda address: address == "127.0.0.1"
+    )  # the test's server stands for a public one
+    monkeypatch.setattr(
+        asking,
+        "_checked",
+        lambda address, real=asking._checked: (
+            real(address) if "localhost:" not in address else http_client.urlsplit(address)
+        ),
     )
     with pytest.raises(NetworkError, match=r"this house|no address on the web|without encryption"):
         asking.get(server.address(), may_move=True)
@@ -353,12 +474,32 @@ def test_addresses_of_special_use_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::808:808", "2a00:1450::1", "2002:808:808::", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "1.1.1.1",
+        "2606:4700:4700::1111",
+        "64:ff9b::808:808",
+        "2a00:1450::1",
+        "2002:808:808::",
+        "::ffff:8.8.8.8",
+    ],
+)
 def test_addresses_of_the_network_are_public(address: str) -> None:
     assert is_public(address)
 
 
-@pytest.mark.parametrize("address", ["https://127.0.0.1/", "https://localhost/", "https://[::1]:8443/", "https://10.0.0.1/", "https://169.254.169.254/latest"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://127.0.0.1/",
+        "https://localhost/",
+        "https://[::1]:8443/",
+        "https://10.0.0.1/",
+        "https://169.254.169.254/latest",
+    ],
+)
 def test_no_private_address_is_asked_unless_that_is_allowed(address: str) -> None:
     asking = Web(Access())
     with pytest.raises(NetworkError, match="on this machine, or in this house's network") as raised:
@@ -401,18 +542,31 @@ def certificate(folder: Path, name: str) -> ssl.SSLContext:
 def test_a_certificate_is_checked_for_the_name_that_was_asked_for(
     serve: Callable[..., Server], local: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = serve(lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "localhost"))
+    good = serve(
+        lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "localhost")
+    )
     with pytest.raises(NetworkError, match="can't prove that it is localhost"):
         local.get(good.address(scheme="https"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     assert local.json(good.address(scheme="https"))[1] == 1
-    other = serve(lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "example.social"))
+    other = serve(
+        lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "example.social")
+    )
     with pytest.raises(NetworkError, match="can't prove that it is localhost"):
         local.get(other.address(scheme="https"))
 
 
-@pytest.mark.parametrize("named", ["http://me:S3CRETPW@proxy.example:99999", "me:S3CRETPW@proxy.example:x", "http://me:S3CRETPW@[::1"])
-def test_a_proxys_password_stands_in_no_message(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+@pytest.mark.parametrize(
+    "named",
+    [
+        "http://me:S3CRETPW@proxy.example:99999",
+        "me:S3CRETPW@proxy.example:x",
+        "http://me:S3CRETPW@[::1",
+    ],
+)
+def test_a_proxys_password_stands_in_no_message(
+    monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", named)
     monkeypatch.delenv("https_proxy", raising=False)
     with pytest.raises(NetworkError, match="HTTPS_PROXY is no address of a proxy") as caught:
@@ -421,7 +575,10 @@ def test_a_proxys_password_stands_in_no_message(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_password_in_any_address_stands_in_no_message() -> None:
-    error = NetworkError("https://me:S3CRET@example.social/@ada is gone.", "Try at://did:plc:x or https://example.social:8080/@ada")
+    error = NetworkError(
+        "https://me:S3CRET@example.social/@ada is gone.",
+        "Try at://did:plc:x or https://example.social:8080/@ada",
+    )
     assert str(error) == error.message == "https://...@example.social/@ada is gone."
     assert error.hint == "Try at://did:plc:x or https://example.social:8080/@ada"
 
@@ -442,13 +599,20 @@ def test_a_proxy_is_told_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_proxy_that_the_environment_names_is_asked_for_a_tunnel(
     serve: Callable[..., Server], local: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = serve(lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "localhost"))
+    there = serve(
+        lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "localhost")
+    )
 
     def tunnel(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
         host, _, port = path.partition(":")
         with socket.create_connection((host, int(port))) as onward:
             stream.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            back = threading.Thread(target=lambda: [stream.sendall(data) for data in iter(lambda: onward.recv(2**16), b"")], daemon=True)
+            back = threading.Thread(
+                target=lambda: [
+                    stream.sendall(data) for data in iter(lambda: onward.recv(2**16), b"")
+                ],
+                daemon=True,
+            )
             back.start()
             for data in iter(lambda: stream.recv(2**16), b""):
                 onward.sendall(data)
@@ -471,6 +635,8 @@ def test_a_proxy_that_the_environment_names_is_asked_for_a_tunnel(
     local.close()
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(3, "3 s"), (89, "89 s"), (120, "2 min"), (5399, "90 min"), (7200, "2 h")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(3, "3 s"), (89, "89 s"), (120, "2 min"), (5399, "90 min"), (7200, "2 h")]
+)
 def test_times_are_said_as_people_say_them(seconds: float, said: str) -> None:
     assert in_words(seconds) == said

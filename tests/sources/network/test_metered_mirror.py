@@ -38,7 +38,10 @@ class Shop:
                 self.cut -= 1
                 if self.cut < 0:
                     raise NetworkError("The connection broke.")
-            there = sorted((id for id in self.ids if int(newest or 0) < id < int(cursor or 10**9)), reverse=True)
+            there = sorted(
+                (id for id in self.ids if int(newest or 0) < id < int(cursor or 10**9)),
+                reverse=True,
+            )
             page = there[: min(self.size, most)]
             self.sold += page
             most -= len(page)
@@ -121,8 +124,12 @@ def test_reading_anew_keeps_what_lies_below_where_it_was_left(mirror: Mirror) ->
     assert len(shop.sold) == 60 + 20 + 40
 
 
-def test_no_gap_and_nothing_twice_by_any_series_of_interruptions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda file: None)  # no power fails here, and it takes most of the time
+def test_no_gap_and_nothing_twice_by_any_series_of_interruptions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        os, "fsync", lambda file: None
+    )  # no power fails here, and it takes most of the time
     chance = random.Random(8)
     for number in range(25):
         mirror = Mirror(tmp_path / str(number), 1)

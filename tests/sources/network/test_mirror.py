@@ -43,7 +43,9 @@ class List:
             if etag and etag == self.etag():
                 yield Page((), None, unchanged=True)
                 return
-            there = sorted((id for id in self.posts if cursor is None or id < cursor), reverse=True)[: self.size]
+            there = sorted(
+                (id for id in self.posts if cursor is None or id < cursor), reverse=True
+            )[: self.size]
             top, cursor = cursor is None, there[-1] if there else None
             posts = tuple(Post(id, "ada", self.posts[id]) for id in there)
             yield Page(posts, cursor, Counter({"not public": 1}), self.etag() if top else "")
@@ -89,7 +91,9 @@ def test_a_second_time_only_what_is_new_is_asked_for(mirror: Mirror) -> None:
     assert texts(mirror) == list(there.posts.values())
 
 
-def test_an_edited_post_among_the_newest_is_seen_again_and_unchanged_ones_are_not_written_twice(mirror: Mirror) -> None:
+def test_an_edited_post_among_the_newest_is_seen_again_and_unchanged_ones_are_not_written_twice(
+    mirror: Mirror,
+) -> None:
     there = List(30)
     update(mirror, there)
     before = (mirror.folder / mirrors.POSTS).stat().st_size
@@ -101,7 +105,9 @@ def test_an_edited_post_among_the_newest_is_seen_again_and_unchanged_ones_are_no
 
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 9])
-def test_what_was_interrupted_goes_on_and_what_came_meanwhile_is_there_too(mirror: Mirror, tmp_path: Path, cut: int) -> None:
+def test_what_was_interrupted_goes_on_and_what_came_meanwhile_is_there_too(
+    mirror: Mirror, tmp_path: Path, cut: int
+) -> None:
     there = List(95)
     there.cut_after = cut
     with pytest.raises(Cut):
@@ -129,7 +135,9 @@ def test_no_gap_is_left_by_any_series_of_interruptions(tmp_path: Path) -> None:
             except Cut:
                 mirror = Mirror(tmp_path / str(trial), 1)
             first = len(there.posts)
-            there.posts |= {f"{n:05d}": f"post {n}" for n in range(first, first + chance.randrange(25))}
+            there.posts |= {
+                f"{n:05d}": f"post {n}" for n in range(first, first + chance.randrange(25))
+            }
         there.cut_after = None
         update(mirror, there)
         assert texts(mirror) == list(there.posts.values())
@@ -152,7 +160,16 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
     there = List(3000, size=3)
     counts = []
     for _ in range(4):
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(Path(__file__).parents[2] / "support"), str(tmp_path / "posts")], stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                KILLED,
+                str(Path(__file__).parents[2] / "support"),
+                str(tmp_path / "posts"),
+            ],
+            stdout=subprocess.PIPE,
+        )
         assert process.stdout
         assert process.stdout.readline()
         time.sleep(chance.uniform(0.005, 0.08))
@@ -168,7 +185,9 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
     assert there.pages <= (3000 - counts[-1]) / 3 + 3
 
 
-def test_what_a_crash_left_behind_the_last_whole_page_does_not_count(mirror: Mirror, tmp_path: Path) -> None:
+def test_what_a_crash_left_behind_the_last_whole_page_does_not_count(
+    mirror: Mirror, tmp_path: Path
+) -> None:
     there = List(95)
     there.cut_after = 3
     with pytest.raises(Cut):
@@ -181,7 +200,9 @@ def test_what_a_crash_left_behind_the_last_whole_page_does_not_count(mirror: Mir
     assert texts(again) == list(there.posts.values())
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"form": 1, "size": 99999}', '{"form": 1, "more": 2}', "null"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"form": 1, "size": 99999}', '{"form": 1, "more": 2}', "null"]
+)
 def test_a_damaged_state_means_reading_again(mirror: Mirror, tmp_path: Path, content: str) -> None:
     there = List(30)
     update(mirror, there)
@@ -235,7 +256,9 @@ def test_what_is_to_be_skipped_never_gets_onto_the_disk(mirror: Mirror) -> None:
 
 
 @pytest.mark.parametrize("cut", [None, 2])
-def test_a_copy_without_some_posts_goes_on_as_the_original_would(mirror: Mirror, tmp_path: Path, cut: int | None) -> None:
+def test_a_copy_without_some_posts_goes_on_as_the_original_would(
+    mirror: Mirror, tmp_path: Path, cut: int | None
+) -> None:
     there = List(40)
     update(mirror, there)
     there.posts |= {f"{n:05d}": f"post {n}" for n in range(40, 90)}
@@ -304,7 +327,11 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
 
 
 def test_the_fingerprint_is_of_the_posts_alone(tmp_path: Path) -> None:
-    there, whole, piecemeal = List(30), Mirror(tmp_path / "whole", 1), Mirror(tmp_path / "piecemeal", 1)
+    there, whole, piecemeal = (
+        List(30),
+        Mirror(tmp_path / "whole", 1),
+        Mirror(tmp_path / "piecemeal", 1),
+    )
     update(whole, there)
     younger = List(20, size=7)
     update(piecemeal, younger)

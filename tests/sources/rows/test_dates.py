@@ -19,7 +19,10 @@ from popinjay.sources.rows.dates import Order, OrderFinder, iso_time
         ("Sat Feb 18 12:33:11 +0000 2023", "2023-02-18T12:33:11Z"),
         ("Tue, 05 Jan 2021 10:00:00 GMT", "2021-01-05T10:00:00Z"),
         ("Mon, 6 Apr 2009 22:19:45 -0700 (PDT)", "2009-04-07T05:19:45Z"),
-        ("Mon Apr 06 2020 22:19:45 GMT+0200 (Central European Summer Time)", "2020-04-06T20:19:45Z"),
+        (
+            "Mon Apr 06 2020 22:19:45 GMT+0200 (Central European Summer Time)",
+            "2020-04-06T20:19:45Z",
+        ),
         ("Nov 6, 2018 · 11:26 AM UTC", "2018-11-06T11:26:00Z"),
         ("7:03 AM - 5 Jan 2021", "2021-01-05T07:03:00Z"),
         ("5:42 PM · Apr 25, 2023", "2023-04-25T17:42:00Z"),
@@ -43,13 +46,34 @@ def test_dates_are_read_as_tools_write_them(written: object, meant: str) -> None
 
 @pytest.mark.parametrize(
     "written",
-    ["", "soon", "2020", "31/2/2020", "2021-09-25 12:33:11 XQT", "25:61 1/1/2020", "13 PM 1/1/2020", "3.14159", "12345678", "1200000000000000000000"],
+    [
+        "",
+        "soon",
+        "2020",
+        "31/2/2020",
+        "2021-09-25 12:33:11 XQT",
+        "25:61 1/1/2020",
+        "13 PM 1/1/2020",
+        "3.14159",
+        "12345678",
+        "1200000000000000000000",
+    ],
 )
 def test_what_is_no_date_is_none(written: str) -> None:
     assert iso_time(written) is None
 
 
-@pytest.mark.parametrize("written", ["0001-01-01", "0099-05-05", "1900-01-01", "1970-01-01T00:00:00Z", "9999-12-31", "0001-01-01T00:00:00+05:00"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "0001-01-01",
+        "0099-05-05",
+        "1900-01-01",
+        "1970-01-01T00:00:00Z",
+        "9999-12-31",
+        "0001-01-01T00:00:00+05:00",
+    ],
+)
 def test_years_in_which_nobody_posted_are_none(written: str) -> None:
     assert iso_time(written) is None
 

@@ -34,11 +34,27 @@ def read(folder: Path, rows: list[dict[str, Any]], form: str = "json", **options
 
 
 def said_by(people: dict[str, int], column: str = "username") -> list[dict[str, Any]]:
-    return [{"id": str(n), column: name, "text": f"{name} says {n}"} for name, count in people.items() for n in range(count)]
+    return [
+        {"id": str(n), column: name, "text": f"{name} says {n}"}
+        for name, count in people.items()
+        for n in range(count)
+    ]
 
 
 forms = pytest.mark.parametrize("form", ["json", "csv"])
-columns = pytest.mark.parametrize("column", ["username", "screen_name", "author", "from_user", "User", "handle", "tweet author", "userName"])
+columns = pytest.mark.parametrize(
+    "column",
+    [
+        "username",
+        "screen_name",
+        "author",
+        "from_user",
+        "User",
+        "handle",
+        "tweet author",
+        "userName",
+    ],
+)
 
 
 @forms
@@ -58,9 +74,16 @@ def test_a_file_without_names_is_by_who_it_is_called_after(tmp_path: Path, form:
 def test_several_people_are_read_apart_and_said(tmp_path: Path, form: str) -> None:
     path = written(tmp_path, said_by({"ada": 4, "bob": 3, "cy": 3, "dot": 0}), form)
     opened = open_specs([str(path)], CollectOptions())
-    assert [(reading.author.handle, len(list(reading.posts()))) for reading in opened.readings] == [("ada", 4), ("bob", 3), ("cy", 3)]
+    assert [(reading.author.handle, len(list(reading.posts()))) for reading in opened.readings] == [
+        ("ada", 4),
+        ("bob", 3),
+        ("cy", 3),
+    ]
     assert [dict(reading.findings.left_out) for reading in opened.readings] == [{}, {}, {}]
-    assert "3 people (ada 4, bob 3, cy 3): together they make a cyborg" in opened.readings[0].findings.notes[0]
+    assert (
+        "3 people (ada 4, bob 3, cy 3): together they make a cyborg"
+        in opened.readings[0].findings.notes[0]
+    )
     assert opened.name == "ada-bob-cy"
 
 
@@ -75,7 +98,10 @@ def test_one_of_several_can_be_picked(tmp_path: Path, form: str, asked: str) -> 
 
 def test_some_or_all_of_several_can_be_picked(tmp_path: Path) -> None:
     rows = said_by({"ada": 4, "bob": 3, "cy": 3})
-    assert [one.author.handle for one in read(tmp_path, rows, author="cy, ada").people()] == ["cy", "ada"]
+    assert [one.author.handle for one in read(tmp_path, rows, author="cy, ada").people()] == [
+        "cy",
+        "ada",
+    ]
     reading = read(tmp_path, rows, author="*")
     assert (reading.author.handle, len(list(reading.posts()))) == ("given", 10)
 
@@ -90,17 +116,25 @@ def test_strangers_in_somebodys_file_are_left_out(tmp_path: Path) -> None:
     reading = read(tmp_path, said_by({"ada": 40, "bob": 3}))
     assert len(list(reading.posts())) == 40
     assert reading.findings.left_out == {"somebody else's post": 3}
-    assert reading.findings.notes == ["given.json holds posts of 2 people (ada 40, bob 3): only those of ada are read. Say --author to read others."]
+    assert reading.findings.notes == [
+        "given.json holds posts of 2 people (ada 40, bob 3): only those of ada are read. Say --author to read others."
+    ]
 
 
 def test_a_crowd_is_nobody(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"posts of 20 people \(p0 2, p1 2, p10 2, p11 2, p12 2, \.\.\.\)") as caught:
+    with pytest.raises(
+        SpecError, match=r"posts of 20 people \(p0 2, p1 2, p10 2, p11 2, p12 2, \.\.\.\)"
+    ) as caught:
         read(tmp_path, said_by({f"p{n}": 2 for n in range(20)}))
     assert "--author p0" in caught.value.hint
 
 
 def test_a_person_is_known_by_the_account_through_all_changes_of_name(tmp_path: Path) -> None:
-    rows = [{"text": "one", "user_id": "7", "username": "old"}, {"text": "two", "user_id": "7", "username": "new"}, {"text": "three", "username": "new"}]
+    rows = [
+        {"text": "one", "user_id": "7", "username": "old"},
+        {"text": "two", "user_id": "7", "username": "new"},
+        {"text": "three", "username": "new"},
+    ]
     reading = read(tmp_path, rows)
     assert len(list(reading.posts())) == 3
     assert reading.author.handle == "new"
@@ -110,7 +144,10 @@ def test_a_person_is_known_by_the_account_through_all_changes_of_name(tmp_path: 
 
 
 def ids(folder: Path, given: list[Any], form: str = "json", key: str = "id") -> list[str]:
-    rows = [{key: value, "text": f"post {n}"} if value != "missing" else {"text": f"post {n}"} for n, value in enumerate(given)]
+    rows = [
+        {key: value, "text": f"post {n}"} if value != "missing" else {"text": f"post {n}"}
+        for n, value in enumerate(given)
+    ]
     return [post.id for post in read(folder, rows, form).posts()]
 
 
@@ -127,25 +164,44 @@ def ids(folder: Path, given: list[Any], form: str = "json", key: str = "id") -> 
         (["missing", "missing"], ["1", "2"]),
     ],
 )
-def test_ids_are_unique_or_give_way_to_the_rows_place(tmp_path: Path, form: str, given: list[Any], expected: list[str]) -> None:
+def test_ids_are_unique_or_give_way_to_the_rows_place(
+    tmp_path: Path, form: str, given: list[Any], expected: list[str]
+) -> None:
     assert ids(tmp_path, given, form) == expected
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"), [([0, 1], ["0", "1"]), ([1.5e18, 2], ["#1", "2"]), ([7.0, 8.0], ["7", "8"]), ([True, None, 3], ["#1", "#2", "3"])]
+    ("given", "expected"),
+    [
+        ([0, 1], ["0", "1"]),
+        ([1.5e18, 2], ["#1", "2"]),
+        ([7.0, 8.0], ["7", "8"]),
+        ([True, None, 3], ["#1", "#2", "3"]),
+    ],
 )
-def test_numbers_are_ids_as_long_as_they_are_exact(tmp_path: Path, given: list[Any], expected: list[str]) -> None:
+def test_numbers_are_ids_as_long_as_they_are_exact(
+    tmp_path: Path, given: list[Any], expected: list[str]
+) -> None:
     assert ids(tmp_path, given) == expected
 
 
 def test_the_exact_id_goes_before_the_rounded_one(tmp_path: Path) -> None:
-    rows = [{"id": 1050118621198921000, "id_str": f"105011862119892172{n}", "text": f"post {n}"} for n in (8, 9)]
-    assert [post.id for post in read(tmp_path, rows).posts()] == ["1050118621198921728", "1050118621198921729"]
+    rows = [
+        {"id": 1050118621198921000, "id_str": f"105011862119892172{n}", "text": f"post {n}"}
+        for n in (8, 9)
+    ]
+    assert [post.id for post in read(tmp_path, rows).posts()] == [
+        "1050118621198921728",
+        "1050118621198921729",
+    ]
 
 
 def test_one_id_of_two_people_is_two_ids(tmp_path: Path) -> None:
     rows = [{"id": 1, "username": name, "text": f"{name} says"} for name in ("ada", "bob")]
-    assert [[post.id for post in one.posts()] for one in read(tmp_path, rows).people()] == [["1"], ["1"]]
+    assert [[post.id for post in one.posts()] for one in read(tmp_path, rows).people()] == [
+        ["1"],
+        ["1"],
+    ]
 
 
 # threads
@@ -157,8 +213,20 @@ def test_answers_to_oneself_are_no_replies(tmp_path: Path) -> None:
         {"id": 2, "text": "@ada two", "username": "ada", "in_reply_to_screen_name": "Ada"},
         {"id": 3, "text": "three", "username": "ada", "in_reply_to_status_id": 1},
         {"id": 4, "text": "@bob four", "username": "ada", "in_reply_to_status_id": 99},
-        {"id": 5, "text": "five", "username": "ada", "in_reply_to_status_id": 1, "in_reply_to_screen_name": "bob"},
+        {
+            "id": 5,
+            "text": "five",
+            "username": "ada",
+            "in_reply_to_status_id": 1,
+            "in_reply_to_screen_name": "bob",
+        },
     ]
     posts = list(read(tmp_path, rows).posts())
-    assert [post.kind for post in posts] == [Kind.POST, Kind.POST, Kind.POST, Kind.REPLY, Kind.REPLY]
+    assert [post.kind for post in posts] == [
+        Kind.POST,
+        Kind.POST,
+        Kind.POST,
+        Kind.REPLY,
+        Kind.REPLY,
+    ]
     assert [post.text for post in posts] == ["one", "two", "three", "@bob four", "five"]

@@ -52,10 +52,16 @@ def nothing(author: str, id: str) -> bool:
     return False
 
 
-def fetched(folder: Path, *, heard: list[Event] | None = None, ask: Any = None, **options: Any) -> sources.Reading:
+def fetched(
+    folder: Path, *, heard: list[Event] | None = None, ask: Any = None, **options: Any
+) -> sources.Reading:
     """The account, brought up to date in a folder."""
     chosen = FetchOptions(**{"allow_local": True, "i_have_the_right": ask is None, **options})
-    reading = sources.read("x:@ada_l", CollectOptions(), Access(chosen, [].append if heard is None else heard.append, ask))
+    reading = sources.read(
+        "x:@ada_l",
+        CollectOptions(),
+        Access(chosen, [].append if heard is None else heard.append, ask),
+    )
     reading.fetch(folder, nothing)
     return reading
 
@@ -71,27 +77,50 @@ def all_ids(x: XStandIn) -> list[str]:
 # what is given
 
 
-@pytest.mark.parametrize("spec", ["x:@ada", "x:ada", "X:@Ada_L", "twitter:@ada", "Twitter:ada_1815", "x:" + "a" * 20])
+@pytest.mark.parametrize(
+    "spec", ["x:@ada", "x:ada", "X:@Ada_L", "twitter:@ada", "Twitter:ada_1815", "x:" + "a" * 20]
+)
 def test_specs(spec: str) -> None:
     assert api.matches(spec)
 
 
 @pytest.mark.parametrize(
-    "spec", ["x:", "x:@", "x:@@ada", "x:ada.l", "x:" + "a" * 21, "x:adä", "x: ada", "y:ada", "https://x.com/ada", "https://twitter.com/ada", "@ada", "x:ada\n"]
+    "spec",
+    [
+        "x:",
+        "x:@",
+        "x:@@ada",
+        "x:ada.l",
+        "x:" + "a" * 21,
+        "x:adä",
+        "x: ada",
+        "y:ada",
+        "https://x.com/ada",
+        "https://twitter.com/ada",
+        "@ada",
+        "x:ada\n",
+    ],
 )
 def test_no_specs(spec: str) -> None:
     assert not api.matches(spec)
 
 
-def test_what_lies_on_the_disk_is_no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lies_on_the_disk_is_no_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("x:ada").write_text("a post\n")
     assert not api.matches("x:ada")
     assert api.matches("x:bob")
 
 
-@pytest.mark.parametrize("key", ["", "  ", "short", "two words here", "line\nbreak-in-a-key", "k€y-that-is-none", "x" * 2000])
-def test_without_a_key_nothing_is_sent(x: XStandIn, key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "key",
+    ["", "  ", "short", "two words here", "line\nbreak-in-a-key", "k€y-that-is-none", "x" * 2000],
+)
+def test_without_a_key_nothing_is_sent(
+    x: XStandIn, key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("X_BEARER_TOKEN", key)
     with pytest.raises(SpecError, match="X_BEARER_TOKEN") as raised:
         fetched(tmp_path)
@@ -99,11 +128,17 @@ def test_without_a_key_nothing_is_sent(x: XStandIn, key: str, monkeypatch: pytes
     assert x.asked == []
 
 
-def test_a_key_may_be_given_with_the_word_before_it(x: XStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_key_may_be_given_with_the_word_before_it(
+    x: XStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("X_BEARER_TOKEN", f" Bearer {KEY}\n")
     assert ids(fetched(tmp_path)) == all_ids(x)
-    assert {key for (path, _), key in zip(x.asked, x.keys, strict=True) if path.startswith("/2/")} == {f"Bearer {KEY}"}
-    assert {key for (path, _), key in zip(x.asked, x.keys, strict=True) if path.startswith("/picture")} == {""}  # which may be anybody's server
+    assert {
+        key for (path, _), key in zip(x.asked, x.keys, strict=True) if path.startswith("/2/")
+    } == {f"Bearer {KEY}"}
+    assert {
+        key for (path, _), key in zip(x.asked, x.keys, strict=True) if path.startswith("/picture")
+    } == {""}  # which may be anybody's server
 
 
 @pytest.mark.parametrize(
@@ -119,7 +154,9 @@ def test_a_key_may_be_given_with_the_word_before_it(x: XStandIn, monkeypatch: py
         "https://a?b",
     ],
 )
-def test_no_key_goes_where_it_is_not_safe(address: str, x: XStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_key_goes_where_it_is_not_safe(
+    address: str, x: XStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("POPINJAY_X_API", address)
     with pytest.raises(SpecError, match="POPINJAY_X_API"):
         fetched(tmp_path)
@@ -184,7 +221,9 @@ def test_the_right_is_said_with_the_price_all_the_same(x: XStandIn, tmp_path: Pa
     assert price.CLAUSE in said
 
 
-def test_the_question_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_question_fits_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "stdin", io.StringIO("no\n"))
     with pytest.raises(SpecError, match="Without a yes"):
@@ -194,12 +233,21 @@ def test_the_question_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkey
     assert shown.endswith("pay for them? [y/N] ")
 
 
-@pytest.mark.parametrize(("count", "wanted"), [(3, 3200), (250, 5), (250, 7), (250, 99), (250, 104), (250, 3200), (3500, 3200)])
-def test_the_price_shown_is_never_exceeded(x: XStandIn, count: int, wanted: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("count", "wanted"),
+    [(3, 3200), (250, 5), (250, 7), (250, 99), (250, 104), (250, 3200), (3500, 3200)],
+)
+def test_the_price_shown_is_never_exceeded(
+    x: XStandIn, count: int, wanted: int, tmp_path: Path
+) -> None:
     x.posts = [post(item) for item in posts(count)]
     heard: list[Event] = []
     reading = fetched(tmp_path, heard=heard, x_posts=wanted)
-    shown = next(float(found[1].replace(",", "")) for event in heard if (found := re.search(r"costs up to \$([\d,.]+):", event.message)))
+    shown = next(
+        float(found[1].replace(",", ""))
+        for event in heard
+        if (found := re.search(r"costs up to \$([\d,.]+):", event.message))
+    )
     assert x.cost <= shown * 1000
     assert min(count, wanted) - 5 < len(ids(reading)) <= min(count, wanted)
     assert len(ids(reading)) == len(x.handed)
@@ -212,16 +260,36 @@ def test_the_price_shown_is_never_exceeded(x: XStandIn, count: int, wanted: int,
 def both_ways() -> tuple[list[dict[str, Any]], dict[int, str]]:
     """A set of tweets of all kinds, and the whole texts of the long ones by their place: a reply's leaves out whom it answers."""
     minute, told = 60_000, snowflake(1_729_000_000_000)
-    link = {"url": "https://t.co/abc", "expanded_url": "https://twitter.com/bob/status/77", "display_url": "twitter.com/bob/status/77", "indices": ["5", "28"]}
+    link = {
+        "url": "https://t.co/abc",
+        "expanded_url": "https://twitter.com/bob/status/77",
+        "display_url": "twitter.com/bob/status/77",
+        "indices": ["5", "28"],
+    }
     plain = {**link, "expanded_url": "https://example.org/page", "display_url": "example.org/page"}
-    first, last = snowflake(1_730_000_000_000 + 9 * minute, 9), snowflake(1_730_000_000_000 + 10 * minute, 10)
+    first, last = (
+        snowflake(1_730_000_000_000 + 9 * minute, 9),
+        snowflake(1_730_000_000_000 + 10 * minute, 10),
+    )
     edits = {"edit_info": {"initial": {"editTweetIds": [first, last]}}}
     long = "a long thought that goes on " * 20
     items = [
         tweet("plain &amp; simple &lt;3", 0),
         tweet("two\nlines and 🦜", 1, lang="in"),
-        tweet("@bob to you", 2, in_reply_to_status_id_str=told, in_reply_to_user_id_str="5", in_reply_to_screen_name="bob"),
-        tweet("my own thread", 3, in_reply_to_status_id_str=told, in_reply_to_user_id_str=ACCOUNT, in_reply_to_screen_name="ada_l"),
+        tweet(
+            "@bob to you",
+            2,
+            in_reply_to_status_id_str=told,
+            in_reply_to_user_id_str="5",
+            in_reply_to_screen_name="bob",
+        ),
+        tweet(
+            "my own thread",
+            3,
+            in_reply_to_status_id_str=told,
+            in_reply_to_user_id_str=ACCOUNT,
+            in_reply_to_screen_name="ada_l",
+        ),
         tweet("RT @bob: the words of another", 4),
         tweet("look at that https://t.co/abc", 5, entities={"urls": [link]}),
         tweet("a page https://t.co/abc", 6, lang="und", entities={"urls": [plain]}),
@@ -229,24 +297,41 @@ def both_ways() -> tuple[list[dict[str, Any]], dict[int, str]]:
         tweet(f"{long[:250]}… https://t.co/xyz", 8),
         tweet("with a mistaek", 9, **edits),
         tweet("without a mistake", 10, **edits),
-        tweet(f"@bob {long[:240]}… https://t.co/xyz", 11, in_reply_to_status_id_str=told, in_reply_to_user_id_str="5", lang="qme"),
+        tweet(
+            f"@bob {long[:240]}… https://t.co/xyz",
+            11,
+            in_reply_to_status_id_str=told,
+            in_reply_to_user_id_str="5",
+            lang="qme",
+        ),
     ]
     return items, {8: long, 11: long}
 
 
 def test_the_archive_and_the_api_give_the_same_posts(x: XStandIn, tmp_path: Path) -> None:
     items, whole = both_ways()
-    notes = [note(text, 1_730_000_000_000 + number * 60_000, number + 100) for number, text in whole.items()]
-    archive = sources.read(str(write_zip(tmp_path / "ada.zip", archive_files(items, notes=notes))), CollectOptions())
+    notes = [
+        note(text, 1_730_000_000_000 + number * 60_000, number + 100)
+        for number, text in whole.items()
+    ]
+    archive = sources.read(
+        str(write_zip(tmp_path / "ada.zip", archive_files(items, notes=notes))), CollectOptions()
+    )
     written = {one.id: one for one in archive.posts()}
-    x.posts = [post(item, whole.get(number, "")) for number, item in enumerate(items) if number != 9]  # X gives the last version only
+    x.posts = [
+        post(item, whole.get(number, "")) for number, item in enumerate(items) if number != 9
+    ]  # X gives the last version only
     reading = fetched(tmp_path)
     by_api = {one.id: one for one in reading.posts()}
     reposts = {one.id for one in written.values() if one.kind is Kind.REPOST}
     assert len(reposts) == 1
     assert by_api == {id: one for id, one in written.items() if id not in reposts}
     assert {one.kind for one in by_api.values()} == {Kind.POST, Kind.REPLY, Kind.QUOTE}
-    assert (reading.author.handle, reading.author.name, reading.author.bio) == ("ada_l", archive.author.name, "counts & sings")
+    assert (reading.author.handle, reading.author.name, reading.author.bio) == (
+        "ada_l",
+        archive.author.name,
+        "counts & sings",
+    )
     assert reading.author.url == "https://x.com/Ada_L"
     assert reading.avatar() == b"\xff\xd8\xff picture"
 
@@ -255,27 +340,45 @@ def test_the_archive_and_the_api_give_the_same_posts(x: XStandIn, tmp_path: Path
 @pytest.mark.parametrize("writes", ["tweet", "post"])
 def test_either_spelling(x: XStandIn, takes: tuple[str, ...], writes: str, tmp_path: Path) -> None:
     items, whole = both_ways()
-    x.posts = [post(item, whole.get(number, "")) for number, item in enumerate(items)] + [post(item) for item in posts(150, 100)]
+    x.posts = [post(item, whole.get(number, "")) for number, item in enumerate(items)] + [
+        post(item) for item in posts(150, 100)
+    ]
     expected = {one.id: one for one in fetched(tmp_path / "old").posts()}
     x.takes, x.writes = takes, writes
     x.asked.clear()
     assert {one.id: one for one in fetched(tmp_path / "new").posts()} == expected
     assert any(one.text == whole[8] for one in expected.values())
-    refused = [query for query in x.pages() if "tweet.fields" in query] if takes == ("post",) else []
+    refused = (
+        [query for query in x.pages() if "tweet.fields" in query] if takes == ("post",) else []
+    )
     assert len(refused) == (takes == ("post",))  # asked in the old spelling once, then never again
 
 
 def test_a_picture_in_a_post_is_no_quote(x: XStandIn, tmp_path: Path) -> None:
-    shown = {"url": "https://t.co/p", "expanded_url": "https://x.com/Ada_L/status/1/photo/1", "display_url": "pic.x.com/p"}
+    shown = {
+        "url": "https://t.co/p",
+        "expanded_url": "https://x.com/Ada_L/status/1/photo/1",
+        "display_url": "pic.x.com/p",
+    }
     x.posts = [
-        {**post(tweet("look", number)), "entities": {"urls": [shown | more]}} for number, more in enumerate([{}, {"media_key": "3_1", "display_url": "p"}])
+        {**post(tweet("look", number)), "entities": {"urls": [shown | more]}}
+        for number, more in enumerate([{}, {"media_key": "3_1", "display_url": "p"}])
     ]
     assert [one.kind for one in fetched(tmp_path).posts()] == [Kind.POST, Kind.POST]
 
 
 def test_reposts_are_not_bought_and_replies_are_filtered_here(x: XStandIn, tmp_path: Path) -> None:
-    x.posts += [post(tweet(f"RT @bob: {number}", number)) for number in range(1000, 1230)]  # three pages of nothing else, all newer
-    x.posts += [post(tweet(f"@bob {number}", number, in_reply_to_status_id_str="5", in_reply_to_user_id_str="6")) for number in range(1300, 1310)]
+    x.posts += [
+        post(tweet(f"RT @bob: {number}", number)) for number in range(1000, 1230)
+    ]  # three pages of nothing else, all newer
+    x.posts += [
+        post(
+            tweet(
+                f"@bob {number}", number, in_reply_to_status_id_str="5", in_reply_to_user_id_str="6"
+            )
+        )
+        for number in range(1300, 1310)
+    ]
     reading = fetched(tmp_path)
     assert ids(reading) == all_ids(x)
     assert sum(one.kind is Kind.REPLY for one in reading.posts()) == 10
@@ -286,7 +389,10 @@ def test_reposts_are_not_bought_and_replies_are_filtered_here(x: XStandIn, tmp_p
 
 def test_what_can_still_be_edited_waits(x: XStandIn, tmp_path: Path) -> None:
     now = int(time.time() * 1000)
-    x.posts = [post(tweet("may still change", at_ms=now - 60_000)), post(tweet("stays", at_ms=now - DAY_MS))]
+    x.posts = [
+        post(tweet("may still change", at_ms=now - 60_000)),
+        post(tweet("stays", at_ms=now - DAY_MS)),
+    ]
     assert [one.text for one in fetched(tmp_path).posts()] == ["stays"]
 
 
@@ -365,14 +471,18 @@ def test_the_cap_is_said(x: XStandIn, small_cap: int, tmp_path: Path) -> None:
     for wanted in (320, 320, 3200):
         reading = fetched(tmp_path, x_posts=wanted)
         assert ids(reading) == all_ids(x)[-320:]
-        assert any("newest 320 posts" in text and "archive" in text for text in reading.findings.notes)
+        assert any(
+            "newest 320 posts" in text and "archive" in text for text in reading.findings.notes
+        )
     assert len(x.handed) == 320
     x.posts += [post(item) for item in posts(100, 400)]
     assert ids(fetched(tmp_path)) == all_ids(x)[-420:]
 
 
 def test_the_cap_counts_reposts_too(x: XStandIn, small_cap: int, tmp_path: Path) -> None:
-    x.posts = [post(item) for item in posts(170)] + [post(tweet(f"RT @bob: {number}", number)) for number in range(200, 370)]
+    x.posts = [post(item) for item in posts(170)] + [
+        post(tweet(f"RT @bob: {number}", number)) for number in range(200, 370)
+    ]
     reading = fetched(tmp_path)
     assert len(ids(reading)) == 150
     assert any("newest 320 posts" in text for text in reading.findings.notes)
@@ -384,7 +494,9 @@ def test_prune_buys_anew_and_lets_go_of_what_is_gone(x: XStandIn, tmp_path: Path
     assert ids(fetched(tmp_path)) == before
     assert ids(fetched(tmp_path, prune=True)) == [id for id in before if id != gone]
     assert len(x.handed) == 250 + 249
-    assert ids(fetched(tmp_path, prune=True, x_posts=50)) == [id for id in before if id != gone]  # of those below nobody said that they are gone
+    assert ids(fetched(tmp_path, prune=True, x_posts=50)) == [
+        id for id in before if id != gone
+    ]  # of those below nobody said that they are gone
 
 
 def test_a_name_that_changed_hands_is_not_mixed(x: XStandIn, tmp_path: Path) -> None:
@@ -415,7 +527,11 @@ def test_interrupted_it_goes_on_and_pays_for_nothing_twice(x: XStandIn, tmp_path
 # what X answers
 
 
-CREDITS = {"title": "CreditsDepleted", "detail": "Your enrolled account [1] does not have any credits to fulfill this request.", "type": f"{PROBLEMS}credits"}
+CREDITS = {
+    "title": "CreditsDepleted",
+    "detail": "Your enrolled account [1] does not have any credits to fulfill this request.",
+    "type": f"{PROBLEMS}credits",
+}
 CAPPED = {
     "title": "UsageCapExceeded",
     "period": "Monthly",
@@ -423,8 +539,17 @@ CAPPED = {
     "detail": "Usage cap exceeded: Monthly product cap",
     "type": f"{PROBLEMS}usage-capped",
 }
-SPENT = {"title": "SpendCapReached", "detail": "Your enrolled account [1] has reached its billing cycle spend cap.", "type": f"{PROBLEMS}credits"}
-NOT_ENROLLED = {"title": "Client Forbidden", "reason": "client-not-enrolled", "detail": "not enrolled", "type": f"{PROBLEMS}client-forbidden"}
+SPENT = {
+    "title": "SpendCapReached",
+    "detail": "Your enrolled account [1] has reached its billing cycle spend cap.",
+    "type": f"{PROBLEMS}credits",
+}
+NOT_ENROLLED = {
+    "title": "Client Forbidden",
+    "reason": "client-not-enrolled",
+    "detail": "not enrolled",
+    "type": f"{PROBLEMS}client-forbidden",
+}
 
 
 @pytest.mark.parametrize(
@@ -435,19 +560,42 @@ NOT_ENROLLED = {"title": "Client Forbidden", "reason": "client-not-enrolled", "d
         (400, {"errors": [CREDITS]}, "credit for X's API is used up"),
         (403, NOT_ENROLLED, r"does not let this key read posts \(not enrolled\)"),
         (403, SPENT, "a cap on what it may read or spend"),
-        (429, CAPPED, r"a cap on what it may read or spend is reached \(Usage cap exceeded: Monthly product cap\)"),
-        (400, {"title": "Invalid Request", "detail": "Invalid.", "errors": [{"message": "strange"}]}, r"does not understand what it is asked \(strange\)"),
+        (
+            429,
+            CAPPED,
+            r"a cap on what it may read or spend is reached \(Usage cap exceeded: Monthly product cap\)",
+        ),
+        (
+            400,
+            {"title": "Invalid Request", "detail": "Invalid.", "errors": [{"message": "strange"}]},
+            r"does not understand what it is asked \(strange\)",
+        ),
         (404, {"title": "Not Found"}, "refuses to answer"),
         (410, b"<html>", "refuses to answer"),
-        (200, {"errors": [{"title": "Authorization Error", "detail": "Sorry, you are not authorized to see the user with id: [1]."}]}, "not authorized to see"),
+        (
+            200,
+            {
+                "errors": [
+                    {
+                        "title": "Authorization Error",
+                        "detail": "Sorry, you are not authorized to see the user with id: [1].",
+                    }
+                ]
+            },
+            "not authorized to see",
+        ),
         (200, {"data": {"0": 1}, "meta": {}}, "no list of posts"),
         (200, {"data": [], "meta": {"next_token": 7}}, "no list of posts"),
         (200, b"[" * 100_000, "no JSON"),
         (200, b"null", "refuses to answer"),
     ],
 )
-def test_a_no_is_said_at_once_and_nothing_is_lost(x: XStandIn, status: int, value: Any, said: str, tmp_path: Path) -> None:
-    x.script = lambda path, query: (status, value, {}) if len(x.handed) >= 100 and path.endswith("/tweets") else None
+def test_a_no_is_said_at_once_and_nothing_is_lost(
+    x: XStandIn, status: int, value: Any, said: str, tmp_path: Path
+) -> None:
+    x.script = lambda path, query: (
+        (status, value, {}) if len(x.handed) >= 100 and path.endswith("/tweets") else None
+    )
     heard: list[Event] = []
     with pytest.raises(NetworkError, match=said) as raised:
         fetched(tmp_path, heard=heard)
@@ -463,9 +611,28 @@ def test_a_no_is_said_at_once_and_nothing_is_lost(x: XStandIn, status: int, valu
     ("value", "said"),
     [
         (no_such("username", "ada_l"), "There is no account @ada_l on X"),
-        ({"errors": [{"title": "Forbidden", "detail": "User has been suspended: [ada_l].", "type": f"{PROBLEMS}resource-not-found"}]}, "is suspended"),
         (
-            {"errors": [{"title": "Authorization Error", "detail": "Not shown.", "type": f"{PROBLEMS}not-authorized-for-resource"}]},
+            {
+                "errors": [
+                    {
+                        "title": "Forbidden",
+                        "detail": "User has been suspended: [ada_l].",
+                        "type": f"{PROBLEMS}resource-not-found",
+                    }
+                ]
+            },
+            "is suspended",
+        ),
+        (
+            {
+                "errors": [
+                    {
+                        "title": "Authorization Error",
+                        "detail": "Not shown.",
+                        "type": f"{PROBLEMS}not-authorized-for-resource",
+                    }
+                ]
+            },
             r"not show @ada_l \(Not shown\)",
         ),
         ({"data": {"id": ACCOUNT, "username": "ada_l", "protected": True}}, "is protected"),
@@ -475,7 +642,9 @@ def test_a_no_is_said_at_once_and_nothing_is_lost(x: XStandIn, status: int, valu
         ([], "no account @ada_l"),
     ],
 )
-def test_an_account_that_nobody_may_read(x: XStandIn, value: Any, said: str, tmp_path: Path) -> None:
+def test_an_account_that_nobody_may_read(
+    x: XStandIn, value: Any, said: str, tmp_path: Path
+) -> None:
     x.script = lambda path, query: (200, value, {}) if "username" in path else None
     with pytest.raises(PopinjayError, match=said):
         fetched(tmp_path)
@@ -483,7 +652,9 @@ def test_an_account_that_nobody_may_read(x: XStandIn, value: Any, said: str, tmp
 
 
 def test_a_page_that_is_not_there_is_no_account(x: XStandIn, tmp_path: Path) -> None:
-    x.script = lambda path, query: (404, {"title": "Not Found", "detail": "no"}, {}) if "username" in path else None
+    x.script = lambda path, query: (
+        (404, {"title": "Not Found", "detail": "no"}, {}) if "username" in path else None
+    )
     with pytest.raises(SpecError, match="There is no account @ada_l on X"):
         fetched(tmp_path)
 
@@ -494,8 +665,21 @@ def test_a_rate_limit_is_waited_for(x: XStandIn, tmp_path: Path) -> None:
     def busy(path: str, query: Mapping[str, str]) -> Any:
         if path.endswith("/tweets") and len(x.handed) == 100 and not until:
             until.append(int(time.time()) + 2)
-            problem = {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}
-            return 429, problem, {"x-rate-limit-limit": "900", "x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(until[0]))}
+            problem = {
+                "title": "Too Many Requests",
+                "detail": "Too Many Requests",
+                "type": "about:blank",
+                "status": 429,
+            }
+            return (
+                429,
+                problem,
+                {
+                    "x-rate-limit-limit": "900",
+                    "x-rate-limit-remaining": "0",
+                    "x-rate-limit-reset": str(int(until[0])),
+                },
+            )
         assert not until or time.time() >= until[0]
         return None
 
@@ -507,7 +691,11 @@ def test_a_rate_limit_is_waited_for(x: XStandIn, tmp_path: Path) -> None:
 
 
 def test_answers_that_break_off_are_asked_for_again(x: XStandIn, tmp_path: Path) -> None:
-    broken = [b'HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n{"data": [', (503, b"busy", {"retry-after": "0"}), (200, b"{", {})]
+    broken = [
+        b'HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n{"data": [',
+        (503, b"busy", {"retry-after": "0"}),
+        (200, b"{", {}),
+    ]
     x.script = lambda path, query: broken.pop() if path.endswith("/tweets") and broken else None
     assert ids(fetched(tmp_path)) == all_ids(x)
     assert broken == []
@@ -533,25 +721,50 @@ STRANGE: list[Any] = [
 
 
 @pytest.mark.parametrize(
-    "name", ["id", "text", "author_id", "created_at", "lang", "note_tweet", "referenced_tweets", "entities", "edit_history_tweet_ids", "in_reply_to_user_id"]
+    "name",
+    [
+        "id",
+        "text",
+        "author_id",
+        "created_at",
+        "lang",
+        "note_tweet",
+        "referenced_tweets",
+        "entities",
+        "edit_history_tweet_ids",
+        "in_reply_to_user_id",
+    ],
 )
 def test_a_wrong_type_costs_one_record_at_most(x: XStandIn, name: str, tmp_path: Path) -> None:
     good = x.posts[:20]
     wrong = [{**one, name: value} for one, value in zip(x.posts[20:], STRANGE, strict=False)]
-    value = {"data": [*good, *wrong, None, 5, "post", []], "meta": {"result_count": 3}, "errors": [{"title": "Not Found Error"}, 5]}
+    value = {
+        "data": [*good, *wrong, None, 5, "post", []],
+        "meta": {"result_count": 3},
+        "errors": [{"title": "Not Found Error"}, 5],
+    }
     x.script = lambda path, query: (200, value, {}) if path.endswith("/tweets") else None
     reading = fetched(tmp_path)
     there = list(reading.posts())
     assert {one["id"] for one in good} <= {one.id for one in there}
-    assert all(type(one.text) is str and "\x00" not in one.text and len(one.text) <= 100_000 for one in there)
-    assert all(one.created_at is None or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", one.created_at) for one in there)
+    assert all(
+        type(one.text) is str and "\x00" not in one.text and len(one.text) <= 100_000
+        for one in there
+    )
+    assert all(
+        one.created_at is None or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", one.created_at)
+        for one in there
+    )
     assert reading.findings.left_out["X could not hand it out"] == 2
     left = sum(reading.findings.left_out.values()) - 2
     assert left + len(there) == 20 + len(wrong) + 4
     assert json.dumps([one.to_json() for one in there])
 
 
-@pytest.mark.parametrize("name", ["id", "name", "description", "profile_image_url", "protected", "public_metrics", "username"])
+@pytest.mark.parametrize(
+    "name",
+    ["id", "name", "description", "profile_image_url", "protected", "public_metrics", "username"],
+)
 def test_a_strange_profile_is_no_matter(x: XStandIn, name: str) -> None:
     for value in STRANGE:
         answer = {"data": {**x.user, name: value}}
@@ -563,10 +776,15 @@ def test_a_strange_profile_is_no_matter(x: XStandIn, name: str) -> None:
         account = account_of(answer, "ada_l")
         author = account.author
         assert type(account.count) is int
-        assert all(type(text) is str and len(text) <= 2000 for text in (author.name, author.bio, author.url, author.avatar))
+        assert all(
+            type(text) is str and len(text) <= 2000
+            for text in (author.name, author.bio, author.url, author.avatar)
+        )
 
 
-def test_pages_that_never_get_lower_are_refused_and_cost_no_more_than_was_said(x: XStandIn, tmp_path: Path) -> None:
+def test_pages_that_never_get_lower_are_refused_and_cost_no_more_than_was_said(
+    x: XStandIn, tmp_path: Path
+) -> None:
     value = {"data": x.posts[:10], "meta": {"next_token": "more"}}
     x.script = lambda path, query: (200, value, {}) if path.endswith("/tweets") else None
     with pytest.raises(NetworkError, match="same posts"):
@@ -574,10 +792,21 @@ def test_pages_that_never_get_lower_are_refused_and_cost_no_more_than_was_said(x
     assert len(x.pages()) == 2
 
 
-def test_a_server_that_hands_out_more_than_it_was_asked_for_is_left(x: XStandIn, tmp_path: Path) -> None:
+def test_a_server_that_hands_out_more_than_it_was_asked_for_is_left(
+    x: XStandIn, tmp_path: Path
+) -> None:
     numbers = iter(range(10**6, 0, -1))
     x.script = lambda path, query: (
-        (200, {"data": [{"id": str(next(numbers)), "text": "a"} for _ in range(150)], "meta": {"next_token": "more"}}, {}) if path.endswith("/tweets") else None
+        (
+            200,
+            {
+                "data": [{"id": str(next(numbers)), "text": "a"} for _ in range(150)],
+                "meta": {"next_token": "more"},
+            },
+            {},
+        )
+        if path.endswith("/tweets")
+        else None
     )
     assert len(ids(fetched(tmp_path, x_posts=100))) == 150
     assert len(x.pages()) == 1
@@ -589,7 +818,13 @@ def test_a_server_that_hands_out_more_than_it_was_asked_for_is_left(x: XStandIn,
 @pytest.mark.parametrize("status", [200, 400, 401, 402, 403, 404, 410, 429])
 def test_no_error_says_the_key(x: XStandIn, status: int, tmp_path: Path) -> None:
     problem = {"title": f"Bad {KEY}", "detail": f"Your key {KEY} and {KEY} is strange", "type": KEY}
-    value = {"errors": [problem]} if status == 200 else {**problem, "title": f"UsageCapExceeded {KEY}"} if status == 429 else problem
+    value = (
+        {"errors": [problem]}
+        if status == 200
+        else {**problem, "title": f"UsageCapExceeded {KEY}"}
+        if status == 429
+        else problem
+    )
     for where in ("username", "tweets"):
         x.script = lambda path, query, where=where: (status, value, {}) if where in path else None
         heard: list[Event] = []
@@ -600,12 +835,26 @@ def test_no_error_says_the_key(x: XStandIn, status: int, tmp_path: Path) -> None
         assert len(raised.value.message) < 500
 
 
-def test_the_key_goes_nowhere_without_encryption(x: XStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_goes_nowhere_without_encryption(
+    x: XStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import ssl
 
     wanted = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     key, cert = tmp_path / "key.pem", tmp_path / "ca.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, *wanted]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        key,
+        "-out",
+        cert,
+        *wanted,
+    ]
     made = subprocess.run(command, capture_output=True, check=False)
     if made.returncode:
         pytest.skip("needs openssl to make a certificate")
@@ -620,7 +869,11 @@ def test_the_key_goes_nowhere_without_encryption(x: XStandIn, tmp_path: Path, mo
         safe.posts = x.posts
         safe.user["profile_image_url"] = ""
         assert ids(fetched(tmp_path / "good")) == all_ids(x)
-        safe.script = lambda path, query: (302, b"", {"location": f"{address.replace('https', 'http')}{path}"})
+        safe.script = lambda path, query: (
+            302,
+            b"",
+            {"location": f"{address.replace('https', 'http')}{path}"},
+        )
         with pytest.raises(NetworkError, match="without encryption"):
             fetched(tmp_path / "bad")
         safe.script = lambda path, query: (302, b"", {"location": f"{x.address}{path}"})
@@ -651,8 +904,20 @@ def test_killed_midway_make_goes_on_pays_for_nothing_twice_and_keeps_no_key(
     x.script = hold
     x.user["description"] = f"says {KEY}"
     x.posts[7]["text"] += KEY
-    command = ["make", "x:@ada_l", "--base", str(tiny_gpt2), "--whose", "fictional", "--allow-local", "--i-have-the-right", *FAST]
-    process = subprocess.Popen([sys.executable, "-m", "popinjay.cli.main", *command], stderr=subprocess.PIPE)
+    command = [
+        "make",
+        "x:@ada_l",
+        "--base",
+        str(tiny_gpt2),
+        "--whose",
+        "fictional",
+        "--allow-local",
+        "--i-have-the-right",
+        *FAST,
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "popinjay.cli.main", *command], stderr=subprocess.PIPE
+    )
     try:
         assert asked.wait(60)
     finally:
@@ -680,16 +945,33 @@ def test_killed_midway_make_goes_on_pays_for_nothing_twice_and_keeps_no_key(
     assert not [file for file in files if KEY.encode() in file.read_bytes()]
 
 
-def test_what_was_bought_outlives_a_make_that_refuses_it(x: XStandIn, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_what_was_bought_outlives_a_make_that_refuses_it(
+    x: XStandIn, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     with pytest.raises(TooLittleText):
-        popinjay.make("x:@ada_l", home_folder=tmp_path, base=str(tiny_gpt2), whose="fictional", allow_local=True, i_have_the_right=True, lang="fr")
+        popinjay.make(
+            "x:@ada_l",
+            home_folder=tmp_path,
+            base=str(tiny_gpt2),
+            whose="fictional",
+            allow_local=True,
+            i_have_the_right=True,
+            lang="fr",
+        )
     assert ids(fetched(tmp_path / "ada_l" / "fetched")) == all_ids(x)
     assert sorted(x.handed, key=int) == all_ids(x)
 
 
 def test_a_no_leaves_no_persona_behind(x: XStandIn, tiny_gpt2: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="Without a yes"):
-        popinjay.make("x:@ada_l", home_folder=tmp_path, base=str(tiny_gpt2), whose="fictional", allow_local=True, ask=lambda question: False)
+        popinjay.make(
+            "x:@ada_l",
+            home_folder=tmp_path,
+            base=str(tiny_gpt2),
+            whose="fictional",
+            allow_local=True,
+            ask=lambda question: False,
+        )
     assert list(tmp_path.iterdir()) == []
     assert x.asked == []
 
@@ -699,7 +981,9 @@ def test_inspect_asks_as_well(x: XStandIn, capsys: pytest.CaptureFixture[str]) -
     assert "nothing was sent" in capsys.readouterr().err
     assert x.asked == []
     questions: list[str] = []
-    (found,) = inspect("x:@ada_l", allow_local=True, ask=lambda question: not questions.append(question))
+    (found,) = inspect(
+        "x:@ada_l", allow_local=True, ask=lambda question: not questions.append(question)
+    )
     assert "inspect keeps nothing" in questions[0]
     assert found.result.counts.kept == 250
     assert main(["inspect", "x:@ada_l", "--allow-local", "--i-have-the-right", "--json"]) == 0
@@ -707,7 +991,18 @@ def test_inspect_asks_as_well(x: XStandIn, capsys: pytest.CaptureFixture[str]) -
     assert shown["authors"][0]["first"].startswith("2024-10")
 
 
-@pytest.mark.parametrize(("answer", "agreed"), [("", False), ("\n", False), ("n\n", False), ("yess\n", False), ("j\n", False), ("y\n", True), (" YES\n", True)])
+@pytest.mark.parametrize(
+    ("answer", "agreed"),
+    [
+        ("", False),
+        ("\n", False),
+        ("n\n", False),
+        ("yess\n", False),
+        ("j\n", False),
+        ("y\n", True),
+        (" YES\n", True),
+    ],
+)
 def test_only_a_yes_is_one(answer: str, agreed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     assert asking.yes("It costs.\nYes?") is agreed
@@ -717,7 +1012,9 @@ def test_only_a_yes_is_one(answer: str, agreed: bool, monkeypatch: pytest.Monkey
 def test_a_person_is_asked(x: XStandIn, answer: str) -> None:
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
     agreed = answer == "y\n"
-    with Terminal(["-m", "popinjay.cli.main", "inspect", "x:@ada_l", "--allow-local"], environment) as terminal:
+    with Terminal(
+        ["-m", "popinjay.cli.main", "inspect", "x:@ada_l", "--allow-local"], environment
+    ) as terminal:
         shown = terminal.until(r"\[y/N\] ")
         assert "$16.01" in shown
         assert "fine-tune or train" in " ".join(shown.split())
@@ -731,7 +1028,19 @@ def test_a_person_is_asked(x: XStandIn, answer: str) -> None:
 
 def test_nobody_is_asked_where_machines_read(x: XStandIn) -> None:
     for option in ("--json", "--quiet"):
-        with Terminal(["-m", "popinjay.cli.main", "make", "x:@ada_l", "--allow-local", "--whose", "fictional", option], dict(os.environ)) as terminal:
+        with Terminal(
+            [
+                "-m",
+                "popinjay.cli.main",
+                "make",
+                "x:@ada_l",
+                "--allow-local",
+                "--whose",
+                "fictional",
+                option,
+            ],
+            dict(os.environ),
+        ) as terminal:
             assert terminal.end() == 2
             assert "nothing was sent" in " ".join(terminal.shown.split())
     assert x.asked == []

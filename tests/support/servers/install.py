@@ -33,7 +33,11 @@ def missing() -> str:
     """What is missing to start a server, as words; empty for nothing."""
     if why := no_node():
         return why
-    return "" if (folder() / "node_modules").is_dir() else f"needs the servers of {PACKAGES.parent.name}/{PACKAGES.name} (make servers)"
+    return (
+        ""
+        if (folder() / "node_modules").is_dir()
+        else f"needs the servers of {PACKAGES.parent.name}/{PACKAGES.name} (make servers)"
+    )
 
 
 def no_node() -> str:
@@ -42,7 +46,9 @@ def no_node() -> str:
     if not node:
         return "needs Node, which is not here"
     try:
-        version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30).stdout.strip()
+        version = subprocess.run(
+            [node, "--version"], capture_output=True, text=True, timeout=30
+        ).stdout.strip()
         major = int(version.removeprefix("v").partition(".")[0])
     except (OSError, ValueError, subprocess.SubprocessError):
         return "needs Node, which does not say its version here"
@@ -60,9 +66,23 @@ def install(most_seconds: float = MOST_SECONDS) -> str:
     print(f"Installing servers for tests (once, some minutes): {place}", flush=True)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".servers-", dir=place.parent, ignore_cleanup_errors=True) as partial:
+        with tempfile.TemporaryDirectory(
+            prefix=".servers-", dir=place.parent, ignore_cleanup_errors=True
+        ) as partial:
             shutil.copy(PACKAGES, partial)
-            why = run([str(npm), "install", "--omit=dev", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"], Path(partial), most_seconds)
+            why = run(
+                [
+                    str(npm),
+                    "install",
+                    "--omit=dev",
+                    "--no-audit",
+                    "--no-fund",
+                    "--no-package-lock",
+                    "--loglevel=error",
+                ],
+                Path(partial),
+                most_seconds,
+            )
             if not why:
                 whole = Path(partial) / "node_modules"
                 place.mkdir(exist_ok=True)
@@ -75,12 +95,21 @@ def install(most_seconds: float = MOST_SECONDS) -> str:
 def headers() -> dict[str, str]:
     """Where Node's own headers are, where it came with them: what is compiled needs them, and would fetch them from elsewhere."""
     place = Path(os.path.realpath(shutil.which("node") or "node")).parents[1]
-    return {"npm_config_nodedir": str(place)} if (place / "include" / "node" / "node.h").is_file() else {}
+    return (
+        {"npm_config_nodedir": str(place)}
+        if (place / "include" / "node" / "node.h").is_file()
+        else {}
+    )
 
 
 def run(command: list[str], inside: Path, most_seconds: float) -> str:
     """Run a command with all that it starts, for so long at most; what went wrong, as words."""
-    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    quiet: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "start_new_session": True,
+    }
     with subprocess.Popen(command, cwd=inside, env={**headers(), **os.environ}, **quiet) as process:
         try:
             said = process.communicate(timeout=most_seconds)[0].decode(errors="replace").split("\n")
@@ -90,13 +119,19 @@ def run(command: list[str], inside: Path, most_seconds: float) -> str:
             if isinstance(error, subprocess.TimeoutExpired):
                 return f"npm took more than {most_seconds:.0f} s"
             raise
-    return "" if process.returncode == 0 else f"npm failed: {next((line for line in said if line.strip()), 'it does not say why')[:200]}"
+    return (
+        ""
+        if process.returncode == 0
+        else f"npm failed: {next((line for line in said if line.strip()), 'it does not say why')[:200]}"
+    )
 
 
 def main() -> int:
     """Install, and say why not where it can't be; that is no failure."""
     if why := install():
-        print(f"No servers for tests ({why}): the tests that talk to a real Bluesky server will skip.")
+        print(
+            f"No servers for tests ({why}): the tests that talk to a real Bluesky server will skip."
+        )
     return 0
 
 

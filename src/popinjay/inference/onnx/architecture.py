@@ -65,7 +65,10 @@ def read_architecture(folder: Path) -> Architecture:
         kind = config["model_type"]
         family = FAMILIES.get(kind)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BaseModelError(f"The model in {folder} has no readable config.json.", "It must be a folder as transformers writes it.") from error
+        raise BaseModelError(
+            f"The model in {folder} has no readable config.json.",
+            "It must be a folder as transformers writes it.",
+        ) from error
     if family is None:
         raise UnknownWeights(f"models of type {kind!r} are not known to it")
     check_config(folder)
@@ -96,7 +99,15 @@ DEFAULT_ROPE = {"rope_theta", "rope_type"}
 
 def _gpt2(config: Config) -> Architecture:
     width, heads = config.get("n_embd", 768), config.get("n_head", 12)
-    sizes = {"n_embd", "n_head", "n_layer", "n_positions", "n_inner", "n_ctx", "layer_norm_epsilon"}  # n_inner shows in the weights' shapes
+    sizes = {
+        "n_embd",
+        "n_head",
+        "n_layer",
+        "n_positions",
+        "n_inner",
+        "n_ctx",
+        "layer_norm_epsilon",
+    }  # n_inner shows in the weights' shapes
     must = {
         "activation_function": ("gelu_new", "gelu_pytorch_tanh", "gelu_fast"),
         "add_cross_attention": (False,),
@@ -139,28 +150,59 @@ LLAMA_SIZES = {
 
 
 def _llama(config: Config) -> Architecture:
-    must = {"hidden_act": ("silu",), "mlp_bias": (False,), "pretraining_tp": (1,), "rope_scaling": (None,), "attention_bias": (False, True)}
+    must = {
+        "hidden_act": ("silu",),
+        "mlp_bias": (False,),
+        "pretraining_tp": (1,),
+        "rope_scaling": (None,),
+        "attention_bias": (False, True),
+    }
     biased = config.get("attention_bias", False)
     return _llama_like(config, LLAMA_SIZES, must, query_biases=biased, output_bias=biased)
 
 
 def _mistral(config: Config) -> Architecture:
-    window, context = config.get("sliding_window", 4096), config.get("max_position_embeddings", 131072)
+    window, context = (
+        config.get("sliding_window", 4096),
+        config.get("max_position_embeddings", 131072),
+    )
     if window is not None and window < min(context, LONGEST):
         raise UnknownWeights(f"config.json has sliding_window = {window}, shorter than the context")
-    return _llama_like(config, LLAMA_SIZES | {"sliding_window"}, {"hidden_act": ("silu",), "rope_scaling": (None,)})
+    return _llama_like(
+        config, LLAMA_SIZES | {"sliding_window"}, {"hidden_act": ("silu",), "rope_scaling": (None,)}
+    )
 
 
 def _qwen2(config: Config) -> Architecture:
     must = {"hidden_act": ("silu",), "rope_scaling": (None,), "use_sliding_window": (False,)}
     if set(config.get("layer_types") or ["full_attention"]) != {"full_attention"}:
         raise UnknownWeights("config.json has layer_types other than full_attention")
-    return _llama_like(config, LLAMA_SIZES | {"sliding_window", "max_window_layers", "layer_types"}, must, query_biases=True)
+    return _llama_like(
+        config,
+        LLAMA_SIZES | {"sliding_window", "max_window_layers", "layer_types"},
+        must,
+        query_biases=True,
+    )
 
 
-def _llama_like(config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]], *, query_biases: bool = False, output_bias: bool = False) -> Architecture:
+def _llama_like(
+    config: Config,
+    sizes: set[str],
+    must: Mapping[str, tuple[Any, ...]],
+    *,
+    query_biases: bool = False,
+    output_bias: bool = False,
+) -> Architecture:
     _check(config, sizes, must)
-    _need(config, "hidden_size", "num_attention_heads", "num_hidden_layers", "max_position_embeddings", "vocab_size", "rms_norm_eps")
+    _need(
+        config,
+        "hidden_size",
+        "num_attention_heads",
+        "num_hidden_layers",
+        "max_position_embeddings",
+        "vocab_size",
+        "rms_norm_eps",
+    )
     rope = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10000.0)}
     _check_rope(rope)
     width, heads = config["hidden_size"], config["num_attention_heads"]
@@ -201,11 +243,21 @@ def _gemma3(config: Config) -> Architecture:
         "use_bidirectional_attention": (False, None),
     }
     _check(config, GEMMA_SIZES | {"rope_theta"}, must)
-    _need(config, "hidden_size", "num_attention_heads", "num_hidden_layers", "max_position_embeddings", "vocab_size", "rms_norm_eps")
+    _need(
+        config,
+        "hidden_size",
+        "num_attention_heads",
+        "num_hidden_layers",
+        "max_position_embeddings",
+        "vocab_size",
+        "rms_norm_eps",
+    )
     _need(config, "num_key_value_heads", "head_dim", "query_pre_attn_scalar", "sliding_window")
     layers = config["num_hidden_layers"]
     pattern = config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or 6
-    types = config.get("layer_types") or [LOCAL if (layer + 1) % pattern else GLOBAL for layer in range(layers)]
+    types = config.get("layer_types") or [
+        LOCAL if (layer + 1) % pattern else GLOBAL for layer in range(layers)
+    ]
     thetas = _gemma_thetas(config)
     if set(types) - {GLOBAL, LOCAL} or len(types) != layers:
         raise UnknownWeights(f"config.json has layer_types = {types!r}, which are not known to it")
@@ -220,7 +272,10 @@ def _gemma3(config: Config) -> Architecture:
         vocabulary=config["vocab_size"],
         epsilon=config["rms_norm_eps"],
         tied=config.get("tie_word_embeddings", True),
-        kinds=tuple(LayerKind(thetas[kind], config["sliding_window"] if kind == LOCAL else 0) for kind in types),
+        kinds=tuple(
+            LayerKind(thetas[kind], config["sliding_window"] if kind == LOCAL else 0)
+            for kind in types
+        ),
         query_norms=True,
         scale=config["query_pre_attn_scalar"] ** -0.5,
         embedding_scale=config["hidden_size"] ** 0.5,
@@ -232,9 +287,14 @@ def _gemma_thetas(config: Config) -> dict[str, float]:
     """RoPE's bases of layers that see all and of those that see a window."""
     ropes = config.get("rope_parameters")
     if ropes is None:  # as older files have it
-        return {GLOBAL: float(config.get("rope_theta", 1e6)), LOCAL: float(config.get("rope_local_base_freq", 1e4))}
+        return {
+            GLOBAL: float(config.get("rope_theta", 1e6)),
+            LOCAL: float(config.get("rope_local_base_freq", 1e4)),
+        }
     if set(ropes) != {GLOBAL, LOCAL}:
-        raise UnknownWeights(f"config.json has rope_parameters = {ropes!r}, which are not known to it")
+        raise UnknownWeights(
+            f"config.json has rope_parameters = {ropes!r}, which are not known to it"
+        )
     for rope in ropes.values():
         _check_rope(rope)
     return {kind: float(rope["rope_theta"]) for kind, rope in ropes.items()}
@@ -250,7 +310,12 @@ def _check(config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]])
             known = value in must[key]
         else:
             is_off = value is None or value is False or value in ("", [], {})
-            known = is_off or key in NO_ARITHMETIC | sizes or key.startswith("_") or key.endswith(TOKENS)
+            known = (
+                is_off
+                or key in NO_ARITHMETIC | sizes
+                or key.startswith("_")
+                or key.endswith(TOKENS)
+            )
         if not known:
             raise UnknownWeights(f"config.json has {key} = {value!r}, which is not known to it")
 
@@ -263,8 +328,20 @@ def _need(config: Config, *keys: str) -> None:
 
 def _check_rope(rope: Config) -> None:
     """Raise UnknownWeights for rotated positions that are scaled in some way."""
-    if set(rope) - DEFAULT_ROPE or rope.get("rope_type", "default") != "default" or rope.get("rope_theta") is None:
-        raise UnknownWeights(f"config.json has rope_parameters = {dict(rope)!r}, which are not known to it")
+    if (
+        set(rope) - DEFAULT_ROPE
+        or rope.get("rope_type", "default") != "default"
+        or rope.get("rope_theta") is None
+    ):
+        raise UnknownWeights(
+            f"config.json has rope_parameters = {dict(rope)!r}, which are not known to it"
+        )
 
 
-FAMILIES: Mapping[str, Callable[[Config], Architecture]] = {"gpt2": _gpt2, "llama": _llama, "mistral": _mistral, "qwen2": _qwen2, "gemma3_text": _gemma3}
+FAMILIES: Mapping[str, Callable[[Config], Architecture]] = {
+    "gpt2": _gpt2,
+    "llama": _llama,
+    "mistral": _mistral,
+    "qwen2": _qwen2,
+    "gemma3_text": _gemma3,
+}

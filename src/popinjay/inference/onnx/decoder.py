@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay.errors import BaseModelError
 from popinjay.inference.onnx.architecture import Architecture, UnknownWeights, read_architecture
-from popinjay.inference.onnx.engine_file import keep_engine, keep_shared_engine, load_engine, shared_folder
+from popinjay.inference.onnx.engine_file import (
+    keep_engine,
+    keep_shared_engine,
+    load_engine,
+    shared_folder,
+)
 from popinjay.inference.onnx.graph import Graph, bare, build_graph, embedding_names
 from popinjay.inference.onnx.runtime import runtime, saturates
 from popinjay.inference.tokenizer import Tokenizer
@@ -54,10 +59,14 @@ class OnnxDecoder:
         self.tokens = Tokenizer(files.folder, files.settings)
         self.sampling = read_sampling(files.settings)
         self.eos_token, self.bos_token = self.tokens.eos_token, self.tokens.bos_token
-        self.suppressed_tokens = [token for token in self.tokens.suppressed_tokens if token < architecture.vocabulary]
+        self.suppressed_tokens = [
+            token for token in self.tokens.suppressed_tokens if token < architecture.vocabulary
+        ]
         weights = files.weights()
         tensors = bare(architecture, weights)
-        self._embeddings = [_table(tensors, name, architecture) for name in embedding_names(architecture)]
+        self._embeddings = [
+            _table(tensors, name, architecture) for name in embedding_names(architecture)
+        ]
         _check_fits(self.tokens, self._embeddings[0], folder)
         self._session, self._kept = _open_engine(files.folder, weights, architecture, exact, cache)
         self._weights = weights if not exact else None  # whose memory can go after each look
@@ -119,7 +128,10 @@ class OnnxDecoder:
         try:
             hidden = as_float32(self._embeddings[0][tokens])
         except IndexError as error:
-            raise BaseModelError("The tokenizer is of another model than the weights.", "Take a fresh copy, or make the persona again.") from error
+            raise BaseModelError(
+                "The tokenizer is of another model than the weights.",
+                "Take a fresh copy, or make the persona again.",
+            ) from error
         if self.architecture.embedding_scale != 1:
             hidden = hidden * np.float32(self.architecture.embedding_scale)
         if len(self._embeddings) > 1:
@@ -151,7 +163,9 @@ class _Rows:
     def _buffers(self, slots: int, capacity: int) -> NDArray[np.float32]:
         """Keys and values of every layer (layers, 2, slots, heads of keys, capacity, head size); memory is taken as it is written on."""
         architecture = self.architecture
-        return _room((architecture.layers, 2, slots, architecture.kv_heads, capacity, architecture.head_size))
+        return _room(
+            (architecture.layers, 2, slots, architecture.kv_heads, capacity, architecture.head_size)
+        )
 
     def positions(self) -> NDArray[np.int64]:
         """Where each row's next token stands."""
@@ -162,7 +176,9 @@ class _Rows:
 
         self.slots = []
         self.prefix = self._buffers(1, len(hidden))
-        logits: Logits = self._run(hidden[None], np.array([len(hidden)]), self.prefix, [len(hidden) - 1])[0]
+        logits: Logits = self._run(
+            hidden[None], np.array([len(hidden)]), self.prefix, [len(hidden) - 1]
+        )[0]
         return logits.copy()
 
     def add(self, count: int, prefix: NDArray[np.float32]) -> None:
@@ -215,14 +231,22 @@ class _Rows:
             return
         if length > self.architecture.context:
             raise ValueError(f"a row holds {self.architecture.context} tokens at most")
-        slots = had if slots <= had else max(slots + slots % 2, 2 * had)  # rows join by ones and twos; slots take memory only once they are written
+        slots = (
+            had if slots <= had else max(slots + slots % 2, 2 * had)
+        )  # rows join by ones and twos; slots take memory only once they are written
         room = room if length <= room else min(self.architecture.context, max(length, 2 * room))
         wider, longest = self._buffers(slots, room), int(self.lengths[self.slots].max(initial=0))
         wider[:, :, :had, :, :longest] = self.cache[:, :, :, :, :longest]
         self.cache = wider
         self.lengths = np.concatenate([self.lengths, np.zeros(slots - had, np.int64)])
 
-    def _run(self, hidden: NDArray[np.float32], lengths: NDArray[np.int64], cache: NDArray[np.float32], order: Sequence[int]) -> Logits:
+    def _run(
+        self,
+        hidden: NDArray[np.float32],
+        lengths: NDArray[np.int64],
+        cache: NDArray[np.float32],
+        order: Sequence[int],
+    ) -> Logits:
         """One call of the graph; `cache` is written in its place."""
         import numpy as np
 
@@ -240,8 +264,12 @@ class _Rows:
         for layer in range(self.architecture.layers):
             for kind, name in enumerate(("key", "value")):
                 buffer = cache[layer, kind]
-                binding.bind_input(f"{name}.{layer}", "cpu", 0, buffer.dtype, buffer.shape, buffer.ctypes.data)
-                binding.bind_output(f"new_{name}.{layer}", "cpu", 0, buffer.dtype, buffer.shape, buffer.ctypes.data)
+                binding.bind_input(
+                    f"{name}.{layer}", "cpu", 0, buffer.dtype, buffer.shape, buffer.ctypes.data
+                )
+                binding.bind_output(
+                    f"new_{name}.{layer}", "cpu", 0, buffer.dtype, buffer.shape, buffer.ctypes.data
+                )
         logits = self.logits[: len(order)]
         binding.bind_output("logits", "cpu", 0, logits.dtype, logits.shape, logits.ctypes.data)
         self.session.run_with_iobinding(binding)
@@ -268,16 +296,26 @@ def check_known(folder: Path) -> None:
     build_graph(architecture, tensors, exact=True)
 
 
-def _open_engine(folder: Path, weights: Weights | AdaptedWeights, architecture: Architecture, exact: bool, cache: Path | None) -> tuple[Any, Any]:
+def _open_engine(
+    folder: Path,
+    weights: Weights | AdaptedWeights,
+    architecture: Architecture,
+    exact: bool,
+    cache: Path | None,
+) -> tuple[Any, Any]:
     """Open a session of the engine that was kept for these weights, or of a new one, and what has to live as long."""
     unsigned = not exact and saturates()
 
     def build() -> Graph:
-        return build_graph(architecture, weights, exact=exact, unsigned=unsigned, release=weights.release)
+        return build_graph(
+            architecture, weights, exact=exact, unsigned=unsigned, release=weights.release
+        )
 
     if exact or cache is None:
         return _opened(build())
-    key = hashlib.sha256(f"{weights.fingerprint()}{(folder / 'config.json').read_text(encoding='utf-8')}{unsigned}".encode()).hexdigest()
+    key = hashlib.sha256(
+        f"{weights.fingerprint()}{(folder / 'config.json').read_text(encoding='utf-8')}{unsigned}".encode()
+    ).hexdigest()
     is_thin = isinstance(weights, AdaptedWeights)  # whose folder is to stay small
     cache = shared_folder(key) if is_thin else cache
     if (graph := load_engine(cache, key)) is not None:
@@ -313,20 +351,29 @@ def _session(graph: Graph) -> tuple[Any, Any]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdecimal():
-        options.intra_op_num_threads = int(threads)  # whoever limits PyTorch and NumPy so means this too; threads wait for one another by spinning
+        options.intra_op_num_threads = int(
+            threads
+        )  # whoever limits PyTorch and NumPy so means this too; threads wait for one another by spinning
     values = {name: _value(weight) for name, weight in graph.weights.items()}
     options.add_external_initializers(list(values), list(values.values()))
-    return onnxruntime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"]), (graph, values)
+    return onnxruntime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"]), (
+        graph,
+        values,
+    )
 
 
 def _value(weight: NDArray[Any]) -> Any:
     import numpy as np
 
     numbers = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7}  # ONNX's of these types
-    return runtime().OrtValue.ortvalue_from_numpy_with_onnx_type(np.ascontiguousarray(weight), numbers[weight.dtype.name])
+    return runtime().OrtValue.ortvalue_from_numpy_with_onnx_type(
+        np.ascontiguousarray(weight), numbers[weight.dtype.name]
+    )
 
 
-def _table(tensors: Mapping[str, NDArray[Any]], name: str, architecture: Architecture) -> NDArray[Any]:
+def _table(
+    tensors: Mapping[str, NDArray[Any]], name: str, architecture: Architecture
+) -> NDArray[Any]:
     table = tensors.get(name)
     if table is None or table.ndim != 2 or table.shape[1] != architecture.width:
         raise UnknownWeights(f"the weights {name} are not there")

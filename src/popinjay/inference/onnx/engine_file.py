@@ -53,7 +53,15 @@ def load_engine(folder: Path, key: str) -> Graph | None:
         if kept[_SEAL] != _seal_of(key, kept[_CONTENT], header, model):
             return None
         graph = Graph(model, tensors, content, _check(path, begin, kept[_CONTENT]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):
         return None  # made anew
     with contextlib.suppress(OSError):
         os.utime(folder)  # used now: others are let go of first
@@ -71,7 +79,11 @@ def keep_engine(folder: Path, key: str, graph: Graph) -> None:
     sweep_partials(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({**graph.weights, _GRAPH: np.frombuffer(graph.model, np.uint8)}, partial, metadata=_UNKNOWN)
+        save_file(
+            {**graph.weights, _GRAPH: np.frombuffer(graph.model, np.uint8)},
+            partial,
+            metadata=_UNKNOWN,
+        )
         with partial.open("rb+") as file:
             _write_seal(file, key, graph.model)
             os.fsync(file.fileno())
@@ -123,7 +135,13 @@ def _write_seal(file: IO[bytes], key: str, model: bytes) -> None:
 
 
 def _seal_of(key: str, content: str, entries: Mapping[str, Any], model: bytes) -> str | None:
-    mark = seal(f"engine {VERSION}".encode(), key.encode(), content.encode(), json.dumps(entries, sort_keys=True).encode(), model)
+    mark = seal(
+        f"engine {VERSION}".encode(),
+        key.encode(),
+        content.encode(),
+        json.dumps(entries, sort_keys=True).encode(),
+        model,
+    )
     return None if mark is None else mark.hex()
 
 

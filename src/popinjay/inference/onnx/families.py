@@ -17,26 +17,54 @@ SKIP = "SkipSimplifiedLayerNormalization"
 
 def gpt2(builder: Builder) -> None:
     """GPT-2 (Radford et al. 2019): norms before each part, learnt positions, GELU by tanh."""
-    architecture, node, linear, vector = builder.architecture, builder.node, builder.linear, builder.vector
+    architecture, node, linear, vector = (
+        builder.architecture,
+        builder.node,
+        builder.linear,
+        builder.vector,
+    )
     width, skip, rows = architecture.width, "SkipLayerNormalization", builder.flat("hidden")
-    normed = node("LayerNormalization", [rows, *_norm(builder, "h.0.ln_1")], domain="", epsilon=architecture.epsilon)
+    normed = node(
+        "LayerNormalization",
+        [rows, *_norm(builder, "h.0.ln_1")],
+        domain="",
+        epsilon=architecture.epsilon,
+    )
     for layer in range(architecture.layers):
         h = f"h.{layer}"
-        inner = builder.tensors[f"{h}.mlp.c_fc.bias"].size if f"{h}.mlp.c_fc.bias" in builder.tensors else 0
-        mixed = linear(normed, f"{h}.attn.c_attn.weight", width, 3 * width, vector(f"{h}.attn.c_attn.bias", 3 * width), inputs_first=True)
+        inner = (
+            builder.tensors[f"{h}.mlp.c_fc.bias"].size
+            if f"{h}.mlp.c_fc.bias" in builder.tensors
+            else 0
+        )
+        mixed = linear(
+            normed,
+            f"{h}.attn.c_attn.weight",
+            width,
+            3 * width,
+            vector(f"{h}.attn.c_attn.bias", 3 * width),
+            inputs_first=True,
+        )
         mixed = builder.attention(layer, mixed)
         mixed = linear(mixed, f"{h}.attn.c_proj.weight", width, width, inputs_first=True)
-        rows, normed = builder.add_and_norm(skip, rows, mixed, *_norm(builder, f"{h}.ln_2"), vector(f"{h}.attn.c_proj.bias", width))
+        rows, normed = builder.add_and_norm(
+            skip, rows, mixed, *_norm(builder, f"{h}.ln_2"), vector(f"{h}.attn.c_proj.bias", width)
+        )
         wide = linear(normed, f"{h}.mlp.c_fc.weight", width, inner, inputs_first=True)
         wide = node("FastGelu", [wide, vector(f"{h}.mlp.c_fc.bias", inner)])
         back = linear(wide, f"{h}.mlp.c_proj.weight", inner, width, inputs_first=True)
         following = f"h.{layer + 1}.ln_1" if layer + 1 < architecture.layers else "ln_f"
-        rows, normed = builder.add_and_norm(skip, rows, back, *_norm(builder, following), vector(f"{h}.mlp.c_proj.bias", width))
+        rows, normed = builder.add_and_norm(
+            skip, rows, back, *_norm(builder, following), vector(f"{h}.mlp.c_proj.bias", width)
+        )
     builder.head(normed, "lm_head.weight", "wte.weight")
 
 
 def _norm(builder: Builder, name: str) -> list[str]:
-    return [builder.vector(f"{name}.weight", builder.architecture.width), builder.vector(f"{name}.bias", builder.architecture.width)]
+    return [
+        builder.vector(f"{name}.weight", builder.architecture.width),
+        builder.vector(f"{name}.bias", builder.architecture.width),
+    ]
 
 
 def llama(builder: Builder) -> None:
@@ -51,7 +79,9 @@ def llama(builder: Builder) -> None:
         after = builder.scales(f"{h}.post_attention_layernorm.weight", width)
         rows, normed = builder.add_and_norm(SKIP, rows, mixed, after)
         back = _gated(builder, layer, normed)
-        rows, normed = builder.add_and_norm(SKIP, rows, back, builder.scales(_next_norm(builder, layer), width))
+        rows, normed = builder.add_and_norm(
+            SKIP, rows, back, builder.scales(_next_norm(builder, layer), width)
+        )
     builder.head(normed, "lm_head.weight", "embed_tokens.weight")
 
 
@@ -63,18 +93,26 @@ def gemma(builder: Builder) -> None:
     normed = builder.rms_norm(rows, "layers.0.input_layernorm.weight", width)
     for layer in range(architecture.layers):
         h = f"layers.{layer}"
-        mixed = builder.rms_norm(_mix(builder, layer, normed), f"{h}.post_attention_layernorm.weight", width)
+        mixed = builder.rms_norm(
+            _mix(builder, layer, normed), f"{h}.post_attention_layernorm.weight", width
+        )
         before = builder.scales(f"{h}.pre_feedforward_layernorm.weight", width)
         rows, normed = builder.add_and_norm(SKIP, rows, mixed, before)
         back = _gated(builder, layer, normed)
         back = builder.rms_norm(back, f"{h}.post_feedforward_layernorm.weight", width)
-        rows, normed = builder.add_and_norm(SKIP, rows, back, builder.scales(_next_norm(builder, layer), width))
+        rows, normed = builder.add_and_norm(
+            SKIP, rows, back, builder.scales(_next_norm(builder, layer), width)
+        )
     builder.head(normed, "lm_head.weight", "embed_tokens.weight")
 
 
 def _next_norm(builder: Builder, layer: int) -> str:
     """The name of the norm before what comes behind a layer."""
-    return f"layers.{layer + 1}.input_layernorm.weight" if layer + 1 < builder.architecture.layers else "norm.weight"
+    return (
+        f"layers.{layer + 1}.input_layernorm.weight"
+        if layer + 1 < builder.architecture.layers
+        else "norm.weight"
+    )
 
 
 def _gated(builder: Builder, layer: int, normed: str) -> str:
@@ -82,11 +120,17 @@ def _gated(builder: Builder, layer: int, normed: str) -> str:
     width, mlp = builder.architecture.width, f"layers.{layer}.mlp"
     gates = builder.tensors.get(f"{mlp}.gate_proj.weight")
     inner = 0 if gates is None else len(gates)
-    both = builder.together(normed, [f"{mlp}.gate_proj.weight", f"{mlp}.up_proj.weight"], width, [inner, inner])
-    builder.node("Split", [both], [f"gate.{layer}", f"up.{layer}"], domain="", axis=-1, num_outputs=2)
+    both = builder.together(
+        normed, [f"{mlp}.gate_proj.weight", f"{mlp}.up_proj.weight"], width, [inner, inner]
+    )
+    builder.node(
+        "Split", [both], [f"gate.{layer}", f"up.{layer}"], domain="", axis=-1, num_outputs=2
+    )
     is_gelu = builder.architecture.family == "gemma"
     silu: dict[str, Any] = {"alpha": 1.0}  # QuickGelu is x sigmoid(alpha x)
-    gate = builder.node("FastGelu" if is_gelu else "QuickGelu", [f"gate.{layer}"], **({} if is_gelu else silu))
+    gate = builder.node(
+        "FastGelu" if is_gelu else "QuickGelu", [f"gate.{layer}"], **({} if is_gelu else silu)
+    )
     wide = builder.node("Mul", [gate, f"up.{layer}"], domain="")
     return builder.linear(wide, f"{mlp}.down_proj.weight", inner, width)
 
@@ -94,27 +138,43 @@ def _gated(builder: Builder, layer: int, normed: str) -> str:
 def _mix(builder: Builder, layer: int, normed: str) -> str:
     """A layer's attention."""
     architecture = builder.architecture
-    inner, shared = architecture.heads * architecture.head_size, architecture.kv_heads * architecture.head_size
+    inner, shared = (
+        architecture.heads * architecture.head_size,
+        architecture.kv_heads * architecture.head_size,
+    )
     names = [f"layers.{layer}.self_attn.{part}_proj" for part in "qkv"]
-    mixed = builder.together(normed, [f"{name}.weight" for name in names], architecture.width, [inner, shared, shared])
+    mixed = builder.together(
+        normed, [f"{name}.weight" for name in names], architecture.width, [inner, shared, shared]
+    )
     if architecture.query_biases:
-        mixed = builder.node("Add", [mixed, builder.vectors([f"{name}.bias" for name in names], [inner, shared, shared])], domain="")
+        mixed = builder.node(
+            "Add",
+            [mixed, builder.vectors([f"{name}.bias" for name in names], [inner, shared, shared])],
+            domain="",
+        )
     parts = [mixed]
     if architecture.query_norms:
         parts = _normed_parts(builder, layer, mixed, [inner, shared, shared])
     out = f"layers.{layer}.self_attn.o_proj"
     bias = builder.vector(f"{out}.bias", architecture.width) if architecture.output_bias else ""
-    return builder.linear(builder.attention(layer, *parts), f"{out}.weight", inner, architecture.width, bias)
+    return builder.linear(
+        builder.attention(layer, *parts), f"{out}.weight", inner, architecture.width, bias
+    )
 
 
 def _normed_parts(builder: Builder, layer: int, mixed: str, sizes: list[int]) -> list[str]:
     """Query, key and value, each head's query and key by a norm."""
-    size, names = builder.architecture.head_size, [f"{part}.{layer}" for part in ("query", "keys", "values")]
+    size, names = (
+        builder.architecture.head_size,
+        [f"{part}.{layer}" for part in ("query", "keys", "values")],
+    )
     sizes_of = builder.constant("sizes", value_ints=sizes)
     builder.node("Split", [mixed, sizes_of], names, domain="", axis=-1)
     parts = []
     for part, name, whole in zip("qk", names, sizes, strict=False):
-        heads = builder.node("Reshape", [name, builder.constant("heads", value_ints=[-1, size])], domain="")
+        heads = builder.node(
+            "Reshape", [name, builder.constant("heads", value_ints=[-1, size])], domain=""
+        )
         heads = builder.rms_norm(heads, f"layers.{layer}.self_attn.{part}_norm.weight", size)
         back = builder.constant(f"whole.{part}", value_ints=[-1, whole])
         parts.append(builder.node("Reshape", [heads, back], domain=""))
@@ -123,17 +183,23 @@ def _normed_parts(builder: Builder, layer: int, mixed: str, sizes: list[int]) ->
 
 def _rotate(builder: Builder) -> None:
     """Lay the tables of rotated positions beside the graph, one for each base."""
-    for theta in sorted({builder.architecture.kind_of(layer).theta for layer in range(builder.architecture.layers)}):
+    for theta in sorted(
+        {builder.architecture.kind_of(layer).theta for layer in range(builder.architecture.layers)}
+    ):
         cosines, sines = _rotations(builder.architecture, theta)
         builder.weights[f"cosines.{theta:g}"], builder.weights[f"sines.{theta:g}"] = cosines, sines
 
 
-def _rotations(architecture: Architecture, theta: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _rotations(
+    architecture: Architecture, theta: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Cosines and sines (context, half a head) of RoPE (Su et al., arXiv 2104.09864)."""
     import numpy as np
 
     half = architecture.head_size // 2
-    rates = (1.0 / theta ** (np.arange(half, dtype=np.float32) / np.float32(half))).astype(np.float32)
+    rates = (1.0 / theta ** (np.arange(half, dtype=np.float32) / np.float32(half))).astype(
+        np.float32
+    )
     angles = np.arange(architecture.context, dtype=np.float32)[:, None] * rates
     return np.cos(angles), np.sin(angles)
 

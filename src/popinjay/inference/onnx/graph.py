@@ -30,7 +30,9 @@ class Graph:
     model: bytes
     weights: Mapping[str, NDArray[Any]]
     mapped: NDArray[Any] | None = None  # the file that the weights are views of
-    intact: Callable[[], bool] = lambda: True  # whether the weights are as they were kept; it may have to wait
+    intact: Callable[[], bool] = lambda: (
+        True
+    )  # whether the weights are as they were kept; it may have to wait
 
     def release(self) -> None:
         """Give back the memory of weights that lie in a file."""
@@ -54,7 +56,12 @@ def build_graph(
     builder = Builder(architecture, bare(architecture, tensors), exact, unsigned, release)
     builder.used.update(embedding_names(architecture))
     FAMILIES[architecture.family](builder)
-    left = [name for name in builder.tensors if name not in builder.used and not name.endswith((".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"))]
+    left = [
+        name
+        for name in builder.tensors
+        if name not in builder.used
+        and not name.endswith((".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"))
+    ]
     if left:
         raise UnknownWeights(f"nothing is known of the weights {left[0]}")
     return Graph(builder.serialize(), builder.weights)
@@ -62,10 +69,14 @@ def build_graph(
 
 def embedding_names(architecture: Architecture) -> tuple[str, ...]:
     """The tensors that tokens are embedded by: theirs, and their positions' where those are learnt."""
-    return ("wte.weight", "wpe.weight") if architecture.family == "gpt2" else ("embed_tokens.weight",)
+    return (
+        ("wte.weight", "wpe.weight") if architecture.family == "gpt2" else ("embed_tokens.weight",)
+    )
 
 
-def bare(architecture: Architecture, tensors: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+def bare(
+    architecture: Architecture, tensors: Mapping[str, NDArray[Any]]
+) -> Mapping[str, NDArray[Any]]:
     """The tensors by their names inside the model; some files of the hub have these themselves."""
     prefix = "transformer." if architecture.family == "gpt2" else "model."
     return _Renamed(tensors, {name.removeprefix(prefix): name for name in tensors})

@@ -32,7 +32,9 @@ class Builder:
     used: set[str] = field(default_factory=set)
     constants: set[str] = field(default_factory=set)
     at_head: bool = False  # whether only the rows that are asked for are left
-    in_bytes: dict[str, tuple[str, str]] = field(default_factory=dict)  # rows that were turned into bytes, as several products want them
+    in_bytes: dict[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # rows that were turned into bytes, as several products want them
 
     def take(self, name: str, *shape: int) -> NDArray[Any]:
         """A tensor of the file, which must have this shape."""
@@ -50,7 +52,13 @@ class Builder:
     def rms_norm(self, rows: str, name: str, size: int) -> str:
         """Rows of so many numbers by their root mean square, times the weights of this name."""
         weight = self.scales(name, size)
-        return self.node("SimplifiedLayerNormalization", [rows, weight], domain="", axis=-1, epsilon=self.architecture.epsilon)
+        return self.node(
+            "SimplifiedLayerNormalization",
+            [rows, weight],
+            domain="",
+            axis=-1,
+            epsilon=self.architecture.epsilon,
+        )
 
     def scales(self, name: str, size: int) -> str:
         """An RMS norm's weights, of which a file may hold what they are above 1."""
@@ -64,26 +72,60 @@ class Builder:
         import numpy as np
 
         name = f"{names[0]}.and_others"
-        self.weights[name] = np.concatenate([as_float32(self.take(one, size)) for one, size in zip(names, sizes, strict=True)])
+        self.weights[name] = np.concatenate(
+            [as_float32(self.take(one, size)) for one, size in zip(names, sizes, strict=True)]
+        )
         return name
 
-    def node(self, operator: str, inputs: Sequence[str], outputs: Sequence[str] = (), domain: str = MICROSOFT, **attributes: Any) -> str:
+    def node(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str] = (),
+        domain: str = MICROSOFT,
+        **attributes: Any,
+    ) -> str:
         """One more operation, of one output unless they are named."""
         from onnx import helper
 
         name = f"{operator}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), list(outputs or [name]), name=name, domain=domain, **attributes))
+        self.nodes.append(
+            helper.make_node(
+                operator,
+                list(inputs),
+                list(outputs or [name]),
+                name=name,
+                domain=domain,
+                **attributes,
+            )
+        )
         return outputs[0] if outputs else name
 
     def add_and_norm(self, operator: str, rows: str, change: str, *more: str) -> tuple[str, str]:
         """What a part of a layer adds to the rows, and the norm of both: the sum first."""
         name = f"{operator}_{len(self.nodes)}"
-        normed = self.node(operator, [rows, change, *more], [name, "", "", f"{name}.sum"], epsilon=self.architecture.epsilon)
+        normed = self.node(
+            operator,
+            [rows, change, *more],
+            [name, "", "", f"{name}.sum"],
+            epsilon=self.architecture.epsilon,
+        )
         return f"{name}.sum", normed
 
-    def linear(self, rows: str, name: str, inputs: int, outputs: int, bias: str = "", *, inputs_first: bool = False) -> str:
+    def linear(
+        self,
+        rows: str,
+        name: str,
+        inputs: int,
+        outputs: int,
+        bias: str = "",
+        *,
+        inputs_first: bool = False,
+    ) -> str:
         """Rows times a matrix of the file, which lies as (outputs, inputs), or `inputs_first` (GPT-2's)."""
-        matrix = self.take(name, inputs, outputs) if inputs_first else self.take(name, outputs, inputs)
+        matrix = (
+            self.take(name, inputs, outputs) if inputs_first else self.take(name, outputs, inputs)
+        )
         if not self.exact:
             product = self._in_8_bits(rows, name, [matrix if inputs_first else matrix.T])
         elif inputs_first:
@@ -100,20 +142,31 @@ class Builder:
         In 8 bits that is one product: each column has a scale of its own, so nothing changes but time.
         """
         if self.exact:
-            parts = [self.linear(rows, name, inputs, size) for name, size in zip(names, sizes, strict=True)]
+            parts = [
+                self.linear(rows, name, inputs, size)
+                for name, size in zip(names, sizes, strict=True)
+            ]
             return self.node("Concat", parts, domain="", axis=-1)
-        matrices = [self.take(name, size, inputs).T for name, size in zip(names, sizes, strict=True)]
+        matrices = [
+            self.take(name, size, inputs).T for name, size in zip(names, sizes, strict=True)
+        ]
         return self._in_8_bits(rows, f"{names[0]}.and_others", matrices)
 
     def _in_8_bits(self, rows: str, name: str, matrices: Sequence[NDArray[Any]]) -> str:
         values, scales = side_by_side([quantize(matrix) for matrix in matrices])
-        self.weights[f"{name}.8bit"], self.weights[f"{name}.scale"] = (values.view("uint8") ^ ZERO if self.unsigned else values), scales
+        self.weights[f"{name}.8bit"], self.weights[f"{name}.scale"] = (
+            (values.view("uint8") ^ ZERO if self.unsigned else values),
+            scales,
+        )
         self.release()
         if rows not in self.in_bytes:
             self.in_bytes[rows] = self._bytes_of(rows)
         given, scale = self.in_bytes[rows]
         zeros = [self.constant("zero", value=_byte(ZERO))] * (2 if self.unsigned else 1)
-        product = self.node("MatMulIntegerToFloat", [given, f"{name}.8bit", self.constant("one", value_float=1.0), f"{name}.scale", *zeros])
+        product = self.node(
+            "MatMulIntegerToFloat",
+            [given, f"{name}.8bit", self.constant("one", value_float=1.0), f"{name}.scale", *zeros],
+        )
         return self.node("Mul", [product, scale], domain="")
 
     def _bytes_of(self, rows: str) -> tuple[str, str]:
@@ -122,7 +175,9 @@ class Builder:
         A row of zeros has steps worth nothing, so it does not matter what its bytes are.
         """
         last = self.constant("last", value_ints=[-1])
-        largest = self.node("ReduceMax", [self.node("Abs", [rows], domain=""), last], domain="", keepdims=0)
+        largest = self.node(
+            "ReduceMax", [self.node("Abs", [rows], domain=""), last], domain="", keepdims=0
+        )
         scale = self.node("Mul", [largest, self.constant("step", value_float=1 / STEPS)], domain="")
         turned = self.node("QuantizeLinear", [rows, scale, self._zeros(scale)], domain="", axis=0)
         return turned, self.node("Unsqueeze", [scale, last], domain="")
@@ -132,7 +187,13 @@ class Builder:
         name = "zeros.asked" if self.at_head else "zeros"
         if name not in self.constants:
             self.constants.add(name)
-            self.node("ConstantOfShape", [self.node("Shape", [scale], domain="")], [name], domain="", value=_byte(ZERO, 1))
+            self.node(
+                "ConstantOfShape",
+                [self.node("Shape", [scale], domain="")],
+                [name],
+                domain="",
+                value=_byte(ZERO, 1),
+            )
         return name
 
     def constant(self, name: str, **value: Any) -> str:
@@ -144,14 +205,24 @@ class Builder:
 
     def flat(self, rows: str) -> str:
         """Tokens (rows, length, width) below one another."""
-        return self.node("Reshape", [rows, self.constant("flat", value_ints=[-1, self.architecture.width])], domain="")
+        return self.node(
+            "Reshape",
+            [rows, self.constant("flat", value_ints=[-1, self.architecture.width])],
+            domain="",
+        )
 
     def in_rows(self, tokens: str) -> str:
         """Tokens below one another as (rows, length, ...) again."""
         if "shape" not in self.constants:
             self.constants.add("shape")
             rows = self.node("Shape", ["hidden"], domain="", end=2)
-            self.node("Concat", [rows, self.constant("last", value_ints=[-1])], ["shape"], domain="", axis=0)
+            self.node(
+                "Concat",
+                [rows, self.constant("last", value_ints=[-1])],
+                ["shape"],
+                domain="",
+                axis=0,
+            )
         return self.node("Reshape", [tokens, "shape"], domain="")
 
     def attention(self, layer: int, query: str, key: str = "", value: str = "") -> str:
@@ -172,14 +243,21 @@ class Builder:
         more |= {"do_rotary": int(bool(kind.theta)), "num_heads": heads, "kv_num_heads": kv_heads}
         mixed = self.node("GroupQueryAttention", given, outputs, **more)
         inner = heads * self.architecture.head_size
-        return self.node("Reshape", [mixed, self.constant("mixed", value_ints=[-1, inner])], domain="")
+        return self.node(
+            "Reshape", [mixed, self.constant("mixed", value_ints=[-1, inner])], domain=""
+        )
 
     def head(self, rows: str, name: str, embedding: str) -> None:
         """The logits of the rows that are asked for."""
         architecture = self.architecture
         asked = self.node("Gather", [rows, "order"], domain="", axis=0)
         self.at_head = True
-        logits = self.linear(asked, embedding if architecture.tied else name, architecture.width, architecture.vocabulary)
+        logits = self.linear(
+            asked,
+            embedding if architecture.tied else name,
+            architecture.width,
+            architecture.vocabulary,
+        )
         self.node("Identity", [logits], ["logits"], domain="")
 
     def serialize(self) -> bytes:
@@ -187,21 +265,44 @@ class Builder:
         from onnx import TensorProto, helper
 
         architecture = self.architecture
-        buffer: list[str | int | None] = ["rows", architecture.kv_heads, "capacity", architecture.head_size]
+        buffer: list[str | int | None] = [
+            "rows",
+            architecture.kv_heads,
+            "capacity",
+            architecture.head_size,
+        ]
         inputs = [
-            helper.make_tensor_value_info("hidden", TensorProto.FLOAT, ["rows", "length", architecture.width]),
+            helper.make_tensor_value_info(
+                "hidden", TensorProto.FLOAT, ["rows", "length", architecture.width]
+            ),
             helper.make_tensor_value_info("lengths", TensorProto.INT32, ["rows"]),
             helper.make_tensor_value_info("total", TensorProto.INT32, [1]),
             helper.make_tensor_value_info("order", TensorProto.INT64, ["asked"]),
         ]
-        outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["asked", architecture.vocabulary])]
+        outputs = [
+            helper.make_tensor_value_info(
+                "logits", TensorProto.FLOAT, ["asked", architecture.vocabulary]
+            )
+        ]
         for layer in range(architecture.layers):
             for kind in ("key", "value"):
-                inputs.append(helper.make_tensor_value_info(f"{kind}.{layer}", TensorProto.FLOAT, buffer))
-                outputs.append(helper.make_tensor_value_info(f"new_{kind}.{layer}", TensorProto.FLOAT, buffer))
-        graph = helper.make_graph(self.nodes, "step", inputs, outputs, [_placeholder(name, weight) for name, weight in self.weights.items()])
+                inputs.append(
+                    helper.make_tensor_value_info(f"{kind}.{layer}", TensorProto.FLOAT, buffer)
+                )
+                outputs.append(
+                    helper.make_tensor_value_info(f"new_{kind}.{layer}", TensorProto.FLOAT, buffer)
+                )
+        graph = helper.make_graph(
+            self.nodes,
+            "step",
+            inputs,
+            outputs,
+            [_placeholder(name, weight) for name, weight in self.weights.items()],
+        )
         versions = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
-        model: bytes = helper.make_model(graph, opset_imports=versions, ir_version=IR_VERSION).SerializeToString()
+        model: bytes = helper.make_model(
+            graph, opset_imports=versions, ir_version=IR_VERSION
+        ).SerializeToString()
         return model
 
 
@@ -209,7 +310,12 @@ def _placeholder(name: str, weight: NDArray[Any]) -> Any:
     """A weight that is handed over beside the model."""
     from onnx import TensorProto, helper
 
-    placeholder = TensorProto(name=name, data_type=helper.np_dtype_to_tensor_dtype(weight.dtype), dims=weight.shape, data_location=TensorProto.EXTERNAL)
+    placeholder = TensorProto(
+        name=name,
+        data_type=helper.np_dtype_to_tensor_dtype(weight.dtype),
+        dims=weight.shape,
+        data_location=TensorProto.EXTERNAL,
+    )
     for key, value in (("location", "beside"), ("offset", "0"), ("length", str(weight.nbytes))):
         placeholder.external_data.add(key=key, value=value)
     return placeholder

@@ -51,4 +51,6 @@ def side_by_side(
 
     if len(parts) == 1:
         return parts[0]
-    return np.concatenate([values for values, _ in parts], axis=1), np.concatenate([scales for _, scales in parts])
+    return np.concatenate([values for values, _ in parts], axis=1), np.concatenate(
+        [scales for _, scales in parts]
+    )

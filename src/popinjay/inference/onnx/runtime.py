@@ -16,7 +16,9 @@ PRODUCT = (
 
 def runtime() -> Any:
     """The module, imported the only way it should be."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # from its import on it would tell its maker that it runs, and how
+    os.environ["ORT_DISABLE_TELEMETRY"] = (
+        "1"  # from its import on it would tell its maker that it runs, and how
+    )
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
@@ -32,5 +34,7 @@ def saturates() -> bool:
     import numpy as np
 
     session = runtime().InferenceSession(PRODUCT, providers=["CPUExecutionProvider"])
-    found = session.run(None, {"a": np.full((2, WIDE), 255, np.uint8), "b": np.full((WIDE, WIDE), 127, np.int8)})[0]
+    found = session.run(
+        None, {"a": np.full((2, WIDE), 255, np.uint8), "b": np.full((WIDE, WIDE), 127, np.int8)}
+    )[0]
     return bool((found != 255 * 127 * WIDE).any())

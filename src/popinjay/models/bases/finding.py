@@ -93,7 +93,9 @@ def _fetched(base: Base, listener: Listener) -> Path:
     why = ", and ".join(dict.fromkeys(error.reason for error in reasons)) or "has no place"
     hints = [error.hint for error in reasons if error.hint] or [_known()]
     offline = f"Or take --base {BUILT_IN}, which needs no network."
-    raise BaseModelError(f"{base.name!r} is not on this machine, and {why}.", f"{hints[-1]} {offline}")
+    raise BaseModelError(
+        f"{base.name!r} is not on this machine, and {why}.", f"{hints[-1]} {offline}"
+    )
 
 
 def _known() -> str:

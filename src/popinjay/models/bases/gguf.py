@@ -44,7 +44,9 @@ def _write_model(gguf: Path, folder: Path) -> None:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     with _no_bars():
-        loaded: Any = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32, local_files_only=True)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, dtype=torch.float32, local_files_only=True
+        )
     known = loaded.config.to_dict()
     known.pop("quantization_config", None)  # save_pretrained refuses what is still "quantized"
     plain = type(loaded)(type(loaded.config).from_dict(known))
@@ -73,7 +75,9 @@ def _write_tokenizer(gguf: Path, folder: Path) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a tokenizer that is only read to be rewritten
-        loaded: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
+        loaded: Any = AutoTokenizer.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, local_files_only=True
+        )
     tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
     if _splitting(gguf) in _CUTS_DIGITS:
         digits = pre_tokenizers.Digits(individual_digits=True)

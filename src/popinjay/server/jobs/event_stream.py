@@ -37,7 +37,9 @@ def is_read(file: Path, place: int) -> bool:
         return True
 
 
-async def follow(file: Path, place: int, is_over: Callable[[], bool], is_closing: Callable[[], bool]) -> AsyncIterator[bytes]:
+async def follow(
+    file: Path, place: int, is_over: Callable[[], bool], is_closing: Callable[[], bool]
+) -> AsyncIterator[bytes]:
     """The events from a place on, as they come, until the job is over (or the server is about to end)."""
     silent = 0.0
     yield b"retry: 1000\n\n"
@@ -86,4 +88,8 @@ def _event(place: int, line: bytes) -> bytes:
     if not isinstance(told, dict):
         return b""
     kind = b"event: state\n" if told.get("what") == "state" else b""
-    return b"id: %d\n%sdata: %s\n\n" % (place, kind, json.dumps(told, ensure_ascii=False).encode("utf-8", "replace"))
+    return b"id: %d\n%sdata: %s\n\n" % (
+        place,
+        kind,
+        json.dumps(told, ensure_ascii=False).encode("utf-8", "replace"),
+    )

@@ -26,7 +26,14 @@ UPLOADS = ".uploads"  # in the home folder, one folder an upload
 OVER = ("done", "failed", "stopped")
 
 FOLDER = ".jobs"  # in the home folder, one folder a job
-FILE, EVENTS, ENDED, PROBLEMS, LOCK, PID = "job.json", "events.jsonl", "ended.json", "problems.txt", "lock", "pid"
+FILE, EVENTS, ENDED, PROBLEMS, LOCK, PID = (
+    "job.json",
+    "events.jsonl",
+    "ended.json",
+    "problems.txt",
+    "lock",
+    "pid",
+)
 
 
 @dataclass
@@ -98,7 +105,9 @@ def write_json(path: Path, value: Any) -> None:
     """Write a file whole or not at all. Raises StorageError."""
     partial = path.with_name(f".{path.name}.partial")
     with storage_errors(str(path)):
-        partial.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8", errors="replace")
+        partial.write_text(
+            json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8", errors="replace"
+        )
         sync(partial)
         partial.rename(path)
 

@@ -44,10 +44,21 @@ class Process:
             lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                with (self._folder / EVENTS).open("ab") as events, (self._folder / PROBLEMS).open("ab") as problems:
+                with (
+                    (self._folder / EVENTS).open("ab") as events,
+                    (self._folder / PROBLEMS).open("ab") as problems,
+                ):
                     # -P: what lies in the folder where the server was started is no module of ours
                     self._child = subprocess.Popen(  # noqa: S603
-                        [sys.executable, "-P", "-m", "popinjay.server.jobs.worker", str(self._folder), str(home), str(lock)],
+                        [
+                            sys.executable,
+                            "-P",
+                            "-m",
+                            "popinjay.server.jobs.worker",
+                            str(self._folder),
+                            str(home),
+                            str(lock),
+                        ],
                         stdin=subprocess.DEVNULL,
                         stdout=events,
                         stderr=problems,
@@ -91,7 +102,9 @@ class Process:
     def _signal(self, number: signal.Signals, *, whole_group: bool = False) -> bool:
         """Only what holds the lock is signalled: a number alone may be somebody else's by now."""
         with suppress(OSError, ValueError):
-            if self.is_alive and (pid := int((self._folder / PID).read_text())) > 1:  # from which on it can be asked
+            if (
+                self.is_alive and (pid := int((self._folder / PID).read_text())) > 1
+            ):  # from which on it can be asked
                 os.killpg(pid, number) if whole_group else os.kill(pid, number)
                 return True
         return False
@@ -105,5 +118,9 @@ class Process:
         said = ""
         with suppress(OSError), (self._folder / PROBLEMS).open("rb") as problems:
             problems.seek(max(0, problems.seek(0, os.SEEK_END) - TAIL))
-            said = one_line(printable(re.split(r"[\r\n]", problems.read().decode("utf-8", "replace").strip())[-1]))
+            said = one_line(
+                printable(
+                    re.split(r"[\r\n]", problems.read().decode("utf-8", "replace").strip())[-1]
+                )
+            )
         return f"The process that did it ended without a result{f': {said}' if said else '. It was killed, or the machine was switched off'}."

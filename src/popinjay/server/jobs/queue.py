@@ -38,11 +38,23 @@ class Jobs:
         self._home = home
         self._folder = home / FOLDER
         self._lock = _only_one(self._folder)
-        self._jobs = {job.id: job for folder in sorted(self._folder.iterdir()) if folder.is_dir() and (job := Job.read(folder))}
-        self._processes = {job.id: Process(self.folder(job.id)) for job in self._jobs.values() if job.state == "running"}
+        self._jobs = {
+            job.id: job
+            for folder in sorted(self._folder.iterdir())
+            if folder.is_dir() and (job := Job.read(folder))
+        }
+        self._processes = {
+            job.id: Process(self.folder(job.id))
+            for job in self._jobs.values()
+            if job.state == "running"
+        }
         for job in self._jobs.values():
-            if job.state == "running" and not (self._processes[job.id].is_alive or self._processes[job.id].has_begun):
-                self._change(job, state="queued", started=None)  # the server was killed before it could begin it
+            if job.state == "running" and not (
+                self._processes[job.id].is_alive or self._processes[job.id].has_begun
+            ):
+                self._change(
+                    job, state="queued", started=None
+                )  # the server was killed before it could begin it
         self._changes = threading.Condition()
         self._closing = False
         self._watcher = threading.Thread(target=self._watch, name="popinjay-jobs", daemon=True)
@@ -76,7 +88,9 @@ class Jobs:
         """A job. Raises Refused where there is none."""
         with self._changes:
             if id not in self._jobs:
-                raise ApiError(404, f"There is no job {id[:100]!r}.", "See which there are: /api/jobs")
+                raise ApiError(
+                    404, f"There is no job {id[:100]!r}.", "See which there are: /api/jobs"
+                )
             return self._jobs[id]
 
     def is_over(self, id: str) -> bool:
@@ -85,11 +99,20 @@ class Jobs:
             job = self._jobs.get(id)
             return job is None or job.is_over
 
-    def submit(self, doing: Doing, specs: list[str], upload: str | None, name: str | None, options: dict[str, Any]) -> Job:
+    def submit(
+        self,
+        doing: Doing,
+        specs: list[str],
+        upload: str | None,
+        name: str | None,
+        options: dict[str, Any],
+    ) -> Job:
         """Queue a job. Raises Refused where too many wait."""
         with self._changes:
             if sum(job.state == "queued" for job in self._jobs.values()) >= MOST_QUEUED:
-                raise ApiError(429, f"{MOST_QUEUED} jobs wait already.", "Stop some of them, or wait.")
+                raise ApiError(
+                    429, f"{MOST_QUEUED} jobs wait already.", "Stop some of them, or wait."
+                )
             job = Job(secrets.token_hex(8), doing, name, specs, upload, options, created=now())
             try:
                 with storage_errors(str(self._folder)):
@@ -107,7 +130,9 @@ class Jobs:
         with self._changes:
             job = self.get(id)
             if job.is_over:
-                raise ApiError(409, f"This job is over: it is {job.state}.", "Nothing is left to stop.")
+                raise ApiError(
+                    409, f"This job is over: it is {job.state}.", "Nothing is left to stop."
+                )
             if job.state == "queued":
                 self._change(job, state="stopped", ended=now())
             elif job.stop_asked is None:
@@ -121,8 +146,20 @@ class Jobs:
         with self._changes:
             job = self.get(id)
             if job.state not in ("failed", "stopped"):
-                raise ApiError(409, f"This job is {job.state}.", "Only one that failed or was stopped can be resumed.")
-            self._change(job, state="queued", error=None, hint=None, started=None, ended=None, stop_asked=None)
+                raise ApiError(
+                    409,
+                    f"This job is {job.state}.",
+                    "Only one that failed or was stopped can be resumed.",
+                )
+            self._change(
+                job,
+                state="queued",
+                error=None,
+                hint=None,
+                started=None,
+                ended=None,
+                stop_asked=None,
+            )
             self._changes.notify()
             return job
 
@@ -138,7 +175,13 @@ class Jobs:
         """The uploads that jobs are yet to read, or could read again."""
         since = (datetime.now(UTC) - timedelta(days=NEEDED_DAYS)).isoformat()
         with self._changes:
-            return {job.upload for job in self._jobs.values() if job.upload and job.state != "done" and (not job.is_over or (job.ended or "") > since)}
+            return {
+                job.upload
+                for job in self._jobs.values()
+                if job.upload
+                and job.state != "done"
+                and (not job.is_over or (job.ended or "") > since)
+            }
 
     # what goes on
 
@@ -168,18 +211,35 @@ class Jobs:
     def _end(self, job: Job, process: Process) -> None:
         end = End.read(self.folder(job.id))
         if job.stop_asked is not None and (end is None or end.state == "failed"):
-            end = End("stopped")  # a library that is stopped while it is loaded says that it is broken
+            end = End(
+                "stopped"
+            )  # a library that is stopped while it is loaded says that it is broken
         if end is None:
-            end = End("failed", process.last_words(), "Resume it: what is finished is kept, and it goes on from there.")
+            end = End(
+                "failed",
+                process.last_words(),
+                "Resume it: what is finished is kept, and it goes on from there.",
+            )
         persona = (end.result or {}).get("persona")
         self._processes.pop(job.id)
         with suppress(StorageError, OSError):  # the next server finds that end as this one did
-            self._change(job, state=end.state, error=end.error, hint=end.hint, result=end.result, ended=now(), **({"name": persona} if persona else {}))
+            self._change(
+                job,
+                state=end.state,
+                error=end.error,
+                hint=end.hint,
+                result=end.result,
+                ended=now(),
+                **({"name": persona} if persona else {}),
+            )
 
     def _begin_next(self) -> None:
         """Begin what waits longest, of each kind of which nothing is at work."""
         for job in sorted(self._jobs.values(), key=lambda job: (job.created, job.id)):
-            if job.state != "queued" or any(other.state == "running" and other.doing == job.doing for other in self._jobs.values()):
+            if job.state != "queued" or any(
+                other.state == "running" and other.doing == job.doing
+                for other in self._jobs.values()
+            ):
                 continue
             process = Process(self.folder(job.id))
             try:
@@ -190,14 +250,29 @@ class Jobs:
             except (StorageError, OSError) as error:
                 hint = error.hint if isinstance(error, StorageError) else ""
                 with suppress(StorageError, OSError):
-                    self._change(job, state="failed", error=f"It could not be begun: {error}", hint=hint, ended=now())
+                    self._change(
+                        job,
+                        state="failed",
+                        error=f"It could not be begun: {error}",
+                        hint=hint,
+                        ended=now(),
+                    )
 
     def _change(self, job: Job, **changes: Any) -> None:
         """Another state: on the disk first, then to whoever follows its events."""
         for name, value in changes.items():
             setattr(job, name, value)
         job.write(self.folder(job.id))
-        tell(self.folder(job.id), {"what": "state", "state": job.state, "error": job.error, "hint": job.hint, "time": now()})
+        tell(
+            self.folder(job.id),
+            {
+                "what": "state",
+                "state": job.state,
+                "error": job.error,
+                "hint": job.hint,
+                "time": now(),
+            },
+        )
 
 
 def _only_one(folder: Path) -> int:
@@ -210,6 +285,9 @@ def _only_one(folder: Path) -> int:
     except BlockingIOError:
         where = os.pread(lock, 1000, 0).decode("utf-8", "replace").strip()
         os.close(lock)
-        raise PersonaBusy("Another popinjay serve is at work here.", f"Open {where or 'the page where it said'}, or choose another --home.") from None
+        raise PersonaBusy(
+            "Another popinjay serve is at work here.",
+            f"Open {where or 'the page where it said'}, or choose another --home.",
+        ) from None
     os.ftruncate(lock, 0)
     return lock

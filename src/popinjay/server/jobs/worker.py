@@ -22,8 +22,12 @@ from popinjay.server.jobs.job import PID, PROBLEMS, UPLOADS, End, Job
 
 def main(folder: Path, home: Path, lock: int) -> None:
     """Do the job of a folder, and write down how it ended."""
-    os.set_inheritable(lock, False)  # what is started from here may outlive it, and is not to seem to be it
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where whoever began it ignores Ctrl-C
+    os.set_inheritable(
+        lock, False
+    )  # what is started from here may outlive it, and is not to seem to be it
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # also where whoever began it ignores Ctrl-C
     (folder / PID).write_text(str(os.getpid()))
     end = _end_of(folder, home)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -47,7 +51,11 @@ def _end_of(folder: Path, home: Path) -> End:
         traceback.print_exc()
         return End(
             "failed",
-            printable(one_line(without_credentials(f"Something unforeseen: {type(error).__name__}: {error}"))),
+            printable(
+                one_line(
+                    without_credentials(f"Something unforeseen: {type(error).__name__}: {error}")
+                )
+            ),
             f"The whole of it stands in {folder / PROBLEMS}.",
         )
 
@@ -67,13 +75,22 @@ def _specs(job: Job, home: Path) -> list[str]:
 def _make(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
     from popinjay.pipeline import make
 
-    return {"persona": make(*_specs(job, home), name=job.name, home_folder=home, listener=listener, **job.options).name}
+    return {
+        "persona": make(
+            *_specs(job, home), name=job.name, home_folder=home, listener=listener, **job.options
+        ).name
+    }
 
 
 def _inspect(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
     from popinjay.pipeline import inspect
 
-    return {"authors": [found.to_json() for found in inspect(*_specs(job, home), listener=listener, **job.options)]}
+    return {
+        "authors": [
+            found.to_json()
+            for found in inspect(*_specs(job, home), listener=listener, **job.options)
+        ]
+    }
 
 
 if __name__ == "__main__":

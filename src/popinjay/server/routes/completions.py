@@ -49,7 +49,9 @@ def routes(place: AppState) -> APIRouter:
     @router.get("/models")
     def models() -> dict[str, Any]:
         """The personas that can speak."""
-        found = [name for name in catalog.names(place.home) if (place.home / name / "model").is_dir()]
+        found = [
+            name for name in catalog.names(place.home) if (place.home / name / "model").is_dir()
+        ]
         return {"object": "list", "data": [_model(place, name) for name in found]}
 
     @router.get("/models/{name}")
@@ -60,7 +62,12 @@ def routes(place: AppState) -> APIRouter:
         except PopinjayError as error:
             return _refused(error)
 
-    described = {"requestBody": {"required": True, "content": {"application/json": {"schema": Body.model_json_schema()}}}}
+    described = {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": Body.model_json_schema()}},
+        }
+    }
 
     @router.post("/completions", openapi_extra=described)
     async def completions(request: Request) -> Response:
@@ -81,7 +88,12 @@ def routes(place: AppState) -> APIRouter:
 
 
 def _model(place: AppState, name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": int((place.home / name / RECORD).stat().st_mtime), "owned_by": "popinjay"}
+    return {
+        "id": name,
+        "object": "model",
+        "created": int((place.home / name / RECORD).stat().st_mtime),
+        "owned_by": "popinjay",
+    }
 
 
 def _refused(error: PopinjayError) -> JSONResponse:
@@ -111,7 +123,10 @@ async def _ask(place: AppState, body: Body) -> list[Subscription]:
 
 async def merged(subscriptions: Sequence[Subscription]) -> AsyncGenerator[News, None]:
     """What all of them are told, each with its number, to the end of all. Whoever stops listening waits for none of them any more."""
-    waiting = {asyncio.ensure_future(subscription.news()): number for number, subscription in enumerate(subscriptions)}
+    waiting = {
+        asyncio.ensure_future(subscription.news()): number
+        for number, subscription in enumerate(subscriptions)
+    }
     try:
         while waiting:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -134,7 +149,9 @@ async def _whole(answer: Completion, subscriptions: Sequence[Subscription]) -> R
     return JSONResponse(answer.whole())
 
 
-async def _streamed(answer: Completion, news: AsyncGenerator[News, None], first: News) -> AsyncIterator[bytes]:
+async def _streamed(
+    answer: Completion, news: AsyncGenerator[News, None], first: News
+) -> AsyncIterator[bytes]:
     """The posts, as their words come."""
     options = answer.body.stream_options
     more = {"usage": None} if options and options.include_usage else {}

@@ -31,9 +31,14 @@ class Asked(BaseModel):
 
     doing: Literal["inspect", "make"]
     upload: str | None = Field(default=None, max_length=100)
-    specs: list[Annotated[str, Field(max_length=500)]] | None = Field(default=None, max_length=MOST_SPECS)
+    specs: list[Annotated[str, Field(max_length=500)]] | None = Field(
+        default=None, max_length=MOST_SPECS
+    )
     name: str | None = Field(default=None, max_length=200)
-    options: dict[str, str | bool | int | float | None] = Field(default_factory=dict, description="As on the command line, with _ for -; defaults: /api/about")
+    options: dict[str, str | bool | int | float | None] = Field(
+        default_factory=dict,
+        description="As on the command line, with _ for -; defaults: /api/about",
+    )
 
 
 class JobRow(BaseModel):
@@ -52,7 +57,9 @@ class JobRow(BaseModel):
     started: str | None
     ended: str | None
     stop_asked: str | None
-    result: dict[str, Any] | None = Field(description="Of a look: what `popinjay inspect --json` gives. Of a make: the persona's name, as `persona`.")
+    result: dict[str, Any] | None = Field(
+        description="Of a look: what `popinjay inspect --json` gives. Of a make: the persona's name, as `persona`."
+    )
 
     @classmethod
     def of(cls, job: Job) -> JobRow:
@@ -65,9 +72,14 @@ def checked(place: AppState, asked: Asked) -> tuple[list[str], dict[str, Any]]:
     given = {name: value for name, value in asked.options.items() if value is not None}
     for name, value in given.items():
         if isinstance(value, str) and (value != printable(value) or "\x00" in value):
-            raise OptionError(f"{name} can't be {value[:100]!r}.", "Leave out what is no character.")
+            raise OptionError(
+                f"{name} can't be {value[:100]!r}.", "Leave out what is no character."
+            )
     if given.get(ONLY_HERE) and place.auth.token is not None:
-        raise OptionError("allow_local can't be asked for from another machine.", "Use popinjay make on the machine itself.")
+        raise OptionError(
+            "allow_local can't be asked for from another machine.",
+            "Use popinjay make on the machine itself.",
+        )
     chosen(MakeOptions.of(given).track.track)
     if asked.name is not None:
         check_name(asked.name)
@@ -126,12 +138,19 @@ def routes(place: AppState) -> APIRouter:
 def _events(router: APIRouter, place: AppState) -> None:
     stream: dict[int | str, dict[str, Any]] = {
         **may_refuse(404),
-        200: {"description": "Server-sent events", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        204: {"description": "The job is over, and there is nothing behind the event that was read last"},
+        200: {
+            "description": "Server-sent events",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        204: {
+            "description": "The job is over, and there is nothing behind the event that was read last"
+        },
     }
 
     @router.get("/{id}/events", responses=stream, response_class=StreamingResponse)
-    async def events(id: str, last_event_id: Annotated[str, Header(max_length=100)] = "") -> Response:
+    async def events(
+        id: str, last_event_id: Annotated[str, Header(max_length=100)] = ""
+    ) -> Response:
         """What a job says, from the beginning or from behind `Last-Event-ID`: events of its stages as `popinjay make --json` prints them, and, of the type
         `state`, each state that it comes into. It ends when the job is over."""
         place.jobs.get(id)

@@ -67,8 +67,14 @@ def kept_posts(run: Run) -> list[KeptPost]:
 def check_said(place: AppState, run: Run, post: Post) -> None:
     """Raise Refused for what this persona did not say, or was told to forget since."""
     known = place.recent_outputs.knows(run.name, post.prompt, post.text)
-    if not known and not any(one.text == post.text and one.prompt == post.prompt for one in kept_posts(run)):
-        raise ApiError(422, f"{run.name!r} did not say that.", "Only what it said since popinjay serve was started can be taken, and what was kept of it.")
+    if not known and not any(
+        one.text == post.text and one.prompt == post.prompt for one in kept_posts(run)
+    ):
+        raise ApiError(
+            422,
+            f"{run.name!r} did not say that.",
+            "Only what it said since popinjay serve was started can be taken, and what was kept of it.",
+        )
     marks = marks_of(run)
     if marks.is_copied(post.text) or marks.is_around(post.text):
         raise ApiError(422, f"{run.name!r} was told to forget that.", "Draw others.")
@@ -103,7 +109,11 @@ def routes(place: AppState) -> APIRouter:
         check_said(place, run, post)
         check_ready()
         prompt = " ".join(post.prompt.split())
-        shown = Prediction(prompt, post.text[len(prompt) :].strip()) if post.text.startswith(prompt) else Prediction("", post.text)
+        shown = (
+            Prediction(prompt, post.text[len(prompt) :].strip())
+            if post.text.startswith(prompt)
+            else Prediction("", post.text)
+        )
         choose_picture(Persona(run), PictureOptions(prompt=post.prompt), shown)
 
     return router

@@ -43,7 +43,11 @@ def routes(place: AppState) -> APIRouter:
         if place.auth.token is None:
             return
         if not same(given.token, place.auth.token):
-            raise ApiError(401, "That is not the token.", "popinjay serve printed it, at the end of the address.")
+            raise ApiError(
+                401,
+                "That is not the token.",
+                "popinjay serve printed it, at the end of the address.",
+            )
         settings: dict[str, Any] = {"httponly": True, "samesite": "strict", "path": "/"}
         response.set_cookie(place.auth.cookie_name, place.auth.cookie, **settings)
 

@@ -40,7 +40,10 @@ class Card(BaseModel):
 
 def binary(kind: str) -> dict[int | str, dict[str, Any]]:
     """A route's answer that is no JSON, described."""
-    return {**may_refuse(404, 409), 200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}}
+    return {
+        **may_refuse(404, 409),
+        200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}},
+    }
 
 
 def routes(place: AppState) -> APIRouter:
@@ -53,11 +56,16 @@ def routes(place: AppState) -> APIRouter:
         """The card's picture."""
         return _image(_file(catalog.find(place.home, name), PICTURE_FILE), if_none_match)
 
-    @router.get("/avatar/{handle}", response_class=Response, responses=binary("image/*") | unchanged)
+    @router.get(
+        "/avatar/{handle}", response_class=Response, responses=binary("image/*") | unchanged
+    )
     def avatar(name: str, handle: str, if_none_match: Annotated[str, Header()] = "") -> Response:
         """An author's picture."""
         folder = catalog.find(place.home, name).file("avatars")
-        found = next((path for path in (folder.iterdir() if folder.is_dir() else ()) if path.stem == handle), None)
+        found = next(
+            (path for path in (folder.iterdir() if folder.is_dir() else ()) if path.stem == handle),
+            None,
+        )
         if found is None:
             raise ApiError(404, "There is no picture of them.")
         return _image(found, if_none_match)
@@ -66,12 +74,18 @@ def routes(place: AppState) -> APIRouter:
     def report(name: str) -> Response:
         """The report, a page of its own that is kept apart from this one."""
         file = _file(catalog.find(place.home, name), "report.html")
-        return FileResponse(file, media_type="text/html", headers={"content-security-policy": REPORT_POLICY})
+        return FileResponse(
+            file, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
+        )
 
     @router.get("/card", responses=may_refuse(404, 409))
     def card(name: str) -> Card:
         """The card's text."""
-        return Card(markdown=_file(catalog.find(place.home, name), "README.md").read_text(encoding="utf-8", errors="replace"))
+        return Card(
+            markdown=_file(catalog.find(place.home, name), "README.md").read_text(
+                encoding="utf-8", errors="replace"
+            )
+        )
 
     @router.get("/metrics", responses=may_refuse(404, 409))
     def metrics(name: str) -> list[dict[str, Any]]:
@@ -83,18 +97,29 @@ def routes(place: AppState) -> APIRouter:
         """All files, to download."""
         return sorted(_files(catalog.find(place.home, name).path), key=lambda file: file.name)
 
-    @router.get("/files/{path:path}", response_class=Response, responses=binary("application/octet-stream"))
+    @router.get(
+        "/files/{path:path}", response_class=Response, responses=binary("application/octet-stream")
+    )
     def file(name: str, path: str) -> Response:
         """One file, to be saved and not shown."""
         found = inside(catalog.find(place.home, name), path)
-        return FileResponse(found, media_type="application/octet-stream", filename=found.name, content_disposition_type="attachment")
+        return FileResponse(
+            found,
+            media_type="application/octet-stream",
+            filename=found.name,
+            content_disposition_type="attachment",
+        )
 
     return router
 
 
 def _file(run: Run, name: str) -> Path:
     if not run.file(name).is_file():
-        raise ApiError(404, f"{run.name!r} has no {name} yet.", "It is made in one of the stages that are to come.")
+        raise ApiError(
+            404,
+            f"{run.name!r} has no {name} yet.",
+            "It is made in one of the stages that are to come.",
+        )
     return run.file(name)
 
 

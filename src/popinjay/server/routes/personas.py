@@ -33,7 +33,10 @@ def routes(place: AppState) -> APIRouter:
     ) -> Personas:
         """Every persona in the home folder, a page of them at a time."""
         found = catalog.names(place.home, search, sort)
-        return Personas(personas=[catalog.row(place.home, name) for name in found[offset : offset + limit]], total=len(found))
+        return Personas(
+            personas=[catalog.row(place.home, name) for name in found[offset : offset + limit]],
+            total=len(found),
+        )
 
     @router.get("/{name}", responses=may_refuse(404, 409))
     def persona(name: str) -> PersonaDetail:

@@ -17,7 +17,15 @@ from popinjay.options import SayOptions
 from popinjay.post import printable
 from popinjay.server.errors import may_refuse
 from popinjay.server.state import AppState
-from popinjay.server.voices.subscriptions import End, GenerationQuery, Missing, Piece, Post, Restart, StreamEvent
+from popinjay.server.voices.subscriptions import (
+    End,
+    GenerationQuery,
+    Missing,
+    Piece,
+    Post,
+    Restart,
+    StreamEvent,
+)
 
 if TYPE_CHECKING:
     from popinjay.server.voices.model_pool import Subscription
@@ -25,13 +33,20 @@ if TYPE_CHECKING:
 MOST_POSTS = 100  # at a time
 MOST_PROMPT = 100_000  # characters; every model's context ends sooner
 EVENTS = "text/event-stream"
-STREAM: dict[int | str, dict[str, Any]] = {200: {"description": "Server-sent events", "content": {EVENTS: {"schema": {"type": "string"}}}}}
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Server-sent events", "content": {EVENTS: {"schema": {"type": "string"}}}}
+}
 
 
 def option(name: str, **changed: Any) -> Any:
     """A field of a body that is an option of `popinjay say`, with its default and bounds."""
     declared = next(field for field in fields(SayOptions) if field.name == name)
-    told = {"default": declared.default, "ge": declared.metadata["least"], "le": declared.metadata["most"], "description": declared.metadata["help"]}
+    told = {
+        "default": declared.default,
+        "ge": declared.metadata["least"],
+        "le": declared.metadata["most"],
+        "description": declared.metadata["help"],
+    }
     return Field(**(told | changed))
 
 
@@ -56,24 +71,41 @@ def routes(place: AppState) -> APIRouter:
     """/api/personas/NAME/say."""
     router = APIRouter(prefix="/api/personas", tags=["personas"])
 
-    @router.post("/{name}/say", responses={**may_refuse(404, 409, 503), **STREAM}, response_class=StreamingResponse)
+    @router.post(
+        "/{name}/say",
+        responses={**may_refuse(404, 409, 503), **STREAM},
+        response_class=StreamingResponse,
+    )
     async def say(name: str, body: Say) -> StreamingResponse:
         """Have a persona write posts. As they are written come events: `piece` {place, text}, `again` {place} (what came so far of that post is void),
         `post` {place, text, finished}, `missing` {place} (no draft of it was fit to be seen), last `end` {redrawn, seed}; or `error` {message, hint}."""
         seed = secrets.randbits(32) if body.seed is None else body.seed
         options = SayOptions(**(body.model_dump(exclude={"prompt"}) | {"seed": seed}))
-        subscription = await place.models.ask(name, GenerationQuery(printable(body.prompt), options))
+        subscription = await place.models.ask(
+            name, GenerationQuery(printable(body.prompt), options)
+        )
         try:
-            first = await subscription.news()  # what makes no sense is refused before anything is sent
+            first = (
+                await subscription.news()
+            )  # what makes no sense is refused before anything is sent
         except BaseException:
             subscription.cancel()
             raise
-        return StreamingResponse(_said(place, name, body.prompt, seed, subscription, first), media_type=EVENTS)
+        return StreamingResponse(
+            _said(place, name, body.prompt, seed, subscription, first), media_type=EVENTS
+        )
 
     return router
 
 
-async def _said(place: AppState, name: str, prompt: str, seed: int, subscription: Subscription, told: list[StreamEvent]) -> AsyncIterator[bytes]:
+async def _said(
+    place: AppState,
+    name: str,
+    prompt: str,
+    seed: int,
+    subscription: Subscription,
+    told: list[StreamEvent],
+) -> AsyncIterator[bytes]:
     """The events, as they come. Where nobody listens any more, nothing more is written."""
     try:
         while True:
@@ -109,4 +141,6 @@ def _event(told: StreamEvent, seed: int) -> bytes:
 
 def event(kind: str, data: dict[str, Any]) -> bytes:
     """A server-sent event."""
-    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
+    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode(
+        "utf-8", "replace"
+    )

@@ -17,18 +17,34 @@ from popinjay.server.uploads import MOST_NAME, Upload, checked_name, receive
 def routes(place: AppState) -> APIRouter:
     """Everything under /api/uploads."""
     router = APIRouter(prefix="/api/uploads", tags=["uploads"])
-    body = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
+    body = {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
+    }
 
     @router.put("", status_code=201, responses=may_refuse(413, 499, 507), openapi_extra=body)
-    async def upload(request: Request, name: Annotated[str, Query(min_length=1, max_length=MOST_NAME)]) -> Upload:
+    async def upload(
+        request: Request, name: Annotated[str, Query(min_length=1, max_length=MOST_NAME)]
+    ) -> Upload:
         """Send a file, as the body. It is kept for a day, and as long as a job needs it."""
         checked_name(name)
         declared = request.headers.get("content-length", "")
         try:
-            found = await receive(place.uploads, name, int(declared) if declared.isascii() and declared.isdigit() else None, request.stream())
+            found = await receive(
+                place.uploads,
+                name,
+                int(declared) if declared.isascii() and declared.isdigit() else None,
+                request.stream(),
+            )
         except ClientDisconnect as error:
             raise ApiError(499, "The upload was cut off.", "Send the file once more.") from error
-        await run_in_threadpool(lambda: place.uploads.sweep({found.upload, *place.jobs.needed_uploads()}))
+        await run_in_threadpool(
+            lambda: place.uploads.sweep({found.upload, *place.jobs.needed_uploads()})
+        )
         return found
 
     @router.delete("/{id}", status_code=204, responses=may_refuse(404, 409))

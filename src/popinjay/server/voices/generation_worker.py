@@ -17,7 +17,13 @@ from popinjay.sampling.filters import OutputFilters
 from popinjay.sampling.generate import MAX_BATCH_ROWS, GenerationRequest
 from popinjay.sampling.prompt import PrefilledPrompt, prefill
 from popinjay.sampling.scheduler import BatchScheduler
-from popinjay.server.voices.subscriptions import End, EventStream, Failed, GenerationQuery, StreamEvent
+from popinjay.server.voices.subscriptions import (
+    End,
+    EventStream,
+    Failed,
+    GenerationQuery,
+    StreamEvent,
+)
 
 if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder
@@ -51,7 +57,9 @@ class GenerationWorker:
         self._new: list[PendingRequest] = []
         self._served: list[PendingRequest] = []
         self._retired = False
-        self._thread = threading.Thread(target=self._work, args=(persona,), name=f"voice of {persona.name}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, args=(persona,), name=f"voice of {persona.name}", daemon=True
+        )
         self._thread.start()
 
     # for whoever asks, in any thread
@@ -96,7 +104,9 @@ class GenerationWorker:
                 self._let_in(scheduler, lambda asked: _request(asked, decoder, rules, read.begin))
                 scheduler.step(coming=len(self._new))
                 self._tell_all(scheduler)
-        except Exception as error:  # the model can't be loaded, or fails: whoever asks next may have more luck
+        except (
+            Exception
+        ) as error:  # the model can't be loaded, or fails: whoever asks next may have more luck
             with self._changed:
                 self._retired = True
                 waiting, self._new, self._served = [*self._served, *self._new], [], []
@@ -117,7 +127,9 @@ class GenerationWorker:
                 request.generation = request.stream = None
         self._served = [request for request in self._served if not request.is_gone]
 
-    def _let_in(self, scheduler: BatchScheduler, writing: Callable[[GenerationQuery], GenerationRequest]) -> None:
+    def _let_in(
+        self, scheduler: BatchScheduler, writing: Callable[[GenerationQuery], GenerationRequest]
+    ) -> None:
         """Begin with some of those who came."""
         with self._changed:
             new, self._new = self._new[:JOINING], self._new[JOINING:]
@@ -168,7 +180,12 @@ class PromptCache:
         return found
 
 
-def _request(asked: GenerationQuery, decoder: Decoder, rules: OutputFilters, read: Callable[[Decoder, str, int], PrefilledPrompt]) -> GenerationRequest:
+def _request(
+    asked: GenerationQuery,
+    decoder: Decoder,
+    rules: OutputFilters,
+    read: Callable[[Decoder, str, int], PrefilledPrompt],
+) -> GenerationRequest:
     """What was asked, with its prompt read."""
     return GenerationRequest(
         decoder,

@@ -69,12 +69,16 @@ class Subscription(PendingRequest):
 class ModelPool:
     """Who speaks in a home folder."""
 
-    def __init__(self, home: Path, most_bytes: int | None = None, most_voices: int = MAX_WORKERS) -> None:
+    def __init__(
+        self, home: Path, most_bytes: int | None = None, most_voices: int = MAX_WORKERS
+    ) -> None:
         """Loaded models take so many bytes together at most, but for one that is larger; a share of the memory where nothing is said."""
         self._home = home
         self._most_bytes, self._most_workers = most_bytes or _memory() // SHARE, most_voices
         self._lock = threading.Lock()
-        self._workers: dict[str, tuple[GenerationWorker, object]] = {}  # and of which files it is, by name, the one that was asked last at the end
+        self._workers: dict[
+            str, tuple[GenerationWorker, object]
+        ] = {}  # and of which files it is, by name, the one that was asked last at the end
         self._ending: list[GenerationWorker] = []  # with those that they serve still
         self._loading = asyncio.Lock()  # whoever needs memory waits in a line
         self._subscriptions: set[Subscription] = set()
@@ -105,7 +109,11 @@ class ModelPool:
             until = time.monotonic() + DOOR_SECONDS
             while not (worker := await run_in_threadpool(self._load, name)):
                 if time.monotonic() > until:
-                    raise ApiError(503, "Other personas speak, and there is no memory for one more.", "Try again in a moment.")
+                    raise ApiError(
+                        503,
+                        "Other personas speak, and there is no memory for one more.",
+                        "Try again in a moment.",
+                    )
                 await asyncio.sleep(LOOK_SECONDS)
             return worker
 
@@ -130,16 +138,23 @@ class ModelPool:
         files, size = _files(run), max(LEAST_BYTES, _size(run.file("model")))
         with self._lock:
             self._ending = [worker for worker in self._ending if not worker.has_ended]
-            while self._workers and not self._has_room(size, [worker for worker, _ in self._workers.values()]):
+            while self._workers and not self._has_room(
+                size, [worker for worker, _ in self._workers.values()]
+            ):
                 self._retire(self._workers.pop(next(iter(self._workers)))[0])
-            if self._ending and not self._has_room(size, [*self._ending, *(worker for worker, _ in self._workers.values())]):
+            if self._ending and not self._has_room(
+                size, [*self._ending, *(worker for worker, _ in self._workers.values())]
+            ):
                 return None
             worker = GenerationWorker(Persona(run), size, self._tell)
             self._workers[name] = worker, files
             return worker
 
     def _has_room(self, size: int, beside: list[GenerationWorker]) -> bool:
-        return len(beside) < self._most_workers and size + sum(worker.size for worker in beside) <= self._most_bytes
+        return (
+            len(beside) < self._most_workers
+            and size + sum(worker.size for worker in beside) <= self._most_bytes
+        )
 
     def _retire(self, worker: GenerationWorker) -> None:
         worker.retire()
@@ -160,7 +175,15 @@ class ModelPool:
         """Let go of everything. Whoever waits still is gone."""
         for subscription in self._subscriptions:
             subscription.cancel()
-            subscription.deliver([Failed(ApiError(503, "The server is about to end.", "Start it again: popinjay serve"))])
+            subscription.deliver(
+                [
+                    Failed(
+                        ApiError(
+                            503, "The server is about to end.", "Start it again: popinjay serve"
+                        )
+                    )
+                ]
+            )
         with self._lock:
             for worker, _ in self._workers.values():
                 self._retire(worker)
@@ -174,7 +197,11 @@ def _as_refusal(error: Exception) -> PopinjayError:
     if isinstance(error, PopinjayError):
         return error
     _log.error("a persona was asked", exc_info=error)
-    return ApiError(500, "Something went wrong inside popinjay.", "What it was stands where popinjay serve was started.")
+    return ApiError(
+        500,
+        "Something went wrong inside popinjay.",
+        "What it was stands where popinjay serve was started.",
+    )
 
 
 def _hear(news: News) -> None:
@@ -187,7 +214,10 @@ def _files(run: Run) -> object:
     """What a voice is made of: another model, or more that is forgotten, makes it another."""
     model = run.file("model")
     inside = sorted(model.iterdir()) if model.is_dir() else []
-    return [_stamp(path) for path in (*inside, *(run.file(name) for name in ("train.jsonl", FORGOTTEN, MARKS)))]
+    return [
+        _stamp(path)
+        for path in (*inside, *(run.file(name) for name in ("train.jsonl", FORGOTTEN, MARKS)))
+    ]
 
 
 def _size(model: Path) -> int:

@@ -98,7 +98,9 @@ class EventStream:
         self._asked, self._request = asked, request
         self._buffer = StreamBuffer(held=True)
         self._left = asked.options.n
-        self._looked: float | None = None  # when drafts were looked at last and had something to show
+        self._looked: float | None = (
+            None  # when drafts were looked at last and had something to show
+        )
 
     def begin(self) -> Began:
         """What is told first."""
@@ -114,7 +116,11 @@ class EventStream:
         if self._asked.for_good:
             told += self._cuts()
         if self._asked.live and (self._looked is None or now >= self._looked + pace):
-            told += (piece for sequence in request.sequences for piece in _pieces(sequence.key.place, self._buffer.pieces(sequence)))
+            told += (
+                piece
+                for sequence in request.sequences
+                for piece in _pieces(sequence.key.place, self._buffer.pieces(sequence))
+            )
             self._looked = now if told else self._looked
         for place, said in request.done.items():
             told += self._end(place, said)
@@ -122,13 +128,19 @@ class EventStream:
         request.done.clear()
         request.given_up.clear()
         if not self._left:
-            told.append(End({str(reason): count for reason, count in request.tally.redrawn.items()}))
+            told.append(
+                End({str(reason): count for reason, count in request.tally.redrawn.items()})
+            )
         return told
 
     def _cuts(self) -> list[StreamEvent]:
         """Of posts whose draft was given up, when some of it was told."""
         request = self._request
-        given_up = [place for place in request.given_up if place not in request.done and self._buffer.has_shown(place)]
+        given_up = [
+            place
+            for place in request.given_up
+            if place not in request.done and self._buffer.has_shown(place)
+        ]
         for place in given_up:
             request.give_up(place)
         self._left -= len(given_up)
@@ -137,7 +149,9 @@ class EventStream:
     def _end(self, place: int, said: GeneratedPost | None) -> list[StreamEvent]:
         """Of a post that is done."""
         told = [*_pieces(place, self._buffer.end(place, said))] if self._asked.live else []
-        if self._asked.for_good and Restart(place) in told:  # it ends at a sentence, and was told to behind that
+        if (
+            self._asked.for_good and Restart(place) in told
+        ):  # it ends at a sentence, and was told to behind that
             return [Cut(place, Reason.LONG, said.tokens if said else 0)]
         return [*told, Missing(place) if said is None else Post(place, said)]
 
@@ -149,7 +163,9 @@ def _pieces(place: int, shown: Iterator[str]) -> Iterator[StreamEvent]:
 def merge_pieces(told: list[StreamEvent]) -> list[StreamEvent]:
     """The same in fewer words: pieces of a post that follow one another are one."""
     found: list[StreamEvent] = []
-    last: dict[int, int] = {}  # where the last piece of each post stands, while nothing else of it came
+    last: dict[
+        int, int
+    ] = {}  # where the last piece of each post stands, while nothing else of it came
     for one in told:
         if isinstance(one, Piece) and one.place in last:
             before = found[last[one.place]]

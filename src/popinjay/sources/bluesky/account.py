@@ -22,7 +22,17 @@ from popinjay.post import Author, Post
 from popinjay.sources import Access
 from popinjay.sources.bluesky.identity import Identity, error_in, look_up, xrpc
 from popinjay.sources.bluesky.preferences import PREFERENCES, Preferences, label_notes, labels_of
-from popinjay.sources.bluesky.records import HANDLE, NO_POST, POST, PROFILE, REPOST, author_of, name_of, post_of, repost_of
+from popinjay.sources.bluesky.records import (
+    HANDLE,
+    NO_POST,
+    POST,
+    PROFILE,
+    REPOST,
+    author_of,
+    name_of,
+    post_of,
+    repost_of,
+)
 from popinjay.sources.files.container import as_object
 from popinjay.sources.network.account import Remote
 from popinjay.sources.network.http_client import Answer, Web, host_of
@@ -33,7 +43,9 @@ HELP = "a handle (ada.bsky.social), bsky:did:plc:..., or https://bsky.app/profil
 NEEDS = "a network"
 
 _PREFIX = "bsky:"
-_FILES = frozenset("bak car csv doc docx gz htm html js json jsonl log md ndjson odt pdf py rtf tar tgz toml tsv txt xml yaml yml zip".split())
+_FILES = frozenset(
+    "bak car csv doc docx gz htm html js json jsonl log md ndjson odt pdf py rtf tar tgz toml tsv txt xml yaml yml zip".split()
+)
 _PROFILE_PAGE = re.compile(r"https?://(?:www\.)?bsky\.app/profile/", re.IGNORECASE)
 _KEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
 _CID = re.compile(r"[A-Za-z0-9]{20,120}")
@@ -51,11 +63,15 @@ _STATES = {
 
 def matches(spec: str) -> bool:
     """Handles, DIDs and addresses of profiles; a bare name that ends as files do is none."""
-    if spec.lower().startswith((_PREFIX, "at://", "did:plc:", "did:web:")) or _PROFILE_PAGE.match(spec):
+    if spec.lower().startswith((_PREFIX, "at://", "did:plc:", "did:web:")) or _PROFILE_PAGE.match(
+        spec
+    ):
         return not _is_there(spec)
     if not HANDLE.fullmatch(spec.removeprefix("@").lower()):
         return False
-    return (spec.startswith("@") or spec.rpartition(".")[2].lower() not in _FILES) and not _is_there(spec)
+    return (
+        spec.startswith("@") or spec.rpartition(".")[2].lower() not in _FILES
+    ) and not _is_there(spec)
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> Bluesky:
@@ -95,7 +111,9 @@ class Bluesky(Remote):
         profile = self._profile()
         super().__init__(self._author(profile), web, access)
         if not identity.handle:
-            self.findings.notes.append(f"No handle is sure to be this account's, so its author is {self._handle}.")
+            self.findings.notes.append(
+                f"No handle is sure to be this account's, so its author is {self._handle}."
+            )
         preferences = self._preferences()
         self.findings.notes += preferences.notes + label_notes(labels_of(profile))
         self.refusal = preferences.refusal(self._handle, labels_of(profile))
@@ -113,8 +131,14 @@ class Bluesky(Remote):
 
     def _check_state(self) -> None:
         """Raise NetworkError where the account can't be read, or the server has another one under its name."""
-        if self._asked("com.atproto.repo.describeRepo", {"repo": self._did})[1].get("did") != self._did:
-            raise NetworkError(f"{host_of(self._server)} has another account under the name of {self._handle}.", f"It may be broken. {_KEPT}")
+        if (
+            self._asked("com.atproto.repo.describeRepo", {"repo": self._did})[1].get("did")
+            != self._did
+        ):
+            raise NetworkError(
+                f"{host_of(self._server)} has another account under the name of {self._handle}.",
+                f"It may be broken. {_KEPT}",
+            )
 
     def _profile(self) -> Any:
         """The record of the profile, None where there is none."""
@@ -124,10 +148,15 @@ class Bluesky(Remote):
     def _author(self, profile: Any) -> Author:
         author = author_of(profile, self._did, self._handle)
         blob = as_object(as_object(profile).get("avatar"))
-        cid = as_object(blob.get("ref")).get("$link") or blob.get("cid")  # as blobs were written at first
+        cid = as_object(blob.get("ref")).get("$link") or blob.get(
+            "cid"
+        )  # as blobs were written at first
         if not isinstance(cid, str) or not _CID.fullmatch(cid):
             return author
-        return replace(author, avatar=f"{xrpc(self._server, 'com.atproto.sync.getBlob')}?{urlencode({'did': self._did, 'cid': cid})}")
+        return replace(
+            author,
+            avatar=f"{xrpc(self._server, 'com.atproto.sync.getBlob')}?{urlencode({'did': self._did, 'cid': cid})}",
+        )
 
     def _preferences(self) -> Preferences:
         """What the author declares about AI, all of it: an exception from a no may stand on any page."""
@@ -143,7 +172,10 @@ class Bluesky(Remote):
                 if cursor is None:
                     break
             else:
-                raise NetworkError(f"{host_of(self._server)} lists declarations of {self._handle} without end.", f"It may be broken. {_KEPT}")
+                raise NetworkError(
+                    f"{host_of(self._server)} lists declarations of {self._handle} without end.",
+                    f"It may be broken. {_KEPT}",
+                )
         return preferences
 
     # lists
@@ -152,26 +184,52 @@ class Bluesky(Remote):
         """The pages of one collection."""
         while True:
             listing = self._listing(collection, cursor, etag)
-            posts = [post for key, value in listing.records if key and (post := self._post(collection, key, value))]
+            posts = [
+                post
+                for key, value in listing.records
+                if key and (post := self._post(collection, key, value))
+            ]
             other = len(listing.records) - len(posts)
-            yield Page(tuple(posts), listing.cursor, Counter({NO_POST: other} if other else {}), listing.etag, listing.unchanged)
+            yield Page(
+                tuple(posts),
+                listing.cursor,
+                Counter({NO_POST: other} if other else {}),
+                listing.etag,
+                listing.unchanged,
+            )
             if listing.cursor is None:
                 return
             cursor, etag = listing.cursor, ""
 
     def _post(self, collection: str, key: str, value: Any) -> Post | None:
-        return post_of(value, key, self._did, self._handle) if collection == POST else repost_of(value, key, self._handle)
+        return (
+            post_of(value, key, self._did, self._handle)
+            if collection == POST
+            else repost_of(value, key, self._handle)
+        )
 
     def _listing(self, collection: str, cursor: str | None, etag: str = "") -> _Listing:
         """A page of a collection, from the newest on or from a cursor."""
-        query = {"repo": self._did, "collection": collection, "limit": str(_PAGE), **({"cursor": cursor} if cursor else {})}
+        query = {
+            "repo": self._did,
+            "collection": collection,
+            "limit": str(_PAGE),
+            **({"cursor": cursor} if cursor else {}),
+        }
         answer, value = self._asked("com.atproto.repo.listRecords", query, etag=etag)
         if answer.status == 304:
             return _Listing([], None, etag, unchanged=True)
         records, after = value.get("records"), value.get("cursor") or None
-        if not isinstance(records, list) or not (after is None or (isinstance(after, str) and len(after) <= _MOST_CURSOR)):
-            raise NetworkError(f"{host_of(self._server)} answered something else than a list of records.", f"It may be broken. {_KEPT}")
-        return _Listing([self._record(collection, record) for record in records], after, answer.etag)
+        if not isinstance(records, list) or not (
+            after is None or (isinstance(after, str) and len(after) <= _MOST_CURSOR)
+        ):
+            raise NetworkError(
+                f"{host_of(self._server)} answered something else than a list of records.",
+                f"It may be broken. {_KEPT}",
+            )
+        return _Listing(
+            [self._record(collection, record) for record in records], after, answer.etag
+        )
 
     def _record(self, collection: str, record: Any) -> tuple[str, Any]:
         """A record's key and what it says; the key is empty for what is no record of this collection."""
@@ -180,7 +238,9 @@ class Bluesky(Remote):
         key = uri.removeprefix(place) if isinstance(uri, str) and uri.startswith(place) else ""
         return (key if _KEY.fullmatch(key) else ""), record.get("value")
 
-    def _asked(self, method: str, query: Mapping[str, str], *, etag: str = "", may_be_none: bool = False) -> tuple[Answer, dict[str, Any]]:
+    def _asked(
+        self, method: str, query: Mapping[str, str], *, etag: str = "", may_be_none: bool = False
+    ) -> tuple[Answer, dict[str, Any]]:
         """What the server says to a method, an empty object where it says that there is nothing and that `may_be_none`. Raises NetworkError."""
         answer, value = self._web.json(xrpc(self._server, method), query, etag=etag)
         if answer.status in (200, 304):
@@ -192,7 +252,10 @@ class Bluesky(Remote):
         if may_be_none and answer.status in (400, 404):
             return answer, {}
         said = message or name
-        raise NetworkError(f"{host} does not let {self._handle} be read (status {answer.status}{f': {said}' if said else ''}).", f"Try again later. {_KEPT}")
+        raise NetworkError(
+            f"{host} does not let {self._handle} be read (status {answer.status}{f': {said}' if said else ''}).",
+            f"Try again later. {_KEPT}",
+        )
 
 
 @dataclass(frozen=True)

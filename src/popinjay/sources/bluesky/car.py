@@ -14,7 +14,10 @@ AGAIN = "Export it again, to the end."
 MOST_BLOCK = 2 << 20  # bytes; servers take records of one MiB
 MOST_BLOCKS = 5_000_000  # some 250 MB of index
 CID_BYTES = 36
-_CIDS = (b"\x01\x71\x12\x20", b"\x01\x55\x12\x20")  # version 1, DAG-CBOR or raw bytes, SHA-256 of 32 bytes
+_CIDS = (
+    b"\x01\x71\x12\x20",
+    b"\x01\x55\x12\x20",
+)  # version 1, DAG-CBOR or raw bytes, SHA-256 of 32 bytes
 _OFFSET_BITS = 44
 _SECOND = b"\x0a\xa1\x67version\x02"  # how version 2 begins
 
@@ -46,19 +49,28 @@ class Car:
         """The bytes of this CID's block. Raises SpecError where it is missing."""
         start = int.from_bytes(cid[4:12]) << _OFFSET_BITS
         place = bisect_left(self._index, start)
-        while place < len(self._index) and self._index[place] >> _OFFSET_BITS == start >> _OFFSET_BITS:
+        while (
+            place < len(self._index) and self._index[place] >> _OFFSET_BITS == start >> _OFFSET_BITS
+        ):
             self._stream.seek(self._index[place] & ((1 << _OFFSET_BITS) - 1))
             data = self._stream.read(self._length(self._stream))
-            if data[:CID_BYTES] == cid and hashlib.sha256(data[CID_BYTES:]).digest() == cid[4:]:  # it may have been written to since it was opened
+            if (
+                data[:CID_BYTES] == cid and hashlib.sha256(data[CID_BYTES:]).digest() == cid[4:]
+            ):  # it may have been written to since it was opened
                 return data[CID_BYTES:]
             place += 1
-        raise SpecError(f"{self.path.name} is not whole: a block that it refers to is missing.", AGAIN)
+        raise SpecError(
+            f"{self.path.name} is not whole: a block that it refers to is missing.", AGAIN
+        )
 
     def _root(self, stream: IO[bytes]) -> bytes:
         """The CID that the header names as the beginning of all."""
         start = stream.read(len(_SECOND))
         if start == _SECOND:
-            raise SpecError(f"{self.path.name} is a CAR file of version 2.", "Bluesky exports version 1: give the file as it was downloaded.")
+            raise SpecError(
+                f"{self.path.name} is a CAR file of version 2.",
+                "Bluesky exports version 1: give the file as it was downloaded.",
+            )
         stream.seek(0)
         try:
             header = decoded(stream.read(self._length(stream)))
@@ -67,7 +79,10 @@ class Car:
                 return roots[0]
         except (SpecError, ValueError, TypeError, LookupError):
             pass
-        raise SpecError(f"{self.path.name} is no CAR file, whatever its name says.", "Give the file as Bluesky's settings export it.")
+        raise SpecError(
+            f"{self.path.name} is no CAR file, whatever its name says.",
+            "Give the file as Bluesky's settings export it.",
+        )
 
     def _read_index(self, stream: IO[bytes]) -> None:
         while (offset := stream.tell()) < self._size:
@@ -77,7 +92,10 @@ class Car:
             if hashlib.sha256(data[CID_BYTES:]).digest() != data[4:CID_BYTES]:
                 raise self._damaged(offset, "a block is not what its CID says")
             if len(self._index) == MOST_BLOCKS:
-                raise SpecError(f"{self.path.name} holds more than {MOST_BLOCKS:,} records, which no account has.", "Don't trust this file.")
+                raise SpecError(
+                    f"{self.path.name} holds more than {MOST_BLOCKS:,} records, which no account has.",
+                    "Don't trust this file.",
+                )
             self._index.append(int.from_bytes(data[4:12]) << _OFFSET_BITS | offset)
         self._index.sort()
 
@@ -100,7 +118,9 @@ class Car:
         return length
 
     def _damaged(self, offset: int, why: str) -> SpecError:
-        return SpecError(f"{self.path.name} is damaged at byte {offset:,}: {why}.", "Export it again.")
+        return SpecError(
+            f"{self.path.name} is damaged at byte {offset:,}: {why}.", "Export it again."
+        )
 
     def _cut_off(self) -> SpecError:
         return SpecError(f"{self.path.name} was cut off: its end is missing.", AGAIN)

@@ -22,7 +22,17 @@ from popinjay.post import Post
 from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.bluesky.car import AGAIN, Car, decoded, is_car, is_cid
 from popinjay.sources.bluesky.preferences import PREFERENCES, Preferences, label_notes, labels_of
-from popinjay.sources.bluesky.records import HANDLE, NO_POST, POST, PROFILE, REPOST, author_of, name_of, post_of, repost_of
+from popinjay.sources.bluesky.records import (
+    HANDLE,
+    NO_POST,
+    POST,
+    PROFILE,
+    REPOST,
+    author_of,
+    name_of,
+    post_of,
+    repost_of,
+)
 from popinjay.sources.files.container import ReadErrors
 
 NAME = "Bluesky export"
@@ -92,7 +102,11 @@ class BlueskyCar(Reading):
                 if collection not in (POST, REPOST):
                     continue
                 record = self._record(cid)
-                post = post_of(record, key, self._did, self._handle) if collection == POST else repost_of(record, key, self._handle)
+                post = (
+                    post_of(record, key, self._did, self._handle)
+                    if collection == POST
+                    else repost_of(record, key, self._handle)
+                )
                 if post is None:
                     self.findings.left_out[NO_POST] += 1
                 else:
@@ -103,9 +117,15 @@ class BlueskyCar(Reading):
         commit = self._node(self._car.root)
         fields: list[Any] = [commit.get(name) for name in ("did", "data")]
         did, tree = fields
-        if not isinstance(did, str) or not _DID.fullmatch(did) or not is_cid(tree) or commit.get("version") not in (2, 3):
+        if (
+            not isinstance(did, str)
+            or not _DID.fullmatch(did)
+            or not is_cid(tree)
+            or commit.get("version") not in (2, 3)
+        ):
             raise SpecError(
-                f"{self._car.path.name} is a CAR file, but no repository: it begins with no commit.", "Give the file as Bluesky's settings export it."
+                f"{self._car.path.name} is a CAR file, but no repository: it begins with no commit.",
+                "Give the file as Bluesky's settings export it.",
             )
         return did, bytes(tree)
 
@@ -114,7 +134,11 @@ class BlueskyCar(Reading):
         profile, preferences, unread = None, Preferences(), Counter[str]()
         for collection, key, cid in self._records():
             if collection not in _READ:
-                unread[collection if collection in unread or len(unread) < _MOST_NAMES else "further collections"] += 1
+                unread[
+                    collection
+                    if collection in unread or len(unread) < _MOST_NAMES
+                    else "further collections"
+                ] += 1
                 continue
             self._mark.update(f"{collection}/{key}\0".encode() + cid)
             if collection == PROFILE and key == "self":
@@ -138,7 +162,9 @@ class BlueskyCar(Reading):
         last = b""
         for path, cid in self._below(self._tree, _DEEPEST):
             match = _KEY.fullmatch(path)
-            if not match or path <= last:  # with keys that only grow, no part can be reached twice: a tree takes no longer than its file
+            if (
+                not match or path <= last
+            ):  # with keys that only grow, no part can be reached twice: a tree takes no longer than its file
                 raise self._broken()
             last = path
             yield match[1].decode(), match[2].decode(), cid
@@ -148,7 +174,9 @@ class BlueskyCar(Reading):
         if not levels:
             raise self._broken()
         left, entries = self._entries(cid)
-        if not entries and not left and cid != self._tree:  # only a tree without any record ends in an empty node
+        if (
+            not entries and not left and cid != self._tree
+        ):  # only a tree without any record ends in an empty node
             raise self._broken()
         if left:
             yield from self._below(left, levels - 1)
@@ -174,7 +202,13 @@ class BlueskyCar(Reading):
         row: dict[str, Any] = entry if isinstance(entry, dict) else {}
         fields: list[Any] = [row.get(name) for name in "pkvt"]
         shared, rest, record, right = fields
-        fits = type(shared) is int and shared >= 0 and isinstance(rest, bytes) and is_cid(record) and (right is None or is_cid(right))
+        fits = (
+            type(shared) is int
+            and shared >= 0
+            and isinstance(rest, bytes)
+            and is_cid(record)
+            and (right is None or is_cid(right))
+        )
         if not fits:
             raise self._broken()
         return shared, rest, record, right
@@ -191,4 +225,6 @@ class BlueskyCar(Reading):
         return value
 
     def _broken(self) -> SpecError:
-        return SpecError(f"{self._car.path.name} is damaged: the tree of its records can't be followed.", AGAIN)
+        return SpecError(
+            f"{self._car.path.name} is damaged: the tree of its records can't be followed.", AGAIN
+        )

@@ -14,7 +14,9 @@ _LINK = "app.bsky.richtext.facet#link"
 _WEB = re.compile(r"https?:(?=//)", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:https?://)?(?:www\.)?", re.IGNORECASE)
 _CUT = re.compile(r"(?:…|\.\.\.)$")
-_ADDRESS = re.compile(r"(?:https?://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*|\S*(?:…|\.\.\.))", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"(?:https?://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*|\S*(?:…|\.\.\.))", re.IGNORECASE
+)
 
 
 def with_whole_links(text: str, facets: Any) -> str:
@@ -27,9 +29,17 @@ def with_whole_links(text: str, facets: Any) -> str:
     parts: list[str] = []
     done = 0
     for begin, end, address in sorted(_links(facets)):
-        if begin < done or end > len(data) or _starts_inside(data, begin) or _starts_inside(data, end):
+        if (
+            begin < done
+            or end > len(data)
+            or _starts_inside(data, begin)
+            or _starts_inside(data, end)
+        ):
             continue
-        before, shown = data[done:begin].decode("utf-8", "surrogatepass"), data[begin:end].decode("utf-8", "surrogatepass")
+        before, shown = (
+            data[done:begin].decode("utf-8", "surrogatepass"),
+            data[begin:end].decode("utf-8", "surrogatepass"),
+        )
         parts += [before, _apart(address, data[end : end + 4]) if _shows(shown, address) else shown]
         done = end
     return "".join(parts) + data[done:].decode("utf-8", "surrogatepass")
@@ -46,7 +56,13 @@ def _links(facets: Any) -> Iterator[tuple[int, int, str]]:
         for feature in map(as_object, features if isinstance(features, list) else []):
             address = feature.get("uri")
             if feature.get("$type") == _LINK and isinstance(address, str) and _WEB.match(address):
-                yield begin, end, _WEB.sub(lambda scheme: scheme[0].lower(), re.sub(r"\s", "%20", address), count=1)
+                yield (
+                    begin,
+                    end,
+                    _WEB.sub(
+                        lambda scheme: scheme[0].lower(), re.sub(r"\s", "%20", address), count=1
+                    ),
+                )
                 break
 
 

@@ -51,7 +51,10 @@ def look_up(name: str, web: Web) -> Identity:
         handle = handle if handle and _did_of(handle, web) == did else ""
         return Identity(did, handle, _server_in(document, did))
     if not HANDLE.fullmatch(name):
-        raise SpecError(f"{name[:100]!r} can't be a handle on Bluesky.", "A handle is a domain name, such as ada.bsky.social.")
+        raise SpecError(
+            f"{name[:100]!r} can't be a handle on Bluesky.",
+            "A handle is a domain name, such as ada.bsky.social.",
+        )
     found = _did_of(name, web)
     if not found:
         hint = "Check how it is written. Handles can change, and rest while an account is deactivated; a DID (did:plc:...) is for good."
@@ -59,7 +62,10 @@ def look_up(name: str, web: Web) -> Identity:
     document = _document(_checked_did(found), web)
     named = _handle_in(document)
     if named != name:
-        raise SpecError(f"{name} leads to the account {found}, which calls itself {named or 'nothing'}.", f"If that is who you mean: bsky:{found}")
+        raise SpecError(
+            f"{name} leads to the account {found}, which calls itself {named or 'nothing'}.",
+            f"If that is who you mean: bsky:{found}",
+        )
     return Identity(found, name, _server_in(document, found))
 
 
@@ -85,7 +91,12 @@ def _did_of(handle: str, web: Web) -> str:
     resolver = os.environ.get("POPINJAY_BLUESKY_RESOLVER", "").rstrip("/")
     if not resolver:
         with suppress(NetworkError):  # many have no web server, and then the DNS knows
-            answer = web.get(f"https://{handle}/.well-known/atproto-did", most=_MOST_DID, may_move=True, patient=False)
+            answer = web.get(
+                f"https://{handle}/.well-known/atproto-did",
+                most=_MOST_DID,
+                may_move=True,
+                patient=False,
+            )
             said = answer.body.decode("ascii", "replace").strip() if answer.status == 200 else ""
             if _DID.fullmatch(said):
                 return said
@@ -95,13 +106,19 @@ def _did_of(handle: str, web: Web) -> str:
         return ""
     found = as_object(value).get("did")
     if not isinstance(found, str):
-        raise NetworkError(f"{host_of(address)} can't say who {handle} is (status {answer.status}).", f"Give the account's DID (did:plc:...). {_TRY_LATER}")
+        raise NetworkError(
+            f"{host_of(address)} can't say who {handle} is (status {answer.status}).",
+            f"Give the account's DID (did:plc:...). {_TRY_LATER}",
+        )
     return found
 
 
 def _checked_did(did: str) -> str:
     if not _DID.fullmatch(did):
-        raise SpecError(f"{did[:100]!r} is no DID that accounts on Bluesky have.", "They look like did:plc:z72i7hdynmk6r22z27h6tvur, or did:web:ada.example.")
+        raise SpecError(
+            f"{did[:100]!r} is no DID that accounts on Bluesky have.",
+            "They look like did:plc:z72i7hdynmk6r22z27h6tvur, or did:web:ada.example.",
+        )
     return did
 
 
@@ -109,16 +126,23 @@ def _document(did: str, web: Web) -> dict[str, Any]:
     """What a DID stands for."""
     kind, _, rest = did.removeprefix("did:").partition(":")
     if kind == "plc":
-        address = f"{os.environ.get('POPINJAY_PLC_DIRECTORY', '').rstrip('/') or PLC_DIRECTORY}/{did}"
+        address = (
+            f"{os.environ.get('POPINJAY_PLC_DIRECTORY', '').rstrip('/') or PLC_DIRECTORY}/{did}"
+        )
     else:
         place = unquote(rest)
         address = f"{'http' if place.partition(':')[0] == 'localhost' else 'https'}://{place}/.well-known/did.json"
     answer, value = web.json(address, most=_MOST_DOCUMENT)
     if answer.status in (404, 410):
         gone = "has been deleted" if answer.status == 410 else "is not known"
-        raise SpecError(f"The account {did} {gone}, says {host_of(address)}.", "Check how it is written. A persona that was made of it stays as it is.")
+        raise SpecError(
+            f"The account {did} {gone}, says {host_of(address)}.",
+            "Check how it is written. A persona that was made of it stays as it is.",
+        )
     if as_object(value).get("id") != did:
-        raise NetworkError(f"{host_of(address)} has no document for {did} (status {answer.status}).", _TRY_LATER)
+        raise NetworkError(
+            f"{host_of(address)} has no document for {did} (status {answer.status}).", _TRY_LATER
+        )
     return as_object(value)
 
 
@@ -137,7 +161,12 @@ def _server_in(document: dict[str, Any], did: str) -> str:
     services = document.get("service")
     for service in map(as_object, services if isinstance(services, list) else []):
         address = service.get("serviceEndpoint")
-        if service.get("id") in (_PDS, did + _PDS) and service.get("type") == _PDS_KIND and isinstance(address, str) and _is_server(address):
+        if (
+            service.get("id") in (_PDS, did + _PDS)
+            and service.get("type") == _PDS_KIND
+            and isinstance(address, str)
+            and _is_server(address)
+        ):
             return address.rstrip("/")
     raise NetworkError(f"The document of {did} names no server with its posts.", _TRY_LATER)
 
@@ -147,7 +176,10 @@ def _is_server(address: str) -> bool:
     try:
         place = urlsplit(address)
         return (
-            place.scheme in ("http", "https") and bool(place.hostname) and address.rstrip("/") == f"{place.scheme}://{place.netloc}" and "@" not in place.netloc
+            place.scheme in ("http", "https")
+            and bool(place.hostname)
+            and address.rstrip("/") == f"{place.scheme}://{place.netloc}"
+            and "@" not in place.netloc
         )
     except ValueError:
         return False

@@ -70,9 +70,13 @@ class Preferences:
         said = []
         if refused:
             records = dict.fromkeys(name for purpose in refused for name in answers[purpose])
-            said.append(f"{handle} says no to {' and to '.join(_COUNT[purpose] for purpose in refused)} ({', '.join(records)}).")
+            said.append(
+                f"{handle} says no to {' and to '.join(_COUNT[purpose] for purpose in refused)} ({', '.join(records)})."
+            )
         if SIGNED_IN in labels:
-            said.append(f"{handle} asks that these posts are shown only to those who are signed in (the profile's label {SIGNED_IN}).")
+            said.append(
+                f"{handle} asks that these posts are shown only to those who are signed in (the profile's label {SIGNED_IN})."
+            )
         return " ".join(said)
 
 
@@ -95,7 +99,11 @@ def label_notes(labels: set[str]) -> list[str]:
 def _said(record: dict[str, Any]) -> dict[str, bool]:
     """Yes or no by purpose, of all that a record says either to."""
     purposes = as_object(record.get("preferences")) or record
-    said = {purpose.removeprefix(_EARLIER): as_object(value).get("allow") for purpose, value in purposes.items() if _PURPOSE.fullmatch(purpose)}
+    said = {
+        purpose.removeprefix(_EARLIER): as_object(value).get("allow")
+        for purpose, value in purposes.items()
+        if _PURPOSE.fullmatch(purpose)
+    }
     return {purpose: allow for purpose, allow in said.items() if isinstance(allow, bool)}
 
 
@@ -103,6 +111,12 @@ def _told(name: str, said: dict[str, bool]) -> str:
     """What a record declares, as a sentence."""
     if not said:
         return f"The author's record {name} about AI says neither yes nor no to anything."
-    refused, allowed = ([purpose for purpose, allow in said.items() if allow is wanted] for wanted in (False, True))
-    both = [f"{word} {', '.join(found[:_MOST_NAMED])}" for word, found in (("no to", refused), ("yes to", allowed)) if found]
+    refused, allowed = (
+        [purpose for purpose, allow in said.items() if allow is wanted] for wanted in (False, True)
+    )
+    both = [
+        f"{word} {', '.join(found[:_MOST_NAMED])}"
+        for word, found in (("no to", refused), ("yes to", allowed))
+        if found
+    ]
     return f"The author's record {name} about AI says {' and '.join(both)}.{' The no holds for everybody but the author.' if refused else ''}"

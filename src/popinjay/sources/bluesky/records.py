@@ -17,10 +17,14 @@ POST = "app.bsky.feed.post"
 REPOST = "app.bsky.feed.repost"
 PROFILE = "app.bsky.actor.profile"
 NO_POST = "record that is no post"  # why something is left out
-HANDLE = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")  # in lower case
+HANDLE = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)  # in lower case
 
 _QUOTES = ("app.bsky.embed.record", "app.bsky.embed.recordWithMedia")
-_DIGITS = {character: value for value, character in enumerate("234567abcdefghijklmnopqrstuvwxyz")}  # of a record's key that is a time
+_DIGITS = {
+    character: value for value, character in enumerate("234567abcdefghijklmnopqrstuvwxyz")
+}  # of a record's key that is a time
 _LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 
 
@@ -42,7 +46,9 @@ def post_of(record: Any, key: str, did: str, handle: str) -> Post | None:
 
 def repost_of(record: Any, key: str, handle: str) -> Post:
     """A record of `app.bsky.feed.repost`: it only points to what somebody else wrote, so there is no text."""
-    return Post(id=key, author=handle, text="", kind=Kind.REPOST, created_at=time_of(as_object(record), key))
+    return Post(
+        id=key, author=handle, text="", kind=Kind.REPOST, created_at=time_of(as_object(record), key)
+    )
 
 
 def name_of(handle: str, did: str) -> str:
@@ -53,8 +59,16 @@ def name_of(handle: str, did: str) -> str:
 def author_of(profile: Any, did: str, handle: str) -> Author:
     """Who posted, from the record of `app.bsky.actor.profile`."""
     profile = as_object(profile)
-    name, bio = (value if isinstance(value := profile.get(key), str) else "" for key in ("displayName", "description"))
-    return Author(handle, printable(name).strip(), printable(bio).strip(), url=f"https://bsky.app/profile/{did}")
+    name, bio = (
+        value if isinstance(value := profile.get(key), str) else ""
+        for key in ("displayName", "description")
+    )
+    return Author(
+        handle,
+        printable(name).strip(),
+        printable(bio).strip(),
+        url=f"https://bsky.app/profile/{did}",
+    )
 
 
 def time_of(record: Mapping[str, Any], key: str) -> str | None:
@@ -82,7 +96,9 @@ def kind_in_own_thread(record: Mapping[str, Any]) -> Kind:
     """Return what a post is that answers nobody else."""
     embed = as_object(record.get("embed"))
     quoted = as_object(embed.get("record"))
-    uri = quoted.get("uri") or as_object(quoted.get("record")).get("uri")  # with pictures beside it, one level deeper
+    uri = quoted.get("uri") or as_object(quoted.get("record")).get(
+        "uri"
+    )  # with pictures beside it, one level deeper
     return Kind.QUOTE if embed.get("$type") in _QUOTES and f"/{POST}/" in str(uri) else Kind.POST
 
 

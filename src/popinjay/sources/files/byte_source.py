@@ -107,7 +107,9 @@ class Member(ByteSource):
 class Piped(ByteSource):
     """What was piped in: read to its end at once, since it comes but once."""
 
-    def __init__(self, stream: IO[bytes], label: str = "standard input", stem: str = "stdin") -> None:
+    def __init__(
+        self, stream: IO[bytes], label: str = "standard input", stem: str = "stdin"
+    ) -> None:
         """Read it. Raises SpecError if there is more than any file of posts holds."""
         self.label, self.stem, self.name = label, stem, ""
         self._data, self._path = b"", None
@@ -197,7 +199,9 @@ class _Expanded(io.RawIOBase):
         try:
             chunk = self._inner.read(min(len(buffer), _CHUNK))
         except (OSError, EOFError, ValueError, zlib.error, _lzma_error()) as error:
-            raise SpecError(f"{self._label} is a damaged {self._packer} file: {error}.", "Take a fresh copy.") from error
+            raise SpecError(
+                f"{self._label} is a damaged {self._packer} file: {error}.", "Take a fresh copy."
+            ) from error
         self._left -= len(chunk)
         if self._left < 0:
             raise SpecError(

@@ -46,15 +46,32 @@ class Container:
             with path.open("rb") as stream:
                 cut = stream.read(4) == b"PK\x03\x04"
             if cut:
-                raise SpecError(f"{path.name} is a zip that was cut off: its end is missing.", "Download it again, to the end.") from error
-            raise SpecError(f"{path.name} is not a zip file, whatever its name says.", "Give the archive as it was downloaded.") from error
-        except (NotImplementedError, ValueError, OverflowError, struct.error) as error:  # all of which damage can bring about
-            raise SpecError(f"{path.name} is damaged: its table of contents can't be read.", "Download it again.") from error
+                raise SpecError(
+                    f"{path.name} is a zip that was cut off: its end is missing.",
+                    "Download it again, to the end.",
+                ) from error
+            raise SpecError(
+                f"{path.name} is not a zip file, whatever its name says.",
+                "Give the archive as it was downloaded.",
+            ) from error
+        except (
+            NotImplementedError,
+            ValueError,
+            OverflowError,
+            struct.error,
+        ) as error:  # all of which damage can bring about
+            raise SpecError(
+                f"{path.name} is damaged: its table of contents can't be read.",
+                "Download it again.",
+            ) from error
         for entry in self._zip.infolist():
             name = entry.filename.replace("\\", "/")  # as some tools of Windows write it
             parts = PurePosixPath(name)
             if parts.is_absolute() or ".." in parts.parts:
-                raise SpecError(f"{path.name} holds a file name that leads outside of it ({entry.filename!r}).", "No real archive does; don't trust this one.")
+                raise SpecError(
+                    f"{path.name} holds a file name that leads outside of it ({entry.filename!r}).",
+                    "No real archive does; don't trust this one.",
+                )
             if not name.endswith("/") and parts.parts[:1] != ("__MACOSX",):
                 self._entries[str(parts)] = entry
                 self._sizes[str(parts)] = entry.file_size
@@ -71,7 +88,9 @@ class Container:
     def check(self, name: str) -> None:
         """Raise SpecError where reading this file would be unreasonable."""
         size = self._sizes[name]
-        packed = min(self._entries[name].compress_size, self.path.stat().st_size) if self._zip else size  # a header can lie
+        packed = (
+            min(self._entries[name].compress_size, self.path.stat().st_size) if self._zip else size
+        )  # a header can lie
         if size > MOST_BYTES or (size > RATIO_FREE and size > MOST_RATIO * packed):
             raise SpecError(
                 f"{self.path.name} would expand {name} from {packed / 2**20:.1f} MB to {size / 2**20:,.0f} MB, which no real archive does.",
@@ -152,15 +171,31 @@ class ReadErrors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, UnicodeDecodeError):
             byte = error.object[error.start]  # where it is in the file is not known here
-            raise SpecError(f"{self.what} is not UTF-8 text (byte 0x{byte:02x}).", "It was damaged or changed; take a fresh copy.") from error
+            raise SpecError(
+                f"{self.what} is not UTF-8 text (byte 0x{byte:02x}).",
+                "It was damaged or changed; take a fresh copy.",
+            ) from error
         if isinstance(error, zipfile.BadZipFile | zlib.error | EOFError):
-            raise SpecError(f"{self.what} is damaged: {error}.", "Download the archive again.") from error
+            raise SpecError(
+                f"{self.what} is damaged: {error}.", "Download the archive again."
+            ) from error
         if isinstance(error, PermissionError):
-            raise SpecError(f"No permission to read {self.what}.", "Change its permissions, or copy it to where you may read it.") from error
+            raise SpecError(
+                f"No permission to read {self.what}.",
+                "Change its permissions, or copy it to where you may read it.",
+            ) from error
         if isinstance(error, OSError):
-            raise SpecError(f"{self.what} can't be read: {error.strerror or error}.", "Check the file, or take a fresh copy.") from error
-        if isinstance(error, NotImplementedError | RuntimeError) and not isinstance(error, RecursionError):
-            raise SpecError(f"{self.what} can't be unpacked: {error}.", "Unpack it with your system's tool and give the folder.") from error
+            raise SpecError(
+                f"{self.what} can't be read: {error.strerror or error}.",
+                "Check the file, or take a fresh copy.",
+            ) from error
+        if isinstance(error, NotImplementedError | RuntimeError) and not isinstance(
+            error, RecursionError
+        ):
+            raise SpecError(
+                f"{self.what} can't be unpacked: {error}.",
+                "Unpack it with your system's tool and give the folder.",
+            ) from error
 
 
 def as_object(value: Any) -> dict[str, Any]:
@@ -184,9 +219,15 @@ def array_items(text: IO[str], what: str, begun: str = "") -> Generator[Any, Non
             item, position = decoder.raw_decode(buffer, position)
         except (ValueError, RecursionError) as error:
             rest = buffer[position:]
-            more = "" if len(rest) > MOST_ITEM or isinstance(error, RecursionError) else text.read(max(len(rest), _CHUNK))
+            more = (
+                ""
+                if len(rest) > MOST_ITEM or isinstance(error, RecursionError)
+                else text.read(max(len(rest), _CHUNK))
+            )
             if not more:
-                raise SpecError(f"{what} is broken after {count:,} posts: its JSON can't be read.", _STALE) from error
+                raise SpecError(
+                    f"{what} is broken after {count:,} posts: its JSON can't be read.", _STALE
+                ) from error
             buffer, position = rest + more, 0
             continue
         count += 1
@@ -222,9 +263,15 @@ class _Members:
                 self.position = end
                 return value
             rest = self.buffer[self.position :]
-            more = "" if len(rest) > MOST_ITEM or isinstance(error, RecursionError) else self.text.read(max(len(rest), _CHUNK))
+            more = (
+                ""
+                if len(rest) > MOST_ITEM or isinstance(error, RecursionError)
+                else self.text.read(max(len(rest), _CHUNK))
+            )
             if not more:
-                raise SpecError(f"{self.what} is broken: its JSON can't be read.", _STALE) from error
+                raise SpecError(
+                    f"{self.what} is broken: its JSON can't be read.", _STALE
+                ) from error
             self.buffer, self.position = rest + more, 0
 
 
@@ -249,4 +296,6 @@ def listed_items(text: IO[str], key: str, what: str) -> Iterator[Any]:
     if character != "}":
         raise SpecError(f"{what} is broken: its JSON can't be read to its end.", _STALE)
     if not found:
-        raise SpecError(f"{what} holds no list of posts ({key}).", "Give the export as the server made it.")
+        raise SpecError(
+            f"{what} holds no list of posts ({key}).", "Give the export as the server made it."
+        )

@@ -46,7 +46,9 @@ class Sort(Enum):
 
 
 _RIGID = (Sort.NUMBER, Sort.DATE, Sort.LINK)
-_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?%?|nan|null|none|true|false|na", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[-+]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?%?|nan|null|none|true|false|na", re.IGNORECASE
+)
 _LINK = re.compile(r"https?://\S+$", re.IGNORECASE)
 
 
@@ -125,7 +127,9 @@ def find_dialect(
     return max(choices, key=lambda one: _score(sample, one, known, complete=complete))
 
 
-def _score(sample: Sequence[str], dialect: Dialect, known: Callable[[str], bool], *, complete: bool) -> tuple[bool, float]:
+def _score(
+    sample: Sequence[str], dialect: Dialect, known: Callable[[str], bool], *, complete: bool
+) -> tuple[bool, float]:
     """Return how well a dialect suits: whether it finds known columns, and the share of lines."""
     rows = list(chunks(iter(sample), dialect, most=sum(map(len, sample)) + 1))
     if not complete and len(rows) > 2 and rows[-1].cells is None:

@@ -20,7 +20,9 @@ _MARKS = (
 WESTERN = "cp1252"
 _NOT_WESTERN = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # bytes that Windows-1252 has no use for
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
-_WHOLE_UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_WHOLE_UTF_8 = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
 _RUN = 2  # letters with accents or marks in a row, at most, in most places of a Western text
 _ALIKE = 0.9  # share of the places
 _HINT = "Save it anew as UTF-8 (in a spreadsheet: CSV UTF-8), or take a fresh copy."
@@ -49,7 +51,10 @@ def encoding_of(raw: IO[bytes], label: str) -> str:
     if _is_western(raw):
         return WESTERN
     place, line, byte = wrong
-    raise SpecError(f"{label} is not UTF-8: byte 0x{byte:02x} at offset {place:,} (line {line:,}) is wrong.", _HINT)
+    raise SpecError(
+        f"{label} is not UTF-8: byte 0x{byte:02x} at offset {place:,} (line {line:,}) is wrong.",
+        _HINT,
+    )
 
 
 def _wide_without_mark(start: bytes) -> str:

@@ -134,7 +134,9 @@ class JsonRows:
             findings.left_out[NO_JSON] += lines
             findings.notes.append(f"Line {damage.lines[0]:,} of {self.label} is no JSON.")
         if damage.cut_off:
-            findings.notes.append(f"{self.label} was cut off: its end is missing. What is whole of it was read.")
+            findings.notes.append(
+                f"{self.label} was cut off: its end is missing. What is whole of it was read."
+            )
 
 
 def begins_as_json(source: ByteSource) -> bool:

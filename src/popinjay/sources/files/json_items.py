@@ -155,7 +155,10 @@ def _with(page: Page, members: Mapping[str, Any]) -> Page:
     named = folded(members)
     users = dict(page.users)
     includes = members.get("includes")
-    for listed in (includes.get("users") if isinstance(includes, dict) else None, named.get("users")):
+    for listed in (
+        includes.get("users") if isinstance(includes, dict) else None,
+        named.get("users"),
+    ):
         users.update(_by_id(listed))
     hidden = page.hidden or hidden_in(named)
     if "messages" in named and fold(named.get("type", "")) in _PRIVATE_CHATS:

@@ -23,7 +23,9 @@ MOST_STRING = 16 * 2**20  # characters of one string
 HINT = 'Give one object a line, such as {"text": "..."}, or a list of them.'
 _CHUNK = 2**17  # characters read at a time
 _BETWEEN = re.compile(r"[ \t\r\n\x1e\ufeff,;]*")
-_ASSIGNED = re.compile(r"(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]*(?:\[[^\]]{1,40}\])?\s*=\s*(?=[\[{])")
+_ASSIGNED = re.compile(
+    r"(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]*(?:\[[^\]]{1,40}\])?\s*=\s*(?=[\[{])"
+)
 # files of X's archive: those of posts, and those of anything else
 _OF_X = re.compile(r"window\.YTD\.(?!(?:community_|note_)?tweets?\b)(\w+)")
 _LONGEST_NAME = 200  # characters of what is assigned to
@@ -227,7 +229,9 @@ def values(text: IO[str], label: str, damage: Damage) -> Iterator[tuple[Any, boo
             if not stream.recover():
                 if found:
                     return
-                raise SpecError(f"Line {damage.lines[0]:,} of {label} is not JSON.", HINT) from error
+                raise SpecError(
+                    f"Line {damage.lines[0]:,} of {label} is not JSON.", HINT
+                ) from error
 
 
 def begins(start: str) -> bool:

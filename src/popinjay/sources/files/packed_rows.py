@@ -107,7 +107,9 @@ class _Files(Source):
 class PackedRows(RowFile):
     """The posts of one person in several files of JSON."""
 
-    def __init__(self, container: Container, members: list[Member], options: CollectOptions) -> None:
+    def __init__(
+        self, container: Container, members: list[Member], options: CollectOptions
+    ) -> None:
         self._members = [JsonRows(member, options) for member in members]
         super().__init__(_Files(container, [member.name for member in members]), options)
 

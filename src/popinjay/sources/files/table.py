@@ -10,8 +10,29 @@ from itertools import chain
 from typing import IO
 
 from popinjay.errors import SpecError
-from popinjay.sources.files.delimiters import DELIMITERS, WHOLE_LINE, Chunk, Dialect, Quoting, Sort, chunks, find_dialect, fits, rigid_columns, split, swallowed
-from popinjay.sources.rows.columns import holds_texts, is_count, is_header, is_known, is_text_name, names_of, text_by_content
+from popinjay.sources.files.delimiters import (
+    DELIMITERS,
+    WHOLE_LINE,
+    Chunk,
+    Dialect,
+    Quoting,
+    Sort,
+    chunks,
+    find_dialect,
+    fits,
+    rigid_columns,
+    split,
+    swallowed,
+)
+from popinjay.sources.rows.columns import (
+    holds_texts,
+    is_count,
+    is_header,
+    is_known,
+    is_text_name,
+    names_of,
+    text_by_content,
+)
 from popinjay.sources.rows.dates import Order, OrderFinder, iso_time
 from popinjay.sources.rows.facts import FLAGS, TEXTS, TIMES
 from popinjay.sources.rows.keys import fold
@@ -43,7 +64,8 @@ class Damage:
     def notes(self, label: str) -> list[str]:
         """Return a sentence for each sort."""
         return [
-            f"{label} has {count:,} {'row' if count == 1 else 'rows'} {sort}; the first is in line {self.lines[sort]:,}." for sort, count in self.counts.items()
+            f"{label} has {count:,} {'row' if count == 1 else 'rows'} {sort}; the first is in line {self.lines[sort]:,}."
+            for sort, count in self.counts.items()
         ]
 
 
@@ -58,7 +80,9 @@ REPEATED = "equal to the header, passed over"
 class Table:
     """A table, whose shape is found out when it is opened."""
 
-    def __init__(self, open_text: Callable[[], IO[str]], label: str, first: str, asked: str | None) -> None:
+    def __init__(
+        self, open_text: Callable[[], IO[str]], label: str, first: str, asked: str | None
+    ) -> None:
         """`first` is the delimiter of files of that name, `asked` the column of the texts.
 
         Raises SpecError if there is nothing in it, or no header where one is needed.
@@ -74,7 +98,9 @@ class Table:
             self._skipped, sample = 1, sample[1:]
         if before := _lines_before_header(sample):
             self._skipped, sample = self._skipped + before, sample[before:]
-            self.notes.append(f"{label} begins with a title of {before:,} {'line' if before == 1 else 'lines'}, passed over.")
+            self.notes.append(
+                f"{label} begins with a title of {before:,} {'line' if before == 1 else 'lines'}, passed over."
+            )
         self._dialect = find_dialect(sample, is_known, first, complete=complete, only=separator)
         whole = _cells(sample, self._dialect, complete=complete)
         if not whole:
@@ -112,7 +138,9 @@ class Table:
         notes += damage.notes(self._label)
         self._order = finder.order
         if finder.example and self._order is Order.UNKNOWN and "." not in finder.example:
-            notes.append(f"The dates of {self._label}, such as {finder.example!r}, don't show which number is the month: the first is taken for it.")
+            notes.append(
+                f"The dates of {self._label}, such as {finder.example!r}, don't show which number is the month: the first is taken for it."
+            )
 
     def _mended(self, chunk: Chunk, line: int, damage: Damage) -> Iterator[list[str]]:
         """Yield the rows in what was cut as one: more than one if a mark was left open."""
@@ -184,7 +212,10 @@ class Table:
             return ["text"]
         text = text_by_content([str(one) for one in self._header], [self._header, *rows])
         sorts = rigid_columns([self._header, *rows], len(self._header))
-        names = ["text" if one == text else "date" if sorts.get(one) is Sort.DATE else f"column{one + 1}" for one in range(len(self._header))]
+        names = [
+            "text" if one == text else "date" if sorts.get(one) is Sort.DATE else f"column{one + 1}"
+            for one in range(len(self._header))
+        ]
         delimiter = {"\t": "tabs"}.get(self._dialect.delimiter, f"{self._dialect.delimiter!r}")
         raise SpecError(
             f"{self._label} seems to have no header: its first row looks like a post.",
@@ -207,7 +238,9 @@ class Table:
         if found is None:
             return usual[0] if usual else (0 if len(self._names) == 1 else None)
         self.text_column = self._names[found]
-        self.notes.append(f"The texts of {self._label} are taken from its column {self._names[found]!r}, which holds sentences; --text-column names another.")
+        self.notes.append(
+            f"The texts of {self._label} are taken from its column {self._names[found]!r}, which holds sentences; --text-column names another."
+        )
         return found
 
     def _rename_counts(self, rows: Sequence[Sequence[str]]) -> None:
@@ -219,7 +252,9 @@ class Table:
     def _tell_twice(self, twice: Sequence[str]) -> None:
         for name in twice:
             which = "the one with more words" if is_text_name(name) else "one of them"
-            self.notes.append(f"{self._label} has several columns called {name!r}: {which} is read.")
+            self.notes.append(
+                f"{self._label} has several columns called {name!r}: {which} is read."
+            )
 
 
 def _lines_before_header(sample: Sequence[str]) -> int:

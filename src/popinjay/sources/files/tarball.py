@@ -22,7 +22,18 @@ MOST_KEPT = 8 * 2**20  # bytes of a small file that is kept from the first going
 _NAMES = (".tar.gz", ".tgz")
 _MAGIC_AT = 257  # where a header says that it is one
 _MOST_HEADER = 2**20  # bytes read at once for a header, its long names included
-_DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError, RecursionError, AssertionError, IndexError, KeyError)
+_DAMAGE = (
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    gzip.BadGzipFile,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    AssertionError,
+    IndexError,
+    KeyError,
+)
 
 
 def is_tarball(path: Path) -> bool:
@@ -60,11 +71,18 @@ class Tarball(Container):
                 while stream.read(_MOST_HEADER):  # to the checksum at the end
                     pass
         except EOFError as error:
-            raise SpecError(f"{path.name} was cut off: its end is missing.", "Download it again, to the end.") from error
+            raise SpecError(
+                f"{path.name} was cut off: its end is missing.", "Download it again, to the end."
+            ) from error
         except _DAMAGE as error:
-            raise SpecError(f"{path.name} is damaged, or no .tar.gz whatever its name says.", "Download it again.") from error
+            raise SpecError(
+                f"{path.name} is damaged, or no .tar.gz whatever its name says.",
+                "Download it again.",
+            ) from error
 
-    def _go_through(self, tar: tarfile.TarFile, stream: _Stream, keep: Callable[[str], bool]) -> None:
+    def _go_through(
+        self, tar: tarfile.TarFile, stream: _Stream, keep: Callable[[str], bool]
+    ) -> None:
         packed = self.path.stat().st_size
         seen = 0
         while member := tar.next():
@@ -81,7 +99,8 @@ class Tarball(Container):
             parts = PurePosixPath(member.name.replace("\\", "/"))
             if parts.is_absolute() or ".." in parts.parts:
                 raise SpecError(
-                    f"{self.path.name} holds a file name that leads outside of it ({member.name!r}).", "No real archive does; don't trust this one."
+                    f"{self.path.name} holds a file name that leads outside of it ({member.name!r}).",
+                    "No real archive does; don't trust this one.",
                 )
             if member.isreg() and not member.issparse():
                 self._sizes[str(parts)], self._at[str(parts)] = member.size, member.offset_data

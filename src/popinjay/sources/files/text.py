@@ -27,7 +27,15 @@ NAME = "text"
 HELP = ".txt with one post a line, .csv, .tsv, .jsonl, .json, or - for standard input"
 NEEDS = ""
 
-_KINDS = {".txt": "txt", ".md": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
+_KINDS = {
+    ".txt": "txt",
+    ".md": "txt",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+}
 _MOST_LINE = 16 * 2**20  # characters
 _START = 2**14  # characters that show marks between texts
 _HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."

@@ -22,7 +22,15 @@ from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
 from popinjay.sources import Access
 from popinjay.sources.files.container import as_object
-from popinjay.sources.mastodon.posts import ID, address_of, author_of, hostname_of, id_of, notes_on, status_of
+from popinjay.sources.mastodon.posts import (
+    ID,
+    address_of,
+    author_of,
+    hostname_of,
+    id_of,
+    notes_on,
+    status_of,
+)
 from popinjay.sources.mastodon.profile import notes_on_account, rules_said
 from popinjay.sources.network.account import Remote
 from popinjay.sources.network.connection import is_public
@@ -41,7 +49,10 @@ _PREFIX = re.compile(r"(?:mastodon|acct):", re.IGNORECASE)
 _USER = r"(?P<user>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?)"
 _HOST = r"(?P<host>(?:[\w-]{1,63}\.){0,10}[\w-]{1,63}|\[[0-9A-Fa-f:.]{2,45}\])(?P<port>:\d{1,5})?"
 _ACCOUNT = re.compile(f"@?{_USER}@{_HOST}")
-_PROFILE = re.compile(f"(?:/(?:web|deck))?/(?:@{_USER}(?:@(?P<elsewhere>[^/]+))?|users/{_USER.replace('user', 'name', 1)})(?:/.*)?", re.DOTALL)
+_PROFILE = re.compile(
+    f"(?:/(?:web|deck))?/(?:@{_USER}(?:@(?P<elsewhere>[^/]+))?|users/{_USER.replace('user', 'name', 1)})(?:/.*)?",
+    re.DOTALL,
+)
 _OTHERS = "bsky.app facebook.com instagram.com medium.com reddit.com threads.com threads.net tiktok.com twitter.com x.com youtube.com".split()
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _NEXT = re.compile(r"""\brel\s*=\s*["']?next\b""", re.IGNORECASE)
@@ -77,14 +88,19 @@ def matches(spec: str) -> bool:
     with suppress(OSError, ValueError):
         if Path(spec).exists() or re.sub(r"^(?:www|m|mobile)\.", "", hostname_of(spec)) in _OTHERS:
             return False
-    return _PREFIX.match(spec) is not None or (spec.startswith(("@", "http://", "https://")) and _named(spec) is not None)
+    return _PREFIX.match(spec) is not None or (
+        spec.startswith(("@", "http://", "https://")) and _named(spec) is not None
+    )
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> MastodonAccount:
     """Look up an account. Raises SpecError where there is none of that name, NetworkError where its server cannot be asked."""
     name = _named(spec)
     if name is None:
-        raise SpecError(f"{spec!r} names no account on a server.", "Write it as @ada@example.social, or give the address of its profile.")
+        raise SpecError(
+            f"{spec!r} names no account on a server.",
+            "Write it as @ada@example.social, or give the address of its profile.",
+        )
     web = Web(access)
     try:
         finger = _finger(web, name, name.server(access))
@@ -101,13 +117,24 @@ def _named(spec: str) -> _Name | None:
     spec = _PREFIX.sub("", spec.strip(), count=1)
     try:
         if found := _ACCOUNT.fullmatch(spec):
-            host = found["host"] if found["host"].startswith("[") else found["host"].encode("idna").decode("ascii")
+            host = (
+                found["host"]
+                if found["host"].startswith("[")
+                else found["host"].encode("idna").decode("ascii")
+            )
             place = urlsplit(f"//{host.lower()}{found['port'] or ''}")
-            sound = place.port != 0 and ("." in host or place.port or host == "localhost" or host.startswith("["))
+            sound = place.port != 0 and (
+                "." in host or place.port or host == "localhost" or host.startswith("[")
+            )
             return _Name(found["user"], place.netloc) if sound else None
         place = urlsplit(spec)
         profile = _PROFILE.fullmatch(place.path)
-        if place.scheme not in ("http", "https") or not place.hostname or place.username or not profile:
+        if (
+            place.scheme not in ("http", "https")
+            or not place.hostname
+            or place.username
+            or not profile
+        ):
             return None
         if profile["elsewhere"]:  # as seen from another server
             return _named(f"@{profile['user']}@{profile['elsewhere']}")
@@ -136,9 +163,18 @@ def _origin(address: str) -> str:
 def _finger(web: Web, name: _Name, server: str) -> _Finger | None:
     """What the server in the name says of the account; None where it does not speak of it, or not so."""
     query = {"resource": f"acct:{name.user}@{name.host}"}
-    answer = web.get(f"{server}/.well-known/webfinger", query, headers={"Accept": "application/jrd+json, application/json"}, most=_MOST_FOUND, may_move=True)
+    answer = web.get(
+        f"{server}/.well-known/webfinger",
+        query,
+        headers={"Accept": "application/jrd+json, application/json"},
+        most=_MOST_FOUND,
+        may_move=True,
+    )
     if answer.status == 410:
-        raise NetworkError(f"{name} is gone: {name.host} says that there was such an account, but no longer is.", _EXPORT)
+        raise NetworkError(
+            f"{name} is gone: {name.host} says that there was such an account, but no longer is.",
+            _EXPORT,
+        )
     try:
         said = as_object(answer.value()) if answer.status == 200 else {}
     except ValueError:
@@ -148,7 +184,11 @@ def _finger(web: Web, name: _Name, server: str) -> _Finger | None:
     for link in links if isinstance(links, list) else []:
         link = as_object(link)
         actor = address_of(link.get("href"))
-        if link.get("rel") == "self" and re.search(r"application/(?:activity|ld)\+json", str(link.get("type"))) and hostname_of(actor):
+        if (
+            link.get("rel") == "self"
+            and re.search(r"application/(?:activity|ld)\+json", str(link.get("type")))
+            and hostname_of(actor)
+        ):
             return _Finger(subject["user"] if subject else name.user, actor)
     return None
 
@@ -163,15 +203,29 @@ def _looked_up(web: Web, name: _Name, finger: _Finger | None, server: str) -> di
     if answer.status == 410 or account.get("suspended") is True:
         raise NetworkError(f"{host} has suspended {name}: nothing of it is shown.", _EXPORT)
     if answer.status == 404 and finger:
-        raise NetworkError(f"{host} knows {name}, but does not show it to readers who are not logged in, or does not speak Mastodon's API.", _EXPORT)
+        raise NetworkError(
+            f"{host} knows {name}, but does not show it to readers who are not logged in, or does not speak Mastodon's API.",
+            _EXPORT,
+        )
     if answer.status == 404:
-        raise SpecError(f"There is no {name} on {host}, or {host} does not speak Mastodon's API.", "Check the name: @user@server, as the profile shows it.")
+        raise SpecError(
+            f"There is no {name} on {host}, or {host} does not speak Mastodon's API.",
+            "Check the name: @user@server, as the profile shows it.",
+        )
     if not id_of(account.get("id")):
-        raise NetworkError(f"{host} answered something else than an account (status {answer.status}): it may not speak Mastodon's API.", _EXPORT)
+        raise NetworkError(
+            f"{host} answered something else than an account (status {answer.status}): it may not speak Mastodon's API.",
+            _EXPORT,
+        )
     address = _address(account)
-    is_there = (finger is not None and address == finger.actor) or hostname_of(address) == hostname_of(server)
+    is_there = (finger is not None and address == finger.actor) or hostname_of(
+        address
+    ) == hostname_of(server)
     if str(account.get("username")).lower() != user.lower() or not is_there:
-        raise NetworkError(f"{host} was asked for {name} and answered with another account ({address or 'of no address'}).", "Check the name.")
+        raise NetworkError(
+            f"{host} was asked for {name} and answered with another account ({address or 'of no address'}).",
+            "Check the name.",
+        )
     return account
 
 
@@ -182,11 +236,20 @@ def _address(account: dict[str, Any]) -> str:
 
 def _heed_refusal(answer: Answer, host: str) -> None:
     """Raise NetworkError where a server does not show this to strangers, or not to programs."""
-    if answer.status not in (401, 403) and not (answer.status == 422 and b"authenticated user" in answer.body):
+    if answer.status not in (401, 403) and not (
+        answer.status == 422 and b"authenticated user" in answer.body
+    ):
         return
-    if answer.body.lstrip()[:1] != b"{":  # what the API says is JSON; a page comes from something that stands before it
-        raise NetworkError(f"{host} turns programs such as this one away (status {answer.status}).", _EXPORT)
-    raise NetworkError(f"{host} shows posts only to those who are logged in there, which popinjay never is.", _EXPORT)
+    if (
+        answer.body.lstrip()[:1] != b"{"
+    ):  # what the API says is JSON; a page comes from something that stands before it
+        raise NetworkError(
+            f"{host} turns programs such as this one away (status {answer.status}).", _EXPORT
+        )
+    raise NetworkError(
+        f"{host} shows posts only to those who are logged in there, which popinjay never is.",
+        _EXPORT,
+    )
 
 
 # reading
@@ -198,7 +261,9 @@ class MastodonAccount(Remote):
     def __init__(self, account: dict[str, Any], server: str, web: Web, access: Access) -> None:
         super().__init__(_author(account), web, access)
         self._id, self._server, self._host = id_of(account["id"]), server, host_of(server)
-        self._warned: set[str] = set()  # ids of posts behind a content warning, and of polls: a server can send a post twice
+        self._warned: set[str] = (
+            set()
+        )  # ids of posts behind a content warning, and of polls: a server can send a post twice
         self._polls: set[str] = set()
         self.findings.notes += notes_on_account(account) + rules_said(web, server)
 
@@ -209,14 +274,20 @@ class MastodonAccount(Remote):
     def fetch(self, folder: Path, skip: Skip) -> None:
         """Mirror the account, and say what was met on the way."""
         super().fetch(folder, skip)
-        self.findings.notes += notes_on(len(self._warned), len(self._polls), "of the posts read now")
+        self.findings.notes += notes_on(
+            len(self._warned), len(self._polls), "of the posts read now"
+        )
 
     def _pages(self, cursor: str | None, etag: str) -> Iterator[Page]:
         """The posts, a page at a time; a cursor is the id that they are older than."""
         linked = False  # whether the server says where to go on, as most do
         while True:
             query = {"limit": str(_A_PAGE), **({"max_id": cursor} if cursor else {})}
-            answer, rows = self._web.json(f"{self._server}/api/v1/accounts/{self._id}/statuses", query, etag="" if cursor else etag)
+            answer, rows = self._web.json(
+                f"{self._server}/api/v1/accounts/{self._id}/statuses",
+                query,
+                etag="" if cursor else etag,
+            )
             if answer.status == 304:
                 yield Page((), None, unchanged=True)
                 return
@@ -235,9 +306,15 @@ class MastodonAccount(Remote):
         """Raise NetworkError where this is no page of posts."""
         _heed_refusal(answer, self._host)
         if answer.status in (404, 410):
-            raise NetworkError(f"{self._host} does not have the posts of {self.author.handle} (any more).", f"What was read before is kept. {_EXPORT}")
+            raise NetworkError(
+                f"{self._host} does not have the posts of {self.author.handle} (any more).",
+                f"What was read before is kept. {_EXPORT}",
+            )
         if not isinstance(rows, list):
-            raise NetworkError(f"{self._host} answered something else than posts (status {answer.status}).", "It may be broken: try again later.")
+            raise NetworkError(
+                f"{self._host} answered something else than posts (status {answer.status}).",
+                "It may be broken: try again later.",
+            )
 
     def _sorted(self, rows: list[Any]) -> tuple[list[Post], Counter[str]]:
         """The posts of a page, and what else stood there."""
@@ -257,23 +334,38 @@ class MastodonAccount(Remote):
 
     def _next(self, answer: Answer) -> str | None:
         """The id that the next page is older than, by the answer's `Link`; None where there is none."""
-        address = next((address for address, about in _LINK.findall(answer.headers.get("link", "")) if _NEXT.search(about)), None)
+        address = next(
+            (
+                address
+                for address, about in _LINK.findall(answer.headers.get("link", ""))
+                if _NEXT.search(about)
+            ),
+            None,
+        )
         if address is None:
             return None
         with suppress(ValueError):
             address = urljoin(answer.address, address)
             if hostname_of(address) != hostname_of(self._server):
-                raise NetworkError(f"{self._host} says that older posts are on another server, {hostname_of(address)!r}.", "It may be broken: try again later.")
+                raise NetworkError(
+                    f"{self._host} says that older posts are on another server, {hostname_of(address)!r}.",
+                    "It may be broken: try again later.",
+                )
             found: str = parse_qs(urlsplit(address).query).get("max_id", [""])[0]
             if ID.fullmatch(found):
                 return found
-        raise NetworkError(f"{self._host} does not say where older posts begin.", "It may be broken, or no Mastodon: try again later.")
+        raise NetworkError(
+            f"{self._host} does not say where older posts begin.",
+            "It may be broken, or no Mastodon: try again later.",
+        )
 
     def _guessed(self, rows: list[Any], cursor: str | None) -> str | None:
         """Where to go on on a server that does not say: behind the last post of a full page, unless it sends the same ones as before."""
         ids = [id for row in rows if (id := id_of(as_object(row).get("id")))]
         if cursor is not None and cursor in ids:
-            self.findings.notes.append(f"{self._host} sends the newest {len(ids):,} posts whatever is asked: if there are older ones, they can't be read.")
+            self.findings.notes.append(
+                f"{self._host} sends the newest {len(ids):,} posts whatever is asked: if there are older ones, they can't be read."
+            )
             return None
         return ids[-1] if len(rows) >= _FULL and ids else None
 
@@ -281,6 +373,10 @@ class MastodonAccount(Remote):
 def _author(account: dict[str, Any]) -> Author:
     """Who posted: named as in the account's export, by the host of the address that stands for it."""
     pictures = [address_of(account.get(key)) for key in ("avatar_static", "avatar")]
-    picture = next((address for address in pictures if address and not address.endswith(_MISSING)), "")
+    picture = next(
+        (address for address in pictures if address and not address.endswith(_MISSING)), ""
+    )
     full_name = f"{account['username']}@{hostname_of(_address(account))}"
-    return author_of(full_name, account.get("display_name"), account.get("note"), account.get("url"), picture)
+    return author_of(
+        full_name, account.get("display_name"), account.get("note"), account.get("url"), picture
+    )

@@ -15,7 +15,9 @@ _POSTS = ("Note", "Question")
 _QUOTES = ("quote", "quoteUrl", "quoteUri", "_misskey_quote")
 
 
-def reason_against(activity: Mapping[str, Any], note: Mapping[str, Any], me: str, followers: Any = None) -> str | None:
+def reason_against(
+    activity: Mapping[str, Any], note: Mapping[str, Any], me: str, followers: Any = None
+) -> str | None:
     """Return why an activity with its note is not handed over, None if it is.
 
     `me` and `followers` are the addresses of the actor whose it is to be, and of their followers.
@@ -38,7 +40,9 @@ def reason_against(activity: Mapping[str, Any], note: Mapping[str, Any], me: str
     return "followers-only post" if to_followers else "direct message"
 
 
-def post_in(activity: Mapping[str, Any], note: Mapping[str, Any], author: str, mine: Iterable[str]) -> Post:
+def post_in(
+    activity: Mapping[str, Any], note: Mapping[str, Any], author: str, mine: Iterable[str]
+) -> Post:
     """Return the post of an activity that nothing stands against.
 
     `mine` are the author's addresses, by which an answer to themselves is known.

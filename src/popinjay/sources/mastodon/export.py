@@ -47,7 +47,14 @@ def matches(spec: str) -> bool:
             with zipfile.ZipFile(path) as packed:
                 names = [name.replace("\\", "/") for name in packed.namelist()]
                 return _root_of([name for name in names if not name.endswith("/")]) is not None
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error):
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        ValueError,
+        OverflowError,
+        struct.error,
+    ):
         pass  # the X archive, which takes any zip, says what is wrong with it
     return False
 
@@ -61,7 +68,9 @@ def read(spec: str, options: CollectOptions, access: Access) -> MastodonExport:
 def _is_small(name: str) -> bool:
     """What is read besides the outbox."""
     last = name.rpartition("/")[2]
-    return name.count("/") <= _DEEPEST and (last == "actor.json" or _AVATAR.fullmatch(last) is not None)
+    return name.count("/") <= _DEEPEST and (
+        last == "actor.json" or _AVATAR.fullmatch(last) is not None
+    )
 
 
 def _top_names(folder: Path, depth: int = 0) -> list[str]:
@@ -100,7 +109,10 @@ class MastodonExport(Reading):
         self.findings = Findings()
         root = _root_of(container.names)
         if root is None:
-            raise SpecError(f"{container.path.name} is no Mastodon export: it has no outbox.json.", "Give the export as the server made it.")
+            raise SpecError(
+                f"{container.path.name} is no Mastodon export: it has no outbox.json.",
+                "Give the export as the server made it.",
+            )
         self._root = root
         self._actor = self._load_actor()
         self._me = str(self._actor.get("id") or "")
@@ -112,7 +124,9 @@ class MastodonExport(Reading):
     def fingerprint(self) -> str:
         """A hash of what would be read."""
         wanted = [self._root + "outbox.json", self._root + "actor.json", self._avatar_name()]
-        return self._container.fingerprint([name for name in wanted if name in self._container.names])
+        return self._container.fingerprint(
+            [name for name in wanted if name in self._container.names]
+        )
 
     def avatar(self) -> bytes | None:
         """The author's picture, None where there is none, or it can't be read."""
@@ -128,7 +142,10 @@ class MastodonExport(Reading):
         with self._container.reading(name), self._container.text(name) as text:
             for activity in listed_items(text, "orderedItems", what):
                 if not isinstance(activity, dict):
-                    raise SpecError(f"{what} holds something else than posts.", "Give the export as the server made it.")
+                    raise SpecError(
+                        f"{what} holds something else than posts.",
+                        "Give the export as the server made it.",
+                    )
                 note = as_object(activity.get("object"))
                 mark = hash(str(activity.get("id") or note.get("id") or ""))
                 reason = "the same post again" if mark in seen else self._against(activity, note)
@@ -147,20 +164,30 @@ class MastodonExport(Reading):
     def _load_actor(self) -> dict[str, Any]:
         name = self._root + "actor.json"
         if name not in self._container.names:
-            self.findings.notes.append("The export holds no actor.json: who wrote it is taken from its file's name.")
+            self.findings.notes.append(
+                "The export holds no actor.json: who wrote it is taken from its file's name."
+            )
             return {}
         with self._container.reading(name), self._container.text(name) as text:
             content = text.read(_MOST_ACTOR)
         try:
             return as_object(json.loads(content))
         except (ValueError, RecursionError) as error:
-            raise SpecError(f"{name} in {self._container.path.name} is broken: its JSON can't be read.", "Take a fresh copy of the export.") from error
+            raise SpecError(
+                f"{name} in {self._container.path.name} is broken: its JSON can't be read.",
+                "Take a fresh copy of the export.",
+            ) from error
 
     def _read_author(self) -> Author:
-        user, host = printable(str(self._actor.get("preferredUsername") or "")), hostname_of(self._me)
+        user, host = (
+            printable(str(self._actor.get("preferredUsername") or "")),
+            hostname_of(self._me),
+        )
         full = f"{user}@{host}" if user and host else user or _stem(self._container.path.name)
         icon = as_object(self._actor.get("icon")).get("url")  # in an export it is a file's name
-        return author_of(full, self._actor.get("name"), self._actor.get("summary"), self._actor.get("url"), icon)
+        return author_of(
+            full, self._actor.get("name"), self._actor.get("summary"), self._actor.get("url"), icon
+        )
 
     def _avatar_name(self) -> str:
         inside = (name for name in self._container.names if name.startswith(self._root))

@@ -20,7 +20,10 @@ _LANG = re.compile(r"(?!und\b)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\x00-\x20\x7f-\x9f]{1,500}")
 _NUMBERED = re.compile(r"/statuses/(\d{1,30})(?:/activity)?$", re.ASCII)
 _PUBLIC = ("public", "unlisted")
-_NOT_PUBLIC = {"private": "followers-only post", "direct": "direct message"}  # the API's name and ours
+_NOT_PUBLIC = {
+    "private": "followers-only post",
+    "direct": "direct message",
+}  # the API's name and ours
 
 
 def author_of(full_name: str, name: Any, bio: Any, url: Any, avatar: Any) -> Author:
@@ -53,23 +56,41 @@ def status_of(row: Any, account: str, author: str) -> Post | str:
     row = as_object(row)
     id, visibility, boosted = id_of(row.get("id")), row.get("visibility"), row.get("reblog")
     writer = id_of(as_object(row.get("account")).get("id"))
-    if not id or not writer or not isinstance(visibility, str) or not (boosted is None or isinstance(boosted, dict)):
+    if (
+        not id
+        or not writer
+        or not isinstance(visibility, str)
+        or not (boosted is None or isinstance(boosted, dict))
+    ):
         return "not readable"
     if writer != account:
         return "somebody else's post"
     if visibility not in _PUBLIC:
-        return "boost that is not public" if boosted is not None else _NOT_PUBLIC.get(visibility, "post not for everybody")
+        return (
+            "boost that is not public"
+            if boosted is not None
+            else _NOT_PUBLIC.get(visibility, "post not for everybody")
+        )
     content = "" if boosted is not None else row.get("content")
     if not isinstance(content, str):
         return "not readable"
-    return post_of(number_of(address_of(row.get("uri"))) or id, author, kind_of(row, account), content, time_of(row.get("created_at")), row.get("language"))
+    return post_of(
+        number_of(address_of(row.get("uri"))) or id,
+        author,
+        kind_of(row, account),
+        content,
+        time_of(row.get("created_at")),
+        row.get("language"),
+    )
 
 
 def notes_on(warned: int, polls: int, what: str = "posts") -> list[str]:
     """What is to be said of so many posts with a content warning, and so many polls."""
     notes = []
     if warned:
-        notes.append(f"{warned:,} {what} stand behind a content warning: what it hides is kept, the warning itself is no part of the post.")
+        notes.append(
+            f"{warned:,} {what} stand behind a content warning: what it hides is kept, the warning itself is no part of the post."
+        )
     if polls:
         notes.append(f"{polls:,} {what} are polls: the question is kept, the choices are not.")
     return notes
@@ -86,7 +107,9 @@ def number_of(address: str) -> str:
 
 def id_of(value: Any) -> str:
     """What a server calls something, as text that may stand in an address; empty where it is no such thing."""
-    text = str(value) if isinstance(value, str) or (type(value) is int and 0 <= value < 10**30) else ""
+    text = (
+        str(value) if isinstance(value, str) or (type(value) is int and 0 <= value < 10**30) else ""
+    )
     return text if ID.fullmatch(text) else ""
 
 
@@ -120,7 +143,10 @@ def kind_of(row: dict[str, Any], account: str) -> Kind:
     """Return what a status is to the account with this id."""
     if row.get("reblog") is not None:
         return Kind.REPOST
-    if row.get("in_reply_to_id") is not None and id_of(row.get("in_reply_to_account_id")) != account:
+    if (
+        row.get("in_reply_to_id") is not None
+        and id_of(row.get("in_reply_to_account_id")) != account
+    ):
         return Kind.REPLY
     return Kind.QUOTE if row.get("quote") or row.get("quote_id") else Kind.POST
 

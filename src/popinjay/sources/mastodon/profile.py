@@ -46,15 +46,21 @@ def notes_on_account(account: dict[str, Any]) -> list[str]:
     notes = []
     moved = as_object(account.get("moved"))
     if moved:
-        notes.append(f"The account has moved to {_shown(moved.get('url')) or _shown(moved.get('acct')) or 'another one'}: newer posts are there.")
+        notes.append(
+            f"The account has moved to {_shown(moved.get('url')) or _shown(moved.get('acct')) or 'another one'}: newer posts are there."
+        )
     for key, said in _SAYS.items():
         if account.get(key) is True:
             notes.append(said)
     wishes = [said for key, value, said in _WISHES if key in account and account[key] is value]
     if wishes:
-        notes.append(f"The author's settings: {'; '.join(wishes)}. That says nothing of training, but heed what it means.")
+        notes.append(
+            f"The author's settings: {'; '.join(wishes)}. That says nothing of training, but heed what it means."
+        )
     if tags := _tags(account):
-        notes.append(f"The author's profile says {', '.join(tags)}. Unless you are the author, heed it.")
+        notes.append(
+            f"The author's profile says {', '.join(tags)}. Unless you are the author, heed it."
+        )
     return notes
 
 
@@ -66,7 +72,11 @@ _SAYS = {
 }
 _WISHES = (
     ("noindex", True, "search engines are asked to stay away (noindex)"),
-    ("indexable", False, "posts are not to be found by searching for their words (indexable is off)"),
+    (
+        "indexable",
+        False,
+        "posts are not to be found by searching for their words (indexable is off)",
+    ),
     ("discoverable", False, "the account is not to be recommended to others (discoverable is off)"),
 )
 
@@ -74,17 +84,28 @@ _WISHES = (
 def rules_said(web: Web, server: str) -> list[str]:
     """What a server's rules and terms say on automated use, as notes; where it hasn't any, or none of that, there is nothing to say."""
     notes = []
-    for what, path, read in (("rules", "rules", _rules), ("terms of service", "terms_of_service", _terms)):
+    for what, path, read in (
+        ("rules", "rules", _rules),
+        ("terms of service", "terms_of_service", _terms),
+    ):
         try:
-            said = web.json(f"{server}/api/v1/instance/{path}", most=_MOST_RULES, judge=_no_patience)[1]
+            said = web.json(
+                f"{server}/api/v1/instance/{path}", most=_MOST_RULES, judge=_no_patience
+            )[1]
         except NetworkError as error:
             notes.append(f"The server's {what} could not be read: {error.message}")
             continue
         found = [sentence for text in read(said) for sentence in on_automated_use(text)]
         shown = [f"“{_cut(sentence)}”" for sentence in dict.fromkeys(found)]
         if shown:
-            more = f" And {len(shown) - _MOST_SENTENCES:,} more: see {server}/about." if len(shown) > _MOST_SENTENCES else ""
-            notes.append(f"The {what} of {urlsplit(server).netloc} on automated use: {' '.join(shown[:_MOST_SENTENCES])}{more}")
+            more = (
+                f" And {len(shown) - _MOST_SENTENCES:,} more: see {server}/about."
+                if len(shown) > _MOST_SENTENCES
+                else ""
+            )
+            notes.append(
+                f"The {what} of {urlsplit(server).netloc} on automated use: {' '.join(shown[:_MOST_SENTENCES])}{more}"
+            )
     return notes
 
 

@@ -45,22 +45,42 @@ class Remote(Reading):
     def fetch(self, folder: Path, skip: Skip) -> None:
         """Mirror the account, with its picture, in a folder of its own under `folder`."""
         self._folder = folder / self.author.handle
-        prune, handle, listener = self._access.options.prune, self.author.handle, self._access.listener
+        prune, handle, listener = (
+            self._access.options.prune,
+            self.author.handle,
+            self._access.listener,
+        )
         listener(Event(FETCH, EventKind.START, f"reading {handle} from the network"))
         there: dict[str, int] = {}
         changed = 0
         try:
             for name, pages in self.lists().items():
                 mirror, tell = self._mirror(name), self._teller(there, name)
-                changed += mirror.read_anew(pages, skip, tell) if prune else mirror.update(pages, skip, tell)
+                changed += (
+                    mirror.read_anew(pages, skip, tell)
+                    if prune
+                    else mirror.update(pages, skip, tell)
+                )
             self._fetch_avatar()
         finally:
             self._web.close()
         for name in there:
             self.findings.left_out.update(self._mirror(name).left_out)
         count = sum(there.values())
-        said = f"{changed:,} gone there and let go of here" if prune else f"{changed:,} of them new" if changed else "nothing new"
-        listener(Event(FETCH, EventKind.DONE, f"{count:,} posts of {handle}" + ("" if changed == count else f", {said}")))
+        said = (
+            f"{changed:,} gone there and let go of here"
+            if prune
+            else f"{changed:,} of them new"
+            if changed
+            else "nothing new"
+        )
+        listener(
+            Event(
+                FETCH,
+                EventKind.DONE,
+                f"{count:,} posts of {handle}" + ("" if changed == count else f", {said}"),
+            )
+        )
 
     def fingerprint(self) -> str:
         """A hash of the mirror and of what is known of the author."""
@@ -89,14 +109,26 @@ class Remote(Reading):
 
         def tell(count: int) -> None:
             there[name] = count
-            self._access.listener(Event(FETCH, EventKind.PROGRESS, f"reading {self.author.handle}", done=sum(there.values()), unit="posts"))
+            self._access.listener(
+                Event(
+                    FETCH,
+                    EventKind.PROGRESS,
+                    f"reading {self.author.handle}",
+                    done=sum(there.values()),
+                    unit="posts",
+                )
+            )
 
         tell(sum(1 for _ in self._mirror(name).posts()))
         return tell
 
     def _fetch_avatar(self) -> None:
         """Fetch the picture where it is another one than before: its address says so on every network. None is no reason to stop."""
-        address, file, known = self.avatar_address(), self._folder / "avatar", self._folder / _AVATAR
+        address, file, known = (
+            self.avatar_address(),
+            self._folder / "avatar",
+            self._folder / _AVATAR,
+        )
         with suppress(OSError, ValueError):
             if json.loads(known.read_text(encoding="utf-8")) == address:
                 return
@@ -106,7 +138,9 @@ class Remote(Reading):
                 answer = self._web.get(address, most=MOST_AVATAR, may_move=True)
                 data = answer.body if answer.status == 200 else b""
             except NetworkError as error:
-                self.findings.notes.append(f"The picture on {host_of(address)} could not be had: {error.message}")
+                self.findings.notes.append(
+                    f"The picture on {host_of(address)} could not be had: {error.message}"
+                )
                 return
         with storage_errors(str(file)):
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -37,9 +37,19 @@ def connect(scheme: str, host: str, port: int, *, allow_local: bool) -> HTTPConn
 
     trouble: Exception | None = None
     proxy = _proxy(host) if scheme == "https" else None
-    for found, at in [(proxy.host, proxy.port)] if proxy else [(address, port) for address in _addresses(host, port, allow_local)]:
+    for found, at in (
+        [(proxy.host, proxy.port)]
+        if proxy
+        else [(address, port) for address in _addresses(host, port, allow_local)]
+    ):
         if scheme == "https":  # to the address that was checked, for the name that was asked for
-            connection: HTTPConnection = HTTPSConnection(found, at, timeout=CONNECT_SECONDS, ssl_context=ssl.create_default_context(), server_hostname=host)
+            connection: HTTPConnection = HTTPSConnection(
+                found,
+                at,
+                timeout=CONNECT_SECONDS,
+                ssl_context=ssl.create_default_context(),
+                server_hostname=host,
+            )
             if proxy:
                 _check_literal(host, allow_local)
                 connection.set_tunnel(host, port, headers=proxy.headers)
@@ -53,7 +63,10 @@ def connect(scheme: str, host: str, port: int, *, allow_local: bool) -> HTTPConn
             return connection
         except ssl.SSLCertVerificationError as error:
             connection.close()
-            raise NetworkError(f"{host} can't prove that it is {host}: {error.verify_message}.", "Don't go on, unless you know why that is.") from error
+            raise NetworkError(
+                f"{host} can't prove that it is {host}: {error.verify_message}.",
+                "Don't go on, unless you know why that is.",
+            ) from error
         except (HTTPError, OSError) as error:
             connection.close()
             trouble = error
@@ -68,11 +81,16 @@ def _addresses(host: str, port: int, allow_local: bool) -> list[str]:
         try:
             rows = socket.getaddrinfo(host.encode("idna").decode(), port, type=socket.SOCK_STREAM)
         except UnicodeError as error:
-            raise NetworkError(f"{host!r} can't be the name of a server.", "Check how it was typed.") from error
+            raise NetworkError(
+                f"{host!r} can't be the name of a server.", "Check how it was typed."
+            ) from error
         except socket.gaierror as error:
             if error.errno == socket.EAI_AGAIN:
                 raise Passing("its address can't be looked up") from error
-            raise NetworkError(f"There is no server {host!r}, or this machine is offline.", f"Check the name and the connection. {KEPT}") from error
+            raise NetworkError(
+                f"There is no server {host!r}, or this machine is offline.",
+                f"Check the name and the connection. {KEPT}",
+            ) from error
         found = list(dict.fromkeys(str(row[4][0]) for row in rows))
     for address in found:
         _check_public(host, address, allow_local)
@@ -87,7 +105,10 @@ def _check_literal(host: str, allow_local: bool) -> None:
 
 def _check_public(host: str, address: str, allow_local: bool) -> None:
     if not allow_local and not is_public(address):
-        raise NetworkError(f"{host} is {address}: on this machine, or in this house's network.", "Where that is what you mean, say so with --allow-local.")
+        raise NetworkError(
+            f"{host} is {address}: on this machine, or in this house's network.",
+            "Where that is what you mean, say so with --allow-local.",
+        )
 
 
 @dataclass(frozen=True)
@@ -132,7 +153,9 @@ _NOT_PUBLIC = [
     )
 ]
 _UNICAST = ipaddress.IPv6Network("2000::/3")  # all that is given out to the world
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # addresses of IPv4, as a network without it writes them
+_TRANSLATED = ipaddress.IPv6Network(
+    "64:ff9b::/96"
+)  # addresses of IPv4, as a network without it writes them
 
 
 def is_public(address: str) -> bool:
@@ -145,7 +168,11 @@ def is_public(address: str) -> bool:
             return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
         if found not in _UNICAST:
             return False
-    return found.is_global and not found.is_multicast and not any(found in network for network in _NOT_PUBLIC)
+    return (
+        found.is_global
+        and not found.is_multicast
+        and not any(found in network for network in _NOT_PUBLIC)
+    )
 
 
 def said_by(error: Exception | None) -> str:

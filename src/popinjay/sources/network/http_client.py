@@ -30,10 +30,14 @@ if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
 
 USER_AGENT = f"popinjay/{__version__} (reads one account's public posts, on its user's own machine)"
-MOST_ANSWER = 16 * 2**20  # bytes, unpacked: a page of a hundred posts comes to some hundred thousand
+MOST_ANSWER = (
+    16 * 2**20
+)  # bytes, unpacked: a page of a hundred posts comes to some hundred thousand
 ANSWER_SECONDS = 180.0  # that a whole one may take
 TRIES = 6
-FIRST_WAIT = 1.0  # seconds before asking again where a server does not say how long; twice as long each time
+FIRST_WAIT = (
+    1.0  # seconds before asking again where a server does not say how long; twice as long each time
+)
 LONGEST_WAIT = 20 * 60  # seconds that are waited at once: limits are counted in quarters of an hour
 MOST_MOVES = 3  # redirects
 
@@ -113,13 +117,21 @@ class Web:
                     judge(answer)
                 if answer.status not in (*_BUSY, *_FAILED):
                     return answer
-                trouble = "it asks for patience" if answer.status in _BUSY else f"it failed (status {answer.status})"
+                trouble = (
+                    "it asks for patience"
+                    if answer.status in _BUSY
+                    else f"it failed (status {answer.status})"
+                )
                 pause = _asked_pause(answer.headers, time.time()) if answer.status in _BUSY else 0.0
             if tried < tries - 1:
                 self._wait(host_of(address), max(pause, FIRST_WAIT * 2**tried), trouble)
-        raise NetworkError(f"{host_of(address)} can't be read now: {trouble}.", f"Try again later. {KEPT}")
+        raise NetworkError(
+            f"{host_of(address)} can't be read now: {trouble}.", f"Try again later. {KEPT}"
+        )
 
-    def json(self, address: str, query: Mapping[str, str] | None = None, **how: Any) -> tuple[Answer, Any]:
+    def json(
+        self, address: str, query: Mapping[str, str] | None = None, **how: Any
+    ) -> tuple[Answer, Any]:
         """As `get`, with what the JSON says; None where the status is no success. Broken JSON is asked for once more."""
         for last in (False, True):
             answer = self.get(address, query, **how)
@@ -129,7 +141,10 @@ class Web:
                 return answer, answer.value()
             except ValueError as error:
                 if last:
-                    raise NetworkError(f"{host_of(address)} answered something that is no JSON.", f"It may be broken, or no such server. {KEPT}") from error
+                    raise NetworkError(
+                        f"{host_of(address)} answered something that is no JSON.",
+                        f"It may be broken, or no such server. {KEPT}",
+                    ) from error
         raise AssertionError
 
     # waiting
@@ -139,16 +154,28 @@ class Web:
         if seconds > LONGEST_WAIT:
             raise NetworkError(f"{host} asks to come back in {in_words(seconds)}.", KEPT)
         if seconds >= 5:
-            self._listener(Event(FETCH, EventKind.NOTE, f"{host}: {trouble}; going on in {in_words(seconds)}."))
+            self._listener(
+                Event(FETCH, EventKind.NOTE, f"{host}: {trouble}; going on in {in_words(seconds)}.")
+            )
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            told = Event(FETCH, EventKind.PROGRESS, f"waiting for {host}", done=seconds - left, total=seconds, unit="s", numbers={"seconds_left": left})
+            told = Event(
+                FETCH,
+                EventKind.PROGRESS,
+                f"waiting for {host}",
+                done=seconds - left,
+                total=seconds,
+                unit="s",
+                numbers={"seconds_left": left},
+            )
             self._listener(told)
             time.sleep(min(1.0, left))
 
     # one request
 
-    def _followed(self, address: str, headers: Mapping[str, str], most: int, may_move: bool) -> Answer:
+    def _followed(
+        self, address: str, headers: Mapping[str, str], most: int, may_move: bool
+    ) -> Answer:
         for _ in range(MOST_MOVES + 1):
             answer = self._asked(address, headers, most)
             there = answer.headers.get("location", "")
@@ -157,20 +184,42 @@ class Web:
             try:
                 there = urljoin(address, there)
             except ValueError as error:
-                raise NetworkError(f"{host_of(address)} sends us on to what is no address.", "Try again later, or read the account from an export.") from error
-            if address.startswith("https:") and not there.startswith("https:"):  # else a key that is sent along would be for all to read
-                raise NetworkError(f"{host_of(address)} sends us on to an address without encryption.", "Don't go on, unless you know why that is.")
+                raise NetworkError(
+                    f"{host_of(address)} sends us on to what is no address.",
+                    "Try again later, or read the account from an export.",
+                ) from error
+            if address.startswith("https:") and not there.startswith(
+                "https:"
+            ):  # else a key that is sent along would be for all to read
+                raise NetworkError(
+                    f"{host_of(address)} sends us on to an address without encryption.",
+                    "Don't go on, unless you know why that is.",
+                )
             if host_of(there) != host_of(address):
                 if not may_move:
-                    raise NetworkError(f"{host_of(address)} sends us on to {host_of(there)!r}.", "Give the account under the server where it lives now.")
-                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+                    raise NetworkError(
+                        f"{host_of(address)} sends us on to {host_of(there)!r}.",
+                        "Give the account under the server where it lives now.",
+                    )
+                headers = {
+                    name: value
+                    for name, value in headers.items()
+                    if name.lower() != "authorization"
+                }
             address = there
-        raise NetworkError(f"{host_of(address)} sends us around in circles.", "Try again later, or read the account from an export.")
+        raise NetworkError(
+            f"{host_of(address)} sends us around in circles.",
+            "Try again later, or read the account from an export.",
+        )
 
     def _asked(self, address: str, headers: Mapping[str, str], most: int) -> Answer:
         """One request and its answer. A connection that was kept and that the server has closed since is made anew."""
         place = self._checked(address)
-        key = (place.scheme, place.hostname or "", place.port or (443 if place.scheme == "https" else 80))
+        key = (
+            place.scheme,
+            place.hostname or "",
+            place.port or (443 if place.scheme == "https" else 80),
+        )
         if key in self._open:
             try:
                 return self._exchange(key, place, headers, most)
@@ -179,14 +228,23 @@ class Web:
         self._open[key] = connect(*key, allow_local=self._allow_local)
         return self._exchange(key, place, headers, most)
 
-    def _exchange(self, key: tuple[str, str, int], place: SplitResult, headers: Mapping[str, str], most: int) -> Answer:
+    def _exchange(
+        self, key: tuple[str, str, int], place: SplitResult, headers: Mapping[str, str], most: int
+    ) -> Answer:
         from http.client import HTTPException
 
         from urllib3.exceptions import HTTPError
 
         connection, whole = self._open[key], False
-        said = {"Host": place.netloc.rpartition("@")[2], "User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers}
-        path = quote(place.path or "/", safe="/%:@!$&'()*+,;=~") + (f"?{place.query}" if place.query else "")
+        said = {
+            "Host": place.netloc.rpartition("@")[2],
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "gzip",
+            **headers,
+        }
+        path = quote(place.path or "/", safe="/%:@!$&'()*+,;=~") + (
+            f"?{place.query}" if place.query else ""
+        )
         try:
             with _at_most(ANSWER_SECONDS, connection) as late:
                 connection.request("GET", path, headers=said, preload_content=False)
@@ -195,26 +253,51 @@ class Web:
                 while piece := response.read1(_PIECE):
                     body += piece
                     if len(body) > most:
-                        raise NetworkError(f"{key[1]} sends more than {most / 2**20:,.0f} MB for one answer, which no such server does.", KEPT)
+                        raise NetworkError(
+                            f"{key[1]} sends more than {most / 2**20:,.0f} MB for one answer, which no such server does.",
+                            KEPT,
+                        )
                 whole = True
         except (HTTPException, HTTPError, OSError, ValueError) as error:
-            raise Passing("it took too long" if late.is_set() or isinstance(error, TimeoutError) else said_by(error)) from error
+            raise Passing(
+                "it took too long"
+                if late.is_set() or isinstance(error, TimeoutError)
+                else said_by(error)
+            ) from error
         finally:
-            if not whole or connection.is_closed or "close" in response.headers.get("connection", "").lower():
+            if (
+                not whole
+                or connection.is_closed
+                or "close" in response.headers.get("connection", "").lower()
+            ):
                 self._open.pop(key).close()
-        return Answer(place.geturl(), response.status, {name.lower(): value for name, value in response.headers.items()}, bytes(body))
+        return Answer(
+            place.geturl(),
+            response.status,
+            {name.lower(): value for name, value in response.headers.items()},
+            bytes(body),
+        )
 
     def _checked(self, address: str) -> SplitResult:
         """An address in its parts, where it is one that may be asked."""
         try:
             place = urlsplit(address)
-            sound = place.scheme in ("http", "https") and bool(place.hostname) and (place.port is None or place.port > 0)
+            sound = (
+                place.scheme in ("http", "https")
+                and bool(place.hostname)
+                and (place.port is None or place.port > 0)
+            )
         except ValueError:
             sound = False
         if not sound:
-            raise NetworkError(f"{address[:200]!r} is no address on the web.", "Check how the account was typed.")
+            raise NetworkError(
+                f"{address[:200]!r} is no address on the web.", "Check how the account was typed."
+            )
         if place.scheme == "http" and not self._allow_local:
-            raise NetworkError(f"{place.hostname} would be asked without encryption.", "Use https; for a server of your own: --allow-local.")
+            raise NetworkError(
+                f"{place.hostname} would be asked without encryption.",
+                "Use https; for a server of your own: --allow-local.",
+            )
         return place
 
 
@@ -248,7 +331,9 @@ def _asked_pause(headers: Mapping[str, str], now: float) -> float:
                 moment = read(written)
             except (ValueError, TypeError, OverflowError):
                 continue
-            pauses.append((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now)
+            pauses.append(
+                (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
+            )
             break
     return max(pauses) + (1.0 if max(pauses) > 0 else 0.0)  # clocks differ
 

@@ -26,7 +26,10 @@ from popinjay.store.files import storage_errors, sync, sync_folder
 POSTS, STATE = "posts.jsonl", "state.json"
 MOST_POSTS = 2_000_000  # of one account: some hundred times more than the busiest write in a year
 MOST_EMPTY = 100  # pages without a post, one after another
-_NEXT, _OLD = ".next", ".old"  # endings of a mirror that is being read anew, and of the one that it takes the place of
+_NEXT, _OLD = (
+    ".next",
+    ".old",
+)  # endings of a mirror that is being read anew, and of the one that it takes the place of
 _AGAIN = "It may be broken. What was read is kept: try again later."
 
 Skip = Callable[[str, str], bool]  # author and id of a post that is not to be kept
@@ -116,10 +119,28 @@ class Mirror:
         if self._under_way:
             self._pass(pages, skip, tell)
         if not self._under_way:
-            self._keep(replace(self._state, since=self._state.size, cursor=None, next_etag="", next_newest="", down=False))
+            self._keep(
+                replace(
+                    self._state,
+                    since=self._state.size,
+                    cursor=None,
+                    next_etag="",
+                    next_newest="",
+                    down=False,
+                )
+            )
             self._pass(pages, skip, tell)
         if below is not None and self._state.below is not None and not self._under_way:
-            self._keep(replace(self._state, since=self._state.size, cursor=self._state.below, next_etag=self._state.etag, next_newest="", down=True))
+            self._keep(
+                replace(
+                    self._state,
+                    since=self._state.size,
+                    cursor=self._state.below,
+                    next_etag=self._state.etag,
+                    next_newest="",
+                    down=True,
+                )
+            )
             self._pass(pages, skip, tell)
         return len({row["id"] for row in self._rows()}) - before
 
@@ -148,7 +169,14 @@ class Mirror:
         other._append(settled, self._state)
         if since is not None:
             since = other._state.size
-            other._append([row for row in self._rows(begin=self._state.since) if not skip(row["author"], row["id"])], self._state)
+            other._append(
+                [
+                    row
+                    for row in self._rows(begin=self._state.since)
+                    if not skip(row["author"], row["id"])
+                ],
+                self._state,
+            )
         other._keep(replace(other._state, since=since))
         return sum(1 for _ in self._rows()) - sum(1 for _ in other._rows())
 
@@ -158,7 +186,11 @@ class Mirror:
         if other._state.below is None or not ids:
             return
         lowest = min(map(_order, ids))
-        older = [row for row in self._rows() if _order(row["id"]) < lowest and not skip(row["author"], row["id"])]
+        older = [
+            row
+            for row in self._rows()
+            if _order(row["id"]) < lowest and not skip(row["author"], row["id"])
+        ]
         if older:
             other._append(older, replace(other._state, below=self._state.below))
 
@@ -176,40 +208,77 @@ class Mirror:
         seen = {row["id"] for row in self._rows(begin=since)}
         at_top, empty = self._state.cursor is None, 0
         if isinstance(pages, Metered):
-            pages = pages.beside("" if self._state.down else self._state.newest, len(settled.keys() | seen))
+            pages = pages.beside(
+                "" if self._state.down else self._state.newest, len(settled.keys() | seen)
+            )
         for page in pages(self._state.cursor, self._state.etag if at_top and settled else ""):
             if page.unchanged:
-                self._keep(replace(self._state, since=None, cursor=None, next_etag="", next_newest=""))
+                self._keep(
+                    replace(self._state, since=None, cursor=None, next_etag="", next_newest="")
+                )
                 return
             ids = {post.id for post in page.posts}
             fresh = ids - seen - settled.keys()
             known = not settled.keys().isdisjoint(ids)
             empty = 0 if ids else empty + 1
-            if page.cursor is not None and not known and ((ids and not fresh) or empty > MOST_EMPTY):
-                raise NetworkError("The server sends the same page of posts again and again.", _AGAIN)
+            if (
+                page.cursor is not None
+                and not known
+                and ((ids and not fresh) or empty > MOST_EMPTY)
+            ):
+                raise NetworkError(
+                    "The server sends the same page of posts again and again.", _AGAIN
+                )
             if len(seen) + len(settled) > MOST_POSTS:
-                raise NetworkError(f"The server sends posts without end: more than {MOST_POSTS:,}.", _AGAIN)
+                raise NetworkError(
+                    f"The server sends posts without end: more than {MOST_POSTS:,}.", _AGAIN
+                )
             ended = known or page.cursor is None
-            rows = [post.to_json() for post in page.posts if post.id not in seen and not skip(post.author, post.id)]
+            rows = [
+                post.to_json()
+                for post in page.posts
+                if post.id not in seen and not skip(post.author, post.id)
+            ]
             rows = [row for row in rows if settled.get(row["id"]) != _mark(row)]  # new, or edited
             seen |= ids
             left_out = Counter(self._state.left_out) + (page.left_out if not known else Counter())
             etag = page.etag if at_top else self._state.next_etag
             newest = max([self._state.next_newest, *ids], key=_order)
-            self._append(rows, replace(self._state, cursor=page.cursor, next_etag=etag, next_newest=newest, left_out=dict(left_out)))
+            self._append(
+                rows,
+                replace(
+                    self._state,
+                    cursor=page.cursor,
+                    next_etag=etag,
+                    next_newest=newest,
+                    left_out=dict(left_out),
+                ),
+            )
             at_top = False
             tell(len(settled.keys() | seen))
             if ended:
                 self._settle(None if self._state.down else self._state.below)
                 return
         if self._state.cursor is None or self._state.down or not self._state.newest:
-            self._settle(self._state.cursor if self._state.down or not self._state.newest else self._state.below)
+            self._settle(
+                self._state.cursor
+                if self._state.down or not self._state.newest
+                else self._state.below
+            )
         # else it was left between what is new and what is known: it stays under way, or there would be a gap
 
     def _settle(self, below: str | None) -> None:
         """Make what the pass under way read known; the list goes on at `below`, None where it does not."""
         newest = max(self._state.newest, self._state.next_newest, key=_order)
-        state = replace(self._state, since=None, cursor=None, down=False, below=below, newest=newest, next_newest="")
+        state = replace(
+            self._state,
+            since=None,
+            cursor=None,
+            down=False,
+            below=below,
+            newest=newest,
+            next_newest="",
+        )
         self._keep(replace(state, etag=state.next_etag, next_etag=""))
 
     def _append(self, rows: list[dict[str, Any]], state: _State) -> None:
@@ -220,7 +289,9 @@ class Mirror:
             with path.open("r+b" if path.exists() else "w+b") as file:
                 file.truncate(self._state.size)
                 file.seek(self._state.size)
-                file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+                file.write(
+                    "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+                )
                 size = file.tell()
                 file.flush()
                 os.fsync(file.fileno())
@@ -269,7 +340,11 @@ class Mirror:
 
 def mirrors(folder: Path) -> list[Mirror]:
     """All mirrors right under a folder, those that are being read anew included."""
-    return [Mirror(place) for place in sorted(folder.iterdir()) if place.is_dir() and not place.name.endswith(_OLD)]
+    return [
+        Mirror(place)
+        for place in sorted(folder.iterdir())
+        if place.is_dir() and not place.name.endswith(_OLD)
+    ]
 
 
 def _order(id: str) -> tuple[int, str]:

@@ -11,8 +11,12 @@ from popinjay.sources.rows.facts import FLAGS, LANGUAGES, REPLIES, REPOSTS, TEXT
 from popinjay.sources.rows.ids import KEYS as IDS
 from popinjay.sources.rows.keys import fold, is_nothing
 
-_KNOWN = frozenset((*TEXTS, *TIMES, *IDS, *HANDLES, *ACCOUNTS, *NAMES, *FLAGS, *LANGUAGES, *REPOSTS, *REPLIES))
-_MORE_KNOWN = frozenset(("likes", "favorites", "retweets", "url", "link", "source", "permalink", "title"))
+_KNOWN = frozenset(
+    (*TEXTS, *TIMES, *IDS, *HANDLES, *ACCOUNTS, *NAMES, *FLAGS, *LANGUAGES, *REPOSTS, *REPLIES)
+)
+_MORE_KNOWN = frozenset(
+    ("likes", "favorites", "retweets", "url", "link", "source", "permalink", "title")
+)
 _SENTENCE = 4  # words, on average, in a column of texts
 _PLAIN = 2  # times as many words as in the next column make a column plainly the text
 _FEW_DIFFERENT = 0.5  # share of different cells: fewer are labels

@@ -137,15 +137,22 @@ def kind_in(named: Mapping[str, Any], text: str) -> Kind:
     sorts = {word for key in present(named, _SORTS) for word in _words_of(named.get(key))}
     if is_repost_text(text) or _is_repost(named) or sorts.intersection(_REPOST_WORDS):
         return Kind.REPOST
-    if sorts.intersection(_REPLY_WORDS) or any(is_yes(named.get(key)) for key in present(named, REPLIES)):
+    if sorts.intersection(_REPLY_WORDS) or any(
+        is_yes(named.get(key)) for key in present(named, REPLIES)
+    ):
         return Kind.REPLY
-    quotes = sorts.intersection(_QUOTE_WORDS) or any(is_yes(named.get(key)) for key in present(named, QUOTES))
+    quotes = sorts.intersection(_QUOTE_WORDS) or any(
+        is_yes(named.get(key)) for key in present(named, QUOTES)
+    )
     return Kind.QUOTE if quotes else Kind.POST
 
 
 def _is_repost(named: Mapping[str, Any]) -> bool:
     """Whether columns with the usual names say that somebody else wrote it."""
-    if any(is_yes(named.get(key)) and not is_number_beyond_1(named[key]) for key in present(named, FLAGS)):
+    if any(
+        is_yes(named.get(key)) and not is_number_beyond_1(named[key])
+        for key in present(named, FLAGS)
+    ):
         return True
     return any(is_yes(named[key]) for key in _names_of_reposts(tuple(named)))
 
@@ -153,7 +160,9 @@ def _is_repost(named: Mapping[str, Any]) -> bool:
 @lru_cache(maxsize=4096)
 def _names_of_reposts(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the keys of a row that name what was reposted."""
-    begin = [key for key in names if key.startswith(_REPOST_BEGINNINGS) and not key.endswith(_COUNTS)]
+    begin = [
+        key for key in names if key.startswith(_REPOST_BEGINNINGS) and not key.endswith(_COUNTS)
+    ]
     return (*begin, *(key for key in names if key in REPOSTS))
 
 

@@ -64,7 +64,9 @@ def bare(value: Any) -> Any:
 
 def is_nothing(value: Any) -> bool:
     """Whether a cell or value says that there is none, in any of the ways tools have for it."""
-    return value is None or (not isinstance(value, dict | list) and str(value).strip().lower() in _NOTHING)
+    return value is None or (
+        not isinstance(value, dict | list) and str(value).strip().lower() in _NOTHING
+    )
 
 
 def present(row: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:

@@ -147,7 +147,9 @@ def _addressed(named: Mapping[str, Any]) -> str:
         return FOLLOWERS
     ends = (named.get("from"), to)
     is_letter = all(isinstance(one, str) and _is_said(one) for one in ends)
-    is_letter = is_letter and not _IN_LETTERS.isdisjoint(named)  # a page may be from one day to another
+    is_letter = is_letter and not _IN_LETTERS.isdisjoint(
+        named
+    )  # a page may be from one day to another
     if is_letter and reason_for(to):
         return DIRECT
     if named.keys() == _OF_DISCORD:

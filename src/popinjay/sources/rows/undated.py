@@ -31,5 +31,7 @@ class Undated:
         """Return what is to be said about it."""
         if not self._unread:
             return []
-        which = "all rows" if self._unread == self._rows else f"{self._unread:,} of {self._rows:,} rows"
+        which = (
+            "all rows" if self._unread == self._rows else f"{self._unread:,} of {self._rows:,} rows"
+        )
         return [f"No date could be read in {which} of {label}, such as {self._example!r}."]

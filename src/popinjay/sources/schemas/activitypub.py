@@ -8,7 +8,13 @@ from typing import Any
 
 from popinjay.post import handle_of
 from popinjay.sources.files.container import as_object
-from popinjay.sources.mastodon.activitypub import NEITHER, answered_in, kind_in_own_thread, post_in, reason_against
+from popinjay.sources.mastodon.activitypub import (
+    NEITHER,
+    answered_in,
+    kind_in_own_thread,
+    post_in,
+    reason_against,
+)
 from popinjay.sources.mastodon.posts import address_of, hostname_of, number_of
 from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page

@@ -9,13 +9,23 @@ from typing import Any
 
 from popinjay.post import Kind, Post, printable
 from popinjay.sources.bluesky.preferences import Preferences, label_notes
-from popinjay.sources.bluesky.records import NO_POST, POST, REPOST, kind_in_own_thread, name_of, post_of, repost_of
+from popinjay.sources.bluesky.records import (
+    NO_POST,
+    POST,
+    REPOST,
+    kind_in_own_thread,
+    name_of,
+    post_of,
+    repost_of,
+)
 from popinjay.sources.files.container import as_object
 from popinjay.sources.rows.keys import text_of
 from popinjay.sources.rows.row import About, Row, Writer
 from popinjay.sources.schemas.page import Page
 
-_URI = re.compile(r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,200})/([A-Za-z0-9.-]+)/([A-Za-z0-9._:~-]{1,512})")
+_URI = re.compile(
+    r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,200})/([A-Za-z0-9.-]+)/([A-Za-z0-9._:~-]{1,512})"
+)
 _REPOSTED = "#reasonRepost"
 
 
@@ -28,7 +38,9 @@ def recognises(row: Mapping[str, Any]) -> bool:
     if isinstance(uri, str) and uri.startswith("at://"):
         return isinstance(row.get("value"), dict) or isinstance(row.get("record"), dict)
     inner = row.get("post")
-    return isinstance(inner, dict) and str(inner.get("uri")).startswith("at://") and recognises(inner)
+    return (
+        isinstance(inner, dict) and str(inner.get("uri")).startswith("at://") and recognises(inner)
+    )
 
 
 def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
@@ -48,7 +60,9 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
     found = repost_of(record, key, "") if kind == REPOST else post_of(record, key, did, "")
     if found is None:
         return NO_POST
-    parent = _URI.match(str(as_object(as_object(record.get("reply")).get("parent")).get("uri") or ""))
+    parent = _URI.match(
+        str(as_object(as_object(record.get("reply")).get("parent")).get("uri") or "")
+    )
     return Row(
         place,
         found,
@@ -79,6 +93,9 @@ def _writer(author: Mapping[str, Any], did: str) -> Writer:
 
 def _about(author: Mapping[str, Any]) -> About:
     listed = author.get("labels")
-    labels = {text_of(as_object(label).get("val")) for label in (listed if isinstance(listed, list) else [])}
+    labels = {
+        text_of(as_object(label).get("val"))
+        for label in (listed if isinstance(listed, list) else [])
+    }
     handle = text_of(author.get("handle")) or "The author"
     return About(tuple(label_notes(labels)), Preferences().refusal(handle, labels))

@@ -11,7 +11,19 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from popinjay.sources.rows.row import Row
-from popinjay.sources.schemas import activitypub, bluesky, mastodon, misskey, reddit, snscrape, threads, twint, x_graphql, x_v1, x_v2
+from popinjay.sources.schemas import (
+    activitypub,
+    bluesky,
+    mastodon,
+    misskey,
+    reddit,
+    snscrape,
+    threads,
+    twint,
+    x_graphql,
+    x_v1,
+    x_v2,
+)
 from popinjay.sources.schemas.page import Page
 
 

@@ -29,7 +29,9 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
     reposts = any(is_yes(row.get(key)) for key in ("retweet", "retweet_id", "user_rt_id"))
     quotes = bool(text_of(row.get("quote_url")))
     kind = kind_of(text, [], reposts=reposts, answers_others=False, quotes=quotes)
-    writer = Writer(handle_from(row.get("username")), id_from(row.get("user_id")), text_of(row.get("name")))
+    writer = Writer(
+        handle_from(row.get("username")), id_from(row.get("user_id")), text_of(row.get("name"))
+    )
     answered = _answered(row.get("reply_to"), writer)
     found = Post(
         id=id_from(row.get("id_str")) or id_from(row.get("id")),

@@ -26,7 +26,15 @@ from popinjay.sources.network.account import Remote
 from popinjay.sources.network.connection import KEPT
 from popinjay.sources.network.http_client import Answer, Web
 from popinjay.sources.network.mirror import Page, Pages, Skip
-from popinjay.sources.x.api_responses import CONSOLE, Account, account_of, judge, page_of, problem_of, without
+from popinjay.sources.x.api_responses import (
+    CONSOLE,
+    Account,
+    account_of,
+    judge,
+    page_of,
+    problem_of,
+    without,
+)
 from popinjay.sources.x.post import SNOWFLAKE_EPOCH_MS
 from popinjay.sources.x.price import ARCHIVE, agree, dollars, price
 from popinjay.store.files import storage_errors
@@ -64,9 +72,15 @@ def _key() -> str:
     """The key in the environment. Raises SpecError where there is none, which never says what there is instead."""
     key = re.sub(r"(?i)^bearer\s+", "", os.environ.get(KEY, "").strip())
     if not key:
-        raise SpecError(f"Reading from the X API takes a key of your own, in {KEY}.", f"{CONSOLE} sells one (an app's bearer token). {ARCHIVE}.")
+        raise SpecError(
+            f"Reading from the X API takes a key of your own, in {KEY}.",
+            f"{CONSOLE} sells one (an app's bearer token). {ARCHIVE}.",
+        )
     if not re.fullmatch(r"[!-~]{8,1000}", key):
-        raise SpecError(f"What {KEY} holds can't be a key.", f"It is one word: the app's bearer token, as {CONSOLE} shows it.")
+        raise SpecError(
+            f"What {KEY} holds can't be a key.",
+            f"It is one word: the app's bearer token, as {CONSOLE} shows it.",
+        )
     return key
 
 
@@ -75,12 +89,19 @@ def _server(access: Access) -> str:
     given = os.environ.get(SERVER, "").strip().rstrip("/") or "https://api.x.com"
     try:
         place = urlsplit(given)
-        bare = bool(place.hostname) and not (place.query or place.fragment or place.username is not None)
-        local = place.scheme == "http" and place.hostname in _LOOPBACK and access.options.allow_local
+        bare = bool(place.hostname) and not (
+            place.query or place.fragment or place.username is not None
+        )
+        local = (
+            place.scheme == "http" and place.hostname in _LOOPBACK and access.options.allow_local
+        )
     except ValueError:
         bare = local = False
     if not bare or not (place.scheme == "https" or local):
-        raise SpecError(f"{SERVER} is no address that a key may be sent to.", "It begins with https; http is for this machine only, with --allow-local.")
+        raise SpecError(
+            f"{SERVER} is no address that a key may be sent to.",
+            "It begins with https; http is for this machine only, with --allow-local.",
+        )
     return given
 
 
@@ -125,26 +146,44 @@ class XApi(Remote):
                 self._spellings = (spelling,)
                 return value if value is not None else self._refused(answer)
             refused = refused or problem_of(answer, self._key).told
-        raise NetworkError(f"X does not understand what it is asked{refused}.", f"Its API may have changed since this popinjay was made. {KEPT}")
+        raise NetworkError(
+            f"X does not understand what it is asked{refused}.",
+            f"Its API may have changed since this popinjay was made. {KEPT}",
+        )
 
     def _looked_up(self) -> Account:
         handle = self.author.handle
-        answer, value = self._asked(f"/2/users/by/username/{handle}", {"user.fields": "description,profile_image_url,protected,public_metrics"})
+        answer, value = self._asked(
+            f"/2/users/by/username/{handle}",
+            {"user.fields": "description,profile_image_url,protected,public_metrics"},
+        )
         if answer.status == 404:  # as well as 200 with what is wrong in it
-            value = {"errors": [{"title": "Not Found Error", "detail": problem_of(answer, self._key).detail}]}
+            value = {
+                "errors": [
+                    {"title": "Not Found Error", "detail": problem_of(answer, self._key).detail}
+                ]
+            }
         return account_of(value if value is not None else self._refused(answer), handle)
 
     def _asked(self, path: str, query: Mapping[str, str]) -> tuple[Answer, Any]:
         """What X answers, without the key, which nobody is to find in what is kept or shown."""
         headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
-        answer, value = self._web.json(self._server + path, query, headers=headers, judge=partial(judge, key=self._key))
+        answer, value = self._web.json(
+            self._server + path, query, headers=headers, judge=partial(judge, key=self._key)
+        )
         try:
             return answer, without(self._key, value)
         except ValueError as error:
-            raise NetworkError("X answered something that makes no sense.", f"It may be broken: try again later. {KEPT}") from error
+            raise NetworkError(
+                "X answered something that makes no sense.",
+                f"It may be broken: try again later. {KEPT}",
+            ) from error
 
     def _refused(self, answer: Answer) -> NoReturn:
-        raise NetworkError(f"X refuses to answer (status {answer.status}){problem_of(answer, self._key).told}.", f"Try again later. {KEPT}")
+        raise NetworkError(
+            f"X refuses to answer (status {answer.status}){problem_of(answer, self._key).told}.",
+            f"Try again later. {KEPT}",
+        )
 
     def _check_same(self, account: Account) -> None:
         """Names change hands: what is here has to be of the same account."""
@@ -154,7 +193,10 @@ class XApi(Remote):
         except (OSError, ValueError):
             known = None
         if known is not None and known != account.number:
-            raise NetworkError(f"@{account.author.handle} is another account now than the one that was read before.", "Make it under another --name.")
+            raise NetworkError(
+                f"@{account.author.handle} is another account now than the one that was read before.",
+                "Make it under another --name.",
+            )
         with storage_errors(str(file)):
             self._folder.mkdir(parents=True, exist_ok=True)
             file.write_text(f'"{account.number}"', encoding="utf-8")
@@ -162,11 +204,17 @@ class XApi(Remote):
     def _tell(self) -> None:
         """What is missing from what was read."""
         wanted, notes = self._access.options.x_posts, self.findings.notes
-        notes.append("Reposts are not asked for, as each would cost, so none are counted; posts of the last half hour can still be edited: next time.")
+        notes.append(
+            "Reposts are not asked for, as each would cost, so none are counted; posts of the last half hour can still be edited: next time."
+        )
         if self._timeline.at_cap or (self._timeline.stopped and wanted == MOST_POSTS):
-            notes.append(f"X hands out the newest {MOST_POSTS:,} posts of an account only: older ones are in its owner's archive.")
+            notes.append(
+                f"X hands out the newest {MOST_POSTS:,} posts of an account only: older ones are in its owner's archive."
+            )
         elif self._timeline.stopped:
-            notes.append(f"No more than {wanted:,} posts were asked for, as --x-posts says: with a higher number, make goes on below them.")
+            notes.append(
+                f"No more than {wanted:,} posts were asked for, as --x-posts says: with a higher number, make goes on below them."
+            )
 
 
 class Timeline:
@@ -197,19 +245,30 @@ class Timeline:
             if newest and int(newest) + 1 >= int(until):
                 yield Page((), None)
                 return
-            query = {"max_results": str(min(MOST_PAGE, left)), "exclude": "retweets", "until_id": until}
+            query = {
+                "max_results": str(min(MOST_PAGE, left)),
+                "exclude": "retweets",
+                "until_id": until,
+            }
             query |= {"since_id": newest} if newest else {}
             query |= {"pagination_token": token} if token else {}
             found = page_of(self._server.page(self._account, query), self._account, self._earlier)
             self.bought += found.charged
-            fresh = tuple(one for one in found.posts if int(one.id) < int(until))  # X's own pages disagree on whether `until_id` itself comes again
+            fresh = tuple(
+                one for one in found.posts if int(one.id) < int(until)
+            )  # X's own pages disagree on whether `until_id` itself comes again
             if found.lowest is not None and found.lowest < int(until):
                 until, token = str(found.lowest), ""
             elif found.lowest is not None and found.charged > 1:
-                raise NetworkError("X sends the same posts again and again.", f"It may be broken: try again later. {KEPT}")
+                raise NetworkError(
+                    "X sends the same posts again and again.",
+                    f"It may be broken: try again later. {KEPT}",
+                )
             else:
                 token = found.token
-            self.at_cap = self.at_cap or (not found.token and not newest and self._account.count > MOST_POSTS)
+            self.at_cap = self.at_cap or (
+                not found.token and not newest and self._account.count > MOST_POSTS
+            )
             ended = not found.token and not self.at_cap
             yield Page(fresh, None if ended else f"{until} {token}".strip(), found.left_out)
             if not found.token:

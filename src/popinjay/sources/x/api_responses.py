@@ -38,9 +38,14 @@ class Problem:
         errors = said.get("errors")
         inner = as_object(errors[0]) if isinstance(errors, list) and errors else {}
         said = said if isinstance(said.get("title"), str) else inner
-        detail = inner.get("message") or said.get("detail") or said.get("message") or said.get("title")  # of a list, what is wrong in particular
+        detail = (
+            inner.get("message") or said.get("detail") or said.get("message") or said.get("title")
+        )  # of a list, what is wrong in particular
         texts = (said.get("title"), said.get("type"), detail, said.get("reason"))
-        title, kind, detail, reason = (one_line(printable(text))[:_MOST_DETAIL] if isinstance(text, str) else "" for text in texts)
+        title, kind, detail, reason = (
+            one_line(printable(text))[:_MOST_DETAIL] if isinstance(text, str) else ""
+            for text in texts
+        )
         return cls(status, title, f"{kind} {reason}", detail.rstrip("."))
 
     def names(self, *words: str) -> bool:
@@ -59,17 +64,28 @@ def judge(answer: Answer, key: str) -> None:
     if answer.status < 400:
         return
     problem = problem_of(answer, key)
-    if problem.names("usagecap", "spendcap"):  # both come as if they were rate limits or lacking rights
+    if problem.names(
+        "usagecap", "spendcap"
+    ):  # both come as if they were rate limits or lacking rights
         raise NetworkError(
             f"X's API gives this key no more posts: a cap on what it may read or spend is reached{problem.told}.",
             f"That is no rate limit: it ends with the month, or is raised at {CONSOLE}. {KEPT}",
         )
     if answer.status == 402 or problem.names("credits"):
-        raise NetworkError(f"The credit for X's API is used up{problem.told}.", f"There is more at {CONSOLE}. {KEPT}")
+        raise NetworkError(
+            f"The credit for X's API is used up{problem.told}.",
+            f"There is more at {CONSOLE}. {KEPT}",
+        )
     if answer.status == 401:
-        raise NetworkError("X does not know this key.", f"X_BEARER_TOKEN has to be the bearer token of an app of yours, as {CONSOLE} shows it. {KEPT}")
+        raise NetworkError(
+            "X does not know this key.",
+            f"X_BEARER_TOKEN has to be the bearer token of an app of yours, as {CONSOLE} shows it. {KEPT}",
+        )
     if answer.status == 403:
-        raise NetworkError(f"X does not let this key read posts{problem.told}.", f"Its app needs access to the API v2: {CONSOLE}. {KEPT}")
+        raise NetworkError(
+            f"X does not let this key read posts{problem.told}.",
+            f"Its app needs access to the API v2: {CONSOLE}. {KEPT}",
+        )
 
 
 def problem_of(answer: Answer, key: str) -> Problem:
@@ -107,17 +123,35 @@ def account_of(value: Any, handle: str) -> Account:
     problem = Problem.of(200, value)
     if not data and problem.title:
         if "suspended" in problem.detail:
-            raise SpecError(f"@{handle} is suspended on X.", "Its owner can still ask X for the archive.")
+            raise SpecError(
+                f"@{handle} is suspended on X.", "Its owner can still ask X for the archive."
+            )
         if problem.names("authorization", "notauthorized", "forbidden"):
-            raise SpecError(f"X does not show @{handle}{problem.told}.", "Its owner can ask X for the archive.")
-        raise SpecError(f"There is no account @{handle} on X{problem.told}.", "Check how it is written.")
+            raise SpecError(
+                f"X does not show @{handle}{problem.told}.", "Its owner can ask X for the archive."
+            )
+        raise SpecError(
+            f"There is no account @{handle} on X{problem.told}.", "Check how it is written."
+        )
     number, name = as_number(data.get("id")), data.get("username")
     if number is None or not isinstance(name, str) or name.lower() != handle:
-        raise NetworkError(f"X answers with something that is no account @{handle}.", "It may be broken: try again later.")
+        raise NetworkError(
+            f"X answers with something that is no account @{handle}.",
+            "It may be broken: try again later.",
+        )
     if data.get("protected") is True:
-        raise SpecError(f"@{handle} is protected: only followers see its posts.", "Its owner can ask X for the archive.")
-    picture = str(data.get("profile_image_url") or "").replace("_normal.", ".")  # the name without it is the picture as it was uploaded
-    count = as_number(as_object(data.get("public_metrics")).get("tweet_count", as_object(data.get("public_metrics")).get("post_count")))
+        raise SpecError(
+            f"@{handle} is protected: only followers see its posts.",
+            "Its owner can ask X for the archive.",
+        )
+    picture = str(data.get("profile_image_url") or "").replace(
+        "_normal.", "."
+    )  # the name without it is the picture as it was uploaded
+    count = as_number(
+        as_object(data.get("public_metrics")).get(
+            "tweet_count", as_object(data.get("public_metrics")).get("post_count")
+        )
+    )
     author = Author(
         handle,
         printable(_text(data.get("name")))[:200].strip(),
@@ -142,19 +176,43 @@ class Found:
 def page_of(value: Any, account: Account, earlier: set[int]) -> Found:
     """The posts of one answer; `earlier` are ids of versions that were edited since, and grows. Raises NetworkError for what is no page."""
     whole = as_object(value)
-    records, meta, errors = whole.get("data") or [], as_object(whole.get("meta")), whole.get("errors")
+    records, meta, errors = (
+        whole.get("data") or [],
+        as_object(whole.get("meta")),
+        whole.get("errors"),
+    )
     if not records and not meta and (problem := Problem.of(200, value)).title:
-        raise NetworkError(f"X does not show the posts of @{account.author.handle}{problem.told}.", f"Only its owner can ask X for the archive. {KEPT}")
+        raise NetworkError(
+            f"X does not show the posts of @{account.author.handle}{problem.told}.",
+            f"Only its owner can ask X for the archive. {KEPT}",
+        )
     token = meta.get("next_token") or ""
-    if not isinstance(records, list) or not isinstance(token, str) or not re.fullmatch(r"[!-~]{0,500}", token):
-        raise NetworkError("X answers with something that is no list of posts.", f"It may be broken: try again later. {KEPT}")
-    left_out = Counter({"X could not hand it out": len(errors)} if isinstance(errors, list) and errors else {})
-    sound = {number: record for record in map(as_object, records) if (number := as_number(record.get("id"))) is not None}
+    if (
+        not isinstance(records, list)
+        or not isinstance(token, str)
+        or not re.fullmatch(r"[!-~]{0,500}", token)
+    ):
+        raise NetworkError(
+            "X answers with something that is no list of posts.",
+            f"It may be broken: try again later. {KEPT}",
+        )
+    left_out = Counter(
+        {"X could not hand it out": len(errors)} if isinstance(errors, list) and errors else {}
+    )
+    sound = {
+        number: record
+        for record in map(as_object, records)
+        if (number := as_number(record.get("id"))) is not None
+    }
     for number, record in sound.items():
         earlier.update(one for one in edits_of(record) if one < number)
     posts = []
     for number, record in sound.items():
-        reason = "earlier version of an edited post" if number in earlier else _reason_against(record, account)
+        reason = (
+            "earlier version of an edited post"
+            if number in earlier
+            else _reason_against(record, account)
+        )
         if reason:
             left_out[reason] += 1
         else:
@@ -169,7 +227,9 @@ def _reason_against(record: Mapping[str, Any], account: Account) -> str:
     text = record.get("text")
     if not isinstance(text, str) or len(text) > MOST_TEXT:
         return "no post as X writes them"
-    return "somebody else's post" if record.get("author_id", account.number) != account.number else ""
+    return (
+        "somebody else's post" if record.get("author_id", account.number) != account.number else ""
+    )
 
 
 def post_of(record: Mapping[str, Any], number: int, account: Account) -> Post:
@@ -177,7 +237,10 @@ def post_of(record: Mapping[str, Any], number: int, account: Account) -> Post:
     stub = printable(unescape(record["text"]))
     note = _text(as_object(either(record, "note_tweet", "note_post")).get("text"))
     text = whole_text(stub, printable(unescape(note))) if 0 < len(note) <= MOST_TEXT else stub
-    kinds = {_text(as_object(one).get("type")) for one in listed(either(record, "referenced_tweets", "referenced_posts"))}
+    kinds = {
+        _text(as_object(one).get("type"))
+        for one in listed(either(record, "referenced_tweets", "referenced_posts"))
+    }
     answered = record.get("in_reply_to_user_id")
     to_others = bool("replied_to" in kinds or answered) and answered != account.number
     links = [link for link in links_of(record) if not _is_media(link)]
@@ -186,15 +249,27 @@ def post_of(record: Mapping[str, Any], number: int, account: Account) -> Post:
         id=str(number),
         author=account.author.handle,
         text=text,
-        kind=kind_of(text, links, reposts="retweeted" in kinds, answers_others=to_others, quotes="quoted" in kinds),
+        kind=kind_of(
+            text,
+            links,
+            reposts="retweeted" in kinds,
+            answers_others=to_others,
+            quotes="quoted" in kinds,
+        ),
         created_at=time_of(_text(record.get("created_at")), number),
-        lang=lang_of(lang) if isinstance(lang, str) and re.fullmatch(r"[A-Za-z-]{2,20}", lang) else None,
+        lang=lang_of(lang)
+        if isinstance(lang, str) and re.fullmatch(r"[A-Za-z-]{2,20}", lang)
+        else None,
     )
 
 
 def _is_media(link: Any) -> bool:
     """Whether a link is that of a picture in the post itself, which the archive lists elsewhere."""
-    return "media_key" in as_object(link) or re.match(r"pic\.(?:x|twitter)\.com/", _text(as_object(link).get("display_url"))) is not None
+    return (
+        "media_key" in as_object(link)
+        or re.match(r"pic\.(?:x|twitter)\.com/", _text(as_object(link).get("display_url")))
+        is not None
+    )
 
 
 def edits_of(record: Mapping[str, Any]) -> Iterable[int]:

@@ -22,7 +22,14 @@ from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.files.container import MOST_ITEM, Container, array_items, as_object, is_zip
 from popinjay.sources.x.assembly import Assembly, Note
 from popinjay.sources.x.layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
-from popinjay.sources.x.post import as_number, kind_of, lang_of, links_of, time_of, without_own_handle
+from popinjay.sources.x.post import (
+    as_number,
+    kind_of,
+    lang_of,
+    links_of,
+    time_of,
+    without_own_handle,
+)
 
 NAME = "X archive"
 HELP = "the zip from x.com/settings/download_your_data, or its folder"
@@ -34,7 +41,9 @@ _PRIVATE = {  # classes of an archive that are never opened
     "direct messages": re.compile(r"direct-message.*\.js"),
     "deleted posts": re.compile(r"deleted-.*\.js"),
     "likes": re.compile(r"like(-part\d+)?\.js"),
-    "addresses and numbers": re.compile(r"(?:ip-audit|phone-number|email-address-change|contact|device-token|ni-devices|connected-application).*\.js"),
+    "addresses and numbers": re.compile(
+        r"(?:ip-audit|phone-number|email-address-change|contact|device-token|ni-devices|connected-application).*\.js"
+    ),
     "adverts": re.compile(r"ad-.*\.js|ads-.*\.js|personalization.*\.js"),
     "chats with Grok": re.compile(r"grok-.*\.js"),
 }
@@ -65,7 +74,9 @@ class XArchive(Reading):
         self._files = [name for name in container.names if name.startswith(self._root)]
         self._manifest = self._load("manifest.js")
         self._modern = self._named(POSTS)
-        self._months = [name for name in self._files if MONTH_FILE.fullmatch(name[len(self._root) :])]
+        self._months = [
+            name for name in self._files if MONTH_FILE.fullmatch(name[len(self._root) :])
+        ]
         self._account_id = ""
         self._avatar_name = ""
         self.author = self._read_author()
@@ -75,7 +86,14 @@ class XArchive(Reading):
 
     def fingerprint(self) -> str:
         """A hash of what would be read."""
-        wanted = self._modern + self._months + self._named(_NOTES) + self._named(_CIRCLE) + self._table() + self._avatar_files()
+        wanted = (
+            self._modern
+            + self._months
+            + self._named(_NOTES)
+            + self._named(_CIRCLE)
+            + self._table()
+            + self._avatar_files()
+        )
         return self._container.fingerprint(wanted)
 
     def avatar(self) -> bytes | None:
@@ -109,12 +127,20 @@ class XArchive(Reading):
     def _table(self) -> list[str]:
         """`tweets.csv`, which lies beside the data folder, where the archive has nothing newer."""
         beside = self._root.removesuffix("data/") + "tweets.csv"
-        return [beside] if beside in self._container.names and not self._modern and not self._months else []
+        return (
+            [beside]
+            if beside in self._container.names and not self._modern and not self._months
+            else []
+        )
 
     def _avatar_files(self) -> list[str]:
         """The picture that the profile names: `profile_media` also holds the wide one behind it."""
         base = re.escape(self._avatar_name)
-        return self._named(re.compile(rf"profile_media/(?:\d+-)?{base}", re.IGNORECASE)) if base else []
+        return (
+            self._named(re.compile(rf"profile_media/(?:\d+-)?{base}", re.IGNORECASE))
+            if base
+            else []
+        )
 
     def _load(self, name: str) -> Any:
         """The value of a small file such as `window.X = {...}`, or None where it is missing."""
@@ -126,7 +152,10 @@ class XArchive(Reading):
         try:
             return json.loads(content[content.index("=") + 1 :].strip().rstrip(";"))
         except (ValueError, RecursionError) as error:
-            raise SpecError(f"{full} in {self._container.path.name} is broken: its JSON can't be read.", "Take a fresh copy of the archive.") from error
+            raise SpecError(
+                f"{full} in {self._container.path.name} is broken: its JSON can't be read.",
+                "Take a fresh copy of the archive.",
+            ) from error
 
     def _items(self, name: str) -> Iterator[dict[str, Any]]:
         """The items of a file such as `window.YTD.tweets.part0 = [...]`, without their wrapper."""
@@ -141,19 +170,32 @@ class XArchive(Reading):
 
     def _read_author(self) -> Author:
         user = as_object(as_object(self._manifest).get("userInfo"))
-        account = _first(self._load("account.js"), "account")  # holds an e-mail address too, which is not read on
+        account = _first(
+            self._load("account.js"), "account"
+        )  # holds an e-mail address too, which is not read on
         profile = _first(self._load("profile.js"), "profile")
         details = as_object(self._load("js/user_details.js"))
-        self._avatar_name = str(profile.get("avatarMediaUrl") or "").split("?")[0].rpartition("/")[2]
-        self._account_id = str(user.get("accountId") or account.get("accountId") or details.get("id") or "")
+        self._avatar_name = (
+            str(profile.get("avatarMediaUrl") or "").split("?")[0].rpartition("/")[2]
+        )
+        self._account_id = str(
+            user.get("accountId") or account.get("accountId") or details.get("id") or ""
+        )
         handle = user.get("userName") or account.get("username") or details.get("screen_name")
-        name = user.get("displayName") or account.get("accountDisplayName") or details.get("full_name") or ""
+        name = (
+            user.get("displayName")
+            or account.get("accountDisplayName")
+            or details.get("full_name")
+            or ""
+        )
         bio = as_object(profile.get("description")).get("bio") or details.get("bio") or ""
         return Author(
             handle_of(printable(str(handle or self._container.path.stem))) or "me",
             printable(str(name)).strip(),
             printable(unescape(str(bio))).strip(),
-            url=f"https://x.com/{handle}" if re.fullmatch(r"\w{1,20}", str(handle or ""), re.ASCII) else "",
+            url=f"https://x.com/{handle}"
+            if re.fullmatch(r"\w{1,20}", str(handle or ""), re.ASCII)
+            else "",
             avatar=printable(str(profile.get("avatarMediaUrl") or "")),
         )
 
@@ -200,7 +242,10 @@ class XArchive(Reading):
             try:
                 yield from map(self._row, csv.DictReader(text))
             except (csv.Error, KeyError) as error:
-                raise SpecError(f"{name} in {self._container.path.name} is no table of posts as X writes it.", DOWNLOAD) from error
+                raise SpecError(
+                    f"{name} in {self._container.path.name} is no table of posts as X writes it.",
+                    DOWNLOAD,
+                ) from error
 
     @staticmethod
     def _row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,31 +260,48 @@ class XArchive(Reading):
 
     def _compare(self, counted: Mapping[str, int]) -> None:
         """Hold what was read against what the archive says it holds."""
-        types, names, notes = as_object(as_object(self._manifest).get("dataTypes")), set(self._container.names), []
+        types, names, notes = (
+            as_object(as_object(self._manifest).get("dataTypes")),
+            set(self._container.names),
+            [],
+        )
         for kind in ("tweets", "tweet", "communityTweet", "communityTweets"):
             files = as_object(types.get(kind)).get("files")
             for file in map(as_object, files if isinstance(files, list) else []):
                 name, said = str(file.get("fileName", "")), as_number(file.get("count")) or 0
                 full = self._root + name.removeprefix("data/")
                 if full not in names:
-                    notes.append(f"The manifest names {name} with {said:,} posts, but it is missing: those posts are lost.")
+                    notes.append(
+                        f"The manifest names {name} with {said:,} posts, but it is missing: those posts are lost."
+                    )
                 elif counted.get(full, 0) != said:
-                    notes.append(f"The manifest says that {name} holds {said:,} posts, but {counted.get(full, 0):,} are in it.")
+                    notes.append(
+                        f"The manifest says that {name} holds {said:,} posts, but {counted.get(full, 0):,} are in it."
+                    )
 
         self.findings.notes += notes[:MOST_NOTES]
         if len(notes) > MOST_NOTES:
-            self.findings.notes.append(f"So it is with {len(notes) - MOST_NOTES:,} more files that the manifest names.")
+            self.findings.notes.append(
+                f"So it is with {len(notes) - MOST_NOTES:,} more files that the manifest names."
+            )
 
     def _post(self, tweet: Mapping[str, Any], number: int) -> Post:
         text = printable(unescape(str(tweet.get("full_text") or tweet.get("text") or "")))
-        answers = bool(tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_user_id_str"))
+        answers = bool(
+            tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_user_id_str")
+        )
         if answers:
             text = without_own_handle(text, [self.author.handle])
         return Post(
             id=str(number),
             author=self.author.handle,
             text=text,
-            kind=kind_of(text, links_of(tweet), reposts=bool(tweet.get("retweeted_status")), answers_others=answers and not self._to_self(tweet)),
+            kind=kind_of(
+                text,
+                links_of(tweet),
+                reposts=bool(tweet.get("retweeted_status")),
+                answers_others=answers and not self._to_self(tweet),
+            ),
             created_at=time_of(tweet.get("created_at"), number),
             lang=lang_of(tweet.get("lang")),
         )
@@ -251,7 +313,12 @@ class XArchive(Reading):
         return str(tweet.get("in_reply_to_screen_name") or "").lower() == self.author.handle
 
     def _notes(self) -> list[Note]:
-        return [note for name in self._named(_NOTES) for item in self._items(name) if (note := Note.of(item))]
+        return [
+            note
+            for name in self._named(_NOTES)
+            for item in self._items(name)
+            if (note := Note.of(item))
+        ]
 
 
 def _skip_assignment(text: IO[str], what: str) -> None:
@@ -262,9 +329,15 @@ def _skip_assignment(text: IO[str], what: str) -> None:
             break
         head += character
     else:
-        raise SpecError(f"{what} holds no list of posts.", "It was damaged, or written by some other tool.")
-    if head.strip() and not re.fullmatch(r"(?:window\.YTD|Grailbird\.data)\.\w+(?:\.part\d+)?\s*=\s*", head.strip() + " "):
-        raise SpecError(f"{what} begins with {head.strip()[:40]!r}, which X does not write.", _OTHER_TOOL)
+        raise SpecError(
+            f"{what} holds no list of posts.", "It was damaged, or written by some other tool."
+        )
+    if head.strip() and not re.fullmatch(
+        r"(?:window\.YTD|Grailbird\.data)\.\w+(?:\.part\d+)?\s*=\s*", head.strip() + " "
+    ):
+        raise SpecError(
+            f"{what} begins with {head.strip()[:40]!r}, which X does not write.", _OTHER_TOOL
+        )
 
 
 def _first(value: Any, key: str) -> dict[str, Any]:
@@ -277,5 +350,8 @@ def _id(tweet: Mapping[str, Any]) -> int:
     number = as_number(tweet.get("id_str") or tweet.get("id"))
     if number is None:
         given = str(tweet.get("id_str") or tweet.get("id") or "")[:30]
-        raise SpecError(f"A post in the archive has no id that X could have given ({given!r}).", "The archive was changed; take a fresh copy.")
+        raise SpecError(
+            f"A post in the archive has no id that X could have given ({given!r}).",
+            "The archive was changed; take a fresh copy.",
+        )
     return number

@@ -17,7 +17,9 @@ from popinjay.sources.files.container import as_object
 from popinjay.sources.x.post import as_number, edits_in, iso_time, snowflake_ms, whole_text
 
 NEARNESS_MS = 5000  # between a long post and its stub
-MOST_A_SECOND = 8  # long posts that are looked at: nobody writes more, and a made-up archive may hold thousands
+MOST_A_SECOND = (
+    8  # long posts that are looked at: nobody writes more, and a made-up archive may hold thousands
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,10 @@ class Note:
     def of(cls, item: Mapping[str, Any]) -> Note | None:
         """The note of an item of `note-tweet.js`, None where it holds none."""
         core = as_object(item.get("core")) or as_object(item.get("noteTweetContents")) or item
-        written, number = core.get("text") or item.get("fullText"), as_number(item.get("noteTweetId"))
+        written, number = (
+            core.get("text") or item.get("fullText"),
+            as_number(item.get("noteTweetId")),
+        )
         if not written or number is None:
             return None
         text = printable(unescape(str(written)))
@@ -66,7 +71,9 @@ class Assembly:
             if len(of_second) < MOST_A_SECOND:
                 of_second.append(note)
         self._stubs: list[_Stub] = []
-        self._latest: dict[int, tuple[int, Post]] = {}  # of each edited post, by its first version's id
+        self._latest: dict[
+            int, tuple[int, Post]
+        ] = {}  # of each edited post, by its first version's id
 
     def take(self, post: Post, tweet: Mapping[str, Any], number: int) -> Iterator[Post]:
         """The post at once, unless it has to wait for the rest of the archive."""
@@ -91,7 +98,9 @@ class Assembly:
         for number, post in self._latest.values():
             yield from self._whole(post, number)
         pairs = sorted(
-            (abs(snowflake_ms(stub.number) - note.time), place, note.number, note.text) for place, stub in enumerate(self._stubs) for note in stub.notes
+            (abs(snowflake_ms(stub.number) - note.time), place, note.number, note.text)
+            for place, stub in enumerate(self._stubs)
+            for note in stub.notes
         )
         whole_of: dict[int, str] = {}
         used: set[int] = set()
@@ -101,12 +110,18 @@ class Assembly:
                 used.add(number)
         for place, stub in enumerate(self._stubs):
             if stub.wanted:
-                yield replace(stub.post, text=whole_text(stub.post.text, whole_of[place])) if place in whole_of else stub.post
+                yield (
+                    replace(stub.post, text=whole_text(stub.post.text, whole_of[place]))
+                    if place in whole_of
+                    else stub.post
+                )
         orphans = [note for note in self._notes if note.number not in used]
         for note in orphans:
             yield Post(str(note.number), handle, note.text, created_at=iso_time(note.time))
         if orphans:
-            self._findings.notes.append(f"Long posts without a short one beside them, kept as posts of their own: {len(orphans):,}.")
+            self._findings.notes.append(
+                f"Long posts without a short one beside them, kept as posts of their own: {len(orphans):,}."
+            )
 
     def _whole(self, post: Post, number: int, *, wanted: bool = True) -> Iterator[Post]:
         """The post at once, unless a long one begins like it."""
@@ -120,9 +135,17 @@ class Assembly:
         if not self._by_second:
             return
         at = snowflake_ms(number)
-        near = [note for second in range((at - NEARNESS_MS) // 1000, (at + NEARNESS_MS) // 1000 + 1) for note in self._by_second.get(second, ())]
+        near = [
+            note
+            for second in range((at - NEARNESS_MS) // 1000, (at + NEARNESS_MS) // 1000 + 1)
+            for note in self._by_second.get(second, ())
+        ]
         start = comparable(post.text) if near else ""
-        yield from (note for note in near if start and abs(note.time - at) <= NEARNESS_MS and note.comparable.startswith(start))
+        yield from (
+            note
+            for note in near
+            if start and abs(note.time - at) <= NEARNESS_MS and note.comparable.startswith(start)
+        )
 
 
 def comparable(text: str) -> str:

@@ -19,7 +19,9 @@ _OF_X = re.compile(
     r"(?:^|/)js/tweets/\d{4}_\d{2}\.js$"
 )
 FOREIGN: dict[str, Callable[[str], bool]] = {
-    "an Instagram, Threads or Facebook export": lambda name: name.startswith(("your_instagram_activity/", "your_facebook_activity/")),
+    "an Instagram, Threads or Facebook export": lambda name: name.startswith(
+        ("your_instagram_activity/", "your_facebook_activity/")
+    ),
     "a Reddit export": lambda name: name.endswith("comment_headers.csv") or name == "comments.csv",
     "a Telegram export": lambda name: name.endswith("result.json"),
     "a Discord package": lambda name: name.lower().endswith("messages/index.json"),
@@ -65,17 +67,29 @@ def _no_archive(container: Container, has_manifest: bool) -> SpecError:
     here, names = container.path.name, container.names
     if not names:
         return SpecError(f"{here} is empty.", DOWNLOAD)
-    if has_manifest or any(re.search(r"(?:^|/)data/(?:account|profile)\.js$", name) for name in names):
+    if has_manifest or any(
+        re.search(r"(?:^|/)data/(?:account|profile)\.js$", name) for name in names
+    ):
         return SpecError(
-            f"{here} is an X archive without posts: it has no tweets.js.", "Ask X for a new archive; a partial one may hold the posts in another part."
+            f"{here} is an X archive without posts: it has no tweets.js.",
+            "Ask X for a new archive; a partial one may hold the posts in another part.",
         )
     if any(re.search(r"(?:^|/)outbox\.json$", name) for name in names):
-        return SpecError(f"{here} holds a Mastodon export among other things.", "Give that alone: the zip, or the folder that outbox.json lies in.")
+        return SpecError(
+            f"{here} holds a Mastodon export among other things.",
+            "Give that alone: the zip, or the folder that outbox.json lies in.",
+        )
     for label, holds in FOREIGN.items():
         if any(holds(name) for name in names):
             return SpecError(
-                f"{here} looks like {label}, which popinjay can't read yet.", "Save its posts as .txt (one a line), .csv or .jsonl, and give that."
+                f"{here} looks like {label}, which popinjay can't read yet.",
+                "Save its posts as .txt (one a line), .csv or .jsonl, and give that.",
             )
-    if any(name.lower().endswith((".html", ".htm")) for name in names) and not any(name.endswith(".js") for name in names):
-        return SpecError(f"{here} holds only web pages, not the data behind them.", "Ask X for a new archive, and give the zip as it came.")
+    if any(name.lower().endswith((".html", ".htm")) for name in names) and not any(
+        name.endswith(".js") for name in names
+    ):
+        return SpecError(
+            f"{here} holds only web pages, not the data behind them.",
+            "Ask X for a new archive, and give the zip as it came.",
+        )
     return SpecError(f"{here} is not an X archive: it has no data/tweets.js.", DOWNLOAD)

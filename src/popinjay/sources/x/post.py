@@ -15,8 +15,24 @@ SNOWFLAKE_EPOCH_MS = 1288834974657
 
 _MENTIONS = re.compile(r"(?:@\w+\s+)+")
 _QUOTED = re.compile(r"https?://(?:www\.|mobile\.)?(?:twitter|x)\.com/\w+/status/\d+")
-_MONTHS = {name: f"{i:02d}" for i, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)}
-_LANGS = {"in": "id", "iw": "he", "und": None, "qam": None, "qct": None, "qht": None, "qme": None, "qst": None, "zxx": None, "art": None}
+_MONTHS = {
+    name: f"{i:02d}"
+    for i, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1
+    )
+}
+_LANGS = {
+    "in": "id",
+    "iw": "he",
+    "und": None,
+    "qam": None,
+    "qct": None,
+    "qht": None,
+    "qme": None,
+    "qst": None,
+    "zxx": None,
+    "art": None,
+}
 _FIRST_SNOWFLAKE = 29_700_859_247  # ids grew one by one before November 2010
 BEGAN = "2006-03-21"
 
@@ -40,7 +56,9 @@ def time_of(written: Any, number: int) -> str | None:
     """A post's time as ISO 8601. Dates before Twitter began are junk that exports do hold: the id knows better."""
     text = str(written or "")
     iso = None
-    if (m := re.fullmatch(r"\w{3} (\w{3}) (\d\d) (\d\d:\d\d:\d\d) \+0000 (\d{4})", text)) and m[1] in _MONTHS:  # Sat Feb 18 12:33:11 +0000 2023
+    if (m := re.fullmatch(r"\w{3} (\w{3}) (\d\d) (\d\d:\d\d:\d\d) \+0000 (\d{4})", text)) and m[
+        1
+    ] in _MONTHS:  # Sat Feb 18 12:33:11 +0000 2023
         iso = f"{m[4]}-{_MONTHS[m[1]]}-{m[2]}T{m[3]}Z"
     elif re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", text):  # 2011-07-22 13:51:06 +0000
         iso = f"{text[:10]}T{text[11:19]}Z"
@@ -62,7 +80,9 @@ def lang_of(written: Any) -> str | None:
     return _LANGS.get(written, intern(printable(written))) if isinstance(written, str) else None
 
 
-def kind_of(text: str, links: Sequence[Any], *, reposts: bool, answers_others: bool, quotes: bool = False) -> Kind:
+def kind_of(
+    text: str, links: Sequence[Any], *, reposts: bool, answers_others: bool, quotes: bool = False
+) -> Kind:
     """What a post is, by its text, the links in it as X lists them, and what its other fields say; only links tell the archive of a quote."""
     if reposts or is_repost_text(text):
         return Kind.REPOST
@@ -94,7 +114,11 @@ def edits_in(tweet: Mapping[str, Any]) -> list[int]:
         or info
     )
     edits = initial.get("editTweetIds") or initial.get("edit_tweet_ids")
-    return [number for edit in (edits if isinstance(edits, list) else []) if (number := as_number(edit)) is not None]
+    return [
+        number
+        for edit in (edits if isinstance(edits, list) else [])
+        if (number := as_number(edit)) is not None
+    ]
 
 
 def without_own_handle(text: str, handles: Iterable[str]) -> str:

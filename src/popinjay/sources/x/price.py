@@ -42,10 +42,16 @@ def agree(handle: str, there: int, access: Access) -> None:
     if there and options.prune:
         paragraphs.append(f"--prune buys posts again that are here already, {there:,} of them.")
     elif there:
-        paragraphs.append(f"The {there:,} posts that are here are not bought again: it costs that much only where so many others are new.")
+        paragraphs.append(
+            f"The {there:,} posts that are here are not bought again: it costs that much only where so many others are new."
+        )
     if not access.keeps:
-        paragraphs.append("inspect keeps nothing: make has to buy them again. X means to charge for a post once a day only, but does not promise it.")
-    paragraphs.append(f"X sells them on a condition: {CLAUSE} ({CLAUSE_IN}). Whether a persona breaks it is yours to judge. {ARCHIVE}.")
+        paragraphs.append(
+            "inspect keeps nothing: make has to buy them again. X means to charge for a post once a day only, but does not promise it."
+        )
+    paragraphs.append(
+        f"X sells them on a condition: {CLAUSE} ({CLAUSE_IN}). Whether a persona breaks it is yours to judge. {ARCHIVE}."
+    )
     if options.i_have_the_right:
         for paragraph in paragraphs:
             access.listener(Event(FETCH, EventKind.NOTE, paragraph))
@@ -54,5 +60,12 @@ def agree(handle: str, there: int, access: Access) -> None:
             f"{paragraphs[0]} {CLAUSE} ({CLAUSE_IN}). Nobody is here to be asked, so nothing was sent.",
             f"--i-have-the-right says that you may, and pay. {ARCHIVE}.",
         )
-    elif not access.ask("\n".join([*paragraphs, "Do you have the right to train on these posts, and want to pay for them?"])):
+    elif not access.ask(
+        "\n".join(
+            [
+                *paragraphs,
+                "Do you have the right to train on these posts, and want to pay for them?",
+            ]
+        )
+    ):
         raise SpecError("Without a yes, nothing was asked of the X API.", f"{ARCHIVE}.")

@@ -15,7 +15,9 @@ _VERSION = re.compile(
     r"|chrome|firefox|windows|ios|android|macos)\b)[ .:=#]{0,3}$",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"\b(?:ip|ipv4|host|server|address|adresse|dns|ping|ssh)\b\W{0,3}(?:\w{1,8}\W{1,3})?$", re.I)
+_ADDRESS = re.compile(
+    r"\b(?:ip|ipv4|host|server|address|adresse|dns|ping|ssh)\b\W{0,3}(?:\w{1,8}\W{1,3})?$", re.I
+)
 _LEAST_PART = 32  # of the largest of four: less is the number of a version or a section
 
 
@@ -25,7 +27,11 @@ def find_addresses(text: str) -> Iterator[Span]:
         yield from (found.span() for found in _V4.finditer(text) if _is_v4(text, found))
     if text.count(":") >= 2:
         for found in _V6.finditer(text):
-            wording = found[0][:-1] if found[0].endswith(":") and not found[0].endswith("::") else found[0]
+            wording = (
+                found[0][:-1]
+                if found[0].endswith(":") and not found[0].endswith("::")
+                else found[0]
+            )
             if _is_v6(wording):
                 yield found.start(), found.start() + len(wording)
 

@@ -23,7 +23,10 @@ _ISSUERS = (  # first digits, numbers of digits
     ("50(?:18|20|38)|5[6-8]|6(?:304|759|76[1-3])", (16, 18, 19)),  # Maestro
 )
 _LENGTHS = (16, 15, 14, 19, 18, 13)  # the commonest first
-_ISSUED = {length: re.compile("|".join(start for start, lengths in _ISSUERS if length in lengths)) for length in _LENGTHS}
+_ISSUED = {
+    length: re.compile("|".join(start for start, lengths in _ISSUERS if length in lengths))
+    for length in _LENGTHS
+}
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])(?=([A-Za-z]{2}[ -]?\d\d(?:[ .-]?[A-Za-z0-9]){11,30}+))")
 _IBAN_LENGTHS = {
@@ -72,7 +75,9 @@ def passes_luhn(text: str) -> bool:
 def find_cards(text: str) -> Iterator[Span]:
     """Give where card numbers stand, whatever date or code follows them."""
     for run in _RUN.finditer(text):
-        yield from _cards_in([found.span() for found in _GROUP.finditer(text, *run.span())], digits_of(run[0]))
+        yield from _cards_in(
+            [found.span() for found in _GROUP.finditer(text, *run.span())], digits_of(run[0])
+        )
 
 
 def _cards_in(groups: list[Span], digits: str) -> Iterator[Span]:

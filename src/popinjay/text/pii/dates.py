@@ -40,7 +40,11 @@ def is_a_row(figures: str) -> bool:
 def are_drawn(text: str) -> bool:
     """Return whether pairs of figures rise up to 50, as the numbers of a lottery do."""
     numbers = [int(part) for part in _SEPARATORS.split(text) if part]
-    return len(numbers) >= 5 and numbers[-1] < 50 and all(before < after for before, after in pairwise(numbers))
+    return (
+        len(numbers) >= 5
+        and numbers[-1] < 50
+        and all(before < after for before, after in pairwise(numbers))
+    )
 
 
 def is_round(figures: str) -> bool:

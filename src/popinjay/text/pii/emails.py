@@ -10,15 +10,23 @@ from popinjay.text.pii.folding import Span
 _LOCAL = re.compile(r"[\w.+%&'-]{1,64}+")  # matched backwards from the at sign
 _DOMAIN = re.compile(r"[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+")
 _TOP = re.compile(r"(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,24})(?![^\W_])", re.IGNORECASE)
-_PROVIDERS = "gmail|googlemail|hotmail|outlook|live|yahoo|ymail|icloud|aol|gmx|web|proton|protonmail"
-_PROVIDER = re.compile(rf" ?(?:{_PROVIDERS}|fastmail|mail|yandex|qq|163)\.[a-z]{{2,3}}\b", re.IGNORECASE)
+_PROVIDERS = (
+    "gmail|googlemail|hotmail|outlook|live|yahoo|ymail|icloud|aol|gmx|web|proton|protonmail"
+)
+_PROVIDER = re.compile(
+    rf" ?(?:{_PROVIDERS}|fastmail|mail|yandex|qq|163)\.[a-z]{{2,3}}\b", re.IGNORECASE
+)
 
 _OPEN, _CLOSE = r"[\[({<] ?", r" ?[\])}>]"
-_AT = re.compile(rf" ?{_OPEN}(?:at|ät|arroba|@){_CLOSE} ?| at (?=[\w-]{{1,63}}+ dot )", re.IGNORECASE)
+_AT = re.compile(
+    rf" ?{_OPEN}(?:at|ät|arroba|@){_CLOSE} ?| at (?=[\w-]{{1,63}}+ dot )", re.IGNORECASE
+)
 _DOT = rf"(?: ?{_OPEN}(?:dot|punkt|punto|point|\.){_CLOSE} ?| dot | ?\. ?)"
 _TOPS = "com|org|net|edu|gov|info|io|dev|app|ai|eu|de|at|ch|fr|es|it|nl|be|uk|ie|us|ca|au|nz|br|pt|in|jp|pl|se|no|dk|fi|ru|example"
 _IN_WORDS = re.compile(rf" dot (?:{_TOPS})\b(?! dot )", re.IGNORECASE)
-_SPELT = re.compile(rf"[\w-]{{1,63}}+(?:{_DOT}[\w-]{{1,63}}+){{0,7}}?{_DOT}[a-z]{{2,24}}\b", re.IGNORECASE)
+_SPELT = re.compile(
+    rf"[\w-]{{1,63}}+(?:{_DOT}[\w-]{{1,63}}+){{0,7}}?{_DOT}[a-z]{{2,24}}\b", re.IGNORECASE
+)
 _HAS_AT = re.compile(r"[tTaA@] ?[\])}>]| [dD][oO][tT] ")
 
 
@@ -50,7 +58,11 @@ def _spelt_out(text: str) -> Iterator[Span]:
     for at in _AT.finditer(text):
         begin = _local_begin(text, at.start())
         domain = _SPELT.match(text, at.end())
-        if domain is not None and at[0] == " at " and not _IN_WORDS.search(text, at.end(), domain.end()):
+        if (
+            domain is not None
+            and at[0] == " at "
+            and not _IN_WORDS.search(text, at.end(), domain.end())
+        ):
             continue
         if begin is not None and domain is not None:
             yield begin, domain.end()

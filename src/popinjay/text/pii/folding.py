@@ -67,4 +67,6 @@ def fold(text: str) -> Folded:
     plain = text.translate(_TABLE)
     if len(plain) == len(text):
         return Folded(plain)
-    return Folded(plain, array("l", (place for place, one in enumerate(text) if _TABLE[ord(one)] is not None)))
+    return Folded(
+        plain, array("l", (place for place, one in enumerate(text) if _TABLE[ord(one)] is not None))
+    )

@@ -49,7 +49,13 @@ _NAMED = re.compile(
     r"[\w-]{0,24}[\"']?\s{0,2}(?:(?P<sign>=>|:=|=|:)|\bis\b|\s)\s{0,2}[\"']?(?P<value>[A-Za-z0-9_+/=.~-]{16,}+)",
     re.IGNORECASE,
 )
-_WORDS = ("secret", "token", "key", "bearer", "credential")  # one of them is in whatever _NAMED finds
+_WORDS = (
+    "secret",
+    "token",
+    "key",
+    "bearer",
+    "credential",
+)  # one of them is in whatever _NAMED finds
 _RANDOM = re.compile(r"(?<![#@\w])[A-Za-z0-9+/_-]{32,}+={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F]{32,}")
 _UNIT = re.compile(r"[A-Z][a-z]+|[a-z]+|[A-Z]+(?![a-z])|[A-Z]|\d+")
@@ -61,8 +67,16 @@ def find_keys(text: str) -> Iterator[Span]:
     spans = list(_private_keys(text)) if "PRIVATE KEY" in text else []
     for long in _LONG.finditer(text):
         spans += [found.span() for found in _KEY.finditer(text, long.start(), long.end())]
-        spans += [found.span() for found in _WIF.finditer(text, long.start(), long.end()) if _is_wif(found[0])]
-        spans += [found.span() for found in _RANDOM.finditer(text, long.start(), long.end()) if is_random(found[0])]
+        spans += [
+            found.span()
+            for found in _WIF.finditer(text, long.start(), long.end())
+            if _is_wif(found[0])
+        ]
+        spans += [
+            found.span()
+            for found in _RANDOM.finditer(text, long.start(), long.end())
+            if is_random(found[0])
+        ]
     if any(word in text.lower() for word in _WORDS):
         spans += [found.span("value") for found in _NAMED.finditer(text) if _is_secret(found)]
     last = 0

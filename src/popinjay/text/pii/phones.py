@@ -18,8 +18,13 @@ _B = r"(?<![\w+.,/#$€£¥&=_-])(?<![$€£¥] )"  # before a number
 _E = r"(?![\w€£$%]|[-./:_,]\d| ?[€$£%])"  # and behind it
 _EXTENSION = r"(?: ?(?:x|ext\.?|extension|extn|durchwahl|poste) ?\.?\d{1,6})?"
 
-_INTERNATIONAL = re.compile(rf"(?<![\w+])(?:\+ ?|00 ?)[1-9](?:[ ()./-]{{0,3}}\d){{7,14}}{_EXTENSION}(?![\w])", re.IGNORECASE)
-_WITH_ZERO = re.compile(rf"{_B}\(?0 ?[1-9]\d{{0,4}}\)?{_S}?\d{{2,8}}(?:{_S}\d{{2,8}}){{0,4}}(?:-\d{{1,4}})?{_EXTENSION}{_E}", re.IGNORECASE)
+_INTERNATIONAL = re.compile(
+    rf"(?<![\w+])(?:\+ ?|00 ?)[1-9](?:[ ()./-]{{0,3}}\d){{7,14}}{_EXTENSION}(?![\w])", re.IGNORECASE
+)
+_WITH_ZERO = re.compile(
+    rf"{_B}\(?0 ?[1-9]\d{{0,4}}\)?{_S}?\d{{2,8}}(?:{_S}\d{{2,8}}){{0,4}}(?:-\d{{1,4}})?{_EXTENSION}{_E}",
+    re.IGNORECASE,
+)
 _IN_GROUPS = re.compile(
     rf"{_B}(?:"
     rf"(?:1{_S}?)?(?:\(\d{{3}}\) ?|\d{{3}}{_S})\d{{3}}{_S}\d{{4}}"  # North America
@@ -37,9 +42,15 @@ _IN_GROUPS = re.compile(
     re.IGNORECASE,
 )
 _IN_THREES = re.compile(rf"{_B}(?<!\d )[5-9]\d\d(?P<s>[ -])\d{{3}}(?P=s)\d{{3}}{_E}(?! \d)")
-_TOGETHER = re.compile(rf"{_B}(?:[2-9]\d{{9}}|1[3-9]\d{{9}}|[1-9]\d9\d{{8}}|[78]9\d{{9}}){_EXTENSION}{_E}", re.I)
-_ONE_BY_ONE = re.compile(rf"{_B}(?<!\d )\d(?P<s>[ .-]|, | - )\d(?:(?P=s)\d){{7,11}}{_E}(?!(?P=s)\d)(?! \d)")
-_AFTER_A_WORD = re.compile(rf"(?<![\w+.,#$€£¥])\(?\d(?:[ ()./-]{{0,3}}\d){{6,14}}{_EXTENSION}(?![\w€£$%])", re.IGNORECASE)
+_TOGETHER = re.compile(
+    rf"{_B}(?:[2-9]\d{{9}}|1[3-9]\d{{9}}|[1-9]\d9\d{{8}}|[78]9\d{{9}}){_EXTENSION}{_E}", re.I
+)
+_ONE_BY_ONE = re.compile(
+    rf"{_B}(?<!\d )\d(?P<s>[ .-]|, | - )\d(?:(?P=s)\d){{7,11}}{_E}(?!(?P=s)\d)(?! \d)"
+)
+_AFTER_A_WORD = re.compile(
+    rf"(?<![\w+.,#$€£¥])\(?\d(?:[ ()./-]{{0,3}}\d){{6,14}}{_EXTENSION}(?![\w€£$%])", re.IGNORECASE
+)
 
 _CALL = re.compile(
     r"(?:\b(?:call|text|ring|dial|phone|telephone|tel|tél|mobile|cell|whats ?app|sms|fax|hotline|viber"
@@ -121,7 +132,11 @@ def _is_french(text: str, found: re.Match[str]) -> bool:
     separators = re.findall(r"\D+", found[0].strip("()"))
     goes_on = re.compile(r" \d\d(?!\d)").match(text, found.end())
     comes_after = re.search(r"\d[ ./-]$", text[max(0, found.start() - 2) : found.start()])
-    is_even = len(separators) == 4 and len(set(separators[1:])) == 1 and separators[0] in (separators[1], "-")
+    is_even = (
+        len(separators) == 4
+        and len(set(separators[1:])) == 1
+        and separators[0] in (separators[1], "-")
+    )
     return is_even and not goes_on and not comes_after
 
 

@@ -96,7 +96,9 @@ def _locked(name: str) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
-            raise BaseModelError(f"Another popinjay is fetching {name} right now.", "Wait until it is done.") from error
+            raise BaseModelError(
+                f"Another popinjay is fetching {name} right now.", "Wait until it is done."
+            ) from error
     try:
         yield
     finally:

