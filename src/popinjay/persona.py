@@ -16,8 +16,8 @@ from popinjay.options import PictureOptions, Sampling, SayOptions, build
 from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters
 from popinjay.sampling.generate import GeneratedPost, Tally, pieces, stream
 from popinjay.store.forgotten import marks_of
+from popinjay.store.index_file import index_of_file
 from popinjay.store.run import ENGINE_FOLDER, Run
-from popinjay.text.verbatim_index import VerbatimIndex
 
 if TYPE_CHECKING:
     from popinjay.stages.picture import Prediction
@@ -66,9 +66,7 @@ class Persona:
         Nor what it was told to forget, and knows until it is trained again.
         """
         posts, kept = self.run.file("train.jsonl"), self.path / ENGINE_FOLDER / INDEX
-        return OutputFilters(
-            lambda: VerbatimIndex.of_file(posts, kept, MIN_HOLDERS, marks_of(self.run))
-        )
+        return OutputFilters(lambda: index_of_file(posts, kept, MIN_HOLDERS, marks_of(self.run)))
 
     @property
     def report(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import pytest
 
 from popinjay.errors import PersonaError, StorageError
 from popinjay.store.files import partial_of, storage_errors, sweep_partials
+from popinjay.store.index_file import index_of_file
 from popinjay.store.run import Run
-from popinjay.text.verbatim_index import VerbatimIndex
 
 
 @pytest.mark.parametrize(
@@ -76,5 +76,5 @@ def test_the_next_one_to_hold_a_persona_or_write_an_index_sweeps(tmp_path: Path)
         assert not left.exists()
     left.write_text("half")
     (tmp_path / "posts.jsonl").write_text('{"text": "the lamp hums"}\n')
-    VerbatimIndex.of_file(tmp_path / "posts.jsonl", left.parent / "posts.index", 3)
+    index_of_file(tmp_path / "posts.jsonl", left.parent / "posts.index", 3)
     assert [path.name for path in left.parent.iterdir()] == ["posts.index"]

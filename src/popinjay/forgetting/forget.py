@@ -19,12 +19,12 @@ from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.forgetting.selection import PLACES, Choice, choose
 from popinjay.persona import INDEX
 from popinjay.post import handle_of, read_json, read_posts
-from popinjay.server.jobs.job import drop_samples
 from popinjay.sources.network.mirror import mirrors
 from popinjay.stages.collect import in_words
 from popinjay.store import kept
 from popinjay.store.files import content_hash
 from popinjay.store.forgotten import FILE, MARKS, Forgotten, marks_of
+from popinjay.store.job_events import drop_samples
 from popinjay.store.journal import Change, finish
 from popinjay.store.run import (
     ENGINE_FOLDER,

@@ -14,10 +14,12 @@ from typing import Any
 
 from popinjay.errors import PopinjayError, SpecError, without_credentials
 from popinjay.events import Listener
+from popinjay.interrupts import persistent_interrupts
 from popinjay.memory import memory_errors
 from popinjay.post import one_line, printable
 from popinjay.server.accounts import check_account
 from popinjay.server.jobs.job import PID, PROBLEMS, UPLOADS, End, Job
+from popinjay.standard_streams import print_event
 
 
 def main(folder: Path, home: Path, lock: int) -> None:
@@ -35,12 +37,10 @@ def main(folder: Path, home: Path, lock: int) -> None:
 
 
 def _end_of(folder: Path, home: Path) -> End:
-    from popinjay.cli import progress
-
     try:
         job = Job.read(folder)
         assert job is not None, f"{folder} holds no job"
-        with memory_errors(), progress.listening(as_json=True) as listener:
+        with memory_errors(), persistent_interrupts(print_event) as listener:
             work = _inspect if job.doing == "inspect" else _make
             return End("done", result=work(job, home, listener))
     except PopinjayError as error:
