@@ -210,6 +210,7 @@ def rules(args: argparse.Namespace) -> None:
     """The built-in base by the rules for somebody's posts: their share of the time, and the index's size."""
     from base import Texts
     from popinjay.sampling.filters import MIN_HOLDERS
+    from popinjay.store.index_file import index_of_file
     from samplers.rules_share import rules_share
 
     posts, file, cache = (

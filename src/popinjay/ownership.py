@@ -19,16 +19,8 @@ from popinjay.stages.collect import Opened, is_account
 from popinjay.store import kept
 from popinjay.store.forgotten import FILE, MARKS, Forgotten
 from popinjay.store.journal import Change
-from popinjay.store.run import (
-    ENGINE_FOLDER,
-    FETCHED,
-    PICTURE_FILE,
-    RECORD,
-    REPORTS,
-    STAGES,
-    Run,
-    as_toml,
-)
+from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run, as_toml
+from popinjay.store.stage_table import PICTURE_FILE, STAGES
 from popinjay.training.checkpoints import Checkpoints
 
 MOST = 0.5  # of the posts that were there: so many have to be among those that take their place

@@ -52,19 +52,9 @@ from popinjay.stages.evaluate import evaluate
 from popinjay.stages.train import train
 from popinjay.store.forgotten import FILE, Forgotten, drop_marks
 from popinjay.store.journal import finish
-from popinjay.store.run import (
-    FETCHED,
-    PICTURE,
-    PICTURE_FILE,
-    STAGES,
-    Run,
-    State,
-    check_name,
-    home,
-    is_name,
-    run_stage,
-    stage_named,
-)
+from popinjay.store.run import FETCHED, Run, State, check_name, home, is_name
+from popinjay.store.stage_runner import run_stage
+from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, stage_named
 from popinjay.trackers import NONE, chosen
 from popinjay.trackers.listener import tracking
 from popinjay.training.checkpoints import Checkpoints

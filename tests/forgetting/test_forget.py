@@ -23,7 +23,8 @@ from popinjay.pipeline import relearn
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.journal import finish
 from popinjay.store.kept import keep, repeating_none
-from popinjay.store.run import STAGES, Run
+from popinjay.store.run import Run
+from popinjay.store.stage_table import STAGES
 from popinjay.trackers.ledger import sealed
 
 OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "whose": "fictional"}

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from popinjay.errors import OutputLost, PersonaTaken, StorageError, TrainingError
-from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run, State, run_stage, stage_named
+from popinjay.store.outputs import partial_name
+from popinjay.store.run import Run, State
+from popinjay.store.stage_runner import forgive, run_stage, writing
+from popinjay.store.stage_table import PICTURE_FILE, STAGES, stage_named
 
 BEFORE, AFTER = (
     {"whose": "self", "contact": "ada@example.org"},
@@ -25,7 +28,7 @@ class Options:
 
 def write(run: Run, name: str, options: dict[str, Any], text: str = "as it was") -> None:
     """Run a stage whose outputs say `text`, under these options."""
-    with run.writing(stage_named(name), options) as draft:
+    with writing(run, stage_named(name), options) as draft:
         for output in draft.stage.makes:
             if output in ("avatars", "model"):
                 draft.path(output).mkdir()
@@ -107,7 +110,7 @@ def _die_at(count: int) -> None:
 
 
 def fail(run: Run, name: str, options: dict[str, Any], error: BaseException) -> None:
-    with pytest.raises(type(error)), run.writing(stage_named(name), options) as draft:
+    with pytest.raises(type(error)), writing(run, stage_named(name), options) as draft:
         draft.path(draft.stage.makes[-1]).write_text("half")
         raise error
 
@@ -123,12 +126,12 @@ def test_a_failure_stands_beside_what_was_made_before(run: Run) -> None:
     assert (
         run.state(stage_named("train"), BEFORE) is State.FRESH
     )  # the model before is there, and is what these make
-    run.forgive(stage_named("train"))
+    forgive(run, stage_named("train"))
     assert again(run).record["stages"]["train"] == before
 
 
 def test_asking_as_before_forgives_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("popinjay.store.run.asdict", lambda options: BEFORE)
+    monkeypatch.setattr("popinjay.store.stage_runner.asdict", lambda options: BEFORE)
     fail(run, "train", AFTER, TrainingError("Nothing was learnt."))
     assert (
         run_stage(run, stage_named("train"), Options(), lambda *_: pytest.fail("it is fresh"))
@@ -244,7 +247,7 @@ def test_a_quick_look_at_what_is_large_goes_by_the_record(
 
 
 def test_half_written_files_go_with_the_next_lock(run: Run) -> None:
-    (run.path / Draft.partial("run.toml")).write_text("half")
-    (run.path / Draft.partial("model")).mkdir()
+    (run.path / partial_name("run.toml")).write_text("half")
+    (run.path / partial_name("model")).mkdir()
     again(run)
     assert not list(run.path.glob(".*.partial"))

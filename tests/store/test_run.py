@@ -14,7 +14,9 @@ import popinjay
 from popinjay.errors import PersonaBusy, PersonaError, PersonaTaken, SpecError
 from popinjay.events import Event, EventKind
 from popinjay.store.files import content_hash
-from popinjay.store.run import STAGES, Run, State, check_name, stage_named
+from popinjay.store.run import Run, State, check_name
+from popinjay.store.stage_runner import writing
+from popinjay.store.stage_table import STAGES, stage_named
 
 OPTIONS = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
 
@@ -83,7 +85,7 @@ def test_a_new_post_is_noticed(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> No
 def test_a_failed_stage_leaves_its_reason_and_nothing_else(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     stage = stage_named("collect")
-    with pytest.raises(ValueError, match="no more"), run.locked(), run.writing(stage, {}) as draft:
+    with pytest.raises(ValueError, match="no more"), run.locked(), writing(run, stage, {}) as draft:
         with draft.open("posts.jsonl") as file:
             file.write("half a post")
             raise ValueError("no more")
@@ -96,11 +98,11 @@ def test_a_stage_that_fails_keeps_what_it_made_before(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     stage = stage_named("collect")
     run.path.mkdir()
-    with run.writing(stage, {}) as draft:
+    with writing(run, stage, {}) as draft:
         draft.path("posts.jsonl").write_text("first")
         draft.path("authors.json").write_text("[]")
         draft.path("avatars").mkdir()
-    with pytest.raises(KeyboardInterrupt), run.writing(stage, {}) as draft:
+    with pytest.raises(KeyboardInterrupt), writing(run, stage, {}) as draft:
         draft.path("posts.jsonl").write_text("second")
         raise KeyboardInterrupt
     assert (run.path / "posts.jsonl").read_text() == "first"

@@ -31,7 +31,8 @@ from popinjay.persona import Persona
 from popinjay.pipeline import relearn
 from popinjay.post import read_rows
 from popinjay.store.files import content_hash
-from popinjay.store.run import STAGES, Run
+from popinjay.store.run import Run
+from popinjay.store.stage_table import STAGES
 from popinjay.trackers import chosen, client, find, is_installed, listener, plain_name
 from popinjay.trackers.client import TrackerClient
 

@@ -26,17 +26,9 @@ from popinjay.store.files import content_hash
 from popinjay.store.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.store.job_events import drop_samples
 from popinjay.store.journal import Change, finish
-from popinjay.store.run import (
-    ENGINE_FOLDER,
-    FETCHED,
-    PICTURE_FILE,
-    RECORD,
-    REPORTS,
-    STAGES,
-    Draft,
-    Run,
-    as_toml,
-)
+from popinjay.store.outputs import partial_name
+from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run, as_toml
+from popinjay.store.stage_table import PICTURE_FILE, STAGES
 from popinjay.text.verbatim_index import KEY, VerbatimIndex
 from popinjay.text.words import words
 from popinjay.trackers import ledger
@@ -204,7 +196,7 @@ def _derived(run: Run, new: Forgotten) -> Iterator[str]:
         f"{ENGINE_FOLDER}/{path.name}" for path in run.file(ENGINE_FOLDER).glob(".*.partial")
     )
     yield from (f"{AVATARS}/{avatar.name}" for avatar in _avatars(run, new))
-    yield from (Draft.partial(name) for stage in STAGES for name in stage.makes)
+    yield from (partial_name(name) for stage in STAGES for name in stage.makes)
     yield Checkpoints.folder_of(run.path).name
 
 

@@ -28,7 +28,8 @@ from popinjay.stages.card import describe_base, gather, render
 from popinjay.store.files import content_hash, storage_errors, sync
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.journal import finish
-from popinjay.store.run import PICTURE_FILE, Run, State
+from popinjay.store.run import Run, State
+from popinjay.store.stage_table import PICTURE_FILE
 
 STAGE = "publish"
 WHOLE = ".whole-model.partial"  # in a persona's folder, while a thin one is published

@@ -16,7 +16,8 @@ from popinjay.post import Author, printable, read_authors
 from popinjay.server.api_error import ApiError
 from popinjay.stages.picture import PROMPTS, main_language
 from popinjay.store.forgotten import Forgotten
-from popinjay.store.run import PICTURE_FILE, RECORD, Run, State, is_name
+from popinjay.store.run import RECORD, Run, State, is_name
+from popinjay.store.stage_table import PICTURE_FILE
 
 DAMAGED = (
     AttributeError,

@@ -24,7 +24,9 @@ from popinjay.options import WHOSE, CardOptions
 from popinjay.post import Author, one_line, printable, read_authors, read_json
 from popinjay.report.saved import page_of
 from popinjay.report.verdict import can_be_given
-from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run
+from popinjay.store.run import Run
+from popinjay.store.stage_runner import Draft
+from popinjay.store.stage_table import PICTURE_FILE, STAGES
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -17,7 +17,7 @@ from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post
 from popinjay.sources import NOBODY_TO_ASK, Access, Reading
 from popinjay.store.forgotten import Forgotten
-from popinjay.store.run import Draft
+from popinjay.store.stage_runner import Draft
 
 STAGE = "collect"
 

@@ -29,7 +29,8 @@ from popinjay.post import by_author, read_json, read_posts, read_rows
 from popinjay.report.verdict import notes, verdict
 from popinjay.sampling.generate import MAX_BATCH_ROWS, GeneratedPost, stream
 from popinjay.store.files import content_hash
-from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT, Draft
+from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT
+from popinjay.store.stage_runner import Draft
 
 STAGE = "evaluate"
 

@@ -11,37 +11,25 @@ about the outputs still there, and adds the error and the options that were trie
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import stat
-import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import tomli_w
 
-from popinjay.errors import (
-    OutputLost,
-    PersonaBusy,
-    PersonaError,
-    PersonaTaken,
-    SpecError,
-    StorageError,
-)
-from popinjay.events import Event, EventKind, Listener, ignore
-from popinjay.memory import memory_errors
+from popinjay.errors import PersonaBusy, PersonaError, SpecError
 from popinjay.post import printable
 from popinjay.store import lineage
 from popinjay.store.files import content_hash, storage_errors, sweep_partials, sync, sync_folder
+from popinjay.store.outputs import Outputs, partial_name
+from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, Stage
 
 RECORD = "run.toml"
-PICTURE_FILE = "card.png"
 ENGINE_FOLDER = (
     "engine"  # its model once more, as the fast decoder takes it; made anew where it is missing
 )
@@ -49,74 +37,11 @@ FETCHED = "fetched"  # mirrors of what was read over networks, one folder an aut
 PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, to hold this one against
 SHARED_REPORT, REPORT_AGAINST = "report-to-share.html", "report-against.html"
 QUICK_BYTES = 2**20  # of a file that is hashed to list personas
-UNRECORDED = (
-    BrokenPipeError,
-    OutputLost,
-    PersonaTaken,
-)  # nothing is wrong with the stage that these end
 REPORTS = (
     PREVIOUS_REPORT,
     SHARED_REPORT,
     REPORT_AGAINST,
 )  # no stage makes these; they tell of what was measured once
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One step of making a persona. `version` is raised when the same input would now give another result."""
-
-    name: str
-    needs: tuple[str, ...]
-    makes: tuple[str, ...]
-    doing: str
-    version: int = 1
-
-
-STAGES = (
-    Stage("collect", (), ("posts.jsonl", "authors.json", "avatars"), "reading posts", version=2),
-    Stage("clean", ("posts.jsonl",), ("clean.jsonl", "dropped.jsonl"), "sorting out posts"),
-    Stage(
-        "dataset",
-        ("clean.jsonl",),
-        ("train.jsonl", "validation.jsonl", "held_out.jsonl"),
-        "setting posts aside to measure with",
-    ),
-    Stage(
-        "train",
-        ("train.jsonl", "validation.jsonl"),
-        ("model", "metrics.jsonl"),
-        "learning the voice",
-        version=3,
-    ),
-    Stage(
-        "evaluate",
-        ("model", "train.jsonl", "held_out.jsonl"),
-        ("report.json", "samples.jsonl"),
-        "measuring",
-        version=3,
-    ),
-    Stage(
-        "card",
-        (
-            "authors.json",
-            "clean.jsonl",
-            "dropped.jsonl",
-            "held_out.jsonl",
-            "metrics.jsonl",
-            "report.json",
-            "samples.jsonl",
-        ),
-        ("README.md", "report.html"),
-        "writing the card and the report",
-        version=5,
-    ),
-)
-
-
-# No row of STAGES: a persona is whole without a picture, and a person may choose another one at any time.
-PICTURE = Stage(
-    "picture", ("authors.json", "avatars", "samples.jsonl"), (PICTURE_FILE,), "drawing the picture"
-)
 
 
 DONE, WRITING, FAILED = "done", "writing", "failed"  # the state of an entry of the record
@@ -135,86 +60,6 @@ class State(StrEnum):
 def home() -> Path:
     """Where personas live: `POPINJAY_HOME`, or `~/.popinjay`."""
     return Path(os.environ.get("POPINJAY_HOME") or Path.home() / ".popinjay")
-
-
-@dataclass
-class Draft:
-    """The outputs of a running stage, under temporary names until all are complete."""
-
-    run: Run
-    stage: Stage
-    facts: dict[str, Any] = field(default_factory=dict)  # goes into run.toml with the stage
-
-    @staticmethod
-    def partial(name: str) -> str:
-        """What the output `name` is called for now."""
-        return f".{name}.partial"
-
-    def path(self, name: str) -> Path:
-        """Where to write the output `name` for now."""
-        assert name in self.stage.makes, f"{self.stage.name} does not make {name}"
-        return self.run.file(self.partial(name))
-
-    def need(self, name: str) -> Path:
-        """Where to read `name`, which an earlier stage made."""
-        assert name in self.stage.needs, f"{self.stage.name} does not need {name}"
-        return self.run.folder(name)
-
-    @contextlib.contextmanager
-    def open(self, name: str) -> Iterator[IO[str]]:
-        """The output `name`, open for text."""
-        with self.path(name).open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-
-    def write_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Write the output `name` as JSON lines; how many there were."""
-        count = 0
-        with self.open(name) as file:
-            for row in rows:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                count += 1
-        return count
-
-    def write_json(self, name: str, value: Any) -> None:
-        """Write the output `name` as one JSON document."""
-        with self.open(name) as file:
-            json.dump(value, file, ensure_ascii=False, indent=2)
-            file.write("\n")
-
-    def sync(self) -> None:
-        """See every output onto the disk."""
-        for name in self.stage.makes:
-            sync(self.path(name))
-
-    def is_complete(self, hashes: Mapping[str, str]) -> bool:
-        """Return whether each output is there with this hash, under its temporary or its own name."""
-        return all(
-            any(
-                path.exists() and content_hash(path) == known
-                for path in (self.path(name), self.run.path / name)
-            )
-            for name, known in hashes.items()
-        )
-
-    def settle(self) -> None:
-        """Give every output its own name; those that have it already stay."""
-        for name in self.stage.makes:
-            if not self.path(name).exists():
-                continue
-            final = self.run.path / name
-            if final.is_dir():  # a folder cannot be renamed over a folder that holds something
-                shutil.rmtree(final)
-            self.path(name).rename(final)
-        sync_folder(self.run.path)
-
-    def discard(self) -> None:
-        """Remove what was written so far."""
-        for name in self.stage.makes:
-            path = self.path(name)
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
 
 
 class Run:
@@ -336,7 +181,7 @@ class Run:
             return State.FAILED
         same = (
             entry["version"] == stage.version
-            and (options is None or entry["options"] == _storable(options))
+            and (options is None or entry["options"] == storable(options))
             and (source is None or entry.get("source") == source)
             and all(
                 self._holds(name, known, hashed)
@@ -381,8 +226,8 @@ class Run:
     def settle_asked(self) -> None:
         """Record what was asked, now that all of it is made."""
         asked, self._asking = self._asking, None
-        if asked is not None and _storable(asked) != self.record.get("asked"):
-            self.update(asked=_storable(asked))
+        if asked is not None and storable(asked) != self.record.get("asked"):
+            self.update(asked=storable(asked))
 
     # writing
 
@@ -416,7 +261,7 @@ class Run:
         """Change tables of `run.toml`. Raises StorageError, and then nothing is changed."""
         record = {**self.record, **tables}
         with storage_errors(f"{self.path / RECORD}"):
-            partial = self.path / Draft.partial(RECORD)
+            partial = self.path / partial_name(RECORD)
             try:
                 partial.write_bytes(as_toml(record))
                 sync(partial)
@@ -426,9 +271,7 @@ class Run:
             self.record = record
             sync_folder(self.path)
 
-    def _record_stage(
-        self, stage: Stage, entry: dict[str, Any], *, succeeded: bool = False
-    ) -> None:
+    def record_stage(self, stage: Stage, entry: dict[str, Any], *, succeeded: bool = False) -> None:
         """Put an entry on record; with one that has `succeeded` goes what is asked now."""
         stages = {
             name: known
@@ -439,35 +282,21 @@ class Run:
         just_done = stage.name if succeeded else ""
         artifacts = lineage.counted(self.name, {**self.record, "stages": stages}, just_done)
         if succeeded and self._asking is not None:
-            self.update(stages=stages, artifacts=artifacts, asked=_storable(self._asking))
+            self.update(stages=stages, artifacts=artifacts, asked=storable(self._asking))
             self._asking = None
         else:
             self.update(stages=stages, artifacts=artifacts)
-
-    def _record_failure(self, stage: Stage, error: Exception, options: Mapping[str, Any]) -> None:
-        """Add a failure to the entry of a stage, whose outputs, if it has any, are still those of before."""
-        said = str(error) or type(error).__name__
-        before = self.made(stage.name)
-        tried = {TRIED: _storable(options)} if before else {"options": _storable(options)}
-        self._record_stage(stage, {**(before or {}), **tried, "state": FAILED, "error": said})
-
-    def forgive(self, stage: Stage) -> None:
-        """Drop what is on record of a failed attempt: what was made before it is what is wanted."""
-        entry = self.record["stages"][stage.name]
-        if entry["state"] == FAILED:
-            kept = {name: value for name, value in entry.items() if name not in ("error", TRIED)}
-            self._record_stage(stage, {**kept, "state": DONE})
 
     def _finish_writing(self) -> None:
         """Finish stages that were stopped between their last output and its name. Called with the lock held."""
         for stage in (*STAGES, PICTURE):
             entry = self.record.get("stages", {}).get(stage.name, {})
             if entry.get("state") == WRITING:
-                draft = Draft(self, stage)
+                outputs = Outputs(self.path, stage)
                 with storage_errors(f"what {stage.name!r} makes"):
-                    if draft.is_complete(entry["makes"]):
-                        draft.settle()
-                        self._record_stage(stage, {**entry, "state": DONE}, succeeded=True)
+                    if outputs.are_complete(entry["makes"]):
+                        outputs.settle()
+                        self.record_stage(stage, {**entry, "state": DONE}, succeeded=True)
 
     def _sweep(self) -> None:
         """Remove what killed processes left half-written. Called with the lock held, so none is at work here.
@@ -475,86 +304,16 @@ class Run:
         But for the folder of the engine, which whoever speaks writes without the lock.
         """
         sweep_partials(self.path / ENGINE_FOLDER)
-        for path in self.path.glob(Draft.partial("*")):
+        for path in self.path.glob(partial_name("*")):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 with contextlib.suppress(OSError):
                     path.unlink()
 
-    @contextlib.contextmanager
-    def writing(
-        self, stage: Stage, options: Mapping[str, Any], source: str | None = None
-    ) -> Iterator[Draft]:
-        """Run a stage: what it writes to the draft becomes the stage's output if, and only if, the body ends well."""
-        started = time.monotonic()  # a clock may be set back meanwhile
-        draft = Draft(self, stage)
-        draft.discard()
-        try:
-            with memory_errors(), storage_errors(f"what {stage.name!r} makes"):
-                yield draft
-                draft.sync()
-                entry = self._entry(draft, options, source, started)
-                self._record_stage(stage, {**entry, "state": WRITING}, succeeded=True)
-        except BaseException as error:
-            draft.discard()
-            # The record of a failure must not hide the failure (a full disk fails both).
-            with contextlib.suppress(StorageError, OSError):
-                if isinstance(error, Exception) and not isinstance(error, UNRECORDED):
-                    self._record_failure(stage, error, options)
-            raise
-        with storage_errors(
-            f"what {stage.name!r} makes"
-        ):  # stopped in here, the next to hold the lock goes on
-            draft.settle()
-        self._record_stage(stage, entry, succeeded=True)
-
-    def _entry(
-        self, draft: Draft, options: Mapping[str, Any], source: str | None, started: float
-    ) -> dict[str, Any]:
-        """Return the entry of a stage whose outputs are complete, still under their temporary names."""
-        stage = draft.stage
-        entry: dict[str, Any] = {
-            "state": DONE,
-            "version": stage.version,
-            "finished": datetime.now(UTC).replace(microsecond=0),
-            "seconds": round(time.monotonic() - started, 2),
-            "options": _storable(options),
-            "needs": {name: content_hash(self.path / name) for name in stage.needs},
-            "makes": {name: content_hash(draft.path(name)) for name in stage.makes},
-            "facts": draft.facts,
-        }
-        return entry if source is None else {**entry, "source": source}
-
     def discard(self) -> None:
         """Remove the whole folder."""
         shutil.rmtree(self.path, ignore_errors=True)
-
-
-def run_stage(
-    run: Run,
-    stage: Stage,
-    options: Any,
-    work: Callable[[Any, Draft, Listener], None],
-    listener: Listener = ignore,
-    source: str | None = None,
-) -> bool:
-    """Run one stage unless it is fresh; whether it ran."""
-    asked = asdict(options)
-    if run.state(stage, asked, source) is State.FRESH:
-        run.forgive(stage)
-        listener(Event(stage.name, EventKind.FRESH))
-        return False
-    listener(Event(stage.name, EventKind.START, stage.doing))
-    with run.writing(stage, asked, source) as draft:
-        work(options, draft, listener)
-    listener(Event(stage.name, EventKind.DONE, draft.facts.get("summary", "")))
-    return True
-
-
-def stage_named(name: str) -> Stage:
-    """The row of STAGES with this name."""
-    return next(stage for stage in STAGES if stage.name == name)
 
 
 def check_name(name: str) -> str:
@@ -583,17 +342,17 @@ def is_name(name: str) -> bool:
 
 def as_toml(record: Mapping[str, Any]) -> bytes:
     """A record as `run.toml` holds it."""
-    return tomli_w.dumps(_storable(record)).encode()
+    return tomli_w.dumps(storable(record)).encode()
 
 
-def _storable(value: Any) -> Any:
-    """The value as TOML holds it: None left out, tuples as lists, nothing that is no character."""
+def storable(value: Any) -> Any:
+    """Return a value as TOML holds it: None left out, tuples as lists, only valid characters."""
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, Mapping):
-        return {key: _storable(item) for key, item in value.items() if item is not None}
+        return {key: storable(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return [_storable(item) for item in value]
+        return [storable(item) for item in value]
     return value
 
 

@@ -24,7 +24,8 @@ from popinjay.sources import Access
 from popinjay.sources.network.account import Remote
 from popinjay.sources.network.http_client import Web
 from popinjay.sources.network.mirror import Page, Pages
-from popinjay.store.run import FETCHED, Run, State, stage_named
+from popinjay.store.run import FETCHED, Run, State
+from popinjay.store.stage_table import stage_named
 
 QUICK: dict[str, Any] = {"epochs": 0.2, "batch_tokens": 512, "samples": 10}
 
