@@ -19,7 +19,7 @@ from popinjay.stages.collect import Opened, is_account
 from popinjay.store import kept
 from popinjay.store.forgotten import FILE, MARKS, Forgotten
 from popinjay.store.journal import Change
-from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run, as_toml
+from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run
 from popinjay.store.stage_table import PICTURE_FILE, STAGES
 from popinjay.training.checkpoints import Checkpoints
 
@@ -91,12 +91,12 @@ def called(opened: Opened, name: str, run: Run) -> Opened:
     A persona that is there keeps what its author was called: by that its posts are forgotten.
     """
     authors = opened.authors
-    before = run.record.get("asked", {}).get("authors")
+    before = run.record.asked.authors
     if (
         len(authors) != 1
         or not is_anonymous(authors[0])
         or is_generic(name)
-        or before == [authors[0].handle]
+        or before == (authors[0].handle,)
     ):
         return opened
     return Opened((_Called(opened.readings[0], name),)) if handle_of(name) else opened
@@ -114,8 +114,9 @@ def inherited(run: Run, given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("defaults"):
         return found
     for name, kind in MakeOptions.PARTS.items():
-        made = run.made(name) if name != "card" else None  # what the card says is asked for besides
-        options = made["options"] if made else {}
+        # What the card says is recorded as what was asked.
+        made = run.record.made(name) if name != "card" else None
+        options = made.options if made else {}
         for field in fields(kind):  # type: ignore[arg-type]
             is_set = field.name in options and options[field.name] != field.default
             if is_set and field.name not in given and field.name != "base":
@@ -151,7 +152,7 @@ def is_replaced(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], boo
 
 def _why_not_the_same(run: Run, opened: Opened) -> str:
     """Return why these posts are not those of the persona with more added; empty if they are, or if there is none."""
-    posts, before = run.file("posts.jsonl"), run.record.get("asked", {}).get("authors", [])
+    posts, before = run.file("posts.jsonl"), run.record.asked.authors
     forgotten = Forgotten.of(run)
     readings = [
         reading for reading in opened.readings if reading.author.handle not in forgotten.authors
@@ -181,7 +182,7 @@ def check_fetched(
 
     Its author is the same, but a network may give only the newest posts, where the file had all.
     """
-    known = run.record.get("asked", {}).get("accounts", [])
+    known = run.record.asked.accounts
     readings = [
         one for one in opened.readings if is_account(one) and one.author.handle not in known
     ]
@@ -201,8 +202,8 @@ def check_fetched(
 
 
 def _is_recorded(run: Run, source: str) -> bool:
-    made = run.made("collect")
-    return made is not None and made.get("source") == source
+    made = run.record.made("collect")
+    return made is not None and made.source == source
 
 
 def _shared(before: Iterable[Post], files: Sequence[Reading]) -> tuple[int, int]:
@@ -257,9 +258,7 @@ def clear(run: Run, opened: Opened) -> None:
     try:
         for name in _all_of(run, {author.handle for author in opened.authors}):
             change.remove(name)
-        change.path(RECORD).write_bytes(
-            as_toml({name: value for name, value in run.record.items() if name == "told"})
-        )
+        change.path(RECORD).write_bytes(run.record.ledger_only().to_bytes())
         change.commit()
     except BaseException:
         change.discard()

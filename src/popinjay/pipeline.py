@@ -52,6 +52,7 @@ from popinjay.stages.evaluate import evaluate
 from popinjay.stages.train import train
 from popinjay.store.forgotten import FILE, Forgotten, drop_marks
 from popinjay.store.journal import finish
+from popinjay.store.record import Asked
 from popinjay.store.run import FETCHED, Run, State, check_name, home, is_name
 from popinjay.store.stage_runner import run_stage
 from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, stage_named
@@ -101,16 +102,16 @@ def make(
         opened = called(opened, run.name, run)
         is_other = is_replaced(run, opened, may=usual.existing.replace, ask=ask)
         forgotten, before = (
-            (Forgotten(), {}) if is_other else (Forgotten.of(run), run.record.get("asked", {}))
+            (Forgotten(), Asked()) if is_other else (Forgotten.of(run), run.record.asked)
         )
         if is_other and options.collect != usual.collect:
             opened = called(read(usual), run.name, run)
         options = usual if is_other else options
         left = opened.without(forgotten)
-        whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
+        whose = options.card.whose or before.whose or (ask_whose() if ask_whose else None)
         left.heed(whose)
-        if not run.record:
-            run.update()  # so that one which is stopped while it is read is listed
+        if run.record.is_empty:
+            run.save(run.record)  # so that one which is stopped while it is read is listed
         left.fetch(run.file(FETCHED), forgotten)
         if is_other:
             clear(run, left)
@@ -119,17 +120,18 @@ def make(
             tell_kept(run, given, listener)
         options = replace(
             options,
-            card=replace(
-                options.card, whose=whose, contact=options.card.contact or before.get("contact")
-            ),
+            card=replace(options.card, whose=whose, contact=options.card.contact or before.contact),
         )
-        asked = {
-            "specs": [str(spec) for spec in specs],
-            **left.to_json(),
-            "whose": whose,
-            "contact": options.card.contact,
-        }
-        run.ask({**asked, "track": list(trackers)})
+        run.ask(
+            Asked(
+                specs=tuple(str(spec) for spec in specs),
+                authors=left.handles,
+                accounts=left.account_handles,
+                whose=whose,
+                contact=options.card.contact,
+                track=tuple(trackers),
+            )
+        )
 
         source = forgotten.mark(opened.fingerprint())
         run_stage(
@@ -197,13 +199,13 @@ def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = 
         tracking(run, trackers_of(run, track), track.track_posts, listener) as listener,
     ):
         finish(run)
-        known = run.record.get("stages", {})
-        if any("options" not in known.get(stage.name, {}) for stage in STAGES):
+        known = run.record.stages
+        if any(stage.name not in known for stage in STAGES):
             raise PersonaError(
                 f"{run.name!r} was never finished.", "Make it from its archive: popinjay make SPEC"
             )
         given = {
-            stage.name: build(known[stage.name]["options"], MakeOptions.PARTS[stage.name])[0]
+            stage.name: build(known[stage.name].options, MakeOptions.PARTS[stage.name])[0]
             for stage in STAGES
         }
         learn(run, MakeOptions(**given), listener)
@@ -222,35 +224,31 @@ def measure(run: Run, samples: int | None = None, listener: Listener = ignore) -
 
     with run.locked():
         finish(run)
-        known = run.record.get("stages", {})
-        if run.made("train") is None:
+        record = run.record
+        if record.made("train") is None:
             raise PersonaError(
                 f"{run.name!r} has not learnt to speak yet.",
                 f"See how far it is: popinjay status {run.name}. Making it again goes on from there.",
             )
-        asked = {name: run.record.get("asked", {}).get(name) for name in ("whose", "contact")}
-        options = build(
-            known.get("evaluate", {}).get("options", {}), MakeOptions.PARTS["evaluate"]
-        )[0]
+        asked = {"whose": record.asked.whose, "contact": record.asked.contact}
+        options = build(record.options("evaluate") or {}, MakeOptions.PARTS["evaluate"])[0]
         options = options if samples is None else replace(options, samples=samples)
         run_stage(
             run,
             stage_named("evaluate"),
             options,
-            partial(evaluate, bases.row(run.facts("train")["base"])),
+            partial(evaluate, bases.row(record.trained.base)),
             tell,
         )
-        write_card(
-            run,
-            build(known.get("card", {}).get("options", asked), MakeOptions.PARTS["card"])[0],
-            tell,
-        )
+        card_options = record.options("card")
+        card_options = asked if card_options is None else card_options
+        write_card(run, build(card_options, MakeOptions.PARTS["card"])[0], tell)
     return load_report(run)
 
 
 def trackers_of(run: Run, options: TrackOptions) -> tuple[str, ...]:
     """The trackers to tell: those asked for, else those that a persona was made with, else the usual. Raises OptionError for one that can't be told."""
-    before = run.record.get("asked", {}).get("track")
+    before = run.record.asked.track
     return chosen(
         ",".join(before) or NONE if options.track is None and before is not None else options.track
     )
@@ -290,13 +288,13 @@ def choose_picture(
     png = pictures.draw(run, chosen, listener)
     with run.locked():
         pictures.write(run, chosen, options, png)
-        written = run.made("card")
+        written = run.record.made("card")
         if written is not None:
             known = {field.name for field in fields(CardOptions)}
             write_card(
                 run,
                 CardOptions(
-                    **{name: value for name, value in written["options"].items() if name in known}
+                    **{name: value for name, value in written.options.items() if name in known}
                 ),
             )
     return run.file(PICTURE_FILE)
@@ -371,7 +369,7 @@ def base_for(
     What the user leaves open is decided once: a persona keeps the base it was made from, also for
     newer posts. Raises BaseModelError if it can't be had.
     """
-    made_from = run.facts("train").get("base")
+    made_from = run.record.trained.base
     if options.base is None and made_from:
         base = bases.row(made_from)
         if run.state(stage_named("train"), {**asdict(options), "base": made_from}) is State.FRESH:
@@ -379,7 +377,7 @@ def base_for(
         have_again(run.name, base, consent, listener)
         listener(Event("train", EventKind.NOTE, f"The base model stays {base.name}."))
         return base
-    base, note = bases.choose(options.base, run.facts("clean").get("languages"), consent, listener)
+    base, note = bases.choose(options.base, run.record.cleaned.languages, consent, listener)
     asked = {**asdict(options), "base": base.name}
     if run.state(stage_named("train"), asked, bases.fingerprint(base)) is not State.FRESH:
         listener(Event("train", EventKind.NOTE, note))
@@ -404,7 +402,7 @@ def nothing_left(run: Run) -> Iterator[None]:
 
     Unless posts were read over a network: whoever makes it again, with other options or another base, is not to wait or pay for them again.
     """
-    is_new = not run.record and not run.file(FILE).exists()
+    is_new = run.record.is_empty and not run.file(FILE).exists()
     try:
         yield
     except (SpecError, BaseModelError):

@@ -70,7 +70,7 @@ def test_a_stage_that_had_no_memory_says_so_on_record(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     with run.locked(), pytest.raises(OutOfMemory), writing(run, stage_named("collect"), {}):
         raise MemoryError
-    assert Run(run.path).record["stages"]["collect"]["error"] == "Memory ran out."
+    assert Run(run.path).record.error_of("collect") == "Memory ran out."
 
 
 def test_the_command_line_says_it(

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from popinjay.pipeline import relearn
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.journal import finish
 from popinjay.store.kept import keep, repeating_none
+from popinjay.store.record import LedgerRow
 from popinjay.store.run import Run
 from popinjay.store.stage_table import STAGES
 from popinjay.trackers.ledger import sealed
@@ -140,10 +142,10 @@ def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_pat
     popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, **OPTIONS)
     assert [event.stage for event in events if event.what is EventKind.FRESH] == ["collect"]
     assert set(states(Run(run.path)).values()) == {"fresh"}
-    stages = {**run.record["stages"]}
-    del stages["collect"]
-    Run(run.path).update(
-        stages=stages
+    left = Run(run.path)
+    stages = {name: known for name, known in left.record.stages.items() if name != "collect"}
+    left.save(
+        left.record.updated(stages=stages)
     )  # reading the archive anew gives, to the byte, what forgetting left
     popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
     assert {name: run.file(name).read_bytes() for name in after} == after
@@ -173,7 +175,7 @@ def test_what_the_model_learnt_is_said_until_it_is_trained_again(
     document = json.loads(capsys.readouterr().out)
     assert (document["retrained"], document["still_known"]) == (True, None)
     assert set(states(Run(run.path)).values()) == {"fresh"}
-    assert Run(run.path).record["stages"]["evaluate"]["options"]["samples"] == 10
+    assert Run(run.path).record.stages["evaluate"].options["samples"] == 10
     assert "the author is fictional" in run.file("README.md").read_text()
     assert main(["say", "ada_l", "-n", "1", "--max-tokens", "10"]) == 0
     assert "forget" not in capsys.readouterr().err
@@ -249,7 +251,7 @@ def test_an_author_leaves_a_cyborg(
     assert done.still_known.in_words() == "all of @bob"
     assert rows(cyborg, "posts.jsonl") == mine
     assert holding(cyborg, "bob number") == []
-    assert cyborg.record["asked"]["authors"] == ["ada"]
+    assert cyborg.record.asked.authors == ("ada",)
     relearn(cyborg)
     card = cyborg.file("README.md").read_text(encoding="utf-8")
     assert "AI BOT" in card
@@ -324,8 +326,8 @@ def test_what_else_should_be_known_is_said(cyborg: Run) -> None:
     assert "What was published to hub:ada/bird still knows it" in said
 
 
-def told_to(tracker: str, **place: str) -> dict[str, str]:
-    return sealed({"tracker": tracker, "persona": "ada_l", "folder": "", "address": "", **place})
+def told_to(tracker: str, **place: str) -> LedgerRow:
+    return sealed(LedgerRow(tracker, "ada_l", **place))
 
 
 def test_what_another_machine_noted_removes_nothing_here(
@@ -335,19 +337,15 @@ def test_what_another_machine_noted_removes_nothing_here(
     precious = tmp_path / "popinjay-wandb" / "ada_l"
     precious.mkdir(parents=True)
     row = told_to("wandb", folder=str(precious))
-    forged = {key: value for key, value in row.items() if key != "seal"}
-    run.update(
-        told=[
-            forged,
-            {**forged, "seal": "00" * 32},
-            {**told_to("wandb", folder="elsewhere"), "folder": str(precious)},
-        ]
-    )
+    forged = replace(row, seal=None)
+    moved = replace(told_to("wandb", folder="elsewhere"), folder=str(precious))
+    rows_told = [forged, replace(forged, seal="00" * 32), moved]
+    run.save(run.record.updated(told=rows_told))
     events: list[Event] = []
     forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
     assert precious.is_dir()
     assert sum("was not noted on this machine" in event.message for event in events) == 3
-    run.update(told=[row])
+    run.save(run.record.updated(told=[row]))
     forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
     assert not precious.exists()
 
@@ -365,7 +363,7 @@ def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
         folder=".trackers/popinjay-wandb/ada_l",
         address="the project birds on https://wandb.ai",
     )
-    run.update(told=[far, synced, told_to("gone")])
+    run.save(run.record.updated(told=[far, synced, told_to("gone")]))
     with pytest.raises(PersonaError) as caught:
         forget(run, authors=["ada_l"])
     assert "what trackers were told: https://mlflow.example.org, " in caught.value.hint
@@ -383,7 +381,7 @@ def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
     )
     assert "the group 'ada_l' in the project birds on https://wandb.ai" in warnings[1]
     assert "What gone was told is still in a place of its own" in warnings[2]
-    assert Run(run.path).record["told"] == [far, synced, {**told_to("gone"), "owed": True}]
+    assert Run(run.path).record.told == (far, synced, replace(told_to("gone"), owed=True))
 
     events.clear()
     forget(run, [post["id"]], listener=events.append)
@@ -457,6 +455,7 @@ def test_a_damaged_list_is_said(run: Run) -> None:
 KILLED = """
 import os, pathlib, shutil, sys
 from popinjay.forgetting.forget import forget
+from popinjay.store.record import LedgerRow
 from popinjay.store.run import Run
 source, out, post = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
 

@@ -14,6 +14,7 @@ import popinjay
 from popinjay.errors import PersonaBusy, PersonaError, PersonaTaken, SpecError
 from popinjay.events import Event, EventKind
 from popinjay.store.files import content_hash
+from popinjay.store.record import Asked
 from popinjay.store.run import Run, State, check_name
 from popinjay.store.stage_runner import writing
 from popinjay.store.stage_table import STAGES, stage_named
@@ -90,7 +91,7 @@ def test_a_failed_stage_leaves_its_reason_and_nothing_else(tmp_path: Path) -> No
             file.write("half a post")
             raise ValueError("no more")
     assert run.state(stage) is State.FAILED
-    assert run.record["stages"]["collect"]["error"] == "no more"
+    assert run.record.error_of("collect") == "no more"
     assert {path.name for path in run.path.iterdir()} == {"run.toml", ".lock"}
 
 
@@ -146,19 +147,14 @@ def test_a_refused_spec_leaves_no_folder_and_an_old_persona_stays(
 def test_a_personas_record_says_what_was_asked_and_with_what(ada: Path, tiny_gpt2: Path) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), whose="self", seed=3, **OPTIONS)
     record = Run.find("ada_l").record
-    assert record["asked"] == {
-        "specs": [str(ada)],
-        "authors": ["ada_l"],
-        "whose": "self",
-        "track": [],
-    }
-    assert record["stages"]["train"]["options"]["seed"] == 3
-    assert set(record["stages"]["train"]["facts"]["versions"]) >= {
+    assert record.asked == Asked((str(ada),), ("ada_l",), whose="self", track=())
+    assert record.stages["train"].options["seed"] == 3
+    assert set(record.facts("train")["versions"]) >= {
         "torch",
         "transformers",
         "popinjay",
     }
-    assert record["stages"]["train"]["makes"]["model"] == content_hash(persona.path / "model")
+    assert record.hashes()["model"] == content_hash(persona.path / "model")
 
 
 @pytest.mark.parametrize(

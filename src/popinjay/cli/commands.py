@@ -216,9 +216,8 @@ def do_status(args: argparse.Namespace) -> None:
     runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
     personas, warnings = [], []
     for run in runs:
-        recorded = run.record.get("stages", {})
         stages = [
-            {"stage": stage, "state": state.value, "error": recorded.get(stage, {}).get("error")}
+            {"stage": stage, "state": state.value, "error": run.record.error_of(stage)}
             for stage, state in run.states().items()
         ]
         known = Forgotten.of(run).still_known(run)

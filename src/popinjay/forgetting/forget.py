@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from popinjay.store.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.store.job_events import drop_samples
 from popinjay.store.journal import Change, finish
 from popinjay.store.outputs import partial_name
-from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run, as_toml
+from popinjay.store.record import Record
+from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run
 from popinjay.store.stage_table import PICTURE_FILE, STAGES
 from popinjay.text.verbatim_index import KEY, VerbatimIndex
 from popinjay.text.words import words
@@ -135,7 +136,7 @@ def _notes(run: Run, new: Forgotten) -> list[str]:
         notes.append(
             "These posts have no ids of their own, only places in their file: should it ever change, take them out of it too."
         )
-    if places := sorted(run.record.get("published", {})):
+    if places := sorted(run.record.published):
         notes.append(
             f"What was published to {' and '.join(places)} still knows it: publish again after training, and delete the old version there."
         )
@@ -172,7 +173,7 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> Gone:
         whole = before.with_more(learnt)
         whole.write(change.path(FILE))
         _mark(run, change, before.still_known(run), learnt.still_known(run))
-        change.path(RECORD).write_bytes(as_toml(_record(run, change, whole, rows)))
+        change.path(RECORD).write_bytes(_record(run, change, whole, rows).to_bytes())
         derived = [name for name in _derived(run, new) if run.file(name).exists()]
         for name in derived:
             change.remove(name)
@@ -315,7 +316,8 @@ def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
     """Beside each post and author the hash of the training data that the model learnt it from."""
     if not run.file("model").is_dir():
         return new
-    learnt = run.record.get("stages", {}).get("train", {}).get("needs", {})
+    trained = run.record.stages.get("train")
+    learnt = trained.needs if trained is not None else {}
     posts, authors = dict(new.posts), dict(new.authors)
     for name in LEARNT:
         data = learnt.get(name, "unknown")
@@ -332,29 +334,24 @@ def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
     return Forgotten(posts, authors)
 
 
-def _record(
-    run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """The record with the first stage as fresh as it was; the others see by themselves that their files have changed."""
-    record = {**ledger.mark_for_removal(run.record), "stages": dict(run.record.get("stages", {}))}
-    collect = record["stages"].get("collect", {})
-    if "makes" in collect:
-        makes = {
-            **collect["makes"],
-            **{name: content_hash(change.path(name)) for name in ("posts.jsonl", "authors.json")},
-        }
+def _record(run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any]]) -> Record:
+    """Return the record with `collect` as fresh as it was.
+
+    The other stages are stale by themselves, as the hashes of their files have changed.
+    """
+    record = ledger.mark_for_removal(run.record)
+    stages = dict(record.stages)
+    collect = stages.get("collect")
+    if collect is not None and collect.makes is not None:
+        changed = ("posts.jsonl", "authors.json")
+        makes = {**collect.makes, **{name: content_hash(change.path(name)) for name in changed}}
         if run.file(AVATARS).is_dir():
             makes[AVATARS] = _hash_without(run.file(AVATARS), _avatars(run, whole))
-        facts = {**collect.get("facts", {}), "summary": in_words(rows)}
-        record["stages"]["collect"] = {
-            **collect,
-            "makes": makes,
-            "facts": facts,
-            "source": whole.mark(collect.get("source", "")),
-        }
-    asked = record.get("asked", {})
-    record["asked"] = {
-        **asked,
-        "authors": [author for author in asked.get("authors", ()) if author not in whole.authors],
-    }
-    return record
+        stages["collect"] = replace(
+            collect,
+            makes=makes,
+            facts={**collect.facts, "summary": in_words(rows)},
+            source=whole.mark(collect.source or ""),
+        )
+    left = tuple(author for author in record.asked.authors if author not in whole.authors)
+    return record.updated(stages=stages, asked=replace(record.asked, authors=left))

@@ -68,7 +68,7 @@ def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener:
     what = "held-out posts, each scored alone from the separator; lower is better"
     size = sum(len(text.encode()) for text in author)
     report: dict[str, Any] = {
-        "model": draft.run.record["stages"]["train"]["makes"]["model"],
+        "model": draft.run.record.hashes()["model"],
         "posts": {
             "train": len(training),
             "held_out": len(author),
@@ -151,7 +151,7 @@ def sampling(given: Sampling, seed: int) -> dict[str, Any]:
 
 def _trials(draft: Draft) -> dict[str, Any]:
     """What was tried to find the persona's own settings; nothing where that was not done."""
-    known = draft.run.facts("train").get("sampling", {})
+    known = draft.run.record.trained.sampling
     return {name: known[name] for name in ("trials", "author") if known.get(name)}
 
 
@@ -200,8 +200,8 @@ def _teller(listener: Listener) -> Any:
 
 def _training(draft: Draft) -> dict[str, Any]:
     """How the training went: where it stopped, why, and which step was kept."""
-    said = draft.run.facts("train")
-    return {"why": said["stopped"], "best_step": said["best_step"], "steps": said["steps"]}
+    said = draft.run.record.trained
+    return {"why": said.stopped, "best_step": said.best_step, "steps": said.steps}
 
 
 def _keep_previous(draft: Draft, model: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -81,7 +81,7 @@ def predictions(
 
 def main_language(run: Run) -> str:
     """The language of most posts, as its two or three letters."""
-    languages: Mapping[str, float] = run.facts("clean").get("languages", {})
+    languages = run.record.cleaned.languages
     return max(languages, key=lambda code: languages[code], default="en").split("-")[0]
 
 

@@ -100,19 +100,19 @@ class Forgotten:
         """What the persona's model learnt before it was told to forget it: until it is trained again it knows that."""
         if not run.file("model").is_dir():
             return Forgotten()
-        learnt = (
-            run.record.get("stages", {}).get("train", {}).get("needs")
-        )  # not there where a training failed: the model is the old one
+        trained = run.record.stages.get("train")
+        # A first training that failed needs nothing: the model is an older one.
+        learnt = trained.needs.values() if trained is not None and trained.needs else None
         return Forgotten(
             {
                 post: data
                 for post, data in self.posts.items()
-                if data and (learnt is None or data in learnt.values())
+                if data and (learnt is None or data in learnt)
             },
             {
                 handle: data
                 for handle, data in self.authors.items()
-                if data and (learnt is None or data in learnt.values())
+                if data and (learnt is None or data in learnt)
             },
         )
 

@@ -1,11 +1,7 @@
-"""A persona's folder: what each stage needs and makes, what is fresh, and how nothing is ever half-written.
+"""A persona's folder: its files, its lock, its record, and which of its stages are fresh.
 
-Outputs are written under a temporary name, synced and renamed, and recorded in `run.toml`. A stage is fresh when its
-options, its version here and the contents of all files it needs and made are those that were recorded.
-
-An entry of the record never loses what was asked. It is in one of three states: `done`; `writing`, while complete outputs
-are given their names (whoever next holds the lock finishes that); `failed`, which leaves everything in the entry that is
-about the outputs still there, and adds the error and the options that were tried.
+A stage is fresh if its options, its version in the table of stages and the contents of all files
+that it needs and made are those on record. How a stage is run is in `stage_runner`.
 """
 
 from __future__ import annotations
@@ -14,19 +10,17 @@ import contextlib
 import os
 import shutil
 import stat
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
 from popinjay.errors import PersonaBusy, PersonaError, SpecError
-from popinjay.post import printable
 from popinjay.store import lineage
 from popinjay.store.files import content_hash, storage_errors, sweep_partials, sync, sync_folder
 from popinjay.store.outputs import Outputs, partial_name
+from popinjay.store.record import Asked, EntryState, Record, StageEntry, storable
 from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, Stage
 
 RECORD = "run.toml"
@@ -42,10 +36,6 @@ REPORTS = (
     SHARED_REPORT,
     REPORT_AGAINST,
 )  # no stage makes these; they tell of what was measured once
-
-
-DONE, WRITING, FAILED = "done", "writing", "failed"  # the state of an entry of the record
-TRIED = "tried"  # in an entry: the options of an attempt that failed
 
 
 class State(StrEnum):
@@ -68,8 +58,8 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.name
-        self.record: dict[str, Any] = self._read()
-        self._asking: dict[str, Any] | None = None
+        self.record = Record.load(self.file(RECORD))
+        self._asking: Asked | None = None
 
     # what is there
 
@@ -96,26 +86,9 @@ class Run:
             else []
         )
 
-    def _read(self) -> dict[str, Any]:
-        file = self.file(RECORD)
-        try:
-            if not file.exists():
-                return {}
-            return tomllib.loads(file.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise PersonaError(
-                f"{file} is damaged: {error}.",
-                "Delete that file and make the persona again: every stage will run anew.",
-            ) from error
-        except OSError as error:
-            raise PersonaError(
-                f"{file} can't be read: {error.strerror}.",
-                "Check its permissions, or choose another folder with --home.",
-            ) from error
-
     def reload(self) -> None:
-        """Read the record again. Raises PersonaError where it is damaged."""
-        self.record = self._read()
+        """Read the record again. Raises PersonaError if it is damaged."""
+        self.record = Record.load(self.file(RECORD))
 
     def file(self, name: str) -> Path:
         """The path of something in the folder.
@@ -132,11 +105,6 @@ class Run:
             for entry in (*folders, *files):
                 inside(self.path, (Path(path) / entry).relative_to(self.path).as_posix())
         return top
-
-    def facts(self, stage: str) -> dict[str, Any]:
-        """What a finished stage said about itself."""
-        facts: dict[str, Any] = self.record.get("stages", {}).get(stage, {}).get("facts", {})
-        return facts
 
     def state(
         self, stage: Stage, options: Mapping[str, Any] | None = None, source: str | None = None
@@ -157,10 +125,12 @@ class Run:
 
     def _card_is_as_asked(self) -> bool:
         """Return whether the card says what was asked last, and shows the picture that is there."""
-        card = self.record["stages"]["card"]
-        asked = self.record.get("asked", {})
-        is_said = all(card["options"].get(name) == asked.get(name) for name in ("whose", "contact"))
-        return is_said and card.get("source") in (None, self.picture_shown())
+        card, asked = self.record.stages["card"], self.record.asked
+        is_said = (card.options.get("whose"), card.options.get("contact")) == (
+            asked.whose,
+            asked.contact,
+        )
+        return is_said and card.source in (None, self.picture_shown())
 
     def picture_shown(self) -> str:
         """Return what the card shows, as the source of its stage: with or without a picture it is another card."""
@@ -173,25 +143,23 @@ class Run:
         source: str | None,
         hashed: Callable[[Path], str | None],
     ) -> State:
-        entry = self.record.get("stages", {}).get(stage.name)
-        if entry is None or entry["state"] == WRITING:
+        entry = self.record.stages.get(stage.name)
+        if entry is None or entry.state is EntryState.WRITING:
             return State.MISSING
-        has_failed = entry["state"] == FAILED
-        if has_failed and (options is None or "makes" not in entry):
+        has_failed = entry.state is EntryState.FAILED
+        if has_failed and (options is None or entry.makes is None):
             return State.FAILED
         same = (
-            entry["version"] == stage.version
-            and (options is None or entry["options"] == storable(options))
-            and (source is None or entry.get("source") == source)
+            entry.version == stage.version
+            and (options is None or entry.options == storable(options))
+            and (source is None or entry.source == source)
             and all(
                 self._holds(name, known, hashed)
-                for name, known in {**entry["needs"], **entry["makes"]}.items()
+                for name, known in {**entry.needs, **(entry.makes or {})}.items()
             )
         )
-        if same:
-            return (
-                State.FRESH
-            )  # what was made before an attempt failed is still what these options make
+        if same:  # even after an attempt that failed, these options make what is there
+            return State.FRESH
         return State.FAILED if has_failed else State.STALE
 
     def _holds(self, name: str, known: str, hashed: Callable[[Path], str | None]) -> bool:
@@ -199,35 +167,37 @@ class Run:
         if not path.exists():
             return False
         found = hashed(path)
-        if found is None:  # too large to look at now: it is what the stage that made it says
-            stages = self.record.get("stages", {}).values()
+        if found is None:  # too large to be read now: it is what its stage recorded
             found = next(
-                (entry["makes"][name] for entry in stages if name in entry.get("makes", {})), None
+                (
+                    entry.makes[name]
+                    for entry in self.record.stages.values()
+                    if entry.makes is not None and name in entry.makes
+                ),
+                None,
             )
         return found == known
-
-    def made(self, stage: str) -> dict[str, Any] | None:
-        """Return the entry of a stage whose outputs are there, fresh or not; None if there are none."""
-        entry: dict[str, Any] = self.record.get("stages", {}).get(stage, {})
-        return entry if "makes" in entry and entry["state"] != WRITING else None
 
     # what was asked
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """What was asked: of the making that is at work, else what is on record."""
-        recorded: dict[str, Any] = self.record.get("asked", {})
-        return recorded if self._asking is None else self._asking
+    def asked(self) -> Asked:
+        """What was asked: of the making in progress, otherwise what is on record."""
+        return self.record.asked if self._asking is None else self._asking
 
-    def ask(self, asked: dict[str, Any]) -> None:
-        """Hold what is asked now. It is recorded with the first stage that succeeds under it, or by `settle_asked`."""
-        self._asking = asked
+    def ask(self, asked: Asked) -> None:
+        """Hold what is asked now.
+
+        It is recorded with the first stage that succeeds under it, or by `settle_asked`.
+        """
+        asked = replace(asked, other=self.record.asked.other)
+        self._asking = Asked.from_table(storable(asked.to_table()))
 
     def settle_asked(self) -> None:
         """Record what was asked, now that all of it is made."""
         asked, self._asking = self._asking, None
-        if asked is not None and storable(asked) != self.record.get("asked"):
-            self.update(asked=storable(asked))
+        if asked is not None and asked != self.record.asked:
+            self.save(self.record.updated(asked=asked))
 
     # writing
 
@@ -257,13 +227,12 @@ class Run:
         finally:
             lock.release()
 
-    def update(self, **tables: Any) -> None:
-        """Change tables of `run.toml`. Raises StorageError, and then nothing is changed."""
-        record = {**self.record, **tables}
+    def save(self, record: Record) -> None:
+        """Write another record. Raises StorageError, and then nothing is changed."""
         with storage_errors(f"{self.path / RECORD}"):
             partial = self.path / partial_name(RECORD)
             try:
-                partial.write_bytes(as_toml(record))
+                partial.write_bytes(record.to_bytes())
                 sync(partial)
                 partial.rename(self.path / RECORD)
             finally:
@@ -271,32 +240,30 @@ class Run:
             self.record = record
             sync_folder(self.path)
 
-    def record_stage(self, stage: Stage, entry: dict[str, Any], *, succeeded: bool = False) -> None:
-        """Put an entry on record; with one that has `succeeded` goes what is asked now."""
-        stages = {
-            name: known
-            for name, known in self.record.get("stages", {}).items()
-            if name != stage.name
-        }
-        stages[stage.name] = entry
+    def record_stage(self, stage: Stage, entry: StageEntry, *, succeeded: bool = False) -> None:
+        """Record an entry; what is asked now is recorded with one that has `succeeded`."""
+        others = {name: known for name, known in self.record.stages.items() if name != stage.name}
+        record = self.record.updated(stages={**others, stage.name: entry})
         just_done = stage.name if succeeded else ""
-        artifacts = lineage.counted(self.name, {**self.record, "stages": stages}, just_done)
+        record = record.updated(artifacts=lineage.counted(self.name, record, just_done))
         if succeeded and self._asking is not None:
-            self.update(stages=stages, artifacts=artifacts, asked=storable(self._asking))
+            self.save(record.updated(asked=self._asking))
             self._asking = None
         else:
-            self.update(stages=stages, artifacts=artifacts)
+            self.save(record)
 
     def _finish_writing(self) -> None:
         """Finish stages that were stopped between their last output and its name. Called with the lock held."""
         for stage in (*STAGES, PICTURE):
-            entry = self.record.get("stages", {}).get(stage.name, {})
-            if entry.get("state") == WRITING:
+            entry = self.record.stages.get(stage.name)
+            if entry is not None and entry.state is EntryState.WRITING:
                 outputs = Outputs(self.path, stage)
                 with storage_errors(f"what {stage.name!r} makes"):
-                    if outputs.are_complete(entry["makes"]):
+                    if outputs.are_complete(entry.makes or {}):
                         outputs.settle()
-                        self.record_stage(stage, {**entry, "state": DONE}, succeeded=True)
+                        self.record_stage(
+                            stage, replace(entry, state=EntryState.DONE), succeeded=True
+                        )
 
     def _sweep(self) -> None:
         """Remove what killed processes left half-written. Called with the lock held, so none is at work here.
@@ -338,22 +305,6 @@ def is_name(name: str) -> bool:
         return bool(check_name(name))
     except (SpecError, UnicodeEncodeError):
         return False
-
-
-def as_toml(record: Mapping[str, Any]) -> bytes:
-    """A record as `run.toml` holds it."""
-    return tomli_w.dumps(storable(record)).encode()
-
-
-def storable(value: Any) -> Any:
-    """Return a value as TOML holds it: None left out, tuples as lists, only valid characters."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, Mapping):
-        return {key: storable(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [storable(item) for item in value]
-    return value
 
 
 _quick_hashes: dict[

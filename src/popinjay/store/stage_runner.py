@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +16,8 @@ from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.memory import memory_errors
 from popinjay.store.files import content_hash, storage_errors
 from popinjay.store.outputs import Outputs, partial_name
-from popinjay.store.run import DONE, FAILED, TRIED, WRITING, Run, State, storable
+from popinjay.store.record import EntryState, StageEntry, storable
+from popinjay.store.run import Run, State
 from popinjay.store.stage_table import Stage
 
 # Errors that end a stage without being a failure of it.
@@ -112,7 +113,7 @@ def writing(
             yield draft
             outputs.sync()
             entry = _entry(draft, options, source, started)
-            run.record_stage(stage, {**entry, "state": WRITING}, succeeded=True)
+            run.record_stage(stage, replace(entry, state=EntryState.WRITING), succeeded=True)
     except BaseException as error:
         outputs.discard()
         # Recording the failure must not hide the failure itself: a full disk causes both.
@@ -128,33 +129,36 @@ def writing(
 
 def forgive(run: Run, stage: Stage) -> None:
     """Remove a failed attempt from the record: what was made before it is what is wanted."""
-    entry = run.record["stages"][stage.name]
-    if entry["state"] == FAILED:
-        kept = {name: value for name, value in entry.items() if name not in ("error", TRIED)}
-        run.record_stage(stage, {**kept, "state": DONE})
+    entry = run.record.stages[stage.name]
+    if entry.state is EntryState.FAILED:
+        run.record_stage(stage, entry.forgiven())
 
 
 def _record_failure(run: Run, stage: Stage, error: Exception, options: Mapping[str, Any]) -> None:
     """Add a failure to a stage's entry; its outputs, if any, are still those of before."""
     said = str(error) or type(error).__name__
-    before = run.made(stage.name)
-    tried = {TRIED: storable(options)} if before else {"options": storable(options)}
-    run.record_stage(stage, {**(before or {}), **tried, "state": FAILED, "error": said})
+    tried = storable(options)
+    before = run.record.made(stage.name)
+    if before is None:
+        entry = StageEntry(EntryState.FAILED, options=tried, error=said)
+    else:
+        entry = replace(before, state=EntryState.FAILED, tried=tried, error=said)
+    run.record_stage(stage, entry)
 
 
 def _entry(
     draft: Draft, options: Mapping[str, Any], source: str | None, started: float
-) -> dict[str, Any]:
+) -> StageEntry:
     """Return the entry of a stage whose outputs are complete, under their temporary names."""
     stage = draft.stage
-    entry: dict[str, Any] = {
-        "state": DONE,
-        "version": stage.version,
-        "finished": datetime.now(UTC).replace(microsecond=0),
-        "seconds": round(time.monotonic() - started, 2),
-        "options": storable(options),
-        "needs": {name: content_hash(draft.run.path / name) for name in stage.needs},
-        "makes": draft.outputs.hashes(),
-        "facts": draft.facts,
-    }
-    return entry if source is None else {**entry, "source": source}
+    return StageEntry(
+        EntryState.DONE,
+        version=stage.version,
+        finished=datetime.now(UTC).replace(microsecond=0),
+        seconds=round(time.monotonic() - started, 2),
+        options=storable(options),
+        needs={name: content_hash(draft.run.path / name) for name in stage.needs},
+        makes=draft.outputs.hashes(),
+        facts=draft.facts,
+        source=source,
+    )
