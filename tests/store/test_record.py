@@ -196,7 +196,7 @@ def test_a_record_that_cannot_be_written_changes_nothing(
         raise OSError(28, "No space left on device")
 
     before = run.record
-    monkeypatch.setattr(Path, "rename", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(StorageError):
         run.save(run.record.updated(asked=Asked()))
     assert run.record == before

@@ -28,7 +28,7 @@ from popinjay.options import EvaluateOptions, Sampling, SayOptions
 from popinjay.post import by_author, read_json, read_posts, read_rows
 from popinjay.report.verdict import notes, verdict
 from popinjay.sampling.generate import MAX_BATCH_ROWS, GeneratedPost, stream
-from popinjay.store.files import content_hash
+from popinjay.store.files import atomic_write, content_hash
 from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT
 from popinjay.store.stage_runner import Draft
 
@@ -208,4 +208,4 @@ def _keep_previous(draft: Draft, model: str) -> None:
     """Keep the report of another model: two trainings can then be held against each other."""
     before = draft.run.file("report.json")
     if before.exists() and read_json(before).get("model", model) != model:
-        draft.run.file(PREVIOUS_REPORT).write_bytes(before.read_bytes())
+        atomic_write(draft.run.file(PREVIOUS_REPORT), before.read_bytes())

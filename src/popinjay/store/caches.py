@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from popinjay.store.files import content_hash, partial_of, sweep_partials
+from popinjay.store.files import atomic_write, content_hash
 
 FORMAT = 1  # of an entry's file
 MEASURED = ".measured"  # hidden, so that no base model's name can collide with it
@@ -48,19 +48,10 @@ def read_entry(path: Path, about: Any) -> Any:
 
 
 def keep_entry(path: Path, about: Any, value: Any) -> None:
-    """Write a value about something (both JSON), whole or not at all, in place of any other."""
-    partial = partial_of(path)
-    sweep_partials(path.parent)
-    try:
+    """Write a value about something (both JSON) in place of any other, if the disk allows it."""
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump({"format": FORMAT, "about": about, "value": value}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        atomic_write(path, json.dumps({"format": FORMAT, "about": about, "value": value}))
 
 
 def file_hash(file: Path) -> str:
@@ -87,18 +78,11 @@ def machine_secret() -> bytes | None:
     with contextlib.suppress(OSError):
         if len(found := path.read_bytes()) == SECRET_BYTES:
             return found
-    partial = partial_of(path)
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(os.urandom(SECRET_BYTES))
-        partial.replace(path)  # of two processes that do so at once the later one counts
-        return path.read_bytes()
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        return None
+        atomic_write(path, os.urandom(SECRET_BYTES), mode=0o600)
+        return path.read_bytes()  # if two processes do so at once, the later secret counts
+    return None
 
 
 def seal(*parts: bytes) -> bytes | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from popinjay.post import read_rows
 from popinjay.store.caches import SEAL, seal
-from popinjay.store.files import partial_of, sweep_partials
+from popinjay.store.files import atomic_write
 from popinjay.text.verbatim_index import VERSION, VerbatimIndex
 
 
@@ -50,7 +50,4 @@ def _write(kept: Path, about: bytes, stored: bytes) -> None:
         return
     with suppress(OSError):  # it only saves time
         kept.parent.mkdir(parents=True, exist_ok=True)
-        sweep_partials(kept.parent)
-        partial = partial_of(kept)
-        partial.write_bytes(mark + stored)
-        partial.replace(kept)
+        atomic_write(kept, mark + stored)

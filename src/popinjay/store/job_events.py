@@ -7,12 +7,11 @@ that is told to forget a post has to remove it from them too.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from popinjay.store.files import storage_errors, sync
+from popinjay.store.files import append_json_line, atomic_write, storage_errors
 
 FOLDER = ".jobs"  # in the home folder, with one folder for each job
 FILE, EVENTS = "job.json", "events.jsonl"  # in a job's folder
@@ -20,16 +19,9 @@ OVER = ("done", "failed", "stopped")  # states of a job that is no longer at wor
 
 
 def add_event(folder: Path, event: Mapping[str, Any]) -> None:
-    """Add a line to a job's events, which no other process writes now.
-
-    A line that a killed process left unfinished is ended first. Raises StorageError.
-    """
-    with storage_errors(str(folder / EVENTS)), (folder / EVENTS).open("a+b", buffering=0) as file:
-        line = (json.dumps(event, ensure_ascii=False) + "\n").encode()
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            line = line if file.read() == b"\n" else b"\n" + line
-        file.write(line)
+    """Add a line to a job's events, which no other process writes now. Raises StorageError."""
+    with storage_errors(str(folder / EVENTS)):
+        append_json_line(folder / EVENTS, event, durable=False)
 
 
 def drop_samples(home: Path, persona: str) -> int:
@@ -47,11 +39,8 @@ def drop_samples(home: Path, persona: str) -> int:
         left = [line for line in lines if not _is_sample(line)]
         if len(left) < len(lines):
             count += len(lines) - len(left)
-            partial = events.with_name(f".{EVENTS}.partial")
             with storage_errors(str(events)):
-                partial.write_text("".join(left), encoding="utf-8")
-                sync(partial)
-                partial.rename(events)
+                atomic_write(events, "".join(left))
     return count
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from popinjay.errors import PersonaError
-from popinjay.store.files import storage_errors
+from popinjay.store.files import append_json_line, storage_errors
 from popinjay.store.journal import finish
 from popinjay.store.run import RECORD, Run
 from popinjay.text.verbatim_index import VerbatimIndex
@@ -29,21 +26,8 @@ def keep(run: Run, row: Mapping[str, Any]) -> None:
     with run.locked():
         finish(run)
         path = run.file(FILE)
-        with storage_errors(str(path)), path.open("a+b", buffering=0) as file:
-            before = file.seek(0, os.SEEK_END)
-            line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
-            if before:
-                file.seek(-1, os.SEEK_END)
-                if file.read() != b"\n":  # somebody's editor left the last line open
-                    line = b"\n" + line
-            try:
-                if file.write(line) != len(line):
-                    raise OSError(errno.ENOSPC, "half a line is none")
-                os.fsync(file.fileno())
-            except OSError:
-                with suppress(OSError):
-                    file.truncate(before)
-                raise
+        with storage_errors(str(path)):
+            append_json_line(path, row)
 
 
 def lines(run: Run) -> list[str]:

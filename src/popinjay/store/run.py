@@ -18,7 +18,13 @@ from typing import Any
 
 from popinjay.errors import PersonaBusy, PersonaError, SpecError
 from popinjay.store import lineage
-from popinjay.store.files import content_hash, storage_errors, sweep_partials, sync, sync_folder
+from popinjay.store.files import (
+    atomic_write,
+    content_hash,
+    is_being_written,
+    storage_errors,
+    sweep_partials,
+)
 from popinjay.store.outputs import Outputs, partial_name
 from popinjay.store.record import Asked, EntryState, Record, StageEntry, storable
 from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, Stage
@@ -230,15 +236,8 @@ class Run:
     def save(self, record: Record) -> None:
         """Write another record. Raises StorageError, and then nothing is changed."""
         with storage_errors(f"{self.path / RECORD}"):
-            partial = self.path / partial_name(RECORD)
-            try:
-                partial.write_bytes(record.to_bytes())
-                sync(partial)
-                partial.rename(self.path / RECORD)
-            finally:
-                partial.unlink(missing_ok=True)
-            self.record = record
-            sync_folder(self.path)
+            atomic_write(self.path / RECORD, record.to_bytes())
+        self.record = record
 
     def record_stage(self, stage: Stage, entry: StageEntry, *, succeeded: bool = False) -> None:
         """Record an entry; what is asked now is recorded with one that has `succeeded`."""
@@ -266,16 +265,14 @@ class Run:
                         )
 
     def _sweep(self) -> None:
-        """Remove what killed processes left half-written. Called with the lock held, so none is at work here.
-
-        But for the folder of the engine, which whoever speaks writes without the lock.
-        """
-        sweep_partials(self.path / ENGINE_FOLDER)
+        """Remove what killed processes left half-written. Called with the lock held."""
+        sweep_partials(self.path / ENGINE_FOLDER)  # it is written without the lock
         for path in self.path.glob(partial_name("*")):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
+                continue
+            with contextlib.suppress(OSError):
+                if not is_being_written(path):  # such as a report, which needs no lock
                     path.unlink()
 
     def discard(self) -> None:

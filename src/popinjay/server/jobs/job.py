@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from popinjay.store.files import storage_errors, sync
+from popinjay.store.files import atomic_write, storage_errors
 from popinjay.store.job_events import FILE, OVER
 
 Doing = Literal["inspect", "make"]
@@ -91,11 +91,7 @@ def now() -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a file whole or not at all. Raises StorageError."""
-    partial = path.with_name(f".{path.name}.partial")
+    """Write a JSON file completely or not at all. Raises StorageError."""
+    text = json.dumps(value, ensure_ascii=False, indent=1)
     with storage_errors(str(path)):
-        partial.write_text(
-            json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8", errors="replace"
-        )
-        sync(partial)
-        partial.rename(path)
+        atomic_write(path, text.encode("utf-8", "replace"))

@@ -20,6 +20,7 @@ from popinjay.post import one_line, printable
 from popinjay.server.accounts import check_account
 from popinjay.server.jobs.job import PID, PROBLEMS, UPLOADS, End, Job
 from popinjay.standard_streams import print_event
+from popinjay.store.files import atomic_write
 
 
 def main(folder: Path, home: Path, lock: int) -> None:
@@ -30,7 +31,7 @@ def main(folder: Path, home: Path, lock: int) -> None:
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # also where whoever began it ignores Ctrl-C
-    (folder / PID).write_text(str(os.getpid()))
+    atomic_write(folder / PID, str(os.getpid()))
     end = _end_of(folder, home)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end.write(folder)
