@@ -100,8 +100,8 @@ def move_into_place(partial: Path, path: Path, *, durable: bool = True) -> None:
 def append_json_line(path: Path, row: Mapping[str, Any], *, durable: bool = True) -> None:
     """Append an object as a JSON line, completely or not at all.
 
-    A last line that has no end, of a killed process or a text editor, is ended first. With `durable`
-    the line is on the disk afterwards. Raises OSError.
+    If the last line has no end, because of a killed process or a text editor, it is ended first.
+    With `durable` the line is on the disk afterwards. Raises OSError.
     """
     with path.open("a+b", buffering=0) as file:
         before = file.seek(0, os.SEEK_END)

@@ -1,4 +1,7 @@
-"""Posts that somebody kept of what a persona said, and which of them repeat what is forgotten. No stage makes `kept.jsonl`, so no making removes it."""
+"""Generated posts that the user kept, and which of them repeat what is forgotten.
+
+No stage makes `kept.jsonl`, so `make` never removes it.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ FILE = "kept.jsonl"
 
 
 def keep(run: Run, row: Mapping[str, Any]) -> None:
-    """Add a line, whole or not at all.
+    """Add a line.
 
-    Raises PersonaError where the persona is gone, PersonaBusy where another process is changing it, StorageError where the disk refuses.
+    Raises PersonaError if the persona is gone, PersonaBusy if another process is changing it, and
+    StorageError if the line can't be written.
     """
     if not run.file(RECORD).is_file():
         raise PersonaError(f"{run.name!r} is not there any more.", "It was removed meanwhile.")
@@ -31,30 +35,27 @@ def keep(run: Run, row: Mapping[str, Any]) -> None:
 
 
 def lines(run: Run) -> list[str]:
-    """The lines of kept posts, each with its end, also where somebody's editor left something else between them."""
+    """Return the lines of kept posts, each with its newline; blank lines are skipped."""
     with run.file(FILE).open(encoding="utf-8", errors="replace") as file:
         return [line.rstrip("\n") + "\n" for line in file if line.strip()]
 
 
 def repeating_none(lines: Sequence[str], texts: Iterable[str]) -> list[str]:
-    """The lines that repeat none of these texts: say the same, hold the whole of it, or eight words of it in a row."""
+    """Return the lines that repeat none of these texts.
+
+    A line repeats a text if it is the same, contains all of it, or eight words of it in a row.
+    """
     said = {text.strip() for text in texts}
-    copies = VerbatimIndex(
-        text for text in said if words(text)
-    )  # those of signs alone would all be one
-    return [
-        line
-        for line in lines
-        if not (
-            (text := _text(line)).strip() in said
-            or copies.is_copied(text)
-            or copies.is_around(text)
-        )
-    ]
+    index = VerbatimIndex(text for text in said if words(text))  # without words all are the same
+
+    def repeats(text: str) -> bool:
+        return text.strip() in said or index.is_copied(text) or index.is_around(text)
+
+    return [line for line in lines if not repeats(_text(line))]
 
 
 def _text(line: str) -> str:
-    """What a line of kept posts says; the line itself where somebody changed it into something else."""
+    """Return the text of a line; the line itself if it was edited into something else."""
     try:
         return str(json.loads(line)["text"])
     except (ValueError, KeyError, TypeError):

@@ -1,9 +1,9 @@
 """Lineage: what a persona came from, as versions with hashes.
 
 The graph is raw posts -> dataset (and a base model) -> model -> report. Names, types and jobs are
-those of HuggingTweets; the report is an addition. `run.toml` holds every version that ever existed
-in its table `artifacts`, so the graph needs no tracker and no network. A new version is counted when
-the hash of the content changes; content that existed before gets the version it had.
+those of HuggingTweets; the report is an addition. The table `artifacts` of `run.toml` holds every
+version that ever existed, so the graph needs no tracker and no network. A new version is counted
+when the hash of the content changes; content that existed before gets the version it had.
 """
 
 from __future__ import annotations

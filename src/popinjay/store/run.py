@@ -30,22 +30,17 @@ from popinjay.store.record import Asked, EntryState, Record, StageEntry, storabl
 from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, Stage
 
 RECORD = "run.toml"
-ENGINE_FOLDER = (
-    "engine"  # its model once more, as the fast decoder takes it; made anew where it is missing
-)
-FETCHED = "fetched"  # mirrors of what was read over networks, one folder an author
-PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, to hold this one against
-SHARED_REPORT, REPORT_AGAINST = "report-to-share.html", "report-against.html"
-QUICK_BYTES = 2**20  # of a file that is hashed to list personas
-REPORTS = (
-    PREVIOUS_REPORT,
-    SHARED_REPORT,
-    REPORT_AGAINST,
-)  # no stage makes these; they tell of what was measured once
+ENGINE_FOLDER = "engine"  # the model as the fast decoder needs it; made again if it is missing
+FETCHED = "fetched"  # mirrors of what was read over networks, one folder for each author
+PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, for comparison
+SHARED_REPORT = "report-to-share.html"
+REPORT_AGAINST = "report-against.html"
+QUICK_BYTES = 2**20  # size up to which a file is hashed to list personas
+REPORTS = (PREVIOUS_REPORT, SHARED_REPORT, REPORT_AGAINST)  # that no stage makes
 
 
 class State(StrEnum):
-    """How a stage of a persona stands."""
+    """The state of a stage of a persona."""
 
     FRESH = "fresh"
     STALE = "stale"
@@ -54,7 +49,7 @@ class State(StrEnum):
 
 
 def home() -> Path:
-    """Where personas live: `POPINJAY_HOME`, or `~/.popinjay`."""
+    """Return the folder of all personas: `POPINJAY_HOME`, or `~/.popinjay`."""
     return Path(os.environ.get("POPINJAY_HOME") or Path.home() / ".popinjay")
 
 
@@ -67,11 +62,11 @@ class Run:
         self.record = Record.load(self.file(RECORD))
         self._asking: Asked | None = None
 
-    # what is there
+    # files and states
 
     @classmethod
     def find(cls, name: str, home_folder: Path | None = None) -> Run:
-        """The persona of this name, or in this folder. Raises PersonaError where there is none."""
+        """Return the persona of this name or in this folder. Raises PersonaError if not found."""
         beside = Path(name)
         path = beside if _is_file(beside / RECORD) else (home_folder or home()) / name
         if "\x00" in name or not _is_file(path / RECORD):
@@ -84,28 +79,26 @@ class Run:
 
     @classmethod
     def all(cls, home_folder: Path | None = None) -> list[Run]:
-        """Every persona in the home folder, by name."""
+        """Return every persona in the home folder, sorted by name."""
         folder = home_folder or home()
-        return (
-            [cls(path.parent) for path in sorted(folder.glob(f"*/{RECORD}"))]
-            if folder.is_dir()
-            else []
-        )
+        if not folder.is_dir():
+            return []
+        return [cls(path.parent) for path in sorted(folder.glob(f"*/{RECORD}"))]
 
     def reload(self) -> None:
         """Read the record again. Raises PersonaError if it is damaged."""
         self.record = Record.load(self.file(RECORD))
 
     def file(self, name: str) -> Path:
-        """The path of something in the folder.
+        """Return the path of something in the folder.
 
-        Raises PersonaError where it leads out of the folder, or is neither a file nor a folder: this
-        folder may have come from anywhere.
+        Raises PersonaError if it leads out of the folder or is neither a file nor a folder: the
+        folder may come from an untrusted place.
         """
         return inside(self.path, name)
 
     def folder(self, name: str) -> Path:
-        """The path of a folder in the folder. Raises PersonaError as `file` does, of all that it holds."""
+        """Return the path of a subfolder, with everything in it checked as `file` does."""
         top = self.file(name)
         for path, folders, files in os.walk(top):
             for entry in (*folders, *files):
@@ -115,13 +108,13 @@ class Run:
     def state(
         self, stage: Stage, options: Mapping[str, Any] | None = None, source: str | None = None
     ) -> State:
-        """How a stage stands: against its record, and against `options` and the `source`'s hash where they are given."""
+        """Return the state of a stage by its record, and by options and source hash if given."""
         return self._state(stage, options, source, content_hash)
 
     def states(self, *, quick: bool = False) -> dict[str, State]:
-        """Return how each stage stands, by name: what `status`, `publish` and the page all go by.
+        """Return the state of each stage, by name, for `status`, `publish` and the page alike.
 
-        `quick` trusts the record about the contents of large files and folders.
+        With `quick` the record is trusted about the contents of large files and folders.
         """
         hashed = _quick_hash if quick else content_hash
         found = {stage.name: self._state(stage, None, None, hashed) for stage in STAGES}
@@ -130,16 +123,15 @@ class Run:
         return found
 
     def _card_is_as_asked(self) -> bool:
-        """Return whether the card says what was asked last, and shows the picture that is there."""
-        card, asked = self.record.stages["card"], self.record.asked
-        is_said = (card.options.get("whose"), card.options.get("contact")) == (
-            asked.whose,
-            asked.contact,
-        )
+        """Return whether the card says what was asked last and shows the present picture."""
+        card = self.record.stages["card"]
+        asked = self.record.asked
+        said = (card.options.get("whose"), card.options.get("contact"))
+        is_said = said == (asked.whose, asked.contact)
         return is_said and card.source in (None, self.picture_shown())
 
     def picture_shown(self) -> str:
-        """Return what the card shows, as the source of its stage: with or without a picture it is another card."""
+        """Return which picture the card shows, as the source of its stage."""
         return PICTURE_FILE if self.file(PICTURE_FILE).exists() else "no picture"
 
     def _state(
@@ -188,19 +180,19 @@ class Run:
 
     @property
     def asked(self) -> Asked:
-        """What was asked: of the making in progress, otherwise what is on record."""
+        """What the `make` in progress was asked for; without one, what is on record."""
         return self.record.asked if self._asking is None else self._asking
 
     def ask(self, asked: Asked) -> None:
-        """Hold what is asked now.
+        """Set what is asked for now.
 
-        It is recorded with the first stage that succeeds under it, or by `settle_asked`.
+        It is recorded with the next stage that succeeds, or by `settle_asked`.
         """
         asked = replace(asked, other=self.record.asked.other)
         self._asking = Asked.from_table(storable(asked.to_table()))
 
     def settle_asked(self) -> None:
-        """Record what was asked, now that all of it is made."""
+        """Record what was asked for, after all of it was made."""
         asked, self._asking = self._asking, None
         if asked is not None and asked != self.record.asked:
             self.save(self.record.updated(asked=asked))
@@ -209,11 +201,8 @@ class Run:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from making this persona meanwhile. Raises PersonaBusy where one does."""
-        from filelock import (
-            FileLock,
-            Timeout,
-        )  # slow to import, and whoever only reads a persona needs no lock
+        """Hold the persona's lock. Raises PersonaBusy if another process holds it."""
+        from filelock import FileLock, Timeout  # slow to import, and reading needs no lock
 
         with storage_errors(str(self.path)):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -226,7 +215,7 @@ class Run:
                     "Wait for it, or choose another --name.",
                 ) from error
         try:
-            self.reload()  # another may have made it in the meantime
+            self.reload()  # another process may have changed it in the meantime
             self._finish_writing()
             self._sweep()
             yield
@@ -234,13 +223,13 @@ class Run:
             lock.release()
 
     def save(self, record: Record) -> None:
-        """Write another record. Raises StorageError, and then nothing is changed."""
+        """Replace the record. Raises StorageError, and then nothing is changed."""
         with storage_errors(f"{self.path / RECORD}"):
             atomic_write(self.path / RECORD, record.to_bytes())
         self.record = record
 
     def record_stage(self, stage: Stage, entry: StageEntry, *, succeeded: bool = False) -> None:
-        """Record an entry; what is asked now is recorded with one that has `succeeded`."""
+        """Record an entry, and with one that has `succeeded` what is asked for now."""
         others = {name: known for name, known in self.record.stages.items() if name != stage.name}
         record = self.record.updated(stages={**others, stage.name: entry})
         just_done = stage.name if succeeded else ""
@@ -252,7 +241,10 @@ class Run:
             self.save(record)
 
     def _finish_writing(self) -> None:
-        """Finish stages that were stopped between their last output and its name. Called with the lock held."""
+        """Finish stages that were stopped while their outputs got their final names.
+
+        Called with the lock held.
+        """
         for stage in (*STAGES, PICTURE):
             entry = self.record.stages.get(stage.name)
             if entry is not None and entry.state is EntryState.WRITING:
@@ -265,7 +257,7 @@ class Run:
                         )
 
     def _sweep(self) -> None:
-        """Remove what killed processes left half-written. Called with the lock held."""
+        """Remove incomplete files of killed processes. Called with the lock held."""
         sweep_partials(self.path / ENGINE_FOLDER)  # it is written without the lock
         for path in self.path.glob(partial_name("*")):
             if path.is_dir() and not path.is_symlink():
@@ -281,7 +273,7 @@ class Run:
 
 
 def check_name(name: str) -> str:
-    """A persona's name that can be a folder's. Raises SpecError for others."""
+    """Return a persona's name that can be a folder's. Raises SpecError for others."""
     if (
         name != name.strip()
         or not name.isprintable()
@@ -291,26 +283,25 @@ def check_name(name: str) -> str:
     ):
         raise SpecError(
             f"A persona can't be named {name!r}.",
-            "Take letters, digits, '-', '_' and '.', not beginning with '-' or '.'.",
+            "Use letters, digits, '-', '_' and '.', and don't begin with '-' or '.'.",
         )
     return name
 
 
 def is_name(name: str) -> bool:
-    """Return whether a persona could be named so."""
+    """Return whether a persona can have this name."""
     try:
         return bool(check_name(name))
     except (SpecError, UnicodeEncodeError):
         return False
 
 
-_quick_hashes: dict[
-    str, tuple[tuple[int, ...], str]
-] = {}  # of small files, by path: what stat said, the hash
+# Of small files, by path: what identifies the version of the file, and its hash.
+_quick_hashes: dict[str, tuple[tuple[int, ...], str]] = {}
 
 
 def _quick_hash(path: Path) -> str | None:
-    """Return the hash of a small file, computed once for each of its versions; None for what is larger."""
+    """Return the hash of a small file, computed once for each version; None for a larger one."""
     found = path.stat()
     if path.is_dir() or found.st_size > QUICK_BYTES:
         return None
@@ -322,22 +313,27 @@ def _quick_hash(path: Path) -> str | None:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The path of something in a folder. Raises PersonaError where it leads out, or is neither a file nor a folder."""
+    """Return the path of something in a folder.
+
+    Raises PersonaError if it leads out of the folder or is neither a file nor a folder.
+    """
     path = folder / name
-    real, root = os.path.realpath(path), os.path.realpath(folder)
+    real = os.path.realpath(path)
+    root = os.path.realpath(folder)
     if real != root and not real.startswith(root.rstrip(os.sep) + os.sep):
         raise PersonaError(
             f"{path} leads out of the persona's folder.",
-            "Nothing behind it was read or written. If the persona is yours, put the file itself in the link's place.",
+            "Nothing behind it was read or written. "
+            "If the persona is yours, replace the link with the file itself.",
         )
     try:
         mode = path.stat().st_mode
-    except OSError:  # it is not there, or whoever opens it says why it can't be
+    except OSError:  # it does not exist, or opening it will raise a better error
         return path
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise PersonaError(
             f"{path} is neither a file nor a folder.",
-            "Remove it: popinjay puts no such thing there.",
+            "Remove it: popinjay never creates such a thing there.",
         )
     return path
 
@@ -345,5 +341,5 @@ def inside(folder: Path, name: str) -> Path:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name too long, a folder that may not be looked into
+    except OSError:  # the name is too long, or the folder is not readable
         return False
