@@ -24,7 +24,7 @@ from popinjay.pipeline import relearn
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.journal import finish
 from popinjay.store.kept import keep, repeating_none
-from popinjay.store.record import LedgerRow
+from popinjay.store.record import LedgerRow, Publication
 from popinjay.store.run import Run
 from popinjay.store.stage_table import STAGES
 from popinjay.trackers.ledger import sealed
@@ -317,7 +317,8 @@ def test_ids_that_look_alike_need_their_author(cyborg: Run) -> None:
 
 
 def test_what_else_should_be_known_is_said(cyborg: Run) -> None:
-    cyborg.update(published={"hub:ada/bird": {"version": "v1"}})
+    published = {"hub:ada/bird": Publication(version="v1")}
+    cyborg.save(cyborg.record.updated(published=published))
     events: list[Event] = []
     forget(cyborg, ["1"], ["ada"], events.append)
     said = " ".join(event.message for event in events if event.what is EventKind.NOTE)
@@ -455,7 +456,7 @@ def test_a_damaged_list_is_said(run: Run) -> None:
 KILLED = """
 import os, pathlib, shutil, sys
 from popinjay.forgetting.forget import forget
-from popinjay.store.record import LedgerRow
+from popinjay.store.record import LedgerRow, Publication
 from popinjay.store.run import Run
 source, out, post = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
 

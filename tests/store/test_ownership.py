@@ -313,7 +313,7 @@ def test_a_newer_archive_is_learnt_with_the_options_of_the_first_make(tmp_path: 
     assert inherited(run, {"budget": "1m"}) == {"drop_replies": True, "epochs": 2.0, "seed": 3}
     said: list[Event] = []
     options = pipeline.as_made_before(run, {"budget": "1m"})
-    pipeline.tell_kept(run, {"budget": "1m"}, said.append)
+    pipeline.note_inherited(run, {"budget": "1m"}, said.append)
     assert (options.train.epochs, options.train.budget, options.evaluate.seed) == (2.0, "1m", 3)
     assert options.train.base is None  # base_for keeps it
     assert "--drop-replies --epochs 2.0 --seed 3" in said[0].message
@@ -323,7 +323,7 @@ def test_usual_options_are_no_news(tmp_path: Path) -> None:
     said: list[Event] = []
     run = run_with(tmp_path / "ada")
     assert pipeline.as_made_before(run, {}) == MakeOptions()
-    pipeline.tell_kept(run, {}, said.append)
+    pipeline.note_inherited(run, {}, said.append)
     assert not said
 
 
