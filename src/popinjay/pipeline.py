@@ -111,9 +111,8 @@ def make(
         finish(run)
         opened = called(opened, run.name, run)
         is_other = is_replaced(run, opened, may=usual.existing.replace, ask=ask)
-        forgotten, before = (
-            (Forgotten(), Asked()) if is_other else (Forgotten.of(run), run.record.asked)
-        )
+        forgotten = Forgotten() if is_other else Forgotten.of(run)
+        before = Asked() if is_other else run.record.asked
         if is_other and options.collect != usual.collect:
             opened = called(read(usual), run.name, run)
         options = usual if is_other else options

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import tomli_w
 
 from popinjay.errors import PersonaError
-from popinjay.post import printable
+from popinjay.store.toml_table import Table, storable
 
 # The format of run.toml; a file without the key `format` has format 1. It is raised when an older
 # popinjay would misread a file, and `Record.from_table` then converts older files.
@@ -72,7 +72,7 @@ class StageEntry:
     @classmethod
     def from_table(cls, table: object, where: str) -> StageEntry:
         """Return the entry that a table holds. Raises ValueError if it is damaged."""
-        found = _Table(table, where)
+        found = Table(table, where)
         return cls(
             state=EntryState(found.text("state")),
             version=found.value("version", int),
@@ -138,7 +138,7 @@ class ArtifactVersion:
     @classmethod
     def from_table(cls, table: object, where: str) -> ArtifactVersion:
         """Return the version that a table holds. Raises ValueError if it is damaged."""
-        found = _Table(table, where)
+        found = Table(table, where)
         return cls(
             name=found.text("name"),
             type=found.text("type"),
@@ -169,7 +169,7 @@ class Asked:
     @classmethod
     def from_table(cls, table: object) -> Asked:
         """Return what a table holds. Raises ValueError if it is damaged."""
-        found = _Table(table, "asked")
+        found = Table(table, "asked")
         return cls(
             specs=found.texts("specs") or (),
             authors=found.texts("authors") or (),
@@ -203,7 +203,7 @@ class LedgerRow:
     @classmethod
     def from_table(cls, table: object, where: str) -> LedgerRow:
         """Return the row that a table holds. Raises ValueError if it is damaged."""
-        found = _Table(table, where)
+        found = Table(table, where)
         return cls(
             tracker=found.text("tracker"),
             persona=found.value("persona", str) or "",
@@ -237,7 +237,7 @@ class Publication:
     @classmethod
     def from_table(cls, table: object, where: str) -> Publication:
         """Return what a table holds. Raises ValueError if it is damaged."""
-        found = _Table(table, where)
+        found = Table(table, where)
         return cls(
             published=found.value("published", datetime),
             model=found.value("model", str),
@@ -288,7 +288,7 @@ class Record:
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Record:
         """Return the record that a TOML document holds. Raises ValueError if it is damaged."""
-        found = _Table(table, "the file")
+        found = Table(table, "the file")
         return cls(
             stages={
                 name: StageEntry.from_table(entry, f"stages.{name}")
@@ -411,17 +411,6 @@ def _check_format(file: Path, table: Mapping[str, Any]) -> None:
         )
 
 
-def storable(value: Any) -> Any:
-    """Return a value as TOML holds it: None left out, tuples as lists, only valid characters."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, Mapping):
-        return {key: storable(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [storable(item) for item in value]
-    return value
-
-
 def _known(row: Any) -> dict[str, Any]:
     """Return the fields of a row in their order, without those that are not set."""
     values = {one.name: getattr(row, one.name) for one in fields(row) if one.name != "other"}
@@ -431,55 +420,3 @@ def _known(row: Any) -> dict[str, Any]:
 def _select(kind: type[_T], facts: Mapping[str, Any]) -> _T:
     """Return those of the facts that a dataclass has fields for."""
     return kind(**{one.name: facts[one.name] for one in fields(kind) if one.name in facts})  # type: ignore[arg-type]
-
-
-class _Table:
-    """The values of a table, checked as they are taken out. What is left in `rest` is unknown."""
-
-    def __init__(self, table: object, where: str) -> None:
-        if not isinstance(table, dict):
-            raise ValueError(f"{where} is not a table")
-        self.rest: dict[str, Any] = dict(table)
-        self._where = where
-
-    def value(self, name: str, kind: type[_T]) -> _T | None:
-        """Return a value of this type; None if the table has none."""
-        found = self.rest.pop(name, None)
-        if kind is float and isinstance(found, int):
-            found = float(found)
-        if found is not None and not isinstance(found, kind):
-            raise ValueError(f"{name!r} in {self._where} is not of type {kind.__name__}")
-        return found
-
-    def needed(self, name: str, kind: type[_T]) -> _T:
-        """Return a value of this type."""
-        found = self.value(name, kind)
-        if found is None:
-            raise ValueError(f"{self._where} has no {name!r}")
-        return found
-
-    def text(self, name: str) -> str:
-        """Return a text."""
-        return self.needed(name, str)
-
-    def table(self, name: str) -> dict[str, Any] | None:
-        """Return a table; None if there is none."""
-        return self.value(name, dict)
-
-    def rows(self, name: str) -> list[Any]:
-        """Return a list; an empty one if there is none."""
-        return self.value(name, list) or []
-
-    def texts(self, name: str) -> tuple[str, ...] | None:
-        """Return a list of texts; None if there is none."""
-        found = self.value(name, list)
-        if found is not None and not all(isinstance(one, str) for one in found):
-            raise ValueError(f"{name!r} in {self._where} holds something that is not a text")
-        return None if found is None else tuple(found)
-
-    def texts_by_name(self, name: str) -> dict[str, str] | None:
-        """Return a table of texts; None if there is none."""
-        found = self.table(name)
-        if found is not None and not all(isinstance(one, str) for one in found.values()):
-            raise ValueError(f"{name!r} in {self._where} holds something that is not a text")
-        return found

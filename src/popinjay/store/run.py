@@ -26,8 +26,9 @@ from popinjay.store.files import (
     sweep_partials,
 )
 from popinjay.store.outputs import Outputs, partial_name
-from popinjay.store.record import Asked, EntryState, Record, StageEntry, storable
+from popinjay.store.record import Asked, EntryState, Record, StageEntry
 from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, Stage
+from popinjay.store.toml_table import storable
 
 RECORD = "run.toml"
 ENGINE_FOLDER = "engine"  # the model as the fast decoder needs it; made again if it is missing

@@ -16,9 +16,10 @@ from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.memory import memory_errors
 from popinjay.store.files import content_hash, storage_errors
 from popinjay.store.outputs import Outputs, partial_name
-from popinjay.store.record import EntryState, StageEntry, storable
+from popinjay.store.record import EntryState, StageEntry
 from popinjay.store.run import Run, State
 from popinjay.store.stage_table import Stage
+from popinjay.store.toml_table import storable
 
 # Errors that end a stage without being a failure of it.
 UNRECORDED = (BrokenPipeError, OutputLost, PersonaTaken)
