@@ -1,4 +1,4 @@
-"""Forgetting: out of everything at once, never back in, and honest about what the model still knows."""
+"""Forgetting: atomic, final, and honest about what the model still knows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run(made: Path, own_home: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def two_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Posts of two authors without ids of their own: what stands for one is its place in the file. Line 201 of ada's says what line 1 says."""
+    """Posts of two authors without ids, known by their lines; ada's line 201 repeats line 1."""
     folder = tmp_path_factory.mktemp("two")
     for author, thing in (("ada", "engines"), ("bob", "lamps")):
         lines = [

@@ -1,4 +1,4 @@
-"""What a persona's name stands for: nobody's persona is overwritten, and a newer archive is learnt as the first was."""
+"""Whose posts a persona is made of: a name is asked for, options stay, others don't replace it."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_what_takes_its_place_inherits_nothing(tmp_path: Path, untrained: None) 
 
 
 def test_more_of_the_same_posts_need_no_yes(tmp_path: Path, untrained: None) -> None:
-    """A newer file of the same posts, also under another file name: it need not hold all that was there, but most."""
+    """A newer file of the same posts, also under another name, which holds most of the old ones."""
     first, second = two_of_one_name(tmp_path, lines("a lamp"), lines("a  LAMP", 200, start=60))
     popinjay.make(first, name="bird")
     assert (
@@ -328,7 +328,7 @@ def test_usual_options_are_no_news(tmp_path: Path) -> None:
 
 
 def test_posts_are_read_with_the_options_of_the_first_make(tmp_path: Path, untrained: None) -> None:
-    """A newer table whose texts stand in the same odd column, named and unnamed, and another table in its place."""
+    """A newer table with its texts in the same odd column, and another table in its place."""
     table = tmp_path / "bird.csv"
     for name in (None, "pet"):
         for count in (150, 200):

@@ -1,4 +1,4 @@
-"""The record of a persona: no entry ever loses what was asked, whenever and however a stage ends."""
+"""The record of a persona: no entry loses what was asked, whenever and however a stage ends."""
 
 from __future__ import annotations
 
