@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import tomli_w
 
@@ -22,8 +22,6 @@ from popinjay.store.toml_table import Table, storable
 # The format of run.toml; a file without the key `format` has format 1. It is raised when an older
 # popinjay would misread a file, and `Record.from_table` then converts older files.
 FORMAT = 1
-
-_T = TypeVar("_T")
 
 
 class EntryState(StrEnum):
@@ -383,12 +381,21 @@ class Record:
     @property
     def cleaned(self) -> CleanFacts:
         """What `clean` says about itself."""
-        return _select(CleanFacts, self.facts("clean"))
+        facts = self.facts("clean")
+        return CleanFacts(facts.get("authors", ()), facts.get("languages", {}))
 
     @property
     def trained(self) -> TrainFacts:
         """What `train` says about itself."""
-        return _select(TrainFacts, self.facts("train"))
+        facts = self.facts("train")
+        return TrainFacts(
+            base=facts.get("base", ""),
+            base_record=facts.get("base_record", {}),
+            sampling=facts.get("sampling", {}),
+            stopped=facts.get("stopped", ""),
+            steps=facts.get("steps", 0),
+            best_step=facts.get("best_step", 0),
+        )
 
     def hashes(self) -> dict[str, str]:
         """Return the hash of each output, by its name, as the stage that made it recorded it."""
@@ -415,8 +422,3 @@ def _known(row: Any) -> dict[str, Any]:
     """Return the fields of a row in their order, without those that are not set."""
     values = {one.name: getattr(row, one.name) for one in fields(row) if one.name != "other"}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _select(kind: type[_T], facts: Mapping[str, Any]) -> _T:
-    """Return those of the facts that a dataclass has fields for."""
-    return kind(**{one.name: facts[one.name] for one in fields(kind) if one.name in facts})  # type: ignore[arg-type]
