@@ -210,7 +210,7 @@ def rules(args: argparse.Namespace) -> None:
     """The built-in base by the rules for somebody's posts: their share of the time, and the index's size."""
     from base import Texts
     from popinjay.sampling.filters import MIN_HOLDERS
-    from popinjay.text.verbatim_index import VerbatimIndex
+    from popinjay.store.index_file import index_of_file
     from samplers.rules_share import rules_share
 
     posts, file, cache = (
@@ -220,7 +220,7 @@ def rules(args: argparse.Namespace) -> None:
     )
     file.write_text("".join(json.dumps({"text": text}) + "\n" for text in posts), encoding="utf-8")
     began = time.perf_counter()
-    index = VerbatimIndex.of_file(file, cache / "posts.index", MIN_HOLDERS)
+    index = index_of_file(file, cache / "posts.index", MIN_HOLDERS)
     seconds = time.perf_counter() - began
     print(
         f"\nIndex of {len(posts):,} posts by {args.author}: made once in {seconds:.2f} s; {index.size / len(posts):.0f} kB per 1,000 posts",

@@ -11,14 +11,14 @@ from popinjay.inference.open_decoder import open_decoder
 from popinjay.options import SayOptions
 from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters, Watch
 from popinjay.sampling.generate import generate
-from popinjay.text.verbatim_index import VerbatimIndex
+from popinjay.store.index_file import index_of_file
 
 
 def rules_share(folder: Path, cache: Path, posts: Path, count: int) -> tuple[float, float, float]:
     """Seconds in all, in the index of a file of posts, and in watching and judging drafts, for so many posts by a model that learnt those."""
     clock = _Clock()
     rules, decoder = (
-        OutputFilters(lambda: VerbatimIndex.of_file(posts, cache / "posts.index", MIN_HOLDERS)),
+        OutputFilters(lambda: index_of_file(posts, cache / "posts.index", MIN_HOLDERS)),
         open_decoder(folder, cache=cache),
     )
     generate(decoder, SayOptions(n=2, seed=0))  # warm

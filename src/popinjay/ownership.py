@@ -1,4 +1,4 @@
-"""What a persona's name stands for: whose posts it was made of, and how. Nobody else's take its place unasked."""
+"""Whose posts a persona's name stands for: other people's posts don't replace it unasked."""
 
 from __future__ import annotations
 
@@ -19,40 +19,33 @@ from popinjay.stages.collect import Opened, is_account
 from popinjay.store import kept
 from popinjay.store.forgotten import FILE, MARKS, Forgotten
 from popinjay.store.journal import Change
-from popinjay.store.run import (
-    ENGINE_FOLDER,
-    FETCHED,
-    PICTURE_FILE,
-    RECORD,
-    REPORTS,
-    STAGES,
-    Run,
-    as_toml,
-)
+from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run
+from popinjay.store.stage_table import PICTURE_FILE, STAGES
 from popinjay.training.checkpoints import Checkpoints
 
-MOST = 0.5  # of the posts that were there: so many have to be among those that take their place
+MOST = 0.5  # share of a persona's posts that have to be among those that replace them
 
 
 # the name
 
 
 def is_anonymous(author: Author) -> bool:
-    """Return whether an author's handle is a file's name that is generic. An account's handle is a name, whatever it is."""
+    """Return whether an author's handle is only the generic name of a file, not an account's."""
     return not author.url and is_generic(author.handle)
 
 
 def name_for(opened: Opened, ask_name: Callable[[str], str | None] | None) -> str:
-    """Return the name of a persona that was given none: its authors' handles, or what `ask_name` says if these are generic.
+    """Return the name of a persona that was given none.
 
-    Raises SpecError if that is nothing, or if there is nothing to read.
+    It is the authors' handles, or the answer of `ask_name` if these are generic. Raises SpecError
+    if there is no answer, or nothing to read.
     """
     if not all(map(is_anonymous, opened.authors)):
         return opened.name
     for reading in opened.readings:
         with _unnoted(reading):
             posts = reading.posts()
-            next(posts, None)  # what can't be read at all is said before a name is asked for
+            next(posts, None)  # an unreadable source is reported before a name is asked for
             if isinstance(posts, Generator):
                 posts.close()
     if name := ask_name(opened.name) if ask_name else None:
@@ -64,7 +57,7 @@ def name_for(opened: Opened, ask_name: Callable[[str], str | None] | None) -> st
 
 
 class _Called(Reading):
-    """Somebody's posts under another name than that of their file."""
+    """An author's posts under another name than that of their file."""
 
     def __init__(self, reading: Reading, name: str) -> None:
         self._reading = reading
@@ -73,7 +66,7 @@ class _Called(Reading):
 
     @property
     def findings(self) -> Findings:
-        """What the source has to say."""
+        """What was noticed about the source."""
         return self._reading.findings
 
     @findings.setter
@@ -81,30 +74,30 @@ class _Called(Reading):
         self._reading.findings = findings
 
     def fingerprint(self) -> str:
-        """A hash of what would be read."""
+        """Return a hash of what would be read."""
         return self._reading.fingerprint()
 
     def avatar(self) -> bytes | None:
-        """The author's picture."""
+        """Return the author's picture."""
         return self._reading.avatar()
 
     def posts(self) -> Iterator[Post]:
-        """The posts, by that name."""
+        """Yield the posts under the other name."""
         return (replace(post, author=self.author.handle) for post in self._reading.posts())
 
 
 def called(opened: Opened, name: str, run: Run) -> Opened:
-    """Return the posts with their author called as the persona, where their file says nothing about whose they are.
+    """Return the posts with the persona's name as their author's, if the file does not name one.
 
-    A persona that is there keeps what its author was called: by that its posts are forgotten.
+    An existing persona keeps the name of its author, which its posts are forgotten by.
     """
     authors = opened.authors
-    before = run.record.get("asked", {}).get("authors")
+    before = run.record.asked.authors
     if (
         len(authors) != 1
         or not is_anonymous(authors[0])
         or is_generic(name)
-        or before == [authors[0].handle]
+        or before == (authors[0].handle,)
     ):
         return opened
     return Opened((_Called(opened.readings[0], name),)) if handle_of(name) else opened
@@ -114,16 +107,17 @@ def called(opened: Opened, name: str, run: Run) -> Opened:
 
 
 def inherited(run: Run, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that a persona was made with and that are not given now, without those that are as usual.
+    """Return the options that a persona was made with, unless they are given now or the defaults.
 
-    The base model is not among them: `base_for` keeps it. None are, if the usual ones (`defaults`) are asked for.
+    The base model is not among them: `base_for` keeps it. With `defaults` given none are returned.
     """
     found: dict[str, Any] = {}
     if given.get("defaults"):
         return found
     for name, kind in MakeOptions.PARTS.items():
-        made = run.made(name) if name != "card" else None  # what the card says is asked for besides
-        options = made["options"] if made else {}
+        # What the card says is recorded as what was asked.
+        made = run.record.made(name) if name != "card" else None
+        options = made.options if made else {}
         for field in fields(kind):  # type: ignore[arg-type]
             is_set = field.name in options and options[field.name] != field.default
             if is_set and field.name not in given and field.name != "base":
@@ -142,24 +136,31 @@ def as_flags(options: Mapping[str, Any]) -> str:
 
 
 def is_replaced(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], bool] | None) -> bool:
-    """Return whether others' posts take the place of a persona: only if it `may` or the answer to `ask` says so.
+    """Return whether other people's posts replace a persona.
 
-    Posts are others' if their authors are more or fewer than before, if an account is a new one, or if most of the posts
-    that were there are not among them. Raises PersonaTaken if the persona that is there is to stay.
+    They do only if it `may` be replaced or `ask` answers yes. Posts are other people's if there are
+    more or fewer authors than before, if an account is new, or if most of the persona's posts are
+    not among them. Raises PersonaTaken if the persona is to stay.
     """
     why = _why_not_the_same(run, opened)
     if not why:
         return False
-    question = f"A persona {run.name!r} is there. {why}\nReplace it, with its model and all that is in its folder?"
+    question = (
+        f"There is a persona {run.name!r} already. {why}\n"
+        "Replace it, with its model and all that is in its folder?"
+    )
     if may or (ask is not None and ask(question)):
         return True
-    hint = "Give the new one another --name, or add --replace: the one that is there goes then, with its model."
-    raise PersonaTaken(f"A persona {run.name!r} is there, made of other posts. {why}", hint)
+    raise PersonaTaken(
+        f"There is a persona {run.name!r} already, made of other posts. {why}",
+        "Give the new one another --name, or add --replace to delete the old one with its model.",
+    )
 
 
 def _why_not_the_same(run: Run, opened: Opened) -> str:
-    """Return why these posts are not those of the persona with more added; empty if they are, or if there is none."""
-    posts, before = run.file("posts.jsonl"), run.record.get("asked", {}).get("authors", [])
+    """Return why these posts are other people's; empty if they are not, or without a persona."""
+    posts = run.file("posts.jsonl")
+    before = run.record.asked.authors
     forgotten = Forgotten.of(run)
     readings = [
         reading for reading in opened.readings if reading.author.handle not in forgotten.authors
@@ -185,36 +186,38 @@ def _why_not_the_same(run: Run, opened: Opened) -> str:
 def check_fetched(
     run: Run, opened: Opened, *, may: bool, ask: Callable[[str], bool] | None
 ) -> None:
-    """Raise PersonaTaken if an account holds too little of the posts that a persona was made of before, from a file.
+    """Raise PersonaTaken if an account has too few of the posts that came from a file before.
 
-    Its author is the same, but a network may give only the newest posts, where the file had all.
+    The author is the same, but a network may give only the newest posts, and the file had all.
     """
-    known = run.record.get("asked", {}).get("accounts", [])
+    known = run.record.asked.accounts
     readings = [
         one for one in opened.readings if is_account(one) and one.author.handle not in known
     ]
-    handles, posts = {reading.author.handle for reading in readings}, run.file("posts.jsonl")
+    handles = {reading.author.handle for reading in readings}
+    posts = run.file("posts.jsonl")
     if not handles or not posts.is_file():
         return
     there, found = _shared((post for post in read_posts(posts) if post.author in handles), readings)
     why = f"Of its {there:,} posts {found:,} are among those that were read just now."
-    if (
-        found >= MOST * there
-        or may
-        or (ask is not None and ask(f"{why}\nTake these instead of them?"))
-    ):
+    if found >= MOST * there or may:
         return
-    hint = "Give the file or archive that it was made from, another --name, or add --replace to take the fewer ones."
-    raise PersonaTaken(f"A persona {run.name!r} is there, made of more posts. {why}", hint)
+    if ask is not None and ask(f"{why}\nTake these instead of them?"):
+        return
+    raise PersonaTaken(
+        f"There is a persona {run.name!r} already, made of more posts. {why}",
+        "Give the file or archive that it was made from, or another --name, "
+        "or add --replace to take the fewer posts.",
+    )
 
 
 def _is_recorded(run: Run, source: str) -> bool:
-    made = run.made("collect")
-    return made is not None and made.get("source") == source
+    made = run.record.made("collect")
+    return made is not None and made.source == source
 
 
 def _shared(before: Iterable[Post], files: Sequence[Reading]) -> tuple[int, int]:
-    """Count posts, and those of them that these files hold: by a site's id or by what they say."""
+    """Return the number of posts, and of those that the files hold too, by id or by text."""
     ids: set[str] = set()
     said: set[int] = set()
     for reading in files:
@@ -231,7 +234,7 @@ def _shared(before: Iterable[Post], files: Sequence[Reading]) -> tuple[int, int]
 
 @contextmanager
 def _unnoted(reading: Reading) -> Iterator[None]:
-    """Have a source's findings as they were: they are found once more when the posts are collected."""
+    """Restore a source's findings afterwards: they are found again when posts are collected."""
     findings = deepcopy(reading.findings)
     try:
         yield
@@ -244,7 +247,7 @@ def _said(post: Post) -> int:
 
 
 def _is_of_a_site(id: str) -> bool:
-    """Return whether an id is one that no other post has, unlike a place in a file."""
+    """Return whether an id is unique to a post, unlike a place in a file."""
     return (
         int(id) >= PLACES
         if id.isdecimal()
@@ -257,17 +260,15 @@ def _names(handles: Iterable[str]) -> str:
 
 
 def clear(run: Run, opened: Opened) -> None:
-    """Remove all of a persona but what trackers were told, at once or not at all: another takes its place.
+    """Remove all of a persona but what trackers were told, so that another can replace it.
 
-    What was read of the new authors' accounts stays: it has just been fetched.
+    It is done completely or not at all. What was just fetched of the new authors' accounts stays.
     """
     change = Change(run)
     try:
         for name in _all_of(run, {author.handle for author in opened.authors}):
             change.remove(name)
-        change.path(RECORD).write_bytes(
-            as_toml({name: value for name, value in run.record.items() if name == "told"})
-        )
+        change.path(RECORD).write_bytes(run.record.ledger_only().to_bytes())
         change.commit()
     except BaseException:
         change.discard()
@@ -275,7 +276,7 @@ def clear(run: Run, opened: Opened) -> None:
 
 
 def _all_of(run: Run, newcomers: set[str]) -> Iterator[str]:
-    """Yield what lies in a persona's folder, but for what was fetched of these authors."""
+    """Yield the names of everything in a persona's folder but what was fetched of these authors."""
     for stage in STAGES:
         yield from stage.makes
     yield from (

@@ -1,4 +1,4 @@
-"""A finished persona, to talk to."""
+"""A finished persona."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from popinjay.options import PictureOptions, Sampling, SayOptions, build
 from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters
 from popinjay.sampling.generate import GeneratedPost, Tally, pieces, stream
 from popinjay.store.forgotten import marks_of
+from popinjay.store.index_file import index_of_file
 from popinjay.store.run import ENGINE_FOLDER, Run
-from popinjay.text.verbatim_index import VerbatimIndex
 
 if TYPE_CHECKING:
     from popinjay.stages.picture import Prediction
 
-INDEX = "posts.index"  # of the posts that it learnt, beside the engine
+INDEX = "posts.index"  # of the posts that it learnt, in the engine's folder
 
 
 class Persona:
-    """A persona's folder, with its model loaded when it first speaks."""
+    """A persona's folder; its model is loaded when it generates its first post."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.name = run.name
         self.path = run.path
-        self._decoders: dict[bool, Decoder] = {}  # by whether they are exact
+        self._decoders: dict[bool, Decoder] = {}  # exact or not -> its decoder
 
     def __repr__(self) -> str:
         return f"Persona({self.name!r})"
 
     @functools.cached_property
     def model(self) -> LanguageModel:
-        """The trained model. Raises PersonaError where there is none yet."""
+        """The trained model. Raises PersonaError if there is none yet."""
         return LanguageModel.load(self._model_folder())
 
     def _model_folder(self) -> Path:
@@ -47,12 +47,16 @@ class Persona:
         if not folder.is_dir():
             raise PersonaError(
                 f"{self.name!r} has not learnt to speak yet.",
-                f"See how far it is: popinjay status {self.name}. Making it again goes on from there.",
+                f"See how far it is: popinjay status {self.name}. "
+                "Making it again goes on from there.",
             )
         return folder
 
     def decoder(self, *, exact: bool = False) -> Decoder:
-        """What computes the trained model, in full precision where that is asked for; opened once. Raises PersonaError where there is none yet."""
+        """Return the decoder of the trained model, opened once; `exact` has full precision.
+
+        Raises PersonaError if there is no model yet.
+        """
         if exact not in self._decoders:
             self._decoders[exact] = open_decoder(
                 self._model_folder(), exact=exact, cache=self.path / ENGINE_FOLDER
@@ -61,59 +65,63 @@ class Persona:
 
     @functools.cached_property
     def filters(self) -> OutputFilters:
-        """What may leave: nothing that it learnt, as far as the posts are here (they are not where a persona came from elsewhere).
+        """The filters that drop outputs which repeat a post.
 
-        Nor what it was told to forget, and knows until it is trained again.
+        That is a post that it learnt, if its posts are in the folder, or one that it was told to
+        forget and knows until it is trained again.
         """
-        posts, kept = self.run.file("train.jsonl"), self.path / ENGINE_FOLDER / INDEX
-        return OutputFilters(
-            lambda: VerbatimIndex.of_file(posts, kept, MIN_HOLDERS, marks_of(self.run))
-        )
+        posts = self.run.file("train.jsonl")
+        kept = self.path / ENGINE_FOLDER / INDEX
+        return OutputFilters(lambda: index_of_file(posts, kept, MIN_HOLDERS, marks_of(self.run)))
 
     @property
     def report(self) -> dict[str, Any]:
-        """What was measured. Raises PersonaError where nothing was yet."""
-        from popinjay.report.saved import load_report  # speaking needs none of it
+        """The report. Raises PersonaError if the persona was not measured yet."""
+        from popinjay.report.saved import load_report  # not needed to generate posts
 
         return load_report(self.run)
 
     @property
     def sampling(self) -> Sampling:
-        """The temperature and top-p that posts are sampled with unless others are asked for."""
+        """The default temperature and top-p."""
         return read_sampling(self._model_folder())
 
     def say(self, prompt: str = "", **options: Any) -> list[str]:
-        """Posts in this voice that begin with the prompt. Options are the fields of SayOptions, such as `n=10` or `seed=1`."""
+        """Return generated posts that begin with the prompt.
+
+        Options are the fields of SayOptions, such as `n=10` or `seed=1`.
+        """
         return [said.text for said in self.stream(prompt, build(options, SayOptions)[0])]
 
     def stream(
         self, prompt: str, options: SayOptions, tally: Tally | None = None
     ) -> Iterator[GeneratedPost]:
-        """As `say`, with what is known about each post, as they are written; `tally` is told what did not come out."""
+        """Yield generated posts as they are completed, with what is known about each.
+
+        `tally` counts the posts that were dropped.
+        """
         return stream(self.decoder(exact=options.exact), options, prompt, self.filters, tally)
 
     def pieces(
         self, prompt: str, options: SayOptions, tally: Tally | None = None, place: int = 0
     ) -> Iterator[str]:
-        """The post of `stream` at a place, as it is written, piece by piece (see `generate.pieces`)."""
+        """Yield the post of `stream` at a place in pieces as they are sampled."""
         return pieces(
             self.decoder(exact=options.exact), options, prompt, self.filters, tally, place
         )
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
-        """The ten predictions from which a picture shows one: the same for the same prompt and seed."""
-        from popinjay.stages.picture import (
-            predictions,
-        )  # speaking needs none of it, and is to begin at once
+        """Return the ten predictions that a picture can show; prompt and seed determine them."""
+        from popinjay.stages.picture import predictions  # not needed to generate posts
 
         return predictions(self.run, self.decoder(), self.filters, options)
 
 
 def engine_of(run: Run) -> dict[str, str | None] | None:
-    """Tell which engine computes a persona's model, `onnxruntime` or `torch`, and why the slow one.
+    """Return the engine of a persona's model, `onnxruntime` or `torch`, and why it is the slow one.
 
-    None if there is no model yet. The name is None if nothing computes it now, as its base model is
-    not there.
+    None if there is no model yet. The name is None if nothing can compute it now because its base
+    model is missing.
     """
     folder = run.folder("model")
     if not folder.is_dir():
@@ -126,5 +134,5 @@ def engine_of(run: Run) -> dict[str, str | None] | None:
 
 
 def load(name: str | Path, home_folder: Path | None = None) -> Persona:
-    """The persona of this name, or in this folder. Raises PersonaError where there is none."""
+    """Return the persona of this name or in this folder. Raises PersonaError if there is none."""
     return Persona(Run.find(str(name), home_folder))

@@ -1,4 +1,4 @@
-"""The whole of popinjay: from somebody's posts to a model in their voice. Open this file first."""
+"""All of popinjay: from a person's posts to a model in their voice. Open this file first."""
 
 from __future__ import annotations
 
@@ -52,19 +52,10 @@ from popinjay.stages.evaluate import evaluate
 from popinjay.stages.train import train
 from popinjay.store.forgotten import FILE, Forgotten, drop_marks
 from popinjay.store.journal import finish
-from popinjay.store.run import (
-    FETCHED,
-    PICTURE,
-    PICTURE_FILE,
-    STAGES,
-    Run,
-    State,
-    check_name,
-    home,
-    is_name,
-    run_stage,
-    stage_named,
-)
+from popinjay.store.record import Asked
+from popinjay.store.run import FETCHED, Run, State, check_name, home, is_name
+from popinjay.store.stage_runner import run_stage
+from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, stage_named
 from popinjay.trackers import NONE, chosen
 from popinjay.trackers.listener import tracking
 from popinjay.training.checkpoints import Checkpoints
@@ -80,15 +71,25 @@ def make(
     ask: Callable[[str], bool] | None = None,
     **given: Any,
 ) -> Persona:
-    """Make a persona: collect, clean, dataset, train, evaluate, card. What is fresh is not done again.
+    """Make a persona: collect, clean, dataset, train, evaluate, card; only stages not yet fresh.
 
-    `given` are fields of the stages' options (`popinjay.options`), such as `whose="self"`, `base="gpt2"` or `seed=3`; a
-    persona that is there keeps those it was made with. Several specs make a cyborg. `ask_whose` is called where it is not on
-    record whose words these are, `ask_name` where files say it neither, `ask` for a yes where reading a network costs money,
-    a base model would be downloaded or another persona would be replaced; without it the answer is no. Raises PopinjayError.
+    Raises PopinjayError.
+
+    Args:
+        specs: Files or accounts to read; several make a cyborg.
+        name: The persona's name; by default its authors' handles.
+        home_folder: The folder of all personas.
+        listener: Receives the events of the stages.
+        ask_whose: Is asked whose words these are, if it is not on record.
+        ask_name: Is asked for a name, if the files don't give one.
+        ask: Is asked for a yes before reading a network costs money, a base model is downloaded or
+            another persona is replaced; without it the answer is no.
+        given: Fields of the stages' options (`popinjay.options`), such as `whose="self"`,
+            `base="gpt2"` or `seed=3`; an existing persona keeps those that it was made with.
     """
     usual = MakeOptions.of(given)
-    trackers, folder = chosen(usual.track.track), home_folder or home()
+    trackers = chosen(usual.track.track)
+    folder = home_folder or home()
 
     def read(options: MakeOptions) -> Opened:
         return open_specs(
@@ -110,36 +111,36 @@ def make(
         finish(run)
         opened = called(opened, run.name, run)
         is_other = is_replaced(run, opened, may=usual.existing.replace, ask=ask)
-        forgotten, before = (
-            (Forgotten(), {}) if is_other else (Forgotten.of(run), run.record.get("asked", {}))
-        )
+        forgotten = Forgotten() if is_other else Forgotten.of(run)
+        before = Asked() if is_other else run.record.asked
         if is_other and options.collect != usual.collect:
             opened = called(read(usual), run.name, run)
         options = usual if is_other else options
         left = opened.without(forgotten)
-        whose = options.card.whose or before.get("whose") or (ask_whose() if ask_whose else None)
+        whose = options.card.whose or before.whose or (ask_whose() if ask_whose else None)
         left.heed(whose)
-        if not run.record:
-            run.update()  # so that one which is stopped while it is read is listed
+        if run.record.is_empty:
+            run.save(run.record)  # so that it is listed if it is stopped while posts are read
         left.fetch(run.file(FETCHED), forgotten)
         if is_other:
             clear(run, left)
         else:
             check_fetched(run, left, may=usual.existing.replace, ask=ask)
-            tell_kept(run, given, listener)
+            note_inherited(run, given, listener)
         options = replace(
             options,
-            card=replace(
-                options.card, whose=whose, contact=options.card.contact or before.get("contact")
-            ),
+            card=replace(options.card, whose=whose, contact=options.card.contact or before.contact),
         )
-        asked = {
-            "specs": [str(spec) for spec in specs],
-            **left.to_json(),
-            "whose": whose,
-            "contact": options.card.contact,
-        }
-        run.ask({**asked, "track": list(trackers)})
+        run.ask(
+            Asked(
+                specs=tuple(str(spec) for spec in specs),
+                authors=left.handles,
+                accounts=left.account_handles,
+                whose=whose,
+                contact=options.card.contact,
+                track=tuple(trackers),
+            )
+        )
 
         source = forgotten.mark(opened.fingerprint())
         run_stage(
@@ -156,18 +157,19 @@ def make(
 
 
 def as_made_before(run: Run, given: Mapping[str, Any]) -> MakeOptions:
-    """Return the options given, and for the rest those that a persona was made with."""
+    """Return the options given, and for the others those that a persona was made with."""
     return MakeOptions.of({**inherited(run, given), **given})
 
 
-def tell_kept(run: Run, given: Mapping[str, Any], listener: Listener) -> None:
-    """Say which options a persona keeps though nobody typed them."""
+def note_inherited(run: Run, given: Mapping[str, Any], listener: Listener) -> None:
+    """Say which options a persona keeps that were not given."""
     if kept := inherited(run, given):
         listener(
             Event(
                 "collect",
                 EventKind.NOTE,
-                f"Options as it was made with: {as_flags(kept)} (the usual ones: --defaults).",
+                f"It keeps the options that it was made with: {as_flags(kept)} "
+                "(for the usual ones: --defaults).",
             )
         )
 
@@ -175,7 +177,7 @@ def tell_kept(run: Run, given: Mapping[str, Any], listener: Listener) -> None:
 def learn(
     run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str], bool] | None = None
 ) -> None:
-    """All stages behind the first: clean, dataset, train, evaluate, card, and between the last two a first picture."""
+    """Run all stages after the first, and draw a first picture before the card."""
     run_stage(run, stage_named("clean"), options.clean, clean, listener)
     run_stage(run, stage_named("dataset"), options.dataset, dataset, listener)
     base = base_for(
@@ -197,9 +199,9 @@ def learn(
 
 
 def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = None) -> Persona:
-    """Bring a persona up to date from the posts in its folder, with the options it was made with; no archive is needed.
+    """Bring a persona up to date from the posts in its folder, with the options it was made with.
 
-    Raises PersonaError where it was never finished, and whatever `make` does.
+    No archive is needed. Raises PersonaError if it was never finished, and what `make` raises.
     """
     track = track or TrackOptions()
     with (
@@ -207,13 +209,13 @@ def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = 
         tracking(run, trackers_of(run, track), track.track_posts, listener) as listener,
     ):
         finish(run)
-        known = run.record.get("stages", {})
-        if any("options" not in known.get(stage.name, {}) for stage in STAGES):
+        known = run.record.stages
+        if any(stage.name not in known for stage in STAGES):
             raise PersonaError(
                 f"{run.name!r} was never finished.", "Make it from its archive: popinjay make SPEC"
             )
         given = {
-            stage.name: build(known[stage.name]["options"], MakeOptions.PARTS[stage.name])[0]
+            stage.name: build(known[stage.name].options, MakeOptions.PARTS[stage.name])[0]
             for stage in STAGES
         }
         learn(run, MakeOptions(**given), listener)
@@ -221,62 +223,70 @@ def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = 
 
 
 def measure(run: Run, samples: int | None = None, listener: Listener = ignore) -> dict[str, Any]:
-    """Measure a trained persona, with another number of posts where that is given, unless it was so measured already; its report.
+    """Measure a trained persona unless its report is fresh; return the report.
 
-    Raises PersonaError where there is no trained model, and whatever the stages raise.
+    Raises PersonaError if there is no trained model, and what the stages raise.
+
+    Args:
+        run: The persona.
+        samples: The number of posts to generate, instead of that on record.
+        listener: Receives the events, but not those of fresh stages.
     """
 
     def tell(event: Event) -> None:
-        if event.what is not EventKind.FRESH:  # whoever only looks need not know what is done
+        if event.what is not EventKind.FRESH:
             listener(event)
 
     with run.locked():
         finish(run)
-        known = run.record.get("stages", {})
-        if run.made("train") is None:
+        record = run.record
+        if record.made("train") is None:
             raise PersonaError(
                 f"{run.name!r} has not learnt to speak yet.",
-                f"See how far it is: popinjay status {run.name}. Making it again goes on from there.",
+                f"See how far it is: popinjay status {run.name}. "
+                "Making it again goes on from there.",
             )
-        asked = {name: run.record.get("asked", {}).get(name) for name in ("whose", "contact")}
-        options = build(
-            known.get("evaluate", {}).get("options", {}), MakeOptions.PARTS["evaluate"]
-        )[0]
+        asked = {"whose": record.asked.whose, "contact": record.asked.contact}
+        options = build(record.options("evaluate") or {}, MakeOptions.PARTS["evaluate"])[0]
         options = options if samples is None else replace(options, samples=samples)
         run_stage(
             run,
             stage_named("evaluate"),
             options,
-            partial(evaluate, bases.row(run.facts("train")["base"])),
+            partial(evaluate, bases.row(record.trained.base)),
             tell,
         )
-        write_card(
-            run,
-            build(known.get("card", {}).get("options", asked), MakeOptions.PARTS["card"])[0],
-            tell,
-        )
+        card_options = record.options("card")
+        card_options = asked if card_options is None else card_options
+        write_card(run, build(card_options, MakeOptions.PARTS["card"])[0], tell)
     return load_report(run)
 
 
 def trackers_of(run: Run, options: TrackOptions) -> tuple[str, ...]:
-    """The trackers to tell: those asked for, else those that a persona was made with, else the usual. Raises OptionError for one that can't be told."""
-    before = run.record.get("asked", {}).get("track")
-    return chosen(
-        ",".join(before) or NONE if options.track is None and before is not None else options.track
-    )
+    """Return the trackers: those asked for, else those the persona was made with, else the usual.
+
+    Raises OptionError for one that can't be used.
+    """
+    before = run.record.asked.track
+    if options.track is None and before is not None:
+        return chosen(",".join(before) or NONE)
+    return chosen(options.track)
 
 
 def write_card(run: Run, options: CardOptions, listener: Listener = ignore) -> None:
-    """Write the card unless it is fresh. It shows the picture where there is one: with or without, it is another card."""
+    """Write the card unless it is fresh. It shows the picture, if there is one."""
     run_stage(run, stage_named("card"), options, card, listener, source=run.picture_shown())
 
 
 def write_picture(run: Run, listener: Listener = ignore) -> None:
-    """Draw a first picture of what has just been made, or keep the one that was chosen. Where it can't be drawn, a note says why."""
+    """Draw a first picture unless the one that was chosen is fresh.
+
+    If none can be drawn a note says why.
+    """
     if run.state(PICTURE) is State.FRESH:
         listener(Event(PICTURE.name, EventKind.FRESH))
         return
-    run.file(PICTURE_FILE).unlink(missing_ok=True)  # it showed what another model said
+    run.file(PICTURE_FILE).unlink(missing_ok=True)  # it shows what another model wrote
     try:
         pictures.check_ready()
         listener(Event(PICTURE.name, EventKind.START, PICTURE.doing))
@@ -292,37 +302,39 @@ def choose_picture(
     chosen: pictures.Prediction,
     listener: Listener = ignore,
 ) -> Path:
-    """Draw the picture of the prediction that was chosen by these options, and see that the card shows it; where the picture is.
+    """Draw the picture of a chosen prediction and have the card show it; return its path.
 
-    Raises PictureError where it can't be drawn: the picture before stays then.
+    Raises PictureError if it can't be drawn: the picture that was there stays.
+
+    Args:
+        persona: The persona.
+        options: The options that the prediction was chosen with.
+        chosen: The prediction.
+        listener: Receives warnings.
     """
     run = persona.run
     png = pictures.draw(run, chosen, listener)
     with run.locked():
         pictures.write(run, chosen, options, png)
-        written = run.made("card")
+        written = run.record.made("card")
         if written is not None:
-            known = {field.name for field in fields(CardOptions)}
-            write_card(
-                run,
-                CardOptions(
-                    **{name: value for name, value in written["options"].items() if name in known}
-                ),
-            )
+            names = {field.name for field in fields(CardOptions)}
+            known = {name: value for name, value in written.options.items() if name in names}
+            write_card(run, CardOptions(**known))
     return run.file(PICTURE_FILE)
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is in one spec, and what would become of it."""
+    """What is in one spec, and what `make` would do with it."""
 
     author: Author
     findings: Findings
     result: Sorted
-    refusal: str  # what the author has declared against being learnt from, empty for nothing
+    refusal: str  # the author's declaration against being learnt from; empty without one
 
     def to_json(self) -> dict[str, Any]:
-        """What was found, and whether `make` would take it."""
+        """Return what was found, and whether `make` would accept it."""
         try:
             verdict = check_enough(self.result.counts) or ""
         except TooLittleText as error:
@@ -352,7 +364,10 @@ def inspect(
     ask: Callable[[str], bool] | None = None,
     **given: Any,
 ) -> list[Inspection]:
-    """What is in each spec, and which posts would be kept and dropped. Nothing is kept. Raises PopinjayError."""
+    """Return what is in each spec, and which posts would be kept; nothing is written.
+
+    Raises PopinjayError.
+    """
     options = MakeOptions.of(given)
     found = []
     opened = open_specs(
@@ -381,7 +396,7 @@ def base_for(
     What the user leaves open is decided once: a persona keeps the base it was made from, also for
     newer posts. Raises BaseModelError if it can't be had.
     """
-    made_from = run.facts("train").get("base")
+    made_from = run.record.trained.base
     if options.base is None and made_from:
         base = bases.row(made_from)
         if run.state(stage_named("train"), {**asdict(options), "base": made_from}) is State.FRESH:
@@ -389,7 +404,7 @@ def base_for(
         have_again(run.name, base, consent, listener)
         listener(Event("train", EventKind.NOTE, f"The base model stays {base.name}."))
         return base
-    base, note = bases.choose(options.base, run.facts("clean").get("languages"), consent, listener)
+    base, note = bases.choose(options.base, run.record.cleaned.languages, consent, listener)
     asked = {**asdict(options), "base": base.name}
     if run.state(stage_named("train"), asked, bases.fingerprint(base)) is not State.FRESH:
         listener(Event("train", EventKind.NOTE, note))
@@ -397,7 +412,10 @@ def base_for(
 
 
 def have_again(persona: str, base: bases.Base, consent: bases.Consent, listener: Listener) -> None:
-    """Have the base that a persona was made from on this machine, fetched if that is allowed. Raises BaseModelError."""
+    """Fetch the base that a persona was made from if it is missing and fetching is allowed.
+
+    Raises BaseModelError if it is missing afterwards.
+    """
     if bases.is_ready(base):
         return
     gone = f"{persona!r} was made from {base.name}, which is not on this machine any more."
@@ -410,11 +428,12 @@ def have_again(persona: str, base: bases.Base, consent: bases.Consent, listener:
 
 @contextmanager
 def nothing_left(run: Run) -> Iterator[None]:
-    """A persona that never came to be, because of what its specs hold or its base model is, leaves no folder behind.
+    """Remove the folder of a new persona if its specs or its base model turn out to be unusable.
 
-    Unless posts were read over a network: whoever makes it again, with other options or another base, is not to wait or pay for them again.
+    It stays if posts were read over a network: making the persona again, with other options or
+    another base, should neither take the time nor cost the money again.
     """
-    is_new = not run.record and not run.file(FILE).exists()
+    is_new = run.record.is_empty and not run.file(FILE).exists()
     try:
         yield
     except (SpecError, BaseModelError):

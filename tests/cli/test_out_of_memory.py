@@ -11,7 +11,9 @@ import pytest
 from popinjay.cli import main
 from popinjay.errors import BaseModelError, OutOfMemory, SpecError
 from popinjay.memory import memory_errors, ran_out
-from popinjay.store.run import Run, stage_named
+from popinjay.store.run import Run
+from popinjay.store.stage_runner import writing
+from popinjay.store.stage_table import stage_named
 
 
 @pytest.mark.parametrize(
@@ -66,9 +68,9 @@ def test_a_circle_of_causes_ends() -> None:
 
 def test_a_stage_that_had_no_memory_says_so_on_record(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
-    with run.locked(), pytest.raises(OutOfMemory), run.writing(stage_named("collect"), {}):
+    with run.locked(), pytest.raises(OutOfMemory), writing(run, stage_named("collect"), {}):
         raise MemoryError
-    assert Run(run.path).record["stages"]["collect"]["error"] == "Memory ran out."
+    assert Run(run.path).record.error_of("collect") == "Memory ran out."
 
 
 def test_the_command_line_says_it(

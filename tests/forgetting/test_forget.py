@@ -1,4 +1,4 @@
-"""Forgetting: out of everything at once, never back in, and honest about what the model still knows."""
+"""Forgetting: atomic, final, and honest about what the model still knows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +24,9 @@ from popinjay.pipeline import relearn
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.journal import finish
 from popinjay.store.kept import keep, repeating_none
-from popinjay.store.run import STAGES, Run
+from popinjay.store.record import LedgerRow, Publication
+from popinjay.store.run import Run
+from popinjay.store.stage_table import STAGES
 from popinjay.trackers.ledger import sealed
 
 OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "whose": "fictional"}
@@ -46,7 +49,7 @@ def run(made: Path, own_home: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def two_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Posts of two authors without ids of their own: what stands for one is its place in the file. Line 201 of ada's says what line 1 says."""
+    """Posts of two authors without ids, known by their lines; ada's line 201 repeats line 1."""
     folder = tmp_path_factory.mktemp("two")
     for author, thing in (("ada", "engines"), ("bob", "lamps")):
         lines = [
@@ -139,10 +142,10 @@ def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_pat
     popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, **OPTIONS)
     assert [event.stage for event in events if event.what is EventKind.FRESH] == ["collect"]
     assert set(states(Run(run.path)).values()) == {"fresh"}
-    stages = {**run.record["stages"]}
-    del stages["collect"]
-    Run(run.path).update(
-        stages=stages
+    left = Run(run.path)
+    stages = {name: known for name, known in left.record.stages.items() if name != "collect"}
+    left.save(
+        left.record.updated(stages=stages)
     )  # reading the archive anew gives, to the byte, what forgetting left
     popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
     assert {name: run.file(name).read_bytes() for name in after} == after
@@ -172,7 +175,7 @@ def test_what_the_model_learnt_is_said_until_it_is_trained_again(
     document = json.loads(capsys.readouterr().out)
     assert (document["retrained"], document["still_known"]) == (True, None)
     assert set(states(Run(run.path)).values()) == {"fresh"}
-    assert Run(run.path).record["stages"]["evaluate"]["options"]["samples"] == 10
+    assert Run(run.path).record.stages["evaluate"].options["samples"] == 10
     assert "the author is fictional" in run.file("README.md").read_text()
     assert main(["say", "ada_l", "-n", "1", "--max-tokens", "10"]) == 0
     assert "forget" not in capsys.readouterr().err
@@ -248,7 +251,7 @@ def test_an_author_leaves_a_cyborg(
     assert done.still_known.in_words() == "all of @bob"
     assert rows(cyborg, "posts.jsonl") == mine
     assert holding(cyborg, "bob number") == []
-    assert cyborg.record["asked"]["authors"] == ["ada"]
+    assert cyborg.record.asked.authors == ("ada",)
     relearn(cyborg)
     card = cyborg.file("README.md").read_text(encoding="utf-8")
     assert "AI BOT" in card
@@ -314,7 +317,8 @@ def test_ids_that_look_alike_need_their_author(cyborg: Run) -> None:
 
 
 def test_what_else_should_be_known_is_said(cyborg: Run) -> None:
-    cyborg.update(published={"hub:ada/bird": {"version": "v1"}})
+    published = {"hub:ada/bird": Publication(version="v1")}
+    cyborg.save(cyborg.record.updated(published=published))
     events: list[Event] = []
     forget(cyborg, ["1"], ["ada"], events.append)
     said = " ".join(event.message for event in events if event.what is EventKind.NOTE)
@@ -323,8 +327,8 @@ def test_what_else_should_be_known_is_said(cyborg: Run) -> None:
     assert "What was published to hub:ada/bird still knows it" in said
 
 
-def told_to(tracker: str, **place: str) -> dict[str, str]:
-    return sealed({"tracker": tracker, "persona": "ada_l", "folder": "", "address": "", **place})
+def told_to(tracker: str, **place: str) -> LedgerRow:
+    return sealed(LedgerRow(tracker, "ada_l", **place))
 
 
 def test_what_another_machine_noted_removes_nothing_here(
@@ -334,19 +338,15 @@ def test_what_another_machine_noted_removes_nothing_here(
     precious = tmp_path / "popinjay-wandb" / "ada_l"
     precious.mkdir(parents=True)
     row = told_to("wandb", folder=str(precious))
-    forged = {key: value for key, value in row.items() if key != "seal"}
-    run.update(
-        told=[
-            forged,
-            {**forged, "seal": "00" * 32},
-            {**told_to("wandb", folder="elsewhere"), "folder": str(precious)},
-        ]
-    )
+    forged = replace(row, seal=None)
+    moved = replace(told_to("wandb", folder="elsewhere"), folder=str(precious))
+    rows_told = [forged, replace(forged, seal="00" * 32), moved]
+    run.save(run.record.updated(told=rows_told))
     events: list[Event] = []
     forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
     assert precious.is_dir()
     assert sum("was not noted on this machine" in event.message for event in events) == 3
-    run.update(told=[row])
+    run.save(run.record.updated(told=[row]))
     forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
     assert not precious.exists()
 
@@ -364,7 +364,7 @@ def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
         folder=".trackers/popinjay-wandb/ada_l",
         address="the project birds on https://wandb.ai",
     )
-    run.update(told=[far, synced, told_to("gone")])
+    run.save(run.record.updated(told=[far, synced, told_to("gone")]))
     with pytest.raises(PersonaError) as caught:
         forget(run, authors=["ada_l"])
     assert "what trackers were told: https://mlflow.example.org, " in caught.value.hint
@@ -382,7 +382,7 @@ def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
     )
     assert "the group 'ada_l' in the project birds on https://wandb.ai" in warnings[1]
     assert "What gone was told is still in a place of its own" in warnings[2]
-    assert Run(run.path).record["told"] == [far, synced, {**told_to("gone"), "owed": True}]
+    assert Run(run.path).record.told == (far, synced, replace(told_to("gone"), owed=True))
 
     events.clear()
     forget(run, [post["id"]], listener=events.append)
@@ -456,6 +456,7 @@ def test_a_damaged_list_is_said(run: Run) -> None:
 KILLED = """
 import os, pathlib, shutil, sys
 from popinjay.forgetting.forget import forget
+from popinjay.store.record import LedgerRow, Publication
 from popinjay.store.run import Run
 source, out, post = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
 

@@ -17,6 +17,7 @@ from popinjay.forgetting.selection import Choice, choose
 from popinjay.post import Post
 from popinjay.server.jobs.job import Job
 from popinjay.store.forgotten import Forgotten
+from popinjay.store.record import Asked
 from popinjay.store.run import Run
 
 TEXTS = (
@@ -37,7 +38,7 @@ def persona(home: Path, *posts: Post) -> Run:
     run.file("authors.json").write_text(
         json.dumps([{"handle": handle, "posts": 9, "left_out": {}} for handle in handles])
     )
-    run.update(asked={"authors": handles})
+    run.save(run.record.updated(asked=Asked(authors=tuple(handles))))
     return run
 
 

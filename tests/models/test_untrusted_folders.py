@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -318,7 +319,7 @@ def test_nothing_is_written_through_links(folder: Path, elsewhere: Path) -> None
     (folder / ".lock").unlink()
     (folder / ".run.toml.partial").symlink_to(elsewhere / "letter.txt")
     with Run(folder).locked():
-        Run(folder).update(more={})
+        Run(folder).save(Run(folder).record)
     assert [file.name for file in elsewhere.iterdir()] == ["letter.txt"]
     assert (elsewhere / "letter.txt").read_text() == "dear diary"
 
@@ -360,9 +361,10 @@ def test_a_change_that_was_not_ours_removes_nothing_outside(folder: Path, name: 
 
 def test_a_record_can_not_have_other_files_read(folder: Path) -> None:
     run = Run(folder)
-    entry = run.record["stages"]["train"]
-    entry["makes"]["/dev/zero"] = "0" * 64
-    run.update(stages=run.record["stages"])
+    entry = run.record.stages["train"]
+    makes = {**(entry.makes or {}), "/dev/zero": "0" * 64}
+    stages = {**run.record.stages, "train": replace(entry, makes=makes)}
+    run.save(run.record.updated(stages=stages))
     with pytest.raises(PersonaError, match="leads out"):
         Run(folder).states()
 

@@ -15,14 +15,15 @@ import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
 ROOT = Path(__file__).parents[2]
-STDLIB_ONLY = ("errors", "events", "interrupts", "memory", "options", "post", "store", "text")
+STDLIB_ONLY = ("errors", "events", "interrupts", "memory", "options", "post", "standard_streams")
+STDLIB_ONLY += ("store", "text")
 MAY_PRINT = (
     "cli.questions",
     "cli.command_bases",
     "cli.command_serve",
     "cli.commands",
-    "cli.progress",
     "cli.terminal",
+    "standard_streams",
 )
 HEAVY = (
     "torch",

@@ -13,7 +13,7 @@ import pytest
 
 import popinjay
 from popinjay.cli.main import main
-from popinjay.store.run import STAGES
+from popinjay.store.stage_table import STAGES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,16 +96,19 @@ def send(
 
 
 def say_whose(run: Run, whose: str | None) -> None:
-    stages = run.record["stages"]
-    stages["card"]["options"]["whose"] = whose
-    run.update(asked={**run.record["asked"], "whose": whose}, stages=stages)
+    _ask_for_card(run, whose=whose)
+
+
+def _ask_for_card(run: Run, **options: str | None) -> None:
+    card = run.record.stages["card"]
+    card = replace(card, options={**card.options, **options})
+    asked = replace(run.record.asked, **options)
+    run.save(run.record.updated(stages={**run.record.stages, "card": card}, asked=asked))
 
 
 def change(run: Run, contact: str = "the lighthouse") -> None:
     """Have the card say something else, as another make would."""
-    stages = run.record["stages"]
-    stages["card"]["options"]["contact"] = contact
-    run.update(stages=stages, asked={**run.record["asked"], "contact": contact})
+    _ask_for_card(run, contact=contact)
 
 
 # to the hub
@@ -150,9 +154,9 @@ def beside_the_model(run: Run, *names: str) -> None:
     """Put files beside the weights, as train does for a base whose terms ask for it."""
     for name in names:
         run.file(f"model/{name}").write_text("terms")
-    record = run.record
-    record["stages"]["train"]["makes"]["model"] = content_hash(run.file("model"))
-    run.update(stages=record["stages"])
+    train = run.record.stages["train"]
+    train = replace(train, makes={**train.makes, "model": content_hash(run.file("model"))})
+    run.save(run.record.updated(stages={**run.record.stages, "train": train}))
     measure(run)
 
 
@@ -314,7 +318,7 @@ def test_a_second_time_sends_nothing_and_a_change_is_a_new_version(
     assert hub.repos[REPO].tags == {"v1": first.commit, "v2": second.commit}
     assert b"the lighthouse" in hub.files(REPO)["README.md"]
     assert b"the lighthouse" not in hub.files(REPO, "v1")["README.md"]
-    model = run.record["stages"]["train"]["makes"]["model"]
+    model = run.record.hashes()["model"]
     assert [commit["title"] for commit in hub.repos[REPO].commits[1:]] == [
         f"ada_l v1, model {model[:12]}",
         f"ada_l v2, model {model[:12]}",
@@ -410,8 +414,8 @@ def test_a_repository_of_something_else_is_left_alone(run: Run, hub: HubStandIn)
 
 def test_the_picture_goes_along_and_the_hub_is_told_where_it_is(run: Run, hub: HubStandIn) -> None:
     run.file("card.png").write_bytes(b"\x89PNG\r\n\x1a\n picture")
-    stages = run.record["stages"]
-    run.update(stages={**stages, "card": {**stages["card"], "source": "card.png"}})
+    card = replace(run.record.stages["card"], source="card.png")
+    run.save(run.record.updated(stages={**run.record.stages, "card": card}))
     send(run)
     assert hub.files(REPO)["card.png"] == run.file("card.png").read_bytes()
     card = hub.files(REPO)["README.md"].decode()
@@ -423,9 +427,8 @@ def test_the_picture_goes_along_and_the_hub_is_told_where_it_is(run: Run, hub: H
 
 
 def test_what_is_not_finished_is_not_published(run: Run, hub: HubStandIn) -> None:
-    run.update(
-        asked={**run.record["asked"], "whose": "permission"}
-    )  # and the card says "fictional"
+    asked = replace(run.record.asked, whose="permission")
+    run.save(run.record.updated(asked=asked))  # and the card says "fictional"
     with pytest.raises(PublishError, match="not finished: card is stale"):
         send(run)
     run.file("report.json").write_text("{}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -53,15 +54,16 @@ def home(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
 
 def taken_as_made(run: Run) -> None:
     """Record what was written by hand as if stages had made it."""
-    stages = dict(run.record["stages"])
-    for name, entry in stages.items():
-        hashes = {
-            kind: {file: content_hash(run.file(file)) for file in entry[kind]}
-            for kind in ("needs", "makes")
-        }
-        stages[name] = {**entry, **hashes}
-    stages["card"]["source"] = run.picture_shown()
-    run.update(stages=stages)
+
+    def hashes(files: Mapping[str, str]) -> dict[str, str]:
+        return {file: content_hash(run.file(file)) for file in files}
+
+    stages = {
+        name: replace(entry, needs=hashes(entry.needs), makes=hashes(entry.makes))
+        for name, entry in run.record.stages.items()
+    }
+    stages["card"] = replace(stages["card"], source=run.picture_shown())
+    run.save(run.record.updated(stages=stages))
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,9 @@ from popinjay.post import Author, handle_of, read_authors
 from popinjay.stages.card import VERSIONED, Facts, isolate, render, tidy, title
 from popinjay.stages.clean import clean
 from popinjay.stages.collect import collect, open_specs
-from popinjay.store.run import PICTURE_FILE, STAGES, Run, run_stage, stage_named
+from popinjay.store.run import Run
+from popinjay.store.stage_runner import run_stage
+from popinjay.store.stage_table import PICTURE_FILE, STAGES, stage_named
 
 OPTIONS = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
 ADA = Author("ada_l", "Ada L.")

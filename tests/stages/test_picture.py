@@ -451,11 +451,13 @@ def kept(spec: Path, home: Path) -> dict[str, bytes]:
     """What collect keeps of an archive's pictures."""
     from popinjay.options import CollectOptions
     from popinjay.stages.collect import collect, open_specs
-    from popinjay.store.run import Run, stage_named
+    from popinjay.store.run import Run
+    from popinjay.store.stage_runner import writing
+    from popinjay.store.stage_table import stage_named
 
     run = Run(home / spec.stem)
     opened = open_specs([str(spec)], CollectOptions())
-    with run.locked(), run.writing(stage_named("collect"), {}) as draft:
+    with run.locked(), writing(run, stage_named("collect"), {}) as draft:
         collect(opened, CollectOptions(), draft, lambda event: None)
     return {path.name: path.read_bytes() for path in run.file("avatars").iterdir()}
 

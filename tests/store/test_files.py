@@ -11,9 +11,16 @@ from pathlib import Path
 import pytest
 
 from popinjay.errors import PersonaError, StorageError
-from popinjay.store.files import partial_of, storage_errors, sweep_partials
+from popinjay.store.files import (
+    append_json_line,
+    atomic_write,
+    partial_of,
+    replacing,
+    storage_errors,
+    sweep_partials,
+)
+from popinjay.store.index_file import index_of_file
 from popinjay.store.run import Run
-from popinjay.text.verbatim_index import VerbatimIndex
 
 
 @pytest.mark.parametrize(
@@ -76,5 +83,52 @@ def test_the_next_one_to_hold_a_persona_or_write_an_index_sweeps(tmp_path: Path)
         assert not left.exists()
     left.write_text("half")
     (tmp_path / "posts.jsonl").write_text('{"text": "the lamp hums"}\n')
-    VerbatimIndex.of_file(tmp_path / "posts.jsonl", left.parent / "posts.index", 3)
+    index_of_file(tmp_path / "posts.jsonl", left.parent / "posts.index", 3)
     assert [path.name for path in left.parent.iterdir()] == ["posts.index"]
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    atomic_write(path, "before")
+
+    def break_off() -> None:
+        with replacing(path) as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert path.read_text() == "before"
+    (tmp_path / f".state.json.{dead()}.partial").write_text("of a killed process")
+    atomic_write(path, "émue")
+    assert path.read_bytes() == "émue".encode()
+    assert [file.name for file in tmp_path.iterdir()] == ["state.json"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links and modes")
+def test_a_link_in_the_place_of_a_partial_file_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "letter.txt"
+    elsewhere.write_text("dear")
+    path = tmp_path / "run.toml"
+    partial_of(path).symlink_to(elsewhere)
+    atomic_write(path, b"new", mode=0o600)
+    assert (elsewhere.read_text(), path.read_text()) == ("dear", "new")
+    assert not path.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_lines_are_appended_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "kept.jsonl"
+    append_json_line(path, {"text": "émue"})
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))  # as some editors leave it
+    append_json_line(path, {"text": "more"})
+    whole = '{"text": "émue"}\n{"text": "more"}\n'.encode()
+    assert path.read_bytes() == whole
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="error"):
+        append_json_line(path, {"text": "lost"})
+    assert path.read_bytes() == whole

@@ -12,7 +12,8 @@ import pytest
 import popinjay
 from popinjay.cli.main import main
 from popinjay.store.files import content_hash
-from popinjay.store.lineage import KINDS, counted, current, graph, label
+from popinjay.store.lineage import KINDS, counted, current, graph
+from popinjay.store.record import Asked, EntryState, Record, StageEntry
 from popinjay.store.run import Run
 
 OPTIONS = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
@@ -21,22 +22,18 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 def stage(
     options: dict[str, Any] | None = None, source: str | None = None, **makes: str
-) -> dict[str, Any]:
+) -> StageEntry:
     made = {name.replace("__", "."): hashed for name, hashed in makes.items()}
-    return {
-        "state": "done",
-        "finished": NOON,
-        "options": options or {},
-        "makes": made,
-        "source": source,
-    }
+    return StageEntry(
+        EntryState.DONE, finished=NOON, options=options or {}, makes=made, source=source
+    )
 
 
 def record(
     posts: str = "p", train: str = "d", model: str = "m", base: str = "gpt2", report: str = "r"
-) -> dict[str, Any]:
-    return {
-        "stages": {
+) -> Record:
+    return Record(
+        stages={
             "collect": stage(posts__jsonl=posts, authors__json="a"),
             "dataset": stage(train__jsonl=train, validation__jsonl="v", held_out__jsonl="h"),
             "train": stage(
@@ -44,24 +41,24 @@ def record(
             ),
             "evaluate": stage(report__json=report, samples__jsonl="s"),
         }
-    }
+    )
 
 
-def remade(before: dict[str, Any], after: dict[str, Any], *stages: str) -> dict[str, Any]:
+def remade(before: Record, after: Record, *stages: str) -> Record:
     """The record after these stages of `after` were done, one after the other."""
     now = before
     for name in stages:
-        now = {**now, "stages": {**now.get("stages", {}), name: after["stages"][name]}}
-        now = {**now, "artifacts": counted("ada", now, just_done=name)}
+        now = now.updated(stages={**now.stages, name: after.stages[name]})
+        now = now.updated(artifacts=counted("ada", now, just_done=name))
     return now
 
 
-def made(**parts: str) -> dict[str, Any]:
-    return remade({}, record(**parts), "collect", "dataset", "train", "evaluate")
+def made(**parts: str) -> Record:
+    return remade(Record(), record(**parts), "collect", "dataset", "train", "evaluate")
 
 
-def uses(now: dict[str, Any]) -> dict[str, list[str]]:
-    return {label(artifact): artifact["uses"] for artifact in now["artifacts"]}
+def uses(now: Record) -> dict[str, list[str]]:
+    return {artifact.label: list(artifact.uses) for artifact in now.artifacts}
 
 
 def test_the_graph_is_huggingtweets_with_a_report() -> None:
@@ -73,7 +70,7 @@ def test_the_graph_is_huggingtweets_with_a_report() -> None:
         "ada:v0": ["dataset-ada:v0", "gpt2:v0"],
         "report-ada:v0": ["ada:v0", "dataset-ada:v0"],
     }
-    types = [artifact["type"] for artifact in now["artifacts"]]
+    types = [artifact.type for artifact in now.artifacts]
     assert types == [
         "raw-dataset",
         "train-dataset",
@@ -92,13 +89,13 @@ def test_a_version_counts_up_with_its_content_and_knows_what_was_there_before() 
         "dataset-ada:v0",
     ]  # the same numbers, last measured on the new model
     back = remade(second, record(), "train")
-    assert label(current("ada", back)["model"]) == "ada:v0"
-    assert len(back["artifacts"]) == len(second["artifacts"])
+    assert current("ada", back)["model"].label == "ada:v0"
+    assert len(back.artifacts) == len(second.artifacts)
 
 
 def test_what_was_made_before_keeps_what_it_was_made_from() -> None:
     now = remade(made(), record(posts="p2"), "collect")
-    assert label(current("ada", now)["posts"]) == "tweets-ada:v1"
+    assert current("ada", now)["posts"].label == "tweets-ada:v1"
     assert uses(now)["dataset-ada:v0"] == ["tweets-ada:v0"]
     assert uses(remade(now, record(posts="p2", train="d2"), "dataset"))["dataset-ada:v1"] == [
         "tweets-ada:v1"
@@ -110,7 +107,7 @@ def test_another_base_is_another_artifact_and_a_folder_keeps_its_path_to_itself(
     assert uses(now)["ada:v1"] == ["dataset-ada:v0", "my-base:v0"]
     assert "secret" not in json.dumps(uses(now))
     assert (
-        label(current("ada", remade(now, record(base="org/other", model="m3"), "train"))["base"])
+        current("ada", remade(now, record(base="org/other", model="m3"), "train"))["base"].label
         == "other:v0"
     )
 
@@ -123,7 +120,8 @@ def test_an_older_record_gets_its_lineage_when_it_is_asked_for() -> None:
 
 def test_a_stage_that_failed_makes_no_version() -> None:
     now = made()
-    now["stages"]["evaluate"] = {"state": "failed", "error": "no"}
+    failed = StageEntry(EntryState.FAILED, error="no")
+    now = now.updated(stages={**now.stages, "evaluate": failed})
     assert "report" not in current("ada", now)
 
 
@@ -132,7 +130,7 @@ def test_a_persona_has_its_lineage_on_record_and_shows_it(
 ) -> None:
     popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
     persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 0.2})
-    on_record = {label(artifact): artifact for artifact in Run.find("ada_l").record["artifacts"]}
+    on_record = {artifact.label: artifact for artifact in Run.find("ada_l").record.artifacts}
     assert list(on_record) == [
         "tweets-ada_l:v0",
         "dataset-ada_l:v0",
@@ -142,8 +140,8 @@ def test_a_persona_has_its_lineage_on_record_and_shows_it(
         "ada_l:v1",
         "report-ada_l:v1",
     ]
-    assert on_record["ada_l:v1"]["hash"] == content_hash(persona.path / "model")
-    assert on_record[f"{tiny_gpt2.name}:v0"]["hash"] == content_hash(tiny_gpt2)
+    assert on_record["ada_l:v1"].hash == content_hash(persona.path / "model")
+    assert on_record[f"{tiny_gpt2.name}:v0"].hash == content_hash(tiny_gpt2)
 
     (own_home / "ada_l" / "report.json").write_text("{}")
     capsys.readouterr()
@@ -183,6 +181,6 @@ def test_nothing_made_has_no_lineage_yet(
 ) -> None:
     run = Run(own_home / "ada")
     run.path.mkdir()
-    run.update(asked={"specs": []})
+    run.save(run.record.updated(asked=Asked()))
     assert main(["lineage", "ada"]) == 0
     assert "no lineage yet" in capsys.readouterr().out

@@ -1,10 +1,11 @@
-"""What a persona's name stands for: nobody's persona is overwritten, and a newer archive is learnt as the first was."""
+"""Whose posts a persona is made of: a name is asked for, options stay, others don't replace it."""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from popinjay.sources import Findings, Reading
 from popinjay.sources.generic_names import is_generic
 from popinjay.stages.collect import Opened
 from popinjay.store.kept import keep
+from popinjay.store.record import Asked, EntryState, LedgerRow, Publication, StageEntry
 from popinjay.store.run import Run
 
 
@@ -40,8 +42,8 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         pipeline,
         "learn",
-        lambda run, options, listener, ask: run.update(
-            learnt_with=as_flags(inherited(run, {})) or "defaults"
+        lambda run, options, listener, ask: run.save(
+            replace(run.record, other={"learnt_with": as_flags(inherited(run, {})) or "defaults"})
         ),
     )
 
@@ -136,15 +138,16 @@ def test_the_author_is_called_as_the_persona_where_the_file_says_nothing(
     file = tmp_path / "tweets.txt"
     file.write_text(lines("a lamp"))
     run = popinjay.make(file, name="Ada L").run
-    assert run.record["asked"]["authors"] == ["ada_l"]
+    assert run.record.asked.authors == ("ada_l",)
     assert (
         json.loads(run.file("authors.json").read_text())[0]
         | {"posts": 150, "handle": "ada_l", "name": "Ada L"}
         == json.loads(run.file("authors.json").read_text())[0]
     )
     assert json.loads(run.file("posts.jsonl").read_text().splitlines()[0])["author"] == "ada_l"
-    run.update(asked={**run.record["asked"], "authors": ["tweets"]})  # as it was called before
-    assert popinjay.make(file, name="Ada L").run.record["asked"]["authors"] == ["tweets"]
+    before = replace(run.record.asked, authors=("tweets",))  # as it was called before
+    run.save(run.record.updated(asked=before))
+    assert popinjay.make(file, name="Ada L").run.record.asked.authors == ("tweets",)
 
 
 def test_an_accounts_handle_is_a_name_whatever_it_is() -> None:
@@ -186,11 +189,12 @@ def test_what_takes_its_place_inherits_nothing(tmp_path: Path, untrained: None) 
     keep(run, {"text": "in the old voice", "prompt": ""})
     run.file("forgotten.toml").write_text('authors = []\nposts = [{ author = "bird", id = "7" }]')
     run.file("model").mkdir()
-    run.update(told=[{"tracker": "trackio"}], published={"hub:ada/bird": {}})
+    published = {"hub:ada/bird": Publication()}
+    run.save(run.record.updated(told=[LedgerRow("trackio")], published=published))
     new = popinjay.make(second, replace=True).run
-    assert (new.record["asked"].get("whose"), new.record["asked"].get("contact")) == (None, None)
-    assert new.record["told"] == [{"tracker": "trackio"}]
-    assert "published" not in new.record
+    assert (new.record.asked.whose, new.record.asked.contact) == (None, None)
+    assert new.record.told == (LedgerRow("trackio"),)
+    assert not new.record.published
     assert {path.name for path in new.path.iterdir()} == {
         ".lock",
         "run.toml",
@@ -209,7 +213,7 @@ def test_what_takes_its_place_inherits_nothing(tmp_path: Path, untrained: None) 
 
 
 def test_more_of_the_same_posts_need_no_yes(tmp_path: Path, untrained: None) -> None:
-    """A newer file of the same posts, also under another file name: it need not hold all that was there, but most."""
+    """A newer file of the same posts, also under another name, which holds most of the old ones."""
     first, second = two_of_one_name(tmp_path, lines("a lamp"), lines("a  LAMP", 200, start=60))
     popinjay.make(first, name="bird")
     assert (
@@ -243,7 +247,7 @@ def test_what_is_noted_while_posts_are_compared_is_noted_once(tmp_path: Path) ->
     run.file("posts.jsonl").write_text(
         json.dumps(Post("0", "ada", "the lamp hums").to_json()) + "\n"
     )
-    run.update(asked={"authors": ["ada"]})
+    run.save(run.record.updated(asked=Asked(authors=("ada",))))
     reading = Told(Author("ada"), "the lamp hums", "so does the river")
     assert not is_replaced(run, Opened((reading,)), may=False, ask=None)
     assert not reading.findings.left_out
@@ -261,7 +265,7 @@ def test_an_account_that_gives_fewer_posts_than_a_file_did_is_asked_about(tmp_pa
     run.path.mkdir()
     held = [Post(str(place), "ada", f"post {place}").to_json() for place in range(10)]
     run.file("posts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in held))
-    run.update(asked={"authors": ["ada"]})
+    run.save(run.record.updated(asked=Asked(authors=("ada",))))
     few, most = (
         Opened((Account(Author("ada"), *(f"post {place}" for place in range(count))),))
         for count in (4, 5)
@@ -280,8 +284,9 @@ def test_an_account_that_gives_fewer_posts_than_a_file_did_is_asked_about(tmp_pa
     check_fetched(
         run, few, may=False, ask=lambda question: question.endswith("Take these instead of them?")
     )
-    run.update(asked=few.to_json())
-    assert run.record["asked"] == {"authors": ["ada"], "accounts": ["ada"]}
+    asked = Asked(authors=few.handles, accounts=few.account_handles)
+    assert asked == Asked(authors=("ada",), accounts=("ada",))
+    run.save(run.record.updated(asked=asked))
     check_fetched(run, few, may=False, ask=None)  # what an account has let go of since it was read
 
 
@@ -291,12 +296,11 @@ def test_an_account_that_gives_fewer_posts_than_a_file_did_is_asked_about(tmp_pa
 def run_with(folder: Path, **stages: dict[str, Any]) -> Run:
     run = Run(folder)
     run.path.mkdir()
-    for name, options in stages.items():
-        run.record.setdefault("stages", {})[name] = {
-            "state": "done",
-            "options": options,
-            "makes": {},
-        }
+    entries = {
+        name: StageEntry(EntryState.DONE, options=options, makes={})
+        for name, options in stages.items()
+    }
+    run.record = run.record.updated(stages=entries)
     return run
 
 
@@ -309,7 +313,7 @@ def test_a_newer_archive_is_learnt_with_the_options_of_the_first_make(tmp_path: 
     assert inherited(run, {"budget": "1m"}) == {"drop_replies": True, "epochs": 2.0, "seed": 3}
     said: list[Event] = []
     options = pipeline.as_made_before(run, {"budget": "1m"})
-    pipeline.tell_kept(run, {"budget": "1m"}, said.append)
+    pipeline.note_inherited(run, {"budget": "1m"}, said.append)
     assert (options.train.epochs, options.train.budget, options.evaluate.seed) == (2.0, "1m", 3)
     assert options.train.base is None  # base_for keeps it
     assert "--drop-replies --epochs 2.0 --seed 3" in said[0].message
@@ -319,12 +323,12 @@ def test_usual_options_are_no_news(tmp_path: Path) -> None:
     said: list[Event] = []
     run = run_with(tmp_path / "ada")
     assert pipeline.as_made_before(run, {}) == MakeOptions()
-    pipeline.tell_kept(run, {}, said.append)
+    pipeline.note_inherited(run, {}, said.append)
     assert not said
 
 
 def test_posts_are_read_with_the_options_of_the_first_make(tmp_path: Path, untrained: None) -> None:
-    """A newer table whose texts stand in the same odd column, named and unnamed, and another table in its place."""
+    """A newer table with its texts in the same odd column, and another table in its place."""
     table = tmp_path / "bird.csv"
     for name in (None, "pet"):
         for count in (150, 200):
@@ -349,12 +353,11 @@ def test_posts_are_read_with_the_options_of_the_first_make(tmp_path: Path, untra
 
 def test_an_option_that_failed_is_not_kept(tmp_path: Path) -> None:
     run = run_with(tmp_path / "ada", train={"epochs": 2.0})
-    run.record["stages"]["evaluate"] = {
-        "state": "failed",
-        "error": "no",
-        "options": {"samples": 20},
-    }
-    run.record["stages"]["train"] |= {"state": "failed", "error": "no", "tried": {"epochs": 9.0}}
+    train = replace(
+        run.record.stages["train"], state=EntryState.FAILED, error="no", tried={"epochs": 9.0}
+    )
+    evaluate = StageEntry(EntryState.FAILED, error="no", options={"samples": 20})
+    run.record = run.record.updated(stages={"train": train, "evaluate": evaluate})
     assert inherited(run, {}) == {"epochs": 2.0}
 
 
@@ -362,13 +365,12 @@ def test_the_usual_options_come_back_when_asked_for(tmp_path: Path, untrained: N
     first, _ = two_of_one_name(tmp_path, lines("a lamp"), "")
     popinjay.make(first, exclude_circle_window=True)
     assert (
-        popinjay.make(first).run.record["stages"]["collect"]["options"]["exclude_circle_window"]
-        is True
+        popinjay.make(first).run.record.stages["collect"].options["exclude_circle_window"] is True
     )
     assert (
-        popinjay.make(first, defaults=True).run.record["stages"]["collect"]["options"][
-            "exclude_circle_window"
-        ]
+        popinjay.make(first, defaults=True)
+        .run.record.stages["collect"]
+        .options["exclude_circle_window"]
         is False
     )
 
@@ -377,7 +379,8 @@ def test_a_base_that_is_gone_is_not_swapped_for_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_with(tmp_path / "ada", train={"base": "smollm2"})
-    run.record["stages"]["train"] |= {"facts": {"base": "smollm2"}, "version": 0}
+    train = replace(run.record.stages["train"], facts={"base": "smollm2"}, version=0)
+    run.record = run.record.updated(stages={"train": train})
     fetched: list[str] = []
     monkeypatch.setattr(bases, "is_ready", lambda base: False)
     monkeypatch.setattr(bases, "get", lambda base, consent, listener: fetched.append(base.name))

@@ -1,17 +1,23 @@
-"""The record of a persona: no entry ever loses what was asked, whenever and however a stage ends."""
+"""The record of a persona: no entry loses what was asked, whenever and however a stage ends."""
 
 from __future__ import annotations
 
 import os
 import sys
+import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from popinjay.errors import OutputLost, PersonaTaken, StorageError, TrainingError
-from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run, State, run_stage, stage_named
+from popinjay.errors import OutputLost, PersonaError, PersonaTaken, StorageError, TrainingError
+from popinjay.store.outputs import partial_name
+from popinjay.store.record import Asked, EntryState, Record, StageEntry
+from popinjay.store.run import Run, State
+from popinjay.store.stage_runner import forgive, run_stage, writing
+from popinjay.store.stage_table import PICTURE_FILE, STAGES, stage_named
 
 BEFORE, AFTER = (
     {"whose": "self", "contact": "ada@example.org"},
@@ -25,7 +31,7 @@ class Options:
 
 def write(run: Run, name: str, options: dict[str, Any], text: str = "as it was") -> None:
     """Run a stage whose outputs say `text`, under these options."""
-    with run.writing(stage_named(name), options) as draft:
+    with writing(run, stage_named(name), options) as draft:
         for output in draft.stage.makes:
             if output in ("avatars", "model"):
                 draft.path(output).mkdir()
@@ -39,7 +45,7 @@ def run(tmp_path: Path) -> Run:
     """A persona with every stage done."""
     run = Run(tmp_path / "ada")
     with run.locked():
-        run.ask({"authors": ["ada"], **BEFORE})
+        run.ask(Asked(authors=("ada",), **BEFORE))
         for stage in STAGES:
             write(run, stage.name, BEFORE)
     return run
@@ -69,11 +75,11 @@ def test_killed_at_any_moment_a_stage_is_the_old_or_the_new_one(
             write(copy, name, AFTER, "as it is now")
             os._exit(0)
         survived = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert Run(copy.path).record["stages"][name]["options"] in (BEFORE, AFTER)
+        assert Run(copy.path).record.stages[name].options in (BEFORE, AFTER)
         whole = again(copy)
-        entry = whole.record["stages"][name]
+        entry = whole.record.stages[name]
         assert whole.state(stage_named(name)) is State.FRESH
-        new = entry["options"] == AFTER
+        new = entry.options == AFTER
         said = "as it is now" if new else "as it was"
         for output in stage_named(name).makes:
             assert (
@@ -107,28 +113,30 @@ def _die_at(count: int) -> None:
 
 
 def fail(run: Run, name: str, options: dict[str, Any], error: BaseException) -> None:
-    with pytest.raises(type(error)), run.writing(stage_named(name), options) as draft:
+    with pytest.raises(type(error)), writing(run, stage_named(name), options) as draft:
         draft.path(draft.stage.makes[-1]).write_text("half")
         raise error
 
 
 def test_a_failure_stands_beside_what_was_made_before(run: Run) -> None:
-    before = run.record["stages"]["train"]
+    before = run.record.stages["train"]
     fail(run, "train", AFTER, TrainingError("Nothing was learnt."))
-    entry = again(run).record["stages"]["train"]
-    assert entry == {**before, "state": "failed", "error": "Nothing was learnt.", "tried": AFTER}
-    assert run.made("train") == entry
+    entry = again(run).record.stages["train"]
+    assert entry == replace(
+        before, state=EntryState.FAILED, error="Nothing was learnt.", tried=AFTER
+    )
+    assert run.record.made("train") == entry
     assert run.state(stage_named("train")) is State.FAILED
     assert run.state(stage_named("train"), AFTER) is State.FAILED
     assert (
         run.state(stage_named("train"), BEFORE) is State.FRESH
     )  # the model before is there, and is what these make
-    run.forgive(stage_named("train"))
-    assert again(run).record["stages"]["train"] == before
+    forgive(run, stage_named("train"))
+    assert again(run).record.stages["train"] == before
 
 
 def test_asking_as_before_forgives_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("popinjay.store.run.asdict", lambda options: BEFORE)
+    monkeypatch.setattr("popinjay.store.stage_runner.asdict", lambda options: BEFORE)
     fail(run, "train", AFTER, TrainingError("Nothing was learnt."))
     assert (
         run_stage(run, stage_named("train"), Options(), lambda *_: pytest.fail("it is fresh"))
@@ -142,12 +150,10 @@ def test_a_first_attempt_that_failed_leaves_its_options(tmp_path: Path) -> None:
     with run.locked():
         fail(run, "clean", AFTER, ValueError("no more"))
         fail(run, "clean", BEFORE, ValueError("nor now"))
-    assert again(run).record["stages"]["clean"] == {
-        "state": "failed",
-        "error": "nor now",
-        "options": BEFORE,
-    }
-    assert run.made("clean") is None
+    assert again(run).record.stages["clean"] == StageEntry(
+        EntryState.FAILED, error="nor now", options=BEFORE
+    )
+    assert run.record.made("clean") is None
 
 
 @pytest.mark.parametrize(
@@ -166,20 +172,21 @@ def test_what_is_no_fault_of_a_stage_is_not_on_its_record(run: Run, error: BaseE
 
 
 def test_what_is_asked_is_recorded_with_the_first_stage_that_succeeds_under_it(run: Run) -> None:
-    asked = {"authors": ["ada"], **AFTER}
+    asked = Asked(authors=("ada",), **AFTER)
     run.ask(asked)
     assert run.asked == asked
     fail(run, "clean", AFTER, TrainingError("no"))
-    assert again(run).record["asked"] == {"authors": ["ada"], **BEFORE}
+    assert again(run).record.asked == Asked(authors=("ada",), **BEFORE)
     write(run, "dataset", AFTER)
-    assert again(run).record["asked"] == run.asked == asked
+    assert again(run).record.asked == run.asked == asked
 
 
 def test_what_is_asked_is_recorded_at_the_end_where_all_is_fresh(run: Run) -> None:
-    run.ask({"authors": ["ada"], "specs": ["ada.zip"], "contact": None})
-    assert "specs" not in Run(run.path).record["asked"]
+    asked = Asked(specs=("ada.zip",), authors=("ada",))
+    run.ask(asked)
+    assert not Run(run.path).record.asked.specs
     run.settle_asked()
-    assert Run(run.path).record["asked"] == {"authors": ["ada"], "specs": ["ada.zip"]}
+    assert Run(run.path).record.asked == asked
 
 
 def test_a_record_that_cannot_be_written_changes_nothing(
@@ -188,10 +195,10 @@ def test_a_record_that_cannot_be_written_changes_nothing(
     def full(path: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    before = dict(run.record)
-    monkeypatch.setattr(Path, "rename", full)
+    before = run.record
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(StorageError):
-        run.update(asked={})
+        run.save(run.record.updated(asked=Asked()))
     assert run.record == before
 
 
@@ -200,9 +207,8 @@ def test_a_record_that_cannot_be_written_changes_nothing(
 
 def test_status_publish_and_the_page_say_the_same(run: Run) -> None:
     assert set(run.states().values()) == {State.FRESH}
-    run.update(
-        asked={**run.record["asked"], "whose": "fictional"}
-    )  # killed between the first stage and the card
+    asked = replace(run.record.asked, whose="fictional")
+    run.save(run.record.updated(asked=asked))  # killed between the first stage and the card
     assert (
         run.states()
         == run.states(quick=True)
@@ -211,8 +217,8 @@ def test_status_publish_and_the_page_say_the_same(run: Run) -> None:
 
 
 def test_a_card_that_shows_a_picture_which_is_gone_is_stale(run: Run) -> None:
-    card = {**run.record["stages"]["card"], "source": PICTURE_FILE}
-    run.update(stages={**run.record["stages"], "card": card})
+    card = replace(run.record.stages["card"], source=PICTURE_FILE)
+    run.save(run.record.updated(stages={**run.record.stages, "card": card}))
     assert run.states()["card"] is State.STALE
     run.file(PICTURE_FILE).write_bytes(b"png")
     assert run.states()["card"] is State.FRESH
@@ -244,7 +250,68 @@ def test_a_quick_look_at_what_is_large_goes_by_the_record(
 
 
 def test_half_written_files_go_with_the_next_lock(run: Run) -> None:
-    (run.path / Draft.partial("run.toml")).write_text("half")
-    (run.path / Draft.partial("model")).mkdir()
+    (run.path / partial_name("run.toml")).write_text("half")
+    (run.path / partial_name("model")).mkdir()
     again(run)
     assert not list(run.path.glob(".*.partial"))
+
+
+# the file
+
+OF_0_1 = Path(__file__).parent / "fixtures" / "run-0.1.toml"
+
+
+def test_a_record_of_version_0_1_is_read_and_written_back_byte_for_byte() -> None:
+    record = Record.load(OF_0_1)
+    assert record.to_bytes() == OF_0_1.read_bytes()
+    assert record.asked.accounts == ("ada_l",)
+    assert record.trained.base == "builtin"
+    assert record.trained.sampling["temperature"] == 0.9
+    assert record.cleaned.languages == {"en": 0.97, "de": 0.03}
+    assert record.artifacts[3].uses == ("dataset-ada_l:v0", "builtin:v0")
+    assert record.published["hub:ada/bird"].version == "v1"
+    assert record.told[0].owed
+    assert record.error_of("evaluate") == "Memory ran out."
+    made = record.made("evaluate")
+    assert made is not None
+    assert made.forgiven().state is EntryState.DONE
+
+
+def test_what_other_versions_record_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    more = b'mood = "fine"\n' + OF_0_1.read_bytes().replace(
+        b"[stages.clean]\n", b"[stages.clean]\nnights = 3\n"
+    )
+    file.write_bytes(more + b"\n[plans]\nnext = 1\n")
+    record = Record.load(file).updated(told=())
+    file.write_bytes(record.to_bytes())
+    found = tomllib.loads(file.read_text())
+    assert (found["mood"], found["plans"]) == ("fine", {"next": 1})
+    assert found["stages"]["clean"]["nights"] == 3
+    assert found["told"] == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'stages = "none"',
+        "[stages]\ncollect = 3",
+        '[stages.collect]\nstate = "asleep"',
+        "[stages.collect]\nversion = 1",
+        '[stages.collect]\nstate = "done"\nmakes = { "posts.jsonl" = 3 }',
+        "asked = 3",
+        "[[artifacts]]\nname = 'x'",
+        "format = 'new'",
+    ],
+)
+def test_a_record_that_is_no_record_is_damaged(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(content)
+    with pytest.raises(PersonaError, match=r"run\.toml is damaged"):
+        Record.load(file)
+
+
+def test_a_record_of_a_newer_format_is_not_misread(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("format = 2")
+    with pytest.raises(PersonaError, match="newer version of popinjay"):
+        Run(tmp_path)

@@ -14,7 +14,10 @@ import popinjay
 from popinjay.errors import PersonaBusy, PersonaError, PersonaTaken, SpecError
 from popinjay.events import Event, EventKind
 from popinjay.store.files import content_hash
-from popinjay.store.run import STAGES, Run, State, check_name, stage_named
+from popinjay.store.record import Asked
+from popinjay.store.run import Run, State, check_name
+from popinjay.store.stage_runner import writing
+from popinjay.store.stage_table import STAGES, stage_named
 
 OPTIONS = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
 
@@ -83,12 +86,12 @@ def test_a_new_post_is_noticed(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> No
 def test_a_failed_stage_leaves_its_reason_and_nothing_else(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     stage = stage_named("collect")
-    with pytest.raises(ValueError, match="no more"), run.locked(), run.writing(stage, {}) as draft:
+    with pytest.raises(ValueError, match="no more"), run.locked(), writing(run, stage, {}) as draft:
         with draft.open("posts.jsonl") as file:
             file.write("half a post")
             raise ValueError("no more")
     assert run.state(stage) is State.FAILED
-    assert run.record["stages"]["collect"]["error"] == "no more"
+    assert run.record.error_of("collect") == "no more"
     assert {path.name for path in run.path.iterdir()} == {"run.toml", ".lock"}
 
 
@@ -96,11 +99,11 @@ def test_a_stage_that_fails_keeps_what_it_made_before(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     stage = stage_named("collect")
     run.path.mkdir()
-    with run.writing(stage, {}) as draft:
+    with writing(run, stage, {}) as draft:
         draft.path("posts.jsonl").write_text("first")
         draft.path("authors.json").write_text("[]")
         draft.path("avatars").mkdir()
-    with pytest.raises(KeyboardInterrupt), run.writing(stage, {}) as draft:
+    with pytest.raises(KeyboardInterrupt), writing(run, stage, {}) as draft:
         draft.path("posts.jsonl").write_text("second")
         raise KeyboardInterrupt
     assert (run.path / "posts.jsonl").read_text() == "first"
@@ -108,7 +111,10 @@ def test_a_stage_that_fails_keeps_what_it_made_before(tmp_path: Path) -> None:
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
-    holder = "import sys, time, pathlib, popinjay.store.run as r\nwith r.Run(pathlib.Path(sys.argv[1])).locked(): print('held', flush=True); time.sleep(60)"
+    holder = (
+        "import sys, time, pathlib, popinjay.store.run as r\n"
+        "with r.Run(pathlib.Path(sys.argv[1])).locked(): print('held', flush=True); time.sleep(60)"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", holder, str(tmp_path / "ada")], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -144,19 +150,14 @@ def test_a_refused_spec_leaves_no_folder_and_an_old_persona_stays(
 def test_a_personas_record_says_what_was_asked_and_with_what(ada: Path, tiny_gpt2: Path) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), whose="self", seed=3, **OPTIONS)
     record = Run.find("ada_l").record
-    assert record["asked"] == {
-        "specs": [str(ada)],
-        "authors": ["ada_l"],
-        "whose": "self",
-        "track": [],
-    }
-    assert record["stages"]["train"]["options"]["seed"] == 3
-    assert set(record["stages"]["train"]["facts"]["versions"]) >= {
+    assert record.asked == Asked((str(ada),), ("ada_l",), whose="self", track=())
+    assert record.stages["train"].options["seed"] == 3
+    assert set(record.facts("train")["versions"]) >= {
         "torch",
         "transformers",
         "popinjay",
     }
-    assert record["stages"]["train"]["makes"]["model"] == content_hash(persona.path / "model")
+    assert record.hashes()["model"] == content_hash(persona.path / "model")
 
 
 @pytest.mark.parametrize(

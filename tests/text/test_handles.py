@@ -10,6 +10,7 @@ from parrot import Parrot
 from popinjay.options import SayOptions
 from popinjay.sampling.filters import OutputFilters, Reason
 from popinjay.sampling.generate import MAX_ATTEMPTS, RESTART, Tally, generate, pieces
+from popinjay.store.index_file import index_of_file
 from popinjay.text.handles import MASK, HandleWatch, find_handles, mask_handles, names_in
 from popinjay.text.verbatim_index import VerbatimIndex
 from timing import takes_less_than
@@ -93,10 +94,10 @@ def test_what_is_forgotten_is_not_known_by_its_marks() -> None:
 def test_an_index_of_before_is_made_anew(tmp_path: Path) -> None:
     posts, kept = tmp_path / "train.jsonl", tmp_path / "posts.index"
     posts.write_text('{"text": "Thanks @ada"}\n', encoding="utf-8")
-    VerbatimIndex.of_file(posts, kept, 3)
-    assert VerbatimIndex.of_file(posts, kept, 3).has_handle("ada")
+    index_of_file(posts, kept, 3)
+    assert index_of_file(posts, kept, 3).has_handle("ada")
     posts.write_text('{"text": "Thanks to nobody"}\n', encoding="utf-8")
-    assert not VerbatimIndex.of_file(posts, kept, 3).has_handle("ada")
+    assert not index_of_file(posts, kept, 3).has_handle("ada")
 
 
 def verdict(text: str, typed: str = "", handles: str = "author", masks: bool = False) -> object:

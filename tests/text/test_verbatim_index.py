@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -100,28 +98,6 @@ def test_marks_are_known_again_in_another_process_and_tell_no_word() -> None:
         VerbatimIndex([POST], key=secret()).to_bytes()
         != VerbatimIndex([POST], key=secret()).to_bytes()
     )  # so that no list made beforehand fits
-
-
-def test_an_index_is_kept_until_its_posts_change(tmp_path: Path) -> None:
-    posts, kept = tmp_path / "train.jsonl", tmp_path / "engine" / "index"
-    posts.write_text(json.dumps({"text": POST}) + "\n", encoding="utf-8")
-    assert VerbatimIndex.of_file(posts, kept, 3).is_copied(POST)
-    made = kept.stat().st_mtime_ns
-    assert VerbatimIndex.of_file(posts, kept, 3).is_whole(POST)
-    assert kept.stat().st_mtime_ns == made
-    kept.write_bytes(kept.read_bytes()[:-3])  # cut off
-    assert VerbatimIndex.of_file(posts, kept, 3).is_copied(POST)
-    posts.write_text(
-        json.dumps({"text": "Something else altogether, that has nothing in it of what was there."})
-        + "\n",
-        encoding="utf-8",
-    )
-    assert not VerbatimIndex.of_file(posts, kept, 3).is_copied(POST)
-    assert VerbatimIndex.of_file(posts, kept, 3).is_copied(
-        "something else altogether that has nothing in it"
-    )
-    assert [file.name for file in kept.parent.iterdir()] == ["index"]
-    assert not VerbatimIndex.of_file(tmp_path / "none.jsonl", kept, 3)
 
 
 def secret() -> bytes:

@@ -31,7 +31,8 @@ from popinjay.persona import Persona
 from popinjay.pipeline import relearn
 from popinjay.post import read_rows
 from popinjay.store.files import content_hash
-from popinjay.store.run import STAGES, Run
+from popinjay.store.run import Run
+from popinjay.store.stage_table import STAGES
 from popinjay.trackers import chosen, client, find, is_installed, listener, plain_name
 from popinjay.trackers.client import TrackerClient
 
@@ -272,7 +273,7 @@ def test_trackio_has_the_graph(told: Told) -> None:
         "artifact_versions v ON artifact_version_id = v.id JOIN artifacts a ON artifact_id = a.id"
     )
     links = f"SELECT run_name, direction, name, type FROM run_artifact_links JOIN {versions}"
-    base = told.persona.run.record["artifacts"][2]["name"]
+    base = told.persona.run.record.artifacts[2].name
     assert set(rows(told, links)) >= {
         ("@ada_l-preprocess", "input", "tweets-ada_l", "raw-dataset"),
         ("@ada_l-train", "input", "dataset-ada_l", "train-dataset"),
@@ -367,7 +368,7 @@ def test_wandb_has_the_graph_offline(told: Told) -> None:
         )
         run = json.loads(done.stdout)
         runs[run["name"]] = run
-    base = told.persona.run.record["artifacts"][2]["name"]
+    base = told.persona.run.record.artifacts[2].name
     graph = {
         name: ([one[:2] for one in run["uses"]], [one[:2] for one in run["makes"]])
         for name, run in runs.items()
@@ -445,7 +446,7 @@ def test_the_mlflow_server_has_the_graph_and_the_numbers(told: Told) -> None:
             "models"
         ]
     }
-    base = told.persona.run.record["artifacts"][2]["name"]
+    base = told.persona.run.record.artifacts[2].name
     assert [models[one["model_id"]] for one in runs["@ada_l-train"]["inputs"]["model_inputs"]] == [
         base
     ]
@@ -539,7 +540,7 @@ def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_ba
         assert found_in(open_hearted.folders, posts) == set(posts)
         assert found_in(open_hearted.folders, samples) == set(samples) != set()
     assert not [file for folder in open_hearted.folders for file in folder.rglob("*.safetensors")]
-    assert [row["tracker"] for row in run.record.get("told", [])] == ALL
+    assert [row.tracker for row in run.record.told] == ALL
     assert str(home) not in run.file("run.toml").read_text().partition("[[told]]")[2]
 
     events: list[Event] = []
@@ -559,7 +560,7 @@ def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_ba
         assert [
             name for name in local if f"What {name} was told with texts is removed" in said
         ] == local
-        assert [row["tracker"] for row in Run(run.path).record["told"]] == [
+        assert [row.tracker for row in Run(run.path).record.told] == [
             name for name in ALL if name == "wandb"
         ]
         assert (

@@ -152,6 +152,7 @@ def do_report(args: argparse.Namespace) -> None:
     """Show how good a persona is and how much it copies, measuring it where that has not been done, or is to be done otherwise."""
     from popinjay.pipeline import measure
     from popinjay.report.saved import other_report, page_of
+    from popinjay.store.files import atomic_write
     from popinjay.store.run import REPORT_AGAINST, SHARED_REPORT, Run
 
     chosen, run = chosen_options(args, options.ReportOptions), Run.find(args.name, args.home)
@@ -161,7 +162,7 @@ def do_report(args: argparse.Namespace) -> None:
     page = run.file("report.html")
     if chosen.to_share or other:
         page = run.file(SHARED_REPORT if chosen.to_share else REPORT_AGAINST)
-        page.write_text(page_of(run, to_share=chosen.to_share, against=other), encoding="utf-8")
+        atomic_write(page, page_of(run, to_share=chosen.to_share, against=other))
     if args.json:
         terminal.show_json(
             {
@@ -216,9 +217,8 @@ def do_status(args: argparse.Namespace) -> None:
     runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
     personas, warnings = [], []
     for run in runs:
-        recorded = run.record.get("stages", {})
         stages = [
-            {"stage": stage, "state": state.value, "error": recorded.get(stage, {}).get("error")}
+            {"stage": stage, "state": state.value, "error": run.record.error_of(stage)}
             for stage, state in run.states().items()
         ]
         known = Forgotten.of(run).still_known(run)

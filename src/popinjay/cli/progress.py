@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -10,12 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from popinjay.cli.standard_streams import lost, tell
 from popinjay.events import Event, EventKind, Listener
 from popinjay.interrupts import persistent_interrupts
+from popinjay.standard_streams import print_event, tell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +34,7 @@ def listening(*, quiet: bool = False, as_json: bool = False) -> Iterator[Listene
     with ExitStack() as stack:
         listener: Listener
         if as_json:
-            listener = _say_json
+            listener = print_event
         elif quiet or not sys.stderr.isatty():
             listener = _Lines(quiet)
         else:
@@ -64,16 +62,6 @@ def waiting(doing: str) -> Iterator[None]:
     finally:
         done.set()
         turning.join()
-
-
-def _say_json(event: Event) -> None:
-    row = {key: value for key, value in asdict(event).items() if value not in (None, "", {})}
-    try:
-        print(json.dumps(row, ensure_ascii=False), flush=True)
-    except BrokenPipeError:  # whoever read it has enough
-        raise
-    except OSError as error:
-        raise lost(error) from error
 
 
 def _duration(seconds: float) -> str:

@@ -10,9 +10,9 @@ from itertools import chain
 from typing import Any
 
 from popinjay.cli.progress import console, counting, waiting
-from popinjay.cli.standard_streams import tell
 from popinjay.post import one_line
 from popinjay.sampling.generate import RESTART, Tally
+from popinjay.standard_streams import tell
 
 MOST_SHOWN = 10  # posts that are to be forgotten
 

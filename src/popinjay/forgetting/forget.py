@@ -1,6 +1,6 @@
-"""Forget: take posts or a whole author out of everything a persona's folder holds, at once or not at all.
+"""Forget: remove posts or a whole author from everything in a persona's folder, atomically.
 
-The model cannot be made to unlearn what it has learnt: it is marked, and knows it until it is trained again.
+A model can't unlearn: what it still knows is on record until it is trained again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +19,17 @@ from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.forgetting.selection import PLACES, Choice, choose
 from popinjay.persona import INDEX
 from popinjay.post import handle_of, read_json, read_posts
-from popinjay.server.jobs.job import drop_samples
 from popinjay.sources.network.mirror import mirrors
 from popinjay.stages.collect import in_words
 from popinjay.store import kept
 from popinjay.store.files import content_hash
 from popinjay.store.forgotten import FILE, MARKS, Forgotten, marks_of
+from popinjay.store.job_events import drop_samples
 from popinjay.store.journal import Change, finish
-from popinjay.store.run import (
-    ENGINE_FOLDER,
-    FETCHED,
-    PICTURE_FILE,
-    RECORD,
-    REPORTS,
-    STAGES,
-    Draft,
-    Run,
-    as_toml,
-)
+from popinjay.store.outputs import partial_name
+from popinjay.store.record import Record
+from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run
+from popinjay.store.stage_table import PICTURE_FILE, STAGES
 from popinjay.text.verbatim_index import KEY, VerbatimIndex
 from popinjay.text.words import words
 from popinjay.trackers import ledger
@@ -57,11 +50,11 @@ LEARNT = ("train.jsonl", "validation.jsonl")
 
 @dataclass(frozen=True)
 class Forgot:
-    """What was forgotten: lines removed by file (a post can stand in one several times), and what the model still knows."""
+    """What was forgotten, and what the model still knows."""
 
     forgotten: Forgotten  # what was asked for, whether or not it was forgotten before
-    removed: dict[str, int] = field(default_factory=dict)
-    files: tuple[str, ...] = ()  # files and folders that were made from it, removed whole
+    removed: dict[str, int] = field(default_factory=dict)  # file -> lines; posts may be repeated
+    files: tuple[str, ...] = ()  # files and folders made from it, which were removed completely
     still_known: Forgotten = field(default_factory=Forgotten)
 
 
@@ -74,40 +67,36 @@ def forget(
     containing: Sequence[str] = (),
     agree: Callable[[Choice], bool] | None = None,
 ) -> Forgot:
-    """Forget posts by id or by what they say, or authors with all their posts; with both, these posts of these authors.
+    """Forget posts, or authors with all their posts; with both, these posts of these authors.
 
-    `agree` is shown what would go, if anything, and nothing happens where it says no. Raises PersonaError for a post or an
-    author that is not there or that could be several, and where nothing would be left.
+    Raises PersonaError for a post or an author that does not exist or is ambiguous, and if no post
+    would be left.
+
+    Args:
+        run: The persona.
+        ids: Ids of posts.
+        authors: Handles of authors.
+        listener: Receives the events.
+        containing: Words; the posts that contain them are forgotten.
+        agree: Is shown what would be removed, if anything; nothing happens if it returns False.
     """
     with run.locked():
         finish(run)
         before = Forgotten.of(run)
         choice = choose(run, before, ids, [handle_of(author) for author in authors], containing)
-        asked, new = choice.asked, choice.new
+        asked = choice.asked
+        new = choice.new
         gone = Gone()
         if new:
             if agree is not None and not agree(choice):
                 return Forgot(Forgotten())
             listener(Event(STAGE, EventKind.START, "forgetting"))
-            notes = _notes(run, new)
+            notes = _notes_before(run, new)
             gone = _remove(run, before, new)
-            if count := gone.lines.get(kept.FILE):
-                notes.append(
-                    f"{count:,} kept posts went too: they were written with what is forgotten in mind, or repeated it."
-                )
-            if count := drop_samples(run.path.parent, run.name):
-                notes.append(
-                    f"{count:,} posts written while it learnt went out of what the page keeps of its making."
-                )
-            if gone.files:
-                notes.append(
-                    f"Removed with it, as they were made from it: {', '.join(gone.files)}."
-                )
-            for note in notes:
+            for note in (*notes, *_notes_after(run, gone)):
                 listener(Event(STAGE, EventKind.NOTE, note))
-        ledger.remove_marked(
-            run, STAGE, listener
-        )  # that of an earlier time too, where a tracker could not be reached
+        # Also what an earlier call could not remove because a tracker could not be reached.
+        ledger.remove_marked(run, STAGE, listener)
         known = Forgotten.of(run).still_known(run)
     said = (
         f"forgotten: {choice.in_words()}"
@@ -118,11 +107,11 @@ def forget(
     return Forgot(asked, gone.lines, gone.files, known)
 
 
-# what is said about it
+# notes for the user
 
 
-def _notes(run: Run, new: Forgotten) -> list[str]:
-    """What whoever forgets something should know besides."""
+def _notes_before(run: Run, new: Forgotten) -> list[str]:
+    """Return what the user should know about what is going to be forgotten."""
     notes = []
     said = {
         tuple(words(post.text))
@@ -137,16 +126,36 @@ def _notes(run: Run, new: Forgotten) -> list[str]:
     if alike:
         listed = ", ".join(post.id for post in alike[:5]) + (" ..." if len(alike) > 5 else "")
         notes.append(
-            f"The same words stand in other posts too, which stay: {listed}. Forget them as well with --post."
+            f"The same words stand in other posts too, which stay: {listed}. "
+            "Forget them as well with --post."
         )
     if any(id.isdecimal() and int(id) < PLACES for _, id in new.posts):
         notes.append(
-            "These posts have no ids of their own, only places in their file: should it ever change, take them out of it too."
+            "These posts have no ids of their own, only places in their file: "
+            "if it ever changes, remove them from it too."
         )
-    if places := sorted(run.record.get("published", {})):
+    if places := sorted(run.record.published):
         notes.append(
-            f"What was published to {' and '.join(places)} still knows it: publish again after training, and delete the old version there."
+            f"What was published to {' and '.join(places)} still knows it: "
+            "publish again after training, and delete the old version there."
         )
+    return notes
+
+
+def _notes_after(run: Run, gone: Gone) -> list[str]:
+    """Return what the user should know about what was removed besides the posts."""
+    notes = []
+    if count := gone.lines.get(kept.FILE):
+        notes.append(
+            f"{count:,} kept posts went too: they repeated what is forgotten, "
+            "or a forgotten author had a part in them."
+        )
+    if count := drop_samples(run.path.parent, run.name):
+        notes.append(
+            f"{count:,} posts written during training were removed from the events of its jobs."
+        )
+    if gone.files:
+        notes.append(f"Removed with it, as they were made from it: {', '.join(gone.files)}.")
     return notes
 
 
@@ -155,14 +164,14 @@ def _notes(run: Run, new: Forgotten) -> list[str]:
 
 @dataclass(frozen=True)
 class Gone:
-    """How many lines went from each file, and which files and folders went whole."""
+    """The lines removed from each file, and the files and folders removed completely."""
 
     lines: dict[str, int] = field(default_factory=dict)
     files: tuple[str, ...] = ()
 
 
 def _remove(run: Run, before: Forgotten, new: Forgotten) -> Gone:
-    """Write the folder without what is forgotten."""
+    """Remove what is forgotten from the folder."""
     change = Change(run)
     try:
         removed = {
@@ -180,7 +189,7 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> Gone:
         whole = before.with_more(learnt)
         whole.write(change.path(FILE))
         _mark(run, change, before.still_known(run), learnt.still_known(run))
-        change.path(RECORD).write_bytes(as_toml(_record(run, change, whole, rows)))
+        change.path(RECORD).write_bytes(_record(run, change, whole, rows).to_bytes())
         derived = [name for name in _derived(run, new) if run.file(name).exists()]
         for name in derived:
             change.remove(name)
@@ -192,24 +201,24 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> Gone:
 
 
 def _derived(run: Run, new: Forgotten) -> Iterator[str]:
-    """Yield everything that was made from the posts, or written with them in mind or in sight, whether or not it is there.
+    """Yield the names of everything that was derived from the posts, whether or not it exists.
 
-    The model and its engine are not among it: they are marked, and know it until it is trained again.
+    The model and its engine are left out: that they still know the posts is on record.
     """
     after = STAGES[[stage.name for stage in STAGES].index("train") + 1 :]
     yield from (name for stage in after for name in stage.makes)
     yield from (PICTURE_FILE, *REPORTS)
-    yield f"{ENGINE_FOLDER}/{INDEX}"  # hashes of every post, under a key that is no secret
+    yield f"{ENGINE_FOLDER}/{INDEX}"  # hashes of every post, with a key that is not secret
     yield from (
         f"{ENGINE_FOLDER}/{path.name}" for path in run.file(ENGINE_FOLDER).glob(".*.partial")
     )
     yield from (f"{AVATARS}/{avatar.name}" for avatar in _avatars(run, new))
-    yield from (Draft.partial(name) for stage in STAGES for name in stage.makes)
+    yield from (partial_name(name) for stage in STAGES for name in stage.makes)
     yield Checkpoints.folder_of(run.path).name
 
 
 def _filter(run: Run, change: Change, name: str, new: Forgotten) -> int:
-    """Write a file of posts without those that are forgotten; how many those were."""
+    """Write a file of posts without those that are forgotten; return how many those were."""
     count = 0
     with (
         run.file(name).open(encoding="utf-8") as old,
@@ -225,7 +234,7 @@ def _filter(run: Run, change: Change, name: str, new: Forgotten) -> int:
 
 
 def _filter_fetched(run: Run, change: Change, new: Forgotten) -> int:
-    """Write the mirrors of networks without what is forgotten; how many posts that was."""
+    """Write the mirrors of networks without forgotten posts; return how many those were."""
     count = 0
     there = change.path(FETCHED)
     there.mkdir()
@@ -247,14 +256,12 @@ def _filter_fetched(run: Run, change: Change, new: Forgotten) -> int:
 
 
 def _filter_kept(run: Run, change: Change, new: Forgotten) -> int:
-    """Write the kept posts without those that repeat what is forgotten; how many those were.
+    """Write the kept posts without those that repeat what is forgotten; return how many.
 
-    An author who goes takes all kept posts along: each was written in a voice that was partly theirs.
+    If an author is forgotten all kept posts are removed: each was written in a voice partly theirs.
     """
     lines = kept.lines(run)
-    said = _texts(
-        run, ("posts.jsonl", "clean.jsonl"), new
-    )  # as they came, and as the model saw them
+    said = _texts(run, ("posts.jsonl", "clean.jsonl"), new)  # as collected, and as the model saw
     left = [] if new.authors else kept.repeating_none(lines, said)
     if left:
         change.path(kept.FILE).write_text("".join(left), encoding="utf-8", newline="\n")
@@ -264,7 +271,7 @@ def _filter_kept(run: Run, change: Change, new: Forgotten) -> int:
 
 
 def _mark(run: Run, change: Change, before: Forgotten, new: Forgotten) -> None:
-    """Mark what the model still knows, as it saw it: the rules of what it may say know it again by its marks."""
+    """Write the hashes of what the model still knows, for the output filters."""
     if new:
         texts = _texts(run, ("clean.jsonl", *LEARNT), new)
         marks = VerbatimIndex(
@@ -276,7 +283,7 @@ def _mark(run: Run, change: Change, before: Forgotten, new: Forgotten) -> None:
 
 
 def _texts(run: Run, names: Sequence[str], forgotten: Forgotten) -> set[str]:
-    """What the forgotten posts say, in these files as far as they are there."""
+    """Return the texts of the forgotten posts in these files, as far as they exist."""
     there = [run.file(name) for name in names if run.file(name).is_file()]
     return {
         post.text
@@ -287,7 +294,7 @@ def _texts(run: Run, names: Sequence[str], forgotten: Forgotten) -> set[str]:
 
 
 def _authors(run: Run, new: Forgotten) -> list[dict[str, Any]]:
-    """The rows of `authors.json`, as collecting the same again would write them."""
+    """Return the rows of `authors.json` as collecting the same again would write them."""
     lost = Counter(
         post.author
         for post in read_posts(run.file("posts.jsonl"))
@@ -302,37 +309,38 @@ def _authors(run: Run, new: Forgotten) -> list[dict[str, Any]]:
 
 
 def _avatars(run: Run, forgotten: Forgotten) -> list[Path]:
-    """The pictures of authors that are forgotten."""
-    return (
-        [path for path in run.file(AVATARS).iterdir() if path.stem in forgotten.authors]
-        if run.file(AVATARS).is_dir()
-        else []
-    )
+    """Return the pictures of forgotten authors."""
+    folder = run.file(AVATARS)
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.stem in forgotten.authors]
 
 
 def _hash_without(folder: Path, gone: Sequence[Path]) -> str:
-    """The folder's hash once these files are out of it."""
-    with tempfile.TemporaryDirectory() as place:
-        names = [path.name for path in gone]
-        return content_hash(
-            Path(shutil.copytree(folder, Path(place) / folder.name, ignore=lambda *_: names))
-        )
+    """Return the hash that a folder has without these files."""
+    names = [path.name for path in gone]
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = shutil.copytree(folder, Path(scratch) / folder.name, ignore=lambda *_: names)
+        return content_hash(copy)
 
 
 def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
-    """Beside each post and author the hash of the training data that the model learnt it from."""
+    """Return what is forgotten with the hash of the training data that the model learnt it from."""
     if not run.file("model").is_dir():
         return new
-    learnt = run.record.get("stages", {}).get("train", {}).get("needs", {})
-    posts, authors = dict(new.posts), dict(new.authors)
+    trained = run.record.stages.get("train")
+    learnt = trained.needs if trained is not None else {}
+    posts = dict(new.posts)
+    authors = dict(new.authors)
     for name in LEARNT:
         data = learnt.get(name, "unknown")
-        if (
-            not run.file(name).is_file() or content_hash(run.file(name)) != data
-        ):  # these are not the data it learnt from: it may know all
-            posts, authors = dict.fromkeys(posts, data), dict.fromkeys(authors, data)
+        file = run.file(name)
+        if not file.is_file() or content_hash(file) != data:
+            # The model was trained on other data than these: it may know all of it.
+            posts = dict.fromkeys(posts, data)
+            authors = dict.fromkeys(authors, data)
             continue
-        for post in read_posts(run.file(name)):
+        for post in read_posts(file):
             if (post.author, post.id) in posts:
                 posts[post.author, post.id] = data
             if post.author in authors:
@@ -340,29 +348,24 @@ def _learnt_from(run: Run, new: Forgotten) -> Forgotten:
     return Forgotten(posts, authors)
 
 
-def _record(
-    run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """The record with the first stage as fresh as it was; the others see by themselves that their files have changed."""
-    record = {**ledger.mark_for_removal(run.record), "stages": dict(run.record.get("stages", {}))}
-    collect = record["stages"].get("collect", {})
-    if "makes" in collect:
-        makes = {
-            **collect["makes"],
-            **{name: content_hash(change.path(name)) for name in ("posts.jsonl", "authors.json")},
-        }
+def _record(run: Run, change: Change, whole: Forgotten, rows: list[dict[str, Any]]) -> Record:
+    """Return the record with `collect` as fresh as it was.
+
+    The other stages are stale by themselves, as the hashes of their files have changed.
+    """
+    record = ledger.mark_for_removal(run.record)
+    stages = dict(record.stages)
+    collect = stages.get("collect")
+    if collect is not None and collect.makes is not None:
+        changed = ("posts.jsonl", "authors.json")
+        makes = {**collect.makes, **{name: content_hash(change.path(name)) for name in changed}}
         if run.file(AVATARS).is_dir():
             makes[AVATARS] = _hash_without(run.file(AVATARS), _avatars(run, whole))
-        facts = {**collect.get("facts", {}), "summary": in_words(rows)}
-        record["stages"]["collect"] = {
-            **collect,
-            "makes": makes,
-            "facts": facts,
-            "source": whole.mark(collect.get("source", "")),
-        }
-    asked = record.get("asked", {})
-    record["asked"] = {
-        **asked,
-        "authors": [author for author in asked.get("authors", ()) if author not in whole.authors],
-    }
-    return record
+        stages["collect"] = replace(
+            collect,
+            makes=makes,
+            facts={**collect.facts, "summary": in_words(rows)},
+            source=whole.mark(collect.source or ""),
+        )
+    left = tuple(author for author in record.asked.authors if author not in whole.authors)
+    return record.updated(stages=stages, asked=replace(record.asked, authors=left))

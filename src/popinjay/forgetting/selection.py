@@ -13,19 +13,19 @@ from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import Run
 from popinjay.trackers import ledger
 
-PLACES = 10**8  # an id below is no site's, but a post's place in its file
+PLACES = 10**8  # an id below this is a post's place in its file, not the id of a site
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was asked for, what of it is new, and the posts that would go: each line of `posts.jsonl`, be its id unique or not."""
+    """What is to be forgotten."""
 
     asked: Forgotten
-    new: Forgotten
-    posts: tuple[Post, ...]
+    new: Forgotten  # what of it was not forgotten before
+    posts: tuple[Post, ...]  # the lines of `posts.jsonl` to be removed; ids may be repeated
 
     def in_words(self) -> str:
-        """Say how much would go: no id, no text."""
+        """Return how much would be removed, without ids and texts."""
         own = sum(post.author not in self.new.authors for post in self.posts)
         said = [f"{own:,} post{'s' if own > 1 else ''}"] if own else []
         for author in sorted(self.new.authors):
@@ -34,7 +34,7 @@ class Choice:
         return " and ".join(said) or self.new.in_words()
 
     def to_json(self) -> dict[str, Any]:
-        """Name every post that would go, with what it says."""
+        """Return every post that would be removed, for JSON."""
         posts = [{"author": post.author, "id": post.id, "text": post.text} for post in self.posts]
         return {"posts": posts, "authors": sorted(self.new.authors)}
 
@@ -46,9 +46,16 @@ def choose(
     authors: Sequence[str],
     containing: Sequence[str] = (),
 ) -> Choice:
-    """Return the posts that are meant: with these ids or words, of these authors; without both, all of these authors.
+    """Return the posts with these ids or words, of these authors; without both, all of theirs.
 
-    Raises PersonaError where they are not there or could be several, and where nothing would be left.
+    Raises PersonaError if they don't exist or are ambiguous, and if no post would be left.
+
+    Args:
+        run: The persona.
+        before: What it was told to forget before.
+        ids: Ids of posts.
+        authors: Handles of authors.
+        containing: Words that posts contain.
     """
     if not run.file("posts.jsonl").is_file() or not run.file("authors.json").is_file():
         raise PersonaError(
@@ -101,7 +108,8 @@ def _by_id(
         if not owners:
             raise PersonaError(
                 f"{run.name!r} holds no post with the id {id!r}.",
-                'Ids are in its posts.jsonl: "id" at the beginning of each line. Or give some of its words: --containing TEXT',
+                'Ids are in its posts.jsonl: "id" at the beginning of each line. '
+                "Or give some of its words: --containing TEXT",
             )
         if len(owners) > 1:
             named = sorted(owners)
@@ -115,13 +123,13 @@ def _by_id(
 def _by_words(
     run: Run, held: Sequence[Post], authors: Sequence[str], containing: Sequence[str]
 ) -> dict[tuple[str, str], str]:
-    """Return the posts that say one of these texts, whatever their case, blanks and way of writing accents."""
+    """Return the posts that contain one of these texts, ignoring case, blanks and Unicode forms."""
     found: dict[tuple[str, str], str] = {}
     for text in containing:
         wanted = _folded(text)
         if not wanted:
             raise OptionError(
-                "--containing needs some text.", "Give words of the posts that are to be forgotten."
+                "--containing needs some text.", "Give words of the posts to be forgotten."
             )
         those = [
             post
@@ -141,11 +149,11 @@ def _folded(text: str) -> str:
 
 
 def _check_left(run: Run, authors: set[str]) -> None:
+    """Raise PersonaError if no author would be left."""
     if not authors:
-        besides = (
-            f", and what trackers were told: {', '.join(places)}"
-            if (places := ledger.locations(run))
-            else ""
+        places = ledger.locations(run)
+        besides = f", and what trackers were told: {', '.join(places)}" if places else ""
+        raise PersonaError(
+            f"Nothing would be left of {run.name!r}: these are all its posts.",
+            f"Remove the whole persona with its model: delete {run.path}{besides}",
         )
-        hint = f"Remove the whole persona, model and all: delete {run.path}{besides}"
-        raise PersonaError(f"Nothing would be left of {run.name!r}: these are all its posts.", hint)

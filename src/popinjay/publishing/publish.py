@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from popinjay import __version__
 from popinjay.errors import PublishError
@@ -28,7 +27,9 @@ from popinjay.stages.card import describe_base, gather, render
 from popinjay.store.files import content_hash, storage_errors, sync
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.journal import finish
-from popinjay.store.run import PICTURE_FILE, Run, State
+from popinjay.store.record import Publication
+from popinjay.store.run import Run, State
+from popinjay.store.stage_table import PICTURE_FILE
 
 STAGE = "publish"
 WHOLE = ".whole-model.partial"  # in a persona's folder, while a thin one is published
@@ -135,7 +136,7 @@ def check_finished(run: Run) -> None:
 
 def check_whose(run: Run, *, private: bool) -> None:
     """Raises PublishError where these words may be published in private only, and were to be public."""
-    whose = run.record.get("asked", {}).get("whose")
+    whose = run.record.asked.whose
     if whose not in MAY_BE_PUBLIC and not private:
         said = (
             f"{run.name!r} is made of {WHOSE[whose]}"
@@ -247,7 +248,7 @@ def is_ours(name: str) -> bool:
 
 def card_for(run: Run, model: str, picture: str) -> str:
     """The persona's card with model and picture named as they are where it is published."""
-    (options,) = build(run.record["stages"]["card"]["options"], CardOptions)
+    (options,) = build(run.record.stages["card"].options, CardOptions)
     return render(replace(gather(run, options), picture=picture), model=model)
 
 
@@ -357,7 +358,7 @@ def _check_repository(
         raise PublishError(
             f"{repo} holds something that popinjay did not put there.", "Choose another name."
         )
-    if TOPIC in there.topics and f"{HUB}{repo}" not in run.record.get("published", {}):
+    if TOPIC in there.topics and f"{HUB}{repo}" not in run.record.published:
         listener(
             Event(
                 STAGE,
@@ -391,8 +392,8 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
                 )
             )
             return replace(wanted, changed=False)
-        known = run.record.get("published", {}).get(str(folder), {}).get("files", [])
-        if strange := sorted(_names(folder) - set(known)):
+        before = run.record.published.get(str(folder), Publication())
+        if strange := sorted(_names(folder) - set(before.files)):
             raise PublishError(
                 f"{str(folder)!r} holds something that this persona did not put there: {strange[0]!r}.",
                 "Choose an empty folder, or one that is not there yet.",
@@ -405,7 +406,7 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
-    if run.record.get("asked", {}).get("whose") not in MAY_BE_PUBLIC:
+    if run.record.asked.whose not in MAY_BE_PUBLIC:
         listener(
             Event(
                 STAGE,
@@ -442,12 +443,12 @@ def _same(folder: Path, files: Sequence[File]) -> bool:
 
 def _remember(run: Run, result: Published) -> None:
     """Note in `run.toml` what lies where."""
-    entry: dict[str, Any] = {
-        "published": datetime.now(UTC).replace(microsecond=0),
-        "model": content_hash(run.file("model")),
-        "version": result.version,
-        "commit": result.commit,
-        "private": result.private,
-        "files": [file.name for file in result.files],
-    }
-    run.update(published={**run.record.get("published", {}), result.to: entry})
+    entry = Publication(
+        published=datetime.now(UTC).replace(microsecond=0),
+        model=content_hash(run.file("model")),
+        version=result.version,
+        commit=result.commit,
+        private=result.private,
+        files=tuple(file.name for file in result.files),
+    )
+    run.save(run.record.updated(published={**run.record.published, result.to: entry}))

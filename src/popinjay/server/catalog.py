@@ -16,7 +16,8 @@ from popinjay.post import Author, printable, read_authors
 from popinjay.server.api_error import ApiError
 from popinjay.stages.picture import PROMPTS, main_language
 from popinjay.store.forgotten import Forgotten
-from popinjay.store.run import PICTURE_FILE, RECORD, Run, State, is_name
+from popinjay.store.run import RECORD, Run, State, is_name
+from popinjay.store.stage_table import PICTURE_FILE
 
 DAMAGED = (
     AttributeError,
@@ -122,24 +123,22 @@ def detail(run: Run) -> PersonaDetail:
 
 
 def _detail(run: Run) -> PersonaDetail:
-    record = run.record.get("stages", {})
+    record = run.record
     states = run.states()
     stages = [
-        StageRow(stage=stage, state=_STAGE_STATES[state], error=record.get(stage, {}).get("error"))
+        StageRow(stage=stage, state=_STAGE_STATES[state], error=record.error_of(stage))
         for stage, state in states.items()
     ]
-    cleaned = run.facts("clean")
     return PersonaDetail(
         **_facts(run, states),
         stages=stages,
         specs=[
-            Path(spec).name if Path(spec).is_absolute() else spec
-            for spec in run.record.get("asked", {}).get("specs", [])
+            Path(spec).name if Path(spec).is_absolute() else spec for spec in record.asked.specs
         ],
-        counts=cleaned.get("authors", []),
-        languages=cleaned.get("languages", {}),
+        counts=[dict(one) for one in record.cleaned.authors],
+        languages=dict(record.cleaned.languages),
         prompt=PROMPTS.get(main_language(run), PROMPTS["en"]),
-        temperature=run.facts("train").get("sampling", PLAIN._asdict())["temperature"],
+        temperature=(record.trained.sampling or PLAIN._asdict())["temperature"],
         notes=_notes(run),
     )
 
@@ -176,24 +175,24 @@ def _state_of(states: Mapping[str, State]) -> Literal["ready", "stale", "unfinis
 
 
 def _facts(run: Run, states: Mapping[str, State]) -> dict[str, Any]:
-    record, asked = run.record.get("stages", {}), run.record.get("asked", {})
+    record, asked = run.record, run.record.asked
     authors = authors_of(run)
-    finished = record.get("card", {}).get("finished") or record.get("train", {}).get("finished")
-    counts = run.facts("clean").get("authors")
+    finished = record.finished("card") or record.finished("train")
+    counts = record.cleaned.authors
     return {
         "name": run.name,
         "title": " & ".join(author.title for author in authors) or run.name,
-        "handles": [author.handle for author in authors] or asked.get("authors", []),
+        "handles": [author.handle for author in authors] or list(asked.authors),
         "state": _state_of(states),
         "speaks": run.file("model").is_dir(),
         "posts": sum(one["used"] for one in counts) if counts else None,
         "bytes": size(run.path),
-        "made": finished.astimezone(UTC) if isinstance(finished, datetime) else None,
-        "whose": asked.get("whose"),
-        "base": run.facts("train").get("base"),
+        "made": finished.astimezone(UTC) if finished else None,
+        "whose": asked.whose,
+        "base": record.trained.base or None,
         "picture": run.file(PICTURE_FILE).is_file(),
         "still_known": bool(_still_known(run)),
-        "verdict": run.facts("evaluate").get("summary"),
+        "verdict": record.facts("evaluate").get("summary"),
     }
 
 

@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from popinjay.server.api_error import ApiError
 from popinjay.server.jobs.job import UPLOADS
-from popinjay.store.files import storage_errors
+from popinjay.store.files import move_into_place, storage_errors
 
 PARTIAL = ".partial"
 ID = re.compile(r"[0-9a-f]{16}")
@@ -76,7 +76,7 @@ class Uploads:
     def finish(self, folder: Path, name: str) -> Upload:
         """Give what has come whole its name."""
         with storage_errors(str(folder)):
-            (folder / PARTIAL).rename(folder / name)
+            move_into_place(folder / PARTIAL, folder / name, durable=False)
         return Upload(upload=folder.name, name=name, bytes=(folder / name).stat().st_size)
 
     def file(self, id: str) -> Path:

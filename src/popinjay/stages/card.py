@@ -24,7 +24,9 @@ from popinjay.options import WHOSE, CardOptions
 from popinjay.post import Author, one_line, printable, read_authors, read_json
 from popinjay.report.saved import page_of
 from popinjay.report.verdict import can_be_given
-from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run
+from popinjay.store.run import Run
+from popinjay.store.stage_runner import Draft
+from popinjay.store.stage_table import PICTURE_FILE, STAGES
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -73,27 +75,24 @@ def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
 def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = None) -> Facts:
     """The facts of a persona that was trained and measured; `find` says where its files are, by default in its folder."""
     find = find or run.file
-    stages, cleaned = run.record["stages"], run.facts("clean")
-    made = {
-        name: known for stage in stages.values() for name, known in stage.get("makes", {}).items()
-    }
+    record = run.record
+    cleaned, made = record.cleaned, record.hashes()
     authors = read_authors(find("authors.json"))
-    counts = {row["author"]: row for row in cleaned["authors"]}
+    counts = {row["author"]: row for row in cleaned.authors}
     return Facts(
         name=run.name,
         authors=authors,
-        languages=[code for code in cleaned["languages"] if re.fullmatch("[a-z]{2,3}", code)],
+        languages=[code for code in cleaned.languages if re.fullmatch("[a-z]{2,3}", code)],
         counts=[counts[author.handle] for author in authors],
-        is_masked=not stages["clean"]["options"]["keep_personal_data"],
-        dataset=run.facts("dataset"),
-        trained=run.facts("train"),
+        is_masked=not record.stages["clean"].options["keep_personal_data"],
+        dataset=record.facts("dataset"),
+        trained=record.facts("train"),
         report=read_json(find("report.json")),
         hashes={name: made[name] for name in VERSIONED},
         whose=options.whose,
         contact=options.contact,
         picture=PICTURE_FILE if run.file(PICTURE_FILE).exists() else "",
-        base=run.facts("train").get("base_record")
-        or bases.record(bases.row(run.facts("train")["base"])),
+        base=record.trained.base_record or bases.record(bases.row(record.trained.base)),
     )
 
 

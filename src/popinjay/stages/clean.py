@@ -19,7 +19,7 @@ from popinjay.errors import TooLittleText
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.options import CleanOptions
 from popinjay.post import Kind, Post, by_author, is_repost_by_hand, one_line, read_posts
-from popinjay.store.run import Draft
+from popinjay.store.stage_runner import Draft
 from popinjay.text.language_codes import language_code
 from popinjay.text.machine_made import is_machine_made
 from popinjay.text.masking import mask

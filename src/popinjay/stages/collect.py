@@ -17,7 +17,7 @@ from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post
 from popinjay.sources import NOBODY_TO_ASK, Access, Reading
 from popinjay.store.forgotten import Forgotten
-from popinjay.store.run import Draft
+from popinjay.store.stage_runner import Draft
 
 STAGE = "collect"
 
@@ -59,11 +59,15 @@ class Opened:
             )
         return Opened(kept)
 
-    def to_json(self) -> dict[str, list[str]]:
-        """Name the authors, and those whose accounts are read over a network, as the record holds them."""
-        found = {"authors": [author.handle for author in self.authors]}
-        accounts = [reading.author.handle for reading in self.readings if is_account(reading)]
-        return {**found, "accounts": accounts} if accounts else found
+    @property
+    def handles(self) -> tuple[str, ...]:
+        """The authors' handles."""
+        return tuple(author.handle for author in self.authors)
+
+    @property
+    def account_handles(self) -> tuple[str, ...]:
+        """The handles of those whose posts are read over a network."""
+        return tuple(one.author.handle for one in self.readings if is_account(one))
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from popinjay.errors import TooLittleText
 from popinjay.events import Listener
 from popinjay.options import DatasetOptions
 from popinjay.post import Post, by_author, read_posts
-from popinjay.store.run import Draft
+from popinjay.store.stage_runner import Draft
 from popinjay.text.near_duplicates import NearDuplicates
 
 MOSTLY = 0.8  # share of posts with a time from which the newest are held out

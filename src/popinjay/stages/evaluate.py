@@ -28,8 +28,9 @@ from popinjay.options import EvaluateOptions, Sampling, SayOptions
 from popinjay.post import by_author, read_json, read_posts, read_rows
 from popinjay.report.verdict import notes, verdict
 from popinjay.sampling.generate import MAX_BATCH_ROWS, GeneratedPost, stream
-from popinjay.store.files import content_hash
-from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT, Draft
+from popinjay.store.files import atomic_write, content_hash
+from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT
+from popinjay.store.stage_runner import Draft
 
 STAGE = "evaluate"
 
@@ -67,7 +68,7 @@ def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener:
     what = "held-out posts, each scored alone from the separator; lower is better"
     size = sum(len(text.encode()) for text in author)
     report: dict[str, Any] = {
-        "model": draft.run.record["stages"]["train"]["makes"]["model"],
+        "model": draft.run.record.hashes()["model"],
         "posts": {
             "train": len(training),
             "held_out": len(author),
@@ -150,7 +151,7 @@ def sampling(given: Sampling, seed: int) -> dict[str, Any]:
 
 def _trials(draft: Draft) -> dict[str, Any]:
     """What was tried to find the persona's own settings; nothing where that was not done."""
-    known = draft.run.facts("train").get("sampling", {})
+    known = draft.run.record.trained.sampling
     return {name: known[name] for name in ("trials", "author") if known.get(name)}
 
 
@@ -199,12 +200,12 @@ def _teller(listener: Listener) -> Any:
 
 def _training(draft: Draft) -> dict[str, Any]:
     """How the training went: where it stopped, why, and which step was kept."""
-    said = draft.run.facts("train")
-    return {"why": said["stopped"], "best_step": said["best_step"], "steps": said["steps"]}
+    said = draft.run.record.trained
+    return {"why": said.stopped, "best_step": said.best_step, "steps": said.steps}
 
 
 def _keep_previous(draft: Draft, model: str) -> None:
     """Keep the report of another model: two trainings can then be held against each other."""
     before = draft.run.file("report.json")
     if before.exists() and read_json(before).get("model", model) != model:
-        draft.run.file(PREVIOUS_REPORT).write_bytes(before.read_bytes())
+        atomic_write(draft.run.file(PREVIOUS_REPORT), before.read_bytes())

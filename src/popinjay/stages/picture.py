@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -19,7 +19,9 @@ from popinjay.picture.typeset import typesetter
 from popinjay.post import one_line, read_authors
 from popinjay.sampling.filters import OutputFilters
 from popinjay.sampling.generate import GeneratedPost, stream
-from popinjay.store.run import PICTURE, PICTURE_FILE, Run
+from popinjay.store.run import Run
+from popinjay.store.stage_runner import writing
+from popinjay.store.stage_table import PICTURE, PICTURE_FILE
 from popinjay.text.words import is_unspaced
 
 PREDICTIONS = 10
@@ -79,7 +81,7 @@ def predictions(
 
 def main_language(run: Run) -> str:
     """The language of most posts, as its two or three letters."""
-    languages: Mapping[str, float] = run.facts("clean").get("languages", {})
+    languages = run.record.cleaned.languages
     return max(languages, key=lambda code: languages[code], default="en").split("-")[0]
 
 
@@ -117,7 +119,7 @@ def draw(run: Run, prediction: Prediction, listener: Listener = ignore) -> bytes
 
 def write(run: Run, prediction: Prediction, options: PictureOptions, png: bytes) -> None:
     """Keep the drawn picture as the persona's, with a record of what it shows."""
-    with run.writing(PICTURE, asdict(options)) as draft:
+    with writing(run, PICTURE, asdict(options)) as draft:
         draft.path(PICTURE_FILE).write_bytes(png)
         draft.facts.update(prompt=prediction.prompt, text=prediction.text)
 

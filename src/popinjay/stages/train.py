@@ -25,7 +25,8 @@ from popinjay.sampling.calibration import Calibration, calibrate
 from popinjay.sampling.generate import MIN_TOKENS
 from popinjay.sampling.scripts import foreign_tokens
 from popinjay.store.files import storage_errors
-from popinjay.store.run import ENGINE_FOLDER, Draft
+from popinjay.store.run import ENGINE_FOLDER
+from popinjay.store.stage_runner import Draft
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import predicted, training_sequences
 from popinjay.training.checkpoints import Checkpoints

@@ -1,1 +1,1 @@
-"""A persona's folder: its record, locks, journal, and files that are written whole or not at all."""
+"""A persona's folder: record, lock and journal, and files written completely or not at all."""

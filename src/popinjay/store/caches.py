@@ -1,7 +1,7 @@
 """The cache of what can be fetched or computed again, shared by all personas of a user.
 
-Whatever lies here only saves time: an entry that is damaged, or was written for something else,
-counts as absent, and a disk that refuses to take one is no error.
+It only saves time: an entry that is damaged or was written for something else counts as absent, and
+an entry that can't be written is not an error.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from popinjay.store.files import content_hash, partial_of, sweep_partials
+from popinjay.store.files import atomic_write, content_hash
 
 FORMAT = 1  # of an entry's file
 MEASURED = ".measured"  # hidden, so that no base model's name can collide with it
-HASHES = ".hashes"  # of files that are too large to be read each time
-SECRET, SECRET_BYTES = ".secret", 32
-SEAL = 32  # bytes
+HASHES = ".hashes"  # of files that are too large to be read every time
+MACHINE_KEY = ".secret"
+SECRET_BYTES = 32
+SEAL = 32  # bytes of a seal
 
 
 def cache_root() -> Path:
@@ -37,7 +38,7 @@ def measured_folder(fingerprint: str) -> Path:
 
 
 def read_entry(path: Path, about: Any) -> Any:
-    """Return the value that was kept in a file about exactly this, or None."""
+    """Return the value that a file holds about exactly this, or None."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["format"] == FORMAT and found["about"] == about:
@@ -48,23 +49,14 @@ def read_entry(path: Path, about: Any) -> Any:
 
 
 def keep_entry(path: Path, about: Any, value: Any) -> None:
-    """Write a value about something (both JSON), whole or not at all, in place of any other."""
-    partial = partial_of(path)
-    sweep_partials(path.parent)
-    try:
+    """Write a value about something (both JSON) in place of any other, if the disk allows it."""
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump({"format": FORMAT, "about": about, "value": value}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        atomic_write(path, json.dumps({"format": FORMAT, "about": about, "value": value}))
 
 
 def file_hash(file: Path) -> str:
-    """Return the SHA-256 of a file's content; it is read once, and again after it was changed or replaced."""
+    """Return the SHA-256 of a file's content, which is only read if the file has changed."""
     path = file.resolve()
     state = path.stat()
     about = [str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
@@ -78,31 +70,24 @@ def file_hash(file: Path) -> str:
 
 
 def machine_secret() -> bytes | None:
-    """Return a secret of this user on this machine, made when it is first asked for; None if none can be kept.
+    """Return the secret of this user on this machine, created on first use; None without a disk.
 
-    What is derived from a persona and kept in its folder is sealed with it. A folder may come from
-    anywhere, and what somebody else put in the place of such a file has no seal of ours.
+    Files that are derived from a persona and kept in its folder are sealed with it: the folder may
+    come from an untrusted place, where nobody can make a valid seal.
     """
-    path = cache_root() / SECRET
+    path = cache_root() / MACHINE_KEY
     with contextlib.suppress(OSError):
         if len(found := path.read_bytes()) == SECRET_BYTES:
             return found
-    partial = partial_of(path)
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(os.urandom(SECRET_BYTES))
-        partial.replace(path)  # of two processes that do so at once the later one counts
-        return path.read_bytes()
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        return None
+        atomic_write(path, os.urandom(SECRET_BYTES), mode=0o600)
+        return path.read_bytes()  # if two processes do so at once, the later secret counts
+    return None
 
 
 def seal(*parts: bytes) -> bytes | None:
-    """Return SEAL bytes that only this user on this machine can make of these parts; None without a secret."""
+    """Return a keyed hash of these parts, of SEAL bytes; None if there is no secret."""
     secret = machine_secret()
     if secret is None:
         return None

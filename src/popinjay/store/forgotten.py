@@ -1,8 +1,8 @@
-"""What a persona was told to forget: ids of posts and handles of authors, never a word of theirs.
+"""What a persona was told to forget: ids of posts and handles of authors, but none of their words.
 
-`forgotten.toml` keeps it, so that no later `make` brings it back from an archive. Each entry says which training data it was
-taken out of: as long as the model is the one that learnt from those, it still knows it. So long `still_known.marks` keeps what
-the rules of what it may say need to know such posts again, and no word of them either.
+It is kept in `forgotten.toml`, so that no later `make` brings it back from an archive. Each entry
+says which training data it was removed from: a model that was trained on that data still knows it.
+For as long, `still_known.marks` keeps hashes by which the output filters recognise such posts.
 """
 
 from __future__ import annotations
@@ -21,21 +21,25 @@ from popinjay.errors import PersonaError
 from popinjay.store.run import Run
 from popinjay.text.verbatim_index import VerbatimIndex
 
-FILE, MARKS = "forgotten.toml", "still_known.marks"
+FILE = "forgotten.toml"
+MARKS = "still_known.marks"
 _SEPARATOR = " without "
 _Key = TypeVar("_Key", str, tuple[str, str])
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """Posts, as (author, id), and authors; each with the hash of the data that a model learnt it from (empty: none did)."""
+    """Posts, as (author, id), and authors.
+
+    Each has the hash of the data that a model learnt it from; it is empty if none did.
+    """
 
     posts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: Run) -> Forgotten:
-        """What a persona forgot. Raises PersonaError where the file is damaged."""
+        """Return what a persona forgot. Raises PersonaError if the file is damaged."""
         file = run.file(FILE)
         try:
             if not file.exists():
@@ -58,7 +62,7 @@ class Forgotten:
         ) as error:
             raise PersonaError(
                 f"{file} is damaged: {error}.",
-                "It says what not to learn: mend it, or delete it and forget the same again.",
+                "It says what not to learn: repair it, or delete it and forget the same again.",
             ) from error
         except OSError as error:
             raise PersonaError(
@@ -66,7 +70,7 @@ class Forgotten:
             ) from error
 
     def write(self, path: Path) -> None:
-        """Write it as TOML."""
+        """Write it to a file as TOML."""
         posts = [
             {"author": author, "id": id, **({"learnt_from": data} if data else {})}
             for (author, id), data in sorted(self.posts.items())
@@ -81,15 +85,18 @@ class Forgotten:
         return bool(self.posts or self.authors)
 
     def covers(self, author: str, id: str) -> bool:
-        """Whether a post is one of those."""
+        """Return whether a post is forgotten."""
         return author in self.authors or (author, id) in self.posts
 
     def with_more(self, more: Forgotten) -> Forgotten:
-        """All of both; what was known to be learnt stays so."""
+        """Return both together; what a model is known to have learnt stays marked so."""
         return Forgotten(_both(self.posts, more.posts), _both(self.authors, more.authors))
 
     def mark(self, source: str) -> str:
-        """The hash of what is collected from a source, given the source's own (or one that is marked already)."""
+        """Return the hash of what is collected from a source with this hash.
+
+        A hash that this function returned before may be given too.
+        """
         plain = source.split(_SEPARATOR)[0]
         if not self:
             return plain
@@ -97,49 +104,49 @@ class Forgotten:
         return f"{plain}{_SEPARATOR}{hashlib.sha256(listed.encode()).hexdigest()}"
 
     def still_known(self, run: Run) -> Forgotten:
-        """What the persona's model learnt before it was told to forget it: until it is trained again it knows that."""
+        """Return what the persona's model learnt before, and knows until it is trained again."""
         if not run.file("model").is_dir():
             return Forgotten()
-        learnt = (
-            run.record.get("stages", {}).get("train", {}).get("needs")
-        )  # not there where a training failed: the model is the old one
+        trained = run.record.stages.get("train")
+        # A first training that failed needs nothing: the model is an older one.
+        learnt = trained.needs.values() if trained is not None and trained.needs else None
         return Forgotten(
             {
                 post: data
                 for post, data in self.posts.items()
-                if data and (learnt is None or data in learnt.values())
+                if data and (learnt is None or data in learnt)
             },
             {
                 handle: data
                 for handle, data in self.authors.items()
-                if data and (learnt is None or data in learnt.values())
+                if data and (learnt is None or data in learnt)
             },
         )
 
     def to_json(self) -> dict[str, Any] | None:
-        """Count the posts and name the authors, for JSON; None if it is nothing."""
+        """Return the number of posts and the authors for JSON; None if there are neither."""
         return {"posts": len(self.posts), "authors": sorted(self.authors)} if self else None
 
     def in_words(self) -> str:
-        """How much it is, for people: no id, no text."""
-        said = (
-            [f"{len(self.posts):,} post{'s' if len(self.posts) > 1 else ''}"] if self.posts else []
-        )
-        return " and ".join([*said, *(f"all of @{handle}" for handle in sorted(self.authors))])
+        """Return how much it is in words, without ids and texts."""
+        parts = [f"all of @{handle}" for handle in sorted(self.authors)]
+        if self.posts:
+            parts.insert(0, f"{len(self.posts):,} post{'s' if len(self.posts) > 1 else ''}")
+        return " and ".join(parts)
 
 
 def marks_of(run: Run) -> VerbatimIndex:
-    """The marks of what a persona's model still knows. Raises PersonaError where their file is damaged."""
+    """Return the hashes of what a persona's model still knows.
+
+    Raises PersonaError if their file is damaged.
+    """
     file = run.file(MARKS)
     try:
         return VerbatimIndex.from_bytes(file.read_bytes()) if file.exists() else VerbatimIndex()
     except ValueError as error:
-        again = (
-            f"Train again, and they are not needed any more: popinjay forget {run.name} --retrain"
-        )
         raise PersonaError(
-            f"{file}, by which what was forgotten is kept from being said, is damaged: {error}.",
-            again,
+            f"{file}, which keeps forgotten posts out of what is generated, is damaged: {error}.",
+            f"Train again, then it is not needed any more: popinjay forget {run.name} --retrain",
         ) from error
     except OSError as error:
         raise PersonaError(
@@ -148,7 +155,7 @@ def marks_of(run: Run) -> VerbatimIndex:
 
 
 def drop_marks(run: Run) -> None:
-    """Remove the marks once the model has been trained again without what they are of."""
+    """Remove the hashes if the model has been trained again without the posts they are of."""
     if not Forgotten.of(run).still_known(run):
         run.file(MARKS).unlink(missing_ok=True)
 

@@ -1,16 +1,16 @@
-"""Posts that somebody kept of what a persona said, and which of them repeat what is forgotten. No stage makes `kept.jsonl`, so no making removes it."""
+"""Generated posts that the user kept, and which of them repeat what is forgotten.
+
+No stage makes `kept.jsonl`, so `make` never removes it.
+"""
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from popinjay.errors import PersonaError
-from popinjay.store.files import storage_errors
+from popinjay.store.files import append_json_line, storage_errors
 from popinjay.store.journal import finish
 from popinjay.store.run import RECORD, Run
 from popinjay.text.verbatim_index import VerbatimIndex
@@ -20,57 +20,42 @@ FILE = "kept.jsonl"
 
 
 def keep(run: Run, row: Mapping[str, Any]) -> None:
-    """Add a line, whole or not at all.
+    """Add a line.
 
-    Raises PersonaError where the persona is gone, PersonaBusy where another process is changing it, StorageError where the disk refuses.
+    Raises PersonaError if the persona is gone, PersonaBusy if another process is changing it, and
+    StorageError if the line can't be written.
     """
     if not run.file(RECORD).is_file():
         raise PersonaError(f"{run.name!r} is not there any more.", "It was removed meanwhile.")
     with run.locked():
         finish(run)
         path = run.file(FILE)
-        with storage_errors(str(path)), path.open("a+b", buffering=0) as file:
-            before = file.seek(0, os.SEEK_END)
-            line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
-            if before:
-                file.seek(-1, os.SEEK_END)
-                if file.read() != b"\n":  # somebody's editor left the last line open
-                    line = b"\n" + line
-            try:
-                if file.write(line) != len(line):
-                    raise OSError(errno.ENOSPC, "half a line is none")
-                os.fsync(file.fileno())
-            except OSError:
-                with suppress(OSError):
-                    file.truncate(before)
-                raise
+        with storage_errors(str(path)):
+            append_json_line(path, row)
 
 
 def lines(run: Run) -> list[str]:
-    """The lines of kept posts, each with its end, also where somebody's editor left something else between them."""
+    """Return the lines of kept posts, each with its newline; blank lines are skipped."""
     with run.file(FILE).open(encoding="utf-8", errors="replace") as file:
         return [line.rstrip("\n") + "\n" for line in file if line.strip()]
 
 
 def repeating_none(lines: Sequence[str], texts: Iterable[str]) -> list[str]:
-    """The lines that repeat none of these texts: say the same, hold the whole of it, or eight words of it in a row."""
+    """Return the lines that repeat none of these texts.
+
+    A line repeats a text if it is the same, contains all of it, or eight words of it in a row.
+    """
     said = {text.strip() for text in texts}
-    copies = VerbatimIndex(
-        text for text in said if words(text)
-    )  # those of signs alone would all be one
-    return [
-        line
-        for line in lines
-        if not (
-            (text := _text(line)).strip() in said
-            or copies.is_copied(text)
-            or copies.is_around(text)
-        )
-    ]
+    index = VerbatimIndex(text for text in said if words(text))  # without words all are the same
+
+    def repeats(text: str) -> bool:
+        return text.strip() in said or index.is_copied(text) or index.is_around(text)
+
+    return [line for line in lines if not repeats(_text(line))]
 
 
 def _text(line: str) -> str:
-    """What a line of kept posts says; the line itself where somebody changed it into something else."""
+    """Return the text of a line; the line itself if it was edited into something else."""
     try:
         return str(json.loads(line)["text"])
     except (ValueError, KeyError, TypeError):

@@ -1,47 +1,52 @@
-"""Lineage: what a persona came from, as versions with hashes: raw posts -> dataset (and a base model) -> model -> report.
+"""Lineage: what a persona came from, as versions with hashes.
 
-Names, types and jobs are those of HuggingTweets' graph; the report is ours. `run.toml` holds every version that there ever
-was in its table `artifacts`, so the graph needs no tracker and no network. A version counts up when the content's hash
-changes; content that was there before is the version it was.
+The graph is raw posts -> dataset (and a base model) -> model -> report. Names, types and jobs are
+those of HuggingTweets; the report is an addition. The table `artifacts` of `run.toml` holds every
+version that ever existed, so the graph needs no tracker and no network. A new version is counted
+when the hash of the content changes; content that existed before gets the version it had.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
+
+from popinjay.store.record import ArtifactVersion, Record, StageEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of artifact: what it is called, which stage makes it of which files, and the job and kinds it comes from."""
+    """A kind of artifact, and the place that it has in the graph."""
 
     key: str
     name: str
     type: str
-    stage: str
+    stage: str  # that makes it
     files: tuple[str, ...] = ()  # none: the base model, which comes from elsewhere
     job: str = ""
-    uses: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()  # keys of the kinds that it is made from
 
-    def named(self, persona: str, stage: Mapping[str, Any]) -> str:
-        """What the one of this persona is called. A base from a folder goes by the folder's name: its path is nobody's business."""
+    def named(self, persona: str, stage: StageEntry) -> str:
+        """Return the name of a persona's artifact.
+
+        A base in a folder is called as the folder: its path may be private.
+        """
         return self.name.format(
-            persona=persona, base=PurePath(stage["options"].get("base") or "").name
+            persona=persona, base=PurePath(stage.options.get("base") or "").name
         )
 
-    def hashed(self, stage: Mapping[str, Any]) -> str | None:
-        """The hash of what the stage's record says it made (or, of a base, took); None where that is not known."""
+    def hashed(self, stage: StageEntry) -> str | None:
+        """Return the hash of what the stage made, or of the base that it used; None if unknown."""
         if not self.files:
-            return stage.get("source")
-        made: dict[str, str] = stage["makes"]
+            return stage.source
+        made = stage.makes or {}
         if len(self.files) == 1:
             return made[self.files[0]]
-        return hashlib.sha256(
-            "".join(f"{file}\0{made[file]}\n" for file in self.files).encode()
-        ).hexdigest()
+        listed = "".join(f"{file}\0{made[file]}\n" for file in self.files)
+        return hashlib.sha256(listed.encode()).hexdigest()
 
 
 KINDS = (
@@ -77,76 +82,79 @@ JOBS = {
 
 
 def job_name(persona: str, job: str) -> str:
-    """A job as trackers call it: `@ada-train`."""
+    """Return a job's name in trackers: `@ada-train`."""
     return f"@{persona}-{job}"
 
 
-def label(artifact: Mapping[str, Any]) -> str:
-    """An artifact's version, said in one word: `dataset-ada:v2`."""
-    return f"{artifact['name']}:v{artifact['version']}"
+def counted(persona: str, record: Record, just_done: str = "") -> tuple[ArtifactVersion, ...]:
+    """Return the table `artifacts` with the versions that the stages now stand for.
 
-
-def counted(persona: str, record: Mapping[str, Any], just_done: str = "") -> list[dict[str, Any]]:
-    """The table `artifacts` of a record, with the versions that its stages now stand for. The stage just done has used what stands now."""
-    table = [dict(artifact) for artifact in record.get("artifacts", [])]
+    The stage that is `just_done` has used the versions that stand now.
+    """
+    table = list(record.artifacts)
     now: dict[str, str] = {}
     for kind in KINDS:
         if found := _find(kind, persona, record, table):
-            artifact, is_new = found
-            if is_new:
-                table.append(artifact)
-            if is_new or kind.stage == just_done:
-                artifact["uses"] = [now[key] for key in kind.uses if key in now]
-            now[kind.key] = label(artifact)
-    return table
+            place, artifact = found
+            if place == len(table) or kind.stage == just_done:
+                uses = tuple(now[key] for key in kind.uses if key in now)
+                artifact = replace(artifact, uses=uses)
+            table[place : place + 1] = [artifact]
+            now[kind.key] = artifact.label
+    return tuple(table)
 
 
-def current(persona: str, record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The artifact of each kind (by its key) that the record's stages stand for now."""
+def current(persona: str, record: Record) -> dict[str, ArtifactVersion]:
+    """Return the version of each kind, by its key, that the stages on record stand for now."""
     table = counted(persona, record)
     found = {kind.key: _find(kind, persona, record, table) for kind in KINDS}
-    return {key: one[0] for key, one in found.items() if one}
+    return {key: one[1] for key, one in found.items() if one}
 
 
 def _find(
-    kind: Kind, persona: str, record: Mapping[str, Any], table: Sequence[dict[str, Any]]
-) -> tuple[dict[str, Any], bool] | None:
-    """The kind's artifact in the table, or a new one; and whether it is new. None where its stage is not done."""
-    stage = record.get("stages", {}).get(kind.stage, {})
-    if "makes" not in stage or stage["state"] == "writing" or not (hashed := kind.hashed(stage)):
+    kind: Kind, persona: str, record: Record, table: Sequence[ArtifactVersion]
+) -> tuple[int, ArtifactVersion] | None:
+    """Return the version that a stage stands for, with its place in the table.
+
+    The place of a new version is the table's end. None if the stage is not done.
+    """
+    stage = record.made(kind.stage)
+    if stage is None or not (hashed := kind.hashed(stage)):
         return None
     name = kind.named(persona, stage)
     versions = [
-        artifact for artifact in table if (artifact["name"], artifact["type"]) == (name, kind.type)
+        (place, artifact)
+        for place, artifact in enumerate(table)
+        if (artifact.name, artifact.type) == (name, kind.type)
     ]
-    known = next((artifact for artifact in versions if artifact["hash"] == hashed), None)
-    if known:
-        return known, False
-    return {
-        "name": name,
-        "type": kind.type,
-        "version": len(versions),
-        "hash": hashed,
-        "made": stage["finished"],
-        "uses": [],
-    }, True
+    for place, artifact in versions:
+        if artifact.hash == hashed:
+            return place, artifact
+    if stage.finished is None:
+        return None
+    return len(table), ArtifactVersion(name, kind.type, len(versions), hashed, stage.finished)
 
 
-def graph(
-    persona: str, record: Mapping[str, Any], states: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """Every version of every artifact, ready for JSON: the job that made it, what that used, and how it stands (`states`, by stage)."""
-    now = {key: label(artifact) for key, artifact in current(persona, record).items()}
+def graph(persona: str, record: Record, states: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return every version of every artifact for JSON: its job, what that used, and its state.
+
+    `states` are those of the stages, by name.
+    """
+    now = {key: artifact.label for key, artifact in current(persona, record).items()}
     kinds = {kind.type: kind for kind in KINDS}
-    return [
-        {
-            "artifact": label(artifact),
-            "type": artifact["type"],
-            "hash": artifact["hash"],
-            "made": artifact["made"].isoformat(),
-            "job": job_name(persona, kind.job) if (kind := kinds[artifact["type"]]).job else None,
-            "uses": artifact["uses"],
-            "state": states[kind.stage] if now.get(kind.key) == label(artifact) else "earlier",
-        }
-        for artifact in counted(persona, record)
-    ]
+    rows = []
+    for artifact in counted(persona, record):
+        kind = kinds[artifact.type]
+        is_current = now.get(kind.key) == artifact.label
+        rows.append(
+            {
+                "artifact": artifact.label,
+                "type": artifact.type,
+                "hash": artifact.hash,
+                "made": artifact.made.isoformat(),
+                "job": job_name(persona, kind.job) if kind.job else None,
+                "uses": list(artifact.uses),
+                "state": states[kind.stage] if is_current else "earlier",
+            }
+        )
+    return rows

@@ -1,130 +1,47 @@
-"""A persona's folder: what each stage needs and makes, what is fresh, and how nothing is ever half-written.
+"""A persona's folder: its files, its lock, its record, and which of its stages are fresh.
 
-Outputs are written under a temporary name, synced and renamed, and recorded in `run.toml`. A stage is fresh when its
-options, its version here and the contents of all files it needs and made are those that were recorded.
-
-An entry of the record never loses what was asked. It is in one of three states: `done`; `writing`, while complete outputs
-are given their names (whoever next holds the lock finishes that); `failed`, which leaves everything in the entry that is
-about the outputs still there, and adds the error and the options that were tried.
+A stage is fresh if its options, its version in the table of stages and the contents of all files
+that it needs and made are those on record. How a stage is run is in `stage_runner`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import stat
-import time
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import tomli_w
-
-from popinjay.errors import (
-    OutputLost,
-    PersonaBusy,
-    PersonaError,
-    PersonaTaken,
-    SpecError,
-    StorageError,
-)
-from popinjay.events import Event, EventKind, Listener, ignore
-from popinjay.memory import memory_errors
-from popinjay.post import printable
+from popinjay.errors import PersonaBusy, PersonaError, SpecError
 from popinjay.store import lineage
-from popinjay.store.files import content_hash, storage_errors, sweep_partials, sync, sync_folder
+from popinjay.store.files import (
+    atomic_write,
+    content_hash,
+    is_being_written,
+    storage_errors,
+    sweep_partials,
+)
+from popinjay.store.outputs import Outputs, partial_name
+from popinjay.store.record import Asked, EntryState, Record, StageEntry
+from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, Stage
+from popinjay.store.toml_table import storable
 
 RECORD = "run.toml"
-PICTURE_FILE = "card.png"
-ENGINE_FOLDER = (
-    "engine"  # its model once more, as the fast decoder takes it; made anew where it is missing
-)
-FETCHED = "fetched"  # mirrors of what was read over networks, one folder an author
-PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, to hold this one against
-SHARED_REPORT, REPORT_AGAINST = "report-to-share.html", "report-against.html"
-QUICK_BYTES = 2**20  # of a file that is hashed to list personas
-UNRECORDED = (
-    BrokenPipeError,
-    OutputLost,
-    PersonaTaken,
-)  # nothing is wrong with the stage that these end
-REPORTS = (
-    PREVIOUS_REPORT,
-    SHARED_REPORT,
-    REPORT_AGAINST,
-)  # no stage makes these; they tell of what was measured once
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One step of making a persona. `version` is raised when the same input would now give another result."""
-
-    name: str
-    needs: tuple[str, ...]
-    makes: tuple[str, ...]
-    doing: str
-    version: int = 1
-
-
-STAGES = (
-    Stage("collect", (), ("posts.jsonl", "authors.json", "avatars"), "reading posts", version=2),
-    Stage("clean", ("posts.jsonl",), ("clean.jsonl", "dropped.jsonl"), "sorting out posts"),
-    Stage(
-        "dataset",
-        ("clean.jsonl",),
-        ("train.jsonl", "validation.jsonl", "held_out.jsonl"),
-        "setting posts aside to measure with",
-    ),
-    Stage(
-        "train",
-        ("train.jsonl", "validation.jsonl"),
-        ("model", "metrics.jsonl"),
-        "learning the voice",
-        version=3,
-    ),
-    Stage(
-        "evaluate",
-        ("model", "train.jsonl", "held_out.jsonl"),
-        ("report.json", "samples.jsonl"),
-        "measuring",
-        version=3,
-    ),
-    Stage(
-        "card",
-        (
-            "authors.json",
-            "clean.jsonl",
-            "dropped.jsonl",
-            "held_out.jsonl",
-            "metrics.jsonl",
-            "report.json",
-            "samples.jsonl",
-        ),
-        ("README.md", "report.html"),
-        "writing the card and the report",
-        version=5,
-    ),
-)
-
-
-# No row of STAGES: a persona is whole without a picture, and a person may choose another one at any time.
-PICTURE = Stage(
-    "picture", ("authors.json", "avatars", "samples.jsonl"), (PICTURE_FILE,), "drawing the picture"
-)
-
-
-DONE, WRITING, FAILED = "done", "writing", "failed"  # the state of an entry of the record
-TRIED = "tried"  # in an entry: the options of an attempt that failed
+ENGINE_FOLDER = "engine"  # the model as the fast decoder needs it; made again if it is missing
+FETCHED = "fetched"  # mirrors of what was read over networks, one folder for each author
+PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, for comparison
+SHARED_REPORT = "report-to-share.html"
+REPORT_AGAINST = "report-against.html"
+QUICK_BYTES = 2**20  # size up to which a file is hashed to list personas
+REPORTS = (PREVIOUS_REPORT, SHARED_REPORT, REPORT_AGAINST)  # that no stage makes
 
 
 class State(StrEnum):
-    """How a stage of a persona stands."""
+    """The state of a stage of a persona."""
 
     FRESH = "fresh"
     STALE = "stale"
@@ -133,88 +50,8 @@ class State(StrEnum):
 
 
 def home() -> Path:
-    """Where personas live: `POPINJAY_HOME`, or `~/.popinjay`."""
+    """Return the folder of all personas: `POPINJAY_HOME`, or `~/.popinjay`."""
     return Path(os.environ.get("POPINJAY_HOME") or Path.home() / ".popinjay")
-
-
-@dataclass
-class Draft:
-    """The outputs of a running stage, under temporary names until all are complete."""
-
-    run: Run
-    stage: Stage
-    facts: dict[str, Any] = field(default_factory=dict)  # goes into run.toml with the stage
-
-    @staticmethod
-    def partial(name: str) -> str:
-        """What the output `name` is called for now."""
-        return f".{name}.partial"
-
-    def path(self, name: str) -> Path:
-        """Where to write the output `name` for now."""
-        assert name in self.stage.makes, f"{self.stage.name} does not make {name}"
-        return self.run.file(self.partial(name))
-
-    def need(self, name: str) -> Path:
-        """Where to read `name`, which an earlier stage made."""
-        assert name in self.stage.needs, f"{self.stage.name} does not need {name}"
-        return self.run.folder(name)
-
-    @contextlib.contextmanager
-    def open(self, name: str) -> Iterator[IO[str]]:
-        """The output `name`, open for text."""
-        with self.path(name).open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-
-    def write_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Write the output `name` as JSON lines; how many there were."""
-        count = 0
-        with self.open(name) as file:
-            for row in rows:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                count += 1
-        return count
-
-    def write_json(self, name: str, value: Any) -> None:
-        """Write the output `name` as one JSON document."""
-        with self.open(name) as file:
-            json.dump(value, file, ensure_ascii=False, indent=2)
-            file.write("\n")
-
-    def sync(self) -> None:
-        """See every output onto the disk."""
-        for name in self.stage.makes:
-            sync(self.path(name))
-
-    def is_complete(self, hashes: Mapping[str, str]) -> bool:
-        """Return whether each output is there with this hash, under its temporary or its own name."""
-        return all(
-            any(
-                path.exists() and content_hash(path) == known
-                for path in (self.path(name), self.run.path / name)
-            )
-            for name, known in hashes.items()
-        )
-
-    def settle(self) -> None:
-        """Give every output its own name; those that have it already stay."""
-        for name in self.stage.makes:
-            if not self.path(name).exists():
-                continue
-            final = self.run.path / name
-            if final.is_dir():  # a folder cannot be renamed over a folder that holds something
-                shutil.rmtree(final)
-            self.path(name).rename(final)
-        sync_folder(self.run.path)
-
-    def discard(self) -> None:
-        """Remove what was written so far."""
-        for name in self.stage.makes:
-            path = self.path(name)
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
 
 
 class Run:
@@ -223,14 +60,14 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.name
-        self.record: dict[str, Any] = self._read()
-        self._asking: dict[str, Any] | None = None
+        self.record = Record.load(self.file(RECORD))
+        self._asking: Asked | None = None
 
-    # what is there
+    # files and states
 
     @classmethod
     def find(cls, name: str, home_folder: Path | None = None) -> Run:
-        """The persona of this name, or in this folder. Raises PersonaError where there is none."""
+        """Return the persona of this name or in this folder. Raises PersonaError if not found."""
         beside = Path(name)
         path = beside if _is_file(beside / RECORD) else (home_folder or home()) / name
         if "\x00" in name or not _is_file(path / RECORD):
@@ -243,66 +80,42 @@ class Run:
 
     @classmethod
     def all(cls, home_folder: Path | None = None) -> list[Run]:
-        """Every persona in the home folder, by name."""
+        """Return every persona in the home folder, sorted by name."""
         folder = home_folder or home()
-        return (
-            [cls(path.parent) for path in sorted(folder.glob(f"*/{RECORD}"))]
-            if folder.is_dir()
-            else []
-        )
-
-    def _read(self) -> dict[str, Any]:
-        file = self.file(RECORD)
-        try:
-            if not file.exists():
-                return {}
-            return tomllib.loads(file.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise PersonaError(
-                f"{file} is damaged: {error}.",
-                "Delete that file and make the persona again: every stage will run anew.",
-            ) from error
-        except OSError as error:
-            raise PersonaError(
-                f"{file} can't be read: {error.strerror}.",
-                "Check its permissions, or choose another folder with --home.",
-            ) from error
+        if not folder.is_dir():
+            return []
+        return [cls(path.parent) for path in sorted(folder.glob(f"*/{RECORD}"))]
 
     def reload(self) -> None:
-        """Read the record again. Raises PersonaError where it is damaged."""
-        self.record = self._read()
+        """Read the record again. Raises PersonaError if it is damaged."""
+        self.record = Record.load(self.file(RECORD))
 
     def file(self, name: str) -> Path:
-        """The path of something in the folder.
+        """Return the path of something in the folder.
 
-        Raises PersonaError where it leads out of the folder, or is neither a file nor a folder: this
-        folder may have come from anywhere.
+        Raises PersonaError if it leads out of the folder or is neither a file nor a folder: the
+        folder may come from an untrusted place.
         """
         return inside(self.path, name)
 
     def folder(self, name: str) -> Path:
-        """The path of a folder in the folder. Raises PersonaError as `file` does, of all that it holds."""
+        """Return the path of a subfolder, with everything in it checked as `file` does."""
         top = self.file(name)
         for path, folders, files in os.walk(top):
             for entry in (*folders, *files):
                 inside(self.path, (Path(path) / entry).relative_to(self.path).as_posix())
         return top
 
-    def facts(self, stage: str) -> dict[str, Any]:
-        """What a finished stage said about itself."""
-        facts: dict[str, Any] = self.record.get("stages", {}).get(stage, {}).get("facts", {})
-        return facts
-
     def state(
         self, stage: Stage, options: Mapping[str, Any] | None = None, source: str | None = None
     ) -> State:
-        """How a stage stands: against its record, and against `options` and the `source`'s hash where they are given."""
+        """Return the state of a stage by its record, and by options and source hash if given."""
         return self._state(stage, options, source, content_hash)
 
     def states(self, *, quick: bool = False) -> dict[str, State]:
-        """Return how each stage stands, by name: what `status`, `publish` and the page all go by.
+        """Return the state of each stage, by name, for `status`, `publish` and the page alike.
 
-        `quick` trusts the record about the contents of large files and folders.
+        With `quick` the record is trusted about the contents of large files and folders.
         """
         hashed = _quick_hash if quick else content_hash
         found = {stage.name: self._state(stage, None, None, hashed) for stage in STAGES}
@@ -311,14 +124,15 @@ class Run:
         return found
 
     def _card_is_as_asked(self) -> bool:
-        """Return whether the card says what was asked last, and shows the picture that is there."""
-        card = self.record["stages"]["card"]
-        asked = self.record.get("asked", {})
-        is_said = all(card["options"].get(name) == asked.get(name) for name in ("whose", "contact"))
-        return is_said and card.get("source") in (None, self.picture_shown())
+        """Return whether the card says what was asked last and shows the present picture."""
+        card = self.record.stages["card"]
+        asked = self.record.asked
+        said = (card.options.get("whose"), card.options.get("contact"))
+        is_said = said == (asked.whose, asked.contact)
+        return is_said and card.source in (None, self.picture_shown())
 
     def picture_shown(self) -> str:
-        """Return what the card shows, as the source of its stage: with or without a picture it is another card."""
+        """Return which picture the card shows, as the source of its stage."""
         return PICTURE_FILE if self.file(PICTURE_FILE).exists() else "no picture"
 
     def _state(
@@ -328,25 +142,23 @@ class Run:
         source: str | None,
         hashed: Callable[[Path], str | None],
     ) -> State:
-        entry = self.record.get("stages", {}).get(stage.name)
-        if entry is None or entry["state"] == WRITING:
+        entry = self.record.stages.get(stage.name)
+        if entry is None or entry.state is EntryState.WRITING:
             return State.MISSING
-        has_failed = entry["state"] == FAILED
-        if has_failed and (options is None or "makes" not in entry):
+        has_failed = entry.state is EntryState.FAILED
+        if has_failed and (options is None or entry.makes is None):
             return State.FAILED
         same = (
-            entry["version"] == stage.version
-            and (options is None or entry["options"] == _storable(options))
-            and (source is None or entry.get("source") == source)
+            entry.version == stage.version
+            and (options is None or entry.options == storable(options))
+            and (source is None or entry.source == source)
             and all(
                 self._holds(name, known, hashed)
-                for name, known in {**entry["needs"], **entry["makes"]}.items()
+                for name, known in {**entry.needs, **(entry.makes or {})}.items()
             )
         )
-        if same:
-            return (
-                State.FRESH
-            )  # what was made before an attempt failed is still what these options make
+        if same:  # even after an attempt that failed, these options make what is there
+            return State.FRESH
         return State.FAILED if has_failed else State.STALE
 
     def _holds(self, name: str, known: str, hashed: Callable[[Path], str | None]) -> bool:
@@ -354,45 +166,44 @@ class Run:
         if not path.exists():
             return False
         found = hashed(path)
-        if found is None:  # too large to look at now: it is what the stage that made it says
-            stages = self.record.get("stages", {}).values()
+        if found is None:  # too large to be read now: it is what its stage recorded
             found = next(
-                (entry["makes"][name] for entry in stages if name in entry.get("makes", {})), None
+                (
+                    entry.makes[name]
+                    for entry in self.record.stages.values()
+                    if entry.makes is not None and name in entry.makes
+                ),
+                None,
             )
         return found == known
-
-    def made(self, stage: str) -> dict[str, Any] | None:
-        """Return the entry of a stage whose outputs are there, fresh or not; None if there are none."""
-        entry: dict[str, Any] = self.record.get("stages", {}).get(stage, {})
-        return entry if "makes" in entry and entry["state"] != WRITING else None
 
     # what was asked
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """What was asked: of the making that is at work, else what is on record."""
-        recorded: dict[str, Any] = self.record.get("asked", {})
-        return recorded if self._asking is None else self._asking
+    def asked(self) -> Asked:
+        """What the `make` in progress was asked for; without one, what is on record."""
+        return self.record.asked if self._asking is None else self._asking
 
-    def ask(self, asked: dict[str, Any]) -> None:
-        """Hold what is asked now. It is recorded with the first stage that succeeds under it, or by `settle_asked`."""
-        self._asking = asked
+    def ask(self, asked: Asked) -> None:
+        """Set what is asked for now.
+
+        It is recorded with the next stage that succeeds, or by `settle_asked`.
+        """
+        asked = replace(asked, other=self.record.asked.other)
+        self._asking = Asked.from_table(storable(asked.to_table()))
 
     def settle_asked(self) -> None:
-        """Record what was asked, now that all of it is made."""
+        """Record what was asked for, after all of it was made."""
         asked, self._asking = self._asking, None
-        if asked is not None and _storable(asked) != self.record.get("asked"):
-            self.update(asked=_storable(asked))
+        if asked is not None and asked != self.record.asked:
+            self.save(self.record.updated(asked=asked))
 
     # writing
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from making this persona meanwhile. Raises PersonaBusy where one does."""
-        from filelock import (
-            FileLock,
-            Timeout,
-        )  # slow to import, and whoever only reads a persona needs no lock
+        """Hold the persona's lock. Raises PersonaBusy if another process holds it."""
+        from filelock import FileLock, Timeout  # slow to import, and reading needs no lock
 
         with storage_errors(str(self.path)):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -405,160 +216,65 @@ class Run:
                     "Wait for it, or choose another --name.",
                 ) from error
         try:
-            self.reload()  # another may have made it in the meantime
+            self.reload()  # another process may have changed it in the meantime
             self._finish_writing()
             self._sweep()
             yield
         finally:
             lock.release()
 
-    def update(self, **tables: Any) -> None:
-        """Change tables of `run.toml`. Raises StorageError, and then nothing is changed."""
-        record = {**self.record, **tables}
+    def save(self, record: Record) -> None:
+        """Replace the record. Raises StorageError, and then nothing is changed."""
         with storage_errors(f"{self.path / RECORD}"):
-            partial = self.path / Draft.partial(RECORD)
-            try:
-                partial.write_bytes(as_toml(record))
-                sync(partial)
-                partial.rename(self.path / RECORD)
-            finally:
-                partial.unlink(missing_ok=True)
-            self.record = record
-            sync_folder(self.path)
+            atomic_write(self.path / RECORD, record.to_bytes())
+        self.record = record
 
-    def _record_stage(
-        self, stage: Stage, entry: dict[str, Any], *, succeeded: bool = False
-    ) -> None:
-        """Put an entry on record; with one that has `succeeded` goes what is asked now."""
-        stages = {
-            name: known
-            for name, known in self.record.get("stages", {}).items()
-            if name != stage.name
-        }
-        stages[stage.name] = entry
+    def record_stage(self, stage: Stage, entry: StageEntry, *, succeeded: bool = False) -> None:
+        """Record an entry, and with one that has `succeeded` what is asked for now."""
+        others = {name: known for name, known in self.record.stages.items() if name != stage.name}
+        record = self.record.updated(stages={**others, stage.name: entry})
         just_done = stage.name if succeeded else ""
-        artifacts = lineage.counted(self.name, {**self.record, "stages": stages}, just_done)
+        record = record.updated(artifacts=lineage.counted(self.name, record, just_done))
         if succeeded and self._asking is not None:
-            self.update(stages=stages, artifacts=artifacts, asked=_storable(self._asking))
+            self.save(record.updated(asked=self._asking))
             self._asking = None
         else:
-            self.update(stages=stages, artifacts=artifacts)
-
-    def _record_failure(self, stage: Stage, error: Exception, options: Mapping[str, Any]) -> None:
-        """Add a failure to the entry of a stage, whose outputs, if it has any, are still those of before."""
-        said = str(error) or type(error).__name__
-        before = self.made(stage.name)
-        tried = {TRIED: _storable(options)} if before else {"options": _storable(options)}
-        self._record_stage(stage, {**(before or {}), **tried, "state": FAILED, "error": said})
-
-    def forgive(self, stage: Stage) -> None:
-        """Drop what is on record of a failed attempt: what was made before it is what is wanted."""
-        entry = self.record["stages"][stage.name]
-        if entry["state"] == FAILED:
-            kept = {name: value for name, value in entry.items() if name not in ("error", TRIED)}
-            self._record_stage(stage, {**kept, "state": DONE})
+            self.save(record)
 
     def _finish_writing(self) -> None:
-        """Finish stages that were stopped between their last output and its name. Called with the lock held."""
+        """Finish stages that were stopped while their outputs got their final names.
+
+        Called with the lock held.
+        """
         for stage in (*STAGES, PICTURE):
-            entry = self.record.get("stages", {}).get(stage.name, {})
-            if entry.get("state") == WRITING:
-                draft = Draft(self, stage)
+            entry = self.record.stages.get(stage.name)
+            if entry is not None and entry.state is EntryState.WRITING:
+                outputs = Outputs(self.path, stage)
                 with storage_errors(f"what {stage.name!r} makes"):
-                    if draft.is_complete(entry["makes"]):
-                        draft.settle()
-                        self._record_stage(stage, {**entry, "state": DONE}, succeeded=True)
+                    if outputs.are_complete(entry.makes or {}):
+                        outputs.settle()
+                        self.record_stage(
+                            stage, replace(entry, state=EntryState.DONE), succeeded=True
+                        )
 
     def _sweep(self) -> None:
-        """Remove what killed processes left half-written. Called with the lock held, so none is at work here.
-
-        But for the folder of the engine, which whoever speaks writes without the lock.
-        """
-        sweep_partials(self.path / ENGINE_FOLDER)
-        for path in self.path.glob(Draft.partial("*")):
+        """Remove incomplete files of killed processes. Called with the lock held."""
+        sweep_partials(self.path / ENGINE_FOLDER)  # it is written without the lock
+        for path in self.path.glob(partial_name("*")):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
+                continue
+            with contextlib.suppress(OSError):
+                if not is_being_written(path):  # such as a report, which needs no lock
                     path.unlink()
-
-    @contextlib.contextmanager
-    def writing(
-        self, stage: Stage, options: Mapping[str, Any], source: str | None = None
-    ) -> Iterator[Draft]:
-        """Run a stage: what it writes to the draft becomes the stage's output if, and only if, the body ends well."""
-        started = time.monotonic()  # a clock may be set back meanwhile
-        draft = Draft(self, stage)
-        draft.discard()
-        try:
-            with memory_errors(), storage_errors(f"what {stage.name!r} makes"):
-                yield draft
-                draft.sync()
-                entry = self._entry(draft, options, source, started)
-                self._record_stage(stage, {**entry, "state": WRITING}, succeeded=True)
-        except BaseException as error:
-            draft.discard()
-            # The record of a failure must not hide the failure (a full disk fails both).
-            with contextlib.suppress(StorageError, OSError):
-                if isinstance(error, Exception) and not isinstance(error, UNRECORDED):
-                    self._record_failure(stage, error, options)
-            raise
-        with storage_errors(
-            f"what {stage.name!r} makes"
-        ):  # stopped in here, the next to hold the lock goes on
-            draft.settle()
-        self._record_stage(stage, entry, succeeded=True)
-
-    def _entry(
-        self, draft: Draft, options: Mapping[str, Any], source: str | None, started: float
-    ) -> dict[str, Any]:
-        """Return the entry of a stage whose outputs are complete, still under their temporary names."""
-        stage = draft.stage
-        entry: dict[str, Any] = {
-            "state": DONE,
-            "version": stage.version,
-            "finished": datetime.now(UTC).replace(microsecond=0),
-            "seconds": round(time.monotonic() - started, 2),
-            "options": _storable(options),
-            "needs": {name: content_hash(self.path / name) for name in stage.needs},
-            "makes": {name: content_hash(draft.path(name)) for name in stage.makes},
-            "facts": draft.facts,
-        }
-        return entry if source is None else {**entry, "source": source}
 
     def discard(self) -> None:
         """Remove the whole folder."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def run_stage(
-    run: Run,
-    stage: Stage,
-    options: Any,
-    work: Callable[[Any, Draft, Listener], None],
-    listener: Listener = ignore,
-    source: str | None = None,
-) -> bool:
-    """Run one stage unless it is fresh; whether it ran."""
-    asked = asdict(options)
-    if run.state(stage, asked, source) is State.FRESH:
-        run.forgive(stage)
-        listener(Event(stage.name, EventKind.FRESH))
-        return False
-    listener(Event(stage.name, EventKind.START, stage.doing))
-    with run.writing(stage, asked, source) as draft:
-        work(options, draft, listener)
-    listener(Event(stage.name, EventKind.DONE, draft.facts.get("summary", "")))
-    return True
-
-
-def stage_named(name: str) -> Stage:
-    """The row of STAGES with this name."""
-    return next(stage for stage in STAGES if stage.name == name)
-
-
 def check_name(name: str) -> str:
-    """A persona's name that can be a folder's. Raises SpecError for others."""
+    """Return a persona's name that can be a folder's. Raises SpecError for others."""
     if (
         name != name.strip()
         or not name.isprintable()
@@ -568,42 +284,25 @@ def check_name(name: str) -> str:
     ):
         raise SpecError(
             f"A persona can't be named {name!r}.",
-            "Take letters, digits, '-', '_' and '.', not beginning with '-' or '.'.",
+            "Use letters, digits, '-', '_' and '.', and don't begin with '-' or '.'.",
         )
     return name
 
 
 def is_name(name: str) -> bool:
-    """Return whether a persona could be named so."""
+    """Return whether a persona can have this name."""
     try:
         return bool(check_name(name))
     except (SpecError, UnicodeEncodeError):
         return False
 
 
-def as_toml(record: Mapping[str, Any]) -> bytes:
-    """A record as `run.toml` holds it."""
-    return tomli_w.dumps(_storable(record)).encode()
-
-
-def _storable(value: Any) -> Any:
-    """The value as TOML holds it: None left out, tuples as lists, nothing that is no character."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, Mapping):
-        return {key: _storable(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [_storable(item) for item in value]
-    return value
-
-
-_quick_hashes: dict[
-    str, tuple[tuple[int, ...], str]
-] = {}  # of small files, by path: what stat said, the hash
+# Of small files, by path: what identifies the version of the file, and its hash.
+_quick_hashes: dict[str, tuple[tuple[int, ...], str]] = {}
 
 
 def _quick_hash(path: Path) -> str | None:
-    """Return the hash of a small file, computed once for each of its versions; None for what is larger."""
+    """Return the hash of a small file, computed once for each version; None for a larger one."""
     found = path.stat()
     if path.is_dir() or found.st_size > QUICK_BYTES:
         return None
@@ -615,22 +314,27 @@ def _quick_hash(path: Path) -> str | None:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The path of something in a folder. Raises PersonaError where it leads out, or is neither a file nor a folder."""
+    """Return the path of something in a folder.
+
+    Raises PersonaError if it leads out of the folder or is neither a file nor a folder.
+    """
     path = folder / name
-    real, root = os.path.realpath(path), os.path.realpath(folder)
+    real = os.path.realpath(path)
+    root = os.path.realpath(folder)
     if real != root and not real.startswith(root.rstrip(os.sep) + os.sep):
         raise PersonaError(
             f"{path} leads out of the persona's folder.",
-            "Nothing behind it was read or written. If the persona is yours, put the file itself in the link's place.",
+            "Nothing behind it was read or written. "
+            "If the persona is yours, replace the link with the file itself.",
         )
     try:
         mode = path.stat().st_mode
-    except OSError:  # it is not there, or whoever opens it says why it can't be
+    except OSError:  # it does not exist, or opening it will raise a better error
         return path
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise PersonaError(
             f"{path} is neither a file nor a folder.",
-            "Remove it: popinjay puts no such thing there.",
+            "Remove it: popinjay never creates such a thing there.",
         )
     return path
 
@@ -638,5 +342,5 @@ def inside(folder: Path, name: str) -> Path:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name too long, a folder that may not be looked into
+    except OSError:  # the name is too long, or the folder is not readable
         return False

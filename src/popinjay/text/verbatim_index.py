@@ -8,12 +8,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
 
-from popinjay.post import read_rows
-from popinjay.store.caches import SEAL, seal
-from popinjay.store.files import partial_of, sweep_partials
 from popinjay.text.handles import names_in
 from popinjay.text.words import FIRST_UNSPACED, folded, halves, located_words, may_grow, words
 
@@ -25,7 +20,7 @@ KEY, _MARK = (
     16,
     8,
 )  # bytes; as a salt the key costs nothing, where a keyed BLAKE2b would hash twice as much
-_VERSION = b"4"  # raised when the same posts would now give another index
+VERSION = b"4"  # raised when the same posts would now give another index
 
 
 class VerbatimIndex:
@@ -82,38 +77,6 @@ class VerbatimIndex:
     def to_bytes(self) -> bytes:
         """The key and, sorted, the hashes."""
         return self._key + _little_endian(self._hashes[:]).tobytes()
-
-    @classmethod
-    def of_file(
-        cls, posts: Path, kept: Path, min_holders: int, marked: VerbatimIndex | None = None
-    ) -> VerbatimIndex:
-        """An index of a file of posts, which is kept in another until those change: large ones take a second to make. No posts where there is no file."""
-        if not posts.exists():
-            return cls(marked=marked)
-        about = hashlib.blake2b(
-            posts.read_bytes() + min_holders.to_bytes(8), digest_size=32, salt=_VERSION
-        ).digest()
-        if (found := cls._kept(kept, about, marked)) is not None:
-            return found
-        found = cls((row["text"] for row in read_rows(posts)), min_holders, marked=marked)
-        stored = found.to_bytes()
-        if (mark := seal(b"index", about, stored)) is not None and not kept.parent.is_symlink():
-            with suppress(OSError):  # it only spares time
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                sweep_partials(kept.parent)
-                partial = partial_of(kept)
-                partial.write_bytes(mark + stored)
-                partial.replace(kept)
-        return found
-
-    @classmethod
-    def _kept(cls, kept: Path, about: bytes, marked: VerbatimIndex | None) -> VerbatimIndex | None:
-        """The index that was kept about this; None where none was, or by somebody else than this user on this machine."""
-        with suppress(OSError, ValueError):
-            stored = b"" if kept.is_symlink() or kept.parent.is_symlink() else kept.read_bytes()
-            if stored and stored[:SEAL] == seal(b"index", about, stored[SEAL:]):
-                return cls.from_bytes(stored[SEAL:], marked)
-        return None
 
     def _hash(self, run: Sequence[str]) -> int:
         return int.from_bytes(

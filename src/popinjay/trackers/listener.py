@@ -14,6 +14,7 @@ from popinjay.errors import without_credentials
 from popinjay.events import Event, EventKind, Listener
 from popinjay.post import read_json
 from popinjay.store import lineage
+from popinjay.store.record import ArtifactVersion
 from popinjay.store.run import Run
 from popinjay.trackers import Artifact, find, folder_beside, ledger
 from popinjay.trackers.client import TrackerClient
@@ -97,15 +98,12 @@ class TrackingListener:
         options = {
             f"{stage}.{key}": value
             for stage in lineage.JOBS[job]
-            for key, value in self._run.record.get("stages", {})
-            .get(stage, {})
-            .get("options", {})
-            .items()
+            for key, value in (self._run.record.options(stage) or {}).items()
             if stage
             != "train"  # what a training settled on is in its settings, and its base may be a path
         }
         versions = {f"version.{name}": version(name) for name in VERSIONS}
-        whose = self._run.asked.get("whose")
+        whose = self._run.asked.whose
         self._job, self._step = job, 0
         self._send(
             "start",
@@ -126,11 +124,11 @@ class TrackingListener:
             kinds = {kind.job: kind for kind in lineage.KINDS}
             uses = [self._artifact(key, now[key]) for key in kinds[job].uses if key in now]
             makes = [self._artifact(kinds[job].key, now[kinds[job].key])]
-            said = self._run.facts(lineage.JOBS[job][-1])
-            numbers = {key: said[key] for key in COUNTED if key in said} | (
+            stage = self._run.record.stages[lineage.JOBS[job][-1]]
+            numbers = {key: stage.facts[key] for key in COUNTED if key in stage.facts} | (
                 self._measures() if job == "evaluate" else {}
             )
-            facts = {"seconds": self._run.record["stages"][lineage.JOBS[job][-1]]["seconds"]}
+            facts = {"seconds": stage.seconds}
         self._send(
             "finish",
             done=done,
@@ -140,7 +138,7 @@ class TrackingListener:
             makes=[asdict(one) for one in makes],
         )
 
-    def _artifact(self, key: str, entry: Mapping[str, Any]) -> Artifact:
+    def _artifact(self, key: str, made: ArtifactVersion) -> Artifact:
         """An artifact as trackers are told of it; its files only where texts may be told, and the model's never (`publish` is for that)."""
         kind = next(kind for kind in lineage.KINDS if kind.key == key)
         files = (
@@ -148,7 +146,7 @@ class TrackingListener:
             if self._with_posts
             else ()
         )
-        return Artifact(entry["name"], entry["type"], entry["version"], entry["hash"], files)
+        return Artifact(made.name, made.type, made.version, made.hash, files)
 
     def _measures(self) -> dict[str, float]:
         """What the report says in numbers."""

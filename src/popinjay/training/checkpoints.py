@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from popinjay.store.files import sync
+from popinjay.store.files import atomic_write, replacing
 
 if TYPE_CHECKING:
     import torch
@@ -89,12 +89,9 @@ class Checkpoints:
                     state["exp_avg"],
                     state["exp_avg_sq"],
                 )
-        partial = self.folder / "checkpoint.partial"
-        save_file(
-            tensors, partial, metadata={"key": self.key, "standing": json.dumps(asdict(standing))}
-        )
-        sync(partial)
-        partial.rename(self.folder / CHECKPOINT)
+        metadata = {"key": self.key, "standing": json.dumps(asdict(standing))}
+        with replacing(self.folder / CHECKPOINT) as partial:
+            save_file(tensors, partial, metadata=metadata)
         self._last, self._cost, self._best_cost = time.monotonic(), time.monotonic() - started, 0.0
 
     def restore(self, weights: Weights, optimizers: Optimizers) -> TrainingState:
@@ -130,16 +127,15 @@ class Checkpoints:
             if not line.endswith("\n") or json.loads(line)["step"] > step:
                 break
             kept.append(line)
-        self.metrics.write_text("".join(kept), encoding="utf-8")
+        atomic_write(self.metrics, "".join(kept))
 
     def keep_best(self, weights: Weights) -> None:
         """Remember the weights as they are."""
         from safetensors.torch import save_file
 
         started = time.monotonic()
-        partial = self.folder / "best.partial"
-        save_file({name: parameter.data for name, parameter in weights.items()}, partial)
-        partial.rename(self.folder / BEST)
+        with replacing(self.folder / BEST, durable=False) as partial:
+            save_file({name: parameter.data for name, parameter in weights.items()}, partial)
         seconds = time.monotonic() - started
         self._best_cost += seconds
         if not self._cost:  # a checkpoint holds two moments of each weight besides

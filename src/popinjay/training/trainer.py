@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
@@ -16,6 +15,7 @@ from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import bits_per_byte
 from popinjay.options import SayOptions
 from popinjay.sampling.generate import generate
+from popinjay.store.files import append_json_line
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import schedule_batches
 from popinjay.training.checkpoints import Checkpoints, TrainingState
@@ -352,8 +352,7 @@ class Trainer:
 
     def write(self, row: dict[str, Any]) -> None:
         """Add a line to the metrics. No clock in it: the same seed gives the same file."""
-        with self.checkpoints.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_json_line(self.checkpoints.metrics, row, durable=False)
         self.listener(
             Event(
                 STAGE,

@@ -24,7 +24,8 @@ from popinjay.sources import Access
 from popinjay.sources.network.account import Remote
 from popinjay.sources.network.http_client import Web
 from popinjay.sources.network.mirror import Page, Pages
-from popinjay.store.run import FETCHED, Run, State, stage_named
+from popinjay.store.run import FETCHED, Run, State
+from popinjay.store.stage_table import stage_named
 
 QUICK: dict[str, Any] = {"epochs": 0.2, "batch_tokens": 512, "samples": 10}
 
@@ -126,7 +127,7 @@ def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str
     assert [
         event.message for event in said if event.stage == "fetch" and event.what is EventKind.DONE
     ] == ["200 posts of ada@example.social"]
-    model = run.record["stages"]["train"]["makes"]
+    model = run.record.stages["train"].makes
     network.pages = 0
     said.clear()
     popinjay.make("net:ada", listener=said.append, **quick)
@@ -145,7 +146,7 @@ def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str
     again = Run(run.path)
     assert network.pages == 1
     assert rows(again, "posts.jsonl")[-1]["text"] == network.posts["0200"]
-    assert again.record["stages"]["train"]["makes"] != model
+    assert again.record.stages["train"].makes != model
 
 
 @pytest.mark.usefixtures("unlearnt")
@@ -216,7 +217,7 @@ def test_a_refusal_is_heeded_by_everybody_but_its_author(
         assert "--whose self" in raised.value.hint
     assert not list(own_home.glob("*/fetched"))
     assert network.pages == 0
-    assert popinjay.make("net:ada", whose="self", **quick).run.record["asked"]["whose"] == "self"
+    assert popinjay.make("net:ada", whose="self", **quick).run.record.asked.whose == "self"
 
 
 def test_inspect_shows_all_of_it_and_keeps_nothing(

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from popinjay.inference.onnx.graph import Graph
 from popinjay.store.caches import cache_root, seal
-from popinjay.store.files import partial_of, sweep_partials
+from popinjay.store.files import replacing
 
 FILE = "int8.safetensors"
 SHARED = ".engines"  # in the cache: engines of models whose own folders are to stay small
@@ -75,22 +75,14 @@ def keep_engine(folder: Path, key: str, graph: Graph) -> None:
 
     if folder.is_symlink():
         return
-    partial = partial_of(folder / FILE)
-    sweep_partials(folder)
-    try:
+    tensors = {**graph.weights, _GRAPH: np.frombuffer(graph.model, np.uint8)}
+    # It only saves time, and safetensors raises errors of its own if the disk is full.
+    with contextlib.suppress(Exception):
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {**graph.weights, _GRAPH: np.frombuffer(graph.model, np.uint8)},
-            partial,
-            metadata=_UNKNOWN,
-        )
-        with partial.open("rb+") as file:
-            _write_seal(file, key, graph.model)
-            os.fsync(file.fileno())
-        partial.replace(folder / FILE)
-    except Exception:  # safetensors raises its own for a full disk; what is kept only spares time
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        with replacing(folder / FILE) as partial:
+            save_file(tensors, partial, metadata=_UNKNOWN)
+            with partial.open("rb+") as file:
+                _write_seal(file, key, graph.model)
 
 
 def keep_shared_engine(key: str, graph: Graph) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from popinjay.errors import BaseModelError
-from popinjay.store.files import storage_errors
+from popinjay.store.files import atomic_write, storage_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,7 @@ class Terms:
         }
         with storage_errors(str(root)):
             root.mkdir(parents=True, exist_ok=True)
-            partial = root / f".{self.name}.accepted.partial"
-            partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-            partial.replace(self.file_of_acceptance(root))
+            atomic_write(self.file_of_acceptance(root), json.dumps(record, indent=2) + "\n")
 
     def check_accepted(self, root: Path, base: str) -> None:
         """Raise BaseModelError if they have not been accepted on this machine."""

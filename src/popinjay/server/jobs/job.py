@@ -11,29 +11,18 @@ HOME/.jobs/ID/
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from popinjay.store.files import storage_errors, sync
+from popinjay.store.files import atomic_write, storage_errors
+from popinjay.store.job_events import FILE, OVER
 
 Doing = Literal["inspect", "make"]
 Standing = Literal["queued", "running", "done", "failed", "stopped"]
 UPLOADS = ".uploads"  # in the home folder, one folder an upload
-OVER = ("done", "failed", "stopped")
-
-FOLDER = ".jobs"  # in the home folder, one folder a job
-FILE, EVENTS, ENDED, PROBLEMS, LOCK, PID = (
-    "job.json",
-    "events.jsonl",
-    "ended.json",
-    "problems.txt",
-    "lock",
-    "pid",
-)
+ENDED, PROBLEMS, LOCK, PID = "ended.json", "problems.txt", "lock", "pid"
 
 
 @dataclass
@@ -102,51 +91,7 @@ def now() -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a file whole or not at all. Raises StorageError."""
-    partial = path.with_name(f".{path.name}.partial")
+    """Write a JSON file completely or not at all. Raises StorageError."""
+    text = json.dumps(value, ensure_ascii=False, indent=1)
     with storage_errors(str(path)):
-        partial.write_text(
-            json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8", errors="replace"
-        )
-        sync(partial)
-        partial.rename(path)
-
-
-def drop_samples(home: Path, persona: str) -> int:
-    """Take the posts written while a persona learnt out of what its finished jobs said; return how many that were.
-
-    They may repeat a post that it was told to forget. Raises StorageError.
-    """
-    count = 0
-    for folder in sorted((home / FOLDER).iterdir()) if (home / FOLDER).is_dir() else ():
-        job, events = Job.read(folder), folder / EVENTS
-        if job is None or job.name != persona or not job.is_over or not events.is_file():
-            continue
-        lines = events.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-        left = [line for line in lines if not _is_sample(line)]
-        if len(left) < len(lines):
-            count += len(lines) - len(left)
-            partial = events.with_name(f".{EVENTS}.partial")
-            with storage_errors(str(events)):
-                partial.write_text("".join(left), encoding="utf-8")
-                sync(partial)
-                partial.rename(events)
-    return count
-
-
-def _is_sample(line: str) -> bool:
-    """Return whether a line is such a post, or half of one that a killed process left."""
-    try:
-        return bool(json.loads(line)["what"] == "sample")
-    except (ValueError, KeyError, TypeError):
-        return True
-
-
-def tell(folder: Path, event: Mapping[str, Any]) -> None:
-    """Add a line to a job's events, which nobody else writes to now. A line that a killed process left open is closed first."""
-    with storage_errors(str(folder / EVENTS)), (folder / EVENTS).open("a+b", buffering=0) as file:
-        line = (json.dumps(event, ensure_ascii=False) + "\n").encode()
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            line = line if file.read() == b"\n" else b"\n" + line
-        file.write(line)
+        atomic_write(path, text.encode("utf-8", "replace"))

@@ -18,8 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from popinjay.post import one_line, printable
-from popinjay.server.jobs.job import ENDED, EVENTS, LOCK, PID, PROBLEMS
+from popinjay.server.jobs.job import ENDED, LOCK, PID, PROBLEMS
 from popinjay.store.files import storage_errors
+from popinjay.store.job_events import EVENTS
 
 ASK_AGAIN_SECONDS = 5.0
 TAIL = 2000  # bytes of what it said at last

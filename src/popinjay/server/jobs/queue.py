@@ -19,9 +19,10 @@ from typing import Any
 
 from popinjay.errors import PersonaBusy, StorageError
 from popinjay.server.api_error import ApiError
-from popinjay.server.jobs.job import FOLDER, Doing, End, Job, now, tell
+from popinjay.server.jobs.job import Doing, End, Job, now
 from popinjay.server.jobs.process import Process
 from popinjay.store.files import storage_errors
+from popinjay.store.job_events import FOLDER, add_event
 
 LOCK = "lock"
 MOST_QUEUED = 100
@@ -263,7 +264,7 @@ class Jobs:
         for name, value in changes.items():
             setattr(job, name, value)
         job.write(self.folder(job.id))
-        tell(
+        add_event(
             self.folder(job.id),
             {
                 "what": "state",

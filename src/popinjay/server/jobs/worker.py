@@ -14,10 +14,13 @@ from typing import Any
 
 from popinjay.errors import PopinjayError, SpecError, without_credentials
 from popinjay.events import Listener
+from popinjay.interrupts import persistent_interrupts
 from popinjay.memory import memory_errors
 from popinjay.post import one_line, printable
 from popinjay.server.accounts import check_account
 from popinjay.server.jobs.job import PID, PROBLEMS, UPLOADS, End, Job
+from popinjay.standard_streams import print_event
+from popinjay.store.files import atomic_write
 
 
 def main(folder: Path, home: Path, lock: int) -> None:
@@ -28,19 +31,17 @@ def main(folder: Path, home: Path, lock: int) -> None:
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # also where whoever began it ignores Ctrl-C
-    (folder / PID).write_text(str(os.getpid()))
+    atomic_write(folder / PID, str(os.getpid()))
     end = _end_of(folder, home)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end.write(folder)
 
 
 def _end_of(folder: Path, home: Path) -> End:
-    from popinjay.cli import progress
-
     try:
         job = Job.read(folder)
         assert job is not None, f"{folder} holds no job"
-        with memory_errors(), progress.listening(as_json=True) as listener:
+        with memory_errors(), persistent_interrupts(print_event) as listener:
             work = _inspect if job.doing == "inspect" else _make
             return End("done", result=work(job, home, listener))
     except PopinjayError as error:

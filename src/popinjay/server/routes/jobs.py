@@ -15,8 +15,9 @@ from popinjay.post import printable
 from popinjay.server.accounts import check_account
 from popinjay.server.errors import may_refuse
 from popinjay.server.jobs.event_stream import follow, is_read, where_after
-from popinjay.server.jobs.job import EVENTS, Job
+from popinjay.server.jobs.job import Job
 from popinjay.server.state import AppState
+from popinjay.store.job_events import EVENTS
 from popinjay.store.run import check_name
 from popinjay.trackers import chosen
 

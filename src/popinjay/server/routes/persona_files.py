@@ -18,7 +18,8 @@ from popinjay.server.api_error import ApiError
 from popinjay.server.errors import may_refuse
 from popinjay.server.state import AppState
 from popinjay.stages.collect import picture_kind
-from popinjay.store.run import PICTURE_FILE, Run
+from popinjay.store.run import Run
+from popinjay.store.stage_table import PICTURE_FILE
 
 REPORT_POLICY = "sandbox allow-scripts; frame-ancestors 'self'"  # beside its own, which lets nothing in: no page of ours is in its reach
 PICTURES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}

@@ -17,7 +17,7 @@ from popinjay.sources import FETCH, Access, Findings, Reading
 from popinjay.sources.files.container import MOST_AVATAR
 from popinjay.sources.network.http_client import Web, host_of
 from popinjay.sources.network.mirror import Mirror, Pages, Skip
-from popinjay.store.files import storage_errors
+from popinjay.store.files import atomic_write, storage_errors
 
 _AVATAR = "avatar.json"
 
@@ -144,7 +144,8 @@ class Remote(Reading):
                 return
         with storage_errors(str(file)):
             self._folder.mkdir(parents=True, exist_ok=True)
-            file.unlink(missing_ok=True)
             if data:
-                file.write_bytes(data)
-            known.write_text(json.dumps(address), encoding="utf-8")
+                atomic_write(file, data)
+            else:
+                file.unlink(missing_ok=True)
+            atomic_write(known, json.dumps(address))

@@ -21,7 +21,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from popinjay.errors import NetworkError
 from popinjay.post import Post
-from popinjay.store.files import storage_errors, sync, sync_folder
+from popinjay.store.files import atomic_write, storage_errors, sync_folder
 
 POSTS, STATE = "posts.jsonl", "state.json"
 MOST_POSTS = 2_000_000  # of one account: some hundred times more than the busiest write in a year
@@ -312,10 +312,8 @@ class Mirror:
     def _keep(self, state: _State) -> None:
         with storage_errors(str(self.folder)):
             self.folder.mkdir(parents=True, exist_ok=True)
-            partial = self.folder / f".{STATE}.partial"
-            partial.write_text(json.dumps({"form": self._form, **asdict(state)}), encoding="utf-8")
-            sync(partial)
-            partial.replace(self.folder / STATE)
+            content = json.dumps({"form": self._form, **asdict(state)})
+            atomic_write(self.folder / STATE, content)
         self._state = state
 
     def _load(self) -> _State:

@@ -37,7 +37,7 @@ from popinjay.sources.x.api_responses import (
 )
 from popinjay.sources.x.post import SNOWFLAKE_EPOCH_MS
 from popinjay.sources.x.price import ARCHIVE, agree, dollars, price
-from popinjay.store.files import storage_errors
+from popinjay.store.files import atomic_write, storage_errors
 
 NAME = "X API"
 HELP = "x:@ada, where you pay X for each post"
@@ -199,7 +199,7 @@ class XApi(Remote):
             )
         with storage_errors(str(file)):
             self._folder.mkdir(parents=True, exist_ok=True)
-            file.write_text(f'"{account.number}"', encoding="utf-8")
+            atomic_write(file, f'"{account.number}"')
 
     def _tell(self) -> None:
         """What is missing from what was read."""
