@@ -41,6 +41,7 @@ from popinjay.ownership import (
 from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.report.saved import load_report
+from popinjay.report.schema import Report
 from popinjay.sources import Access, Findings
 from popinjay.sources.network.mirror import POSTS as MIRRORED
 from popinjay.stages import picture as pictures
@@ -220,10 +221,11 @@ def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = 
     return Persona(run)
 
 
-def measure(run: Run, samples: int | None = None, listener: Listener = ignore) -> dict[str, Any]:
-    """Measure a trained persona, with another number of posts where that is given, unless it was so measured already; its report.
+def measure(run: Run, samples: int | None = None, listener: Listener = ignore) -> Report:
+    """Measure a trained persona unless that was done already, and return its report.
 
-    Raises PersonaError where there is no trained model, and whatever the stages raise.
+    With `samples` it is measured on so many posts. Raises PersonaError if there is no trained
+    model, and whatever the stages raise.
     """
 
     def tell(event: Event) -> None:

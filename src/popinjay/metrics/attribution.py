@@ -19,6 +19,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from popinjay.metrics.intervals import Estimate, wilson_interval
+from popinjay.metrics.measure import MAX_TEXTS, Compared, Measure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +39,21 @@ POSTS_FOR_LANGUAGE = 200
 _SPREAD = (
     0x9E3779B97F4A7C15  # 2^64 over the golden ratio: multiplying by it spreads neighbours (Knuth)
 )
+
+
+def taken_for(given: Compared, seed: int) -> Measure:
+    """Return the share of each source's texts that are attributed to the author."""
+    candidates = CandidateAuthors.load(without=given.handles)
+    shares = {
+        source: candidates.attributed_share(given.training, texts[:MAX_TEXTS])
+        for source, texts in given.sources().items()
+        if texts
+    }
+    counts = {
+        "others": candidates.others,
+        "same_language": candidates.same_language(given.training),
+    }
+    return Measure.single(shares, counts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,20 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from popinjay.metrics.measure import Compared, Measure
 from popinjay.text.words import words
 
 ORDERS = (1, 2, 3, 4)
 SMOOTHING = 0.1  # stands for a count of matches that is zero: method 1 of Chen and Cherry (2014), as NLTK has it and Texygen used it
 
 Gram = tuple[str, ...]
+
+
+def variety(given: Compared, seed: int) -> Measure:
+    """Return how varied each source's texts are, of equally many of them."""
+    count = min(given.count, *(len(texts) for texts in given.written.values() if texts))
+    found = {source: diversity(texts[:count]) for source, texts in given.sources().items() if texts}
+    return Measure(found, {"texts": count})
 
 
 def diversity(texts: Sequence[str]) -> dict[str, float]:

@@ -22,10 +22,6 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
-    def to_json(self) -> dict[str, float]:
-        """Rounded for people and files."""
-        return {name: round(value, 4) for name, value in self._asdict().items()}
-
     def apart_from(self, other: Estimate) -> bool:
         """Whether the intervals of both leave no doubt that they differ."""
         return self.low > other.high or other.low > self.high

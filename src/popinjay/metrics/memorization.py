@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from popinjay.metrics.intervals import Estimate, bootstrap_mean, wilson_interval
+from popinjay.metrics.measure import Compared, Measure
 from popinjay.text.near_duplicates import NearDuplicates
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import words
@@ -26,6 +27,14 @@ _END, _END_OF_TEXT, _UNKNOWN, _FIRST_WORD = (
     2,
     3,
 )  # an end of a post is no end of a text, so nothing runs over either
+
+
+def copying(given: Compared, seed: int) -> Measure:
+    """Return how much of each source's texts stands in the training posts."""
+    memorization = Memorization(given.training)
+    return Measure(
+        {source: memorization.measure(texts) for source, texts in given.sources().items() if texts}
+    )
 
 
 class Memorization:

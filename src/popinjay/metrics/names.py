@@ -12,11 +12,23 @@ import re
 from collections.abc import Iterable, Sequence
 
 from popinjay.metrics.intervals import Estimate, wilson_interval
+from popinjay.metrics.measure import BASE, MAX_TEXTS, Compared, Measure
 from popinjay.text.handles import find_handles, names_in
 from popinjay.text.words import words
 
 _WORD = re.compile(r"(?<![@#＠\w])[^\W\d_]{2,}")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:;\n—–|]|-)[\W_]*$")
+
+
+def unknown_names(given: Compared, seed: int) -> Measure:
+    """Return how often each source's texts have a handle or a name that the author never used."""
+    strangers = UnknownNames(given.training, given.written.get(BASE, ()))
+    found = {
+        source: strangers.measure(texts[:MAX_TEXTS]) for source, texts in given.sources().items()
+    }
+    if not given.written.get(BASE):
+        found = {source: {"handles": shares["handles"]} for source, shares in found.items()}
+    return Measure(found)
 
 
 class UnknownNames:

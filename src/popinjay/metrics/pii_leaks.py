@@ -6,7 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from popinjay.text.masking import SORTS, Found, find, masks
+from popinjay.metrics.measure import PERSONA, Compared, Measure
+from popinjay.text.masking import SORTS, Found, find, masks, reveals
+
+
+def privacy(given: Compared, seed: int) -> Measure:
+    """Return the personal data in what the persona writes, and how much of it would be let out."""
+    written = given.written[PERSONA]
+    leaks = pii_leaks(written, given.training)
+    let_out = sum(pii_leaks([text], ()).total > 0 for text in written if not reveals(text))
+    counts = {"in_training": leaks.in_training, "let_out": let_out}
+    return Measure({PERSONA: leaks.found}, counts)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from popinjay.metrics.intervals import RESAMPLES, Estimate
+from popinjay.metrics.measure import AUTHOR, MAX_TEXTS, Compared, Measure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +69,16 @@ HABITS: dict[str, Callable[[str], float]] = {
     "hashtags": hashtags,
     "mentions": mentions,
 }
+
+
+def habits(given: Compared, seed: int) -> Measure:
+    """Return how far each source's habits are from the author's."""
+    found = {
+        source: stylometry(texts[:MAX_TEXTS], given.author, seed)
+        for source, texts in given.written.items()
+        if texts
+    }
+    return Measure({**found, AUTHOR: self_split(given.author, seed)})
 
 
 def stylometry(texts: Sequence[str], real: Sequence[str], seed: int = 0) -> dict[str, Estimate]:

@@ -6,11 +6,13 @@ chance. A copy machine, whose texts are the author's own, comes out at 0.5: copy
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from popinjay.metrics.intervals import RESAMPLES, Estimate, wilson_interval
+from popinjay.metrics.measure import AUTHOR, Compared, Measure
 from popinjay.text.near_duplicates import NearDuplicates
 
 if TYPE_CHECKING:
@@ -28,6 +30,27 @@ _COLUMNS = (
 _PENALTY = (
     10.0  # the inverse of the regularisation's weight; on real posts 1 finds less and 100 no more
 )
+
+
+EARLIER = "earlier"  # the author's posts from before the held-out ones, as a source of texts
+
+
+def told_apart(given: Compared, seed: int) -> Measure:
+    """Return how well each source is told from the author's held-out posts.
+
+    The author's own number is that of two halves of these posts; `EARLIER` is that of a sample of
+    the older posts that were learnt from.
+    """
+    count = min(len(given.training), given.count)
+    older = random.Random(seed).sample(given.training, count)
+    found = {
+        source: two_sample_auc(given.author, texts, seed)
+        for source, texts in given.written.items()
+        if texts
+    }
+    found[AUTHOR] = self_split_auc(given.author, seed)
+    found[EARLIER] = two_sample_auc(given.author, older, seed)
+    return Measure.single(found, {"texts": given.count})
 
 
 def two_sample_auc(

@@ -19,10 +19,14 @@ from markupsafe import Markup
 
 from popinjay import __version__
 from popinjay.events import Listener
+from popinjay.metrics.measure import AUTHOR, BASE, MARKOV, PERSONA
+from popinjay.metrics.suite import METRICS
 from popinjay.models import bases
 from popinjay.options import WHOSE, CardOptions
-from popinjay.post import Author, one_line, printable, read_authors, read_json
+from popinjay.post import Author, one_line, printable, read_authors
+from popinjay.report.labels import shown
 from popinjay.report.saved import page_of
+from popinjay.report.schema import Report
 from popinjay.report.verdict import can_be_given
 from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run
 
@@ -36,6 +40,7 @@ VERSIONED = (
     "held_out.jsonl",
     "model",
 )  # whose hashes the card tells
+COMPARED = (PERSONA, AUTHOR, BASE, MARKOV)  # sources in the order of the card's columns
 MOST_MARKS = 6  # combining marks on one character: the densest scripts need no more, and a tower of them covers its neighbours
 
 
@@ -50,7 +55,7 @@ class Facts:
     is_masked: bool
     dataset: Mapping[str, Any]  # what the stage said of itself, and so did train
     trained: Mapping[str, Any]
-    report: Mapping[str, Any]
+    report: Report
     hashes: Mapping[str, str]
     whose: str | None = None
     contact: str | None = None
@@ -87,7 +92,7 @@ def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = 
         is_masked=not stages["clean"]["options"]["keep_personal_data"],
         dataset=run.facts("dataset"),
         trained=run.facts("train"),
-        report=read_json(find("report.json")),
+        report=Report.load(find("report.json")),
         hashes={name: made[name] for name in VERSIONED},
         whose=options.whose,
         contact=options.contact,
@@ -125,8 +130,22 @@ def render(facts: Facts, *, model: str | None = None) -> str:
         is_adapter=model is None and is_thin,  # a whole model is published
         is_thin=is_thin,
         is_evidence=can_be_given(facts.report),
+        compared=_compared(facts.report),
         version=__version__,
     )
+
+
+def _compared(report: Report) -> list[tuple[str, list[str]]]:
+    """Return the rows of the table that compares the persona with its controls."""
+    rows = []
+    for metric in METRICS:
+        measure = report.measure(metric.name)
+        for label in metric.labels:
+            if label.on_card:
+                found = [measure.get(source, label.key) for source in COMPARED]
+                cells = [shown(one, label.format) if one else "" for one in found]
+                rows.append((f"{label.title}: {label.remark}", cells))
+    return rows
 
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
