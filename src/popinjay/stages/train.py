@@ -213,7 +213,7 @@ def _facts(
     now, settings = trainer.state, trainer.settings
     return {
         "summary": f"{now.tokens:,} tokens in {duration(now.seconds)}, best at step {now.best_step:,}; {trainer.stop_reason}",
-        "stopped": trainer.stop_reason,
+        "stopped": str(trainer.stop_reason),
         "base": base.name,
         "base_hub": base.hub_id,
         "base_record": {
