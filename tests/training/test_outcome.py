@@ -264,4 +264,4 @@ def test_one_step_that_takes_longer_than_all_is_a_failure_with_the_time_it_needs
     monkeypatch.setattr(f"{__name__}.falling", level)
     with pytest.raises(TrainingError, match="time was up before anything was learnt") as caught:
         trained(monkeypatch, tmp_path, budget=20.0, step=15.0, a_post=0.001)
-    assert "One epoch takes about 50.0 min here" in caught.value.hint
+    assert "One epoch takes about 50 min here" in caught.value.hint

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from popinjay.cli.standard_streams import lost, tell
 from popinjay.events import Event, EventKind, Listener
 from popinjay.interrupts import persistent_interrupts
+from popinjay.text.quantities import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,10 +77,6 @@ def _say_json(event: Event) -> None:
         raise lost(error) from error
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
 def _numbers(event: Event) -> str:
     """An event's numbers in words."""
     words = {
@@ -91,7 +88,7 @@ def _numbers(event: Event) -> str:
         form.format(event.numbers[name]) for name, form in words.items() if name in event.numbers
     ]
     if "seconds_left" in event.numbers:
-        said.append(f"{_duration(event.numbers['seconds_left'])} left")
+        said.append(f"{duration(event.numbers['seconds_left'])} left")
     return ", ".join(said)
 
 

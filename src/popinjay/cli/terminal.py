@@ -13,6 +13,7 @@ from popinjay.cli.progress import console, counting, waiting
 from popinjay.cli.standard_streams import tell
 from popinjay.post import one_line
 from popinjay.sampling.generate import RESTART, Tally
+from popinjay.text.quantities import size
 
 if TYPE_CHECKING:
     from popinjay.report.schema import Report
@@ -236,8 +237,8 @@ def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
             f"{base['parameters'] / 1e6:,.0f} M" if base["parameters"] else "",
             ", ".join(base["languages"]).replace("mul", "many"),
             base["license"],
-            Text(_megabytes(base["bytes"]), "green") if base["here"] else Text("no", "dim"),
-            _megabytes(base["download_bytes"]),
+            Text(size(base["bytes"] or 0), "green") if base["here"] else Text("no", "dim"),
+            size(base["download_bytes"]) if base["download_bytes"] else "",
             base["summary"],
         )
     out.print(table)
@@ -270,10 +271,6 @@ def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
     out.print(
         "\nAny other model of the Hugging Face hub (organisation/name) or in a folder can be a base too: popinjay make SPEC --base IT"
     )
-
-
-def _megabytes(size: int | None) -> str:
-    return "" if size is None else f"{size / 1e6:,.0f} MB"
 
 
 def show_sources(sources: Sequence[Mapping[str, Any]]) -> None:

@@ -26,11 +26,11 @@ from popinjay.sampling.generate import MIN_TOKENS
 from popinjay.sampling.scripts import foreign_tokens
 from popinjay.store.files import storage_errors
 from popinjay.store.run import ENGINE_FOLDER, Draft
+from popinjay.text.quantities import duration
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import predicted, training_sequences
 from popinjay.training.checkpoints import Checkpoints
 from popinjay.training.device import choose_device, choose_precision, memory
-from popinjay.training.outcome import duration
 from popinjay.training.train_step import TrainStep, needs_recompute
 from popinjay.training.trainable import LORA, trainable_weights
 from popinjay.training.trainer import STAGE, Settings, Trainer

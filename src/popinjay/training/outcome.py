@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from popinjay.errors import TrainingError
 from popinjay.events import StopReason
+from popinjay.text.quantities import duration
 from popinjay.training.checkpoints import TrainingState
 
 ASTRAY = 1.5  # times the bits of the base: a training that ends there has diverged
@@ -88,8 +89,3 @@ def _more_time(course: TrainingSummary) -> str:
 def as_budget(seconds: float) -> str:
     """A time as --budget takes it, rounded up."""
     return f"{math.ceil(seconds / 10) * 10}s" if seconds <= 90 else f"{math.ceil(seconds / 60)}m"
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

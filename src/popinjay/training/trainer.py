@@ -16,10 +16,11 @@ from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import bits_per_byte
 from popinjay.options import SayOptions
 from popinjay.sampling.generate import generate
+from popinjay.text.quantities import duration
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import schedule_batches
 from popinjay.training.checkpoints import Checkpoints, TrainingState
-from popinjay.training.outcome import TrainingSummary, caution, check_learnt, duration
+from popinjay.training.outcome import TrainingSummary, caution, check_learnt
 from popinjay.training.overhead import SHARE, Overhead
 from popinjay.training.schedule import Schedule, learning_rate
 from popinjay.training.train_step import TrainStep
