@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import lzma
 import random
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from popinjay.metrics.intervals import Estimate, wilson_interval
 from popinjay.metrics.measure import MAX_TEXTS, Compared, Measure
+from popinjay.text.language_detection import detect_language
 
 if TYPE_CHECKING:
     import numpy as np
@@ -148,13 +148,9 @@ class CandidateAuthors:
 
 
 def language(texts: Sequence[str]) -> str:
-    """The language that most posts look to be in, of a sample of them; empty where there are none."""
-    import py3langid  # loads a model of some megabytes
-
+    """Return the language that most of a sample of the posts are in; empty if there are none."""
     some = random.Random(SEED).sample(list(texts), min(len(texts), POSTS_FOR_LANGUAGE))
-    found: Counter[str] = Counter(
-        py3langid.classify(re.sub(r"[@#]\w+", " ", text))[0] for text in some
-    )
+    found = Counter(detect_language(text) for text in some)
     return min(found, key=lambda code: (-found[code], code), default="")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from popinjay.metrics.intervals import RESAMPLES, Estimate
 from popinjay.metrics.measure import AUTHOR, MAX_TEXTS, Compared, Measure
+from popinjay.text.emoji import count_emoji
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,17 +18,6 @@ if TYPE_CHECKING:
 SPLITS = 200  # ways to cut an author's posts in two
 _AT_ONCE = 100  # resamples
 
-# What most phones draw in colour; of older signs only those that are emoji, but no arrows, dashes or © and ™.
-_SIGN = (
-    "[\u231a\u231b\u2328\u23cf\u23e9-\u23f3\u23f8-\u23fa\u25fd\u25fe\u2600-\u2604\u260e\u2611\u2614\u2615\u2618\u261d\u2620\u2622\u2623\u2626"
-    "\u262a\u262e\u262f\u2638-\u263a\u2640\u2642\u2648-\u2653\u265f\u2660\u2663\u2665\u2666\u2668\u267b\u267e\u267f\u2692-\u2697\u2699\u269b\u269c"
-    "\u26a0\u26a1\u26a7\u26aa\u26ab\u26b0\u26b1\u26bd\u26be\u26c4\u26c5\u26c8\u26ce\u26cf\u26d1\u26d3\u26d4\u26e9\u26ea\u26f0-\u26f5\u26f7-\u26fa\u26fd"
-    "\u2702\u2705\u2708-\u270d\u270f\u2712\u2714\u2716\u271d\u2721\u2728\u2733\u2734\u2744\u2747\u274c\u274e\u2753-\u2755\u2757\u2763\u2764"
-    "\u2795-\u2797\u27b0\u27bf\u2b1b\u2b1c\u2b50\u2b55\U0001f004\U0001f0cf\U0001f18e\U0001f191-\U0001f19a\U0001f201-\U0001f251"
-    "\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f7e0-\U0001f7f0\U0001f900-\U0001faff]"
-)
-_ONE = f"(?:{_SIGN}(?!\ufe0e)|[^\x00-\x7f\u200d]\ufe0f)[\U0001f3fb-\U0001f3ff\ufe0f]*(?:[\U000e0020-\U000e007e]+\U000e007f)?"
-_EMOJI = re.compile(f"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\ufe0f?\u20e3|{_ONE}(?:\u200d{_ONE})*")
 _HASHTAG = re.compile(r"(?<![\w&])[#＃]\w*[^\W\d]\w*")
 _MENTION = re.compile(r"(?<!\w)[@＠]\w+")
 _MARKS = "#＃@＠_"  # parts of hashtags and mentions, which have rows of their own
@@ -46,11 +36,6 @@ def capitals(text: str) -> float:
     return sum(category in ("Lu", "Lt") for category in letters) / max(1, len(letters))
 
 
-def emoji(text: str) -> int:
-    """How many emoji there are: flags, families and skin tones are one each."""
-    return sum(1 for _ in _EMOJI.finditer(text))
-
-
 def hashtags(text: str) -> int:
     """How many hashtags there are."""
     return sum(1 for _ in _HASHTAG.finditer(text))
@@ -65,7 +50,7 @@ HABITS: dict[str, Callable[[str], float]] = {
     "length": len,
     "punctuation": punctuation,
     "capitals": capitals,
-    "emoji": emoji,
+    "emoji": count_emoji,
     "hashtags": hashtags,
     "mentions": mentions,
 }

@@ -21,6 +21,7 @@ from popinjay.options import CleanOptions
 from popinjay.post import Kind, Post, by_author, is_repost_by_hand, one_line, read_posts
 from popinjay.store.run import Draft
 from popinjay.text.language_codes import language_code
+from popinjay.text.language_detection import detect_language
 from popinjay.text.machine_made import is_machine_made
 from popinjay.text.masking import mask
 from popinjay.text.near_duplicates import NearDuplicates
@@ -308,13 +309,8 @@ def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
 
 
 def language_of(post: Post, text: str) -> str:
-    """The post's language as its source says, or else as its words look."""
-    if post.lang and (said := language_code(post.lang)):
-        return said
-    import py3langid  # loads a model of some megabytes
-
-    code: str = py3langid.classify(re.sub(r"[@#]\w+", " ", text))[0]
-    return code
+    """Return the post's language as its source says, or else as its words look."""
+    return (post.lang and language_code(post.lang)) or detect_language(text)
 
 
 def languages(kept: list[tuple[Post, str]]) -> dict[str, float]:
