@@ -1,8 +1,8 @@
-"""Names in what is written that are not the author's: the base model's own people shining through.
+"""Names in the texts that are not the author's, but left over from the base model.
 
 A base model has read many other authors, and a persona made from it still knows whom those wrote
-about. Two shares say how often that shows: posts with a handle that stands in no post it learnt,
-and posts with a name that the untouched base writes and that stands in none of those posts. The
+about. Two shares say how often that shows: posts with a handle that stands in no training post, and
+posts with a name that the untouched base writes and that stands in none of those posts. The
 author's own new posts are the control, for authors mention new people too.
 """
 
@@ -32,7 +32,7 @@ def unknown_names(given: Compared, seed: int) -> Measure:
 
 
 class UnknownNames:
-    """What tells names that an author never used, handles and others."""
+    """A detector of names that an author never used, handles and others."""
 
     def __init__(self, learnt: Sequence[str], base: Sequence[str]) -> None:
         """Take the posts that were learnt, and what the untouched base model writes."""

@@ -1,4 +1,4 @@
-"""The table of metrics: what the persona writes, compared with its author, its base and a Markov chain.
+"""The table of metrics, which compare the persona with its author, its base and a Markov chain.
 
 To add a metric, write a function `(Compared, seed) -> Measure` in a module of this folder, and add
 a row here. The report, the terminal's table, the page and the card follow this table.
