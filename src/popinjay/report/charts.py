@@ -6,7 +6,7 @@ How a plot is drawn is in `svg.py`, what the numbers are called in `labels.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 

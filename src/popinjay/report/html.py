@@ -1,4 +1,4 @@
-"""The page: `report.html`, a single file for the person who made a persona and those they send it to.
+"""The page: `report.html`, a single file for a persona's maker and those they send it to.
 
 The words are in `assets/report.html`, the styles in `report.css`, the quiz in `report.js`. All
 three end up in the one file, which may load nothing: its Content-Security-Policy allows only these

@@ -69,7 +69,7 @@ class SamplingSettings:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> SamplingSettings:
-        """Return the settings of a report's JSON; trials of which something is missing are left out."""
+        """Return the settings of a report's JSON, without trials of which something is missing."""
         names = {one.name for one in fields(Trial)}
         trials = [
             Trial(**{name: row[name] for name in names})

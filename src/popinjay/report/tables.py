@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from popinjay.metrics.measure import AUTHOR, BASE, ONLY, PERSONA, Format
+from popinjay.metrics.measure import AUTHOR, BASE, ONLY, PERSONA
 from popinjay.report import labels
 from popinjay.report.charts import Side
 from popinjay.report.labels import BITS, BITS_TITLE, SETTINGS, SOURCES, UNKNOWN, percent, shown
@@ -152,7 +152,7 @@ def _bits_tile(sides: Sequence[Side]) -> Tile | None:
 
 
 def bits(sides: Sequence[Side]) -> Table | None:
-    """Return the bits per byte of all held-out posts, then of each author's if there are several."""
+    """Return the bits per byte of all held-out posts, and of each author's if they are several."""
     authors = [name for name in sides[0].report.bits_per_byte.persona if name != BITS.key]
     rows = [BITS.key, *(authors if len(authors) > 1 else [])]
     columns = {

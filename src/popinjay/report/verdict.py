@@ -33,7 +33,7 @@ def verdict(report: Report) -> str:
 
 
 def can_be_given(report: Report) -> bool:
-    """Return whether there are enough posts on both sides to compare the persona with its author."""
+    """Return whether there are enough posts to compare the persona with its author."""
     return not _too_few(report.posts)
 
 
