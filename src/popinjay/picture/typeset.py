@@ -42,9 +42,6 @@ _TALL = (
     (0x1780, 0x1CFF),
     (0xA840, 0xABFF),
 )  # Arabic to Myanmar, Khmer to Vedic, Phags-pa to Meetei Mayek
-_DIRECTION_MARKS = dict.fromkeys(
-    [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-)  # overrides and isolates, which could turn round what stands beside
 _RIGHT_TO_LEFT = ("\u2067", "\u2069")
 _BY_ITSELF = ("\u2068", "\u2069")
 _PACKAGES = {
@@ -88,11 +85,6 @@ def is_right_to_left(text: str) -> bool:
         if not inside and kind in ("L", "R", "AL"):
             return kind != "L"
     return False
-
-
-def harmless(text: str) -> str:
-    """The text without marks that turn its direction round; letters know theirs."""
-    return text.translate(_DIRECTION_MARKS)
 
 
 def by_itself(text: str) -> str:

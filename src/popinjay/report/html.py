@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -24,12 +23,12 @@ from popinjay.report import charts, quiz, tables
 from popinjay.report.charts import Side
 from popinjay.report.schema import Report
 from popinjay.report.settings_chart import settings
+from popinjay.text.unicode import without_direction_marks
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 MAX_NAME = 80  # characters
-_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def render(
@@ -78,7 +77,7 @@ def render(
 
 def plain(text: str) -> str:
     """Return a name on one line, short enough for a heading and without direction marks."""
-    text = one_line(_DIRECTIONS.sub("", printable(text)))
+    text = one_line(without_direction_marks(printable(text)))
     return text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
 
 
@@ -90,7 +89,7 @@ def _safe(side: Side) -> Side:
 def _cleaned(found: Any) -> Any:
     """Return the same with every text free of direction marks and of what no file can hold."""
     if isinstance(found, str):
-        return _DIRECTIONS.sub("", printable(found))
+        return without_direction_marks(printable(found))
     if isinstance(found, Mapping):
         return {_cleaned(key): _cleaned(value) for key, value in found.items()}
     if isinstance(found, list | tuple):

@@ -32,6 +32,7 @@ from popinjay.report.saved import page_of
 from popinjay.report.schema import Report
 from popinjay.report.verdict import can_be_given
 from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run
+from popinjay.text.unicode import without_direction_marks
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -231,7 +232,6 @@ def title(author: Author) -> str:
     return isolate(name if is_visible else tidy(author.handle))
 
 
-_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u206f]")
 _NONCHARACTERS = re.compile(
     "[\ufdd0-\ufdef"
     + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
@@ -244,7 +244,7 @@ def tidy(text: str) -> str:
 
     That is direction overrides, towers of accents and control characters.
     """
-    text = one_line(_NONCHARACTERS.sub("", _DIRECTIONS.sub("", printable(text))))
+    text = one_line(_NONCHARACTERS.sub("", without_direction_marks(printable(text))))
     kept = []
     marks = 0
     for character in text:
