@@ -45,7 +45,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "taken_for",
-        "Taken for the author",
+        "Authorship",
         "share of these posts that a classifier over many authors gives to this one",
         taken_for,
         (

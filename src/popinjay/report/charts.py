@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from popinjay.metrics.intervals import Estimate
 from popinjay.metrics.measure import ONLY, Format, Label
-from popinjay.report.labels import SOURCES, TOLD_APART_SOURCES, percent, rows, shown
+from popinjay.report.labels import SOURCES, TOLD_APART_SOURCES, label, percent, rows, shown
 from popinjay.report.schema import Report
 from popinjay.report.svg import Bar, Line, Mark, Panel, Scale, bars, panels
 
@@ -70,13 +70,8 @@ def told_apart(sides: Sequence[Side]) -> Figure | None:
     found = _bars(sides, "told_apart", ONLY, TOLD_APART_SOURCES)
     low = min([0.4, *(bar.estimate.low for bar in found)])
     scale = Scale(low, 1.0, tick, start=0.5, mark=0.5, mark_words="50%: a coin toss")
-    return _figure(
-        "told-apart",
-        "How often a classifier is right",
-        "How often a classifier picks the real post of a pair, in percent. A coin is right in 50.",
-        found,
-        scale,
-    )
+    row = label("told_apart")
+    return _figure("told-apart", row.title, row.remark, found, scale, row.format)
 
 
 def taken_for(sides: Sequence[Side]) -> Figure | None:
@@ -85,43 +80,37 @@ def taken_for(sides: Sequence[Side]) -> Figure | None:
     others = sides[0].report.measure("taken_for").counts.get("others", 0)
     guess = 1 / (others + 1) if others else None
     words = f"{percent(guess)}: guessing" if guess else ""
-    return _figure(
-        "taken-for",
-        "How often it is taken for the author",
-        f"Share of texts for which a classifier names the author, among {others + 1} authors.",
-        found,
-        Scale(0.0, 1.0, tick, mark=guess, mark_words=words),
-    )
+    scale = Scale(0.0, 1.0, tick, mark=guess, mark_words=words)
+    row = label("taken_for")
+    return _figure("taken-for", row.title, row.remark, found, scale, row.format)
 
 
 def copying(sides: Sequence[Side]) -> list[Figure]:
     """Draw how much each source repeats of the training posts, in several ways."""
     figures = []
-    for label in _labels(sides, "copying"):
-        found = _bars(sides, "copying", label.key, SOURCES)
+    for row in _rows(sides, "copying"):
+        found = _bars(sides, "copying", row.key, SOURCES)
         top = max([0.01, *(bar.estimate.high for bar in found)])
         scale = Scale(0.0, min(1.0, top * 1.05), tick)
         figures.append(
-            _figure(f"copying-{label.key}", label.title, label.remark, found, scale, label.format)
+            _figure(f"copying-{row.key}", row.title, row.remark, found, scale, row.format)
         )
     return [figure for figure in figures if figure]
 
 
 def habits(sides: Sequence[Side]) -> list[Figure]:
     """Draw how far each source's habits are from the author's, all of them on one scale."""
-    found = {
-        label: _bars(sides, "habits", label.key, SOURCES) for label in _labels(sides, "habits")
-    }
+    found = {row: _bars(sides, "habits", row.key, SOURCES) for row in _rows(sides, "habits")}
     top = max([0.05, *(bar.estimate.high for each in found.values() for bar in each)])
     scale = Scale(0.0, min(1.0, top * 1.05), lambda value: f"{value:.2g}")
     figures = [
-        _figure(f"habits-{label.key}", label.title, label.remark, each, scale, label.format)
-        for label, each in found.items()
+        _figure(f"habits-{row.key}", row.title, row.remark, each, scale, row.format)
+        for row, each in found.items()
     ]
     return [figure for figure in figures if figure]
 
 
-def _labels(sides: Sequence[Side], name: str) -> list[Label]:
+def _rows(sides: Sequence[Side], name: str) -> list[Label]:
     return rows(name, sides[0].report.measure(name))
 
 
@@ -145,7 +134,7 @@ def _figure(
     about: str,
     found: Sequence[Bar],
     scale: Scale,
-    form: Format = Format.SHARE,
+    form: Format,
 ) -> Figure | None:
     """Return the plot of some bars with its table; None if there are no bars."""
     if not found:

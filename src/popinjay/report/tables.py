@@ -93,19 +93,16 @@ def tiles(sides: Sequence[Side]) -> list[Tile]:
     """Return the numbers that say most, each with the control that gives it meaning."""
     found: list[Tile | None] = []
     if can_be_given(sides[0].report):  # with few posts an AUC is a coin that was tossed a few times
-        words = "is how often a classifier picks the real post of two"
         halves = "the author against themselves"
-        found.append(_tile(sides, "told_apart", ONLY, words, halves, "50% is a coin toss"))
-    words = "of what it writes is taken for the author"
-    found.append(_tile(sides, "taken_for", ONLY, words, AUTHORS_POSTS))
-    words = "of what it writes has 8 words in a row from training"
-    found.append(_tile(sides, "copying", "run", words, AUTHORS_POSTS))
+        found.append(_tile(sides, "told_apart", ONLY, halves, "50% is a coin toss"))
+    found.append(_tile(sides, "taken_for", ONLY, AUTHORS_POSTS))
+    found.append(_tile(sides, "copying", "run", AUTHORS_POSTS))
     found.append(_bits_tile(sides))
     return [tile for tile in found if tile]
 
 
 def _tile(
-    sides: Sequence[Side], name: str, key: str, words: str, control: str, besides: str = ""
+    sides: Sequence[Side], name: str, key: str, control: str, besides: str = ""
 ) -> Tile | None:
     """Return the tile of one of a metric's numbers; None if the persona has none.
 
@@ -113,7 +110,6 @@ def _tile(
         sides: One or two reports.
         name: The metric.
         key: Which of its numbers.
-        words: What the number is.
         control: What the author's number is, to compare it with.
         besides: What else helps to understand it.
     """
@@ -124,7 +120,7 @@ def _tile(
     controls = [f"{control}: {percent(author.value)}" if author else "", besides]
     return Tile(
         percent(ours.value),
-        words,
+        labels.label(name, key).remark,
         "; ".join(part for part in controls if part),
         "".join(
             f"{side.name}: {percent(found.value)}"
@@ -141,7 +137,7 @@ def _bits_tile(sides: Sequence[Side]) -> Tile | None:
     base = sides[0].report.bits_per_byte.of(BASE).get(BITS.key)
     return Tile(
         f"{ours:.2f}",
-        "bits per byte of posts it never saw: its surprise, less is better",
+        f"{BITS.title}: {BITS.remark}",
         "" if base is None else f"base model: {base:.2f}",
         "".join(
             f"{side.name}: {found:.2f}"
