@@ -111,7 +111,7 @@ def test_a_metric_is_a_function_and_a_row(monkeypatch: pytest.MonkeyPatch) -> No
         (Label("shouts", "In capitals", "share of posts", on_card=True),),
     )
     monkeypatch.setattr(suite, "METRICS", (row,))
-    monkeypatch.setattr(labels, "_METRICS", {"shouting": row})
+    monkeypatch.setattr(labels, "_METRICS", {**labels._METRICS, "shouting": row})
     measures = suite.compare(
         Compared(["a"], ["A", "b"], {PERSONA: ["A", "B", "c"]}), 7, lambda what: None
     )

@@ -84,7 +84,7 @@ def rows(name: str, measure: Measure) -> list[Label]:
     known = metric.labels if metric else ()
     form = known[0].format if known else Format.DECIMAL
     keys = dict.fromkeys(key for numbers in measure.sources.values() for key in numbers)
-    labelled = {label.key for label in known}
+    labelled = {row.key for row in known}
     plain = [Label(key, key or title(name), format=form) for key in keys if key not in labelled]
     return [*known, *plain]
 
