@@ -21,11 +21,14 @@ from base import ENGLISH
 from popinjay import make
 from popinjay.events import ignore
 from popinjay.inference.open_decoder import open_decoder
-from popinjay.metrics.suite import AUTHOR, MARKOV, PERSONA, Compared, compare
+from popinjay.metrics.measure import AUTHOR, BASE, MARKOV, ONLY, PERSONA, Compared
+from popinjay.metrics.suite import compare
+from popinjay.metrics.two_sample_test import EARLIER
 from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel
 from popinjay.pipeline import measure
 from popinjay.post import read_rows
+from popinjay.report.schema import BitsPerByte, Report
 from popinjay.stages.evaluate import score, write_unprompted
 from popinjay.store.run import Run
 from training import recipe
@@ -36,8 +39,8 @@ SMOLLM2 = "smollm2"
 AUTHORS = ("pepys", "pd_bierce", "wl_juliagillard", "wl_cfkargentina", "ja_dayukoume")
 SAMPLES = 1000
 ROWS = {
-    "told apart": ("told_apart", None),
-    "taken for the author": ("taken_for", None),
+    "told apart": ("told_apart", ONLY),
+    "taken for the author": ("taken_for", ONLY),
     "copies whole": ("copying", "exact"),
     "eight words": ("copying", "run"),
     "longest run": ("copying", "longest"),
@@ -70,7 +73,7 @@ def ours(author: str, personas: Path, work: Path, base: str) -> float:
     return time.monotonic() - began
 
 
-def measured(author: str, work: Path, base: str) -> tuple[dict[str, Any], float]:
+def measured(author: str, work: Path, base: str) -> tuple[Report, float]:
     """Its report, and how long that took: writing, scoring and comparing."""
     began = time.monotonic()
     run = Run(place_of(work, base) / "personas" / author)
@@ -92,7 +95,7 @@ def by_recipe(author: str, work: Path, most: int) -> float:
     return time.monotonic() - began
 
 
-def recipe_measured(author: str, work: Path) -> dict[str, Any]:
+def recipe_measured(author: str, work: Path) -> Report:
     """The same numbers of what the recipe trained."""
     folder, training, held_out = (
         work / "recipe" / author,
@@ -100,8 +103,9 @@ def recipe_measured(author: str, work: Path) -> dict[str, Any]:
         _texts(work, author, "held_out"),
     )
     said = [one.text for one in write_unprompted(open_decoder(folder), SAMPLES, 0, ignore)]
-    report = compare(Compared(training, held_out, {PERSONA: said}), 0, lambda what: None)
-    return {**report, "bits_per_byte": {"persona": score(folder, {author: held_out})}}
+    measures = compare(Compared(training, held_out, {PERSONA: said}), 0, lambda what: None)
+    bits = BitsPerByte(score(folder, {author: held_out}))
+    return Report(bits_per_byte=bits, measures=measures)
 
 
 def _texts(work: Path, author: str, part: str) -> list[str]:
@@ -112,12 +116,12 @@ def _texts(work: Path, author: str, part: str) -> list[str]:
     )
 
 
-def show(author: str, own: dict[str, Any], theirs: dict[str, Any] | None) -> None:
+def show(author: str, own: Report, theirs: Report | None) -> None:
     """One author's table."""
     columns = {
         "ours": (own, PERSONA),
         "the author": (own, AUTHOR),
-        "base": (own, "base"),
+        "base": (own, BASE),
         "Markov": (own, MARKOV),
     }
     if theirs:
@@ -126,31 +130,28 @@ def show(author: str, own: dict[str, Any], theirs: dict[str, Any] | None) -> Non
     rows += [
         [
             name,
-            *(_cell(report[measure_name].get(source), key) for report, source in columns.values()),
+            *(_cell(report, measure, source, key) for report, source in columns.values()),
         ]
-        for name, (measure_name, key) in ROWS.items()
+        for name, (measure, key) in ROWS.items()
     ]
-    earlier, posts = own["told_apart"]["earlier"], own["posts"]
-    print(
-        f"\n### {author}: {posts['train']:,} posts learnt, {posts['held_out']:,} held out\n\n{table(['', *columns], rows)}\n"
-    )
-    print(f"Newest against older posts: {_cell(earlier, None)}. {own['verdict']}", flush=True)
+    posts = own.posts
+    print(f"\n### {author}: {posts.train:,} posts learnt, {posts.held_out:,} held out\n")
+    print(f"{table(['', *columns], rows)}\n")
+    earlier = _cell(own, "told_apart", EARLIER, ONLY)
+    print(f"Newest against older posts: {earlier}. {own.verdict}", flush=True)
 
 
-def _bits(report: dict[str, Any], source: str) -> str:
-    found = report["bits_per_byte"].get(source)
+def _bits(report: Report, source: str) -> str:
+    found = report.bits_per_byte.of(source)
     return f"{found['all']:.3f}" if found else ""
 
 
-def _cell(found: Any, key: str | None) -> str:
-    found = found.get(key) if found and key else found
+def _cell(report: Report, measure: str, source: str, key: str) -> str:
+    found = report.measure(measure).get(source, key)
     if found is None:
         return ""
-    return (
-        f"{found:.3f}"
-        if isinstance(found, float)
-        else f"{found['value']:.3f} ({found['low']:.2f}, {found['high']:.2f})"
-    )
+    interval = f" ({found.low:.2f}, {found.high:.2f})" if found.high > found.low else ""
+    return f"{found.value:.3f}{interval}"
 
 
 def main() -> None:
@@ -186,15 +187,14 @@ def compare_author(author: str, base: str, args: argparse.Namespace) -> None:
     show(f"{author} from {base}", report, theirs)
 
 
-def of_recipe(author: str, args: argparse.Namespace) -> dict[str, Any]:
+def of_recipe(author: str, args: argparse.Namespace) -> Report:
     """Return what was measured of the recipe's model, which is trained unless it was before."""
     kept = args.work / "recipe" / author / "measured.json"
     if not kept.exists():
         seconds, _ = apart(by_recipe, author, args.work, args.recipe_posts)
         print(f"{author}: the recipe in {seconds:.0f} s", flush=True)
-        kept.write_text(json.dumps(apart(recipe_measured, author, args.work)[0]))
-    found: dict[str, Any] = json.loads(kept.read_text())
-    return found
+        kept.write_text(json.dumps(apart(recipe_measured, author, args.work)[0].to_json()))
+    return Report.load(kept)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,15 @@ class EventKind(StrEnum):
     DONE = "done"  # a stage is finished and recorded
 
 
+class StopReason(StrEnum):
+    """Why a training ended, in the words that files hold."""
+
+    MEMORIZING = "it began to recite"
+    NO_IMPROVEMENT = "it got no better"
+    ALL_STEPS_DONE = "all was learnt"
+    TIME_WAS_UP = "time was up"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that a stage has to say."""

@@ -76,10 +76,10 @@ class Persona:
 
     @property
     def report(self) -> dict[str, Any]:
-        """The report. Raises PersonaError if the persona was not measured yet."""
-        from popinjay.report.saved import load_report  # not needed to generate posts
+        """Return `report.json`: what was measured. Raises PersonaError if nothing was yet."""
+        from popinjay.report.saved import load_report  # speaking needs none of it
 
-        return load_report(self.run)
+        return load_report(self.run).to_json()
 
     @property
     def sampling(self) -> Sampling:

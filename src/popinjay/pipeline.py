@@ -41,6 +41,7 @@ from popinjay.ownership import (
 from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.report.saved import load_report
+from popinjay.report.schema import Report
 from popinjay.sources import Access, Findings
 from popinjay.sources.network.mirror import POSTS as MIRRORED
 from popinjay.stages import picture as pictures
@@ -222,7 +223,7 @@ def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = 
     return Persona(run)
 
 
-def measure(run: Run, samples: int | None = None, listener: Listener = ignore) -> dict[str, Any]:
+def measure(run: Run, samples: int | None = None, listener: Listener = ignore) -> Report:
     """Measure a trained persona unless its report is fresh; return the report.
 
     Raises PersonaError if there is no trained model, and what the stages raise.

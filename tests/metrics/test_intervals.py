@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from popinjay.metrics.intervals import Estimate, bootstrap, bootstrap_mean, wilson_interval
+from popinjay.metrics.measure import Measure
 
 TRIALS = 300
 
@@ -100,5 +101,6 @@ def test_estimates_are_apart_where_their_intervals_do_not_meet() -> None:
     assert not middle.apart_from(low)
 
 
-def test_json_is_rounded() -> None:
-    assert Estimate(1 / 3, 0.123456, 1.0).to_json() == {"value": 0.3333, "low": 0.1235, "high": 1.0}
+def test_reports_hold_rounded_numbers() -> None:
+    measure = Measure.single({"persona": Estimate(1 / 3, 0.123456, 1.0)}).rounded()
+    assert measure.estimate("persona") == Estimate(0.3333, 0.1235, 1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +12,6 @@ from popinjay.metrics import stylometry as module
 from popinjay.metrics.stylometry import (
     HABITS,
     capitals,
-    emoji,
     hashtags,
     mentions,
     punctuation,
@@ -33,45 +31,6 @@ def posts(seed: int, count: int, loud: float = 0.1) -> list[str]:
         text = text.upper() if drawn.random() < loud else text
         made.append(text + drawn.choice(["", "", " #sea", " @ada 🌊", " 👋🏽👋🏽"]))
     return made
-
-
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [
-        ("🦜", 1),
-        ("🇳🇴🇯🇵", 2),
-        ("👨‍👩‍👧 and 👋🏽", 2),
-        ("❤️ ❤ ☺️", 3),
-        ("1️⃣ but 1 and #1", 1),
-        ("🏴󠁧󠁢󠁥󠁮󠁧󠁿", 1),
-        ("🏳️‍🌈", 1),
-        ("🤷🏽‍♀️", 1),
-        ("©️ but ©, →, ★ and ♪", 1),
-        ("☺︎ as text", 0),
-        ("😂😂😂", 3),
-        ("猫 naïve – “quoted” … 5 € ½", 0),
-    ],
-)
-def test_emoji(text: str, count: int) -> None:
-    assert emoji(text) == count
-
-
-def test_every_emoji_that_is_drawn_in_colour_is_known() -> None:
-    regex = pytest.importorskip("regex")
-    coloured, sign = regex.compile(r"\p{Emoji_Presentation}"), regex.compile(r"\p{Emoji}")
-    shown = [
-        chr(number)
-        for number in range(0x80, 0x20000)
-        if coloured.match(chr(number)) and not 0x1F1E6 <= number <= 0x1F1FF
-    ]
-    assert len(shown) > 1000
-    assert [one for one in shown if emoji(one) != 1] == []
-    others = [
-        chr(number)
-        for number in range(0x20000)
-        if chr(number).isprintable() and not sign.match(chr(number))
-    ]
-    assert [one for one in others if unicodedata.category(one)[0] in "LNPZ" and emoji(one)] == []
 
 
 def test_hashtags_and_mentions() -> None:

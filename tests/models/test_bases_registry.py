@@ -281,7 +281,7 @@ def test_too_small_a_disk_is_said_before_anything_is_fetched(
     index: Index, refused: Callable[[Base], str]
 ) -> None:
     said = refused(index.base(download_bytes=10**18))
-    assert "tiny takes 2000000000.0 GB while it is unpacked" in said
+    assert "tiny takes 2,000,000 TB while it is unpacked" in said
     assert not index.asked.is_set()
 
 

@@ -13,6 +13,7 @@ import pytest
 from popinjay.report import charts, quiz
 from popinjay.report.charts import Side, length_counts
 from popinjay.report.html import plain, render
+from popinjay.report.schema import Report
 from popinjay.report.svg import ticks
 from reports import estimate, metrics, real_posts, report, written_posts
 
@@ -65,7 +66,9 @@ def page(**changes: Any) -> str:
         "real": real_posts(),
         **changes,
     }
-    return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)
+    return render(
+        Report.from_json(given.pop("report", report())), given.pop("metrics", metrics()), **given
+    )
 
 
 def played(text: str) -> list[dict[str, Any]]:
@@ -77,7 +80,7 @@ def played(text: str) -> list[dict[str, Any]]:
 
 
 def test_the_page_loads_nothing() -> None:
-    text = page(against=Side("other", report(), metrics(), written_posts(30)))
+    text = page(against=Side("other", Report.from_json(report()), metrics(), written_posts(30)))
     found = elements(text).found
     assert not [
         tag
@@ -126,7 +129,7 @@ def kinds_of_elements() -> set[str]:
     return {
         tag
         for tag, _ in elements(
-            page(against=Side("other", report(), metrics(), written_posts()))
+            page(against=Side("other", Report.from_json(report()), metrics(), written_posts()))
         ).found
     }
 
@@ -149,7 +152,7 @@ def test_hostile_words_stay_words(hostile: str) -> None:
         people=hostile,
         real=real,
         written=written,
-        against=Side(hostile, told, metrics(), written),
+        against=Side(hostile, Report.from_json(told), metrics(), written),
     )
     text.encode()  # no half of a pair of surrogates
     read = elements(text)
@@ -187,8 +190,8 @@ def test_a_page_to_share_has_no_post_in_it() -> None:
     assert "posts never seen in training" not in page(real=None)
     owners = page(real=real)
     assert [post for post in real if post in owners]  # so the test above can fail
-    assert charts.lengths([Side("ada", {}, (), written)], counts) == charts.lengths(
-        [Side("ada", {}, (), written)], length_counts(real)
+    assert charts.lengths([Side("ada", Report(), (), written)], counts) == charts.lengths(
+        [Side("ada", Report(), (), written)], length_counts(real)
     )
 
 
@@ -285,7 +288,7 @@ def test_how_settings_were_chosen_is_drawn() -> None:
 def test_two_reports_stand_side_by_side() -> None:
     other = report(verdict="The other verdict.")
     other["told_apart"] = {**other["told_apart"], "persona": estimate(0.661)}
-    text = page(against=Side("ada-2", other, metrics(260), written_posts(40)))
+    text = page(against=Side("ada-2", Report.from_json(other), metrics(260), written_posts(40)))
     assert ">58% (53–63)<" in text
     assert ">66% (61–71)<" in text
     assert "The other verdict." in text
@@ -318,7 +321,7 @@ def test_a_report_of_old_can_be_compared_with() -> None:
         "bits_per_byte": {"base": {"all": 2.0}, "persona": {"all": 1.9}},
         "copying": {"samples": 100, "exact": 0.01, "held_out_exact": 0.0},
     }
-    assert "1.900" in page(against=Side("old", old))
+    assert "1.900" in page(against=Side("old", Report.from_json(old)))
 
 
 def test_pairs_are_alike_in_length_and_mixed() -> None:
@@ -375,7 +378,7 @@ def test_ticks_are_round(low: float, high: float, wanted: list[float]) -> None:
 
 def test_all_lengths_are_counted() -> None:
     figure = charts.lengths(
-        [Side("ada", {}, (), ["x" * n for n in (3, 12, 15, 290, 5000)])], {0: 1, 10: 3}
+        [Side("ada", Report(), (), ["x" * n for n in (3, 12, 15, 290, 5000)])], {0: 1, 10: 3}
     )
     assert figure
     assert sum(float(row[1][:-1]) for row in figure.rows) == pytest.approx(100)

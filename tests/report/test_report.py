@@ -16,8 +16,10 @@ from invented_author import Author
 from popinjay.cli.main import main
 from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import forget
-from popinjay.metrics.suite import BASE, MARKOV, PERSONA, Compared, compare
+from popinjay.metrics.measure import BASE, MARKOV, PERSONA, Compared
+from popinjay.metrics.suite import compare
 from popinjay.post import read_json, read_rows
+from popinjay.report.schema import Report
 from popinjay.report.verdict import notes, verdict
 from popinjay.store.run import REPORTS, Run
 
@@ -69,8 +71,9 @@ def test_every_number_stands_beside_its_controls(made: Path) -> None:
     assert report["training"] == {
         key: report["training"][key] for key in ("why", "best_step", "steps")
     }
-    assert report["verdict"] == verdict(report)
-    assert report["notes"] == notes(report)
+    assert report["verdict"] == verdict(Report.from_json(report))
+    assert report["notes"] == list(notes(Report.from_json(report)))
+    assert json.dumps(Report.from_json(report).to_json()) == json.dumps(report)  # their order too
 
 
 def test_the_same_again_gives_the_same(
@@ -89,11 +92,10 @@ def test_a_base_that_is_gone_is_said(run: Run, ada: Path, tiny_gpt2: Path, tmp_p
     from popinjay.pipeline import measure
 
     report = measure(run, 20, events.append)
-    assert report["bits_per_byte"]["base"] is None
-    assert all(
-        BASE not in report[name] for name in ("told_apart", "taken_for", "copying", "habits")
-    )
-    assert any("could not be measured" in note for note in report["notes"])
+    assert report.bits_per_byte.base is None
+    assert all(BASE not in measure.sources for measure in report.measures.values())
+    assert any("could not be measured" in note for note in report.notes)
+    assert report.to_json() == read_json(run.file("report.json"))
     assert any(
         event.what is EventKind.WARNING and "base model" in event.message for event in events
     )
@@ -107,11 +109,8 @@ def test_a_base_that_is_gone_is_said(run: Run, ada: Path, tiny_gpt2: Path, tmp_p
 def compared(
     training: list[str], author: list[str], written: list[str], seed: int = 0
 ) -> dict[str, Any]:
-    return compare(
-        Compared(training, author, {PERSONA: written, MARKOV: written[:50]}),
-        seed,
-        lambda what: None,
-    )
+    given = Compared(training, author, {PERSONA: written, MARKOV: written[:50]})
+    return Report(measures=compare(given, seed, lambda what: None)).to_json()
 
 
 def test_a_copy_machine_is_caught_by_its_copies_alone() -> None:
@@ -123,7 +122,7 @@ def test_a_copy_machine_is_caught_by_its_copies_alone() -> None:
     assert (
         found["told_apart"]["persona"]["low"] <= 0.5 <= found["told_apart"]["persona"]["high"]
     )  # which does not save it
-    said = verdict(found)
+    said = verdict(Report.from_json(found))
     assert said.startswith("Not to be told apart")
     assert "Copies more than the author repeats themselves: " in said
 
@@ -133,7 +132,7 @@ def test_a_shuffled_author_is_told_apart() -> None:
     shuffled = [" ".join(chance.sample(post.split(), len(post.split()))) for post in posts[:200]]
     found = compared(posts[:200], posts[200:], shuffled)
     assert found["told_apart"]["persona"]["low"] > 0.6
-    assert "told apart: " in verdict(found)
+    assert "told apart: " in verdict(Report.from_json(found))
 
 
 def test_no_number_moves_beyond_its_interval_with_the_seed() -> None:
@@ -164,9 +163,11 @@ def test_few_posts_give_wide_intervals_and_say_so() -> None:
         for name, found in (("few", few), ("many", many))
     }
     assert width["few"] > 0.25 > width["many"]
-    said = notes({**few, "posts": {"held_out": 20}})
+    said = notes(Report.from_json({**few, "posts": {"held_out": 20}}))
     assert any("Only 20 of the author's posts" in note for note in said)
-    assert not any("held out" in note for note in notes({**many, "posts": {"held_out": 120}}))
+    assert not any(
+        "held out" in note for note in notes(Report.from_json({**many, "posts": {"held_out": 120}}))
+    )
 
 
 # its words
@@ -216,7 +217,7 @@ def numbers(
     ],
 )
 def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> None:
-    assert said in verdict(numbers(**given))
+    assert said in verdict(Report.from_json(numbers(**given)))
 
 
 @pytest.mark.parametrize(
@@ -236,17 +237,16 @@ def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> 
 def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None:
     """With one post each way a persona that says anything looks like its author."""
     found = {**numbers(0.5), "posts": posts}
-    assert said in verdict(found)
-    assert "told apart:" not in verdict(found)
+    assert said in verdict(Report.from_json(found))
+    assert "told apart:" not in verdict(Report.from_json(found))
     rest = {"taken_for": {"same_language": 17, "others": 46}, "privacy": {"in_training": 0}}
     assert not any(
         "held out" in note or "chance" in note
-        for note in notes({**numbers(0.59), **rest, "posts": posts})
+        for note in notes(Report.from_json({**numbers(0.59), **rest, "posts": posts}))
         if posts["held_out"] < 20
     )
-    assert verdict({**found, "posts": {"held_out": 20, "samples": 20}}).startswith(
-        "Not to be told apart"
-    )
+    enough = Report.from_json({**found, "posts": {"held_out": 20, "samples": 20}})
+    assert verdict(enough).startswith("Not to be told apart")
 
 
 def test_a_lead_that_may_be_chance_is_said() -> None:
@@ -256,15 +256,12 @@ def test_a_lead_that_may_be_chance_is_said() -> None:
         "privacy": {"in_training": 0},
     }
     assert any(
-        "may be chance" in note
-        for note in notes(
-            {**numbers(0.59), **rest},
-        )
+        "may be chance" in note for note in notes(Report.from_json({**numbers(0.59), **rest}))
     )
     assert not any(
         "may be chance" in note
         for value in (0.56, 0.7)
-        for note in notes({**numbers(value), **rest})
+        for note in notes(Report.from_json({**numbers(value), **rest}))
     )
 
 
@@ -281,13 +278,13 @@ def test_the_table_and_the_page(
     report = read_json(run.file("report.json"))
     assert said.startswith(report["verdict"][:40])
     for label in (
-        "bits per byte",
-        "told apart",
-        "taken for the author",
-        "repeats eight words",
-        "handles the author never used",
+        "Bits per byte",
+        "Told apart",
+        "Taken for the author",
+        "Repeats eight words",
+        "A handle the author never used",
         "self-BLEU",
-        "punctuation",
+        "Punctuation",
         str(run.file("report.html")),
     ):
         assert label in said

@@ -11,6 +11,7 @@ import pytest
 from chromium import chromium, needs_chromium
 from popinjay.report.charts import Side
 from popinjay.report.html import render
+from popinjay.report.schema import Report
 from reports import metrics, real_posts, report, written_posts
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
@@ -88,7 +89,9 @@ def page(**changes: Any) -> str:
         "real": real_posts(),
         **changes,
     }
-    return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)
+    return render(
+        Report.from_json(given.pop("report", report())), given.pop("metrics", metrics()), **given
+    )
 
 
 def state(looked: Looked) -> dict[str, Any]:
@@ -193,7 +196,7 @@ def test_both_themes_and_the_switch(look: Any) -> None:
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
     told = report(verdict="W" * 200, notes=["X" * 300])
-    against = Side("n" * 60, told, metrics(500), written_posts())
+    against = Side("n" * 60, Report.from_json(told), metrics(500), written_posts())
     looked = look(
         page(name="m" * 200, people="y" * 200, report=told, against=against, real=HOSTILE),
         viewport={"width": width, "height": 740},
@@ -207,7 +210,11 @@ def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "against", [None, Side("ada-by-another-base", report(), metrics(260, 1.9), written_posts())]
+    "against",
+    [
+        None,
+        Side("ada-by-another-base", Report.from_json(report()), metrics(260, 1.9), written_posts()),
+    ],
 )
 def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any, against: Side | None) -> None:
     looked = look(page(against=against), viewport={"width": 360, "height": 740})

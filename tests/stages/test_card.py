@@ -23,6 +23,7 @@ from models import gpt2
 from popinjay.models import bases
 from popinjay.options import CleanOptions, CollectOptions
 from popinjay.post import Author, handle_of, read_authors
+from popinjay.report.schema import PostCounts, Report
 from popinjay.stages.card import VERSIONED, Facts, isolate, render, tidy, title
 from popinjay.stages.clean import clean
 from popinjay.stages.collect import collect, open_specs
@@ -79,40 +80,42 @@ def facts(*authors: Author, **more: Any) -> Facts:
             "seed": 7,
             "versions": {"popinjay": "0.1.0", "torch": "2.13.0"},
         },
-        report={
-            "bits_per_byte": {
-                "base": {"all": 2.5, **shares},
-                "persona": {"all": 1.4, **shares},
-                "posts": 19,
-            },
-            "posts": {"train": 180, "held_out": 190, "samples": 200},
-            "verdict": "Hard to tell apart: shown one post of each, a classifier picks the machine's 58 times in 100.",
-            "notes": ["Only 19 of the author's posts were held out."],
-            "told_apart": {
-                "persona": estimate(0.58),
-                "author": estimate(0.52),
-                "base": estimate(0.93),
-                "earlier": estimate(0.55),
-            },
-            "taken_for": {
-                "others": 46,
-                "persona": estimate(0.71),
-                "author": estimate(0.8),
-                "base": estimate(0.04),
-            },
-            "copying": {
-                "persona": {
-                    "exact": estimate(0.005),
-                    "run": estimate(0.015),
-                    "near": estimate(0.01),
+        report=Report.from_json(
+            {
+                "bits_per_byte": {
+                    "base": {"all": 2.5, **shares},
+                    "persona": {"all": 1.4, **shares},
+                    "posts": 19,
                 },
-                "author": {
-                    "exact": estimate(0.0125),
-                    "run": estimate(0.031),
-                    "near": estimate(0.02),
+                "posts": {"train": 180, "held_out": 190, "samples": 200},
+                "verdict": "Hard to tell apart: shown one post of each, a classifier picks the machine's 58 times in 100.",
+                "notes": ["Only 19 of the author's posts were held out."],
+                "told_apart": {
+                    "persona": estimate(0.58),
+                    "author": estimate(0.52),
+                    "base": estimate(0.93),
+                    "earlier": estimate(0.55),
                 },
-            },
-        },
+                "taken_for": {
+                    "others": 46,
+                    "persona": estimate(0.71),
+                    "author": estimate(0.8),
+                    "base": estimate(0.04),
+                },
+                "copying": {
+                    "persona": {
+                        "exact": estimate(0.005),
+                        "run": estimate(0.015),
+                        "near": estimate(0.01),
+                    },
+                    "author": {
+                        "exact": estimate(0.0125),
+                        "run": estimate(0.031),
+                        "near": estimate(0.02),
+                    },
+                },
+            }
+        ),
         hashes={name: f"{place}" * 64 for place, name in enumerate(VERSIONED)},
     )
     return replace(known, **more)
@@ -571,12 +574,12 @@ def test_the_numbers_of_this_run() -> None:
         "Markov chain",
     ]
     assert compared[1][1:] == [
-        "0.58 (0.29 to 1.00)",
-        "0.52 (0.26 to 1.00)",
-        "0.93 (0.47 to 1.00)",
+        "58% (29–100)",
+        "52% (26–100)",
+        "93% (46–100)",
         "",
     ]
-    assert compared[3][1:3] == ["0.5% (0.2% to 1.0%)", "1.2% (0.6% to 2.5%)"]
+    assert compared[3][1:3] == ["0.5% (0.2–1.0)", "1.2% (0.6–2.5)"]
     assert "these newest ones with an AUC of 0.55" in card
     assert "the machine&#39;s 58 times in 100" in card
     assert "4" * 64 in card
@@ -898,6 +901,6 @@ def test_too_few_posts_give_no_score_on_the_card() -> None:
     """One post each way would stand on a hub as an AUC of 0.5: as good as the author."""
     given = facts(Author("ada"))
     assert "told_apart_auc" in render(given)
-    few = replace(given, report={**given.report, "posts": {**given.report["posts"], "held_out": 1}})
+    few = replace(given, report=replace(given.report, posts=PostCounts(180, 1, samples=200)))
     assert "told_apart_auc" not in render(few)
     assert "taken_for_the_author" not in render(few)

@@ -11,17 +11,21 @@ from typing import Any
 import pytest
 
 from popinjay.errors import TrainingError
-from popinjay.events import Event, EventKind
+from popinjay.events import Event, EventKind, StopReason
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training import overhead, trainer
 from popinjay.training.checkpoints import Checkpoints, TrainingState
-from popinjay.training.outcome import TIME_WAS_UP, TrainingSummary, as_budget, caution, check_learnt
+from popinjay.training.outcome import TrainingSummary, as_budget, caution, check_learnt
 from popinjay.training.overhead import Overhead
 from popinjay.training.schedule import Schedule, learning_rate
 from popinjay.training.trainer import Settings, Trainer
 
 COURSE = TrainingSummary(
-    why="all was learnt", an_epoch=100, learning_rate=0.5, step_seconds=2.0, other_seconds=10.0
+    why=StopReason.ALL_STEPS_DONE,
+    an_epoch=100,
+    learning_rate=0.5,
+    step_seconds=2.0,
+    other_seconds=10.0,
 )
 
 
@@ -54,7 +58,7 @@ def test_a_training_that_learnt_says_nothing() -> None:
 def test_one_that_diverged_is_a_failure_however_it_began(last: float) -> None:
     for best in ({"best_step": 0, "best": 2.5}, {"best_step": 3, "best": 2.49}):
         with pytest.raises(TrainingError, match="went astray") as caught:
-            check_learnt(standing(last=last, **best), course(why=TIME_WAS_UP))
+            check_learnt(standing(last=last, **best), course(why=StopReason.TIME_WAS_UP))
         assert "smaller --learning-rate (it was 0.5)" in caught.value.hint
 
 
@@ -73,13 +77,14 @@ def test_a_best_step_of_nought_is_a_failure_with_what_to_change() -> None:
     with pytest.raises(
         TrainingError, match="time was up before anything was learnt: 9,000 tokens"
     ) as caught:
-        check_learnt(nothing, course(why=TIME_WAS_UP, by_budget=True))
+        check_learnt(nothing, course(why=StopReason.TIME_WAS_UP, by_budget=True))
     assert (
         "One epoch takes about 3.3 min here: --budget 5m" in caught.value.hint
     )  # 200 s, with room, and what is not steps
     with pytest.raises(TrainingError) as caught:
         check_learnt(
-            standing(step=0, tokens=0, best_step=0), course(why=TIME_WAS_UP, step_seconds=None)
+            standing(step=0, tokens=0, best_step=0),
+            course(why=StopReason.TIME_WAS_UP, step_seconds=None),
         )
     assert "longer --budget" in caught.value.hint
 
@@ -236,7 +241,7 @@ def test_what_comes_after_it_has_the_rest_or_a_tenth(
     found, _, _ = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.001)
     assert found.seconds_left() == 2.0
     found, train_step, _ = trained(monkeypatch, tmp_path, budget=1000.0, step=0.1, a_post=0.001)
-    assert found.stop_reason == "all was learnt"
+    assert found.stop_reason is StopReason.ALL_STEPS_DONE
     assert found.seconds_left() == pytest.approx(2000.0 - train_step.now[0])
 
 
@@ -244,7 +249,7 @@ def test_plenty_of_time_is_not_spent(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     found, train_step, said = trained(
         monkeypatch, tmp_path, budget=100_000.0, step=0.01, a_post=0.0001
     )
-    assert found.stop_reason == "all was learnt"
+    assert found.stop_reason is StopReason.ALL_STEPS_DONE
     assert train_step.looked[-1] == 400
     assert not [event for event in said if event.what is EventKind.WARNING]
 
@@ -259,4 +264,4 @@ def test_one_step_that_takes_longer_than_all_is_a_failure_with_the_time_it_needs
     monkeypatch.setattr(f"{__name__}.falling", level)
     with pytest.raises(TrainingError, match="time was up before anything was learnt") as caught:
         trained(monkeypatch, tmp_path, budget=20.0, step=15.0, a_post=0.001)
-    assert "One epoch takes about 50.0 min here" in caught.value.hint
+    assert "One epoch takes about 50 min here" in caught.value.hint

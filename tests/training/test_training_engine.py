@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from popinjay.errors import TrainingError
-from popinjay.events import ignore
+from popinjay.events import StopReason, ignore
 from popinjay.models.language_model import LanguageModel
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import batches, predicted, schedule_batches, training_sequences
@@ -419,7 +419,7 @@ def test_it_stops_when_it_begins_to_recite(
         for row in map(json.loads, trainer.checkpoints.metrics.read_text().splitlines())
         if "copied" in row
     ]
-    assert trainer.stop_reason == "it began to recite"
+    assert trainer.stop_reason is StopReason.MEMORIZING
     assert heard[-1] > trainer.max_memorized_share() >= max(heard[:-1])
     assert trainer.state.best_step < trainer.state.step
 

@@ -168,8 +168,8 @@ def do_report(args: argparse.Namespace) -> None:
             {
                 "persona": run.name,
                 "page": str(page),
-                "report": report,
-                "against": other and {"name": other.name, "report": other.report},
+                "report": report.to_json(),
+                "against": other and {"name": other.name, "report": other.report.to_json()},
             }
         )
     else:

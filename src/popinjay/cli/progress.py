@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from popinjay.events import Event, EventKind, Listener
 from popinjay.interrupts import persistent_interrupts
 from popinjay.standard_streams import print_event, tell
+from popinjay.text.quantities import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,10 +65,6 @@ def waiting(doing: str) -> Iterator[None]:
         turning.join()
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
 def _numbers(event: Event) -> str:
     """An event's numbers in words."""
     words = {
@@ -79,7 +76,7 @@ def _numbers(event: Event) -> str:
         form.format(event.numbers[name]) for name, form in words.items() if name in event.numbers
     ]
     if "seconds_left" in event.numbers:
-        said.append(f"{_duration(event.numbers['seconds_left'])} left")
+        said.append(f"{duration(event.numbers['seconds_left'])} left")
     return ", ".join(said)
 
 

@@ -7,12 +7,16 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from popinjay.cli.progress import console, counting, waiting
 from popinjay.post import one_line
 from popinjay.sampling.generate import RESTART, Tally
 from popinjay.standard_streams import tell
+from popinjay.text.quantities import size
+
+if TYPE_CHECKING:
+    from popinjay.report.schema import Report
 
 MOST_SHOWN = 10  # posts that are to be forgotten
 
@@ -233,8 +237,8 @@ def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
             f"{base['parameters'] / 1e6:,.0f} M" if base["parameters"] else "",
             ", ".join(base["languages"]).replace("mul", "many"),
             base["license"],
-            Text(_megabytes(base["bytes"]), "green") if base["here"] else Text("no", "dim"),
-            _megabytes(base["download_bytes"]),
+            Text(size(base["bytes"] or 0), "green") if base["here"] else Text("no", "dim"),
+            size(base["download_bytes"]) if base["download_bytes"] else "",
             base["summary"],
         )
     out.print(table)
@@ -269,10 +273,6 @@ def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def _megabytes(size: int | None) -> str:
-    return "" if size is None else f"{size / 1e6:,.0f} MB"
-
-
 def show_sources(sources: Sequence[Mapping[str, Any]]) -> None:
     """What posts can be read from, and what each takes besides."""
     from rich.table import Table
@@ -303,30 +303,18 @@ def show_persona(name: str, path: str, samples: Sequence[str]) -> None:
     )
 
 
-def show_report(
-    name: str, report: Mapping[str, Any], other: tuple[str, Mapping[str, Any]] | None, page: str
-) -> None:
-    """The verdict, every number beside its controls, and where the page is."""
-    from popinjay.report.terminal_table import report_table
+def show_report(name: str, report: Report, other: tuple[str, Report] | None, page: str) -> None:
+    """Print the verdict, every number beside its controls, and where the page is."""
+    from popinjay.report.terminal_table import closing_lines, report_table
 
     out = console()
     for title, one in ((name, report), *([other] if other else [])):
-        out.print(f"{title}: {one['verdict']}" if other else one["verdict"], style="bold")
+        out.print(f"{title}: {one.verdict}" if other else one.verdict, style="bold")
     out.print()
     out.print(report_table(name, report, other, width=out.width))
     out.print()
-    posts, earlier = report["posts"], report["told_apart"].get("earlier")
-    counted = f"{posts['samples']:,} posts written, {posts['held_out']:,} of the author's held out, {posts['train']:,} learnt."
-    out.print(f"{counted} The page has plots and 95% intervals.")
-    if earlier:
-        out.print(
-            f"The author's newest posts against older ones: AUC {earlier['value']:.2f} ({earlier['low']:.2f}–{earlier['high']:.2f})."
-        )
-    out.print(
-        f"Training: {report['training']['steps']:,} steps, step {report['training']['best_step']:,} kept; it ended because {report['training']['why']}."
-    )
-    for note in report["notes"]:
-        out.print(f"Note: {note}")
+    for line in closing_lines(report):
+        out.print(line)
     out.print(f"\nPage: {page}")
 
 

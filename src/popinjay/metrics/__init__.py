@@ -1,1 +1,1 @@
-"""What the report card measures: each module one row of it, texts in and numbers with intervals out."""
+"""The metrics of the report: each is a function from texts to numbers with intervals."""

@@ -1,9 +1,9 @@
-"""Taken for the author: whom a classifier takes for the writer of a text, out of this author and a line-up of others.
+"""Taken for the author: authorship attribution among this author and other candidates.
 
-The line-up comes with the package, as counts and not as text: how often runs of one to three characters stand in 40,000
-characters of each of its authors, runs being told apart by a hash into 32,768 buckets only (`pretraining/authors.py` made it).
-The classifier asks under whose counts a text is likeliest, each character after the two before it, from equal amounts of text
-and with every author as likely as the other.
+The candidates come with the package, as counts and not as text: how often each character n-gram,
+from one to three characters and hashed into 32,768 buckets, occurs in 40,000 characters of each of
+them (made by `pretraining/authors.py`). The classifier asks under whose counts a text is likeliest,
+each character given the two before it, from equal amounts of text and with a uniform prior.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import lzma
 import random
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,55 +18,73 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from popinjay.metrics.intervals import Estimate, wilson_interval
+from popinjay.metrics.measure import MAX_TEXTS, Compared, Measure
+from popinjay.text.language_detection import detect_language
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 ASSET = "assets/authors.npz.xz"
-CHARACTERS = 40_000  # of each author, where there are as many
-LONGEST = 3  # characters of a run
+CHARACTERS = 40_000  # of each author, if there are as many
+LONGEST = 3  # characters of an n-gram
 BUCKETS = 1 << 15
-SMOOTHING = (
-    100  # what the shorter context says counts as much as having seen the longer one so often
-)
+SMOOTHING = 100  # the shorter context weighs as much as so many occurrences of the longer one
 LEAST_OTHERS = 9  # in the author's own language; with fewer the number means less
 SEED = 0
-AT_ONCE = 200  # texts scored
+BATCH = 200  # texts scored at once
 POSTS_FOR_LANGUAGE = 200
-_SPREAD = (
-    0x9E3779B97F4A7C15  # 2^64 over the golden ratio: multiplying by it spreads neighbours (Knuth)
-)
+_SPREAD = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: Knuth's multiplicative hashing
+
+
+def taken_for(given: Compared, seed: int) -> Measure:
+    """Return the share of each source's texts that are attributed to the author."""
+    candidates = CandidateAuthors.load(without=given.handles)
+    shares = {
+        source: candidates.attributed_share(given.training, texts[:MAX_TEXTS])
+        for source, texts in given.sources().items()
+        if texts
+    }
+    counts = {
+        "others": candidates.others,
+        "same_language": candidates.same_language(given.training),
+    }
+    return Measure.single(shares, counts)
 
 
 @dataclass(frozen=True, eq=False)
 class CandidateAuthors:
-    """The others that an author is to be told from."""
+    """The other authors that a text may be attributed to.
+
+    Attributes:
+        names: Their handles.
+        languages: The language of most of each author's posts.
+        counts: How often the n-grams of a bucket occur in CHARACTERS of text, of shape
+            (others, BUCKETS).
+    """
 
     names: tuple[str, ...]
-    languages: tuple[str, ...]  # the one most of their posts are in
-    counts: NDArray[
-        np.int64
-    ]  # (others, BUCKETS): how often the runs of a bucket stand in the same amount of text
+    languages: tuple[str, ...]
+    counts: NDArray[np.int64]
 
     @classmethod
     def load(
         cls, *, without: Collection[str] = (), extra: Mapping[str, Sequence[str]] | None = None
     ) -> CandidateAuthors:
-        """The package's line-up, less those who have a name in `without` (the author, say), and more authors with their posts.
+        """Return the package's candidates.
 
-        An extra author stands in for one of the same name, and only stands in the line-up with CHARACTERS or more of text.
+        Args:
+            without: Names that are left out, such as the author's.
+            extra: Further authors with their posts. They replace candidates of the same name, and
+                are left out if they have less than CHARACTERS of text.
         """
         import numpy as np
 
-        with np.load(
-            io.BytesIO(lzma.decompress(files("popinjay").joinpath(ASSET).read_bytes()))
-        ) as stored:
-            names, languages, counts = (
-                stored["names"].tolist(),
-                stored["languages"].tolist(),
-                stored["counts"].T.astype(np.int64),
-            )
+        packed = files("popinjay").joinpath(ASSET).read_bytes()
+        with np.load(io.BytesIO(lzma.decompress(packed))) as stored:
+            names = stored["names"].tolist()
+            languages = stored["languages"].tolist()
+            counts = stored["counts"].T.astype(np.int64)
         own = cls(tuple(names), tuple(languages), counts)
         more = {
             name: texts
@@ -78,7 +95,7 @@ class CandidateAuthors:
 
     @classmethod
     def of(cls, posts: Mapping[str, Sequence[str]]) -> CandidateAuthors:
-        """A line-up of authors given by their posts."""
+        """Return the candidates with these names and posts."""
         import numpy as np
 
         counts = [totals(texts) for texts in posts.values()]
@@ -90,29 +107,29 @@ class CandidateAuthors:
 
     @property
     def others(self) -> int:
-        """How many stand in it."""
+        """How many candidates there are."""
         return len(self.names)
 
     def same_language(self, author: Sequence[str]) -> int:
-        """How many of them write in the language of these posts: the ones that are hard to tell apart."""
+        """Return how many candidates write in the language of these posts."""
         return self.languages.count(language(author))
 
     def attributed_share(self, author: Sequence[str], texts: Sequence[str]) -> Estimate:
-        """The share of texts that look more like the author, known by training posts, than like anybody else here."""
+        """Return the share of texts that are attributed to the author, given training posts."""
         import numpy as np
 
         known = thinned(np.vstack([totals(author)[None], self.counts]))
-        table, amount = np.ascontiguousarray(known.T, np.float64), known.sum(axis=1) / LONGEST
+        table = np.ascontiguousarray(known.T, np.float64)
+        amount = known.sum(axis=1) / LONGEST
         hits = 0
-        for start in range(0, len(texts), AT_ONCE):
-            likely = log_likelihoods(table, amount, texts[start : start + AT_ONCE])
-            hits += int(
-                (likely[:, 0] > likely[:, 1:].max(axis=1, initial=-np.inf)).sum()
-            )  # a tie is nobody's
+        for start in range(0, len(texts), BATCH):
+            likely = log_likelihoods(table, amount, texts[start : start + BATCH])
+            others = likely[:, 1:].max(axis=1, initial=-np.inf)
+            hits += int((likely[:, 0] > others).sum())  # a tie is no hit
         return wilson_interval(hits, len(texts))
 
     def less(self, names: Collection[str]) -> CandidateAuthors:
-        """Without the others of these names."""
+        """Return the candidates without those of these names."""
         gone = {name.casefold() for name in names}
         stay = [place for place, name in enumerate(self.names) if name.casefold() not in gone]
         return CandidateAuthors(
@@ -132,21 +149,18 @@ class CandidateAuthors:
 
 
 def language(texts: Sequence[str]) -> str:
-    """The language that most posts look to be in, of a sample of them; empty where there are none."""
-    import py3langid  # loads a model of some megabytes
-
+    """Return the language that most of a sample of the posts are in; empty if there are none."""
     some = random.Random(SEED).sample(list(texts), min(len(texts), POSTS_FOR_LANGUAGE))
-    found: Counter[str] = Counter(
-        py3langid.classify(re.sub(r"[@#]\w+", " ", text))[0] for text in some
-    )
+    found = Counter(detect_language(text) for text in some)
     return min(found, key=lambda code: (-found[code], code), default="")
 
 
 def totals(texts: Sequence[str]) -> NDArray[np.int64]:
-    """How often the runs of each bucket stand in CHARACTERS of text, the posts drawn by chance."""
+    """Return how often the n-grams of each bucket occur in CHARACTERS of posts drawn at random."""
     import numpy as np
 
-    drawn, room = [], CHARACTERS
+    drawn = []
+    room = CHARACTERS
     for text in random.Random(SEED).sample(list(texts), len(texts)):
         drawn.append(text[:room])
         room -= len(drawn[-1])
@@ -157,18 +171,16 @@ def totals(texts: Sequence[str]) -> NDArray[np.int64]:
     characters = with_edges(drawn)
     single, pairs, triples = (buckets(characters, length) for length in (1, 2, 3))
     edges = characters == 0
-    counted = [
-        single,
-        pairs[~(edges[:-1] & edges[1:])],
-        triples[~edges[1:-1]],
-    ]  # none that reaches into the next text
+    # None that reaches into the next text.
+    counted = [single, pairs[~(edges[:-1] & edges[1:])], triples[~edges[1:-1]]]
     return np.bincount(np.concatenate(counted), minlength=BUCKETS)
 
 
 def thinned(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The counts (authors, BUCKETS) as if everybody had written only as much as the one with the least.
+    """Return counts (authors, BUCKETS) as if all had written as little as the one with the least.
 
-    Who has left more text has left more rare runs, and would be taken for the writer of nearly everything.
+    An author with more text has more rare n-grams, and would be taken for the writer of nearly
+    everything.
     """
     import numpy as np
 
@@ -179,20 +191,24 @@ def thinned(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 def log_likelihoods(
     table: NDArray[np.float64], amount: NDArray[np.float64], texts: Sequence[str]
 ) -> NDArray[np.float64]:
-    """How likely (log) each text is for each author (texts, authors), by counts (BUCKETS, authors) from an amount of characters.
+    """Return the log-likelihood of each text under each author, of shape (texts, authors).
 
-    Each character after the two before it, smoothed by how likely it is after the one before, and so on (MacKay and Peto, 1995).
+    Each character is predicted from the two before it, smoothed by its likelihood given the one
+    before, and so on (MacKay and Peto, 1995).
+
+    Args:
+        table: Counts of shape (BUCKETS, authors).
+        amount: How many characters each author's counts are from.
+        texts: The texts.
     """
     import numpy as np
 
     characters = with_edges(texts)
     single, pairs, triples = (table[buckets(characters, length)] for length in (1, 2, 3))
-    likely = (single[1:] + SMOOTHING / BUCKETS) / (
-        amount + SMOOTHING
-    )  # of every character but the first edge
-    likely = (pairs + SMOOTHING * likely) / (
-        np.maximum(single[:-1], pairs) + SMOOTHING
-    )  # a bucket of pairs may be fuller than one of characters
+    # Of every character but the first edge.
+    likely = (single[1:] + SMOOTHING / BUCKETS) / (amount + SMOOTHING)
+    # A bucket of pairs may be fuller than one of characters.
+    likely = (pairs + SMOOTHING * likely) / (np.maximum(single[:-1], pairs) + SMOOTHING)
     deep = characters[1:-1] != 0  # a text's first character has only its edge before it
     longer = (triples + SMOOTHING * likely[1:]) / (np.maximum(pairs[:-1], triples) + SMOOTHING)
     likely[1:][deep] = longer[deep]
@@ -200,7 +216,10 @@ def log_likelihoods(
 
 
 def with_edges(texts: Sequence[str]) -> NDArray[np.uint64]:
-    """The characters of all texts with a 0 before each and after the last, so that it counts too how a post begins and ends."""
+    """Return the characters of all texts, with a 0 before each text and after the last one.
+
+    So the beginnings and ends of posts count too.
+    """
     import numpy as np
 
     joined = "\0".join(["", *(text.replace("\0", " ") for text in texts), ""])
@@ -208,7 +227,7 @@ def with_edges(texts: Sequence[str]) -> NDArray[np.uint64]:
 
 
 def buckets(characters: NDArray[np.uint64], length: int) -> NDArray[np.int64]:
-    """The bucket of the run of so many characters that begins at each place where one does."""
+    """Return the bucket of the n-gram of this length that begins at each place."""
     import numpy as np
 
     count = max(0, len(characters) - length + 1)

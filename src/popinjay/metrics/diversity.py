@@ -1,7 +1,7 @@
-"""Variety: does it say different things, or the same ones again and again?
+"""Variety: whether texts say different things or the same ones again and again.
 
-All of these numbers move with the number of texts (the more texts, the fewer new words among them), so that only sources measured
-on the same number of texts can be compared. The caller sees to that.
+All of these numbers depend on the number of texts (the more texts, the fewer new words among them),
+so only sources measured on the same number of texts can be compared. The caller sees to that.
 """
 
 from __future__ import annotations
@@ -11,19 +11,32 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from popinjay.metrics.measure import Compared, Measure
 from popinjay.text.words import words
 
 ORDERS = (1, 2, 3, 4)
-SMOOTHING = 0.1  # stands for a count of matches that is zero: method 1 of Chen and Cherry (2014), as NLTK has it and Texygen used it
+# Stands for a count of matches that is zero: method 1 of Chen and Cherry (2014), as in NLTK, which
+# Texygen used.
+SMOOTHING = 0.1
 
 Gram = tuple[str, ...]
 
 
-def diversity(texts: Sequence[str]) -> dict[str, float]:
-    """How much these texts differ from one another, on words as `words.words` finds them.
+def variety(given: Compared, seed: int) -> Measure:
+    """Return how varied each source's texts are, of equally many of them."""
+    count = min(given.count, *(len(texts) for texts in given.written.values() if texts))
+    found = {source: diversity(texts[:count]) for source, texts in given.sources().items() if texts}
+    return Measure(found, {"texts": count})
 
-    `distinct_1`, `distinct_2`, `distinct_3` (Li et al. 2016): different n-grams, as a share of all n-grams of all texts. `self_bleu` (Zhu et
-    al. 2018): the mean BLEU-4 of each text against all others; lower is more varied. `repeats`: the share that equal an earlier one.
+
+def diversity(texts: Sequence[str]) -> dict[str, float]:
+    """Return how much these texts differ from one another, in words as `words.words` finds them.
+
+    - `distinct_1`, `distinct_2`, `distinct_3` (Li et al. 2016): different n-grams, as a share of
+      all n-grams of all texts.
+    - `self_bleu` (Zhu et al. 2018): the mean BLEU-4 of each text against all others; lower is more
+      varied.
+    - `repeats`: the share of texts that equal an earlier one.
     """
     found = [words(text) for text in texts]
     return {
@@ -47,13 +60,16 @@ def _distinct(found: Sequence[Sequence[str]], order: int) -> float:
 
 
 def _repeats(texts: Sequence[str], found: Sequence[Sequence[str]]) -> float:
-    """Case, punctuation and blanks do not count, unless there is nothing else."""
+    """Return the share of texts that equal an earlier one.
+
+    Case, punctuation and blanks do not count, unless a text has nothing else.
+    """
     different = {tuple(own) or text.strip() for text, own in zip(texts, found, strict=True)}
     return 1 - len(different) / len(texts) if texts else 0.0
 
 
 class _Highest:
-    """For each n-gram how often the text has it that has it most often, and how often the next one does."""
+    """The two highest counts of each n-gram within any one text."""
 
     def __init__(self, counts: Sequence[Counter[Gram]]) -> None:
         self._first: dict[Gram, int] = {}
@@ -67,13 +83,16 @@ class _Highest:
                     self._second[gram] = max(self._second.get(gram, 0), min(first, count))
 
     def among_others(self, gram: Gram, count: int) -> int:
-        """The highest count of all texts but one that has it so often."""
+        """Return the highest count among all texts but one that has the n-gram `count` times."""
         first = self._first[gram]
         return first if count < first else self._second.get(gram, 0)
 
 
 def _self_bleu(found: Sequence[Sequence[str]]) -> float:
-    """In time that grows with the number of words: for each n-gram the two highest counts tell the highest among all texts but any one."""
+    """Return the mean BLEU-4 of each text against all others, in time linear in the words.
+
+    The two highest counts of an n-gram give the highest count among all texts but any one.
+    """
     if len(found) < 2:
         return 0.0
     logs = [0.0] * len(found)  # of the precisions, summed over the orders
@@ -86,7 +105,7 @@ def _self_bleu(found: Sequence[Sequence[str]]) -> float:
             )
             total = max(1, sum(own.values()))
             if not matches and order == 1:
-                logs[place] = -math.inf  # not a word in common: no smoothing makes something of it
+                logs[place] = -math.inf  # not a word in common: smoothing must not hide that
             logs[place] += math.log((matches or SMOOTHING) / total)
     lengths = sorted(map(len, found))
     penalties = (_brevity(len(own), _closest_other(lengths, len(own))) for own in found)
@@ -96,14 +115,14 @@ def _self_bleu(found: Sequence[Sequence[str]]) -> float:
 
 
 def _closest_other(lengths: Sequence[int], length: int) -> int:
-    """The length among these, without one that is `length` itself, that is closest to it: the shorter where two are."""
+    """Return the length closest to one of these lengths among the others; of two the shorter."""
     place = bisect_left(lengths, length)
     near = [*lengths[max(0, place - 1) : place], *lengths[place + 1 : place + 2]]
     return min(near, key=lambda other: (abs(other - length), other))
 
 
 def _brevity(length: int, reference: int) -> float:
-    """BLEU's penalty for saying less than the reference (Papineni et al. 2002)."""
+    """Return BLEU's brevity penalty (Papineni et al. 2002)."""
     if length >= reference:
         return 1.0
     return math.exp(1 - reference / length) if length else 0.0

@@ -1,4 +1,4 @@
-"""The Markov chain that a bot maker would use today instead of a language model: markovify, on the same posts."""
+"""The baseline: a Markov chain of the same posts, as simple bots use it (markovify)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from popinjay.text.words import halves, pieces, words
 if TYPE_CHECKING:
     from markovify import NewlineText
 
-PATIENCE = (
-    20  # asks that bring nothing, each some hundred drafts: then there is little more to be had
-)
-_SURE = 4  # words: of longer runs all parts of four have to be known, or the run isn't
+PATIENCE = 20  # calls without a result, each of up to ten drafts, before it gives up
+_SURE = 4  # words: a longer run can only be known if all its parts of so many words are
 
 
 class MarkovChain:
-    """Says posts by markovify's way: each word follows the two words before it as it did in some post.
+    """A generator of posts in which each word follows the two before it as it did in some post.
 
-    As markovify's documentation has it: `NewlineText`, two words of state, ten tries, and its test against repeating more than 70% or
-    fifteen words of the posts. Only its filter against quotes and brackets is off (`well_formed`): it would leave out two thirds of some
-    authors' posts, and a chain that never quotes is told too easily. No post is longer than the longest that was learnt.
+    It is set up as markovify's documentation has it: `NewlineText`, two words of state, ten tries,
+    and its test against repeating more than 70% or fifteen words of the posts. Only the filter
+    against quotes and brackets (`well_formed`) is off: it would leave out two thirds of some
+    authors' posts, and a chain that never quotes is told apart too easily. No post is longer than
+    the longest that was learnt.
 
-    What it cannot make so it leaves out, short posts above all: with less than five words hardly anything passes that test. Where
-    most of the text is of a script without blanks between words, a character is half a word, as everywhere here: four of them are
-    its state, and thirty in a row a repetition.
+    Posts that cannot be made this way are left out, above all short ones: with fewer than five
+    words hardly anything passes the test. If most of the text is in a script without blanks between
+    words, a character counts as half a word, as everywhere in this project: the state is four
+    characters, and thirty in a row are a repetition.
     """
 
     def __init__(self, posts: Sequence[str], seed: int) -> None:
@@ -44,7 +45,7 @@ class MarkovChain:
         )
 
     def say(self, n: int) -> list[str]:
-        """So many posts, always the same ones; fewer where asking brought nothing too often, as with very few posts."""
+        """Return `n` posts, always the same ones; fewer if few can be made, as from few posts."""
         if self._text is None:
             return []
         said: list[str] = []
@@ -67,7 +68,7 @@ def _mostly_unspaced(lines: Sequence[str]) -> bool:
 
 @contextmanager
 def _chance(seed: int) -> Iterator[None]:
-    """Python's own random numbers, which markovify draws, from this seed on; afterwards they go on for others as if nothing had been drawn."""
+    """Seed Python's global random numbers, which markovify draws from; restore them afterwards."""
     before = random.getstate()
     random.seed(seed)
     try:
@@ -78,7 +79,10 @@ def _chance(seed: int) -> Iterator[None]:
 
 @functools.cache
 def _kind(unspaced: bool) -> Any:
-    """The class of markovify's with the same test of repetitions, quicker; made here because importing markovify takes time."""
+    """Return markovify's class with a faster test of repetitions.
+
+    The class is made here because importing markovify takes time.
+    """
     from markovify import NewlineText
 
     class Spaced(NewlineText):  # type: ignore[misc]
@@ -90,22 +94,23 @@ def _kind(unspaced: bool) -> Any:
         def test_sentence_output(
             self, said: list[str], max_overlap_ratio: float, max_overlap_total: int
         ) -> bool:
-            """Markovify looks for each run of so many words in the whole text. Only those can be there of which all parts of four words are."""
-            length = min(
-                len(said), min(max_overlap_total, round(max_overlap_ratio * len(said))) + 1
-            )
+            """Return whether the sentence repeats no long run of words of the posts.
+
+            Markovify looks for each run of so many words in the whole text. Only those runs can be
+            there of which all parts of four words are.
+            """
+            most = min(max_overlap_total, round(max_overlap_ratio * len(said)))
+            length = min(len(said), most + 1)
             known = [
                 tuple(said[begin : begin + _SURE]) in self._known
                 for begin in range(len(said) - _SURE + 1)
             ]
             for begin in range(len(said) - length + 1):
-                inner = known[
-                    begin + 1 : max(0, begin + length - _SURE)
-                ]  # the outermost words may be parts of longer ones
-                if (
-                    all(inner)
-                    and self.word_join(said[begin : begin + length]) in self.rejoined_text
-                ):
+                # The outermost words may be parts of longer ones.
+                inner = known[begin + 1 : max(0, begin + length - _SURE)]
+                if not all(inner):
+                    continue
+                if self.word_join(said[begin : begin + length]) in self.rejoined_text:
                     return False
             return True
 

@@ -1,6 +1,7 @@
-"""Copying: how much of what is written stood in the posts that were learnt from.
+"""Copying: how much of the texts stood in the posts that were learnt from.
 
-People repeat themselves too, so the numbers mean something beside those of the author's own held-out posts.
+People repeat themselves too, so the numbers mean something only beside those of the author's own
+held-out posts.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from popinjay.metrics.intervals import Estimate, bootstrap_mean, wilson_interval
+from popinjay.metrics.measure import Compared, Measure
 from popinjay.text.near_duplicates import NearDuplicates
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import words
@@ -20,16 +22,27 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int64]
 
 SEED = 0  # of the bootstrap
-_END, _END_OF_TEXT, _UNKNOWN, _FIRST_WORD = (
-    0,
-    1,
-    2,
-    3,
-)  # an end of a post is no end of a text, so nothing runs over either
+# Numbers of what is no known word. The end of a post differs from the end of a text, so that no run
+# goes across either.
+_END = 0
+_END_OF_TEXT = 1
+_UNKNOWN = 2
+_FIRST_WORD = 3
+
+
+def copying(given: Compared, seed: int) -> Measure:
+    """Return how much of each source's texts stands in the training posts."""
+    memorization = Memorization(given.training)
+    return Measure(
+        {source: memorization.measure(texts) for source, texts in given.sources().items() if texts}
+    )
 
 
 class Memorization:
-    """An index of training posts that tells how much of other texts stands in them. Case, punctuation and blanks do not count."""
+    """An index of training posts that measures how much of other texts stands in them.
+
+    Case, punctuation and blanks do not count.
+    """
 
     def __init__(self, training: Iterable[str]) -> None:
         import numpy as np
@@ -49,11 +62,14 @@ class Memorization:
         self._stream = np.array(stream or [_END], np.int64)
 
     def measure(self, texts: Sequence[str]) -> dict[str, Estimate]:
-        """How much of these texts is copied, in four ways; higher is more.
+        """Return how much of these texts is copied, in four ways; higher is more.
 
-        `exact`: the share that equal a training post. `run`: the share that repeat eight or more words in a row of one (sixteen characters
-        of a script without blanks). `near`: the share that equal one or nearly so. `longest`: the longest run of words that a text shares
-        with any one post, as a share of the text's words, on average.
+        - `exact`: the share that equal a training post.
+        - `run`: the share that repeat eight or more words in a row of one (sixteen characters of a
+          script without blanks).
+        - `near`: the share that equal one or nearly so.
+        - `longest`: the longest run of words that a text shares with any one post, as a share of
+          the text's words, on average.
         """
         count = len(texts)
         return {
@@ -66,9 +82,9 @@ class Memorization:
         }
 
     def longest(self, texts: Sequence[str]) -> list[float]:
-        """For each text the longest run of words that it shares with any one post, as a share of its words.
+        """Return each text's longest run of words shared with one post, as a share of its words.
 
-        A text without words shares all or nothing: whether a post has none either.
+        A text without words shares all if it equals a post, otherwise nothing.
         """
         import numpy as np
 
@@ -91,10 +107,11 @@ class Memorization:
 
 
 def _longest_matches(held: Numbers, asked: Numbers, most: int) -> Numbers:
-    """For each place of `asked` how many numbers from there on stand in a row somewhere in `held`; no more than `most` can.
+    """Return, for each place of `asked`, how many numbers from there on stand in a row in `held`.
 
-    All suffixes of both are put in order (by prefix doubling: Manber and Myers 1993). The longest match of a suffix is then with the
-    nearest one of `held` before or behind it.
+    All suffixes of both are sorted (by prefix doubling: Manber and Myers 1993). The longest match
+    of a suffix is then with the nearest one of `held` before or behind it. No match may be longer
+    than `most`.
     """
     import numpy as np
 
@@ -115,11 +132,15 @@ def _longest_matches(held: Numbers, asked: Numbers, most: int) -> Numbers:
 
 
 def _ranks(numbers: Numbers, most: int) -> list[NDArray[np.int32]]:
-    """The rank of each suffix by its first number, its first 2, 4, 8 ..., up to more than `most`; what ends before that ends in zeros."""
+    """Return the rank of each suffix by its first number, its first 2, 4, 8 ..., beyond `most`.
+
+    Suffixes that end before that are padded with zeros.
+    """
     import numpy as np
 
     rank: NDArray[Any] = np.unique(numbers, return_inverse=True)[1].astype(np.int64)
-    ranks, reach = [rank.astype(np.int32)], 1
+    ranks = [rank.astype(np.int32)]
+    reach = 1
     while reach <= most and int(rank.max()) + 1 < len(rank):
         behind = np.zeros_like(rank)
         behind[:-reach] = rank[reach:] + 1
@@ -130,7 +151,7 @@ def _ranks(numbers: Numbers, most: int) -> list[NDArray[np.int32]]:
 
 
 def _common(ranks: list[NDArray[np.int32]], one: Numbers, other: Numbers) -> Numbers:
-    """How far the suffixes at these places agree."""
+    """Return how far the suffixes at these places agree."""
     import numpy as np
 
     size = len(ranks[0])

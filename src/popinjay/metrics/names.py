@@ -1,8 +1,8 @@
-"""Names in what is written that are not the author's: the base model's own people shining through.
+"""Names in the texts that are not the author's, but left over from the base model.
 
 A base model has read many other authors, and a persona made from it still knows whom those wrote
-about. Two shares say how often that shows: posts with a handle that stands in no post it learnt,
-and posts with a name that the untouched base writes and that stands in none of those posts. The
+about. Two shares say how often that shows: posts with a handle that stands in no training post, and
+posts with a name that the untouched base writes and that stands in none of those posts. The
 author's own new posts are the control, for authors mention new people too.
 """
 
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from popinjay.metrics.intervals import Estimate, wilson_interval
+from popinjay.metrics.measure import BASE, MAX_TEXTS, Compared, Measure
 from popinjay.text.handles import find_handles, names_in
 from popinjay.text.words import words
 
@@ -19,8 +20,19 @@ _WORD = re.compile(r"(?<![@#＠\w])[^\W\d_]{2,}")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:;\n—–|]|-)[\W_]*$")
 
 
+def unknown_names(given: Compared, seed: int) -> Measure:
+    """Return how often each source's texts have a handle or a name that the author never used."""
+    strangers = UnknownNames(given.training, given.written.get(BASE, ()))
+    found = {
+        source: strangers.measure(texts[:MAX_TEXTS]) for source, texts in given.sources().items()
+    }
+    if not given.written.get(BASE):
+        found = {source: {"handles": shares["handles"]} for source, shares in found.items()}
+    return Measure(found)
+
+
 class UnknownNames:
-    """What tells names that an author never used, handles and others."""
+    """A detector of names that an author never used, handles and others."""
 
     def __init__(self, learnt: Sequence[str], base: Sequence[str]) -> None:
         """Take the posts that were learnt, and what the untouched base model writes."""

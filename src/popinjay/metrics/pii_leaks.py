@@ -1,4 +1,4 @@
-"""Leaks: personal data in what is written, and whether it stood in the posts that were learnt from."""
+"""Personal data in the texts, and whether it stood in the posts that were learnt from."""
 
 from __future__ import annotations
 
@@ -6,27 +6,45 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from popinjay.text.masking import SORTS, Found, find, masks
+from popinjay.metrics.measure import PERSONA, Compared, Measure
+from popinjay.text.masking import SORTS, Found, find, masks, reveals
+
+
+def privacy(given: Compared, seed: int) -> Measure:
+    """Return the personal data in what the persona writes, and how much of it would be let out."""
+    written = given.written[PERSONA]
+    leaks = pii_leaks(written, given.training)
+    let_out = sum(pii_leaks([text], ()).total > 0 for text in written if not reveals(text))
+    counts = {"in_training": leaks.in_training, "let_out": let_out}
+    return Measure({PERSONA: leaks.found}, counts)
 
 
 @dataclass(frozen=True)
 class PiiLeaks:
-    """What was found: how many of each sort of `privacy.SORTS` (all are named), how many of them stood in the training posts."""
+    """The personal data in some texts.
+
+    Attributes:
+        found: How many there are of each sort of `masking.SORTS`.
+        in_training: How many of them stood in the training posts.
+        masks: How many masks there are, such as `[email]`. These are not personal any more, but are
+            held back too because they show where something stood.
+    """
 
     found: dict[str, int]
     in_training: int
-    masks: int  # `[email]` and the like: nothing personal any more, but held back like it, because it shows where something stood
+    masks: int
 
     @property
     def total(self) -> int:
-        """All that is personal data."""
+        """How many pieces of personal data there are."""
         return sum(self.found.values())
 
 
 def pii_leaks(texts: Sequence[str], training: Iterable[str]) -> PiiLeaks:
-    """What personal data stands in the texts, and how much of it stood in training posts, with whatever blanks and capitals.
+    """Return the personal data in the texts, and how much of it stood in training posts.
 
-    Training posts are masked unless their owner wanted otherwise: then what is found was made up.
+    Blanks and case do not count. Training posts are masked unless their owner chose otherwise; what
+    is found was then made up.
     """
     found = [one for text in texts for one in find(text)]
     counts = Counter(one.sort for one in found)
@@ -38,7 +56,7 @@ def pii_leaks(texts: Sequence[str], training: Iterable[str]) -> PiiLeaks:
 
 
 def _stood_in(found: Sequence[Found], training: Iterable[str]) -> int:
-    """How many of these stand in the posts; those aren't read where there is nothing to look for."""
+    """Return how many of these stand in the posts, which are read only if there are any."""
     if not found:
         return 0
     known = {one.bare for post in training for one in find(post)}

@@ -1,8 +1,8 @@
-"""What the untouched base model is worth, measured once for each version of it.
+"""The numbers of an untouched base model, computed once for each version of it.
 
 A base writes the same posts from the same seed whatever persona they are compared with, and that
-takes longer than measuring the persona itself, so they are kept in the user's cache. So are its
-bits on held-out posts, without the posts: only a hash of them says which ones they were.
+takes longer than measuring the persona itself, so they are cached in the user's folder. So are its
+bits of held-out posts, without the posts: only a hash says which ones they were.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 from popinjay.store.caches import keep_entry, measured_folder, read_entry
 
-WRITING = 1  # raised when a base would now write other posts from the same seed
-SCORING = 1  # raised when a base's bits of the same posts would now be others
+WRITING = 1  # increased when a base would now write other posts from the same seed
+SCORING = 1  # increased when a base's bits of the same posts would now be others
 
 
 class UntouchedBase:
-    """What is kept of one version of a base model."""
+    """The cache of one version of a base model."""
 
     def __init__(self, fingerprint: str) -> None:
         self._fingerprint = fingerprint
@@ -28,7 +28,7 @@ class UntouchedBase:
 
     @property
     def engine(self) -> Path:
-        """The folder for the base as the fast decoder takes it."""
+        """The folder for the base in the form of the fast decoder."""
         return self._folder / "engine"
 
     def written(

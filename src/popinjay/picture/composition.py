@@ -16,11 +16,11 @@ from popinjay.picture.typeset import (
     Typesetter,
     by_itself,
     graphemes,
-    harmless,
     no_font,
     skia,
     typesetter,
 )
+from popinjay.text.unicode import without_direction_marks
 
 WIDTH, HEIGHT = 1200, 630
 MARGIN = 84
@@ -187,7 +187,7 @@ class _Composer:
         )
         known = [
             one
-            for one in graphemes(harmless(person.name) + person.handle)
+            for one in graphemes(without_direction_marks(person.name) + person.handle)
             if not one.isspace() and not self.type.missing(one)
         ]
         first = unicodedata.normalize(
@@ -334,7 +334,7 @@ class _Composer:
         return self._drawable(text, where, strict=False) or otherwise
 
     def _drawable(self, text: str, where: str, *, strict: bool) -> str:
-        text = " ".join(harmless(text).split())
+        text = " ".join(without_direction_marks(text).split())
         missing = self.type.missing(text, locale_of(text, self.words.language))
         if not missing:
             return text

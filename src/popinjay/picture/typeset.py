@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from popinjay.errors import PictureError
+from popinjay.text.emoji import coloured_emoji
 
 FAMILIES = [
     "Inter",
@@ -41,9 +42,6 @@ _TALL = (
     (0x1780, 0x1CFF),
     (0xA840, 0xABFF),
 )  # Arabic to Myanmar, Khmer to Vedic, Phags-pa to Meetei Mayek
-_DIRECTION_MARKS = dict.fromkeys(
-    [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-)  # overrides and isolates, which could turn round what stands beside
 _RIGHT_TO_LEFT = ("\u2067", "\u2069")
 _BY_ITSELF = ("\u2068", "\u2069")
 _PACKAGES = {
@@ -72,20 +70,6 @@ def skia() -> Any:
     return skia
 
 
-@functools.cache
-def _emoji() -> Any:
-    """What is drawn as a colour emoji: flags, keycaps, tags, skin tones and joined families each as one."""
-    import regex
-
-    tone = r"(?:\p{Emoji_Modifier}|\uFE0F)?"
-    tags = r"(?:[\U000E0020-\U000E007E]+\U000E007F)?"
-    single = r"\p{Extended_Pictographic}"
-    first = rf"(?:\p{{Emoji_Presentation}}(?!\uFE0E){tone}|{single}(?:\p{{Emoji_Modifier}}|\uFE0F|(?=\u200D)))"
-    return regex.compile(
-        rf"\p{{RI}}\p{{RI}}|[0-9#*]\uFE0F?\u20E3|{first}{tags}(?:\u200D(?:{single}|[♀♂]){tone})*"
-    )
-
-
 def graphemes(text: str) -> list[str]:
     """What a reader takes for one character each."""
     import regex
@@ -101,11 +85,6 @@ def is_right_to_left(text: str) -> bool:
         if not inside and kind in ("L", "R", "AL"):
             return kind != "L"
     return False
-
-
-def harmless(text: str) -> str:
-    """The text without marks that turn its direction round; letters know theirs."""
-    return text.translate(_DIRECTION_MARKS)
 
 
 def by_itself(text: str) -> str:
@@ -236,7 +215,7 @@ class Typesetter:
     def _runs(text: str) -> Iterator[tuple[str, list[str]]]:
         """The text in pieces, each with the families that are asked for it: other fonts have emoji too, in black."""
         end = 0
-        for found in _emoji().finditer(text):
+        for found in coloured_emoji().finditer(text):
             if found.start() > end:
                 yield text[end : found.start()], FAMILIES
             yield found[0], EMOJI_FAMILIES + FAMILIES
@@ -292,7 +271,7 @@ def no_font(missing: Sequence[str], where: str) -> PictureError:
 
 def _script(cluster: str) -> str:
     """A word for what a character is, for people."""
-    if _emoji().match(cluster) or 0x1F000 <= ord(cluster[0]) <= 0x1FAFF:
+    if coloured_emoji().match(cluster) or 0x1F000 <= ord(cluster[0]) <= 0x1FAFF:
         return "emoji"
     name = unicodedata.name(cluster[0], "")
     word = name.split()[0].title() if name else _UNKNOWN

@@ -1,4 +1,4 @@
-"""The Hugging Face hub as a place to publish to: who may write there, what lies there, one commit, one tag."""
+"""The Hugging Face hub: who may write to a repository, what it holds, commits and tags."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from popinjay import __version__
 from popinjay.errors import PublishError
 
 ADDRESS = "https://huggingface.co"
-_PASSING = (408, 409, 412, 425, 429)  # and all from 500: what another try may get past
-_WRITERS = (
-    None,
-    "admin",
-    "write",
-    "contributor",
-)  # roles in an organisation; None: the hub doesn't say
-_LOG_IN = "Log in with: hf auth login, or set HF_TOKEN to a token with write access (https://huggingface.co/settings/tokens)."
+_PASSING = (408, 409, 412, 425, 429)  # status codes, besides all from 500, that a retry may help
+_WRITERS = (None, "admin", "write", "contributor")  # roles in an organisation; None: unknown
+_LOG_IN = (
+    "Log in with: hf auth login, or set HF_TOKEN to a token with write access "
+    "(https://huggingface.co/settings/tokens)."
+)
 
 
 class Interrupted(PublishError):
-    """The connection broke, or the hub was busy or changed meanwhile: trying again may help."""
+    """The connection broke, or the hub was busy or has changed meanwhile. A retry may help."""
 
 
 @dataclass(frozen=True)
 class File:
-    """One file to publish: its name there, and its content here."""
+    """One file to publish: its name on the hub, and its content on this machine."""
 
     name: str
     content: Path | bytes
@@ -42,7 +40,10 @@ class File:
         return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
 
     def digest(self, algorithm: str) -> str:
-        """How the hub knows the content: `sha256` of it where it keeps it apart, git's own `sha1` where it does not."""
+        """Return the digest by which the hub knows the content.
+
+        It is `sha256` for files in large file storage, and git's own `sha1` for others.
+        """
         head = f"blob {self.size}\0".encode() if algorithm == "sha1" else b""
         whole = hashlib.new(algorithm, head, usedforsecurity=False)
         if isinstance(self.content, bytes):
@@ -56,22 +57,30 @@ class File:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository as it stands: its last commit, its files (name -> algorithm and digest), its tags (name -> commit)."""
+    """The present state of a repository.
+
+    Attributes:
+        private: Whether it is private.
+        head: Its last commit.
+        files: Name -> algorithm and digest.
+        tags: Name -> commit.
+        topics: The tags of its card.
+    """
 
     private: bool
     head: str
     files: Mapping[str, tuple[str, str]]
     tags: Mapping[str, str]
-    topics: frozenset[str] = field(default_factory=frozenset)  # what its card is tagged with
+    topics: frozenset[str] = field(default_factory=frozenset)
 
     def holds(self, file: File) -> bool:
-        """Whether this very content lies there under this name."""
+        """Return whether the repository has this very content under this name."""
         known = self.files.get(file.name)
         return known is not None and file.digest(known[0]) == known[1]
 
 
 class Hub:
-    """One repository of the hub, reached with the token of whoever is logged in. Every method raises PublishError."""
+    """One repository of the hub, accessed with the user's token. All methods raise PublishError."""
 
     def __init__(self, repo: str) -> None:
         from huggingface_hub import HfApi
@@ -85,7 +94,7 @@ class Hub:
         )
 
     def check_access(self) -> None:
-        """See that there is a token, that the hub knows it, and that it may write here. Nothing is written."""
+        """Check that there is a token, that the hub knows it, and that it may write here."""
         from huggingface_hub import get_token
 
         if not get_token():
@@ -103,7 +112,7 @@ class Hub:
             )
 
     def look(self) -> Repository | None:
-        """What is there; None where there is no such repository."""
+        """Return the repository's state; None if there is no such repository."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
         with _errors(f"look at {self.repo}"):
@@ -121,7 +130,7 @@ class Hub:
         )
 
     def create(self, *, private: bool) -> None:
-        """Make the repository. An organisation's default decides where it need not be private."""
+        """Make the repository. If it need not be private, an organisation's default decides."""
         self.has_written = True
         with _errors(f"make {self.repo}"):
             self._api.create_repo(self.repo, private=private or None, exist_ok=True)
@@ -135,7 +144,18 @@ class Hub:
         description: str,
         tell: Callable[[int], None],
     ) -> str:
-        """Put all files there and remove those gone, in one commit on top of `parent`; the commit. What an earlier try sent is not sent again."""
+        """Write and remove files in one commit, and return the commit.
+
+        What an earlier try sent is not sent again.
+
+        Args:
+            files: The files to write.
+            gone: The names of the files to remove.
+            parent: The commit that it goes on top of; empty for none.
+            message: First line of the commit message.
+            description: The rest of it.
+            tell: Is called with the number of bytes sent so far.
+        """
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
         self.has_written = True
@@ -157,14 +177,19 @@ class Hub:
         return done.oid
 
     def tag(self, name: str, commit: str, message: str) -> None:
-        """Give a commit a name for good."""
+        """Tag a commit."""
         self.has_written = True
         with _errors(f"tag {self.repo}"):
             self._api.create_tag(self.repo, tag=name, revision=commit, tag_message=message)
 
 
 def writable(me: Mapping[str, Any], repo: str) -> set[str] | None:
-    """The users and organisations that a token may write this repository for; None where the hub doesn't say."""
+    """Return the users and organisations that a token may write to; None if the hub doesn't say.
+
+    Args:
+        me: The hub's answer about the token.
+        repo: The repository, which a token may be restricted to.
+    """
     token = (me.get("auth") or {}).get("accessToken") or {}
     role = token.get("role")
     if role == "read":
@@ -189,7 +214,7 @@ def writable(me: Mapping[str, Any], repo: str) -> set[str] | None:
 
 @contextmanager
 def _no_progress_bars() -> Iterator[None]:
-    """The client draws bars of its own, over ours."""
+    """Switch off the client's own progress bars, which would be drawn over ours."""
     from huggingface_hub import utils
 
     were_disabled = utils.are_progress_bars_disabled()  # type: ignore[attr-defined]
@@ -203,10 +228,10 @@ def _no_progress_bars() -> Iterator[None]:
 
 @contextmanager
 def _errors(doing: str) -> Iterator[None]:
-    """Turn whatever the client raises into PublishError, or Interrupted where another try may help."""
+    """Turn what the client raises into PublishError, or Interrupted if a retry may help."""
     try:
         yield
-    except Exception as error:  # the client wraps what a network does in changing ways
+    except Exception as error:  # the client wraps network errors in changing ways
         raise _in_words(error, doing) from error
 
 

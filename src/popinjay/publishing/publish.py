@@ -1,7 +1,8 @@
 """Publish: put a finished persona on the Hugging Face hub, or whole into a folder.
 
-What goes is what transformers needs to load it, the card and its picture. Posts go only where they are asked for by name,
-and then only as the model saw them: cleaned, and with personal data masked.
+Published are the files that transformers needs to load it, the card and its picture. Posts are
+published only if the user asks for it, and then only as the model saw them: cleaned, and with
+personal data masked.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from popinjay.store.stage_table import PICTURE_FILE
 STAGE = "publish"
 WHOLE = ".whole-model.partial"  # in a persona's folder, while a thin one is published
 HUB = "hub:"
-TRIES = 4  # at what a network may break
+TRIES = 4  # if the network fails
 WAIT = 1.0  # seconds before the second try, twice as long before each further one
-TOPIC = "popinjay"  # the tag by which a card says that its repository is one of ours
+TOPIC = "popinjay"  # the card's tag that marks a repository as one of ours
 
 MODEL_FILES = (
     "config.json",
@@ -62,21 +63,33 @@ OURS = (*MODEL_FILES, *TERMS_FILES, CARD, PICTURE_FILE, *(f"{DATA}/{name}" for n
 
 @dataclass(frozen=True)
 class Published:
-    """What was published where, or would be."""
+    """What was published where, or would be.
+
+    Attributes:
+        persona: Its name.
+        to: The repository or folder.
+        files: All of its files.
+        private: None for a folder, and if it is unknown until it is sent.
+        version: A tag of the hub.
+        commit: A commit of the hub.
+        changed: False if it was there already, and nothing was sent.
+    """
 
     persona: str
     to: str
     files: tuple[File, ...]
-    private: bool | None = None  # None: a folder, or nobody knows before it is sent
-    version: str | None = None  # a tag of the hub
+    private: bool | None = None
+    version: str | None = None
     commit: str | None = None
-    changed: bool = True  # False: it lay there already, and nothing was sent
+    changed: bool = True
 
 
 def publish(run: Run, to: str, options: PublishOptions, listener: Listener = ignore) -> Published:
-    """Publish a persona to `hub:organisation/name`, or into a folder. With `dry_run` nothing is sent, not even a question.
+    """Publish a persona to `hub:organisation/name`, or into a folder.
 
-    Raises PublishError where it is not finished, where its words may not be published like this, or where the place refuses it.
+    With the option `dry_run` nothing is sent, not even a request. Raises PublishError if the
+    persona is not finished, if its words may not be published like this, or if the hub or the
+    folder refuses it.
     """
     with run.locked(), ExitStack() as stack:
         finish(run)
@@ -120,7 +133,7 @@ def publish(run: Run, to: str, options: PublishOptions, listener: Listener = ign
 
 
 def check_finished(run: Run) -> None:
-    """Raises PublishError unless every stage is fresh: what is published is what the card describes."""
+    """Raise PublishError unless every stage is fresh, so that the card describes the model."""
     for stage, state in run.states().items():
         if state is not State.FRESH:
             again = (
@@ -135,7 +148,7 @@ def check_finished(run: Run) -> None:
 
 
 def check_whose(run: Run, *, private: bool) -> None:
-    """Raises PublishError where these words may be published in private only, and were to be public."""
+    """Raise PublishError if these words may be published in private only, and were to be public."""
     whose = run.record.asked.whose
     if whose not in MAY_BE_PUBLIC and not private:
         said = (
@@ -145,7 +158,8 @@ def check_whose(run: Run, *, private: bool) -> None:
         )
         raise PublishError(
             f"{said}: it may be published in private only.",
-            f"Add --private. If that is not so, say whose words these are: popinjay make SPEC --whose {'|'.join(MAY_BE_PUBLIC)}",
+            "Add --private. If that is not so, say whose words these are: popinjay make SPEC "
+            f"--whose {'|'.join(MAY_BE_PUBLIC)}",
         )
 
 
@@ -154,13 +168,14 @@ def check_terms(run: Run) -> None:
     missing = [name for name in TERMS_FILES if not run.file(f"model/{name}").is_file()]
     if missing and describe_base(gather(run, CardOptions()))["license"] == "gemma":
         raise PublishError(
-            f"{run.name!r} is made from Gemma, whose terms must go along with it, and {missing[0]!r} is not beside the model.",
+            f"{run.name!r} is made from Gemma, whose terms must go along with it, and "
+            f"{missing[0]!r} is not beside the model.",
             "Make it again from gemma3, which puts them there.",
         )
 
 
 def repo_of(to: str) -> str:
-    """The repository that `hub:organisation/name` names. Raises PublishError where it names none."""
+    """Return the repository of `hub:organisation/name`. Raises PublishError if it names none."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
@@ -172,13 +187,14 @@ def repo_of(to: str) -> str:
     except HFValidationError as error:
         raise PublishError(
             f"{to!r} names no repository of the hub.",
-            "Give hub:organisation/name, or hub:you/name, of letters, digits, '-', '_' and '.' (at most 96).",
+            "Give hub:organisation/name, or hub:you/name, of letters, digits, '-', '_' and '.' "
+            "(at most 96).",
         ) from error
     return repo
 
 
 def folder_of(to: str, run: Run) -> Path:
-    """The folder to publish into. Raises PublishError where it could not be one."""
+    """Return the folder to publish into. Raises PublishError if it cannot be one."""
     folder = Path(to).expanduser().resolve()
     if not folder.parent.is_dir():
         raise PublishError(
@@ -199,11 +215,11 @@ def folder_of(to: str, run: Run) -> Path:
 
 @contextmanager
 def whole_model(run: Run) -> Iterator[Path]:
-    """Give the folder of a persona's model, as transformers loads it.
+    """Yield the folder of a persona's model, as transformers loads it.
 
-    One that is kept thin is added to its base model for this. A bare adapter would be wrong on the
-    hub: the weights that the hub has of a base are not always those that it was trained on, which
-    may have been rounded and converted from another file.
+    An adapter is merged into its base model for this. A bare adapter would be wrong on the hub: the
+    weights that the hub has of a base are not always those that it was trained on, which may have
+    been rounded and converted from another file.
     """
     folder, partial = run.folder("model"), run.file(WHOLE)
     if not is_thin(folder):
@@ -224,9 +240,14 @@ def whole_model(run: Run) -> Iterator[Path]:
 def what_goes(
     run: Run, folder: Path, model: str, thumbnail: str, *, with_posts: bool
 ) -> list[File]:
-    """Every file that is published of a persona, the small ones first, with the model in `folder`.
+    """Return every file that is published of a persona, the small ones first.
 
-    The card names the model `model` and its picture `thumbnail`.
+    Args:
+        run: The persona.
+        folder: Holds its model.
+        model: The card's name for the model.
+        thumbnail: The card's address for the picture.
+        with_posts: Whether the posts are published too.
     """
     pictures = (
         [File(PICTURE_FILE, run.file(PICTURE_FILE))] if run.file(PICTURE_FILE).is_file() else []
@@ -242,12 +263,12 @@ def what_goes(
 
 
 def is_ours(name: str) -> bool:
-    """Whether publishing ever puts a file of this name there."""
+    """Return whether publishing ever writes a file of this name."""
     return any(fnmatchcase(name, form) and name.count("/") == form.count("/") for form in OURS)
 
 
 def card_for(run: Run, model: str, picture: str) -> str:
-    """The persona's card with model and picture named as they are where it is published."""
+    """Return the persona's card with these names for its model and picture."""
     (options,) = build(run.record.stages["card"].options, CardOptions)
     return render(replace(gather(run, options), picture=picture), model=model)
 
@@ -256,7 +277,10 @@ def card_for(run: Run, model: str, picture: str) -> str:
 
 
 def to_hub(run: Run, repo: str, wanted: Published, listener: Listener) -> Published:
-    """One commit and a tag, however often the network breaks. Raises PublishError where it stays broken, or may not be."""
+    """Publish to the hub in one commit and a tag, with retries if the network fails.
+
+    Raises PublishError if it keeps failing, or if it is not allowed.
+    """
     hub = Hub(repo)
     listener(Event(STAGE, EventKind.START, f"publishing to {repo}"))
     may = False
@@ -290,7 +314,7 @@ def to_hub(run: Run, repo: str, wanted: Published, listener: Listener) -> Publis
 
 
 def _settle(run: Run, hub: Hub, wanted: Published, listener: Listener) -> Published:
-    """From wherever an earlier try came to, on to the end: repository, commit, tag."""
+    """Make what is missing of repository, commit and tag, wherever an earlier try stopped."""
     private = bool(wanted.private)
     there = hub.look()
     if there is None:
@@ -338,7 +362,7 @@ def _settle(run: Run, hub: Hub, wanted: Published, listener: Listener) -> Publis
 def _check_repository(
     run: Run, repo: str, there: Repository, wanted: Published, listener: Listener
 ) -> None:
-    """Raises PublishError where the repository is public and must not be, or holds something else."""
+    """Raise PublishError if the repository is public and must not be, or holds something else."""
     if wanted.private and not there.private:
         raise PublishError(
             f"{repo} is public, and popinjay changes no repository's visibility.",
@@ -349,7 +373,8 @@ def _check_repository(
             Event(
                 STAGE,
                 EventKind.NOTE,
-                f"{repo} is private and stays so; it can be made public in its settings on the hub.",
+                f"{repo} is private and stays so; it can be made public in its settings on the "
+                "hub.",
             )
         )
     if TOPIC not in there.topics and any(
@@ -363,7 +388,8 @@ def _check_repository(
             Event(
                 STAGE,
                 EventKind.NOTE,
-                f"{repo} holds a persona that is not on record here: it gets a new version, the earlier ones keep their tags.",
+                f"{repo} holds a persona that is not on record here: it gets a new version, the "
+                "earlier ones keep their tags.",
             )
         )
 
@@ -372,12 +398,13 @@ def _check_repository(
 
 
 def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> Published:
-    """The folder, whole or not at all. Raises PublishError where it holds something else, StorageError where it can't be written."""
+    """Write the folder, whole or not at all.
+
+    Raises PublishError if it holds something else, StorageError if it can't be written.
+    """
     listener(Event(STAGE, EventKind.START, f"publishing to {folder}"))
-    partial, old = (
-        folder.with_name(f".{folder.name}.popinjay-partial"),
-        folder.with_name(f".{folder.name}.popinjay-old"),
-    )
+    partial = folder.with_name(f".{folder.name}.popinjay-partial")
+    old = folder.with_name(f".{folder.name}.popinjay-old")
     with storage_errors(str(folder)):
         if old.exists() and not folder.exists():  # stopped between the two renames below
             old.rename(folder)
@@ -395,7 +422,8 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
         before = run.record.published.get(str(folder), Publication())
         if strange := sorted(_names(folder) - set(before.files)):
             raise PublishError(
-                f"{str(folder)!r} holds something that this persona did not put there: {strange[0]!r}.",
+                f"{str(folder)!r} holds something that this persona did not put there: "
+                f"{strange[0]!r}.",
                 "Choose an empty folder, or one that is not there yet.",
             )
         try:
@@ -411,7 +439,8 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
             Event(
                 STAGE,
                 EventKind.WARNING,
-                "Keep that folder to yourself: it is not on record that these words may be made public.",
+                "Keep that folder to yourself: it is not on record that these words may be made "
+                "public.",
             )
         )
     listener(Event(STAGE, EventKind.DONE, str(folder)))
@@ -419,7 +448,7 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
 
 
 def _write(folder: Path, files: Sequence[File]) -> None:
-    """All files into a folder that nobody looks at yet, and onto the disk."""
+    """Write all files into a folder that is not in use yet, and sync it to the disk."""
     shutil.rmtree(folder, ignore_errors=True)
     for file in files:
         (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
@@ -435,14 +464,14 @@ def _names(folder: Path) -> set[str]:
 
 
 def _same(folder: Path, files: Sequence[File]) -> bool:
-    """Whether the folder holds these files and nothing else."""
+    """Return whether the folder holds these files and nothing else."""
     if not folder.is_dir() or _names(folder) != {file.name for file in files}:
         return False
     return all(file.digest("sha256") == content_hash(folder / file.name) for file in files)
 
 
 def _remember(run: Run, result: Published) -> None:
-    """Note in `run.toml` what lies where."""
+    """Record in `run.toml` what was published where."""
     entry = Publication(
         published=datetime.now(UTC).replace(microsecond=0),
         model=content_hash(run.file("model")),

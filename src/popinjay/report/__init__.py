@@ -1,1 +1,1 @@
-"""The report as people read it: page, terminal table, charts, verdict."""
+"""The report: its schema, and how people read it (page, terminal table, charts, verdict)."""

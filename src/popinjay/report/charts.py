@@ -1,62 +1,28 @@
-"""What each plot of the page shows: rows of the report put into words, bars and tables. The drawing is in `plots.py`."""
+"""The plots of the page: which numbers of a report each shows, with its words and its table.
+
+How a plot is drawn is in `svg.py`, what the numbers are called in `labels.py`.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
 
 from popinjay.metrics.intervals import Estimate
+from popinjay.metrics.measure import ONLY, Format, Label
+from popinjay.report.labels import SOURCES, TOLD_APART_SOURCES, label, percent, rows, shown
+from popinjay.report.schema import Report
 from popinjay.report.svg import Bar, Line, Mark, Panel, Scale, bars, panels
 
-SOURCES = {
-    "persona": "The persona",
-    "author": "The author",
-    "base": "Base model",
-    "markov": "Markov chain",
-}
-APART = {
-    **SOURCES,
-    "author": "The author against themselves",
-    "earlier": "Newest posts against older",
-}
-APART_ORDER = ("persona", "author", "earlier", "base", "markov")
-COPYING = {
-    "exact": ("A whole post, word for word", "share of texts that are a training post"),
-    "run": (
-        "8 words in a row",
-        "share of texts with 8 or more words in a row that stand in a training post",
-    ),
-    "near": ("Nearly the same post", "share of texts that say nearly the same as a training post"),
-    "longest": (
-        "Longest common run",
-        "how much of a text its longest run of words shared with training takes up, on average",
-    ),
-}
-HABITS = {
-    "length": "Length of posts",
-    "punctuation": "Punctuation",
-    "capitals": "Capital letters",
-    "emoji": "Emoji",
-    "hashtags": "Hashtags",
-    "mentions": "Mentions of others",
-}
-KINDS = (
-    "persona first",
-    "persona second",
-)  # classes of what the one or two reports' personas are drawn as
-STEP = 10  # characters that counts of lengths are kept in
-MOST_BARS = 24
-SMOOTHED = 120  # points that are left of a training's losses
-NAME = 22  # characters of a name beside a bar
-
-
-Measured = Callable[
-    [Mapping[str, Any]], Mapping[str, Any] | None
-]  # from a report to one number of each source
+SIDE_KINDS = ("persona first", "persona second")  # CSS classes of the one or two personas
+BIN_CHARACTERS = 10  # that counts of lengths are kept in
+MAX_BARS = 24
+SMOOTHED_POINTS = 120  # that are left of a training's losses
+MAX_NAME = 22  # characters of a name beside a bar
 
 
 @dataclass(frozen=True)
@@ -64,8 +30,8 @@ class Side:
     """One report of the one or two that the page shows."""
 
     name: str
-    report: Mapping[str, Any]
-    metrics: Sequence[Mapping[str, Any]] = ()
+    report: Report
+    metrics: Sequence[Mapping[str, Any]] = ()  # rows of metrics.jsonl
     written: Sequence[str] = ()
 
 
@@ -79,11 +45,11 @@ class Figure:
     svg: Markup
     head: Sequence[str]
     rows: Sequence[Sequence[str]] = field(default_factory=tuple)
-    legend: Sequence[tuple[str, str]] = ()  # class and words, where lines need them
+    legend: Sequence[tuple[str, str]] = ()  # CSS class and words, if there are several lines
 
 
-def of(sides: Sequence[Side], real_lengths: Mapping[int, int] | None) -> dict[str, Any]:
-    """All plots, as the page's template names them."""
+def all_figures(sides: Sequence[Side], real_lengths: Mapping[int, int] | None) -> dict[str, Any]:
+    """Return all plots by the names that the page's template has for them."""
     return {
         "told_apart": told_apart(sides),
         "taken_for": taken_for(sides),
@@ -94,128 +60,71 @@ def of(sides: Sequence[Side], real_lengths: Mapping[int, int] | None) -> dict[st
     }
 
 
-def estimate(found: Any) -> Estimate | None:
-    """A number of a report, with its interval where it has one; None where it could not be had."""
-    if isinstance(found, Mapping) and {"value", "low", "high"} <= set(found):
-        return Estimate(float(found["value"]), float(found["low"]), float(found["high"]))
-    if isinstance(found, int | float) and not isinstance(found, bool):
-        return Estimate(float(found), float(found), float(found))
-    return None
-
-
-def percent(value: float) -> str:
-    """A share in percent, with one decimal where there is less than one in ten."""
-    share = 100 * value
-    return f"{share:.1f}%" if 0 < abs(share) < 9.95 else f"{share:.0f}%"
-
-
 def tick(value: float) -> str:
-    """A round share in percent, as an axis says it."""
+    """Return a round share in percent, for an axis."""
     return f"{round(100 * value, 6):g}%"
 
 
-def in_percent(found: Estimate) -> str:
-    """A share with its interval, for people."""
-    if found.low == found.high:
-        return percent(found.value)
-    return f"{percent(found.value)} ({percent(found.low)[:-1]}–{percent(found.high)[:-1]})"
-
-
-def in_hundredths(found: Estimate) -> str:
-    """A distance with its interval."""
-    return f"{found.value:.2f}" + (
-        f" ({found.low:.2f}–{found.high:.2f})" if found.high > found.low else ""
-    )
-
-
 def told_apart(sides: Sequence[Side]) -> Figure | None:
-    """How often a classifier tells each source from the author's held-out posts."""
-    found = _bars(sides, _whole("told_apart"), APART, APART_ORDER)
+    """Draw how often a classifier tells each source from the author's held-out posts."""
+    found = _bars(sides, "told_apart", ONLY, TOLD_APART_SOURCES)
     low = min([0.4, *(bar.estimate.low for bar in found)])
     scale = Scale(low, 1.0, tick, start=0.5, mark=0.5, mark_words="50%: a coin toss")
-    about = (
-        "How often a classifier picks the real post of a pair, in percent. A coin is right in 50."
-    )
-    return _figure("told-apart", "How often a classifier is right", about, found, scale)
+    row = label("told_apart")
+    return _figure("told-apart", row.title, row.remark, found, scale, row.format)
 
 
 def taken_for(sides: Sequence[Side]) -> Figure | None:
-    """How often each source is taken for the author among others."""
-    found = _bars(sides, _whole("taken_for"), SOURCES, SOURCES)
-    others = (sides[0].report.get("taken_for") or {}).get("others")
+    """Draw how often each source is taken for the author among others."""
+    found = _bars(sides, "taken_for", ONLY, SOURCES)
+    others = sides[0].report.measure("taken_for").counts.get("others", 0)
     guess = 1 / (others + 1) if others else None
-    scale = Scale(
-        0.0, 1.0, tick, mark=guess, mark_words=f"{percent(guess)}: guessing" if guess else ""
-    )
-    about = f"Share of texts for which a classifier names the author, among {(others or 0) + 1} authors."
-    return _figure("taken-for", "How often it is taken for the author", about, found, scale)
+    words = f"{percent(guess)}: guessing" if guess else ""
+    scale = Scale(0.0, 1.0, tick, mark=guess, mark_words=words)
+    row = label("taken_for")
+    return _figure("taken-for", row.title, row.remark, found, scale, row.format)
 
 
 def copying(sides: Sequence[Side]) -> list[Figure]:
-    """How much each source repeats of the training posts, in four ways."""
-    made = []
-    for key, (title, about) in COPYING.items():
-        found = _bars(sides, _inner("copying", key), SOURCES, SOURCES)
+    """Draw how much each source repeats of the training posts, in several ways."""
+    figures = []
+    for row in _rows(sides, "copying"):
+        found = _bars(sides, "copying", row.key, SOURCES)
         top = max([0.01, *(bar.estimate.high for bar in found)])
-        made.append(
-            _figure(f"copying-{key}", title, about, found, Scale(0.0, min(1.0, top * 1.05), tick))
+        scale = Scale(0.0, min(1.0, top * 1.05), tick)
+        figures.append(
+            _figure(f"copying-{row.key}", row.title, row.remark, found, scale, row.format)
         )
-    return [figure for figure in made if figure]
+    return [figure for figure in figures if figure]
 
 
 def habits(sides: Sequence[Side]) -> list[Figure]:
-    """How far each source's habits are from the author's, on one scale for all of them."""
-    found = {key: _bars(sides, _inner("habits", key), SOURCES, SOURCES) for key in HABITS}
-    top = max([0.05, *(bar.estimate.high for rows in found.values() for bar in rows)])
+    """Draw how far each source's habits are from the author's, all of them on one scale."""
+    found = {row: _bars(sides, "habits", row.key, SOURCES) for row in _rows(sides, "habits")}
+    top = max([0.05, *(bar.estimate.high for each in found.values() for bar in each)])
     scale = Scale(0.0, min(1.0, top * 1.05), lambda value: f"{value:.2g}")
-    made = [
-        _figure(
-            f"habits-{key}",
-            HABITS[key],
-            "0: just as the author does it; 1: nothing in common",
-            rows,
-            scale,
-            in_hundredths,
-        )
-        for key, rows in found.items()
+    figures = [
+        _figure(f"habits-{row.key}", row.title, row.remark, each, scale, row.format)
+        for row, each in found.items()
     ]
-    return [figure for figure in made if figure]
+    return [figure for figure in figures if figure]
 
 
-def _whole(measure: str) -> Measured:
-    """The one number of each source that a measure has."""
-    return lambda report: report.get(measure)
+def _rows(sides: Sequence[Side], name: str) -> list[Label]:
+    return rows(name, sides[0].report.measure(name))
 
 
-def _inner(measure: str, key: str) -> Measured:
-    """One number of each source, of a measure that has several."""
-    return lambda report: {
-        source: own[key]
-        for source, own in (report.get(measure) or {}).items()
-        if isinstance(own, Mapping) and key in own
-    }
-
-
-def _bars(
-    sides: Sequence[Side], measure: Measured, labels: Mapping[str, str], order: Iterable[str]
-) -> list[Bar]:
-    """A bar for each source that was measured, the two reports' side by side."""
+def _bars(sides: Sequence[Side], name: str, key: str, sources: Mapping[str, str]) -> list[Bar]:
+    """Return a bar for each source that was measured, those of two reports beside each other."""
     found = []
-    for source in order:
-        is_said = False
+    for source, words in sources.items():
+        is_labelled = False
         for side, place in zip(sides, ("first", "second"), strict=False):
-            known = estimate((measure(side.report) or {}).get(source))
+            known = side.report.measure(name).get(source, key)
             if known:
-                found.append(
-                    Bar(
-                        labels[source],
-                        f"{source} {place}",
-                        known,
-                        side.name if len(sides) > 1 else "",
-                        is_bare=is_said,
-                    )
-                )
-                is_said = True
+                owner = side.name if len(sides) > 1 else ""
+                found.append(Bar(words, f"{source} {place}", known, owner, is_bare=is_labelled))
+                is_labelled = True
     return found
 
 
@@ -225,11 +134,12 @@ def _figure(
     about: str,
     found: Sequence[Bar],
     scale: Scale,
-    say: Callable[[Estimate], str] = in_percent,
+    form: Format,
 ) -> Figure | None:
+    """Return the plot of some bars with its table; None if there are no bars."""
     if not found:
         return None
-    rows = [
+    table = [
         [bar.label + (f" · {short(bar.owner)}" if bar.owner else ""), *_cells(bar.estimate)]
         for bar in found
     ]
@@ -239,100 +149,84 @@ def _figure(
         key,
         title,
         about,
-        bars(key, title, about, found, scale, say),
+        bars(key, title, about, found, scale, lambda estimate: shown(estimate, form)),
         ("", "measured", "at least", "at most"),
-        rows,
+        table,
         legend,
     )
 
 
 def _cells(found: Estimate) -> list[str]:
-    """A number and its interval as a table shows them; the interval's cells are blank where there is none."""
-    ends = (
-        [f"{end:.4f}" for end in (found.low, found.high)] if found.high > found.low else ["–", "–"]
-    )
+    """Return the cells of a number and its interval; dashes if it has no interval."""
+    has_interval = found.high > found.low
+    ends = [f"{end:.4f}" for end in (found.low, found.high)] if has_interval else ["–", "–"]
     return [f"{found.value:.4f}", *ends]
 
 
 def short(name: str) -> str:
-    """A name short enough to stand beside a bar, in Unicode's isolating marks so that its neighbours stay in their order."""
-    return f"\u2068{name if len(name) <= NAME else name[: NAME - 1] + '…'}\u2069"
+    """Return a name short enough to stand beside a bar.
+
+    It is put in Unicode's isolating marks, so that its neighbours keep their order.
+    """
+    return f"\u2068{name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + '…'}\u2069"
 
 
 # training
 
 
 def training(sides: Sequence[Side]) -> Figure | None:
-    """What a training came to: validation, loss and copying along its steps, and the step that was kept."""
-    looks = [_points(side, "validation_bits_per_byte") for side in sides]
-    if not any(len(points) > 1 for points in looks):
+    """Draw the course of training: validation, loss and copying by step, and the kept step."""
+    validated = [_points(side, "validation_bits_per_byte") for side in sides]
+    if not any(len(points) > 1 for points in validated):
         return None
+    stack = _training_panels(sides, validated)
+    last = max(x for panel in stack for line in panel.lines for x, _ in line.points)
+    course = _course(sides)
+    svg = panels(
+        "training", "The course of training", course, stack, (0.0, last), _kept(sides), "steps"
+    )
+    table = [
+        _validation_row(side, row)
+        for side in sides
+        for row in side.metrics
+        if row.get("validation_bits_per_byte") is not None
+    ]
+    return Figure(
+        "training",
+        "The course of training",
+        course,
+        svg,
+        ("", "step", "bits per byte, validation", "share copied"),
+        table,
+        [(kind, side.name) for kind, side in _kinds(sides)] if len(sides) > 1 else [],
+    )
+
+
+def _training_panels(
+    sides: Sequence[Side], validated: Sequence[Sequence[tuple[float, float]]]
+) -> list[Panel]:
     stack = [
         Panel(
             "Bits per byte on validation posts",
-            _lines(looks),
+            _lines(validated),
             150,
             lambda value: f"{value:.2f}",
-            has_dots=max(map(len, looks)) <= 60,
+            has_dots=max(map(len, validated)) <= 60,
         )
     ]
     losses = [smoothed(_points(side, "loss")) for side in sides]
     if any(losses):
         thin = [Line(f"{line.kind} thin", line.points) for line in _lines(losses)]
-        stack.append(
-            Panel(
-                "Loss on training posts (nats a token, smoothed)",
-                thin,
-                80,
-                lambda value: f"{value:.2g}",
-            )
-        )
+        words = "Loss on training posts (nats a token, smoothed)"
+        stack.append(Panel(words, thin, 80, lambda value: f"{value:.2g}"))
     copied = [_points(side, "copied") for side in sides]
     if any(copied):
-        stack.append(
-            Panel(
-                "Share copied: a whole post or 8 words",
-                _lines(copied),
-                60,
-                tick,
-                has_dots=True,
-                from_zero=True,
-            )
-        )
-    last = max(x for panel in stack for line in panel.lines for x, _ in line.points)
-    svg = panels(
-        "training",
-        "The course of training",
-        _course(sides),
-        stack,
-        (0.0, last),
-        _stops(sides),
-        "steps",
-    )
-    rows = [
-        _look(side, row)
-        for side in sides
-        for row in side.metrics
-        if row.get("validation_bits_per_byte") is not None
-    ]
-    legend = (
-        [(kind, side.name) for kind, side in zip(KINDS, sides, strict=False)]
-        if len(sides) > 1
-        else []
-    )
-    return Figure(
-        "training",
-        "The course of training",
-        _course(sides),
-        svg,
-        ("", "step", "bits per byte, validation", "share copied"),
-        rows,
-        legend,
-    )
+        words = "Share copied: a whole post or 8 words"
+        stack.append(Panel(words, _lines(copied), 60, tick, has_dots=True, from_zero=True))
+    return stack
 
 
-def _look(side: Side, row: Mapping[str, Any]) -> list[str]:
-    """A row of the table: what was seen at one step."""
+def _validation_row(side: Side, row: Mapping[str, Any]) -> list[str]:
     copied = row.get("copied")
     return [
         short(side.name),
@@ -343,8 +237,8 @@ def _look(side: Side, row: Mapping[str, Any]) -> list[str]:
 
 
 def smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Means of neighbours, so that some hundred points are left."""
-    width = max(1, -(-len(points) // SMOOTHED))
+    """Return means of neighbouring points, so that some hundred are left."""
+    width = max(1, -(-len(points) // SMOOTHED_POINTS))
     chunks = [points[start : start + width] for start in range(0, len(points), width)]
     return [
         (sum(x for x, _ in chunk) / len(chunk), sum(y for _, y in chunk) / len(chunk))
@@ -358,33 +252,31 @@ def _points(side: Side, key: str) -> list[tuple[float, float]]:
     ]
 
 
+def _kinds(sides: Sequence[Side]) -> list[tuple[str, Side]]:
+    return list(zip(SIDE_KINDS, sides, strict=False))
+
+
 def _lines(series: Sequence[Sequence[tuple[float, float]]]) -> list[Line]:
-    return [Line(kind, points) for kind, points in zip(KINDS, series, strict=False) if points]
+    return [Line(kind, points) for kind, points in zip(SIDE_KINDS, series, strict=False) if points]
 
 
-def _stops(sides: Sequence[Side]) -> list[Mark]:
-    known = [
-        (kind, side, side.report.get("training") or {})
-        for kind, side in zip(KINDS, sides, strict=False)
-    ]
-    owned = "" if len(sides) == 1 else " of {}"
-    return [
-        Mark(
-            float(t["best_step"]),
-            f"step {t['best_step']:,}{owned.format(short(s.name))} is kept",
-            kind,
-        )
-        for kind, s, t in known
-        if "best_step" in t
-    ]
+def _kept(sides: Sequence[Side]) -> list[Mark]:
+    """Return a mark at each training's kept step."""
+    marks = []
+    for kind, side in _kinds(sides):
+        if known := side.report.training:
+            owner = "" if len(sides) == 1 else f" of {short(side.name)}"
+            words = f"step {known.best_step:,}{owner} is kept"
+            marks.append(Mark(float(known.best_step), words, kind))
+    return marks
 
 
 def _course(sides: Sequence[Side]) -> str:
-    told = [side.report.get("training") or {} for side in sides]
     return " ".join(
-        f"{t['steps']:,} steps, of which step {t['best_step']:,} is kept. Training ended because {t['why']}."
-        for t in told
-        if t
+        f"{known.steps:,} steps, of which step {known.best_step:,} is kept. "
+        f"Training ended because {known.why}."
+        for known in (side.report.training for side in sides)
+        if known
     )
 
 
@@ -392,12 +284,15 @@ def _course(sides: Sequence[Side]) -> str:
 
 
 def length_counts(texts: Iterable[str]) -> Counter[int]:
-    """How many texts are how long: by their characters, in steps of ten. Counts only, so they may be shared where the texts may not."""
-    return Counter(len(text) // STEP * STEP for text in texts)
+    """Return how many texts have which length in characters, rounded down to tens.
+
+    As these are counts only, they may be shared even if the texts may not.
+    """
+    return Counter(len(text) // BIN_CHARACTERS * BIN_CHARACTERS for text in texts)
 
 
 def lengths(sides: Sequence[Side], real: Mapping[int, int] | None) -> Figure | None:
-    """How long posts are: the author's filled, the persona's as a line."""
+    """Draw how long posts are: the author's as an area, the persona's as a line."""
     written = [length_counts(side.written) for side in sides]
     if not any(written):
         return None
@@ -406,23 +301,20 @@ def lengths(sides: Sequence[Side], real: Mapping[int, int] | None) -> Figure | N
     shares = [_shares(counts, starts, width) for counts in (*written, known)]
     lines = [
         Line(kind, _stairs(starts, width, own))
-        for kind, own, side in zip(KINDS, shares, sides, strict=False)
+        for kind, own, side in zip(SIDE_KINDS, shares, sides, strict=False)
         if side.written
     ]
     areas = [Line("author", _stairs(starts, width, shares[-1]))] if known else []
     panel = Panel("Share of posts", lines, 160, tick, from_zero=True, areas=areas)
-    about = f"Share of posts by their length, in bars of {width} characters; the last holds all that are longer."
-    svg = panels(
-        "lengths",
-        "How long posts are",
-        about,
-        [panel],
-        (0.0, float(starts[-1] + width)),
-        (),
-        "characters",
+    title = "How long posts are"
+    about = (
+        f"Share of posts by their length, in bars of {width} characters; the last holds all that "
+        "are longer."
     )
+    across = (0.0, float(starts[-1] + width))
+    svg = panels("lengths", title, about, [panel], across, (), "characters")
     owners = [side.name if len(sides) > 1 else SOURCES["persona"] for side in sides if side.written]
-    rows = [
+    table = [
         [
             _span(start, width, start == starts[-1]),
             *(percent(own[place]) for own in shares if any(own)),
@@ -431,23 +323,23 @@ def lengths(sides: Sequence[Side], real: Mapping[int, int] | None) -> Figure | N
     ]
     head = ("characters", *owners, *([SOURCES["author"]] if known else []))
     legend = [
-        *zip(KINDS, owners, strict=False),
+        *zip(SIDE_KINDS, owners, strict=False),
         *([("author", "The author, posts never seen in training")] if known else []),
     ]
-    return Figure("lengths", "How long posts are", about, svg, head, rows, legend)
+    return Figure("lengths", title, about, svg, head, table, legend)
 
 
 def _bins(counts: Sequence[Mapping[int, int]]) -> tuple[int, list[int]]:
-    """How wide bars are and where each starts: up to where all but 1 in 100 of the posts end."""
+    """Return the width of the bars and where each starts, up to the 99th percentile."""
     ends = []
     for own in counts:
         left = sum(own.values()) * 0.99
         for length in sorted(own):
             left -= own[length]
             if left <= 0:
-                ends.append(length + STEP)
+                ends.append(length + BIN_CHARACTERS)
                 break
-    width = STEP * max(1, -(-max(ends) // (STEP * MOST_BARS)))
+    width = BIN_CHARACTERS * max(1, -(-max(ends) // (BIN_CHARACTERS * MAX_BARS)))
     return width, list(range(0, max(max(ends), width), width))
 
 
@@ -461,7 +353,7 @@ def _shares(counts: Mapping[int, int], starts: Sequence[int], width: int) -> lis
 def _stairs(
     starts: Sequence[int], width: int, heights: Sequence[float]
 ) -> list[tuple[float, float]]:
-    """The outline of bars."""
+    """Return the outline of bars."""
     return [
         (float(x), height)
         for start, height in zip(starts, heights, strict=True)

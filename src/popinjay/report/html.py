@@ -1,7 +1,8 @@
-"""The page: `report.html`, one file with everything in it, for whoever made a persona and for whoever they send it to.
+"""The page: `report.html`, a single file for a persona's maker and those they send it to.
 
-The words are in `assets/report.html`, the looks in `report.css`, the game in `report.js`; all three end up in the one file, which may
-load nothing: its policy lets only these very styles and this very script run.
+The words are in `assets/report.html`, the styles in `report.css`, the quiz in `report.js`. All
+three end up in the one file, which may load nothing: its Content-Security-Policy allows only these
+very styles and this very script.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +21,18 @@ from popinjay import __version__
 from popinjay.post import one_line, printable
 from popinjay.report import charts, quiz, tables
 from popinjay.report.charts import Side
+from popinjay.report.schema import Report
 from popinjay.report.settings_chart import settings
+from popinjay.text.unicode import without_direction_marks
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-LONGEST_NAME = 80  # characters
-_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+MAX_NAME = 80  # characters
 
 
 def render(
-    report: Mapping[str, Any],
+    report: Report,
     metrics: Sequence[Mapping[str, Any]],
     *,
     name: str,
@@ -41,12 +43,23 @@ def render(
     against: Side | None = None,
     seed: int = 0,
 ) -> str:
-    """The page of a persona by its name, which writes like `people`, perhaps beside another.
+    """Return the page of a persona.
 
-    With `real=None` no text is in it, neither the author's nor the persona's; what `figures.length_counts` counted may be given instead.
+    Args:
+        report: What was measured.
+        metrics: The rows of the training's `metrics.jsonl`.
+        name: The persona.
+        people: The names of its authors.
+        written: The posts that it wrote to be measured.
+        real: The author's held-out posts. With None no text at all is on the page, neither the
+            author's nor the persona's.
+        real_lengths: What `charts.length_counts` counted, to be drawn if `real` is None.
+        against: Another report, to stand beside this one.
+        seed: Decides which posts the quiz pairs.
     """
     sides = [_safe(side) for side in (Side(name, report, metrics, written), against) if side]
     pairs = quiz.pairs(real or (), written, seed)
+    lengths = real_lengths if real is None else charts.length_counts(real)
     return _template().render(
         name=sides[0].name,
         people=plain(people),
@@ -56,26 +69,27 @@ def render(
         is_shared=real is None,
         luck=quiz.more_than_luck(len(pairs)),
         version=__version__,
-        **charts.of(sides, real_lengths if real is None else charts.length_counts(real)),
+        **charts.all_figures(sides, lengths),
         calibration=settings(sides),
-        **tables.of(sides),
+        **tables.all_tables(sides),
     )
 
 
 def plain(text: str) -> str:
-    """A name on one line, at a length that a heading bears, without what turns the direction of its neighbours."""
-    text = one_line(_DIRECTIONS.sub("", printable(text)))
-    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+    """Return a name on one line, short enough for a heading and without direction marks."""
+    text = one_line(without_direction_marks(printable(text)))
+    return text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
 
 
 def _safe(side: Side) -> Side:
-    return Side(plain(side.name), _cleaned(side.report), side.metrics, side.written)
+    report = Report.from_json(_cleaned(side.report.to_json()))
+    return replace(side, name=plain(side.name), report=report)
 
 
 def _cleaned(found: Any) -> Any:
-    """The same with every text in it free of what no file can hold and of what turns directions."""
+    """Return the same with every text free of direction marks and of what no file can hold."""
     if isinstance(found, str):
-        return _DIRECTIONS.sub("", printable(found))
+        return without_direction_marks(printable(found))
     if isinstance(found, Mapping):
         return {_cleaned(key): _cleaned(value) for key, value in found.items()}
     if isinstance(found, list | tuple):
@@ -88,27 +102,28 @@ def _asset(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """A text as a Content-Security-Policy names it."""
+    """Return a text's hash as a Content-Security-Policy names it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @functools.cache
 def _template() -> Template:
-    """`assets/report.html` with its styles and script; every text is escaped."""
+    """Return `assets/report.html` with its styles and script; every text is escaped."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    styles, script = _asset("report.css"), _asset("report.js")
+    styles = _asset("report.css")
+    script = _asset("report.js")
+    policy = (
+        f"default-src 'none'; style-src {_hash(styles)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
     environment.globals.update(
         styles=Markup(styles),  # noqa: S704 (our own, as are the next ones)
         script=Markup(script),  # noqa: S704
-        policy=Markup(
-            f"default-src 'none'; style-src {_hash(styles)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-        ),  # noqa: S704
+        policy=Markup(policy),  # noqa: S704
     )
-    environment.filters.update(
-        percent=charts.percent, in_percent=charts.in_percent, number=lambda value: f"{value:,}"
-    )
+    environment.filters.update(number=lambda value: f"{value:,}")
     return environment.from_string(_asset("report.html"))

@@ -1,4 +1,4 @@
-"""Which one is real? Pairs of a post that the author wrote and never trained on, and one of the persona that is about as long."""
+"""Which one is real? Pairs of a held-out post and one of the persona that is about as long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from popinjay.text.words import words
 
 PAIRS = 20
 LONGEST = 600  # characters; of longer posts the beginning is shown, of both kinds alike
-LUCK = 0.05  # a score that guessing reaches this seldom is more than luck
+LUCK = 0.05  # a score that guessing reaches with a lower probability is more than luck
 
 
 class Pair(NamedTuple):
@@ -28,9 +28,13 @@ class Pair(NamedTuple):
 
 
 def pairs(real: Sequence[str], written: Sequence[str], seed: int) -> list[Pair]:
-    """At most 20 pairs, the same for the same texts and seed. No text comes twice, and none that both wrote."""
+    """Return at most 20 pairs, the same for the same texts and seed.
+
+    No text comes twice, and none that both the author and the persona wrote.
+    """
     chance = random.Random(seed)
-    ours, theirs = _shown(real), _shown(written)
+    ours = _shown(real)
+    theirs = _shown(written)
     both = ours.keys() & theirs.keys()
     choice = [text for said, text in ours.items() if said not in both]
     left = sorted(
@@ -47,7 +51,10 @@ def pairs(real: Sequence[str], written: Sequence[str], seed: int) -> list[Pair]:
 
 
 def more_than_luck(count: int) -> int:
-    """The least score of `count` that guessing reaches at most 1 time in 20; one more than `count` where none is so rare."""
+    """Return the lowest score of `count` that guessing reaches at most 1 time in 20.
+
+    It is `count + 1` if no score is so rare.
+    """
     at_least = 0.0
     for score in range(count, -1, -1):
         at_least += math.comb(count, score) / 2**count
@@ -57,7 +64,10 @@ def more_than_luck(count: int) -> int:
 
 
 def as_json(found: Sequence[Pair]) -> Markup:
-    """The pairs for a script element: in ASCII, and without any character that could end the element or begin another."""
+    """Return the pairs for a script element.
+
+    They are in ASCII, without any character that could end the element or begin another.
+    """
     rows = [
         {"real": pair.real, "written": pair.written, "realIsFirst": pair.real_is_first}
         for pair in found
@@ -69,7 +79,7 @@ def as_json(found: Sequence[Pair]) -> Markup:
 
 
 def _shown(texts: Sequence[str]) -> dict[str, str]:
-    """Texts as the game shows them, by what they say; texts that say nothing are left out."""
+    """Return texts as the quiz shows them, by their words; texts without words are left out."""
     found: dict[str, str] = {}
     for text in texts:
         shown = _beginning(printable(text).strip())
@@ -88,7 +98,7 @@ def _beginning(text: str) -> str:
 
 
 def _nearest(lengths: Sequence[int], wanted: int) -> int:
-    """Where in sorted lengths the one nearest to what is wanted stands."""
+    """Return the index of the length nearest to the wanted one, in sorted lengths."""
     after = bisect.bisect_left(lengths, wanted)
     around = [place for place in (after - 1, after) if 0 <= place < len(lengths)]
     return min(around, key=lambda place: abs(lengths[place] - wanted))

@@ -1,33 +1,35 @@
-"""The report of a persona's folder, as a page; and other reports to hold it against."""
+"""The report in a persona's folder, its page, and other reports to compare it with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from popinjay.errors import PersonaError
-from popinjay.post import read_authors, read_json, read_rows
+from popinjay.post import read_authors, read_rows
 from popinjay.report.charts import Side, length_counts
 from popinjay.report.html import render
+from popinjay.report.schema import Report
 from popinjay.store.run import PREVIOUS_REPORT, Run
 
-PREVIOUS = "previous"  # what a user types for what the persona was before its last training
+PREVIOUS = "previous"  # what a user types for the persona as it was before its last training
 
 
-def load_report(run: Run) -> dict[str, Any]:
-    """What was measured. Raises PersonaError where nothing was yet."""
+def load_report(run: Run) -> Report:
+    """Read what was measured. Raises PersonaError if nothing was yet."""
     if not run.file("report.json").exists():
         raise PersonaError(
             f"{run.name!r} has not been measured yet.",
             f"See how far it is: popinjay status {run.name}. Making it again goes on from there.",
         )
-    found: dict[str, Any] = read_json(run.file("report.json"))
-    return found
+    return Report.load(run.file("report.json"))
 
 
 def other_report(run: Run, other: str, home_folder: Path | None = None) -> Side:
-    """Another persona's report, or this one's from before its last training. Raises PersonaError where there is none."""
+    """Read another persona's report, or this one's from before its last training.
+
+    Raises PersonaError if there is none.
+    """
     if other != PREVIOUS:
         found = Run.find(other, home_folder)
         return Side(found.name, load_report(found))
@@ -36,7 +38,7 @@ def other_report(run: Run, other: str, home_folder: Path | None = None) -> Side:
             f"{run.name!r} has no report from before its last training.",
             "One is kept when it is trained anew. Or name another persona.",
         )
-    return Side(f"{run.name} before", read_json(run.file(PREVIOUS_REPORT)))
+    return Side(f"{run.name} before", Report.load(run.file(PREVIOUS_REPORT)))
 
 
 def page_of(
@@ -46,11 +48,18 @@ def page_of(
     to_share: bool = False,
     against: Side | None = None,
 ) -> str:
-    """`report.html` of a persona that was measured; `to_share` without a post of the author's. `find` says where its files are."""
+    """Return `report.html` of a persona that was measured.
+
+    Args:
+        run: The persona.
+        find: Where its files are, by default in its folder.
+        to_share: Whether to leave out every post, the author's and the persona's.
+        against: Another report, to stand beside this one.
+    """
     find = find or run.file
     real = [row["text"] for row in read_rows(find("held_out.jsonl"))]
     return render(
-        read_json(find("report.json")),
+        Report.load(find("report.json")),
         list(read_rows(find("metrics.jsonl"))),
         name=run.name,
         people=" & ".join(

@@ -1,4 +1,8 @@
-"""Plots as SVG that keeps its letters' size at every width: across in shares of the width, down in pixels, colours from the page's classes."""
+"""Plots as SVG whose letters keep their size at every width.
+
+Horizontal places are shares of the width, vertical ones are pixels, colours come from the page's
+CSS classes.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +15,31 @@ from markupsafe import Markup
 
 from popinjay.metrics.intervals import Estimate
 
-ROW, BARE_ROW, FOOT = (
-    40,
-    34,
-    22,
-)  # pixels: a bar with its words, one without, the words under the plot
+# Pixels:
+ROW = 40  # a bar with its words
+BARE_ROW = 34  # a bar without words
+FOOT = 22  # the words under the plot
 HEAD = {True: 20, False: 2}  # over the bars, by whether a line's words stand there
-GUTTER = 11.0  # percent of a panel's width, for the numbers beside it
 GAP = 30  # between panels, for the words over each
+GUTTER = 11.0  # percent of a panel's width, for the numbers beside it
 
 
 class Bar(NamedTuple):
-    """One measured number: what it is of, whose where there are several, and the class that colours it."""
+    """One measured number.
+
+    Attributes:
+        label: What it is of.
+        kind: The CSS classes that colour it.
+        estimate: The number.
+        owner: The persona, if there are several.
+        is_bare: Whether the bar before it has the label already.
+    """
 
     label: str
     kind: str
     estimate: Estimate
     owner: str = ""
-    is_bare: bool = False  # the bar before it says the label already
+    is_bare: bool = False
 
     @property
     def height(self) -> int:
@@ -38,7 +49,17 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True)
 class Scale:
-    """What lies at the ends of an axis, where bars start, and the line that they are held against."""
+    """An axis.
+
+    Attributes:
+        low: The value at its beginning.
+        high: The value at its end.
+        form: How its values are written.
+        start: The value that bars start from.
+        mark: A value that a line marks, for comparison.
+        mark_words: What the line says.
+        gutter: Percent of the width that is left free before the axis.
+    """
 
     low: float
     high: float
@@ -46,19 +67,19 @@ class Scale:
     start: float = 0.0
     mark: float | None = None
     mark_words: str = ""
-    gutter: float = 0.0  # percent of the width left free before it
+    gutter: float = 0.0
 
     def at(self, value: float) -> float:
-        """Where a value lies, from 0 to 1."""
+        """Return where a value lies, from 0 to 1."""
         return min(1.0, max(0.0, (value - self.low) / ((self.high - self.low) or 1.0)))
 
     def across(self, value: float) -> str:
-        """Where a value lies across the plot, in percent."""
+        """Return where a value lies across the plot, in percent."""
         return f"{self.gutter + (100 - self.gutter) * self.at(value):.2f}%"
 
 
 class Line(NamedTuple):
-    """A line through points, with the class that colours it."""
+    """A line through points, with the CSS classes that colour it."""
 
     kind: str
     points: Sequence[tuple[float, float]]
@@ -78,7 +99,7 @@ class Panel:
 
 
 class Mark(NamedTuple):
-    """A point on the shared axis that a line through all panels shows."""
+    """A value on the shared axis that a line through all panels marks."""
 
     at: float
     words: str
@@ -86,7 +107,7 @@ class Mark(NamedTuple):
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
-    """Round numbers from low to high, some `about` steps apart."""
+    """Return round numbers from low to high, about so many steps of them."""
     if not high > low:
         return [low]
     rough = (high - low) / about
@@ -104,7 +125,16 @@ def bars(
     scale: Scale,
     say: Callable[[Estimate], str],
 ) -> Markup:
-    """Bars over each other with their intervals, each under its own words."""
+    """Return bars over each other with their intervals, each under its own words.
+
+    Args:
+        key: Prefix of the element ids.
+        title: The plot's title, for screen readers.
+        about: Its description, for screen readers.
+        rows: The bars.
+        scale: Their axis.
+        say: How a number is written.
+    """
     head = HEAD[scale.mark is not None]
     bottom = head + sum(row.height for row in rows)
     values = ticks(scale.low, scale.high)
@@ -141,10 +171,17 @@ def panels(
     unit: str,
     digits: int = 0,
 ) -> Markup:
-    """Panels over each other along one axis, and the lines that go through all of them.
+    """Return panels over each other along one axis, and the lines that go through all of them.
 
-    The axis runs from the first to the second number of `across`; its numbers have so many `digits`
-    behind the point.
+    Args:
+        key: Prefix of the element ids.
+        title: The plot's title, for screen readers.
+        about: Its description, for screen readers.
+        stack: The panels.
+        across: The values at the ends of the axis.
+        marks: The values that lines mark.
+        unit: What the axis counts.
+        digits: How many digits its numbers have after the point.
     """
     scale = Scale(*across, form=lambda value: f"{value:,.{digits}f}", gutter=GUTTER)
     top = 20 * len(marks)
@@ -206,7 +243,10 @@ def _bar(row: Bar, below: int, scale: Scale, say: Callable[[Estimate], str]) -> 
 
 
 def _panel(panel: Panel, across: Scale, top: int) -> list[Markup]:
-    """One panel: words, grid, areas, lines, dots. Lines are drawn in a box of 1000 by 100 that stretches; their strokes do not."""
+    """Return one panel: words, grid, areas, lines and dots.
+
+    Lines are drawn in a box of 1000 by 100 that is stretched; their strokes are not.
+    """
     up = _upright(panel)
     bottom = top + panel.height
     parts = [_text("0", top - 10, panel.words, "label", "start")]
@@ -220,7 +260,8 @@ def _panel(panel: Panel, across: Scale, top: int) -> list[Markup]:
         parts.append(_text("0", round(y) + 4, panel.form(tick), "tick", "start"))
     box = [
         Markup(
-            '<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 1000 100" preserveAspectRatio="none" overflow="visible">'
+            '<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 1000 100" '
+            'preserveAspectRatio="none" overflow="visible">'
         ).format(top, panel.height)
     ]
     for area in panel.areas:
@@ -249,7 +290,7 @@ def _panel(panel: Panel, across: Scale, top: int) -> list[Markup]:
 
 
 def _upright(panel: Panel) -> Scale:
-    """From the lowest of a panel's values, or zero, to the highest."""
+    """Return the vertical scale: from the lowest of a panel's values, or zero, to the highest."""
     values = [y for line in (*panel.lines, *panel.areas) for _, y in line.points]
     low, high = (0.0 if panel.from_zero else min(values)), max(values)
     if not high > low:
@@ -285,7 +326,7 @@ def _axis(scale: Scale, values: Sequence[float], bottom: int) -> list[Markup]:
 
 
 def _anchor(at: float) -> str:
-    """Which end of some words stands at a point, so that they stay within the plot."""
+    """Return which end of some words is at a point, so that they stay within the plot."""
     return "start" if at < 0.12 else "end" if at > 0.85 else "middle"
 
 
@@ -297,7 +338,8 @@ def _text(x: str, y: float, words: str, kind: str, anchor: str) -> Markup:
 
 def _svg(key: str, title: str, about: str, height: int, drawn: Sequence[Markup]) -> Markup:
     head = Markup(
-        '<svg class="plot" role="img" width="100%" height="{0}" aria-labelledby="{1}-title {1}-about"><title id="{1}-title">{2}</title>'
+        '<svg class="plot" role="img" width="100%" height="{0}" '
+        'aria-labelledby="{1}-title {1}-about"><title id="{1}-title">{2}</title>'
     )
     whole = head + Markup('<desc id="{1}-about">{3}</desc>')
     return whole.format(height, key, title, about) + Markup("").join(drawn) + Markup("</svg>")

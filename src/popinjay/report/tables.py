@@ -1,66 +1,34 @@
-"""What the page says in numbers and words beside its plots: the figures at its top, tables, how things were measured."""
+"""What the page says in numbers and words beside its plots: the figures at its top and its tables.
+
+The words are in `labels.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from popinjay.metrics.intervals import Estimate
-from popinjay.report.charts import SOURCES, Side, estimate, in_percent, percent
+from popinjay.metrics.measure import AUTHOR, BASE, ONLY, PERSONA
+from popinjay.report import labels
+from popinjay.report.charts import Side
+from popinjay.report.labels import BITS, BITS_TITLE, SETTINGS, SOURCES, UNKNOWN, percent, shown
+from popinjay.report.schema import Report
 from popinjay.report.verdict import can_be_given
 
-WHY = {  # how a training ends, as `tuning.trainer` says it
-    "it began to recite": "It was stopped because it began to repeat training posts word for word.",
-    "it got no better": "It was stopped because posts that it does not learn from were no longer getting easier for it.",
-    "all was learnt": "It ended because all that was planned was learnt.",
-    "time was up": "It ended because the time given to it was up.",
-}
-VARIETY = {
-    "distinct_1": ("Different words", "share of all words; more is more varied"),
-    "distinct_2": ("Different pairs of words", "share; more is more varied"),
-    "distinct_3": ("Different runs of 3 words", "share; more is more varied"),
-    "self_bleu": ("Likeness to one another", "self-BLEU; less is more varied"),
-    "repeats": ("Said before, word for word", "share of texts; less is more varied"),
-}
-NAMES = {
-    "handles": ("A handle the author never used", "share of posts; popinjay lets none of them out"),
-    "of_base": (
-        "A name of the base model’s",
-        "share of posts with a name that the untouched base writes, and the author never did",
-    ),
-}
-PRIVATE = {
-    "email": "e-mail addresses",
-    "phone": "phone numbers",
-    "card": "card numbers",
-    "iban": "account numbers",
-    "ip": "IP addresses",
-    "key": "secret keys",
-}
-MEASURES = {
-    "told_apart": "Can a classifier tell?",
-    "taken_for": "Taken for the author",
-    "copying": "Copying",
-    "bits_per_byte": "Bits per byte",
-    "variety": "Variety",
-    "habits": "Habits",
-    "names": "Others' names",
-    "privacy": "Privacy",
-}
-SETTINGS = {
-    ("posts", "train"): "Posts learnt from",
-    ("posts", "held_out"): "Posts held out, never seen in training",
-    ("posts", "bytes"): "Bytes of held-out posts",
-    ("posts", "samples"): "Posts written to measure",
-    ("sampling", "temperature"): "Temperature",
-    ("sampling", "top_p"): "Top-p",
-    ("sampling", "max_tokens"): "Longest post, in tokens",
-    ("sampling", "seed"): "Seed",
-}
+DRAWN = ("told_apart", "taken_for", "copying", "habits")  # metrics that have plots
+IN_OWN_SECTIONS = (*DRAWN, "variety", "names", "privacy")
+AUTHORS_POSTS = "the author’s own new posts"
 
 
 class Tile(NamedTuple):
-    """One of the numbers at the top of the page: what it is, what it is held against, and the other report's."""
+    """One of the numbers at the top of the page.
+
+    Attributes:
+        number: The persona's number.
+        words: What it is.
+        control: What it is to be compared with.
+        other: The same number of the other report, if there is one.
+    """
 
     number: str
     words: str
@@ -69,211 +37,178 @@ class Tile(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of words, each with a remark under its first cell."""
+    """Rows of words and cells, each with a remark under its first cell."""
 
     head: Sequence[str]
     rows: Sequence[tuple[str, str, Sequence[str]]]
 
 
-def of(sides: Sequence[Side]) -> dict[str, Any]:
-    """All of it, as the page's template names it."""
+def all_tables(sides: Sequence[Side]) -> dict[str, Any]:
+    """Return all tables and figures by the names that the page's template has for them."""
     report = sides[0].report
+    taken_for = report.measure("taken_for").counts
     return {
+        "titles": labels.titles(),
         "verdicts": [
-            (place, side.name, side.report["verdict"])
+            (place, side.name, side.report.verdict)
             for place, side in enumerate(sides)
-            if side.report.get("verdict")
+            if side.report.verdict
         ],
-        "notes": [(side.name, note) for side in sides for note in side.report.get("notes") or ()],
+        "notes": [(side.name, note) for side in sides for note in side.report.notes],
         "tiles": tiles(sides),
-        "classifier": estimate(_part(report, "told_apart").get("persona")),
-        "others": _part(report, "taken_for").get("others"),
-        "same_language": _part(report, "taken_for").get("same_language"),
+        "classifier": report.measure("told_apart").get(PERSONA),
+        "others": taken_for.get("others"),
+        "same_language": taken_for.get("same_language"),
         "whys": [
-            (side.name, _why(str(side.report["training"]["why"])))
+            (side.name, labels.stop_reason(side.report.training.why))
             for side in sides
-            if _part(side.report, "training").get("why")
+            if side.report.training
         ],
         "bits": bits(sides),
-        "variety": variety(sides),
-        "names": names(sides),
+        "variety": compared(sides, "variety"),
+        "names": compared(sides, "names"),
         "privacy": [
-            (side.name, _part(side.report, "privacy"), private(side.report))
+            (side.name, side.report.measure("privacy").counts, private(side.report))
             for side in sides
-            if _part(side.report, "privacy")
+            if "privacy" in side.report.measures
+        ],
+        "further": [
+            (labels.title(name), compared(sides, name))
+            for name in report.measures
+            if name not in IN_OWN_SECTIONS
         ],
         "settings": settings(sides),
-        "measures": [
-            (words, _part(report, key)["what"])
-            for key, words in MEASURES.items()
-            if _part(report, key).get("what")
-        ],
+        "measures": explanations(report),
     }
 
 
+def explanations(report: Report) -> list[tuple[str, str]]:
+    """Return the heading of each metric and what its numbers mean."""
+    found = [(labels.title(name), one.what) for name, one in report.measures.items()]
+    found.insert(0, (BITS_TITLE, report.bits_per_byte.what))
+    return [(title, what) for title, what in found if what]
+
+
 def tiles(sides: Sequence[Side]) -> list[Tile]:
-    """The numbers that say most, each with the control that gives it meaning."""
-    found = [
-        _tile(
-            sides,
-            ("told_apart",),
-            "is how often a classifier picks the real post of two",
-            "the author against themselves",
-            "50% is a coin toss",
-        ),
-        _tile(
-            sides,
-            ("taken_for",),
-            "of what it writes is taken for the author",
-            "the author’s own new posts",
-            "",
-        ),
-        _tile(
-            sides,
-            ("copying", "run"),
-            "of what it writes has 8 words in a row from training",
-            "the author’s own new posts",
-            "",
-        ),
-    ]
-    surprise = _part(_part(sides[0].report, "bits_per_byte"), "persona").get("all")
-    if surprise is not None:
-        before = _part(_part(sides[0].report, "bits_per_byte"), "base").get("all")
-        others = [
-            (side.name, _part(_part(side.report, "bits_per_byte"), "persona").get("all"))
-            for side in sides[1:]
-        ]
-        beside = "".join(f"{name}: {value:.2f}" for name, value in others if value is not None)
-        control = f"base model: {before:.2f}" if before is not None else ""
-        found.append(
-            Tile(
-                f"{surprise:.2f}",
-                "bits per byte of posts it never saw: its surprise, less is better",
-                control,
-                beside,
-            )
-        )
-    if not can_be_given(sides[0].report):
-        found[0] = None  # a coin that was tossed a few times
+    """Return the numbers that say most, each with the control that gives it meaning."""
+    found: list[Tile | None] = []
+    if can_be_given(sides[0].report):  # with few posts an AUC is a coin that was tossed a few times
+        halves = "the author against themselves"
+        found.append(_tile(sides, "told_apart", ONLY, halves, "50% is a coin toss"))
+    found.append(_tile(sides, "taken_for", ONLY, AUTHORS_POSTS))
+    found.append(_tile(sides, "copying", "run", AUTHORS_POSTS))
+    found.append(_bits_tile(sides))
     return [tile for tile in found if tile]
 
 
 def _tile(
-    sides: Sequence[Side], path: Sequence[str], words: str, control: str, besides: str
+    sides: Sequence[Side], name: str, key: str, control: str, besides: str = ""
 ) -> Tile | None:
-    ours = _source(sides[0], path, "persona")
+    """Return the tile of one of a metric's numbers; None if the persona has none.
+
+    Args:
+        sides: One or two reports.
+        name: The metric.
+        key: Which of its numbers.
+        control: What the author's number is, to compare it with.
+        besides: What else helps to understand it.
+    """
+    ours, *others = [side.report.measure(name).get(PERSONA, key) for side in sides]
     if not ours:
         return None
-    author = _source(sides[0], path, "author")
-    said = "; ".join(
-        part for part in (f"{control}: {percent(author.value)}" if author else "", besides) if part
-    )
-    others = [(side.name, _source(side, path, "persona")) for side in sides[1:]]
+    author = sides[0].report.measure(name).get(AUTHOR, key)
+    controls = [f"{control}: {percent(author.value)}" if author else "", besides]
     return Tile(
         percent(ours.value),
-        words,
-        said,
-        "".join(f"{name}: {percent(value.value)}" for name, value in others if value),
+        labels.label(name, key).remark,
+        "; ".join(part for part in controls if part),
+        "".join(
+            f"{side.name}: {percent(found.value)}"
+            for side, found in zip(sides[1:], others, strict=True)
+            if found
+        ),
     )
 
 
-def _source(side: Side, path: Sequence[str], source: str) -> Estimate | None:
-    """A measure's number for a source; the measure's name, then which of its numbers where it has several."""
-    found: Any = _part(side.report, path[0]).get(source)
-    for key in path[1:]:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return estimate(found)
-
-
-def _part(report: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A part of a report; empty where it could not be had."""
-    found = report.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _why(why: str) -> str:
-    return WHY.get(why, f"It ended because {why}.")
+def _bits_tile(sides: Sequence[Side]) -> Tile | None:
+    ours, *others = [side.report.bits_per_byte.persona.get(BITS.key) for side in sides]
+    if ours is None:
+        return None
+    base = sides[0].report.bits_per_byte.of(BASE).get(BITS.key)
+    return Tile(
+        f"{ours:.2f}",
+        f"{BITS.title}: {BITS.remark}",
+        "" if base is None else f"base model: {base:.2f}",
+        "".join(
+            f"{side.name}: {found:.2f}"
+            for side, found in zip(sides[1:], others, strict=True)
+            if found is not None
+        ),
+    )
 
 
 def bits(sides: Sequence[Side]) -> Table | None:
-    """Bits per byte of everybody's held-out posts together, then of each author's where there are several."""
-    known = [_part(side.report, "bits_per_byte") for side in sides]
-    authors = [name for name in _part(known[0], "persona") if name != "all"]
-    rows = ["all", *(authors if len(authors) > 1 else [])]
-    head, columns = [], []
-    for side, own in zip(sides, known, strict=True):
-        for source in ("persona", "base"):
-            if _part(own, source):
-                head.append(_column(sides, side, source))
-                columns.append(_part(own, source))
+    """Return the bits per byte of all held-out posts, and of each author's if they are several."""
+    authors = [name for name in sides[0].report.bits_per_byte.persona if name != BITS.key]
+    rows = [BITS.key, *(authors if len(authors) > 1 else [])]
+    columns = {
+        _column(sides, side, source): side.report.bits_per_byte.of(source)
+        for side in sides
+        for source in (PERSONA, BASE)
+        if side.report.bits_per_byte.of(source)
+    }
     cells = [
         (
-            "All held-out posts" if row == "all" else row,
+            "All held-out posts" if row == BITS.key else row,
             "",
-            [f"{own[row]:.3f}" if row in own else "–" for own in columns],
+            [f"{own[row]:.3f}" if row in own else UNKNOWN for own in columns.values()],
         )
         for row in rows
     ]
-    return Table(head, cells) if columns else None
+    return Table(list(columns), cells) if columns else None
 
 
-def variety(sides: Sequence[Side]) -> Table | None:
-    """How varied each source is, and how often it repeats itself."""
-    known = [
-        (side, source, _part(_part(side.report, "variety"), source))
-        for side in sides
-        for source in SOURCES
+def compared(sides: Sequence[Side], name: str) -> Table | None:
+    """Return a metric's numbers, a row each, with a column for each source of each report."""
+    measures = [(side, side.report.measure(name)) for side in sides]
+    sources = [*SOURCES, *(one for one in measures[0][1].sources if one not in SOURCES)]
+    columns = [
+        (_column(sides, side, source), measure, source)
+        for side, measure in measures
+        for source in sources
+        if source in measure.sources
     ]
-    known = [(side, source, own) for side, source, own in known if own]
-    cells = [
-        (words, remark, [_share(own.get(key)) for _, _, own in known])
-        for key, (words, remark) in VARIETY.items()
+    rows = [
+        (
+            row.title,
+            row.remark,
+            [shown(measure.get(source, row.key), row.format) for _, measure, source in columns],
+        )
+        for row in labels.rows(name, measures[0][1])
     ]
-    return (
-        Table([_column(sides, side, source) for side, source, _ in known], cells) if known else None
-    )
+    return Table([head for head, *_ in columns], rows) if columns else None
 
 
 def _column(sides: Sequence[Side], side: Side, source: str) -> str:
-    return SOURCES[source] if len(sides) == 1 else f"{SOURCES[source]} · {side.name}"
+    title = SOURCES.get(source, source)
+    return title if len(sides) == 1 else f"{title} · {side.name}"
 
 
-def _share(found: Any) -> str:
-    known = estimate(found)
-    return in_percent(known) if known else "–"
-
-
-def names(sides: Sequence[Side]) -> Table | None:
-    """How often each source names somebody whom the author never named."""
-    sources = [(side, source) for side in sides for source in SOURCES]
-    known = [(side, source, _part(_part(side.report, "names"), source)) for side, source in sources]
-    known = [(side, source, own) for side, source, own in known if own]
-    rows = [(key, words, remark) for key, (words, remark) in NAMES.items()]
-    cells = [
-        (words, remark, [_share(own.get(key)) for *_, own in known]) for key, words, remark in rows
-    ]
-    return (
-        Table([_column(sides, side, source) for side, source, _ in known], cells) if known else None
-    )
-
-
-def private(report: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """How many of each sort of personal data the samples held."""
-    found = _part(_part(report, "privacy"), "persona")
-    kinds = [*PRIVATE, *(kind for kind in found if kind not in PRIVATE)]
-    return [(PRIVATE.get(kind, kind), int(found.get(kind, 0))) for kind in kinds]
+def private(report: Report) -> list[tuple[str, int]]:
+    """Return how many of each sort of personal data the samples held."""
+    measure = report.measure("privacy")
+    found = [(row.title, measure.get(PERSONA, row.key)) for row in labels.rows("privacy", measure)]
+    return [(title, int(count.value) if count else 0) for title, count in found]
 
 
 def settings(sides: Sequence[Side]) -> Table:
-    """What was measured on, and how it was written."""
-    rows = [
-        (words, "", [_plain(_part(side.report, part).get(key)) for side in sides])
-        for (part, key), words in SETTINGS.items()
-    ]
-    return Table(
-        [side.name for side in sides], [row for row in rows if any(cell != "–" for cell in row[2])]
-    )
+    """Return what was measured on, and how it was written."""
+    rows = [(title, "", [_plain(read(side.report)) for side in sides]) for title, read in SETTINGS]
+    known = [row for row in rows if any(cell != UNKNOWN for cell in row[2])]
+    return Table([side.name for side in sides], known)
 
 
-def _plain(found: Any) -> str:
-    return "–" if found is None else f"{found:,}" if isinstance(found, int) else str(found)
+def _plain(found: float | None) -> str:
+    if found is None:
+        return UNKNOWN
+    return f"{found:,}" if isinstance(found, int) else str(found)

@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from popinjay.server.api_error import ApiError
 from popinjay.server.jobs.job import UPLOADS
 from popinjay.store.files import move_into_place, storage_errors
+from popinjay.text.quantities import size
 
 PARTIAL = ".partial"
 ID = re.compile(r"[0-9a-f]{16}")
@@ -56,13 +57,13 @@ class Uploads:
         if length > self._most:
             raise ApiError(
                 413,
-                f"That is more than {in_words(self._most)}.",
+                f"That is more than {size(self._most)}.",
                 "An archive of posts alone is smaller: leave pictures and videos out of it.",
             )
         if length > self.room():
             raise ApiError(
                 507,
-                f"There is no room for it: {in_words(self.room())} can be taken.",
+                f"There is no room for it: {size(self.room())} can be taken.",
                 "Free some space on the disk.",
             )
 
@@ -104,11 +105,6 @@ class Uploads:
             is_old = time.time() - folder.stat().st_mtime > KEEP_SECONDS
             if folder.name not in kept and (cut_off if (folder / PARTIAL).exists() else is_old):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def in_words(count: int) -> str:
-    """A number of bytes, for people."""
-    return f"{count / 2**30:,.0f} GiB" if count >= 10 * 2**30 else f"{count / 2**20:,.0f} MiB"
 
 
 def checked_name(name: str) -> str:

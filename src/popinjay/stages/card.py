@@ -1,4 +1,7 @@
-"""Card: what the persona is, in words for people. The words are in `assets/card.md`; here is what they are about."""
+"""Card: what the persona is, in words for people.
+
+The words are in `assets/card.md`, the facts that they are about are gathered here.
+"""
 
 from __future__ import annotations
 
@@ -19,46 +22,64 @@ from markupsafe import Markup
 
 from popinjay import __version__
 from popinjay.events import Listener
+from popinjay.metrics.measure import AUTHOR, BASE, MARKOV, PERSONA
+from popinjay.metrics.suite import METRICS
 from popinjay.models import bases
 from popinjay.options import WHOSE, CardOptions
-from popinjay.post import Author, one_line, printable, read_authors, read_json
+from popinjay.post import Author, one_line, printable, read_authors
+from popinjay.report.labels import shown
 from popinjay.report.saved import page_of
+from popinjay.report.schema import Report
 from popinjay.report.verdict import can_be_given
 from popinjay.store.run import Run
 from popinjay.store.stage_runner import Draft
 from popinjay.store.stage_table import PICTURE_FILE, STAGES
+from popinjay.text.unicode import without_direction_marks
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-VERSIONED = (
-    "posts.jsonl",
-    "clean.jsonl",
-    "train.jsonl",
-    "held_out.jsonl",
-    "model",
-)  # whose hashes the card tells
-MOST_MARKS = 6  # combining marks on one character: the densest scripts need no more, and a tower of them covers its neighbours
+# Files whose hashes the card shows.
+VERSIONED = ("posts.jsonl", "clean.jsonl", "train.jsonl", "held_out.jsonl", "model")
+COMPARED = (PERSONA, AUTHOR, BASE, MARKOV)  # sources in the order of the card's columns
+MOST_MARKS = 6  # combining marks on a character: no script needs more, and many cover other text
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a card is about."""
+    """The facts of a card.
+
+    Attributes:
+        name: The persona.
+        authors: Whose posts it learnt from.
+        languages: Codes of the posts' languages.
+        counts: What clean counted of each author, in the authors' order.
+        is_masked: Whether personal data was masked.
+        dataset: What the dataset stage recorded.
+        trained: What the train stage recorded.
+        report: What was measured.
+        hashes: Of the files in `VERSIONED`.
+        whose: A key of `options.WHOSE`.
+        contact: Whom to ask for removal.
+        picture: A file beside the card, or an address; empty if there is none.
+        datasets: Of the hub, if the posts were published too.
+        base: The record beside the base's weights.
+    """
 
     name: str
     authors: Sequence[Author]
     languages: Sequence[str]
-    counts: Sequence[Mapping[str, Any]]  # as clean counted, one an author, in the authors' order
+    counts: Sequence[Mapping[str, Any]]
     is_masked: bool
-    dataset: Mapping[str, Any]  # what the stage said of itself, and so did train
+    dataset: Mapping[str, Any]
     trained: Mapping[str, Any]
-    report: Mapping[str, Any]
+    report: Report
     hashes: Mapping[str, str]
     whose: str | None = None
     contact: str | None = None
-    picture: str = ""  # a file beside the card, or an address; empty where there is none
-    datasets: Sequence[str] = ()  # of the hub, where the posts were published too
-    base: Mapping[str, Any] = field(default_factory=dict)  # the record beside the base's weights
+    picture: str = ""
+    datasets: Sequence[str] = ()
+    base: Mapping[str, Any] = field(default_factory=dict)
 
 
 def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
@@ -73,7 +94,10 @@ def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
 
 
 def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = None) -> Facts:
-    """The facts of a persona that was trained and measured; `find` says where its files are, by default in its folder."""
+    """Return the facts of a persona that was trained and measured.
+
+    `find` says where its files are, by default in its folder.
+    """
     find = find or run.file
     record = run.record
     cleaned, made = record.cleaned, record.hashes()
@@ -87,7 +111,7 @@ def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = 
         is_masked=not record.stages["clean"].options["keep_personal_data"],
         dataset=record.facts("dataset"),
         trained=record.facts("train"),
-        report=read_json(find("report.json")),
+        report=Report.load(find("report.json")),
         hashes={name: made[name] for name in VERSIONED},
         whose=options.whose,
         contact=options.contact,
@@ -97,9 +121,14 @@ def gather(run: Run, options: CardOptions, find: Callable[[str], Path] | None = 
 
 
 def render(facts: Facts, *, model: str | None = None) -> str:
-    """The card. `model` is what the lines to copy name, such as `org/name` once it is published; by default the persona's folder."""
+    """Return the card.
+
+    `model` is what the code to copy names, such as `org/name` once it is published; by default it
+    is the persona's folder.
+    """
     people = [_person(author, is_real=facts.whose != "fictional") for author in facts.authors]
-    base, is_thin = describe_base(facts), facts.trained.get("keep") == "adapter"
+    base = describe_base(facts)
+    is_thin = facts.trained.get("keep") == "adapter"
     return _template().render(
         facts=facts,
         people=people,
@@ -124,8 +153,22 @@ def render(facts: Facts, *, model: str | None = None) -> str:
         is_adapter=model is None and is_thin,  # a whole model is published
         is_thin=is_thin,
         is_evidence=can_be_given(facts.report),
+        compared=_compared(facts.report),
         version=__version__,
     )
+
+
+def _compared(report: Report) -> list[tuple[str, list[str]]]:
+    """Return the rows of the table that compares the persona with its controls."""
+    rows = []
+    for metric in METRICS:
+        measure = report.measure(metric.name)
+        for label in metric.labels:
+            if label.on_card:
+                found = [measure.get(source, label.key) for source in COMPARED]
+                cells = [shown(one, label.format) if one else "" for one in found]
+                rows.append((f"{label.title}: {label.remark}", cells))
+    return rows
 
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -133,7 +176,7 @@ _LICENSE = re.compile(r"[a-z0-9.-]+")
 
 
 def describe_base(facts: Facts) -> dict[str, Any]:
-    """Describe the base model: its name, its hub id and licence, and the file it was converted from.
+    """Describe the base model: its name, hub id and licence, and the file it was converted from.
 
     The row of the table of bases says what a base is, and the record beside its weights which of
     its files they were read from. A folder of the user's own has only the record, if any.
@@ -157,15 +200,19 @@ def _matching(form: re.Pattern[str], value: object) -> str:
     return value if isinstance(value, str) and form.fullmatch(value) else ""
 
 
-# Whoever reads a card has their browser ask the host of every picture on it, and an archive may name any host. So a card
-# shows avatars from where everybody's lie, X's and Bluesky's own servers, and from nowhere else.
+# A reader's browser asks the host of every picture on a card, and an archive may name any host. So
+# a card shows avatars from X's and Bluesky's own servers only.
 _AVATAR = re.compile(
-    r"https://(?:(?:pbs|abs)\.twimg\.com|cdn\.bsky\.app|(?:[a-z0-9-]+\.)+host\.bsky\.network)/[^\s\\\"'<>]*"
+    r"https://(?:(?:pbs|abs)\.twimg\.com|cdn\.bsky\.app|(?:[a-z0-9-]+\.)+host\.bsky\.network)"
+    r"/[^\s\\\"'<>]*"
 )
 
 
 def _person(author: Author, *, is_real: bool) -> dict[str, str]:
-    """An author as the card shows them. Who is made up has no account, though somebody may have the name."""
+    """Return an author as the card shows them.
+
+    A fictional author has no account, though another person may have that name.
+    """
     return {
         "name": title(author),
         "handle": author.handle,
@@ -178,16 +225,12 @@ def _person(author: Author, *, is_real: bool) -> dict[str, str]:
 
 
 def title(author: Author) -> str:
-    """An author's display name as a card can show it, or the handle where nothing of it can be seen."""
-    shown = tidy(author.name)
-    return isolate(
-        shown
-        if any(unicodedata.category(character)[0] in "LMNPS" for character in shown)
-        else tidy(author.handle)
-    )
+    """Return an author's display name as a card can show it, or the handle if it is invisible."""
+    name = tidy(author.name)
+    is_visible = any(unicodedata.category(character)[0] in "LMNPS" for character in name)
+    return isolate(name if is_visible else tidy(author.handle))
 
 
-_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u206f]")
 _NONCHARACTERS = re.compile(
     "[\ufdd0-\ufdef"
     + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
@@ -196,21 +239,27 @@ _NONCHARACTERS = re.compile(
 
 
 def tidy(text: str) -> str:
-    """The text on one line, without what reaches beyond its own end: direction overrides, towers of accents, control characters."""
-    text = one_line(_NONCHARACTERS.sub("", _DIRECTIONS.sub("", printable(text))))
-    kept, marks = [], 0
+    """Return the text on one line, without what affects the text around it.
+
+    That is direction overrides, towers of accents and control characters.
+    """
+    text = one_line(_NONCHARACTERS.sub("", without_direction_marks(printable(text))))
+    kept = []
+    marks = 0
     for character in text:
         marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
         if marks <= MOST_MARKS:
             kept.append(character)
-    alone = (
-        kept and unicodedata.category(kept[0])[0] == "M"
-    )  # would sit on whatever stands before the name
-    return "◌" * bool(alone) + "".join(kept)
+    # A mark at the beginning would combine with whatever stands before the name.
+    is_on_nothing = bool(kept) and unicodedata.category(kept[0])[0] == "M"
+    return "◌" * is_on_nothing + "".join(kept)
 
 
 def isolate(text: str) -> str:
-    """The text, in Unicode's isolating marks where some of it runs from right to left: its neighbours stay in their order."""
+    """Return the text, in Unicode's isolating marks if some of it runs from right to left.
+
+    So the text around it keeps its order.
+    """
     from_the_right = any(
         unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text
     )
@@ -218,35 +267,39 @@ def isolate(text: str) -> str:
 
 
 def plain(text: str) -> Markup:
-    """The text so that Markdown, tables and HTML show it as it is: ASCII punctuation as entities, but for commas and hyphens."""
-    return Markup(
-        re.sub(r"[!-+./:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", isolate(tidy(text)))
-    )  # noqa: S704 (this is what makes it safe)
+    """Return the text escaped so that Markdown, tables and HTML show it as it is.
+
+    ASCII punctuation becomes entities, except for commas and hyphens.
+    """
+    text = isolate(tidy(text))
+    escaped = re.sub(r"[!-+./:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", text)
+    return Markup(escaped)  # noqa: S704 (this is what makes it safe)
 
 
 def in_quotes(text: str) -> Markup:
-    """The text for between the quotes of a YAML or Python string."""
+    """Return the text escaped for a quoted YAML or Python string."""
     return Markup(json.dumps(text, ensure_ascii=False)[1:-1])  # noqa: S704
 
 
 def in_a_shell(text: str) -> Markup:
-    """The text as one word of a command line."""
+    """Return the text as one word of a command line."""
     return Markup(shlex.quote(text))  # noqa: S704
 
 
 def number(value: float, form: str = ",") -> Markup:
-    """A number as `format` writes it."""
+    """Return a number as `format` writes it."""
     return Markup(format(value, form))  # noqa: S704
 
 
 def address(text: str) -> Markup:
-    """An address for a link's or picture's target."""
-    return Markup(quote(tidy(text), safe="/:?#@=%+,;~&").replace("&", "&amp;"))  # noqa: S704
+    """Return an address as the target of a link or picture."""
+    quoted = quote(tidy(text), safe="/:?#@=%+,;~&")
+    return Markup(quoted.replace("&", "&amp;"))  # noqa: S704
 
 
 @functools.cache
 def _template() -> Template:
-    """`assets/card.md`, filled in so that every text is made plain unless a filter says otherwise."""
+    """Return `assets/card.md`, which escapes every text unless a filter says otherwise."""
     from jinja2 import Environment, StrictUndefined
 
     def finish(value: Any) -> Any:

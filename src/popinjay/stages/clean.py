@@ -1,8 +1,8 @@
-"""Clean: decide which posts are kept and how their text looks.
+"""Clean: decide which posts are kept, and normalise their text.
 
-First HuggingTweets' rules, whose counts the card shows: downloaded - reposts - short = kept. Then, unless
-`--rules huggingtweets`, drops of our own, each counted in a row of its own. Every dropped post goes to `dropped.jsonl`
-with its reason.
+First come HuggingTweets' rules, whose counts the card shows: downloaded - reposts - short = kept.
+Then, unless the option is `--rules huggingtweets`, come further drops of our own, each counted
+separately. Every dropped post goes to `dropped.jsonl` with its reason.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from popinjay.options import CleanOptions
 from popinjay.post import Kind, Post, by_author, is_repost_by_hand, one_line, read_posts
 from popinjay.store.stage_runner import Draft
 from popinjay.text.language_codes import language_code
+from popinjay.text.language_detection import detect_language
 from popinjay.text.machine_made import is_machine_made
 from popinjay.text.masking import mask
 from popinjay.text.near_duplicates import NearDuplicates
@@ -30,11 +31,12 @@ STAGE = "clean"
 LEAST_CHARACTERS = 6_000  # under this HuggingTweets refused
 FEW_CHARACTERS = 40_000  # and under this it warned
 LEAST_POSTS = 3  # under this there is nothing left to learn from
-MOST_CHARACTERS = 100_000  # of a post: no network takes so much, and one text of megabytes would hold up all that follows
+MOST_CHARACTERS = 100_000  # of a post: no network takes more, and megabytes would be slow
 INTERESTING_WORDS = 3
 TELL_EVERY = 2000  # posts
 
-# A t.co link can be followed by a letter without a blank where a script has none; HuggingTweets took all up to the next blank.
+# In scripts without blanks a t.co link can be followed by a letter at once. HuggingTweets removed
+# everything up to the next blank.
 _LINK = re.compile(
     r"https?:(?://t\.co/[A-Za-z0-9]+(?:…|(?=[^\x00-\x7f]))|\S+)(?:\u00a0…)?", re.IGNORECASE
 )
@@ -46,17 +48,19 @@ _BROKEN_LINK = re.compile(
     rf"https?://\s+(?:www\.\s?)?{_HOST}(?![\w.])(?:[/?#]\S*)?(?:\s?…)?", re.IGNORECASE
 )
 _TOP_LEVEL = (
-    "com|org|net|edu|gov|info|io|co|ly|me|gl|be|tv|fm|to|am|gd|gs|st|li|it|is|us|uk|de|fr|es|nl|eu|ca|au|jp|br|mx|in|ru|pl|se|ch"
-    "|app|blog|dev|news|page|site|social|xyz|link|ow|tk|cc|biz|mobi|tumblr|jobs|gg|sh|ai"
+    "com|org|net|edu|gov|info|io|co|ly|me|gl|be|tv|fm|to|am|gd|gs|st|li|it|is|us|uk|de|fr|es|nl|eu"
+    "|ca|au|jp|br|mx|in|ru|pl|se|ch|app|blog|dev|news|page|site|social|xyz|link|ow|tk|cc|biz|mobi"
+    "|tumblr|jobs|gg|sh|ai"
 )
 _BARE_LINK = re.compile(
-    rf"(?<![\w@./:-])(?:www\.{_HOST}(?:/\S*)?|(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,4}}(?:{_TOP_LEVEL})/[^\s…]+…?)(?:\u00a0…)?",
+    rf"(?<![\w@./:-])(?:www\.{_HOST}(?:/\S*)?"
+    rf"|(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,4}}(?:{_TOP_LEVEL})/[^\s…]+…?)(?:\u00a0…)?",
     re.IGNORECASE,
 )
 
 
 def tidy(text: str, *, as_huggingtweets: bool = False) -> str:
-    """The text on one line, without links and with single blanks."""
+    """Return the text on one line, without links and with single blanks."""
     if as_huggingtweets:
         return " ".join(_LINK_AS_HUGGINGTWEETS.sub("", text).split())
     if "/" in text or "www." in text.lower():
@@ -66,32 +70,36 @@ def tidy(text: str, *, as_huggingtweets: bool = False) -> str:
 
 
 def polish(text: str, *, keep_personal_data: bool) -> tuple[str, dict[str, int]]:
-    """What further is done to a tidy text: picture links and invisible characters go, personal data is masked (and counted)."""
+    """Return a tidy text without picture links and invisible characters, and the masks by kind.
+
+    Personal data is masked unless it is to be kept.
+    """
     text = one_line(_PICTURE_LINK.sub("", text))
     return (text, {}) if keep_personal_data else mask(text)
 
 
 def interesting_words(text: str, *, as_huggingtweets: bool = False) -> int:
-    """How many words are neither link, mention nor hashtag.
+    """Return how many words are neither link, mention nor hashtag.
 
-    Scripts without blanks count a word for two characters; HuggingTweets took whatever stands between blanks for one.
+    In scripts without blanks two characters count as a word. HuggingTweets counted everything
+    between two blanks as one.
     """
     found = [word for word in text.split() if not any(mark in word for mark in ("http", "@", "#"))]
     return len(found) if as_huggingtweets else sum(spoken_length(word) for word in found)
 
 
-# Our further drops: a reason, or None. Each sees the post and its finished text.
+# Our further drops: functions from a post and its finished text to a reason, or None to keep it.
 
 Rule = Callable[[Post, str, CleanOptions], str | None]
 
 
 def reply(post: Post, text: str, options: CleanOptions) -> str | None:
-    """A reply to somebody else, where they are not wanted."""
+    """Drop replies to other people if they are not wanted."""
     return "reply" if options.drop_replies and post.kind is Kind.REPLY else None
 
 
 def other_language(post: Post, text: str, options: CleanOptions) -> str | None:
-    """Another language than those asked for."""
+    """Drop posts in other languages than those asked for."""
     if options.lang is None:
         return None
     wanted = [language_code(name) for name in options.lang.split(",")]
@@ -99,19 +107,18 @@ def other_language(post: Post, text: str, options: CleanOptions) -> str | None:
 
 
 def empty(post: Post, text: str, options: CleanOptions) -> str | None:
-    """Nothing left but punctuation: no letter, no number, no emoji."""
-    return (
-        None if any(unicodedata.category(character)[0] in "LNS" for character in text) else "empty"
-    )
+    """Drop posts with nothing but punctuation: no letter, no number, no emoji."""
+    has_content = any(unicodedata.category(character)[0] in "LNS" for character in text)
+    return None if has_content else "empty"
 
 
 def cut_short(post: Post, text: str, options: CleanOptions) -> str | None:
-    """Cut by its source in the middle: a model would learn to stop there."""
+    """Drop posts that their source cut in the middle: a model would learn to stop there."""
     return "cut short" if post.truncated else None
 
 
 def machine_made(post: Post, text: str, options: CleanOptions) -> str | None:
-    """Written by an app in its owner's name."""
+    """Drop posts that an app wrote in its owner's name."""
     return "machine-made" if is_machine_made(text, post.text) else None
 
 
@@ -142,16 +149,16 @@ class Counts:
 
     @property
     def kept(self) -> int:
-        """As HuggingTweets counted."""
+        """How many posts are kept as HuggingTweets counted."""
         return self.downloaded - self.reposts - self.short
 
     @property
     def used(self) -> int:
-        """What is left after our further drops."""
+        """How many posts are left after our further drops."""
         return self.kept - sum(self.further.values())
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, in the order of the table."""
+        """Return all counts in the order of the table."""
         row = asdict(self)
         head = {
             "author": row.pop("author"),
@@ -164,7 +171,7 @@ class Counts:
 
 @dataclass
 class Sorted:
-    """One author's posts, sorted out: kept ones with their finished text, dropped ones with their reason."""
+    """One author's posts: kept ones with their finished text, dropped ones with their reason."""
 
     counts: Counts
     kept: list[tuple[Post, str]] = field(default_factory=list)
@@ -174,10 +181,11 @@ class Sorted:
 def sort_out(
     author: str, posts: Iterable[Post], options: CleanOptions, listener: Listener = ignore
 ) -> Sorted:
-    """Apply all rules to one author's posts, in their order."""
+    """Apply all rules to one author's posts in order."""
     plain = options.rules == "huggingtweets"
     result = Sorted(Counts(author))
-    counts, masked = result.counts, Counter[str]()
+    counts = result.counts
+    masked = Counter[str]()
     candidates: list[tuple[Post, str]] = []
     for post in posts:
         counts.downloaded += 1
@@ -194,17 +202,13 @@ def sort_out(
             result.dropped.append((post, "short"))
             continue
         text, hidden = polish(text, keep_personal_data=options.keep_personal_data)
-        reason = (
-            None
-            if plain
-            else next((why for rule in RULES if (why := rule(post, text, options))), None)
-        )
+        rules = () if plain else RULES
+        reason = next((why for rule in rules if (why := rule(post, text, options))), None)
         if reason:
             result.dropped.append((post, reason))
         else:
-            candidates.append(
-                (post, post.text if text == post.text else text)
-            )  # one string in memory where nothing was changed
+            # An unchanged text is kept in memory once only.
+            candidates.append((post, post.text if text == post.text else text))
             masked.update(hidden)
     result.kept = candidates if plain else list(_once(candidates, result.dropped, listener))
     tally = Counter(reason for _, reason in result.dropped)
@@ -217,7 +221,7 @@ def sort_out(
 def _once(
     candidates: list[tuple[Post, str]], dropped: list[tuple[Post, str]], listener: Listener
 ) -> Iterator[tuple[Post, str]]:
-    """Only the first of the posts that say the same; the others go to `dropped`."""
+    """Yield the first of the posts that say the same; the others are appended to `dropped`."""
     exact: set[bytes] = set()
     near = NearDuplicates(text for _, text in candidates)
     for place, (post, text) in enumerate(candidates):
@@ -244,12 +248,13 @@ def _once(
 
 
 def check_enough(counts: Counts) -> str | None:
-    """A warning where there is little text. Raises TooLittleText where there is too little."""
+    """Return a warning if there is little text. Raises TooLittleText if there is too little."""
     posts = "kept post" if counts.used == 1 else "kept posts"
     said = f"{counts.author!r} has {counts.characters:,} characters in {counts.used:,} {posts}"
     if counts.characters >= LEAST_CHARACTERS and counts.used < LEAST_POSTS:
         raise TooLittleText(
-            f"{said}; a voice needs at least {LEAST_POSTS} posts (one to learn from, one to watch it, one held out), better hundreds.",
+            f"{said}; a voice needs at least {LEAST_POSTS} posts (one to learn from, one to watch "
+            "it, one held out), better hundreds.",
             _what_was_lost(counts) or "If that is many posts in one, give each a line of its own.",
         )
     if counts.characters < LEAST_CHARACTERS:
@@ -259,7 +264,10 @@ def check_enough(counts: Counts) -> str | None:
             or "A longer archive, or more files of the same author joined into one, brings more.",
         )
     if counts.characters < FEW_CHARACTERS:
-        return f"{said}. That is little ({FEW_CHARACTERS:,} is a good start): expect a voice that repeats itself."
+        return (
+            f"{said}. That is little ({FEW_CHARACTERS:,} is a good start): expect a voice that "
+            "repeats itself."
+        )
     return None
 
 
@@ -270,12 +278,18 @@ def _what_was_lost(counts: Counts) -> str:
         return ""
     alike = counts.further.get("duplicate", 0) + counts.further.get("near-duplicate", 0)
     if alike > lost / 2:
-        return f"{alike:,} of {counts.downloaded:,} posts say the same as another (see popinjay inspect): each is learnt once."
-    return f"{lost:,} of {counts.downloaded:,} posts were reposts, short or otherwise dropped (see popinjay inspect); a longer archive brings more."
+        return (
+            f"{alike:,} of {counts.downloaded:,} posts say the same as another "
+            "(see popinjay inspect): each is learnt once."
+        )
+    return (
+        f"{lost:,} of {counts.downloaded:,} posts were reposts, short or otherwise dropped "
+        "(see popinjay inspect); a longer archive brings more."
+    )
 
 
 def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
-    """Write `clean.jsonl` and `dropped.jsonl`. Raises TooLittleText where an author has not enough."""
+    """Write `clean.jsonl` and `dropped.jsonl`. Raises TooLittleText if an author has too little."""
     posts = by_author(read_posts(draft.need("posts.jsonl")))
     results = []
     for author, own in posts.items():
@@ -308,17 +322,12 @@ def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
 
 
 def language_of(post: Post, text: str) -> str:
-    """The post's language as its source says, or else as its words look."""
-    if post.lang and (said := language_code(post.lang)):
-        return said
-    import py3langid  # loads a model of some megabytes
-
-    code: str = py3langid.classify(re.sub(r"[@#]\w+", " ", text))[0]
-    return code
+    """Return the post's language as its source says, or else as its words look."""
+    return (post.lang and language_code(post.lang)) or detect_language(text)
 
 
 def languages(kept: list[tuple[Post, str]]) -> dict[str, float]:
-    """The share of each language that at least one post in twenty is in, the largest first."""
+    """Return the share of each language that 5% of the posts or more are in, the largest first."""
     found = Counter(language_of(post, text).split("-")[0] for post, text in kept)
     return {
         code: round(count / len(kept), 3)

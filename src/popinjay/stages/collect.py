@@ -30,11 +30,11 @@ class Opened:
 
     @property
     def authors(self) -> list[Author]:
-        """Who posted, in the order of the specs."""
+        """The authors in the order of the specs."""
         return [reading.author for reading in self.readings]
 
     def heed(self, whose: str | None) -> None:
-        """Raise SpecError where an author has said no to this, unless they are the one who asks for it."""
+        """Raise SpecError if an author has refused this, unless the posts are the user's own."""
         for reading in self.readings:
             if reading.refusal and whose != "self":
                 raise SpecError(
@@ -48,7 +48,7 @@ class Opened:
             reading.fetch(folder, forgotten.covers)
 
     def without(self, forgotten: Forgotten) -> Opened:
-        """Only the authors who are not forgotten. Raises SpecError where none is left."""
+        """Return only the authors who are not forgotten. Raises SpecError if none is left."""
         kept = tuple(
             reading for reading in self.readings if reading.author.handle not in forgotten.authors
         )
@@ -71,11 +71,11 @@ class Opened:
 
     @property
     def name(self) -> str:
-        """The persona's name where none is given: its authors' handles, sorted."""
+        """The persona's default name: its authors' handles, sorted."""
         return "-".join(sorted(author.handle for author in self.authors))
 
     def fingerprint(self) -> str:
-        """A hash of everything that would be read, whatever the order of the specs."""
+        """Return a hash of everything that would be read, independent of the order of the specs."""
         marks = sorted(
             f"{reading.author.handle}\0{reading.fingerprint()}" for reading in self.readings
         )
@@ -83,14 +83,17 @@ class Opened:
 
 
 def is_account(reading: Reading) -> bool:
-    """Return whether posts are read over a network: whose they are is then certain."""
+    """Return whether posts are read over a network, so that it is certain whose they are."""
     return type(reading).fetch is not Reading.fetch
 
 
 def open_specs(
     specs: Sequence[str], options: CollectOptions, access: Access = NOBODY_TO_ASK
 ) -> Opened:
-    """Open every spec. Raises SpecError where one cannot be read, or two are the same author, and NetworkError."""
+    """Open every spec.
+
+    Raises SpecError if one cannot be read or two are by the same author, and NetworkError.
+    """
     if not specs:
         raise SpecError(
             "Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo"
@@ -108,7 +111,10 @@ def open_specs(
 
 
 def posts_of(reading: Reading, listener: Listener = ignore) -> Iterator[Post]:
-    """The posts of one author, telling how many. Raises SpecError where there is none of the author's own."""
+    """Yield the posts of one author and report how many were read.
+
+    Raises SpecError if none of them is the author's own.
+    """
     count = reposts = 0
     told = time.monotonic()
     for post in reading.posts():
@@ -129,7 +135,8 @@ def posts_of(reading: Reading, listener: Listener = ignore) -> Iterator[Post]:
     if count == 0:
         if left_out := reading.findings.left_out:
             raise SpecError(
-                f"Nothing of what {reading.author.handle!r} wrote in it can be used: {_counted(left_out)}.",
+                f"Nothing of what {reading.author.handle!r} wrote in it can be used: "
+                f"{_counted(left_out)}.",
                 "Only posts that were for everybody are read. Give the file that holds them.",
             )
         raise SpecError(
@@ -138,7 +145,8 @@ def posts_of(reading: Reading, listener: Listener = ignore) -> Iterator[Post]:
         )
     if reposts == count:
         raise SpecError(
-            f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; none is their own.",
+            f"All {count:,} posts of {reading.author.handle!r} are reposts of other people; "
+            "none is their own.",
             "A voice needs words of its own.",
         )
 
@@ -157,7 +165,7 @@ _SIGNATURES = {
 
 
 def picture_kind(data: bytes) -> str | None:
-    """The ending of a picture's file, by its first bytes; None where it is no picture that is known."""
+    """Return the suffix of a picture's file by its first bytes; None if the format is unknown."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     return next(
@@ -166,7 +174,10 @@ def picture_kind(data: bytes) -> str | None:
 
 
 def keep_avatars(readings: Sequence[Reading], folder: Path) -> None:
-    """The authors' pictures as `HANDLE.jpg` and the like, as their sources hold them: never opened here, never fetched."""
+    """Write the authors' pictures as `HANDLE.jpg` and the like.
+
+    They are copied as their sources hold them, and neither opened here nor fetched.
+    """
     folder.mkdir()
     for reading in readings:
         data = reading.avatar()
@@ -175,7 +186,7 @@ def keep_avatars(readings: Sequence[Reading], folder: Path) -> None:
 
 
 def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Listener) -> None:
-    """Write `posts.jsonl`, `authors.json` and `avatars` from the specs, which were opened with these options."""
+    """Write `posts.jsonl`, `authors.json` and `avatars` from specs opened with these options."""
     counts: Counter[str] = Counter()
     forgotten = Forgotten.of(draft.run)
 
@@ -209,5 +220,5 @@ def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Lis
 
 
 def in_words(authors: Sequence[Mapping[str, Any]]) -> str:
-    """How many posts of whom were collected, from the rows of `authors.json`."""
+    """Return how many posts of whom were collected, from the rows of `authors.json`."""
     return " and ".join(f"{row['posts']:,} posts of {row['handle']}" for row in authors)

@@ -1,7 +1,8 @@
-"""Dataset: decide what the model learns from, what watches it learn, and what it never sees.
+"""Dataset: split the posts into training, validation and held-out posts.
 
-The newest tenth of every author's posts is held out. Of the rest a random twentieth validates: training watches it and keeps
-the best step, so that the held-out posts take part in no decision. Near-duplicates of either are removed from training.
+The newest tenth of every author's posts is held out. Of the rest a random twentieth is for
+validation: training keeps the step that is best on it, so that the held-out posts take part in no
+decision. Near-duplicates of either are removed from training.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from popinjay.text.near_duplicates import NearDuplicates
 
 MOSTLY = 0.8  # share of posts with a time from which the newest are held out
 VALIDATION_SHARE = 0.05
-MOST_VALIDATION = 256  # posts of one author: enough to steer by, and quick to score
+MOST_VALIDATION = 256  # posts of one author: enough to choose a step by, and quick to score
 
 
 @dataclass
 class Split:
-    """One author's posts, each in at most one of three places."""
+    """One author's posts, each in at most one of the three parts."""
 
     train: list[Post] = field(default_factory=list)
     validation: list[Post] = field(default_factory=list)
@@ -48,23 +49,21 @@ def split(posts: list[Post], options: DatasetOptions) -> Split:
         ordered = sorted(posts, key=lambda post: post.id)
         rng.shuffle(ordered)
     cut = len(ordered) - max(1, round(len(ordered) * options.held_out))
-    older, held_out = ordered[:cut], ordered[cut:]
-    watching = set(
-        rng.sample(
-            range(len(older)), min(MOST_VALIDATION, max(1, round(len(older) * VALIDATION_SHARE)))
-        )
-    )
-    validation = [older[i] for i in sorted(watching)]
+    older = ordered[:cut]
+    held_out = ordered[cut:]
+    count = min(MOST_VALIDATION, max(1, round(len(older) * VALIDATION_SHARE)))
+    chosen = set(rng.sample(range(len(older)), count))
+    validation = [older[i] for i in sorted(chosen)]
     near = NearDuplicates(post.text for post in ordered)
     for post in held_out + validation:
         near.add(post.text)
-    candidates = [post for i, post in enumerate(older) if i not in watching]
+    candidates = [post for i, post in enumerate(older) if i not in chosen]
     train = [post for post in candidates if near.find(post.text) is None]
     return Split(train, validation, held_out, len(candidates) - len(train))
 
 
 def check_enough(author: str, parts: Split) -> None:
-    """Raise TooLittleText if there is nothing to learn from, or nothing to watch it by."""
+    """Raise TooLittleText if any of the three parts is empty."""
     if parts.train and parts.validation and parts.held_out:
         return
     total = len(parts.train) + len(parts.validation) + len(parts.held_out) + parts.removed
@@ -76,14 +75,15 @@ def check_enough(author: str, parts: Split) -> None:
 
 
 def balance(authors: dict[str, list[Post]]) -> Iterator[Post]:
-    """Every author's posts, those of smaller authors repeated up to the characters of the largest."""
+    """Yield every author's posts, repeated up to the characters of the author with most."""
     sizes = {author: sum(len(post.text) for post in posts) for author, posts in authors.items()}
     largest = max(sizes.values())
     for author, posts in authors.items():
         if not posts:
             continue
         yield from posts
-        written, place = sizes[author], 0
+        written = sizes[author]
+        place = 0
         while written + len(posts[place].text) <= largest:
             yield posts[place]
             written += len(posts[place].text)

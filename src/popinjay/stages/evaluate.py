@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,22 +12,16 @@ from popinjay.errors import BaseModelError
 from popinjay.events import Event, EventKind, Listener
 from popinjay.inference.decoder import Decoder
 from popinjay.inference.open_decoder import open_decoder
-from popinjay.metrics.suite import (
-    BASE,
-    MARKOV,
-    MEASURES,
-    PERSONA,
-    Compared,
-    chain,
-    compare,
-    how_many,
-)
+from popinjay.metrics.markov_baseline import MarkovChain
+from popinjay.metrics.measure import BASE, MARKOV, PERSONA, Compared, max_texts
+from popinjay.metrics.suite import METRICS, compare
 from popinjay.metrics.untouched_base import UntouchedBase
 from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.options import EvaluateOptions, Sampling, SayOptions
-from popinjay.post import by_author, read_json, read_posts, read_rows
+from popinjay.post import by_author, read_posts, read_rows
+from popinjay.report.schema import BitsPerByte, PostCounts, Report, SamplingSettings
 from popinjay.report.verdict import notes, verdict
 from popinjay.sampling.generate import MAX_BATCH_ROWS, GeneratedPost, stream
 from popinjay.store.files import atomic_write, content_hash
@@ -33,10 +29,11 @@ from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT
 from popinjay.store.stage_runner import Draft
 
 STAGE = "evaluate"
+BITS_WHAT = "held-out posts, each scored alone from the separator; lower is better"
 
 
 class OfBase(NamedTuple):
-    """What the untouched base is worth on the same posts, and what it writes."""
+    """The untouched base's bits per byte of the same posts, and what it writes."""
 
     bits: dict[str, float] | None = None
     written: list[str] | None = None
@@ -48,56 +45,62 @@ def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener:
         author: [post.text for post in own]
         for author, own in by_author(read_posts(draft.need("held_out.jsonl"))).items()
     }
-    author = [text for own in held_out.values() for text in own]
-    training = list(
-        dict.fromkeys(row["text"] for row in read_rows(draft.need("train.jsonl")))
-    )  # those of a smaller author are there several times
-    folder, seed = draft.need("model"), options.seed
-    bits = score(folder, held_out)
-    decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
-    samples = write_unprompted(decoder, options.samples, seed, listener)
-    of_base = _measure_base(base, held_out, seed, listener)
-    written = {
-        PERSONA: [said.text for said in samples],
-        BASE: of_base.written,
-        MARKOV: chain(training, author, seed),
-    }
-    compared = Compared(
-        training, author, {name: texts for name, texts in written.items() if texts}, list(held_out)
+    rows = read_rows(draft.need("train.jsonl"))
+    training = list(dict.fromkeys(row["text"] for row in rows))  # cyborgs repeat a smaller author's
+    bits = score(draft.need("model"), held_out)
+    decoder = open_decoder(draft.need("model"), cache=draft.run.path / ENGINE_FOLDER)
+    samples = write_unprompted(decoder, options.samples, options.seed, listener)
+    of_base = _measure_base(base, held_out, options.seed, listener)
+    compared = _compared(held_out, training, samples, of_base, options.seed)
+    size = sum(len(text.encode()) for text in compared.author)
+    report = Report(
+        model=draft.run.record.hashes()["model"],
+        posts=PostCounts(len(training), len(compared.author), size, len(samples)),
+        sampling=SamplingSettings.from_json(
+            {**sampling(decoder.sampling, options.seed), **_trials(draft)}
+        ),
+        bits_per_byte=BitsPerByte(bits, of_base.bits, BITS_WHAT, len(compared.author), size),
+        measures=compare(compared, options.seed, _progress(listener)),
+        training=_training(draft),
     )
-    what = "held-out posts, each scored alone from the separator; lower is better"
-    size = sum(len(text.encode()) for text in author)
-    report: dict[str, Any] = {
-        "model": draft.run.record.hashes()["model"],
-        "posts": {
-            "train": len(training),
-            "held_out": len(author),
-            "bytes": size,
-            "samples": len(samples),
-        },
-        "sampling": {**sampling(decoder.sampling, seed), **_trials(draft)},
-        "bits_per_byte": {
-            "what": what,
-            "base": of_base.bits,
-            "persona": bits,
-            "posts": len(author),
-            "bytes": size,
-        },
-        **compare(compared, seed, _teller(listener)),
-        "training": _training(draft),
-    }
-    report = {"verdict": verdict(report), "notes": notes(report), **report}
-    _keep_previous(draft, report["model"])
-    draft.write_json("report.json", report)
+    report = replace(report, verdict=verdict(report), notes=notes(report))
+    _keep_previous(draft, report.model)
+    draft.write_json("report.json", report.to_json())
     draft.write_rows(
         "samples.jsonl",
         ({"text": said.text, "tokens": said.tokens, "finished": said.finished} for said in samples),
     )
-    draft.facts.update(summary=report["verdict"])
+    draft.facts.update(summary=report.verdict)
+
+
+def _compared(
+    held_out: Mapping[str, Sequence[str]],
+    training: Sequence[str],
+    samples: Sequence[GeneratedPost],
+    of_base: OfBase,
+    seed: int,
+) -> Compared:
+    """Return the texts that are compared, those of a Markov chain of the training posts included.
+
+    Args:
+        held_out: Each author's held-out posts.
+        training: The posts that were learnt from, once each.
+        samples: What the persona wrote.
+        of_base: What its base wrote.
+        seed: Of the chain.
+    """
+    author = [text for own in held_out.values() for text in own]
+    written = {
+        PERSONA: [said.text for said in samples],
+        BASE: of_base.written,
+        MARKOV: MarkovChain(training, seed).say(max_texts(author)),
+    }
+    known = {source: texts for source, texts in written.items() if texts}
+    return Compared(training, author, known, list(held_out))
 
 
 def score(folder: Path, posts: dict[str, list[str]]) -> dict[str, float]:
-    """A model's bits per byte of held-out posts, of all authors together (`all`) and of each."""
+    """Return a model's bits per byte of held-out posts, of all authors (`all`) and of each."""
     model = LanguageModel.load(folder)
     bits = {author: model.bits(texts) for author, texts in posts.items()}
     result = {
@@ -118,10 +121,15 @@ def write_unprompted(
     start: int = 0,
     given: Sampling | None = None,
 ) -> list[GeneratedPost]:
-    """The posts that everything about outputs is measured on, those before place `start` left out.
+    """Return the posts that outputs are measured on: without a prompt, and before any filter.
 
-    No prompt, the model's own settings or those `given`, fixed seed, and no rules: what the model
-    writes, it writes.
+    Args:
+        decoder: The model.
+        count: How many posts there are, those before `start` included.
+        seed: Of the sampling.
+        listener: Is told how far it is.
+        start: The place of the first post that is wanted.
+        given: Sampling settings, by default the model's own.
     """
     said: list[GeneratedPost] = []
     began, left = time.monotonic(), count - start
@@ -145,12 +153,12 @@ def write_unprompted(
 
 
 def sampling(given: Sampling, seed: int) -> dict[str, Any]:
-    """The settings of unprompted posts, for the report and to tell kept ones apart."""
+    """Return the settings of unprompted posts, for the report and to identify cached ones."""
     return {**given._asdict(), "max_tokens": SayOptions.max_tokens, "seed": seed}
 
 
 def _trials(draft: Draft) -> dict[str, Any]:
-    """What was tried to find the persona's own settings; nothing where that was not done."""
+    """Return what was tried to find the persona's own settings; empty if nothing was."""
     known = draft.run.record.trained.sampling
     return {name: known[name] for name in ("trials", "author") if known.get(name)}
 
@@ -158,13 +166,13 @@ def _trials(draft: Draft) -> dict[str, Any]:
 def _measure_base(
     base: bases.Base, held_out: dict[str, list[str]], seed: int, listener: Listener
 ) -> OfBase:
-    """Of nothing where the base is no longer on this machine."""
+    """Measure the base; the result is empty if it is no longer on this machine."""
     try:
         folder = bases.folder_of(base)
     except BaseModelError as error:
         return _unmeasured(error, listener)
     kept = UntouchedBase(bases.fingerprint(base) or content_hash(folder))
-    count = how_many([text for own in held_out.values() for text in own])
+    count = max_texts([text for own in held_out.values() for text in own])
 
     def write(start: int) -> list[str]:
         decoder = open_decoder(folder, cache=kept.engine)
@@ -184,28 +192,29 @@ def _unmeasured(error: BaseModelError, listener: Listener) -> OfBase:
     return OfBase()
 
 
-def _teller(listener: Listener) -> Any:
-    places = iter(range(len(MEASURES)))
+def _progress(listener: Listener) -> Callable[[str], None]:
+    """Return what tells the listener which metric comes next."""
+    places = iter(range(len(METRICS)))
     return lambda what: listener(
         Event(
             STAGE,
             EventKind.PROGRESS,
             f"measuring: {what}",
             done=next(places),
-            total=len(MEASURES),
+            total=len(METRICS),
             unit="measures",
         )
     )
 
 
-def _training(draft: Draft) -> dict[str, Any]:
-    """How the training went: where it stopped, why, and which step was kept."""
-    said = draft.run.record.trained
-    return {"why": said.stopped, "best_step": said.best_step, "steps": said.steps}
+def _training(draft: Draft) -> Training:
+    """Return how the training went: why it stopped, and which step was kept."""
+    trained = draft.run.record.trained
+    return Training(trained.stopped, trained.best_step, trained.steps)
 
 
 def _keep_previous(draft: Draft, model: str) -> None:
-    """Keep the report of another model: two trainings can then be held against each other."""
+    """Keep the report of another model, so that two trainings can be compared."""
     before = draft.run.file("report.json")
-    if before.exists() and read_json(before).get("model", model) != model:
+    if before.exists() and Report.load(before).model not in ("", model):
         atomic_write(draft.run.file(PREVIOUS_REPORT), before.read_bytes())

@@ -1,4 +1,7 @@
-"""The picture: `card.png`, one prediction as people share it, said to be machine-written in the picture and in the file."""
+"""The picture: `card.png`, one prediction as people share it.
+
+Both the picture and the file say that it is machine-written.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from popinjay.store.stage_table import PICTURE, PICTURE_FILE
 from popinjay.text.words import is_unspaced
 
 PREDICTIONS = 10
-PROMPTS = {  # how HuggingTweets let its models begin, in the languages of most posts
+PROMPTS = {  # HuggingTweets' prompt, in the languages of most posts
     "ar": "حلمي هو",
     "de": "Mein Traum ist",
     "en": "My dream is",
@@ -42,12 +45,16 @@ PROMPTS = {  # how HuggingTweets let its models begin, in the languages of most 
     "tr": "Benim hayalim",
     "zh": "我的梦想是",
 }
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_DUBLIN_CORE = "http://purl.org/dc/elements/1.1/"
+_XMP = "http://ns.adobe.com/xap/1.0/"
+_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model made of a prompt."""
+    """A post that a model wrote to a prompt; `text` is without the prompt."""
 
     prompt: str
     text: str
@@ -57,22 +64,23 @@ class Prediction:
 
     @classmethod
     def of(cls, said: GeneratedPost, prompt: str) -> Prediction:
-        """What was said, its prompt taken off again."""
-        return cls(
-            prompt, said.text[len(prompt) :].strip() if said.text.startswith(prompt) else said.text
-        )
+        """Return what was generated, without its prompt."""
+        has_prompt = said.text.startswith(prompt)
+        return cls(prompt, said.text[len(prompt) :].strip() if has_prompt else said.text)
 
 
 def predictions(
     run: Run, decoder: Decoder, rules: OutputFilters, options: PictureOptions
 ) -> list[Prediction]:
-    """Ten predictions, the same for the same prompt and seed; fewer where the rules let out fewer. Raises OptionError for a prompt that fills the context."""
+    """Return ten predictions, the same for the same prompt and seed; fewer if filters drop some.
+
+    Raises OptionError for a prompt that fills the context.
+    """
     prompt = one_line(
         PROMPTS.get(main_language(run), PROMPTS["en"]) if options.prompt is None else options.prompt
     )
-    whole = (
-        prompt if is_unspaced(prompt[-1:]) else prompt + " "
-    )  # the picture shows an arrow behind it, no place to go on with its last word
+    # The picture shows an arrow after the prompt, so its last word must not be continued.
+    whole = prompt if is_unspaced(prompt[-1:]) else prompt + " "
     return [
         Prediction.of(said, prompt)
         for said in stream(decoder, SayOptions(n=PREDICTIONS, seed=options.seed), whole, rules)
@@ -80,13 +88,13 @@ def predictions(
 
 
 def main_language(run: Run) -> str:
-    """The language of most posts, as its two or three letters."""
+    """Return the language of most posts, as a code of two or three letters."""
     languages = run.record.cleaned.languages
     return max(languages, key=lambda code: languages[code], default="en").split("-")[0]
 
 
 def people(authors: Path, avatars: Path) -> list[Person]:
-    """The authors with their avatars, from the files that collect left."""
+    """Return the authors with their avatars, from the files that collect wrote."""
     found = {path.stem: path for path in sorted(avatars.iterdir())} if avatars.is_dir() else {}
     return [
         Person(a.handle, a.title, found[a.handle].read_bytes() if a.handle in found else None)
@@ -95,9 +103,9 @@ def people(authors: Path, avatars: Path) -> list[Person]:
 
 
 def draw(run: Run, prediction: Prediction, listener: Listener = ignore) -> bytes:
-    """The picture's file. Warns of ornaments left out.
+    """Return the picture's file, and warn of ornaments that were left out.
 
-    Raises PictureError where it cannot be drawn, PersonaError where the persona is not whole.
+    Raises PictureError if it cannot be drawn, PersonaError if the persona is incomplete.
     """
     for name in PICTURE.needs:
         if not run.file(name).exists():
@@ -127,10 +135,13 @@ def write(run: Run, prediction: Prediction, options: PictureOptions, png: bytes)
 def first_picture(
     run: Run,
     chosen: Sequence[Prediction],
-    options: PictureOptions = PictureOptions(),
+    options: PictureOptions = PictureOptions(),  # noqa: B008 (frozen)
     listener: Listener = ignore,
-) -> Prediction:  # noqa: B008 (frozen)
-    """Draw and keep the first prediction that can be drawn. Raises PictureError where none can, with the reason of the first."""
+) -> Prediction:
+    """Draw and keep the first prediction that can be drawn.
+
+    Raises PictureError if none can, with the reason of the first.
+    """
     reason = PictureError("There is no prediction to draw.")
     for number, prediction in enumerate(chosen, 1):
         try:
@@ -144,7 +155,7 @@ def first_picture(
 
 
 def check_ready() -> None:
-    """Raise PictureError where nothing at all can be drawn on this machine."""
+    """Raise PictureError if nothing at all can be drawn on this machine."""
     typesetter()
 
 
@@ -152,10 +163,13 @@ def check_ready() -> None:
 
 
 def labelled(png: bytes, words: Words) -> bytes:
-    """The picture's file with texts in it that say, to people and machines, that a machine wrote what it shows."""
+    """Return the picture's file with metadata which says that a machine wrote what it shows."""
     names = ", ".join(f"{person.name} (@{person.handle})" for person in words.people)
     said = " → ".join(part for part in (words.prompt, words.text) if part)
-    about = f"Machine-written: “{said}” is what a language model made of posts by {names}. No person said it."
+    about = (
+        f"Machine-written: “{said}” is what a language model made of posts by {names}. "
+        "No person said it."
+    )
     chunks = [
         _text("Software", f"Popinjay {__version__}"),
         _text("Description", about),
@@ -168,22 +182,19 @@ def labelled(png: bytes, words: Words) -> bytes:
 
 
 def _text(key: str, text: str) -> bytes:
-    """A chunk of international text (iTXt of the PNG specification), not compressed."""
+    """Return a chunk of international text (iTXt of the PNG specification), not compressed."""
     body = b"iTXt" + key.encode("latin-1") + b"\0\0\0\0\0" + text.encode()
     return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def _xmp(about: str) -> str:
-    """The same as XMP, where IPTC looks for how a picture came about."""
-    said = escape(
-        "".join(
-            character for character in about if character >= " " and character not in "\ufffe\uffff"
-        )
-    )
+    """Return the same as XMP, where IPTC looks for how a picture came about."""
+    allowed = (one for one in about if one >= " " and one not in "\ufffe\uffff")
+    said = escape("".join(allowed))
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
- xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmp:CreatorTool="Popinjay {__version__}"
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">
+<rdf:Description rdf:about="" xmlns:dc="{_DUBLIN_CORE}" xmlns:xmp="{_XMP}"
+ xmlns:Iptc4xmpExt="{_IPTC}" xmp:CreatorTool="Popinjay {__version__}"
  Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPE}">
 <dc:description><rdf:Alt><rdf:li xml:lang="x-default">{said}</rdf:li></rdf:Alt></dc:description>
 </rdf:Description></rdf:RDF></x:xmpmeta>

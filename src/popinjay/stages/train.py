@@ -27,11 +27,11 @@ from popinjay.sampling.scripts import foreign_tokens
 from popinjay.store.files import storage_errors
 from popinjay.store.run import ENGINE_FOLDER
 from popinjay.store.stage_runner import Draft
+from popinjay.text.quantities import duration
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import predicted, training_sequences
 from popinjay.training.checkpoints import Checkpoints
 from popinjay.training.device import choose_device, choose_precision, memory
-from popinjay.training.outcome import duration
 from popinjay.training.train_step import TrainStep, needs_recompute
 from popinjay.training.trainable import LORA, trainable_weights
 from popinjay.training.trainer import STAGE, Settings, Trainer
@@ -40,7 +40,15 @@ from popinjay.training.trainer import STAGE, Settings, Trainer
 def settle(
     options: TrainOptions, base: bases.Base, an_epoch: int, *, width: int, device: str
 ) -> Settings:
-    """What was asked for, and the rest from the base's row and the machine, for so many tokens an epoch and a model so wide."""
+    """Return the settings: the options, and the rest from the base's row and the machine.
+
+    Args:
+        options: What was asked for; None stands for what suits the base.
+        base: The base model.
+        an_epoch: Tokens of an epoch.
+        width: Of the model.
+        device: Where it is trained.
+    """
     tune = options.tune or base.tune
     options.check_keep(tune)
     usual = base.lora_rate if tune == LORA else base.learning_rate
@@ -66,9 +74,20 @@ def prepare(
     folder: Path,
     listener: Listener,
 ) -> Trainer:
-    """A training of this model on texts, watched on others, ready to run; `folder` holds its checkpoints, for this very training only."""
+    """Return a training that is ready to run.
+
+    Args:
+        model: The base model, which is changed.
+        base: Its row.
+        options: What was asked for.
+        texts: The training posts.
+        watched: The validation posts.
+        folder: Holds the checkpoints, which are used by this very training only.
+        listener: Is told how far it is.
+    """
     began = time.monotonic()
-    learnt, device = training_sequences(model, texts), model.device.type
+    learnt = training_sequences(model, texts)
+    device = model.device.type
     settings = settle(options, base, predicted(learnt), width=model.width, device=device)
     about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(watched)]
     checkpoints = Checkpoints(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
@@ -90,12 +109,11 @@ def prepare(
 
 def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Listener) -> None:
     """Write `model/` and `metrics.jsonl`: the base model taught the voice of `train.jsonl`."""
-    posts = Posts(
-        *(
-            [row["text"] for row in read_rows(draft.need(name))]
-            for name in ("train.jsonl", "validation.jsonl")
-        )
+    training, validation = (
+        [row["text"] for row in read_rows(draft.need(name))]
+        for name in ("train.jsonl", "validation.jsonl")
     )
+    posts = Posts(training, validation)
     with storage_errors("a checkpoint of the training"):
         learnt = _learn(base, options, posts, draft, listener)
         calibration = _calibrate(posts, learnt, options.seed, draft, listener)
@@ -103,7 +121,7 @@ def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Liste
 
 
 class Posts(NamedTuple):
-    """The posts that are learnt and those that are watched meanwhile."""
+    """The posts that are learnt from, and those that validate."""
 
     training: list[str]
     validation: list[str]
@@ -121,7 +139,8 @@ def _learn(
     base: bases.Base, options: TrainOptions, posts: Posts, draft: Draft, listener: Listener
 ) -> Learnt:
     """Train, and save the model."""
-    began, device = time.monotonic(), choose_device(options.device)
+    began = time.monotonic()
+    device = choose_device(options.device)
     model = LanguageModel.load(bases.folder_of(base), device)
     trainer = prepare(model, base, options, *posts, Checkpoints.folder_of(draft.run.path), listener)
     trainer.started_at = began
@@ -130,9 +149,10 @@ def _learn(
     try:
         trainer.run()
     except TrainingError:
-        Checkpoints.forget(draft.run.path)  # from where it stands it would only fail again
+        Checkpoints.forget(draft.run.path)  # resumed from there it would only fail again
         raise
-    folder, is_thin = draft.path("model"), options.keep == "adapter"
+    folder = draft.path("model")
+    is_thin = options.keep == "adapter"
     trainer.train_step.finish(folder, thin=is_thin)
     _set_defaults(model, [*posts.training, *posts.validation])
     if is_thin:
@@ -159,14 +179,12 @@ def _tell_settings(base: bases.Base, settings: Settings, device: str, listener: 
 
 
 def _set_defaults(model: LanguageModel, texts: Sequence[str]) -> None:
-    """Have the model sample as usual, and never write in a script that its author never uses."""
+    """Set the model's sampling defaults, and suppress scripts that its author never uses."""
     if (pieces := TorchDecoder(model).pieces()) is not None:
         model.suppressed_tokens = sorted(
             {*model.suppressed_tokens, *foreign_tokens(pieces, texts)} - {model.eos_token}
         )
-    most = min(
-        SayOptions.max_tokens, model.context // 2
-    )  # room for a prompt where the context is short
+    most = min(SayOptions.max_tokens, model.context // 2)  # leaves room for a prompt
     model.say_by_default(
         do_sample=True, **PLAIN._asdict(), min_new_tokens=MIN_TOKENS, max_new_tokens=most
     )
@@ -201,7 +219,8 @@ def _calibrate(
             Event(
                 STAGE,
                 EventKind.NOTE,
-                f"It sounds most like its author at temperature {temperature:g} with top-p {top_p:g}.",
+                f"It sounds most like its author at temperature {temperature:g} with top-p "
+                f"{top_p:g}.",
             )
         )
     return found
@@ -210,11 +229,13 @@ def _calibrate(
 def _facts(
     base: bases.Base, options: TrainOptions, model: LanguageModel, trainer: Trainer, device: str
 ) -> dict[str, Any]:
-    """What the record keeps of a training."""
-    now, settings = trainer.state, trainer.settings
+    """Return what the record keeps of a training."""
+    now = trainer.state
+    settings = trainer.settings
     return {
-        "summary": f"{now.tokens:,} tokens in {duration(now.seconds)}, best at step {now.best_step:,}; {trainer.stop_reason}",
-        "stopped": trainer.stop_reason,
+        "summary": f"{now.tokens:,} tokens in {duration(now.seconds)}, best at step "
+        f"{now.best_step:,}; {trainer.stop_reason}",
+        "stopped": str(trainer.stop_reason),
         "base": base.name,
         "base_hub": base.hub_id,
         "base_record": {

@@ -12,7 +12,7 @@ from typing import Any
 
 from popinjay.errors import without_credentials
 from popinjay.events import Event, EventKind, Listener
-from popinjay.post import read_json
+from popinjay.report.schema import Report
 from popinjay.store import lineage
 from popinjay.store.record import ArtifactVersion
 from popinjay.store.run import Run
@@ -30,16 +30,15 @@ COUNTED = (
     "parameters",
     "best_step",
 )  # facts of stages that trackers are told
-MEASURES: tuple[tuple[str, ...], ...] = (
-    ("bits_per_byte", "persona", "all"),
-    ("bits_per_byte", "base", "all"),
-    ("told_apart", "persona", "value"),
-    ("told_apart", "author", "value"),
-    *(
-        ("copying", source, what, "value")
-        for source in ("persona", "author")
-        for what in ("exact", "run")
-    ),
+MEASURES = (  # numbers of the report that trackers are told
+    "bits_per_byte.persona.all",
+    "bits_per_byte.base.all",
+    "told_apart.persona.value",
+    "told_apart.author.value",
+    "copying.persona.exact.value",
+    "copying.persona.run.value",
+    "copying.author.exact.value",
+    "copying.author.run.value",
 )
 JOB_OF = {
     stages[-1]: job for job, stages in lineage.JOBS.items()
@@ -149,15 +148,9 @@ class TrackingListener:
         return Artifact(made.name, made.type, made.version, made.hash, files)
 
     def _measures(self) -> dict[str, float]:
-        """What the report says in numbers."""
-        report, found = read_json(self._run.file("report.json")), {}
-        for path in MEASURES:
-            value: Any = report
-            for key in path:
-                value = value.get(key) if isinstance(value, Mapping) else None
-            if isinstance(value, int | float):
-                found[".".join(path)] = float(value)
-        return found
+        """Return the report's most important numbers by their paths."""
+        numbers = Report.load(self._run.file("report.json")).numbers()
+        return {path: numbers[path] for path in MEASURES if path in numbers}
 
     def close(self, *, done: bool) -> None:
         """Let the trackers finish, but not for long."""

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 
 from popinjay.errors import TrainingError
+from popinjay.events import StopReason
+from popinjay.text.quantities import duration
 from popinjay.training.checkpoints import TrainingState
 
-TIME_WAS_UP = "time was up"
 ASTRAY = 1.5  # times the bits of the base: a training that ends there has diverged
 LEAST_GAIN = (
     0.02  # of the base's bits: with less, what a diverged training learnt before is nothing
@@ -20,7 +21,7 @@ ROOM = 1.2  # times what an epoch takes: a budget that has room for it
 class TrainingSummary:
     """How a training went, beside where it stands: bits a byte of the validation posts, seconds, steps."""
 
-    why: str  # it ended
+    why: StopReason | None  # it ended
     an_epoch: int  # steps
     learning_rate: float
     step_seconds: float | None  # None: no step was done
@@ -38,7 +39,7 @@ def check_learnt(now: TrainingState, course: TrainingSummary) -> None:
         )
     if now.best_step:
         return
-    if course.why == TIME_WAS_UP:
+    if course.why is StopReason.TIME_WAS_UP:
         raise TrainingError(
             f"The time was up before anything was learnt: {now.tokens:,} tokens were seen.",
             _more_time(course),
@@ -88,8 +89,3 @@ def _more_time(course: TrainingSummary) -> str:
 def as_budget(seconds: float) -> str:
     """A time as --budget takes it, rounded up."""
     return f"{math.ceil(seconds / 10) * 10}s" if seconds <= 90 else f"{math.ceil(seconds / 60)}m"
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from popinjay.events import Event, EventKind, Listener
+from popinjay.events import Event, EventKind, Listener, StopReason
 from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import bits_per_byte
 from popinjay.options import SayOptions
 from popinjay.sampling.generate import generate
 from popinjay.store.files import append_json_line
+from popinjay.text.quantities import duration
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import schedule_batches
 from popinjay.training.checkpoints import Checkpoints, TrainingState
-from popinjay.training.outcome import TIME_WAS_UP, TrainingSummary, caution, check_learnt, duration
+from popinjay.training.outcome import TrainingSummary, caution, check_learnt
 from popinjay.training.overhead import SHARE, Overhead
 from popinjay.training.schedule import Schedule, learning_rate
 from popinjay.training.train_step import TrainStep
@@ -68,7 +69,7 @@ class Trainer:
     listener: Listener
     started_at: float = field(default_factory=time.monotonic)
     state: TrainingState = field(default_factory=TrainingState)
-    stop_reason: str = ""  # it ended
+    stop_reason: StopReason | None = None  # None while it goes on
     usual_epochs: bool = False  # nobody asked for as many
     overhead: Overhead = field(default_factory=lambda: Overhead(None))
     step_seconds: float = 0.0  # of all steps that this process did
@@ -152,8 +153,8 @@ class Trainer:
             learning_rate=settings.learning_rate,
             step_seconds=self.step_seconds / self.steps_timed if self.steps_timed else None,
             other_seconds=max(0.0, now.seconds - self.step_seconds),
-            by_budget=self.stop_reason == TIME_WAS_UP,
-            as_usual=self.usual_epochs and self.stop_reason != TIME_WAS_UP,
+            by_budget=self.stop_reason is StopReason.TIME_WAS_UP,
+            as_usual=self.usual_epochs and self.stop_reason is not StopReason.TIME_WAS_UP,
         )
         check_learnt(now, course)
         if said := caution(now, course):
@@ -170,16 +171,17 @@ class Trainer:
             self.settings.seed,
         )
 
-    def reason_to_stop(self, schedule: Schedule) -> str:
-        """Why it ends here; empty while it goes on."""
+    def reason_to_stop(self, schedule: Schedule) -> StopReason | None:
+        """Return why training ends here; None while it goes on."""
         now = self.state
         if now.memorizing:
-            return "it began to recite"
+            return StopReason.MEMORIZING
         if now.validations_since_best >= PATIENCE:
-            return "it got no better"
-        if self.is_up(schedule):
-            return "all was learnt" if now.step >= schedule.steps else TIME_WAS_UP
-        return ""
+            return StopReason.NO_IMPROVEMENT
+        if not self.is_up(schedule):
+            return None
+        is_done = now.step >= schedule.steps
+        return StopReason.ALL_STEPS_DONE if is_done else StopReason.TIME_WAS_UP
 
     def is_up(self, schedule: Schedule) -> bool:
         """Return whether the way is done, or most of another step would be beyond it."""

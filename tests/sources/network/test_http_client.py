@@ -24,7 +24,7 @@ from popinjay.sources import Access
 from popinjay.sources.network import connection as connecting
 from popinjay.sources.network import http_client
 from popinjay.sources.network.connection import is_public
-from popinjay.sources.network.http_client import Web, in_words
+from popinjay.sources.network.http_client import Web
 
 Script = Callable[
     [str, dict[str, str], socket.socket], bool
@@ -633,10 +633,3 @@ def test_a_proxy_that_the_environment_names_is_asked_for_a_tunnel(
     with pytest.raises(NetworkError, match="this house's network"):
         Web(Access()).get("https://10.0.0.1/")
     local.close()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(3, "3 s"), (89, "89 s"), (120, "2 min"), (5399, "90 min"), (7200, "2 h")]
-)
-def test_times_are_said_as_people_say_them(seconds: float, said: str) -> None:
-    assert in_words(seconds) == said

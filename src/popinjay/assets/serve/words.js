@@ -19,6 +19,7 @@ export const bytes = (number) => {
 
 export const duration = (seconds) => {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 600) return `${(seconds / 60).toFixed(1)} min`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;
 };

@@ -11,6 +11,7 @@ from popinjay.models.bases.base import Ask, Base
 from popinjay.models.bases.finding import folder_of, is_here, is_ready
 from popinjay.models.bases.rows import BUILT_IN, ENGLISH, MULTILINGUAL, row
 from popinjay.store.caches import cache_root
+from popinjay.text.quantities import size
 
 ENGLISH_SHARE = 0.5  # of the posts: from here on they are mostly English
 
@@ -64,9 +65,9 @@ def _for_english(consent: Consent, listener: Listener) -> tuple[Base, str]:
     base = row(ENGLISH)
     if is_ready(base):
         return base, f"The base model is {base.name}: {base.summary}."
-    size = f"{(base.download_bytes or 0) / 1e6:,.0f} MB"
-    how = f"{base.name} ({size}) writes much better English: popinjay bases get {base.name}"
-    question = f"{base.name} knows real English; the built-in base model is far smaller.\nDownload {base.name} once, {size}?"
+    download = size(base.download_bytes or 0)
+    how = f"{base.name} ({download}) writes much better English: popinjay bases get {base.name}"
+    question = f"{base.name} knows real English; the built-in base model is far smaller.\nDownload {base.name} once, {download}?"
     if not (consent.yes or (consent.ask is not None and consent.ask(question))):
         return row(BUILT_IN), f"The base model is the built-in one. {how}"
     try:
@@ -80,9 +81,9 @@ def _for_others(language: str) -> tuple[Base, str]:
     base = row(MULTILINGUAL)
     if is_ready(base):
         return base, f"The base model is {base.name}: {base.summary}."
-    size = f"{(base.download_bytes or 0) / 1e6:,.0f} MB"
+    download = size(base.download_bytes or 0)
     accept = f" --accept {base.terms.name}" if base.terms else ""
-    get_it = "" if is_here(base) else f" ({size})"
+    get_it = "" if is_here(base) else f" ({download})"
     return row(BUILT_IN), (
         f"The base model is the built-in one. These posts are mostly in another language than "
         f"English ({language}), and {base.name}{get_it} knows 140: "

@@ -25,6 +25,7 @@ from popinjay.errors import NetworkError
 from popinjay.events import Event, EventKind
 from popinjay.sources import FETCH, Access
 from popinjay.sources.network.connection import KEPT, Passing, connect, said_by
+from popinjay.text.quantities import duration
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
@@ -152,10 +153,10 @@ class Web:
     def _wait(self, host: str, seconds: float, trouble: str) -> None:
         """Wait, with a countdown."""
         if seconds > LONGEST_WAIT:
-            raise NetworkError(f"{host} asks to come back in {in_words(seconds)}.", KEPT)
+            raise NetworkError(f"{host} asks to come back in {duration(seconds)}.", KEPT)
         if seconds >= 5:
             self._listener(
-                Event(FETCH, EventKind.NOTE, f"{host}: {trouble}; going on in {in_words(seconds)}.")
+                Event(FETCH, EventKind.NOTE, f"{host}: {trouble}; going on in {duration(seconds)}.")
             )
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
@@ -308,13 +309,6 @@ def host_of(address: str) -> str:
         return f"{place.hostname or ''}{f':{place.port}' if place.port else ''}"
     except ValueError:
         return ""
-
-
-def in_words(seconds: float) -> str:
-    """A time as people say it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"
 
 
 def _asked_pause(headers: Mapping[str, str], now: float) -> float:

@@ -16,6 +16,7 @@ from popinjay.events import Listener
 from popinjay.models.bases.base import Base
 from popinjay.store.caches import cache_root
 from popinjay.store.files import storage_errors, sync, sync_folder
+from popinjay.text.quantities import size
 
 ORIGIN = "origin.json"  # written last: where the model comes from, and the hashes of its files
 _ANOTHER_FOLDER = "Free some space, or choose another folder with POPINJAY_BASES."
@@ -58,7 +59,8 @@ def making(base: Base, need_bytes: int = 0) -> Iterator[tuple[Path, Path]]:
         free = shutil.disk_usage(cache_root()).free
         if free < need_bytes:
             raise StorageError(
-                f"{base.name} takes {need_bytes / 1e9:.1f} GB while it is unpacked, and {cache_root()} has {free / 1e9:.1f} GB free.",
+                f"{base.name} takes {size(need_bytes)} while it is unpacked, and {cache_root()} has "
+                f"{size(free)} free.",
                 _ANOTHER_FOLDER,
             )
         folder, scratch = partial / "model", partial / "scratch"
