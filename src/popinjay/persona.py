@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from popinjay.models.language_model import LanguageModel
 from popinjay.models.sampling_defaults import read_sampling
 from popinjay.options import PictureOptions, Sampling, SayOptions, build
 from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters
-from popinjay.sampling.generate import GeneratedPost, Tally, pieces, stream
+from popinjay.sampling.generate import PostStream
 from popinjay.store.forgotten import marks_of
 from popinjay.store.run import ENGINE_FOLDER, Run
 from popinjay.text.verbatim_index import VerbatimIndex
@@ -84,21 +83,11 @@ class Persona:
 
     def say(self, prompt: str = "", **options: Any) -> list[str]:
         """Posts in this voice that begin with the prompt. Options are the fields of SayOptions, such as `n=10` or `seed=1`."""
-        return [said.text for said in self.stream(prompt, build(options, SayOptions)[0])]
+        return [post.text for post in self.stream(prompt, build(options, SayOptions)[0])]
 
-    def stream(
-        self, prompt: str, options: SayOptions, tally: Tally | None = None
-    ) -> Iterator[GeneratedPost]:
-        """As `say`, with what is known about each post, as they are written; `tally` is told what did not come out."""
-        return stream(self.decoder(exact=options.exact), options, prompt, self.filters, tally)
-
-    def pieces(
-        self, prompt: str, options: SayOptions, tally: Tally | None = None, place: int = 0
-    ) -> Iterator[str]:
-        """The post of `stream` at a place, as it is written, piece by piece (see `generate.pieces`)."""
-        return pieces(
-            self.decoder(exact=options.exact), options, prompt, self.filters, tally, place
-        )
+    def stream(self, prompt: str, options: SayOptions) -> PostStream:
+        """Return the posts of `say` as they are written: whole ones, or piece by piece."""
+        return PostStream(self.decoder(exact=options.exact), options, prompt, self.filters)
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """The ten predictions from which a picture shows one: the same for the same prompt and seed."""

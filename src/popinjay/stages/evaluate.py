@@ -27,7 +27,8 @@ from popinjay.models.sampling_defaults import PLAIN
 from popinjay.options import EvaluateOptions, Sampling, SayOptions
 from popinjay.post import by_author, read_json, read_posts, read_rows
 from popinjay.report.verdict import notes, verdict
-from popinjay.sampling.generate import MAX_BATCH_ROWS, GeneratedPost, stream
+from popinjay.sampling.events import GeneratedPost
+from popinjay.sampling.generate import MAX_BATCH_ROWS, stream
 from popinjay.store.files import content_hash
 from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT, Draft
 

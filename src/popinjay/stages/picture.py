@@ -17,8 +17,9 @@ from popinjay.options import PictureOptions, SayOptions
 from popinjay.picture.composition import Person, Words, compose
 from popinjay.picture.typeset import typesetter
 from popinjay.post import one_line, read_authors
+from popinjay.sampling.events import GeneratedPost
 from popinjay.sampling.filters import OutputFilters
-from popinjay.sampling.generate import GeneratedPost, stream
+from popinjay.sampling.generate import stream
 from popinjay.store.run import PICTURE, PICTURE_FILE, Run
 from popinjay.text.words import is_unspaced
 
@@ -127,7 +128,7 @@ def first_picture(
     chosen: Sequence[Prediction],
     options: PictureOptions = PictureOptions(),
     listener: Listener = ignore,
-) -> Prediction:  # noqa: B008 (frozen)
+) -> Prediction:
     """Draw and keep the first prediction that can be drawn. Raises PictureError where none can, with the reason of the first."""
     reason = PictureError("There is no prediction to draw.")
     for number, prediction in enumerate(chosen, 1):
