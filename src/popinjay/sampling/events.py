@@ -28,7 +28,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The draft was rejected: all earlier pieces of this post are void, and another draft begins."""
+    """The draft was rejected: the pieces of this post so far are void, another draft begins."""
 
     place: int
 

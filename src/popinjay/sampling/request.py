@@ -1,4 +1,4 @@
-"""A request for posts with one prompt: which draft begins next, and what becomes of a finished one."""
+"""A request for posts with one prompt: which draft is next, and what becomes of one that ends."""
 
 from __future__ import annotations
 

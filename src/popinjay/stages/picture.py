@@ -128,7 +128,7 @@ def first_picture(
     chosen: Sequence[Prediction],
     options: PictureOptions = PictureOptions(),
     listener: Listener = ignore,
-) -> Prediction:
+) -> Prediction:  # noqa: B008 (frozen)
     """Draw and keep the first prediction that can be drawn. Raises PictureError where none can, with the reason of the first."""
     reason = PictureError("There is no prediction to draw.")
     for number, prediction in enumerate(chosen, 1):
