@@ -116,6 +116,12 @@ class CollectOptions(Checked):
         "Whose posts to read in a file that holds those of several people: handles with commas between, or '*' for all as one voice.",
         metavar="NAMES",
     )
+    source_options: str | None = option(
+        None,
+        "Options that only one source has, as it declares them (popinjay sources):"
+        " NAME=VALUE, with commas between.",
+        metavar="NAME=VALUE",
+    )
     exclude_circle_window: bool = option(
         False,
         "Leave out all posts of an X archive from August 2022 to November 2023, when Circle posts existed: newer archives don't mark them.",

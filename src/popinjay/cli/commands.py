@@ -280,9 +280,10 @@ def do_lineage(args: argparse.Namespace) -> None:
 def do_sources(args: argparse.Namespace) -> None:
     """List what posts can be read from."""
     from popinjay.sources import all_sources
+    from popinjay.sources.source_options import help_of
 
     found = [
-        {"name": source.NAME, "give": source.HELP, "needs": source.NEEDS or None}
+        {"name": source.NAME, "give": help_of(source), "needs": source.NEEDS or None}
         for source in all_sources()
     ]
     if args.json:

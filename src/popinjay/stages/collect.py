@@ -91,7 +91,7 @@ def open_specs(
         raise SpecError(
             "Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo"
         )
-    opened = [sources.read(spec, options, access) for spec in specs]
+    opened = sources.read_all(specs, options, access)
     readings = tuple(one for reading in opened for one in reading.people())
     handles = [reading.author.handle for reading in readings]
     for handle in handles:

@@ -13,7 +13,7 @@ from popinjay.post import Post
 from popinjay.sources import Access, Findings
 from popinjay.sources.files import marked_text
 from popinjay.sources.files.byte_source import PACKED, ByteSource, DiskFile, Piped
-from popinjay.sources.files.container import ReadErrors
+from popinjay.sources.files.container import ReadErrors, is_zip
 from popinjay.sources.files.json_file import JsonFile, begins_as_json
 from popinjay.sources.files.table import Table, is_table
 from popinjay.sources.rows import facts
@@ -42,11 +42,13 @@ _HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .j
 
 
 def matches(spec: str) -> bool:
-    """Files with a name that tells their kind, any that hold JSON, and `-`."""
+    """Return whether it is a file named as text is, a file that holds JSON, or `-`."""
     if spec == "-":
         return True
     path = Path(spec)
-    return path.is_file() and (kind_of(path) is not None or begins_as_json(DiskFile(path)))
+    if not path.is_file() or is_zip(path):
+        return False
+    return kind_of(path) is not None or begins_as_json(DiskFile(path))
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> RowFile:

@@ -55,7 +55,7 @@ def matches(spec: str) -> bool:
         OverflowError,
         struct.error,
     ):
-        pass  # the X archive, which takes any zip, says what is wrong with it
+        pass  # the X archive, which is given what no source takes, says what is wrong with it
     return False
 
 

@@ -21,7 +21,7 @@ from popinjay.post import Author, Post, handle_of, printable, unescape
 from popinjay.sources import Access, Findings, Reading
 from popinjay.sources.files.container import MOST_ITEM, Container, array_items, as_object, is_zip
 from popinjay.sources.x.assembly import Assembly, Note
-from popinjay.sources.x.layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
+from popinjay.sources.x.layout import DOWNLOAD, MONTH_FILE, POSTS, is_of_x, root_of
 from popinjay.sources.x.post import (
     as_number,
     kind_of,
@@ -53,13 +53,18 @@ _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead
 
 
 def matches(spec: str) -> bool:
-    """Zips, and folders."""
+    """Return whether a zip or folder is laid out as X does it."""
     path = Path(spec)
-    return path.is_dir() or is_zip(path)
+    if not path.is_dir() and not is_zip(path):
+        return False
+    try:
+        return is_of_x(Container(path))
+    except (SpecError, OSError):
+        return False  # no source takes it then, and `read` is called to say why
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> XArchive:
-    """Open an archive. Raises SpecError where it is none, or not whole."""
+    """Open an archive. Raises SpecError if it is none, with what it seems to be, or not whole."""
     return XArchive(Container(Path(spec)), options)
 
 
