@@ -33,42 +33,40 @@ if TYPE_CHECKING:
     from popinjay.inference.byte_level import Pieces
     from popinjay.inference.decoder import Decoder, Logits, Prefix
 
-MAX_HEALED_TOKENS = (
-    4  # tokens taken back: a word of a script without blanks may be the whole prompt
-)
-# The least probability of a boundary behind a word that is whole: of one token, which is a word
-# more often than not, and of several. bench/prompts.py counts what they get wrong.
+# Tokens that are taken back; a word of a script without blanks may be the whole prompt.
+MAX_HEALED_TOKENS = 4
+# The least probability of a boundary behind a word that is whole: for a word of one token, which is
+# mostly a whole word, and of several. bench/prompts.py counts the errors.
 WHOLE, WHOLE_IN_PARTS = 0.03, 0.25
 
 
 class PrefilledPrompt(NamedTuple):
-    """What all posts of a prompt begin with."""
+    """A prompt that the decoder has read, which all posts begin with."""
 
-    tokens: list[int]  # tokens: the one that begins a post, then the prompt's but those taken back
-    healed_tokens: list[int]
-    continuations: list[
-        tuple[int, ...]
-    ]  # what can stand in their place; none if none are taken back
-    logits: Logits  # of the covers; or, without them, of the tokens that may follow (vocabulary,)
-    text: str  # the prompt, as the tokens spell it
-    prefix: Prefix  # what was read, as the decoder has it
+    tokens: list[int]  # that begin every post: the first token, then the prompt's
+    healed_tokens: list[int]  # of the prompt's last word, taken back
+    continuations: list[tuple[int, ...]]  # what can stand in place of the healed tokens
+    # Of the continuations; if there are none, of the tokens that may follow (vocabulary,).
+    logits: Logits
+    text: str  # the prompt, as its tokens spell it
+    prefix: Prefix  # what the decoder has read
 
     @property
     def length(self) -> int:
-        """How many tokens the prompt takes, as it was cut itself."""
+        """How many tokens the prompt takes, those taken back included."""
         return len(self.tokens) + len(self.healed_tokens)
 
 
 def tidy(prompt: str) -> str:
-    """Return the prompt on one line. A blank at its end stays: the last word is whole then."""
+    """Return the prompt on one line. A blank at its end is kept: it says that the word is whole."""
     line = one_line(prompt)
     return line + " " if line and prompt[-1].isspace() else line
 
 
 def prefill(decoder: Decoder, prompt: str, least: int) -> PrefilledPrompt:
-    """Have the decoder read a prompt, tidy already; rows that it has are left alone.
+    """Have the decoder read a prompt that `tidy` returned. Its rows are not affected.
 
-    Raises OptionError if no room is left for `least` tokens more.
+    Raises OptionError if there is no room for `least` more tokens.
     """
     pieces, tokens = decoder.pieces(), decoder.encode(prompt)
     heals = pieces is not None and b"".join(pieces[token] for token in tokens) == prompt.encode()
@@ -77,7 +75,8 @@ def prefill(decoder: Decoder, prompt: str, least: int) -> PrefilledPrompt:
         tokens = decoder.encode(prompt.rstrip())
     if decoder.context - len(tokens) - 1 < least:
         raise OptionError(
-            f"The prompt is {len(tokens)} tokens long; the model reads {decoder.context} at most, its answer included.",
+            f"The prompt is {len(tokens)} tokens long; the model reads {decoder.context} at most,"
+            " its answer included.",
             "Shorten it.",
         )
     text, reader = decoder.decode(tokens), decoder.clone()
