@@ -1,18 +1,17 @@
-"""The prompt: where a post begins, be it after a whole word or in the middle of one.
+"""Read a prompt, which may end behind a whole word or inside one.
 
-A prompt is cut into tokens as a whole text would be, but a text that goes on from it might be cut
+A prompt is tokenized as a whole text would be, but the text that continues it might be tokenized
 otherwise: after `astron` comes no `aut` if `astronaut` is one token. So the tokens of the last word
-are taken back, and what comes in their place is drawn from the tokens that agree with its bytes
-("token healing", as the guidance library has it for one token). What can stand there is every way
-of keeping the first tokens of the word as they were and going on with one that covers the rest of
-it and perhaps more, each as likely as the model has it: the tokens that it keeps and the one behind
-them.
+are taken back, and what replaces them is sampled from the tokens that agree with its bytes ("token
+healing", which the guidance library does for one token). A continuation keeps some of the word's
+first tokens and goes on with one token that covers the rest of the word and perhaps more. Its
+probability is the model's probability of these tokens.
 
-That is right for a fragment only. Drawn like this, most posts behind "my cat" begin with "my
-catch" or worse, for the model weighs every text with these first letters, but whoever types a word
-means the word. So if the model gives a boundary behind the last word enough of a chance, given that
-it begins so, the word stays as it is and nothing goes on with it. Scripts without blanks have no
-such boundary: there every beginning is taken for a fragment, and none of its characters changes.
+That is right for fragments only. Sampled like this, most posts behind "my cat" would begin with "my
+catch" or worse: the model weighs all texts with these first letters, but a user who types a word
+means the word. So if the model gives a boundary behind the last word enough probability, given that
+the text begins so, the word is kept and nothing continues it. Scripts without blanks have no such
+boundary: there every prompt is taken for a fragment, and none of its characters changes.
 """
 
 from __future__ import annotations
