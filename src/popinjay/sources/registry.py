@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -65,14 +66,17 @@ def find(spec: str) -> Source:
 
 
 def read(spec: str, options: CollectOptions, access: Access = NOBODY_TO_ASK) -> Reading:
-    """Open a spec. Raises SpecError if it cannot be read, NetworkError if a server cannot."""
+    """Open a spec, for the caller to close.
+
+    Raises SpecError if it cannot be read, NetworkError if a server cannot.
+    """
     return read_all([spec], options, access)[0]
 
 
 def read_all(
     specs: Sequence[str], options: CollectOptions, access: Access = NOBODY_TO_ASK
 ) -> list[Reading]:
-    """Open several specs, whose sources share `--source-options`.
+    """Open several specs, whose sources share `--source-options`. The caller closes the readings.
 
     Raises SpecError if one cannot be read, NetworkError if a server cannot, and OptionError for an
     option that none of the sources has.
@@ -83,9 +87,11 @@ def read_all(
             found.append(find(spec))
     check_known(options, [kind for source in found if (kind := options_of(source))])
     readings: list[Reading] = []
-    for spec, source in zip(specs, found, strict=True):
-        with _FileErrors(spec):
-            readings.append(source.read(spec, options, access))
+    with ExitStack() as stack:  # closes what was opened before one that cannot be read
+        for spec, source in zip(specs, found, strict=True):
+            with _FileErrors(spec):
+                readings.append(stack.enter_context(source.read(spec, options, access)))
+        stack.pop_all()
     return readings
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from popinjay.events import Listener, ignore
 from popinjay.options import CollectOptions, FetchOptions
@@ -40,7 +40,7 @@ NOBODY_TO_ASK = Access()  # enough for files
 
 
 class Reading(ABC):
-    """One spec, opened by a source."""
+    """One spec, opened by a source: a context manager, which closes its files and connections."""
 
     author: Author
     findings: Findings
@@ -70,6 +70,15 @@ class Reading(ABC):
     @abstractmethod
     def posts(self) -> Iterator[Post]:
         """Yield the posts as they are read. Raises SpecError if they cannot be read."""
+
+    def close(self) -> None:  # noqa: B027
+        """Close what is open. May be called twice; nothing is read afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 @runtime_checkable
