@@ -34,8 +34,8 @@ from popinjay.sources.bluesky.records import (
     repost_of,
 )
 from popinjay.sources.files.container import as_object
-from popinjay.sources.network.account import Remote
-from popinjay.sources.network.http_client import Answer, Web, host_of
+from popinjay.sources.network.account import AccountReading
+from popinjay.sources.network.http_client import Response, HttpClient, host_of
 from popinjay.sources.network.mirror import Page, Pages
 
 NAME = "Bluesky account"
@@ -50,8 +50,8 @@ _PROFILE_PAGE = re.compile(r"https?://(?:www\.)?bsky\.app/profile/", re.IGNORECA
 _KEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
 _CID = re.compile(r"[A-Za-z0-9]{20,120}")
 _PAGE = 100  # records, the most that servers give at once
-_MOST_CURSOR = 1000  # characters
-_MOST_PREFERENCES = 20  # pages: five hundred times what anybody needs
+_MAX_CURSOR = 1000  # characters
+_MAX_PREFERENCES = 20  # pages: five hundred times what anybody needs
 _KEPT = "What was read before is kept."
 _STATES = {
     "RepoNotFound": "has left its server, or was deleted",
@@ -76,11 +76,11 @@ def matches(spec: str) -> bool:
 
 def read(spec: str, options: CollectOptions, access: Access) -> Bluesky:
     """Look an account up. Raises SpecError where there is none, NetworkError where it can't be read."""
-    web = Web(access)
+    client = HttpClient(access)
     try:
-        return Bluesky(look_up(_named(spec), web), web, access)
+        return Bluesky(look_up(_named(spec), client), client, access)
     except BaseException:
-        web.close()
+        client.close()
         raise
 
 
@@ -100,16 +100,16 @@ def _named(spec: str) -> str:
     return spec if spec.startswith("did:") else spec.lower()
 
 
-class Bluesky(Remote):
+class Bluesky(AccountReading):
     """One account, by its repository."""
 
-    def __init__(self, identity: Identity, web: Web, access: Access) -> None:
+    def __init__(self, identity: Identity, client: HttpClient, access: Access) -> None:
         """Ask for the author and what they declare. Raises NetworkError."""
-        self._web, self._server, self._did = web, identity.server, identity.did
+        self._client, self._server, self._did = client, identity.server, identity.did
         self._handle = name_of(identity.handle, identity.did)
         self._check_state()
         profile = self._profile()
-        super().__init__(self._author(profile), web, access)
+        super().__init__(self._author(profile), client, access)
         if not identity.handle:
             self.findings.notes.append(
                 f"No handle is sure to be this account's, so its author is {self._handle}."
@@ -163,7 +163,7 @@ class Bluesky(Remote):
         preferences = Preferences()
         for collection in PREFERENCES:
             cursor: str | None = None
-            for _ in range(_MOST_PREFERENCES):
+            for _ in range(_MAX_PREFERENCES):
                 listing = self._listing(collection, cursor)
                 for key, value in listing.records:
                     if key:
@@ -221,7 +221,7 @@ class Bluesky(Remote):
             return _Listing([], None, etag, unchanged=True)
         records, after = value.get("records"), value.get("cursor") or None
         if not isinstance(records, list) or not (
-            after is None or (isinstance(after, str) and len(after) <= _MOST_CURSOR)
+            after is None or (isinstance(after, str) and len(after) <= _MAX_CURSOR)
         ):
             raise NetworkError(
                 f"{host_of(self._server)} answered something else than a list of records.",
@@ -240,9 +240,9 @@ class Bluesky(Remote):
 
     def _asked(
         self, method: str, query: Mapping[str, str], *, etag: str = "", may_be_none: bool = False
-    ) -> tuple[Answer, dict[str, Any]]:
+    ) -> tuple[Response, dict[str, Any]]:
         """What the server says to a method, an empty object where it says that there is nothing and that `may_be_none`. Raises NetworkError."""
-        answer, value = self._web.json(xrpc(self._server, method), query, etag=etag)
+        answer, value = self._client.json(xrpc(self._server, method), query, etag=etag)
         if answer.status in (200, 304):
             return answer, as_object(value)
         name, message = error_in(answer)

@@ -11,8 +11,8 @@ from typing import IO, Any
 from popinjay.errors import SpecError
 
 AGAIN = "Export it again, to the end."
-MOST_BLOCK = 2 << 20  # bytes; servers take records of one MiB
-MOST_BLOCKS = 5_000_000  # some 250 MB of index
+MAX_BLOCK = 2 << 20  # bytes; servers take records of one MiB
+MAX_BLOCKS = 5_000_000  # some 250 MB of index
 CID_BYTES = 36
 _CIDS = (
     b"\x01\x71\x12\x20",
@@ -91,9 +91,9 @@ class Car:
                 raise self._damaged(offset, "a block has no CID as Bluesky writes it")
             if hashlib.sha256(data[CID_BYTES:]).digest() != data[4:CID_BYTES]:
                 raise self._damaged(offset, "a block is not what its CID says")
-            if len(self._index) == MOST_BLOCKS:
+            if len(self._index) == MAX_BLOCKS:
                 raise SpecError(
-                    f"{self.path.name} holds more than {MOST_BLOCKS:,} records, which no account has.",
+                    f"{self.path.name} holds more than {MAX_BLOCKS:,} records, which no account has.",
                     "Don't trust this file.",
                 )
             self._index.append(int.from_bytes(data[4:12]) << _OFFSET_BITS | offset)
@@ -110,8 +110,8 @@ class Car:
             if byte[0] < 0x80:
                 break
         else:
-            length = MOST_BLOCK + 1
-        if not 0 < length <= MOST_BLOCK:
+            length = MAX_BLOCK + 1
+        if not 0 < length <= MAX_BLOCK:
             raise self._damaged(offset, "a block has a length that none can have")
         if stream.tell() + length > self._size:
             raise self._cut_off()

@@ -41,12 +41,12 @@ NEEDS = ""
 
 _ENDINGS = (".car", ".getrepo", ".com.atproto.sync.getrepo", ".repo", ".bin", ".download")
 _NUMBERED = re.compile(r" ?\(\d+\)$")
-_DEEPEST = 64  # levels of a tree: each is four times as rare as the one below it
-_MOST_NODE = 2**18  # bytes; a node holds a handful of entries
+_MAX_LEVELS = 64  # levels of a tree: each is four times as rare as the one below it
+_MAX_NODE = 2**18  # bytes; a node holds a handful of entries
 _KEY = re.compile(rb"([A-Za-z0-9.-]{1,317})/([A-Za-z0-9._:~-]{1,512})")
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,200}")
 _READ = (POST, REPOST, PROFILE, *PREFERENCES)
-_MOST_NAMES = 50  # collections counted by name
+_MAX_NAMES = 50  # collections counted by name
 
 _Entry = tuple[int, bytes, bytes, bytes | None]
 
@@ -136,7 +136,7 @@ class BlueskyCar(Reading):
             if collection not in _READ:
                 unread[
                     collection
-                    if collection in unread or len(unread) < _MOST_NAMES
+                    if collection in unread or len(unread) < _MAX_NAMES
                     else "further collections"
                 ] += 1
                 continue
@@ -160,7 +160,7 @@ class BlueskyCar(Reading):
     def _records(self) -> Iterator[tuple[str, str, bytes]]:
         """Collection, key and CID of every record that the tree reaches, in its order."""
         last = b""
-        for path, cid in self._below(self._tree, _DEEPEST):
+        for path, cid in self._below(self._tree, _MAX_LEVELS):
             match = _KEY.fullmatch(path)
             if (
                 not match or path <= last
@@ -217,7 +217,7 @@ class BlueskyCar(Reading):
         """A block that must be an object."""
         data = self._car.block(cid)
         try:
-            value = decoded(data) if len(data) <= _MOST_NODE else None
+            value = decoded(data) if len(data) <= _MAX_NODE else None
         except ValueError:
             value = None
         if not isinstance(value, dict):

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from popinjay.sources.files.container import as_object
 
-MOST_SHOWN = 2_000  # characters of an address in a text; a whole post has 300
+MAX_SHOWN = 2_000  # characters of an address in a text; a whole post has 300
 _LINK = "app.bsky.richtext.facet#link"
 _WEB = re.compile(r"https?:(?=//)", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:https?://)?(?:www\.)?", re.IGNORECASE)
@@ -73,7 +73,7 @@ def _starts_inside(data: bytes, place: int) -> bool:
 
 def _shows(shown: str, address: str) -> bool:
     """Whether what is shown is this address, perhaps shortened, and not words of the author's."""
-    if len(shown) > MOST_SHOWN or re.search(r"\s", shown):
+    if len(shown) > MAX_SHOWN or re.search(r"\s", shown):
         return False
     if _ADDRESS.fullmatch(shown):
         return True

@@ -21,15 +21,15 @@ from popinjay.errors import NetworkError, SpecError
 from popinjay.post import one_line, printable
 from popinjay.sources.bluesky.records import HANDLE
 from popinjay.sources.files.container import as_object
-from popinjay.sources.network.http_client import Answer, Web, host_of
+from popinjay.sources.network.http_client import Response, HttpClient, host_of
 
 PLC_DIRECTORY, RESOLVER = "https://plc.directory", "https://public.api.bsky.app"
 
 _DID = re.compile(r"did:plc:[a-z2-7]{24}|did:web:[A-Za-z0-9.-]{1,253}(?:%3[Aa]\d{1,5})?")
 _AT = "at://"
 _PDS, _PDS_KIND = "#atproto_pds", "AtprotoPersonalDataServer"
-_MOST_DOCUMENT = 2**20  # bytes; documents have some hundred
-_MOST_DID = 2**13  # bytes of an answer that is a DID and nothing else
+_MAX_DOCUMENT = 2**20  # bytes; documents have some hundred
+_MAX_DID = 2**13  # bytes of an answer that is a DID and nothing else
 _TRY_LATER = "What was read is kept. Try again later, or read the account from its export."
 
 
@@ -42,24 +42,24 @@ class Identity:
     server: str
 
 
-def look_up(name: str, web: Web) -> Identity:
+def look_up(name: str, client: HttpClient) -> Identity:
     """The account of a handle or DID. Raises SpecError where there is none, NetworkError where nobody can say."""
     if name.startswith("did:"):
         did = _checked_did(name)
-        document = _document(did, web)
+        document = _document(did, client)
         handle = _handle_in(document)
-        handle = handle if handle and _did_of(handle, web) == did else ""
+        handle = handle if handle and _did_of(handle, client) == did else ""
         return Identity(did, handle, _server_in(document, did))
     if not HANDLE.fullmatch(name):
         raise SpecError(
             f"{name[:100]!r} can't be a handle on Bluesky.",
             "A handle is a domain name, such as ada.bsky.social.",
         )
-    found = _did_of(name, web)
+    found = _did_of(name, client)
     if not found:
         hint = "Check how it is written. Handles can change, and rest while an account is deactivated; a DID (did:plc:...) is for good."
         raise SpecError(f"No account on Bluesky answers to {name}.", hint)
-    document = _document(_checked_did(found), web)
+    document = _document(_checked_did(found), client)
     named = _handle_in(document)
     if named != name:
         raise SpecError(
@@ -74,7 +74,7 @@ def xrpc(server: str, method: str) -> str:
     return f"{server}/xrpc/{method}"
 
 
-def error_in(answer: Answer) -> tuple[str, str]:
+def error_in(answer: Response) -> tuple[str, str]:
     """The error's name and message in a server's answer, both empty where it says none."""
     said: dict[str, Any] = {}
     with suppress(ValueError):
@@ -86,22 +86,22 @@ def _line(value: Any) -> str:
     return one_line(printable(value))[:200] if isinstance(value, str) else ""
 
 
-def _did_of(handle: str, web: Web) -> str:
+def _did_of(handle: str, client: HttpClient) -> str:
     """The DID that a handle stands for, empty where it stands for none."""
     resolver = os.environ.get("POPINJAY_BLUESKY_RESOLVER", "").rstrip("/")
     if not resolver:
         with suppress(NetworkError):  # many have no web server, and then the DNS knows
-            answer = web.get(
+            answer = client.get(
                 f"https://{handle}/.well-known/atproto-did",
-                most=_MOST_DID,
-                may_move=True,
-                patient=False,
+                max_bytes=_MAX_DID,
+                cross_host=True,
+                retry=False,
             )
             said = answer.body.decode("ascii", "replace").strip() if answer.status == 200 else ""
             if _DID.fullmatch(said):
                 return said
     address = xrpc(resolver or RESOLVER, "com.atproto.identity.resolveHandle")
-    answer, value = web.json(address, {"handle": handle}, most=_MOST_DOCUMENT)
+    answer, value = client.json(address, {"handle": handle}, max_bytes=_MAX_DOCUMENT)
     if answer.status == 400:
         return ""
     found = as_object(value).get("did")
@@ -122,7 +122,7 @@ def _checked_did(did: str) -> str:
     return did
 
 
-def _document(did: str, web: Web) -> dict[str, Any]:
+def _document(did: str, client: HttpClient) -> dict[str, Any]:
     """What a DID stands for."""
     kind, _, rest = did.removeprefix("did:").partition(":")
     if kind == "plc":
@@ -132,7 +132,7 @@ def _document(did: str, web: Web) -> dict[str, Any]:
     else:
         place = unquote(rest)
         address = f"{'http' if place.partition(':')[0] == 'localhost' else 'https'}://{place}/.well-known/did.json"
-    answer, value = web.json(address, most=_MOST_DOCUMENT)
+    answer, value = client.json(address, max_bytes=_MAX_DOCUMENT)
     if answer.status in (404, 410):
         gone = "has been deleted" if answer.status == 410 else "is not known"
         raise SpecError(

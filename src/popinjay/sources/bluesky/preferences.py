@@ -36,8 +36,8 @@ _COUNT = {
 }
 _EARLIER = "org.user-intents."  # stood before the purposes in a first draft
 _PURPOSE = re.compile(r"[A-Za-z][\w.-]{0,79}", re.ASCII)
-_MOST_TOLD = 5  # records
-_MOST_NAMED = 10  # purposes of one record
+_MAX_TOLD = 5  # records
+_MAX_NAMED = 10  # purposes of one record
 
 
 class Preferences:
@@ -52,7 +52,7 @@ class Preferences:
         """Take in a record of one of the two kinds. `name` is its collection and key."""
         record = as_object(record)
         said, scope = _said(record), as_object(record.get("scope"))
-        if len(self.notes) < _MOST_TOLD:
+        if len(self.notes) < _MAX_TOLD:
             self.notes.append(_told(name, said))
         kind = str(scope.get("$type")).rpartition("#")[2]
         if kind == "entityScope" or (kind == "collectionScope" and scope.get("collection") != POST):
@@ -60,7 +60,7 @@ class Preferences:
         answers = self._of_posts if kind == "collectionScope" else self._of_all
         for purpose in said.keys() & _COUNT.keys():
             against = answers.setdefault(purpose, [])
-            if not said[purpose] and len(against) < _MOST_TOLD:
+            if not said[purpose] and len(against) < _MAX_TOLD:
                 against.append(name)
 
     def refusal(self, handle: str, labels: set[str]) -> str:
@@ -115,7 +115,7 @@ def _told(name: str, said: dict[str, bool]) -> str:
         [purpose for purpose, allow in said.items() if allow is wanted] for wanted in (False, True)
     )
     both = [
-        f"{word} {', '.join(found[:_MOST_NAMED])}"
+        f"{word} {', '.join(found[:_MAX_NAMED])}"
         for word, found in (("no to", refused), ("yes to", allowed))
         if found
     ]

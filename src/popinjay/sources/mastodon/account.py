@@ -32,9 +32,9 @@ from popinjay.sources.mastodon.posts import (
     status_of,
 )
 from popinjay.sources.mastodon.profile import notes_on_account, rules_said
-from popinjay.sources.network.account import Remote
+from popinjay.sources.network.account import AccountReading
 from popinjay.sources.network.connection import is_public
-from popinjay.sources.network.http_client import Answer, Web, host_of
+from popinjay.sources.network.http_client import Response, HttpClient, host_of
 from popinjay.sources.network.mirror import Page, Pages, Skip
 
 NAME = "Mastodon account"
@@ -43,7 +43,7 @@ NEEDS = "a network"
 
 _A_PAGE = 40  # posts, the most that Mastodon gives
 _FULL = 20  # posts, the fewest that a page of some server that goes on may have
-_MOST_FOUND = 2**20  # bytes of an account, or of what WebFinger says
+_MAX_FOUND = 2**20  # bytes of an account, or of what WebFinger says
 _EXPORT = "If the account is yours: under Preferences, Import and export, Data export, its server makes a file with all its posts, which popinjay reads."
 _PREFIX = re.compile(r"(?:mastodon|acct):", re.IGNORECASE)
 _USER = r"(?P<user>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?)"
@@ -101,14 +101,14 @@ def read(spec: str, options: CollectOptions, access: Access) -> MastodonAccount:
             f"{spec!r} names no account on a server.",
             "Write it as @ada@example.social, or give the address of its profile.",
         )
-    web = Web(access)
+    client = HttpClient(access)
     try:
-        finger = _finger(web, name, name.server(access))
+        finger = _finger(client, name, name.server(access))
         server = _origin(finger.actor) if finger else name.server(access)
-        account = _looked_up(web, name, finger, server)
-        return MastodonAccount(account, server, web, access)
+        account = _looked_up(client, name, finger, server)
+        return MastodonAccount(account, server, client, access)
     except PopinjayError:
-        web.close()
+        client.close()
         raise
 
 
@@ -160,15 +160,15 @@ def _origin(address: str) -> str:
 # looking up
 
 
-def _finger(web: Web, name: _Name, server: str) -> _Finger | None:
+def _finger(client: HttpClient, name: _Name, server: str) -> _Finger | None:
     """What the server in the name says of the account; None where it does not speak of it, or not so."""
     query = {"resource": f"acct:{name.user}@{name.host}"}
-    answer = web.get(
+    answer = client.get(
         f"{server}/.well-known/webfinger",
         query,
         headers={"Accept": "application/jrd+json, application/json"},
-        most=_MOST_FOUND,
-        may_move=True,
+        max_bytes=_MAX_FOUND,
+        cross_host=True,
     )
     if answer.status == 410:
         raise NetworkError(
@@ -193,11 +193,11 @@ def _finger(web: Web, name: _Name, server: str) -> _Finger | None:
     return None
 
 
-def _looked_up(web: Web, name: _Name, finger: _Finger | None, server: str) -> dict[str, Any]:
+def _looked_up(client: HttpClient, name: _Name, finger: _Finger | None, server: str) -> dict[str, Any]:
     """The account as the API of its server shows it. Raises SpecError where there is none."""
     host = host_of(server)
     user = finger.user if finger else name.user
-    answer, said = web.json(f"{server}/api/v1/accounts/lookup", {"acct": user}, most=_MOST_FOUND)
+    answer, said = client.json(f"{server}/api/v1/accounts/lookup", {"acct": user}, max_bytes=_MAX_FOUND)
     _heed_refusal(answer, host)
     account = as_object(said)
     if answer.status == 410 or account.get("suspended") is True:
@@ -234,7 +234,7 @@ def _address(account: dict[str, Any]) -> str:
     return address_of(account.get("uri")) or address_of(account.get("url"))
 
 
-def _heed_refusal(answer: Answer, host: str) -> None:
+def _heed_refusal(answer: Response, host: str) -> None:
     """Raise NetworkError where a server does not show this to strangers, or not to programs."""
     if answer.status not in (401, 403) and not (
         answer.status == 422 and b"authenticated user" in answer.body
@@ -255,17 +255,17 @@ def _heed_refusal(answer: Answer, host: str) -> None:
 # reading
 
 
-class MastodonAccount(Remote):
+class MastodonAccount(AccountReading):
     """One account, by its id on its server."""
 
-    def __init__(self, account: dict[str, Any], server: str, web: Web, access: Access) -> None:
-        super().__init__(_author(account), web, access)
+    def __init__(self, account: dict[str, Any], server: str, client: HttpClient, access: Access) -> None:
+        super().__init__(_author(account), client, access)
         self._id, self._server, self._host = id_of(account["id"]), server, host_of(server)
         self._warned: set[str] = (
             set()
         )  # ids of posts behind a content warning, and of polls: a server can send a post twice
         self._polls: set[str] = set()
-        self.findings.notes += notes_on_account(account) + rules_said(web, server)
+        self.findings.notes += notes_on_account(account) + rules_said(client, server)
 
     def lists(self) -> Mapping[str, Pages]:
         """One list: posts, replies and boosts come in it."""
@@ -283,7 +283,7 @@ class MastodonAccount(Remote):
         linked = False  # whether the server says where to go on, as most do
         while True:
             query = {"limit": str(_A_PAGE), **({"max_id": cursor} if cursor else {})}
-            answer, rows = self._web.json(
+            answer, rows = self._client.json(
                 f"{self._server}/api/v1/accounts/{self._id}/statuses",
                 query,
                 etag="" if cursor else etag,
@@ -302,7 +302,7 @@ class MastodonAccount(Remote):
                 return
             cursor = following
 
-    def _check(self, answer: Answer, rows: Any) -> None:
+    def _check(self, answer: Response, rows: Any) -> None:
         """Raise NetworkError where this is no page of posts."""
         _heed_refusal(answer, self._host)
         if answer.status in (404, 410):
@@ -332,7 +332,7 @@ class MastodonAccount(Remote):
                 self._polls.add(post.id)
         return posts, left_out
 
-    def _next(self, answer: Answer) -> str | None:
+    def _next(self, answer: Response) -> str | None:
         """The id that the next page is older than, by the answer's `Link`; None where there is none."""
         address = next(
             (
@@ -345,7 +345,7 @@ class MastodonAccount(Remote):
         if address is None:
             return None
         with suppress(ValueError):
-            address = urljoin(answer.address, address)
+            address = urljoin(answer.url, address)
             if hostname_of(address) != hostname_of(self._server):
                 raise NetworkError(
                     f"{self._host} says that older posts are on another server, {hostname_of(address)!r}.",

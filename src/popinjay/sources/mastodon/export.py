@@ -29,10 +29,10 @@ HELP = "the zip or tar.gz from Preferences, Import and export, Data export, or i
 NEEDS = ""
 
 _ASIDE = (".", "__MACOSX")  # how names begin that do not count
-_DEEPEST = 4  # folders around the outbox
+_MAX_LEVELS = 4  # folders around the outbox
 _PRIVATE = {"likes": "likes.json", "bookmarks": "bookmarks.json"}
 _AVATAR = re.compile(r"avatar\.(?:png|jpe?g|gif|webp)", re.IGNORECASE)
-_MOST_ACTOR = 4 << 20  # characters
+_MAX_ACTOR = 4 << 20  # characters
 
 
 def matches(spec: str) -> bool:
@@ -68,7 +68,7 @@ def read(spec: str, options: CollectOptions, access: Access) -> MastodonExport:
 def _is_small(name: str) -> bool:
     """What is read besides the outbox."""
     last = name.rpartition("/")[2]
-    return name.count("/") <= _DEEPEST and (
+    return name.count("/") <= _MAX_LEVELS and (
         last == "actor.json" or _AVATAR.fullmatch(last) is not None
     )
 
@@ -77,7 +77,7 @@ def _top_names(folder: Path, depth: int = 0) -> list[str]:
     """Return the names in a folder, and in folders that are alone in theirs, without a long walk."""
     names = [entry.name for entry in folder.iterdir()]
     alone = sum(not name.startswith(_ASIDE) for name in names) == 1
-    if depth == _DEEPEST or "outbox.json" in names:
+    if depth == _MAX_LEVELS or "outbox.json" in names:
         return names
     found = []
     for name in names:
@@ -94,7 +94,7 @@ def _root_of(names: list[str]) -> str | None:
     inside = [name for name in names if not name.startswith(_ASIDE)]
     for name in inside:
         root = name.removesuffix("outbox.json")
-        if root == name or name.count("/") > _DEEPEST or not (root == "" or root.endswith("/")):
+        if root == name or name.count("/") > _MAX_LEVELS or not (root == "" or root.endswith("/")):
             continue
         if all(one.startswith(root) or root.startswith(f"{one}/") for one in inside):
             return root
@@ -169,7 +169,7 @@ class MastodonExport(Reading):
             )
             return {}
         with self._container.reading(name), self._container.text(name) as text:
-            content = text.read(_MOST_ACTOR)
+            content = text.read(_MAX_ACTOR)
         try:
             return as_object(json.loads(content))
         except (ValueError, RecursionError) as error:

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from popinjay.post import Author, Kind, Post, handle_of, posted_at, printable
 from popinjay.sources.files.container import as_object
-from popinjay.text.html_text import MOST_HTML, to_text
+from popinjay.text.html_text import MAX_HTML, to_text
 
-MOST_NAME = 500  # characters; Mastodon allows 30
-MOST_BIO = 20_000  # characters; Mastodon allows 500, other servers some thousand
+MAX_NAME = 500  # characters; Mastodon allows 30
+MAX_BIO = 20_000  # characters; Mastodon allows 500, other servers some thousand
 ID = re.compile(r"(?=.*\w)[\w.:~-]{1,128}", re.ASCII)  # numbers on Mastodon, letters too elsewhere
 
 _LANG = re.compile(r"(?!und\b)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
@@ -30,8 +30,8 @@ def author_of(full_name: str, name: Any, bio: Any, url: Any, avatar: Any) -> Aut
     """Who posted, from `user@host` and what a profile holds; what is no text, or no address, counts as empty."""
     return Author(
         handle_of(full_name) or "me",
-        printable(_text(name)).strip()[:MOST_NAME],
-        to_text(_text(bio))[:MOST_BIO],
+        printable(_text(name)).strip()[:MAX_NAME],
+        to_text(_text(bio))[:MAX_BIO],
         url=address_of(url),
         avatar=address_of(avatar),
     )
@@ -47,7 +47,7 @@ def post_of(id: str, author: str, kind: Kind, html: str, created_at: str | None,
         kind=kind,
         created_at=created_at,
         lang=None if boost else language_of(lang),
-        truncated=not boost and len(html) > MOST_HTML,
+        truncated=not boost and len(html) > MAX_HTML,
     )
 
 

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 from popinjay.errors import NetworkError
 from popinjay.post import one_line, printable
 from popinjay.sources.files.container import as_object
-from popinjay.sources.network.http_client import Answer, Web
+from popinjay.sources.network.http_client import Response, HttpClient
 from popinjay.text.html_text import to_text
 
-_MOST_RULES = 2**20  # bytes of a server's rules, or its terms
-_MOST_SAID = 300  # characters of a sentence that is shown
-_MOST_SENTENCES = 5  # shown of the rules, and of the terms
-_MOST_FIELDS = 20
-_MOST_TAGS = 10
+_MAX_RULES = 2**20  # bytes of a server's rules, or its terms
+_MAX_SAID = 300  # characters of a sentence that is shown
+_MAX_SENTENCES = 5  # shown of the rules, and of the terms
+_MAX_FIELDS = 20
+_MAX_TAGS = 10
 
 _TAGS = re.compile(
     r"#(?:no|stop|anti|fuck)_?(?:(?:gen|generative|gpt|train)?ai|ki|ia|bots?|llms?|gpt|index(?:ing)?|search|train(?:ing)?|scrap(?:e|ers?|ing)|"
@@ -81,7 +81,7 @@ _WISHES = (
 )
 
 
-def rules_said(web: Web, server: str) -> list[str]:
+def rules_said(client: HttpClient, server: str) -> list[str]:
     """What a server's rules and terms say on automated use, as notes; where it hasn't any, or none of that, there is nothing to say."""
     notes = []
     for what, path, read in (
@@ -89,8 +89,8 @@ def rules_said(web: Web, server: str) -> list[str]:
         ("terms of service", "terms_of_service", _terms),
     ):
         try:
-            said = web.json(
-                f"{server}/api/v1/instance/{path}", most=_MOST_RULES, judge=_no_patience
+            said = client.json(
+                f"{server}/api/v1/instance/{path}", max_bytes=_MAX_RULES, check=_no_patience
             )[1]
         except NetworkError as error:
             notes.append(f"The server's {what} could not be read: {error.message}")
@@ -99,12 +99,12 @@ def rules_said(web: Web, server: str) -> list[str]:
         shown = [f"“{_cut(sentence)}”" for sentence in dict.fromkeys(found)]
         if shown:
             more = (
-                f" And {len(shown) - _MOST_SENTENCES:,} more: see {server}/about."
-                if len(shown) > _MOST_SENTENCES
+                f" And {len(shown) - _MAX_SENTENCES:,} more: see {server}/about."
+                if len(shown) > _MAX_SENTENCES
                 else ""
             )
             notes.append(
-                f"The {what} of {urlsplit(server).netloc} on automated use: {' '.join(shown[:_MOST_SENTENCES])}{more}"
+                f"The {what} of {urlsplit(server).netloc} on automated use: {' '.join(shown[:_MAX_SENTENCES])}{more}"
             )
     return notes
 
@@ -132,16 +132,16 @@ def _tags(account: dict[str, Any]) -> list[str]:
     """Tags in the profile that ask programs to stay away."""
     fields = account.get("fields")
     said = [account.get("note"), account.get("display_name")]
-    for field in fields[:_MOST_FIELDS] if isinstance(fields, list) else []:
+    for field in fields[:_MAX_FIELDS] if isinstance(fields, list) else []:
         said += [as_object(field).get("name"), as_object(field).get("value")]
     found: dict[str, str] = {}
     for html in said:
         for tag in _TAGS.findall(to_text(html)) if isinstance(html, str) else []:
             found.setdefault(tag.lower(), tag)
-    return list(found.values())[:_MOST_TAGS]
+    return list(found.values())[:_MAX_TAGS]
 
 
-def _no_patience(answer: Answer) -> None:
+def _no_patience(answer: Response) -> None:
     """The rules are worth one question, not a wait."""
     if answer.status in (429, 503) or answer.status >= 500:
         raise NetworkError(f"the server answered with status {answer.status}.")
@@ -152,5 +152,5 @@ def _shown(value: Any) -> str:
 
 
 def _cut(sentence: str) -> str:
-    line = one_line(printable(sentence[: 4 * _MOST_SAID]))
-    return line if len(line) <= _MOST_SAID else f"{line[: _MOST_SAID - 1]}…"
+    line = one_line(printable(sentence[: 4 * _MAX_SAID]))
+    return line if len(line) <= _MAX_SAID else f"{line[: _MAX_SAID - 1]}…"

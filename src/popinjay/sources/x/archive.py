@@ -19,7 +19,7 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, handle_of, printable, unescape
 from popinjay.sources import Access, Findings, Reading
-from popinjay.sources.files.container import MOST_ITEM, Container, array_items, as_object, is_zip
+from popinjay.sources.files.container import MAX_ITEM, Container, array_items, as_object, is_zip
 from popinjay.sources.x.assembly import Assembly, Note
 from popinjay.sources.x.layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
 from popinjay.sources.x.post import (
@@ -48,7 +48,7 @@ _PRIVATE = {  # classes of an archive that are never opened
     "chats with Grok": re.compile(r"grok-.*\.js"),
 }
 _CIRCLE_WINDOW = ("2022-08-01", "2023-12-01")
-MOST_NOTES = 10  # on files that the manifest tells otherwise
+MAX_NOTES = 10  # on files that the manifest tells otherwise
 _OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
 
 
@@ -238,7 +238,7 @@ class XArchive(Reading):
     def _rows(self, name: str) -> Iterator[dict[str, Any]]:
         """`tweets.csv`, its rows shaped like the JSON of their day."""
         with self._container.reading(name), self._container.text(name) as text:
-            csv.field_size_limit(MOST_ITEM)
+            csv.field_size_limit(MAX_ITEM)
             try:
                 yield from map(self._row, csv.DictReader(text))
             except (csv.Error, KeyError) as error:
@@ -279,10 +279,10 @@ class XArchive(Reading):
                         f"The manifest says that {name} holds {said:,} posts, but {counted.get(full, 0):,} are in it."
                     )
 
-        self.findings.notes += notes[:MOST_NOTES]
-        if len(notes) > MOST_NOTES:
+        self.findings.notes += notes[:MAX_NOTES]
+        if len(notes) > MAX_NOTES:
             self.findings.notes.append(
-                f"So it is with {len(notes) - MOST_NOTES:,} more files that the manifest names."
+                f"So it is with {len(notes) - MAX_NOTES:,} more files that the manifest names."
             )
 
     def _post(self, tweet: Mapping[str, Any], number: int) -> Post:

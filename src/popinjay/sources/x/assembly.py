@@ -17,7 +17,7 @@ from popinjay.sources.files.container import as_object
 from popinjay.sources.x.post import as_number, edits_in, iso_time, snowflake_ms, whole_text
 
 NEARNESS_MS = 5000  # between a long post and its stub
-MOST_A_SECOND = (
+MAX_PER_SECOND = (
     8  # long posts that are looked at: nobody writes more, and a made-up archive may hold thousands
 )
 
@@ -68,7 +68,7 @@ class Assembly:
         self._by_second: dict[int, list[Note]] = {}
         for note in notes:
             of_second = self._by_second.setdefault(note.time // 1000, [])
-            if len(of_second) < MOST_A_SECOND:
+            if len(of_second) < MAX_PER_SECOND:
                 of_second.append(note)
         self._stubs: list[_Stub] = []
         self._latest: dict[
