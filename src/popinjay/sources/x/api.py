@@ -24,7 +24,7 @@ from popinjay.post import Author, read_json
 from popinjay.sources import FETCH, Access
 from popinjay.sources.network.account import AccountReading
 from popinjay.sources.network.connection import KEPT
-from popinjay.sources.network.http_client import Response, HttpClient
+from popinjay.sources.network.http_client import HttpClient, Response
 from popinjay.sources.network.mirror import Page, Pages, Skip
 from popinjay.sources.x.api_responses import (
     CONSOLE,
