@@ -20,7 +20,7 @@ from popinjay.forgetting.selection import PLACES, Choice, choose
 from popinjay.persona import INDEX
 from popinjay.post import handle_of, read_json, read_posts
 from popinjay.server.jobs.job import drop_samples
-from popinjay.sources.network.mirror import mirrors
+from popinjay.sources.network.mirror import all_mirrors
 from popinjay.stages.collect import in_words
 from popinjay.store import kept
 from popinjay.store.files import content_hash
@@ -230,7 +230,7 @@ def _filter_fetched(run: Run, change: Change, new: Forgotten) -> int:
     there = change.path(FETCHED)
     there.mkdir()
     for account in run.file(FETCHED).iterdir():
-        lists = mirrors(account)
+        lists = all_mirrors(account)
         if account.name in new.authors:
             count += sum(1 for mirror in lists for _ in mirror.posts())
             continue

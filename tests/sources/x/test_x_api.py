@@ -462,7 +462,7 @@ def test_a_higher_number_goes_on_below(x: XStandIn, tmp_path: Path) -> None:
 def small_cap(x: XStandIn, monkeypatch: pytest.MonkeyPatch) -> int:
     """What X hands out at most, here a tenth of it."""
     x.cap = 320
-    monkeypatch.setattr(api, "MOST_POSTS", 320)
+    monkeypatch.setattr(api, "MAX_POSTS", 320)
     return 320
 
 

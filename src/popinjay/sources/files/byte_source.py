@@ -17,12 +17,12 @@ from typing import IO, Any, cast
 
 from popinjay.errors import SpecError
 from popinjay.post import printable
-from popinjay.sources.files.container import MOST_RATIO, RATIO_FREE, Container, ReadErrors
+from popinjay.sources.files.container import MAX_RATIO, RATIO_FREE, Container, ReadErrors
 
-MOST_BYTES = 2 * 2**30  # of standard input, or of a packed file expanded
+MAX_BYTES = 2 * 2**30  # of standard input, or of a packed file expanded
 PACKED = (".gz", ".bz2", ".xz")
 _PACKERS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
-_LONGEST = max(map(len, _PACKERS))
+_MAGIC_BYTES = max(map(len, _PACKERS))
 _IN_MEMORY = 8 * 2**20  # bytes of standard input; more goes to a temporary file
 _CHUNK = 2**18  # bytes
 
@@ -48,11 +48,11 @@ class ByteSource(Source):
         """Return the bytes from their beginning. Raises SpecError, also while they are read."""
         with ReadErrors(self.label):
             raw = self._open()
-            start = raw.read(_LONGEST)
+            start = raw.read(_MAGIC_BYTES)
             raw.seek(0)
             for magic, packer in _PACKERS.items():
                 if start.startswith(magic):
-                    most = min(MOST_BYTES, max(RATIO_FREE, MOST_RATIO * self._size()))
+                    most = min(MAX_BYTES, max(RATIO_FREE, MAX_RATIO * self._size()))
                     return io.BufferedReader(_Expanded(raw, packer, self.label, most), _CHUNK)
             return raw
 
@@ -128,9 +128,9 @@ class Piped(ByteSource):
             file.write(start)
             while chunk := stream.read(_CHUNK):
                 self._length += len(chunk)
-                if self._length > MOST_BYTES:
+                if self._length > MAX_BYTES:
                     raise SpecError(
-                        f"{self.label.capitalize()} holds over {MOST_BYTES / 2**30:,.0f} GB.",
+                        f"{self.label.capitalize()} holds over {MAX_BYTES / 2**30:,.0f} GB.",
                         "Save it, and give the part that holds the posts.",
                     )
                 file.write(chunk)

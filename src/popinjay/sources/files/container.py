@@ -16,12 +16,12 @@ from typing import IO, Any
 
 from popinjay.errors import SpecError
 
-MOST_BYTES = 16 * 2**30  # of one member, expanded: some twenty times the largest archive heard of
-MOST_RATIO = 250  # expanded to packed; exports of posts come to 10 to 30
+MAX_BYTES = 16 * 2**30  # of one member, expanded: some twenty times the largest archive heard of
+MAX_RATIO = 250  # expanded to packed; exports of posts come to 10 to 30
 RATIO_FREE = 64 * 2**20  # bytes below which the ratio does not matter
-MOST_ITEM = 16 * 2**20  # characters of one post's JSON
-MOST_AVATAR = 8 << 20  # bytes; Mastodon takes 8 MB at most, X 2
-DEEPEST = 6  # folders under the one given: wrapper/wrapper/data/js/tweets, and some to spare
+MAX_ITEM = 16 * 2**20  # characters of one post's JSON
+MAX_AVATAR = 8 << 20  # bytes; Mastodon takes 8 MB at most, X 2
+MAX_LEVELS = 6  # folders under the one given: wrapper/wrapper/data/js/tweets, and some to spare
 _CHUNK = 2**17  # characters read at a time: larger is no faster
 _BETWEEN = re.compile(r"[ \t\r\n,]*")  # items of a list
 _BETWEEN_MEMBERS = re.compile(r"[ \t\r\n,:]*")  # names and values of an object
@@ -91,7 +91,7 @@ class Container:
         packed = (
             min(self._entries[name].compress_size, self.path.stat().st_size) if self._zip else size
         )  # a header can lie
-        if size > MOST_BYTES or (size > RATIO_FREE and size > MOST_RATIO * packed):
+        if size > MAX_BYTES or (size > RATIO_FREE and size > MAX_RATIO * packed):
             raise SpecError(
                 f"{self.path.name} would expand {name} from {packed / 2**20:.1f} MB to {size / 2**20:,.0f} MB, which no real archive does.",
                 "This looks like a zip bomb. If it is yours and real, unpack it and give the folder.",
@@ -125,8 +125,8 @@ class Container:
     def avatar(self, name: str) -> bytes | None:
         """A file that is somebody's picture; None where it is too large for one, or can't be read."""
         with contextlib.suppress(SpecError), self.reading(name), self.open(name) as stream:
-            data = stream.read(MOST_AVATAR + 1)
-            if len(data) <= MOST_AVATAR:
+            data = stream.read(MAX_AVATAR + 1)
+            if len(data) <= MAX_AVATAR:
                 return data
         return None
 
@@ -141,7 +141,7 @@ def _files(folder: Path, top: Path) -> Iterator[tuple[str, int]]:
             raise
         return
     for entry in entries:
-        if entry.is_dir() and not entry.is_symlink() and depth < DEEPEST:
+        if entry.is_dir() and not entry.is_symlink() and depth < MAX_LEVELS:
             yield from _files(entry, top)
         elif entry.is_file():
             yield entry.relative_to(top).as_posix(), entry.stat().st_size
@@ -221,7 +221,7 @@ def array_items(text: IO[str], what: str, begun: str = "") -> Generator[Any, Non
             rest = buffer[position:]
             more = (
                 ""
-                if len(rest) > MOST_ITEM or isinstance(error, RecursionError)
+                if len(rest) > MAX_ITEM or isinstance(error, RecursionError)
                 else text.read(max(len(rest), _CHUNK))
             )
             if not more:
@@ -265,7 +265,7 @@ class _Members:
             rest = self.buffer[self.position :]
             more = (
                 ""
-                if len(rest) > MOST_ITEM or isinstance(error, RecursionError)
+                if len(rest) > MAX_ITEM or isinstance(error, RecursionError)
                 else self.text.read(max(len(rest), _CHUNK))
             )
             if not more:

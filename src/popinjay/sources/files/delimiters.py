@@ -19,10 +19,10 @@ from popinjay.sources.rows.dates import iso_time
 
 DELIMITERS = (",", ";", "\t", "|")
 WHOLE_LINE = "\x1f"  # in no text: a table of one column has no delimiter
-_MOST_COLUMNS = 2_000  # more are no table of posts, but a delimiter that is none
-_LEAST_SHARE = 0.8  # of lines that are rows of one shape, without a header that is known
+_MAX_COLUMNS = 2_000  # more are no table of posts, but a delimiter that is none
+_MIN_SHARE = 0.8  # of lines that are rows of one shape, without a header that is known
 _RIGID_SHARE = 0.9  # of cells that are of one sort, for a column of that sort
-_LEAST_RIGID = 3  # cells
+_MIN_RIGID = 3  # cells
 
 
 class Quoting(Enum):
@@ -135,7 +135,7 @@ def _score(
     if not complete and len(rows) > 2 and rows[-1].cells is None:
         rows.pop()  # its end lies behind the sample
     width = next((len(row.cells) for row in rows if row.cells is not None), 0)
-    if not 0 < width <= _MOST_COLUMNS:
+    if not 0 < width <= _MAX_COLUMNS:
         return False, 0.0
     header = next(row.cells for row in rows if row.cells is not None)
     is_known = any(map(known, header)) and (width > 1 or dialect.delimiter == WHOLE_LINE)
@@ -150,7 +150,7 @@ def _score(
     share = good / max(1, lines)
     if width == 1:  # every line is a row of one shape then: a poor sign
         return is_known, share if dialect.delimiter == WHOLE_LINE and is_known else share * 0.8
-    return is_known, share if is_known or share >= _LEAST_SHARE else 0.0
+    return is_known, share if is_known or share >= _MIN_SHARE else 0.0
 
 
 def _is_cut_in_quotes(cells: Sequence[str], dialect: Dialect) -> bool:
@@ -187,7 +187,7 @@ def rigid_columns(rows: Sequence[Sequence[str]], width: int) -> dict[int, Sort]:
     for column, found in enumerate(counts):
         filled = found.total() - found[Sort.EMPTY]
         for sort in _RIGID:
-            if found[sort] >= max(_LEAST_RIGID, _RIGID_SHARE * filled):
+            if found[sort] >= max(_MIN_RIGID, _RIGID_SHARE * filled):
                 rigid[column] = sort
     return rigid
 

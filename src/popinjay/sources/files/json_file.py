@@ -24,8 +24,8 @@ from popinjay.sources.rows.undated import Undated
 from popinjay.sources.schemas.page import NO_PAGE, WHOLE_FILE
 
 NO_JSON = "line that is no JSON"
-_MOST_NAMES = 30  # keys named in a message
-_MOST_OTHERS = 300_000  # items that are no posts, or not for everybody, ...
+_MAX_NAMES = 30  # keys named in a message
+_MAX_OTHERS = 300_000  # items that are no posts, or not for everybody, ...
 _OTHERS = 10  # ... if they are so many times as many as the posts
 _LOOKED_AT = 2**16  # characters
 _STARTS = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]]|window\.YTD\.|Grailbird\.data\.)')
@@ -73,7 +73,7 @@ class JsonRows:
                         posts += 1
                         continue
                     left_out[row] += 1
-                    if self.count - posts > _MOST_OTHERS and self.count > _OTHERS * posts:
+                    if self.count - posts > _MAX_OTHERS and self.count > _OTHERS * posts:
                         raise self._too_few(posts)
         if self.count and not any_post:
             left_out[NO_POST] -= self.count
@@ -111,7 +111,7 @@ class JsonRows:
         if not isinstance(first, dict):
             return SpecError(f"Item 1 of {self.label} is neither a text nor an object.", HINT)
         missing = f"no column {asked!r}" if asked else "no column that is plainly the text"
-        names = ", ".join(list(first)[:_MOST_NAMES]) or "none"
+        names = ", ".join(list(first)[:_MAX_NAMES]) or "none"
         return SpecError(
             f"{self.label} has {missing} (item 1 has: {printable(names)}).",
             "Name it with --text-column.",

@@ -23,7 +23,7 @@ from popinjay.sources.rows.privacy import DIRECT, hidden_in
 from popinjay.sources.schemas.known import Schema, schema_of
 from popinjay.sources.schemas.page import NO_PAGE, Page
 
-_DEEPEST = 40  # objects and lists within each other that are gone into
+_MAX_LEVELS = 40  # objects and lists within each other that are gone into
 _HOLDERS = frozenset(
     "activities archive array articles attributes backup children comment comments content data doc"
     " docs entries export feed hits item items legacy list message messages node note notes object"
@@ -72,7 +72,7 @@ def items_in(value: Any, page: Page = NO_PAGE, depth: int = 0) -> Iterator[Item]
 
 def _rows_in(value: Any, page: Page, depth: int) -> Iterator[Item]:
     """Yield the rows of a value, if there are any."""
-    if depth >= _DEEPEST:
+    if depth >= _MAX_LEVELS:
         return
     if isinstance(value, dict) and (schema := schema_of(value)):
         yield Item(value, page, schema)

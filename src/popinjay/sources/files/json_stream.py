@@ -18,8 +18,8 @@ from typing import IO, Any
 
 from popinjay.errors import SpecError
 
-MOST_WHOLE = 2 * 2**20  # characters of a list or object that is handed out as a whole
-MOST_STRING = 16 * 2**20  # characters of one string
+MAX_WHOLE = 2 * 2**20  # characters of a list or object that is handed out as a whole
+MAX_STRING = 16 * 2**20  # characters of one string
 HINT = 'Give one object a line, such as {"text": "..."}, or a list of them.'
 _CHUNK = 2**17  # characters read at a time
 _BETWEEN = re.compile(r"[ \t\r\n\x1e\ufeff,;]*")
@@ -28,7 +28,7 @@ _ASSIGNED = re.compile(
 )
 # files of X's archive: those of posts, and those of anything else
 _OF_X = re.compile(r"window\.YTD\.(?!(?:community_|note_)?tweets?\b)(\w+)")
-_LONGEST_NAME = 200  # characters of what is assigned to
+_MAX_NAME = 200  # characters of what is assigned to
 _NEXT_LINE = re.compile(r'\n(?=[\[{"])')
 _DECODER = json.JSONDecoder(strict=False)
 _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
@@ -157,7 +157,7 @@ class _Stream:
             except (ValueError, RecursionError) as error:
                 if not self._may_go_on(error):
                     raise Broken from error
-                most = MOST_STRING if is_string else MOST_WHOLE
+                most = MAX_STRING if is_string else MAX_WHOLE
                 if held >= most:
                     raise (Broken if is_string else _TooLarge) from error
                 cut_off = self._ends_in(error)
@@ -250,7 +250,7 @@ def begins(start: str) -> bool:
 def _begun(text: IO[str]) -> _Stream:
     """Return the stream behind the assignment that a file of X's archive begins with."""
     stream = _Stream(text)
-    while len(stream.buffer) < _LONGEST_NAME and stream.more():
+    while len(stream.buffer) < _MAX_NAME and stream.more():
         pass
     if stream.next() and (assigned := _ASSIGNED.match(stream.buffer, stream.position)):
         stream.position = assigned.end()

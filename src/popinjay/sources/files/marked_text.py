@@ -8,7 +8,7 @@ from typing import IO
 
 _MARK = re.compile(r"<\|(?:startoftext|endoftext)\|>")
 _CHUNK = 2**16  # characters
-_LONGEST_MARK = len("<|startoftext|>")
+_MAX_MARK = len("<|startoftext|>")
 
 
 def is_marked(start: str) -> bool:
@@ -24,6 +24,6 @@ def texts(text: IO[str], most: int) -> Iterator[str]:
         yield from (one.strip() for one in whole if one.strip())
         if len(rest) > most:
             yield rest[:most].strip()
-            rest = rest[-_LONGEST_MARK:]
+            rest = rest[-_MAX_MARK:]
     if rest.strip():
         yield rest.strip()

@@ -33,7 +33,7 @@ _PRIVATE = re.compile(
 )
 _THREADS = re.compile(r"(?:^|/)threads/threads_and_replies(?:_\d+)?\.json$")
 _LOOKED_AT = 20  # files whose beginning is looked at
-_MOST_FILES = 10_000
+_MAX_FILES = 10_000
 
 
 def matches(spec: str) -> bool:
@@ -71,7 +71,7 @@ def _chosen(container: Container) -> list[Member]:
     members = [Member(container, name) for name in sorted(public, key=_in_order)]
     of_json = [one for one in members if text.kind_of(Path(one.name)) == "json"]
     if any(begins_as_json(one) for one in of_json[:_LOOKED_AT]):
-        return of_json[:_MOST_FILES]
+        return of_json[:_MAX_FILES]
     others = [one for one in members if text.kind_of(Path(one.name)) not in (None, "json")]
     others = [one for one in others if not re.match(r"(?i)readme|licen[cs]e", one.stem)] or others
     return others if len(others) == 1 else []

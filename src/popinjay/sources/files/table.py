@@ -38,15 +38,15 @@ from popinjay.sources.rows.facts import FLAGS, TEXTS, TIMES
 from popinjay.sources.rows.keys import fold
 
 _SAMPLE = 2**18  # characters at the beginning that decide how a table is read
-_MOST_LINE = 16 * 2**20  # characters
-_MOST_ROW = 2**20  # characters, if a quotation mark may have been left open
+_MAX_LINE = 16 * 2**20  # characters
+_MAX_ROW = 2**20  # characters, if a quotation mark may have been left open
 _SEPARATOR = re.compile(r"\s*\"?sep=(.|\\t)\"?\s*", re.IGNORECASE)  # Excel's first line
 _HINT = "Give a .csv or .tsv with a header, or a .txt with one post a line."
 _NULS = "{} is not text: it holds NUL bytes."
-_MOST_TITLE = 8  # lines
-_LONGEST_HEADER = 20_000  # characters
+_MAX_TITLE = 8  # lines
+_MAX_HEADER = 20_000  # characters
 _ESCAPED_LINE = re.compile(r"(?:\\r)?\\n")
-_LEAST_TABLE = 0.9  # share of lines of one shape that make a table of a file of any name
+_MIN_TABLE = 0.9  # share of lines of one shape that make a table of a file of any name
 
 
 @dataclass
@@ -126,7 +126,7 @@ class Table:
             lines = _lines(text, self._label)
             for _ in range(self._skipped):
                 next(lines)
-            most = _MOST_LINE if self._dialect.quoting is Quoting.NONE else _MOST_ROW
+            most = _MAX_LINE if self._dialect.quoting is Quoting.NONE else _MAX_ROW
             is_first = True
             for chunk in chunks(lines, self._dialect, most):
                 for cells in self._mended(chunk, line, damage):
@@ -259,8 +259,8 @@ class Table:
 
 def _lines_before_header(sample: Sequence[str]) -> int:
     """Return how many lines of a title or a remark stand before the names of the columns."""
-    for place, line in enumerate(sample[:_MOST_TITLE]):
-        if len(line) > _LONGEST_HEADER:
+    for place, line in enumerate(sample[:_MAX_TITLE]):
+        if len(line) > _MAX_HEADER:
             return 0
         for delimiter in DELIMITERS:
             cells = split(line, Dialect(delimiter))
@@ -286,7 +286,7 @@ def is_table(open_text: Callable[[], IO[str]], label: str) -> bool:
         sample, complete = _sample(text, label, 2**14)
     if sample and _SEPARATOR.fullmatch(sample[0].strip("\r\n")):
         return True
-    if len(sample) < 2 or len(sample[0]) > _LONGEST_HEADER:
+    if len(sample) < 2 or len(sample[0]) > _MAX_HEADER:
         return False
     dialect = find_dialect(sample, is_known, complete=complete)
     rows = _cells(sample, dialect, complete=complete)
@@ -295,7 +295,7 @@ def is_table(open_text: Callable[[], IO[str]], label: str) -> bool:
     header = rows[0]
     if not any(map(is_text_name, header)) or sum(map(is_known, header)) < 2:
         return False
-    return sum(len(row) == len(header) for row in rows) >= _LEAST_TABLE * len(rows)
+    return sum(len(row) == len(header) for row in rows) >= _MIN_TABLE * len(rows)
 
 
 def _sample(text: IO[str], label: str, most: int = _SAMPLE) -> tuple[list[str], bool]:
@@ -320,10 +320,10 @@ def _cells(sample: Sequence[str], dialect: Dialect, *, complete: bool) -> list[l
 
 def _lines(text: IO[str], label: str) -> Iterator[str]:
     """Yield lines with their ends. Raises SpecError for one that is too long, or no text."""
-    csv.field_size_limit(_MOST_LINE)
-    while line := text.readline(_MOST_LINE):
+    csv.field_size_limit(_MAX_LINE)
+    while line := text.readline(_MAX_LINE):
         if "\x00" in line:
             raise SpecError(_NULS.format(label), _HINT)
-        if len(line) == _MOST_LINE:
+        if len(line) == _MAX_LINE:
             raise SpecError(f"{label} is no table that can be read: a line has no end.", _HINT)
         yield line

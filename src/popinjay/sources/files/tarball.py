@@ -15,13 +15,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from popinjay.errors import SpecError
-from popinjay.sources.files.container import MOST_BYTES, MOST_RATIO, RATIO_FREE, Container
+from popinjay.sources.files.container import MAX_BYTES, MAX_RATIO, RATIO_FREE, Container
 
-MOST_FILES = 2_000_000
-MOST_KEPT = 8 * 2**20  # bytes of a small file that is kept from the first going through
+MAX_FILES = 2_000_000
+MAX_KEPT = 8 * 2**20  # bytes of a small file that is kept from the first going through
 _NAMES = (".tar.gz", ".tgz")
 _MAGIC_AT = 257  # where a header says that it is one
-_MOST_HEADER = 2**20  # bytes read at once for a header, its long names included
+_MAX_HEADER_BYTES = 2**20  # bytes read at once for a header, its long names included
 _DAMAGE = (
     tarfile.TarError,
     EOFError,
@@ -68,7 +68,7 @@ class Tarball(Container):
         try:
             with _Stream(path) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
                 self._go_through(tar, stream, keep)
-                while stream.read(_MOST_HEADER):  # to the checksum at the end
+                while stream.read(_MAX_HEADER_BYTES):  # to the checksum at the end
                     pass
         except EOFError as error:
             raise SpecError(
@@ -89,9 +89,9 @@ class Tarball(Container):
             tar.members.clear()  # type: ignore[attr-defined]  # which would grow with every file
             seen += 1
             end = member.offset_data + member.size
-            if member.size < 0 or seen > MOST_FILES:
+            if member.size < 0 or seen > MAX_FILES:
                 raise tarfile.ReadError("sizes or numbers that no export has")
-            if end > MOST_BYTES * 4 or (end > RATIO_FREE and end > MOST_RATIO * packed):
+            if end > MAX_BYTES * 4 or (end > RATIO_FREE and end > MAX_RATIO * packed):
                 raise SpecError(
                     f"{self.path.name} would expand from {packed / 2**20:.1f} MB to over {end / 2**20:,.0f} MB, which no real archive does.",
                     "This looks like a bomb. If it is yours and real, unpack it and give the folder.",
@@ -104,7 +104,7 @@ class Tarball(Container):
                 )
             if member.isreg() and not member.issparse():
                 self._sizes[str(parts)], self._at[str(parts)] = member.size, member.offset_data
-                if member.size <= MOST_KEPT and keep(str(parts)):
+                if member.size <= MAX_KEPT and keep(str(parts)):
                     self._kept[str(parts)] = _read_at(stream, member.offset_data, member.size)
 
     def check(self, name: str) -> None:
@@ -130,7 +130,7 @@ class _Stream(gzip.GzipFile):
 
     def read(self, size: int | None = -1) -> bytes:
         """Some bytes."""
-        if size is None or not 0 <= size <= _MOST_HEADER:
+        if size is None or not 0 <= size <= _MAX_HEADER_BYTES:
             raise ValueError(f"a header of {size} bytes")
         return super().read(size)
 
@@ -138,7 +138,7 @@ class _Stream(gzip.GzipFile):
 def _read_at(stream: _Stream, at: int, size: int) -> bytes:
     stream.seek(at)
     pieces = []
-    while size and (piece := stream.read(min(size, _MOST_HEADER))):
+    while size and (piece := stream.read(min(size, _MAX_HEADER_BYTES))):
         pieces.append(piece)
         size -= len(piece)
     return b"".join(pieces)
@@ -157,7 +157,7 @@ class _Member(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """The next bytes."""
-        piece = self._stream.read(min(len(buffer), self._left, _MOST_HEADER))
+        piece = self._stream.read(min(len(buffer), self._left, _MAX_HEADER_BYTES))
         buffer[: len(piece)] = piece
         self._left -= len(piece)
         return len(piece)

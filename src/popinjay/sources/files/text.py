@@ -36,7 +36,7 @@ _KINDS = {
     ".ndjson": "json",
     ".json": "json",
 }
-_MOST_LINE = 16 * 2**20  # characters
+_MAX_LINE = 16 * 2**20  # characters
 _START = 2**14  # characters that show marks between texts
 _HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
 
@@ -141,7 +141,7 @@ class TextFile(RowFile):
 
 
 def _lines(text: IO[str], label: str) -> Iterator[str]:
-    while line := text.readline(_MOST_LINE):
+    while line := text.readline(_MAX_LINE):
         if "\x00" in line:
             raise SpecError(f"{label} is not text: it holds NUL bytes.", _HINT)
         if line.strip():
@@ -149,7 +149,7 @@ def _lines(text: IO[str], label: str) -> Iterator[str]:
 
 
 def _marked(text: IO[str], label: str) -> Iterator[str]:
-    return marked_text.texts(text, _MOST_LINE)
+    return marked_text.texts(text, _MAX_LINE)
 
 
 _ROWS: dict[str, Callable[[IO[str], str], Iterator[Any]]] = {

@@ -22,9 +22,9 @@ from popinjay.events import Event, EventKind
 from popinjay.options import CollectOptions
 from popinjay.post import Author, read_json
 from popinjay.sources import FETCH, Access
-from popinjay.sources.network.account import Remote
+from popinjay.sources.network.account import AccountReading
 from popinjay.sources.network.connection import KEPT
-from popinjay.sources.network.http_client import Answer, Web
+from popinjay.sources.network.http_client import HttpClient, Response
 from popinjay.sources.network.mirror import Page, Pages, Skip
 from popinjay.sources.x.api_responses import (
     CONSOLE,
@@ -44,8 +44,8 @@ HELP = "x:@ada, where you pay X for each post"
 NEEDS = "a network, a bearer token of your own in X_BEARER_TOKEN, and money"
 
 KEY, SERVER = "X_BEARER_TOKEN", "POPINJAY_X_API"
-MOST_POSTS = 3200  # of an account, the newest, that X hands out
-MOST_PAGE, LEAST_PAGE = 100, 5  # posts that can be asked for at once
+MAX_POSTS = 3200  # of an account, the newest, that X hands out
+MAX_PAGE, MIN_PAGE = 100, 5  # posts that can be asked for at once
 EDITABLE_MS = 31 * 60 * 1000  # half an hour, and what clocks differ by
 
 # What X calls its posts is changing: a server takes one of these, and answers in either.
@@ -105,11 +105,11 @@ def _server(access: Access) -> str:
     return given
 
 
-class XApi(Remote):
+class XApi(AccountReading):
     """One account, by its name until it was looked up."""
 
     def __init__(self, handle: str, server: str, key: str, access: Access) -> None:
-        super().__init__(Author(handle, url=f"https://x.com/{handle}"), Web(access), access)
+        super().__init__(Author(handle, url=f"https://x.com/{handle}"), HttpClient(access), access)
         self._server = server
         self._key = key
         self._timeline = Timeline(self, Account("", self.author), access.options.x_posts)
@@ -131,7 +131,7 @@ class XApi(Remote):
             super().fetch(folder, skip)
             self._tell()
         finally:
-            self._web.close()
+            self._client.close()
             if self._timeline.bought:  # also where it ended in an error
                 said = f"X charges for {self._timeline.bought:,} posts and the account: {dollars(price(self._timeline.bought))} at most."
                 self._access.listener(Event(FETCH, EventKind.NOTE, said))
@@ -165,11 +165,11 @@ class XApi(Remote):
             }
         return account_of(value if value is not None else self._refused(answer), handle)
 
-    def _asked(self, path: str, query: Mapping[str, str]) -> tuple[Answer, Any]:
+    def _asked(self, path: str, query: Mapping[str, str]) -> tuple[Response, Any]:
         """What X answers, without the key, which nobody is to find in what is kept or shown."""
         headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
-        answer, value = self._web.json(
-            self._server + path, query, headers=headers, judge=partial(judge, key=self._key)
+        answer, value = self._client.json(
+            self._server + path, query, headers=headers, check=partial(judge, key=self._key)
         )
         try:
             return answer, without(self._key, value)
@@ -179,7 +179,7 @@ class XApi(Remote):
                 f"It may be broken: try again later. {KEPT}",
             ) from error
 
-    def _refused(self, answer: Answer) -> NoReturn:
+    def _refused(self, answer: Response) -> NoReturn:
         raise NetworkError(
             f"X refuses to answer (status {answer.status}){problem_of(answer, self._key).told}.",
             f"Try again later. {KEPT}",
@@ -207,9 +207,9 @@ class XApi(Remote):
         notes.append(
             "Reposts are not asked for, as each would cost, so none are counted; posts of the last half hour can still be edited: next time."
         )
-        if self._timeline.at_cap or (self._timeline.stopped and wanted == MOST_POSTS):
+        if self._timeline.at_cap or (self._timeline.stopped and wanted == MAX_POSTS):
             notes.append(
-                f"X hands out the newest {MOST_POSTS:,} posts of an account only: older ones are in its owner's archive."
+                f"X hands out the newest {MAX_POSTS:,} posts of an account only: older ones are in its owner's archive."
             )
         elif self._timeline.stopped:
             notes.append(
@@ -229,7 +229,7 @@ class Timeline:
         self.at_cap = False
         self.stopped = False
 
-    def beside(self, newest: str, count: int) -> Pages:
+    def resume_after(self, newest: str, count: int) -> Pages:
         """The list for a mirror that holds so many posts; without `newest` only as many as are wanted besides."""
         return partial(self._pages, newest, self._wanted if newest else self._wanted - count)
 
@@ -241,12 +241,12 @@ class Timeline:
         """Pages of at most so many posts. A cursor is the id that the next are below, and what X calls the page where no post told that."""
         until, _, token = (cursor or _settled_by_now()).partition(" ")
         end = self.bought + min(most, self._wanted - self.bought)
-        while (left := end - self.bought) >= LEAST_PAGE:
+        while (left := end - self.bought) >= MIN_PAGE:
             if newest and int(newest) + 1 >= int(until):
                 yield Page((), None)
                 return
             query = {
-                "max_results": str(min(MOST_PAGE, left)),
+                "max_results": str(min(MAX_PAGE, left)),
                 "exclude": "retweets",
                 "until_id": until,
             }
@@ -267,7 +267,7 @@ class Timeline:
             else:
                 token = found.token
             self.at_cap = self.at_cap or (
-                not found.token and not newest and self._account.count > MOST_POSTS
+                not found.token and not newest and self._account.count > MAX_POSTS
             )
             ended = not found.token and not self.at_cap
             yield Page(fresh, None if ended else f"{until} {token}".strip(), found.left_out)

@@ -12,13 +12,13 @@ from popinjay.errors import NetworkError, SpecError
 from popinjay.post import Author, Post, one_line, printable, unescape
 from popinjay.sources.files.container import as_object
 from popinjay.sources.network.connection import KEPT
-from popinjay.sources.network.http_client import Answer
+from popinjay.sources.network.http_client import Response
 from popinjay.sources.x.post import as_number, kind_of, lang_of, links_of, time_of, whole_text
 
 CONSOLE = "console.x.com"
 
-MOST_TEXT = 100_000  # characters: the longest posts have a quarter of it
-_MOST_DETAIL = 200
+MAX_TEXT = 100_000  # characters: the longest posts have a quarter of it
+_MAX_DETAIL = 200
 _ADDRESS = re.compile(r"https?://[^\s<>\"']{1,500}")
 
 
@@ -43,7 +43,7 @@ class Problem:
         )  # of a list, what is wrong in particular
         texts = (said.get("title"), said.get("type"), detail, said.get("reason"))
         title, kind, detail, reason = (
-            one_line(printable(text))[:_MOST_DETAIL] if isinstance(text, str) else ""
+            one_line(printable(text))[:_MAX_DETAIL] if isinstance(text, str) else ""
             for text in texts
         )
         return cls(status, title, f"{kind} {reason}", detail.rstrip("."))
@@ -59,7 +59,7 @@ class Problem:
         return f" ({self.detail})" if self.detail else ""
 
 
-def judge(answer: Answer, key: str) -> None:
+def judge(answer: Response, key: str) -> None:
     """Raise NetworkError for what neither patience nor another way of asking gets past. What is said never holds the key."""
     if answer.status < 400:
         return
@@ -88,7 +88,7 @@ def judge(answer: Answer, key: str) -> None:
         )
 
 
-def problem_of(answer: Answer, key: str) -> Problem:
+def problem_of(answer: Response, key: str) -> Problem:
     """What an answer says about why it is none, without the key."""
     try:
         return Problem.of(answer.status, without(key, answer.value()))
@@ -225,7 +225,7 @@ def page_of(value: Any, account: Account, earlier: set[int]) -> Found:
 def _reason_against(record: Mapping[str, Any], account: Account) -> str:
     """Why a record is no post of the account, empty where it is one."""
     text = record.get("text")
-    if not isinstance(text, str) or len(text) > MOST_TEXT:
+    if not isinstance(text, str) or len(text) > MAX_TEXT:
         return "no post as X writes them"
     return (
         "somebody else's post" if record.get("author_id", account.number) != account.number else ""
@@ -236,7 +236,7 @@ def post_of(record: Mapping[str, Any], number: int, account: Account) -> Post:
     """Return a record as a post of an account. Whatever answers somebody else is a reply."""
     stub = printable(unescape(record["text"]))
     note = _text(as_object(either(record, "note_tweet", "note_post")).get("text"))
-    text = whole_text(stub, printable(unescape(note))) if 0 < len(note) <= MOST_TEXT else stub
+    text = whole_text(stub, printable(unescape(note))) if 0 < len(note) <= MAX_TEXT else stub
     kinds = {
         _text(as_object(one).get("type"))
         for one in listed(either(record, "referenced_tweets", "referenced_posts"))
