@@ -7,7 +7,15 @@ Files come before networks: a name that exists on the disk is never looked up el
 from __future__ import annotations
 
 from popinjay.sources.registry import all_sources, find, read, read_all
-from popinjay.sources.source import FETCH, NOBODY_TO_ASK, Access, Findings, Reading, Source
+from popinjay.sources.source import (
+    FETCH,
+    NOBODY_TO_ASK,
+    Access,
+    Findings,
+    Reading,
+    Source,
+    reading_of,
+)
 from popinjay.sources.source_options import options_of, own_options
 
 __all__ = [
@@ -23,4 +31,5 @@ __all__ = [
     "own_options",
     "read",
     "read_all",
+    "reading_of",
 ]

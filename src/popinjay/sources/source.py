@@ -5,14 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 from popinjay.events import Listener, ignore
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Author, Post
 
+Resource = TypeVar("Resource", bound=AbstractContextManager[Any])
+Made = TypeVar("Made", bound="Reading")
 FETCH = "fetch"  # the stage that events name while a network is read
 
 
@@ -79,6 +82,14 @@ class Reading(ABC):
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def reading_of(resource: Resource, make: Callable[[Resource], Made]) -> Made:
+    """Return a reading made of a file or client, which is closed if that fails."""
+    with ExitStack() as stack:
+        reading = make(stack.enter_context(resource))
+        stack.pop_all()
+    return reading
 
 
 @runtime_checkable

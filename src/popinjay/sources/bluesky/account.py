@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 from popinjay.errors import NetworkError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
-from popinjay.sources import Access
+from popinjay.sources import Access, reading_of
 from popinjay.sources.bluesky.identity import Identity, error_in, look_up, xrpc
 from popinjay.sources.bluesky.preferences import PREFERENCES, Preferences, label_notes, labels_of
 from popinjay.sources.bluesky.records import (
@@ -76,12 +76,10 @@ def matches(spec: str) -> bool:
 
 def read(spec: str, options: CollectOptions, access: Access) -> Bluesky:
     """Look an account up. Raises SpecError if there is none, NetworkError if it can't be read."""
-    client = HttpClient(access)
-    try:
-        return Bluesky(look_up(_account_name(spec), client), client, access)
-    except BaseException:
-        client.close()
-        raise
+    name = _account_name(spec)
+    return reading_of(
+        HttpClient(access), lambda client: Bluesky(look_up(name, client), client, access)
+    )
 
 
 def _exists(spec: str) -> bool:

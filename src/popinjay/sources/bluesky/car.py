@@ -9,7 +9,7 @@ import hashlib
 import re
 from bisect import bisect_left
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from popinjay.errors import SpecError
 
@@ -26,7 +26,7 @@ _VERSION_1 = re.compile(rb"(?:[\x01-\x7f]|[\x80-\xff][\x01-\x7f])\xa2(?:eroots|g
 
 
 class Car:
-    """The blocks of a CAR file by their CIDs.
+    """The blocks of a CAR file by their CIDs, read inside `with car:`.
 
     Opening a file reads it once and checks every block against its CID. The index is one integer
     per block: the first 8 bytes of its hash, followed by its offset.
@@ -40,14 +40,24 @@ class Car:
         with path.open("rb") as stream:
             self.root = self._root(stream)
             self._read_index(stream)
-        self._stream = path.open("rb")
+        self._stream: IO[bytes] | None = None
+        self._contexts = 0  # how many `with` blocks are entered, as posts are read lazily
 
-    def __del__(self) -> None:
-        if stream := getattr(self, "_stream", None):
-            stream.close()
+    def __enter__(self) -> Self:
+        if self._stream is None:
+            self._stream = self.path.open("rb")
+        self._contexts += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._contexts -= 1
+        if not self._contexts and self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
     def block(self, cid: bytes) -> bytes:
         """Return the content of a block. Raises SpecError if it is missing."""
+        assert self._stream is not None, "read blocks inside of `with car:`"
         prefix = int.from_bytes(cid[4:12])
         position = bisect_left(self._index, prefix << _OFFSET_BITS)
         while position < len(self._index) and self._index[position] >> _OFFSET_BITS == prefix:

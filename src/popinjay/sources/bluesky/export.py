@@ -79,11 +79,12 @@ class BlueskyCar(Reading):
     def __init__(self, car: Car) -> None:
         self._car = car
         self.findings = Findings()
-        self._did, self._tree = self._commit()
         stem = _handle_in(car.path.name)
-        self._handle = name_of(stem, self._did)
-        self._hash = hashlib.sha256(self._did.encode())
-        profile, preferences = self._survey()
+        with car:
+            self._did, self._tree = self._commit()
+            self._handle = name_of(stem, self._did)
+            self._hash = hashlib.sha256(self._did.encode())
+            profile, preferences = self._survey()
         self.author = author_of(profile, self._did, self._handle)
         self.findings.notes += preferences.notes + label_notes(labels_of(profile))
         self.refusal = preferences.refusal(self._handle, labels_of(profile))
@@ -99,7 +100,7 @@ class BlueskyCar(Reading):
 
     def posts(self) -> Iterator[Post]:
         """Yield posts, then reposts, each in the order of their keys, which is chronological."""
-        with ReadErrors(self._car.path.name):
+        with ReadErrors(self._car.path.name), self._car:
             for collection, key, cid in self._records():
                 if collection not in (POST, REPOST):
                     continue

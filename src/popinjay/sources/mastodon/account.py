@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-from popinjay.errors import NetworkError, PopinjayError, SpecError
+from popinjay.errors import NetworkError, SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
-from popinjay.sources import Access
+from popinjay.sources import Access, reading_of
 from popinjay.sources.files.container import as_object
 from popinjay.sources.mastodon.posts import (
     ID,
@@ -118,15 +118,14 @@ def read(spec: str, options: CollectOptions, access: Access) -> MastodonAccount:
             f"{spec!r} does not name an account on a server.",
             "Write it as @ada@example.social, or give the address of its profile.",
         )
-    client = HttpClient(access)
-    try:
+
+    def look_up(client: HttpClient) -> MastodonAccount:
         finger = _web_finger(client, name, name.server(access))
         server = _origin(finger.actor) if finger else name.server(access)
         account = _look_up(client, name, finger, server)
         return MastodonAccount(account, server, client, access)
-    except PopinjayError:
-        client.close()
-        raise
+
+    return reading_of(HttpClient(access), look_up)
 
 
 def _parse_name(spec: str) -> _Name | None:

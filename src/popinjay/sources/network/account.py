@@ -51,14 +51,12 @@ class AccountReading(Reading):
         listener(Event(FETCH, EventKind.START, f"reading {handle} from the network"))
         counts: dict[str, int] = {}
         changed = 0
-        try:
+        with self._client:
             for name, pages in self.lists().items():
                 mirror = self._mirror(name)
                 update = mirror.reread if prune else mirror.update
                 changed += update(pages, skip, self._progress(counts, name))
             self._fetch_avatar()
-        finally:
-            self._client.close()
         for name in counts:
             self.findings.left_out.update(self._mirror(name).left_out)
         count = sum(counts.values())
@@ -66,6 +64,10 @@ class AccountReading(Reading):
         if changed != count:
             summary += f", {_changes(changed, pruned=prune)}"
         listener(Event(FETCH, EventKind.DONE, summary))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
 
     def fingerprint(self) -> str:
         """Return a hash of the mirrored posts, the author and the picture."""

@@ -13,12 +13,13 @@ import re
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
 from popinjay import __version__
@@ -73,20 +74,28 @@ class Response:
 
 
 class HttpClient:
-    """Sends GET requests over one connection per host. Every method raises NetworkError."""
+    """Sends GET requests over one connection per host. Every method raises NetworkError.
+
+    A context manager, which closes the connections; it can be used again afterwards.
+    """
 
     def __init__(self, access: Access) -> None:
         self._allow_local = access.options.allow_local
         self._listener = access.listener
         self._connections: dict[_Endpoint, HTTPConnection] = {}
 
-    def __del__(self) -> None:
+        # For a caller that drops it without closing it, as with tempfile.TemporaryDirectory.
+        weakref.finalize(self, _close_all, self._connections)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close all connections."""
-        while self._connections:
-            self._connections.popitem()[1].close()
+        _close_all(self._connections)
 
     def get(
         self,
@@ -354,6 +363,11 @@ def _requested_pause(headers: Mapping[str, str], now: float) -> float:
             break
     longest = max(pauses)
     return longest + 1.0 if longest > 0 else longest  # a second more, as clocks differ
+
+
+def _close_all(connections: dict[_Endpoint, HTTPConnection]) -> None:
+    while connections:
+        connections.popitem()[1].close()
 
 
 @contextmanager

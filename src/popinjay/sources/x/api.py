@@ -131,7 +131,7 @@ class XApi(AccountReading):
             super().fetch(folder, skip)
             self._tell()
         finally:
-            self._client.close()
+            self.close()
             if self._timeline.bought:  # also where it ended in an error
                 said = f"X charges for {self._timeline.bought:,} posts and the account: {dollars(price(self._timeline.bought))} at most."
                 self._access.listener(Event(FETCH, EventKind.NOTE, said))
