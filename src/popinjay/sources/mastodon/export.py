@@ -19,7 +19,8 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, printable
 from popinjay.sources import Access, Findings, Reading
-from popinjay.sources.files.container import Container, as_object, is_zip, listed_items
+from popinjay.sources.files.container import Container, as_object, is_zip
+from popinjay.sources.files.json_lists import listed_items
 from popinjay.sources.files.tarball import Tarball, is_tarball
 from popinjay.sources.mastodon.activitypub import post_in, reason_against
 from popinjay.sources.mastodon.posts import author_of, hostname_of, notes_on

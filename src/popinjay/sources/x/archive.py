@@ -20,7 +20,8 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, handle_of, printable, unescape
 from popinjay.sources import Access, Findings, Reading
-from popinjay.sources.files.container import MAX_ITEM, Container, array_items, as_object, is_zip
+from popinjay.sources.files.container import Container, as_object, is_zip
+from popinjay.sources.files.json_lists import MAX_ITEM, array_items
 from popinjay.sources.x.assembly import Assembly, Note
 from popinjay.sources.x.layout import DOWNLOAD, MONTH_FILE, POSTS, is_of_x, root_of
 from popinjay.sources.x.post import (

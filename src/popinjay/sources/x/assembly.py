@@ -106,7 +106,7 @@ class Assembly:
             yield Post(str(note.number), handle, note.text, created_at=iso_time(note.time))
         if orphans:
             self._findings.notes.append(
-                f"Long posts without a matching short one, kept as separate posts: {len(orphans):,}."
+                f"Long posts without a short one, kept as separate posts: {len(orphans):,}."
             )
 
     def _matched_notes(self) -> tuple[dict[int, str], set[int]]:
