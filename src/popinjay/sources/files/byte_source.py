@@ -12,8 +12,9 @@ import tempfile
 import weakref
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 from popinjay.errors import SpecError
 from popinjay.post import printable
@@ -28,7 +29,7 @@ _CHUNK = 2**18  # bytes
 
 
 class Source(ABC):
-    """Something that can be read."""
+    """Something that can be read: a context manager, which closes what it is a part of."""
 
     label: str  # its name in messages
     stem: str  # the author's name if the content has none
@@ -37,6 +38,15 @@ class Source(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Return a hash of what would be read."""
+
+    def close(self) -> None:  # noqa: B027
+        """Close what it is a part of, or remove what it keeps on the disk."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 class ByteSource(Source):
@@ -98,6 +108,10 @@ class Member(ByteSource):
         self.name = name
         self._container = container
 
+    def close(self) -> None:
+        """Close the zip or folder."""
+        self._container.close()
+
     def _open(self) -> IO[bytes]:
         return self._container.open(self.name)
 
@@ -117,6 +131,7 @@ class Piped(ByteSource):
         self.name = ""
         self._data = b""
         self._path = None
+        self._remove: Callable[[], object] | None = None
         start = _read_up_to(stream, _IN_MEMORY)
         self._length = len(start)
         if len(start) < _IN_MEMORY:
@@ -128,7 +143,8 @@ class Piped(ByteSource):
         """Write everything to a temporary file that only the user may read."""
         with tempfile.NamedTemporaryFile(prefix="popinjay-", delete=False) as file:
             path = Path(file.name)
-            weakref.finalize(self, path.unlink, missing_ok=True)
+            # Also for a caller that drops it without closing it.
+            self._remove = weakref.finalize(self, path.unlink, missing_ok=True)
             file.write(start)
             while chunk := stream.read(_CHUNK):
                 self._length += len(chunk)
@@ -139,6 +155,11 @@ class Piped(ByteSource):
                     )
                 file.write(chunk)
         return path
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        if self._remove is not None:
+            self._remove()
 
     def _open(self) -> IO[bytes]:
         return self._path.open("rb") if self._path else io.BytesIO(self._data)

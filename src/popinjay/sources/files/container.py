@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from popinjay.errors import SpecError
 
@@ -25,7 +25,7 @@ MAX_LEVELS = 6  # of subfolders; wrapper/wrapper/data/js/tweets has 5
 
 
 class Container:
-    """The files of a zip or a folder, by their names with forward slashes."""
+    """The files of a zip or a folder, by their names with forward slashes: a context manager."""
 
     def __init__(self, path: Path) -> None:
         """Open a folder or a zip.
@@ -70,6 +70,17 @@ class Container:
             if not name.endswith("/") and parts.parts[:1] != ("__MACOSX",):
                 self._entries[str(parts)] = entry
                 self._sizes[str(parts)] = entry.file_size
+
+    def close(self) -> None:
+        """Close the zip."""
+        if self._zip is not None:
+            self._zip.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     @property
     def names(self) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.sources import Access, Findings
+from popinjay.sources import Access, Findings, reading_of
 from popinjay.sources.files import text
 from popinjay.sources.files.byte_source import Member, Source, stem_of
 from popinjay.sources.files.container import Container, is_zip
@@ -45,12 +45,16 @@ def matches(spec: str) -> bool:
         container = Container(path)
     except (SpecError, OSError):
         return False  # the source that reads it reports why
-    return bool(_chosen(container))
+    with container:
+        return bool(_chosen(container))
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
     """Open the files. Raises SpecError if none can be read."""
-    container = Container(Path(spec))
+    return reading_of(Container(Path(spec)), lambda container: _opened(container, options))
+
+
+def _opened(container: Container, options: CollectOptions) -> RowFile:
     members = _chosen(container)
     if len(members) == 1:
         if is_generic(members[0].stem):
@@ -100,6 +104,10 @@ class _Files(Source):
         self.stem = stem_of(self.label)
         self._container = container
         self._names = names
+
+    def close(self) -> None:
+        """Close the zip."""
+        self._container.close()
 
     def fingerprint(self) -> str:
         """Return a hash of all of them."""

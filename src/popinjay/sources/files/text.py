@@ -13,7 +13,7 @@ from typing import IO, Any
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post
-from popinjay.sources import Access, Findings
+from popinjay.sources import Access, Findings, reading_of
 from popinjay.sources.files import marked_text
 from popinjay.sources.files.byte_source import PACKED, ByteSource, DiskFile, Piped
 from popinjay.sources.files.container import ReadErrors, is_zip
@@ -60,7 +60,7 @@ def matches(spec: str) -> bool:
 def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
     """Open a file. Raises SpecError if it holds no text."""
     if spec == "-":
-        return opened(Piped(sys.stdin.buffer), options)
+        return reading_of(Piped(sys.stdin.buffer), lambda piped: opened(piped, options))
     return opened(DiskFile(Path(spec)), options)
 
 

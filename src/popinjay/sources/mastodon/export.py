@@ -18,7 +18,7 @@ from typing import Any
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, printable
-from popinjay.sources import Access, Findings, Reading
+from popinjay.sources import Access, Findings, Reading, reading_of
 from popinjay.sources.files.container import Container, as_object, is_zip
 from popinjay.sources.files.json_lists import listed_items
 from popinjay.sources.files.tarball import Tarball, is_tarball
@@ -63,7 +63,8 @@ def matches(spec: str) -> bool:
 def read(spec: str, options: CollectOptions, access: Access) -> MastodonExport:
     """Open an export. Raises SpecError if it is incomplete or not an export."""
     path = Path(spec)
-    return MastodonExport(Tarball(path, _is_small) if is_tarball(path) else Container(path))
+    container = Tarball(path, _is_small) if is_tarball(path) else Container(path)
+    return reading_of(container, MastodonExport)
 
 
 def _is_small(name: str) -> bool:
@@ -121,6 +122,10 @@ class MastodonExport(Reading):
         for label, name in _PRIVATE.items():
             if root + name in container.names:
                 self.findings.unread[label] = 1
+
+    def close(self) -> None:
+        """Close the zip."""
+        self._container.close()
 
     def fingerprint(self) -> str:
         """Return a hash of the files that are read."""

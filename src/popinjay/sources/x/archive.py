@@ -19,7 +19,7 @@ from typing import IO, Any
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, handle_of, printable, unescape
-from popinjay.sources import Access, Findings, Reading
+from popinjay.sources import Access, Findings, Reading, reading_of
 from popinjay.sources.files.container import Container, as_object, is_zip
 from popinjay.sources.files.json_lists import MAX_ITEM, array_items
 from popinjay.sources.x.assembly import Assembly, Note
@@ -61,14 +61,15 @@ def matches(spec: str) -> bool:
     if not path.is_dir() and not is_zip(path):
         return False
     try:
-        return is_of_x(Container(path))
+        with Container(path) as container:
+            return is_of_x(container)
     except (SpecError, OSError):
         return False  # no source takes it then, and `read` is called to say why
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> XArchive:
     """Open an archive. Raises SpecError if it is none, with what it seems to be, or not whole."""
-    return XArchive(Container(Path(spec)), options)
+    return reading_of(Container(Path(spec)), lambda container: XArchive(container, options))
 
 
 class XArchive(Reading):
@@ -91,6 +92,10 @@ class XArchive(Reading):
         for label, pattern in _PRIVATE.items():
             if private := len(self._named(pattern)):
                 self.findings.unread[label] = private
+
+    def close(self) -> None:
+        """Close the zip."""
+        self._container.close()
 
     def fingerprint(self) -> str:
         """Return a hash of the files that are read."""
