@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +32,7 @@ def open_files(folder: Path) -> list[str]:
     found = []
     for link in Path("/proc/self/fd").iterdir():
         try:
-            path = Path(os.readlink(link))
+            path = link.readlink()
         except OSError:
             continue  # that of the listing itself
         if path.is_relative_to(folder):
