@@ -514,7 +514,7 @@ class MakeOptions:
         return cls(**dict(zip(cls.PARTS, build(given, *cls.PARTS.values()), strict=True)))
 
 
-MakeOptions.PARTS = {part.name: type(part.default) for part in dataclasses.fields(MakeOptions)}
+MakeOptions.PARTS = {name: type(part) for name, part in vars(MakeOptions()).items()}
 
 
 def build(given: Mapping[str, Any], *kinds: type[Any]) -> list[Any]:
