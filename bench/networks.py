@@ -27,7 +27,7 @@ from pairs import in_turns, show_pairs
 from popinjay import sources
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.sources import Access
-from popinjay.sources.network.http_client import USER_AGENT, Web
+from popinjay.sources.network.http_client import USER_AGENT, HttpClient
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
@@ -125,21 +125,21 @@ def read_all(account: Account) -> int:
 def addresses_of(account: Account) -> list[tuple[str, dict[str, str]]]:
     """Every address that is asked for the account, with the headers that are sent along."""
     asked: list[tuple[str, dict[str, str]]] = []
-    get = Web.get
+    get = HttpClient.get
 
     def remember(
-        self: Web, address: str, query: Mapping[str, str] | None = None, **how: Any
+        self: HttpClient, address: str, query: Mapping[str, str] | None = None, **how: Any
     ) -> Any:
         asked.append(
             (f"{address}?{urlencode(query)}" if query else address, dict(how.get("headers") or {}))
         )
         return get(self, address, query, **how)
 
-    Web.get = remember  # type: ignore[method-assign]
+    HttpClient.get = remember  # type: ignore[method-assign]
     try:
         read_all(account)
     finally:
-        Web.get = get  # type: ignore[method-assign]
+        HttpClient.get = get  # type: ignore[method-assign]
     return asked
 
 

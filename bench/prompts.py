@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.options import SayOptions
-from popinjay.sampling.generate import MIN_TOKENS, generate
+from popinjay.sampling.generate import generate
 from popinjay.sampling.prompt import prefill
+from popinjay.sampling.request import MIN_TOKENS
 
 if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder

@@ -1,39 +1,42 @@
-"""Everything that can go wrong by somebody's doing, as one tree:
+"""All errors that a user can cause and solve, as one tree:
 
-    PopinjayError            message (what is the matter) and hint (what to do about it)
-    ├── OptionError          an option, or a value given to it, that makes no sense
-    ├── SpecError            a SPEC that cannot be read, or holds nothing to learn from
-    │   └── TooLittleText    fewer kept characters than a voice can be learnt from
-    ├── NetworkError         a server that cannot be read (now); what was read before is kept
-    ├── PersonaError         no such persona, or its folder is not (yet) one
+    PopinjayError            message (what is wrong) and hint (what to do about it)
+    ├── OptionError          an unknown option, or a value that it does not take
+    ├── SpecError            a SPEC that cannot be read, or holds nothing to train on
+    │   └── TooLittleText    too few characters are left to train on
+    ├── NetworkError         a server cannot be read at the moment
+    ├── PersonaError         there is no such persona, or it is not finished
     │   ├── PersonaBusy      another process is making it
-    │   └── PersonaTaken     its name belongs to other posts than those given
-    ├── BaseModelError       the base model cannot be had
-    ├── TrackerError         a tracker that cannot be had, or knows nothing of a persona
-    ├── TrainingError        training cannot go on
+    │   └── PersonaTaken     a persona of this name was made of other posts
+    ├── BaseModelError       the base model is not available
+    ├── TrackerError         a tracker is not available, or does not know a persona
+    ├── TrainingError        training cannot continue
     ├── PictureError         the picture cannot be drawn
-    ├── PublishError         a persona cannot, or may not, be published there
-    ├── StorageError         the disk is full, or may not be written
+    ├── PublishError         a persona cannot, or must not, be published there
+    ├── StorageError         the disk is full, or cannot be written
     ├── OutOfMemory          memory ran out
     └── OutputLost           standard output cannot be written
 
-Anything else that is raised is a bug of ours.
+Any other exception is a bug in Popinjay.
 """
 
 from __future__ import annotations
 
 import re
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s@'\"]*@")  # of an address: user and password
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s@'\"]*@")  # user and password of a URL
 
 
 def without_credentials(text: str) -> str:
-    """Return the text with no user and password in the addresses that it holds."""
+    """Return the text with users and passwords removed from the URLs in it."""
     return _CREDENTIALS.sub("...@", text)
 
 
 class PopinjayError(Exception):
-    """A problem that its reader can solve: one clear sentence, and a hint. Neither shows a password that stands in an address."""
+    """A problem that the user can solve, as one sentence and a hint.
+
+    Passwords in URLs are removed from both.
+    """
 
     def __init__(self, message: str, hint: str = "") -> None:
         self.message = without_credentials(message)
@@ -42,23 +45,23 @@ class PopinjayError(Exception):
 
 
 class OptionError(PopinjayError):
-    """An option, or a value given to it, that makes no sense."""
+    """An unknown option, or a value that it does not take."""
 
 
 class SpecError(PopinjayError):
-    """A SPEC that cannot be read, or holds nothing to learn from."""
+    """A SPEC that cannot be read, or holds nothing to train on."""
 
 
 class TooLittleText(SpecError):
-    """Fewer kept characters than a voice can be learnt from."""
+    """Too few characters are left to train on."""
 
 
 class NetworkError(PopinjayError):
-    """A server that cannot be read, at least now. What was read before is kept, and reading goes on from there."""
+    """A server cannot be read at the moment. What was read so far is kept and continued later."""
 
 
 class PersonaError(PopinjayError):
-    """No such persona, or its folder is not (yet) one."""
+    """There is no such persona, or it is not finished."""
 
 
 class PersonaBusy(PersonaError):
@@ -66,19 +69,19 @@ class PersonaBusy(PersonaError):
 
 
 class PersonaTaken(PersonaError):
-    """A persona of this name is there, of other posts than those given. It stays as it was."""
+    """A persona of this name was made of other posts. It is left unchanged."""
 
 
 class BaseModelError(PopinjayError):
-    """The base model cannot be had."""
+    """The base model is not available."""
 
 
 class TrackerError(PopinjayError):
-    """A tracker that cannot be had, or knows nothing of a persona."""
+    """A tracker is not available, or does not know a persona."""
 
 
 class TrainingError(PopinjayError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class PictureError(PopinjayError):
@@ -86,16 +89,16 @@ class PictureError(PopinjayError):
 
 
 class PublishError(PopinjayError):
-    """A persona cannot, or may not, be published there."""
+    """A persona cannot, or must not, be published there."""
 
 
 class StorageError(PopinjayError):
-    """The disk is full, or may not be written."""
+    """The disk is full, or cannot be written."""
 
 
 class OutOfMemory(PopinjayError):
-    """Memory ran out. What was done before is kept."""
+    """Memory ran out. What was finished before is kept."""
 
 
 class OutputLost(PopinjayError):
-    """Standard output cannot be written, such as a file on a full disk. What is made is not touched by it."""
+    """Standard output cannot be written, such as a file on a full disk. Personas are unaffected."""

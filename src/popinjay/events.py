@@ -1,6 +1,7 @@
-"""How a stage says what it is doing: one small record, sent to whoever listens.
+"""Events: how a stage reports what it is doing.
 
-Stages never print. The terminal draws these events, `--json` prints them, a page can stream them.
+Stages never print. They send events to a listener: the terminal draws them, `--json` prints them
+and the page streams them.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What an event tells."""
+    """What kind of event it is."""
 
     START = "start"  # a stage begins
-    FRESH = "fresh"  # a stage need not run: nothing it depends on has changed
-    PROGRESS = "progress"  # done / total so far, with numbers
-    SETTINGS = "settings"  # what a stage settled on, before it begins: numbers and words
-    METRICS = "metrics"  # a line of metrics.jsonl: `done` is the step, `numbers` what was measured
-    NOTE = "note"  # worth knowing
-    WARNING = "warning"  # worth acting on
-    SAMPLE = "sample"  # a post written while it learns
-    DONE = "done"  # a stage is finished and recorded
+    FRESH = "fresh"  # a stage is skipped, as nothing that it depends on has changed
+    PROGRESS = "progress"  # `done` of `total` so far, with numbers
+    SETTINGS = "settings"  # what a stage will use, before it begins: numbers and words
+    METRICS = "metrics"  # a line of metrics.jsonl: `done` is the step
+    NOTE = "note"  # information for the user
+    WARNING = "warning"  # the user may want to act on it
+    SAMPLE = "sample"  # a post generated during training
+    DONE = "done"  # a stage has finished and is on record
 
 
 class StopReason(StrEnum):
@@ -35,7 +36,7 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that a stage has to say."""
+    """One report of a stage."""
 
     stage: str
     what: EventKind
@@ -43,9 +44,8 @@ class Event:
     done: float | None = None
     total: float | None = None
     unit: str = ""
-    numbers: Mapping[str, float] = field(
-        default_factory=dict
-    )  # such as loss, tokens_per_second, seconds_left
+    # Such as loss, tokens_per_second, seconds_left.
+    numbers: Mapping[str, float] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)  # such as base, device
 
 
@@ -53,4 +53,4 @@ Listener = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """The listener that does not listen."""
+    """Do nothing: the listener of a caller that needs no events."""

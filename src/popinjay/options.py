@@ -1,6 +1,8 @@
-"""Every option, declared once: a field gives default, type, help, flag, its key in `run.toml` and its line in the docs.
+"""All options, each declared once, as a field of a dataclass.
 
-One frozen dataclass a stage. Where two stages share an option (the seed), both declare the same field and one flag sets both.
+The field gives the default, type, bounds, help, flag, key in `run.toml` and line in the reference.
+There is one frozen dataclass for each stage. If two stages share an option, such as the seed, both
+declare the same field, and one flag sets both.
 """
 
 from __future__ import annotations
@@ -23,7 +25,16 @@ def option(
     most: float | None = None,
     metavar: str = "",
 ) -> Any:
-    """A field that people can set. `least` and `most` are the ends of what is allowed, both included."""
+    """Return a dataclass field that users can set.
+
+    Args:
+        default: The value if none is given.
+        help: One or more sentences, for `--help` and the reference.
+        choices: The values that are allowed; empty for any.
+        least: The smallest number that is allowed.
+        most: The largest number that is allowed.
+        metavar: What stands for the value in `--help`.
+    """
     return dataclasses.field(
         default=default,
         metadata={
@@ -39,14 +50,14 @@ def option(
 def _seed() -> Any:
     return option(
         0,
-        "Seed of everything drawn by chance: the same seed gives the same result.",
+        "The seed of all random choices: the same seed gives the same result.",
         least=0,
         most=2**32 - 1,
     )
 
 
 class Checked:
-    """Checks every field against what it declares, whoever sets it: the shell, Python or a file."""
+    """Checks every field against its declaration, whether a flag, Python or a file set it."""
 
     def __post_init__(self) -> None:
         types = get_type_hints(type(self))
@@ -77,7 +88,7 @@ def _check(name: str, value: Any, meta: Mapping[str, Any], kind: Any) -> None:
 
 
 def _plain(kind: Any) -> Any:
-    """The type without the None that it may be instead."""
+    """Return the type of an optional value, without None."""
     return next((t for t in getattr(kind, "__args__", (kind,)) if t is not type(None)), kind)
 
 
@@ -85,7 +96,7 @@ _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "yes or
 
 
 def flag(name: str) -> str:
-    """A field's flag on the command line."""
+    """Return a field's flag on the command line."""
     return "--" + name.replace("_", "-")
 
 
@@ -95,11 +106,8 @@ WHOSE = {
     "public-figure": "the posts of a public figure, without their involvement",
     "fictional": "the author is fictional",
 }
-MAY_BE_PUBLIC = (
-    "self",
-    "permission",
-    "fictional",
-)  # whose words may be published for everybody; all others in private only
+# What may be published for everyone; all else only in private.
+MAY_BE_PUBLIC = ("self", "permission", "fictional")
 
 
 @dataclass(frozen=True)
@@ -108,39 +116,48 @@ class CollectOptions(Checked):
 
     text_column: str | None = option(
         None,
-        "The column or key that holds the text, in a table or JSON that names it unusually.",
+        "The column or key with the text, if a table or JSON file calls it something unusual.",
         metavar="COLUMN",
     )
     author: str | None = option(
         None,
-        "Whose posts to read in a file that holds those of several people: handles with commas between, or '*' for all as one voice.",
+        "Whose posts to read from a file with posts of several people: handles, separated by"
+        " commas, or '*' for all of them as one author.",
         metavar="NAMES",
+    )
+    source_options: str | None = option(
+        None,
+        "Options that only one source has (see popinjay sources): NAME=VALUE, separated by commas.",
+        metavar="NAME=VALUE",
     )
     exclude_circle_window: bool = option(
         False,
-        "Leave out all posts of an X archive from August 2022 to November 2023, when Circle posts existed: newer archives don't mark them.",
+        "Leave out all posts of an X archive from August 2022 to November 2023, when Circle posts"
+        " existed: newer archives don't mark them.",
     )
 
 
 @dataclass(frozen=True)
 class FetchOptions(Checked):
-    """How posts are read over a network. No stage depends on it: only what came of it counts."""
+    """How posts are read over a network. No stage depends on these options, only on the posts."""
 
     prune: bool = option(
         False,
-        "Read an account's posts all over again, and let go of those that were deleted there meanwhile.",
+        "Read all posts of an account again, and remove those that have been deleted there.",
     )
     allow_local: bool = option(
         False,
-        "Let servers be on this machine or in this house's network, and speak without encryption there.",
+        "Allow servers on this machine or in the local network, and connections to them without"
+        " encryption.",
     )
     i_have_the_right: bool = option(
         False,
-        "You have the right to train on what the X API sells you, and pay what it costs: instead of the question.",
+        "Confirm that you have the right to train on what the X API sells you and that you pay for"
+        " it, instead of being asked.",
     )
     x_posts: int = option(
         3200,
-        "Ask the X API for so many of the newest posts at most: each costs.",
+        "The most posts to request from the X API, the newest first: each costs money.",
         least=5,
         most=3200,
     )
@@ -148,27 +165,29 @@ class FetchOptions(Checked):
 
 @dataclass(frozen=True)
 class BaseOptions(Checked):
-    """What may be done to have a base model. No stage depends on it: only which base it is counts."""
+    """How a base model may be obtained. No stage depends on these options, only on the base."""
 
-    yes: bool = option(False, "Download the base model that popinjay would choose without asking.")
+    yes: bool = option(False, "Download the base model without asking, if it is not here.")
     accept: str | None = option(
         None,
-        "The terms of use of a base model that you have read and accept, by name: gemma.",
+        "The terms of use of a base model that you have read and accept, by name, such as gemma.",
         metavar="TERMS",
     )
 
 
 @dataclass(frozen=True)
 class ExistingOptions(Checked):
-    """What becomes of a persona that is there already. No stage depends on it."""
+    """What happens to an existing persona. No stage depends on these options."""
 
     replace: bool = option(
         False,
-        "Let these posts take the place of a persona of the same name that was made of others: it goes, with its model.",
+        "Replace a persona of the same name that was made of other posts: it is deleted, with its"
+        " model.",
     )
     defaults: bool = option(
         False,
-        "Take the usual options for all that are not given, instead of those that the persona was made with.",
+        "Use the defaults for all options that are not given, instead of those that the persona was"
+        " made with.",
     )
 
 
@@ -178,15 +197,16 @@ class CleanOptions(Checked):
 
     rules: str = option(
         "popinjay",
-        "popinjay: HuggingTweets' counts, then our further drops; huggingtweets: its rules to the letter, nothing dropped further.",
+        "popinjay: HuggingTweets' rules, then further ones; huggingtweets: exactly its rules.",
         choices=("popinjay", "huggingtweets"),
     )
     drop_replies: bool = option(
-        False, "Drop replies to other people. An author's own threads stay."
+        False, "Drop replies to other people. The author's own threads stay."
     )
     lang: str | None = option(
         None,
-        "Keep only posts in these languages, as codes or English names with commas between: en,fr.",
+        "Keep only posts in these languages: codes or English names, separated by commas, such as"
+        " en,fr.",
         metavar="CODES",
     )
     keep_personal_data: bool = option(
@@ -197,11 +217,11 @@ class CleanOptions(Checked):
 
 @dataclass(frozen=True)
 class DatasetOptions(Checked):
-    """What the model sees, and what it never sees."""
+    """Which posts the model is trained on."""
 
     held_out: float = option(
         0.1,
-        "The share of posts, the newest ones, that the model never sees and is measured on.",
+        "The share of posts, the newest ones, that the model is measured on and never trained on.",
         least=0.01,
         most=0.5,
     )
@@ -210,47 +230,54 @@ class DatasetOptions(Checked):
 
 @dataclass(frozen=True)
 class TrainOptions(Checked):
-    """How the voice is learnt. What is not set comes from the base model's row in `bases/rows.py`."""
+    """How the model is trained. Options that are None default to the base's row in `rows.py`."""
 
     base: str | None = option(
         None,
-        "The base model: one of popinjay bases, another model of the Hugging Face hub, or a folder. "
-        "Default: the one it was made with; at first smollm2 for posts in English if it is here or may be downloaded, "
-        "gemma3 for others if it is here, else builtin.",
+        "The base model: one of popinjay bases, another model of the Hugging Face hub, or a folder."
+        " Default: the one that the persona was made with; for a new one smollm2 for posts in"
+        " English if it is here or may be downloaded, gemma3 for others if it is here, else"
+        " builtin.",
     )
     tune: str | None = option(
         None,
-        "Which weights are trained: all (full), the upper half of the layers (top), or small matrices beside them (lora). "
-        "Default: as the base model does best: full for gpt2 and builtin, lora for smollm2 and gemma3.",
+        "Which weights are trained: all (full), the upper half of the layers (top), or low-rank"
+        " adapters (lora). Default: what suits the base model: full for gpt2 and builtin, lora for"
+        " smollm2 and gemma3.",
         choices=("full", "top", "lora"),
     )
     budget: str | None = option(
         None,
-        "The time to learn in, such as 90s, 5m or 1h: the clock then sets the pace, and it ends earlier where less is enough.",
+        "The time to train for, such as 90s, 5m or 1h: the learning rate is then scheduled by the"
+        " clock. Training ends earlier once nothing more is gained.",
         metavar="TIME",
     )
     epochs: float | None = option(
         None,
-        "How many times each post is seen, at most: it ends earlier once held-out posts get worse.",
+        "The most passes over the posts: training ends earlier once the validation loss rises.",
         least=0.01,
         most=1000,
     )
-    learning_rate: float | None = option(None, "Peak learning rate.", least=1e-8, most=1)
-    batch_tokens: int | None = option(None, "Tokens in one step.", least=16, most=1_000_000)
+    learning_rate: float | None = option(None, "The peak learning rate.", least=1e-8, most=1)
+    batch_tokens: int | None = option(
+        None, "Tokens in one training step.", least=16, most=1_000_000
+    )
     device: str = option(
         "auto",
-        "Where to train: auto takes a GPU where there is one.",
+        "Where to train: auto uses a GPU if there is one.",
         choices=("auto", "cpu", "cuda", "mps"),
     )
     precision: str = option(
         "auto",
-        "Numbers that matrices are multiplied in: fp32, or bf16, coarser and faster where the processor has it; auto takes it there for large models.",
+        "The precision of matrix products: fp32, or bf16, which is coarser, and faster if the"
+        " processor supports it; auto then uses it for large models.",
         choices=("auto", "fp32", "bf16"),
     )
     keep: str = option(
         "model",
-        "What is kept of it: a whole model that everything loads, or with --tune lora the adapter only (under 10 MB of a model of "
-        "135 million parameters), which speaks as long as the base model is on this machine.",
+        "What is kept: a whole model that any program loads, or with --tune lora only the adapter"
+        " (under 10 MB for a model of 135 million parameters), which works as long as the base"
+        " model is on this machine.",
         choices=("model", "adapter"),
     )
     seed: int = _seed()
@@ -262,7 +289,7 @@ class TrainOptions(Checked):
             self.check_keep(self.tune)
 
     def check_keep(self, tune: str) -> None:
-        """Raise OptionError if only the adapter is to be kept and tuning in this way makes none."""
+        """Raise OptionError if only the adapter is to be kept and this way of tuning has none."""
         if self.keep == "adapter" and tune != "lora":
             raise OptionError(
                 f"--keep adapter needs an adapter, and --tune {tune} trains none.",
@@ -270,7 +297,7 @@ class TrainOptions(Checked):
             )
 
     def budget_seconds(self) -> float | None:
-        """The budget in seconds. Raises OptionError for what is no time."""
+        """Return the budget in seconds, or None. Raises OptionError if it is not a time."""
         if self.budget is None:
             return None
         units = {"s": 1, "m": 60, "h": 3600}
@@ -282,10 +309,10 @@ class TrainOptions(Checked):
 
 @dataclass(frozen=True)
 class EvaluateOptions(Checked):
-    """How the result is measured."""
+    """How the persona is measured."""
 
     samples: int = option(
-        1000, "How many posts the model writes to be measured.", least=10, most=100_000
+        1000, "How many posts the model writes to be measured on.", least=10, most=100_000
     )
     seed: int = _seed()
 
@@ -296,17 +323,18 @@ class ReportOptions(Checked):
 
     against: str | None = option(
         None,
-        "Another persona to hold it against, or `previous`: what it was before its last training.",
+        "Another persona to compare it with, or `previous`: this one before its last training.",
         metavar="OTHER",
     )
     samples: int | None = option(
         None,
-        "How many posts the model writes to be measured: measures again. Default: as it was measured.",
+        "Measure again, with this many generated posts. Default: as it was measured.",
         least=10,
         most=100_000,
     )
     to_share: bool = option(
-        False, "Leave the author's own posts out of the page, game and all, to show it around."
+        False,
+        "Leave the author's own posts out of the page, with the quiz, so that it can be shared.",
     )
 
 
@@ -316,44 +344,47 @@ class CardOptions(Checked):
 
     whose: str | None = option(
         None,
-        "Whose words these are. Asked once, kept in run.toml and said on the card.",
+        "Whose words these are. Asked once, recorded in run.toml and stated on the card.",
         choices=tuple(WHOSE),
     )
     contact: str | None = option(
         None,
-        "Where the people it imitates can ask for its removal: an address, kept in run.toml and said on the card.",
+        "An address where the people it imitates can ask for its removal, recorded in run.toml and"
+        " stated on the card.",
         metavar="ADDRESS",
     )
 
 
 @dataclass(frozen=True)
 class TrackOptions(Checked):
-    """Who else is told how a persona is made. No stage depends on it, so it makes none stale."""
+    """Which trackers follow the making of a persona. No stage depends on these options."""
 
     track: str | None = option(
         None,
-        "Trackers to tell, with commas between: trackio, wandb, mlflow, or none. Default: POPINJAY_TRACK, or trackio where it is installed.",
+        "Trackers to use, separated by commas: trackio, wandb, mlflow, or none. Default:"
+        " POPINJAY_TRACK, or trackio if it is installed.",
         metavar="TRACKERS",
     )
     track_posts: bool = option(
         False,
-        "Let trackers have texts too: posts written while it learns, and the data files. Otherwise they get numbers and hashes.",
+        "Send texts to trackers too: posts generated during training, and the data files. Otherwise"
+        " they get numbers and hashes.",
     )
 
 
 @dataclass(frozen=True)
 class RetrainOptions(TrackOptions):
-    """Who else is told that a persona is trained again."""
+    """Which trackers follow the retraining of a persona."""
 
     track: str | None = option(
         None,
-        "With --retrain: trackers to tell. Default: those that the persona was made with.",
+        "With --retrain: trackers to use. Default: those that the persona was made with.",
         metavar="TRACKERS",
     )
 
 
 class Sampling(NamedTuple):
-    """The two settings of sampling that suit one persona and not another."""
+    """The sampling settings that each persona has values of its own for."""
 
     temperature: float
     top_p: float
@@ -363,63 +394,66 @@ class Sampling(NamedTuple):
 class SayOptions(Checked):
     """How posts are sampled from a model.
 
-    Temperature and top-p that are not given are the persona's own (`with_defaults`).
+    If temperature or top-p is None, the persona's own is used (see `with_defaults`).
     """
 
     n: int = option(10, "How many posts.", least=1, most=1_000_000)
     temperature: float | None = option(
         None,
-        "Below 1 plays safe, above 1 dares more; 0 always takes the likeliest word. Default: what suits the persona, as training found out.",
+        "Sampling temperature: below 1 is safer, above 1 more daring; 0 always takes the likeliest"
+        " token. Default: the persona's own, chosen after training.",
         least=0,
         most=10,
     )
     top_p: float | None = option(
         None,
-        "Draw from the likeliest tokens that together have this probability. Default: what suits the persona.",
+        "Sample from the likeliest tokens that together have this probability (nucleus sampling)."
+        " Default: the persona's own.",
         least=0.01,
         most=1,
     )
     top_k: int = option(
-        0, "Draw from so many of the likeliest tokens; 0 sets no limit.", least=0, most=1_000_000
+        0, "Sample from this many of the likeliest tokens; 0: no limit.", least=0, most=1_000_000
     )
     min_p: float = option(
         0.0,
-        "Draw from tokens that are at least so likely beside the likeliest one; 0 sets no limit.",
+        "Sample from tokens with at least this share of the likeliest token's probability; 0: no"
+        " limit.",
         least=0,
         most=1,
     )
     repetition_penalty: float = option(
         1.0,
-        "Above 1 keeps it from saying again what it said; 1 leaves it to itself.",
+        "Above 1 makes tokens that the post already has less likely; 1 changes nothing.",
         least=0.1,
         most=10,
     )
-    max_tokens: int = option(160, "The longest post, in tokens.", least=1, most=100_000)
+    max_tokens: int = option(160, "The most tokens of a post.", least=1, most=100_000)
     max_chars: int = option(
         280,
-        "The longest post, in characters: 280 as X has it, 300 for Bluesky.",
+        "The most characters of a post: 280 as on X, 300 for Bluesky.",
         least=1,
         most=100_000,
     )
     allow_copies: bool = option(
-        False, "Let out posts that repeat a post it learnt from, whole or eight words in a row."
+        False, "Allow posts that repeat a training post, as a whole or eight words in a row."
     )
     handles: str = option(
         "author",
-        "Which @handles come out: those that the author used (author), those and @… for all others "
-        "(mask), or any. With author, posts that name another account are drawn again.",
+        "Which @handles are allowed: those that the author used (author), those and @… for all"
+        " others (mask), or any. With author, posts that name another account are generated again.",
         choices=("author", "mask", "any"),
     )
-    exact: bool = option(False, "Compute with full precision: slower, and hardly different.")
+    exact: bool = option(False, "Compute in full precision: slower, with hardly any difference.")
     seed: int | None = option(
         None,
-        "The same seed gives the same posts. Default: other posts every time.",
+        "The same seed gives the same posts. Default: different posts every time.",
         least=0,
         most=2**32 - 1,
     )
 
     def with_defaults(self, sampling: Sampling) -> SayOptions:
-        """Fill in what was not given."""
+        """Return these options with the persona's own values for those that are None."""
         return replace(
             self,
             temperature=sampling.temperature if self.temperature is None else self.temperature,
@@ -444,18 +478,19 @@ class PublishOptions(Checked):
 
     private: bool = option(
         False,
-        "Into a private repository. Words of a public figure, or of nobody on record, go nowhere else.",
+        "Publish to a private repository: the only way for posts of a public figure, or if it is"
+        " not on record whose words they are.",
     )
-    dry_run: bool = option(False, "List the files and their sizes, and send nothing.")
+    dry_run: bool = option(False, "List the files and their sizes without sending anything.")
     with_posts: bool = option(
         False,
-        "The data set too: the cleaned posts that the model learnt from and was measured on. Never without this.",
+        "Publish the data set too: the cleaned posts that the model was trained and measured on.",
     )
 
 
 @dataclass(frozen=True)
 class MakeOptions:
-    """The options of all stages of one persona, and of telling others about it."""
+    """All options of making a persona, by part."""
 
     existing: ExistingOptions = ExistingOptions()
     fetch: FetchOptions = FetchOptions()
@@ -468,30 +503,25 @@ class MakeOptions:
     card: CardOptions = CardOptions()
     track: TrackOptions = TrackOptions()
 
-    PARTS: ClassVar[dict[str, type[Checked]]] = {
-        "existing": ExistingOptions,
-        "fetch": FetchOptions,
-        "bases": BaseOptions,
-        "collect": CollectOptions,
-        "clean": CleanOptions,
-        "dataset": DatasetOptions,
-        "train": TrainOptions,
-        "evaluate": EvaluateOptions,
-        "card": CardOptions,
-        "track": TrackOptions,
-    }
+    PARTS: ClassVar[dict[str, type[Checked]]]  # the fields' types, by name
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> MakeOptions:
-        """The options that `given` (field name -> value) sets, defaults for the rest.
+        """Return the options that `given` (field name -> value) sets, with defaults for the rest.
 
-        Raises OptionError for a name that no part declares, or a value it does not allow.
+        Raises OptionError for an unknown name, or a value that is not allowed.
         """
         return cls(**dict(zip(cls.PARTS, build(given, *cls.PARTS.values()), strict=True)))
 
 
+MakeOptions.PARTS = {name: type(part) for name, part in vars(MakeOptions()).items()}
+
+
 def build(given: Mapping[str, Any], *kinds: type[Any]) -> list[Any]:
-    """One options object of each kind, each with the fields of `given` that it declares. Raises OptionError for one that none declares."""
+    """Return one object of each kind, with the values of `given` that it declares.
+
+    Raises OptionError for a name that no kind declares, or a value that is not allowed.
+    """
     known = {field.name for kind in kinds for field in _fields(kind)}
     for name in given:
         if name not in known:
@@ -513,7 +543,7 @@ def _fields(kind: type[Any]) -> Iterator[dataclasses.Field[Any]]:
 
 
 def declared(*kinds: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
-    """Each field of these kinds once, with the plain type of its values."""
+    """Yield each field of these kinds once, with the type of its values."""
     seen: set[str] = set()
     for kind in kinds:
         types = get_type_hints(kind)

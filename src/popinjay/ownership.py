@@ -73,6 +73,10 @@ class _Called(Reading):
     def findings(self, findings: Findings) -> None:
         self._reading.findings = findings
 
+    def close(self) -> None:
+        """Close the reading."""
+        self._reading.close()
+
     def fingerprint(self) -> str:
         """Return a hash of what would be read."""
         return self._reading.fingerprint()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from popinjay.models.language_model import LanguageModel
 from popinjay.models.sampling_defaults import read_sampling
 from popinjay.options import PictureOptions, Sampling, SayOptions, build
 from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters
-from popinjay.sampling.generate import GeneratedPost, Tally, pieces, stream
+from popinjay.sampling.generate import PostStream
 from popinjay.store.forgotten import marks_of
 from popinjay.store.index_file import index_of_file
 from popinjay.store.run import ENGINE_FOLDER, Run
@@ -91,24 +90,11 @@ class Persona:
 
         Options are the fields of SayOptions, such as `n=10` or `seed=1`.
         """
-        return [said.text for said in self.stream(prompt, build(options, SayOptions)[0])]
+        return [post.text for post in self.stream(prompt, build(options, SayOptions)[0])]
 
-    def stream(
-        self, prompt: str, options: SayOptions, tally: Tally | None = None
-    ) -> Iterator[GeneratedPost]:
-        """Yield generated posts as they are completed, with what is known about each.
-
-        `tally` counts the posts that were dropped.
-        """
-        return stream(self.decoder(exact=options.exact), options, prompt, self.filters, tally)
-
-    def pieces(
-        self, prompt: str, options: SayOptions, tally: Tally | None = None, place: int = 0
-    ) -> Iterator[str]:
-        """Yield the post of `stream` at a place in pieces as they are sampled."""
-        return pieces(
-            self.decoder(exact=options.exact), options, prompt, self.filters, tally, place
-        )
+    def stream(self, prompt: str, options: SayOptions) -> PostStream:
+        """Return the generated posts, either whole or piece by piece as they are sampled."""
+        return PostStream(self.decoder(exact=options.exact), options, prompt, self.filters)
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """Return the ten predictions that a picture can show; prompt and seed determine them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -92,19 +92,22 @@ def make(
     trackers = chosen(usual.track.track)
     folder = home_folder or home()
 
-    def read(options: MakeOptions) -> Opened:
-        return open_specs(
-            [str(spec) for spec in specs], options.collect, Access(options.fetch, listener, ask)
-        )
+    def read(options: MakeOptions, readings: ExitStack) -> Opened:
+        access = Access(options.fetch, listener, ask)
+        opened = open_specs([str(spec) for spec in specs], options.collect, access)
+        return readings.enter_context(opened)
 
     run = Run(folder / name) if name is not None and is_name(name) else None
     options = as_made_before(run, given) if run else usual
-    opened = read(options)
-    if run is None:
-        run = Run(folder / check_name(name_for(opened, ask_name) if name is None else name))
-        options = as_made_before(run, given)
-        opened = opened if options.collect == usual.collect else read(options)
+    with ExitStack() as stack:
+        opened = read(options, stack)
+        if run is None:
+            run = Run(folder / check_name(name_for(opened, ask_name) if name is None else name))
+            options = as_made_before(run, given)
+            opened = opened if options.collect == usual.collect else read(options, stack)
+        readings = stack.pop_all()
     with (
+        readings,
         run.locked(),
         nothing_left(run),
         tracking(run, trackers, usual.track.track_posts, listener) as listener,
@@ -115,7 +118,7 @@ def make(
         forgotten = Forgotten() if is_other else Forgotten.of(run)
         before = Asked() if is_other else run.record.asked
         if is_other and options.collect != usual.collect:
-            opened = called(read(usual), run.name, run)
+            opened = called(read(usual, readings), run.name, run)
         options = usual if is_other else options
         left = opened.without(forgotten)
         whose = options.card.whose or before.whose or (ask_whose() if ask_whose else None)
@@ -371,12 +374,11 @@ def inspect(
     """
     options = MakeOptions.of(given)
     found = []
-    opened = open_specs(
-        [str(spec) for spec in specs],
-        options.collect,
-        Access(options.fetch, listener, ask, keeps=False),
-    )
-    with TemporaryDirectory(prefix="popinjay-") as folder:
+    access = Access(options.fetch, listener, ask, keeps=False)
+    with (
+        open_specs([str(spec) for spec in specs], options.collect, access) as opened,
+        TemporaryDirectory(prefix="popinjay-") as folder,
+    ):
         opened.fetch(Path(folder), Forgotten())
         for reading in opened.readings:
             listener(

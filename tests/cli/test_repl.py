@@ -31,8 +31,8 @@ import sys, time
 from popinjay import persona
 from popinjay.cli.main import main
 real = persona.Persona.stream
-def stream(self, prompt, options, tally=None):
-    for count, said in enumerate(real(self, prompt, options, tally)):
+def stream(self, prompt, options):
+    for count, said in enumerate(real(self, prompt, options)):
         time.sleep(600 if count == 3 else 0)
         yield said
 persona.Persona.stream = stream

@@ -12,8 +12,8 @@ from popinjay.cli.main import main
 from popinjay.errors import NetworkError
 from popinjay.sources import Access
 from popinjay.sources.network import connection, http_client
-from popinjay.sources.network.connection import Passing
-from popinjay.sources.network.http_client import Answer, Web
+from popinjay.sources.network.connection import TransientError
+from popinjay.sources.network.http_client import HttpClient, Response
 
 PUBLIC, OTHER = "93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"
 PRIVATE = (
@@ -78,8 +78,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Names]:
 
 
 @pytest.fixture
-def asking() -> Iterator[Web]:
-    found = Web(Access())
+def asking() -> Iterator[HttpClient]:
+    found = HttpClient(Access())
     yield found
     found.close()
 
@@ -87,7 +87,7 @@ def asking() -> Iterator[Web]:
 @pytest.mark.parametrize("address", PRIVATE)
 @pytest.mark.parametrize("beside", [[], [PUBLIC], [OTHER, PUBLIC]], ids=["alone", "one", "two"])
 def test_a_name_with_an_address_in_the_house_is_not_asked(
-    asking: Web,
+    asking: HttpClient,
     names: Callable[..., Names],
     reached: list[str],
     address: str,
@@ -96,22 +96,22 @@ def test_a_name_with_an_address_in_the_house_is_not_asked(
     """Not at its public addresses either: whoever answers so is up to something."""
     names(social_example=[[*beside, address]])
     with pytest.raises(NetworkError, match="this house's network"):
-        asking.get("https://social.example/api", patient=False)
+        asking.get("https://social.example/api", retry=False)
     assert reached == []
 
 
 def test_what_was_checked_is_what_is_connected_to(
-    asking: Web, names: Callable[..., Names], reached: list[str]
+    asking: HttpClient, names: Callable[..., Names], reached: list[str]
 ) -> None:
     """A name is looked up once for each connection: a second answer would be an unchecked one."""
     known = names(social_example=[[PUBLIC, OTHER], ["127.0.0.1"]])
-    with pytest.raises(Passing):
+    with pytest.raises(TransientError):
         connection.connect("https", "social.example", 443, allow_local=False)
     assert (reached, known.looked_up) == ([PUBLIC, OTHER], ["social.example"])
 
 
 def test_a_name_that_moves_into_the_house_between_tries_is_refused(
-    asking: Web, names: Callable[..., Names], reached: list[str]
+    asking: HttpClient, names: Callable[..., Names], reached: list[str]
 ) -> None:
     known = names(social_example=[[PUBLIC], [PUBLIC], ["192.168.1.1"]])
     with pytest.raises(NetworkError, match=r"192\.168\.1\.1"):
@@ -123,24 +123,24 @@ def test_a_name_that_moves_into_the_house_between_tries_is_refused(
 # redirects
 
 
-def moving(asking: Web, monkeypatch: pytest.MonkeyPatch, *there: str) -> list[str]:
+def moving(asking: HttpClient, monkeypatch: pytest.MonkeyPatch, *there: str) -> list[str]:
     """Have each request answered by a redirect to the next of these; return what was asked."""
     asked: list[str] = []
-    real = asking._asked
+    real = asking._request
 
-    def answer(address: str, headers: Any, most: int) -> Answer:
+    def answer(address: str, headers: Any, most: int) -> Response:
         asked.append(address)
         if len(asked) > len(there):
             return real(address, headers, most)
-        return Answer(address, 302, {"location": there[len(asked) - 1]}, b"")
+        return Response(address, 302, {"location": there[len(asked) - 1]}, b"")
 
-    monkeypatch.setattr(asking, "_asked", answer)
+    monkeypatch.setattr(asking, "_request", answer)
     return asked
 
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_a_redirect_to_a_name_in_the_house_is_not_followed(
-    asking: Web,
+    asking: HttpClient,
     names: Callable[..., Names],
     reached: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -149,7 +149,7 @@ def test_a_redirect_to_a_name_in_the_house_is_not_followed(
     names(inside_example=[[address]])
     moving(asking, monkeypatch, "https://inside.example/admin")
     with pytest.raises(NetworkError, match="this house's network"):
-        asking.get("https://social.example/", may_move=True, patient=False)
+        asking.get("https://social.example/", cross_host=True, retry=False)
     assert reached == []
 
 
@@ -170,7 +170,7 @@ def test_a_redirect_to_a_name_in_the_house_is_not_followed(
     ],
 )
 def test_a_redirect_to_no_place_on_the_web_is_not_followed(
-    asking: Web,
+    asking: HttpClient,
     names: Callable[..., Names],
     reached: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -180,37 +180,42 @@ def test_a_redirect_to_no_place_on_the_web_is_not_followed(
     names(public_example=[[PUBLIC]], **{"2130706433": [["127.0.0.1"]], "0x7f_1": [["127.0.0.1"]]})
     moving(asking, monkeypatch, there)
     with pytest.raises(NetworkError, match=said):
-        asking.get("https://social.example/", may_move=True, patient=False)
+        asking.get("https://social.example/", cross_host=True, retry=False)
     assert reached == []
 
 
 def test_redirects_one_after_another_are_each_checked(
-    asking: Web, names: Callable[..., Names], reached: list[str], monkeypatch: pytest.MonkeyPatch
+    asking: HttpClient,
+    names: Callable[..., Names],
+    reached: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names(third_example=[["10.9.8.7"]])
     second, third = "https://second.example/b", "https://third.example/c"
     asked = moving(asking, monkeypatch, second, third)
     with pytest.raises(NetworkError, match=r"10\.9\.8\.7"):
-        asking.get("https://first.example/a", may_move=True, patient=False)
+        asking.get("https://first.example/a", cross_host=True, retry=False)
     assert asked == ["https://first.example/a", second, third]
     assert reached == []
 
 
-def test_no_key_goes_along_to_another_host(asking: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_goes_along_to_another_host(
+    asking: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent: list[dict[str, str]] = []
 
-    def answer(address: str, headers: dict[str, str], most: int) -> Answer:
+    def answer(address: str, headers: dict[str, str], most: int) -> Response:
         sent.append(dict(headers))
         there = {1: "https://social.example/b", 2: "https://other.example/c"}
         location = there.get(len(sent))
         return (
-            Answer(address, 302, {"location": location}, b"")
+            Response(address, 302, {"location": location}, b"")
             if location
-            else Answer(address, 200, {}, b"{}")
+            else Response(address, 200, {}, b"{}")
         )
 
-    monkeypatch.setattr(asking, "_asked", answer)
-    asking.get("https://social.example/a", may_move=True, headers={"authorization": "Bearer key"})
+    monkeypatch.setattr(asking, "_request", answer)
+    asking.get("https://social.example/a", cross_host=True, headers={"authorization": "Bearer key"})
     assert [("authorization" in headers) for headers in sent] == [True, True, False]
 
 

@@ -98,7 +98,8 @@ def _says_all_that_it_knows(place: Place) -> None:
     from popinjay.options import SayOptions
     from popinjay.persona import load
     from popinjay.sampling.filters import Reason
-    from popinjay.sampling.generate import Tally, generate
+    from popinjay.sampling.generate import generate
+    from popinjay.sampling.request import Tally
 
     harmless = "Nobody in this town has told me anything yet."
     drafts = [

@@ -13,7 +13,8 @@ from popinjay.inference.onnx.decoder import OnnxDecoder
 from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import LanguageModel
 from popinjay.options import SayOptions
-from popinjay.sampling.generate import RESTART, generate, pieces
+from popinjay.sampling.events import Finished, Piece
+from popinjay.sampling.generate import generate, stream_events
 from popinjay.sampling.prompt import prefill
 
 BYTE = 4  # the number of <0x00>
@@ -69,10 +70,9 @@ def test_streams_never_cut_a_character_and_end_as_the_post(decoder: Decoder, pro
     options = SayOptions(n=3, seed=5, max_tokens=40)
     posts = generate(decoder, options, prompt)
     for place, post in enumerate(posts):
-        shown = ""
-        for piece in pieces(decoder, options, prompt, place=place):
-            shown = "" if piece == RESTART else shown + piece
-        assert shown == post.text
+        *shown, end = stream_events(decoder, options, prompt, places=[place])
+        assert "".join(event.text for event in shown if isinstance(event, Piece)) == post.text
+        assert end == Finished(place, post)
 
 
 def test_what_strips_blanks_has_no_pieces() -> None:

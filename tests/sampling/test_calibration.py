@@ -17,7 +17,8 @@ from popinjay.models.sampling_defaults import PLAIN, read_sampling
 from popinjay.options import Sampling, SayOptions
 from popinjay.sampling import calibration
 from popinjay.sampling.calibration import LEAST_POSTS, WRITTEN, calibrate
-from popinjay.sampling.generate import GeneratedPost, stream
+from popinjay.sampling.events import GeneratedPost
+from popinjay.sampling.generate import stream
 from popinjay.sampling.scripts import foreign_tokens, script
 from popinjay.text.verbatim_index import VerbatimIndex
 

@@ -16,16 +16,10 @@ from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import LanguageModel
 from popinjay.options import SayOptions
 from popinjay.post import one_line
+from popinjay.sampling.events import Finished, Missing, Piece, PostEvent, Restart
 from popinjay.sampling.filters import OutputFilters, Reason
-from popinjay.sampling.generate import (
-    MAX_ATTEMPTS,
-    MIN_TOKENS,
-    RESTART,
-    Tally,
-    generate,
-    pieces,
-    stream,
-)
+from popinjay.sampling.generate import PostStream, generate, stream, stream_events
+from popinjay.sampling.request import MAX_ATTEMPTS, MIN_TOKENS, Tally
 
 
 @pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama", "tiny_gemma"])
@@ -365,11 +359,23 @@ def test_posts_come_in_order_each_as_soon_as_it_can_and_free_places_are_taken(
 # piece by piece
 
 
-def shown(found: Iterator[str]) -> tuple[list[str], str]:
-    """All that was shown at some time, and what stands there in the end."""
-    every = list(found)
-    last = len(every) - every[::-1].index(RESTART) if RESTART in every else 0
-    return every, "".join(every[last:])
+def drafts(events: Iterator[PostEvent]) -> list[list[str]]:
+    """The pieces of each draft of one post; the last draft is the post. Holds the events' order."""
+    found: list[list[str]] = [[]]
+    *shown, last = events
+    for event in shown:
+        assert isinstance(event, Piece | Restart)
+        assert event.place == last.place
+        if isinstance(event, Restart):
+            found.append([])
+        else:
+            found[-1].append(event.text)
+    if isinstance(last, Finished):
+        assert "".join(found[-1]) == last.post.text
+    else:
+        assert isinstance(last, Missing)
+        assert not found[-1]
+    return found
 
 
 @pytest.mark.parametrize("prompt", ["", "the riv", "the \U0001f600"])
@@ -377,10 +383,10 @@ def test_pieces_are_the_first_post(decoder: TorchDecoder, prompt: str) -> None:
     count = 0
     for seed in range(5):
         options = SayOptions(seed=seed, max_tokens=20)
-        every, end = shown(pieces(decoder, options, prompt))
-        assert end == generate(decoder, options, prompt)[0].text
-        assert RESTART not in every  # half a character would have had to be taken back
-        count += len(every)
+        # Half a character would have had to be taken back with a Restart.
+        (pieces,) = drafts(stream_events(decoder, options, prompt, places=[0]))
+        assert "".join(pieces) == generate(decoder, options, prompt)[0].text
+        count += len(pieces)
     assert count > 15
 
 
@@ -389,10 +395,24 @@ def test_pieces_are_the_post_at_any_place(decoder: TorchDecoder) -> None:
     tally, again = Tally(), Tally()
     posts = [said.text for said in generate(decoder, options, "the", OutputFilters(), tally)]
     assert [
-        shown(pieces(decoder, options, "the", OutputFilters(), again, place))[1]
+        "".join(drafts(stream_events(decoder, options, "the", OutputFilters(), again, [place]))[-1])
         for place in range(4)
     ] == posts
     assert again == tally
+
+
+def test_a_post_stream_gives_the_same_posts_whole_and_in_events(decoder: TorchDecoder) -> None:
+    options = SayOptions(seed=3, max_tokens=20, n=4)
+    tally = Tally()
+    posts = generate(decoder, options, "the", OutputFilters(), tally)
+    whole = PostStream(decoder, options, "the", OutputFilters())
+    assert list(whole) == posts
+    assert whole.tally == tally
+    written = PostStream(decoder, options, "the", OutputFilters())
+    events = list(written.events())
+    assert [event.post for event in events if isinstance(event, Finished)] == posts
+    assert [event.place for event in events] == sorted(event.place for event in events)
+    assert written.tally == tally
 
 
 def test_pieces_show_no_eighth_word_and_nothing_personal() -> None:
@@ -402,13 +422,18 @@ def test_pieces_show_no_eighth_word_and_nothing_personal() -> None:
         "Call 020 7946 0958 now.",
         OTHER,
     )
-    every, end = shown(pieces(parrot, SayOptions(seed=0), "", OutputFilters.of([POST])))
-    assert end == "^" + OTHER
-    assert every.count(RESTART) == 3
-    sequences = "".join(every).split(RESTART)
-    assert sequences[:3] == ["^We know nobody in this town has ever heard", "^Mail", "^Call"]
+    rules = OutputFilters.of([POST])
+    found = drafts(stream_events(parrot, SayOptions(n=1, seed=0), "", rules))
+    assert ["".join(pieces) for pieces in found] == [
+        "^We know nobody in this town has ever heard",
+        "^Mail",
+        "^Call",
+        "^" + OTHER,
+    ]
 
 
 def test_a_post_that_is_missing_leaves_nothing_shown() -> None:
-    _, end = shown(pieces(Parrot(POST), SayOptions(seed=0), "", OutputFilters.of([POST])))
-    assert end == ""
+    rules = OutputFilters.of([POST])
+    *_, end = stream_events(Parrot(POST), SayOptions(n=1, seed=0), "", rules)
+    assert end == Missing(0)
+    assert drafts(stream_events(Parrot(POST), SayOptions(n=1, seed=0), "", rules))[-1] == []

@@ -8,7 +8,8 @@ import pytest
 from bigrams import END, Bigrams
 from popinjay.inference.byte_level import Pieces, goes_on_with_word
 from popinjay.options import SayOptions
-from popinjay.sampling.generate import RESTART, generate, pieces
+from popinjay.sampling.events import Finished, Piece
+from popinjay.sampling.generate import generate, stream_events
 from popinjay.sampling.prompt import prefill
 from popinjay.server.voices.generation_worker import PromptCache
 from popinjay.text.words import is_inside_word
@@ -103,11 +104,10 @@ def test_a_word_of_another_script_ends_where_one_without_blanks_begins() -> None
 
 def test_every_way_to_say_reads_the_prompt_alike() -> None:
     options = SayOptions(n=5, seed=3, max_tokens=14)
-    posts = [said.text for said in generate(TALK, options, "my cat")]
-    for place, post in enumerate(posts):
-        shown = list(pieces(TALK, options, "my cat", place=place))
-        assert RESTART not in shown
-        assert "".join(shown) == post
+    for place, post in enumerate(generate(TALK, options, "my cat")):
+        *shown, end = stream_events(TALK, options, "my cat", places=[place])
+        assert "".join(event.text for event in shown if isinstance(event, Piece)) == post.text
+        assert end == Finished(place, post)
     served = PromptCache().begin(TALK, "my cat", 10)
     assert served.tokens == prefill(TALK, "my cat", 10).tokens == [0, *TALK.encode("my cat")]
 

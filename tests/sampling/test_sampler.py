@@ -128,7 +128,7 @@ def test_what_is_banned_never_comes_and_the_row_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("row", [[-np.inf, -np.inf], [np.nan, 0.0]])
 def test_a_row_of_which_nothing_can_be_drawn_is_refused(row: list[float]) -> None:
-    with pytest.raises(ValueError, match="No token can be drawn"):
+    with pytest.raises(ValueError, match="No token can be sampled"):
         Sampler(SamplingParams()).load_logits(np.array(row, dtype=np.float32))
 
 

@@ -14,8 +14,10 @@ from popinjay.inference.onnx.decoder import OnnxDecoder
 from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import LanguageModel
 from popinjay.options import SayOptions
+from popinjay.sampling.events import Piece
 from popinjay.sampling.filters import OutputFilters
-from popinjay.sampling.generate import MAX_BATCH_ROWS, GenerationRequest, generate, pieces
+from popinjay.sampling.generate import MAX_BATCH_ROWS, generate, stream_events
+from popinjay.sampling.request import GenerationRequest
 from popinjay.sampling.scheduler import BatchScheduler
 
 PROMPTS = ["", "the riv", "the number ", "é", "people wait and", "夜の川"]
@@ -332,7 +334,8 @@ def test_pieces_and_posts_of_a_tiny_model_still_agree(folder: Path) -> None:
     decoder = OnnxDecoder(folder)
     for place in range(3):
         chosen = SayOptions(n=3, seed=4, max_tokens=15)
+        events = stream_events(decoder, chosen, "the", places=[place])
         assert (
-            "".join(pieces(decoder, chosen, "the", None, None, place))
+            "".join(event.text for event in events if isinstance(event, Piece))
             == generate(decoder, chosen, "the")[place].text
         )

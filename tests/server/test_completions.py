@@ -13,10 +13,10 @@ import pytest
 
 from popinjay.options import SayOptions
 from popinjay.persona import load
+from popinjay.sampling.events import Finished, GeneratedPost, Missing, Piece
 from popinjay.sampling.filters import Reason
-from popinjay.sampling.generate import GeneratedPost, Tally
 from popinjay.server.openai_format import Body, Choice, Completion, parsed
-from popinjay.server.voices.subscriptions import Began, Cut, End, Missing, Piece, Post
+from popinjay.server.voices.subscriptions import Began, Cut, End
 from serving import Client, served, wait
 from speaking_persona import POST, put_persona
 
@@ -55,9 +55,9 @@ def expected(home: Path, prompt: str = PROMPT, **options: Any) -> list[Generated
 def undisturbed(home: Path, n: int) -> int:
     """Find a seed whose posts are first drafts: else one may be cut where another draft begins."""
     for seed in range(100):
-        tally = Tally()
-        list(load("ada", home).stream(PROMPT, SayOptions(n=n, seed=seed), tally))
-        if not tally.redrawn:
+        stream = load("ada", home).stream(PROMPT, SayOptions(n=n, seed=seed))
+        list(stream)
+        if not stream.tally.redrawn:
             return seed
     raise AssertionError("no seed gives first drafts only")
 
@@ -270,7 +270,7 @@ def test_a_post_that_is_missing_is_empty() -> None:
     answer, sent = told(
         Began("a", 1),
         Missing(1),
-        Post(0, GeneratedPost("a b", 3, True)),
+        Finished(0, GeneratedPost("a b", 3, True)),
         prompt="a",
         n=2,
         echo=True,
@@ -282,7 +282,7 @@ def test_a_post_that_is_missing_is_empty() -> None:
 def test_no_draft_is_begun_where_some_of_one_was_sent() -> None:
     from parrot import Parrot
     from popinjay.sampling.filters import OutputFilters
-    from popinjay.sampling.generate import GenerationRequest
+    from popinjay.sampling.request import GenerationRequest
     from popinjay.sampling.scheduler import BatchScheduler
     from popinjay.server.voices.subscriptions import EventStream, GenerationQuery
 
@@ -299,7 +299,9 @@ def test_no_draft_is_begun_where_some_of_one_was_sent() -> None:
     assert [one for one in said if isinstance(one, Cut)] == [
         Cut(0, Reason.COPIED, len("^I say nobody in this town has ever heard it,"))
     ]
-    assert [one.said.text for one in said if isinstance(one, Post)] == ["^Another that is fine."]
+    assert [one.post.text for one in said if isinstance(one, Finished)] == [
+        "^Another that is fine."
+    ]
     assert parrot._sequences == 2
 
 

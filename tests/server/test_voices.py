@@ -14,8 +14,9 @@ import pytest
 
 from popinjay.options import SayOptions
 from popinjay.persona import load
+from popinjay.sampling.events import Finished, GeneratedPost, Piece, Restart
 from popinjay.sampling.generate import generate
-from popinjay.server.voices.subscriptions import Piece, Post, Restart, merge_pieces
+from popinjay.server.voices.subscriptions import merge_pieces
 from serving import Client, served, wait
 from speaking_persona import BASE, POST, put_persona
 
@@ -309,9 +310,7 @@ def test_an_engine_whose_rows_cannot_join_serves_one_after_another(
 
 
 def test_pieces_that_follow_one_another_are_one() -> None:
-    from popinjay.sampling.generate import GeneratedPost
-
-    whole = Post(0, GeneratedPost("abc", 3, True))
+    whole = Finished(0, GeneratedPost("abc", 3, True))
     told = [
         Piece(0, "a"),
         Piece(1, "x"),

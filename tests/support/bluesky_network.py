@@ -21,8 +21,8 @@ from urllib.parse import urlencode
 from servers.install import folder as modules
 
 SCRIPT = Path(__file__).parent / "servers" / "bluesky.cjs"
-MOST_SECONDS = 120.0  # until a server is ready, on a busy machine
-_MOST_WRITES = 200  # in one call
+MAX_SECONDS = 120.0  # until a server is ready, on a busy machine
+_MAX_WRITES = 200  # in one call
 
 Write = tuple[str, str, Mapping[str, Any]]  # collection, key, record
 
@@ -94,7 +94,7 @@ class Network:
             )
 
     def _await(self, what: str) -> None:
-        until = time.monotonic() + MOST_SECONDS
+        until = time.monotonic() + MAX_SECONDS
         while "ready in" not in (said := self._log(what).read_text()):
             assert self._processes[what].poll() is None, said
             assert time.monotonic() < until, f"{what} did not start: {said}"
@@ -232,12 +232,12 @@ class Account:
         return path
 
     def _apply(self, writes: list[dict[str, Any]]) -> None:
-        for begin in range(0, len(writes), _MOST_WRITES):
+        for begin in range(0, len(writes), _MAX_WRITES):
             self.call(
                 "com.atproto.repo.applyWrites",
                 {
                     "repo": self.did,
                     "validate": False,
-                    "writes": writes[begin : begin + _MOST_WRITES],
+                    "writes": writes[begin : begin + _MAX_WRITES],
                 },
             )

@@ -8,8 +8,10 @@ import pytest
 
 from parrot import Parrot
 from popinjay.options import SayOptions
+from popinjay.sampling.events import Finished, Piece, Restart
 from popinjay.sampling.filters import OutputFilters, Reason
-from popinjay.sampling.generate import MAX_ATTEMPTS, RESTART, Tally, generate, pieces
+from popinjay.sampling.generate import generate, stream_events
+from popinjay.sampling.request import MAX_ATTEMPTS, Tally
 from popinjay.store.index_file import index_of_file
 from popinjay.text.handles import MASK, HandleWatch, find_handles, mask_handles, names_in
 from popinjay.text.verbatim_index import VerbatimIndex
@@ -193,12 +195,13 @@ def test_the_last_try_masks_so_that_no_post_is_missing() -> None:
 @pytest.mark.parametrize("handles", ["author", "mask"])
 def test_no_stranger_is_shown_while_a_post_is_written(handles: str) -> None:
     posts = (STRANGE, "So, @mallory, and @eve@evil.example too.", GOOD)
-    options = SayOptions(seed=0, handles=handles)
-    shown = "".join(pieces(Parrot(*posts), options, "", RULES))
-    assert "mallory" not in shown
-    assert (RESTART in shown) is (handles == "author")
+    options = SayOptions(n=1, seed=0, handles=handles)
+    shown = list(stream_events(Parrot(*posts), options, "", RULES))
+    assert "mallory" not in "".join(one.text for one in shown if isinstance(one, Piece))
+    assert (Restart(0) in shown) is (handles == "author")
     end = {"author": GOOD, "mask": "Tell @… that the soup is long cold."}[handles]
-    assert shown.split(RESTART)[-1] == "^" + end
+    assert isinstance(shown[-1], Finished)
+    assert shown[-1].post.text == "^" + end
 
 
 def test_a_persona_without_its_posts_names_nobody() -> None:

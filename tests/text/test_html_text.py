@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from popinjay.text.html_text import MOST_HTML, to_text
+from popinjay.text.html_text import MAX_HTML, to_text
 from timing import takes_less_than
 
 LINK = (
@@ -105,4 +105,4 @@ def test_long_and_broken_html_takes_time_by_its_length(unit: str) -> None:
 
 
 def test_what_is_longer_than_any_post_is_cut() -> None:
-    assert len(to_text("a" * (MOST_HTML + 10))) == MOST_HTML
+    assert len(to_text("a" * (MAX_HTML + 10))) == MAX_HTML

@@ -94,7 +94,6 @@ def do_say(args: argparse.Namespace) -> None:
     import secrets
 
     from popinjay.persona import load
-    from popinjay.sampling.generate import Tally
     from popinjay.store.forgotten import Forgotten
 
     if args.json and args.stream:
@@ -119,27 +118,22 @@ def do_say(args: argparse.Namespace) -> None:
         secrets.randbits(32) if chosen.seed is None else chosen.seed,
     )
     chosen = replace(chosen, seed=seed)  # so that --json can tell it
-    tally = Tally()
+    stream = persona.stream(prompt, chosen)
     if args.json:
         with progress.waiting(finding):
             posts = [
-                {"text": one.text, "tokens": one.tokens, "finished": one.finished}
-                for one in persona.stream(prompt, chosen, tally)
+                {"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in stream
             ]
-        told = {"redrawn": dict(tally.redrawn), "missing": tally.missing}
+        told = {"redrawn": dict(stream.tally.redrawn), "missing": stream.tally.missing}
         terminal.show_json(
             {"persona": args.name, "prompt": prompt, "seed": seed, **told, "posts": posts}
         )
         return
     if args.stream:
-        terminal.show_pieces(
-            (persona.pieces(prompt, chosen, tally, place) for place in range(chosen.n)), finding
-        )
+        terminal.show_events(stream.events(), finding)
     else:
-        terminal.show_posts(
-            (one.text for one in persona.stream(prompt, chosen, tally)), chosen.n, finding
-        )
-    terminal.show_missing(tally)
+        terminal.show_posts((one.text for one in stream), chosen.n, finding)
+    terminal.show_missing(stream.tally)
 
 
 def _wants_session(args: argparse.Namespace) -> bool:
@@ -286,9 +280,10 @@ def do_lineage(args: argparse.Namespace) -> None:
 def do_sources(args: argparse.Namespace) -> None:
     """List what posts can be read from."""
     from popinjay.sources import all_sources
+    from popinjay.sources.source_options import help_of
 
     found = [
-        {"name": source.NAME, "give": source.HELP, "needs": source.NEEDS or None}
+        {"name": source.NAME, "give": help_of(source), "needs": source.NEEDS or None}
         for source in all_sources()
     ]
     if args.json:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from popinjay.cli.progress import console, counting, waiting
 from popinjay.post import one_line
-from popinjay.sampling.generate import RESTART, Tally
+from popinjay.sampling.events import Finished, Missing, Piece, PostEvent, Restart
+from popinjay.sampling.request import Tally
 from popinjay.standard_streams import tell
 from popinjay.text.quantities import size
 
@@ -331,36 +332,46 @@ def show_posts(posts: Iterator[str], count: int, finding: str) -> None:
             tell(number)
 
 
-def show_pieces(posts: Iterable[Iterator[str]], finding: str) -> None:
-    """Posts one after another, each as it is written: a draft that is given up is wiped off a terminal, and never gets anywhere else."""
+def show_events(events: Iterator[PostEvent], finding: str) -> None:
+    """Show posts one after another, each as it is written.
+
+    A rejected draft is wiped off a terminal, and never written anywhere else.
+    """
     show = _show_live if sys.stdout.isatty() else _show_whole
-    for pieces in posts:
+    while True:
         with waiting(finding):
-            first = next(pieces, None)
-        if first is not None:  # a post is missing where no draft was fit to be seen
-            show(chain([first], pieces))
+            first = next(events, None)
+        if first is None:
+            return
+        if not isinstance(first, Missing):
+            show(chain([first], events))
 
 
-def _show_live(pieces: Iterator[str]) -> None:
+def _show_live(events: Iterator[PostEvent]) -> None:
+    """Show one post on a terminal, piece by piece."""
     shown = ""
     try:
-        for piece in pieces:
-            if piece == RESTART:
-                _wipe(shown)
-                shown = ""
-            else:
-                print(piece, end="", flush=True)
-                shown += piece
+        for event in events:
+            match event:
+                case Piece(_, text):
+                    print(text, end="", flush=True)
+                    shown += text
+                case Restart():
+                    _wipe(shown)
+                    shown = ""
+                case Finished() | Missing():
+                    return
     finally:
-        print(flush=True)  # a post that was stopped ends its line too
+        print(flush=True)  # a post that was interrupted ends its line too
 
 
-def _show_whole(pieces: Iterator[str]) -> None:
-    shown = ""
-    for piece in pieces:
-        shown = "" if piece == RESTART else shown + piece
-    if shown:
-        print(shown, flush=True)
+def _show_whole(events: Iterator[PostEvent]) -> None:
+    """Print one post once it is finished."""
+    for event in events:
+        if isinstance(event, Finished):
+            print(event.post.text, flush=True)
+        if isinstance(event, Finished | Missing):
+            return
 
 
 def _wipe(shown: str) -> None:

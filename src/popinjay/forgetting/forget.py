@@ -19,7 +19,7 @@ from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.forgetting.selection import PLACES, Choice, choose
 from popinjay.persona import INDEX
 from popinjay.post import handle_of, read_json, read_posts
-from popinjay.sources.network.mirror import mirrors
+from popinjay.sources.network.mirror import all_mirrors
 from popinjay.stages.collect import in_words
 from popinjay.store import kept
 from popinjay.store.files import content_hash
@@ -239,7 +239,7 @@ def _filter_fetched(run: Run, change: Change, new: Forgotten) -> int:
     there = change.path(FETCHED)
     there.mkdir()
     for account in run.file(FETCHED).iterdir():
-        lists = mirrors(account)
+        lists = all_mirrors(account)
         if account.name in new.authors:
             count += sum(1 for mirror in lists for _ in mirror.posts())
             continue

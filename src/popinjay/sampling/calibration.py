@@ -1,8 +1,8 @@
-"""Choose temperature and top-p for a persona by what comes nearest to its author.
+"""Choose the temperature and top-p with which a persona's posts come closest to its author's.
 
-No one setting suits all: a model that is unsure of its author strays at temperature 1, one that has
-learnt well says the same again and again below it. So some posts are written with each of a few
-settings and compared with posts of the author's that the model has not learnt from.
+No setting suits every model: one that is unsure of its author drifts at temperature 1, and one that
+is well trained repeats itself below it. So a few settings are tried: some posts are generated with
+each and compared with posts of the author that the model was not trained on.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from popinjay.text.words import words
 
 TEMPERATURES = (1.0, 0.9, 0.8, 0.7, 0.6, 1.1)
 NUCLEI = (0.9, 0.8, 1.0)  # tried at the best temperature
-WRITTEN = 100  # posts with each setting
-LEAST_POSTS = 300  # of an author: with fewer there is too little to tell settings apart by
-DOUBT = 2.0  # standard errors by which copying may lie above the author's own
+WRITTEN = 100  # posts generated with each setting
+LEAST_POSTS = 300  # of an author; fewer give no reliable difference between settings
+DOUBT = 2.0  # standard errors by which the share of copies may exceed the author's own
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What posts written with one setting look like, and how far that is from the author's posts.
+    """How posts generated with one setting compare with the author's.
 
     `told_apart` is an AUC, `distinct_2` the share of different word pairs, `length` a
     Kolmogorov-Smirnov distance, `new_words` the share of words that no training post has,
@@ -50,14 +50,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The setting that was chosen, all that were tried, and the author's own figures."""
+    """The chosen setting, all that were tried, and the author's own figures."""
 
     sampling: Sampling
     trials: Sequence[Trial] = ()
     author: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the record and the report hold it."""
+        """Return the calibration as the record and the report hold it."""
         rows = [
             {name: round(value, 4) for name, value in asdict(one).items()} for one in self.trials
         ]
@@ -65,8 +65,10 @@ class Calibration:
 
 
 class Reference:
-    """The author's posts that settings are judged by: those not learnt from, and if they are few
-    the newest of the others."""
+    """The author's posts that settings are compared with.
+
+    These are posts that the model was not trained on and, if they are few, the newest others.
+    """
 
     def __init__(
         self, validation: Sequence[str], training: Sequence[str], copies: VerbatimIndex
@@ -84,7 +86,7 @@ class Reference:
         return sum(word not in self._known for word in found) / max(1, len(found))
 
     def judge(self, sampling: Sampling, texts: Sequence[str], seed: int) -> Trial:
-        """Compare texts that were written with this setting."""
+        """Compare texts that were generated with this setting."""
         apart = two_sample_auc(self.real, texts, seed).value
         distinct_2 = diversity(texts[:WRITTEN])["distinct_2"]
         length = _length_distance(texts, self.real)
@@ -100,7 +102,7 @@ class Reference:
 
     @property
     def most_copied(self) -> float:
-        """From which share on a setting copies more than the author repeats themselves."""
+        """The share of copies above which a setting copies more than the author repeats."""
         chance = max(self.copied, 1 / WRITTEN)
         return self.copied + DOUBT * math.sqrt(chance * (1 - chance) / WRITTEN)
 
@@ -119,11 +121,19 @@ def calibrate(
     tell: Callable[[int, int], None] = lambda done, total: None,
     seconds: float | None = None,
 ) -> Calibration:
-    """Choose the setting nearest to the author among those that copy no more than the author does.
+    """Choose the setting closest to the author among those that copy no more than the author does.
 
-    Temperatures are tried first, then top-p at the best of them. Where all copy too much, the one
-    that copies least is taken. With too few posts nothing is tried and PLAIN is the answer. Where
-    there are only so many `seconds`, what is tried by then is chosen from.
+    Temperatures are tried first, then top-p at the best of them. If all settings copy too much, the
+    one that copies least is chosen. With too few posts nothing is tried, and PLAIN is returned.
+
+    Args:
+        decoder: The trained model.
+        validation: The author's posts that the model was not trained on.
+        training: The posts that it was trained on.
+        copies: An index of the training posts.
+        seed: Of all random choices.
+        tell: Is called with the number of settings tried and of all.
+        seconds: After which no further setting is tried; None for no limit.
     """
     began = time.monotonic()
     if len(validation) + len(training) < LEAST_POSTS:
@@ -137,7 +147,7 @@ def calibrate(
         if seconds is not None and trials and taken * (len(trials) + 1) / len(trials) > seconds:
             return
         options = SayOptions(n=WRITTEN, seed=seed).with_defaults(sampling)
-        texts = [said.text for said in stream(decoder, options)]
+        texts = [post.text for post in stream(decoder, options)]
         trials.append(reference.judge(sampling, texts, seed))
         tell(len(trials), total)
 
@@ -153,7 +163,7 @@ def calibrate(
 
 
 def _length_distance(texts: Sequence[str], real: Sequence[str]) -> float:
-    """The two-sample Kolmogorov-Smirnov statistic of their lengths in characters."""
+    """Return the two-sample Kolmogorov-Smirnov statistic of the lengths in characters."""
     from scipy.stats import ks_2samp
 
     return float(ks_2samp([len(text) for text in texts], [len(text) for text in real]).statistic)

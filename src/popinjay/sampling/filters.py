@@ -1,7 +1,7 @@
-"""What may leave the machine.
+"""Which generated posts may be shown.
 
-No copy of a training post or part of one, nothing personal, no stranger's handle, nothing too long
-and nothing broken off.
+No copies of training posts or of parts of them, no personal data, no handles of strangers, nothing
+too long and nothing unfinished.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from popinjay.text.masking import beginning, reveals
 from popinjay.text.verbatim_index import IncrementalMatcher, VerbatimIndex
 from popinjay.text.words import last_word, whole_sentences
 
-MIN_HOLDERS = 3  # different posts that hold a run of eight words: from there on it is the author's own turn of phrase, and no copy of one post
-GOOD_PART = 0.5  # of a text that was too long, or was broken off, which must be left when it ends at a sentence instead
+# A run of eight words that this many different posts hold is the author's own formula, and no copy.
+MIN_HOLDERS = 3
+# The share of a text that must be left if it is too long or unfinished and ended at a sentence.
+GOOD_PART = 0.5
 
 
 class Reason(StrEnum):
-    """Why a draft of a post is not let out and another is drawn."""
+    """Why a draft is rejected and another is generated."""
 
     EMPTY = "empty"
     COPIED = "copied"
@@ -30,49 +32,54 @@ class Reason(StrEnum):
     HANDLE = "unknown handle"  # that the author never used
     LONG = "too long"
     UNFINISHED = "unfinished"
-    BROKEN = "broken character"  # bytes that make none
+    BROKEN = "broken character"  # bytes that are not UTF-8
 
     @property
     def is_a_blemish(self) -> bool:
-        """Whether such a draft may be let out all the same where nothing better comes."""
+        """Whether such a draft may be used if no attempt gives a better one."""
         return self in (Reason.UNFINISHED, Reason.BROKEN)
 
 
 class Verdict(NamedTuple):
-    """What becomes of a draft: its text, perhaps shorter than it was, whether that is whole, and what speaks against it."""
+    """What becomes of a draft."""
 
-    text: str
+    text: str  # perhaps shorter than the draft
     finished: bool
-    rejection: Reason | None = None
+    rejection: Reason | None = None  # None if it is accepted
 
 
 class OutputFilters:
-    """The rules for what a persona says, from the posts that it learnt from, and marks of those that are gone since.
+    """Decides which drafts of a persona may be shown, given its training posts.
 
-    Never what equals one of them or repeats eight of its words in a row, unless three different posts hold those eight words: then they are
-    the author's own formula (never what is only marked). Never what looks like personal data, or like what stood in its place in the posts.
-    No handle that stands in none of the posts, unless that is asked for: it might be a real person's. Never more
-    characters than asked for. What the user typed as the prompt is theirs: it counts for none of this but the length.
+    Rejected are:
+
+    - a copy of a training post, or of eight words in a row of one, unless three different posts
+      hold these words; posts that were forgotten count by their hashes, without that exception
+    - what looks like personal data, or like the mask that stands for it in the training posts
+    - handles that no training post names, unless they are allowed or masked
+    - more characters than allowed, and unfinished posts
+
+    The prompt is the user's own: only its length counts.
     """
 
     def __init__(self, copies: Callable[[], VerbatimIndex] = VerbatimIndex) -> None:
-        """For a model that learnt what this index is of; it is asked for when it is first needed."""
+        """Take a function that returns the index of the training posts, called when needed."""
         self._copies = copies
 
     @classmethod
     def of(cls, posts: Iterable[str]) -> OutputFilters:
-        """For a model that learnt these posts."""
+        """Return the filters of a model that was trained on these posts."""
         return cls(lambda: VerbatimIndex(posts, MIN_HOLDERS))
 
     @functools.cached_property
     def index(self) -> VerbatimIndex:
-        """The index of the posts."""
+        """The index of the training posts."""
         return self._copies()
 
     def watch(self, prompt: str, options: SayOptions, *, masks: bool = False) -> Watch:
-        """Return what watches a draft that begins with the prompt as it grows.
+        """Return a watch for a draft that begins with the prompt.
 
-        Unknown handles are no reason to give it up if it `masks` them.
+        If it `masks` unknown handles, it does not reject them.
         """
         following = None if options.allow_copies else self.index.follow(prompt)
         room = options.max_chars - len(prompt)
@@ -106,12 +113,18 @@ class OutputFilters:
         watched: bool = False,
         masks: bool = False,
     ) -> Verdict:
-        """What becomes of a draft that begins with the prompt. It is `finished` where the model came to an end by itself.
+        """Decide what becomes of a draft that has ended.
 
-        One that was `watched` while it grew repeats no run but perhaps the one that its last word ends.
-        If it `masks` unknown handles, they stand masked in the text that comes out.
+        A draft that is too long or unfinished is ended at the last sentence that fits, if a good
+        part of it is left.
 
-        What is too long or unfinished ends at its last sentence that fits, where a good part of it is left.
+        Args:
+            text: The draft.
+            finished: Whether the model ended it.
+            prompt: What it begins with.
+            options: What is allowed.
+            watched: Whether a watch saw all of it, so that only its last words can be a copy.
+            masks: Whether to mask unknown handles instead of rejecting them.
         """
         typed = len(prompt) if text.startswith(prompt) else 0
         against = None
@@ -143,13 +156,16 @@ class OutputFilters:
 
 
 def settled(text: str) -> str:
-    """A growing text without what more of it could still make a copy or personal data of: its last word, and figures before it."""
+    """Return a growing text without its last word and digits before it.
+
+    With more text behind them, these could still become a copy or personal data.
+    """
     whole = text[: last_word(text)]
     return whole[: beginning(whole)]
 
 
 class Watch:
-    """A draft while it grows, so that a hopeless one is not written to its end."""
+    """Watches a draft while it grows, so that a rejected one is not generated to its end."""
 
     def __init__(
         self,
@@ -158,14 +174,17 @@ class Watch:
         handles: HandleWatch | None = None,
         mask: Callable[[str], str] | None = None,
     ) -> None:
-        """Watch for copies, for unknown handles, and for more than `room` characters."""
+        """Watch for copies, for unknown handles, and for more than `room` characters.
+
+        `mask` returns a text with its unknown handles masked; None masks nothing.
+        """
         self._following = following
         self._handles = handles
         self._mask = mask
-        self._room = room + 1  # for the blank that the text may begin with, which is taken off
+        self._room = room + 1  # the text may begin with a blank, which is removed later
 
     def add(self, text: str) -> Reason | None:
-        """More of it; what now speaks against going on."""
+        """Add more text of the draft; return why it is rejected now, or None."""
         if self._following is not None and self._following.add(text):
             return Reason.COPIED
         if self._handles is not None and self._handles.add(text):
@@ -174,5 +193,5 @@ class Watch:
         return Reason.LONG if self._room < 0 else None
 
     def masked(self, text: str) -> str:
-        """Return the draft's text as it may be shown, its prompt included."""
+        """Return the draft's text, prompt included, as it may be shown."""
         return text if self._mask is None else self._mask(text)

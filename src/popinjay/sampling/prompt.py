@@ -1,18 +1,17 @@
-"""The prompt: where a post begins, be it after a whole word or in the middle of one.
+"""Read a prompt, which may end behind a whole word or inside one.
 
-A prompt is cut into tokens as a whole text would be, but a text that goes on from it might be cut
+A prompt is tokenized as a whole text would be, but the text that continues it might be tokenized
 otherwise: after `astron` comes no `aut` if `astronaut` is one token. So the tokens of the last word
-are taken back, and what comes in their place is drawn from the tokens that agree with its bytes
-("token healing", as the guidance library has it for one token). What can stand there is every way
-of keeping the first tokens of the word as they were and going on with one that covers the rest of
-it and perhaps more, each as likely as the model has it: the tokens that it keeps and the one behind
-them.
+are taken back, and what replaces them is sampled from the tokens that agree with its bytes ("token
+healing", which the guidance library does for one token). A continuation keeps some of the word's
+first tokens and goes on with one token that covers the rest of the word and perhaps more. Its
+probability is the model's probability of these tokens.
 
-That is right for a fragment only. Drawn like this, most posts behind "my cat" begin with "my
-catch" or worse, for the model weighs every text with these first letters, but whoever types a word
-means the word. So if the model gives a boundary behind the last word enough of a chance, given that
-it begins so, the word stays as it is and nothing goes on with it. Scripts without blanks have no
-such boundary: there every beginning is taken for a fragment, and none of its characters changes.
+That is right for fragments only. Sampled like this, most posts behind "my cat" would begin with "my
+catch" or worse: the model weighs all texts with these first letters, but a user who types a word
+means the word. So if the model gives a boundary behind the last word enough probability, given that
+the text begins so, the word is kept and nothing continues it. Scripts without blanks have no such
+boundary: there every prompt is taken for a fragment, and none of its characters changes.
 """
 
 from __future__ import annotations
@@ -33,42 +32,40 @@ if TYPE_CHECKING:
     from popinjay.inference.byte_level import Pieces
     from popinjay.inference.decoder import Decoder, Logits, Prefix
 
-MAX_HEALED_TOKENS = (
-    4  # tokens taken back: a word of a script without blanks may be the whole prompt
-)
-# The least probability of a boundary behind a word that is whole: of one token, which is a word
-# more often than not, and of several. bench/prompts.py counts what they get wrong.
+# Tokens that are taken back; a word of a script without blanks may be the whole prompt.
+MAX_HEALED_TOKENS = 4
+# The least probability of a boundary behind a word that is whole: for a word of one token, which is
+# mostly a whole word, and of several. bench/prompts.py counts the errors.
 WHOLE, WHOLE_IN_PARTS = 0.03, 0.25
 
 
 class PrefilledPrompt(NamedTuple):
-    """What all posts of a prompt begin with."""
+    """A prompt that the decoder has read, which all posts begin with."""
 
-    tokens: list[int]  # tokens: the one that begins a post, then the prompt's but those taken back
-    healed_tokens: list[int]
-    continuations: list[
-        tuple[int, ...]
-    ]  # what can stand in their place; none if none are taken back
-    logits: Logits  # of the covers; or, without them, of the tokens that may follow (vocabulary,)
-    text: str  # the prompt, as the tokens spell it
-    prefix: Prefix  # what was read, as the decoder has it
+    tokens: list[int]  # that begin every post: the first token, then the prompt's
+    healed_tokens: list[int]  # of the prompt's last word, taken back
+    continuations: list[tuple[int, ...]]  # what can stand in place of the healed tokens
+    # Of the continuations; if there are none, of the tokens that may follow (vocabulary,).
+    logits: Logits
+    text: str  # the prompt, as its tokens spell it
+    prefix: Prefix  # what the decoder has read
 
     @property
     def length(self) -> int:
-        """How many tokens the prompt takes, as it was cut itself."""
+        """How many tokens the prompt takes, those taken back included."""
         return len(self.tokens) + len(self.healed_tokens)
 
 
 def tidy(prompt: str) -> str:
-    """Return the prompt on one line. A blank at its end stays: the last word is whole then."""
+    """Return the prompt on one line. A blank at its end is kept: it says that the word is whole."""
     line = one_line(prompt)
     return line + " " if line and prompt[-1].isspace() else line
 
 
 def prefill(decoder: Decoder, prompt: str, least: int) -> PrefilledPrompt:
-    """Have the decoder read a prompt, tidy already; rows that it has are left alone.
+    """Have the decoder read a prompt that `tidy` returned. Its rows are not affected.
 
-    Raises OptionError if no room is left for `least` tokens more.
+    Raises OptionError if there is no room for `least` more tokens.
     """
     pieces, tokens = decoder.pieces(), decoder.encode(prompt)
     heals = pieces is not None and b"".join(pieces[token] for token in tokens) == prompt.encode()
@@ -77,7 +74,8 @@ def prefill(decoder: Decoder, prompt: str, least: int) -> PrefilledPrompt:
         tokens = decoder.encode(prompt.rstrip())
     if decoder.context - len(tokens) - 1 < least:
         raise OptionError(
-            f"The prompt is {len(tokens)} tokens long; the model reads {decoder.context} at most, its answer included.",
+            f"The prompt is {len(tokens)} tokens long; the model reads {decoder.context} at most,"
+            " its answer included.",
             "Shorten it.",
         )
     text, reader = decoder.decode(tokens), decoder.clone()

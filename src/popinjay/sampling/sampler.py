@@ -1,4 +1,4 @@
-"""Drawing one token from a row of logits: exact, without sorting the vocabulary."""
+"""Sample one token from a row of logits: exactly, and without sorting the vocabulary."""
 
 from __future__ import annotations
 
@@ -15,34 +15,41 @@ if TYPE_CHECKING:
     from popinjay.inference.decoder import Logits
     from popinjay.options import SayOptions
 
-GROUPS = 256  # of tokens, whose weights are summed first: a draw then looks at one group only
-TRIALS = 4  # draws outside the nucleus before it is laid out in order after all
-MANY = 500  # banned tokens from which on adding a whole row is quicker than picking them out
-COLDEST = 1e-30  # a temperature below it would overflow; nothing but the likeliest token is left long before
+GROUPS = 256  # groups of tokens whose weights are summed: a draw then searches one group only
+TRIALS = 4  # draws outside the nucleus before the nucleus is sorted after all
+MANY = 500  # suppressed tokens from which on adding a whole row is faster than indexing
+# A lower temperature would overflow. Long before it, only the likeliest token has any weight left.
+COLDEST = 1e-30
 
 
 class NoCandidateTokens(BaseModelError, ValueError):
-    """A row of logits that gives no probabilities."""
+    """No token can be sampled from a row of logits."""
 
 
 class SamplingParams(NamedTuple):
-    """What is made of a model's distribution before a token is drawn from it, in the order in which transformers does it.
+    """How a model's distribution is changed before sampling, in the same order as transformers.
 
-    The repetition penalty divides the positive logits of tokens that are there already and multiplies the negative ones (CTRL,
-    arXiv 1909.05858); then comes the temperature; then top-k; then the nucleus (Holtzman et al., arXiv 1904.09751): the fewest of the
-    likeliest tokens whose probabilities reach top-p; then min-p (arXiv 2407.01082): tokens at least so likely beside the likeliest.
-    Of equally likely tokens the one with the lower number counts as likelier. A temperature of 0 always takes the likeliest.
+    1. The repetition penalty divides the positive logits of earlier tokens and multiplies the
+       negative ones (CTRL, arXiv 1909.05858).
+    2. The temperature divides all logits. At 0 the likeliest token is always taken.
+    3. Top-k keeps the k likeliest tokens.
+    4. Top-p keeps the nucleus (Holtzman et al., arXiv 1904.09751): the fewest of the likeliest
+       tokens whose probabilities reach it.
+    5. Min-p keeps tokens with at least this share of the likeliest one's probability
+       (arXiv 2407.01082).
+
+    Of equally likely tokens the one with the lower number counts as likelier.
     """
 
     temperature: float = 1.0
     top_k: int = 0  # 0: no limit
-    top_p: float = 1.0
-    min_p: float = 0.0
-    repetition_penalty: float = 1.0
+    top_p: float = 1.0  # 1: no limit
+    min_p: float = 0.0  # 0: no limit
+    repetition_penalty: float = 1.0  # 1: none
 
     @classmethod
     def of(cls, options: SayOptions) -> SamplingParams:
-        """The shape that these options ask for, in which nothing may be left to defaults."""
+        """Return the parameters of options in which temperature and top-p are set."""
         assert options.temperature is not None
         assert options.top_p is not None
         return cls(
@@ -55,42 +62,49 @@ class SamplingParams(NamedTuple):
 
 
 class Sampler:
-    """Draws tokens from one row of logits after another, in memory of its own.
+    """Samples tokens from one row of logits after another, in buffers that are reused.
 
-    The nucleus is drawn from by rejection: a token is drawn from the whole distribution and taken if the tokens likelier than it have
-    less than top-p together, which is to say that it is in the nucleus. What is taken has exactly the nucleus' renormalised
-    distribution, and where top-p is 0.95 nineteen draws of twenty are taken at once.
+    The nucleus is sampled by rejection: a token is drawn from the whole distribution and accepted
+    if the likelier tokens together have less than top-p, which means that it is in the nucleus.
+    Accepted tokens have exactly the renormalised distribution of the nucleus. With a top-p of 0.95,
+    nineteen draws of twenty are accepted at once.
     """
 
-    def __init__(self, shape: SamplingParams, unsayable: Sequence[int] = ()) -> None:
-        """Tokens that are `unsayable` have no chance in any row."""
-        self.params = shape
-        self._unsayable = np.array(unsayable, dtype=np.intp)
-        self._bias: NDArray[np.float32] | None = None  # minus infinity for each of many of them
+    def __init__(self, params: SamplingParams, suppressed: Sequence[int] = ()) -> None:
+        """Give the `suppressed` tokens no chance in any row."""
+        self.params = params
+        self._suppressed = np.array(suppressed, dtype=np.intp)
+        # Minus infinity for the suppressed tokens and 0 for all others, if there are many.
+        self._bias: NDArray[np.float32] | None = None
         self._make_room(1)
 
     def _make_room(self, size: int) -> None:
-        """For rows of so many logits."""
+        """Allocate the buffers for rows of `size` logits."""
         self._size = size
         self._padded = np.zeros(-(-size // GROUPS) * GROUPS, dtype=np.float32)
-        self._weights = self._padded[:size]  # beside the likeliest token, which has 1
-        self._grouped = self._padded.reshape(-1, GROUPS)  # group g: tokens g, g + GROUPS, ...
+        self._weights = self._padded[:size]  # probabilities relative to the likeliest token's
+        self._grouped = self._padded.reshape(-1, GROUPS)  # column g: tokens g, g + GROUPS, ...
         self._mask = np.empty(size, dtype=np.bool_)
-        self._upto: NDArray[np.float64] = np.zeros(GROUPS)  # the weights of all groups up to each
-        if len(self._unsayable) > MANY:
+        self._upto: NDArray[np.float64] = np.zeros(GROUPS)  # cumulative weights of the groups
+        if len(self._suppressed) > MANY:
             self._bias = np.zeros(size, dtype=np.float32)
-            self._bias[self._unsayable[self._unsayable < size]] = -np.inf
-        self._ordered: NDArray[np.intp] | None = (
-            None  # what can be drawn, likeliest first, where it has been laid out
-        )
-        self._upto_ordered: NDArray[np.float64] = np.zeros(0)
+            self._bias[self._suppressed[self._suppressed < size]] = -np.inf
+        # The tokens that can be drawn, the likeliest first, if they were sorted for this row.
+        self._ordered: NDArray[np.intp] | None = None
+        self._upto_ordered: NDArray[np.float64] = np.zeros(0)  # their cumulative weights
 
     def load_logits(
         self, logits: Logits, seen: Iterable[int] = (), banned: Sequence[int] = ()
     ) -> None:
-        """Draw from this row (size,) from now on. `seen` are the tokens before it, `banned` those that may not come. The row is left as it is.
+        """Sample from this row from now on.
 
-        Raises NothingToDraw for a row that is no numbers, or in which every token is banned.
+        Args:
+            logits: The row (vocabulary,), which is not changed.
+            seen: The tokens before it, for the repetition penalty.
+            banned: Tokens that must not come next.
+
+        Raises:
+            NoCandidateTokens: If the row holds no finite number, or every token is banned.
         """
         if len(logits) != self._size:
             self._make_room(len(logits))
@@ -105,19 +119,20 @@ class Sampler:
             )
         if self._bias is not None:
             weights += self._bias
-        elif len(self._unsayable):
-            weights[self._unsayable] = -np.inf
+        elif len(self._suppressed):
+            weights[self._suppressed] = -np.inf
         if banned:
             weights[list(banned)] = -np.inf
         highest = weights.max()
         if not np.isfinite(highest):
             raise NoCandidateTokens(
-                f"No token can be drawn: the highest logit is {highest}.",
-                "Its weights are damaged, or training went wrong: make the persona again, or take a fresh copy of it.",
+                f"No token can be sampled: the highest logit is {highest}.",
+                "The model's weights are damaged, or training went wrong: make the persona again,"
+                " or take a fresh copy of it.",
             )
         self._ordered = None
         if self.params.temperature == 0:
-            self._lay_out(np.array([weights.argmax()]), np.ones(1))
+            self._set_ordered(np.array([weights.argmax()]), np.ones(1))
             return
         weights -= highest
         if self.params.temperature != 1:
@@ -125,16 +140,18 @@ class Sampler:
         np.exp(weights, out=weights)
         self._upto = self._grouped.sum(axis=0).cumsum(dtype=np.float64)
         if self.params.top_k or self.params.min_p:
-            self._lay_out_nucleus(self._threshold())
+            self._sort_nucleus(self._threshold())
 
     def sample(self, generator: np.random.Generator) -> int:
-        """One token, by chances from this generator."""
+        """Sample one token."""
         for _ in range(TRIALS):
             if self._ordered is not None:
                 break
             token = self._anywhere(generator.random())
-            least, whole = self._weights[token], self._upto[-1]
-            # What weighs more than the tail is inside without a look at the others. Where it is outside, all that is inside weighs at least as much.
+            least = self._weights[token]
+            whole = self._upto[-1]
+            # A token with more weight than the tail is inside the nucleus without a further look.
+            # If this one is outside, everything inside weighs at least as much.
             if (
                 self.params.top_p >= 1
                 or least > (1 - self.params.top_p) * whole
@@ -142,7 +159,7 @@ class Sampler:
             ):
                 return token
         else:
-            self._lay_out_nucleus(least)
+            self._sort_nucleus(least)
         assert self._ordered is not None
         place = np.searchsorted(
             self._upto_ordered, generator.random() * self._upto_ordered[-1], side="right"
@@ -150,7 +167,7 @@ class Sampler:
         return int(self._ordered[min(place, len(self._ordered) - 1)])
 
     def _anywhere(self, chance: float) -> int:
-        """The token of the whole distribution at this chance in [0, 1)."""
+        """Return the token of the whole distribution at a cumulative probability in [0, 1)."""
         goal = chance * self._upto[-1]
         group = int(np.searchsorted(self._upto, goal, side="right"))
         own = self._grouped[:, group]
@@ -158,64 +175,52 @@ class Sampler:
         place = int(
             np.searchsorted(upto, goal - (self._upto[group - 1] if group else 0.0), side="right")
         )
-        if place == len(own):  # the group's sum, which is rounded, reaches a hair beyond its parts
+        if place == len(own):  # the group's sum is rounded, and a hair above its parts
             place = int(np.flatnonzero(own)[-1])
         return place * GROUPS + group
 
     def _likelier(self, token: int) -> float:
-        """The weight of all tokens likelier than this one together."""
+        """Return the total weight of all tokens likelier than this one."""
         weights, weight = self._weights, self._weights[token]
         likelier = float(weights[np.greater(weights, weight, out=self._mask)].sum())
         return likelier + float(weight) * np.count_nonzero(weights[:token] == weight)
 
     def _threshold(self) -> float:
-        """A weight that no token has less of which top-k and min-p leave; few others have as much."""
+        """Return a lower bound of the weights that top-k and min-p keep, which few others reach."""
         least = np.float32(self.params.min_p)
-        if (
-            0 < self.params.top_k <= GROUPS
-        ):  # as many groups have a token that is at least as likely as the k-th likeliest group's likeliest
-            least = max(
-                least,
-                np.partition(self._grouped.max(axis=0), GROUPS - self.params.top_k)[
-                    GROUPS - self.params.top_k
-                ],
-            )
-        elif 0 < self.params.top_k < self._size:
-            least = max(
-                least,
-                np.partition(self._weights, self._size - self.params.top_k)[
-                    self._size - self.params.top_k
-                ],
-            )
+        k = self.params.top_k
+        if 0 < k <= GROUPS:
+            # At least k tokens weigh as much as the heaviest token of the k-th heaviest group.
+            least = max(least, np.partition(self._grouped.max(axis=0), GROUPS - k)[GROUPS - k])
+        elif 0 < k < self._size:
+            least = max(least, np.partition(self._weights, self._size - k)[self._size - k])
         return float(least)
 
-    def _lay_out_nucleus(self, least: float) -> None:
-        """Put in order what can be drawn, all of which weighs at least so much."""
-        shape = self.params
+    def _sort_nucleus(self, least: float) -> None:
+        """Sort the tokens that can be drawn, all of which weigh at least `least`."""
+        params = self.params
         few = np.flatnonzero(np.greater_equal(self._weights, np.float32(least), out=self._mask))
-        order = few[np.argsort(-self._weights[few], kind="stable")][: shape.top_k or None]
+        order = few[np.argsort(-self._weights[few], kind="stable")][: params.top_k or None]
         weights = self._weights[order].astype(np.float64)
         upto = weights.cumsum()
-        # With top-k alone the nucleus is one of the k; what min-p left out to begin with was part of the whole still.
-        whole = self._among_k(order, upto) if shape.top_k else float(self._upto[-1])
-        inside = (weights >= np.float32(shape.min_p)) & (weights > 0)
-        if shape.top_p < 1:
-            inside &= upto - weights < shape.top_p * whole
+        # After top-k, top-p is a share of the k tokens' weight. Min-p comes behind it, so tokens
+        # that it has left out here still count.
+        whole = self._weight_of_k(order, upto) if params.top_k else float(self._upto[-1])
+        inside = (weights >= np.float32(params.min_p)) & (weights > 0)
+        if params.top_p < 1:
+            inside &= upto - weights < params.top_p * whole
         inside[0] = True
-        self._lay_out(order[inside], weights[inside])
+        self._set_ordered(order[inside], weights[inside])
 
-    def _among_k(self, order: NDArray[np.intp], upto: NDArray[np.float64]) -> float:
-        """The weight of the k likeliest tokens together, of which `order` may be fewer where min-p left some out."""
+    def _weight_of_k(self, order: NDArray[np.intp], upto: NDArray[np.float64]) -> float:
+        """Return the total weight of the k likeliest tokens, some of which may miss in `order`."""
         missing = min(self.params.top_k, self._size) - len(order)
         if not missing:
             return float(upto[-1])
         others = np.delete(self._weights, order)
-        return float(
-            upto[-1]
-            + np.partition(others, len(others) - missing)[len(others) - missing :].sum(
-                dtype=np.float64
-            )
-        )
+        rest = np.partition(others, len(others) - missing)[len(others) - missing :]
+        return float(upto[-1] + rest.sum(dtype=np.float64))
 
-    def _lay_out(self, order: NDArray[np.intp], weights: NDArray[np.float64]) -> None:
-        self._ordered, self._upto_ordered = order, weights.cumsum()
+    def _set_ordered(self, order: NDArray[np.intp], weights: NDArray[np.float64]) -> None:
+        self._ordered = order
+        self._upto_ordered = weights.cumsum()

@@ -1,4 +1,4 @@
-"""Where drafts are written side by side in the rows of one decoder, whoever asked for them: whose is begun next, and a step for all of them."""
+"""Continuous batching: drafts of several requests are generated side by side in one decoder."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder, Logits, Prefix
     from popinjay.sampling.sequence import TokenSequence
 
-SPARE = 0.2  # of the room, for the first rows of those who come while several are served
-_HAIR = 1e-9  # by which shares that are the whole may come to more, as they are rounded
+SPARE = 0.2  # the share of rows kept free for new requests while several are served
+_HAIR = 1e-9  # rounding error of shares that add up to 1
 
 
 class Request(Protocol):
-    """Whoever has drafts written behind one prompt. It may raise what it likes: its drafts are given up then, and nobody else's."""
+    """A request for drafts with one prompt. If a method raises, only this request fails."""
 
-    failure: Exception | None  # what it raised
+    failure: Exception | None  # what a method raised
 
     @property
     def prefix(self) -> Prefix:
-        """Its prompt, as the decoder has read it."""
+        """The prompt, as the decoder has read it."""
 
     @property
     def rows(self) -> int:
@@ -30,80 +30,84 @@ class Request(Protocol):
 
     @property
     def wants_more(self) -> bool:
-        """Whether it has drafts to begin."""
+        """Whether there are drafts to begin."""
 
     def start_sequence(self) -> TokenSequence:
-        """The next draft, begun."""
+        """Begin the next draft."""
 
     def advance(self, sequence: TokenSequence, logits: Logits) -> None:
-        """Draw the draft's next token from these."""
+        """Sample the draft's next token from these logits (vocabulary,)."""
 
     def complete(self, sequence: TokenSequence) -> None:
-        """See what becomes of a draft that is over."""
+        """Take a draft that has ended."""
 
 
 @dataclass(slots=True)
 class _Slot:
-    """A writer at the desk."""
+    """A request that is being served."""
 
     request: Request
-    turn: int  # when it had its last row, or came
-    rows: int = 0  # that it has
+    turn: int  # when it was last given a row, or was added
+    rows: int = 0  # how many it has now
 
 
 class BatchScheduler:
-    """A decoder, and the drafts on their way in its rows. Writers come and go between steps.
+    """A decoder and the drafts in its rows. Requests are added and removed between steps.
 
-    A row that is free goes to the writer that has the fewest, and of several to the one that has waited longest. Drafts may take memory of
-    different size, and the next one waits until there is enough for it: none is passed by for ever by small ones. Where rows
-    can't join others, the decoder is one writer's at a time, for the drafts that it has ready when its turn comes.
+    A free row goes to the request with the fewest rows, and of several to the one that has waited
+    longest. Drafts may need different amounts of memory; the next one waits until there is enough
+    for it, so that small ones do not overtake it for ever. If a decoder cannot take rows while
+    others are in progress, it serves one request at a time, with all drafts that are ready then.
     """
 
     def __init__(self, decoder: Decoder, at_once: int) -> None:
-        """The decoder is this desk's alone from now on: rows that it has go. It never has more than so many at once."""
-        self._decoder, self._at_once = decoder, at_once
+        """Take over a decoder, whose rows are dropped, for at most `at_once` rows at a time."""
+        self._decoder = decoder
+        self._at_once = at_once
         self._slots: dict[Request, _Slot] = {}
         self._rows: list[tuple[_Slot, TokenSequence]] = []
         self._turns = count()
         decoder.filter([])
 
-    def add(self, writer: Request) -> None:
-        """Write for this one too."""
-        self._slots[writer] = _Slot(writer, next(self._turns))
+    def add(self, request: Request) -> None:
+        """Serve this request too."""
+        self._slots[request] = _Slot(request, next(self._turns))
 
-    def remove(self, writer: Request) -> None:
-        """Write no more for this one; its rows are free at once."""
-        if slot := self._slots.pop(writer, None):
+    def remove(self, request: Request) -> None:
+        """Stop serving a request and free its rows."""
+        if slot := self._slots.pop(request, None):
             self._keep([row for row, (owner, _) in enumerate(self._rows) if owner is not slot])
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody is there to write for."""
+        """Whether there is no request."""
         return not self._slots
 
     def step(self, coming: int = 0) -> None:
-        """A token more for every draft, after new ones were begun where there is room.
+        """Begin new drafts while there is room, then sample one token of every draft.
 
-        So many rows stay free for writers who are about to join, and where several are there already, a share for those who may come.
+        `coming` rows stay free for requests that are about to be added, and a share of all rows if
+        several requests are served already.
         """
         self._fill(coming)
-        self._complete()  # some were over with their first token
+        self._complete()  # some end with their first token
         if self._rows:
             logits = self._decoder.step([sequence.next_input() for _, sequence in self._rows])
             for (slot, sequence), row in zip(self._rows, logits, strict=True):
                 if slot.request.failure is None:
                     try:
                         slot.request.advance(sequence, row)
-                    except Exception as error:  # its own, and nobody else's
+                    except Exception as error:  # of this request only
                         slot.request.failure = error
             self._complete()
 
     def _fill(self, coming: int) -> None:
-        """Begin drafts where there is room, row by row."""
+        """Begin drafts, row by row, while there is room."""
         if self._rows and not self._decoder.supports_joining:
             return
         started: dict[Request, list[tuple[_Slot, TokenSequence]]] = {}
-        rows, taken = len(self._rows), sum(1 / slot.request.rows for slot, _ in self._rows)
+        rows = len(self._rows)
+        taken = sum(1 / slot.request.rows for slot, _ in self._rows)
         most = 1 - SPARE if len(self._slots) > 1 and self._decoder.supports_joining else 1.0
         waiting = [
             slot
@@ -113,9 +117,8 @@ class BatchScheduler:
         while waiting and rows < self._at_once:
             slot = min(waiting, key=lambda slot: (slot.rows, slot.turn))
             share = 1 / slot.request.rows
-            kept, room = (
-                (coming, most) if slot.rows else (0, 1.0)
-            )  # a first row for everybody before a second one for anybody
+            # Every request gets a first row before any gets a second one.
+            kept, room = (coming, most) if slot.rows else (0, 1.0)
             if rows and (
                 rows + kept >= room * self._at_once or taken + share * (1 + kept) > room + _HAIR
             ):
@@ -126,17 +129,19 @@ class BatchScheduler:
                 slot.request.failure = error
                 waiting.remove(slot)
                 continue
-            slot.turn, slot.rows = next(self._turns), slot.rows + 1
-            rows, taken = rows + 1, taken + share
+            slot.turn = next(self._turns)
+            slot.rows += 1
+            rows += 1
+            taken += share
             waiting = waiting if self._decoder.supports_joining else [slot]
             if not slot.request.wants_more:
                 waiting.remove(slot)
-        for writer, new in started.items():
-            self._decoder.add(len(new), writer.prefix)
+        for request, new in started.items():
+            self._decoder.add(len(new), request.prefix)
             self._rows += new
 
     def _complete(self) -> None:
-        """Free the rows of drafts that are over, and have their writers see to them."""
+        """Free the rows of drafts that have ended, and hand the drafts to their requests."""
         over = [sequence.over or slot.request.failure is not None for slot, sequence in self._rows]
         if not any(over):
             return
@@ -150,7 +155,7 @@ class BatchScheduler:
                     slot.request.failure = error
 
     def _keep(self, rows: Sequence[int]) -> None:
-        """Only these rows stay."""
+        """Keep these rows only."""
         if len(rows) < len(self._rows):
             self._decoder.filter(rows)
             self._rows = [self._rows[row] for row in rows]

@@ -6,19 +6,17 @@ import functools
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-COMMON = (
-    range(0x2000, 0x2C00),
-    range(0x1F000, 0x1FB00),
-)  # punctuation, symbols and emoji, used with every script
-CONTINUATION = range(0x80, 0xC0)  # bytes that go on with a character in UTF-8
+# Punctuation, symbols and emoji, which are used with every script.
+COMMON = (range(0x2000, 0x2C00), range(0x1F000, 0x1FB00))
+CONTINUATION = range(0x80, 0xC0)  # bytes that continue a character in UTF-8
 
 
 def foreign_tokens(pieces: Sequence[bytes], texts: Iterable[str]) -> list[int]:
-    """List the tokens that hold or begin a letter of a script that none of the texts has.
+    """Return the tokens that hold or begin a letter of a script that none of the texts uses.
 
-    `pieces` are the bytes of each token. Digits, punctuation, symbols and emoji belong to no script.
-    A token that ends in the middle of a character is foreign if that can only become a letter of
-    another script or a rare sign.
+    `pieces` are the bytes of each token. Digits, punctuation, symbols and emoji have no script. A
+    token that ends inside a character is foreign if the character can only become a letter of
+    another script or a rare symbol.
     """
     letters = frozenset(character for text in texts for character in set(text))
     known = frozenset(filter(None, map(script, letters)))
@@ -49,18 +47,18 @@ def _is_foreign(piece: bytes, known: frozenset[str]) -> bool:
 
 
 def _split(piece: bytes) -> tuple[str, bytes]:
-    """Whole characters, and the bytes of one that is only begun."""
+    """Return the whole characters of a token, and the bytes of one that it only begins."""
     for cut in range(min(3, len(piece)) + 1):
         try:
             return piece[: len(piece) - cut].decode(), piece[len(piece) - cut :]
         except UnicodeDecodeError:
             continue
-    return "", b""  # no UTF-8 at all: nothing can be said of it
+    return "", b""  # not UTF-8, so nothing is known about it
 
 
 @functools.cache
 def _begins_foreign(started: bytes, known: frozenset[str]) -> bool:
-    """Whether these bytes begin letters, none of a known script, and no common sign."""
+    """Return whether these bytes can only begin letters of unknown scripts."""
     codes = _codes(started)
     if any(max(codes.start, block.start) < min(codes.stop, block.stop) for block in COMMON):
         return False
@@ -70,18 +68,18 @@ def _begins_foreign(started: bytes, known: frozenset[str]) -> bool:
 
 @functools.cache
 def _scripts(codes: range) -> frozenset[str]:
-    """The scripts of all letters with these code points."""
+    """Return the scripts of all letters with these code points."""
     characters = (chr(code) for code in codes if not 0xD800 <= code < 0xE000)
     return frozenset(filter(None, map(script, characters)))
 
 
 def _codes(started: bytes) -> range:
-    """The code points whose UTF-8 begins with these bytes."""
+    """Return the code points whose UTF-8 begins with these bytes."""
     lead = started[0]
     length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
     bits = lead & (0xFF >> (length + 1))
     for byte in started[1:]:
         bits = bits << 6 | byte & 0x3F
     rest = 6 * (length - len(started))
-    least = {2: 0x80, 3: 0x800, 4: 0x10000}[length]  # shorter forms are no UTF-8
+    least = {2: 0x80, 3: 0x800, 4: 0x10000}[length]  # overlong forms are invalid
     return range(max(bits << rest, least), min((bits + 1) << rest, 0x110000))

@@ -1,14 +1,14 @@
-"""A draft of a post: what one row of the decoder has written so far."""
+"""One draft of a post: the tokens that one row of the decoder has sampled so far."""
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from popinjay.post import one_line
+from popinjay.sampling.detokenizer import StreamingDetokenizer
 
 if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder, Logits
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SequenceKey(NamedTuple):
-    """Which draft it is: everything drawn by chance for it depends on this and on nothing beside it."""
+    """Identifies a draft. It seeds the draft's random generator, which nothing else affects."""
 
     seed: int
     place: int  # of the post among those asked for
@@ -26,10 +26,10 @@ class SequenceKey(NamedTuple):
 
 
 class TokenSequence:
-    """One attempt at a post, from its prompt on.
+    """One attempt at a post.
 
-    It is over when the end token, a line break or one of the texts that it is to stop at comes, when its tokens are used up, or when the watch
-    has something against it.
+    It ends with the end token, a line break or a stop text, when it has no tokens left, or when its
+    watch rejects it.
     """
 
     def __init__(
@@ -42,24 +42,35 @@ class TokenSequence:
         watch: Watch | None,
         stops: Sequence[str] = (),
     ) -> None:
-        """Of `least` to `most` tokens behind the prompt; a line break may end it sooner."""
+        """Begin a draft without tokens.
+
+        Args:
+            key: Which draft it is.
+            decoder: The model, for its tokens.
+            beginning: The prompt, as the decoder has read it.
+            least: The fewest tokens behind the prompt; a line break may end it sooner.
+            most: The most tokens behind the prompt.
+            watch: Rejects the draft while it grows; None rejects nothing.
+            stops: Texts that end the draft, and are no part of it.
+        """
         self.key = key
         self.prompt = beginning
-        self.tokens: list[int] = []  # behind those that were read
+        self.tokens: list[int] = []  # behind those of the prompt that were read
         self.over = False
-        self.finished = False  # by the model, not for want of tokens
+        self.finished = False  # ended by the model, not for lack of tokens
         self.rejection: Reason | None = None
         self._generator = np.random.default_rng(key)
         self._decoder = decoder
         self._text = StreamingDetokenizer(decoder, beginning)
         self._fed = 0  # how many of the tokens the decoder has been given
-        self._least, self._most = least, most
+        self._least = least
+        self._most = most
         self._watch = watch
         self._stops = stops
-        self._cut: int | None = None  # where in the text behind the prompt it came to one of them
+        self._cut: int | None = None  # where a stop text begins in the text behind the prompt
 
     def start(self, sampler: Sampler) -> None:
-        """Draw what comes first; the drawer has weighed the beginning's logits."""
+        """Sample what comes first, with a sampler that has loaded the prompt's logits."""
         drawn = sampler.sample(self._generator)
         if not self.prompt.continuations:
             self._append(drawn)
@@ -69,13 +80,13 @@ class TokenSequence:
                 self._append(token)
 
     def next_input(self) -> int:
-        """The token that the decoder gets next."""
+        """Return the token to feed to the decoder next."""
         self._fed += 1
         return self.tokens[self._fed - 1]
 
     def advance(self, logits: Logits, sampler: Sampler) -> None:
-        """Draw the next token, given the logits behind what was fed."""
-        if self._fed < len(self.tokens):  # the next one is known already
+        """Sample the next token from the logits (vocabulary,) behind what was fed."""
+        if self._fed < len(self.tokens):  # the next token is known already
             return
         seen: Sequence[int] = ()
         if sampler.params.repetition_penalty != 1:
@@ -84,12 +95,12 @@ class TokenSequence:
         self._append(sampler.sample(self._generator))
 
     def suppressed(self) -> tuple[int, ...]:
-        """The end, while it would come too soon."""
+        """Return the tokens that must not come next: the end token, while it would be too soon."""
         return (self._decoder.eos_token,) if self.count < self._least else ()
 
     @property
     def count(self) -> int:
-        """How many tokens there are behind the prompt."""
+        """How many tokens were sampled behind the prompt."""
         return len(self.tokens) - len(self.prompt.healed_tokens)
 
     def _append(self, token: int) -> None:
@@ -108,7 +119,7 @@ class TokenSequence:
             self.over = True
 
     def _reaches_stop(self, new: int) -> bool:
-        """Whether the text comes to a stop with its last so many characters."""
+        """Return whether a stop text ends within the last `new` characters."""
         text = self._text.text
         found = [text.find(stop, max(0, len(text) - new - len(stop) + 1)) for stop in self._stops]
         self._cut = min((place for place in found if place >= 0), default=None)
@@ -116,11 +127,11 @@ class TokenSequence:
 
     @property
     def was_stopped(self) -> bool:
-        """Whether it came to one of the texts that it is to stop at, which has no part in it."""
+        """Whether a stop text ended it."""
         return self._cut is not None
 
     def partial_text(self) -> str:
-        """What it has written, prompt included, as far as its characters are whole and no text to stop at has begun."""
+        """Return the text so far with the prompt, up to an incomplete character or stop text."""
         text = self._text.text
         started = max(
             (
@@ -134,43 +145,14 @@ class TokenSequence:
         return self.prompt.text + text[: len(text) - started].rstrip("\ufffd")
 
     def masked(self, text: str) -> str:
-        """Return its text, or as much of it as is shown, without what is masked in it."""
+        """Return the draft's text, or the part of it to be shown, with handles masked if asked."""
         return text if self._watch is None else self._watch.masked(text)
 
     def text(self) -> str:
-        """It as a post: up to its first line break, on one line, without a character that was cut in its middle."""
-        text = (
-            self._decoder.decode(self.prompt.tokens + self.tokens)
-            if self._cut is None
-            else self.prompt.text + self._text.text[: self._cut]
-        )
-        text = text.rstrip("\ufffd")
-        return one_line((text if self.prompt.text else text.lstrip()).split("\n", 1)[0])
-
-
-class StreamingDetokenizer:
-    """The text behind a prompt as its tokens come: whole characters only."""
-
-    def __init__(self, decoder: Decoder, beginning: PrefilledPrompt) -> None:
-        self.text = ""
-        self._decoder = decoder
-        self._beginning = beginning
-        self._pieces = decoder.pieces()
-        self._known = (
-            sum(len(self._pieces[token]) for token in beginning.healed_tokens)
-            if self._pieces
-            else 0
-        )  # bytes still to come that the prompt has
-        self._characters = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def add(self, tokens: Sequence[int]) -> str:
-        """What the last of these tokens added."""
-        if self._pieces is None:
-            whole = self._decoder.decode([*self._beginning.tokens, *tokens]).rstrip("\ufffd")
-            new = whole[len(self._beginning.text) + len(self.text) :]
+        """Return the text as a post: one line, up to the first line break or stop text."""
+        if self._cut is None:
+            text = self._decoder.decode(self.prompt.tokens + self.tokens)
         else:
-            piece = self._pieces[tokens[-1]] if tokens[-1] < len(self._pieces) else b""
-            new = self._characters.decode(piece[self._known :])
-            self._known = max(0, self._known - len(piece))
-        self.text += new
-        return new
+            text = self.prompt.text + self._text.text[: self._cut]
+        text = text.rstrip("\ufffd")  # a character that was cut off
+        return one_line((text if self.prompt.text else text.lstrip()).split("\n", 1)[0])

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from popinjay.errors import PopinjayError
 from popinjay.options import SayOptions
 from popinjay.post import printable
+from popinjay.sampling.events import Finished, Missing, Piece
 from popinjay.sampling.filters import Reason
 from popinjay.server.errors import status_of
 from popinjay.server.routes.say import MOST_PROMPT, option
@@ -21,9 +22,6 @@ from popinjay.server.voices.subscriptions import (
     End,
     Failed,
     GenerationQuery,
-    Missing,
-    Piece,
-    Post,
     StreamEvent,
 )
 
@@ -211,7 +209,7 @@ class Choice:
         match told:
             case Piece(_, text):
                 self.post += text
-            case Post(_, said):
+            case Finished(_, said):
                 self.post, self.tokens, self.finish_reason = (
                     said.text,
                     said.tokens,

@@ -19,7 +19,7 @@ _EXPORTS = {  # places that are read from no network, with what is there instead
     "instagram.com": "Instagram can't be read from here; give the text of your posts as .jsonl or .txt.",
 }
 _USER = r"[\w.+-]+"
-_MOST_NAMES = 5000  # of a folder, looked through for one alike
+_MAX_NAMES = 5000  # of a folder, looked through for one alike
 
 
 def guess(spec: str) -> str:
@@ -80,7 +80,7 @@ def _on_the_disk(spec: str) -> str:
     path = Path(spec)
     try:
         with os.scandir(path.parent) as entries:
-            names = [entry.name for _, entry in zip(range(_MOST_NAMES), entries, strict=False)]
+            names = [entry.name for _, entry in zip(range(_MAX_NAMES), entries, strict=False)]
     except (OSError, ValueError):
         return ""
     near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)

@@ -123,7 +123,7 @@ def machine_made(post: Post, text: str, options: CleanOptions) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (reply, other_language, empty, cut_short, machine_made)
-FURTHER = (
+FURTHER = (  # their order in the card's table; reasons of other rules come behind them
     "too long",
     "reply",
     "other language",
@@ -133,6 +133,7 @@ FURTHER = (
     "duplicate",
     "near-duplicate",
 )
+COUNTED_APART = ("repost", "short")  # HuggingTweets' own drops
 
 
 @dataclass
@@ -212,7 +213,8 @@ def sort_out(
             masked.update(hidden)
     result.kept = candidates if plain else list(_once(candidates, result.dropped, listener))
     tally = Counter(reason for _, reason in result.dropped)
-    counts.further = {reason: tally[reason] for reason in FURTHER if tally[reason]}
+    others = sorted(set(tally).difference(FURTHER, COUNTED_APART))
+    counts.further = {reason: tally[reason] for reason in (*FURTHER, *others) if tally[reason]}
     counts.characters = sum(len(text) for _, text in result.kept)
     counts.masked = dict(masked)
     return result

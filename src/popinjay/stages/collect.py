@@ -6,9 +6,10 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from popinjay import sources
 from popinjay.errors import SpecError
@@ -27,6 +28,13 @@ class Opened:
     """The specs of one persona, opened but not yet read."""
 
     readings: tuple[Reading, ...]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for reading in self.readings:
+            reading.close()
 
     @property
     def authors(self) -> list[Author]:
@@ -98,15 +106,17 @@ def open_specs(
         raise SpecError(
             "Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo"
         )
-    opened = [sources.read(spec, options, access) for spec in specs]
-    readings = tuple(one for reading in opened for one in reading.people())
-    handles = [reading.author.handle for reading in readings]
-    for handle in handles:
-        if handles.count(handle) > 1:
-            raise SpecError(
-                f"Two of these are by one author, {handle!r}.",
-                "Give each author once, in one file or archive.",
-            )
+    with ExitStack() as stack:
+        opened = [stack.enter_context(one) for one in sources.read_all(specs, options, access)]
+        readings = tuple(one for reading in opened for one in reading.people())
+        handles = [reading.author.handle for reading in readings]
+        for handle in handles:
+            if handles.count(handle) > 1:
+                raise SpecError(
+                    f"Two of these are by one author, {handle!r}.",
+                    "Give each author once, in one file or archive.",
+                )
+        stack.pop_all()
     return Opened(readings)
 
 

@@ -21,9 +21,10 @@ from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.options import EvaluateOptions, Sampling, SayOptions
 from popinjay.post import by_author, read_posts, read_rows
-from popinjay.report.schema import BitsPerByte, PostCounts, Report, SamplingSettings
+from popinjay.report.schema import BitsPerByte, PostCounts, Report, SamplingSettings, Training
 from popinjay.report.verdict import notes, verdict
-from popinjay.sampling.generate import MAX_BATCH_ROWS, GeneratedPost, stream
+from popinjay.sampling.events import GeneratedPost
+from popinjay.sampling.generate import MAX_BATCH_ROWS, stream
 from popinjay.store.files import atomic_write, content_hash
 from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT
 from popinjay.store.stage_runner import Draft

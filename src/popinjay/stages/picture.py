@@ -20,8 +20,9 @@ from popinjay.options import PictureOptions, SayOptions
 from popinjay.picture.composition import Person, Words, compose
 from popinjay.picture.typeset import typesetter
 from popinjay.post import one_line, read_authors
+from popinjay.sampling.events import GeneratedPost
 from popinjay.sampling.filters import OutputFilters
-from popinjay.sampling.generate import GeneratedPost, stream
+from popinjay.sampling.generate import stream
 from popinjay.store.run import Run
 from popinjay.store.stage_runner import writing
 from popinjay.store.stage_table import PICTURE, PICTURE_FILE

@@ -22,7 +22,7 @@ from popinjay.models.sampling_defaults import PLAIN, write_sampling
 from popinjay.options import SayOptions, TrainOptions
 from popinjay.post import read_rows
 from popinjay.sampling.calibration import Calibration, calibrate
-from popinjay.sampling.generate import MIN_TOKENS
+from popinjay.sampling.request import MIN_TOKENS
 from popinjay.sampling.scripts import foreign_tokens
 from popinjay.store.files import storage_errors
 from popinjay.store.run import ENGINE_FOLDER

@@ -1,7 +1,7 @@
 """Handles in text: the accounts that a post names, as X, Mastodon, Bluesky and Reddit write them.
 
-`@ada` and `@ada@social.example`, `@ada.bsky.social`, `u/ada`. A handle harms nobody by itself (it
-is public), but a model that invents one may hit a real account that has nothing to do with it.
+`@ada`, `@ada@social.example`, `@ada.bsky.social`, `u/ada`. A handle is public and no personal data
+by itself, but one that a model invents may be the handle of a real person who is not involved.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from popinjay.text.words import FIRST_UNSPACED, last_word
 
 MASK = "@…"  # no longer than the shortest handle, so that a masked post still fits
 
-# A dot continues a handle only before a small letter or a figure: "@ada.Thanks" is @ada, and the
-# next sentence. Each part ends at a character that the next one begins with, so that no text takes
-# more than one look at each character.
+# A dot continues a handle only before a lower-case letter or a digit: "@ada.Thanks" is @ada and the
+# next sentence. Each part ends at a character that the next one begins with, so that matching takes
+# linear time.
 _HANDLE = re.compile(
     r"(?<![A-Za-z0-9_])[@＠]"
     r"(?P<account>[A-Za-z0-9_]+(?:(?:-[A-Za-z0-9_]+)*(?:\.[a-z0-9][a-z0-9-]*)+)?"
@@ -27,7 +27,7 @@ _TIME = re.compile(r"\d{1,4}(?:[ap]m|h)?", re.IGNORECASE)  # "dinner @7pm"
 
 
 class Handle(NamedTuple):
-    """A handle in a text: where it begins and ends, and its name without @ and case."""
+    """A handle in a text: where it begins and ends, and its name without @, casefolded."""
 
     start: int
     end: int
@@ -45,12 +45,12 @@ def find_handles(text: str) -> Iterator[Handle]:
 
 
 def may_hold_handle(text: str) -> bool:
-    """Return whether a text has a sign without which it holds no handle: quick to say no."""
+    """Return whether a text may hold a handle: a quick check that is never wrongly False."""
     return "@" in text or "u/" in text or "＠" in text
 
 
 def names_in(text: str) -> Iterator[str]:
-    """Yield every name that a text knows accounts by: one on a server by its local name too."""
+    """Yield the names of all handles in a text; of `ada@server` also the local name."""
     for handle in find_handles(text):
         yield handle.name
         if "@" in handle.name:
@@ -58,7 +58,7 @@ def names_in(text: str) -> Iterator[str]:
 
 
 def mask_handles(text: str, handles: Iterable[Handle]) -> str:
-    """Return the text with these handles of it masked."""
+    """Return the text with these of its handles masked."""
     parts, end = [], 0
     for handle in handles:
         parts += [text[end : handle.start], MASK]
@@ -67,20 +67,20 @@ def mask_handles(text: str, handles: Iterable[Handle]) -> str:
 
 
 class HandleWatch:
-    """A text as it grows: an unknown handle is noticed once its word is complete."""
+    """Watches a growing text for unknown handles, each noticed once its word is complete."""
 
     def __init__(self, is_known: Callable[[str], bool], typed: str) -> None:
-        """Watch what comes behind `typed`, whose own handles are known."""
+        """Watch the text behind `typed`, whose handles count as known."""
         self._is_known = is_known
         self._own = {handle.name for handle in find_handles(typed)}
-        self._word = typed[last_word(typed) :]  # the last one, which may still grow
-        self._typed = len(self._word)  # how much of it was typed
+        self._word = typed[last_word(typed) :]  # the last word, which may still grow
+        self._typed = len(self._word)  # how many of its characters were typed
 
     def add(self, text: str) -> bool:
-        """Add more text; return whether that completed an unknown handle."""
+        """Add more text; return whether it completed an unknown handle."""
         self._word += text
         if text.isalnum() and max(text) < FIRST_UNSPACED:
-            return False  # more of a word, which completes none
+            return False  # the word goes on, so none is complete
         begin = len(self._word) if self._word[-1:].isspace() else last_word(self._word)
         if not begin:
             return False

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 from popinjay.post import printable
 
-MOST_HTML = 2**20  # characters; servers allow 500 to some tens of thousands
+MAX_HTML = 2**20  # characters; servers allow 500 to some tens of thousands
 _PIECES = re.compile(
     r"<!--.*?(?:-->|\Z)|<[!?][^>]*(?:>|\Z)"  # comments and declarations
     r"""|(?P<tag></?[A-Za-z](?:[^<>"']|"[^"<]*"|'[^'<]*')*+>)"""
@@ -78,7 +78,7 @@ _UNSEEN = {
 def to_text(html: str) -> str:
     """The text of some HTML: paragraphs apart by an empty line, `<br>` as a line break, entities as characters, no tags."""
     reader = _Reader()
-    reader.feed(_PIECES.sub(_tamed, html[:MOST_HTML].replace(_SOFT, "")))
+    reader.feed(_PIECES.sub(_tamed, html[:MAX_HTML].replace(_SOFT, "")))
     reader.close()
     return printable(reader.text())
 

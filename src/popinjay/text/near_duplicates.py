@@ -10,7 +10,7 @@ from popinjay.text.words import shingles
 
 SAME_SHARE = 0.8  # Jaccard similarity of shingles from which two texts say the same
 CROWD = 48  # held texts that are looked through one by one; more that share a shingle are split
-_MOST_DEPTH = 6  # shingles on the way to a crowd
+_MAX_DEPTH = 6  # shingles on the way to a crowd
 
 _BUCKETS = 1 << 20
 _NONE = -1
@@ -173,7 +173,7 @@ class _Crowd:
                     yield from child.candidates(marks)
 
     def _is_full(self) -> bool:
-        return len(self._members) > CROWD and len(self._path) < _MOST_DEPTH
+        return len(self._members) > CROWD and len(self._path) < _MAX_DEPTH
 
     def _split(self, held: _Held) -> None:
         """Order the shingles by the texts so far, and hand these on to smaller crowds."""

@@ -22,7 +22,7 @@ from popinjay.options import CleanOptions, CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Access, Reading
 from popinjay.sources.network import http_client
-from popinjay.sources.network.http_client import Web
+from popinjay.sources.network.http_client import HttpClient
 from popinjay.sources.network.mirror import Mirror
 from popinjay.stages.clean import sort_out
 from popinjay.stages.collect import open_specs
@@ -316,7 +316,7 @@ def test_a_second_time_only_what_is_new_is_fetched(network: Network, tmp_path: P
     first, _ = read(tmp_path, "cyd.test")
     etag = json.loads((tmp_path / "cyd.test/posts/state.json").read_text())["etag"]
     newest = f"{network.server}/xrpc/com.atproto.repo.listRecords?repo={cyd.did}&collection={POST}&limit=100"
-    assert Web(Access(FetchOptions(allow_local=True))).get(newest, etag=etag).status == 304
+    assert HttpClient(Access(FetchOptions(allow_local=True))).get(newest, etag=etag).status == 304
     since = len(network.asked())
     assert read(tmp_path, "cyd.test")[0] == first
     assert len(lists_asked(network, since)) == 2  # both lists' first page

@@ -517,7 +517,7 @@ def test_a_tree_that_is_deep_or_reaches_the_same_again_and_again_ends(tmp_path: 
 
 
 def test_more_blocks_than_any_account_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(car_files, "MOST_BLOCKS", 10)
+    monkeypatch.setattr(car_files, "MAX_BLOCKS", 10)
     assert "holds more than 10 records" in refused(tmp_path, whole())
 
 

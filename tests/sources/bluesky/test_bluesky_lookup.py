@@ -22,7 +22,7 @@ from popinjay.sources.bluesky import account as bluesky
 from popinjay.sources.bluesky.account import Bluesky
 from popinjay.sources.bluesky.identity import Identity, look_up
 from popinjay.sources.bluesky.preferences import Preferences, labels_of
-from popinjay.sources.network.http_client import Answer, Web
+from popinjay.sources.network.http_client import HttpClient, Response
 from repositories import POST, bsky_post, many, write_car
 
 DID = f"did:plc:{'ada2' * 6}"
@@ -38,21 +38,21 @@ def document(**more: Any) -> dict[str, Any]:
     return {"id": DID, "alsoKnownAs": ["at://ada.example"], "service": [service], **more}
 
 
-class Table(Web):
+class Table(HttpClient):
     """Answers what a table says: an address has a status and a body, or what to raise. All else is not found."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         super().__init__(NOBODY_TO_ASK)
         self.table, self.asked = dict(table), list[str]()
 
-    def get(self, address: str, query: Mapping[str, str] | None = None, **how: Any) -> Answer:
+    def get(self, address: str, query: Mapping[str, str] | None = None, **how: Any) -> Response:
         address = f"{address}?{urlencode(query)}" if query else address
         self.asked.append(address)
         said = self.table.get(address, (404, {"error": "NotFound"}))
         if isinstance(said, Exception):
             raise said
         status, body = said if isinstance(said, tuple) else (200, said)
-        return Answer(
+        return Response(
             address, status, {}, body if isinstance(body, bytes) else json.dumps(body).encode()
         )
 

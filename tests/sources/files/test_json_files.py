@@ -20,7 +20,7 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post
 from popinjay.sources import Reading
-from popinjay.sources.files.json_stream import MOST_WHOLE, Damage, Opened, values
+from popinjay.sources.files.json_stream import MAX_WHOLE, Damage, Opened, values
 
 SAID = ["the ferry was late", "so were we", "the gulls were not"]
 ROWS = [{"id": n, "text": text} for n, text in enumerate(SAID, 7)]
@@ -174,7 +174,7 @@ def test_single_lines_that_are_no_json_are_passed_over_and_told(tmp_path: Path) 
 def test_what_is_whole_of_a_file_that_was_cut_off_is_read_and_the_rest_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
-    monkeypatch.setattr("popinjay.sources.files.json_stream.MOST_WHOLE", 60)  # an object is opened
+    monkeypatch.setattr("popinjay.sources.files.json_stream.MAX_WHOLE", 60)  # an object is opened
     monkeypatch.setattr("popinjay.sources.files.json_stream._CHUNK", 50)
     reading = opened(tmp_path, "ada.json", content)
     assert texts(reading.posts()) == SAID[:2]
@@ -186,7 +186,7 @@ def test_what_is_whole_of_a_file_that_was_cut_off_is_read_and_the_rest_told(
 def test_a_file_mostly_of_something_else_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("popinjay.sources.files.json_file._MOST_OTHERS", 100)
+    monkeypatch.setattr("popinjay.sources.files.json_file._MAX_OTHERS", 100)
     with pytest.raises(SpecError, match=r"Of the first 102 items of ada\.json, 1 are posts\."):
         read(tmp_path, "ada.json", json.dumps([ROWS[0], *[{}] * 1000]))
 
@@ -221,7 +221,7 @@ def test_values_are_the_same_in_whatever_pieces_they_come(shape: str) -> None:
 def test_large_objects_are_opened_and_nothing_is_asked_for_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("popinjay.sources.files.json_stream.MOST_WHOLE", 200)
+    monkeypatch.setattr("popinjay.sources.files.json_stream.MAX_WHOLE", 200)
     monkeypatch.setattr("popinjay.sources.files.json_stream._CHUNK", 50)
     rows = [{"n": n, "text": "x" * 20} for n in range(30)]
     text = Pieces(json.dumps({"a": {"b": rows}, "c": 1}) + json.dumps({"d": "e" * 1000}))
@@ -233,7 +233,7 @@ def test_large_objects_are_opened_and_nothing_is_asked_for_at_once(
 def test_a_post_too_large_to_be_held_as_a_whole_is_one_all_the_same(tmp_path: Path) -> None:
     row = {
         "id": 1,
-        "text": "ferry" * (MOST_WHOLE // 5 + 9),
+        "text": "ferry" * (MAX_WHOLE // 5 + 9),
         "user": {"screen_name": "ada"},
         "likes": [{"text": "NOT THIS"}],
     }

@@ -217,7 +217,7 @@ def test_archives_take_time_in_proportion(missing: bool, tmp_path: Path) -> None
     def read(folder: Path, count: int) -> None:
         reading = x_archive.read(str(folder), CollectOptions(), Access())
         assert len(list(reading.posts())) >= count
-        assert len(reading.findings.notes) <= x_archive.MOST_NOTES + 3
+        assert len(reading.findings.notes) <= x_archive.MAX_NOTES + 3
 
     short = archive(tmp_path, 1_000, missing=missing)
     longer = archive(tmp_path, 4_000, missing=missing)

@@ -907,7 +907,7 @@ def test_links_that_lead_elsewhere(server: StandIn, tmp_path: Path, link: str, s
 def test_pages_without_end(
     server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror, "MOST_EMPTY", 10)
+    monkeypatch.setattr(mirror, "MAX_EMPTY", 10)
     server.write(40)
     place = server.address("/x")
     same = Said(server.statuses, headers={"Link": f'<{place}?max_id=7>; rel="next"'})
@@ -924,7 +924,7 @@ def test_pages_without_end(
 
 def test_an_answer_too_large(server: StandIn, tmp_path: Path) -> None:
     server.instead = always(
-        "/statuses", lambda: Said(b"[" + b" " * (http_client.MOST_ANSWER + 1) + b"]")
+        "/statuses", lambda: Said(b"[" + b" " * (http_client.MAX_RESPONSE_BYTES + 1) + b"]")
     )
     assert "for one answer" in cut_off(server.spec, tmp_path)
 

@@ -21,8 +21,8 @@ from popinjay.options import CollectOptions
 from popinjay.pipeline import inspect
 from popinjay.post import Author, Kind, Post
 from popinjay.sources import Access
-from popinjay.sources.network.account import Remote
-from popinjay.sources.network.http_client import Web
+from popinjay.sources.network.account import AccountReading
+from popinjay.sources.network.http_client import HttpClient
 from popinjay.sources.network.mirror import Page, Pages
 from popinjay.store.run import FETCHED, Run, State
 from popinjay.store.stage_table import stage_named
@@ -45,11 +45,13 @@ class Network:
         self.opened = 0
 
 
-class Account(Remote):
+class Account(AccountReading):
     """That account, read."""
 
     def __init__(self, network: Network, access: Access) -> None:
-        super().__init__(Author("ada@example.social", "Ada", network.bio), Web(access), access)
+        super().__init__(
+            Author("ada@example.social", "Ada", network.bio), HttpClient(access), access
+        )
         self.network = network
         self.refusal = network.refusal
         network.opened += 1

@@ -24,7 +24,7 @@ from popinjay.sources import Access
 from popinjay.sources.network import connection as connecting
 from popinjay.sources.network import http_client
 from popinjay.sources.network.connection import is_public
-from popinjay.sources.network.http_client import Web
+from popinjay.sources.network.http_client import HttpClient
 
 Script = Callable[
     [str, dict[str, str], socket.socket], bool
@@ -116,8 +116,8 @@ def heard() -> list[Event]:
 
 
 @pytest.fixture
-def local(heard: list[Event]) -> Iterator[Web]:
-    asking = Web(Access(FetchOptions(allow_local=True), heard.append))
+def local(heard: list[Event]) -> Iterator[HttpClient]:
+    asking = HttpClient(Access(FetchOptions(allow_local=True), heard.append))
     yield asking
     asking.close()
 
@@ -132,7 +132,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_connection_serves_many_requests_that_say_who_asks(
-    serve: Callable[..., Server], local: Web
+    serve: Callable[..., Server], local: HttpClient
 ) -> None:
     server = serve(lambda path, headers, stream: answer(stream, json.dumps(path).encode()))
     assert [local.json(server.address(f"/{n}"), {"q": "ä b"})[1] for n in range(5)] == [
@@ -144,7 +144,7 @@ def test_one_connection_serves_many_requests_that_say_who_asks(
 
 
 def test_an_etag_is_handed_back_and_nothing_new_comes_as_nothing(
-    serve: Callable[..., Server], local: Web
+    serve: Callable[..., Server], local: HttpClient
 ) -> None:
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
         return (
@@ -159,7 +159,7 @@ def test_an_etag_is_handed_back_and_nothing_new_comes_as_nothing(
     assert local.get(server.address(), etag=first.etag).status == 304
 
 
-def test_packed_answers_are_unpacked(serve: Callable[..., Server], local: Web) -> None:
+def test_packed_answers_are_unpacked(serve: Callable[..., Server], local: HttpClient) -> None:
     body = json.dumps(["post"] * 10_000).encode()
     server = serve(
         lambda path, headers, stream: answer(stream, gzip.compress(body), Content_Encoding="gzip")
@@ -169,7 +169,7 @@ def test_packed_answers_are_unpacked(serve: Callable[..., Server], local: Web) -
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
 def test_a_server_that_asks_for_patience_gets_it_with_a_countdown(
-    serve: Callable[..., Server], local: Web, heard: list[Event], status: str
+    serve: Callable[..., Server], local: HttpClient, heard: list[Event], status: str
 ) -> None:
     moments: list[float] = []
 
@@ -207,17 +207,19 @@ def in_three_seconds(form: str) -> str:
 def test_the_end_of_a_limit_is_understood_in_each_form_that_servers_write(
     header: str, form: str
 ) -> None:
-    assert 1.5 < http_client._asked_pause({header: in_three_seconds(form)}, time.time()) < 4.5
+    assert 1.5 < http_client._requested_pause({header: in_three_seconds(form)}, time.time()) < 4.5
 
 
 @pytest.mark.parametrize(
     "value", ["", "soon", "-5", "1e9", "٣", "9" * 40, "nan", "Thu, 99 Foo 2026"]
 )
 def test_what_is_no_time_is_no_time(value: str) -> None:
-    assert http_client._asked_pause({"retry-after": value}, time.time()) == 0
+    assert http_client._requested_pause({"retry-after": value}, time.time()) == 0
 
 
-def test_whoever_asks_for_hours_is_left_in_peace(serve: Callable[..., Server], local: Web) -> None:
+def test_whoever_asks_for_hours_is_left_in_peace(
+    serve: Callable[..., Server], local: HttpClient
+) -> None:
     server = serve(
         lambda path, headers, stream: answer(
             stream, status="429 Too Many Requests", Retry_After="7200"
@@ -229,7 +231,7 @@ def test_whoever_asks_for_hours_is_left_in_peace(serve: Callable[..., Server], l
     assert len(server.asked) == 1
 
 
-def test_patience_ends(serve: Callable[..., Server], local: Web, impatient: None) -> None:
+def test_patience_ends(serve: Callable[..., Server], local: HttpClient, impatient: None) -> None:
     server = serve(
         lambda path, headers, stream: answer(
             stream, status="429 Too Many Requests", Retry_After="0"
@@ -237,14 +239,14 @@ def test_patience_ends(serve: Callable[..., Server], local: Web, impatient: None
     )
     with pytest.raises(NetworkError, match="can't be read now: it asks for patience"):
         local.get(server.address())
-    assert len(server.asked) == http_client.TRIES
+    assert len(server.asked) == http_client.MAX_ATTEMPTS
 
 
 # what breaks
 
 
 def test_a_server_that_stumbles_is_asked_again(
-    serve: Callable[..., Server], local: Web, impatient: None
+    serve: Callable[..., Server], local: HttpClient, impatient: None
 ) -> None:
     tries = iter(["502 Bad Gateway", "cut", "hang up", "200 OK"])
 
@@ -273,7 +275,7 @@ def test_a_server_that_stumbles_is_asked_again(
     ],
 )
 def test_what_is_no_answer_becomes_one_sentence(
-    serve: Callable[..., Server], local: Web, impatient: None, said: bytes
+    serve: Callable[..., Server], local: HttpClient, impatient: None, said: bytes
 ) -> None:
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
         stream.sendall(said)
@@ -289,7 +291,7 @@ def test_what_is_no_answer_becomes_one_sentence(
     "body", [b"", b"<html>", b'{"a": ', b"[" * 100_000, b'"\xff"', b"1" * 5000]
 )
 def test_json_that_is_none_is_said_to_be_none(
-    serve: Callable[..., Server], local: Web, body: bytes
+    serve: Callable[..., Server], local: HttpClient, body: bytes
 ) -> None:
     server = serve(lambda path, headers, stream: answer(stream, body))
     with pytest.raises(NetworkError, match="answered something that is no JSON"):
@@ -297,7 +299,7 @@ def test_json_that_is_none_is_said_to_be_none(
     assert len(server.asked) == 2
 
 
-def test_a_refusal_is_an_answer(serve: Callable[..., Server], local: Web) -> None:
+def test_a_refusal_is_an_answer(serve: Callable[..., Server], local: HttpClient) -> None:
     server = serve(
         lambda path, headers, stream: answer(stream, b'{"error": "no"}', "401 Unauthorized")
     )
@@ -308,7 +310,7 @@ def test_a_refusal_is_an_answer(serve: Callable[..., Server], local: Web) -> Non
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_an_endless_answer_is_cut_off(
-    serve: Callable[..., Server], local: Web, packed: bool
+    serve: Callable[..., Server], local: HttpClient, packed: bool
 ) -> None:
     block = gzip.compress(b"0" * 2**24) if packed else b"0" * 2**16
     sent = 0
@@ -332,13 +334,13 @@ def test_an_endless_answer_is_cut_off(
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_an_answer_that_drips_is_given_up(
     serve: Callable[..., Server],
-    local: Web,
+    local: HttpClient,
     impatient: None,
     monkeypatch: pytest.MonkeyPatch,
     part: str,
 ) -> None:
-    monkeypatch.setattr(http_client, "ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr(http_client, "TRIES", 2)
+    monkeypatch.setattr(http_client, "RESPONSE_SECONDS", 0.3)
+    monkeypatch.setattr(http_client, "MAX_ATTEMPTS", 2)
     over = threading.Event()
 
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
@@ -356,17 +358,20 @@ def test_an_answer_that_drips_is_given_up(
 
 
 def test_a_silent_server_is_given_up(
-    serve: Callable[..., Server], local: Web, impatient: None, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., Server],
+    local: HttpClient,
+    impatient: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connecting, "SILENCE_SECONDS", 0.2)
-    monkeypatch.setattr(http_client, "TRIES", 2)
+    monkeypatch.setattr(connecting, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(http_client, "MAX_ATTEMPTS", 2)
     over = threading.Event()
     with pytest.raises(NetworkError, match="can't be read now: it took too long"):
         local.get(serve(lambda path, headers, stream: over.wait(30) and False).address())
     over.set()
 
 
-def test_nobody_there_is_said(local: Web, impatient: None) -> None:
+def test_nobody_there_is_said(local: HttpClient, impatient: None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(NetworkError, match=r"can't be read now: .*refused"):
@@ -374,7 +379,7 @@ def test_nobody_there_is_said(local: Web, impatient: None) -> None:
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(
-    serve: Callable[..., Server], local: Web
+    serve: Callable[..., Server], local: HttpClient
 ) -> None:
     server = serve(
         lambda path, headers, stream: answer(stream) and False
@@ -388,7 +393,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(
 
 
 def test_redirects_stay_on_the_host_unless_they_may_go(
-    serve: Callable[..., Server], local: Web
+    serve: Callable[..., Server], local: HttpClient
 ) -> None:
     there = serve(
         lambda path, headers, stream: answer(
@@ -409,12 +414,12 @@ def test_redirects_stay_on_the_host_unless_they_may_go(
     with pytest.raises(NetworkError, match=f"sends us on to 'localhost:{there.port}'"):
         local.get(server.address("/away"))
     assert not there.asked
-    assert local.json(server.address("/away"), may_move=True, headers={"Authorization": "secret"})[
-        1
-    ] == ["/x", False]
+    assert local.json(
+        server.address("/away"), cross_host=True, headers={"Authorization": "secret"}
+    )[1] == ["/x", False]
 
 
-def test_circles_end(serve: Callable[..., Server], local: Web) -> None:
+def test_circles_end(serve: Callable[..., Server], local: HttpClient) -> None:
     server = serve(
         lambda path, headers, stream: answer(
             stream, b"", "301 Moved", Location=f"/{len(path)}{path}"[:50]
@@ -422,7 +427,7 @@ def test_circles_end(serve: Callable[..., Server], local: Web) -> None:
     )
     with pytest.raises(NetworkError, match="around in circles"):
         local.get(server.address())
-    assert len(server.asked) == http_client.MOST_MOVES + 1
+    assert len(server.asked) == http_client.MAX_REDIRECTS + 1
 
 
 @pytest.mark.parametrize(
@@ -439,19 +444,19 @@ def test_redirects_lead_to_no_private_address_and_no_file(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
     server = serve(lambda path, headers, stream: answer(stream, b"", "302 Found", Location=there))
-    asking = Web(Access())
+    asking = HttpClient(Access())
     monkeypatch.setattr(
         connecting, "is_public", lambda address: address == "127.0.0.1"
     )  # the test's server stands for a public one
     monkeypatch.setattr(
         asking,
-        "_checked",
-        lambda address, real=asking._checked: (
+        "_checked_url_url",
+        lambda address, real=asking._checked_url_url: (
             real(address) if "localhost:" not in address else http_client.urlsplit(address)
         ),
     )
     with pytest.raises(NetworkError, match=r"this house|no address on the web|without encryption"):
-        asking.get(server.address(), may_move=True)
+        asking.get(server.address(), cross_host=True)
     assert len(server.asked) == 1
     asking.close()
 
@@ -501,7 +506,7 @@ def test_addresses_of_the_network_are_public(address: str) -> None:
     ],
 )
 def test_no_private_address_is_asked_unless_that_is_allowed(address: str) -> None:
-    asking = Web(Access())
+    asking = HttpClient(Access())
     with pytest.raises(NetworkError, match="on this machine, or in this house's network") as raised:
         asking.get(address)
     assert "--allow-local" in raised.value.hint
@@ -509,7 +514,7 @@ def test_no_private_address_is_asked_unless_that_is_allowed(address: str) -> Non
 
 def test_nothing_is_asked_without_encryption() -> None:
     with pytest.raises(NetworkError, match="without encryption"):
-        Web(Access()).get("http://example.social/")
+        HttpClient(Access()).get("http://example.social/")
 
 
 # TLS
@@ -539,8 +544,8 @@ def certificate(folder: Path, name: str) -> ssl.SSLContext:
     return context
 
 
-def test_a_certificate_is_checked_for_the_name_that_was_asked_for(
-    serve: Callable[..., Server], local: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_certificate_is_checked_url_url_for_the_name_that_was_asked_for(
+    serve: Callable[..., Server], local: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = serve(
         lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "localhost")
@@ -570,7 +575,7 @@ def test_a_proxys_password_stands_in_no_message(
     monkeypatch.setenv("HTTPS_PROXY", named)
     monkeypatch.delenv("https_proxy", raising=False)
     with pytest.raises(NetworkError, match="HTTPS_PROXY is no address of a proxy") as caught:
-        Web(Access()).get("https://example.social/")
+        HttpClient(Access()).get("https://example.social/")
     assert "S3CRET" not in f"{caught.value} {caught.value.hint}"
 
 
@@ -597,7 +602,7 @@ def test_a_proxy_is_told_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_proxy_that_the_environment_names_is_asked_for_a_tunnel(
-    serve: Callable[..., Server], local: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., Server], local: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = serve(
         lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "localhost")
@@ -631,5 +636,5 @@ def test_a_proxy_that_the_environment_names_is_asked_for_a_tunnel(
     assert len(proxy.asked) == 1
     monkeypatch.setenv("NO_PROXY", "")
     with pytest.raises(NetworkError, match="this house's network"):
-        Web(Access()).get("https://10.0.0.1/")
+        HttpClient(Access()).get("https://10.0.0.1/")
     local.close()

@@ -29,7 +29,7 @@ class Shop:
     def __call__(self, cursor: str | None, etag: str) -> Iterator[Page]:
         return self._pages("", self.wanted, cursor, etag)
 
-    def beside(self, newest: str, count: int) -> Pages:
+    def resume_after(self, newest: str, count: int) -> Pages:
         return partial(self._pages, newest, self.wanted if newest else self.wanted - count)
 
     def _pages(self, newest: str, most: int, cursor: str | None, etag: str) -> Iterator[Page]:
@@ -117,7 +117,7 @@ def test_reading_anew_keeps_what_lies_below_where_it_was_left(mirror: Mirror) ->
     update(mirror, shop)
     shop.ids.remove(95)
     shop.wanted = 20
-    assert mirror.read_anew(shop, nothing, lambda count: None) == 1
+    assert mirror.reread(shop, nothing, lambda count: None) == 1
     assert [int(post.id) for post in mirror.posts()] == [*range(41, 95), *range(96, 101)]
     shop.wanted = 1000
     assert update(mirror, shop) == shop.ids

@@ -232,11 +232,11 @@ def test_deleted_posts_stay_until_all_is_read_anew(mirror: Mirror, tmp_path: Pat
     assert len(texts(mirror)) == 95
     there.cut_after, there.pages = 4, 0
     with pytest.raises(Cut):
-        mirror.read_anew(there, nothing, lambda count: None)
+        mirror.reread(there, nothing, lambda count: None)
     assert len(texts(Mirror(tmp_path / "posts", 1))) == 95  # all or nothing
     there.cut_after, there.pages = None, 0
     again = Mirror(tmp_path / "posts", 1)
-    assert again.read_anew(there, nothing, lambda count: None) == 3
+    assert again.reread(there, nothing, lambda count: None) == 3
     assert there.pages <= 11 - 4 + 1  # it went on where it was
     assert texts(again) == texts(Mirror(tmp_path / "posts", 1)) == list(there.posts.values())
     assert [place.name for place in tmp_path.iterdir()] == ["posts"]
@@ -305,11 +305,11 @@ def test_empty_pages_for_ever_are_refused(mirror: Mirror) -> None:
 
     with pytest.raises(NetworkError, match="again and again"):
         mirror.update(empty, nothing, lambda count: None)
-    assert asked == mirrors.MOST_EMPTY + 1
+    assert asked == mirrors.MAX_EMPTY + 1
 
 
 def test_posts_without_end_are_refused(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirrors, "MOST_POSTS", 1000)
+    monkeypatch.setattr(mirrors, "MAX_POSTS", 1000)
 
     def endless(cursor: str | None, etag: str) -> Iterator[Page]:
         for number in range(10**9, 0, -100):

@@ -27,7 +27,7 @@ from popinjay.errors import NetworkError, PopinjayError, SpecError, TooLittleTex
 from popinjay.events import Event
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.pipeline import inspect
-from popinjay.post import Kind
+from popinjay.post import Author, Kind
 from popinjay.sources import Access
 from popinjay.sources.x import api, price
 from popinjay.sources.x.api_responses import Account, account_of, page_of
@@ -412,7 +412,7 @@ def test_shapes_that_were_recorded(shared: Path) -> None:
         (answer,) = json.loads(file.read_text())
         if not isinstance(answer["body"]["data"], list):
             continue
-        page = page_of(answer["body"], Account(ACCOUNT, popinjay.sources.Author("ada_l")), set())
+        page = page_of(answer["body"], Account(ACCOUNT, Author("ada_l")), set())
         assert [one.id for one in page.posts] == [record["id"] for record in answer["body"]["data"]]
         assert page.charged == answer["body"]["meta"]["result_count"]
         assert all(one.created_at and one.text for one in page.posts)
@@ -462,7 +462,7 @@ def test_a_higher_number_goes_on_below(x: XStandIn, tmp_path: Path) -> None:
 def small_cap(x: XStandIn, monkeypatch: pytest.MonkeyPatch) -> int:
     """What X hands out at most, here a tenth of it."""
     x.cap = 320
-    monkeypatch.setattr(api, "MOST_POSTS", 320)
+    monkeypatch.setattr(api, "MAX_POSTS", 320)
     return 320
 
 

@@ -15,17 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from popinjay.errors import PopinjayError
 from popinjay.options import SayOptions
 from popinjay.post import printable
+from popinjay.sampling.events import Finished, Missing, Piece, Restart
 from popinjay.server.errors import may_refuse
 from popinjay.server.state import AppState
-from popinjay.server.voices.subscriptions import (
-    End,
-    GenerationQuery,
-    Missing,
-    Piece,
-    Post,
-    Restart,
-    StreamEvent,
-)
+from popinjay.server.voices.subscriptions import End, GenerationQuery, StreamEvent
 
 if TYPE_CHECKING:
     from popinjay.server.voices.model_pool import Subscription
@@ -110,8 +103,8 @@ async def _said(
     try:
         while True:
             for one in told:
-                if isinstance(one, Post):
-                    place.recent_outputs.remember(name, prompt, one.said.text)
+                if isinstance(one, Finished):
+                    place.recent_outputs.remember(name, prompt, one.post.text)
             if events := b"".join(_event(one, seed) for one in told):
                 yield events
             if told and isinstance(told[-1], End):
@@ -130,8 +123,8 @@ def _event(told: StreamEvent, seed: int) -> bytes:
             return event("piece", {"place": place, "text": text})
         case Restart(place):
             return event("again", {"place": place})
-        case Post(place, said):
-            return event("post", {"place": place, "text": said.text, "finished": said.finished})
+        case Finished(place, post):
+            return event("post", {"place": place, "text": post.text, "finished": post.finished})
         case Missing(place):
             return event("missing", {"place": place})
         case End(redrawn):

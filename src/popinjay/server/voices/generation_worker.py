@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from popinjay.persona import Persona
 from popinjay.sampling.filters import OutputFilters
-from popinjay.sampling.generate import MAX_BATCH_ROWS, GenerationRequest
+from popinjay.sampling.generate import MAX_BATCH_ROWS
 from popinjay.sampling.prompt import PrefilledPrompt, prefill
+from popinjay.sampling.request import GenerationRequest
 from popinjay.sampling.scheduler import BatchScheduler
 from popinjay.server.voices.subscriptions import (
     End,
@@ -196,5 +197,5 @@ def _request(
         range(asked.options.n),
         stops=asked.stops,
         broken_off=asked.broken_off,
-        begin=read,
+        prefill=read,
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from popinjay.options import SayOptions
 from popinjay.post import one_line
+from popinjay.sampling.events import Finished, GeneratedPost, Missing, Piece, PostEvent, Restart
 from popinjay.sampling.filters import Reason
-from popinjay.sampling.generate import RESTART, GeneratedPost, GenerationRequest, StreamBuffer
+from popinjay.sampling.request import GenerationRequest
+from popinjay.sampling.streaming import StreamBuffer
 
 if TYPE_CHECKING:
     from popinjay.sampling.prompt import PrefilledPrompt
@@ -36,36 +38,6 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """More of a post; the first one has the prompt before it."""
-
-    place: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """What was told of this post so far is void."""
-
-    place: int
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A whole post."""
-
-    place: int
-    said: GeneratedPost
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """A place that stays empty: no draft was fit to be seen."""
-
-    place: int
-
-
-@dataclass(frozen=True, slots=True)
 class Cut:
     """A post that must not go on as it was told so far, and how many tokens it had."""
 
@@ -88,7 +60,7 @@ class Failed:
     error: Exception
 
 
-StreamEvent = Began | Piece | Restart | Post | Missing | Cut | End | Failed
+StreamEvent = Began | PostEvent | Cut | End | Failed
 
 
 class EventStream:
@@ -116,14 +88,11 @@ class EventStream:
         if self._asked.for_good:
             told += self._cuts()
         if self._asked.live and (self._looked is None or now >= self._looked + pace):
-            told += (
-                piece
-                for sequence in request.sequences
-                for piece in _pieces(sequence.key.place, self._buffer.pieces(sequence))
-            )
+            for sequence in request.sequences:
+                told += self._buffer.push(sequence)
             self._looked = now if told else self._looked
-        for place, said in request.done.items():
-            told += self._end(place, said)
+        for place, post in request.done.items():
+            told += self._end(place, post)
         self._left -= len(request.done)
         request.done.clear()
         request.given_up.clear()
@@ -146,18 +115,15 @@ class EventStream:
         self._left -= len(given_up)
         return [Cut(place, *request.given_up[place]) for place in given_up]
 
-    def _end(self, place: int, said: GeneratedPost | None) -> list[StreamEvent]:
-        """Of a post that is done."""
-        told = [*_pieces(place, self._buffer.end(place, said))] if self._asked.live else []
-        if (
-            self._asked.for_good and Restart(place) in told
-        ):  # it ends at a sentence, and was told to behind that
-            return [Cut(place, Reason.LONG, said.tokens if said else 0)]
-        return [*told, Missing(place) if said is None else Post(place, said)]
-
-
-def _pieces(place: int, shown: Iterator[str]) -> Iterator[StreamEvent]:
-    return (Restart(place) if piece == RESTART else Piece(place, piece) for piece in shown)
+    def _end(self, place: int, post: GeneratedPost | None) -> Sequence[StreamEvent]:
+        """Return the last events of a post."""
+        events = list(self._buffer.finish(place, post))
+        if not self._asked.live:
+            return events[-1:]
+        if self._asked.for_good and Restart(place) in events:
+            # It ends at a sentence, and some of what came behind that sentence was sent already.
+            return [Cut(place, Reason.LONG, post.tokens if post else 0)]
+        return events
 
 
 def merge_pieces(told: list[StreamEvent]) -> list[StreamEvent]:
@@ -174,7 +140,7 @@ def merge_pieces(told: list[StreamEvent]) -> list[StreamEvent]:
             continue
         if isinstance(one, Piece):
             last[one.place] = len(found)
-        elif isinstance(one, Restart | Post | Missing | Cut):
+        elif isinstance(one, Restart | Finished | Missing | Cut):
             last.pop(one.place, None)
         found.append(one)
     return found

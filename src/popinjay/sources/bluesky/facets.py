@@ -1,4 +1,4 @@
-"""The text of Bluesky's posts with its facets: what an app marked as a link, by places in UTF-8 bytes."""
+"""Facets of Bluesky's posts: links marked in a text by offsets in UTF-8 bytes."""
 
 from __future__ import annotations
 
@@ -9,44 +9,43 @@ from urllib.parse import unquote
 
 from popinjay.sources.files.container import as_object
 
-MOST_SHOWN = 2_000  # characters of an address in a text; a whole post has 300
+MAX_SHOWN = 2_000  # characters of a displayed URL; a whole post has 300
 _LINK = "app.bsky.richtext.facet#link"
 _WEB = re.compile(r"https?:(?=//)", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:https?://)?(?:www\.)?", re.IGNORECASE)
 _CUT = re.compile(r"(?:…|\.\.\.)$")
-_ADDRESS = re.compile(
+_URL = re.compile(
     r"(?:https?://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*|\S*(?:…|\.\.\.))", re.IGNORECASE
 )
 
 
 def with_whole_links(text: str, facets: Any) -> str:
-    """The text with each shortened address (`example.com/ab...`) written out, so that cleaning knows it for a link.
+    """Replace each shortened URL (`example.com/ab...`) by the full one, so cleaning recognizes it.
 
-    Words that link somewhere stay words, and so do mentions and tags. A facet that overlaps an earlier one, lies outside
-    of the text or cuts a character in two is passed over, as Bluesky's own apps do.
+    Linked words stay as they are, and so do mentions and tags. A facet that overlaps an earlier
+    one, exceeds the text or splits a character is ignored, as in Bluesky's own apps.
     """
     data = text.encode("utf-8", "surrogatepass")
     parts: list[str] = []
     done = 0
-    for begin, end, address in sorted(_links(facets)):
-        if (
-            begin < done
-            or end > len(data)
-            or _starts_inside(data, begin)
-            or _starts_inside(data, end)
-        ):
+    for begin, end, url in sorted(_links(facets)):
+        if begin < done or end > len(data):
             continue
-        before, shown = (
-            data[done:begin].decode("utf-8", "surrogatepass"),
-            data[begin:end].decode("utf-8", "surrogatepass"),
-        )
-        parts += [before, _apart(address, data[end : end + 4]) if _shows(shown, address) else shown]
+        if _splits_character(data, begin) or _splits_character(data, end):
+            continue
+        shown = _decode(data[begin:end])
+        parts.append(_decode(data[done:begin]))
+        parts.append(_separated(url, data[end : end + 4]) if _shows(shown, url) else shown)
         done = end
-    return "".join(parts) + data[done:].decode("utf-8", "surrogatepass")
+    return "".join(parts) + _decode(data[done:])
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 def _links(facets: Any) -> Iterator[tuple[int, int, str]]:
-    """Begin, end and address of every facet that can be a link on the web."""
+    """Yield begin, end and URL of every facet that is a web link."""
     for facet in map(as_object, facets if isinstance(facets, list) else []):
         index = as_object(facet.get("index"))
         begin, end = index.get("byteStart"), index.get("byteEnd")
@@ -54,37 +53,32 @@ def _links(facets: Any) -> Iterator[tuple[int, int, str]]:
             continue
         features = facet.get("features")
         for feature in map(as_object, features if isinstance(features, list) else []):
-            address = feature.get("uri")
-            if feature.get("$type") == _LINK and isinstance(address, str) and _WEB.match(address):
-                yield (
-                    begin,
-                    end,
-                    _WEB.sub(
-                        lambda scheme: scheme[0].lower(), re.sub(r"\s", "%20", address), count=1
-                    ),
-                )
+            url = feature.get("uri")
+            if feature.get("$type") == _LINK and isinstance(url, str) and _WEB.match(url):
+                escaped = re.sub(r"\s", "%20", url)
+                yield begin, end, _WEB.sub(lambda scheme: scheme[0].lower(), escaped, count=1)
                 break
 
 
-def _starts_inside(data: bytes, place: int) -> bool:
-    """Whether a character began before this place and goes on after it."""
-    return place < len(data) and data[place] & 0xC0 == 0x80
+def _splits_character(data: bytes, offset: int) -> bool:
+    """Return whether an offset lies within the UTF-8 bytes of a character."""
+    return offset < len(data) and data[offset] & 0xC0 == 0x80
 
 
-def _shows(shown: str, address: str) -> bool:
-    """Whether what is shown is this address, perhaps shortened, and not words of the author's."""
-    if len(shown) > MOST_SHOWN or re.search(r"\s", shown):
+def _shows(shown: str, url: str) -> bool:
+    """Return whether a displayed text is the URL, perhaps shortened, and not the author's words."""
+    if len(shown) > MAX_SHOWN or re.search(r"\s", shown):
         return False
-    if _ADDRESS.fullmatch(shown):
+    if _URL.fullmatch(shown):
         return True
-    bare, whole = _bare(_CUT.sub("", shown)), _bare(address)
-    return "." in bare and (whole.startswith(bare) or _bare(unquote(address)).startswith(bare))
+    bare = _bare(_CUT.sub("", shown))
+    return "." in bare and (_bare(url).startswith(bare) or _bare(unquote(url)).startswith(bare))
 
 
-def _bare(address: str) -> str:
-    return _SCHEME.sub("", address, count=1).lower()
+def _bare(url: str) -> str:
+    return _SCHEME.sub("", url, count=1).lower()
 
 
-def _apart(address: str, following: bytes) -> str:
-    """The address, with a blank where a letter follows at once, which would be taken for a part of it (scripts without blanks)."""
-    return address + " " if following[:1].isalnum() or following[:1] >= b"\x80" else address
+def _separated(url: str, following: bytes) -> str:
+    """Append a space to a URL if a letter follows directly (in scripts without spaces)."""
+    return url + " " if following[:1].isalnum() or following[:1] >= b"\x80" else url

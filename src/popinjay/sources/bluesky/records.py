@@ -1,4 +1,4 @@
-"""Bluesky's records as posts and as facts about their author, whichever way they came: from a file or from a server."""
+"""Convert Bluesky's records, from an export or a server, to posts and their author."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from popinjay.sources.files.container import as_object
 POST = "app.bsky.feed.post"
 REPOST = "app.bsky.feed.repost"
 PROFILE = "app.bsky.actor.profile"
-NO_POST = "record that is no post"  # why something is left out
-HANDLE = re.compile(
+NO_POST = "record that is no post"  # a reason to leave something out
+HANDLE = re.compile(  # in lower case
     r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
-)  # in lower case
+)
 
 _QUOTES = ("app.bsky.embed.record", "app.bsky.embed.recordWithMedia")
-_DIGITS = {
-    character: value for value, character in enumerate("234567abcdefghijklmnopqrstuvwxyz")
-}  # of a record's key that is a time
+# the digits of a TID, a record key that is a timestamp
+_DIGITS = {character: value for value, character in enumerate("234567abcdefghijklmnopqrstuvwxyz")}
 _LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 
 
 def post_of(record: Any, key: str, did: str, handle: str) -> Post | None:
-    """A record of `app.bsky.feed.post` as a post, None where it is none."""
+    """Convert a record of `app.bsky.feed.post`; None if it is not a valid post."""
     record = as_object(record)
     text = record.get("text")
     if not isinstance(text, str):
@@ -45,19 +44,19 @@ def post_of(record: Any, key: str, did: str, handle: str) -> Post | None:
 
 
 def repost_of(record: Any, key: str, handle: str) -> Post:
-    """A record of `app.bsky.feed.repost`: it only points to what somebody else wrote, so there is no text."""
+    """Convert a record of `app.bsky.feed.repost`; a repost has no text of its own."""
     return Post(
         id=key, author=handle, text="", kind=Kind.REPOST, created_at=time_of(as_object(record), key)
     )
 
 
 def name_of(handle: str, did: str) -> str:
-    """What an author is called here: the handle, or where there is none, or one too long for a folder, the DID, which nobody else has."""
+    """Return an author's name: the handle, or the DID if it is missing or too long for a folder."""
     return handle if handle and handle == handle_of(handle) else handle_of(did)
 
 
 def author_of(profile: Any, did: str, handle: str) -> Author:
-    """Who posted, from the record of `app.bsky.actor.profile`."""
+    """Return the author that a record of `app.bsky.actor.profile` describes."""
     profile = as_object(profile)
     name, bio = (
         value if isinstance(value := profile.get(key), str) else ""
@@ -72,7 +71,7 @@ def author_of(profile: Any, did: str, handle: str) -> Author:
 
 
 def time_of(record: Mapping[str, Any], key: str) -> str | None:
-    """When a record says it was made, as ISO 8601 in UTC; where it says nothing sensible, when its key was given."""
+    """Return a record's time of creation (ISO 8601, UTC), or else the time in its key, if any."""
     with suppress(ValueError):
         if written := posted_at(datetime.fromisoformat(str(record.get("createdAt")))):
             return written
@@ -93,17 +92,19 @@ def _kind(record: Mapping[str, Any], did: str) -> Kind:
 
 
 def kind_in_own_thread(record: Mapping[str, Any]) -> Kind:
-    """Return what a post is that answers nobody else."""
+    """Return the kind of a post that does not reply to another author."""
     embed = as_object(record.get("embed"))
     quoted = as_object(embed.get("record"))
-    uri = quoted.get("uri") or as_object(quoted.get("record")).get(
-        "uri"
-    )  # with pictures beside it, one level deeper
+    nested = as_object(quoted.get("record"))  # next to pictures, it is one level deeper
+    uri = quoted.get("uri") or nested.get("uri")
     return Kind.QUOTE if embed.get("$type") in _QUOTES and f"/{POST}/" in str(uri) else Kind.POST
 
 
 def _lang(langs: Any) -> str | None:
-    """The language where just one is named: apps send all that a person writes in, and then the words themselves know better."""
+    """Return the language if exactly one is given.
+
+    Apps list all the languages that a person uses; then detection from the text is better.
+    """
     if not isinstance(langs, list) or len(langs) != 1 or not _LANG.fullmatch(str(langs[0])):
         return None
     return intern(str(langs[0]))

@@ -1,8 +1,7 @@
-"""How a table is cut into cells: its delimiter and its quotation marks, found out by trying.
+"""Detect the delimiter and the quoting style of a table.
 
-Every delimiter and style of quoting is tried on the beginning of the file, and the one counts
-under which most lines are rows of one shape: as many cells as the header, numbers where other
-rows have numbers, dates where they have dates.
+Every combination is tried on the beginning of the file. The best is the one for which most lines
+are rows of one shape: as many cells as the header, and numbers or dates in the same columns.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ from typing import Any
 from popinjay.sources.rows.dates import iso_time
 
 DELIMITERS = (",", ";", "\t", "|")
-WHOLE_LINE = "\x1f"  # in no text: a table of one column has no delimiter
-_MOST_COLUMNS = 2_000  # more are no table of posts, but a delimiter that is none
-_LEAST_SHARE = 0.8  # of lines that are rows of one shape, without a header that is known
+WHOLE_LINE = "\x1f"  # occurs in no text: for tables of one column
+_MAX_COLUMNS = 2_000  # more mean a wrong delimiter
+_MIN_SHARE = 0.8  # of lines that are rows of one shape, if no column name is known
 _RIGID_SHARE = 0.9  # of cells that are of one sort, for a column of that sort
-_LEAST_RIGID = 3  # cells
+_MIN_RIGID = 3  # cells
 
 
 class Quoting(Enum):
-    """How a cell may hold the delimiter and quotation marks."""
+    """How a cell can contain the delimiter and quotation marks."""
 
     DOUBLED = "doubled"  # "said ""so"""
     ESCAPED = "escaped"  # "said \\"so\\""
-    SPACED = "spaced"  # doubled, and a blank behind each delimiter
+    SPACED = "spaced"  # doubled, with a space after each delimiter
     NONE = "none"  # "so", he said
 
 
 class Sort(Enum):
-    """What a cell looks like."""
+    """The kind of value that a cell looks like."""
 
     EMPTY = "empty"
     NUMBER = "number"
@@ -54,7 +53,7 @@ _LINK = re.compile(r"https?://\S+$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Dialect:
-    """A way to cut lines into rows."""
+    """A way to split lines into cells."""
 
     delimiter: str
     quoting: Quoting = Quoting.DOUBLED
@@ -70,16 +69,17 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Chunk:
-    """One row as it was cut, with its lines; None as cells if its quotation marks are broken."""
+    """One parsed row, with its lines."""
 
-    cells: list[str] | None
+    cells: list[str] | None  # None if its quoting is broken
     lines: list[str]
 
 
-def chunks(lines: Iterator[str], dialect: Dialect, most: int) -> Iterator[Chunk]:
-    """Yield the rows of a table; a row with broken quotation marks ends where that shows.
+def chunks(lines: Iterator[str], dialect: Dialect, max_size: int) -> Iterator[Chunk]:
+    """Yield the rows of a table; a row with broken quoting ends where the error is detected.
 
-    No row takes in more than `most` characters: an open mark would swallow the rest of the file.
+    A row has at most `max_size` characters, as an unclosed quotation mark would swallow the rest of
+    the file.
     """
     while True:
         taken: list[str] = []
@@ -91,8 +91,8 @@ def chunks(lines: Iterator[str], dialect: Dialect, most: int) -> Iterator[Chunk]
                 taken.append(line)
                 size += len(line)
                 yield line
-                if size > most:
-                    return  # strict readers take the end of their input for an error
+                if size > max_size:
+                    return  # an error to strict readers
 
         reader = csv.reader(following(), strict=True, **dialect.options())
         try:
@@ -114,33 +114,39 @@ def find_dialect(
     complete: bool,
     only: str | None = None,
 ) -> Dialect:
-    """Return how the lines at the beginning of a table are best cut.
+    """Return the best dialect for a table.
 
-    `known` tells names of columns, and `first` is the delimiter that is taken if several are as
-    good; `only` is the one to take in any case. The sample is the whole table if it is `complete`;
-    otherwise its last row may be cut.
+    Args:
+        sample: the lines at its beginning.
+        known: whether a name is that of a known column.
+        first: the delimiter to prefer if several are equally good.
+        complete: whether the sample is the whole table; otherwise its last row may be cut off.
+        only: the delimiter, if it is known.
     """
-    tried = sorted(DELIMITERS, key=lambda one: one != first) if only is None else [only]
-    choices = [Dialect(delimiter, quoting) for quoting in Quoting for delimiter in tried]
+    delimiters = sorted(DELIMITERS, key=lambda delimiter: delimiter != first)
+    if only is not None:
+        delimiters = [only]
+    choices = [Dialect(delimiter, quoting) for quoting in Quoting for delimiter in delimiters]
     if only is None:
         choices += [Dialect(WHOLE_LINE, quoting) for quoting in Quoting]
-    return max(choices, key=lambda one: _score(sample, one, known, complete=complete))
+    return max(choices, key=lambda dialect: _score(sample, dialect, known, complete=complete))
 
 
 def _score(
     sample: Sequence[str], dialect: Dialect, known: Callable[[str], bool], *, complete: bool
 ) -> tuple[bool, float]:
-    """Return how well a dialect suits: whether it finds known columns, and the share of lines."""
-    rows = list(chunks(iter(sample), dialect, most=sum(map(len, sample)) + 1))
+    """Return whether a dialect finds known columns, and the share of lines of one shape."""
+    rows = list(chunks(iter(sample), dialect, max_size=sum(map(len, sample)) + 1))
     if not complete and len(rows) > 2 and rows[-1].cells is None:
-        rows.pop()  # its end lies behind the sample
+        rows.pop()  # it ends after the sample
     width = next((len(row.cells) for row in rows if row.cells is not None), 0)
-    if not 0 < width <= _MOST_COLUMNS:
+    if not 0 < width <= _MAX_COLUMNS:
         return False, 0.0
     header = next(row.cells for row in rows if row.cells is not None)
     is_known = any(map(known, header)) and (width > 1 or dialect.delimiter == WHOLE_LINE)
     rigid = rigid_columns([row.cells for row in rows[1:] if row.cells is not None], width)
-    lines = good = 0
+    lines = 0
+    good = 0
     for row in rows:
         lines += len(row.lines)
         if row.cells is None or len(row.cells) != width or _is_cut_in_quotes(row.cells, dialect):
@@ -148,22 +154,22 @@ def _score(
         if not swallowed(row, dialect, rigid):
             good += len(row.lines) if row is rows[0] or fits(row.cells, rigid) else 0
     share = good / max(1, lines)
-    if width == 1:  # every line is a row of one shape then: a poor sign
+    if width == 1:  # then every line is a row of one shape, which means little
         return is_known, share if dialect.delimiter == WHOLE_LINE and is_known else share * 0.8
-    return is_known, share if is_known or share >= _LEAST_SHARE else 0.0
+    return is_known, share if is_known or share >= _MIN_SHARE else 0.0
 
 
 def _is_cut_in_quotes(cells: Sequence[str], dialect: Dialect) -> bool:
-    """Whether quotation marks that were to be none of a table's own hold several cells together."""
+    """Return whether quotation marks enclose several cells although quoting is off."""
     if dialect.quoting is not Quoting.NONE:
         return False
-    begins = [place for place, cell in enumerate(cells) if cell.lstrip().startswith('"')]
-    ends = [place for place, cell in enumerate(cells) if cell.rstrip().endswith('"')]
+    begins = [index for index, cell in enumerate(cells) if cell.lstrip().startswith('"')]
+    ends = [index for index, cell in enumerate(cells) if cell.rstrip().endswith('"')]
     return bool(begins and ends) and begins[0] < ends[-1] and begins[0] not in ends
 
 
 def sort_of(cell: str) -> Sort:
-    """Return what a cell looks like."""
+    """Return the kind of value that a cell looks like."""
     cell = cell.strip()
     if not cell:
         return Sort.EMPTY
@@ -177,7 +183,7 @@ def sort_of(cell: str) -> Sort:
 
 
 def rigid_columns(rows: Sequence[Sequence[str]], width: int) -> dict[int, Sort]:
-    """Return the columns whose cells are all of one sort: numbers, dates or links."""
+    """Return the columns whose cells are nearly all of one sort: numbers, dates or links."""
     counts = [Counter[Sort]() for _ in range(width)]
     for row in rows:
         if len(row) == width:
@@ -187,18 +193,18 @@ def rigid_columns(rows: Sequence[Sequence[str]], width: int) -> dict[int, Sort]:
     for column, found in enumerate(counts):
         filled = found.total() - found[Sort.EMPTY]
         for sort in _RIGID:
-            if found[sort] >= max(_LEAST_RIGID, _RIGID_SHARE * filled):
+            if found[sort] >= max(_MIN_RIGID, _RIGID_SHARE * filled):
                 rigid[column] = sort
     return rigid
 
 
 def fits(cells: Sequence[str], rigid: dict[int, Sort]) -> bool:
-    """Whether a row has what the rigid columns have in others."""
+    """Return whether a row has values of the right sorts in the rigid columns."""
     return all(sort_of(cells[column]) in (sort, Sort.EMPTY) for column, sort in rigid.items())
 
 
 def swallowed(row: Chunk, dialect: Dialect, rigid: dict[int, Sort]) -> bool:
-    """Whether a row holds lines that are rows themselves: a quotation mark was left open."""
+    """Return whether a row contains lines that are rows themselves: a quote was not closed."""
     if row.cells is None or len(row.lines) < 2 or not rigid:
         return False
     return any(_is_row(line, len(row.cells), dialect, rigid) for line in row.lines[1:])
@@ -206,13 +212,13 @@ def swallowed(row: Chunk, dialect: Dialect, rigid: dict[int, Sort]) -> bool:
 
 def _is_row(line: str, width: int, dialect: Dialect, rigid: dict[int, Sort]) -> bool:
     cells = split(line, dialect)
-    if len(cells) != width or not cells[min(rigid)].strip():  # a row is whole at its beginning
+    if len(cells) != width or not cells[min(rigid)].strip():  # the start of a row is never empty
         return False
     return fits(cells, rigid)
 
 
 def split(line: str, dialect: Dialect) -> list[str]:
-    """Return the cells of one line, whatever its quotation marks are like."""
+    """Return the cells of one line, even if its quoting is broken."""
     try:
         return next(csv.reader([line], **dialect.options()), [])
     except csv.Error:

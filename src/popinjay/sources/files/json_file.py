@@ -1,4 +1,4 @@
-"""A file of JSON: of any known schema, or with a text under one of the usual keys."""
+"""Posts in a JSON file of any known schema, or with a text under one of the usual keys."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from popinjay.sources.rows.undated import Undated
 from popinjay.sources.schemas.page import NO_PAGE, WHOLE_FILE
 
 NO_JSON = "line that is no JSON"
-_MOST_NAMES = 30  # keys named in a message
-_MOST_OTHERS = 300_000  # items that are no posts, or not for everybody, ...
-_OTHERS = 10  # ... if they are so many times as many as the posts
-_LOOKED_AT = 2**16  # characters
+_MAX_NAMES = 30  # keys named in a message
+_MAX_OTHERS = 300_000  # items that are not public posts, ...
+_OTHERS_PER_POST = 10  # ... if they outnumber the posts by this factor
+_START = 2**16  # characters examined
 _STARTS = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]]|window\.YTD\.|Grailbird\.data\.)')
 
 
@@ -53,13 +53,16 @@ class JsonRows:
         self._first: Any = None
 
     def rows(self, findings: Findings) -> Iterator[Row]:
-        """Yield the posts; count in `findings` what is none, or not for everybody.
+        """Yield the posts; items that are not public posts are counted in `findings`.
 
-        Raises SpecError if nothing is a post, or less than what is damaged.
+        Raises SpecError if there is no post, or if most of the file is damaged.
         """
-        damage, any_post, left_out = Damage(), False, findings.left_out
+        damage = Damage()
         undated = Undated()
-        self.count = posts = 0
+        left_out = findings.left_out
+        any_post = False
+        posts = 0
+        self.count = 0
         with ReadErrors(self.label), open_text(self._source) as text:
             for value, alone in values(text, self.label, damage):
                 for item in items_in(value, WHOLE_FILE if alone else NO_PAGE):
@@ -73,77 +76,82 @@ class JsonRows:
                         posts += 1
                         continue
                     left_out[row] += 1
-                    if self.count - posts > _MOST_OTHERS and self.count > _OTHERS * posts:
+                    too_many_others = self.count - posts > _MAX_OTHERS
+                    if too_many_others and self.count > _OTHERS_PER_POST * posts:
                         raise self._too_few(posts)
         if self.count and not any_post:
             left_out[NO_POST] -= self.count
-            raise self._nothing()
-        self._tell(damage, self.count, findings)
+            raise self._no_posts()
+        self._report_damage(damage, findings)
         findings.notes += undated.notes(self.label)
 
     def _row(self, item: Item, place: int, undated: Undated) -> Row | str:
-        value, page = item.value, item.page
+        """Convert an item, or return the reason to leave it out."""
+        value = item.value
+        page = item.page
+        schema = item.schema
         if page.hidden:
             return page.hidden
-        asked = self._options.text_column
+        column = self._options.text_column
         if not isinstance(value, dict):
             value = {"text": value} if isinstance(value, str) else {}
-            asked = None
+            column = None
         value = {key: bare(part) for key, part in value.items()}
-        named, schema = folded(value), item.schema
-        row = schema.post(value, place, page) if schema else row_in(named, place, asked)
+        named = folded(value)
+        row = schema.post(value, place, page) if schema else row_in(named, place, column)
         if not schema:
             undated.add(named, row)
         if isinstance(row, str):
             return row
         if reason := hidden_in(named):
             return reason
-        text = named.get(fold(asked)) if schema and asked else None
+        text = named.get(fold(column)) if schema and column else None
         if isinstance(text, str) and row.post.kind is not Kind.REPOST:
             row = replace(row, post=replace(row.post, text=printable(unescape(text))))
         if not row.post.id and page.key:
             row = replace(row, post=replace(row.post, id=page.key))
         return row if row.writer or not page.owner else replace(row, writer=page.owner)
 
-    def _nothing(self) -> SpecError:
-        """Return what is wrong with a file of which nothing is a post."""
-        first, asked = self._first, self._options.text_column
+    def _no_posts(self) -> SpecError:
+        """Return an error for a file without any post."""
+        first = self._first
+        column = self._options.text_column
         if not isinstance(first, dict):
             return SpecError(f"Item 1 of {self.label} is neither a text nor an object.", HINT)
-        missing = f"no column {asked!r}" if asked else "no column that is plainly the text"
-        names = ", ".join(list(first)[:_MOST_NAMES]) or "none"
+        missing = f"no column {column!r}" if column else "no column that is plainly the text"
+        names = ", ".join(list(first)[:_MAX_NAMES]) or "none"
         return SpecError(
             f"{self.label} has {missing} (item 1 has: {printable(names)}).",
             "Name it with --text-column.",
         )
 
     def _too_few(self, posts: int) -> SpecError:
-        """Return what is wrong with a file that is full of other things."""
+        """Return an error for a file of mostly other items."""
         return SpecError(
             f"Of the first {self.count:,} items of {self.label}, {posts:,} are posts.",
             "Give a file that holds posts.",
         )
 
-    def _tell(self, damage: Damage, count: int, findings: Findings) -> None:
-        """Tell what was damaged. Raises SpecError if that is more than what was whole."""
+    def _report_damage(self, damage: Damage, findings: Findings) -> None:
+        """Note damaged lines. Raises SpecError if there are more of them than items."""
         lines = len(damage.lines)
-        if lines > count:
+        if lines > self.count:
             more = f", nor {'is' if lines == 2 else 'are'} {lines - 1:,} more" if lines > 1 else ""
             raise SpecError(f"Line {damage.lines[0]:,} of {self.label} is not JSON{more}.", HINT)
         if lines:
             findings.left_out[NO_JSON] += lines
-            findings.notes.append(f"Line {damage.lines[0]:,} of {self.label} is no JSON.")
+            findings.notes.append(f"Line {damage.lines[0]:,} of {self.label} is not JSON.")
         if damage.cut_off:
             findings.notes.append(
-                f"{self.label} was cut off: its end is missing. What is whole of it was read."
+                f"{self.label} was cut off: its end is missing. The complete part was read."
             )
 
 
 def begins_as_json(source: ByteSource) -> bool:
-    """Whether a file holds JSON, whatever it is called: by a value at its beginning."""
+    """Return whether a file starts with a JSON value, whatever its name."""
     try:
         with ReadErrors(source.label), open_text(source) as text:
-            start = text.read(_LOOKED_AT)
+            start = text.read(_START)
     except SpecError:
         return False
     return _STARTS.match(start) is not None and begins(start)

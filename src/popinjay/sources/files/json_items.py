@@ -1,10 +1,10 @@
-"""The rows in JSON of any shape: found in lists, pages and wrappers, wherever they lie.
+"""Find rows in JSON of any shape: in lists, pages and wrappers, at any depth.
 
-A value is a row if a schema knows it (`schemas.known`) or it holds a text. Else it is
-gone into: keys that usually hold posts (`data`, `tweets`, ...) lead to rows of any kind, others
-only to rows of a known schema, and what is somebody else's, or no post, is passed over (`includes`,
-`favourites`, `direct_messages`, ...). What a page says of all its rows goes with each of them: whose
-they are, the accounts that it lists, and whether it was for everybody.
+A value is a row if it has a known schema (`schemas.known`) or contains a text. Otherwise it is
+searched: keys that usually hold posts (`data`, `tweets`, ...) lead to rows of any kind, other keys
+only to rows of a known schema. Keys of other people's posts or of other things (`includes`,
+`favourites`, `direct_messages`, ...) are skipped. What a page states about all of its rows goes
+with each of them: their owner, the accounts that it lists, and whether it was public.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from popinjay.sources.rows.privacy import DIRECT, hidden_in
 from popinjay.sources.schemas.known import Schema, schema_of
 from popinjay.sources.schemas.page import NO_PAGE, Page
 
-_DEEPEST = 40  # objects and lists within each other that are gone into
+_MAX_LEVELS = 40  # of nested objects and lists that are searched
 _HOLDERS = frozenset(
     "activities archive array articles attributes backup children comment comments content data doc"
     " docs entries export feed hits item items legacy list message messages node note notes object"
@@ -31,9 +31,11 @@ _HOLDERS = frozenset(
     " source status statuses submission submissions textpostapptextposts thread threads timeline"
     " toot toots tweet tweets value values".split()
 )
-_WEAK = frozenset(("message", "status", "comment", "note", "caption"))  # if no list is beside them
+_WEAK = frozenset(
+    ("message", "status", "comment", "note", "caption")
+)  # texts, unless next to lists
 _STRONG = frozenset(TEXTS) - _WEAK
-_PASSED = re.compile(
+_SKIPPED = re.compile(
     "accounts?|actors?|ads?|application|attachments?|author|blocks?|blocked.*|bookmark.*|card|chats?"
     "|choices|context|conversations?|coordinates|delete.*|direct.*|disconnect|dms?|downvoted.*"
     "|drafts?|edit.*|embeds?|emojis?|entities|errors?|events?|extendedentities|favou?rite.*|files?"
@@ -49,7 +51,7 @@ _PRIVATE_CHATS = ("personalchat", "privategroup", "privatesupergroup", "botchat"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A row, or something in its place that is none."""
+    """A row, or some other value in its place."""
 
     value: Any
     page: Page
@@ -57,8 +59,8 @@ class Item:
 
 
 def items_in(value: Any, page: Page = NO_PAGE, depth: int = 0) -> Iterator[Item]:
-    """Yield the rows of a value that stands for itself or in a list; itself if it holds none."""
-    if value == {}:  # as cheap as can be: files of these alone are known
+    """Yield the rows in a value of a list or at the top; the value itself if it has none."""
+    if value == {}:  # handled first for speed: some files consist of these
         if not page.known_only:
             yield Item(value, page)
         return
@@ -72,7 +74,7 @@ def items_in(value: Any, page: Page = NO_PAGE, depth: int = 0) -> Iterator[Item]
 
 def _rows_in(value: Any, page: Page, depth: int) -> Iterator[Item]:
     """Yield the rows of a value, if there are any."""
-    if depth >= _DEEPEST:
+    if depth >= _MAX_LEVELS:
         return
     if isinstance(value, dict) and (schema := schema_of(value)):
         yield Item(value, page, schema)
@@ -93,7 +95,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value is a post by a text that nothing beside it outdoes."""
+    """Return whether a value is a post because of a text in it."""
     if not isinstance(value, dict):
         return False
     texts = {fold(key) for key, part in value.items() if isinstance(part, str)}
@@ -105,20 +107,20 @@ def _is_plain(value: Any) -> bool:
 
 
 def _inside(value: dict[str, Any] | Opened, page: Page, depth: int) -> Iterator[Item]:
-    """Yield the rows inside of an object that is none itself."""
-    loose = page.whole_file  # whether members under any name may be rows of no known schema
+    """Yield the rows inside an object that is not a row itself."""
+    loose = page.whole_file  # whether members under any name may be rows of an unknown schema
     if isinstance(value, dict):
         page = _with(page, value)
         loose = loose and not any(_holds(key, part) for key, part in value.items())
     page = replace(page, whole_file=False, strings=page.whole_file)
     found = False
-    aside: dict[str, Any] = {}  # members of an `Opened` object that lead nowhere
+    plain: dict[str, Any] = {}  # members of an `Opened` object that contain no rows
     for key, part in _parts(value):
         name = fold(key)
-        if not isinstance(part, dict | list | Opened) or _is_passed(name, part):
+        if not isinstance(part, dict | list | Opened) or _is_skipped(name, part):
             if isinstance(value, Opened) and not isinstance(part, Opened):
-                aside[key] = part
-                page = _with(page, aside)
+                plain[key] = part
+                page = _with(page, plain)
             continue
         usual = loose or name in _HOLDERS or name.isdecimal()
         place = key if name.isdecimal() else ""
@@ -126,15 +128,15 @@ def _inside(value: dict[str, Any] | Opened, page: Page, depth: int) -> Iterator[
         for item in _rows_in(part, replace(page, key=place, known_only=known_only), depth + 1):
             found = True
             yield item
-    if not found and _is_plain(aside) and not page.known_only:
-        yield Item(aside, page, schema_of(aside))  # a row too large to be held as a whole
+    if not found and _is_plain(plain) and not page.known_only:
+        yield Item(plain, page, schema_of(plain))  # a row too large to be held as a whole
 
 
-def _is_passed(name: str, part: Any) -> bool:
-    """Whether what lies under a name is no post of the one whose file it is."""
+def _is_skipped(name: str, part: Any) -> bool:
+    """Return whether a member can't contain posts of the file's owner."""
     if name == "user" and isinstance(part, dict) and "result" in part:
-        return False  # how X's own pages wrap a timeline
-    return _PASSED.fullmatch(name) is not None
+        return False  # X's own pages wrap a timeline in it
+    return _SKIPPED.fullmatch(name) is not None
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
@@ -151,7 +153,7 @@ def _holds(key: str, part: Any) -> bool:
 
 
 def _with(page: Page, members: Mapping[str, Any]) -> Page:
-    """Return what is known inside of an object, by its members."""
+    """Extend what is known about the rows of a page by the members of an object in it."""
     named = folded(members)
     users = dict(page.users)
     includes = members.get("includes")
@@ -177,7 +179,7 @@ def _by_id(users: Any) -> dict[str, Mapping[str, Any]]:
 
 
 def _as_table(value: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of a table that is written by columns, as pandas does; none if it is none."""
+    """Return the rows of a table that is stored by columns, as pandas does; empty if it is none."""
     columns, data = value.get("columns"), value.get("data")
     if isinstance(columns, list) and isinstance(data, list):
         rows = [row for row in data if isinstance(row, list)]
@@ -186,14 +188,14 @@ def _as_table(value: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(text, dict | list) or not text or not _is_column(text):
         return []
     if isinstance(text, list) and len(value) == 1:
-        return []  # that may be anything
+        return []  # which may be anything
     same = {key: column for key, column in value.items() if _cells(column) == _cells(text)}
     places = list(text) if isinstance(text, dict) else range(len(text))
     return [{key: column[place] for key, column in same.items()} for place in places]
 
 
 def _cells(column: Any) -> Any:
-    """Return what makes two columns those of one table: the same places, or the same length."""
+    """Return what two columns of one table have in common: the keys of the rows, or the length."""
     if isinstance(column, dict):
         return column.keys()
     return len(column) if isinstance(column, list) else None

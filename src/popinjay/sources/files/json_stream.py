@@ -1,10 +1,10 @@
-"""JSON of any size and shape, value by value, in bounded memory.
+"""Read JSON of any size and shape, value by value, in bounded memory.
 
-A file holds one value, or several: one a line, or one after the other. A list is never held as a
-whole, nor is an object that is too large for one post: it is handed out as an `Opened` one, whose
-members come one by one. JSON is read leniently where nothing is lost by it: control characters in
-strings, commas and record separators between values, and the assignment that X's archive begins
-with are passed over.
+A file contains one value or several: one per line, or one after the other. A list is never held as
+a whole, nor is an object that is too large for one post: it becomes an `Opened` value, whose
+members come one by one. Parsing is lenient if nothing is lost by it: control characters in strings,
+commas and record separators between values, and the assignment at the beginning of files of X's
+archive are accepted.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ from typing import IO, Any
 
 from popinjay.errors import SpecError
 
-MOST_WHOLE = 2 * 2**20  # characters of a list or object that is handed out as a whole
-MOST_STRING = 16 * 2**20  # characters of one string
-HINT = 'Give one object a line, such as {"text": "..."}, or a list of them.'
+MAX_WHOLE = 2 * 2**20  # characters of a list or object that is returned as a whole
+MAX_STRING = 16 * 2**20  # characters of one string
+HINT = 'Give one object per line, such as {"text": "..."}, or a list of them.'
 _CHUNK = 2**17  # characters read at a time
 _BETWEEN = re.compile(r"[ \t\r\n\x1e\ufeff,;]*")
 _ASSIGNED = re.compile(
     r"(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]*(?:\[[^\]]{1,40}\])?\s*=\s*(?=[\[{])"
 )
-# files of X's archive: those of posts, and those of anything else
+# files of X's archive that don't hold posts
 _OF_X = re.compile(r"window\.YTD\.(?!(?:community_|note_)?tweets?\b)(\w+)")
-_LONGEST_NAME = 200  # characters of what is assigned to
+_MAX_NAME = 200  # characters of an assignment's target
 _NEXT_LINE = re.compile(r'\n(?=[\[{"])')
 _DECODER = json.JSONDecoder(strict=False)
 _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
-_ESCAPE = 12  # characters: an escape, or a word such as `false`, may be cut at the buffer's end
+_ESCAPE = 12  # characters of an escape or a word such as `false`, which the buffer may cut
 
 
 class Broken(Exception):
-    """A value that is no JSON."""
+    """A value that is not JSON."""
 
 
 class CutOff(Exception):
-    """The text ends inside of a value."""
+    """The text ends within a value."""
 
 
 class _TooLarge(Exception):
-    """A list or object that is not to be held as a whole."""
+    """A list or object is too large to be held as a whole."""
 
 
 @dataclass(slots=True)
 class Damage:
-    """What could not be read of a file: lines that are no JSON, and whether its end is missing."""
+    """What could not be read of a file."""
 
-    lines: list[int] = field(default_factory=list)
-    cut_off: bool = False
+    lines: list[int] = field(default_factory=list)  # that are not JSON
+    cut_off: bool = False  # whether its end is missing
 
 
 class Opened:
-    """A list or an object that is read piece by piece, as its parts are asked for."""
+    """A list or an object whose parts are read on demand."""
 
     def __init__(self, stream: _Stream) -> None:
         self._stream = stream
@@ -66,18 +66,19 @@ class Opened:
     def parts(self) -> Iterator[tuple[str, Any]]:
         """Yield keys (empty in a list) and values, which may be `Opened` themselves.
 
-        They come once; what of an `Opened` value is not asked for by then is passed over. Where the
-        text is broken or cut off they end: `values` deals with that.
+        Each comes once; unread parts of an `Opened` value are skipped when the next one is
+        requested. If the text is broken or cut off they end; `values` handles that.
         """
         return self._parts
 
     def skip(self) -> None:
-        """Read on to the end, and keep nothing."""
+        """Read to the end and discard everything."""
         for _ in self._parts:
             pass
 
     def _read(self) -> Iterator[tuple[str, Any]]:
-        stream, end = self._stream, "]" if self.is_list else "}"
+        stream = self._stream
+        end = "]" if self.is_list else "}"
         stream.position += 1
         try:
             while stream.peek() != end:
@@ -102,7 +103,7 @@ class Opened:
 
 
 class _Stream:
-    """The text that is left, the beginning of it in a buffer."""
+    """The remaining text, with its beginning in a buffer."""
 
     def __init__(self, text: IO[str]) -> None:
         self._text = text
@@ -110,16 +111,16 @@ class _Stream:
         self.buffer = ""
         self.position = 0
         self.failure: Broken | CutOff | None = None  # of a value that is read piece by piece
-        self.kind_of_x = ""  # what a file of X's archive is said to hold, if that is no posts
+        self.kind_of_x = ""  # what a file of X's archive holds, if not posts
 
     def peek(self) -> str:
-        """Return the next character that is not between values. Raises CutOff at the end."""
+        """Return the next character of a value. Raises CutOff at the end."""
         if not (found := self.next()):
             raise CutOff
         return found
 
     def next(self) -> str:
-        """Return the next character that is not between values, empty at the end."""
+        """Return the next character of a value, empty at the end."""
         while True:
             between = _BETWEEN.match(self.buffer, self.position)
             self.position = between.end() if between else self.position
@@ -129,7 +130,7 @@ class _Stream:
                 return ""
 
     def more(self, size: int = 0) -> bool:
-        """Read on, and let go of what is behind. Returns whether there was anything."""
+        """Read on and discard what is before the position. Return whether there was more."""
         chunk = self._text.read(size or _CHUNK)
         self._line += self.buffer.count("\n", 0, self.position)
         self.buffer = self.buffer[self.position :] + chunk
@@ -137,48 +138,48 @@ class _Stream:
         return bool(chunk)
 
     def line(self) -> int:
-        """Return the number of the line here."""
+        """Return the number of the current line."""
         return self._line + self.buffer.count("\n", 0, self.position)
 
     def value(self) -> Any:
-        """Return the value that begins here, a large list or object as `Opened`."""
+        """Return the value at the position; a large list or object as `Opened`."""
         try:
             return self._whole()
         except _TooLarge:
             return Opened(self)
 
     def _whole(self) -> Any:
-        """Return the value that begins here. Raises _TooLarge, Broken and CutOff."""
+        """Return the value at the position. Raises _TooLarge, Broken or CutOff."""
         is_string = self.buffer[self.position] == '"'
         while True:
             held = len(self.buffer) - self.position
             try:
                 value, end = _DECODER.raw_decode(self.buffer, self.position)
             except (ValueError, RecursionError) as error:
-                if not self._may_go_on(error):
+                if not self._may_continue(error):
                     raise Broken from error
-                most = MOST_STRING if is_string else MOST_WHOLE
-                if held >= most:
+                limit = MAX_STRING if is_string else MAX_WHOLE
+                if held >= limit:
                     raise (Broken if is_string else _TooLarge) from error
-                cut_off = self._ends_in(error)
-                if not self.more(min(max(held, _CHUNK), most - held)):
-                    raise (CutOff if cut_off else Broken) from error
+                is_cut_off = self._is_cut_off(error)
+                if not self.more(min(max(held, _CHUNK), limit - held)):
+                    raise (CutOff if is_cut_off else Broken) from error
                 continue
             is_number = not isinstance(value, str | dict | list)
             if end == len(self.buffer) and is_number and self.more():
-                continue  # it may go on
+                continue  # it may have more digits
             self.position = end
             return value
 
-    def _may_go_on(self, error: Exception) -> bool:
-        """Whether the value may be sound, but for what is not read yet."""
+    def _may_continue(self, error: Exception) -> bool:
+        """Return whether the value may be valid together with text that is not read yet."""
         if not isinstance(error, json.JSONDecodeError):
-            return False  # nested too deep, or a number of too many digits
-        unterminated = error.msg.startswith("Unterminated string")
-        return unterminated or error.pos >= len(self.buffer) - _ESCAPE
+            return False  # nested too deep, or a number with too many digits
+        is_unterminated = error.msg.startswith("Unterminated string")
+        return is_unterminated or error.pos >= len(self.buffer) - _ESCAPE
 
-    def _ends_in(self, error: Exception) -> bool:
-        """Whether nothing is wrong with the value but that its end is missing."""
+    def _is_cut_off(self, error: Exception) -> bool:
+        """Return whether the value is valid except that its end is missing."""
         if not isinstance(error, json.JSONDecodeError):
             return False
         rest = self.buffer[error.pos :].strip(" \t\r\n,")
@@ -186,7 +187,7 @@ class _Stream:
         return cut_word or error.msg.startswith("Unterminated string") or "escape" in error.msg
 
     def recover(self) -> bool:
-        """Go to the next line that can begin a value; False if there is none."""
+        """Move to the next line that can start a value; return False if there is none."""
         while not (found := _NEXT_LINE.search(self.buffer, self.position)):
             self.position = max(self.position, len(self.buffer) - 1)
             if not self.more():
@@ -198,21 +199,22 @@ class _Stream:
 def values(text: IO[str], label: str, damage: Damage) -> Iterator[tuple[Any, bool]]:
     """Yield the values of a file, those of the outermost lists one by one.
 
-    Beside each stands whether it is all that there is in the file, as far as can be told.
+    Each comes with whether it is the only one in the file, as far as that is known.
 
-    Lines that are no JSON are passed over, and what is whole of a file that was cut off is read:
-    both are told in `damage`. Raises SpecError, naming `label`, if the file begins with no JSON, or
-    is one of X's that holds something else than posts.
+    Lines that are not JSON are skipped, and the complete part of a truncated file is read; both are
+    recorded in `damage`. Raises SpecError, naming `label`, if the file does not start with JSON, or
+    is a file of X's archive without posts.
     """
-    stream = _begun(text)
+    stream = _start(text)
     if stream.kind_of_x:
         raise SpecError(
-            f"{label} is the file of X's archive with {stream.kind_of_x.replace('_', ' ')!r}: no public posts.",
+            f"{label} is the file of X's archive with {stream.kind_of_x.replace('_', ' ')!r}: it "
+            "has no public posts.",
             "Give the whole archive, or its tweets.js.",
         )
     found = False
     while character := stream.next():
-        if character in "]}" and damage.lines:  # of what was given up before
+        if character in "]}" and damage.lines:  # the end of a value that was given up
             stream.position += 1
             continue
         try:
@@ -235,8 +237,8 @@ def values(text: IO[str], label: str, damage: Damage) -> Iterator[tuple[Any, boo
 
 
 def begins(start: str) -> bool:
-    """Whether a text that begins like this can be JSON: its first value is sound as far as it goes."""
-    stream = _begun(io.StringIO(start))
+    """Return whether a text can be JSON: its first value is valid, or valid as far as it goes."""
+    stream = _start(io.StringIO(start))
     try:
         if stream.next():
             next(_at_top(stream), None)
@@ -247,10 +249,10 @@ def begins(start: str) -> bool:
     return True
 
 
-def _begun(text: IO[str]) -> _Stream:
-    """Return the stream behind the assignment that a file of X's archive begins with."""
+def _start(text: IO[str]) -> _Stream:
+    """Return a stream, positioned after the assignment that files of X's archive start with."""
     stream = _Stream(text)
-    while len(stream.buffer) < _LONGEST_NAME and stream.more():
+    while len(stream.buffer) < _MAX_NAME and stream.more():
         pass
     if stream.next() and (assigned := _ASSIGNED.match(stream.buffer, stream.position)):
         stream.position = assigned.end()
@@ -260,7 +262,7 @@ def _begun(text: IO[str]) -> _Stream:
 
 
 def _at_top(stream: _Stream, *, first: bool = False) -> Iterator[tuple[Any, bool]]:
-    """Yield the value that begins here, or those of the list that does."""
+    """Yield the value at the position, or the values of the list there."""
     if stream.buffer[stream.position] == "[":
         for _, value in Opened(stream).parts():
             yield value, False

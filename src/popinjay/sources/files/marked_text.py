@@ -1,4 +1,4 @@
-"""Texts that stand between `<|startoftext|>` and `<|endoftext|>`, as gpt-2-simple's files have them."""
+"""Texts between `<|startoftext|>` and `<|endoftext|>`, as in gpt-2-simple's files."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import IO
 
 _MARK = re.compile(r"<\|(?:startoftext|endoftext)\|>")
 _CHUNK = 2**16  # characters
-_LONGEST_MARK = len("<|startoftext|>")
+_MAX_MARK = len("<|startoftext|>")
 
 
 def is_marked(start: str) -> bool:
-    """Whether a file that begins so has its texts between marks."""
+    """Return whether the beginning of a file contains such a marker."""
     return _MARK.search(start) is not None
 
 
-def texts(text: IO[str], most: int) -> Iterator[str]:
-    """Yield what stands between marks, a text of several lines as one; cut behind `most` characters."""
+def texts(text: IO[str], max_length: int) -> Iterator[str]:
+    """Yield the texts between markers, cut to `max_length` characters."""
     rest = ""
     while chunk := text.read(_CHUNK):
-        *whole, rest = _MARK.split(rest + chunk)
-        yield from (one.strip() for one in whole if one.strip())
-        if len(rest) > most:
-            yield rest[:most].strip()
-            rest = rest[-_LONGEST_MARK:]
+        *complete, rest = _MARK.split(rest + chunk)
+        yield from (part.strip() for part in complete if part.strip())
+        if len(rest) > max_length:
+            yield rest[:max_length].strip()
+            rest = rest[-_MAX_MARK:]
     if rest.strip():
         yield rest.strip()

@@ -1,6 +1,6 @@
-"""A zip or a folder with files of posts in it that is no site's archive: rows of JSON, or one table.
+"""A zip or a folder that is not a site's archive, with files of JSON, or one table or text.
 
-Files whose names tell of something private, or of other people's posts, are never opened.
+Files whose names suggest private content or other people's posts are never opened.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.sources import Access, Findings
+from popinjay.sources import Access, Findings, reading_of
 from popinjay.sources.files import text
 from popinjay.sources.files.byte_source import Member, Source, stem_of
 from popinjay.sources.files.container import Container, is_zip
@@ -32,25 +32,29 @@ _PRIVATE = re.compile(
     r"|drafts?|saved?|votes?|deleted|emails?|phones?|ads?|settings?|account\w*|profiles?)"
 )
 _THREADS = re.compile(r"(?:^|/)threads/threads_and_replies(?:_\d+)?\.json$")
-_LOOKED_AT = 20  # files whose beginning is looked at
-_MOST_FILES = 10_000
+_MAX_EXAMINED = 20  # files whose beginning is examined
+_MAX_FILES = 10_000
 
 
 def matches(spec: str) -> bool:
-    """Zips and folders that hold such files, and are neither X's nor another site's."""
+    """Match zips and folders with such files that are neither X's nor another site's."""
     path = Path(spec)
     if not path.is_dir() and not is_zip(path):
         return False
     try:
         container = Container(path)
     except (SpecError, OSError):
-        return False  # whoever reads it says why
-    return bool(_chosen(container))
+        return False  # the source that reads it reports why
+    with container:
+        return bool(_chosen(container))
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
     """Open the files. Raises SpecError if none can be read."""
-    container = Container(Path(spec))
+    return reading_of(Container(Path(spec)), lambda container: _opened(container, options))
+
+
+def _opened(container: Container, options: CollectOptions) -> RowFile:
     members = _chosen(container)
     if len(members) == 1:
         if is_generic(members[0].stem):
@@ -60,7 +64,7 @@ def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
 
 
 def _chosen(container: Container) -> list[Member]:
-    """Return the files that hold posts: those of JSON, or one other; none if it is an archive."""
+    """Return the files with posts: all JSON files, or one other; empty for a site's archive."""
     names = container.names
     if is_of_x(container) or any(name.endswith("outbox.json") for name in names):
         return []
@@ -69,16 +73,17 @@ def _chosen(container: Container) -> list[Member]:
         return []
     public = threads or [name for name in names if not _is_private(name)]
     members = [Member(container, name) for name in sorted(public, key=_in_order)]
-    of_json = [one for one in members if text.kind_of(Path(one.name)) == "json"]
-    if any(begins_as_json(one) for one in of_json[:_LOOKED_AT]):
-        return of_json[:_MOST_FILES]
-    others = [one for one in members if text.kind_of(Path(one.name)) not in (None, "json")]
-    others = [one for one in others if not re.match(r"(?i)readme|licen[cs]e", one.stem)] or others
-    return others if len(others) == 1 else []
+    of_json = [member for member in members if text.kind_of(Path(member.name)) == "json"]
+    if any(begins_as_json(member) for member in of_json[:_MAX_EXAMINED]):
+        return of_json[:_MAX_FILES]
+    others = [member for member in members if text.kind_of(Path(member.name)) not in (None, "json")]
+    posts = [member for member in others if not re.match(r"(?i)readme|licen[cs]e", member.stem)]
+    posts = posts or others
+    return posts if len(posts) == 1 else []
 
 
 def _is_private(name: str) -> bool:
-    """Whether a file, or a folder it lies in, is called like something that is no public post."""
+    """Return whether the name of a file or of a folder above suggests other than public posts."""
     parts = [part for part in PurePosixPath(name).parts if not part.startswith(".")]
     if len(parts) < len(PurePosixPath(name).parts):
         return True  # hidden files
@@ -87,20 +92,25 @@ def _is_private(name: str) -> bool:
 
 
 def _in_order(name: str) -> list[tuple[int, str]]:
-    """Return what sorts names with their numbers by size."""
+    """Return a sort key that orders numbers in names by value."""
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 class _Files(Source):
-    """Some of the files of a container."""
+    """Some files of a container."""
 
     def __init__(self, container: Container, names: list[str]) -> None:
         self.label = container.path.name
         self.stem = stem_of(self.label)
-        self._container, self._names = container, names
+        self._container = container
+        self._names = names
+
+    def close(self) -> None:
+        """Close the zip."""
+        self._container.close()
 
     def fingerprint(self) -> str:
-        """Return a hash of them all."""
+        """Return a hash of all of them."""
         return self._container.fingerprint(self._names)
 
 
@@ -114,7 +124,8 @@ class PackedRows(RowFile):
         super().__init__(_Files(container, [member.name for member in members]), options)
 
     def _rows(self, findings: Findings) -> Iterator[Row]:
-        place, without = 0, []
+        place = 0
+        without_posts = []
         for member in self._members:
             found = 0
             try:
@@ -124,7 +135,7 @@ class PackedRows(RowFile):
             except SpecError:
                 if found:
                     raise
-                without.append(member.label)
+                without_posts.append(member.label)
             place += member.count
-        if without:
-            findings.notes.append(f"No posts in {', '.join(without[:5])}: passed over.")
+        if without_posts:
+            findings.notes.append(f"No posts in {', '.join(without_posts[:5])}: skipped.")

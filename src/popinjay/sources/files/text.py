@@ -1,4 +1,7 @@
-"""Plain files: `.txt` (one post a line), `.csv` and `.tsv`, `.jsonl` and `.json`, each also with `.gz`; `-` for standard input."""
+"""Plain files of posts: `.txt`, `.csv`, `.tsv`, `.jsonl` and `.json`, and `-` for standard input.
+
+A `.txt` has one post per line. Each may be compressed (`.gz`, `.bz2`, `.xz`).
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from typing import IO, Any
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post
-from popinjay.sources import Access, Findings
+from popinjay.sources import Access, Findings, reading_of
 from popinjay.sources.files import marked_text
 from popinjay.sources.files.byte_source import PACKED, ByteSource, DiskFile, Piped
-from popinjay.sources.files.container import ReadErrors
+from popinjay.sources.files.container import ReadErrors, is_zip
 from popinjay.sources.files.json_file import JsonFile, begins_as_json
 from popinjay.sources.files.table import Table, is_table
 from popinjay.sources.rows import facts
@@ -24,7 +27,7 @@ from popinjay.sources.rows.undated import Undated
 from popinjay.text.escapes import as_typed
 
 NAME = "text"
-HELP = ".txt with one post a line, .csv, .tsv, .jsonl, .json, or - for standard input"
+HELP = ".txt with one post per line, .csv, .tsv, .jsonl, .json, or - for standard input"
 NEEDS = ""
 
 _KINDS = {
@@ -36,28 +39,33 @@ _KINDS = {
     ".ndjson": "json",
     ".json": "json",
 }
-_MOST_LINE = 16 * 2**20  # characters
-_START = 2**14  # characters that show marks between texts
-_HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
+_MAX_LINE = 16 * 2**20  # characters
+_START = 2**14  # characters searched for markers between texts
+_HINT = (
+    "Give a .txt with one post per line, a .csv or .tsv with a header, or a .jsonl with one object "
+    "per line."
+)
 
 
 def matches(spec: str) -> bool:
-    """Files with a name that tells their kind, any that hold JSON, and `-`."""
+    """Match files with a known extension, any that hold JSON, and `-`."""
     if spec == "-":
         return True
     path = Path(spec)
-    return path.is_file() and (kind_of(path) is not None or begins_as_json(DiskFile(path)))
+    if not path.is_file() or is_zip(path):
+        return False
+    return kind_of(path) is not None or begins_as_json(DiskFile(path))
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> RowFile:
-    """Open a file. Raises SpecError where it holds no text."""
+    """Open a file. Raises SpecError if it holds no text."""
     if spec == "-":
-        return opened(Piped(sys.stdin.buffer), options)
+        return reading_of(Piped(sys.stdin.buffer), lambda piped: opened(piped, options))
     return opened(DiskFile(Path(spec)), options)
 
 
 def opened(source: ByteSource, options: CollectOptions) -> RowFile:
-    """Open a file by what it holds, or else by its name. Raises SpecError where that is no text."""
+    """Open a file by its content, or else by its name. Raises SpecError if it holds no text."""
     kind = kind_of(Path(source.name)) or "txt"
     if kind == "json" or begins_as_json(source):
         return JsonFile(source, options)
@@ -65,7 +73,7 @@ def opened(source: ByteSource, options: CollectOptions) -> RowFile:
 
 
 def kind_of(path: Path) -> str | None:
-    """Return the kind of file that a name tells, None if it tells none."""
+    """Return the kind of a file by its extension, None if that is unknown."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
@@ -78,7 +86,7 @@ class TextFile(RowFile):
     def __init__(self, source: ByteSource, kind: str, options: CollectOptions) -> None:
         self._label = source.label
         self._source = source
-        self._kind = self._what_lines_are() if kind == "txt" else kind
+        self._kind = self._kind_of_text() if kind == "txt" else kind
         self._table: Table | None = None
         if self._kind in ("csv", "tsv"):
             first = "\t" if self._kind == "tsv" else ","
@@ -105,8 +113,8 @@ class TextFile(RowFile):
         with self._open() as text:
             yield from _ROWS[self._kind](text, self._label)
 
-    def _what_lines_are(self) -> str:
-        """Return what a file of lines is: a table, texts between marks, or one post a line."""
+    def _kind_of_text(self) -> str:
+        """Return whether the text is a table, texts between markers, or one post per line."""
         with ReadErrors(self._label):
             with self._open() as text:
                 start = text.read(_START)
@@ -122,15 +130,15 @@ class TextFile(RowFile):
             text = as_typed(row)
             return Row(number, Post("", "", text, kind=facts.kind_in({}, text)))
         named = folded(row)
-        asked = self._table.text_column if self._table else self._options.text_column
-        if not facts.text_key(named, asked):
-            missing = f"no column {asked!r}" if asked else "no column that is plainly the text"
+        column = self._table.text_column if self._table else self._options.text_column
+        if not facts.text_key(named, column):
+            missing = f"no column {column!r}" if column else "no column that is plainly the text"
             names = ", ".join(str(key) for key in row if key is not None) or "none"
             raise SpecError(
                 f"{self._label} has {missing} (item {number:,} has: {names}).",
                 "Name it with --text-column.",
             )
-        post = facts.row_in(named, number, asked)
+        post = facts.row_in(named, number, column)
         undated.add(named, post)
         return post
 
@@ -139,15 +147,15 @@ class TextFile(RowFile):
 
 
 def _lines(text: IO[str], label: str) -> Iterator[str]:
-    while line := text.readline(_MOST_LINE):
+    while line := text.readline(_MAX_LINE):
         if "\x00" in line:
-            raise SpecError(f"{label} is not text: it holds NUL bytes.", _HINT)
+            raise SpecError(f"{label} is not text: it contains NUL bytes.", _HINT)
         if line.strip():
             yield line.strip()
 
 
 def _marked(text: IO[str], label: str) -> Iterator[str]:
-    return marked_text.texts(text, _MOST_LINE)
+    return marked_text.texts(text, _MAX_LINE)
 
 
 _ROWS: dict[str, Callable[[IO[str], str], Iterator[Any]]] = {

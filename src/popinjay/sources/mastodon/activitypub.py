@@ -1,4 +1,4 @@
-"""ActivityPub's activities and notes, as the fediverse's servers export them."""
+"""Convert ActivityPub's activities and notes, as the fediverse's servers export them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _QUOTES = ("quote", "quoteUrl", "quoteUri", "_misskey_quote")
 def reason_against(
     activity: Mapping[str, Any], note: Mapping[str, Any], me: str, followers: Any = None
 ) -> str | None:
-    """Return why an activity with its note is not handed over, None if it is.
+    """Return the reason to leave out an activity with its note, None if there is none.
 
-    `me` and `followers` are the addresses of the actor whose it is to be, and of their followers.
+    `me` and `followers` are the URLs of the expected actor and of their followers collection.
     """
     kind = activity.get("type")
     if kind not in ("Create", "Announce") or (kind == "Create" and note.get("type") not in _POSTS):
@@ -31,21 +31,21 @@ def reason_against(
     audiences = [_audience(part) for part in parts]
     if audiences and all(audience & _PUBLIC for audience in audiences):
         writer = note.get("attributedTo")
-        others = me and isinstance(writer, str) and writer != me and kind == "Create"
-        return "somebody else's post" if others else None
+        is_foreign = me and isinstance(writer, str) and writer != me and kind == "Create"
+        return "somebody else's post" if is_foreign else None
     if kind == "Announce":
         return "boost that is not public"
-    everybody = {one for audience in audiences for one in audience}
-    to_followers = any(one == followers or one.endswith("/followers") for one in everybody)
+    recipients = {url for audience in audiences for url in audience}
+    to_followers = any(url == followers or url.endswith("/followers") for url in recipients)
     return "followers-only post" if to_followers else "direct message"
 
 
 def post_in(
     activity: Mapping[str, Any], note: Mapping[str, Any], author: str, mine: Iterable[str]
 ) -> Post:
-    """Return the post of an activity that nothing stands against.
+    """Convert an activity for which `reason_against` found no reason.
 
-    `mine` are the author's addresses, by which an answer to themselves is known.
+    `mine` are the author's URLs, which tell replies to the author's own posts.
     """
     boost = activity["type"] == "Announce"
     id = number_of(printable(str((activity if boost else note).get("id") or "")))
@@ -55,7 +55,7 @@ def post_in(
 
 
 def answered_in(note: Mapping[str, Any]) -> str:
-    """Return the address of the post that a note answers, empty if it answers none."""
+    """Return the URL of the post that a note replies to, empty if there is none."""
     answered = note.get("inReplyTo")
     if isinstance(answered, list):
         answered = answered[0] if answered else None
@@ -63,12 +63,12 @@ def answered_in(note: Mapping[str, Any]) -> str:
 
 
 def kind_in_own_thread(note: Mapping[str, Any]) -> Kind:
-    """Return what a note is that answers nobody else."""
+    """Return the kind of a note that does not reply to another author."""
     return Kind.QUOTE if any(note.get(key) for key in _QUOTES) else Kind.POST
 
 
 def content_of(note: Mapping[str, Any]) -> str:
-    """Return a post's HTML; if it comes only by language, that of the first."""
+    """Return a post's HTML; if there are only versions by language, the first one."""
     content = note.get("content")
     if content is None:
         content = next(iter(as_object(note.get("contentMap")).values()), None)
@@ -77,22 +77,22 @@ def content_of(note: Mapping[str, Any]) -> str:
 
 def _kind(note: Mapping[str, Any], mine: Iterable[str]) -> Kind:
     answered = answered_in(note)
-    if answered and not any(answered.startswith(f"{one}/") for one in mine if one):
+    if answered and not any(answered.startswith(f"{url}/") for url in mine if url):
         return Kind.REPLY
     return kind_in_own_thread(note)
 
 
 def _audience(part: Mapping[str, Any]) -> set[str]:
-    """Return whom something was addressed to."""
+    """Return the URLs that an object is addressed to."""
     found: set[str] = set()
     for value in (part.get("to"), part.get("cc")):
         listed = value if isinstance(value, list) else [value]
-        found.update(one for one in listed if isinstance(one, str))
+        found.update(url for url in listed if isinstance(url, str))
     return found
 
 
 def _language(note: Mapping[str, Any]) -> str | None:
-    """Return the language whose text is the post's."""
+    """Return the language whose version is the post's content."""
     content = content_of(note)
     texts = as_object(note.get("contentMap"))
     return next((key for key, value in texts.items() if value == content), None)

@@ -1,4 +1,4 @@
-"""Mastodon's posts and their authors, whichever way they came: from an export or from a server's API."""
+"""Convert Mastodon's posts and authors, from an export or a server's API."""
 
 from __future__ import annotations
 
@@ -10,35 +10,32 @@ from urllib.parse import urlsplit
 
 from popinjay.post import Author, Kind, Post, handle_of, posted_at, printable
 from popinjay.sources.files.container import as_object
-from popinjay.text.html_text import MOST_HTML, to_text
+from popinjay.text.html_text import MAX_HTML, to_text
 
-MOST_NAME = 500  # characters; Mastodon allows 30
-MOST_BIO = 20_000  # characters; Mastodon allows 500, other servers some thousand
-ID = re.compile(r"(?=.*\w)[\w.:~-]{1,128}", re.ASCII)  # numbers on Mastodon, letters too elsewhere
+MAX_NAME = 500  # characters; Mastodon allows 30
+MAX_BIO = 20_000  # characters; Mastodon allows 500, other servers some thousands
+ID = re.compile(r"(?=.*\w)[\w.:~-]{1,128}", re.ASCII)  # on Mastodon digits only
 
 _LANG = re.compile(r"(?!und\b)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
-_ADDRESS = re.compile(r"https?://[^\s<>\"'\x00-\x20\x7f-\x9f]{1,500}")
+_URL = re.compile(r"https?://[^\s<>\"'\x00-\x20\x7f-\x9f]{1,500}")
 _NUMBERED = re.compile(r"/statuses/(\d{1,30})(?:/activity)?$", re.ASCII)
 _PUBLIC = ("public", "unlisted")
-_NOT_PUBLIC = {
-    "private": "followers-only post",
-    "direct": "direct message",
-}  # the API's name and ours
+_NOT_PUBLIC = {"private": "followers-only post", "direct": "direct message"}  # by the API's names
 
 
 def author_of(full_name: str, name: Any, bio: Any, url: Any, avatar: Any) -> Author:
-    """Who posted, from `user@host` and what a profile holds; what is no text, or no address, counts as empty."""
+    """Return an author by `user@host` and the fields of a profile; invalid ones count as empty."""
     return Author(
         handle_of(full_name) or "me",
-        printable(_text(name)).strip()[:MOST_NAME],
-        to_text(_text(bio))[:MOST_BIO],
+        printable(_text(name)).strip()[:MAX_NAME],
+        to_text(_text(bio))[:MAX_BIO],
         url=address_of(url),
         avatar=address_of(avatar),
     )
 
 
 def post_of(id: str, author: str, kind: Kind, html: str, created_at: str | None, lang: Any) -> Post:
-    """A post from its parts. A boost is somebody else's words, so there is no text."""
+    """Build a post. A boost has no text, as its words are someone else's."""
     boost = kind is Kind.REPOST
     return Post(
         id=id,
@@ -47,31 +44,35 @@ def post_of(id: str, author: str, kind: Kind, html: str, created_at: str | None,
         kind=kind,
         created_at=created_at,
         lang=None if boost else language_of(lang),
-        truncated=not boost and len(html) > MOST_HTML,
+        truncated=not boost and len(html) > MAX_HTML,
     )
 
 
 def status_of(row: Any, account: str, author: str) -> Post | str:
-    """A status of the API as a post of the account with this id, or the reason why it is not handed over."""
+    """Convert a status of the API, or return the reason to leave it out.
+
+    Args:
+        row: the status.
+        account: the id of the account that is read.
+        author: its handle.
+    """
     row = as_object(row)
-    id, visibility, boosted = id_of(row.get("id")), row.get("visibility"), row.get("reblog")
+    id = id_of(row.get("id"))
     writer = id_of(as_object(row.get("account")).get("id"))
-    if (
-        not id
-        or not writer
-        or not isinstance(visibility, str)
-        or not (boosted is None or isinstance(boosted, dict))
-    ):
+    visibility = row.get("visibility")
+    boosted = row.get("reblog")
+    is_boost = boosted is not None
+    if not id or not writer or not isinstance(visibility, str):
+        return "not readable"
+    if is_boost and not isinstance(boosted, dict):
         return "not readable"
     if writer != account:
         return "somebody else's post"
     if visibility not in _PUBLIC:
-        return (
-            "boost that is not public"
-            if boosted is not None
-            else _NOT_PUBLIC.get(visibility, "post not for everybody")
-        )
-    content = "" if boosted is not None else row.get("content")
+        if is_boost:
+            return "boost that is not public"
+        return _NOT_PUBLIC.get(visibility, "post not for everybody")
+    content = "" if is_boost else row.get("content")
     if not isinstance(content, str):
         return "not readable"
     return post_of(
@@ -85,54 +86,55 @@ def status_of(row: Any, account: str, author: str) -> Post | str:
 
 
 def notes_on(warned: int, polls: int, what: str = "posts") -> list[str]:
-    """What is to be said of so many posts with a content warning, and so many polls."""
+    """Describe the numbers of posts with a content warning and of polls."""
     notes = []
     if warned:
         notes.append(
-            f"{warned:,} {what} stand behind a content warning: what it hides is kept, the warning itself is no part of the post."
+            f"{warned:,} {what} are behind a content warning: the hidden text is kept, the warning "
+            "itself is not part of the post."
         )
     if polls:
         notes.append(f"{polls:,} {what} are polls: the question is kept, the choices are not.")
     return notes
 
 
-def number_of(address: str) -> str:
-    """What names a post for good, by the address that stands for it everywhere: its number on its server, or the whole address where it has none.
+def number_of(url: str) -> str:
+    """Return a permanent id of a post by its canonical URL: its number, or else the whole URL.
 
-    Its id in the API is that number on Mastodon; elsewhere it can change, as on snac with every edit.
+    On Mastodon the number is its id in the API; on other servers that can change, as on snac with
+    every edit.
     """
-    found = _NUMBERED.search(address)
-    return found[1] if found else address
+    found = _NUMBERED.search(url)
+    return found[1] if found else url
 
 
 def id_of(value: Any) -> str:
-    """What a server calls something, as text that may stand in an address; empty where it is no such thing."""
-    text = (
-        str(value) if isinstance(value, str) or (type(value) is int and 0 <= value < 10**30) else ""
-    )
+    """Return an id as text that may be part of a URL; empty if it is invalid."""
+    is_id = isinstance(value, str) or (type(value) is int and 0 <= value < 10**30)
+    text = str(value) if is_id else ""
     return text if ID.fullmatch(text) else ""
 
 
 def address_of(value: Any) -> str:
-    """The value where it is an address on the web, or else nothing."""
-    return value if isinstance(value, str) and _ADDRESS.fullmatch(value) else ""
+    """Return the value if it is a web URL, or else an empty text."""
+    return value if isinstance(value, str) and _URL.fullmatch(value) else ""
 
 
-def hostname_of(address: str) -> str:
-    """The host of an address, without its port; empty where it has none."""
+def hostname_of(url: str) -> str:
+    """Return the host of a URL without its port; empty if it has none."""
     try:
-        return urlsplit(address).hostname or ""
+        return urlsplit(url).hostname or ""
     except ValueError:
         return ""
 
 
 def language_of(value: Any) -> str | None:
-    """The value where it is a language's code."""
+    """Return the value if it is a language code, or else None."""
     return intern(value) if isinstance(value, str) and _LANG.fullmatch(value) else None
 
 
 def time_of(written: Any) -> str | None:
-    """A moment as ISO 8601 in UTC."""
+    """Return a time as ISO 8601 in UTC, None if it is invalid."""
     try:
         return posted_at(datetime.fromisoformat(str(written or "")))
     except ValueError:
@@ -140,7 +142,7 @@ def time_of(written: Any) -> str | None:
 
 
 def kind_of(row: dict[str, Any], account: str) -> Kind:
-    """Return what a status is to the account with this id."""
+    """Return the kind of a status, seen from the account with this id."""
     if row.get("reblog") is not None:
         return Kind.REPOST
     if (

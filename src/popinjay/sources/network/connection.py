@@ -1,6 +1,7 @@
-"""A connection to a server by its name: looked up once, its addresses checked, and a checked one then connected to.
+"""Connect to a server by name without reaching into the local network.
 
-Looking a name up a second time could give another answer, one that leads into the house.
+A name is resolved once, its addresses are checked, and the connection goes to a checked address.
+Resolving it a second time could give a different, local address (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -19,33 +20,40 @@ if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
 
 CONNECT_SECONDS = 10.0
-SILENCE_SECONDS = 30.0  # that an answer may pause
-KEPT = "Whatever was read is kept: the same command goes on from there."
+READ_SECONDS = 30.0  # the longest pause within a response
+KEPT = "Everything read so far is kept: the same command continues from there."
 
 
-class Passing(Exception):
-    """What another try may get past; its text is a reason."""
+class TransientError(Exception):
+    """A failure that a retry may get past; its text is the reason."""
 
 
 def connect(scheme: str, host: str, port: int, *, allow_local: bool) -> HTTPConnection:
-    """A connection to the first of a host's addresses that takes one, or through the proxy that the environment names.
+    """Connect to the first reachable address of a host, or through the environment's HTTPS proxy.
 
-    Raises NetworkError where it must not be asked or can't prove who it is, Passing where another try may help.
+    Args:
+        scheme: `http` or `https`.
+        host: the server's name or IP address.
+        port: the server's port.
+        allow_local: whether addresses on this machine or in a local network are allowed.
+
+    Raises NetworkError if the host is not allowed or its certificate is invalid, TransientError if
+    a retry may help.
     """
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.exceptions import HTTPError
 
-    trouble: Exception | None = None
+    last_error: Exception | None = None
     proxy = _proxy(host) if scheme == "https" else None
-    for found, at in (
-        [(proxy.host, proxy.port)]
-        if proxy
-        else [(address, port) for address in _addresses(host, port, allow_local)]
-    ):
-        if scheme == "https":  # to the address that was checked, for the name that was asked for
+    if proxy:
+        endpoints = [(proxy.host, proxy.port)]
+    else:
+        endpoints = [(address, port) for address in _addresses(host, port, allow_local)]
+    for address, endpoint_port in endpoints:
+        if scheme == "https":  # the address is the checked one, the certificate is for the name
             connection: HTTPConnection = HTTPSConnection(
-                found,
-                at,
+                address,
+                endpoint_port,
                 timeout=CONNECT_SECONDS,
                 ssl_context=ssl.create_default_context(),
                 server_hostname=host,
@@ -54,51 +62,51 @@ def connect(scheme: str, host: str, port: int, *, allow_local: bool) -> HTTPConn
                 _check_literal(host, allow_local)
                 connection.set_tunnel(host, port, headers=proxy.headers)
         else:
-            connection = HTTPConnection(found, at, timeout=CONNECT_SECONDS)
+            connection = HTTPConnection(address, endpoint_port, timeout=CONNECT_SECONDS)
         try:
             connection.connect()
-            connection.timeout = SILENCE_SECONDS
+            connection.timeout = READ_SECONDS
             if connection.sock:
-                connection.sock.settimeout(SILENCE_SECONDS)
+                connection.sock.settimeout(READ_SECONDS)
             return connection
         except ssl.SSLCertVerificationError as error:
             connection.close()
             raise NetworkError(
-                f"{host} can't prove that it is {host}: {error.verify_message}.",
-                "Don't go on, unless you know why that is.",
+                f"The certificate of {host} is invalid: {error.verify_message}.",
+                "Don't continue unless you know why.",
             ) from error
         except (HTTPError, OSError) as error:
             connection.close()
-            trouble = error
-    raise Passing(said_by(trouble)) from trouble
+            last_error = error
+    raise TransientError(describe_error(last_error)) from last_error
 
 
 def _addresses(host: str, port: int, allow_local: bool) -> list[str]:
-    """A host's addresses. Raises NetworkError where one of them is not of the public network, and that is not allowed."""
+    """Resolve a host. Raises NetworkError if an address is local and that is not allowed."""
     try:
-        found = [str(ipaddress.ip_address(host))]
+        addresses = [str(ipaddress.ip_address(host))]
     except ValueError:
         try:
             rows = socket.getaddrinfo(host.encode("idna").decode(), port, type=socket.SOCK_STREAM)
         except UnicodeError as error:
             raise NetworkError(
-                f"{host!r} can't be the name of a server.", "Check how it was typed."
+                f"{host!r} is not a valid server name.", "Check how it was typed."
             ) from error
         except socket.gaierror as error:
             if error.errno == socket.EAI_AGAIN:
-                raise Passing("its address can't be looked up") from error
+                raise TransientError("its address can't be looked up") from error
             raise NetworkError(
                 f"There is no server {host!r}, or this machine is offline.",
                 f"Check the name and the connection. {KEPT}",
             ) from error
-        found = list(dict.fromkeys(str(row[4][0]) for row in rows))
-    for address in found:
+        addresses = list(dict.fromkeys(str(row[4][0]) for row in rows))
+    for address in addresses:
         _check_public(host, address, allow_local)
-    return found
+    return addresses
 
 
 def _check_literal(host: str, allow_local: bool) -> None:
-    """The check of an address that stands where a name could: behind a proxy only this can be known."""
+    """Check a host that is an IP address; behind a proxy, names can't be checked."""
     with suppress(ValueError):
         _check_public(host, str(ipaddress.ip_address(host)), allow_local)
 
@@ -106,14 +114,14 @@ def _check_literal(host: str, allow_local: bool) -> None:
 def _check_public(host: str, address: str, allow_local: bool) -> None:
     if not allow_local and not is_public(address):
         raise NetworkError(
-            f"{host} is {address}: on this machine, or in this house's network.",
-            "Where that is what you mean, say so with --allow-local.",
+            f"{host} is {address}: on this machine or in a local network.",
+            "If that is intended, allow it with --allow-local.",
         )
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """Where a proxy is, and what it is told about who asks."""
+    """An HTTPS proxy, with the headers that authenticate the user to it."""
 
     host: str
     port: int
@@ -121,7 +129,10 @@ class Proxy:
 
 
 def _proxy(host: str) -> Proxy | None:
-    """The proxy that the environment names for a host, if it names one. Its user and password never stand in a message."""
+    """Return the environment's proxy for a host, if any.
+
+    The messages of its errors never contain the user or the password.
+    """
     from urllib.request import getproxies, proxy_bypass
 
     from urllib3.util import make_headers
@@ -130,36 +141,40 @@ def _proxy(host: str) -> Proxy | None:
     if not named or proxy_bypass(host):
         return None
     try:
-        place = urlsplit(named if "://" in named else f"http://{named}")
-        where, port = place.hostname, place.port or 8080
+        parts = urlsplit(named if "://" in named else f"http://{named}")
+        port = parts.port or 8080
+        proxy_host = parts.hostname
     except ValueError as error:
-        hint = "It takes http://HOST:PORT, with USER:PASSWORD@ before HOST if need be (as %40 and the like). Mend it, or unset it."
-        raise NetworkError("HTTPS_PROXY is no address of a proxy.", hint) from error
-    if not where:
+        raise NetworkError(
+            "HTTPS_PROXY is not a valid proxy address.",
+            "It has the form http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with special "
+            "characters percent-encoded. Correct it, or unset it.",
+        ) from error
+    if not proxy_host:
         return None
-    who = f"{unquote(place.username)}:{unquote(place.password or '')}" if place.username else None
-    return Proxy(where, port, make_headers(proxy_basic_auth=who))
+    credentials = None
+    if parts.username:
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return Proxy(proxy_host, port, make_headers(proxy_basic_auth=credentials))
 
 
-# Networks of special use (IANA's registries) that Python takes for global, or did in some version.
+# Special-purpose networks (IANA's registries) that some version of Python considers global.
 _NOT_PUBLIC = [
     ipaddress.ip_network(network)
     for network in (
         "192.0.0.0/24",  # protocol assignments
-        "192.88.99.0/24",  # relays of 6to4, deprecated
-        "2001::/23",  # protocol assignments, Teredo (unwrapped before) and ORCHID among them
-        "2001:db8::/32",
-        "3fff::/20",  # documentation, as is the one before
+        "192.88.99.0/24",  # 6to4 relays, deprecated
+        "2001::/23",  # protocol assignments, including Teredo (unwrapped before) and ORCHID
+        "2001:db8::/32",  # documentation
+        "3fff::/20",  # documentation
     )
 ]
-_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that is given out to the world
-_TRANSLATED = ipaddress.IPv6Network(
-    "64:ff9b::/96"
-)  # addresses of IPv4, as a network without it writes them
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # all globally allocated addresses
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # IPv4 addresses behind NAT64
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public network, also where it wraps another one."""
+    """Return whether an IP address, and any address embedded in it, is public."""
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         if inner := found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]:
@@ -175,12 +190,12 @@ def is_public(address: str) -> bool:
     )
 
 
-def said_by(error: Exception | None) -> str:
-    """What went wrong, in one short line."""
+def describe_error(error: Exception | None) -> str:
+    """Describe a failure in a short phrase."""
     if "timed out" in str(error):
         return "it does not answer"
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__
-    said = cause.strerror if isinstance(cause, OSError) else None
-    return said[0].lower() + said[1:120] if said else "its answer is broken, or broken off"
+    message = cause.strerror if isinstance(cause, OSError) else None
+    return message[0].lower() + message[1:120] if message else "its response is broken or cut off"

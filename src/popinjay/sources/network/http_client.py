@@ -1,8 +1,9 @@
-"""Documents from servers: asked for politely, and never for more than is reasonable.
+"""A polite, bounded HTTP client for public servers.
 
-One connection a host, and every request says who asks. A server that wants to be left in peace for a while (`Retry-After`, a limit's
-reset) is, with a countdown; one that fails is asked again a few times. Answers are bounded in size and in time, redirects in number and
-in where they lead, and no address on this machine or in this house's network is asked unless that is allowed (`connecting`).
+It keeps one connection per host and identifies itself in every request. It honours rate limits
+(`Retry-After` and the various reset headers) with a countdown, and retries a failing server a few
+times. Responses are bounded in size and duration, redirects in number and target. Addresses on this
+machine or in a local network are refused unless the user allows them (see `connection`).
 """
 
 from __future__ import annotations
@@ -12,155 +13,174 @@ import re
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
 from popinjay import __version__
 from popinjay.errors import NetworkError
 from popinjay.events import Event, EventKind
 from popinjay.sources import FETCH, Access
-from popinjay.sources.network.connection import KEPT, Passing, connect, said_by
+from popinjay.sources.network.connection import KEPT, TransientError, connect, describe_error
 from popinjay.text.quantities import duration
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
 
 USER_AGENT = f"popinjay/{__version__} (reads one account's public posts, on its user's own machine)"
-MOST_ANSWER = (
-    16 * 2**20
-)  # bytes, unpacked: a page of a hundred posts comes to some hundred thousand
-ANSWER_SECONDS = 180.0  # that a whole one may take
-TRIES = 6
-FIRST_WAIT = (
-    1.0  # seconds before asking again where a server does not say how long; twice as long each time
-)
-LONGEST_WAIT = 20 * 60  # seconds that are waited at once: limits are counted in quarters of an hour
-MOST_MOVES = 3  # redirects
+MAX_RESPONSE_BYTES = 16 * 2**20  # decompressed; a page of a hundred posts has some 100 kB
+RESPONSE_SECONDS = 180.0  # for a whole response
+MAX_ATTEMPTS = 6
+FIRST_WAIT = 1.0  # seconds before the first retry if the server names no delay; doubles each time
+MAX_WAIT = 20 * 60  # seconds; rate limits are usually counted per quarter of an hour
+MAX_REDIRECTS = 3
 
-_MOVED = (301, 302, 303, 307, 308)
-_BUSY = (429, 503)  # asks for patience
+_REDIRECT = (301, 302, 303, 307, 308)
+_BUSY = (429, 503)
 _FAILED = (408, 425, 500, 502, 504, 520, 521, 522, 523, 524)
-_RESETS = ("retry-after", "ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
-_PIECE = 2**16
+_RETRY_HEADERS = ("retry-after", "ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
+_CHUNK = 2**16  # bytes
+
+_Endpoint = tuple[str, str, int]  # scheme, host, port
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server said: `headers` by names in lower case, `body` unpacked. A status from 400 on is the asker's to judge."""
+class Response:
+    """A server's response; the caller handles statuses from 400 on.
 
-    address: str
+    Header names are in lower case, and the body is decompressed.
+    """
+
+    url: str
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     @property
     def etag(self) -> str:
-        """The server's name for this version of the document, empty where it gives none."""
+        """The server's identifier for this version of the document; empty if it sends none."""
         return self.headers.get("etag", "")
 
     def value(self) -> Any:
-        """What the JSON of the body says. Raises ValueError where it is none."""
+        """Decode the body as JSON. Raises ValueError if it is not JSON."""
         try:
             return json.loads(self.body)
         except RecursionError as error:
             raise ValueError("nested too deep") from error
 
 
-class Web:
-    """Asks servers, one connection a host. Every method raises NetworkError."""
+class HttpClient:
+    """Sends GET requests over one connection per host. Every method raises NetworkError.
+
+    A context manager, which closes the connections; it can be used again afterwards.
+    """
 
     def __init__(self, access: Access) -> None:
         self._allow_local = access.options.allow_local
         self._listener = access.listener
-        self._open: dict[tuple[str, str, int], HTTPConnection] = {}
+        self._connections: dict[_Endpoint, HTTPConnection] = {}
 
-    def __del__(self) -> None:
+        # For a caller that drops it without closing it, as with tempfile.TemporaryDirectory.
+        weakref.finalize(self, _close_all, self._connections)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Hang up everywhere."""
-        while self._open:
-            self._open.popitem()[1].close()
+        """Close all connections."""
+        _close_all(self._connections)
 
     def get(
         self,
-        address: str,
+        url: str,
         query: Mapping[str, str] | None = None,
         *,
         headers: Mapping[str, str] | None = None,
         etag: str = "",
-        most: int = MOST_ANSWER,
-        may_move: bool = False,
-        patient: bool = True,
-        judge: Callable[[Answer], None] | None = None,
-    ) -> Answer:
-        """The document at an address; with an `etag`, status 304 where it has not changed since.
+        max_bytes: int = MAX_RESPONSE_BYTES,
+        cross_host: bool = False,
+        retry: bool = True,
+        check: Callable[[Response], None] | None = None,
+    ) -> Response:
+        """Request a document.
 
-        A redirect is followed where it stays on the host, or with `may_move` anywhere public. `judge` sees each answer before patience
-        is shown, and may raise. Who is not `patient` asks once.
+        Args:
+            url: the address of the document.
+            query: parameters to append to the address.
+            headers: further request headers.
+            etag: a known version; the response has status 304 if the document is still the same.
+            max_bytes: the largest body to accept, decompressed.
+            cross_host: whether to follow redirects to other public hosts.
+            retry: whether to wait for a busy server and to retry a failing one.
+            check: called with each response before any retry; may raise.
         """
-        address = f"{address}?{urlencode(query)}" if query else address
+        url = f"{url}?{urlencode(query)}" if query else url
         sent = {**(headers or {}), **({"If-None-Match": etag} if etag else {})}
-        trouble = ""
-        tries = TRIES if patient else 1
-        for tried in range(tries):
+        problem = ""
+        attempts = MAX_ATTEMPTS if retry else 1
+        for attempt in range(attempts):
+            pause = 0.0
             try:
-                answer = self._followed(address, sent, most, may_move)
-            except Passing as error:
-                trouble, pause = str(error), 0.0
+                response = self._follow_redirects(url, sent, max_bytes, cross_host)
+            except TransientError as error:
+                problem = str(error)
             else:
-                if judge:
-                    judge(answer)
-                if answer.status not in (*_BUSY, *_FAILED):
-                    return answer
-                trouble = (
-                    "it asks for patience"
-                    if answer.status in _BUSY
-                    else f"it failed (status {answer.status})"
-                )
-                pause = _asked_pause(answer.headers, time.time()) if answer.status in _BUSY else 0.0
-            if tried < tries - 1:
-                self._wait(host_of(address), max(pause, FIRST_WAIT * 2**tried), trouble)
+                if check:
+                    check(response)
+                if response.status in _BUSY:
+                    problem = "it is busy"
+                    pause = _requested_pause(response.headers, time.time())
+                elif response.status in _FAILED:
+                    problem = f"it failed (status {response.status})"
+                else:
+                    return response
+            if attempt < attempts - 1:
+                self._wait(host_of(url), max(pause, FIRST_WAIT * 2**attempt), problem)
         raise NetworkError(
-            f"{host_of(address)} can't be read now: {trouble}.", f"Try again later. {KEPT}"
+            f"{host_of(url)} can't be read now: {problem}.", f"Try again later. {KEPT}"
         )
 
     def json(
-        self, address: str, query: Mapping[str, str] | None = None, **how: Any
-    ) -> tuple[Answer, Any]:
-        """As `get`, with what the JSON says; None where the status is no success. Broken JSON is asked for once more."""
+        self, url: str, query: Mapping[str, str] | None = None, **options: Any
+    ) -> tuple[Response, Any]:
+        """Request a JSON document and decode it; None unless the status is a success.
+
+        Takes the arguments of `get`. Broken JSON is requested once more.
+        """
         for last in (False, True):
-            answer = self.get(address, query, **how)
-            if not 200 <= answer.status < 300:
-                return answer, None
+            response = self.get(url, query, **options)
+            if not 200 <= response.status < 300:
+                return response, None
             try:
-                return answer, answer.value()
+                return response, response.value()
             except ValueError as error:
                 if last:
                     raise NetworkError(
-                        f"{host_of(address)} answered something that is no JSON.",
-                        f"It may be broken, or no such server. {KEPT}",
+                        f"{host_of(url)} answered with something that is not JSON.",
+                        f"It may be broken, or not the right kind of server. {KEPT}",
                     ) from error
         raise AssertionError
 
     # waiting
 
-    def _wait(self, host: str, seconds: float, trouble: str) -> None:
-        """Wait, with a countdown."""
-        if seconds > LONGEST_WAIT:
+    def _wait(self, host: str, seconds: float, problem: str) -> None:
+        """Wait, reporting a countdown."""
+        if seconds > MAX_WAIT:
             raise NetworkError(f"{host} asks to come back in {duration(seconds)}.", KEPT)
         if seconds >= 5:
-            self._listener(
-                Event(FETCH, EventKind.NOTE, f"{host}: {trouble}; going on in {duration(seconds)}.")
-            )
+            note = f"{host}: {problem}; continuing in {duration(seconds)}."
+            self._listener(Event(FETCH, EventKind.NOTE, note))
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            told = Event(
+            countdown = Event(
                 FETCH,
                 EventKind.PROGRESS,
                 f"waiting for {host}",
@@ -169,37 +189,24 @@ class Web:
                 unit="s",
                 numbers={"seconds_left": left},
             )
-            self._listener(told)
+            self._listener(countdown)
             time.sleep(min(1.0, left))
 
     # one request
 
-    def _followed(
-        self, address: str, headers: Mapping[str, str], most: int, may_move: bool
-    ) -> Answer:
-        for _ in range(MOST_MOVES + 1):
-            answer = self._asked(address, headers, most)
-            there = answer.headers.get("location", "")
-            if answer.status not in _MOVED or not there:
-                return answer
-            try:
-                there = urljoin(address, there)
-            except ValueError as error:
-                raise NetworkError(
-                    f"{host_of(address)} sends us on to what is no address.",
-                    "Try again later, or read the account from an export.",
-                ) from error
-            if address.startswith("https:") and not there.startswith(
-                "https:"
-            ):  # else a key that is sent along would be for all to read
-                raise NetworkError(
-                    f"{host_of(address)} sends us on to an address without encryption.",
-                    "Don't go on, unless you know why that is.",
-                )
-            if host_of(there) != host_of(address):
-                if not may_move:
+    def _follow_redirects(
+        self, url: str, headers: Mapping[str, str], max_bytes: int, cross_host: bool
+    ) -> Response:
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._request(url, headers, max_bytes)
+            location = response.headers.get("location", "")
+            if response.status not in _REDIRECT or not location:
+                return response
+            target = _redirect_target(url, location)
+            if host_of(target) != host_of(url):
+                if not cross_host:
                     raise NetworkError(
-                        f"{host_of(address)} sends us on to {host_of(there)!r}.",
+                        f"{host_of(url)} redirects to {host_of(target)!r}.",
                         "Give the account under the server where it lives now.",
                     )
                 headers = {
@@ -207,145 +214,173 @@ class Web:
                     for name, value in headers.items()
                     if name.lower() != "authorization"
                 }
-            address = there
+            url = target
         raise NetworkError(
-            f"{host_of(address)} sends us around in circles.",
+            f"{host_of(url)} redirects in circles.",
             "Try again later, or read the account from an export.",
         )
 
-    def _asked(self, address: str, headers: Mapping[str, str], most: int) -> Answer:
-        """One request and its answer. A connection that was kept and that the server has closed since is made anew."""
-        place = self._checked(address)
-        key = (
-            place.scheme,
-            place.hostname or "",
-            place.port or (443 if place.scheme == "https" else 80),
-        )
-        if key in self._open:
+    def _request(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Response:
+        """Send one request, on a new connection if the server has closed the one kept open."""
+        parts = self._checked_url(url)
+        default_port = 443 if parts.scheme == "https" else 80
+        endpoint = (parts.scheme, parts.hostname or "", parts.port or default_port)
+        if endpoint in self._connections:
             try:
-                return self._exchange(key, place, headers, most)
-            except Passing:
+                return self._exchange(endpoint, parts, headers, max_bytes)
+            except TransientError:
                 pass
-        self._open[key] = connect(*key, allow_local=self._allow_local)
-        return self._exchange(key, place, headers, most)
+        self._connections[endpoint] = connect(*endpoint, allow_local=self._allow_local)
+        return self._exchange(endpoint, parts, headers, max_bytes)
 
     def _exchange(
-        self, key: tuple[str, str, int], place: SplitResult, headers: Mapping[str, str], most: int
-    ) -> Answer:
+        self, endpoint: _Endpoint, parts: SplitResult, headers: Mapping[str, str], max_bytes: int
+    ) -> Response:
         from http.client import HTTPException
 
         from urllib3.exceptions import HTTPError
 
-        connection, whole = self._open[key], False
-        said = {
-            "Host": place.netloc.rpartition("@")[2],
+        connection = self._connections[endpoint]
+        complete = False
+        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+        target = f"{path}?{parts.query}" if parts.query else path
+        sent = {
+            "Host": parts.netloc.rpartition("@")[2],
             "User-Agent": USER_AGENT,
             "Accept-Encoding": "gzip",
             **headers,
         }
-        path = quote(place.path or "/", safe="/%:@!$&'()*+,;=~") + (
-            f"?{place.query}" if place.query else ""
-        )
         try:
-            with _at_most(ANSWER_SECONDS, connection) as late:
-                connection.request("GET", path, headers=said, preload_content=False)
+            with _deadline(RESPONSE_SECONDS, connection) as expired:
+                connection.request("GET", target, headers=sent, preload_content=False)
                 response = connection.getresponse()
                 body = bytearray()
-                while piece := response.read1(_PIECE):
-                    body += piece
-                    if len(body) > most:
-                        raise NetworkError(
-                            f"{key[1]} sends more than {most / 2**20:,.0f} MB for one answer, which no such server does.",
-                            KEPT,
-                        )
-                whole = True
+                while chunk := response.read1(_CHUNK):
+                    body += chunk
+                    if len(body) > max_bytes:
+                        raise _too_large(endpoint[1], max_bytes)
+                complete = True
         except (HTTPException, HTTPError, OSError, ValueError) as error:
-            raise Passing(
-                "it took too long"
-                if late.is_set() or isinstance(error, TimeoutError)
-                else said_by(error)
+            timed_out = expired.is_set() or isinstance(error, TimeoutError)
+            raise TransientError(
+                "it took too long" if timed_out else describe_error(error)
             ) from error
         finally:
             if (
-                not whole
+                not complete
                 or connection.is_closed
                 or "close" in response.headers.get("connection", "").lower()
             ):
-                self._open.pop(key).close()
-        return Answer(
-            place.geturl(),
+                self._connections.pop(endpoint).close()
+        return Response(
+            parts.geturl(),
             response.status,
             {name.lower(): value for name, value in response.headers.items()},
             bytes(body),
         )
 
-    def _checked(self, address: str) -> SplitResult:
-        """An address in its parts, where it is one that may be asked."""
+    def _checked_url(self, url: str) -> SplitResult:
+        """Split a URL that may be requested. Raises NetworkError for any other."""
         try:
-            place = urlsplit(address)
-            sound = (
-                place.scheme in ("http", "https")
-                and bool(place.hostname)
-                and (place.port is None or place.port > 0)
+            parts = urlsplit(url)
+            valid = (
+                parts.scheme in ("http", "https")
+                and bool(parts.hostname)
+                and (parts.port is None or parts.port > 0)
             )
         except ValueError:
-            sound = False
-        if not sound:
+            valid = False
+        if not valid:
             raise NetworkError(
-                f"{address[:200]!r} is no address on the web.", "Check how the account was typed."
+                f"{url[:200]!r} is not a web address.", "Check how the account was typed."
             )
-        if place.scheme == "http" and not self._allow_local:
+        if parts.scheme == "http" and not self._allow_local:
             raise NetworkError(
-                f"{place.hostname} would be asked without encryption.",
-                "Use https; for a server of your own: --allow-local.",
+                f"The connection to {parts.hostname} would not be encrypted.",
+                "Use https, or --allow-local for a server of your own.",
             )
-        return place
+        return parts
 
 
-def host_of(address: str) -> str:
-    """The host of an address, with its port where it has an unusual one; empty where it has none."""
+def host_of(url: str) -> str:
+    """Return the host of a URL, with any explicit port; empty if it has none."""
     try:
-        place = urlsplit(address)
-        return f"{place.hostname or ''}{f':{place.port}' if place.port else ''}"
+        parts = urlsplit(url)
+        return f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
     except ValueError:
         return ""
 
 
-def _asked_pause(headers: Mapping[str, str], now: float) -> float:
-    """The seconds that a server asks to be left in peace for: the longest of what it says in any of the usual ways, 0 where it says nothing."""
+def _redirect_target(url: str, location: str) -> str:
+    """Resolve a redirect. Raises NetworkError if it is malformed or drops encryption."""
+    try:
+        target = urljoin(url, location)
+    except ValueError as error:
+        raise NetworkError(
+            f"{host_of(url)} redirects to a malformed address.",
+            "Try again later, or read the account from an export.",
+        ) from error
+    if url.startswith("https:") and not target.startswith("https:"):  # would expose a key
+        raise NetworkError(
+            f"{host_of(url)} redirects to an address without encryption.",
+            "Don't continue unless you know why.",
+        )
+    return target
+
+
+def _too_large(host: str, max_bytes: int) -> NetworkError:
+    return NetworkError(
+        f"{host} sends more than {max_bytes / 2**20:,.0f} MB in one response, "
+        "which no such server does.",
+        KEPT,
+    )
+
+
+def _requested_pause(headers: Mapping[str, str], now: float) -> float:
+    """Return the longest pause in seconds that any of the headers asks for; 0 if none does."""
     pauses = [0.0]
-    for name in _RESETS:
+    for name in _RETRY_HEADERS:
         written = headers.get(name, "").strip()
         if re.fullmatch(r"[0-9]{1,12}(?:\.[0-9]+)?", written):
             number = float(written)
-            pauses.append(number - now if number > 10**9 else number)  # a moment, or a time
+            is_timestamp = number > 10**9  # else a number of seconds
+            pauses.append(number - now if is_timestamp else number)
             continue
-        for read in (datetime.fromisoformat, parsedate_to_datetime):
+        for parse in (datetime.fromisoformat, parsedate_to_datetime):
             try:
-                moment = read(written)
+                moment = parse(written)
             except (ValueError, TypeError, OverflowError):
                 continue
-            pauses.append(
-                (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
-            )
+            if not moment.tzinfo:
+                moment = moment.replace(tzinfo=UTC)
+            pauses.append(moment.timestamp() - now)
             break
-    return max(pauses) + (1.0 if max(pauses) > 0 else 0.0)  # clocks differ
+    longest = max(pauses)
+    return longest + 1.0 if longest > 0 else longest  # a second more, as clocks differ
+
+
+def _close_all(connections: dict[_Endpoint, HTTPConnection]) -> None:
+    while connections:
+        connections.popitem()[1].close()
 
 
 @contextmanager
-def _at_most(seconds: float, connection: HTTPConnection) -> Iterator[threading.Event]:
-    """Hang up after so many seconds, however busily the other side drips; whether that was so."""
-    late = threading.Event()
+def _deadline(seconds: float, connection: HTTPConnection) -> Iterator[threading.Event]:
+    """Shut a connection down after some seconds, however slowly data keeps arriving.
 
-    def hang_up() -> None:
-        late.set()
+    Yields an event that is set when the deadline has passed.
+    """
+    expired = threading.Event()
+
+    def shut_down() -> None:
+        expired.set()
         if connection.sock:
             connection.sock.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, hang_up)
+    timer = threading.Timer(seconds, shut_down)
     timer.daemon = True
     timer.start()
     try:
-        yield late
+        yield expired
     finally:
         timer.cancel()

@@ -1,10 +1,12 @@
-"""One list of posts on a network, as far as it was read: kept in a folder, and brought up to date from its newest end.
+"""A local copy of one list of posts on a network, updated incrementally from the newest post down.
 
-`posts.jsonl` grows page by page; `state.json`, replaced as a whole after each, says how much of it counts and where reading goes on.
-A pass runs from the newest post down to the first that an earlier, finished pass knows. Stopped midway, by whatever means, the next
-one begins where it was; only a pass that was finished makes its posts known, so that no gap is ever left between two.
+`posts.jsonl` grows page by page. `state.json`, replaced atomically after each page, holds how many
+bytes of it are valid and where to continue. A pass runs from the newest post down to the first one
+known from an earlier, finished pass. An interrupted pass is resumed, and its posts become known
+only once it has finished, so no gap is left between two passes.
 
-Where each post costs (`Metered`), a list may be left before its end: a later pass goes on below, and none asks for what is there.
+If each post costs money (`Metered`), a pass may stop before the end of the list. A later pass then
+continues below, and no post is requested twice.
 """
 
 from __future__ import annotations
@@ -24,22 +26,21 @@ from popinjay.post import Post
 from popinjay.store.files import atomic_write, storage_errors, sync_folder
 
 POSTS, STATE = "posts.jsonl", "state.json"
-MOST_POSTS = 2_000_000  # of one account: some hundred times more than the busiest write in a year
-MOST_EMPTY = 100  # pages without a post, one after another
-_NEXT, _OLD = (
-    ".next",
-    ".old",
-)  # endings of a mirror that is being read anew, and of the one that it takes the place of
-_AGAIN = "It may be broken. What was read is kept: try again later."
+MAX_POSTS = 2_000_000  # of one account; the busiest write about a hundredth of it in a year
+MAX_EMPTY = 100  # consecutive pages without a post
+_NEXT = ".next"  # suffix of a mirror that is being reread
+_OLD = ".old"  # suffix of the mirror that it replaces
+_RETRY = "It may be broken. What was read is kept: try again later."
 
-Skip = Callable[[str, str], bool]  # author and id of a post that is not to be kept
+Skip = Callable[[str, str], bool]  # whether to leave out a post, by its author and id
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some posts, the newest first, and where to go on behind them; `cursor` is None at the end of the list.
+    """Some posts, newest first, with a cursor for the next page (None at the end of the list).
 
-    `left_out` counts what else stood there, by reason. With `unchanged` the list is what it was when the mirror's etag was given.
+    `left_out` counts other entries by the reason they were left out. `unchanged` means that the
+    list has not changed since the response whose etag was sent.
     """
 
     posts: tuple[Post, ...]
@@ -50,76 +51,95 @@ class Page:
 
 
 class Pages(Protocol):
-    """How a network hands out one list of posts."""
+    """A list of posts as a network serves it, page by page."""
 
     def __call__(self, cursor: str | None, etag: str) -> Iterator[Page]:
-        """The pages from a cursor on, from the newest post on with None; `etag` belongs to the first page of all, empty for none."""
+        """Yield pages from a cursor on, or from the newest post if it is None.
+
+        `etag` is that of the first page as seen last; empty if unknown.
+        """
 
 
 @runtime_checkable
 class Metered(Protocol):
-    """A list whose every post costs: it is told what is there already. Its pages may end before the list does, with a cursor to go on from."""
+    """A list whose posts cost money each.
+
+    Its pages may stop before the end of the list, with a cursor to continue from.
+    """
 
     def __call__(self, cursor: str | None, etag: str) -> Iterator[Page]:
-        """The pages, as any list's."""
+        """Yield pages, as any list does."""
 
-    def beside(self, newest: str, count: int) -> Pages:
-        """The list for a mirror of `count` posts that knows all there is up to the id `newest`: only what is newer; empty for no such end."""
+    def resume_after(self, newest: str, count: int) -> Pages:
+        """Return the list for a mirror that holds `count` posts already.
+
+        Only posts newer than the id `newest` are requested; all, if it is empty.
+        """
 
 
 @dataclass(frozen=True)
 class _State:
-    """What `state.json` says. A pass is under way while `since` is a number: the place where its posts begin."""
+    """The content of `state.json`. A pass is in progress if `since` is a number."""
 
-    size: int = 0  # bytes of `posts.jsonl` that count
-    since: int | None = None
-    cursor: str | None = None  # where the pass under way goes on
+    size: int = 0  # valid bytes of `posts.jsonl`
+    since: int | None = None  # byte offset of the first post of the pass in progress
+    cursor: str | None = None  # where the pass in progress continues
     etag: str = ""  # of the newest page, as the last finished pass saw it
-    next_etag: str = ""  # as the pass under way saw it
+    next_etag: str = ""  # as the pass in progress saw it
     newest: str = ""  # the highest id that finished passes saw
-    next_newest: str = ""  # and the pass under way
-    below: str | None = None  # where a list goes on that was left before its end
-    down: bool = False  # whether the pass under way goes on there
+    next_newest: str = ""  # the highest id that the pass in progress saw
+    below: str | None = None  # where a list continues that was left before its end
+    down: bool = False  # whether the pass in progress continues there
     left_out: dict[str, int] = field(default_factory=dict)
 
 
 class Mirror:
-    """One list of posts in one folder. `form` is a number of its source's: a mirror of another form is read anew; None takes what is there."""
+    """One list of posts in one folder."""
 
     def __init__(self, folder: Path, form: int | None = None) -> None:
+        """Open a mirror, or prepare an empty one.
+
+        A mirror written by another `form` of its source is treated as empty; None accepts any.
+        """
         self.folder = folder
         self._form = form
         self._recover()
-        self._state = self._load()
+        self._state = self._load_state()
 
     @property
     def left_out(self) -> Counter[str]:
-        """What was not kept, by reason."""
+        """The numbers of posts that were not kept, by reason."""
         return Counter(self._state.left_out)
 
     def posts(self) -> Iterator[Post]:
-        """Every post once, as it was last seen, the oldest first by its id."""
+        """Yield every post once, in its latest version, in the order of their ids."""
         rows = {row["id"]: row for row in self._rows()}
-        for id in sorted(rows, key=_order):
+        for id in sorted(rows, key=_id_order):
             yield Post.from_json(rows[id])
 
     def fingerprint(self) -> str:
-        """A hash of the posts."""
+        """Return a hash of the posts."""
         whole = hashlib.sha256()
         for post in self.posts():
             whole.update(json.dumps(post.to_json()).encode())
         return whole.hexdigest()
 
-    def update(self, pages: Pages, skip: Skip, tell: Callable[[int], None]) -> int:
-        """Read what is new; how many posts that were. `tell` hears how many there are after each page.
+    def update(self, pages: Pages, skip: Skip, report: Callable[[int], None]) -> int:
+        """Fetch new posts, after finishing an interrupted pass, and return their number.
 
-        What was interrupted is finished first. Raises NetworkError, after which what was read is kept, and StorageError.
+        Args:
+            pages: the list to read.
+            skip: which posts to leave out.
+            report: called with the number of posts after each page.
+
+        Raises NetworkError, after which everything read so far is kept, or StorageError.
         """
-        before, below = len({row["id"] for row in self._rows()}), self._state.below
-        if self._under_way:
-            self._pass(pages, skip, tell)
-        if not self._under_way:
-            self._keep(
+        before = len({row["id"] for row in self._rows()})
+        below = self._state.below
+        if self._in_progress:
+            self._run_pass(pages, skip, report)
+        if not self._in_progress:
+            self._save_state(
                 replace(
                     self._state,
                     since=self._state.size,
@@ -129,9 +149,9 @@ class Mirror:
                     down=False,
                 )
             )
-            self._pass(pages, skip, tell)
-        if below is not None and self._state.below is not None and not self._under_way:
-            self._keep(
+            self._run_pass(pages, skip, report)
+        if below is not None and self._state.below is not None and not self._in_progress:
+            self._save_state(
                 replace(
                     self._state,
                     since=self._state.size,
@@ -141,15 +161,18 @@ class Mirror:
                     down=True,
                 )
             )
-            self._pass(pages, skip, tell)
+            self._run_pass(pages, skip, report)
         return len({row["id"] for row in self._rows()}) - before
 
-    def read_anew(self, pages: Pages, skip: Skip, tell: Callable[[int], None]) -> int:
-        """Read all of it again and let go of what is not there any more; how many posts that were. Until all is read the old ones stay."""
+    def reread(self, pages: Pages, skip: Skip, report: Callable[[int], None]) -> int:
+        """Fetch the whole list again, drop posts that no longer exist, and return their number.
+
+        The old posts stay until everything is read. Takes the arguments of `update`.
+        """
         before = {row["id"] for row in self._rows()}
         other = Mirror(self.folder.with_name(self.folder.name + _NEXT), self._form)
-        other.update(pages, skip, tell)
-        self._keep_older(other, skip)
+        other.update(pages, skip, report)
+        self._keep_older_posts(other, skip)
         gone = len(before - {row["id"] for row in other._rows()})
         with storage_errors(str(self.folder)):
             old = self.folder.with_name(self.folder.name + _OLD)
@@ -158,11 +181,11 @@ class Mirror:
             other.folder.rename(self.folder)
             sync_folder(self.folder.parent)
             shutil.rmtree(old, ignore_errors=True)
-        self._state = self._load()
+        self._state = self._load_state()
         return gone
 
     def without(self, skip: Skip, folder: Path) -> int:
-        """Write this mirror into another folder without some posts; how many were left out."""
+        """Copy this mirror to another folder without some posts, and return their number."""
         other = Mirror(folder, self._form)
         since = self._state.since
         settled = [row for row in self._rows(since) if not skip(row["author"], row["id"])]
@@ -177,19 +200,22 @@ class Mirror:
                 ],
                 self._state,
             )
-        other._keep(replace(other._state, since=since))
+        other._save_state(replace(other._state, since=since))
         return sum(1 for _ in self._rows()) - sum(1 for _ in other._rows())
 
-    def _keep_older(self, other: Mirror, skip: Skip) -> None:
-        """Where another mirror of the list was left before its end, write into it what this one knows from below there: nobody said that it is gone."""
+    def _keep_older_posts(self, other: Mirror, skip: Skip) -> None:
+        """Copy the posts older than those of a mirror that was left before the end of its list.
+
+        Nothing is known about them, so they count as still there.
+        """
         ids = {row["id"] for row in other._rows()}
         if other._state.below is None or not ids:
             return
-        lowest = min(map(_order, ids))
+        lowest = min(map(_id_order, ids))
         older = [
             row
             for row in self._rows()
-            if _order(row["id"]) < lowest and not skip(row["author"], row["id"])
+            if _id_order(row["id"]) < lowest and not skip(row["author"], row["id"])
         ]
         if older:
             other._append(older, replace(other._state, below=self._state.below))
@@ -197,23 +223,24 @@ class Mirror:
     # a pass
 
     @property
-    def _under_way(self) -> bool:
-        """Whether a pass was begun, got somewhere, and was not finished."""
+    def _in_progress(self) -> bool:
+        """Whether an unfinished pass has read at least one page."""
         return self._state.since is not None and self._state.cursor is not None
 
-    def _pass(self, pages: Pages, skip: Skip, tell: Callable[[int], None]) -> None:
-        """Read on from where the pass under way is, to its end."""
+    def _run_pass(self, pages: Pages, skip: Skip, report: Callable[[int], None]) -> None:
+        """Continue the pass in progress to its end."""
         since = self._state.since or 0
-        settled = {row["id"]: _mark(row) for row in self._rows(since)}
+        settled = {row["id"]: _digest(row) for row in self._rows(since)}
         seen = {row["id"] for row in self._rows(begin=since)}
-        at_top, empty = self._state.cursor is None, 0
+        at_top = self._state.cursor is None
+        empty = 0
         if isinstance(pages, Metered):
-            pages = pages.beside(
+            pages = pages.resume_after(
                 "" if self._state.down else self._state.newest, len(settled.keys() | seen)
             )
         for page in pages(self._state.cursor, self._state.etag if at_top and settled else ""):
             if page.unchanged:
-                self._keep(
+                self._save_state(
                     replace(self._state, since=None, cursor=None, next_etag="", next_newest="")
                 )
                 return
@@ -221,17 +248,13 @@ class Mirror:
             fresh = ids - seen - settled.keys()
             known = not settled.keys().isdisjoint(ids)
             empty = 0 if ids else empty + 1
-            if (
-                page.cursor is not None
-                and not known
-                and ((ids and not fresh) or empty > MOST_EMPTY)
-            ):
+            if page.cursor is not None and not known and ((ids and not fresh) or empty > MAX_EMPTY):
                 raise NetworkError(
-                    "The server sends the same page of posts again and again.", _AGAIN
+                    "The server sends the same page of posts again and again.", _RETRY
                 )
-            if len(seen) + len(settled) > MOST_POSTS:
+            if len(seen) + len(settled) > MAX_POSTS:
                 raise NetworkError(
-                    f"The server sends posts without end: more than {MOST_POSTS:,}.", _AGAIN
+                    f"The server sends an endless list: more than {MAX_POSTS:,} posts.", _RETRY
                 )
             ended = known or page.cursor is None
             rows = [
@@ -239,11 +262,11 @@ class Mirror:
                 for post in page.posts
                 if post.id not in seen and not skip(post.author, post.id)
             ]
-            rows = [row for row in rows if settled.get(row["id"]) != _mark(row)]  # new, or edited
+            rows = [row for row in rows if settled.get(row["id"]) != _digest(row)]  # new, or edited
             seen |= ids
             left_out = Counter(self._state.left_out) + (page.left_out if not known else Counter())
             etag = page.etag if at_top else self._state.next_etag
-            newest = max([self._state.next_newest, *ids], key=_order)
+            newest = max([self._state.next_newest, *ids], key=_id_order)
             self._append(
                 rows,
                 replace(
@@ -255,21 +278,21 @@ class Mirror:
                 ),
             )
             at_top = False
-            tell(len(settled.keys() | seen))
+            report(len(settled.keys() | seen))
             if ended:
-                self._settle(None if self._state.down else self._state.below)
+                self._finish_pass(None if self._state.down else self._state.below)
                 return
         if self._state.cursor is None or self._state.down or not self._state.newest:
-            self._settle(
+            self._finish_pass(
                 self._state.cursor
                 if self._state.down or not self._state.newest
                 else self._state.below
             )
-        # else it was left between what is new and what is known: it stays under way, or there would be a gap
+        # else it stopped between new and known posts: it stays in progress, or a gap would remain
 
-    def _settle(self, below: str | None) -> None:
-        """Make what the pass under way read known; the list goes on at `below`, None where it does not."""
-        newest = max(self._state.newest, self._state.next_newest, key=_order)
+    def _finish_pass(self, below: str | None) -> None:
+        """Mark the posts of the pass as known; the list continues at `below`, if not None."""
+        newest = max(self._state.newest, self._state.next_newest, key=_id_order)
         state = replace(
             self._state,
             since=None,
@@ -279,10 +302,10 @@ class Mirror:
             newest=newest,
             next_newest="",
         )
-        self._keep(replace(state, etag=state.next_etag, next_etag=""))
+        self._save_state(replace(state, etag=state.next_etag, next_etag=""))
 
     def _append(self, rows: list[dict[str, Any]], state: _State) -> None:
-        """Write posts behind those that count, and then that they do."""
+        """Append posts, then make them valid by saving the state."""
         with storage_errors(str(self.folder)):
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / POSTS
@@ -295,11 +318,12 @@ class Mirror:
                 size = file.tell()
                 file.flush()
                 os.fsync(file.fileno())
-        self._keep(replace(state, size=size))
+        self._save_state(replace(state, size=size))
 
     def _rows(self, end: int | None = None, begin: int | None = None) -> Iterator[dict[str, Any]]:
-        """The lines that count; of them those before, or from, a place in the file."""
-        path, end = self.folder / POSTS, self._state.size if end is None else end
+        """Yield the valid lines, or only those before or from a byte offset."""
+        path = self.folder / POSTS
+        end = self._state.size if end is None else end
         if end == 0:
             return
         with path.open("rb") as file:
@@ -309,26 +333,28 @@ class Mirror:
 
     # the state
 
-    def _keep(self, state: _State) -> None:
+    def _save_state(self, state: _State) -> None:
         with storage_errors(str(self.folder)):
             self.folder.mkdir(parents=True, exist_ok=True)
             content = json.dumps({"form": self._form, **asdict(state)})
             atomic_write(self.folder / STATE, content)
         self._state = state
 
-    def _load(self) -> _State:
-        """The state; an empty one where there is none, or one of another form, or a damaged one: then all is read again."""
+    def _load_state(self) -> _State:
+        """Load the state; an empty one if it is missing, damaged or of another form."""
         try:
             known = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
-            form, state = known.pop("form"), _State(**known)
-            self._form = form if self._form is None else self._form
-            whole = (self.folder / POSTS).stat().st_size >= state.size if state.size else True
-            return state if form == self._form and whole else _State()
+            form = known.pop("form")
+            state = _State(**known)
+            if self._form is None:
+                self._form = form
+            complete = not state.size or (self.folder / POSTS).stat().st_size >= state.size
+            return state if form == self._form and complete else _State()
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return _State()
 
     def _recover(self) -> None:
-        """Finish an exchange of the folder for one that was read anew."""
+        """Finish replacing the folder by its reread version."""
         old = self.folder.with_name(self.folder.name + _OLD)
         if old.exists() and self.folder.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -336,20 +362,20 @@ class Mirror:
             old.rename(self.folder)
 
 
-def mirrors(folder: Path) -> list[Mirror]:
-    """All mirrors right under a folder, those that are being read anew included."""
+def all_mirrors(folder: Path) -> list[Mirror]:
+    """Return all mirrors directly under a folder, including those being reread."""
     return [
-        Mirror(place)
-        for place in sorted(folder.iterdir())
-        if place.is_dir() and not place.name.endswith(_OLD)
+        Mirror(path)
+        for path in sorted(folder.iterdir())
+        if path.is_dir() and not path.name.endswith(_OLD)
     ]
 
 
-def _order(id: str) -> tuple[int, str]:
-    """What ids are sorted by: numbers of any length by what they are worth."""
+def _id_order(id: str) -> tuple[int, str]:
+    """Return a sort key that orders ids numerically, whatever their length."""
     return len(id), id
 
 
-def _mark(row: dict[str, Any]) -> bytes:
-    """What a post says, in little room."""
+def _digest(row: dict[str, Any]) -> bytes:
+    """Return a short hash of a post."""
     return hashlib.blake2b(json.dumps(row).encode(), digest_size=8).digest()

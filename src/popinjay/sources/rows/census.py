@@ -21,12 +21,12 @@ from popinjay.sources.rows.row import NOBODY, About, Row, Writer
 from popinjay.sources.x.post import without_own_handle
 
 EVERYBODY = "*"  # as --author: the whole file as one voice
-MOST_PEOPLE = 8  # that a file makes a cyborg of, unless they are named
+MAX_PEOPLE = 8  # that a file makes a cyborg of, unless they are named
 FEW = 0.1  # who wrote less than this share of what the busiest wrote is passed over, unless named
 OTHERS = "somebody else's post"
 AGAIN = "the same post again"
 EDITED = "earlier version of an edited post"
-_MOST_WRITERS = 200_000
+_MAX_WRITERS = 200_000
 _NAMED = 5  # people named in a sentence
 
 
@@ -117,9 +117,9 @@ class Census:
         key = _key(row.writer)
         seen = self._seen.get(key)
         if seen is None:
-            if len(self._seen) == _MOST_WRITERS:
+            if len(self._seen) == _MAX_WRITERS:
                 raise SpecError(
-                    f"{self._label} holds posts of over {_MOST_WRITERS:,} people.",
+                    f"{self._label} holds posts of over {_MAX_WRITERS:,} people.",
                     "Give the rows of one of them.",
                 )
             seen = self._seen[key] = _Seen()
@@ -156,7 +156,7 @@ class Census:
         if len(people) == 1:
             return people
         kept = [one for one in people if one.posts >= FEW * people[0].posts]
-        if len(kept) > MOST_PEOPLE:
+        if len(kept) > MAX_PEOPLE:
             raise SpecError(
                 f"{self._label} holds posts of {self.in_words()}.",
                 f"Say whose you mean: --author {people[0].author.handle} (or --author '{EVERYBODY}' for all as one voice).",

@@ -44,6 +44,10 @@ class RowFile(Reading):
         """Return a reading for each person whose posts are wanted."""
         return (self, *(self._of(person) for person in self._chosen[1:]))
 
+    def close(self) -> None:
+        """Close the file, with the archive it lies in."""
+        self._whole.close()
+
     def fingerprint(self) -> str:
         """Return a hash of what would be read."""
         return self._whole.fingerprint()

@@ -13,7 +13,7 @@ DIRECT = "direct message"
 PROTECTED = "post of a protected account"
 RESTRICTED = "post not for everybody"
 DELETED = "deleted post"
-_DEEPEST = 10  # objects within each other that are gone into
+_MAX_LEVELS = 10  # objects within each other that are gone into
 
 # keys that name for whom a post is
 _AUDIENCES = (
@@ -174,7 +174,7 @@ def _is_list_open(listed: Any) -> bool:
         part, depth = left.pop()
         if isinstance(part, str) and _PUBLIC_LIST.search(part):
             return True
-        if depth < _DEEPEST and isinstance(part, dict | list):
+        if depth < _MAX_LEVELS and isinstance(part, dict | list):
             inner = part.values() if isinstance(part, dict) else part
             left += ((one, depth + 1) for one in inner)
     return False

@@ -8,7 +8,7 @@ from typing import Any
 from popinjay.sources.rows.facts import unread_time
 from popinjay.sources.rows.row import Row
 
-_MOST_SHOWN = 60  # characters
+_MAX_SHOWN = 60  # characters
 
 
 class Undated:
@@ -25,7 +25,7 @@ class Undated:
         self._rows += 1
         if row.post.created_at is None and (unread := unread_time(named)):
             self._unread += 1
-            self._example = self._example or unread[:_MOST_SHOWN]
+            self._example = self._example or unread[:_MAX_SHOWN]
 
     def notes(self, label: str) -> list[str]:
         """Return what is to be said about it."""

@@ -14,7 +14,7 @@ from popinjay.sources.rows.ids import id_from
 from popinjay.sources.rows.privacy import PROTECTED
 from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page
-from popinjay.sources.x.api_responses import MOST_TEXT, Account, edits_of, either, listed, post_of
+from popinjay.sources.x.api_responses import MAX_TEXT, Account, edits_of, either, listed, post_of
 from popinjay.sources.x.post import as_number
 
 _SIGNS = frozenset(
@@ -34,7 +34,7 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
     writer = writer_from(author) if author else Writer(account=by) if by else page.owner
     if author.get("protected") is True:
         return PROTECTED
-    if len(row["text"]) > MOST_TEXT:
+    if len(row["text"]) > MAX_TEXT:
         return NO_POST
     id = id_from(row["id"])
     number = as_number(id) or 0

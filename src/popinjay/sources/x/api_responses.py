@@ -1,4 +1,7 @@
-"""What the X API v2 answers: an account, a page of posts, and why not. In both spellings of its fields, `tweet` and `post`."""
+"""Responses of the X API v2: accounts, pages of posts and errors, in both spellings of the fields.
+
+The spellings are `tweet` and `post`.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,19 @@ from popinjay.errors import NetworkError, SpecError
 from popinjay.post import Author, Post, one_line, printable, unescape
 from popinjay.sources.files.container import as_object
 from popinjay.sources.network.connection import KEPT
-from popinjay.sources.network.http_client import Answer
+from popinjay.sources.network.http_client import Response
 from popinjay.sources.x.post import as_number, kind_of, lang_of, links_of, time_of, whole_text
 
 CONSOLE = "console.x.com"
 
-MOST_TEXT = 100_000  # characters: the longest posts have a quarter of it
-_MOST_DETAIL = 200
-_ADDRESS = re.compile(r"https?://[^\s<>\"']{1,500}")
+MAX_TEXT = 100_000  # characters; the longest posts have a quarter of it
+_MAX_DETAIL = 200  # characters
+_URL = re.compile(r"https?://[^\s<>\"']{1,500}")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What X says about why it does not answer. Its texts are for people, short and on one line."""
+    """An error as X describes it, in short texts on one line."""
 
     status: int
     title: str = ""
@@ -33,71 +36,74 @@ class Problem:
 
     @classmethod
     def of(cls, status: int, value: Any) -> Problem:
-        """The problem in an answer, which may be the first of a list."""
-        said = as_object(value)
-        errors = said.get("errors")
-        inner = as_object(errors[0]) if isinstance(errors, list) and errors else {}
-        said = said if isinstance(said.get("title"), str) else inner
+        """Read the problem in a JSON response, which may be the first of a list."""
+        problem = as_object(value)
+        errors = problem.get("errors")
+        first = as_object(errors[0]) if isinstance(errors, list) and errors else {}
+        problem = problem if isinstance(problem.get("title"), str) else first
         detail = (
-            inner.get("message") or said.get("detail") or said.get("message") or said.get("title")
-        )  # of a list, what is wrong in particular
-        texts = (said.get("title"), said.get("type"), detail, said.get("reason"))
-        title, kind, detail, reason = (
-            one_line(printable(text))[:_MOST_DETAIL] if isinstance(text, str) else ""
-            for text in texts
+            first.get("message")  # more specific than what describes the whole list
+            or problem.get("detail")
+            or problem.get("message")
+            or problem.get("title")
         )
-        return cls(status, title, f"{kind} {reason}", detail.rstrip("."))
+        return cls(
+            status,
+            _short(problem.get("title")),
+            f"{_short(problem.get('type'))} {_short(problem.get('reason'))}",
+            _short(detail).rstrip("."),
+        )
 
     def names(self, *words: str) -> bool:
-        """Whether title or type name one of these, however they are written."""
-        said = re.sub(r"[^a-z]", "", f"{self.title}{self.type}".lower())
-        return any(word in said for word in words)
+        """Return whether title or type contain one of the words, in any spelling."""
+        letters = re.sub(r"[^a-z]", "", f"{self.title}{self.type}".lower())
+        return any(word in letters for word in words)
 
     @property
-    def told(self) -> str:
-        """What X says about it, in brackets; empty where that is nothing."""
+    def in_brackets(self) -> str:
+        """X's description in brackets; empty if there is none."""
         return f" ({self.detail})" if self.detail else ""
 
 
-def judge(answer: Answer, key: str) -> None:
-    """Raise NetworkError for what neither patience nor another way of asking gets past. What is said never holds the key."""
-    if answer.status < 400:
+def check(response: Response, key: str) -> None:
+    """Raise NetworkError for errors that a retry can't help. Messages never contain the key."""
+    if response.status < 400:
         return
-    problem = problem_of(answer, key)
-    if problem.names(
-        "usagecap", "spendcap"
-    ):  # both come as if they were rate limits or lacking rights
+    problem = problem_of(response, key)
+    details = problem.in_brackets
+    if problem.names("usagecap", "spendcap"):  # sent with the status of a rate limit or refusal
         raise NetworkError(
-            f"X's API gives this key no more posts: a cap on what it may read or spend is reached{problem.told}.",
-            f"That is no rate limit: it ends with the month, or is raised at {CONSOLE}. {KEPT}",
+            "X's API returns no more posts for this key: "
+            f"its usage or spending cap is reached{details}.",
+            f"This is not a rate limit: it ends with the month, or is raised at {CONSOLE}. {KEPT}",
         )
-    if answer.status == 402 or problem.names("credits"):
+    if response.status == 402 or problem.names("credits"):
         raise NetworkError(
-            f"The credit for X's API is used up{problem.told}.",
-            f"There is more at {CONSOLE}. {KEPT}",
+            f"The credit for X's API is used up{details}.", f"There is more at {CONSOLE}. {KEPT}"
         )
-    if answer.status == 401:
+    if response.status == 401:
         raise NetworkError(
             "X does not know this key.",
-            f"X_BEARER_TOKEN has to be the bearer token of an app of yours, as {CONSOLE} shows it. {KEPT}",
+            "X_BEARER_TOKEN must be the bearer token of an app of yours, as "
+            f"{CONSOLE} shows it. {KEPT}",
         )
-    if answer.status == 403:
+    if response.status == 403:
         raise NetworkError(
-            f"X does not let this key read posts{problem.told}.",
+            f"X does not let this key read posts{details}.",
             f"Its app needs access to the API v2: {CONSOLE}. {KEPT}",
         )
 
 
-def problem_of(answer: Answer, key: str) -> Problem:
-    """What an answer says about why it is none, without the key."""
+def problem_of(response: Response, key: str) -> Problem:
+    """Return the problem that a response describes, without the key."""
     try:
-        return Problem.of(answer.status, without(key, answer.value()))
+        return Problem.of(response.status, without(key, response.value()))
     except ValueError:
-        return Problem(answer.status)
+        return Problem(response.status)
 
 
 def without(key: str, value: Any) -> Any:
-    """What a server's JSON says, without the key that it was sent. Raises ValueError where it is nested too deep."""
+    """Remove the key from all texts of a JSON value. Raises ValueError if it is nested too deep."""
     try:
         if isinstance(value, str):
             return value.replace(key, "…")
@@ -110,33 +116,27 @@ def without(key: str, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who is read: by number, since names change hands. `count` is how many posts X says there are, reposts included."""
+    """An account by its number, as handles can pass to other accounts."""
 
     number: str
     author: Author
-    count: int = 0
+    count: int = 0  # of its posts according to X, reposts included
 
 
 def account_of(value: Any, handle: str) -> Account:
-    """The account that X answered with. Raises SpecError where nobody may read it, NetworkError for nonsense."""
+    """Read the response to a lookup.
+
+    Raises SpecError if the account can't be read by anyone, NetworkError if it is malformed.
+    """
     data = as_object(as_object(value).get("data"))
     problem = Problem.of(200, value)
     if not data and problem.title:
-        if "suspended" in problem.detail:
-            raise SpecError(
-                f"@{handle} is suspended on X.", "Its owner can still ask X for the archive."
-            )
-        if problem.names("authorization", "notauthorized", "forbidden"):
-            raise SpecError(
-                f"X does not show @{handle}{problem.told}.", "Its owner can ask X for the archive."
-            )
-        raise SpecError(
-            f"There is no account @{handle} on X{problem.told}.", "Check how it is written."
-        )
-    number, name = as_number(data.get("id")), data.get("username")
+        raise _no_account(handle, problem)
+    number = as_number(data.get("id"))
+    name = data.get("username")
     if number is None or not isinstance(name, str) or name.lower() != handle:
         raise NetworkError(
-            f"X answers with something that is no account @{handle}.",
+            f"X answered with something other than the account @{handle}.",
             "It may be broken: try again later.",
         )
     if data.get("protected") is True:
@@ -144,107 +144,119 @@ def account_of(value: Any, handle: str) -> Account:
             f"@{handle} is protected: only followers see its posts.",
             "Its owner can ask X for the archive.",
         )
-    picture = str(data.get("profile_image_url") or "").replace(
-        "_normal.", "."
-    )  # the name without it is the picture as it was uploaded
-    count = as_number(
-        as_object(data.get("public_metrics")).get(
-            "tweet_count", as_object(data.get("public_metrics")).get("post_count")
-        )
-    )
+    # the name without "_normal" is that of the picture in full size
+    picture = str(data.get("profile_image_url") or "").replace("_normal.", ".")
+    metrics = as_object(data.get("public_metrics"))
+    count = as_number(metrics.get("tweet_count", metrics.get("post_count")))
     author = Author(
         handle,
         printable(_text(data.get("name")))[:200].strip(),
         printable(unescape(_text(data.get("description"))))[:2000].strip(),
         url=f"https://x.com/{name}",
-        avatar=picture if _ADDRESS.fullmatch(picture) else "",
+        avatar=picture if _URL.fullmatch(picture) else "",
     )
     return Account(str(number), author, count or 0)
 
 
+def _no_account(handle: str, problem: Problem) -> SpecError:
+    """Return an error that says why an account can't be read."""
+    if "suspended" in problem.detail:
+        return SpecError(
+            f"@{handle} is suspended on X.", "Its owner can still ask X for the archive."
+        )
+    if problem.names("authorization", "notauthorized", "forbidden"):
+        return SpecError(
+            f"X does not show @{handle}{problem.in_brackets}.",
+            "Its owner can ask X for the archive.",
+        )
+    return SpecError(
+        f"There is no account @{handle} on X{problem.in_brackets}.", "Check the spelling."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page as X gave it: how many records are charged for, the lowest id among them, the posts, what was left out, where it goes on."""
+    """A page of posts as X returned it."""
 
-    charged: int
-    lowest: int | None
+    charged: int  # records that X charges for
+    lowest: int | None  # the lowest id among them
     posts: tuple[Post, ...]
     left_out: Counter[str]
-    token: str  # empty at the end
+    token: str  # of the next page; empty at the end
 
 
 def page_of(value: Any, account: Account, earlier: set[int]) -> Found:
-    """The posts of one answer; `earlier` are ids of versions that were edited since, and grows. Raises NetworkError for what is no page."""
+    """Read a page of posts.
+
+    Args:
+        value: the JSON of the response.
+        account: the account whose posts they should be.
+        earlier: ids of earlier versions of edited posts, which is extended.
+
+    Raises NetworkError if it is malformed.
+    """
     whole = as_object(value)
-    records, meta, errors = (
-        whole.get("data") or [],
-        as_object(whole.get("meta")),
-        whole.get("errors"),
-    )
+    records = whole.get("data") or []
+    meta = as_object(whole.get("meta"))
+    errors = whole.get("errors")
     if not records and not meta and (problem := Problem.of(200, value)).title:
         raise NetworkError(
-            f"X does not show the posts of @{account.author.handle}{problem.told}.",
+            f"X does not show the posts of @{account.author.handle}{problem.in_brackets}.",
             f"Only its owner can ask X for the archive. {KEPT}",
         )
     token = meta.get("next_token") or ""
-    if (
-        not isinstance(records, list)
-        or not isinstance(token, str)
-        or not re.fullmatch(r"[!-~]{0,500}", token)
-    ):
+    is_token = isinstance(token, str) and re.fullmatch(r"[!-~]{0,500}", token)
+    if not isinstance(records, list) or not is_token:
         raise NetworkError(
-            "X answers with something that is no list of posts.",
+            "X answered with something other than a list of posts.",
             f"It may be broken: try again later. {KEPT}",
         )
     left_out = Counter(
         {"X could not hand it out": len(errors)} if isinstance(errors, list) and errors else {}
     )
-    sound = {
+    by_id = {
         number: record
         for record in map(as_object, records)
         if (number := as_number(record.get("id"))) is not None
     }
-    for number, record in sound.items():
-        earlier.update(one for one in edits_of(record) if one < number)
+    for number, record in by_id.items():
+        earlier.update(edit for edit in edits_of(record) if edit < number)
     posts = []
-    for number, record in sound.items():
-        reason = (
-            "earlier version of an edited post"
-            if number in earlier
-            else _reason_against(record, account)
-        )
-        if reason:
+    for number, record in by_id.items():
+        if number in earlier:
+            left_out["earlier version of an edited post"] += 1
+        elif reason := _reason_against(record, account):
             left_out[reason] += 1
         else:
             posts.append(post_of(record, number, account))
-    if len(records) > len(sound):
-        left_out["no post as X writes them"] += len(records) - len(sound)
-    return Found(len(records), min(sound, default=None), tuple(posts), left_out, token)
+    if len(records) > len(by_id):
+        left_out["no post as X writes them"] += len(records) - len(by_id)
+    return Found(len(records), min(by_id, default=None), tuple(posts), left_out, token)
 
 
 def _reason_against(record: Mapping[str, Any], account: Account) -> str:
-    """Why a record is no post of the account, empty where it is one."""
+    """Return the reason to leave out a record, empty if there is none."""
     text = record.get("text")
-    if not isinstance(text, str) or len(text) > MOST_TEXT:
+    if not isinstance(text, str) or len(text) > MAX_TEXT:
         return "no post as X writes them"
-    return (
-        "somebody else's post" if record.get("author_id", account.number) != account.number else ""
-    )
+    is_own = record.get("author_id", account.number) == account.number
+    return "" if is_own else "somebody else's post"
 
 
 def post_of(record: Mapping[str, Any], number: int, account: Account) -> Post:
-    """Return a record as a post of an account. Whatever answers somebody else is a reply."""
+    """Convert a record to a post of an account. A reply is what answers another author."""
     stub = printable(unescape(record["text"]))
     note = _text(as_object(either(record, "note_tweet", "note_post")).get("text"))
-    text = whole_text(stub, printable(unescape(note))) if 0 < len(note) <= MOST_TEXT else stub
+    text = whole_text(stub, printable(unescape(note))) if 0 < len(note) <= MAX_TEXT else stub
     kinds = {
-        _text(as_object(one).get("type"))
-        for one in listed(either(record, "referenced_tweets", "referenced_posts"))
+        _text(as_object(reference).get("type"))
+        for reference in listed(either(record, "referenced_tweets", "referenced_posts"))
     }
     answered = record.get("in_reply_to_user_id")
     to_others = bool("replied_to" in kinds or answered) and answered != account.number
     links = [link for link in links_of(record) if not _is_media(link)]
     lang = record.get("lang")
+    has_lang = isinstance(lang, str) and re.fullmatch(r"[A-Za-z-]{2,20}", lang)
     return Post(
         id=str(number),
         author=account.author.handle,
@@ -257,14 +269,12 @@ def post_of(record: Mapping[str, Any], number: int, account: Account) -> Post:
             quotes="quoted" in kinds,
         ),
         created_at=time_of(_text(record.get("created_at")), number),
-        lang=lang_of(lang)
-        if isinstance(lang, str) and re.fullmatch(r"[A-Za-z-]{2,20}", lang)
-        else None,
+        lang=lang_of(lang) if has_lang else None,
     )
 
 
 def _is_media(link: Any) -> bool:
-    """Whether a link is that of a picture in the post itself, which the archive lists elsewhere."""
+    """Return whether a link is to the post's own media, which the archive lists elsewhere."""
     return (
         "media_key" in as_object(link)
         or re.match(r"pic\.(?:x|twitter)\.com/", _text(as_object(link).get("display_url")))
@@ -273,9 +283,9 @@ def _is_media(link: Any) -> bool:
 
 
 def edits_of(record: Mapping[str, Any]) -> Iterable[int]:
-    """The ids of all versions of a post."""
+    """Return the ids of all versions of a post."""
     ids = listed(either(record, "edit_history_tweet_ids", "edit_history_post_ids"))
-    return [number for one in ids if (number := as_number(one)) is not None]
+    return [number for id in ids if (number := as_number(id)) is not None]
 
 
 def either(record: Mapping[str, Any], old: str, new: str) -> Any:
@@ -290,3 +300,7 @@ def listed(value: Any) -> list[Any]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _short(value: Any) -> str:
+    return one_line(printable(value))[:_MAX_DETAIL] if isinstance(value, str) else ""

@@ -1,8 +1,9 @@
 """X (Twitter) archives: the zip that X makes of an account, or its unpacked folder, of any era.
 
-2022 and later: `data/tweets.js` and its parts, `note-tweet.js`, `manifest.js`; 2019 to 2022: `data/tweet.js`; to 2018
-("Grailbird"): `data/js/tweets/YYYY_MM.js` and `tweets.csv`. Only posts and the public profile are read; direct messages,
-likes, adverts and the like are never opened. Of the media, only the avatar is.
+Since 2022: `data/tweets.js` and its parts, `note-tweet.js`, `manifest.js`; 2019 to 2022:
+`data/tweet.js`; until 2018 ("Grailbird"): `data/js/tweets/YYYY_MM.js` and `tweets.csv`. Only posts
+and the public profile are read; direct messages, likes, adverts and the like are never opened. Of
+the media, only the avatar is.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import IO, Any
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, handle_of, printable, unescape
-from popinjay.sources import Access, Findings, Reading
-from popinjay.sources.files.container import MOST_ITEM, Container, array_items, as_object, is_zip
+from popinjay.sources import Access, Findings, Reading, reading_of
+from popinjay.sources.files.container import Container, as_object, is_zip
+from popinjay.sources.files.json_lists import MAX_ITEM, array_items
 from popinjay.sources.x.assembly import Assembly, Note
-from popinjay.sources.x.layout import DOWNLOAD, MONTH_FILE, POSTS, root_of
+from popinjay.sources.x.layout import DOWNLOAD, MONTH_FILE, POSTS, is_of_x, root_of
 from popinjay.sources.x.post import (
     as_number,
     kind_of,
@@ -42,25 +44,32 @@ _PRIVATE = {  # classes of an archive that are never opened
     "deleted posts": re.compile(r"deleted-.*\.js"),
     "likes": re.compile(r"like(-part\d+)?\.js"),
     "addresses and numbers": re.compile(
-        r"(?:ip-audit|phone-number|email-address-change|contact|device-token|ni-devices|connected-application).*\.js"
+        r"(?:ip-audit|phone-number|email-address-change|contact|device-token|ni-devices"
+        r"|connected-application).*\.js"
     ),
     "adverts": re.compile(r"ad-.*\.js|ads-.*\.js|personalization.*\.js"),
     "chats with Grok": re.compile(r"grok-.*\.js"),
 }
 _CIRCLE_WINDOW = ("2022-08-01", "2023-12-01")
-MOST_NOTES = 10  # on files that the manifest tells otherwise
-_OTHER_TOOL = "Some other tool wrote it; give its text as .jsonl or .csv instead."
+MAX_NOTES = 10  # on files that contradict the manifest
+_OTHER_TOOL = "It was written by some other tool; give its text as .jsonl or .csv instead."
 
 
 def matches(spec: str) -> bool:
-    """Zips, and folders."""
+    """Return whether a zip or folder is laid out as X does it."""
     path = Path(spec)
-    return path.is_dir() or is_zip(path)
+    if not path.is_dir() and not is_zip(path):
+        return False
+    try:
+        with Container(path) as container:
+            return is_of_x(container)
+    except (SpecError, OSError):
+        return False  # no source takes it then, and `read` is called to say why
 
 
 def read(spec: str, options: CollectOptions, access: Access) -> XArchive:
-    """Open an archive. Raises SpecError where it is none, or not whole."""
-    return XArchive(Container(Path(spec)), options)
+    """Open an archive. Raises SpecError if it is none, with what it seems to be, or not whole."""
+    return reading_of(Container(Path(spec)), lambda container: XArchive(container, options))
 
 
 class XArchive(Reading):
@@ -84,8 +93,12 @@ class XArchive(Reading):
             if private := len(self._named(pattern)):
                 self.findings.unread[label] = private
 
+    def close(self) -> None:
+        """Close the zip."""
+        self._container.close()
+
     def fingerprint(self) -> str:
-        """A hash of what would be read."""
+        """Return a hash of the files that are read."""
         wanted = (
             self._modern
             + self._months
@@ -97,14 +110,14 @@ class XArchive(Reading):
         return self._container.fingerprint(wanted)
 
     def avatar(self) -> bytes | None:
-        """The author's picture out of `profile_media`, None where there is none, or it can't be read."""
+        """Return the author's picture from `profile_media`, None if it is missing or unreadable."""
         for name in self._avatar_files():
             if (data := self._container.avatar(name)) is not None:
                 return data
         return None
 
     def posts(self) -> Iterator[Post]:
-        """Every post once: the last of its edits, long ones whole, Circle posts left out."""
+        """Yield every post once: the last version of edited ones, long ones in full, no Circle."""
         window = 0
         for post in self._assembled():
             in_window = _CIRCLE_WINDOW[0] <= (post.created_at or "") <= _CIRCLE_WINDOW[1]
@@ -115,8 +128,9 @@ class XArchive(Reading):
             yield post
         if window and not self._named(_CIRCLE):
             self.findings.notes.append(
-                f"{window:,} posts are from August 2022 to November 2023, and this archive doesn't mark which of them were for a Circle only: "
-                "--exclude-circle-window leaves all of them out."
+                f"{window:,} posts are from August 2022 to November 2023, and this archive doesn't "
+                "mark which of them were for a Circle only: --exclude-circle-window leaves all of "
+                "them out."
             )
 
     # files
@@ -125,25 +139,20 @@ class XArchive(Reading):
         return [name for name in self._files if pattern.fullmatch(name[len(self._root) :])]
 
     def _table(self) -> list[str]:
-        """`tweets.csv`, which lies beside the data folder, where the archive has nothing newer."""
-        beside = self._root.removesuffix("data/") + "tweets.csv"
-        return (
-            [beside]
-            if beside in self._container.names and not self._modern and not self._months
-            else []
-        )
+        """Return `tweets.csv`, next to the data folder, if there is no newer file with posts."""
+        name = self._root.removesuffix("data/") + "tweets.csv"
+        is_needed = not self._modern and not self._months
+        return [name] if is_needed and name in self._container.names else []
 
     def _avatar_files(self) -> list[str]:
-        """The picture that the profile names: `profile_media` also holds the wide one behind it."""
+        """Return the picture that the profile names; `profile_media` also holds the banner."""
         base = re.escape(self._avatar_name)
-        return (
-            self._named(re.compile(rf"profile_media/(?:\d+-)?{base}", re.IGNORECASE))
-            if base
-            else []
-        )
+        if not base:
+            return []
+        return self._named(re.compile(rf"profile_media/(?:\d+-)?{base}", re.IGNORECASE))
 
     def _load(self, name: str) -> Any:
-        """The value of a small file such as `window.X = {...}`, or None where it is missing."""
+        """Return the value in a small file such as `window.X = {...}`, None if it is missing."""
         full = self._root + name
         if full not in self._files:
             return None
@@ -153,26 +162,25 @@ class XArchive(Reading):
             return json.loads(content[content.index("=") + 1 :].strip().rstrip(";"))
         except (ValueError, RecursionError) as error:
             raise SpecError(
-                f"{full} in {self._container.path.name} is broken: its JSON can't be read.",
+                f"{full} in {self._container.path.name} is damaged: its JSON can't be read.",
                 "Take a fresh copy of the archive.",
             ) from error
 
     def _items(self, name: str) -> Iterator[dict[str, Any]]:
-        """The items of a file such as `window.YTD.tweets.part0 = [...]`, without their wrapper."""
-        what = f"{name} in {self._container.path.name}"
+        """Yield the unwrapped items of a file such as `window.YTD.tweets.part0 = [...]`."""
+        label = f"{name} in {self._container.path.name}"
         with self._container.reading(name), self._container.text(name) as text:
-            _skip_assignment(text, what)
-            for item in array_items(text, what):
+            _skip_assignment(text, label)
+            for item in array_items(text, label):
                 if not isinstance(item, dict):
-                    raise SpecError(f"{what} holds something else than posts.", _OTHER_TOOL)
+                    raise SpecError(f"{label} holds something other than posts.", _OTHER_TOOL)
                 inner = next(iter(item.values())) if len(item) == 1 else item
                 yield inner if isinstance(inner, dict) else item
 
     def _read_author(self) -> Author:
         user = as_object(as_object(self._manifest).get("userInfo"))
-        account = _first(
-            self._load("account.js"), "account"
-        )  # holds an e-mail address too, which is not read on
+        # also holds an e-mail address, which is not used
+        account = _first(self._load("account.js"), "account")
         profile = _first(self._load("profile.js"), "profile")
         details = as_object(self._load("js/user_details.js"))
         self._avatar_name = (
@@ -189,13 +197,12 @@ class XArchive(Reading):
             or ""
         )
         bio = as_object(profile.get("description")).get("bio") or details.get("bio") or ""
+        is_handle = re.fullmatch(r"\w{1,20}", str(handle or ""), re.ASCII)
         return Author(
             handle_of(printable(str(handle or self._container.path.stem))) or "me",
             printable(str(name)).strip(),
             printable(unescape(str(bio))).strip(),
-            url=f"https://x.com/{handle}"
-            if re.fullmatch(r"\w{1,20}", str(handle or ""), re.ASCII)
-            else "",
+            url=f"https://x.com/{handle}" if is_handle else "",
             avatar=printable(str(profile.get("avatarMediaUrl") or "")),
         )
 
@@ -229,21 +236,22 @@ class XArchive(Reading):
                 counted[name] += 1
                 if not isinstance(tweet.get("full_text", tweet.get("text")), str):
                     raise SpecError(
-                        f"{name} in {self._container.path.name} holds no posts of X: an item has no full_text.",
+                        f"{name} in {self._container.path.name} holds no posts of X: an item has "
+                        "no full_text.",
                         _OTHER_TOOL,
                     )
                 yield tweet
         self._compare(counted)
 
     def _rows(self, name: str) -> Iterator[dict[str, Any]]:
-        """`tweets.csv`, its rows shaped like the JSON of their day."""
+        """Yield the rows of `tweets.csv` in the shape of the JSON of its time."""
         with self._container.reading(name), self._container.text(name) as text:
-            csv.field_size_limit(MOST_ITEM)
+            csv.field_size_limit(MAX_ITEM)
             try:
                 yield from map(self._row, csv.DictReader(text))
             except (csv.Error, KeyError) as error:
                 raise SpecError(
-                    f"{name} in {self._container.path.name} is no table of posts as X writes it.",
+                    f"{name} in {self._container.path.name} is not a table of posts from X.",
                     DOWNLOAD,
                 ) from error
 
@@ -259,30 +267,32 @@ class XArchive(Reading):
         }
 
     def _compare(self, counted: Mapping[str, int]) -> None:
-        """Hold what was read against what the archive says it holds."""
-        types, names, notes = (
-            as_object(as_object(self._manifest).get("dataTypes")),
-            set(self._container.names),
-            [],
-        )
+        """Compare the numbers of posts read with those in the manifest, and note differences."""
+        types = as_object(as_object(self._manifest).get("dataTypes"))
+        names = set(self._container.names)
+        notes = []
         for kind in ("tweets", "tweet", "communityTweet", "communityTweets"):
             files = as_object(types.get(kind)).get("files")
             for file in map(as_object, files if isinstance(files, list) else []):
-                name, said = str(file.get("fileName", "")), as_number(file.get("count")) or 0
+                name = str(file.get("fileName", ""))
+                expected = as_number(file.get("count")) or 0
                 full = self._root + name.removeprefix("data/")
+                found = counted.get(full, 0)
                 if full not in names:
                     notes.append(
-                        f"The manifest names {name} with {said:,} posts, but it is missing: those posts are lost."
+                        f"The manifest names {name} with {expected:,} posts, but it is missing: "
+                        "those posts are lost."
                     )
-                elif counted.get(full, 0) != said:
+                elif found != expected:
                     notes.append(
-                        f"The manifest says that {name} holds {said:,} posts, but {counted.get(full, 0):,} are in it."
+                        f"The manifest says that {name} holds {expected:,} posts, but it has "
+                        f"{found:,}."
                     )
 
-        self.findings.notes += notes[:MOST_NOTES]
-        if len(notes) > MOST_NOTES:
+        self.findings.notes += notes[:MAX_NOTES]
+        if len(notes) > MAX_NOTES:
             self.findings.notes.append(
-                f"So it is with {len(notes) - MOST_NOTES:,} more files that the manifest names."
+                f"The same goes for {len(notes) - MAX_NOTES:,} more files in the manifest."
             )
 
     def _post(self, tweet: Mapping[str, Any], number: int) -> Post:
@@ -321,8 +331,8 @@ class XArchive(Reading):
         ]
 
 
-def _skip_assignment(text: IO[str], what: str) -> None:
-    """Read up to the bracket after `window.YTD.tweets.part0 =`. Raises SpecError for anything else before it."""
+def _skip_assignment(text: IO[str], label: str) -> None:
+    """Read past `window.YTD.tweets.part0 = [`. Raises SpecError if it is anything else."""
     head = ""
     while len(head) < 200 and (character := text.read(1)):
         if character == "[":
@@ -330,18 +340,18 @@ def _skip_assignment(text: IO[str], what: str) -> None:
         head += character
     else:
         raise SpecError(
-            f"{what} holds no list of posts.", "It was damaged, or written by some other tool."
+            f"{label} holds no list of posts.", "It is damaged, or was written by some other tool."
         )
     if head.strip() and not re.fullmatch(
         r"(?:window\.YTD|Grailbird\.data)\.\w+(?:\.part\d+)?\s*=\s*", head.strip() + " "
     ):
         raise SpecError(
-            f"{what} begins with {head.strip()[:40]!r}, which X does not write.", _OTHER_TOOL
+            f"{label} begins with {head.strip()[:40]!r}, which X does not write.", _OTHER_TOOL
         )
 
 
 def _first(value: Any, key: str) -> dict[str, Any]:
-    """The object in `[{key: {...}}]`, or an empty one."""
+    """Return the object in `[{key: {...}}]`, or an empty one."""
     item = as_object(value[0]) if isinstance(value, list) and value else {}
     return as_object(item.get(key, item))
 
@@ -351,7 +361,7 @@ def _id(tweet: Mapping[str, Any]) -> int:
     if number is None:
         given = str(tweet.get("id_str") or tweet.get("id") or "")[:30]
         raise SpecError(
-            f"A post in the archive has no id that X could have given ({given!r}).",
-            "The archive was changed; take a fresh copy.",
+            f"A post in the archive has an id that X never assigns ({given!r}).",
+            "The archive was modified; take a fresh copy.",
         )
     return number

@@ -1,7 +1,8 @@
-"""What an X archive keeps apart, put together: the versions of an edited post, and the stub and the whole of a long one.
+"""Reassemble posts that an X archive stores in parts: versions of edited posts, and long posts.
 
-A long post's whole text (`note-tweet.js`) names no post. But ids are snowflakes: the moment of writing is in them, so the
-stub is the post within a few seconds whose words are how the whole begins.
+A long post's full text (`note-tweet.js`) does not name its post. But ids are snowflakes, which
+contain the time of writing: the truncated stub is the post within a few seconds whose words the
+full text begins with.
 """
 
 from __future__ import annotations
@@ -17,14 +18,12 @@ from popinjay.sources.files.container import as_object
 from popinjay.sources.x.post import as_number, edits_in, iso_time, snowflake_ms, whole_text
 
 NEARNESS_MS = 5000  # between a long post and its stub
-MOST_A_SECOND = (
-    8  # long posts that are looked at: nobody writes more, and a made-up archive may hold thousands
-)
+MAX_PER_SECOND = 8  # long posts considered; only a forged archive has more
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A long post's whole text, under an id of its own."""
+    """A long post's full text, with an id of its own."""
 
     number: int
     text: str
@@ -32,12 +31,10 @@ class Note:
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> Note | None:
-        """The note of an item of `note-tweet.js`, None where it holds none."""
+        """Return the note in an item of `note-tweet.js`, None if there is none."""
         core = as_object(item.get("core")) or as_object(item.get("noteTweetContents")) or item
-        written, number = (
-            core.get("text") or item.get("fullText"),
-            as_number(item.get("noteTweetId")),
-        )
+        written = core.get("text") or item.get("fullText")
+        number = as_number(item.get("noteTweetId"))
         if not written or number is None:
             return None
         text = printable(unescape(str(written)))
@@ -45,13 +42,13 @@ class Note:
 
     @property
     def time(self) -> int:
-        """When it was written, in milliseconds since 1970."""
+        """The time of writing, in milliseconds since 1970."""
         return snowflake_ms(self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stub:
-    """A post that may be the beginning of a long one, with the long ones it may belong to."""
+    """A post that may be the beginning of a long one, with the candidates for its full text."""
 
     number: int
     post: Post
@@ -60,7 +57,7 @@ class _Stub:
 
 
 class Assembly:
-    """Takes posts one by one, holds back those that are not whole yet, and gives them at the end."""
+    """Takes posts one by one, holds back incomplete ones, and yields them at the end."""
 
     def __init__(self, notes: list[Note], findings: Findings) -> None:
         self._notes = notes
@@ -68,15 +65,14 @@ class Assembly:
         self._by_second: dict[int, list[Note]] = {}
         for note in notes:
             of_second = self._by_second.setdefault(note.time // 1000, [])
-            if len(of_second) < MOST_A_SECOND:
+            if len(of_second) < MAX_PER_SECOND:
                 of_second.append(note)
         self._stubs: list[_Stub] = []
-        self._latest: dict[
-            int, tuple[int, Post]
-        ] = {}  # of each edited post, by its first version's id
+        # the latest version of each edited post, by the id of its first
+        self._latest: dict[int, tuple[int, Post]] = {}
 
     def take(self, post: Post, tweet: Mapping[str, Any], number: int) -> Iterator[Post]:
-        """The post at once, unless it has to wait for the rest of the archive."""
+        """Yield a post at once, unless it has to wait for the rest of the archive."""
         edits = edits_in(tweet)
         if len(edits) < 2:
             yield from self._whole(post, number)
@@ -89,42 +85,50 @@ class Assembly:
             self._latest[min(edits)] = later
 
     def leave_out(self, post: Post, number: int) -> None:
-        """A post that is not wanted, nor is its whole."""
+        """Take a post that is to be left out, together with its full text."""
         for _ in self._whole(post, number, wanted=False):
             pass
 
     def rest(self, handle: str) -> Iterator[Post]:
-        """What had to wait: last edits, long posts in full, and long posts without a stub."""
+        """Yield what had to wait: last versions, full long posts, and those without a stub."""
         for number, post in self._latest.values():
             yield from self._whole(post, number)
-        pairs = sorted(
-            (abs(snowflake_ms(stub.number) - note.time), place, note.number, note.text)
-            for place, stub in enumerate(self._stubs)
-            for note in stub.notes
-        )
-        whole_of: dict[int, str] = {}
-        used: set[int] = set()
-        for _, place, number, text in pairs:  # the nearest in time first, each note once
-            if place not in whole_of and number not in used:
-                whole_of[place] = text
-                used.add(number)
-        for place, stub in enumerate(self._stubs):
-            if stub.wanted:
-                yield (
-                    replace(stub.post, text=whole_text(stub.post.text, whole_of[place]))
-                    if place in whole_of
-                    else stub.post
-                )
+        full_texts, used = self._matched_notes()
+        for index, stub in enumerate(self._stubs):
+            if not stub.wanted:
+                continue
+            if index in full_texts:
+                yield replace(stub.post, text=whole_text(stub.post.text, full_texts[index]))
+            else:
+                yield stub.post
         orphans = [note for note in self._notes if note.number not in used]
         for note in orphans:
             yield Post(str(note.number), handle, note.text, created_at=iso_time(note.time))
         if orphans:
             self._findings.notes.append(
-                f"Long posts without a short one beside them, kept as posts of their own: {len(orphans):,}."
+                f"Long posts without a short one, kept as separate posts: {len(orphans):,}."
             )
 
+    def _matched_notes(self) -> tuple[dict[int, str], set[int]]:
+        """Assign each note to one stub at most, the nearest in time first.
+
+        Returns the full texts by index of their stub, and the ids of the notes used.
+        """
+        pairs = sorted(
+            (abs(snowflake_ms(stub.number) - note.time), index, note.number, note.text)
+            for index, stub in enumerate(self._stubs)
+            for note in stub.notes
+        )
+        full_texts: dict[int, str] = {}
+        used: set[int] = set()
+        for _, index, number, text in pairs:
+            if index not in full_texts and number not in used:
+                full_texts[index] = text
+                used.add(number)
+        return full_texts, used
+
     def _whole(self, post: Post, number: int, *, wanted: bool = True) -> Iterator[Post]:
-        """The post at once, unless a long one begins like it."""
+        """Yield a post at once, unless it may be the stub of a long one."""
         notes = tuple(self._beginning_like(post, number))
         if notes:
             self._stubs.append(_Stub(number, post, notes, wanted))
@@ -149,7 +153,7 @@ class Assembly:
 
 
 def comparable(text: str) -> str:
-    """The words of a post's beginning: without the mentions before a reply, links, and what marks a cut."""
+    """Return a text to compare stubs by: without leading mentions, links and a final ellipsis."""
     text = re.sub(r"^(?:@\w+\s+)+", "", text)
     text = re.sub(r"https?://\S*", "", text).rstrip().rstrip("…").rstrip()
     return re.sub(r"\s+", " ", text).strip()

@@ -1,4 +1,4 @@
-"""Where an X archive keeps its posts, in every era; and what a zip without any is, such as another site's export."""
+"""The layouts of X archives over the years, and what a zip without posts may be instead."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FOREIGN: dict[str, Callable[[str], bool]] = {
 
 
 def root_of(container: Container) -> str:
-    """The folder inside the container that holds the data files, with its slash. Raises SpecError where there is none."""
+    """Return the folder with the data files, with a slash. Raises SpecError if there is none."""
     candidates = sorted(
         (m["root"] for name in container.names if (m := _MARK.fullmatch(name))),
         key=lambda root: (not root.endswith("data/"), len(root)),
@@ -48,12 +48,12 @@ def root_of(container: Container) -> str:
 
 
 def is_of_x(container: Container) -> bool:
-    """Whether a container is laid out as X does it, with posts or without."""
+    """Return whether a container has the layout of an X archive, with or without posts."""
     return any(_OF_X.search(name) for name in container.names) or _has_table(container)
 
 
 def _has_table(container: Container) -> bool:
-    """Whether there is a `tweets.csv` of the kind that X made until 2018."""
+    """Return whether there is a `tweets.csv` as X wrote it until 2018."""
     for name in container.names:
         if name.rpartition("/")[2] == "tweets.csv":
             with container.reading(name), container.open(name) as stream:
@@ -63,33 +63,33 @@ def _has_table(container: Container) -> bool:
 
 
 def _no_archive(container: Container, has_manifest: bool) -> SpecError:
-    """Why this is no archive with posts."""
-    here, names = container.path.name, container.names
+    """Return an error that says why this is not an archive with posts."""
+    label = container.path.name
+    names = container.names
     if not names:
-        return SpecError(f"{here} is empty.", DOWNLOAD)
+        return SpecError(f"{label} is empty.", DOWNLOAD)
     if has_manifest or any(
         re.search(r"(?:^|/)data/(?:account|profile)\.js$", name) for name in names
     ):
         return SpecError(
-            f"{here} is an X archive without posts: it has no tweets.js.",
+            f"{label} is an X archive without posts: it has no tweets.js.",
             "Ask X for a new archive; a partial one may hold the posts in another part.",
         )
     if any(re.search(r"(?:^|/)outbox\.json$", name) for name in names):
         return SpecError(
-            f"{here} holds a Mastodon export among other things.",
-            "Give that alone: the zip, or the folder that outbox.json lies in.",
+            f"{label} holds a Mastodon export among other things.",
+            "Give only the export: the zip, or the folder with outbox.json.",
         )
-    for label, holds in FOREIGN.items():
-        if any(holds(name) for name in names):
+    for kind, belongs in FOREIGN.items():
+        if any(belongs(name) for name in names):
             return SpecError(
-                f"{here} looks like {label}, which popinjay can't read yet.",
-                "Save its posts as .txt (one a line), .csv or .jsonl, and give that.",
+                f"{label} looks like {kind}, which popinjay can't read yet.",
+                "Save its posts as .txt (one per line), .csv or .jsonl, and give that.",
             )
-    if any(name.lower().endswith((".html", ".htm")) for name in names) and not any(
-        name.endswith(".js") for name in names
-    ):
+    has_pages = any(name.lower().endswith((".html", ".htm")) for name in names)
+    if has_pages and not any(name.endswith(".js") for name in names):
         return SpecError(
-            f"{here} holds only web pages, not the data behind them.",
-            "Ask X for a new archive, and give the zip as it came.",
+            f"{label} holds only web pages, not the data behind them.",
+            "Ask X for a new archive, and give the zip as you received it.",
         )
-    return SpecError(f"{here} is not an X archive: it has no data/tweets.js.", DOWNLOAD)
+    return SpecError(f"{label} is not an X archive: it has no data/tweets.js.", DOWNLOAD)

@@ -1,4 +1,4 @@
-"""What X's archive and its API write alike: ids, times, languages, and what a post is to its author."""
+"""Read fields that X's archive and its API share: ids, times, languages, kinds of posts."""
 
 from __future__ import annotations
 
@@ -33,33 +33,36 @@ _LANGS = {
     "zxx": None,
     "art": None,
 }
-_FIRST_SNOWFLAKE = 29_700_859_247  # ids grew one by one before November 2010
+_FIRST_SNOWFLAKE = 29_700_859_247  # before November 2010, ids were sequential
+_CLASSIC_TIME = re.compile(r"\w{3} (\w{3}) (\d\d) (\d\d:\d\d:\d\d) \+0000 (\d{4})")
 BEGAN = "2006-03-21"
 
 
 def as_number(value: Any) -> int | None:
-    """A number as X writes it, mostly as text."""
+    """Return a number that X may have written as text; None if it is none."""
     return int(value) if re.fullmatch(r"[0-9]{1,19}", str(value)) else None
 
 
 def snowflake_ms(number: int) -> int:
-    """When an id was given, in milliseconds since 1970."""
+    """Return the time in a snowflake id, in milliseconds since 1970."""
     return (number >> 22) + SNOWFLAKE_EPOCH_MS
 
 
 def iso_time(milliseconds: int) -> str:
-    """Milliseconds since 1970 as ISO 8601."""
+    """Format milliseconds since 1970 as ISO 8601."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def time_of(written: Any, number: int) -> str | None:
-    """A post's time as ISO 8601. Dates before Twitter began are junk that exports do hold: the id knows better."""
+    """Return a post's time as ISO 8601, by its date or else by its id.
+
+    Dates before Twitter began, which some exports hold, are ignored.
+    """
     text = str(written or "")
     iso = None
-    if (m := re.fullmatch(r"\w{3} (\w{3}) (\d\d) (\d\d:\d\d:\d\d) \+0000 (\d{4})", text)) and m[
-        1
-    ] in _MONTHS:  # Sat Feb 18 12:33:11 +0000 2023
-        iso = f"{m[4]}-{_MONTHS[m[1]]}-{m[2]}T{m[3]}Z"
+    classic = _CLASSIC_TIME.fullmatch(text)  # Sat Feb 18 12:33:11 +0000 2023
+    if classic and classic[1] in _MONTHS:
+        iso = f"{classic[4]}-{_MONTHS[classic[1]]}-{classic[2]}T{classic[3]}Z"
     elif re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", text):  # 2011-07-22 13:51:06 +0000
         iso = f"{text[:10]}T{text[11:19]}Z"
     if iso is None or iso < BEGAN or not _is_time(iso):
@@ -68,7 +71,7 @@ def time_of(written: Any, number: int) -> str | None:
 
 
 def _is_time(iso: str) -> bool:
-    """Whether there was such a day and hour."""
+    """Return whether a date and time exist."""
     try:
         return datetime.fromisoformat(iso) is not None
     except ValueError:
@@ -76,14 +79,22 @@ def _is_time(iso: str) -> bool:
 
 
 def lang_of(written: Any) -> str | None:
-    """A post's language; None for the codes by which X says that there is none."""
+    """Return a post's language; None for X's codes that mean none."""
     return _LANGS.get(written, intern(printable(written))) if isinstance(written, str) else None
 
 
 def kind_of(
     text: str, links: Sequence[Any], *, reposts: bool, answers_others: bool, quotes: bool = False
 ) -> Kind:
-    """What a post is, by its text, the links in it as X lists them, and what its other fields say; only links tell the archive of a quote."""
+    """Return the kind of a post.
+
+    Args:
+        text: its text.
+        links: the links in it, as X lists them; in archives only they tell a quote.
+        reposts: whether it is marked as a repost.
+        answers_others: whether it replies to another author.
+        quotes: whether it is marked as a quote.
+    """
     if reposts or is_repost_text(text):
         return Kind.REPOST
     if answers_others:
@@ -93,19 +104,19 @@ def kind_of(
 
 
 def links_of(post: Mapping[str, Any]) -> list[Any]:
-    """The links in a post, as X lists them."""
+    """Return the links in a post, as X lists them."""
     urls = as_object(post.get("entities")).get("urls")
     return urls if isinstance(urls, list) else []
 
 
 def whole_text(stub: str, whole: str) -> str:
-    """A long post's whole text: a reply's stub begins with whom it answers, its whole does not."""
+    """Return a long post's full text, with the leading mentions that only its stub has."""
     mentions = re.match(r"(?:@\w+\s+)+", stub)
     return mentions[0] + whole if mentions and not whole.startswith("@") else whole
 
 
 def edits_in(tweet: Mapping[str, Any]) -> list[int]:
-    """Return the ids of all versions of an edited post, as archives and pages list them."""
+    """Return the ids of all versions of an edited post, as archives and API pages list them."""
     info = as_object(tweet.get("edit_info"))
     initial = (
         as_object(info.get("initial"))
@@ -122,15 +133,15 @@ def edits_in(tweet: Mapping[str, Any]) -> list[int]:
 
 
 def without_own_handle(text: str, handles: Iterable[str]) -> str:
-    """Return a reply's text without its author's own handle among the mentions it begins with.
+    """Return a reply's text without its author's own handle among the leading mentions.
 
-    X puts them there for its addressing, and shows them to nobody.
+    X adds it for addressing, and never displays it.
     """
     mentions = _MENTIONS.match(text)
     if not mentions:
         return text
     own = {f"@{handle.lower()}" for handle in handles if handle}
-    kept = [one for one in mentions[0].split() if one.lower() not in own]
+    kept = [mention for mention in mentions[0].split() if mention.lower() not in own]
     rest = text[mentions.end() :]
     if len(kept) == len(mentions[0].split()) or not rest:
         return text

@@ -18,7 +18,7 @@ _VERSION = re.compile(
 _ADDRESS = re.compile(
     r"\b(?:ip|ipv4|host|server|address|adresse|dns|ping|ssh)\b\W{0,3}(?:\w{1,8}\W{1,3})?$", re.I
 )
-_LEAST_PART = 32  # of the largest of four: less is the number of a version or a section
+_MIN_PART = 32  # of the largest of four: less is the number of a version or a section
 
 
 def find_addresses(text: str) -> Iterator[Span]:
@@ -46,7 +46,7 @@ def _is_v4(text: str, found: re.Match[str]) -> bool:
         return False  # everybody's own, or a public resolver
     if _VERSION.search(before):
         return False
-    return max(address.packed) >= _LEAST_PART or _ADDRESS.search(before) is not None
+    return max(address.packed) >= _MIN_PART or _ADDRESS.search(before) is not None
 
 
 def _is_v6(text: str) -> bool:
