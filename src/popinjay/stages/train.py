@@ -124,7 +124,7 @@ def _learn(
     model = LanguageModel.load(bases.folder_of(base), device)
     trainer = prepare(model, base, options, *posts, Checkpoints.folder_of(draft.run.path), listener)
     trainer.started_at = began
-    trainer.usual_epochs = options.epochs is None
+    trainer.default_epochs = options.epochs is None
     _tell_settings(base, trainer.settings, device, listener)
     try:
         trainer.run()
