@@ -100,11 +100,11 @@ def test_markup_in_a_text_is_plain_text(decoder: Decoder, model: LanguageModel, 
 def test_control_tokens_that_are_ordinary_to_the_tokenizer_are_spelt(chat: Path) -> None:
     """As a tokenizer has it that lists such a token as an added one, but not as special."""
     decoder, model = OnnxDecoder(chat), LanguageModel.load(chat)
-    decoder.tokens._tokenizer.add_tokens(["<unused0>"])
+    decoder.tokenizer._tokenizer.add_tokens(["<unused0>"])
     model.tokenizer.add_tokens(["<unused0>"])
-    number = decoder.tokens._tokenizer.token_to_id("<unused0>")
+    number = decoder.tokenizer._tokenizer.token_to_id("<unused0>")
     assert number in decoder.encode("x<unused0>y")
-    decoder.tokens._controls |= {number}
+    decoder.tokenizer._controls |= {number}
     model._controls |= {number}
     for ids in (decoder.encode("x<unused0>y"), model.encode(["x<unused0>y"])[0]):
         assert number not in ids
