@@ -210,7 +210,7 @@ def test_another_base_of_that_name_is_refused(thin: Run, own_home: Path) -> None
     content = bytearray(weights.read_bytes())
     content[-3] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(BaseModelError, match="whose weights are other ones now"):
+    with pytest.raises(BaseModelError, match="whose weights have changed"):
         open_decoder(thin.file("model"))
 
 

@@ -150,7 +150,7 @@ def test_a_drawer_never_draws_what_is_unsayable() -> None:
 
 
 def test_what_is_saved_says_so_to_transformers(model: LanguageModel, tmp_path: Path) -> None:
-    model.say_by_default(do_sample=True, max_new_tokens=5)
+    model.set_generation_config(do_sample=True, max_new_tokens=5)
     model.save(tmp_path)
     told = json.loads((tmp_path / "generation_config.json").read_text())
     assert (told["bos_token_id"], told["eos_token_id"]) == (BEGIN, END)
@@ -165,7 +165,7 @@ def test_what_is_saved_says_so_to_transformers(model: LanguageModel, tmp_path: P
 
 def test_nothing_is_suppressed_where_nothing_is_special(tiny_gpt2: Path, tmp_path: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
-    model.say_by_default(do_sample=True)
+    model.set_generation_config(do_sample=True)
     model.save(tmp_path)
     assert "suppress_tokens" not in json.loads((tmp_path / "generation_config.json").read_text())
 

@@ -37,7 +37,7 @@ def tiny(tiny_gpt2: Path) -> LanguageModel:
 
 
 def test_what_is_not_asked_for_comes_from_the_base_and_many_posts_get_fewer_epochs() -> None:
-    base = bases.Base("b", "b", "", epochs=6.0, most_tokens=1e6)
+    base = bases.Base("b", "b", "", epochs=6.0, max_tokens=1e6)
     assert settle(TrainOptions(), base, 100_000, width=8, device="cpu").epochs == 6.0
     assert settle(TrainOptions(), base, 500_000, width=8, device="cpu").epochs == 2.0
     assert settle(TrainOptions(epochs=5.0), base, 500_000, width=8, device="cpu").epochs == 5.0

@@ -34,7 +34,7 @@ class Tokenizer:
             )
         self.eos_token: int = eos_token
         special = read_special(settings or folder)
-        self.bos_token: int = eos_token if special.begin is None else special.begin
+        self.bos_token: int = eos_token if special.bos_token is None else special.bos_token
         added = self._tokenizer.get_added_tokens_decoder()
         specials = [token_id for token_id, token in added.items() if token.special]
         self.suppressed_tokens = suppressed_tokens(

@@ -45,7 +45,7 @@ def settle(
     usual = base.lora_rate if tune == LORA else base.learning_rate
     return Settings(
         tune=tune,
-        epochs=round(min(base.epochs, base.most_tokens / an_epoch), 3)
+        epochs=round(min(base.epochs, base.max_tokens / an_epoch), 3)
         if options.epochs is None
         else options.epochs,
         learning_rate=usual if options.learning_rate is None else options.learning_rate,
@@ -166,7 +166,7 @@ def _set_defaults(model: LanguageModel, texts: Sequence[str]) -> None:
     most = min(
         SayOptions.max_tokens, model.context // 2
     )  # room for a prompt where the context is short
-    model.say_by_default(
+    model.set_generation_config(
         do_sample=True, **PLAIN._asdict(), min_new_tokens=MIN_TOKENS, max_new_tokens=most
     )
 
