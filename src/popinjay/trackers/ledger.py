@@ -1,4 +1,7 @@
-"""Which trackers were told a persona's texts, and where they keep them: noted in `run.toml` before they are told, so that `forget` finds it."""
+"""The ledger, in `run.toml`, of the trackers that a persona's texts were sent to.
+
+It is written before any text is sent, so that `forget` can find and delete all of them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ OWED = "owed"  # set where something is to be removed; gone once that is done, o
 
 
 def note(run: Run, trackers: Sequence[str]) -> None:
-    """Note that these trackers are told texts from now on. A folder below the persona's home is noted as seen from there: homes are moved."""
+    """Record that texts are sent to these trackers from now on.
+
+    A folder below the persona's home is recorded relative to it, because homes can be moved.
+    """
     rows, home = list(run.record.get(TABLE, [])), run.path.parent.absolute()
     for tracker in trackers:
         place = find(tracker).location(run.name, folder_beside(run.path))
@@ -40,7 +46,10 @@ def note(run: Run, trackers: Sequence[str]) -> None:
 
 
 def _seal_of(row: Mapping[str, Any]) -> str | None:
-    """What shows that a row was noted here: one in somebody else's record could have any folder removed."""
+    """Return the seal of a row, which proves that it was recorded by this user on this machine.
+
+    Without it, a record that comes from someone else could have any folder deleted.
+    """
     mark = seal(
         b"told",
         json.dumps([row["tracker"], row["persona"], row["folder"], row["address"]]).encode(),
@@ -49,13 +58,13 @@ def _seal_of(row: Mapping[str, Any]) -> str | None:
 
 
 def sealed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with the seal that it was noted by this user on this machine, where one can be made."""
+    """Return a row with its seal, if this user has a secret to seal it with."""
     mark = _seal_of(row)
     return dict(row) if mark is None else {**row, SEAL: mark}
 
 
 def locations(run: Run) -> list[str]:
-    """Where trackers keep what they were told."""
+    """Return where the trackers on the ledger store a persona's data."""
     return [str(_place(run, row)) for row in run.record.get(TABLE, [])]
 
 
@@ -66,7 +75,7 @@ def _place(run: Run, row: Mapping[str, Any]) -> Location:
 
 
 def mark_for_removal(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with all that trackers were told marked as to be removed."""
+    """Return the record with all rows of the ledger marked for removal."""
     return (
         {**record, TABLE: [{**row, OWED: True} for row in record[TABLE]]}
         if TABLE in record
@@ -75,7 +84,10 @@ def mark_for_removal(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def remove_marked(run: Run, stage: str, listener: Listener) -> None:
-    """Have trackers remove what is marked so, and say what came of it. What could not be removed stays marked."""
+    """Have the trackers of marked rows delete their data, and report the results.
+
+    Rows whose data could not be deleted stay marked.
+    """
     rows = []
     for row in run.record.get(TABLE, []):
         kept = _removed(run, row, stage, listener) if row.get(OWED) else row
@@ -87,22 +99,28 @@ def remove_marked(run: Run, stage: str, listener: Listener) -> None:
 def _removed(
     run: Run, row: Mapping[str, Any], stage: str, listener: Listener
 ) -> dict[str, Any] | None:
-    """What is left to know of a row once its tracker has removed what it can."""
+    """Have a row's tracker delete its data; return what stays of the row, if anything."""
     tracker, place = row["tracker"], _place(run, row)
     if not row.get(SEAL) or row[SEAL] != _seal_of(row):
-        text = f"{tracker}: that it was told this persona's texts was not noted on this machine, so nothing was removed from {place}."
+        text = (
+            f"{tracker}: the record that this persona's texts were sent to it was not made on this "
+            f"machine, so nothing was deleted from {place}."
+        )
         listener(Event(stage, EventKind.WARNING, text))
         return {key: value for key, value in row.items() if key != OWED}
     try:
         left = forget(tracker, row["persona"], place)
     except TrackerError as error:
-        text = f"What {tracker} was told is still in {place}: {error.message} Forget the same once more when that is mended."
+        text = (
+            f"The data of {tracker} is still in {place}: {error.message} "
+            "Repeat the same forget once that is fixed."
+        )
         listener(Event(stage, EventKind.WARNING, text))
         return dict(row)
     if left:
         listener(Event(stage, EventKind.WARNING, f"{tracker}: {left}"))
         return {key: value for key, value in row.items() if key != OWED}
     listener(
-        Event(stage, EventKind.NOTE, f"What {tracker} was told with texts is removed from {place}.")
+        Event(stage, EventKind.NOTE, f"The data of {tracker} with texts is deleted from {place}.")
     )
     return None
