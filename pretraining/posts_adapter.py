@@ -85,7 +85,7 @@ def main() -> None:
     trainer = prepare(model, base, options, texts, held_out[:VALIDATED], args.work, show)
     trainer.run()
     save_adapter(model.model, base.hub_id or base.name, RANK, ALPHA, args.out)
-    with trainer.train_step.whole():
+    with trainer.train_step.full_model():
         rest = held_out[VALIDATED:]
         print("held out:", bits_per_byte(model.bits(rest), rest), flush=True)
 

@@ -13,7 +13,7 @@ from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel
 from popinjay.options import TrainOptions
 from popinjay.stages.train import prepare
-from popinjay.training.vocabulary import SAMPLED, active_rows
+from popinjay.training.vocabulary import NEGATIVE_SAMPLES, active_rows
 from training.children import Turns
 from training.stopwatch import Stopwatch
 
@@ -46,7 +46,7 @@ def whole(
 def head_rows(tokenizer: Any, size: int, texts: Sequence[str]) -> int:
     """How many rows of a vocabulary of this size a step multiplies with: those at work, and those that stand for the rest."""
     at_work = len(active_rows(tokenizer(list(texts), add_special_tokens=False)["input_ids"], size))
-    return at_work + min(SAMPLED, size - at_work)
+    return at_work + min(NEGATIVE_SAMPLES, size - at_work)
 
 
 def train(
@@ -65,7 +65,7 @@ def train(
 
     def listen(event: Event) -> None:
         if event.what is EventKind.METRICS and "validation_bits_per_byte" in event.numbers:
-            with watch.stopped(), trainer.train_step.whole():
+            with watch.stopped(), trainer.train_step.full_model():
                 looks.append(
                     {
                         **watch.read(),

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from popinjay.training.device import WIDE, choose_precision
+from popinjay.training.device import MIN_BF16_WIDTH, choose_precision
 from training import ours, peers
 from training.children import Peer, Slice, apart
 
@@ -28,7 +28,7 @@ def _measure(task: peers.Task, seconds: float, steps: int, folder: Path) -> dict
     others = peers.others(task.device)
     rows = ours.head_rows(peers.tokenizer(task), task.shape.get("vocab_size", 50_257), task.texts)
     mine = {OURS: "fp32"} | (
-        {HALF: "bf16"} if choose_precision("auto", task.device, WIDE) == "bf16" else {}
+        {HALF: "bf16"} if choose_precision("auto", task.device, MIN_BF16_WIDTH) == "bf16" else {}
     )
     alive = {name: Peer(peers.with_trainer, task, *more) for name, more in others.items()}
     alive |= {

@@ -641,9 +641,9 @@ def test_a_base_model_that_can_not_be_had(refused: Refused, ada: Path, base: str
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ([], "holds no model: there is no config.json."),
-        (["config.json"], "has no weights in safetensors form."),
-        (["config.json", "pytorch_model.bin"], "Other forms can hide code and are never loaded"),
+        ([], "is not a model: there is no config.json."),
+        (["config.json"], "has no weights in safetensors format."),
+        (["config.json", "pytorch_model.bin"], "Other formats can hide code and are never loaded"),
     ],
 )
 def test_a_folder_that_is_no_base_model(

@@ -345,7 +345,7 @@ def test_what_another_machine_noted_removes_nothing_here(
     events: list[Event] = []
     forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
     assert precious.is_dir()
-    assert sum("was not noted on this machine" in event.message for event in events) == 3
+    assert sum("was not made on this machine" in event.message for event in events) == 3
     run.save(run.record.updated(told=[row]))
     forget(run, [rows(run, "train.jsonl")[0]["id"]], listener=events.append)
     assert not precious.exists()
@@ -377,11 +377,11 @@ def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
     assert len(warnings) == 3
     assert "https://mlflow.example.org: delete the experiment 'ada_l' there" in warnings[0]
     assert (
-        f"{own_home / '.trackers' / 'popinjay-wandb' / 'ada_l'} is removed. If any of it was synced"
+        f"{own_home / '.trackers' / 'popinjay-wandb' / 'ada_l'} is deleted. If any of it was synced"
         in warnings[1]
     )
     assert "the group 'ada_l' in the project birds on https://wandb.ai" in warnings[1]
-    assert "What gone was told is still in a place of its own" in warnings[2]
+    assert "The data of gone is still in its own storage" in warnings[2]
     assert Run(run.path).record.told == (far, synced, replace(told_to("gone"), owed=True))
 
     events.clear()

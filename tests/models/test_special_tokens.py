@@ -100,11 +100,11 @@ def test_markup_in_a_text_is_plain_text(decoder: Decoder, model: LanguageModel, 
 def test_control_tokens_that_are_ordinary_to_the_tokenizer_are_spelt(chat: Path) -> None:
     """As a tokenizer has it that lists such a token as an added one, but not as special."""
     decoder, model = OnnxDecoder(chat), LanguageModel.load(chat)
-    decoder.tokens._tokenizer.add_tokens(["<unused0>"])
+    decoder.tokenizer._tokenizer.add_tokens(["<unused0>"])
     model.tokenizer.add_tokens(["<unused0>"])
-    number = decoder.tokens._tokenizer.token_to_id("<unused0>")
+    number = decoder.tokenizer._tokenizer.token_to_id("<unused0>")
     assert number in decoder.encode("x<unused0>y")
-    decoder.tokens._controls |= {number}
+    decoder.tokenizer._controls |= {number}
     model._controls |= {number}
     for ids in (decoder.encode("x<unused0>y"), model.encode(["x<unused0>y"])[0]):
         assert number not in ids
@@ -150,7 +150,7 @@ def test_a_drawer_never_draws_what_is_unsayable() -> None:
 
 
 def test_what_is_saved_says_so_to_transformers(model: LanguageModel, tmp_path: Path) -> None:
-    model.say_by_default(do_sample=True, max_new_tokens=5)
+    model.set_generation_config(do_sample=True, max_new_tokens=5)
     model.save(tmp_path)
     told = json.loads((tmp_path / "generation_config.json").read_text())
     assert (told["bos_token_id"], told["eos_token_id"]) == (BEGIN, END)
@@ -165,7 +165,7 @@ def test_what_is_saved_says_so_to_transformers(model: LanguageModel, tmp_path: P
 
 def test_nothing_is_suppressed_where_nothing_is_special(tiny_gpt2: Path, tmp_path: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
-    model.say_by_default(do_sample=True)
+    model.set_generation_config(do_sample=True)
     model.save(tmp_path)
     assert "suppress_tokens" not in json.loads((tmp_path / "generation_config.json").read_text())
 

@@ -198,7 +198,7 @@ def test_greedy_is_what_transformers_says(decoder: TorchDecoder) -> None:
 
 def test_the_saved_settings_are_ours(model: LanguageModel, tmp_path: Path) -> None:
     """The first tokens of transformers' own `generate`, by the settings in the folder, against ours: chi-square of two samples."""
-    model.say_by_default(
+    model.set_generation_config(
         do_sample=True, temperature=1.0, top_p=0.95, min_new_tokens=MIN_TOKENS, max_new_tokens=160
     )
     model.save(tmp_path)

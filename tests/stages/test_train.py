@@ -23,7 +23,7 @@ from popinjay.store.files import content_hash
 from popinjay.training.checkpoints import (
     CHECKPOINT_SECONDS,
     CHECKPOINT_SHARE,
-    MOST_SECONDS,
+    MAX_CHECKPOINT_SECONDS,
     Checkpoints,
     TrainingState,
 )
@@ -37,7 +37,7 @@ def tiny(tiny_gpt2: Path) -> LanguageModel:
 
 
 def test_what_is_not_asked_for_comes_from_the_base_and_many_posts_get_fewer_epochs() -> None:
-    base = bases.Base("b", "b", "", epochs=6.0, most_tokens=1e6)
+    base = bases.Base("b", "b", "", epochs=6.0, max_tokens=1e6)
     assert settle(TrainOptions(), base, 100_000, width=8, device="cpu").epochs == 6.0
     assert settle(TrainOptions(), base, 500_000, width=8, device="cpu").epochs == 2.0
     assert settle(TrainOptions(epochs=5.0), base, 500_000, width=8, device="cpu").epochs == 5.0
@@ -175,7 +175,7 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(
     assert run("killed", 20).returncode == -signal.SIGKILL
     last = run("killed", -1)
     assert last.returncode == 0, last.stderr
-    assert "Going on from step 19" in last.stdout
+    assert "Resuming from step 19" in last.stdout
     for name in ("model", "metrics.jsonl", "samples.jsonl"):
         assert content_hash(own_home / "killed" / name) == content_hash(
             own_home / "whole" / name
@@ -212,7 +212,7 @@ def test_checkpoints_are_rarer_the_longer_writing_takes(
     assert pause() == pytest.approx(4 / CHECKPOINT_SHARE, abs=4)
     seconds[0] = 500.0
     pause()
-    assert pause() == pytest.approx(MOST_SECONDS, abs=2)  # not never
+    assert pause() == pytest.approx(MAX_CHECKPOINT_SECONDS, abs=2)  # not never
 
 
 def test_the_first_checkpoint_waits_too_where_writing_takes_long(

@@ -160,7 +160,7 @@ def surroundings(home: Path, server: str, outside: Outside) -> Iterator[None]:
             patch.setenv(name, f"http://127.0.0.1:{outside.port}")
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, "127.0.0.1,localhost")
-        patch.setattr(listener, "FAREWELL_SECONDS", 120.0)
+        patch.setattr(listener, "CLOSE_SECONDS", 120.0)
         yield
 
 
@@ -513,7 +513,7 @@ def test_a_dashboard_of_nothing_is_refused(
         text=True,
     )
     assert done.returncode == 2
-    assert "trackio knows nothing of 'untold'" in done.stderr
+    assert "trackio has no data of 'untold'" in done.stderr
 
 
 def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_back(
@@ -558,7 +558,7 @@ def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_ba
         )
         local = [name for name in ALL if name != "wandb"]
         assert [
-            name for name in local if f"What {name} was told with texts is removed" in said
+            name for name in local if f"The data of {name} with texts is deleted" in said
         ] == local
         assert [row.tracker for row in Run(run.path).record.told] == [
             name for name in ALL if name == "wandb"
@@ -655,7 +655,7 @@ def test_where_mlflow_keeps_what_it_is_told(
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert find("mlflow").location("ada", tmp_path).address == address
-    assert mlflow._is_here(address) == is_here
+    assert mlflow._is_local(address) == is_here
 
 
 STAND_INS = """
@@ -705,7 +705,7 @@ def test_a_tracker_that_fails_hangs_or_dies_is_said_once_and_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(listener, "FAREWELL_SECONDS", 15.0)
+    monkeypatch.setattr(listener, "CLOSE_SECONDS", 15.0)
     events: list[Event] = []
     persona = popinjay.make(
         ada, base=str(tiny_gpt2), listener=events.append, track="full,hangs,dies,talks", **OPTIONS
@@ -713,10 +713,10 @@ def test_a_tracker_that_fails_hangs_or_dies_is_said_once_and_changes_nothing(
     said = warnings_of(events)
     assert len(said) == 3
     assert any(
-        "full is not told any more: OSError: [Errno 28] No space left" in text for text in said
+        "Nothing more is sent to full: OSError: [Errno 28] No space left" in text for text in said
     )
-    assert any("hangs is not told any more: it did not answer in time" in text for text in said)
-    assert any("dies is not told any more: its process ended" in text for text in said)
+    assert any("Nothing more is sent to hangs: it did not answer in time" in text for text in said)
+    assert any("Nothing more is sent to dies: its process ended" in text for text in said)
     assert all("metrics.jsonl" in text for text in said)
     assert metrics(persona) == metrics(told.persona)
     assert content_hash(persona.path / "model") == content_hash(told.persona.path / "model")
@@ -726,13 +726,13 @@ def test_a_tracker_that_fails_hangs_or_dies_is_said_once_and_changes_nothing(
 def test_sending_never_waits_for_a_tracker_that_hangs(
     tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "MOST_WAITING", 50)
+    monkeypatch.setattr(client, "MAX_QUEUED", 50)
     line = TrackerClient("hangs", "ada", tmp_path)
     line.send("start", job="@ada-train", kind="train", config={})
     for step in range(20_000):
         line.send("log", step=step, numbers={"loss": 1.0})
     assert line.problem == "it is too slow, or does not answer"
-    line.say_goodbye()
+    line.finish()
     line.close(time.monotonic() + 60)
     assert line._process.returncode is not None
 
@@ -743,7 +743,7 @@ def test_a_disk_that_cannot_be_written_is_a_warning(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "file" / "trackio"))
-    monkeypatch.setattr(listener, "FAREWELL_SECONDS", 60.0)
+    monkeypatch.setattr(listener, "CLOSE_SECONDS", 60.0)
     events: list[Event] = []
     persona = popinjay.make(
         ada, base=str(tiny_gpt2), listener=events.append, track="trackio", epochs=0.1, samples=10

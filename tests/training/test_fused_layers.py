@@ -123,7 +123,7 @@ def test_attention_is_that_of_torch(length: int, window: int | None) -> None:
 
 
 def test_long_rows_in_full_precision_keep_no_scores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("popinjay.training.fused_layers.LONGEST", 4)
+    monkeypatch.setattr("popinjay.training.fused_layers.MAX_MATERIALIZED_LENGTH", 4)
     torch.manual_seed(0)
     query, key, value = (torch.randn(1, heads, 9, 8) for heads in (4, 2, 2))
     short, _ = attention(None, query[:, :, :4], key[:, :, :4], value[:, :, :4], None)

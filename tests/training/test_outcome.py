@@ -22,7 +22,7 @@ from popinjay.training.trainer import Settings, Trainer
 
 COURSE = TrainingSummary(
     why=StopReason.ALL_STEPS_DONE,
-    an_epoch=100,
+    steps_per_epoch=100,
     learning_rate=0.5,
     step_seconds=2.0,
     other_seconds=10.0,
@@ -57,14 +57,14 @@ def test_a_training_that_learnt_says_nothing() -> None:
 @pytest.mark.parametrize("last", [110.0, math.inf, math.nan])
 def test_one_that_diverged_is_a_failure_however_it_began(last: float) -> None:
     for best in ({"best_step": 0, "best": 2.5}, {"best_step": 3, "best": 2.49}):
-        with pytest.raises(TrainingError, match="went astray") as caught:
+        with pytest.raises(TrainingError, match="diverged") as caught:
             check_learnt(standing(last=last, **best), course(why=StopReason.TIME_WAS_UP))
         assert "smaller --learning-rate (it was 0.5)" in caught.value.hint
 
 
 def test_one_that_diverged_after_it_had_learnt_keeps_that_and_says_so() -> None:
     check_learnt(standing(last=9.0), COURSE)
-    assert "went astray after step 50" in caution(standing(last=9.0), COURSE)
+    assert "diverged after step 50" in caution(standing(last=9.0), COURSE)
 
 
 def test_a_best_step_of_nought_is_a_failure_with_what_to_change() -> None:
@@ -79,7 +79,7 @@ def test_a_best_step_of_nought_is_a_failure_with_what_to_change() -> None:
     ) as caught:
         check_learnt(nothing, course(why=StopReason.TIME_WAS_UP, by_budget=True))
     assert (
-        "One epoch takes about 3.3 min here: --budget 5m" in caught.value.hint
+        "One epoch takes about 3.3 min here: use --budget 5m" in caught.value.hint
     )  # 200 s, with room, and what is not steps
     with pytest.raises(TrainingError) as caught:
         check_learnt(
@@ -95,7 +95,7 @@ def test_less_than_an_epoch_is_said_with_the_time_of_one() -> None:
     assert "--budget 5m" in said
     assert "--epochs 1" in caution(standing(step=40), COURSE)
     assert "--" not in caution(
-        standing(step=40), course(as_usual=True)
+        standing(step=40), course(default_epochs=True)
     )  # the base's own row has it so
     assert caution(standing(step=100), COURSE) == ""
 
@@ -119,15 +119,15 @@ def test_the_schedule_begins_with_the_first_step() -> None:
 
 def test_asides_take_a_tenth_of_a_budget_and_leave_room_for_the_last_look() -> None:
     free = Overhead(None)
-    assert free.a_look is None
+    assert free.validation_seconds is None
     assert free.fits("sample", 1e9)
-    kept = Overhead(100.0, spent=6.0, costs={"look": 2.0})
-    assert kept.a_look == 2.5
-    assert kept.fits("look")
-    assert kept.fits("listen", guess=2.0)
-    assert not kept.fits("listen", guess=2.1)
+    kept = Overhead(100.0, spent=6.0, costs={"validation": 2.0})
+    assert kept.validation_seconds == 2.5
+    assert kept.fits("validation")
+    assert kept.fits("memorization", guess=2.0)
+    assert not kept.fits("memorization", guess=2.1)
     kept.spent = 6.1
-    assert not kept.fits("look")
+    assert not kept.fits("validation")
 
 
 # the loop, on a machine as slow as it may be
@@ -155,7 +155,7 @@ class Slow:
         return [a_byte * len(text) for text in texts]
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
+    def full_model(self) -> Iterator[None]:
         yield
 
 

@@ -110,7 +110,7 @@ def test_loss_and_gradients_are_those_of_transformers_in_double_precision(
 ) -> None:
     ours, learnt = train_step(folder, tmp_path)
     assert ours.vocabulary is not None
-    ours.vocabulary.others = None  # its sample stands for rows that the reference leaves out
+    ours.vocabulary.negatives = None  # its sample stands for rows that the reference leaves out
     rows = ours.vocabulary.rows.tolist()
     expected, gradients = reference(folder, learnt, rows)
     loss = ours.loss(learnt)
@@ -126,7 +126,7 @@ def test_loss_and_gradients_are_those_of_transformers_in_double_precision(
 
 @pytest.mark.parametrize("width", [5, 300])
 def test_the_loss_in_parts_is_the_loss_at_once(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("popinjay.training.loss.AT_ONCE", 40 * 64)
+    monkeypatch.setattr("popinjay.training.loss.MAX_CHUNK_LOGITS", 40 * 64)
     torch.manual_seed(0)
     hidden, weight, bias = (
         torch.randn(shape, dtype=torch.float64, requires_grad=True)
@@ -195,7 +195,7 @@ def test_computing_layers_twice_changes_nothing_but_memory(folder: Path, tmp_pat
     for _ in range(3):
         assert twice.step(learnt, 0.01)[0] == pytest.approx(once.step(learnt, 0.01)[0], rel=1e-5)
     assert other.model.training
-    with twice.whole():
+    with twice.full_model():
         assert not other.model.training
         assert other.bits(POSTS) == pytest.approx(scores(once), rel=1e-4)
     twice.finish(tmp_path)
@@ -203,7 +203,7 @@ def test_computing_layers_twice_changes_nothing_but_memory(folder: Path, tmp_pat
 
 
 def scores(taught: TrainStep) -> list[float]:
-    with taught.whole():
+    with taught.full_model():
         return taught.model.bits(POSTS)
 
 
@@ -244,14 +244,14 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tiny_gpt2: Path, tmp_pat
 def test_the_rows_at_work_come_back_to_their_places_and_all_others_stay_as_they_were(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("popinjay.training.vocabulary.COMMONEST", 20)
+    monkeypatch.setattr("popinjay.training.vocabulary.COMMON_TOKENS", 20)
     before = LanguageModel.load(folder)
     ours, learnt = train_step(folder, tmp_path)
     assert ours.vocabulary is not None
     rows = ours.vocabulary.rows
     for _ in range(3):
         ours.step(learnt, 0.01)
-    with ours.whole():
+    with ours.full_model():
         scores = ours.model.bits(POSTS)
     ours.finish(tmp_path)
     assert ours.model.bits(POSTS) == pytest.approx(scores, rel=1e-6)
@@ -273,21 +273,21 @@ def test_the_rows_at_work_come_back_to_their_places_and_all_others_stay_as_they_
 def test_the_sample_stands_for_as_many_rows_as_rest(
     tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("popinjay.training.vocabulary.SAMPLED", 7)
+    monkeypatch.setattr("popinjay.training.vocabulary.NEGATIVE_SAMPLES", 7)
     model = LanguageModel.load(tiny_gpt2)
     size = len(model.model.get_input_embeddings().weight)
     vocabulary = Vocabulary(model, list(range(20)), tmp_path)
-    assert vocabulary.others is not None
-    assert len(vocabulary.others.rows) == 7
-    assert vocabulary.others.offset.exp().sum().item() == pytest.approx(size - 20)
+    assert vocabulary.negatives is not None
+    assert len(vocabulary.negatives.rows) == 7
+    assert vocabulary.negatives.offset.exp().sum().item() == pytest.approx(size - 20)
 
 
 def test_rows_at_work_are_those_of_the_posts_and_the_commonest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("popinjay.training.vocabulary.COMMONEST", 3)
+    monkeypatch.setattr("popinjay.training.vocabulary.COMMON_TOKENS", 3)
     assert active_rows([[9, 50], [9, 7]], 100) == [0, 1, 2, 7, 9, 50]
-    monkeypatch.setattr("popinjay.training.vocabulary.COMMONEST", 10)
+    monkeypatch.setattr("popinjay.training.vocabulary.COMMON_TOKENS", 10)
     assert active_rows([[1]], 4) == [0, 1, 2, 3]
 
 
@@ -377,7 +377,7 @@ def test_trying_how_long_a_step_takes_changes_nothing(folder: Path, tmp_path: Pa
         Checkpoints(tmp_path / "work", "key"),
         ignore,
     )
-    assert trainer.seconds_a_step(trainer.plan()[0]) > 0
+    assert trainer.seconds_per_step(trainer.plan()[0]) > 0
     assert all(torch.equal(weight, before[name]) for name, weight in ours.weights.items())
     assert not any(optimizer.state for optimizer in ours.optimizer.optimizers.values())
 

@@ -1,1 +1,1 @@
-"""Decoding: engines that say which token comes next."""
+"""Inference engines: tokens in, logits out."""

@@ -1,4 +1,4 @@
-"""The bytes that each token of a tokenizer stands for, if it works on bytes: GPT-2's way, or SentencePiece's."""
+"""The bytes of each token, for byte-level tokenizers: those of GPT-2 and of SentencePiece."""
 
 from __future__ import annotations
 
@@ -14,125 +14,135 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-BLANK = "▁"  # what SentencePiece writes for a blank
-FIRST_CHARACTER = 4  # bytes: none in UTF-8 is longer
-# First bytes of characters that are mostly no letters (dashes, quotes and emoji), for tokens that
-# are less than a character. Bytes that begin none count as part of a word: they can follow none.
-SIGNS = frozenset((0xE2, 0xEF, 0xF0))
-SENTENCE_PIECE = ("Replace", "ByteFallback", "Fuse")  # decoders, in this order
+SPACE = "▁"  # SentencePiece's mark for a space
+MAX_CHARACTER_BYTES = 4  # of a character in UTF-8
+# First bytes of characters most of which are not letters (dashes, quotes and emoji), for tokens
+# that are less than a character. Bytes that begin no character count as part of a word, because
+# they can't follow a whole one.
+SYMBOL_BYTES = frozenset((0xE2, 0xEF, 0xF0))
+SENTENCE_PIECE_DECODERS = ("Replace", "ByteFallback", "Fuse")
 
 
 class Pieces(list[bytes]):
-    """The bytes of every token, by number."""
+    """The bytes of every token, indexed by token id."""
 
-    falls_back = False  # whether single bytes are tokens only where a character has none of its own
+    falls_back = False  # whether single bytes encode only characters without a token of their own
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, what is no whole character as U+FFFD."""
-        return b"".join(self[token] for token in tokens if token < len(self)).decode(
-            "utf-8", "replace"
-        )
+        """Return the text of tokens, with U+FFFD for incomplete characters."""
+        pieces = (self[token] for token in tokens if token < len(self))
+        return b"".join(pieces).decode("utf-8", "replace")
 
     def beginning_with(self, start: bytes) -> list[int]:
-        """The tokens whose bytes begin with these, by number. A look at all of them would take longer than a step of a small model."""
+        """Return the tokens whose bytes begin with these, in order of their ids.
+
+        It is a binary search: a scan of all tokens would take longer than a step of a small model.
+        """
         order = self._order
         first = bisect_left(order, start, key=self.__getitem__)
-        above = bisect_left(order, True, first, key=lambda token: not self[token].startswith(start))
-        return sorted(order[first:above])
+        last = bisect_left(order, True, first, key=lambda token: not self[token].startswith(start))
+        return sorted(order[first:last])
 
     @functools.cached_property
     def inside_words(self) -> list[int]:
-        """The tokens that can't stand right behind a whole word, as they go on with it, by number."""
-        goes_on = functools.cache(goes_on_with_word)  # tokens have few different beginnings
-        ascii = [goes_on(bytes([byte])) for byte in range(128)]  # which most begin with
+        """The tokens that continue a word, and so can't follow a complete one, in order."""
+        continues = functools.cache(goes_on_with_word)  # tokens have few different beginnings
+        ascii_continues = [continues(bytes([byte])) for byte in range(128)]  # most begin with ASCII
         found = []
         for token, piece in enumerate(self):
             if not piece:
                 continue
-            if ascii[piece[0]] if piece[0] < 128 else goes_on(piece[:FIRST_CHARACTER]):
+            if piece[0] < 128:
+                is_inside = ascii_continues[piece[0]]
+            else:
+                is_inside = continues(piece[:MAX_CHARACTER_BYTES])
+            if is_inside:
                 found.append(token)
         return found
 
     @functools.cached_property
     def _order(self) -> list[int]:
+        """The tokens in the order of their bytes."""
         return sorted(range(len(self)), key=self.__getitem__)
 
 
 def goes_on_with_word(start: bytes) -> bool:
-    """Return whether bytes, one at least, go on with a word that stands before them."""
-    text = start[:FIRST_CHARACTER].decode("utf-8", "ignore")
-    return is_inside_word(text[0]) if text else start[0] not in SIGNS
+    """Return whether text with these first bytes, at least one, continues a word before it."""
+    text = start[:MAX_CHARACTER_BYTES].decode("utf-8", "ignore")
+    return is_inside_word(text[0]) if text else start[0] not in SYMBOL_BYTES
 
 
 def byte_pieces(tokenizer: Tokenizer) -> Pieces | None:
-    """The bytes of every token, by number; none for special tokens and for numbers without a token.
+    """Return the bytes of every token; none for special tokens and for unused ids.
 
-    None if tokens have no bytes of their own: if they are written neither in GPT-2's alphabet of bytes
-    nor as SentencePiece has them, with blanks as ▁ and bytes as <0xAB>.
+    Returns None if tokens have no bytes of their own: if the tokenizer uses neither GPT-2's
+    alphabet of bytes nor SentencePiece's way, with spaces as ▁ and bytes as <0xAB>.
     """
     from tokenizers import decoders
 
     if isinstance(tokenizer.decoder, decoders.ByteLevel):
-        return _of_alphabet(tokenizer)
-    return _of_sentence_piece(tokenizer) if _is_sentence_piece(tokenizer) else None
+        return _pieces_of_gpt2(tokenizer)
+    return _pieces_of_sentence_piece(tokenizer) if _is_sentence_piece(tokenizer) else None
 
 
 def _is_sentence_piece(tokenizer: Tokenizer) -> bool:
-    """Whether tokens are decoded each by itself: blanks put back, bytes put together, nothing stripped."""
+    """Return whether each token is decoded by itself, with nothing stripped.
+
+    That is if the decoder only replaces ▁ by spaces, and joins bytes.
+    """
     from tokenizers import decoders
 
     if not isinstance(tokenizer.decoder, decoders.Sequence):
         return False
     steps = json.loads(tokenizer.decoder.__getstate__())["decoders"]
-    if tuple(step["type"] for step in steps) != SENTENCE_PIECE:
+    if tuple(step["type"] for step in steps) != SENTENCE_PIECE_DECODERS:
         return False
-    return bool(steps[0]["pattern"] == {"String": BLANK} and steps[0]["content"] == " ")
+    return bool(steps[0]["pattern"] == {"String": SPACE} and steps[0]["content"] == " ")
 
 
-def _of_sentence_piece(tokenizer: Tokenizer) -> Pieces:
+def _pieces_of_sentence_piece(tokenizer: Tokenizer) -> Pieces:
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-    special = {
-        number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special
-    }
+    added = tokenizer.get_added_tokens_decoder()
+    special_ids = {token_id for token_id, token in added.items() if token.special}
     pieces = Pieces([b""] * (max(vocabulary.values(), default=-1) + 1))
     pieces.falls_back = True
-    for token, number in vocabulary.items():
-        if number in special:
+    for token, token_id in vocabulary.items():
+        if token_id in special_ids:
             continue
-        is_byte = len(token) == 6 and token.startswith("<0x") and token.endswith(">")
-        pieces[number] = (
-            bytes.fromhex(token[3:5]) if is_byte else token.replace(BLANK, " ").encode()
-        )
+        if len(token) == 6 and token.startswith("<0x") and token.endswith(">"):
+            pieces[token_id] = bytes.fromhex(token[3:5])
+        else:
+            pieces[token_id] = token.replace(SPACE, " ").encode()
     return pieces
 
 
-def _of_alphabet(tokenizer: Tokenizer) -> Pieces:
+def _pieces_of_gpt2(tokenizer: Tokenizer) -> Pieces:
     vocabulary = tokenizer.get_vocab(with_added_tokens=False)
     added = {
-        number: b"" if token.special else token.content.encode()
-        for number, token in tokenizer.get_added_tokens_decoder().items()
+        token_id: b"" if token.special else token.content.encode()
+        for token_id, token in tokenizer.get_added_tokens_decoder().items()
     }
     pieces = Pieces([b""] * (max([*vocabulary.values(), *added], default=-1) + 1))
-    alphabet = _alphabet()
-    letters, bytes_of = (
-        frozenset(alphabet),
-        str.maketrans({letter: chr(byte) for letter, byte in alphabet.items()}),
-    )
-    for token, number in vocabulary.items():
-        pieces[number] = (
-            token.translate(bytes_of).encode("latin-1")
-            if letters.issuperset(token)
-            else token.encode()
-        )
-    for number, piece in added.items():
-        pieces[number] = piece
+    byte_of = _gpt2_alphabet()
+    alphabet = frozenset(byte_of)
+    to_bytes = str.maketrans({character: chr(byte) for character, byte in byte_of.items()})
+    for token, token_id in vocabulary.items():
+        if alphabet.issuperset(token):
+            pieces[token_id] = token.translate(to_bytes).encode("latin-1")
+        else:
+            pieces[token_id] = token.encode()
+    for token_id, piece in added.items():
+        pieces[token_id] = piece
     return pieces
 
 
-def _alphabet() -> dict[str, int]:
-    """The byte that each of GPT-2's 256 characters stands for: printable bytes for themselves, the others from U+0100 on in order."""
+def _gpt2_alphabet() -> dict[str, int]:
+    """Return the byte that each of GPT-2's 256 characters stands for.
+
+    Printable bytes stand for themselves; the others are the characters from U+0100 on, in order.
+    """
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = (byte for byte in range(256) if byte not in printable)
-    return {chr(byte): byte for byte in printable} | {
-        chr(0x100 + place): byte for place, byte in enumerate(others)
-    }
+    alphabet = {chr(byte): byte for byte in printable}
+    alphabet |= {chr(0x100 + index): byte for index, byte in enumerate(others)}
+    return alphabet

@@ -1,4 +1,4 @@
-"""What the sampler asks of a model, whichever engine computes it."""
+"""The decoder protocol: what the sampler needs from a model, whichever engine computes it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
     Logits = NDArray[np.float32]
 
-Prefix = Any  # a prompt as an engine has read it: its own matter
+Prefix = Any  # a prefilled prompt, in the form of its engine
 
 
 class Decoder(Protocol):
-    """A model that reads a prompt once and goes on from it in several rows side by side, each a post of its own.
+    """A model that computes a prompt once, and continues it in several rows of a batch.
 
-    What a row holds depends on its own tokens only, never on its neighbours. Rows of several prompts stand side by side where rows may join.
+    What a row computes depends on its own tokens only, never on other rows of the batch. Rows of
+    several prompts can be in one batch if `supports_joining`.
     """
 
     @property
@@ -29,54 +30,67 @@ class Decoder(Protocol):
 
     @property
     def bos_token(self) -> int:
-        """The token that begins a post: the end token too, unless the model has one of its own."""
+        """The token that begins a post: the end token unless the model has a begin token."""
 
     @property
     def suppressed_tokens(self) -> Sequence[int]:
-        """The tokens that may never be drawn: special ones, the end token excepted."""
+        """The tokens that are never sampled: special tokens other than the end token."""
 
     @property
     def sampling(self) -> Sampling:
-        """Temperature and top-p for whoever asks for none."""
+        """The default temperature and top-p."""
 
     @property
     def context(self) -> int:
-        """How many tokens a row can hold, the prompt included."""
+        """The maximum number of tokens in a row, including the prompt."""
 
     @property
     def supports_joining(self) -> bool:
-        """Whether new rows may be added while others are on their way, be it behind another prompt."""
+        """Whether rows can join a batch in progress, even behind another prompt."""
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text, bare. What looks like a special token in it is plain text."""
+        """Tokenize a text, without special tokens.
+
+        Names of special tokens in it are tokenized as plain text.
+        """
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, special ones left out."""
+        """Return the text of tokens, without special tokens."""
 
     def pieces(self) -> Pieces | None:
-        """The bytes that each token of the vocabulary adds to a text, none for special ones; None where tokens have no bytes of their own."""
+        """Return the bytes that each token adds to a text, none for special tokens.
+
+        Returns None if the tokens have no bytes of their own.
+        """
 
     def prefill(self, prompt: Sequence[int]) -> Logits:
-        """Begin anew: no rows, and this prompt before all that are added. Gives the logits (vocabulary,) of what follows it."""
+        """Drop all rows and compute a prompt, which becomes the prefix of rows added later.
+
+        Returns the logits (vocabulary,) after its last token.
+        """
 
     @property
     def prefix(self) -> Prefix:
-        """The prompt that was read last, to add rows behind it later, here or `apart`."""
+        """The last prefilled prompt, to be passed to `add`, also that of a clone."""
 
     def clone(self) -> Self:
-        """The same model without rows, to read with while rows are on their way here."""
+        """Return the same model without rows, to prefill while a batch is in progress here."""
 
     def max_batch_rows(self, length: int) -> int:
-        """How many rows of so many tokens are worth their memory at once, one at least."""
+        """Return how many rows of this length (tokens) are worth their memory, at least one."""
 
     def add(self, count: int, prefix: Prefix | None = None) -> None:
-        """So many more rows behind the prompt that was read last, or behind another, after those there are.
+        """Append rows to the batch, behind a prefix: by default the last prefilled prompt.
 
-        Unless it `joins`, all rows begin together behind one prompt: none is added after their first step, until all are gone.
+        Unless `supports_joining`, all rows must have the same prefix, and none can be added between
+        their first step and the end of the last row.
         """
 
     def step(self, tokens: Sequence[int]) -> Logits:
-        """One more token for each row; gives the logits (rows, vocabulary) of what follows. The array may be overwritten by the next step."""
+        """Append a token to each row, and return the logits (rows, vocabulary) after it.
+
+        The next step may overwrite the array.
+        """
 
     def filter(self, rows: Sequence[int]) -> None:
-        """Only these rows stay, in this order; the others' places are free."""
+        """Keep only these rows (indices), in this order."""

@@ -1,4 +1,4 @@
-"""Which engine decodes a model, and why it is not the fast one."""
+"""The choice of an engine: ONNX Runtime if it knows the model, else PyTorch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ _log = logging.getLogger("popinjay")
 def open_decoder(folder: Path, *, exact: bool = False, cache: Path | None = None) -> Decoder:
     """Open a decoder of the model in a folder.
 
-    It is the fast one if all of the model's arithmetic is known and ONNX Runtime is there, else
-    transformers' own; which one, and why not the fast one, is logged. The fast one keeps its matrices
-    in 8 bits unless `exact`, and what it turned in the folder `cache` if one is given (that of a
-    thin model in the user's cache, which all personas share).
-    Raises BaseModelError if there is no model to read.
+    It is the fast engine if ONNX Runtime is installed and the model's architecture is known, else
+    transformers. Which one, and why not the fast engine, is logged. Raises BaseModelError if there
+    is no model to read.
+
+    Args:
+        folder: The model's folder.
+        exact: Whether the fast engine computes in float32 instead of quantizing to 8 bits.
+        cache: Where the fast engine keeps the quantized model. That of a model which is stored
+            as an adapter only is kept in the user's cache, which all personas share.
     """
     why_slow = NOT_INSTALLED
     if importlib.util.find_spec("onnxruntime") is not None:
@@ -29,7 +33,7 @@ def open_decoder(folder: Path, *, exact: bool = False, cache: Path | None = None
         try:
             decoder = OnnxDecoder(folder, exact=exact, cache=cache)
         except UnknownWeights as error:
-            why_slow = str(error)  # another architecture: transformers may know it
+            why_slow = str(error)  # transformers may know the architecture
         else:
             _log.info(
                 "The model in %s is computed by ONNX Runtime, %s.",
@@ -47,10 +51,10 @@ def open_decoder(folder: Path, *, exact: bool = False, cache: Path | None = None
 
 
 def why_slow(folder: Path) -> str | None:
-    """Say why the fast engine does not compute the model in a folder; None if it does.
+    """Return why the fast engine can't compute the model in a folder; None if it can.
 
-    Looks at the config and the shapes of the weights only. Raises BaseModelError if there is no model
-    to read.
+    Only the config and the shapes of the weights are read. Raises BaseModelError if there is no
+    model to read.
     """
     if importlib.util.find_spec("onnxruntime") is None:
         return NOT_INSTALLED

@@ -1,4 +1,4 @@
-"""The decoder for any model that transformers knows: its own forward pass, with its own cache."""
+"""The decoder for any model that transformers knows: its own forward pass and cache."""
 
 from __future__ import annotations
 
@@ -17,42 +17,39 @@ if TYPE_CHECKING:
 
 
 class TorchDecoder:
-    """A language model as a Decoder. Rows begin together: none joins those that are on their way.
+    """A language model as a Decoder. Rows can't join a batch in progress.
 
-    A prompt that is read again is not computed again, so this is for weights that stay as they are.
+    A prompt that is prefilled again is not computed again, so the weights must not change.
     """
 
     supports_joining = False
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
-        self.eos_token, self.bos_token, self.suppressed_tokens = (
-            model.eos_token,
-            model.bos_token,
-            model.suppressed_tokens,
-        )
-        self.context, self.sampling = model.context, model.sampling
+        self.eos_token = model.eos_token
+        self.bos_token = model.bos_token
+        self.suppressed_tokens = model.suppressed_tokens
+        self.context = model.context
+        self.sampling = model.sampling
         self._cache_name = cache_name(model.model)
-        self._prefix: tuple[list[int], Any, Logits] | None = (
-            None  # the prompt, its cache of one row, and the logits behind it
-        )
-        self._cache: Any = None  # of the rows, from their first step on
+        # The prefilled prompt, its key-value cache of one row, and the logits after it
+        self._prefix: tuple[list[int], Any, Logits] | None = None
+        self._cache: Any = None  # of the rows; None before their first step
         self._rows = 0
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text, bare."""
+        """Tokenize a text, without special tokens."""
         return self.model.encode([text])[0]
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of tokens."""
+        """Return the text of tokens, without special tokens."""
         if self._pieces is not None and self._pieces.falls_back:
-            return self._pieces.text(
-                tokens
-            )  # one cut character would take all bytes beside it along
+            # The tokenizer would drop all bytes beside an incomplete character
+            return self._pieces.text(tokens)
         return self.model.decode(tokens)
 
     def pieces(self) -> Pieces | None:
-        """The bytes of each token, where the tokenizer works on bytes."""
+        """Return the bytes of each token; None if the tokenizer is not byte-level."""
         return self._pieces
 
     @functools.cached_property
@@ -61,38 +58,40 @@ class TorchDecoder:
         return None if backend is None else byte_pieces(backend)
 
     def prefill(self, prompt: Sequence[int]) -> Logits:
-        """Begin anew behind this prompt."""
-        self._cache, self._rows = None, 0
+        """Drop all rows, and compute a prompt. Returns the logits (vocabulary,) after it."""
+        self._cache = None
+        self._rows = 0
         if self._prefix is None or self._prefix[0] != list(prompt):
             out = self._forward([list(prompt)], None)
-            self._prefix = (list(prompt), out[self._cache_name], _last(out)[0])
+            self._prefix = (list(prompt), out[self._cache_name], _last_logits(out)[0])
         return self._prefix[2]
 
     @property
     def prefix(self) -> tuple[list[int], Any, Logits] | None:
-        """The prompt that was read last, to add rows behind it later, here or `apart`."""
+        """The last prefilled prompt, to be passed to `add`, also that of a clone."""
         return self._prefix
 
     def clone(self) -> TorchDecoder:
-        """The same model without rows."""
+        """Return the same model without rows."""
         other = copy.copy(self)
-        other._cache, other._rows = None, 0
+        other._cache = None
+        other._rows = 0
         return other
 
     def max_batch_rows(self, length: int) -> int:
-        """Any number: rows that can't be joined are best begun together."""
+        """Return no limit: rows that can't join later are best started together."""
         return sys.maxsize
 
     def add(self, count: int, prefix: tuple[list[int], Any, Logits] | None = None) -> None:
-        """More rows, before the first step, all behind one prompt."""
+        """Append rows before the first step, all behind one prefix."""
         prefix = prefix or self._prefix
         if self._cache is not None or (self._rows and prefix is not self._prefix):
-            raise ValueError("Rows that are on their way can't be joined here.")
+            raise ValueError("Rows can't join a batch in progress here.")
         self._prefix = prefix
         self._rows += count
 
     def step(self, tokens: Sequence[int]) -> Logits:
-        """One more token for each row."""
+        """Append a token to each row, and return the logits (rows, vocabulary) after it."""
         if len(tokens) != self._rows or self._prefix is None:
             raise ValueError(f"There are {self._rows} rows, not {len(tokens)}.")
         if self._cache is None:
@@ -100,10 +99,10 @@ class TorchDecoder:
             self._cache.batch_repeat_interleave(self._rows)
         out = self._forward([[token] for token in tokens], self._cache)
         self._cache = out[self._cache_name]
-        return _last(out)
+        return _last_logits(out)
 
     def filter(self, rows: Sequence[int]) -> None:
-        """Only these rows stay."""
+        """Keep only these rows, in this order."""
         import torch
 
         if not rows:
@@ -115,6 +114,7 @@ class TorchDecoder:
         self._rows = len(rows)
 
     def _forward(self, ids: list[list[int]], cache: Any) -> Any:
+        """Run the model on token ids (rows, length)."""
         import torch
 
         with torch.inference_mode():
@@ -125,14 +125,14 @@ class TorchDecoder:
 
 
 def cache_name(model: Any) -> str:
-    """The name of the key-value cache, as an argument of `model.forward` and in its output.
+    """Return the name of the key-value cache in `model.forward`'s arguments and output.
 
     transformers 5.24 renamed `past_key_values` to `cache`.
     """
     return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
-def _last(out: Any) -> Logits:
-    """What follows the last token of each row: (rows, vocabulary)."""
+def _last_logits(out: Any) -> Logits:
+    """Return the logits (rows, vocabulary) after the last token of each row, in float32."""
     logits: Logits = out.logits[:, -1].float().cpu().numpy()
     return logits

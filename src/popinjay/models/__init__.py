@@ -1,1 +1,1 @@
-"""Models as files: base models, language models, tokenizers' special tokens, adapters."""
+"""Models as files: base models, language models, special tokens, adapters, weights."""

@@ -1,4 +1,4 @@
-"""Low-rank adapters in the format of the peft library, and weights with an adapter added to them.
+"""Low-rank adapters in the format of the peft library, and weights with an adapter merged in.
 
 Each adapted layer has two matrices A (rank, inputs) and B (outputs, rank); `scale * B @ A` is added
 to its weights (Hu et al., arXiv 2106.09685).
@@ -20,23 +20,25 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
-PREFIX = "base_model.model."  # before the name of a layer in peft's files
-A, B = ".lora_A.weight", ".lora_B.weight"
+WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+PREFIX = "base_model.model."  # of a layer's name in peft's files
+A = ".lora_A.weight"
+B = ".lora_B.weight"
 
 
 class Adapter:
-    """An adapter's matrices by layer. Raises BaseModelError for files that can't be read."""
+    """An adapter's matrices, by layer."""
 
     def __init__(self, folder: Path) -> None:
+        """Open the adapter in a folder. Raises BaseModelError if its files can't be read."""
         self.folder = folder
         self._tensors = Weights(folder, WEIGHTS)
         try:
             config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             self._scale = float(config["lora_alpha"]) / int(config["r"])
-            self._is_transposed = bool(
-                config["fan_in_fan_out"]
-            )  # GPT-2's weights: (inputs, outputs)
+            # GPT-2's weights are (inputs, outputs)
+            self._is_transposed = bool(config["fan_in_fan_out"])
         except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
             raise BaseModelError(
                 f"The {CONFIG} in {folder} can't be read: {error}", "Make the persona again."
@@ -44,29 +46,30 @@ class Adapter:
         names = (name.removeprefix(PREFIX) for name in self._tensors)
         self.layers = [name.removesuffix(A) for name in names if name.endswith(A)]
 
-    def change(self, layer: str) -> NDArray[np.float32]:
+    def delta(self, layer: str) -> NDArray[np.float32]:
         """Compute what is added to the weights of a layer, in their shape."""
         import numpy as np
 
-        first = as_float32(self._tensors[f"{PREFIX}{layer}{A}"])
-        second = as_float32(self._tensors[f"{PREFIX}{layer}{B}"])
-        product = (second @ first) * np.float32(self._scale)
+        a = as_float32(self._tensors[f"{PREFIX}{layer}{A}"])  # (rank, inputs)
+        b = as_float32(self._tensors[f"{PREFIX}{layer}{B}"])  # (outputs, rank)
+        product = (b @ a) * np.float32(self._scale)
         return product.T if self._is_transposed else product
 
     def fingerprint(self) -> str:
-        """Return what tells this adapter from any other."""
+        """Return a hash that identifies this adapter."""
         return content_hash(self.folder / WEIGHTS) + content_hash(self.folder / CONFIG)
 
 
 class AdaptedWeights(Mapping[str, "NDArray[Any]"]):
-    """The tensors of a base model with an adapter added: each is computed when it is asked for.
+    """The tensors of a base model with an adapter merged in, each computed when it is looked up.
 
-    Adapted ones are float32, all others as the base's file has them. Raises BaseModelError if the
-    adapter does not fit the base.
+    Adapted tensors are float32; all others have the dtype of the base's file.
     """
 
     def __init__(self, base: Weights, adapter: Adapter) -> None:
-        self._base, self._adapter = base, adapter
+        """Merge an adapter. Raises BaseModelError if it does not fit the base."""
+        self._base = base
+        self._adapter = adapter
         found = {_inner(name): name for name in base}
         try:
             self._layers = {found[_inner(f"{layer}.weight")]: layer for layer in adapter.layers}
@@ -77,11 +80,11 @@ class AdaptedWeights(Mapping[str, "NDArray[Any]"]):
         tensor = self._base[name]
         if name not in self._layers:
             return tensor
-        change = self._adapter.change(self._layers[name])
-        if change.shape != tensor.shape:
+        delta = self._adapter.delta(self._layers[name])
+        if delta.shape != tensor.shape:
             raise does_not_fit(self._adapter)
-        total: NDArray[Any] = as_float32(tensor) + change
-        return total
+        merged: NDArray[Any] = as_float32(tensor) + delta
+        return merged
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._base)
@@ -90,21 +93,24 @@ class AdaptedWeights(Mapping[str, "NDArray[Any]"]):
         return len(self._base)
 
     def shapes(self) -> dict[str, NDArray[Any]]:
-        """Return stand-ins for the tensors, which have their shapes and take no memory."""
+        """Return placeholders with the tensors' shapes, which take no memory."""
         return self._base.shapes()
 
     def release(self) -> None:
-        """Give back the memory of what was read of the base so far."""
+        """Give back the memory of what has been read from the base's file."""
         self._base.release()
 
     def fingerprint(self) -> str:
-        """Return what tells these weights from any others, without reading all of the base's."""
-        both = self._base.fingerprint() + self._adapter.fingerprint()
-        return hashlib.sha256(both.encode()).hexdigest()
+        """Return a hash that identifies these weights, without reading all of the base's."""
+        fingerprints = self._base.fingerprint() + self._adapter.fingerprint()
+        return hashlib.sha256(fingerprints.encode()).hexdigest()
 
 
 def merge_into(model: Any, adapter: Adapter) -> None:
-    """Add an adapter to the weights of a transformers model. Raises BaseModelError if it does not fit."""
+    """Merge an adapter into the weights of a transformers model.
+
+    Raises BaseModelError if it does not fit.
+    """
     import torch
 
     for layer in adapter.layers:
@@ -112,19 +118,19 @@ def merge_into(model: Any, adapter: Adapter) -> None:
             weight = model.get_submodule(layer).weight
         except AttributeError as error:
             raise does_not_fit(adapter) from error
-        change = torch.from_numpy(adapter.change(layer))
-        if change.shape != weight.shape:
+        delta = torch.from_numpy(adapter.delta(layer))
+        if delta.shape != weight.shape:
             raise does_not_fit(adapter)
-        weight.data = weight.data + change.to(weight.dtype)
+        weight.data = weight.data + delta.to(weight.dtype)
 
 
 def does_not_fit(adapter: Adapter) -> BaseModelError:
-    """Return the error for an adapter of another model."""
+    """Return the error for an adapter of another base model."""
     return BaseModelError(
         f"The adapter in {adapter.folder} does not fit its base model.", "Make the persona again."
     )
 
 
 def _inner(name: str) -> str:
-    """Return a tensor's name inside the model; some files of the hub have no other."""
+    """Return a tensor's name without the model's prefix, which some files lack."""
     return name.removeprefix("transformer.").removeprefix("model.")

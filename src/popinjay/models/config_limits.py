@@ -1,7 +1,7 @@
-"""Whether a model's config.json can be true, before anything is made of its size.
+"""Plausibility checks of a model's config.json, before anything of its size is allocated.
 
-A folder may come from somebody else, or be damaged: a config of a billion layers would take all
-memory before anybody noticed that there are no weights for them.
+A folder may be damaged, or come from someone else: a config of a billion layers would take all
+memory before it turned out that there are no weights for them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from popinjay.errors import BaseModelError
 
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 _WIDTHS = ("hidden_size", "n_embd", "d_model", "dim")
-_MOST = {  # larger than of any model there is
+_MAX_VALUES = {  # larger than in any existing model
     **dict.fromkeys(_LAYERS, 1 << 10),
     **dict.fromkeys(_WIDTHS, 1 << 17),
     **dict.fromkeys(("num_attention_heads", "num_key_value_heads", "n_head", "n_heads"), 1 << 12),
@@ -23,7 +23,7 @@ _MOST = {  # larger than of any model there is
     **dict.fromkeys(("vocab_size", "sliding_window", "sliding_window_pattern"), 1 << 24),
     **dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx"), 1 << 28),
 }
-_MAY_BE_MISSING = {
+_NULLABLE = {
     "num_key_value_heads",
     "n_inner",
     "head_dim",
@@ -38,12 +38,12 @@ _POSITIVE = (
     "rope_local_base_freq",
     "query_pre_attn_scalar",
 )
-_ROOM = 4  # by how much a layer's weights may be fewer than its width squared: heads and layers that share them
-_HINT = "It was damaged, or is not a model's: take a fresh copy, or make the persona again."
+_SHARING = 4  # a layer may have fewer weights than its width squared by this factor
+_HINT = "It is damaged, or not a model's: take a fresh copy, or make the persona again."
 
 
 def check_config(folder: Path) -> dict[str, Any]:
-    """Give the config of a model's folder. Raises BaseModelError if it can't be true."""
+    """Return the config of a model's folder. Raises BaseModelError if it is not plausible."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -52,41 +52,42 @@ def check_config(folder: Path) -> dict[str, Any]:
             "It must be a folder as transformers writes it.",
         ) from error
     if not isinstance(config, dict):
-        raise BaseModelError(f"The config.json in {folder} holds no settings.", _HINT)
-    for key, most in _MOST.items():
+        raise BaseModelError(f"The config.json in {folder} holds no object.", _HINT)
+    for key, max_value in _MAX_VALUES.items():
         value = config.get(key, 1)
-        if not (_is_count(value, most) or (value is None and key in _MAY_BE_MISSING)):
-            raise _absurd(folder, key, value)
+        if not (_is_count(value, max_value) or (value is None and key in _NULLABLE)):
+            raise _implausible(folder, key, value)
     for key in _POSITIVE:
         value = config.get(key, 1)
         if not (value is None or _is_positive(value)):
-            raise _absurd(folder, key, value)
+            raise _implausible(folder, key, value)
     return config
 
 
 def check_room(folder: Path, layers: int, width: int, vocabulary: int) -> None:
-    """Raise BaseModelError if a model of these sizes needs more weights than the folder has bytes: each takes at least one."""
-    there = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    """Raise BaseModelError if a model of these sizes has more weights than the folder has bytes."""
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     for key, needed in (
-        ("layers", layers * width * width // _ROOM),
+        ("layers", layers * width * width // _SHARING),
         ("vocabulary", vocabulary * width),
     ):
-        if there and needed > there:
+        if size and needed > size:
             raise BaseModelError(
-                f"The config.json in {folder} is of a larger model than lies there: its {key} need {needed:,} weights, and there are {there:,} bytes.",
+                f"The config.json in {folder} is of a larger model than the one there: "
+                f"its {key} need {needed:,} weights, and there are {size:,} bytes.",
                 _HINT,
             )
 
 
-def _is_count(value: Any, most: int) -> bool:
-    return type(value) is int and 1 <= value <= most
+def _is_count(value: Any, max_value: int) -> bool:
+    return type(value) is int and 1 <= value <= max_value
 
 
 def _is_positive(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value) and 0 < value < 1e12
 
 
-def _absurd(folder: Path, key: str, value: Any) -> BaseModelError:
+def _implausible(folder: Path, key: str, value: Any) -> BaseModelError:
     return BaseModelError(
         f"The config.json in {folder} says {key} = {str(value)[:40]!r}, which no model has.", _HINT
     )

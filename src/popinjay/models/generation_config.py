@@ -1,4 +1,4 @@
-"""The generation_config.json of a model's folder, which several parts of the sampler read."""
+"""The generation_config.json of a model's folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def unreadable(folder: Path, why: object) -> BaseModelError:
-    """Return the error for a file that makes no sense."""
+    """Return the error for a file that can't be read."""
     return BaseModelError(
         f"The {FILE} in {folder} can't be read: {why}",
         "It must be a folder as transformers writes it.",

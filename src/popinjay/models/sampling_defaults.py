@@ -1,4 +1,4 @@
-"""How a model samples unless it is asked otherwise: temperature and top-p of its generation config."""
+"""A model's default temperature and top-p, in its generation config."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLAIN = Sampling(1.0, 0.95)  # HuggingTweets' settings, for models whose config 
 def read_sampling(folder: Path) -> Sampling:
     """Read the defaults from a model folder's generation_config.json; PLAIN if it has none.
 
-    Raises BaseModelError for a file that can't be understood.
+    Raises BaseModelError if the file is invalid.
     """
     config = PLAIN._asdict() | read_config(folder)
     temperature, top_p = config["temperature"], config["top_p"]
@@ -28,6 +28,6 @@ def read_sampling(folder: Path) -> Sampling:
 
 
 def write_sampling(folder: Path, sampling: Sampling) -> None:
-    """Change the defaults in a model folder's generation_config.json."""
-    changed = json.dumps(read_config(folder) | sampling._asdict(), indent=2, sort_keys=True)
-    (folder / FILE).write_text(changed + "\n", encoding="utf-8")
+    """Set the defaults in a model folder's generation_config.json."""
+    text = json.dumps(read_config(folder) | sampling._asdict(), indent=2, sort_keys=True)
+    (folder / FILE).write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Weights as they lie in a safetensors file: memory-mapped, so that only what is used is ever read."""
+"""Weights in a safetensors file, memory-mapped, so that only what is used is ever read."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE = "model.safetensors"
-MOST_HEADER = 100_000_000  # bytes; as the safetensors library has it
-TYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+MAX_HEADER_BYTES = 100_000_000  # as in the safetensors library
+DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 class Weights(Mapping[str, "NDArray[Any]"]):
-    """The tensors of a model's folder by name, as the file has them: float32, float16, or bfloat16's bits as uint16.
-
-    Raises BaseModelError for a file that is none, or holds tensors of other types.
-    """
+    """The tensors of a model by name: float32, float16, or bfloat16 as its bits in uint16."""
 
     def __init__(self, folder: Path, file: str = FILE) -> None:
+        """Map the file. Raises BaseModelError if it is invalid, or has tensors of other dtypes."""
         self.path = folder / file
         try:
             self._entries, self._begin = _header(self.path)
@@ -40,29 +38,26 @@ class Weights(Mapping[str, "NDArray[Any]"]):
         self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r")
 
     def _check(self) -> None:
+        """Raise ValueError if a tensor is of another dtype, or not inside the file."""
         size = self.path.stat().st_size - self._begin
         for name, entry in self._entries.items():
             begin, end = entry["data_offsets"]
             count = 1
             for length in entry["shape"]:
                 if not 0 <= length <= size:
-                    raise ValueError(f"{name} has a side of {length}")
+                    raise ValueError(f"{name} has a dimension of {length}")
                 count *= length
-            if entry["dtype"] not in TYPES:
+            if entry["dtype"] not in DTYPES:
                 raise ValueError(f"{name} is of type {entry['dtype']}")
-            if not 0 <= begin <= end <= size or end - begin != count * int(
-                TYPES[entry["dtype"]][-1]
-            ):
-                raise ValueError(f"{name} does not lie inside the file")
+            item_bytes = int(DTYPES[entry["dtype"]][-1])
+            if not 0 <= begin <= end <= size or end - begin != count * item_bytes:
+                raise ValueError(f"{name} is not inside the file")
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         entry = self._entries[name]
         begin, end = entry["data_offsets"]
-        return (
-            self._bytes[self._begin + begin : self._begin + end]
-            .view(TYPES[entry["dtype"]])
-            .reshape(entry["shape"])
-        )
+        content = self._bytes[self._begin + begin : self._begin + end]
+        return content.view(DTYPES[entry["dtype"]]).reshape(entry["shape"])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -71,7 +66,7 @@ class Weights(Mapping[str, "NDArray[Any]"]):
         return len(self._entries)
 
     def shapes(self) -> dict[str, NDArray[Any]]:
-        """Stand-ins for the tensors, which have their shapes and take no memory."""
+        """Return placeholders with the tensors' shapes, which take no memory."""
         import numpy as np
 
         return {
@@ -80,16 +75,16 @@ class Weights(Mapping[str, "NDArray[Any]"]):
         }
 
     def release(self) -> None:
-        """Give back the memory of what was read so far; it is read again where it is wanted again."""
+        """Give back the memory of what has been read; it is read again if it is needed again."""
         release(self._bytes)
 
     def fingerprint(self) -> str:
-        """Return a hash of the whole file, which is read for it once, and again after it was changed."""
+        """Return a hash of the file, which is read once for it, and again when it has changed."""
         return file_hash(self.path)
 
 
 def release(mapped: NDArray[Any]) -> None:
-    """Give back the memory that a memory-mapped file (a `np.memmap` as it was made) takes up by now, where the system can."""
+    """Give back the memory of a mapped file (an original `np.memmap`), if the system can."""
     import mmap
 
     memory: Any = mapped.base
@@ -98,7 +93,7 @@ def release(mapped: NDArray[Any]) -> None:
 
 
 def as_float32(tensor: NDArray[Any]) -> NDArray[np.float32]:
-    """The same numbers in float32: itself where it is so already."""
+    """Return a tensor in float32: itself if it is float32 already."""
     import numpy as np
 
     if tensor.dtype == np.uint16:  # bfloat16: the upper half of a float32
@@ -107,11 +102,11 @@ def as_float32(tensor: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _header(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
-    """What a safetensors file says of its tensors, and where their bytes begin."""
+    """Read the header of a safetensors file, and the offset of its tensors' bytes."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= MOST_HEADER:
-            raise ValueError("this is no safetensors file")
+        if not 2 <= length <= MAX_HEADER_BYTES:
+            raise ValueError("this is not a safetensors file")
         entries: dict[str, dict[str, Any]] = json.loads(file.read(length))
     entries.pop("__metadata__", None)
     return entries, 8 + length

@@ -1,1 +1,1 @@
-"""The picture of one prediction: layout and text."""
+"""The picture of a prediction: composition and typesetting."""

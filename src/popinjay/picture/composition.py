@@ -1,4 +1,8 @@
-"""The picture's composition: who, what was asked, what came out, and that a machine wrote it, on 1200 by 630 with wide margins."""
+"""The composition of the picture: 1200 by 630 pixels with wide margins.
+
+From top to bottom: the authors, the prompt, the prediction, and the notice that a machine wrote it.
+Lengths are in pixels, colours are 0xAARRGGBB.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,26 @@ from typing import Any
 
 from popinjay.errors import PictureError
 from popinjay.picture.typeset import (
-    MARK_FOR_CUT,
+    ELLIPSIS,
     Block,
     Style,
     Typesetter,
-    by_itself,
     graphemes,
+    isolated,
     no_font,
     skia,
     typesetter,
 )
 from popinjay.text.unicode import without_direction_marks
 
-WIDTH, HEIGHT = 1200, 630
+WIDTH = 1200
+HEIGHT = 630
 MARGIN = 84
-PAPER, INK, GREY, HAIRLINE = 0xFFFBF9F5, 0xFF1D1B20, 0xFF6C6873, 0xFFE4DFD6
+PAPER = 0xFFFBF9F5
+INK = 0xFF1D1B20
+GREY = 0xFF6C6873
+HAIRLINE = 0xFFE4DFD6
+WHITE = 0xFFFFFFFF
 PALETTE = (
     0xFFB4503C,
     0xFF9C5F24,
@@ -37,11 +46,19 @@ PALETTE = (
     0xFF8A4E9C,
     0xFFA6486F,
 )
-AVATAR, OVERLAP, RING = 108, 30, 5
-MOST_AVATARS, MOST_NAMES = 5, 8
-MOST_SIDE = 4096  # of an avatar's picture, in pixels: larger ones are not unpacked
-HEAD_TOP, BODY_TOP, BODY_BOTTOM, FOOT_LINE = 60, 194, 514, 542
-ARROW, ARROW_GAP, PROMPT_GAP = 46, 22, 10
+AVATAR = 108  # diameter
+OVERLAP = 30  # of neighbouring avatars
+RING = 5  # around an avatar
+MAX_AVATARS = 5
+MAX_NAMES = 8
+MAX_AVATAR_SIDE = 4096  # of an avatar's image file: larger ones are not decoded
+HEAD_TOP = 60
+BODY_TOP = 194
+BODY_BOTTOM = 514
+FOOT_LINE = 542
+ARROW = 46  # length
+ARROW_GAP = 22  # between prompt and arrow
+PROMPT_GAP = 10  # between prompt and prediction
 PROMPT_SIZES = (34, 31, 28, 25)
 TEXT_SIZES = (84, 76, 68, 62, 58, 54, 50, 46, 42, 39, 36, 33, 30, 28, 26, 24)
 NAME_SIZES = (40, 37, 34, 31, 28)
@@ -50,28 +67,28 @@ HANDLE_SIZES = (25, 22, 20)
 
 @dataclass(frozen=True)
 class Person:
-    """An author as the picture shows them: `avatar` are a picture file's bytes."""
+    """An author as the picture shows them."""
 
     handle: str
     name: str
-    avatar: bytes | None = None
+    avatar: bytes | None = None  # an image file
 
 
 @dataclass(frozen=True)
 class Words:
-    """What the picture says. `language` is that of most posts: it chooses between forms of the same character."""
+    """The texts of the picture."""
 
     people: Sequence[Person]
     prompt: str
     text: str
-    language: str = "en"
+    language: str = "en"  # of most posts; selects between national forms of a character
 
 
 def compose(words: Words) -> tuple[bytes, list[str]]:
-    """The picture as PNG, and warnings about ornaments of which no font here has a drawing, which are left out.
+    """Return the picture as PNG, and warnings about symbols that no font has, which are left out.
 
-    Raises PictureError where the text is too long, where there is none, or where no font here has its letters: a prediction is
-    shown word for word or not at all.
+    Raises PictureError if the text is empty or too long, or if no font has its letters: a
+    prediction is shown word for word or not at all.
     """
     sk = skia()
     composer = _Composer(words, sk, typesetter())
@@ -85,12 +102,15 @@ def compose(words: Words) -> tuple[bytes, list[str]]:
 
 
 def colour_of(handle: str) -> int:
-    """A person's colour, always the same one."""
+    """Return a person's colour, which is always the same."""
     return PALETTE[hashlib.sha256(handle.encode()).digest()[0] % len(PALETTE)]
 
 
 def locale_of(text: str, language: str) -> str:
-    """The language that a text's Chinese characters are drawn for: kana and hangul tell, otherwise that of most posts."""
+    """Return the language whose forms of Chinese characters a text is drawn with.
+
+    Kana and hangul determine it; otherwise it is `language`, that of most posts.
+    """
     if any("\u3040" <= character <= "\u30ff" for character in text):
         return "ja"
     if any("\uac00" <= character <= "\ud7a3" for character in text):
@@ -100,7 +120,7 @@ def locale_of(text: str, language: str) -> str:
 
 @dataclass
 class _Composer:
-    """One picture being drawn, part by part."""
+    """A picture in progress, which is drawn part by part."""
 
     words: Words
     sk: Any
@@ -110,69 +130,78 @@ class _Composer:
 
     @property
     def accent(self) -> int:
-        """The colour of this picture."""
+        """The picture's accent colour."""
         return colour_of(self.words.people[0].handle)
 
-    # who
+    # authors
 
     def head(self) -> None:
-        """Avatars, names and handles."""
-        shown = self.words.people[:MOST_AVATARS]
+        """Draw avatars, names and handles."""
+        shown = self.words.people[:MAX_AVATARS]
         step = AVATAR - OVERLAP
-        for place in reversed(range(len(shown))):  # the first lies on top
-            self._avatar(shown[place], MARGIN + place * step, HEAD_TOP)
+        for index in reversed(range(len(shown))):  # the first is on top
+            self._avatar(shown[index], MARGIN + index * step, HEAD_TOP)
         left = MARGIN + (len(shown) - 1) * step + AVATAR + 28
         room = WIDTH - MARGIN - left
-        names = _few(
-            [self._ornament(person.name, "the name", person.handle) for person in self.words.people]
+        names = _abridged(
+            [
+                self._drawable_name(person.name, "the name", person.handle)
+                for person in self.words.people
+            ]
         )
-        title = self._short(
-            lambda most: " & ".join(by_itself(_cut(name, most)) for name in names),
+        title = self._fit_line(
+            lambda max_length: " & ".join(isolated(_truncated(name, max_length)) for name in names),
             NAME_SIZES,
             INK,
             room,
             2,
             bold=True,
         )
-        handles = _few(
-            [self._ornament("@" + person.handle, "the handle", "@") for person in self.words.people]
+        handles = _abridged(
+            [
+                self._drawable_name("@" + person.handle, "the handle", "@")
+                for person in self.words.people
+            ]
         )
-        below = self._short(
-            lambda most: "  ".join(by_itself(_cut(handle, most)) for handle in handles),
+        subtitle = self._fit_line(
+            lambda max_length: "  ".join(
+                isolated(_truncated(handle, max_length)) for handle in handles
+            ),
             HANDLE_SIZES,
             GREY,
             room,
             1,
         )
-        top = HEAD_TOP + (AVATAR - title.height - below.height) / 2
+        top = HEAD_TOP + (AVATAR - title.height - subtitle.height) / 2
         self.canvas.save()
-        self.canvas.clipRect(
-            self.sk.Rect.MakeLTRB(0, HEAD_TOP - 14, WIDTH, BODY_TOP - 8)
-        )  # for letters that are taller than any that were thought of
+        # Very tall letters are clipped
+        self.canvas.clipRect(self.sk.Rect.MakeLTRB(0, HEAD_TOP - 14, WIDTH, BODY_TOP - 8))
         title.paint(self.canvas, left, top)
-        below.paint(self.canvas, left, top + title.height)
+        subtitle.paint(self.canvas, left, top + title.height)
         self.canvas.restore()
 
     def _avatar(self, person: Person, left: float, top: float) -> None:
-        sk, half = self.sk, AVATAR / 2
-        centre = left + half, top + half
-        self.canvas.drawCircle(*centre, half + RING, sk.Paint(Color=PAPER, AntiAlias=True))
-        image = _unpacked(person.avatar)
+        """Draw an avatar as a circle, cropped to the middle of its image."""
+        sk = self.sk
+        radius = AVATAR / 2
+        centre = (left + radius, top + radius)
+        self.canvas.drawCircle(*centre, radius + RING, sk.Paint(Color=PAPER, AntiAlias=True))
+        image = _decoded(person.avatar)
         if image is None:
             self._initial(person, *centre)
             return
         side = min(image.width(), image.height())
-        middle = sk.Rect.MakeXYWH(
+        square = sk.Rect.MakeXYWH(
             (image.width() - side) / 2, (image.height() - side) / 2, side, side
         )
         self.canvas.save()
-        round_ = sk.Path()
-        round_.addCircle(*centre, half)
-        self.canvas.clipPath(round_, sk.ClipOp.kIntersect, True)
+        circle = sk.Path()
+        circle.addCircle(*centre, radius)
+        self.canvas.clipPath(circle, sk.ClipOp.kIntersect, True)
         smooth = sk.SamplingOptions(sk.FilterMode.kLinear, sk.MipmapMode.kLinear)
         self.canvas.drawImageRect(
             image,
-            middle,
+            square,
             sk.Rect.MakeXYWH(left, top, AVATAR, AVATAR),
             smooth,
             sk.Paint(AntiAlias=True),
@@ -181,98 +210,99 @@ class _Composer:
         self.canvas.restore()
 
     def _initial(self, person: Person, x: float, y: float) -> None:
-        """The first letter (or emoji) of the name, on a round of the person's colour."""
+        """Draw the first letter (or emoji) of the name on a circle of the person's colour."""
         self.canvas.drawCircle(
             x, y, AVATAR / 2, self.sk.Paint(Color=colour_of(person.handle), AntiAlias=True)
         )
-        known = [
-            one
-            for one in graphemes(without_direction_marks(person.name) + person.handle)
-            if not one.isspace() and not self.type.missing(one)
+        drawable = [
+            grapheme
+            for grapheme in graphemes(without_direction_marks(person.name) + person.handle)
+            if not grapheme.isspace() and not self.type.missing(grapheme)
         ]
-        first = unicodedata.normalize(
-            "NFC", next((one for one in known if one[0].isalnum()), next(iter(known), ""))
-        )
+        letters = (grapheme for grapheme in drawable if grapheme[0].isalnum())
+        first = unicodedata.normalize("NFC", next(letters, next(iter(drawable), "")))
+        # Without combining marks, which may be stacked, but with viramas (9), which join letters
         initial = "".join(
             character for character in first if unicodedata.combining(character) in (0, 9)
-        )  # a virama joins; other marks may be heaped up
+        )
         block = self.type.block(
-            initial[:1].upper() + initial[1:], Style(50, 0xFFFFFFFF, bold=True), WIDTH
+            initial[:1].upper() + initial[1:], Style(50, WHITE, bold=True), WIDTH
         )
         block.paint(self.canvas, x - block.width / 2, y - block.height / 2)
 
-    # what
+    # prompt and prediction
 
     def body(self) -> None:
-        """The prompt, an arrow, and what the model made of it, as large as it fits."""
-        prompt, text = (
-            self._spoken(self.words.prompt, "the prompt"),
-            self._spoken(self.words.text, "the prediction"),
-        )
+        """Draw the prompt, an arrow, and the prediction, as large as they fit."""
+        prompt = self._drawable_text(self.words.prompt, "the prompt")
+        text = self._drawable_text(self.words.text, "the prediction")
         if not text:
             raise PictureError(
                 "There is nothing in this prediction to draw.", "Choose another one with --pick."
             )
-        asked, answer = self._sized(prompt, text)
-        above = asked.height + PROMPT_GAP if asked else 0
-        top = BODY_TOP + (BODY_BOTTOM - BODY_TOP - above - answer.height) / 2
-        if asked:
-            self._ask(asked, top)
-        answer.paint(
-            self.canvas, WIDTH - MARGIN - answer.width if answer.right else MARGIN, top + above
-        )
+        prompt_block, text_block = self._fit_body(prompt, text)
+        above = prompt_block.height + PROMPT_GAP if prompt_block else 0
+        top = BODY_TOP + (BODY_BOTTOM - BODY_TOP - above - text_block.height) / 2
+        if prompt_block:
+            self._prompt(prompt_block, top)
+        left = WIDTH - MARGIN - text_block.width if text_block.right else MARGIN
+        text_block.paint(self.canvas, left, top + above)
 
-    def _sized(self, prompt: str, text: str) -> tuple[Block | None, Block]:
-        """Prompt and text as large as they fit together, the prompt no larger than the text where that can be."""
-        room, high = WIDTH - 2 * MARGIN, BODY_BOTTOM - BODY_TOP
-        found: tuple[Block | None, Block] | None = None
-        fitting = (
-            [
-                self._fit(prompt, (size,), GREY, room - ARROW - ARROW_GAP, high / 3)
+    def _fit_body(self, prompt: str, text: str) -> tuple[Block | None, Block]:
+        """Lay out prompt and text as large as they fit together.
+
+        The prompt is no larger than the text if possible. Raises PictureError if they are too long.
+        """
+        room = WIDTH - 2 * MARGIN
+        max_height = BODY_BOTTOM - BODY_TOP
+        best: tuple[Block | None, Block] | None = None
+        prompt_blocks: list[Block | None] = [None]
+        if prompt:
+            prompt_room = room - ARROW - ARROW_GAP
+            prompt_blocks = [
+                self._fit(prompt, (size,), GREY, prompt_room, max_height / 3)
                 for size in PROMPT_SIZES
             ]
-            if prompt
-            else [None]
-        )
-        if prompt and not any(fitting):
+        if prompt and not any(prompt_blocks):
             raise PictureError(
                 f"The prompt is too long for the picture: {len(prompt):,} characters.",
                 "Give a shorter --prompt.",
             )
-        for asked in fitting:
-            answer = (
-                self._fit(
-                    text, TEXT_SIZES, INK, room, high - (asked.height + PROMPT_GAP if asked else 0)
-                )
-                if asked or not prompt
-                else None
-            )
-            if answer:
-                found = asked, answer
-                if not asked or answer.size >= asked.size:
+        for prompt_block in prompt_blocks:
+            if prompt and not prompt_block:
+                continue
+            above = prompt_block.height + PROMPT_GAP if prompt_block else 0
+            text_block = self._fit(text, TEXT_SIZES, INK, room, max_height - above)
+            if text_block:
+                best = (prompt_block, text_block)
+                if not prompt_block or text_block.size >= prompt_block.size:
                     break
-        if found is None:
+        if best is None:
             raise PictureError(
                 f"The prediction is too long for the picture: {len(text):,} characters.",
                 "Choose another one with --pick.",
             )
-        return found
+        return best
 
-    def _ask(self, asked: Block, top: float) -> None:
-        """The prompt, with an arrow that points where reading goes on."""
-        left, middle = (
-            (WIDTH - MARGIN - asked.width if asked.right else MARGIN),
-            top + asked.height / 2 + 1,
-        )
-        asked.paint(self.canvas, left, top)
-        tail, way = (left - ARROW_GAP, -1) if asked.right else (left + asked.width + ARROW_GAP, 1)
-        tip = tail + way * ARROW
+    def _prompt(self, block: Block, top: float) -> None:
+        """Draw the prompt, with an arrow in the direction of reading."""
+        middle = top + block.height / 2 + 1
+        if block.right:
+            left = WIDTH - MARGIN - block.width
+            direction = -1
+            tail = left - ARROW_GAP
+        else:
+            left = MARGIN
+            direction = 1
+            tail = left + block.width + ARROW_GAP
+        block.paint(self.canvas, left, top)
+        tip = tail + direction * ARROW
         path = self.sk.Path()
         path.moveTo(tail, middle)
         path.lineTo(tip, middle)
-        path.moveTo(tip - way * 13, middle - 11)
+        path.moveTo(tip - direction * 13, middle - 11)
         path.lineTo(tip, middle)
-        path.lineTo(tip - way * 13, middle + 11)
+        path.lineTo(tip - direction * 13, middle + 11)
         stroke = {
             "Style": self.sk.Paint.kStroke_Style,
             "StrokeCap": self.sk.Paint.kRound_Cap,
@@ -283,22 +313,25 @@ class _Composer:
         )
 
     def _fit(
-        self, text: str, sizes: Sequence[int], colour: int, room: float, high: float
+        self, text: str, sizes: Sequence[int], colour: int, room: float, max_height: float
     ) -> Block | None:
-        """The text in the largest of these sizes in which it fits, None where it fits in none."""
+        """Lay out a text in the largest size in which it fits; None if it fits in none.
+
+        `room` is the width available, and `sizes` are in descending order.
+        """
         locale = locale_of(text, self.words.language)
         for size in sizes:
             style = Style(size, colour, locale=locale)
-            wanted = self.type.block(text, style, room)
-            if wanted.height <= high and wanted.paragraph.LongestLine <= room + 1:
+            block = self.type.block(text, style, room)
+            if block.height <= max_height and block.paragraph.LongestLine <= room + 1:
                 return self.type.balanced(text, style, room)
         return None
 
-    # that it is a machine's
+    # notice
 
     def foot(self) -> None:
-        """The mark: what this is, and that nobody said it."""
-        several = len(self.words.people) > 1
+        """Draw the notice: what this is, and that no person wrote it."""
+        is_cyborg = len(self.words.people) > 1
         self.canvas.drawLine(
             MARGIN,
             FOOT_LINE,
@@ -306,45 +339,53 @@ class _Composer:
             FOOT_LINE,
             self.sk.Paint(Color=HAIRLINE, StrokeWidth=2),
         )
-        kind = self.type.block(
-            "AI CYBORG" if several else "AI BOT",
-            Style(17, 0xFFFFFFFF, bold=True, spacing=1.2),
+        label = self.type.block(
+            "AI CYBORG" if is_cyborg else "AI BOT",
+            Style(17, WHITE, bold=True, spacing=1.2),
             WIDTH,
         )
-        pill = self.sk.Rect.MakeXYWH(MARGIN, FOOT_LINE + 16, kind.width + 28, 32)
+        pill = self.sk.Rect.MakeXYWH(MARGIN, FOOT_LINE + 16, label.width + 28, 32)
         self.canvas.drawRoundRect(pill, 16, 16, self.sk.Paint(Color=self.accent, AntiAlias=True))
-        kind.paint(self.canvas, MARGIN + 14, pill.centerY() - kind.height / 2)
-        maker = self.type.block("Popinjay", Style(19, GREY, bold=True), WIDTH)
-        maker.paint(self.canvas, WIDTH - MARGIN - maker.width, pill.centerY() - maker.height / 2)
-        said = self.type.block(
-            f"Written by a machine. {'They' if several else 'The person'} never said it.",
+        label.paint(self.canvas, MARGIN + 14, pill.centerY() - label.height / 2)
+        brand = self.type.block("Popinjay", Style(19, GREY, bold=True), WIDTH)
+        brand.paint(self.canvas, WIDTH - MARGIN - brand.width, pill.centerY() - brand.height / 2)
+        notice = self.type.block(
+            f"Written by a machine. {'They' if is_cyborg else 'The person'} never said it.",
             Style(19, GREY),
             WIDTH,
         )
-        said.paint(self.canvas, pill.right() + 16, pill.centerY() - said.height / 2)
+        notice.paint(self.canvas, pill.right() + 16, pill.centerY() - notice.height / 2)
 
     # texts
 
-    def _spoken(self, text: str, where: str) -> str:
-        """A text to be shown word for word. Ornaments that no font here has are left out with a warning."""
+    def _drawable_text(self, text: str, where: str) -> str:
+        """Return a text that is shown word for word, less symbols that no font has.
+
+        Raises PictureError if no font has some of its letters. `where` names the text in messages.
+        """
         return self._drawable(text, where, strict=True)
 
-    def _ornament(self, text: str, where: str, otherwise: str) -> str:
-        """A name as far as fonts here have it, or what to show instead."""
-        return self._drawable(text, where, strict=False) or otherwise
+    def _drawable_name(self, name: str, where: str, fallback: str) -> str:
+        """Return a name less characters that no font has; if nothing is left, the fallback."""
+        return self._drawable(name, where, strict=False) or fallback
 
     def _drawable(self, text: str, where: str, *, strict: bool) -> str:
+        """Return a text on one line, less characters that no font has, with a warning.
+
+        If `strict`, letters and digits that no font has raise PictureError.
+        """
         text = " ".join(without_direction_marks(text).split())
         missing = self.type.missing(text, locale_of(text, self.words.language))
         if not missing:
             return text
         error = no_font(missing, where)
-        if strict and any(one[0].isalnum() for one in missing):
+        if strict and any(grapheme[0].isalnum() for grapheme in missing):
             raise error
         self.warnings.append(f"{error.message} (left out). {error.hint}")
-        return " ".join("".join(one for one in graphemes(text) if one not in missing).split())
+        kept = (grapheme for grapheme in graphemes(text) if grapheme not in missing)
+        return " ".join("".join(kept).split())
 
-    def _short(
+    def _fit_line(
         self,
         text: Callable[[int], str],
         sizes: Sequence[int],
@@ -354,53 +395,58 @@ class _Composer:
         *,
         bold: bool = False,
     ) -> Block:
-        """A text of at most so many lines, in the largest size in which it fits, cut where it fits in none: `text(most)` cuts it."""
-        for most in (1000, *range(120, 2, -3)):
-            written = text(most)
+        """Lay out a text in few lines, in the largest size in which it fits, truncated if need be.
+
+        Args:
+            text: Returns the text with names truncated to a length.
+            sizes: The sizes to try, in descending order.
+            colour: The colour.
+            room: The width available.
+            lines: The maximum number of lines.
+            bold: Whether it is bold.
+        """
+        for max_length in (1000, *range(120, 2, -3)):
+            truncated = text(max_length)
             for size in sizes:
-                style = Style(size, colour, bold, locale=locale_of(written, self.words.language))
-                wanted = self.type.block(written, style, room)
-                if (
-                    wanted.height <= lines * self.type.block(written, style, 1e6).height + 1
-                    and wanted.height <= AVATAR - 28
-                ):
-                    return self.type.balanced(written, style, room)
-        return wanted  # letters larger than any that were thought of: the rest is clipped
+                style = Style(size, colour, bold, locale=locale_of(truncated, self.words.language))
+                block = self.type.block(truncated, style, room)
+                line_height = self.type.block(truncated, style, 1e6).height
+                if block.height <= lines * line_height + 1 and block.height <= AVATAR - 28:
+                    return self.type.balanced(truncated, style, room)
+        return block  # very tall letters, which are clipped
 
 
-def _few(names: list[str]) -> list[str]:
-    """The first of many names, and how many there are besides."""
-    return (
-        [*names[:MOST_NAMES], f"{len(names) - MOST_NAMES} more"]
-        if len(names) > MOST_NAMES
-        else names
-    )
+def _abridged(names: list[str]) -> list[str]:
+    """Return the first of many names, and the number of others."""
+    if len(names) <= MAX_NAMES:
+        return names
+    return [*names[:MAX_NAMES], f"{len(names) - MAX_NAMES} more"]
 
 
-def _cut(text: str, most: int) -> str:
-    """The text, with a mark where more than so many characters (as readers see them) had to go."""
-    whole = graphemes(text)
-    return text if len(whole) <= most else "".join(whole[: most - 1]).rstrip() + MARK_FOR_CUT
+def _truncated(text: str, max_length: int) -> str:
+    """Return a text of at most this many graphemes, with an ellipsis if it was truncated."""
+    clusters = graphemes(text)
+    if len(clusters) <= max_length:
+        return text
+    return "".join(clusters[: max_length - 1]).rstrip() + ELLIPSIS
 
 
-def _unpacked(data: bytes | None) -> Any:
-    """An avatar's picture, or None where it is none, is damaged, or is so large that it could be a bomb."""
+def _decoded(data: bytes | None) -> Any:
+    """Return an avatar's image; None if it is missing, damaged or suspiciously large."""
     if not data:
         return None
     sk = skia()
     try:
         codec = sk.Codec.MakeFromData(sk.Data.MakeWithCopy(data))
-        if (
-            codec is None
-            or max(codec.dimensions().width(), codec.dimensions().height()) > MOST_SIDE
-        ):
+        if codec is None:
             return None
-        whole = sk.Bitmap()
-        whole.allocPixels(codec.getInfo())
-        if codec.getPixels(whole.pixmap()) != sk.Codec.Result.kSuccess:
+        size = codec.dimensions()
+        if max(size.width(), size.height()) > MAX_AVATAR_SIDE:
             return None
-        return sk.Image.MakeFromEncoded(
-            sk.Data.MakeWithCopy(data)
-        )  # which also turns it as its camera was held
-    except RuntimeError:  # how the binding says that it is no picture
+        bitmap = sk.Bitmap()
+        bitmap.allocPixels(codec.getInfo())
+        if codec.getPixels(bitmap.pixmap()) != sk.Codec.Result.kSuccess:
+            return None
+        return sk.Image.MakeFromEncoded(sk.Data.MakeWithCopy(data))  # also rotates it (EXIF)
+    except RuntimeError:  # the binding's error for data that is not an image
         return None

@@ -1,7 +1,8 @@
-"""Text on a picture: the system's own fonts, a fallback for each script, bidirectional order, colour emoji, and nothing drawn as boxes.
+"""Typesetting with the system's fonts: any script, bidirectional text, colour emoji, no boxes.
 
-Skia does the work (its paragraphs: HarfBuzz shapes, ICU breaks lines and orders directions, the system is asked for fonts).
-What its Python binding leaves open is decided here: a paragraph's direction, which font draws emoji, what no font can draw.
+Skia's paragraphs do the work: HarfBuzz shapes text, ICU breaks lines and orders directions, the
+system provides the fonts. What Skia's Python binding lacks is done here: a paragraph's direction,
+the font of emoji, and finding characters that no font can draw. Lengths are in pixels.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FAMILIES = [
     "Noto Sans",
     "Liberation Sans",
     "DejaVu Sans",
-]  # the first that is there
+]  # in order of preference
 EMOJI_FAMILIES = [
     "Apple Color Emoji",
     "Segoe UI Emoji",
@@ -33,28 +34,26 @@ EMOJI_FAMILIES = [
     "Twemoji",
     "Twitter Color Emoji",
 ]
-MARK_FOR_CUT = "…"
-_LINE_HEIGHT = (
-    1.24  # of the size, for scripts that fit into it; others take what their font asks for
+ELLIPSIS = "…"
+_LINE_HEIGHT = 1.24  # times the size, except for tall scripts, whose fonts determine it
+_TALL_SCRIPTS = (
+    (0x0600, 0x109F),  # Arabic to Myanmar
+    (0x1780, 0x1CFF),  # Khmer to Vedic
+    (0xA840, 0xABFF),  # Phags-pa to Meetei Mayek
 )
-_TALL = (
-    (0x0600, 0x109F),
-    (0x1780, 0x1CFF),
-    (0xA840, 0xABFF),
-)  # Arabic to Myanmar, Khmer to Vedic, Phags-pa to Meetei Mayek
-_RIGHT_TO_LEFT = ("\u2067", "\u2069")
-_BY_ITSELF = ("\u2068", "\u2069")
-_PACKAGES = {
+_RIGHT_TO_LEFT_ISOLATE = ("\u2067", "\u2069")
+_FIRST_STRONG_ISOLATE = ("\u2068", "\u2069")
+_PACKAGES = {  # of Debian
     "Chinese": "fonts-noto-cjk",
     "Japanese": "fonts-noto-cjk",
     "Hangul": "fonts-noto-cjk",
     "emoji": "fonts-noto-color-emoji",
-}  # of Debian
+}
 
 
 @functools.cache
 def skia() -> Any:
-    """The drawing library. Raises PictureError where it is not there."""
+    """Import the drawing library. Raises PictureError if it is not available."""
     try:
         import skia
     except ImportError as error:
@@ -71,52 +70,53 @@ def skia() -> Any:
 
 
 def graphemes(text: str) -> list[str]:
-    """What a reader takes for one character each."""
+    """Split a text into grapheme clusters: what a reader takes for one character each."""
     import regex
 
     return regex.findall(r"\X", text)  # type: ignore[no-any-return]
 
 
 def is_right_to_left(text: str) -> bool:
-    """The direction of a text: that of its first letter outside of isolates (rules P2 and P3 of UAX 9)."""
-    inside = 0
+    """Return whether the first letter outside of isolates is right-to-left (UAX 9, P2 and P3)."""
+    isolates = 0
     for kind in map(unicodedata.bidirectional, text):
-        inside = max(0, inside + (kind in ("LRI", "RLI", "FSI")) - (kind == "PDI"))
-        if not inside and kind in ("L", "R", "AL"):
+        isolates = max(0, isolates + (kind in ("LRI", "RLI", "FSI")) - (kind == "PDI"))
+        if not isolates and kind in ("L", "R", "AL"):
             return kind != "L"
     return False
 
 
-def by_itself(text: str) -> str:
-    """The text isolated, so that its direction does not change what stands beside it."""
-    return text.join(_BY_ITSELF)
+def isolated(text: str) -> str:
+    """Return a text in an isolate, so that its direction does not affect the text beside it."""
+    return text.join(_FIRST_STRONG_ISOLATE)
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a text looks. Colours are 0xAARRGGBB; `locale` (BCP 47) chooses between the forms that languages give one character."""
+    """The style of a text."""
 
     size: float
-    colour: int
+    colour: int  # 0xAARRGGBB
     bold: bool = False
-    spacing: float = 0
-    locale: str = "en"
+    spacing: float = 0  # between letters
+    locale: str = "en"  # BCP 47; selects between national forms of a character
 
 
 @dataclass(frozen=True)
 class Block:
-    """A text laid out: as wide and high as its lines are."""
+    """A text that is laid out; its size is that of its lines."""
 
     paragraph: Any
     width: float
     height: float
-    size: float  # of its letters
-    room: float  # the width it was laid out in
-    right: bool  # lines end at the right
+    size: float  # of its font
+    room: float  # the width that it was laid out in
+    right: bool  # right-aligned
 
     def paint(self, canvas: Any, left: float, top: float) -> None:
-        """Draw it with its upper left corner there. Marks heaped up on a letter end where its block does, but for a little."""
-        sk, slack = skia(), 4
+        """Draw it here; stacked marks are clipped at the block's edge, with some slack."""
+        sk = skia()
+        slack = 4
         canvas.save()
         canvas.clipRect(
             sk.Rect.MakeLTRB(
@@ -128,11 +128,12 @@ class Block:
 
 
 class Typesetter:
-    """Lays out text with the fonts of this machine. Raises PictureError where there is none at all."""
+    """Lays out text with the fonts of this machine."""
 
     def __init__(self) -> None:
+        """Find the fonts. Raises PictureError if there is none."""
         sk = skia()
-        with _quiet():
+        with _without_stderr():
             self._fonts = sk.FontMgr()
             families = self._fonts.countFamilies()
         if not families:
@@ -146,17 +147,19 @@ class Typesetter:
         self._emoji_faces = [
             self._fonts.matchFamilyStyle(name, sk.FontStyle.Normal()) for name in EMOJI_FAMILIES
         ]
-        self._known: dict[tuple[str, str], bool] = {}
+        self._has_glyph: dict[tuple[str, str], bool] = {}
 
     def block(self, text: str, style: Style, room: float) -> Block:
-        """The text in lines no longer than `room`, each aligned by the direction of the text."""
-        layout, right = skia().textlayout, is_right_to_left(text)
-        whole = layout.ParagraphStyle()
-        whole.setTextAlign(layout.TextAlign.kRight if right else layout.TextAlign.kLeft)
-        whole.setTextStyle(self._style(style, text, FAMILIES))
-        builder = layout.ParagraphBuilder.make(whole, self._collection, self._unicode)
-        # The binding has no base direction to set; an isolate around everything is the same to the bidirectional algorithm.
-        for run, families in self._runs(text.join(_RIGHT_TO_LEFT) if right else text):
+        """Lay out a text in lines no longer than `room`, aligned by its direction."""
+        layout = skia().textlayout
+        right = is_right_to_left(text)
+        paragraph_style = layout.ParagraphStyle()
+        paragraph_style.setTextAlign(layout.TextAlign.kRight if right else layout.TextAlign.kLeft)
+        paragraph_style.setTextStyle(self._style(style, text, FAMILIES))
+        builder = layout.ParagraphBuilder.make(paragraph_style, self._collection, self._unicode)
+        # The binding can't set a base direction; to the bidirectional algorithm, an isolate around
+        # the text is the same.
+        for run, families in self._runs(text.join(_RIGHT_TO_LEFT_ISOLATE) if right else text):
             builder.pushStyle(self._style(style, text, families))
             builder.addText(run)
             builder.pop()
@@ -167,28 +170,30 @@ class Typesetter:
         )
 
     def balanced(self, text: str, style: Style, room: float) -> Block:
-        """As `block`, with lines of about the same length: as narrow as it gets without another line."""
+        """Lay out a text in lines of about the same length.
+
+        The block is as narrow as possible without another line, found by bisection.
+        """
         block = self.block(text, style, room)
-        low, high = block.width / 2, room
+        low = block.width / 2
+        high = room
         for _ in range(7):
             middle = (low + high) / 2
-            if (
-                narrower := self.block(text, style, middle)
-            ).height <= block.height and narrower.paragraph.MinIntrinsicWidth <= middle:
-                block, high = narrower, middle
+            narrower = self.block(text, style, middle)
+            fits = narrower.paragraph.MinIntrinsicWidth <= middle
+            if fits and narrower.height <= block.height:
+                block = narrower
+                high = middle
             else:
                 low = middle
         return block
 
     def missing(self, text: str, locale: str = "en") -> list[str]:
-        """The characters (as readers see them) that no font on this machine can draw."""
-        return list(
-            dict.fromkeys(
-                cluster for cluster in graphemes(text) if not self._draws(cluster, locale)
-            )
-        )
+        """Return the grapheme clusters that no font on this machine can draw."""
+        missing = (cluster for cluster in graphemes(text) if not self._can_draw(cluster, locale))
+        return list(dict.fromkeys(missing))
 
-    def _draws(self, cluster: str, locale: str) -> bool:
+    def _can_draw(self, cluster: str, locale: str) -> bool:
         return all(
             self._has(character, locale)
             for character in cluster
@@ -199,45 +204,52 @@ class Typesetter:
         if unicodedata.name(character, "").startswith("VARIATION SELECTOR"):
             return True
         key = character, locale
-        if key not in self._known:
-            number = ord(character)
+        if key not in self._has_glyph:
+            codepoint = ord(character)
             face = self._fonts.matchFamilyStyleCharacter(
-                FAMILIES[0], skia().FontStyle.Normal(), [locale], number
+                FAMILIES[0], skia().FontStyle.Normal(), [locale], codepoint
             )
-            if face is not None and "LastResort" in face.getFamilyName():  # macOS' font of boxes
+            if face is not None and "LastResort" in face.getFamilyName():  # macOS's font of boxes
                 face = None
-            self._known[key] = any(
-                one is not None and one.unicharToGlyph(number) for one in (face, *self._emoji_faces)
+            self._has_glyph[key] = any(
+                font is not None and font.unicharToGlyph(codepoint)
+                for font in (face, *self._emoji_faces)
             )
-        return self._known[key]
+        return self._has_glyph[key]
 
     @staticmethod
     def _runs(text: str) -> Iterator[tuple[str, list[str]]]:
-        """The text in pieces, each with the families that are asked for it: other fonts have emoji too, in black."""
+        """Split a text into runs, each with its font families.
+
+        Emoji need their own: other fonts have them too, in black.
+        """
         end = 0
-        for found in coloured_emoji().finditer(text):
-            if found.start() > end:
-                yield text[end : found.start()], FAMILIES
-            yield found[0], EMOJI_FAMILIES + FAMILIES
-            end = found.end()
+        for match in coloured_emoji().finditer(text):
+            if match.start() > end:
+                yield text[end : match.start()], FAMILIES
+            yield match[0], EMOJI_FAMILIES + FAMILIES
+            end = match.end()
         if end < len(text):
             yield text[end:], FAMILIES
 
     @staticmethod
     def _style(style: Style, text: str, families: Sequence[str]) -> Any:
+        """Return Skia's text style for a run of a text."""
         sk = skia()
-        made = sk.textlayout.TextStyle()
-        made.setFontFamilies(list(families))
-        made.setFontSize(style.size)
-        made.setColor(style.colour)
-        made.setLocale(style.locale)
-        made.setLetterSpacing(style.spacing)
-        made.setFontStyle(sk.FontStyle.Bold() if style.bold else sk.FontStyle.Normal())
-        if not any(low <= ord(character) <= high for character in text for low, high in _TALL):
-            made.setHeight(_LINE_HEIGHT)
-            made.setHeightOverride(True)
-            made.setHalfLeading(True)
-        return made
+        text_style = sk.textlayout.TextStyle()
+        text_style.setFontFamilies(list(families))
+        text_style.setFontSize(style.size)
+        text_style.setColor(style.colour)
+        text_style.setLocale(style.locale)
+        text_style.setLetterSpacing(style.spacing)
+        text_style.setFontStyle(sk.FontStyle.Bold() if style.bold else sk.FontStyle.Normal())
+        if not any(
+            low <= ord(character) <= high for character in text for low, high in _TALL_SCRIPTS
+        ):
+            text_style.setHeight(_LINE_HEIGHT)
+            text_style.setHeightOverride(True)
+            text_style.setHalfLeading(True)
+        return text_style
 
 
 _UNKNOWN = "characters of no script"
@@ -245,32 +257,46 @@ _UNKNOWN = "characters of no script"
 
 @functools.cache
 def typesetter() -> Typesetter:
-    """This machine's typesetter: looking through its fonts takes a moment, so once is enough. Raises PictureError as Typesetter does."""
+    """Return the typesetter, which is made once, because finding fonts takes a moment.
+
+    Raises PictureError if there is no font.
+    """
     return Typesetter()
 
 
 def no_font(missing: Sequence[str], where: str) -> PictureError:
-    """The problem that no font here has these characters, with what to install."""
+    """Return the error that no font has these characters, with what to install.
+
+    `where` names the text that has them.
+    """
     scripts = list(dict.fromkeys(_script(cluster) for cluster in missing))
     shown = " ".join(
-        one if one.isprintable() else f"U+{ord(one[0]):04X}" for one in missing[:8]
-    ) + (" …" if len(missing) > 8 else "")
+        cluster if cluster.isprintable() else f"U+{ord(cluster[0]):04X}" for cluster in missing[:8]
+    )
+    if len(missing) > 8:
+        shown += " …"
     if scripts == [_UNKNOWN]:
         hint = "Unicode gives them no meaning, so there is nothing to install."
     elif sys.platform == "darwin":
         hint = "Add a font that has them with Font Book, such as a Noto font."
     elif sys.platform == "win32":
-        hint = "Add a font that has them in Settings, System, Optional features, such as the supplemental fonts of the language."
+        hint = (
+            "Add a font that has them in Settings, System, Optional features, "
+            "such as the supplemental fonts of the language."
+        )
     else:
         packages = dict.fromkeys(_PACKAGES.get(script, "fonts-noto-core") for script in scripts)
-        hint = f"Install fonts that have them, on Debian and Ubuntu: apt-get install {' '.join(packages)}"
+        hint = (
+            "Install fonts that have them, on Debian and Ubuntu: "
+            f"apt-get install {' '.join(packages)}"
+        )
     return PictureError(
         f"No font on this machine can draw the {' and '.join(scripts)} in {where}: {shown}", hint
     )
 
 
 def _script(cluster: str) -> str:
-    """A word for what a character is, for people."""
+    """Return the name of a character's script, or "emoji", for people."""
     if coloured_emoji().match(cluster) or 0x1F000 <= ord(cluster[0]) <= 0x1FAFF:
         return "emoji"
     name = unicodedata.name(cluster[0], "")
@@ -279,18 +305,21 @@ def _script(cluster: str) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the lines that a font library writes to standard error about settings newer than itself."""
+def _without_stderr() -> Iterator[None]:
+    """Discard standard error inside the context.
+
+    A font library writes to it about settings that are newer than itself.
+    """
     sys.stderr.flush()
     try:
-        kept = os.dup(2)
+        stderr = os.dup(2)
     except OSError:  # no standard error at all
         yield
         return
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (a device)
-        os.dup2(nowhere.fileno(), 2)
+    with open(os.devnull, "wb") as devnull:  # noqa: PTH123 (a device)
+        os.dup2(devnull.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)

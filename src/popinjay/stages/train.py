@@ -54,7 +54,7 @@ def settle(
     usual = base.lora_rate if tune == LORA else base.learning_rate
     return Settings(
         tune=tune,
-        epochs=round(min(base.epochs, base.most_tokens / an_epoch), 3)
+        epochs=round(min(base.epochs, base.max_tokens / an_epoch), 3)
         if options.epochs is None
         else options.epochs,
         learning_rate=usual if options.learning_rate is None else options.learning_rate,
@@ -144,7 +144,7 @@ def _learn(
     model = LanguageModel.load(bases.folder_of(base), device)
     trainer = prepare(model, base, options, *posts, Checkpoints.folder_of(draft.run.path), listener)
     trainer.started_at = began
-    trainer.usual_epochs = options.epochs is None
+    trainer.default_epochs = options.epochs is None
     _tell_settings(base, trainer.settings, device, listener)
     try:
         trainer.run()
@@ -185,7 +185,7 @@ def _set_defaults(model: LanguageModel, texts: Sequence[str]) -> None:
             {*model.suppressed_tokens, *foreign_tokens(pieces, texts)} - {model.eos_token}
         )
     most = min(SayOptions.max_tokens, model.context // 2)  # leaves room for a prompt
-    model.say_by_default(
+    model.set_generation_config(
         do_sample=True, **PLAIN._asdict(), min_new_tokens=MIN_TOKENS, max_new_tokens=most
     )
 

@@ -1,7 +1,8 @@
-"""Who else is told how a persona is made: one class a tracker, all of the same shape.
+"""Experiment trackers: one class per tracker.
 
-A tracker is a subclass of `Tracker`. Other packages add theirs through the entry point group `popinjay.trackers`. Each runs in
-a process of its own (`worker.py`), so that one that fails, hangs, prints or fills the disk is none of the training's business.
+A tracker is a subclass of `Tracker`. Other packages add theirs through the entry point group
+`popinjay.trackers`. Each runs in its own process (`worker.py`), so that one that fails, hangs,
+prints or fills the disk does not affect the training.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ BUILT_IN = {
     "wandb": "popinjay.trackers.wandb:WeightsAndBiases",
     "mlflow": "popinjay.trackers.mlflow:MLflow",
 }
-DEFAULT = "trackio"  # local: nothing leaves the machine
+DEFAULT = "trackio"  # local: no data leaves the machine
 NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One version of something in the lineage. `files` are given only where texts of posts may be told."""
+    """A version of an artifact in the lineage. It has `files` only if texts may be tracked."""
 
     name: str
     type: str
@@ -43,44 +44,47 @@ class Artifact:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is told of it, whatever a tracker itself counts."""
+        """The metadata of this version, in addition to what the tracker counts itself."""
         return {"version": f"v{self.version}", "hash": self.hash}
 
     def described(self) -> str:
-        """What stands in for its content: the same as long as the content is."""
-        return (
-            json.dumps(
-                {"name": self.name, "type": self.type, "hash": self.hash}, ensure_ascii=False
-            )
-            + "\n"
-        )
+        """Return a file's content that stands for this version: equal for equal versions."""
+        description = {"name": self.name, "type": self.type, "hash": self.hash}
+        return json.dumps(description, ensure_ascii=False) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a tracker keeps what it is told of one persona: a folder of this machine, an address without a login, or both."""
+    """Where a tracker stores a persona's data: a local folder, an address, or both.
+
+    The address has no login.
+    """
 
     folder: str = ""
     address: str = ""
 
     def __str__(self) -> str:
-        return self.folder or self.address or "a place of its own"
+        return self.folder or self.address or "its own storage"
 
 
 class Tracker(ABC):
-    """Told about one persona's jobs, one after the other: `start`, then `log` and `sample`, then `finish`. Raises what it likes."""
+    """A tracker of one persona's jobs.
+
+    For each job, one after another, `start` is called, then `log` and `sample`, then `finish`. Any
+    method may raise any exception.
+    """
 
     HELP: ClassVar[str]
     MODULE: ClassVar[str]  # what must be installed
 
     def __init__(self, persona: str, folder: Path) -> None:
-        """`folder` is where it may keep files, beside the personas, unless its own settings say otherwise."""
+        """Track a persona; `folder`, beside the personas, is the default place for files."""
         self.persona = persona
         self.folder = folder
 
     @classmethod
     def check(cls) -> None:
-        """Raises OptionError where this tracker can't be told anything as things are."""
+        """Raise OptionError if the tracker is not installed or not configured."""
         if not is_installed(cls.MODULE):
             raise OptionError(
                 f"{cls.MODULE} is not installed.",
@@ -89,30 +93,37 @@ class Tracker(ABC):
 
     @classmethod
     def location(cls, persona: str, folder: Path) -> Location:
-        """Where it keeps what it is told of a persona as things are; `folder` as above. Asked before it is told texts, and when all is told."""
+        """Return where a persona's data is stored with the current settings.
+
+        It is called before texts are tracked, and at the end. `folder` is the default place for
+        files, as above.
+        """
         return Location()
 
     @classmethod
-    def advice(cls, place: Location) -> str:
-        """What may be done with what it was told, in a sentence; empty where there is nothing to say."""
+    def advice(cls, location: Location) -> str:
+        """Return a sentence on what the user can do with the data; empty if there is none."""
         return ""
 
     @classmethod
-    def forget(cls, persona: str, place: Location) -> str:
-        """Remove what it was told of a persona, as far as that lies on this machine. What it can't reach and what to do there, in a sentence, or nothing."""
-        return "Popinjay can't remove what this tracker was told: remove it there."
+    def forget(cls, persona: str, location: Location) -> str:
+        """Delete a persona's data, as far as it is on this machine.
+
+        Returns a sentence on the data elsewhere and how to delete it; empty if there is none.
+        """
+        return "Popinjay can't delete the data of this tracker: delete it there."
 
     @abstractmethod
     def start(self, job: str, kind: str, config: Mapping[str, Any]) -> None:
-        """A job begins, such as `@ada-train` of the kind `train`."""
+        """Start a job, such as `@ada-train` of the kind `train`."""
 
     @abstractmethod
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Something was measured at this step of the job."""
+        """Log metrics at a step of the job."""
 
     @abstractmethod
     def sample(self, step: int, text: str) -> None:
-        """A post was written at this step. Called only where texts may be told."""
+        """Log a post that was generated at a step. Called only if texts may be tracked."""
 
     @abstractmethod
     def finish(
@@ -123,26 +134,34 @@ class Tracker(ABC):
         uses: Sequence[Artifact],
         makes: Sequence[Artifact],
     ) -> None:
-        """The job has ended, well (`done`) or not: what it came to, which versions it used and which it made."""
+        """End a job.
+
+        Args:
+            done: Whether it succeeded.
+            numbers: Its final metrics.
+            facts: Other facts, such as its seconds.
+            uses: The artifacts that it used.
+            makes: The artifacts that it made.
+        """
 
 
 def is_installed(module: str) -> bool:
-    """Whether a module can be imported (a folder that merely has its name cannot)."""
+    """Return whether a module can be imported, and is not just a folder of this name."""
     spec = importlib.util.find_spec(module)
     return spec is not None and spec.origin is not None
 
 
 def find(name: str) -> type[Tracker]:
-    """The tracker of this name. Raises OptionError where there is none."""
+    """Return the tracker of this name. Raises OptionError if there is none."""
     if name in BUILT_IN:
-        module, _, kind = BUILT_IN[name].partition(":")
-        built_in: type[Tracker] = getattr(importlib.import_module(module), kind)
+        module, _, class_name = BUILT_IN[name].partition(":")
+        built_in: type[Tracker] = getattr(importlib.import_module(module), class_name)
         return built_in
-    others = {entry.name: entry for entry in entry_points(group="popinjay.trackers")}
-    if name in others:
-        loaded: type[Tracker] = others[name].load()
+    plugins = {entry.name: entry for entry in entry_points(group="popinjay.trackers")}
+    if name in plugins:
+        loaded: type[Tracker] = plugins[name].load()
         return loaded
-    known = [*BUILT_IN, *others, NONE]
+    known = [*BUILT_IN, *plugins, NONE]
     near = difflib.get_close_matches(name, known, n=1)
     raise OptionError(
         f"There is no tracker {name!r}.",
@@ -150,18 +169,22 @@ def find(name: str) -> type[Tracker]:
     )
 
 
-def chosen(asked: str | None) -> tuple[str, ...]:
-    """The names of the trackers to tell. Raises OptionError for one that is not there, or can't be told anything as things are."""
-    asked = os.environ.get("POPINJAY_TRACK") or None if asked is None else asked
-    if asked is None:
+def chosen(option: str | None) -> tuple[str, ...]:
+    """Return the names of the trackers to use, given the value of --track.
+
+    Raises OptionError if one is unknown, not installed or not configured.
+    """
+    if option is None:
+        option = os.environ.get("POPINJAY_TRACK") or None
+    if option is None:
         return (DEFAULT,) if is_installed(DEFAULT) else ()
-    names = tuple(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))
+    names = tuple(dict.fromkeys(name.strip() for name in option.split(",") if name.strip()))
     if names == (NONE,):
         return ()
     if not names or NONE in names:
         raise OptionError(
-            f"--track can't be {asked!r}.",
-            f"Give {', '.join(BUILT_IN)} or others with commas between, or {NONE} alone.",
+            f"--track can't be {option!r}.",
+            f"Give {', '.join(BUILT_IN)} or others, separated by commas, or {NONE} alone.",
         )
     for name in names:
         find(name).check()
@@ -169,11 +192,14 @@ def chosen(asked: str | None) -> tuple[str, ...]:
 
 
 def plain_name(name: str, marks: str = "._-") -> str:
-    """A name of letters, digits and these marks, as trackers take them; where something had to go, with a hash that keeps it apart from others."""
+    """Return a name of letters, digits and these marks only, as trackers require.
+
+    A name with other characters gets a hash appended, which keeps it distinct.
+    """
     plain = re.sub(rf"[^A-Za-z0-9{re.escape(marks)}]", "_", name)[:100]
     return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def folder_beside(persona: Path) -> Path:
-    """Where trackers keep their files: beside the personas of a home, for all of them."""
+    """Return the trackers' default folder, which all personas of a home share."""
     return persona.parent / ".trackers"

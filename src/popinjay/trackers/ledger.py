@@ -1,4 +1,7 @@
-"""Which trackers were told a persona's texts, and where they keep them: noted in `run.toml` before they are told, so that `forget` finds it."""
+"""The ledger, in `run.toml`, of the trackers that a persona's texts were sent to.
+
+It is written before any text is sent, so that `forget` can find and delete all of them.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from popinjay.trackers.client import forget
 
 
 def note(run: Run, trackers: Sequence[str]) -> None:
-    """Note that these trackers are told texts from now on. A folder below the persona's home is noted as seen from there: homes are moved."""
+    """Record that texts are sent to these trackers from now on.
+
+    A folder below the persona's home is recorded relative to it, because homes can be moved.
+    """
     rows, home = list(run.record.told), run.path.parent.absolute()
     for tracker in trackers:
         place = find(tracker).location(run.name, folder_beside(run.path))
@@ -43,7 +49,10 @@ def _is_noted(row: LedgerRow, known: LedgerRow) -> bool:
 
 
 def _seal_of(row: LedgerRow) -> str | None:
-    """What shows that a row was noted here: one in somebody else's record could have any folder removed."""
+    """Return the seal of a row, which proves that it was recorded by this user on this machine.
+
+    Without it, a record that comes from someone else could have any folder deleted.
+    """
     mark = seal(
         b"told",
         json.dumps([row.tracker, row.persona, row.folder, row.address]).encode(),
@@ -52,13 +61,13 @@ def _seal_of(row: LedgerRow) -> str | None:
 
 
 def sealed(row: LedgerRow) -> LedgerRow:
-    """A row with the seal that it was noted by this user on this machine, where one can be made."""
+    """Return a row with its seal, if this user has a secret to seal it with."""
     mark = _seal_of(row)
     return row if mark is None else replace(row, seal=mark)
 
 
 def locations(run: Run) -> list[str]:
-    """Where trackers keep what they were told."""
+    """Return where the trackers on the ledger store a persona's data."""
     return [str(_place(run, row)) for row in run.record.told]
 
 
@@ -68,12 +77,15 @@ def _place(run: Run, row: LedgerRow) -> Location:
 
 
 def mark_for_removal(record: Record) -> Record:
-    """The record with all that trackers were told marked as to be removed."""
+    """Return the record with all rows of the ledger marked for removal."""
     return replace(record, told=tuple(replace(row, owed=True) for row in record.told))
 
 
 def remove_marked(run: Run, stage: str, listener: Listener) -> None:
-    """Have trackers remove what is marked so, and say what came of it. What could not be removed stays marked."""
+    """Have the trackers of marked rows delete their data, and report the results.
+
+    Rows whose data could not be deleted stay marked.
+    """
     rows: list[LedgerRow] = []
     for row in run.record.told:
         kept = _removed(run, row, stage, listener) if row.owed else row
@@ -83,22 +95,28 @@ def remove_marked(run: Run, stage: str, listener: Listener) -> None:
 
 
 def _removed(run: Run, row: LedgerRow, stage: str, listener: Listener) -> LedgerRow | None:
-    """What is left to know of a row once its tracker has removed what it can."""
+    """Have a row's tracker delete its data; return what stays of the row, if anything."""
     tracker, place = row.tracker, _place(run, row)
     if not row.seal or row.seal != _seal_of(row):
-        text = f"{tracker}: that it was told this persona's texts was not noted on this machine, so nothing was removed from {place}."
+        text = (
+            f"{tracker}: the record that this persona's texts were sent to it was not made on this "
+            f"machine, so nothing was deleted from {place}."
+        )
         listener(Event(stage, EventKind.WARNING, text))
         return replace(row, owed=False)
     try:
         left = forget(tracker, row.persona, place)
     except TrackerError as error:
-        text = f"What {tracker} was told is still in {place}: {error.message} Forget the same once more when that is mended."
+        text = (
+            f"The data of {tracker} is still in {place}: {error.message} "
+            "Repeat the same forget once that is fixed."
+        )
         listener(Event(stage, EventKind.WARNING, text))
         return row
     if left:
         listener(Event(stage, EventKind.WARNING, f"{tracker}: {left}"))
         return replace(row, owed=False)
     listener(
-        Event(stage, EventKind.NOTE, f"What {tracker} was told with texts is removed from {place}.")
+        Event(stage, EventKind.NOTE, f"The data of {tracker} with texts is deleted from {place}.")
     )
     return None

@@ -1,4 +1,7 @@
-"""What trackers are told: the events of a persona's stages, as jobs with settings, numbers and versions of the lineage."""
+"""The listener that reports the events of a persona's stages to trackers.
+
+They get jobs, with their settings, metrics, and the artifacts of the lineage.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,17 @@ from popinjay.store.run import Run
 from popinjay.trackers import Artifact, find, folder_beside, ledger
 from popinjay.trackers.client import TrackerClient
 
-FAREWELL_SECONDS = 20.0  # for all trackers together, once everything is made
-SHORT_FAREWELL_SECONDS = 5.0  # the same, where it was stopped or failed
+CLOSE_SECONDS = 20.0  # for all trackers together, if the make succeeded
+SHORT_CLOSE_SECONDS = 5.0  # for all trackers together, if it failed or was stopped
 VERSIONS = ("popinjay", "torch", "transformers", "tokenizers")
-COUNTED = (
+TRACKED_FACTS = (  # of stages
     "train",
     "validation",
     "held_out",
     "near_duplicates_removed",
     "parameters",
     "best_step",
-)  # facts of stages that trackers are told
+)
 MEASURES = (  # numbers of the report that trackers are told
     "bits_per_byte.persona.all",
     "bits_per_byte.base.all",
@@ -40,36 +43,33 @@ MEASURES = (  # numbers of the report that trackers are told
     "copying.author.exact.value",
     "copying.author.run.value",
 )
-JOB_OF = {
-    stages[-1]: job for job, stages in lineage.JOBS.items()
-}  # a job is told when its last stage is done
+JOB_OF = {stages[-1]: job for job, stages in lineage.JOBS.items()}  # by its last stage
 
 
 class TrackingListener:
-    """A listener that passes events on and tells trackers what they mean. Never raises on their account."""
+    """A listener that passes events on, and reports them to trackers, whose errors it handles."""
 
     def __init__(
         self, run: Run, trackers: Sequence[str], with_posts: bool, listener: Listener
     ) -> None:
-        self._run, self._names, self._with_posts, self._listener = (
-            run,
-            trackers,
-            with_posts,
-            listener,
-        )
-        self._links: list[TrackerClient] = []
-        self._told: set[str] = set()
-        self._job = ""  # the one at work
+        self._run = run
+        self._names = trackers
+        self._with_posts = with_posts
+        self._listener = listener
+        self._clients: list[TrackerClient] = []
+        self._warned: set[str] = set()
+        self._job = ""  # in progress
         self._step = 0
 
     def __call__(self, event: Event) -> None:
-        """Pass an event on, then tell the trackers."""
+        """Pass an event on, then report it to the trackers."""
         self._listener(event)
         try:
             self._follow(event)
-        except Exception as error:  # a persona is not lost because it could not be told
+        except Exception as error:  # must not cost the persona
             self._warn("tracking", f"{type(error).__name__}: {error}")
-            self._names, self._links = (), []
+            self._names = ()
+            self._clients = []
         self._warn_of_problems()
 
     def _follow(self, event: Event) -> None:
@@ -86,11 +86,11 @@ class TrackingListener:
             self._finish(done=True)
 
     def _start(self, job: str, settings: Mapping[str, Any]) -> None:
-        """A job begins. Nobody needs a process before that: where everything is fresh, none is started."""
-        if not self._links:
+        """Start a job. The first one starts the trackers' processes."""
+        if not self._clients:
             if self._with_posts:
                 ledger.note(self._run, self._names)
-            self._links = [
+            self._clients = [
                 TrackerClient(name, self._run.name, folder_beside(self._run.path))
                 for name in self._names
             ]
@@ -98,12 +98,12 @@ class TrackingListener:
             f"{stage}.{key}": value
             for stage in lineage.JOBS[job]
             for key, value in (self._run.record.options(stage) or {}).items()
-            if stage
-            != "train"  # what a training settled on is in its settings, and its base may be a path
+            if stage != "train"  # see its settings; and its base may be a path
         }
         versions = {f"version.{name}": version(name) for name in VERSIONS}
         whose = self._run.asked.whose
-        self._job, self._step = job, 0
+        self._job = job
+        self._step = 0
         self._send(
             "start",
             job=lineage.job_name(self._run.name, job),
@@ -112,8 +112,9 @@ class TrackingListener:
         )
 
     def _finish(self, *, done: bool) -> None:
-        """A job has ended."""
-        job, self._job = self._job, ""
+        """Finish the job in progress, with its metrics and artifacts if it is done."""
+        job = self._job
+        self._job = ""
         uses: list[Artifact] = []
         makes: list[Artifact] = []
         numbers: dict[str, float] = {}
@@ -124,7 +125,7 @@ class TrackingListener:
             uses = [self._artifact(key, now[key]) for key in kinds[job].uses if key in now]
             makes = [self._artifact(kinds[job].key, now[kinds[job].key])]
             stage = self._run.record.stages[lineage.JOBS[job][-1]]
-            numbers = {key: stage.facts[key] for key in COUNTED if key in stage.facts} | (
+            numbers = {key: stage.facts[key] for key in TRACKED_FACTS if key in stage.facts} | (
                 self._measures() if job == "evaluate" else {}
             )
             facts = {"seconds": stage.seconds}
@@ -133,12 +134,15 @@ class TrackingListener:
             done=done,
             numbers=numbers,
             facts=facts,
-            uses=[asdict(one) for one in uses],
-            makes=[asdict(one) for one in makes],
+            uses=[asdict(artifact) for artifact in uses],
+            makes=[asdict(artifact) for artifact in makes],
         )
 
     def _artifact(self, key: str, made: ArtifactVersion) -> Artifact:
-        """An artifact as trackers are told of it; its files only where texts may be told, and the model's never (`publish` is for that)."""
+        """Return an artifact for trackers.
+
+        It has files only if texts may be tracked, and never the model's: `publish` is for that.
+        """
         kind = next(kind for kind in lineage.KINDS if kind.key == key)
         files = (
             tuple(str(self._run.file(name)) for name in kind.files if name != "model")
@@ -153,43 +157,46 @@ class TrackingListener:
         return {path: numbers[path] for path in MEASURES if path in numbers}
 
     def close(self, *, done: bool) -> None:
-        """Let the trackers finish, but not for long."""
+        """Let the trackers finish, for a limited time."""
         if self._job:
             self._finish(done=False)
-        until = time.monotonic() + (FAREWELL_SECONDS if done else SHORT_FAREWELL_SECONDS)
-        for link in self._links:
-            link.say_goodbye()  # to all of them first: one that hangs must not use up the others' time
-        for link in self._links:
-            link.close(until)
+        deadline = time.monotonic() + (CLOSE_SECONDS if done else SHORT_CLOSE_SECONDS)
+        for client in self._clients:  # all of them first: one may use up the time
+            client.finish()
+        for client in self._clients:
+            client.close(deadline)
         self._warn_of_problems()
         if done:
             self._advise()
 
     def _advise(self) -> None:
-        """Say what may be done with what was told."""
-        for link in self._links:
+        """Pass on the trackers' advice."""
+        for client in self._clients:
             advice = ""
-            with contextlib.suppress(Exception):  # a tracker may be anybody's
-                kind = find(link.tracker)
+            with contextlib.suppress(Exception):  # a plug-in may raise anything
+                kind = find(client.tracker)
                 advice = kind.advice(kind.location(self._run.name, folder_beside(self._run.path)))
-            if advice and link.problem is None:
-                self._listener(Event("track", EventKind.NOTE, f"{link.tracker}: {advice}"))
+            if advice and client.problem is None:
+                self._listener(Event("track", EventKind.NOTE, f"{client.tracker}: {advice}"))
 
     def _send(self, verb: str, **message: Any) -> None:
-        for link in self._links:
-            link.send(verb, **message)
+        for client in self._clients:
+            client.send(verb, **message)
 
     def _warn_of_problems(self) -> None:
-        for link in self._links:
-            if link.problem:
-                self._warn(link.tracker, link.problem)
+        for client in self._clients:
+            if client.problem:
+                self._warn(client.tracker, client.problem)
 
     def _warn(self, tracker: str, problem: str) -> None:
-        """Say once that a tracker is no longer told."""
-        if tracker not in self._told:
-            self._told.add(tracker)
-            problem = without_credentials(problem)  # of an address that a tracker's library quotes
-            text = f"{tracker} is not told any more: {problem}. The persona is made all the same, and metrics.jsonl has what was missed."
+        """Warn once that nothing more is sent to a tracker."""
+        if tracker not in self._warned:
+            self._warned.add(tracker)
+            problem = without_credentials(problem)  # in an address that a library quotes
+            text = (
+                f"Nothing more is sent to {tracker}: {problem}. "
+                "The persona is made anyway, and metrics.jsonl has all metrics."
+            )
             self._listener(Event("track", EventKind.WARNING, text))
 
 
@@ -197,14 +204,14 @@ class TrackingListener:
 def tracking(
     run: Run, trackers: Sequence[str], with_posts: bool, listener: Listener
 ) -> Iterator[Listener]:
-    """A listener that passes everything on to `listener` and tells the trackers of it."""
+    """Yield a listener that passes events on to `listener`, and reports them to the trackers."""
     if not trackers:
         yield listener
         return
-    watcher = TrackingListener(run, trackers, with_posts, listener)
+    tracked = TrackingListener(run, trackers, with_posts, listener)
     try:
-        yield watcher
+        yield tracked
     except BaseException:
-        watcher.close(done=False)
+        tracked.close(done=False)
         raise
-    watcher.close(done=True)
+    tracked.close(done=True)

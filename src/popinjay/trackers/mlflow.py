@@ -14,18 +14,16 @@ from popinjay.errors import OptionError
 from popinjay.trackers import Artifact, Location, Tracker, plain_name
 
 URI = "MLFLOW_TRACKING_URI"
-AT_ONCE = 500  # numbers in one request; the server takes 1,000
-SECONDS = 1.0  # between requests
-MODELS = (
-    "pretrained-model",
-    "finetuned-model",
-)  # logged models in MLflow; everything else is a dataset
-JOB = "popinjay.job"  # the tag that says whose a run is
+MAX_BATCH_METRICS = 500  # in one request; the server's limit is 1,000
+BATCH_SECONDS = 1.0  # between requests
+MODELS = ("pretrained-model", "finetuned-model")  # types of artifacts; all others are datasets
+JOB = "popinjay.job"  # a tag of popinjay's runs
 
 
 def _client(uri: str) -> Any:
-    """A client that tells nobody else, and gives up soon."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "true"
+    """Return a client without telemetry, and with short timeouts."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["DO_NOT_TRACK"] = "true"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     from mlflow import MlflowClient
@@ -34,7 +32,7 @@ def _client(uri: str) -> Any:
 
 
 def _address(uri: str) -> str:
-    """A server's or store's address, without a login and wherever we are called from."""
+    """Return the address of a server or store, without a login; paths are absolute."""
     parts = urlsplit(uri)
     if parts.scheme == "sqlite":
         return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
@@ -43,8 +41,8 @@ def _address(uri: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _is_here(address: str) -> bool:
-    """Whether that is on this machine."""
+def _is_local(address: str) -> bool:
+    """Return whether an address is on this machine."""
     parts = urlsplit(address)
     if parts.scheme in ("http", "https"):
         return parts.hostname in ("localhost", "127.0.0.1", "::1")
@@ -52,7 +50,10 @@ def _is_here(address: str) -> bool:
 
 
 class MLflow(Tracker):
-    """An experiment a persona, a run a job. Raw posts and datasets are MLflow's dataset inputs, models its logged models."""
+    """One experiment per persona, one run per job.
+
+    Raw posts and datasets are logged as dataset inputs, models as logged models.
+    """
 
     HELP = f"the MLflow server that {URI} names"
     MODULE: ClassVar[str] = "mlflow"
@@ -64,12 +65,12 @@ class MLflow(Tracker):
         self._experiment = found.experiment_id if found else self._client.create_experiment(persona)
         self._run = ""
         self._step = 0
-        self._waiting: list[Any] = []
+        self._metrics: list[Any] = []  # not sent yet
         self._sent = time.monotonic()
 
     @classmethod
     def check(cls) -> None:
-        """Raises OptionError where it is not installed, or no server is named."""
+        """Raise OptionError if it is not installed, or if no server is set."""
         super().check()
         if not os.environ.get(URI):
             raise OptionError(
@@ -79,32 +80,35 @@ class MLflow(Tracker):
 
     @classmethod
     def location(cls, persona: str, folder: Path) -> Location:
-        """The server."""
+        """Return the address of the server."""
         return Location(address=_address(os.environ[URI]))
 
     @classmethod
-    def forget(cls, persona: str, place: Location) -> str:
-        """Remove the files of the persona's runs, which is where texts are, from a server or store on this machine."""
-        if not _is_here(place.address):
-            return f"What it was told is on another machine, {place.address}: delete the experiment {persona!r} there, then run there: mlflow gc"
+    def forget(cls, persona: str, location: Location) -> str:
+        """Delete the files of the persona's runs, which have the texts, if they are local."""
+        if not _is_local(location.address):
+            return (
+                f"Its data is on another machine, {location.address}: "
+                f"delete the experiment {persona!r} there, then run there: mlflow gc"
+            )
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        now = os.environ.get(URI, "")
-        uri = (
-            now if now and _address(now) == place.address else place.address
-        )  # the one may have a login
+        uri = os.environ.get(URI, "")  # may have a login
+        if not uri or _address(uri) != location.address:
+            uri = location.address
         client = _client(uri)
-        if found := client.get_experiment_by_name(persona):
-            for run in _runs(client, found.experiment_id):
+        if experiment := client.get_experiment_by_name(persona):
+            for run in _runs(client, experiment.experiment_id):
                 files: Any = get_artifact_repository(run.info.artifact_uri, tracking_uri=uri)
                 files.delete_artifacts()
         return ""
 
     def start(self, job: str, kind: str, config: Mapping[str, Any]) -> None:
-        """A new run."""
+        """Create a run."""
         from mlflow.entities import Param
 
-        self._step, self._waiting = 0, []
+        self._step = 0
+        self._metrics = []
         tags = {"mlflow.source.name": "popinjay", "mlflow.source.type": "JOB", JOB: kind}
         self._run = self._client.create_run(self._experiment, run_name=job, tags=tags).info.run_id
         self._client.log_batch(
@@ -112,23 +116,26 @@ class MLflow(Tracker):
         )
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Numbers at a step, some steps in one request."""
+        """Log metrics, those of several steps in one request."""
         from mlflow.entities import Metric
 
         self._step = step
-        self._waiting += [
+        self._metrics += [
             Metric(name, value, round(time.time() * 1000), step) for name, value in numbers.items()
         ]
-        if len(self._waiting) >= AT_ONCE or time.monotonic() - self._sent > SECONDS:
+        if len(self._metrics) >= MAX_BATCH_METRICS or time.monotonic() - self._sent > BATCH_SECONDS:
             self._send()
 
     def _send(self) -> None:
-        for start in range(0, len(self._waiting), AT_ONCE):
-            self._client.log_batch(self._run, metrics=self._waiting[start : start + AT_ONCE])
-        self._waiting, self._sent = [], time.monotonic()
+        for start in range(0, len(self._metrics), MAX_BATCH_METRICS):
+            self._client.log_batch(
+                self._run, metrics=self._metrics[start : start + MAX_BATCH_METRICS]
+            )
+        self._metrics = []
+        self._sent = time.monotonic()
 
     def sample(self, step: int, text: str) -> None:
-        """A file of the run."""
+        """Log a post as a file of the run."""
         self._client.log_text(self._run, text, f"samples/{step}.txt")
 
     def finish(
@@ -139,7 +146,7 @@ class MLflow(Tracker):
         uses: Sequence[Artifact],
         makes: Sequence[Artifact],
     ) -> None:
-        """The summary and the versions."""
+        """Log the final metrics and the artifacts, and end the run."""
         self.log(self._step, {**numbers, **facts})
         self._send()
         for artifact in uses:
@@ -151,7 +158,7 @@ class MLflow(Tracker):
         self._client.set_terminated(self._run, "FINISHED" if done else "FAILED")
 
     def _link(self, artifact: Artifact, how: str) -> None:
-        """Say that the run used or made a version."""
+        """Log that the run "used" or "made" an artifact."""
         from mlflow.entities import (
             Dataset,
             DatasetInput,
@@ -177,24 +184,27 @@ class MLflow(Tracker):
             self._client.log_inputs(self._run, datasets=[DatasetInput(dataset, tags)])
 
     def _model(self, artifact: Artifact) -> str:
-        """The id of the logged model of this version, made where there is none. Its files stay here: `popinjay publish` is what shares them."""
+        """Return the id of an artifact's logged model, which is created if there is none.
+
+        Its files are not uploaded: `popinjay publish` is for that.
+        """
         name = plain_name(artifact.name)
         for model in self._logged():
             if model.name == name and model.tags.get("hash") == artifact.hash:
                 return str(model.model_id)
         tags = {**artifact.facts, "type": artifact.type}
-        made = self._client.create_logged_model(
+        created = self._client.create_logged_model(
             self._experiment,
             name=name,
             source_run_id=self._run,
             tags=tags,
             model_type=artifact.type,
         )
-        self._client.finalize_logged_model(made.model_id, "READY")
-        return str(made.model_id)
+        self._client.finalize_logged_model(created.model_id, "READY")
+        return str(created.model_id)
 
     def _logged(self) -> Iterator[Any]:
-        """Every logged model of the experiment."""
+        """Yield all logged models of the experiment."""
         token = None
         while True:
             page = self._client.search_logged_models([self._experiment], page_token=token)
@@ -204,7 +214,10 @@ class MLflow(Tracker):
 
 
 def _runs(client: Any, experiment: str) -> Iterator[Any]:
-    """Every run of an experiment that is one of ours, deleted ones too: their files are there until `mlflow gc`."""
+    """Yield popinjay's runs of an experiment.
+
+    That includes deleted runs, whose files exist until `mlflow gc`.
+    """
     from mlflow.entities import ViewType
 
     token = None

@@ -1,4 +1,7 @@
-"""trackio: local, without an account or a server. Files in `TRACKIO_DIR`, or beside the personas."""
+"""trackio: local, without an account or a server.
+
+Its files are in `TRACKIO_DIR`, or beside the personas.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,18 @@ def _folder(folder: Path) -> str:
 
 
 def _project(persona: str) -> str:
-    """A persona's project. trackio leaves dots out of file names, so that `a.b` and `ab` would be one."""
+    """Return the name of a persona's project.
+
+    It has no dots, which trackio drops in file names: `a.b` and `ab` would be the same.
+    """
     return plain_name(persona, "_-")
 
 
 def _import(folder: str) -> Any:
-    """trackio with its files in this folder, kept to this machine: what would send its data elsewhere is unset, whoever set it."""
+    """Import trackio with its files in this folder.
+
+    Environment variables that would send its data elsewhere are unset.
+    """
     os.environ["TRACKIO_DIR"] = folder
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     for name in (
@@ -42,7 +51,7 @@ def _import(folder: str) -> Any:
 
 
 class Trackio(Tracker):
-    """A project a persona, a run a job, an artifact a version."""
+    """One project per persona, one run per job, one artifact per version."""
 
     HELP = "local, with a dashboard: popinjay track NAME"
     MODULE: ClassVar[str] = "trackio"
@@ -56,13 +65,14 @@ class Trackio(Tracker):
 
     @classmethod
     def location(cls, persona: str, folder: Path) -> Location:
-        """Its folder, for all personas."""
+        """Return its folder, which all personas share."""
         return Location(_folder(folder))
 
     @classmethod
-    def forget(cls, persona: str, place: Location) -> str:
+    def forget(cls, persona: str, location: Location) -> str:
         """Delete the persona's project: runs, tables and artifacts."""
-        trackio, project = _import(place.folder), _project(persona)
+        trackio = _import(location.folder)
+        project = _project(persona)
         if project in _projects(trackio) and not trackio.delete_project(project, force=True):
             raise TrackerError(
                 f"trackio did not delete its project {project!r}.", "Is it open in another program?"
@@ -70,17 +80,17 @@ class Trackio(Tracker):
         return ""
 
     def start(self, job: str, kind: str, config: Mapping[str, Any]) -> None:
-        """A new run of the project."""
+        """Start a run of the project."""
         self._step = 0
         self._run = self._init(job, group=kind, config=dict(config))
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Numbers at a step."""
+        """Log metrics at a step."""
         self._step = step
         self._run.log(dict(numbers), step=step)
 
     def sample(self, step: int, text: str) -> None:
-        """A table of one post."""
+        """Log a post as a table."""
         self._run.log({"sample": self._trackio.Table(columns=["text"], data=[[text]])}, step=step)
 
     def finish(
@@ -91,7 +101,10 @@ class Trackio(Tracker):
         uses: Sequence[Artifact],
         makes: Sequence[Artifact],
     ) -> None:
-        """The summary as numbers of the last step, then the versions. What is used and not in the project yet is put there by a run of its own."""
+        """Log the final metrics at the last step, then the artifacts.
+
+        An artifact that is used but not in the project is added by a separate run.
+        """
         self._run.log({**numbers, "done": float(done)}, step=self._step)
         if new := [artifact for artifact in uses if not self._use(artifact)]:
             name = self._run.name
@@ -107,18 +120,18 @@ class Trackio(Tracker):
             self._put(artifact, facts)
         self._run.finish()
 
-    def _init(self, name: str, **more: Any) -> Any:
+    def _init(self, name: str, **kwargs: Any) -> Any:
         return self._trackio.init(
             project=self._project,
             name=name,
             embed=False,
             auto_log_gpu=False,
             auto_log_cpu=False,
-            **more,
+            **kwargs,
         )
 
     def _use(self, artifact: Artifact) -> bool:
-        """Say that the run uses a version; whether the project has it."""
+        """Log that the run uses an artifact; return whether the project has it."""
         try:
             self._run.use_artifact(f"{plain_name(artifact.name)}:{artifact.hash[:12]}")
         except ValueError:
@@ -126,7 +139,7 @@ class Trackio(Tracker):
         return True
 
     def _put(self, artifact: Artifact, facts: Mapping[str, Any]) -> None:
-        """Say that the run made a version."""
+        """Log that the run made an artifact."""
         logged = self._trackio.Artifact(
             plain_name(artifact.name), artifact.type, metadata={**facts, **artifact.facts}
         )
@@ -139,6 +152,7 @@ class Trackio(Tracker):
 
 
 def _projects(trackio: Any) -> list[str]:
+    """Return the names of all projects."""
     from trackio.sqlite_storage import SQLiteStorage
 
     return [str(name) for name in SQLiteStorage.get_projects()]
@@ -146,23 +160,22 @@ def _projects(trackio: Any) -> list[str]:
 
 @contextlib.contextmanager
 def dashboard(persona: str, folder: Path, port: int | None = None) -> Iterator[str]:
-    """trackio's dashboard on a port of this machine, and the address of this persona's page in it.
+    """Serve trackio's dashboard on this machine, and yield the address of a persona's page.
 
-    Raises TrackerError where trackio is not installed or knows nothing of the persona.
+    Raises TrackerError if trackio is not installed, or has no data of the persona.
     """
     if not is_installed("trackio"):
         raise TrackerError(
             "The dashboard is trackio's, which is not installed.",
             "Install it with: pip install 'popinjay[trackio]'",
         )
-    trackio, project = _import(_folder(folder)), _project(persona)
-    with contextlib.redirect_stdout(
-        io.StringIO()
-    ):  # it prints a token that lets whoever has it write
+    trackio = _import(_folder(folder))
+    project = _project(persona)
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints a token that permits writing
         if project not in _projects(trackio):
             raise TrackerError(
-                f"trackio knows nothing of {persona!r}.",
-                "Make it with: popinjay make SPEC --track trackio",
+                f"trackio has no data of {persona!r}.",
+                "To track a persona: popinjay make SPEC --track trackio",
             )
         server, address, *_ = trackio.show(
             project,

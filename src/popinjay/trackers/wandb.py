@@ -1,4 +1,7 @@
-"""Weights & Biases: the graph that HuggingTweets drew. Without a login or a network it writes to disk, for `wandb sync` later."""
+"""Weights & Biases, with the graph of artifacts that HuggingTweets had.
+
+Without a login or a network it writes to disk, for `wandb sync` later.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import Any, ClassVar
 from popinjay.errors import TrackerError
 from popinjay.trackers import Artifact, Location, Tracker, plain_name
 
-LOGIN_SECONDS = 20.0  # until it goes on without the network
+LOGIN_SECONDS = 20.0  # until it goes offline
 
 
 def _project() -> str:
@@ -21,9 +24,10 @@ def _project() -> str:
 
 
 class WeightsAndBiases(Tracker):
-    """A run a job, in one group a persona. `WANDB_PROJECT`, `WANDB_ENTITY`, `WANDB_MODE` and `WANDB_DIR` are the user's.
+    """One run per job, in one group per persona.
 
-    All that it leaves on this machine lies in one folder a persona, so that it can be synced, and removed, as a whole.
+    The user may set `WANDB_PROJECT`, `WANDB_ENTITY`, `WANDB_MODE` and `WANDB_DIR`. All local files
+    are in one folder per persona, so that it can be synced, and deleted, as a whole.
     """
 
     HELP = "Weights & Biases, online where you are logged in, else offline"
@@ -34,13 +38,9 @@ class WeightsAndBiases(Tracker):
         own = Path(self.location(persona, folder).folder)
         own.mkdir(parents=True, exist_ok=True)
         os.environ["WANDB_DIR"] = str(own)
-        os.environ["WANDB_DATA_DIR"], os.environ["WANDB_CACHE_DIR"] = (
-            str(own / "data"),
-            str(own / "cache"),
-        )  # where copies of artifacts lie
-        os.environ.setdefault(
-            "WANDB_CONFIG_DIR", str(own / "config")
-        )  # what it would otherwise leave about the home folder
+        os.environ["WANDB_DATA_DIR"] = str(own / "data")  # copies of artifacts
+        os.environ["WANDB_CACHE_DIR"] = str(own / "cache")  # copies of artifacts
+        os.environ.setdefault("WANDB_CONFIG_DIR", str(own / "config"))  # not the user's home
         os.environ["WANDB_ERROR_REPORTING"] = "false"
         import wandb
 
@@ -49,58 +49,55 @@ class WeightsAndBiases(Tracker):
 
     @classmethod
     def location(cls, persona: str, folder: Path) -> Location:
-        """A folder of the persona's own, and the project on W&B's server."""
-        own = (
-            Path(os.environ.get("WANDB_DIR") or folder).absolute()
-            / "popinjay-wandb"
-            / plain_name(persona)
-        )
-        entity, server = (
-            os.environ.get("WANDB_ENTITY"),
-            re.sub("//[^/]*@", "//", os.environ.get("WANDB_BASE_URL") or "https://wandb.ai"),
-        )
-        return Location(
-            str(own), f"the project {entity + '/' if entity else ''}{_project()} on {server}"
-        )
+        """Return the persona's folder, and the project on W&B's server."""
+        root = Path(os.environ.get("WANDB_DIR") or folder).absolute()
+        own = root / "popinjay-wandb" / plain_name(persona)
+        entity = os.environ.get("WANDB_ENTITY")
+        project = f"{entity}/{_project()}" if entity else _project()
+        url = os.environ.get("WANDB_BASE_URL") or "https://wandb.ai"
+        server = re.sub("//[^/]*@", "//", url)  # without a login
+        return Location(str(own), f"the project {project} on {server}")
 
     @classmethod
-    def advice(cls, place: Location) -> str:
-        """How to sync what was written offline."""
-        runs = Path(place.folder) / "wandb"
-        waiting = [
+    def advice(cls, location: Location) -> str:
+        """Return how to sync offline runs, if there are any."""
+        runs = Path(location.folder) / "wandb"
+        unsynced = [
             file
             for file in runs.glob("offline-run-*/run-*.wandb")
             if not file.with_suffix(".wandb.synced").exists()
         ]
         return (
             f"Written offline; to send it to your account: wandb sync {shlex.quote(str(runs))}"
-            if waiting
+            if unsynced
             else ""
         )
 
     @classmethod
-    def forget(cls, persona: str, place: Location) -> str:
-        """Remove the persona's folder. Whether something was synced from it since, nobody here knows."""
-        folder = Path(place.folder)
+    def forget(cls, persona: str, location: Location) -> str:
+        """Delete the persona's folder. It is unknown whether any of it was synced."""
+        folder = Path(location.folder)
         if folder.parts[-2:] != ("popinjay-wandb", plain_name(persona)) or ".." in folder.parts:
-            raise TrackerError(f"{folder} is not where a persona's runs are kept.", "")
+            raise TrackerError(f"{folder} is not the folder of a persona's runs.", "")
         if folder.exists():
             shutil.rmtree(folder)
-        there = f"delete the runs and artifacts of the group {persona!r} in {place.address}"
-        return f"{place.folder} is removed. If any of it was synced or told online, it is there still: {there}."
+        return (
+            f"{location.folder} is deleted. If any of it was synced or sent online, it is still "
+            f"there: delete the runs and artifacts of the group {persona!r} in {location.address}."
+        )
 
     def start(self, job: str, kind: str, config: Mapping[str, Any]) -> None:
-        """A new run; offline where there is neither a word on it nor a server that takes us."""
-        asked = os.environ.get("WANDB_MODE")
+        """Start a run; offline if the user has set no mode, and the server refuses."""
+        mode = os.environ.get("WANDB_MODE")
         try:
-            self._run = self._init(job, kind, config, asked or "online")
+            self._run = self._init(job, kind, config, mode or "online")
         except self._wandb.Error:
-            if asked:
+            if mode:
                 raise
             self._run = self._init(job, kind, config, "offline")
 
     def _init(self, job: str, kind: str, config: Mapping[str, Any], mode: Any) -> Any:
-        """A run that tells what we tell: not the command line, the machine, the code or the terminal."""
+        """Start a run without data on the command line, machine, code or terminal."""
         settings = self._wandb.Settings(
             mode=mode,
             console="off",
@@ -124,11 +121,11 @@ class WeightsAndBiases(Tracker):
         )
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Numbers at a step."""
+        """Log metrics at a step."""
         self._run.log(dict(numbers), step=step)
 
     def sample(self, step: int, text: str) -> None:
-        """A table of one post."""
+        """Log a post as a table."""
         self._run.log({"sample": self._wandb.Table(columns=["text"], data=[[text]])}, step=step)
 
     def finish(
@@ -139,7 +136,7 @@ class WeightsAndBiases(Tracker):
         uses: Sequence[Artifact],
         makes: Sequence[Artifact],
     ) -> None:
-        """The summary and the versions."""
+        """Log the summary and the artifacts, and end the run."""
         self._run.summary.update({**numbers, **facts})
         for artifact in uses:
             self._use(self._artifact(artifact))
@@ -148,9 +145,10 @@ class WeightsAndBiases(Tracker):
         self._run.finish(exit_code=0 if done else 1)
 
     def _use(self, artifact: Any) -> None:
-        """Say that the run uses a version, which comes to be thereby if need be.
+        """Log that the run uses an artifact, which is created if need be.
 
-        Offline, `use_artifact` refuses, though the record it would write is understood by `wandb sync`: this writes that record.
+        Offline, `use_artifact` refuses, but `wandb sync` understands the record that it would
+        write: this writes that record.
         """
         if self._run.offline:
             self._run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
@@ -158,12 +156,12 @@ class WeightsAndBiases(Tracker):
             self._run.use_artifact(artifact)
 
     def _artifact(self, artifact: Artifact) -> Any:
-        """A version as W&B has it: same content, same version."""
-        made = self._wandb.Artifact(
+        """Return W&B's artifact, whose version depends on its content only."""
+        logged = self._wandb.Artifact(
             plain_name(artifact.name), artifact.type, metadata=artifact.facts
         )
-        with made.new_file("artifact.json") as file:
+        with logged.new_file("artifact.json") as file:
             file.write(artifact.described())
         for path in artifact.files:
-            made.add_file(path)
-        return made
+            logged.add_file(path)
+        return logged

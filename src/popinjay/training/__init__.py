@@ -1,1 +1,1 @@
-"""The training engine: what is learnt in which order, which weights learn it, one step, the clock, the loop."""
+"""The training engine: batches, trainable weights, the training step, its schedule and the loop."""

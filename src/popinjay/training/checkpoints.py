@@ -1,4 +1,4 @@
-"""Checkpoints: what a training needs to end as if it had never been stopped. Safetensors, written whole or not at all."""
+"""Checkpoints from which a killed training continues, and ends as if it had never been stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from popinjay.store.files import atomic_write, replacing
 
@@ -19,83 +19,103 @@ if TYPE_CHECKING:
     Weights = Mapping[str, torch.nn.Parameter]
     Optimizers = Mapping[str, torch.optim.Optimizer]
 
-CHECKPOINT, BEST, METRICS = "checkpoint.safetensors", "best.safetensors", "metrics.jsonl"
+CHECKPOINT = "checkpoint.safetensors"
+BEST = "best.safetensors"
+METRICS = "metrics.jsonl"
 CHECKPOINT_SECONDS = 20.0  # between checkpoints, at least
-CHECKPOINT_SHARE = 0.04  # of the time that goes into checkpoints and best weights, at most
-MOST_SECONDS = 900.0  # between checkpoints, at most: a disk may be slow, but not all may be lost
+CHECKPOINT_SHARE = 0.04  # of the time is spent on checkpoints and best weights, at most
+MAX_CHECKPOINT_SECONDS = 900.0  # between checkpoints, at most, however slow the disk is
+FORMER_FIELDS = {  # former names of TrainingState's fields, which older checkpoints have
+    "looks_since_best": "validations_since_best",
+    "recites": "memorizing",
+    "watched": "validation_count",
+    "asides": "overhead",
+}
 
 
 @dataclass
 class TrainingState:
-    """Where a training stands, beside the weights."""
+    """The state of a training besides its weights and moments. Scores are in bits per byte."""
 
     step: int = 0
     tokens: int = 0
     best_step: int = 0
-    best: float = math.inf  # bits per byte of the validation posts at the best step
+    best: float = math.inf  # validation score at the best step
     validations_since_best: int = 0
     memorizing: bool = False  # it copies more than the author repeats themselves
     seconds: float = 0.0
-    budget: float = 0.0  # seconds for all up to the last step, where there is a budget
+    budget: float = 0.0  # seconds until the end of the last step, if there is a budget
     start: float = 0.0  # seconds before the first step
-    first: float = math.inf  # bits per byte of the validation posts before the first step
-    last: float = math.inf  # the same at the last look
-    validation_count: int = (
-        0  # validation posts that are looked at, where a budget has no time for all; 0: all
-    )
-    overhead: float = 0.0  # seconds that went into anything but steps
+    first: float = math.inf  # validation score before the first step
+    last: float = math.inf  # validation score at the last validation
+    validation_count: int = 0  # validation texts used, if a budget has no time for all; 0: all
+    overhead: float = 0.0  # seconds spent on anything but steps
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainingState:
+        """Read a state from a checkpoint's header, which may have fields' former names."""
+        fields: dict[str, Any] = json.loads(text)
+        return cls(**{FORMER_FIELDS.get(name, name): value for name, value in fields.items()})
+
+    def to_json(self) -> str:
+        """Write the state for a checkpoint's header."""
+        return json.dumps(asdict(self))
 
 
 class Checkpoints:
-    """A folder beside the outputs from which a killed training goes on.
+    """The folder with a training's checkpoint, best weights and metrics so far.
 
-    `checkpoint.safetensors` holds the weights that learn and the optimiser's moments, its header where training stands;
-    `best.safetensors` the weights of the best step so far. Weights and their optimisers are given by name. `key` names what is being trained on
-    what: with another key nothing is taken over.
+    `checkpoint.safetensors` holds the trainable weights and the optimizer's moments, and the
+    training state in its header; `best.safetensors` holds the weights of the best step so far.
+    Weights and optimizers are passed by name. `key` identifies the training: the checkpoint of
+    another one is discarded. Files are written completely or not at all.
 
-    The moments are kept in float32. In half precision they would halve a checkpoint of full fine-tuning, but a
-    training that goes on from rounded moments ends with other weights than one that was never stopped.
+    The moments are kept in float32. Half precision would halve the checkpoint of full fine-tuning,
+    but a training resumed from rounded moments ends with other weights than an uninterrupted one.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
         self.folder = folder
         self.key = key
         self._last = time.monotonic()
-        self._cost = 0.0  # seconds of the last checkpoint, or what the first one will probably take
-        self._best_cost = 0.0  # seconds of writing best weights since then
+        self._cost = 0.0  # seconds of the last checkpoint, or an estimate for the first
+        self._best_cost = 0.0  # seconds spent on best weights since the last checkpoint
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def metrics(self) -> Path:
-        """The metrics so far, a JSON object a line."""
+        """The file with the metrics so far, one JSON object per line."""
         return self.folder / METRICS
 
     def due(self) -> bool:
-        """Return whether it is time for the next checkpoint: the slower the disk, the less often."""
+        """Return whether it is time for a checkpoint: the slower the disk, the less often."""
         pause = max(CHECKPOINT_SECONDS, (self._cost + self._best_cost) / CHECKPOINT_SHARE)
-        return time.monotonic() - self._last > min(MOST_SECONDS, pause)
+        return time.monotonic() - self._last > min(MAX_CHECKPOINT_SECONDS, pause)
 
-    def save(self, weights: Weights, optimizers: Optimizers, standing: TrainingState) -> None:
-        """Write a checkpoint, whole or not at all."""
+    def save(self, weights: Weights, optimizers: Optimizers, state: TrainingState) -> None:
+        """Write a checkpoint."""
         from safetensors.torch import save_file
 
         started = time.monotonic()
         tensors = {}
         for name, parameter in weights.items():
             tensors[f"weights.{name}"] = parameter.data
-            state = optimizers[name].state[parameter]
-            if state:
-                tensors[f"first.{name}"], tensors[f"second.{name}"] = (
-                    state["exp_avg"],
-                    state["exp_avg_sq"],
-                )
-        metadata = {"key": self.key, "standing": json.dumps(asdict(standing))}
+            moments = optimizers[name].state[parameter]
+            if moments:
+                tensors[f"first.{name}"] = moments["exp_avg"]
+                tensors[f"second.{name}"] = moments["exp_avg_sq"]
+        metadata = {"key": self.key, "standing": state.to_json()}
         with replacing(self.folder / CHECKPOINT) as partial:
             save_file(tensors, partial, metadata=metadata)
-        self._last, self._cost, self._best_cost = time.monotonic(), time.monotonic() - started, 0.0
+        self._last = time.monotonic()
+        self._cost = self._last - started
+        self._best_cost = 0.0
 
     def restore(self, weights: Weights, optimizers: Optimizers) -> TrainingState:
-        """Put everything back as the last checkpoint has it; where there is none of this key, start anew."""
+        """Restore the last checkpoint in place, and return its state.
+
+        If there is none of this key, the folder is emptied and the state is that of a new training.
+        """
         import torch
         from safetensors import SafetensorError, safe_open
 
@@ -105,11 +125,11 @@ class Checkpoints:
                 metadata = file.metadata()
                 if metadata["key"] != self.key:
                     raise FileNotFoundError
-                standing = TrainingState(**json.loads(metadata["standing"]))
+                state = TrainingState.from_json(metadata["standing"])
                 for name, parameter in weights.items():
                     parameter.data.copy_(file.get_tensor(f"weights.{name}"))
                     optimizers[name].state[parameter] = {
-                        "step": torch.tensor(float(standing.step), device=device),
+                        "step": torch.tensor(float(state.step), device=device),
                         "exp_avg": file.get_tensor(f"first.{name}"),
                         "exp_avg_sq": file.get_tensor(f"second.{name}"),
                     }
@@ -117,11 +137,11 @@ class Checkpoints:
             for name in (CHECKPOINT, BEST, METRICS):
                 (self.folder / name).unlink(missing_ok=True)
             return TrainingState()
-        self._cut_metrics(standing.step)
-        return standing
+        self._truncate_metrics(state.step)
+        return state
 
-    def _cut_metrics(self, step: int) -> None:
-        """Take back what was measured after this step (the last line may be half a line)."""
+    def _truncate_metrics(self, step: int) -> None:
+        """Remove the lines after this step, and a last line that was not written to its end."""
         kept = []
         for line in self.metrics.read_text(encoding="utf-8").splitlines(keepends=True):
             if not line.endswith("\n") or json.loads(line)["step"] > step:
@@ -130,7 +150,7 @@ class Checkpoints:
         atomic_write(self.metrics, "".join(kept))
 
     def keep_best(self, weights: Weights) -> None:
-        """Remember the weights as they are."""
+        """Save the current weights as the best so far."""
         from safetensors.torch import save_file
 
         started = time.monotonic()
@@ -138,11 +158,11 @@ class Checkpoints:
             save_file({name: parameter.data for name, parameter in weights.items()}, partial)
         seconds = time.monotonic() - started
         self._best_cost += seconds
-        if not self._cost:  # a checkpoint holds two moments of each weight besides
+        if not self._cost:  # a checkpoint also holds two moments of each weight
             self._cost = 3 * seconds
 
     def load_best(self, weights: Weights) -> None:
-        """Put the best weights back, one after another: all at once would be the peak of a training."""
+        """Load the best weights, one at a time: all at once would be the peak of memory use."""
         from safetensors import safe_open
 
         device = str(next(iter(weights.values())).device)
@@ -152,10 +172,10 @@ class Checkpoints:
 
     @staticmethod
     def forget(persona: Path) -> None:
-        """Remove a persona's checkpoints, once its training is recorded."""
+        """Remove a persona's checkpoints."""
         shutil.rmtree(Checkpoints.folder_of(persona), ignore_errors=True)
 
     @staticmethod
     def folder_of(persona: Path) -> Path:
-        """Where a persona's checkpoints lie."""
+        """Return the folder of a persona's checkpoints."""
         return persona / ".train"

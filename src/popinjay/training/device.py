@@ -1,4 +1,4 @@
-"""What this machine can do: its device, its number formats, its memory."""
+"""The device to train on: its kind, its precision and its memory."""
 
 from __future__ import annotations
 
@@ -6,45 +6,48 @@ import os
 
 from popinjay.errors import TrainingError
 
-WIDE = 512  # of a model's hidden states: from here on bf16 is worth its conversions on a CPU
+MIN_BF16_WIDTH = 512  # of hidden states: on a CPU, bf16 pays for its conversions from here on
 
 
-def choose_device(asked: str) -> str:
-    """The device to train on. Raises TrainingError where the one asked for is not there."""
+def choose_device(requested: str) -> str:
+    """Return the device to train on. Raise TrainingError if the requested one is not available."""
     import torch
 
-    there = {
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
-    if asked == "auto":
-        return next(name for name, is_there in there.items() if is_there)
-    if not there[asked]:
+    if requested == "auto":
+        return next(name for name, is_available in available.items() if is_available)
+    if not available[requested]:
         raise TrainingError(
-            f"There is no {asked} device that torch can use on this machine.",
-            "Leave --device out to take what is there.",
+            f"There is no {requested} device that torch can use on this machine.",
+            "Leave out --device to use the best one available.",
         )
-    return asked
+    return requested
 
 
-def choose_precision(asked: str, device: str, width: int) -> str:
-    """fp32, or bf16 where the device multiplies it natively: then matrices go through bf16, weights and moments stay fp32.
+def choose_precision(requested: str, device: str, width: int) -> str:
+    """Return "bf16" if the device multiplies bfloat16 natively, else "fp32".
 
-    Narrow models (`width`: of their hidden states) gain nothing on a CPU: converting costs what multiplying saves.
+    In bf16 only matrix products are computed in bfloat16; weights and moments stay float32. A
+    narrow model (`width` is that of its hidden states) gains nothing on a CPU, because converting
+    costs what multiplying saves.
     """
-    if asked != "auto":
-        return asked
+    if requested != "auto":
+        return requested
     import torch
 
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    features = torch.cpu.get_capabilities() if device == "cpu" and width >= WIDE else {}
+    is_worthwhile = device == "cpu" and width >= MIN_BF16_WIDTH
+    features = torch.cpu.get_capabilities() if is_worthwhile else {}
     return "bf16" if features.get("avx512_bf16") or features.get("amx_bf16") else "fp32"
 
 
 def memory(device: str) -> float:
-    """The device's memory in bytes; infinite where the system does not say."""
+    """Return the device's memory in bytes; infinity if the system does not say."""
     import torch
 
     if device == "cuda":

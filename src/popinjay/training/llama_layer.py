@@ -1,8 +1,8 @@
-"""A Llama layer with LoRA adapters as two functions with gradients of their own.
+"""A Llama layer with LoRA adapters as two autograd functions: attention and MLP.
 
-Queries, keys and values come from one matrix product, and so do gate and up projection; rotation,
+Queries, keys and values come from one matrix product, and so do gate and up projections; rotation,
 norms and residual sums make as few passes over memory as they can. A training step of SmolLM2 in
-bf16 takes 85% of the time that it takes with the layers of `tuning/fused.py` (docs/log.md).
+bf16 takes 85% of the time that it takes with the layers of `fused_layers.py` (docs/log.md).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from popinjay.training.lora import LowRankLinear
 Tensor = torch.Tensor
 
 
-class Shape(NamedTuple):
+class AttentionShape(NamedTuple):
     """The sizes of a layer's attention."""
 
     heads: int
-    key_heads: int  # each shared by heads / key_heads queries
+    key_heads: int  # each shared by heads / key_heads query heads
     head_size: int
     scaling: float
     epsilon: float  # of the norms
 
 
 class Joined:
-    """Adapted layers with one input, computed as one: their weights lie below one another."""
+    """Adapted linear layers of the same input, computed as one with concatenated weights."""
 
     def __init__(self, layers: Sequence[LowRankLinear]) -> None:
-        """Join the layers, whose weights become views of the joined one."""
+        """Join the layers, whose weights become views of the joined ones."""
         self.layers = tuple(layers)
         self.scale = layers[0].scale
-        self.sizes = [len(layer.weight) for layer in layers]
+        self.sizes = [len(layer.weight) for layer in layers]  # outputs of each
         if len(layers) == 1:
             self.weight = layers[0].weight
             return
@@ -46,47 +46,65 @@ class Joined:
 
     @property
     def parameters(self) -> list[torch.nn.Parameter]:
-        """A of each layer, then B of each."""
+        """Matrix A of each layer, then B of each."""
         return [layer.lora_A for layer in self.layers] + [layer.lora_B for layer in self.layers]
 
 
-def _narrow(joined: Joined, parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """A (ranks, inputs) and scaled B (outputs, ranks) of joined layers in the products' data type.
+def _joined_adapters(joined: Joined, parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return A (ranks, inputs) and scaled B (outputs, ranks) in the dtype of the products.
 
     B is block-diagonal, so that one product serves all layers.
     """
-    count, dtype = len(joined.layers), joined.weight.dtype
+    count = len(joined.layers)
+    dtype = joined.weight.dtype
     a = torch.cat(list(parameters[:count])).to(dtype)
     b = torch.block_diag(*parameters[count:])  # type: ignore[no-untyped-call]
     return a, (b * joined.scale).to(dtype)
 
 
 def _product(joined: Joined, rows: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows (tokens, inputs) through joined layers: outputs, and what passes between A and B."""
-    thin = rows @ a.t()
-    return (rows @ joined.weight.t()).addmm_(thin, b.t()), thin
+    """Apply joined layers to rows (tokens, inputs).
+
+    Returns the outputs (tokens, outputs), and what A passes on to B (tokens, ranks).
+    """
+    reduced = rows @ a.t()
+    return (rows @ joined.weight.t()).addmm_(reduced, b.t()), reduced
 
 
 def _product_backward(
-    joined: Joined, gradient: Tensor, rows: Tensor, thin: Tensor, a: Tensor, b: Tensor
+    joined: Joined, gradient: Tensor, rows: Tensor, reduced: Tensor, a: Tensor, b: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
-    """The gradients of the rows and of the parameters."""
-    of_thin = gradient @ b
-    of_a = (of_thin.t() @ rows).float()
-    of_b = (gradient.t() @ thin).float().mul_(joined.scale)
+    """Return the gradients of the rows and of the parameters, given that of the outputs.
+
+    Args:
+        joined: The layers.
+        gradient: Of the outputs (tokens, outputs).
+        rows: The inputs (tokens, inputs).
+        reduced: What A passed on to B (tokens, ranks).
+        a: The joined A (ranks, inputs).
+        b: The joined and scaled B (outputs, ranks).
+    """
+    reduced_grad = gradient @ b
+    a_grad = (reduced_grad.t() @ rows).float()
+    b_grad = (gradient.t() @ reduced).float().mul_(joined.scale)
     rank = len(a) // len(joined.layers)
-    blocks, start = [], 0
-    for place, size in enumerate(joined.sizes):
-        blocks.append(of_b[start : start + size, place * rank : (place + 1) * rank])
+    blocks = []
+    start = 0
+    for index, size in enumerate(joined.sizes):
+        blocks.append(b_grad[start : start + size, index * rank : (index + 1) * rank])
         start += size
-    of_rows = (gradient @ joined.weight).addmm_(of_thin, a)
-    return of_rows, [*torch.split(of_a, rank), *blocks]
+    rows_grad = (gradient @ joined.weight).addmm_(reduced_grad, a)
+    return rows_grad, [*torch.split(a_grad, rank), *blocks]
 
 
 def _rotate(source: Tensor, target: Tensor, cos: Tensor, sin: Tensor) -> None:
-    """Write a rotation (Su et al., arXiv 2104.09864) of `source` (..., head size) to `target`."""
+    """Write the rotary embedding (Su et al., arXiv 2104.09864) of `source` to `target`.
+
+    Both are (..., length, head_size); `cos` and `sin` are (length, head_size / 2).
+    """
     half = source.shape[-1] // 2
-    first, second = source[..., :half], source[..., half:]
+    first = source[..., :half]
+    second = source[..., half:]
     torch.mul(first, cos, out=target[..., :half]).addcmul_(second, sin, value=-1)
     torch.mul(second, cos, out=target[..., half:]).addcmul_(first, sin)
 
@@ -97,91 +115,105 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        hidden: Tensor,  # (rows, length, width)
-        norm: Tensor,
-        cos: Tensor,  # (length, head size / 2)
-        sin: Tensor,
+        hidden: Tensor,  # (batch, length, width), float32
+        norm: Tensor,  # (width,)
+        cos: Tensor,  # (length, head_size / 2)
+        sin: Tensor,  # (length, head_size / 2)
         qkv: Joined,
         out: Joined,
-        shape: Shape,
+        shape: AttentionShape,
         *parameters: Tensor,  # of qkv, then of out
     ) -> Tensor:
-        rows, length, width = hidden.shape
-        flat, dtype = hidden.reshape(-1, width), qkv.weight.dtype
+        batch, length, width = hidden.shape
+        flat = hidden.reshape(-1, width)
+        dtype = qkv.weight.dtype
         normed, scale = rms_norm(flat, norm, shape.epsilon, dtype)
-        narrow = _narrow(qkv, parameters[:6])
-        mixed, thin = _product(qkv, normed, *narrow)
-        query, key, value = _heads(mixed, rows, length, cos, sin, shape)
+        adapters = _joined_adapters(qkv, parameters[:6])
+        projected, reduced = _product(qkv, normed, *adapters)
+        query, key, value = _rotated_heads(projected, batch, length, cos, sin, shape)
         causal = torch.full((length, length), -torch.inf, dtype=dtype, device=hidden.device).triu_(
             1
         )
         shared = shape.heads // shape.key_heads
         causal = causal.repeat(shared, 1)[None]
         scores = torch.baddbmm(causal, query, key.transpose(1, 2), alpha=shape.scaling)
-        chances = scores.softmax(-1)
-        seen = torch.bmm(chances, value).view(rows, shape.heads, length, shape.head_size)
-        seen = seen.transpose(1, 2).reshape(rows * length, -1)
-        narrow_out = _narrow(out, parameters[6:])
-        change, thin_out = _product(out, seen, *narrow_out)
+        weights = scores.softmax(-1)  # (batch * key_heads, shared * length, length)
+        mixed = torch.bmm(weights, value).view(batch, shape.heads, length, shape.head_size)
+        mixed = mixed.transpose(1, 2).reshape(batch * length, -1)
+        adapters_out = _joined_adapters(out, parameters[6:])
+        update, reduced_out = _product(out, mixed, *adapters_out)
         ctx.save_for_backward(
-            flat, norm, scale, normed, thin, *narrow, query, key, value, chances, seen, thin_out,
-            *narrow_out, cos, sin,
+            flat, norm, scale, normed, reduced, *adapters, query, key, value, weights, mixed,
+            reduced_out, *adapters_out, cos, sin,
         )  # fmt: skip
-        ctx.joined, ctx.attention = (qkv, out), shape
-        return hidden + change.view(hidden.shape)
+        ctx.joined = (qkv, out)
+        ctx.attention = shape
+        return hidden + update.view(hidden.shape)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Any, ...]:
         (
-            flat, norm, scale, normed, thin, a, b, query, key, value, chances, seen, thin_out,
-            a_out, b_out, cos, sin,
+            flat, norm, scale, normed, reduced, a, b, query, key, value, weights, mixed,
+            reduced_out, a_out, b_out, cos, sin,
         ) = ctx.saved_tensors  # fmt: skip
-        (qkv, out), shape = ctx.joined, ctx.attention
-        rows, length, _ = upstream[0].shape
+        qkv, out = ctx.joined
+        shape = ctx.attention
+        batch, length, _ = upstream[0].shape
         gradient = upstream[0].reshape(flat.shape)
-        of_seen, of_out = _product_backward(
-            out, gradient.to(seen.dtype), seen, thin_out, a_out, b_out
+        mixed_grad, out_grad = _product_backward(
+            out, gradient.to(mixed.dtype), mixed, reduced_out, a_out, b_out
         )
-        of_seen = of_seen.view(rows, length, shape.heads, shape.head_size).transpose(1, 2)
-        of_seen = of_seen.reshape(query.shape)
-        of_value = torch.bmm(chances.transpose(1, 2), of_seen)
-        of_chances = torch.bmm(of_seen, value.transpose(1, 2))
-        of_scores = torch._softmax_backward_data(of_chances, chances, -1, chances.dtype)
-        of_scores.mul_(shape.scaling)
-        of_query = torch.bmm(of_scores, key)
-        of_key = torch.bmm(of_scores.transpose(1, 2), query)
-        of_mixed = torch.empty((len(flat), len(qkv.weight)), dtype=query.dtype, device=flat.device)
-        views = _parts(of_mixed, rows, length, shape)
-        per_head = (rows, -1, length, shape.head_size)
-        _rotate(of_query.view(per_head), views[0], cos, -sin)
-        _rotate(of_key.view(per_head), views[1], cos, -sin)
-        views[2].copy_(of_value.view(per_head))
-        of_normed, of_qkv = _product_backward(qkv, of_mixed, normed, thin, a, b)
-        of_hidden = rms_norm_backward(of_normed, flat, norm, scale).add_(gradient)
-        return of_hidden.view(upstream[0].shape), *[None] * 6, *of_qkv, *of_out
+        mixed_grad = mixed_grad.view(batch, length, shape.heads, shape.head_size).transpose(1, 2)
+        mixed_grad = mixed_grad.reshape(query.shape)
+        value_grad = torch.bmm(weights.transpose(1, 2), mixed_grad)
+        weights_grad = torch.bmm(mixed_grad, value.transpose(1, 2))
+        scores_grad = torch._softmax_backward_data(weights_grad, weights, -1, weights.dtype)
+        scores_grad.mul_(shape.scaling)
+        query_grad = torch.bmm(scores_grad, key)
+        key_grad = torch.bmm(scores_grad.transpose(1, 2), query)
+        projected_grad = torch.empty(
+            (len(flat), len(qkv.weight)), dtype=query.dtype, device=flat.device
+        )
+        query_view, key_view, value_view = _heads(projected_grad, batch, length, shape)
+        per_head = (batch, -1, length, shape.head_size)
+        _rotate(query_grad.view(per_head), query_view, cos, -sin)
+        _rotate(key_grad.view(per_head), key_view, cos, -sin)
+        value_view.copy_(value_grad.view(per_head))
+        normed_grad, qkv_grad = _product_backward(qkv, projected_grad, normed, reduced, a, b)
+        hidden_grad = rms_norm_backward(normed_grad, flat, norm, scale).add_(gradient)
+        return hidden_grad.view(upstream[0].shape), *[None] * 6, *qkv_grad, *out_grad
 
 
-def _parts(mixed: Tensor, rows: int, length: int, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values of a joined product as views (rows, heads, length, head size)."""
-    heads = mixed.view(rows, length, -1, shape.head_size).transpose(1, 2)
+def _heads(
+    projected: Tensor, batch: int, length: int, shape: AttentionShape
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return queries, keys and values of a joined product (tokens, outputs).
+
+    They are views (batch, heads, length, head_size).
+    """
+    heads = projected.view(batch, length, -1, shape.head_size).transpose(1, 2)
     query, key, value = torch.split(heads, [shape.heads, shape.key_heads, shape.key_heads], dim=1)
     return query, key, value
 
 
-def _heads(
-    mixed: Tensor, rows: int, length: int, cos: Tensor, sin: Tensor, shape: Shape
+def _rotated_heads(
+    projected: Tensor, batch: int, length: int, cos: Tensor, sin: Tensor, shape: AttentionShape
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Rotated queries (rows * key heads, shared * length, head size), rotated keys, and values."""
-    query, key, value = _parts(mixed, rows, length, shape)
-    turned = [
+    """Return rotated queries, rotated keys, and values of a joined product (tokens, outputs).
+
+    Queries are (batch * key_heads, shared * length, head_size), where `shared` is the number of
+    queries per key; keys and values are (batch * key_heads, length, head_size).
+    """
+    query, key, value = _heads(projected, batch, length, shape)
+    rotated = [
         torch.empty(part.shape, dtype=part.dtype, device=part.device) for part in (query, key)
     ]
-    for source, target in zip((query, key), turned, strict=True):
+    for source, target in zip((query, key), rotated, strict=True):
         _rotate(source, target, cos, sin)
-    groups = rows * shape.key_heads
+    groups = batch * shape.key_heads
     return (
-        turned[0].view(groups, -1, shape.head_size),
-        turned[1].view(groups, length, shape.head_size),
+        rotated[0].view(groups, -1, shape.head_size),
+        rotated[1].view(groups, length, shape.head_size),
         value.reshape(groups, length, shape.head_size),
     )
 
@@ -192,8 +224,8 @@ class _Mlp(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        hidden: Tensor,  # (rows, length, width)
-        norm: Tensor,
+        hidden: Tensor,  # (batch, length, width), float32
+        norm: Tensor,  # (width,)
         gate_up: Joined,
         down: Joined,
         epsilon: float,
@@ -201,40 +233,41 @@ class _Mlp(torch.autograd.Function):
     ) -> Tensor:
         flat = hidden.reshape(-1, hidden.shape[-1])
         normed, scale = rms_norm(flat, norm, epsilon, gate_up.weight.dtype)
-        narrow = _narrow(gate_up, parameters[:4])
-        both, thin = _product(gate_up, normed, *narrow)
+        adapters = _joined_adapters(gate_up, parameters[:4])
+        both, reduced = _product(gate_up, normed, *adapters)  # (tokens, 2 * intermediate)
         gate, up = both.chunk(2, dim=1)
         activated = torch.nn.functional.silu(gate).mul_(up)
-        narrow_down = _narrow(down, parameters[4:])
-        change, thin_down = _product(down, activated, *narrow_down)
+        adapters_down = _joined_adapters(down, parameters[4:])
+        update, reduced_down = _product(down, activated, *adapters_down)
         ctx.save_for_backward(
-            flat, norm, scale, normed, thin, *narrow, both, activated, thin_down, *narrow_down
-        )
+            flat, norm, scale, normed, reduced, *adapters, both, activated, reduced_down,
+            *adapters_down,
+        )  # fmt: skip
         ctx.joined = (gate_up, down)
-        return hidden + change.view(hidden.shape)
+        return hidden + update.view(hidden.shape)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Any, ...]:
         (
-            flat, norm, scale, normed, thin, a, b, both, activated, thin_down, a_down, b_down,
+            flat, norm, scale, normed, reduced, a, b, both, activated, reduced_down, a_down, b_down,
         ) = ctx.saved_tensors  # fmt: skip
         gate_up, down = ctx.joined
         gradient = upstream[0].reshape(flat.shape)
-        of_activated, of_down = _product_backward(
-            down, gradient.to(both.dtype), activated, thin_down, a_down, b_down
+        activated_grad, down_grad = _product_backward(
+            down, gradient.to(both.dtype), activated, reduced_down, a_down, b_down
         )
         gate, up = both.chunk(2, dim=1)
-        of_both = torch.empty_like(both)
-        of_gate, of_up = of_both.chunk(2, dim=1)
-        torch.mul(torch.nn.functional.silu(gate), of_activated, out=of_up)
-        of_gate.copy_(torch.ops.aten.silu_backward(of_activated.mul_(up), gate))
-        of_normed, of_gate_up = _product_backward(gate_up, of_both, normed, thin, a, b)
-        of_hidden = rms_norm_backward(of_normed, flat, norm, scale).add_(gradient)
-        return of_hidden.view(upstream[0].shape), *[None] * 4, *of_gate_up, *of_down
+        both_grad = torch.empty_like(both)
+        gate_grad, up_grad = both_grad.chunk(2, dim=1)
+        torch.mul(torch.nn.functional.silu(gate), activated_grad, out=up_grad)
+        gate_grad.copy_(torch.ops.aten.silu_backward(activated_grad.mul_(up), gate))
+        normed_grad, gate_up_grad = _product_backward(gate_up, both_grad, normed, reduced, a, b)
+        hidden_grad = rms_norm_backward(normed_grad, flat, norm, scale).add_(gradient)
+        return hidden_grad.view(upstream[0].shape), *[None] * 4, *gate_up_grad, *down_grad
 
 
 class FusedLayer:
-    """The two functions with the weights of one layer of a transformers Llama."""
+    """The two functions with the weights of one transformers Llama layer."""
 
     def __init__(self, layer: Any) -> None:
         attention, mlp = layer.self_attn, layer.mlp
@@ -246,11 +279,14 @@ class FusedLayer:
         size = attention.head_dim
         heads, key_heads = (part // size for part in self.qkv.sizes[:2])
         epsilon = float(layer.input_layernorm.variance_epsilon)
-        self.shape = Shape(heads, key_heads, size, float(attention.scaling), epsilon)
+        self.shape = AttentionShape(heads, key_heads, size, float(attention.scaling), epsilon)
 
-    def __call__(self, hidden_states: Tensor, *_: Any, **given: Any) -> Tensor:
-        """The layer's forward pass as transformers calls it, causal and without padding."""
-        cos, sin = given["position_embeddings"]
+    def __call__(self, hidden_states: Tensor, *_: Any, **kwargs: Any) -> Tensor:
+        """Run the layer's forward pass as transformers calls it: causal, without a mask.
+
+        Hidden states are (batch, length, width), float32.
+        """
+        cos, sin = kwargs["position_embeddings"]
         half = self.shape.head_size // 2
         dtype = self.qkv.weight.dtype
         cos, sin = (table[0, :, :half].to(dtype) for table in (cos, sin))
@@ -266,14 +302,14 @@ class FusedLayer:
 
 
 class FusedLayers:
-    """The layers of a model whose linear layers all have adapters."""
+    """The fused layers of a model whose linear layers all have adapters."""
 
     def __init__(self, layers: Sequence[Any]) -> None:
         self.layers = [FusedLayer(layer) for layer in layers]
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Have the model compute with them."""
+        """Have the model compute with the fused layers inside the context."""
         for fused in self.layers:
             fused.layer.forward = fused
         try:
@@ -284,7 +320,7 @@ class FusedLayers:
 
 
 def fits(layer: Any) -> bool:
-    """Whether a layer is a Llama layer without biases, all of whose linear layers are adapted."""
+    """Return whether this is a Llama layer without biases, with all its linear layers adapted."""
     if type(layer).__name__ not in ("LlamaDecoderLayer", "MistralDecoderLayer"):
         return False
     linear = [

@@ -1,4 +1,4 @@
-"""The loss of predicting tokens, without ever holding the logits of a whole batch."""
+"""The cross-entropy of predicted tokens, without ever holding the logits of a whole batch."""
 
 from __future__ import annotations
 
@@ -7,83 +7,90 @@ from typing import Any
 
 import torch
 
-AT_ONCE = 1 << 24  # logits: 64 MB
+MAX_CHUNK_LOGITS = 1 << 24  # logits held at once: 64 MB in float32
 
 
 @dataclass(frozen=True)
 class SampledNegatives:
-    """Rows of the head that stand for all that are not at work: `offset` (rows) is what their logits get besides.
+    """A sample of the head's inactive rows, which stands for all of them (sampled softmax).
 
-    With the logarithm of how many rows each stands for, the sum over them estimates the sum over all (importance sampling, as
-    in Jean et al., arXiv 1412.2007). Without it nothing would keep the rows left out from growing likelier unseen.
+    `offset` is added to their logits. It holds the head's bias and the logarithm of the number of
+    rows that each stands for, so that the sum over the sample estimates the sum over all inactive
+    rows (importance sampling, as in Jean et al., arXiv 1412.2007). Without it nothing would keep
+    tokens outside of the loss from becoming more likely.
     """
 
-    rows: torch.Tensor
-    offset: torch.Tensor
+    rows: torch.Tensor  # (negatives, width)
+    offset: torch.Tensor  # (negatives,)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Head and cross-entropy in one, some tokens at a time, the gradients made on the way.
+    """Head and cross-entropy in one, chunk by chunk, with gradients computed in the forward pass.
 
-    The idea of Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models" (arXiv 2411.09009), in plain torch.
+    The idea of Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models" (arXiv
+    2411.09009), in plain torch.
     """
 
     @staticmethod
     def forward(
         ctx: Any,
-        hidden: torch.Tensor,
-        weight: torch.Tensor,
-        bias: torch.Tensor | None,
-        wanted: torch.Tensor,
-        others: SampledNegatives | None,
+        hidden: torch.Tensor,  # (tokens, width), in the precision of the matrix products
+        weight: torch.Tensor,  # (rows, width)
+        bias: torch.Tensor | None,  # (rows,)
+        targets: torch.Tensor,  # (tokens,), indices of rows
+        negatives: SampledNegatives | None,
     ) -> torch.Tensor:
-        exact, count = weight.dtype, len(wanted)
-        table = weight.to(hidden.dtype)
-        rest = None if others is None else others.rows.to(hidden.dtype)
-        of_hidden = torch.empty_like(hidden)
-        of_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
-        of_bias = torch.zeros_like(bias) if bias is not None and ctx.needs_input_grad[2] else None
-        total = torch.zeros((), dtype=exact, device=hidden.device)
-        stride = max(1, AT_ONCE // len(weight))
-        for start in range(0, count, stride):
-            part = slice(start, start + stride)
-            here, target = hidden[part], wanted[part, None]
-            logits = (here @ table.t()).to(exact)
+        full_dtype = weight.dtype
+        count = len(targets)
+        head = weight.to(hidden.dtype)
+        negative_head = None if negatives is None else negatives.rows.to(hidden.dtype)
+        hidden_grad = torch.empty_like(hidden)
+        weight_grad = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
+        bias_grad = None
+        if bias is not None and ctx.needs_input_grad[2]:
+            bias_grad = torch.zeros_like(bias)
+        total = torch.zeros((), dtype=full_dtype, device=hidden.device)
+        chunk_size = max(1, MAX_CHUNK_LOGITS // len(weight))
+        for start in range(0, count, chunk_size):
+            chunk = slice(start, start + chunk_size)
+            states = hidden[chunk]
+            target = targets[chunk, None]
+            logits = (states @ head.t()).to(full_dtype)  # (chunk, rows)
             if bias is not None:
                 logits += bias
-            normaliser = logits.logsumexp(1, keepdim=True)
-            if others is not None and rest is not None:
-                besides = (here @ rest.t()).to(exact).add_(others.offset)
-                normaliser = torch.logaddexp(normaliser, besides.logsumexp(1, keepdim=True))
-            total += (normaliser - logits.gather(1, target)).sum()
-            error = logits.sub_(
-                normaliser
-            ).exp_()  # in place: the probabilities, then how far off they are
-            error.scatter_add_(1, target, torch.full_like(normaliser, -1.0)).div_(count)
-            narrow = error.to(hidden.dtype)
-            torch.mm(narrow, table, out=of_hidden[part])
-            if rest is not None:
-                of_hidden[part].addmm_(
-                    besides.sub_(normaliser).exp_().div_(count).to(hidden.dtype), rest
-                )
-            if of_weight is not None:
-                _add_product(of_weight, narrow.t(), here)
-            if of_bias is not None:
-                of_bias += error.sum(0)
-        ctx.save_for_backward(of_hidden, of_weight, of_bias)
+            log_z = logits.logsumexp(1, keepdim=True)
+            if negatives is not None and negative_head is not None:
+                negative_logits = (states @ negative_head.t()).to(full_dtype).add_(negatives.offset)
+                log_z = torch.logaddexp(log_z, negative_logits.logsumexp(1, keepdim=True))
+            total += (log_z - logits.gather(1, target)).sum()
+
+            # The gradient of the logits, in place: probabilities, less one for the target
+            logits_grad = logits.sub_(log_z).exp_()
+            logits_grad.scatter_add_(1, target, torch.full_like(log_z, -1.0)).div_(count)
+            narrow_grad = logits_grad.to(hidden.dtype)
+            torch.mm(narrow_grad, head, out=hidden_grad[chunk])
+            if negative_head is not None:
+                negative_grad = negative_logits.sub_(log_z).exp_().div_(count).to(hidden.dtype)
+                hidden_grad[chunk].addmm_(negative_grad, negative_head)
+            if weight_grad is not None:
+                _add_product(weight_grad, narrow_grad.t(), states)
+            if bias_grad is not None:
+                bias_grad += logits_grad.sum(0)
+        ctx.save_for_backward(hidden_grad, weight_grad, bias_grad)
         return total / count
 
     @staticmethod
     def backward(ctx: Any, *upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        of_hidden, of_weight, of_bias = ctx.saved_tensors
+        hidden_grad, weight_grad, bias_grad = ctx.saved_tensors
         (scale,) = upstream
-        for gradient in (of_hidden, of_weight, of_bias):
+        for gradient in (hidden_grad, weight_grad, bias_grad):
             if gradient is not None:
-                gradient.mul_(scale)  # in place: it is needed once, and may be the largest there is
-        return of_hidden, of_weight, of_bias, None, None
+                gradient.mul_(scale)  # in place: used only once, and may be the largest tensor
+        return hidden_grad, weight_grad, bias_grad, None, None
 
 
 def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+    """Add `left @ right` to `total` in place."""
     if total.dtype == left.dtype:
         total.addmm_(left, right)
     else:
@@ -94,12 +101,19 @@ def prediction_loss(
     hidden: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor | None,
-    wanted: torch.Tensor,
-    others: SampledNegatives | None = None,
+    targets: torch.Tensor,
+    negatives: SampledNegatives | None = None,
 ) -> torch.Tensor:
-    """Mean cross-entropy, nats a token, of the row numbers `wanted` (tokens) after the states `hidden` (tokens, width).
+    """Return the mean cross-entropy of the targets, a scalar in nats per token.
 
-    `weight` (rows, width) and `bias` (rows) are the head's rows at work, `others` stand for the rest of the vocabulary.
+    Args:
+        hidden: The last hidden states (tokens, width), in the precision of the matrix products.
+        weight: The active rows of the head (rows, width).
+        bias: The bias of these rows (rows,), if the head has one.
+        targets: The index of each token's target among the rows (tokens,).
+        negatives: A sample that stands for all other rows of the head; None if there are none.
     """
-    loss: torch.Tensor = _LinearCrossEntropy.apply(hidden, weight, bias, wanted, others)  # type: ignore[no-untyped-call]
+    loss: torch.Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        hidden, weight, bias, targets, negatives
+    )
     return loss

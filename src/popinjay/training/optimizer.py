@@ -1,4 +1,4 @@
-"""AdamW that goes along with the backward pass: a layer learns as soon as its gradients are there, and lets go of them."""
+"""AdamW fused into the backward pass: each layer is updated as soon as its gradients are there."""
 
 from __future__ import annotations
 
@@ -11,63 +11,66 @@ if TYPE_CHECKING:
 
 WEIGHT_DECAY = 0.01
 BETAS = (0.9, 0.98)
-MAX_GRADIENT_NORM = 1.0  # the norm to which a layer's larger gradients are cut
+MAX_GRADIENT_NORM = 1.0  # of a layer: larger gradients are clipped to it
 
 
 class FusedBackwardAdamW:
-    """Weights in groups that learn together.
+    """AdamW that updates groups of weights during the backward pass and frees their gradients.
 
-    All gradients at once would be a quarter of the memory of a training; one weight after another would cost a small model more
-    in calls than in arithmetic.
+    All gradients at once would be a quarter of the memory of a training. Updating one weight at a
+    time would cost a small model more in calls than in arithmetic; hence groups, usually layers.
     """
 
     def __init__(
         self, weights: Mapping[str, torch.nn.Parameter], group_of: Mapping[str, str]
     ) -> None:
-        """`weights` by name; `group_of` names the group of each that is not one by itself."""
+        """Update `weights`, given by name.
+
+        `group_of` maps names of weights to groups; each of the others is a group by itself.
+        """
         self.weights = dict(weights)
         self._group = {name: group_of.get(name, name) for name in weights}
         self._members: dict[str, list[str]] = {}
         for name, group in self._group.items():
             self._members.setdefault(group, []).append(name)
-        self._missing = {
-            group: len(members) for group, members in self._members.items()
-        }  # gradients that have not come yet
-        self.optimizers: dict[str, torch.optim.Optimizer] = {}  # of each weight, one for a group
+        # The number of gradients that each group still waits for
+        self._pending = {group: len(members) for group, members in self._members.items()}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by weight; a group shares one
         self.reset()
         self._hooks = [
-            weight.register_post_accumulate_grad_hook(partial(self._arrived, name))
+            weight.register_post_accumulate_grad_hook(partial(self._on_gradient, name))
             for name, weight in self.weights.items()
         ]  # type: ignore[no-untyped-call]
 
     def reset(self) -> None:
-        """Begin anew: nothing is remembered of the steps so far."""
+        """Forget the moments of all steps so far."""
         for members in self._members.values():
             optimizer = _adamw([self.weights[name] for name in members])
             self.optimizers.update(dict.fromkeys(members, optimizer))
 
     def step(self, loss: torch.Tensor, learning_rate: float) -> None:
-        """Go one step down this loss at this rate."""
+        """Run the backward pass of a loss (a scalar) and update all weights."""
         for optimizer in self.optimizers.values():
-            for part in optimizer.param_groups:
-                part["lr"] = learning_rate
+            for param_group in optimizer.param_groups:
+                param_group["lr"] = learning_rate
         loss.backward()  # type: ignore[no-untyped-call]
-        for group, missing in self._missing.items():
-            if 0 < missing < len(self._members[group]):  # a weight that had no part in this loss
-                self._learn(group)
+        for group, pending in self._pending.items():
+            if 0 < pending < len(self._members[group]):  # some weights had no part in this loss
+                self._update(group)
 
     def close(self) -> None:
-        """Leave the weights alone from now on."""
+        """Detach from the weights."""
         for hook in self._hooks:
             hook.remove()
 
-    def _arrived(self, name: str, _: torch.Tensor) -> None:
+    def _on_gradient(self, name: str, _: torch.Tensor) -> None:
         group = self._group[name]
-        self._missing[group] -= 1
-        if not self._missing[group]:
-            self._learn(group)
+        self._pending[group] -= 1
+        if not self._pending[group]:
+            self._update(group)
 
-    def _learn(self, group: str) -> None:
+    def _update(self, group: str) -> None:
+        """Clip the gradients of a group, update its weights and free the gradients."""
         import torch
 
         members = [self.weights[name] for name in self._members[group]]
@@ -75,18 +78,18 @@ class FusedBackwardAdamW:
         self.optimizers[self._members[group][0]].step()
         for weight in members:
             weight.grad = None
-        self._missing[group] = len(members)
+        self._pending[group] = len(members)
 
 
 def _adamw(weights: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    """In one fused operation where there is one; matrices decay, the rest does not."""
+    """Return an AdamW, fused if possible, with weight decay for matrices only."""
     import torch
 
-    decays = [weight for weight in weights if weight.ndim >= 2]
-    stays = [weight for weight in weights if weight.ndim < 2]
-    groups = [
-        {"params": some, "weight_decay": decay}
-        for some, decay in ((decays, WEIGHT_DECAY), (stays, 0.0))
-        if some
+    matrices = [weight for weight in weights if weight.ndim >= 2]
+    vectors = [weight for weight in weights if weight.ndim < 2]
+    param_groups = [
+        {"params": params, "weight_decay": decay}
+        for params, decay in ((matrices, WEIGHT_DECAY), (vectors, 0.0))
+        if params
     ]
-    return torch.optim.AdamW(groups, betas=BETAS, fused=weights[0].device.type != "mps")
+    return torch.optim.AdamW(param_groups, betas=BETAS, fused=weights[0].device.type != "mps")

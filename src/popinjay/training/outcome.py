@@ -1,4 +1,4 @@
-"""What a training came to: whether anything was learnt, and what to change where it was not."""
+"""The outcome of a training: whether anything was learnt, and what to change if not."""
 
 from __future__ import annotations
 
@@ -10,82 +10,93 @@ from popinjay.events import StopReason
 from popinjay.text.quantities import duration
 from popinjay.training.checkpoints import TrainingState
 
-ASTRAY = 1.5  # times the bits of the base: a training that ends there has diverged
-LEAST_GAIN = (
-    0.02  # of the base's bits: with less, what a diverged training learnt before is nothing
-)
-ROOM = 1.2  # times what an epoch takes: a budget that has room for it
+DIVERGED = 1.5  # times the base's bits per byte: a training that ends above has diverged
+MIN_GAIN = 0.02  # of the base's bits: if less was gained before diverging, nothing was learnt
+SAFETY_FACTOR = 1.2  # of a suggested budget over the estimated time
 
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """How a training went, beside where it stands: bits a byte of the validation posts, seconds, steps."""
+    """How a training went, in addition to its state."""
 
     why: StopReason | None  # it ended
-    an_epoch: int  # steps
-    learning_rate: float
-    step_seconds: float | None  # None: no step was done
-    other_seconds: float = 0.0  # to load, look and write
+    steps_per_epoch: int
+    learning_rate: float  # the peak
+    step_seconds: float | None  # of a step on average; None if there was none
+    other_seconds: float = 0.0  # spent on loading, validation and saving
     by_budget: bool = False
-    as_usual: bool = False  # nobody asked for fewer epochs than one: the base's row says so
+    default_epochs: bool = False  # the user did not choose the number of epochs
 
 
-def check_learnt(now: TrainingState, course: TrainingSummary) -> None:
-    """Raise TrainingError if the best weights are the base's own, or hardly better and on their way to ruin."""
-    if has_diverged(now) and (now.best_step == 0 or _gain(now) < LEAST_GAIN):
+def check_learnt(state: TrainingState, summary: TrainingSummary) -> None:
+    """Raise TrainingError if nothing was learnt.
+
+    That is if the best weights are the base's own, or hardly better before training diverged.
+    """
+    if has_diverged(state) and (state.best_step == 0 or _gain(state) < MIN_GAIN):
         raise TrainingError(
-            f"Training went astray: in the end held-out posts cost {now.last:.1f} bits a byte, {now.first:.1f} before it.",
-            f"Take a smaller --learning-rate (it was {course.learning_rate:g}).",
+            f"Training diverged: validation posts took {state.last:.1f} bits per byte in the end, "
+            f"and {state.first:.1f} before training.",
+            f"Use a smaller --learning-rate (it was {summary.learning_rate:g}).",
         )
-    if now.best_step:
+    if state.best_step:
         return
-    if course.why is StopReason.TIME_WAS_UP:
+    if summary.why is StopReason.TIME_WAS_UP:
         raise TrainingError(
-            f"The time was up before anything was learnt: {now.tokens:,} tokens were seen.",
-            _more_time(course),
+            f"The time was up before anything was learnt: {state.tokens:,} tokens were seen.",
+            _more_time(summary),
         )
-    if now.memorizing:
+    if state.memorizing:
         raise TrainingError(
             "It began to recite posts before it had learnt anything else.",
-            f"Give more posts, or take a smaller --learning-rate (it was {course.learning_rate:g}).",
+            f"Provide more posts, or use a smaller --learning-rate "
+            f"(it was {summary.learning_rate:g}).",
         )
     raise TrainingError(
-        "No step was better than the base model: nothing was learnt of these posts.",
-        f"Take a smaller --learning-rate (it was {course.learning_rate:g}), or more --epochs.",
+        "No step was better than the base model: nothing was learnt from these posts.",
+        f"Use a smaller --learning-rate (it was {summary.learning_rate:g}), or more --epochs.",
     )
 
 
-def caution(now: TrainingState, course: TrainingSummary) -> str:
-    """Return what to bear in mind about a training that learnt something; empty for nothing."""
-    if has_diverged(now):
-        return f"Training went astray after step {now.best_step:,}, which is kept. A smaller --learning-rate may reach further."
-    if now.step >= course.an_epoch:
+def caution(state: TrainingState, summary: TrainingSummary) -> str:
+    """Return a warning about a training that learnt something; empty if there is none."""
+    if has_diverged(state):
+        return (
+            f"Training diverged after step {state.best_step:,}, which is kept. "
+            "A smaller --learning-rate may reach further."
+        )
+    if state.step >= summary.steps_per_epoch:
         return ""
-    seen = f"It saw only {now.step / course.an_epoch:.0%} of the posts, and those once."
-    return seen if course.as_usual else f"{seen} {_more_time(course)}"
+    seen = f"It saw only {state.step / summary.steps_per_epoch:.0%} of the posts, and those once."
+    return seen if summary.default_epochs else f"{seen} {_more_time(summary)}"
 
 
-def has_diverged(now: TrainingState) -> bool:
-    """Return whether the validation posts ended far worse than the base had them."""
+def has_diverged(state: TrainingState) -> bool:
+    """Return whether the final validation score is far worse than the base model's, or NaN."""
+    return math.isfinite(state.first) and not state.last <= DIVERGED * state.first
+
+
+def _gain(state: TrainingState) -> float:
+    """Return the share of the base model's bits that training saved."""
+    return (state.first - state.best) / state.first
+
+
+def _more_time(summary: TrainingSummary) -> str:
+    """Suggest options that allow for a full epoch."""
+    if summary.step_seconds is None:
+        return (
+            "Allow more time with a longer --budget, or use a smaller base model, "
+            "such as --base builtin."
+        )
+    epoch_seconds = summary.step_seconds * summary.steps_per_epoch
+    total_seconds = epoch_seconds * SAFETY_FACTOR + summary.other_seconds
+    option = f"--budget {as_budget(total_seconds)}" if summary.by_budget else "--epochs 1"
     return (
-        math.isfinite(now.first) and not now.last <= ASTRAY * now.first
-    )  # also where it is no number
-
-
-def _gain(now: TrainingState) -> float:
-    return (now.first - now.best) / now.first
-
-
-def _more_time(course: TrainingSummary) -> str:
-    """Say how long one epoch takes, and what to type to have one."""
-    if course.step_seconds is None:
-        return "Give it more time with a longer --budget, or take a smaller base model, such as --base builtin."
-    epoch = course.step_seconds * course.an_epoch
-    whole = epoch * ROOM + course.other_seconds
-    how = f"--budget {as_budget(whole)}" if course.by_budget else "--epochs 1"
-    return f"One epoch takes about {duration(epoch)} here: {how}, or a smaller base model."
+        f"One epoch takes about {duration(epoch_seconds)} here: "
+        f"use {option}, or a smaller base model."
+    )
 
 
 def as_budget(seconds: float) -> str:
-    """A time as --budget takes it, rounded up."""
+    """Format a duration as a value of --budget, rounded up."""
     return f"{math.ceil(seconds / 10) * 10}s" if seconds <= 90 else f"{math.ceil(seconds / 60)}m"

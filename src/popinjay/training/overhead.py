@@ -1,4 +1,4 @@
-"""The time of a training that goes into anything but steps: looks at the validation posts, listening, samples."""
+"""The time a training spends on anything but steps: validation, memorization checks, samples."""
 
 from __future__ import annotations
 
@@ -7,36 +7,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-SHARE = 0.1  # of a budget, at most
-LOOKS = 4  # that a budget has room for, at least: the first, the last and two between
+OVERHEAD_SHARE = 0.1  # of a budget, at most
+MIN_VALIDATIONS = 4  # that fit into a budget's overhead: the first, the last and two in between
+
+VALIDATION = "validation"
+MEMORIZATION = "memorization"
+SAMPLE = "sample"
+SETUP = "setup"  # choosing the validation texts
 
 
 @dataclass
 class Overhead:
-    """What they have taken so far, and whether a budget has room for another. All times in seconds."""
+    """The overhead so far, and whether a budget has room for more. All times are in seconds."""
 
     budget: float | None
     spent: float = 0.0
-    costs: dict[str, float] = field(default_factory=dict)  # of the last one of each kind
+    costs: dict[str, float] = field(default_factory=dict)  # the latest duration of each kind
 
     @property
-    def a_look(self) -> float | None:
-        """How long one look may take; None for as long as it takes."""
-        return None if self.budget is None else SHARE * self.budget / LOOKS
+    def validation_seconds(self) -> float | None:
+        """The time that one validation may take; None without a budget."""
+        return None if self.budget is None else OVERHEAD_SHARE * self.budget / MIN_VALIDATIONS
 
     def fits(self, kind: str, guess: float = 0.0) -> bool:
-        """Return whether there is time for another of a kind, and for the last look. `guess` is for the first of its kind."""
+        """Return whether there is time for another of this kind and for the last validation.
+
+        `guess` is its duration if there has been none of this kind yet.
+        """
         if self.budget is None:
             return True
-        reserve = self.costs.get("look", 0.0)
-        return self.spent + self.costs.get(kind, guess) + reserve <= SHARE * self.budget
+        reserve = self.costs.get(VALIDATION, 0.0)
+        return self.spent + self.costs.get(kind, guess) + reserve <= OVERHEAD_SHARE * self.budget
 
     @contextmanager
     def timed(self, kind: str) -> Iterator[None]:
-        """Count what is done inside."""
-        began = time.monotonic()
+        """Count the time spent inside the context."""
+        started = time.monotonic()
         try:
             yield
         finally:
-            self.costs[kind] = time.monotonic() - began
+            self.costs[kind] = time.monotonic() - started
             self.spent += self.costs[kind]

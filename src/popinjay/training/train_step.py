@@ -1,4 +1,4 @@
-"""A model being taught: the weights that learn, the rows of its vocabulary at work, and one step."""
+"""One training step: the loss of a batch, its gradients and the update of the weights."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
     from popinjay.training.llama_layer import FusedLayers
     from popinjay.training.loss import SampledNegatives
 
-BYTES_A_WEIGHT = 12  # the weight and its two moments
-BYTES_A_STATE = 72  # what a layer remembers of one number of a hidden state: measured on GPT-2
-MOST_OF_MEMORY = 0.7
-AGREE = 1e-4  # how far, at most, the short way to the loss may be off the model's own: rounding, not another formula
+BYTES_PER_WEIGHT = 12  # a weight and its two moments, in float32
+BYTES_PER_ACTIVATION = 72  # kept per layer, token and unit of width: measured on GPT-2
+MAX_MEMORY_SHARE = 0.7
+MAX_LOSS_DIFFERENCE = 1e-4  # nats, between fused_loss and full_loss: rounding only
 
 
 class TrainStep:
-    """One step after another on batches of lessons.
+    """A model in training, and its training step.
 
-    Posts of like length lie side by side, each attending to itself only; the loss comes from the hidden states without the
-    logits of a whole batch, over the rows of the vocabulary at work. A model that makes its logits in some other way than head
-    times hidden state is found out by trying it, and learns the long way, with all its rows.
+    Posts of similar length form a batch, each attending to itself only. The loss is computed from
+    the hidden states and the active rows of the vocabulary, without the logits of a whole batch. A
+    model whose logits are not its head times its last hidden states, which is found out by trying,
+    learns from its own logits, with all rows.
     """
 
     def __init__(
@@ -45,74 +46,79 @@ class TrainStep:
         precision: str = "fp32",
         recompute: bool = False,
     ) -> None:
-        """Whose `lessons` are learnt; `folder` holds what need not be in memory. With `recompute` layers are computed twice and not remembered."""
-        import torch
+        """Prepare a model for training on these sequences.
 
+        Args:
+            model: The model, which is changed in place until `finish`.
+            mode: Which of its weights are trained.
+            sequences: The token ids of all posts, which determine the active rows.
+            folder: For what need not be in memory.
+            precision: "fp32", or "bf16" for matrix products in bfloat16.
+            recompute: Recompute each layer in the backward pass to save memory (gradient
+                checkpointing).
+        """
         self.model = model
         self.mode = mode
         self.precision = precision
         self.recompute = recompute
         if recompute:
-            _checkpointing(model, "enable")({"use_reentrant": False})
-            for module in model.model.modules():
-                if isinstance(module, torch.nn.Dropout):
-                    module.p = 0.0  # recomputing is for models in training only, and nothing is to be dropped
+            _enable_recompute(model)
         self.vocabulary: Vocabulary | None = None
         if supports_fused_loss(model, sequences[0]):
-            self.vocabulary = Vocabulary(
-                model,
-                active_rows(sequences, model.model.get_input_embeddings().num_embeddings),
-                folder,
-            )
+            size = model.model.get_input_embeddings().num_embeddings
+            self.vocabulary = Vocabulary(model, active_rows(sequences, size), folder)
         for parameter in model.model.parameters():
-            parameter.data = (
-                parameter.data.clone()
-            )  # off the file it was mapped from, which would stay in memory as a whole
-        self.fused = (
-            None if recompute or model.device.type != "cpu" else fused_layers(model, precision)
-        )
+            # Off the mapped file, all of which would otherwise stay in memory
+            parameter.data = parameter.data.clone()
+        self.fused = None
+        if model.device.type == "cpu" and not recompute:
+            self.fused = fused_layers(model, precision)
         self.weights = mode.trainable()
         self.optimizer = FusedBackwardAdamW(self.weights, _layer_of(model))
 
     def step(self, batch: Sequence[Sequence[int]], learning_rate: float) -> tuple[float, int]:
-        """Learn one batch at this rate: the mean loss (nats a token) and the tokens predicted. Raises TrainingError where the loss is no number."""
+        """Train on one batch.
+
+        Returns the mean loss (nats per token) and the number of tokens predicted. Raises
+        TrainingError if the loss is not finite.
+        """
         loss = self.loss(batch)
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(
-                "Training went astray: the loss is no longer a number.",
+                "Training diverged: the loss is no longer a number.",
                 "Try a lower --learning-rate.",
             )
         self.optimizer.step(loss, learning_rate)
         return value, sum(len(sequence) - 1 for sequence in batch)
 
     def loss(self, batch: Sequence[Sequence[int]]) -> torch.Tensor:
-        """The mean loss of a batch, nats a predicted token, ready to go backward."""
-        ids, wanted = self._table(batch)
+        """Return the mean loss of a batch: a scalar in nats per token, with its graph."""
+        ids, mask = self._collate(batch)
         self.model.model.train(self.recompute)
-        with self._fast_layers(), self._autocast():
+        with self._fused_layers(), self._autocast():
             if self.vocabulary is None:
-                return full_loss(self.model, ids, wanted)
-            ids = self.vocabulary.numbers(ids)
+                return full_loss(self.model, ids, mask)
+            ids = self.vocabulary.to_rows(ids)
             hidden = self.model.model.base_model(
                 input_ids=ids[:, :-1], use_cache=False
             ).last_hidden_state
-        return fused_loss(self.model, hidden, ids, wanted, self.vocabulary.others)
+        return fused_loss(self.model, hidden, ids, mask, self.vocabulary.negatives)
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
-        """The model as it will be, with all its rows: to score and to sample."""
+    def full_model(self) -> Iterator[None]:
+        """Have the model in evaluation mode, with its full vocabulary, inside the context."""
         self.model.model.eval()
         if self.vocabulary is None:
             yield
         else:
-            with self.vocabulary.whole():
+            with self.vocabulary.full_tables():
                 yield
 
     def finish(self, folder: Path, *, thin: bool = False) -> None:
-        """Leave a plain model behind; what is worth keeping besides goes into `folder`.
+        """Turn the model into a plain one again; write an adapter, if there is one, to `folder`.
 
-        That is an adapter, if there is one: all that is kept of the model if `thin`.
+        If `thin`, the adapter is all that will be kept of the model.
         """
         self.optimizer.close()
         if self.recompute:
@@ -122,23 +128,27 @@ class TrainStep:
             self.vocabulary.restore()
         self.mode.finish(folder, thin=thin)
 
-    def _table(self, batch: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The lessons as rows of one table, padded behind, and which of their places (all but the first of each) are to be predicted."""
+    def _collate(self, batch: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pad a batch on the right.
+
+        Returns the token ids (batch, length) and a mask (batch, length - 1) of the targets: every
+        token of a sequence but its first.
+        """
         import torch
 
-        width = max(len(sequence) for sequence in batch)
-        ids = torch.full((len(batch), width), self.model.eos_token)
-        wanted = torch.zeros((len(batch), width - 1), dtype=torch.bool)
+        length = max(len(sequence) for sequence in batch)
+        ids = torch.full((len(batch), length), self.model.eos_token)
+        mask = torch.zeros((len(batch), length - 1), dtype=torch.bool)
         for row, sequence in enumerate(batch):
             ids[row, : len(sequence)] = torch.tensor(sequence)
-            wanted[row, : len(sequence) - 1] = True
-        return ids.to(self.model.device), wanted.to(self.model.device)
+            mask[row, : len(sequence) - 1] = True
+        return ids.to(self.model.device), mask.to(self.model.device)
 
-    def _fast_layers(self) -> AbstractContextManager[None]:
+    def _fused_layers(self) -> AbstractContextManager[None]:
         return nullcontext() if self.fused is None else self.fused.active()
 
     def _autocast(self) -> AbstractContextManager[object]:
-        """Matrix products in bf16; adapted layers convert by themselves."""
+        """Compute matrix products in bfloat16 if asked to; adapted layers convert by themselves."""
         import torch
 
         enabled = self.precision == "bf16" and not isinstance(self.mode, Lora)
@@ -146,7 +156,7 @@ class TrainStep:
 
 
 def fused_layers(model: LanguageModel, precision: str) -> Fused | FusedLayers:
-    """Quicker equivalents of a model's layers for training on a CPU."""
+    """Return faster equivalents of a model's layers, for training on a CPU."""
     import torch
 
     from popinjay.training.fused_layers import Fused
@@ -159,7 +169,7 @@ def fused_layers(model: LanguageModel, precision: str) -> Fused | FusedLayers:
 
 
 def _layer_of(model: LanguageModel) -> dict[str, str]:
-    """The layer that each weight of a layer belongs to, both by name."""
+    """Map the name of each weight inside a layer to the name of its layer."""
     layers = [
         (name, module)
         for name, module in model.model.named_modules()
@@ -172,69 +182,89 @@ def _layer_of(model: LanguageModel) -> dict[str, str]:
     }
 
 
-def _checkpointing(model: LanguageModel, do: str) -> Any:
-    """transformers' switch for it, which is being renamed."""
-    name = next(
-        name
-        for name in (f"activation_checkpointing_{do}", f"gradient_checkpointing_{do}")
-        if hasattr(model.model, name)
-    )
-    return getattr(model.model, name)
+def _enable_recompute(model: LanguageModel) -> None:
+    """Switch on gradient checkpointing, which works in training mode only, and off all dropout."""
+    import torch
+
+    _checkpointing(model, "enable")({"use_reentrant": False})
+    for module in model.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
 
 
-# Padding stands behind each post and attention looks back only, so no mask is needed.
+def _checkpointing(model: LanguageModel, verb: str) -> Any:
+    """Return the method to `verb` ("enable" or "disable") gradient checkpointing.
+
+    transformers is renaming it.
+    """
+    names = (f"activation_checkpointing_{verb}", f"gradient_checkpointing_{verb}")
+    return getattr(model.model, next(name for name in names if hasattr(model.model, name)))
+
+
+# Rows are padded on the right and attention is causal, so no attention mask is needed.
 
 
 def fused_loss(
     model: LanguageModel,
     hidden: torch.Tensor,
     ids: torch.Tensor,
-    wanted: torch.Tensor,
-    others: SampledNegatives | None = None,
+    mask: torch.Tensor,
+    negatives: SampledNegatives | None = None,
 ) -> torch.Tensor:
-    """The mean loss over the places `wanted` (lessons, width - 1), given the last hidden states of `ids` (lessons, width)."""
+    """Return the mean loss over the masked targets, without ever holding all their logits.
+
+    Args:
+        model: The model whose head predicts.
+        hidden: The last hidden states (batch, length - 1, width) after each token but the last.
+        ids: The tokens (batch, length), as indices of the head's rows.
+        mask: True at the targets that count (batch, length - 1).
+        negatives: A sample that stands for the rows that the head lacks.
+    """
     from popinjay.training.loss import prediction_loss
 
     head = model.model.get_output_embeddings()
-    places = wanted.flatten().nonzero().squeeze(1)
+    positions = mask.flatten().nonzero().squeeze(1)  # (tokens,)
     return prediction_loss(
-        hidden.flatten(0, 1)[places],
+        hidden.flatten(0, 1)[positions],
         head.weight,
         getattr(head, "bias", None),
-        ids[:, 1:].flatten()[places],
-        others,
+        ids[:, 1:].flatten()[positions],
+        negatives,
     )
 
 
-def full_loss(model: LanguageModel, ids: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """The same from the model's own logits."""
+def full_loss(model: LanguageModel, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean loss over the masked targets from the model's own logits."""
     import torch
 
     logits = model.model(input_ids=ids[:, :-1], use_cache=False).logits
-    return torch.nn.functional.cross_entropy(logits.float()[wanted], ids[:, 1:][wanted])
+    return torch.nn.functional.cross_entropy(logits.float()[mask], ids[:, 1:][mask])
 
 
 def needs_recompute(model: LanguageModel, batch_tokens: int, memory: float) -> bool:
-    """Whether a training of so many tokens a step would fill most of the memory (bytes) with what layers remember for the way back."""
+    """Return whether a step of so many tokens would fill most of the memory (bytes).
+
+    Most of it is what layers keep for the backward pass.
+    """
     layers = getattr(model.model.config, "num_hidden_layers", 0)
-    remembered = BYTES_A_STATE * model.width * layers * batch_tokens
-    return BYTES_A_WEIGHT * model.parameters + remembered > MOST_OF_MEMORY * memory
+    activations = BYTES_PER_ACTIVATION * model.width * layers * batch_tokens
+    return BYTES_PER_WEIGHT * model.parameters + activations > MAX_MEMORY_SHARE * memory
 
 
 def supports_fused_loss(model: LanguageModel, sequence: Sequence[int]) -> bool:
-    """Whether this model's logits are its head times its last hidden state, found out on one lesson."""
+    """Return whether the model's logits are its head times its last hidden states.
+
+    It is tried on one sequence.
+    """
     import torch
 
     head = model.model.get_output_embeddings()
     if head is None or not isinstance(head, torch.nn.Linear):
         return False
     ids = torch.tensor([list(sequence)], device=model.device)
-    wanted = torch.ones_like(ids[:, 1:], dtype=torch.bool)
+    mask = torch.ones_like(ids[:, 1:], dtype=torch.bool)
     with torch.no_grad():
         hidden = model.model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-        return (
-            abs(
-                fused_loss(model, hidden, ids, wanted).item() - full_loss(model, ids, wanted).item()
-            )
-            < AGREE
-        )
+        fused = fused_loss(model, hidden, ids, mask).item()
+        full = full_loss(model, ids, mask).item()
+    return abs(fused - full) < MAX_LOSS_DIFFERENCE

@@ -1,4 +1,4 @@
-"""Which weights learn: all of them, the top of the model, or small matrices beside it (LoRA)."""
+"""Which weights are trained: all of them, the upper layers, or low-rank adapters (LoRA)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from popinjay.models.language_model import LanguageModel
 if TYPE_CHECKING:
     import torch
 
-FULL, TOP, LORA = "full", "top", "lora"
+FULL = "full"
+TOP = "top"
+LORA = "lora"
 RANK = 16  # of LoRA's matrices
-ALPHA = 32  # an adapter's product counts ALPHA / RANK times
+ALPHA = 32  # an adapter's product is scaled by ALPHA / RANK
 
 
 class Full:
-    """Every weight learns."""
+    """Train all weights."""
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
-        """The weights that learn, by name."""
+        """Return the trainable weights by name."""
         return {
             name: parameter
             for name, parameter in self.model.model.named_parameters()
@@ -32,37 +34,41 @@ class Full:
         }
 
     def finish(self, folder: Path, *, thin: bool = False) -> None:
-        """Leave a plain model behind; what is worth keeping besides goes into `folder`."""
+        """Turn the model into a plain one again.
+
+        Other files worth keeping, such as an adapter, are written to `folder`. If `thin`, nothing
+        else of the model will be kept.
+        """
         self.model.model.requires_grad_(True)
 
 
 class Top(Full):
-    """The upper half of the layers and the norm behind them learn; embeddings and lower layers stay as they are.
+    """Train the upper half of the layers and the norm after them; freeze everything else.
 
-    What the frozen layers need not do is the backward pass.
+    That saves the backward pass through the frozen layers.
     """
 
     def __init__(self, model: LanguageModel) -> None:
         super().__init__(model)
-        layers, children = layers_of(model), list(model.model.base_model.children())
+        layers = layers_of(model)
+        children = list(model.model.base_model.children())
         if not layers:
             raise TrainingError(
-                "This model's layers can't be told apart.", "Take --tune full or --tune lora."
+                "The layers of this model can't be found.", "Use --tune full or --tune lora."
             )
         model.model.requires_grad_(False)
-        place = next(
-            place for place, child in enumerate(children) if layers[0] in list(child.children())
+        layer_list = next(
+            index for index, child in enumerate(children) if layers[0] in list(child.children())
         )
-        learning = [*layers[len(layers) // 2 :], *children[place + 1 :]]
-        for module in learning:
+        for module in [*layers[len(layers) // 2 :], *children[layer_list + 1 :]]:
             module.requires_grad_(True)
 
 
 class Lora(Full):
-    """Two thin matrices beside each linear layer learn; in the end they are added to it."""
+    """Train two low-rank matrices beside each linear layer, which are merged into it in the end."""
 
     def __init__(self, model: LanguageModel, base: str, seed: int, precision: str) -> None:
-        """`base` is the name of the base model that the saved adapter gives."""
+        """Attach the adapters; `base` is the base model's name in the saved adapter."""
         import torch
 
         from popinjay.training.lora import attach
@@ -73,33 +79,42 @@ class Lora(Full):
         attach(model.model, RANK, ALPHA, dtype, seed)
 
     def finish(self, folder: Path, *, thin: bool = False) -> None:
-        """Save the adapter in peft's format, and add it to the weights.
+        """Save the adapter in peft's format, and merge it into the weights.
 
-        It goes into a folder of its own beside the weights to come, or if it is all that is kept
-        (`thin`), in half precision into `folder` itself. The base's weights are read anew, for in
-        training there may be nothing but copies of them in less precision.
+        It is saved in `folder/adapter`, beside the merged weights to come, or, if it is all that is
+        kept (`thin`), in half precision in `folder` itself. The base's weights are read again,
+        because training may only have held copies of lower precision.
         """
         import torch
 
         from popinjay.training.lora import save_adapter
 
-        place, dtype = (folder, torch.float16) if thin else (folder / "adapter", torch.float32)
-        save_adapter(self.model.model, self.base, RANK, ALPHA, place, dtype)
+        adapter_folder = folder if thin else folder / "adapter"
+        dtype = torch.float16 if thin else torch.float32
+        save_adapter(self.model.model, self.base, RANK, ALPHA, adapter_folder, dtype)
         self.model.reload()
-        merge_into(self.model.model, Adapter(place))
+        merge_into(self.model.model, Adapter(adapter_folder))
 
 
 def trainable_weights(
     name: str, model: LanguageModel, base: str, seed: int, precision: str = "fp32"
 ) -> Full:
-    """The mode of this name, at work on the model; `base` is what an adapter says it belongs to."""
+    """Prepare a model for training some of its weights.
+
+    Args:
+        name: FULL, TOP or LORA.
+        model: The model, which is changed in place.
+        base: The base model's name in a saved adapter.
+        seed: Of an adapter's initial weights.
+        precision: "fp32" or "bf16": that of the frozen weights beside adapters.
+    """
     if name == LORA:
         return Lora(model, base, seed, precision)
     return Top(model) if name == TOP else Full(model)
 
 
 def layers_of(model: LanguageModel) -> list[Any]:
-    """The layers of the model from first to last; empty where they can't be told."""
+    """Return the model's transformer layers, first to last; empty if they can't be found."""
     import torch
 
     lists = [

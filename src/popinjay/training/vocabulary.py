@@ -1,8 +1,9 @@
-"""The rows of a model's vocabulary that are at work while it learns: a few thousand of GPT-2's fifty thousand.
+"""The active rows of a model's vocabulary while it trains: a few thousand of GPT-2's 50,257.
 
-The head is a third of GPT-2's arithmetic, nearly all of it for tokens that an author never uses. While training, embedding and
-head hold the rows of the posts and of the commonest tokens only, and a sample stands for all others in the loss. Then the rows
-go back to their places, and every other row is bit for bit what it was.
+The head takes a third of GPT-2's arithmetic, nearly all of it for tokens that an author never uses.
+While training, embedding and head hold only the rows of the posts' tokens and of the most common
+ones; a sample stands for all others in the loss. Afterwards the rows are put back, and every other
+row is bit for bit what it was.
 """
 
 from __future__ import annotations
@@ -20,85 +21,87 @@ if TYPE_CHECKING:
 
     from popinjay.training.loss import SampledNegatives
 
-SAMPLED = 2048  # rows that stand for all others
-COMMONEST = 1024  # rows kept whether the posts use them or not: byte-pair merges are numbered by how common they are
+NEGATIVE_SAMPLES = 2048  # rows that stand for all inactive ones
+COMMON_TOKENS = 1024  # always active: byte-pair encodings number tokens by frequency
 
 
 def active_rows(sequences: Iterable[Sequence[int]], size: int) -> list[int]:
-    """The tokens of the lessons and the commonest ones, in order, of a vocabulary of so many."""
-    return sorted(
-        {token for sequence in sequences for token in sequence} | set(range(min(COMMONEST, size)))
-    )
+    """Return the tokens of the sequences and the most common ones, in order.
+
+    `size` is that of the vocabulary.
+    """
+    used = {token for sequence in sequences for token in sequence}
+    return sorted(used | set(range(min(COMMON_TOKENS, size))))
 
 
 class Vocabulary:
-    """A model's embedding and head, narrowed to some rows until `restore`.
+    """A model's embedding and head, narrowed to their active rows until `restore`.
 
-    The whole tables lie on disk meanwhile: 154 MB of GPT-2 that training need not hold in memory.
+    The full tables are kept on disk meanwhile: 154 MB of GPT-2 that training need not hold in
+    memory.
     """
 
     def __init__(self, model: LanguageModel, rows: Sequence[int], folder: Path) -> None:
-        """Narrow the model to these rows (token ids in order); `folder` will hold the whole tables."""
+        """Narrow the model to these rows (token ids in order); the full tables go to `folder`."""
         import torch
 
         self.embedding: Any = model.model.get_input_embeddings()
         self.head: Any = model.model.get_output_embeddings()
         self.is_tied = self.head.weight is self.embedding.weight
-        self.rows = torch.tensor(rows, device=model.device)
-        self.place = torch.full((len(self.embedding.weight),), -1, device=model.device)
-        self.place[self.rows] = torch.arange(len(rows), device=model.device)
+        self.rows = torch.tensor(rows, device=model.device)  # (active,), token ids
+        size = len(self.embedding.weight)
+        self._row_of = torch.full((size,), -1, device=model.device)  # by token id; -1: inactive
+        self._row_of[self.rows] = torch.arange(len(rows), device=model.device)
         self._folder = folder
-        self._padding = getattr(self.embedding, "padding_idx", None)
+        self._padding_idx = getattr(self.embedding, "padding_idx", None)
         tables = {name: tensor.detach() for name, tensor in self._tables().items()}
         self._shapes = {name: table.shape for name, table in tables.items()}
         for name, table in tables.items():
             table.cpu().contiguous().numpy().tofile(self._file(name))
-        self.others = self._sampled_negatives(tables)
-        self._put({name: table[self.rows] for name, table in tables.items()})
-        self.embedding.padding_idx = (
-            None  # padding is never predicted here, and its row has another number now
-        )
+        self.negatives = self._sample_negatives(tables)
+        self._set_tables({name: table[self.rows] for name, table in tables.items()})
+        self.embedding.padding_idx = None  # padding is never predicted, and its row has moved
 
-    def numbers(self, ids: torch.Tensor) -> torch.Tensor:
-        """The row numbers of token ids, any shape."""
-        return self.place[ids]
+    def to_rows(self, ids: torch.Tensor) -> torch.Tensor:
+        """Map token ids, in a tensor of any shape, to indices of active rows."""
+        return self._row_of[ids]
 
-    def _sampled_negatives(self, tables: dict[str, torch.Tensor]) -> SampledNegatives | None:
-        """Rows by chance, always the same ones, that stand for all that are not at work; None where all are."""
+    def _sample_negatives(self, tables: dict[str, torch.Tensor]) -> SampledNegatives | None:
+        """Return a fixed random sample of the inactive rows; None if all rows are active."""
         import torch
 
         from popinjay.training.loss import SampledNegatives
 
-        resting = (self.place < 0).nonzero().squeeze(1).cpu()
-        if not len(resting):
+        inactive = (self._row_of < 0).nonzero().squeeze(1).cpu()
+        if not len(inactive):
             return None
-        drawn = resting[
-            torch.randperm(len(resting), generator=torch.Generator().manual_seed(0))[:SAMPLED]
-        ].to(self.rows.device)
+        generator = torch.Generator().manual_seed(0)
+        order = torch.randperm(len(inactive), generator=generator)
+        sample = inactive[order[:NEGATIVE_SAMPLES]].to(self.rows.device)
         head = tables.get("head", tables["embedding"])
+        rows_per_sample = len(inactive) / len(sample)
         offset = torch.full(
-            (len(drawn),), math.log(len(resting) / len(drawn)), device=head.device, dtype=head.dtype
+            (len(sample),), math.log(rows_per_sample), device=head.device, dtype=head.dtype
         )
-        return SampledNegatives(
-            head[drawn], offset + tables["bias"][drawn] if "bias" in tables else offset
-        )
+        if "bias" in tables:
+            offset = offset + tables["bias"][sample]
+        return SampledNegatives(head[sample], offset)
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
-        """The whole vocabulary in place, with the rows as they are now: to score and to sample."""
+    def full_tables(self) -> Iterator[None]:
+        """Put the full vocabulary in place, active rows as they are now, inside the context."""
         narrow = self._tables()
-        self._put(self._merged())
+        self._set_tables(self._merged())
         try:
             yield
         finally:
-            self._put_parameters(narrow)
+            self._set_parameters(narrow)
 
     def restore(self) -> None:
-        """Put the whole vocabulary back for good, the rows at work as they have become."""
-        self._put(
-            {name: table.clone() for name, table in self._merged().items()}
-        )  # off the files, which go
-        self.embedding.padding_idx = self._padding
+        """Put the full vocabulary back for good, with the trained rows."""
+        # Clones, because the files that the merged tables are mapped from are removed
+        self._set_tables({name: table.clone() for name, table in self._merged().items()})
+        self.embedding.padding_idx = self._padding_idx
         for name in self._shapes:
             self._file(name).unlink(missing_ok=True)
 
@@ -114,34 +117,38 @@ class Vocabulary:
         return tables
 
     def _merged(self) -> dict[str, torch.Tensor]:
+        """Return the full tables with the active rows as they are now."""
         import torch
 
-        whole = {}
+        merged = {}
         for name, rows in self._tables().items():
+            # Mapped, so that only one copy is in memory; private, so that the file stays as it is
             table = torch.from_file(
                 str(self._file(name)),
                 shared=False,
                 size=self._shapes[name].numel(),
                 dtype=rows.dtype,
-            )  # mapped: held once
-            whole[name] = table.view(self._shapes[name]).to(rows.device)
-            whole[name][self.rows] = rows.detach()
-        return whole
+            )
+            merged[name] = table.view(self._shapes[name]).to(rows.device)
+            merged[name][self.rows] = rows.detach()
+        return merged
 
-    def _put(self, tables: dict[str, torch.Tensor]) -> None:
+    def _set_tables(self, tables: dict[str, torch.Tensor]) -> None:
         import torch
 
-        learns = self._tables()
-        self._put_parameters(
+        current = self._tables()
+        self._set_parameters(
             {
-                name: torch.nn.Parameter(table, requires_grad=learns[name].requires_grad)
+                name: torch.nn.Parameter(table, requires_grad=current[name].requires_grad)
                 for name, table in tables.items()
             }
         )
 
-    def _put_parameters(self, parameters: dict[str, torch.nn.Parameter]) -> None:
+    def _set_parameters(self, parameters: dict[str, torch.nn.Parameter]) -> None:
         self.embedding.weight = parameters["embedding"]
         self.head.weight = parameters["embedding" if self.is_tied else "head"]
         if "bias" in parameters:
             self.head.bias = parameters["bias"]
-        self.embedding.num_embeddings = self.head.out_features = len(parameters["embedding"])
+        size = len(parameters["embedding"])
+        self.embedding.num_embeddings = size
+        self.head.out_features = size

@@ -1,1 +1,1 @@
-"""The decoder that ONNX Runtime computes, without torch."""
+"""The fast engine: ONNX Runtime and numpy, without torch."""

@@ -1,4 +1,8 @@
-"""What a model's config.json says of its arithmetic, if all of it is known here; else the model is left to transformers."""
+"""The architecture of a model, read from its config.json.
+
+A config with a key that may change the arithmetic in a way not implemented here is refused, and the
+model is left to transformers.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +16,27 @@ from popinjay.errors import BaseModelError
 from popinjay.models.config_limits import check_config
 
 Config = Mapping[str, Any]
-LONGEST = 8192  # positions; RoPE's tables are made for so many, and no post needs more
+MAX_CONTEXT = 8192  # positions: the size of RoPE's tables; no post needs more
 
 
 class UnknownWeights(Exception):
-    """A model that the fast engine can't compute; the message says why, as the end of a sentence."""
+    """A model that the fast engine can't compute. The message, in lower case, says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerKind:
-    """How the attention of a layer sees positions."""
+    """The positions and the window of a layer's attention."""
 
-    theta: float = 0.0  # RoPE's base; 0 for learnt positions
-    window: int = 0  # how many tokens it sees, its own included; 0 for all
+    theta: float = 0.0  # RoPE's base; 0 for learned position embeddings
+    window: int = 0  # tokens in the sliding window, including the current one; 0 for all
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A decoder-only transformer. `heads` share `kv_heads` keys and values (GQA, Ainslie et al., arXiv 2305.13245)."""
+    """A decoder-only transformer.
+
+    Its `heads` share `kv_heads` keys and values (GQA, Ainslie et al., arXiv 2305.13245).
+    """
 
     family: str  # gpt2, llama or gemma
     layers: int
@@ -40,25 +47,25 @@ class Architecture:
     context: int
     vocabulary: int
     epsilon: float
-    tied: bool  # whether the head is the embedding
-    kinds: tuple[LayerKind, ...] = (LayerKind(),)  # of each layer; a single one is that of all
+    tied: bool  # whether the head shares the embedding's weights
+    kinds: tuple[LayerKind, ...] = (LayerKind(),)  # of each layer; a single one applies to all
     query_biases: bool = False  # of query, key and value
     output_bias: bool = False
-    query_norms: bool = False  # of each head's query and key
-    scale: float = 0.0  # of queries times keys; 0 for one over the root of the head size
+    query_norms: bool = False  # RMS norms of each head's query and key
+    scale: float = 0.0  # of attention scores; 0 for head_size ** -0.5
     embedding_scale: float = 1.0
-    norms_above_one: bool = False  # whether a norm's weights are kept less 1
+    norms_above_one: bool = False  # whether the files have the norms' weights minus 1
 
     def kind_of(self, layer: int) -> LayerKind:
-        """Tell how a layer's attention sees positions."""
+        """Return the kind of a layer."""
         return self.kinds[layer if len(self.kinds) > 1 else 0]
 
 
 def read_architecture(folder: Path) -> Architecture:
     """Read the architecture of a model's folder.
 
-    Raises UnknownWeights if a key of its config may change the arithmetic in a way that is not known
-    here, and BaseModelError if there is no config to read.
+    Raises UnknownWeights if a key of its config may change the arithmetic in a way that is not
+    implemented here, and BaseModelError if there is no valid config.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -76,39 +83,43 @@ def read_architecture(folder: Path) -> Architecture:
         return family(config)
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise BaseModelError(
-            f"The config.json in {folder} can't be understood: {type(error).__name__}: {error}.",
+            f"The config.json in {folder} is invalid: {type(error).__name__}: {error}.",
             "It must be as transformers writes it.",
         ) from error
 
 
-NO_ARITHMETIC = set(  # keys that say nothing of how logits come about
-    """architectures attention_dropout attn_pdrop auto_map cache_implementation chunk_size_feed_forward dtype embd_pdrop finetuning_task
-    gradient_checkpointing id2label initializer_range is_llama_config label2id language library_name license model_name
-    model_type name_or_path output_attentions output_hidden_states output_past pipeline_tag problem_type resid_pdrop
-    return_dict summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj tags
-    task_specific_params tie_word_embeddings tokenizer_class torch_dtype torchscript transformers.js_config
-    transformers_version unsloth_fixed unsloth_version use_cache vocab_size"""
-    # how older files said what to draw by default
-    """ bad_words_ids begin_suppress_tokens diversity_penalty do_sample early_stopping encoder_no_repeat_ngram_size
-    length_penalty max_length min_length no_repeat_ngram_size num_beam_groups num_beams num_return_sequences
-    output_scores repetition_penalty return_dict_in_generate suppress_tokens temperature top_k top_p typical_p""".split()
+NO_ARITHMETIC = set(  # keys that don't change the logits
+    """architectures attention_dropout attn_pdrop auto_map cache_implementation
+    chunk_size_feed_forward dtype embd_pdrop finetuning_task gradient_checkpointing id2label
+    initializer_range is_llama_config label2id language library_name license model_name model_type
+    name_or_path output_attentions output_hidden_states output_past pipeline_tag problem_type
+    resid_pdrop return_dict summary_activation summary_first_dropout summary_proj_to_labels
+    summary_type summary_use_proj tags task_specific_params tie_word_embeddings tokenizer_class
+    torch_dtype torchscript transformers.js_config transformers_version unsloth_fixed
+    unsloth_version use_cache vocab_size"""
+    # sampling defaults in older files
+    """ bad_words_ids begin_suppress_tokens diversity_penalty do_sample early_stopping
+    encoder_no_repeat_ngram_size length_penalty max_length min_length no_repeat_ngram_size
+    num_beam_groups num_beams num_return_sequences output_scores repetition_penalty
+    return_dict_in_generate suppress_tokens temperature top_k top_p typical_p""".split()
 )
-TOKENS = ("_token_id", "_token_ids", "_token_index")  # how keys end that name special tokens
+TOKENS = ("_token_id", "_token_ids", "_token_index")  # suffixes of keys for special tokens
 DEFAULT_ROPE = {"rope_theta", "rope_type"}
 
 
 def _gpt2(config: Config) -> Architecture:
-    width, heads = config.get("n_embd", 768), config.get("n_head", 12)
+    width = config.get("n_embd", 768)
+    heads = config.get("n_head", 12)
     sizes = {
         "n_embd",
         "n_head",
         "n_layer",
         "n_positions",
-        "n_inner",
+        "n_inner",  # taken from the weights' shapes
         "n_ctx",
         "layer_norm_epsilon",
-    }  # n_inner shows in the weights' shapes
-    must = {
+    }
+    required = {
         "activation_function": ("gelu_new", "gelu_pytorch_tanh", "gelu_fast"),
         "add_cross_attention": (False,),
         "is_decoder": (False, True),
@@ -116,7 +127,7 @@ def _gpt2(config: Config) -> Architecture:
         "scale_attn_by_inverse_layer_idx": (False,),
         "scale_attn_weights": (True,),
     }
-    _check(config, sizes, must)
+    _check(config, sizes, required)
     if width % heads:
         raise UnknownWeights(f"{heads} heads don't divide a width of {width}")
     return Architecture(
@@ -150,7 +161,7 @@ LLAMA_SIZES = {
 
 
 def _llama(config: Config) -> Architecture:
-    must = {
+    required = {
         "hidden_act": ("silu",),
         "mlp_bias": (False,),
         "pretraining_tp": (1,),
@@ -158,15 +169,13 @@ def _llama(config: Config) -> Architecture:
         "attention_bias": (False, True),
     }
     biased = config.get("attention_bias", False)
-    return _llama_like(config, LLAMA_SIZES, must, query_biases=biased, output_bias=biased)
+    return _llama_like(config, LLAMA_SIZES, required, query_biases=biased, output_bias=biased)
 
 
 def _mistral(config: Config) -> Architecture:
-    window, context = (
-        config.get("sliding_window", 4096),
-        config.get("max_position_embeddings", 131072),
-    )
-    if window is not None and window < min(context, LONGEST):
+    window = config.get("sliding_window", 4096)
+    context = config.get("max_position_embeddings", 131072)
+    if window is not None and window < min(context, MAX_CONTEXT):
         raise UnknownWeights(f"config.json has sliding_window = {window}, shorter than the context")
     return _llama_like(
         config, LLAMA_SIZES | {"sliding_window"}, {"hidden_act": ("silu",), "rope_scaling": (None,)}
@@ -174,13 +183,13 @@ def _mistral(config: Config) -> Architecture:
 
 
 def _qwen2(config: Config) -> Architecture:
-    must = {"hidden_act": ("silu",), "rope_scaling": (None,), "use_sliding_window": (False,)}
+    required = {"hidden_act": ("silu",), "rope_scaling": (None,), "use_sliding_window": (False,)}
     if set(config.get("layer_types") or ["full_attention"]) != {"full_attention"}:
         raise UnknownWeights("config.json has layer_types other than full_attention")
     return _llama_like(
         config,
         LLAMA_SIZES | {"sliding_window", "max_window_layers", "layer_types"},
-        must,
+        required,
         query_biases=True,
     )
 
@@ -188,13 +197,13 @@ def _qwen2(config: Config) -> Architecture:
 def _llama_like(
     config: Config,
     sizes: set[str],
-    must: Mapping[str, tuple[Any, ...]],
+    required: Mapping[str, tuple[Any, ...]],
     *,
     query_biases: bool = False,
     output_bias: bool = False,
 ) -> Architecture:
-    _check(config, sizes, must)
-    _need(
+    _check(config, sizes, required)
+    _require(
         config,
         "hidden_size",
         "num_attention_heads",
@@ -205,7 +214,8 @@ def _llama_like(
     )
     rope = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10000.0)}
     _check_rope(rope)
-    width, heads = config["hidden_size"], config["num_attention_heads"]
+    width = config["hidden_size"]
+    heads = config["num_attention_heads"]
     return Architecture(
         family="llama",
         layers=config["num_hidden_layers"],
@@ -213,7 +223,7 @@ def _llama_like(
         heads=heads,
         kv_heads=config.get("num_key_value_heads") or heads,
         head_size=config.get("head_dim") or width // heads,
-        context=min(config["max_position_embeddings"], LONGEST),
+        context=min(config["max_position_embeddings"], MAX_CONTEXT),
         vocabulary=config["vocab_size"],
         epsilon=config["rms_norm_eps"],
         tied=config.get("tie_word_embeddings", False),
@@ -230,11 +240,12 @@ GEMMA_SIZES = LLAMA_SIZES - {"rope_theta"} | {
     "query_pre_attn_scalar",
     "rope_local_base_freq",
 }
-GLOBAL, LOCAL = "full_attention", "sliding_attention"
+GLOBAL = "full_attention"
+LOCAL = "sliding_attention"
 
 
 def _gemma3(config: Config) -> Architecture:
-    must = {
+    required = {
         "hidden_activation": ("gelu_pytorch_tanh",),
         "attention_bias": (False,),
         "rope_scaling": (None,),
@@ -242,8 +253,8 @@ def _gemma3(config: Config) -> Architecture:
         "final_logit_softcapping": (None,),
         "use_bidirectional_attention": (False, None),
     }
-    _check(config, GEMMA_SIZES | {"rope_theta"}, must)
-    _need(
+    _check(config, GEMMA_SIZES | {"rope_theta"}, required)
+    _require(
         config,
         "hidden_size",
         "num_attention_heads",
@@ -252,7 +263,7 @@ def _gemma3(config: Config) -> Architecture:
         "vocab_size",
         "rms_norm_eps",
     )
-    _need(config, "num_key_value_heads", "head_dim", "query_pre_attn_scalar", "sliding_window")
+    _require(config, "num_key_value_heads", "head_dim", "query_pre_attn_scalar", "sliding_window")
     layers = config["num_hidden_layers"]
     pattern = config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or 6
     types = config.get("layer_types") or [
@@ -268,7 +279,7 @@ def _gemma3(config: Config) -> Architecture:
         heads=config["num_attention_heads"],
         kv_heads=config["num_key_value_heads"],
         head_size=config["head_dim"],
-        context=min(config["max_position_embeddings"], LONGEST),
+        context=min(config["max_position_embeddings"], MAX_CONTEXT),
         vocabulary=config["vocab_size"],
         epsilon=config["rms_norm_eps"],
         tied=config.get("tie_word_embeddings", True),
@@ -284,9 +295,9 @@ def _gemma3(config: Config) -> Architecture:
 
 
 def _gemma_thetas(config: Config) -> dict[str, float]:
-    """RoPE's bases of layers that see all and of those that see a window."""
+    """Return RoPE's base of layers with full attention, and of those with a sliding window."""
     ropes = config.get("rope_parameters")
-    if ropes is None:  # as older files have it
+    if ropes is None:  # older files
         return {
             GLOBAL: float(config.get("rope_theta", 1e6)),
             LOCAL: float(config.get("rope_local_base_freq", 1e4)),
@@ -300,34 +311,40 @@ def _gemma_thetas(config: Config) -> dict[str, float]:
     return {kind: float(rope["rope_theta"]) for kind, rope in ropes.items()}
 
 
-def _check(config: Config, sizes: set[str], must: Mapping[str, tuple[Any, ...]]) -> None:
-    """Raise UnknownWeights for a key whose value may change the arithmetic in a way that is not known.
+def _check(config: Config, sizes: set[str], required: Mapping[str, tuple[Any, ...]]) -> None:
+    """Raise UnknownWeights for a key that may change the arithmetic in a way not implemented here.
 
-    An unknown key is a feature that is off if its value is null, false or empty.
+    An unknown key whose value is null, false or empty is taken for a feature that is off.
+
+    Args:
+        config: The config.
+        sizes: Keys that the caller reads, with any value.
+        required: Keys with the values that are implemented.
     """
     for key, value in config.items():
-        if key in must:
-            known = value in must[key]
+        if key in required:
+            is_known = value in required[key]
         else:
             is_off = value is None or value is False or value in ("", [], {})
-            known = (
+            is_known = (
                 is_off
                 or key in NO_ARITHMETIC | sizes
                 or key.startswith("_")
                 or key.endswith(TOKENS)
             )
-        if not known:
+        if not is_known:
             raise UnknownWeights(f"config.json has {key} = {value!r}, which is not known to it")
 
 
-def _need(config: Config, *keys: str) -> None:
+def _require(config: Config, *keys: str) -> None:
+    """Raise UnknownWeights if one of these keys is missing."""
     for key in keys:
         if config.get(key) is None:
             raise UnknownWeights(f"config.json does not have {key}")
 
 
 def _check_rope(rope: Config) -> None:
-    """Raise UnknownWeights for rotated positions that are scaled in some way."""
+    """Raise UnknownWeights for a RoPE that is scaled in some way."""
     if (
         set(rope) - DEFAULT_ROPE
         or rope.get("rope_type", "default") != "default"

@@ -1,4 +1,4 @@
-"""Decoding with ONNX Runtime and numpy: no torch, rows come and go, nothing is computed twice."""
+"""The decoder of the fast engine: ONNX Runtime and numpy, with continuous batching."""
 
 from __future__ import annotations
 
@@ -35,94 +35,110 @@ if TYPE_CHECKING:
     from popinjay.inference.byte_level import Pieces
     from popinjay.inference.decoder import Logits
 
-LEAST_CAPACITY = 256  # tokens that a row has room for at first: a post and its beginning; memory is taken as it is written on
-CACHE_BYTES = 128 << 20  # of keys, values and logits that a crowd of rows may fill
-FEW = 10  # rows that are had at once whatever they take: as many posts as people ask for
+MIN_CAPACITY = 256  # tokens per row at first: a prompt and a post
+CACHE_BYTES = 128 << 20  # of keys, values and logits in a batch, at most
+MIN_BATCH_ROWS = 10  # whatever they take: as many posts as people usually ask for
 
 
 class OnnxDecoder:
-    """A GPT-2-like or Llama-like model; matrices in 8 bits, or `exact` in float32.
+    """A model of a known architecture, computed in 8 bits, or in float32 if `exact`.
 
-    Rows lie in slots, which the graph computes side by side; a slot that is freed is taken by the next row, or by the row of the last
-    slot before a step. Slots are computed in pairs, for the kernels of float32 round a single row at the end otherwise than a pair: so
-    nothing of a row depends on how many there are.
+    Rows occupy slots of the cache, which the graph computes as a batch. A freed slot is taken by
+    the next row, or before the next step by the row in the last slot. Slots are computed in pairs,
+    because float32 kernels round a last single row differently from a pair: so the result of a row
+    does not depend on the number of rows.
     """
 
     supports_joining = True
 
     def __init__(self, folder: Path, *, exact: bool = False, cache: Path | None = None) -> None:
-        """A model's folder, and where a turned model may be kept. Raises UnknownWeights, or BaseModelError for files that can't be read."""
+        """Open the model in a folder.
+
+        Raises UnknownWeights if its architecture is not known, and BaseModelError if its files
+        can't be read.
+
+        Args:
+            folder: The model's folder.
+            exact: Compute in float32 instead of 8 bits.
+            cache: The folder to keep the quantized model in, if any.
+        """
         files = files_of(folder)
         architecture = read_architecture(files.folder)
         self.architecture = architecture
         self.context = architecture.context
-        self.tokens = Tokenizer(files.folder, files.settings)
+        self.tokenizer = Tokenizer(files.folder, files.settings)
         self.sampling = read_sampling(files.settings)
-        self.eos_token, self.bos_token = self.tokens.eos_token, self.tokens.bos_token
+        self.eos_token = self.tokenizer.eos_token
+        self.bos_token = self.tokenizer.bos_token
         self.suppressed_tokens = [
-            token for token in self.tokens.suppressed_tokens if token < architecture.vocabulary
+            token for token in self.tokenizer.suppressed_tokens if token < architecture.vocabulary
         ]
         weights = files.weights()
         tensors = bare(architecture, weights)
         self._embeddings = [
             _table(tensors, name, architecture) for name in embedding_names(architecture)
         ]
-        _check_fits(self.tokens, self._embeddings[0], folder)
+        _check_fits(self.tokenizer, self._embeddings[0], folder)
         self._session, self._kept = _open_engine(files.folder, weights, architecture, exact, cache)
-        self._weights = weights if not exact else None  # whose memory can go after each look
+        # In 8 bits only rows of the embeddings are still read from the file
+        self._weights = weights if not exact else None
         self._rows = _Rows(self._session, architecture)
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text, bare. What looks like a special token in it is plain text."""
-        return self.tokens.encode(text)
+        """Tokenize a text, without special tokens, whose names in it are plain text."""
+        return self.tokenizer.encode(text)
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, special ones left out."""
-        return self.tokens.decode(tokens)
+        """Return the text of tokens, without special tokens."""
+        return self.tokenizer.decode(tokens)
 
     def pieces(self) -> Pieces | None:
-        """The bytes that each token of the vocabulary adds to a text, none for special ones; None where tokens have no bytes of their own."""
-        return self.tokens.pieces
+        """Return the bytes of each token; None if the tokenizer is not byte-level."""
+        return self.tokenizer.pieces
 
     def prefill(self, prompt: Sequence[int]) -> Logits:
-        """Begin anew: no rows, and this prompt before all that are added. Gives the logits (vocabulary,) of what follows it."""
+        """Drop all rows, and compute a prompt. Returns the logits (vocabulary,) after it."""
         import numpy as np
 
-        return self._rows.read(self._embedded(np.asarray(prompt), np.arange(len(prompt))))
+        return self._rows.prefill(self._embedded(np.asarray(prompt), np.arange(len(prompt))))
 
     @property
     def prefix(self) -> NDArray[np.float32]:
-        """The prompt that was read last, to add rows behind it later, here or `apart`."""
+        """The last prefilled prompt, to be passed to `add`, also that of a clone."""
         return self._rows.prefix
 
     def clone(self) -> OnnxDecoder:
-        """The same model without rows, to read with while rows are on their way here."""
+        """Return the same model without rows, to prefill while a batch is in progress here."""
         other = copy.copy(self)
         other._rows = _Rows(self._session, self.architecture)
         return other
 
     def max_batch_rows(self, length: int) -> int:
-        """Count the rows whose keys, values and logits fill the memory that is meant for them."""
+        """Return how many rows of this length (tokens) fill the memory meant for them."""
         architecture = self.architecture
-        bytes_a_token = architecture.layers * 2 * architecture.kv_heads * architecture.head_size * 4
-        return max(FEW, CACHE_BYTES // (bytes_a_token * length + 4 * architecture.vocabulary))
+        token_bytes = architecture.layers * 2 * architecture.kv_heads * architecture.head_size * 4
+        row_bytes = token_bytes * length + 4 * architecture.vocabulary
+        return max(MIN_BATCH_ROWS, CACHE_BYTES // row_bytes)
 
     def add(self, count: int, prefix: NDArray[np.float32] | None = None) -> None:
-        """So many more rows behind the prompt that was read last, or behind another, after those there are."""
+        """Append rows to the batch, behind a prefix: by default the last prefilled prompt."""
         self._rows.add(count, self._rows.prefix if prefix is None else prefix)
 
     def step(self, tokens: Sequence[int]) -> Logits:
-        """One more token for each row; gives the logits (rows, vocabulary) of what follows. The array may be overwritten by the next step."""
+        """Append a token to each row, and return the logits (rows, vocabulary) after it.
+
+        The next step may overwrite the array.
+        """
         import numpy as np
 
         return self._rows.step(self._embedded(np.asarray(tokens), self._rows.positions()))
 
     def filter(self, rows: Sequence[int]) -> None:
-        """Only these rows stay, in this order; the others' places are free."""
-        self._rows.keep(rows)
+        """Keep only these rows, in this order."""
+        self._rows.filter(rows)
 
     def _embedded(self, tokens: NDArray[Any], positions: NDArray[Any]) -> NDArray[np.float32]:
-        """Hidden states (tokens, width) to begin with."""
+        """Return the embeddings (tokens, width) of tokens (tokens,) at positions (tokens,)."""
         import numpy as np
 
         try:
@@ -137,41 +153,44 @@ class OnnxDecoder:
         if len(self._embeddings) > 1:
             hidden = hidden + as_float32(self._embeddings[1][positions])
         if self._weights is not None:
-            self._weights.release()  # a row is a page of the file: with time it would be all of a large table
+            # Each row reads a page of the mapped file: in time that would be all of a large table
+            self._weights.release()
         return hidden
 
 
 class _Rows:
-    """The keys and values of all rows, and the calls that write them on."""
+    """The key-value caches of all rows, and the session that appends to them."""
 
     def __init__(self, session: Any, architecture: Architecture) -> None:
         import numpy as np
 
-        self.session, self.architecture = session, architecture
+        self.session = session
+        self.architecture = architecture
         self.prefix = self._buffers(1, 0)
         self.logits = np.empty((0, architecture.vocabulary), np.float32)
         self.slots: list[int] = []  # the slot of each row
-        self._let_go()
+        self._reset_cache()
 
-    def _let_go(self) -> None:
-        """Give back the memory of rows, for there are none."""
+    def _reset_cache(self) -> None:
+        """Give back the memory of the rows, when there are none left."""
         import numpy as np
 
-        self.cache = self._buffers(0, LEAST_CAPACITY)
+        self.cache = self._buffers(0, MIN_CAPACITY)
         self.lengths = np.zeros(0, np.int64)  # tokens in each slot
 
     def _buffers(self, slots: int, capacity: int) -> NDArray[np.float32]:
-        """Keys and values of every layer (layers, 2, slots, heads of keys, capacity, head size); memory is taken as it is written on."""
+        """Return a cache (layers, 2, slots, kv_heads, capacity, head_size) for keys and values."""
         architecture = self.architecture
-        return _room(
+        return _lazy_zeros(
             (architecture.layers, 2, slots, architecture.kv_heads, capacity, architecture.head_size)
         )
 
     def positions(self) -> NDArray[np.int64]:
-        """Where each row's next token stands."""
+        """Return the position of each row's next token (rows,)."""
         return self.lengths[self.slots]
 
-    def read(self, hidden: NDArray[np.float32]) -> Logits:
+    def prefill(self, hidden: NDArray[np.float32]) -> Logits:
+        """Drop all rows, and compute a prompt's embeddings (tokens, width) into the prefix."""
         import numpy as np
 
         self.slots = []
@@ -182,63 +201,72 @@ class _Rows:
         return logits.copy()
 
     def add(self, count: int, prefix: NDArray[np.float32]) -> None:
+        """Append rows behind a prefix (layers, 2, 1, kv_heads, tokens, head_size)."""
         import numpy as np
 
-        taken = set(self.slots)
-        free = [slot for slot in range(len(self.slots) + count) if slot not in taken][:count]
+        occupied = set(self.slots)
+        free = [slot for slot in range(len(self.slots) + count) if slot not in occupied][:count]
         length = prefix.shape[4]
-        self._make_room(max(free, default=-1) + 1, length + 1)
+        self._reserve(max(free, default=-1) + 1, length + 1)
         self.cache[:, :, np.array(free, np.int64), :, :length] = prefix
         self.lengths[free] = length
         self.slots += free
 
     def step(self, hidden: NDArray[np.float32]) -> Logits:
+        """Append an embedding to each row (rows, width); return logits (rows, vocabulary)."""
         import numpy as np
 
         count = len(self.slots)
-        self._close_up()
-        self._make_room(count + count % 2, int(self.lengths[:count].max()) + 1)
-        slots = count + count % 2
-        placed = np.zeros((slots, 1, hidden.shape[1]), np.float32)
-        placed[self.slots, 0] = hidden
+        slots = count + count % 2  # in pairs
+        self._compact()
+        self._reserve(slots, int(self.lengths[:count].max()) + 1)
+        by_slot = np.zeros((slots, 1, hidden.shape[1]), np.float32)
+        by_slot[self.slots, 0] = hidden
         self.lengths[self.slots] += 1
-        self.lengths[count:slots] = 1  # the one that makes a pair
+        self.lengths[count:slots] = 1  # the slot that completes a pair
         order = self.slots if count == slots else [*self.slots, count]
-        return self._run(placed, self.lengths[:slots], self.cache[:, :, :slots], order)[:count]
+        return self._run(by_slot, self.lengths[:slots], self.cache[:, :, :slots], order)[:count]
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def filter(self, rows: Sequence[int]) -> None:
+        """Keep only these rows, in this order."""
         self.slots = [self.slots[row] for row in rows]
         if not rows:
-            self._let_go()
+            self._reset_cache()
 
-    def _close_up(self) -> None:
-        """Move rows out of the last slots into free ones, so that as many slots are computed as there are rows."""
+    def _compact(self) -> None:
+        """Move rows from the last slots to free ones, so that no free slot is computed."""
         count = len(self.slots)
         free = iter(sorted(set(range(count)) - set(self.slots)))
         for row, slot in enumerate(self.slots):
             if slot >= count:
-                to, length = next(free), self.lengths[slot]
-                self.cache[:, :, to, :, :length] = self.cache[:, :, slot, :, :length]
-                self.lengths[to] = length
-                self.slots[row] = to
+                target = next(free)
+                length = self.lengths[slot]
+                self.cache[:, :, target, :, :length] = self.cache[:, :, slot, :, :length]
+                self.lengths[target] = length
+                self.slots[row] = target
 
-    def _make_room(self, slots: int, length: int) -> None:
-        """See that there are so many slots, with room for so many tokens in each."""
+    def _reserve(self, slots: int, length: int) -> None:
+        """Grow the cache to this many slots, with room for this many tokens in each.
+
+        Slots and room are doubled at least: rows join one by one, and memory is taken only when it
+        is written to.
+        """
         import numpy as np
 
-        had, room = self.cache.shape[2], self.cache.shape[4]
-        if slots <= had and length <= room:
+        old_slots = self.cache.shape[2]
+        capacity = self.cache.shape[4]
+        if slots <= old_slots and length <= capacity:
             return
         if length > self.architecture.context:
-            raise ValueError(f"a row holds {self.architecture.context} tokens at most")
-        slots = (
-            had if slots <= had else max(slots + slots % 2, 2 * had)
-        )  # rows join by ones and twos; slots take memory only once they are written
-        room = room if length <= room else min(self.architecture.context, max(length, 2 * room))
-        wider, longest = self._buffers(slots, room), int(self.lengths[self.slots].max(initial=0))
-        wider[:, :, :had, :, :longest] = self.cache[:, :, :, :, :longest]
-        self.cache = wider
-        self.lengths = np.concatenate([self.lengths, np.zeros(slots - had, np.int64)])
+            raise ValueError(f"A row holds {self.architecture.context} tokens at most.")
+        slots = old_slots if slots <= old_slots else max(slots + slots % 2, 2 * old_slots)
+        if length > capacity:
+            capacity = min(self.architecture.context, max(length, 2 * capacity))
+        grown = self._buffers(slots, capacity)
+        longest = int(self.lengths[self.slots].max(initial=0))
+        grown[:, :, :old_slots, :, :longest] = self.cache[:, :, :, :, :longest]
+        self.cache = grown
+        self.lengths = np.concatenate([self.lengths, np.zeros(slots - old_slots, np.int64)])
 
     def _run(
         self,
@@ -247,19 +275,28 @@ class _Rows:
         cache: NDArray[np.float32],
         order: Sequence[int],
     ) -> Logits:
-        """One call of the graph; `cache` is written in its place."""
+        """Run the graph, which appends to the cache in place.
+
+        Returns the logits (asked, vocabulary), a view of a buffer that the next run overwrites.
+
+        Args:
+            hidden: Embeddings (slots, length, width).
+            lengths: The number of tokens in each slot after the run (slots,).
+            cache: Keys and values (layers, 2, slots, kv_heads, capacity, head_size).
+            order: The indices, among all slots * length tokens, of those to predict from.
+        """
         import numpy as np
 
         if len(self.logits) < len(order):
             self.logits = np.empty((len(order), self.architecture.vocabulary), np.float32)
-        given: dict[str, NDArray[Any]] = {
+        inputs: dict[str, NDArray[Any]] = {
             "hidden": np.ascontiguousarray(hidden),
             "lengths": (lengths - 1).astype(np.int32),
             "total": np.array([lengths.max()], np.int32),
             "order": np.array(order, np.int64),
         }
         binding = self.session.io_binding()
-        for name, array in given.items():
+        for name, array in inputs.items():
             binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         for layer in range(self.architecture.layers):
             for kind, name in enumerate(("key", "value")):
@@ -276,21 +313,28 @@ class _Rows:
         return logits
 
 
-def _room(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Numbers that take memory in small pages only: Linux would give two megabytes for the first token of each head, and clear them."""
+def _lazy_zeros(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return zeros that take memory in small pages, as they are written to.
+
+    With huge pages Linux would clear two megabytes for the first token of each head.
+    """
     import numpy as np
 
     memory = mmap.mmap(-1, max(1, 4 * math.prod(shape)))
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
-        with contextlib.suppress(OSError):  # a kernel without large pages
+        with contextlib.suppress(OSError):  # a kernel without huge pages
             memory.madvise(mmap.MADV_NOHUGEPAGE)
     return np.frombuffer(memory, np.float32, math.prod(shape)).reshape(shape)
 
 
 def check_known(folder: Path) -> None:
-    """Raise UnknownWeights if the model in a folder can't be computed here, from its config and shapes."""
+    """Raise UnknownWeights if the model in a folder can't be computed here.
+
+    Only its config and the shapes of its weights are read.
+    """
     files = files_of(folder)
-    architecture, tensors = read_architecture(files.folder), files.weights().shapes()
+    architecture = read_architecture(files.folder)
+    tensors = files.weights().shapes()
     for name in embedding_names(architecture):
         _table(bare(architecture, tensors), name, architecture)
     build_graph(architecture, tensors, exact=True)
@@ -303,7 +347,17 @@ def _open_engine(
     exact: bool,
     cache: Path | None,
 ) -> tuple[Any, Any]:
-    """Open a session of the engine that was kept for these weights, or of a new one, and what has to live as long."""
+    """Open the engine that was kept for these weights, or build it.
+
+    Returns a session, and what must live as long as it.
+
+    Args:
+        folder: The folder of the model's config.
+        weights: The model's weights.
+        architecture: The model's architecture.
+        exact: Compute in float32 instead of 8 bits.
+        cache: The folder to keep the engine in, if any.
+    """
     unsigned = not exact and saturates()
 
     def build() -> Graph:
@@ -313,10 +367,9 @@ def _open_engine(
 
     if exact or cache is None:
         return _opened(build())
-    key = hashlib.sha256(
-        f"{weights.fingerprint()}{(folder / 'config.json').read_text(encoding='utf-8')}{unsigned}".encode()
-    ).hexdigest()
-    is_thin = isinstance(weights, AdaptedWeights)  # whose folder is to stay small
+    config = (folder / "config.json").read_text(encoding="utf-8")
+    key = hashlib.sha256(f"{weights.fingerprint()}{config}{unsigned}".encode()).hexdigest()
+    is_thin = isinstance(weights, AdaptedWeights)  # its own folder must stay small
     cache = shared_folder(key) if is_thin else cache
     if (graph := load_engine(cache, key)) is not None:
         opened = _opened(graph)
@@ -327,53 +380,54 @@ def _open_engine(
         keep_shared_engine(key, graph)
     else:
         keep_engine(cache, key, graph)
-    return _opened(load_engine(cache, key) or graph)  # from the file it needs no memory of its own
+    return _opened(load_engine(cache, key) or graph)  # mapped from the file, to save memory
 
 
 def _opened(graph: Graph) -> tuple[Any, Any]:
+    """Open a session, and release the mapped weights, which the runtime has packed by then."""
     opened = _session(graph)
-    graph.release()  # the runtime has them in an order of its own now
+    graph.release()
     return opened
 
 
-def _check_fits(tokens: Tokenizer, embedding: NDArray[Any], folder: Path) -> None:
-    """Raise BaseModelError if a post would begin or end with a token that the model has no row for."""
-    if max(tokens.bos_token, tokens.eos_token) >= len(embedding):
+def _check_fits(tokenizer: Tokenizer, embedding: NDArray[Any], folder: Path) -> None:
+    """Raise BaseModelError if the begin or end token has no row in the embedding."""
+    if max(tokenizer.bos_token, tokenizer.eos_token) >= len(embedding):
         raise BaseModelError(
-            f"The tokenizer in {folder} is of another model: it has tokens that the weights have no row for.",
+            f"The tokenizer in {folder} is of another model: "
+            "it has tokens that the weights have no row for.",
             "Take a fresh copy, or make the persona again.",
         )
 
 
 def _session(graph: Graph) -> tuple[Any, Any]:
-    """A session, and what has to live as long: the weights are not copied."""
+    """Open a session; also returns what must live as long, as the weights are not copied."""
     onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdecimal():
-        options.intra_op_num_threads = int(
-            threads
-        )  # whoever limits PyTorch and NumPy so means this too; threads wait for one another by spinning
+        # A limit for PyTorch and NumPy holds here too: threads spin while they wait
+        options.intra_op_num_threads = int(threads)
     values = {name: _value(weight) for name, weight in graph.weights.items()}
     options.add_external_initializers(list(values), list(values.values()))
-    return onnxruntime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"]), (
-        graph,
-        values,
-    )
+    session = onnxruntime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
+    return session, (graph, values)
 
 
 def _value(weight: NDArray[Any]) -> Any:
+    """Return a weight as the runtime takes it, without a copy."""
     import numpy as np
 
-    numbers = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7}  # ONNX's of these types
+    onnx_types = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7}
     return runtime().OrtValue.ortvalue_from_numpy_with_onnx_type(
-        np.ascontiguousarray(weight), numbers[weight.dtype.name]
+        np.ascontiguousarray(weight), onnx_types[weight.dtype.name]
     )
 
 
 def _table(
     tensors: Mapping[str, NDArray[Any]], name: str, architecture: Architecture
 ) -> NDArray[Any]:
+    """Return an embedding (rows, width). Raises UnknownWeights if there is none."""
     table = tensors.get(name)
     if table is None or table.ndim != 2 or table.shape[1] != architecture.width:
         raise UnknownWeights(f"the weights {name} are not there")

@@ -1,9 +1,9 @@
-"""An engine made once and kept: a model's graph and its turned weights in one sealed file, whole or not there.
+"""Kept engines: a model's graph and its quantized weights in one sealed file.
 
-The file may lie in a folder that came from somebody else. Nothing of it is handed to ONNX Runtime
-unless this user made it on this machine, of this very model: a graph can have files read. The seal
-is over the graph, the names, shapes and places of the weights, and a hash of all contents. That hash
-is checked while the runtime takes the weights over, which are only numbers.
+The file may be in a folder that comes from someone else, and a graph can make the runtime read
+files. So nothing of it is passed to ONNX Runtime unless this user made it on this machine, from
+this very model. The seal covers the graph, the names, shapes and offsets of the weights, and a hash
+of all contents. The hash is verified while the runtime loads the weights, which are only numbers.
 """
 
 from __future__ import annotations
@@ -23,20 +23,22 @@ from popinjay.store.caches import cache_root, seal
 from popinjay.store.files import replacing
 
 FILE = "int8.safetensors"
-SHARED = ".engines"  # in the cache: engines of models whose own folders are to stay small
-MOST_SHARED = 8  # of these are kept; one of SmolLM2 takes 138 MB
-VERSION = 4  # raised when the same model would now give another engine
-MOST_HEADER = 100_000_000  # bytes; as the safetensors library has it
+SHARED = ".engines"  # in the cache: engines of models whose own folders must stay small
+MAX_SHARED = 8  # engines kept there; that of SmolLM2 takes 138 MB
+VERSION = 4  # to be raised when the same model gives another engine
+MAX_HEADER_BYTES = 100_000_000  # as in the safetensors library
 _CHUNK = 1 << 20  # bytes hashed at a time
-_METADATA, _GRAPH = "__metadata__", "graph"
-_CONTENT, _SEAL = "content", "seal"  # in the header: what is known only once the file is written
-_UNKNOWN = {_CONTENT: "c" * 64, _SEAL: "s" * 64}
+_METADATA = "__metadata__"
+_GRAPH = "graph"
+_CONTENT = "content"  # in the header: a hash, known only when the file is written
+_SEAL = "seal"  # in the header
+_PLACEHOLDERS = {_CONTENT: "c" * 64, _SEAL: "s" * 64}
 
 
 def load_engine(folder: Path, key: str) -> Graph | None:
-    """Open the engine that was kept under this key, memory-mapped; None if there is none of this model.
+    """Open the engine that was kept under this key, memory-mapped; None if there is none.
 
-    Whether its weights are undamaged is known when `Graph.intact` is asked, which waits for the answer.
+    Whether its weights are undamaged is returned by `Graph.intact`, which waits for the hash.
     """
     import numpy as np
 
@@ -62,14 +64,14 @@ def load_engine(folder: Path, key: str) -> Graph | None:
         OverflowError,
         RecursionError,
     ):
-        return None  # made anew
+        return None
     with contextlib.suppress(OSError):
-        os.utime(folder)  # used now: others are let go of first
+        os.utime(folder)  # recently used: others are deleted first
     return graph
 
 
 def keep_engine(folder: Path, key: str, graph: Graph) -> None:
-    """Keep an engine in place of any other; where it can't be written, or sealed, nothing is kept."""
+    """Write an engine, replacing any other. If it can't be written or sealed, none is kept."""
     import numpy as np
     from safetensors.numpy import save_file
 
@@ -80,19 +82,19 @@ def keep_engine(folder: Path, key: str, graph: Graph) -> None:
     with contextlib.suppress(Exception):
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / FILE) as partial:
-            save_file(tensors, partial, metadata=_UNKNOWN)
+            save_file(tensors, partial, metadata=_PLACEHOLDERS)
             with partial.open("rb+") as file:
                 _write_seal(file, key, graph.model)
 
 
 def keep_shared_engine(key: str, graph: Graph) -> None:
-    """Keep an engine in the cache, and delete those there that were used longest ago."""
+    """Keep an engine in the user's cache, and delete the least recently used ones there."""
     folder = shared_folder(key)
     keep_engine(folder, key, graph)
-    with contextlib.suppress(OSError):  # another process may be at the same
+    with contextlib.suppress(OSError):  # another process may be doing the same
         others = [other for other in folder.parent.iterdir() if other != folder]
         others.sort(key=lambda other: other.stat().st_mtime, reverse=True)
-        for other in others[MOST_SHARED - 1 :]:
+        for other in others[MAX_SHARED - 1 :]:
             shutil.rmtree(other, ignore_errors=True)
 
 
@@ -102,59 +104,65 @@ def shared_folder(key: str) -> Path:
 
 
 def _read_header(file: IO[bytes]) -> tuple[dict[str, Any], int]:
-    """Read what a safetensors file says of its tensors, and where their bytes begin."""
+    """Read the header of a safetensors file, and the offset of its tensors' bytes."""
     length = int.from_bytes(file.read(8), "little")
-    if length > MOST_HEADER:
-        raise ValueError("this is no safetensors file")
+    if length > MAX_HEADER_BYTES:
+        raise ValueError("this is not a safetensors file")
     header: dict[str, Any] = json.loads(file.read(length))
     return header, 8 + length
 
 
 def _write_seal(file: IO[bytes], key: str, model: bytes) -> None:
-    """Put hash and seal in the places that were left for them. Raises ValueError if there is no secret."""
+    """Fill in the placeholders of hash and seal. Raises ValueError if there is no secret."""
     header, begin = _read_header(file)
     del header[_METADATA]
-    content = _hash_behind(file, begin)
-    mark = _seal_of(key, content, header, model)
-    if mark is None:
-        raise ValueError("nothing to seal it with")
+    content = _hash_from(file, begin)
+    new_seal = _seal_of(key, content, header, model)
+    if new_seal is None:
+        raise ValueError("there is no secret to seal it with")
     file.seek(8)
-    written = file.read(begin - 8)
-    for name, value in ((_CONTENT, content), (_SEAL, mark)):
-        written = written.replace(f'"{_UNKNOWN[name]}"'.encode(), f'"{value}"'.encode(), 1)
+    header_bytes = file.read(begin - 8)
+    for name, value in ((_CONTENT, content), (_SEAL, new_seal)):
+        header_bytes = header_bytes.replace(
+            f'"{_PLACEHOLDERS[name]}"'.encode(), f'"{value}"'.encode(), 1
+        )
     file.seek(8)
-    file.write(written)
+    file.write(header_bytes)
 
 
 def _seal_of(key: str, content: str, entries: Mapping[str, Any], model: bytes) -> str | None:
-    mark = seal(
+    """Return the seal of an engine; None if this user has no secret."""
+    digest = seal(
         f"engine {VERSION}".encode(),
         key.encode(),
         content.encode(),
         json.dumps(entries, sort_keys=True).encode(),
         model,
     )
-    return None if mark is None else mark.hex()
+    return None if digest is None else digest.hex()
 
 
-def _hash_behind(file: IO[bytes], begin: int) -> str:
-    """Return the SHA-256 of a file from a place on; Python's other threads go on meanwhile."""
-    whole = hashlib.sha256()
+def _hash_from(file: IO[bytes], begin: int) -> str:
+    """Return the SHA-256 of a file from an offset on; other threads can run meanwhile."""
+    digest = hashlib.sha256()
     file.seek(begin)
     while chunk := file.read(_CHUNK):
-        whole.update(chunk)
-    return whole.hexdigest()
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _check(path: Path, begin: int, content: str) -> Callable[[], bool]:
-    """Begin to hash a file's content, and give what waits for the end and says if it is as it was sealed."""
+    """Start to hash a file's content in a thread.
+
+    Returns a function that waits for the hash, and returns whether it is the sealed one.
+    """
     same: list[bool] = []
 
-    def hold_against() -> None:
+    def compare() -> None:
         with contextlib.suppress(OSError), path.open("rb") as file:
-            same.append(_hash_behind(file, begin) == content)
+            same.append(_hash_from(file, begin) == content)
 
-    thread = threading.Thread(target=hold_against, daemon=True)
+    thread = threading.Thread(target=compare, daemon=True)
     thread.start()
 
     def is_intact() -> bool:

@@ -1,4 +1,4 @@
-"""What a step of each family of models computes, put together from the builder's parts."""
+"""The graph of each family of models, built from the builder's parts."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ SKIP = "SkipSimplifiedLayerNormalization"
 
 
 def gpt2(builder: Builder) -> None:
-    """GPT-2 (Radford et al. 2019): norms before each part, learnt positions, GELU by tanh."""
-    architecture, node, linear, vector = (
-        builder.architecture,
-        builder.node,
-        builder.linear,
-        builder.vector,
-    )
-    width, skip, rows = architecture.width, "SkipLayerNormalization", builder.flat("hidden")
-    normed = node(
+    """Build GPT-2 (Radford et al. 2019): pre-norm, learned positions, GELU by tanh."""
+    architecture = builder.architecture
+    linear = builder.linear
+    vector = builder.vector
+    width = architecture.width
+    skip = "SkipLayerNormalization"
+    rows = builder.flat("hidden")
+    normed = builder.node(
         "LayerNormalization",
         [rows, *_norm(builder, "h.0.ln_1")],
         domain="",
@@ -32,11 +31,9 @@ def gpt2(builder: Builder) -> None:
     )
     for layer in range(architecture.layers):
         h = f"h.{layer}"
-        inner = (
-            builder.tensors[f"{h}.mlp.c_fc.bias"].size
-            if f"{h}.mlp.c_fc.bias" in builder.tensors
-            else 0
-        )
+        inner = 0
+        if f"{h}.mlp.c_fc.bias" in builder.tensors:
+            inner = builder.tensors[f"{h}.mlp.c_fc.bias"].size
         mixed = linear(
             normed,
             f"{h}.attn.c_attn.weight",
@@ -51,7 +48,7 @@ def gpt2(builder: Builder) -> None:
             skip, rows, mixed, *_norm(builder, f"{h}.ln_2"), vector(f"{h}.attn.c_proj.bias", width)
         )
         wide = linear(normed, f"{h}.mlp.c_fc.weight", width, inner, inputs_first=True)
-        wide = node("FastGelu", [wide, vector(f"{h}.mlp.c_fc.bias", inner)])
+        wide = builder.node("FastGelu", [wide, vector(f"{h}.mlp.c_fc.bias", inner)])
         back = linear(wide, f"{h}.mlp.c_proj.weight", inner, width, inputs_first=True)
         following = f"h.{layer + 1}.ln_1" if layer + 1 < architecture.layers else "ln_f"
         rows, normed = builder.add_and_norm(
@@ -61,6 +58,7 @@ def gpt2(builder: Builder) -> None:
 
 
 def _norm(builder: Builder, name: str) -> list[str]:
+    """Add a layer norm's weights and biases."""
     return [
         builder.vector(f"{name}.weight", builder.architecture.width),
         builder.vector(f"{name}.bias", builder.architecture.width),
@@ -68,17 +66,18 @@ def _norm(builder: Builder, name: str) -> list[str]:
 
 
 def llama(builder: Builder) -> None:
-    """Llama (Touvron et al., arXiv 2302.13971) and its like: RMS norms, rotated positions, a gated SiLU."""
+    """Build Llama (Touvron et al., arXiv 2302.13971) or the like: RMS norms, RoPE, a gated SiLU."""
     architecture = builder.architecture
-    width, rows = architecture.width, builder.flat("hidden")
-    _rotate(builder)
+    width = architecture.width
+    rows = builder.flat("hidden")
+    _add_rope_tables(builder)
     normed = builder.rms_norm(rows, "layers.0.input_layernorm.weight", width)
     for layer in range(architecture.layers):
         h = f"layers.{layer}"
-        mixed = _mix(builder, layer, normed)
+        mixed = _attention(builder, layer, normed)
         after = builder.scales(f"{h}.post_attention_layernorm.weight", width)
         rows, normed = builder.add_and_norm(SKIP, rows, mixed, after)
-        back = _gated(builder, layer, normed)
+        back = _gated_mlp(builder, layer, normed)
         rows, normed = builder.add_and_norm(
             SKIP, rows, back, builder.scales(_next_norm(builder, layer), width)
         )
@@ -86,19 +85,20 @@ def llama(builder: Builder) -> None:
 
 
 def gemma(builder: Builder) -> None:
-    """Gemma 3 (arXiv 2503.19786): norms before and behind each part, and of each query and key."""
+    """Build Gemma 3 (arXiv 2503.19786): norms around each part, and of each query and key."""
     architecture = builder.architecture
-    width, rows = architecture.width, builder.flat("hidden")
-    _rotate(builder)
+    width = architecture.width
+    rows = builder.flat("hidden")
+    _add_rope_tables(builder)
     normed = builder.rms_norm(rows, "layers.0.input_layernorm.weight", width)
     for layer in range(architecture.layers):
         h = f"layers.{layer}"
         mixed = builder.rms_norm(
-            _mix(builder, layer, normed), f"{h}.post_attention_layernorm.weight", width
+            _attention(builder, layer, normed), f"{h}.post_attention_layernorm.weight", width
         )
         before = builder.scales(f"{h}.pre_feedforward_layernorm.weight", width)
         rows, normed = builder.add_and_norm(SKIP, rows, mixed, before)
-        back = _gated(builder, layer, normed)
+        back = _gated_mlp(builder, layer, normed)
         back = builder.rms_norm(back, f"{h}.post_feedforward_layernorm.weight", width)
         rows, normed = builder.add_and_norm(
             SKIP, rows, back, builder.scales(_next_norm(builder, layer), width)
@@ -107,7 +107,7 @@ def gemma(builder: Builder) -> None:
 
 
 def _next_norm(builder: Builder, layer: int) -> str:
-    """The name of the norm before what comes behind a layer."""
+    """Return the name of the first norm after a layer."""
     return (
         f"layers.{layer + 1}.input_layernorm.weight"
         if layer + 1 < builder.architecture.layers
@@ -115,9 +115,10 @@ def _next_norm(builder: Builder, layer: int) -> str:
     )
 
 
-def _gated(builder: Builder, layer: int, normed: str) -> str:
-    """A layer's feed-forward part, with a gate."""
-    width, mlp = builder.architecture.width, f"layers.{layer}.mlp"
+def _gated_mlp(builder: Builder, layer: int, normed: str) -> str:
+    """Build a layer's gated MLP."""
+    width = builder.architecture.width
+    mlp = f"layers.{layer}.mlp"
     gates = builder.tensors.get(f"{mlp}.gate_proj.weight")
     inner = 0 if gates is None else len(gates)
     both = builder.together(
@@ -127,7 +128,7 @@ def _gated(builder: Builder, layer: int, normed: str) -> str:
         "Split", [both], [f"gate.{layer}", f"up.{layer}"], domain="", axis=-1, num_outputs=2
     )
     is_gelu = builder.architecture.family == "gemma"
-    silu: dict[str, Any] = {"alpha": 1.0}  # QuickGelu is x sigmoid(alpha x)
+    silu: dict[str, Any] = {"alpha": 1.0}  # QuickGelu is x * sigmoid(alpha * x)
     gate = builder.node(
         "FastGelu" if is_gelu else "QuickGelu", [f"gate.{layer}"], **({} if is_gelu else silu)
     )
@@ -135,13 +136,11 @@ def _gated(builder: Builder, layer: int, normed: str) -> str:
     return builder.linear(wide, f"{mlp}.down_proj.weight", inner, width)
 
 
-def _mix(builder: Builder, layer: int, normed: str) -> str:
-    """A layer's attention."""
+def _attention(builder: Builder, layer: int, normed: str) -> str:
+    """Build a layer's attention, with its projections."""
     architecture = builder.architecture
-    inner, shared = (
-        architecture.heads * architecture.head_size,
-        architecture.kv_heads * architecture.head_size,
-    )
+    inner = architecture.heads * architecture.head_size
+    shared = architecture.kv_heads * architecture.head_size
     names = [f"layers.{layer}.self_attn.{part}_proj" for part in "qkv"]
     mixed = builder.together(
         normed, [f"{name}.weight" for name in names], architecture.width, [inner, shared, shared]
@@ -163,11 +162,9 @@ def _mix(builder: Builder, layer: int, normed: str) -> str:
 
 
 def _normed_parts(builder: Builder, layer: int, mixed: str, sizes: list[int]) -> list[str]:
-    """Query, key and value, each head's query and key by a norm."""
-    size, names = (
-        builder.architecture.head_size,
-        [f"{part}.{layer}" for part in ("query", "keys", "values")],
-    )
+    """Split a joined product into query, key and value, and normalize each head's query and key."""
+    size = builder.architecture.head_size
+    names = [f"{part}.{layer}" for part in ("query", "keys", "values")]
     sizes_of = builder.constant("sizes", value_ints=sizes)
     builder.node("Split", [mixed, sizes_of], names, domain="", axis=-1)
     parts = []
@@ -181,26 +178,30 @@ def _normed_parts(builder: Builder, layer: int, mixed: str, sizes: list[int]) ->
     return [*parts, names[2]]
 
 
-def _rotate(builder: Builder) -> None:
-    """Lay the tables of rotated positions beside the graph, one for each base."""
+def _add_rope_tables(builder: Builder) -> None:
+    """Add RoPE's tables to the weights, a pair for each base."""
+    architecture = builder.architecture
     for theta in sorted(
-        {builder.architecture.kind_of(layer).theta for layer in range(builder.architecture.layers)}
+        {architecture.kind_of(layer).theta for layer in range(architecture.layers)}
     ):
-        cosines, sines = _rotations(builder.architecture, theta)
-        builder.weights[f"cosines.{theta:g}"], builder.weights[f"sines.{theta:g}"] = cosines, sines
+        cosines, sines = _rope_tables(architecture, theta)
+        builder.weights[f"cosines.{theta:g}"] = cosines
+        builder.weights[f"sines.{theta:g}"] = sines
 
 
-def _rotations(
+def _rope_tables(
     architecture: Architecture, theta: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cosines and sines (context, half a head) of RoPE (Su et al., arXiv 2104.09864)."""
+    """Return cosines and sines of RoPE (Su et al., arXiv 2104.09864).
+
+    Both are (context, head_size / 2).
+    """
     import numpy as np
 
     half = architecture.head_size // 2
-    rates = (1.0 / theta ** (np.arange(half, dtype=np.float32) / np.float32(half))).astype(
-        np.float32
-    )
-    angles = np.arange(architecture.context, dtype=np.float32)[:, None] * rates
+    exponents = np.arange(half, dtype=np.float32) / np.float32(half)
+    frequencies = (1.0 / theta**exponents).astype(np.float32)
+    angles = np.arange(architecture.context, dtype=np.float32)[:, None] * frequencies
     return np.cos(angles), np.sin(angles)
 
 

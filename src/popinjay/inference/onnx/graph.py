@@ -1,11 +1,19 @@
-"""One step of a transformer as an ONNX graph, written from its weights: several rows side by side, each with keys and values of its own.
+"""One step of a transformer as an ONNX graph over a batch of rows, each with its own cache.
 
-Between attentions all tokens of all rows lie below one another (tokens, width). In 8 bits each of them has a scale of its own, and products
-are exact in whole numbers: so what becomes of a row does not depend on those beside it.
+Between attentions, the tokens of all rows form one matrix (tokens, width). In 8 bits each token has
+its own scale, and products are exact in integers, so the result of a row does not depend on the
+others in the batch.
 
-Inputs: `hidden` (rows, length, width), the embedded tokens; `lengths` (rows,), how many tokens each row then has, less one; `total`,
-the most of them; `order`, which rows of the last hidden states (rows x length, width) are asked for; and for each layer the buffers `key.N` and
-`value.N` (rows, heads of keys, capacity, head size), which the step writes its own into. Output: `logits` (asked for, vocabulary).
+Inputs:
+    hidden: The embedded tokens (rows, length, width), float32.
+    lengths: The number of tokens in each row after the step, minus 1 (rows,), int32.
+    total: The largest number of tokens in a row after the step (1,), int32.
+    order: The indices, among all rows * length tokens, of those to predict from (asked,), int64.
+    key.N, value.N: The cache of layer N (rows, kv_heads, capacity, head_size), float32, which the
+        step appends to in place.
+
+Output:
+    logits: (asked, vocabulary), float32.
 """
 
 from __future__ import annotations
@@ -25,17 +33,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Graph:
-    """A model without its weights, as bytes, and the weights that belong to it by name."""
+    """A serialized ONNX model without its weights, and these by name."""
 
     model: bytes
     weights: Mapping[str, NDArray[Any]]
     mapped: NDArray[Any] | None = None  # the file that the weights are views of
-    intact: Callable[[], bool] = lambda: (
-        True
-    )  # whether the weights are as they were kept; it may have to wait
+    intact: Callable[[], bool] = lambda: True  # whether the file is undamaged; may have to wait
 
     def release(self) -> None:
-        """Give back the memory of weights that lie in a file."""
+        """Give back the memory of weights that are mapped from a file."""
         if self.mapped is not None:
             release(self.mapped)
 
@@ -48,45 +54,50 @@ def build_graph(
     unsigned: bool = False,
     release: Callable[[], None] = lambda: None,
 ) -> Graph:
-    """Build the graph of a model in float32, or with its products in 8 bits.
+    """Build the graph of a model. Raises UnknownWeights.
 
-    `unsigned` is for processors that need it so; `release` is called to give back the memory of
-    tensors that were turned. Raises UnknownWeights.
+    Args:
+        architecture: The model's architecture.
+        tensors: The tensors of its files.
+        exact: Compute in float32 instead of 8 bits.
+        unsigned: Quantize weights to unsigned bytes, for processors that need it.
+        release: Called to give back the memory of tensors that have been quantized.
     """
     builder = Builder(architecture, bare(architecture, tensors), exact, unsigned, release)
     builder.used.update(embedding_names(architecture))
     FAMILIES[architecture.family](builder)
-    left = [
+    unused = [
         name
         for name in builder.tensors
         if name not in builder.used
         and not name.endswith((".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"))
     ]
-    if left:
-        raise UnknownWeights(f"nothing is known of the weights {left[0]}")
+    if unused:
+        raise UnknownWeights(f"it does not know the weights {unused[0]}")
     return Graph(builder.serialize(), builder.weights)
 
 
 def embedding_names(architecture: Architecture) -> tuple[str, ...]:
-    """The tensors that tokens are embedded by: theirs, and their positions' where those are learnt."""
-    return (
-        ("wte.weight", "wpe.weight") if architecture.family == "gpt2" else ("embed_tokens.weight",)
-    )
+    """Return the names of the embeddings: of tokens, and of positions if they are learned."""
+    if architecture.family == "gpt2":
+        return ("wte.weight", "wpe.weight")
+    return ("embed_tokens.weight",)
 
 
 def bare(
     architecture: Architecture, tensors: Mapping[str, NDArray[Any]]
 ) -> Mapping[str, NDArray[Any]]:
-    """The tensors by their names inside the model; some files of the hub have these themselves."""
+    """Return the tensors by their names without the model's prefix, which some files lack."""
     prefix = "transformer." if architecture.family == "gpt2" else "model."
     return _Renamed(tensors, {name.removeprefix(prefix): name for name in tensors})
 
 
 class _Renamed(Mapping[str, "NDArray[Any]"]):
-    """Tensors by other names, each taken only when it is asked for: it may have to be computed."""
+    """Tensors by other names. Each is computed only when it is looked up."""
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], names: Mapping[str, str]) -> None:
-        self._tensors, self._names = tensors, names
+        self._tensors = tensors
+        self._names = names
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._tensors[self._names[name]]

@@ -1,4 +1,7 @@
-"""The parts that a transformer's ONNX graph is put together from, in float32 or with products in 8 bits."""
+"""The parts of a transformer's ONNX graph, in float32 or with matrix products in 8 bits.
+
+Names of nodes and weights are part of the kept engine files (`engine_file.VERSION`).
+"""
 
 from __future__ import annotations
 
@@ -20,24 +23,27 @@ MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
 
 @dataclass
 class Builder:
-    """Nodes and weights so far. Every method gives the name of what it computes."""
+    """A graph under construction: its nodes and weights so far.
+
+    A method that adds to the graph returns the name of the tensor it adds. Inside the graph,
+    "rows" are hidden states (tokens, width), all tokens of a batch one after another.
+    """
 
     architecture: Architecture
     tensors: Mapping[str, NDArray[Any]]
-    exact: bool
-    unsigned: bool
-    release: Callable[[], None]  # the memory of tensors that were turned
+    exact: bool  # float32 instead of 8 bits
+    unsigned: bool  # quantized weights are unsigned, for processors that need it
+    release: Callable[[], None]  # gives back the memory of tensors that were quantized
     nodes: list[Any] = field(default_factory=list)
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)  # names of tensors
     constants: set[str] = field(default_factory=set)
-    at_head: bool = False  # whether only the rows that are asked for are left
-    in_bytes: dict[str, tuple[str, str]] = field(
-        default_factory=dict
-    )  # rows that were turned into bytes, as several products want them
+    at_head: bool = False  # whether only the rows to be predicted from are left
+    # Rows that are quantized already, with their scales: several products may use them
+    quantized: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def take(self, name: str, *shape: int) -> NDArray[Any]:
-        """A tensor of the file, which must have this shape."""
+        """Return a tensor of the file. Raises UnknownWeights if it does not have this shape."""
         tensor = self.tensors.get(name)
         if tensor is None or tensor.shape != shape:
             raise UnknownWeights(f"the weights {name} of shape {shape} are not there")
@@ -45,12 +51,12 @@ class Builder:
         return tensor
 
     def vector(self, name: str, size: int) -> str:
-        """Biases, or a norm's weights."""
+        """Add a vector of the file: biases, or a norm's weights."""
         self.weights[name] = as_float32(self.take(name, size))
         return name
 
     def rms_norm(self, rows: str, name: str, size: int) -> str:
-        """Rows of so many numbers by their root mean square, times the weights of this name."""
+        """Add an RMS norm of rows (tokens, size) with the weights of this name."""
         weight = self.scales(name, size)
         return self.node(
             "SimplifiedLayerNormalization",
@@ -61,14 +67,14 @@ class Builder:
         )
 
     def scales(self, name: str, size: int) -> str:
-        """An RMS norm's weights, of which a file may hold what they are above 1."""
+        """Add an RMS norm's weights, which some families store minus 1."""
         self.vector(name, size)
         if self.architecture.norms_above_one:
             self.weights[name] = self.weights[name] + self.weights[name].dtype.type(1)
         return name
 
     def vectors(self, names: Sequence[str], sizes: Sequence[int]) -> str:
-        """Several vectors of the file as one."""
+        """Add several vectors of the file as one."""
         import numpy as np
 
         name = f"{names[0]}.and_others"
@@ -85,7 +91,7 @@ class Builder:
         domain: str = MICROSOFT,
         **attributes: Any,
     ) -> str:
-        """One more operation, of one output unless they are named."""
+        """Add an operation; returns its first output, which need not be named."""
         from onnx import helper
 
         name = f"{operator}_{len(self.nodes)}"
@@ -101,12 +107,12 @@ class Builder:
         )
         return outputs[0] if outputs else name
 
-    def add_and_norm(self, operator: str, rows: str, change: str, *more: str) -> tuple[str, str]:
-        """What a part of a layer adds to the rows, and the norm of both: the sum first."""
+    def add_and_norm(self, operator: str, rows: str, update: str, *more: str) -> tuple[str, str]:
+        """Add a residual sum and the norm of it; returns both, the sum first."""
         name = f"{operator}_{len(self.nodes)}"
         normed = self.node(
             operator,
-            [rows, change, *more],
+            [rows, update, *more],
             [name, "", "", f"{name}.sum"],
             epsilon=self.architecture.epsilon,
         )
@@ -122,12 +128,20 @@ class Builder:
         *,
         inputs_first: bool = False,
     ) -> str:
-        """Rows times a matrix of the file, which lies as (outputs, inputs), or `inputs_first` (GPT-2's)."""
-        matrix = (
-            self.take(name, inputs, outputs) if inputs_first else self.take(name, outputs, inputs)
-        )
+        """Add the product of rows with a matrix of the file.
+
+        Args:
+            rows: The rows (tokens, inputs).
+            name: The matrix (outputs, inputs).
+            inputs: The number of inputs.
+            outputs: The number of outputs.
+            bias: The bias to add, if any.
+            inputs_first: Whether the matrix is (inputs, outputs), as GPT-2's are.
+        """
+        shape = (inputs, outputs) if inputs_first else (outputs, inputs)
+        matrix = self.take(name, *shape)
         if not self.exact:
-            product = self._in_8_bits(rows, name, [matrix if inputs_first else matrix.T])
+            product = self._quantized_product(rows, name, [matrix if inputs_first else matrix.T])
         elif inputs_first:
             self.weights[name] = as_float32(matrix)
             product = self.node("MatMul", [rows, name], domain="")
@@ -137,9 +151,9 @@ class Builder:
         return self.node("Add", [product, bias], domain="") if bias else product
 
     def together(self, rows: str, names: Sequence[str], inputs: int, sizes: Sequence[int]) -> str:
-        """The products of rows with several matrices (outputs, inputs) of the file, side by side.
+        """Add the concatenated products of rows with several matrices (outputs, inputs).
 
-        In 8 bits that is one product: each column has a scale of its own, so nothing changes but time.
+        In 8 bits that is a single product. Each column has its own scale, so it computes the same.
         """
         if self.exact:
             parts = [
@@ -150,40 +164,50 @@ class Builder:
         matrices = [
             self.take(name, size, inputs).T for name, size in zip(names, sizes, strict=True)
         ]
-        return self._in_8_bits(rows, f"{names[0]}.and_others", matrices)
+        return self._quantized_product(rows, f"{names[0]}.and_others", matrices)
 
-    def _in_8_bits(self, rows: str, name: str, matrices: Sequence[NDArray[Any]]) -> str:
+    def _quantized_product(self, rows: str, name: str, matrices: Sequence[NDArray[Any]]) -> str:
+        """Add the product of rows with matrices (inputs, outputs), side by side, in 8 bits."""
         values, scales = side_by_side([quantize(matrix) for matrix in matrices])
-        self.weights[f"{name}.8bit"], self.weights[f"{name}.scale"] = (
-            (values.view("uint8") ^ ZERO if self.unsigned else values),
-            scales,
-        )
+        if self.unsigned:
+            values = values.view("uint8") ^ ZERO
+        self.weights[f"{name}.8bit"] = values
+        self.weights[f"{name}.scale"] = scales
         self.release()
-        if rows not in self.in_bytes:
-            self.in_bytes[rows] = self._bytes_of(rows)
-        given, scale = self.in_bytes[rows]
+        if rows not in self.quantized:
+            self.quantized[rows] = self._quantize_rows(rows)
+        quantized, scale = self.quantized[rows]
         zeros = [self.constant("zero", value=_byte(ZERO))] * (2 if self.unsigned else 1)
         product = self.node(
             "MatMulIntegerToFloat",
-            [given, f"{name}.8bit", self.constant("one", value_float=1.0), f"{name}.scale", *zeros],
+            [
+                quantized,
+                f"{name}.8bit",
+                self.constant("one", value_float=1.0),
+                f"{name}.scale",
+                *zeros,
+            ],
         )
         return self.node("Mul", [product, scale], domain="")
 
-    def _bytes_of(self, rows: str) -> tuple[str, str]:
-        """Rows as bytes around ZERO, and what a step is worth in each: the largest number of a row is STEPS of them.
+    def _quantize_rows(self, rows: str) -> tuple[str, str]:
+        """Add the rows as unsigned bytes around ZERO, and the scale of each row (tokens, 1).
 
-        A row of zeros has steps worth nothing, so it does not matter what its bytes are.
+        The scale maps the largest absolute value of a row to STEPS. In a row of zeros it is zero,
+        so it does not matter what the bytes are.
         """
         last = self.constant("last", value_ints=[-1])
         largest = self.node(
             "ReduceMax", [self.node("Abs", [rows], domain=""), last], domain="", keepdims=0
         )
         scale = self.node("Mul", [largest, self.constant("step", value_float=1 / STEPS)], domain="")
-        turned = self.node("QuantizeLinear", [rows, scale, self._zeros(scale)], domain="", axis=0)
-        return turned, self.node("Unsqueeze", [scale, last], domain="")
+        quantized = self.node(
+            "QuantizeLinear", [rows, scale, self._zeros(scale)], domain="", axis=0
+        )
+        return quantized, self.node("Unsqueeze", [scale, last], domain="")
 
     def _zeros(self, scale: str) -> str:
-        """What stands for 0 in each row: the same for all products before the head, and for that."""
+        """Add the zero points of all rows, once for the layers and once for the head."""
         name = "zeros.asked" if self.at_head else "zeros"
         if name not in self.constants:
             self.constants.add(name)
@@ -197,14 +221,14 @@ class Builder:
         return name
 
     def constant(self, name: str, **value: Any) -> str:
-        """A number or a few, said once: an attribute of ONNX's Constant."""
+        """Add a constant unless it is there; `value` is an attribute of ONNX's Constant."""
         if name not in self.constants:
             self.constants.add(name)
             self.node("Constant", [], [name], domain="", **value)
         return name
 
     def flat(self, rows: str) -> str:
-        """Tokens (rows, length, width) below one another."""
+        """Flatten hidden states (batch, length, width) to rows (tokens, width)."""
         return self.node(
             "Reshape",
             [rows, self.constant("flat", value_ints=[-1, self.architecture.width])],
@@ -212,7 +236,7 @@ class Builder:
         )
 
     def in_rows(self, tokens: str) -> str:
-        """Tokens below one another as (rows, length, ...) again."""
+        """Reshape rows (tokens, ...) to (batch, length, ...)."""
         if "shape" not in self.constants:
             self.constants.add("shape")
             rows = self.node("Shape", ["hidden"], domain="", end=2)
@@ -226,34 +250,35 @@ class Builder:
         return self.node("Reshape", [tokens, "shape"], domain="")
 
     def attention(self, layer: int, query: str, key: str = "", value: str = "") -> str:
-        """Attention of each row to its own past, which is written on in its place.
+        """Add the causal attention of a layer, which appends to its keys and values in place.
 
-        A `query` without the others holds all three.
+        A `query` without key and value holds all three. Returns rows (tokens, width).
         """
-        given = [self.in_rows(part) if part else "" for part in (query, key, value)]
-        given += [f"key.{layer}", f"value.{layer}", "lengths", "total"]
+        inputs = [self.in_rows(part) if part else "" for part in (query, key, value)]
+        inputs += [f"key.{layer}", f"value.{layer}", "lengths", "total"]
         kind = self.architecture.kind_of(layer)
         if kind.theta:
-            given += [f"cosines.{kind.theta:g}", f"sines.{kind.theta:g}"]
+            inputs += [f"cosines.{kind.theta:g}", f"sines.{kind.theta:g}"]
         more: dict[str, Any] = {"scale": self.architecture.scale} if self.architecture.scale else {}
         if kind.window:
             more["local_window_size"] = kind.window
         outputs = [f"attention.{layer}", f"new_key.{layer}", f"new_value.{layer}"]
-        heads, kv_heads = self.architecture.heads, self.architecture.kv_heads
+        heads = self.architecture.heads
+        kv_heads = self.architecture.kv_heads
         more |= {"do_rotary": int(bool(kind.theta)), "num_heads": heads, "kv_num_heads": kv_heads}
-        mixed = self.node("GroupQueryAttention", given, outputs, **more)
+        mixed = self.node("GroupQueryAttention", inputs, outputs, **more)
         inner = heads * self.architecture.head_size
         return self.node(
             "Reshape", [mixed, self.constant("mixed", value_ints=[-1, inner])], domain=""
         )
 
     def head(self, rows: str, name: str, embedding: str) -> None:
-        """The logits of the rows that are asked for."""
+        """Add the logits of the rows selected by the input `order`."""
         architecture = self.architecture
-        asked = self.node("Gather", [rows, "order"], domain="", axis=0)
+        selected = self.node("Gather", [rows, "order"], domain="", axis=0)
         self.at_head = True
         logits = self.linear(
-            asked,
+            selected,
             embedding if architecture.tied else name,
             architecture.width,
             architecture.vocabulary,
@@ -261,7 +286,7 @@ class Builder:
         self.node("Identity", [logits], ["logits"], domain="")
 
     def serialize(self) -> bytes:
-        """The model; its weights stand in it by name, type and shape only."""
+        """Return the ONNX model, which has its weights by name, type and shape only."""
         from onnx import TensorProto, helper
 
         architecture = self.architecture
@@ -307,7 +332,7 @@ class Builder:
 
 
 def _placeholder(name: str, weight: NDArray[Any]) -> Any:
-    """A weight that is handed over beside the model."""
+    """Return the entry of a weight that is passed to the runtime beside the model."""
     from onnx import TensorProto, helper
 
     placeholder = TensorProto(

@@ -1,4 +1,4 @@
-"""ONNX Runtime, kept from reporting to its maker, and what it makes of this processor."""
+"""ONNX Runtime without telemetry, and its arithmetic on this processor."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import functools
 import os
 from typing import Any
 
-WIDE = 64  # products of bytes in a sum: more than any instruction takes at once
-# An ONNX graph: y (r, c) = MatMulInteger(a (r, k) of unsigned bytes, b (k, c) of signed ones). As bytes, since importing onnx would take longer.
+WIDTH = 64  # terms of a dot product: more than any instruction adds at once
+# A serialized ONNX graph, because importing onnx would take longer:
+# y (r, c) = MatMulInteger(a (r, k) of unsigned bytes, b (k, c) of signed bytes)
 PRODUCT = (
-    b'\x08\n:b\n\x18\n\x01a\n\x01b\x12\x01y"\rMatMulInteger\x12\x01gZ\x15\n\x01a\x12\x10\n\x0e\x08\x02\x12\n\n\x03\x12\x01r\n\x03\x12\x01k'
-    b"Z\x15\n\x01b\x12\x10\n\x0e\x08\x03\x12\n\n\x03\x12\x01k\n\x03\x12\x01cb\x15\n\x01y\x12\x10\n\x0e\x08\x06\x12\n\n\x03\x12\x01r\n\x03\x12\x01cB\x04\n\x00\x10\x15"
+    b'\x08\n:b\n\x18\n\x01a\n\x01b\x12\x01y"\rMatMulInteger\x12\x01gZ\x15\n\x01a\x12\x10\n\x0e'
+    b"\x08\x02\x12\n\n\x03\x12\x01r\n\x03\x12\x01kZ\x15\n\x01b\x12\x10\n\x0e\x08\x03\x12\n\n\x03"
+    b"\x12\x01k\n\x03\x12\x01cb\x15\n\x01y\x12\x10\n\x0e\x08\x06\x12\n\n\x03\x12\x01r\n\x03\x12"
+    b"\x01cB\x04\n\x00\x10\x15"
 )
 
 
 def runtime() -> Any:
-    """The module, imported the only way it should be."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = (
-        "1"  # from its import on it would tell its maker that it runs, and how
-    )
+    """Import onnxruntime with its telemetry switched off; there is no other import of it."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it would start with the import
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
@@ -27,14 +28,15 @@ def runtime() -> Any:
 
 @functools.cache
 def saturates() -> bool:
-    """Whether sums of unsigned bytes times signed ones are cut off where they grow large, so that both had better be unsigned.
+    """Return whether sums of products of unsigned and signed bytes saturate on this processor.
 
-    x86 processors without VNNI instructions add two such products in 16 bits, and ONNX Runtime lets them.
+    x86 processors without VNNI instructions add two such products in 16 bits. There, weights must
+    be unsigned too.
     """
     import numpy as np
 
     session = runtime().InferenceSession(PRODUCT, providers=["CPUExecutionProvider"])
-    found = session.run(
-        None, {"a": np.full((2, WIDE), 255, np.uint8), "b": np.full((WIDE, WIDE), 127, np.int8)}
+    products = session.run(
+        None, {"a": np.full((2, WIDTH), 255, np.uint8), "b": np.full((WIDTH, WIDTH), 127, np.int8)}
     )[0]
-    return bool((found != 255 * 127 * WIDE).any())
+    return bool((products != 255 * 127 * WIDTH).any())

@@ -1,4 +1,4 @@
-"""Base models: a table of them, the places they come from, and how one is found or fetched."""
+"""Base models: their table, the places they come from, and how they are found and fetched."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ RECORD = "base.json"  # beside weights that were made as a base model
 
 
 def record(base: Base) -> dict[str, Any]:
-    """Return how a base came about, if a record lies beside its weights; otherwise nothing."""
+    """Return the record of how a base model was made; empty if there is none."""
     folder = found(base)
     if folder is None:
         return {}
     for file in (folder / RECORD, folder / ORIGIN):
         if file.is_file():
-            known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return known
+            content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            return content
     return {}
 
 
 def passed_on(base: Base) -> list[Path]:
-    """Return the files that must lie beside every model made from this base, as its terms ask."""
+    """Return the files that the base's terms require beside every model made from it."""
     if base.terms is None:
         return []
     folder = folder_of(base)
@@ -62,12 +62,14 @@ def passed_on(base: Base) -> list[Path]:
 
 
 def listed() -> list[dict[str, Any]]:
-    """Return every row, for JSON."""
-    return [_told(base) for base in BASES]
+    """Return every row of the table, for JSON."""
+    return [_to_json(base) for base in BASES]
 
 
-def _told(base: Base) -> dict[str, Any]:
-    known, folder, terms = record(base), found(base), base.terms
+def _to_json(base: Base) -> dict[str, Any]:
+    known = record(base)
+    folder = found(base)
+    terms = base.terms
     return {
         "name": base.name,
         "hub": base.hub_id or None,

@@ -1,4 +1,4 @@
-"""Which base model is taken if none is asked for, and the one line that says so."""
+"""The choice of a base model, and the line that explains it."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from popinjay.models.bases.rows import BUILT_IN, ENGLISH, MULTILINGUAL, row
 from popinjay.store.caches import cache_root
 from popinjay.text.quantities import size
 
-ENGLISH_SHARE = 0.5  # of the posts: from here on they are mostly English
+ENGLISH_SHARE = 0.5  # of the posts, from which on they are mostly English
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What the person who runs popinjay allows: downloads, and terms of use."""
+    """What the user consents to: downloads, and terms of use."""
 
-    ask: Ask | None = None  # puts a question to them; None if there is no one to ask
-    yes: bool = False  # download what is missing without asking
-    accept: str | None = None  # the name of the terms of use that they accept
+    ask: Ask | None = None  # asks the user; None if that is not possible
+    yes: bool = False  # download without asking
+    accept: str | None = None  # the name of the terms of use that the user accepts
 
 
 NO_CONSENT = Consent()
 
 
 def get(base: Base, consent: Consent = NO_CONSENT, listener: Listener = ignore) -> None:
-    """Have a base model on this machine, its terms accepted.
+    """Accept a base model's terms, if the user does, and fetch it unless it is on this machine.
 
-    Raises BaseModelError if it can't be had or its terms are not accepted, StorageError if the
-    disk refuses.
+    Raises BaseModelError if it is not available or its terms are not accepted, StorageError if the
+    disk is full.
     """
     if base.terms and consent.accept is not None:
         base.terms.accept(cache_root(), consent.accept)
@@ -47,10 +47,15 @@ def choose(
 ) -> tuple[Base, str]:
     """Return the base model to train, and one line that says which it is and why.
 
-    A name settles it. Otherwise posts that are mostly English, by their shares of `languages`,
-    take smollm2 if it is here or may be fetched; others take gemma3 if it is here and accepted.
-    What remains takes the built-in base. Raises BaseModelError if a model asked for by name can't
-    be had.
+    Without a name it is smollm2 for posts mostly in English, if it is on this machine or may be
+    fetched; gemma3 for others, if it is on this machine and its terms are accepted; otherwise the
+    built-in one. Raises BaseModelError if a model chosen by name is not available.
+
+    Args:
+        name: The name of a base model, a hub id or a folder.
+        languages: The share of each language among the posts, by code.
+        consent: What the user consents to.
+        listener: Receives the progress of a download.
     """
     if name is not None:
         get(row(name), consent, listener)
@@ -67,7 +72,10 @@ def _for_english(consent: Consent, listener: Listener) -> tuple[Base, str]:
         return base, f"The base model is {base.name}: {base.summary}."
     download = size(base.download_bytes or 0)
     how = f"{base.name} ({download}) writes much better English: popinjay bases get {base.name}"
-    question = f"{base.name} knows real English; the built-in base model is far smaller.\nDownload {base.name} once, {download}?"
+    question = (
+        f"{base.name} knows real English; the built-in base model is far smaller.\n"
+        f"Download {base.name} once, {download}?"
+    )
     if not (consent.yes or (consent.ask is not None and consent.ask(question))):
         return row(BUILT_IN), f"The base model is the built-in one. {how}"
     try:

@@ -1,4 +1,4 @@
-"""How a base model is found on this machine, fetched, and removed."""
+"""Finding a base model on this machine, fetching it, and removing it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from popinjay.store.files import content_hash, storage_errors
 
 
 def folder_of(base: Base, listener: Listener = ignore) -> Path:
-    """Return the folder that holds a base model, fetched if it must be.
+    """Return the folder of a base model, which is fetched unless it is on this machine.
 
-    Raises BaseModelError if it can't be had or its terms are not accepted, StorageError if the
-    disk refuses.
+    Raises BaseModelError if it is not available or its terms are not accepted, StorageError if the
+    disk is full.
     """
     if base.terms:
         base.terms.check_accepted(cache_root(), base.name)
@@ -30,36 +30,36 @@ def folder_of(base: Base, listener: Listener = ignore) -> Path:
 
 
 def is_here(base: Base) -> bool:
-    """Return whether it can be used without a network."""
+    """Return whether a base model is on this machine."""
     return found(base) is not None
 
 
 def is_ready(base: Base) -> bool:
-    """Return whether it can be used at once: it is here, and its terms, if any, are accepted."""
+    """Return whether a base model is on this machine, with its terms, if any, accepted."""
     return is_here(base) and (base.terms is None or bool(base.terms.accepted(cache_root())))
 
 
 def remove(base: Base) -> None:
-    """Delete a base model from this machine, with what was measured with it.
+    """Delete a base model from this machine, and the cached measurements of it.
 
-    Raises BaseModelError if it is not popinjay's to delete, StorageError if the disk refuses.
+    Raises BaseModelError if popinjay did not fetch it, StorageError if the disk fails.
     """
     if base.folder:
         raise BaseModelError(
-            f"{base.name!r} is a folder of its own, which popinjay never deletes.",
-            "Only what was fetched can be removed: see popinjay bases",
+            f"{base.name!r} is your own folder, which popinjay never deletes.",
+            "Only fetched base models can be removed: see popinjay bases",
         )
     version = fingerprint(base)
     with storage_errors(f"the folder of {base.name}"):
-        gone = [place.remove(base) for place in places_of(base)]
-    if not any(gone):
+        removed = [place.remove(base) for place in places_of(base)]
+    if not any(removed):
         raise BaseModelError(f"{base.name!r} is not on this machine.", "See: popinjay bases")
     if version is not None:
         shutil.rmtree(measured_folder(version), ignore_errors=True)
 
 
 def fingerprint(base: Base) -> str | None:
-    """Return what tells one version of a base model from another; None if it is not here."""
+    """Return what identifies a base model's version; None if it is not on this machine."""
     folder = found(base)
     if folder is None:
         return None
@@ -70,16 +70,16 @@ def fingerprint(base: Base) -> str | None:
 
 
 def found(base: Base) -> Path | None:
-    """Return its folder if it is on this machine; nothing is fetched."""
+    """Return a base model's folder if it is on this machine. Nothing is fetched."""
     return next((folder for place in places_of(base) if (folder := place.find(base))), None)
 
 
 def _fetched(base: Base, listener: Listener) -> Path:
-    """Return its folder after fetching it from the first place that has it."""
+    """Fetch a base model from the first place that has it, and return its folder."""
     if base.name.startswith((".", "/", "~")) or base.name.count("/") > 1:
         raise BaseModelError(
-            f"There is no folder {base.name!r} to take a base model from.",
-            "Give a folder, or a model of the hub as organisation/name.",
+            f"There is no folder {base.name!r}.",
+            "Give the folder of a base model, or a model of the hub as organisation/name.",
         )
     reasons: list[Unavailable] = []
     listener(Event(STAGE, EventKind.START, f"fetching {printable(base.name)}"))
@@ -90,9 +90,12 @@ def _fetched(base: Base, listener: Listener) -> Path:
                 return folder
         except Unavailable as error:
             reasons.append(error)
-    why = ", and ".join(dict.fromkeys(error.reason for error in reasons)) or "has no place"
+    why = (
+        ", and ".join(dict.fromkeys(error.reason for error in reasons))
+        or "there is no place to fetch it from"
+    )
     hints = [error.hint for error in reasons if error.hint] or [_known()]
-    offline = f"Or take --base {BUILT_IN}, which needs no network."
+    offline = f"Or use --base {BUILT_IN}, which needs no network."
     raise BaseModelError(
         f"{base.name!r} is not on this machine, and {why}.", f"{hints[-1]} {offline}"
     )
@@ -100,18 +103,18 @@ def _fetched(base: Base, listener: Listener) -> Path:
 
 def _known() -> str:
     names = ", ".join(base.name for base in BASES)
-    return f"Known by name: {names}; or give organisation/name, or a folder."
+    return f"Known names: {names}; or give organisation/name, or a folder."
 
 
 def _check(base: Base, folder: Path) -> None:
-    """Raise BaseModelError if a folder holds no model that may be loaded."""
+    """Raise BaseModelError if a folder has no model that may be loaded."""
     if not (folder / "config.json").is_file():
         raise BaseModelError(
-            f"{base.name!r} holds no model: there is no config.json.",
+            f"{base.name!r} is not a model: there is no config.json.",
             "Give a folder that transformers could load.",
         )
     if not any(folder.glob("*.safetensors")):
         raise BaseModelError(
-            f"{base.name!r} has no weights in safetensors form.",
-            "Other forms can hide code and are never loaded; convert it with save_pretrained.",
+            f"{base.name!r} has no weights in safetensors format.",
+            "Other formats can hide code and are never loaded; convert it with save_pretrained.",
         )

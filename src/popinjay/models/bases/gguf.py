@@ -1,4 +1,4 @@
-"""GGUF files, as llama.cpp reads them, turned into plain transformers files."""
+"""The conversion of GGUF files, llama.cpp's format, to plain transformers files."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 
 from popinjay.models.bases.base import Unavailable
 
-# Splitting that a GGUF file names by a word and transformers' loader does not know: "smollm" cuts
-# numbers into digits before anything else (llama.cpp's LLAMA_VOCAB_PRE_TYPE_SMOLLM).
-_CUTS_DIGITS = ("smollm",)
+# Pre-tokenizers that transformers' loader does not know, by their names in GGUF files: "smollm"
+# splits numbers into digits first (llama.cpp's LLAMA_VOCAB_PRE_TYPE_SMOLLM)
+_SPLITS_DIGITS = ("smollm",)
 
 
 def convert(gguf: Path, folder: Path) -> None:
     """Write `config.json`, `model.safetensors` (float32) and `tokenizer.json` into a folder.
 
-    The numbers are those that transformers' own loader makes of the file. Raises Unavailable if
-    the file can't be read.
+    The weights are those that transformers' own loader reads. Raises Unavailable if the file can't
+    be read.
     """
     try:
         _write_model(gguf, folder)
@@ -43,13 +43,13 @@ def _write_model(gguf: Path, folder: Path) -> None:
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    with _no_bars():
+    with _without_progress_bars():
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             gguf.parent, gguf_file=gguf.name, dtype=torch.float32, local_files_only=True
         )
-    known = loaded.config.to_dict()
-    known.pop("quantization_config", None)  # save_pretrained refuses what is still "quantized"
-    plain = type(loaded)(type(loaded.config).from_dict(known))
+    config = loaded.config.to_dict()
+    config.pop("quantization_config", None)  # save_pretrained refuses models with one
+    plain = type(loaded)(type(loaded.config).from_dict(config))
     plain.load_state_dict(loaded.state_dict())
     plain.tie_weights()
     del loaded
@@ -57,16 +57,16 @@ def _write_model(gguf: Path, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _no_bars() -> Iterator[None]:
-    """Keep tqdm from drawing bars, which transformers' loader draws even when told not to."""
+def _without_progress_bars() -> Iterator[None]:
+    """Disable tqdm, which transformers' loader uses even if its progress bars are disabled."""
     from tqdm import std
 
-    drawn = std.tqdm.__init__
-    std.tqdm.__init__ = functools.partialmethod(drawn, disable=True)
+    original = std.tqdm.__init__
+    std.tqdm.__init__ = functools.partialmethod(original, disable=True)
     try:
         yield
     finally:
-        std.tqdm.__init__ = drawn
+        std.tqdm.__init__ = original
 
 
 def _write_tokenizer(gguf: Path, folder: Path) -> None:
@@ -74,20 +74,20 @@ def _write_tokenizer(gguf: Path, folder: Path) -> None:
     from transformers import AutoTokenizer
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a tokenizer that is only read to be rewritten
+        warnings.simplefilter("ignore")  # about a tokenizer that is only read to be converted
         loaded: Any = AutoTokenizer.from_pretrained(
             gguf.parent, gguf_file=gguf.name, local_files_only=True
         )
     tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
-    if _splitting(gguf) in _CUTS_DIGITS:
+    if _pre_tokenizer(gguf) in _SPLITS_DIGITS:
         digits = pre_tokenizers.Digits(individual_digits=True)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, tokenizer.pre_tokenizer])
-    said = json.loads(tokenizer.to_str())
-    (folder / "tokenizer.json").write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
+    content = json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False)
+    (folder / "tokenizer.json").write_text(content, encoding="utf-8")
 
 
-def _splitting(gguf: Path) -> str:
-    """Return the word by which the file names how text is split before merges apply."""
+def _pre_tokenizer(gguf: Path) -> str:
+    """Return the name of the file's pre-tokenizer; empty if there is none."""
     from gguf import GGUFReader
 
     field = GGUFReader(gguf).fields.get("tokenizer.ggml.pre")

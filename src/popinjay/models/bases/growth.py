@@ -1,4 +1,4 @@
-"""How far a download is, seen from outside: the size of what it has written so far."""
+"""The progress of a download, measured from outside by the size of its files."""
 
 from __future__ import annotations
 
@@ -10,44 +10,56 @@ from pathlib import Path
 from popinjay.events import Event, EventKind, Listener
 
 STAGE = "base"
-_LOOK_SECONDS = 0.5  # between two looks at the folder
+_POLL_SECONDS = 0.5
 
 
-def growing(folder: Path, total: int | None, doing: str, listener: Listener) -> Callable[[], None]:
-    """Return what tells the listener, each time it is called, how many MB lie in a folder."""
+def size_reporter(
+    folder: Path, total_bytes: int | None, activity: str, listener: Listener
+) -> Callable[[], None]:
+    """Return a function that reports the size of a folder to the listener, in MB.
 
-    def look() -> None:
+    Args:
+        folder: The folder that is downloaded to.
+        total_bytes: The final size, if it is known.
+        activity: What is going on, for the message.
+        listener: Receives a progress event for each call.
+    """
+
+    def report() -> None:
         done = size_of(folder) / 1e6
-        most = None if total is None else total / 1e6
-        told = f"{done:,.0f} MB" if most is None else f"{min(done, most):,.0f} of {most:,.0f} MB"
-        done = done if most is None else min(done, most)
-        listener(Event(STAGE, EventKind.PROGRESS, f"{doing}: {told}", done, most, "MB"))
+        total = None
+        progress = f"{done:,.0f} MB"
+        if total_bytes is not None:
+            total = total_bytes / 1e6
+            done = min(done, total)
+            progress = f"{done:,.0f} of {total:,.0f} MB"
+        listener(Event(STAGE, EventKind.PROGRESS, f"{activity}: {progress}", done, total, "MB"))
 
-    return look
+    return report
 
 
 @contextlib.contextmanager
-def watched(look: Callable[[], None]) -> Iterator[None]:
-    """Call `look` now and then while the body runs."""
-    over = threading.Event()
+def polling(report: Callable[[], None]) -> Iterator[None]:
+    """Call `report` at intervals, in a thread, while the context is active."""
+    finished = threading.Event()
 
-    def go_on_looking() -> None:
-        while not over.wait(_LOOK_SECONDS):
-            look()
+    def poll() -> None:
+        while not finished.wait(_POLL_SECONDS):
+            report()
 
-    looking = threading.Thread(target=go_on_looking, daemon=True)
-    looking.start()
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        over.set()
-        looking.join()
+        finished.set()
+        thread.join()
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes in all files of a folder, as far as they can be seen at this moment."""
+    """Return the size of all files in a folder in bytes, as far as they can be seen now."""
     size = 0
-    with contextlib.suppress(OSError):  # no such folder, or one that is being deleted
+    with contextlib.suppress(OSError):  # no such folder, or it is being deleted
         for path in folder.rglob("*"):
             with contextlib.suppress(OSError):  # deleted in the meantime
                 size += path.stat().st_size if path.is_file() else 0

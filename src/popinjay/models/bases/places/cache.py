@@ -1,6 +1,6 @@
-"""Popinjay's own cache of base models that it has converted or completed.
+"""Popinjay's own cache of the base models that it has converted or prepared.
 
-A model is written to a hidden folder beside its final place and renamed when it is complete, so
+A model is written to a hidden folder beside its final one, which is renamed when it is complete, so
 that a process killed at any moment leaves nothing that looks like a model.
 """
 
@@ -18,7 +18,7 @@ from popinjay.store.caches import cache_root
 from popinjay.store.files import storage_errors, sync, sync_folder
 from popinjay.text.quantities import size
 
-ORIGIN = "origin.json"  # written last: where the model comes from, and the hashes of its files
+ORIGIN = "origin.json"  # written last: the model's origin, and the hashes of its files
 _ANOTHER_FOLDER = "Free some space, or choose another folder with POPINJAY_BASES."
 
 
@@ -47,13 +47,14 @@ class Cache:
 
 @contextlib.contextmanager
 def making(base: Base, need_bytes: int = 0) -> Iterator[tuple[Path, Path]]:
-    """Give the folder to write a model into and one for whatever is only needed meanwhile.
+    """Yield a folder to write a model into, and a scratch folder.
 
-    The first becomes the model's folder if the body ends well; otherwise both are deleted. What a
-    process that was killed left behind is deleted first. Raises StorageError if the disk refuses
-    or has less than `need_bytes` free, BaseModelError if another process is at it.
+    The first becomes the model's folder if the context ends without an error; otherwise both are
+    deleted. What a killed process left behind is deleted first. Raises StorageError if the disk is
+    full or has less than `need_bytes` free, BaseModelError if another process is fetching it.
     """
-    final, partial = cache_root() / base.name, _partial(base.name)
+    final = cache_root() / base.name
+    partial = _partial(base.name)
     with _locked(base.name), _storage_errors(f"the base model {base.name}"):
         _discard(partial)
         free = shutil.disk_usage(cache_root()).free
@@ -63,7 +64,8 @@ def making(base: Base, need_bytes: int = 0) -> Iterator[tuple[Path, Path]]:
                 f"{size(free)} free.",
                 _ANOTHER_FOLDER,
             )
-        folder, scratch = partial / "model", partial / "scratch"
+        folder = partial / "model"
+        scratch = partial / "scratch"
         folder.mkdir(parents=True)
         scratch.mkdir()
         try:
@@ -81,7 +83,7 @@ def _partial(name: str) -> Path:
 
 
 def _discard(*folders: Path) -> None:
-    """Delete folders; the mark of completeness goes first, so that none is ever half there."""
+    """Delete folders, each with its origin first, so that no incomplete one looks complete."""
     for folder in folders:
         (folder / ORIGIN).unlink(missing_ok=True)
         if folder.is_dir():
@@ -90,6 +92,7 @@ def _discard(*folders: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(name: str) -> Iterator[None]:
+    """Hold the lock of a model. Raises BaseModelError if another process holds it."""
     from filelock import FileLock, Timeout
 
     with _storage_errors(str(cache_root())):
@@ -99,7 +102,7 @@ def _locked(name: str) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise BaseModelError(
-                f"Another popinjay is fetching {name} right now.", "Wait until it is done."
+                f"Another popinjay is fetching {name} right now.", "Wait until it has finished."
             ) from error
     try:
         yield
@@ -108,10 +111,10 @@ def _locked(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _storage_errors(doing: str) -> Iterator[None]:
-    """Turn the disk's refusals into StorageError, with a hint that is of use here."""
+def _storage_errors(what: str) -> Iterator[None]:
+    """Raise errors of the disk as StorageError, with a hint for the cache."""
     try:
-        with storage_errors(doing):
+        with storage_errors(what):
             yield
     except StorageError as error:
         raise StorageError(error.message, _ANOTHER_FOLDER) from error

@@ -1,4 +1,4 @@
-"""A folder that somebody names, or the one inside the package."""
+"""The user's own folder, or the one inside the package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from popinjay.models.bases.base import Base
 
 
 class Folder:
-    """The folder in `where`. It belongs to its owner: nothing is ever written or deleted there."""
+    """The folder in `where`. Nothing is ever written or deleted there."""
 
     def find(self, base: Base) -> Path | None:
         """Return the folder."""

