@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from popinjay.options import SayOptions
 from popinjay.text.handles import Handle, HandleWatch, find_handles, mask_handles
-from popinjay.text.masking import beginning, reveals
+from popinjay.text.masking import reveals, unfinished_start
 from popinjay.text.verbatim_index import IncrementalMatcher, VerbatimIndex
 from popinjay.text.words import last_word, whole_sentences
 
@@ -145,7 +145,7 @@ class OutputFilters:
 def settled(text: str) -> str:
     """A growing text without what more of it could still make a copy or personal data of: its last word, and figures before it."""
     whole = text[: last_word(text)]
-    return whole[: beginning(whole)]
+    return whole[: unfinished_start(whole)]
 
 
 class Watch:

@@ -14,7 +14,7 @@ from popinjay.options import SayOptions
 from popinjay.post import one_line
 from popinjay.sampling.filters import OutputFilters, Reason, Verdict, settled
 from popinjay.text.masking import reveals
-from popinjay.text.words import goes_on
+from popinjay.text.words import continues_word
 
 if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder, Logits
@@ -147,7 +147,7 @@ class StreamBuffer:
         place, attempt, text = sequence.key.place, sequence.key.attempt, sequence.partial_text()
         before, length = self._seen.get(place, (-1, 0))
         self._seen[place] = attempt, len(text)
-        if self._held and before == attempt and goes_on(text, length):
+        if self._held and before == attempt and continues_word(text, length):
             return iter(
                 ()
             )  # the word that is not shown yet goes on: a look at all of it would find nothing new, and costs as much as drawing a token
