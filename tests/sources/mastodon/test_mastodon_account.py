@@ -124,7 +124,7 @@ def always(path: str, said: Callable[[], Said]) -> Callable[[str], Said | None]:
 def test_how_accounts_are_given(spec: str, user: str, host: str, scheme: str) -> None:
     assert mastodon.matches(spec)
     assert sources.find(spec) is mastodon
-    name = mastodon._named(spec)
+    name = mastodon.parse_name(spec)
     assert name is not None
     assert (name.user, name.host, name.scheme) == (user, host, scheme)
 

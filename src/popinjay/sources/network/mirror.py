@@ -245,10 +245,11 @@ class Mirror:
                 )
                 return
             ids = {post.id for post in page.posts}
-            fresh = ids - seen - settled.keys()
-            known = not settled.keys().isdisjoint(ids)
+            is_repeated = bool(ids) and not ids - seen - settled.keys()
+            is_known = not settled.keys().isdisjoint(ids)
             empty = 0 if ids else empty + 1
-            if page.cursor is not None and not known and ((ids and not fresh) or empty > MAX_EMPTY):
+            continues = page.cursor is not None and not is_known
+            if continues and (is_repeated or empty > MAX_EMPTY):
                 raise NetworkError(
                     "The server sends the same page of posts again and again.", _RETRY
                 )
@@ -256,7 +257,6 @@ class Mirror:
                 raise NetworkError(
                     f"The server sends an endless list: more than {MAX_POSTS:,} posts.", _RETRY
                 )
-            ended = known or page.cursor is None
             rows = [
                 post.to_json()
                 for post in page.posts
@@ -264,22 +264,10 @@ class Mirror:
             ]
             rows = [row for row in rows if settled.get(row["id"]) != _digest(row)]  # new, or edited
             seen |= ids
-            left_out = Counter(self._state.left_out) + (page.left_out if not known else Counter())
-            etag = page.etag if at_top else self._state.next_etag
-            newest = max([self._state.next_newest, *ids], key=_id_order)
-            self._append(
-                rows,
-                replace(
-                    self._state,
-                    cursor=page.cursor,
-                    next_etag=etag,
-                    next_newest=newest,
-                    left_out=dict(left_out),
-                ),
-            )
+            self._append_page(page, rows, is_known=is_known, at_top=at_top)
             at_top = False
             report(len(settled.keys() | seen))
-            if ended:
+            if not continues:
                 self._finish_pass(None if self._state.down else self._state.below)
                 return
         if self._state.cursor is None or self._state.down or not self._state.newest:
@@ -289,6 +277,22 @@ class Mirror:
                 else self._state.below
             )
         # else it stopped between new and known posts: it stays in progress, or a gap would remain
+
+    def _append_page(
+        self, page: Page, rows: list[dict[str, Any]], *, is_known: bool, at_top: bool
+    ) -> None:
+        """Append the rows of a page, and move the pass on to the next page."""
+        left_out = Counter(self._state.left_out) + (Counter() if is_known else page.left_out)
+        state = replace(
+            self._state,
+            cursor=page.cursor,
+            next_etag=page.etag if at_top else self._state.next_etag,
+            next_newest=max(
+                [self._state.next_newest, *(post.id for post in page.posts)], key=_id_order
+            ),
+            left_out=dict(left_out),
+        )
+        self._append(rows, state)
 
     def _finish_pass(self, below: str | None) -> None:
         """Mark the posts of the pass as known; the list continues at `below`, if not None."""

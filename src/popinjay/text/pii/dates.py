@@ -33,9 +33,9 @@ def _letters(found: re.Match[str]) -> str:
     return "x" * len(found[0])
 
 
-def is_a_row(figures: str) -> bool:
+def is_a_row(digits: str) -> bool:
     """Return whether digits ascend or descend by one (`123456789`), or are all the same."""
-    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(figures)}
+    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(digits)}
     return len(steps) == 1 and steps <= {0, 1, 9}
 
 
@@ -49,6 +49,6 @@ def are_drawn(text: str) -> bool:
     )
 
 
-def is_round(figures: str) -> bool:
+def is_round(digits: str) -> bool:
     """Return whether a number ends in so many zeros that it must be a count."""
-    return figures.endswith("0000")
+    return digits.endswith("0000")

@@ -103,11 +103,11 @@ def find_phones(text: str) -> Iterator[Span]:
 
 
 def _is_international(wording: str) -> bool:
-    figures = digits_of(re.split(r"[a-z]", wording, maxsplit=1, flags=re.IGNORECASE)[0])
-    figures = figures.removeprefix("00")
-    if figures[0] in "17" and wording.startswith("+"):
-        return len(figures) == 11 and not is_round(figures)
-    return 8 <= len(figures) <= 15 and not figures.endswith("00000")
+    digits = digits_of(re.split(r"[a-z]", wording, maxsplit=1, flags=re.IGNORECASE)[0])
+    digits = digits.removeprefix("00")
+    if digits[0] in "17" and wording.startswith("+"):
+        return len(digits) == 11 and not is_round(digits)
+    return 8 <= len(digits) <= 15 and not digits.endswith("00000")
 
 
 def _before(text: str, begin: int) -> str:
@@ -116,8 +116,8 @@ def _before(text: str, begin: int) -> str:
 
 def _is_national(text: str, found: re.Match[str]) -> bool:
     wording = found[0]
-    figures = digits_of(re.split(r"[a-z]", wording, maxsplit=1, flags=re.IGNORECASE)[0])
-    if not 9 <= len(figures) <= 13 or (wording.isdecimal() and is_a_row(figures)):
+    digits = digits_of(re.split(r"[a-z]", wording, maxsplit=1, flags=re.IGNORECASE)[0])
+    if not 9 <= len(digits) <= 13 or (wording.isdecimal() and is_a_row(digits)):
         return False
     before = _before(text, found.start())
     if _CALL.search(before):
@@ -145,8 +145,8 @@ def _is_french(text: str, found: re.Match[str]) -> bool:
 
 
 def _is_no_count(text: str, found: re.Match[str]) -> bool:
-    figures = digits_of(re.split(r"[a-z]", found[0], maxsplit=1, flags=re.IGNORECASE)[0])
-    if is_a_row(figures) or is_round(figures) or (len(figures) == 9 and figures.endswith("000")):
+    digits = digits_of(re.split(r"[a-z]", found[0], maxsplit=1, flags=re.IGNORECASE)[0])
+    if is_a_row(digits) or is_round(digits) or (len(digits) == 9 and digits.endswith("000")):
         return False
     before = _before(text, found.start())
     if _CALL.search(before):
