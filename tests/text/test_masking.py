@@ -448,9 +448,9 @@ def test_the_same_number_written_otherwise_is_the_same() -> None:
     assert {one.normalized for one in find("０１７１ ２３４５６７８ or 0171‑2345678")} == {
         ("phone", "01712345678")
     }
-    assert {one.normalized for one in find("de89 3704 0044 0532 0130 00, DE89370400440532013000")} == {
-        ("iban", "DE89370400440532013000")
-    }
+    assert {
+        one.normalized for one in find("de89 3704 0044 0532 0130 00, DE89370400440532013000")
+    } == {("iban", "DE89370400440532013000")}
 
 
 def test_a_draft_that_ends_in_the_middle_of_a_form_is_held_back() -> None:

@@ -82,7 +82,7 @@ class Table(HttpClient):
 )
 def test_what_is_taken_for_an_account(spec: str, name: str) -> None:
     assert sources.find(spec) is bluesky
-    assert bluesky._named(spec) == name
+    assert bluesky._account_name(spec) == name
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_html_takes_time_in_proportion(begun: str) -> None:
 
 def test_blanks_that_only_lay_out_html_take_time_in_proportion() -> None:
     def gathered(text: str) -> str:
-        reader = html_text._Reader()
+        reader = html_text._TextExtractor()
         reader._out = ["x", text, "x"]
         return reader.text()
 

@@ -43,6 +43,7 @@ from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Access, Reading
 from popinjay.sources.mastodon import account as mastodon
+from popinjay.sources.mastodon import identity
 from popinjay.sources.mastodon import export as mastodon_export
 from popinjay.sources.mastodon.posts import status_of
 from popinjay.sources.mastodon.profile import on_automated_use
@@ -124,7 +125,7 @@ def always(path: str, said: Callable[[], Said]) -> Callable[[str], Said | None]:
 def test_how_accounts_are_given(spec: str, user: str, host: str, scheme: str) -> None:
     assert mastodon.matches(spec)
     assert sources.find(spec) is mastodon
-    name = mastodon.parse_name(spec)
+    name = identity.parse_name(spec)
     assert name is not None
     assert (name.user, name.host, name.scheme) == (user, host, scheme)
 
@@ -350,7 +351,7 @@ def same_account(
         "uri": actor["id"],
     }
     server.statuses = [as_api(server, item, actor["id"]) for item in items]
-    monkeypatch.setattr(mastodon, "_origin", lambda address: server.address())
+    monkeypatch.setattr(identity, "_origin", lambda address: server.address())
 
 
 def test_the_export_and_the_api_agree_post_for_post(

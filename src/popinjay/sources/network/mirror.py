@@ -17,15 +17,15 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from popinjay.errors import NetworkError
 from popinjay.post import Post
-from popinjay.store.files import storage_errors, sync, sync_folder
+from popinjay.sources.network.mirror_state import POSTS, State, load_state, save_state
+from popinjay.store.files import storage_errors, sync_folder
 
-POSTS, STATE = "posts.jsonl", "state.json"
 MAX_POSTS = 2_000_000  # of one account; the busiest write about a hundredth of it in a year
 MAX_EMPTY = 100  # consecutive pages without a post
 _NEXT = ".next"  # suffix of a mirror that is being reread
@@ -75,22 +75,6 @@ class Metered(Protocol):
 
         Only posts newer than the id `newest` are requested; all, if it is empty.
         """
-
-
-@dataclass(frozen=True)
-class _State:
-    """The content of `state.json`. A pass is in progress if `since` is a number."""
-
-    size: int = 0  # valid bytes of `posts.jsonl`
-    since: int | None = None  # byte offset of the first post of the pass in progress
-    cursor: str | None = None  # where the pass in progress continues
-    etag: str = ""  # of the newest page, as the last finished pass saw it
-    next_etag: str = ""  # as the pass in progress saw it
-    newest: str = ""  # the highest id that finished passes saw
-    next_newest: str = ""  # the highest id that the pass in progress saw
-    below: str | None = None  # where a list continues that was left before its end
-    down: bool = False  # whether the pass in progress continues there
-    left_out: dict[str, int] = field(default_factory=dict)
 
 
 class Mirror:
@@ -308,7 +292,7 @@ class Mirror:
         )
         self._save_state(replace(state, etag=state.next_etag, next_etag=""))
 
-    def _append(self, rows: list[dict[str, Any]], state: _State) -> None:
+    def _append(self, rows: list[dict[str, Any]], state: State) -> None:
         """Append posts, then make them valid by saving the state."""
         with storage_errors(str(self.folder)):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -319,7 +303,7 @@ class Mirror:
                 file.write(
                     "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
                 )
-                size = file.report()
+                size = file.tell()
                 file.flush()
                 os.fsync(file.fileno())
         self._save_state(replace(state, size=size))
@@ -332,32 +316,21 @@ class Mirror:
             return
         with path.open("rb") as file:
             file.seek(begin or 0)
-            while file.report() < end:
+            while file.tell() < end:
                 yield json.loads(file.readline())
 
     # the state
 
-    def _save_state(self, state: _State) -> None:
-        with storage_errors(str(self.folder)):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            partial = self.folder / f".{STATE}.partial"
-            partial.write_text(json.dumps({"form": self._form, **asdict(state)}), encoding="utf-8")
-            sync(partial)
-            partial.replace(self.folder / STATE)
+    def _save_state(self, state: State) -> None:
+        save_state(self.folder, state, self._form)
         self._state = state
 
-    def _load_state(self) -> _State:
+    def _load_state(self) -> State:
         """Load the state; an empty one if it is missing, damaged or of another form."""
-        try:
-            known = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
-            form = known.pop("form")
-            state = _State(**known)
-            if self._form is None:
-                self._form = form
-            complete = not state.size or (self.folder / POSTS).stat().st_size >= state.size
-            return state if form == self._form and complete else _State()
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return _State()
+        state, form = load_state(self.folder)
+        if self._form is None:
+            self._form = form
+        return state if form == self._form else State()
 
     def _recover(self) -> None:
         """Finish replacing the folder by its reread version."""
