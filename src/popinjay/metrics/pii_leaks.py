@@ -59,5 +59,5 @@ def _stood_in(found: Sequence[Found], training: Iterable[str]) -> int:
     """Return how many of these stand in the posts, which are read only if there are any."""
     if not found:
         return 0
-    known = {one.bare for post in training for one in find(post)}
-    return sum(one.bare in known for one in found)
+    known = {one.normalized for post in training for one in find(post)}
+    return sum(one.normalized in known for one in found)

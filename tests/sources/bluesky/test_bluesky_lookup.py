@@ -82,7 +82,7 @@ class Table(HttpClient):
 )
 def test_what_is_taken_for_an_account(spec: str, name: str) -> None:
     assert sources.find(spec) is bluesky
-    assert bluesky._named(spec) == name
+    assert bluesky._account_name(spec) == name
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,12 @@ def test_a_did_on_the_web_has_its_document_there(did: str, address: str) -> None
             SpecError,
             "No account on Bluesky answers to ada.example.",
         ),
-        ("ada.example", {RESOLVER: {"did": "did:key:z6Mk"}}, SpecError, "'did:key:z6Mk' is no DID"),
+        (
+            "ada.example",
+            {RESOLVER: {"did": "did:key:z6Mk"}},
+            SpecError,
+            "'did:key:z6Mk' is not a DID",
+        ),
         (
             "ada.example",
             {RESOLVER: {"did": 7}},
@@ -234,8 +239,8 @@ def test_a_did_on_the_web_has_its_document_there(did: str, address: str) -> None
         ),
         ("ada.example", {}, NetworkError, r"can't say who ada.example is \(status 404\)"),
         ("ada", {}, SpecError, "'ada' can't be a handle"),
-        ("did:plc:tooshort", {}, SpecError, "'did:plc:tooshort' is no DID"),
-        ("did:web:ada.example/../x", {}, SpecError, "is no DID"),
+        ("did:plc:tooshort", {}, SpecError, "'did:plc:tooshort' is not a DID"),
+        ("did:web:ada.example/../x", {}, SpecError, "is not a DID"),
         (DID, {}, SpecError, f"{DID} is not known, says plc.directory"),
         (
             DID,
@@ -422,7 +427,7 @@ def test_what_counts_as_a_no(records: dict[str, Any], refusal: str) -> None:
     assert preferences.refusal("ada", set()) == refusal
     assert len(preferences.notes) == len(records)
     assert any(
-        "The no holds for everybody but the author." in note for note in preferences.notes
+        "The refusal applies to everyone but the author." in note for note in preferences.notes
     ) >= bool(refusal)
 
 
@@ -657,12 +662,12 @@ def test_wrong_types_in_a_post_never_stop_the_others(tmp_path: Path, value: Any)
             },
             "lists declarations of ada.example without end.",
         ),
-        ({listed(POST): {"posts": []}}, "something else than a list of records."),
-        ({listed(POST): {"records": {}}}, "something else than a list of records."),
-        ({listed(POST): {"records": [], "cursor": 7}}, "something else than a list of records."),
+        ({listed(POST): {"posts": []}}, "something other than a list of records."),
+        ({listed(POST): {"records": {}}}, "something other than a list of records."),
+        ({listed(POST): {"records": [], "cursor": 7}}, "something other than a list of records."),
         (
             {listed(POST): {"records": [], "cursor": "x" * 2000}},
-            "something else than a list of records.",
+            "something other than a list of records.",
         ),
         ({listed(POST): (400, {"error": "RepoDeactivated"})}, "ada.example is deactivated"),
         (

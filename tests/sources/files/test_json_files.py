@@ -179,7 +179,7 @@ def test_what_is_whole_of_a_file_that_was_cut_off_is_read_and_the_rest_told(
     reading = opened(tmp_path, "ada.json", content)
     assert texts(reading.posts()) == SAID[:2]
     assert reading.findings.notes == [
-        "ada.json was cut off: its end is missing. What is whole of it was read."
+        "ada.json was cut off: its end is missing. The complete part was read."
     ]
 
 

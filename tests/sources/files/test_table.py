@@ -121,7 +121,7 @@ def test_rows_behind_an_open_mark_are_read_one_by_one_and_said(tmp_path: Path) -
     assert len(posts) == 30
     assert posts[29].text == f"{said[29]}, so"
     assert all("\n" not in post.text for post in posts)
-    assert "open quotation mark" in notes[0]
+    assert "unclosed quotation mark" in notes[0]
     assert "line 9" in notes[0]
 
 
@@ -131,7 +131,7 @@ def test_texts_that_were_cut_at_delimiters_are_put_together_again(tmp_path: Path
         tmp_path, "ada.csv", "id,text\n" + "".join(f"{n},{text}\n" for n, text in enumerate(said))
     )
     assert [post.text for post in posts] == said
-    assert "with the delimiter inside of the text" in notes[0]
+    assert "with the delimiter within the text" in notes[0]
     middle = "id,text,likes\n" + "".join(
         f"{n},{text}{', well' if n == 3 else ''},{n}\n" for n, text in enumerate(sentences(6))
     )

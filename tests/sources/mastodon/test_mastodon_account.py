@@ -44,6 +44,7 @@ from popinjay.post import Kind, Post
 from popinjay.sources import Access, Reading
 from popinjay.sources.mastodon import account as mastodon
 from popinjay.sources.mastodon import export as mastodon_export
+from popinjay.sources.mastodon import identity
 from popinjay.sources.mastodon.posts import status_of
 from popinjay.sources.mastodon.profile import on_automated_use
 from popinjay.sources.network import http_client, mirror
@@ -124,7 +125,7 @@ def always(path: str, said: Callable[[], Said]) -> Callable[[str], Said | None]:
 def test_how_accounts_are_given(spec: str, user: str, host: str, scheme: str) -> None:
     assert mastodon.matches(spec)
     assert sources.find(spec) is mastodon
-    name = mastodon._named(spec)
+    name = identity.parse_name(spec)
     assert name is not None
     assert (name.user, name.host, name.scheme) == (user, host, scheme)
 
@@ -296,10 +297,10 @@ def test_a_server_that_sends_all_at_once_whatever_is_asked(
 
     server.instead = everything
     if stopped:
-        assert "something else than posts (status 400)" in cut_off(server.spec, tmp_path)
+        assert "something other than posts (status 400)" in cut_off(server.spec, tmp_path)
     found, reading = read(server.spec, tmp_path)
     assert len(found) == 95
-    assert f"{server.host} sends the newest 95 posts whatever is asked" in reading.findings.notes[0]
+    assert f"{server.host} sends the newest 95 posts for every page" in reading.findings.notes[0]
     server.asked.clear()
     assert len(read(server.spec, tmp_path)[0]) == 95
     assert len(server.pages_asked()) == 1
@@ -350,7 +351,7 @@ def same_account(
         "uri": actor["id"],
     }
     server.statuses = [as_api(server, item, actor["id"]) for item in items]
-    monkeypatch.setattr(mastodon, "_origin", lambda address: server.address())
+    monkeypatch.setattr(identity, "_origin", lambda address: server.address())
 
 
 def test_the_export_and_the_api_agree_post_for_post(
@@ -673,7 +674,7 @@ def test_a_server_that_shows_nothing_to_strangers_is_said_and_the_export_named(
             "/statuses": "does not have the posts of",
         }[where]
         if status == 404
-        else "only to those who are logged in"
+        else "only to users who are logged in"
     )
     assert said in caught.value.message
 
@@ -681,7 +682,7 @@ def test_a_server_that_shows_nothing_to_strangers_is_said_and_the_export_named(
 def test_a_server_that_turns_programs_away(server: StandIn) -> None:
     server.instead = always("lookup", lambda: Said(b"<html>Are you human?</html>", 403))
     message, hint = refused(server.spec)
-    assert "turns programs such as this one away" in message
+    assert "refuses programs such as this one" in message
     assert "Data export" in hint
 
 
@@ -702,9 +703,9 @@ def test_nobody_of_that_name_and_no_such_server(server: StandIn) -> None:
     assert f"There is no @zed@{server.host}" in message
     assert "@user@server" in hint
     server.instead = lambda path: Said(b"<html>a shop</html>", 200, {"Content-Type": "text/html"})
-    assert "something that is no JSON" in refused(server.spec)[0]
+    assert "something that is not JSON" in refused(server.spec)[0]
     server.instead = lambda path: Said({"hello": "you"})
-    assert "something else than an account" in refused(server.spec)[0]
+    assert "something other than an account" in refused(server.spec)[0]
 
 
 def test_without_webfinger_the_named_server_is_asked(server: StandIn) -> None:
@@ -781,7 +782,7 @@ def test_a_redirect_to_another_host_is_not_followed(
         path,
         lambda: Said(status=302, headers={"Location": f"http://127.0.0.1:{server.port}/elsewhere"}),
     )
-    assert "sends us on to" in cut_off(server.spec, tmp_path)
+    assert "redirects to" in cut_off(server.spec, tmp_path)
     assert not any("elsewhere" in asked for asked in server.asked)
 
 
@@ -926,7 +927,7 @@ def test_an_answer_too_large(server: StandIn, tmp_path: Path) -> None:
     server.instead = always(
         "/statuses", lambda: Said(b"[" + b" " * (http_client.MAX_RESPONSE_BYTES + 1) + b"]")
     )
-    assert "for one answer" in cut_off(server.spec, tmp_path)
+    assert "in one response" in cut_off(server.spec, tmp_path)
 
 
 def test_html_from_strangers_is_only_ever_text(server: StandIn, tmp_path: Path) -> None:

@@ -259,18 +259,18 @@ def test_the_language_is_that_of_the_text(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "is no JSON object"),
-        ("[]", "is no JSON object"),
+        ("", "is not a JSON object"),
+        ("[]", "is not a JSON object"),
         ("{}", "holds no list of posts (orderedItems)"),
         (
             '{"first": "https://social.example/outbox?page=1"}',
             "holds no list of posts (orderedItems)",
         ),
-        ('{"orderedItems": [1]}', "holds something else than posts"),
-        (outbox(create("<p>x</p>"))[:-40], "is broken after 0 posts"),
-        (outbox(create("<p>x</p>"))[:-1], "is broken: its JSON can't be read to its end"),
-        ('{"@context": [', "is broken: its JSON can't be read"),
-        ('{"a": ' + "[" * 100_000, "is broken: its JSON can't be read"),
+        ('{"orderedItems": [1]}', "holds something other than posts"),
+        (outbox(create("<p>x</p>"))[:-40], "is damaged after 0 posts"),
+        (outbox(create("<p>x</p>"))[:-1], "is damaged: its JSON is incomplete"),
+        ('{"@context": [', "is damaged: its JSON can't be read"),
+        ('{"a": ' + "[" * 100_000, "is damaged: its JSON can't be read"),
         (b"\xff\xfe{}", "is not UTF-8 text"),
     ],
 )

@@ -260,7 +260,7 @@ def test_from_the_server_to_a_persona(
     (author,) = json.loads(capsys.readouterr().out)["authors"]
     assert (author["name"], author["notes"][0]) == (
         "Ada L",
-        "The account says that it is a bot: what it posts may be no person's words.",
+        "The account says that it is a bot: its posts may not be a person's words.",
     )
     quick = [
         "--base",

@@ -192,7 +192,7 @@ def test_deleted_posts_go_on_prune(network: Network, quick: dict[str, Any]) -> N
     popinjay.make("net:ada", prune=True, listener=said.append, **quick)
     assert holding(run, gone) == []
     assert holding(run, "0100") == []
-    assert "199 posts of ada@example.social, 1 gone there and let go of here" in [
+    assert "199 posts of ada@example.social, 1 deleted there and removed here" in [
         event.message for event in said
     ]
 
@@ -298,7 +298,7 @@ def test_a_forgotten_author_is_not_read_any_more(
         ("ada@example.social", "Did you mean the account @ada@example.social?"),
         ("bluesky:ada.example", "Did you mean bsky:ada.example?"),
         ("x.com/ada", "your own archive is free"),
-        ("https://twitter.com/ada/status/1", "or x:@ada where you pay"),
+        ("https://twitter.com/ada/status/1", "or x:@ada if you pay"),
         ("https://www.threads.net/@ada", "Threads can't be read"),
         ("example.social/@ada", "Did you mean https://example.social/@ada?"),
         ("https://example.social/about", "looks like https://example.social/@ada"),

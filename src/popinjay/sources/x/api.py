@@ -290,7 +290,8 @@ class Timeline:
             # X's documentation is inconsistent on whether `until_id` itself is returned again
             fresh = tuple(post for post in found.posts if int(post.id) < int(until))
             if found.lowest is not None and found.lowest < int(until):
-                until, token = str(found.lowest), ""
+                until = str(found.lowest)
+                token = ""
             elif found.lowest is not None and found.charged > 1:
                 raise NetworkError(
                     "X sends the same posts again and again.",
