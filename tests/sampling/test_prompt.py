@@ -108,7 +108,7 @@ def test_every_way_to_say_reads_the_prompt_alike() -> None:
         shown = list(pieces(TALK, options, "my cat", place=place))
         assert RESTART not in shown
         assert "".join(shown) == post
-    served = PromptCache().begin(TALK, "my cat", 10)
+    served = PromptCache().prefill(TALK, "my cat", 10)
     assert served.tokens == prefill(TALK, "my cat", 10).tokens == [0, *TALK.encode("my cat")]
 
 

@@ -1,11 +1,11 @@
-"""A job: what was asked for, and how it stands. One folder each, so that whoever starts the server again finds them all.
+"""A job: what was requested and its state. Each has a folder, so a restarted server finds them all.
 
 HOME/.jobs/ID/
-  job.json       what was asked for and how it stands; only the server writes it
-  events.jsonl   what it says, as `popinjay make --json` does, and between that each state it came into
-  ended.json     how it ended, by the process that did it
-  problems.txt   what else that process had to say
-  lock, pid      held as long as that process lives, and its number
+  job.json       the request and its state; only the server writes it
+  events.jsonl   the output of `popinjay make --json`, with each change of state in between
+  ended.json     the outcome, written by the job's process
+  problems.txt   standard error of that process
+  lock, pid      locked as long as that process lives, and its process id
 """
 
 from __future__ import annotations
@@ -13,41 +13,43 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from popinjay.store.files import storage_errors, sync
 
-Doing = Literal["inspect", "make"]
-Standing = Literal["queued", "running", "done", "failed", "stopped"]
-UPLOADS = ".uploads"  # in the home folder, one folder an upload
-OVER = ("done", "failed", "stopped")
+JobKind = Literal["inspect", "make"]
+JobState = Literal["queued", "running", "done", "failed", "stopped"]
+FINAL_STATES = ("done", "failed", "stopped")
 
-FOLDER = ".jobs"  # in the home folder, one folder a job
-FILE, EVENTS, ENDED, PROBLEMS, LOCK, PID = (
-    "job.json",
-    "events.jsonl",
-    "ended.json",
-    "problems.txt",
-    "lock",
-    "pid",
-)
+UPLOADS = ".uploads"  # in the home folder, with one folder per upload
+FOLDER = ".jobs"  # in the home folder, with one folder per job
+JOB_FILE = "job.json"
+EVENTS = "events.jsonl"
+OUTCOME_FILE = "ended.json"
+PROBLEMS = "problems.txt"
+LOCK = "lock"
+PID = "pid"
 
 
 @dataclass
 class Job:
-    """What was asked for, and how it stands."""
+    """A job and its state, as it is stored and as the API returns it.
+
+    `result` of an inspection is the output of `popinjay inspect --json`; that of a training has the
+    name of the persona as `persona`.
+    """
 
     id: str
-    doing: Doing
+    doing: JobKind
     name: str | None
-    specs: list[str]  # accounts; for an upload the name of its file
+    specs: list[str]  # accounts; for an upload, the name of its file
     upload: str | None
     options: dict[str, Any]
     created: str
-    state: Standing = "queued"
+    state: JobState = "queued"
     error: str | None = None
     hint: str | None = None
     started: str | None = None
@@ -57,52 +59,52 @@ class Job:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more comes of it by itself."""
-        return self.state in OVER
+        """Whether the job is in a final state, which only a request changes."""
+        return self.state in FINAL_STATES
 
     def write(self, folder: Path) -> None:
-        """Put it on the disk, whole or not at all."""
-        write_json(folder / FILE, asdict(self))
+        """Write the job to its folder, atomically."""
+        write_json(folder / JOB_FILE, asdict(self))
 
     @classmethod
     def read(cls, folder: Path) -> Job | None:
-        """The job of a folder; None where it holds none."""
+        """Return the job of a folder; None if there is none or it is damaged."""
         try:
-            job = cls(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+            job = cls(**json.loads((folder / JOB_FILE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
         return job if job.id == folder.name else None
 
 
 @dataclass(frozen=True)
-class End:
-    """How a job ended, in its own process's words."""
+class Outcome:
+    """How a job ended, as its own process reports it."""
 
-    state: Standing
+    state: JobState
     error: str | None = None
     hint: str | None = None
-    result: dict[str, Any] | None = field(default=None)
+    result: dict[str, Any] | None = None
 
     def write(self, folder: Path) -> None:
-        """Put it on the disk, whole or not at all."""
-        write_json(folder / ENDED, asdict(self))
+        """Write the outcome to the job's folder, atomically."""
+        write_json(folder / OUTCOME_FILE, asdict(self))
 
     @classmethod
-    def read(cls, folder: Path) -> End | None:
-        """The end of the job in a folder, where its process lived to tell it."""
+    def read(cls, folder: Path) -> Outcome | None:
+        """Return the outcome of a folder's job; None if its process was killed before."""
         try:
-            return cls(**json.loads((folder / ENDED).read_text(encoding="utf-8")))
+            return cls(**json.loads((folder / OUTCOME_FILE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
 
 def now() -> str:
-    """The time, as jobs say it."""
+    """Return the current time in UTC, in ISO 8601."""
     return datetime.now(UTC).isoformat()
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a file whole or not at all. Raises StorageError."""
+    """Write a JSON file atomically. Raises StorageError."""
     partial = path.with_name(f".{path.name}.partial")
     with storage_errors(str(path)):
         partial.write_text(
@@ -113,9 +115,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def drop_samples(home: Path, persona: str) -> int:
-    """Take the posts written while a persona learnt out of what its finished jobs said; return how many that were.
+    """Remove the sample posts of a persona's training from the events of its finished jobs.
 
-    They may repeat a post that it was told to forget. Raises StorageError.
+    They may repeat a post that is being forgotten. Returns how many were removed. Raises
+    StorageError.
     """
     count = 0
     for folder in sorted((home / FOLDER).iterdir()) if (home / FOLDER).is_dir() else ():
@@ -135,15 +138,18 @@ def drop_samples(home: Path, persona: str) -> int:
 
 
 def _is_sample(line: str) -> bool:
-    """Return whether a line is such a post, or half of one that a killed process left."""
+    """Return whether a line is a sample post, or a line that a killed process left incomplete."""
     try:
         return bool(json.loads(line)["what"] == "sample")
     except (ValueError, KeyError, TypeError):
         return True
 
 
-def tell(folder: Path, event: Mapping[str, Any]) -> None:
-    """Add a line to a job's events, which nobody else writes to now. A line that a killed process left open is closed first."""
+def append_event(folder: Path, event: Mapping[str, Any]) -> None:
+    """Append a line to a job's events while no process of the job writes to them.
+
+    A line that a killed process left incomplete is terminated first.
+    """
     with storage_errors(str(folder / EVENTS)), (folder / EVENTS).open("a+b", buffering=0) as file:
         line = (json.dumps(event, ensure_ascii=False) + "\n").encode()
         if file.seek(0, os.SEEK_END):
