@@ -108,7 +108,7 @@ def test_no_stage_fails_because_nobody_can_hear_of_it(
 @POSIX
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     program = (
-        "import os, sys; from popinjay.cli.standard_streams import open_closed; open_closed(); "
+        "import os, sys; from popinjay.cli.standard_streams import open_closed_streams; open_closed_streams(); "
         f"file = open({str(tmp_path / 'posts')!r}, 'w'); os.write(1, b'said'); os._exit(file.fileno() <= 2)"
     )
     assert shell(f'{sys.executable} -c "{program}" <&- >&- 2>&-', tmp_path).returncode == 0
@@ -117,5 +117,5 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
 
 def test_streams_that_are_there_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     before = (sys.stdin, sys.stdout, sys.stderr)
-    standard_streams.open_closed()
+    standard_streams.open_closed_streams()
     assert (sys.stdin, sys.stdout, sys.stderr) == before

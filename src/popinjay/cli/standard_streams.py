@@ -1,4 +1,4 @@
-"""Standard input, output and error as a shell may hand them over: closed, full, or read by nobody any more."""
+"""Standard streams in all states that a shell allows: closed, full, or a broken pipe."""
 
 from __future__ import annotations
 
@@ -9,52 +9,54 @@ from typing import TextIO
 
 from popinjay.errors import OutputLost
 
-_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))  # by number
+_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))  # by file descriptor
 
 
-def open_closed() -> None:
-    """Put the null device in the place of streams that are closed (`>&-`).
+def open_closed_streams() -> None:
+    """Open the null device for standard streams that are closed (`>&-`).
 
-    Otherwise the next file that is opened gets the number of one of them, and whatever is printed.
+    Otherwise the next file that is opened would get the descriptor of one of them, and what is
+    printed would be written to that file.
     """
-    for number, (name, mode) in enumerate(_STREAMS):
+    for descriptor, (name, mode) in enumerate(_STREAMS):
         if getattr(sys, name) is not None:
             continue
         null = os.open(os.devnull, os.O_RDWR)
-        if null != number and not _is_open(number):
-            os.dup2(null, number)
+        if null != descriptor and not _is_open(descriptor):
+            os.dup2(null, descriptor)
             os.close(null)
-            null = number
-        setattr(sys, name, open(null, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 (it stays open to the end)
+            null = descriptor
+        stream = open(null, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 (never closed)
+        setattr(sys, name, stream)
 
 
-def _is_open(number: int) -> bool:
+def _is_open(descriptor: int) -> bool:
     try:
-        os.fstat(number)
+        os.fstat(descriptor)
     except OSError:
         return False
     return True
 
 
-def divert(stream: TextIO) -> None:
-    """Send what is still to be written to a stream nowhere: it would only fail again, when Python ends."""
-    with suppress(OSError, ValueError):  # no file behind it
+def discard_output(stream: TextIO) -> None:
+    """Send a stream's buffered output to the null device: Python's exit would fail on it again."""
+    with suppress(OSError, ValueError):  # the stream has no file descriptor
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
 
 
-def tell(text: str) -> None:
-    """Write a line to standard error. Where it can't be written, the work goes on without."""
+def print_error(text: str) -> None:
+    """Write a line to standard error; if it can't be written, continue without it."""
     try:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
     except OSError:
-        divert(sys.stderr)
+        discard_output(sys.stderr)
 
 
-def lost(error: OSError) -> OutputLost:
-    """Say that standard output can't be written."""
-    divert(sys.stdout)
-    hint = "Free some space, or send it elsewhere. What was made is kept."
+def output_lost(error: OSError) -> OutputLost:
+    """Return the error for standard output that can't be written, and discard the rest of it."""
+    discard_output(sys.stdout)
+    hint = "Free some space, or redirect the output. What was made is kept."
     return OutputLost(f"Standard output can't be written: {error.strerror or error}.", hint)
