@@ -8,7 +8,11 @@ export class Trouble extends Error {
   }
 }
 
-const GONE = () => new Trouble("popinjay does not answer.", "Is it still running? Start it again with: popinjay serve. Nothing that was made is lost.");
+const GONE = () =>
+  new Trouble(
+    "popinjay does not answer.",
+    "Is it still running? Start it again with: popinjay serve. Nothing that was made is lost.",
+  );
 const OURS = { "X-Popinjay": "1" }; // no other site's page can send it
 
 const troubleOf = (status, text) => {
@@ -31,7 +35,12 @@ const request = async (path, settings = {}) => {
   return answer;
 };
 
-const withBody = (method, body, signal) => ({ method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal });
+const withBody = (method, body, signal) => ({
+  method,
+  body: JSON.stringify(body),
+  headers: { "Content-Type": "application/json" },
+  signal,
+});
 
 export const get = async (path, signal) => (await request(path, { signal })).json();
 
@@ -44,7 +53,8 @@ export const post = async (path, body = {}, signal) => {
 export const remove = (path) => request(path, { method: "DELETE" });
 
 /** Where things of a persona are. */
-export const of = (name, what = "") => `/api/personas/${encodeURIComponent(name)}${what && `/${what}`}`;
+export const of = (name, what = "") =>
+  `/api/personas/${encodeURIComponent(name)}${what && `/${what}`}`;
 
 /** Send a file, telling how much of it is there. */
 export const upload = (file, tell, signal) =>
@@ -54,7 +64,11 @@ export const upload = (file, tell, signal) =>
     asked.setRequestHeader("X-Popinjay", "1");
     asked.setRequestHeader("Content-Type", "application/octet-stream");
     asked.upload.addEventListener("progress", (event) => tell(event.loaded, event.total));
-    asked.addEventListener("load", () => (asked.status < 300 ? done(JSON.parse(asked.responseText)) : fail(troubleOf(asked.status, asked.responseText))));
+    asked.addEventListener("load", () =>
+      asked.status < 300
+        ? done(JSON.parse(asked.responseText))
+        : fail(troubleOf(asked.status, asked.responseText)),
+    );
     asked.addEventListener("error", () => fail(GONE()));
     asked.addEventListener("abort", () => fail(new DOMException("", "AbortError")));
     signal?.addEventListener("abort", () => asked.abort());
@@ -64,7 +78,14 @@ export const upload = (file, tell, signal) =>
 /** The events that a path streams: `{event, id, data}`, the data read as JSON. */
 export async function* events(path, { body, last, signal } = {}) {
   const settings = body ? withBody("POST", body, signal) : { signal };
-  const answer = await request(path, { ...settings, headers: { ...settings.headers, Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) } });
+  const answer = await request(path, {
+    ...settings,
+    headers: {
+      ...settings.headers,
+      Accept: "text/event-stream",
+      ...(last ? { "Last-Event-ID": last } : {}),
+    },
+  });
   if (answer.status === 204) return; // nothing more comes
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

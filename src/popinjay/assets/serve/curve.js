@@ -49,19 +49,49 @@ export class Curve {
     const reach = high - low || 1;
     const first = points[0]?.step ?? 0;
     const last = Math.max(points.at(-1)?.step ?? 1, first + 1);
-    const x = (step) => EDGE.left + ((step - first) / (last - first)) * (width - EDGE.left - EDGE.right);
+    const x = (step) =>
+      EDGE.left + ((step - first) / (last - first)) * (width - EDGE.left - EDGE.right);
     const y = (value) => EDGE.top + ((high - value) / reach) * (HEIGHT - EDGE.top - EDGE.bottom);
-    const path = (list) => list.map(({ step, value }, place) => `${place ? "L" : "M"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+    const path = (list) =>
+      list
+        .map(
+          ({ step, value }, place) =>
+            `${place ? "L" : "M"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`,
+        )
+        .join("");
     const base = HEIGHT - EDGE.bottom;
-    const parts = [draw("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: base, y2: base })];
+    const parts = [
+      draw("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: base, y2: base }),
+    ];
     if (points.length) {
-      for (const value of new Set([high, low])) parts.push(draw("text", { class: "tick", x: EDGE.left - 6, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2)));
-      parts.push(draw("text", { class: "tick", x: width - EDGE.right, y: HEIGHT - 4, "text-anchor": "end" }, `step ${last}`));
+      for (const value of new Set([high, low]))
+        parts.push(
+          draw(
+            "text",
+            { class: "tick", x: EDGE.left - 6, y: y(value) + 4, "text-anchor": "end" },
+            value.toFixed(2),
+          ),
+        );
+      parts.push(
+        draw(
+          "text",
+          { class: "tick", x: width - EDGE.right, y: HEIGHT - 4, "text-anchor": "end" },
+          `step ${last}`,
+        ),
+      );
       const isMany = points.length > 12;
       if (isMany) parts.push(draw("path", { class: "line thin", d: path(thinned(points, width)) }));
-      parts.push(draw("path", { class: "line", d: path(isMany ? thinned(smooth(points), width) : points) }));
-      if (!isMany) parts.push(...points.map(({ step, value }) => draw("circle", { class: "dot", cx: x(step), cy: y(value), r: 3.5 })));
-    } else parts.push(draw("text", { class: "tick", x: EDGE.left, y: HEIGHT / 2 }, "not begun yet"));
+      parts.push(
+        draw("path", { class: "line", d: path(isMany ? thinned(smooth(points), width) : points) }),
+      );
+      if (!isMany)
+        parts.push(
+          ...points.map(({ step, value }) =>
+            draw("circle", { class: "dot", cx: x(step), cy: y(value), r: 3.5 }),
+          ),
+        );
+    } else
+      parts.push(draw("text", { class: "tick", x: EDGE.left, y: HEIGHT / 2 }, "not begun yet"));
     this.picture.replaceChildren(...parts);
   }
 

@@ -6,14 +6,16 @@ export const el = (name, given = {}, ...children) => {
   for (const [key, value] of Object.entries(given)) {
     if (value === null || value === undefined || value === false) continue;
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else if (key === "value" || key === "checked" || key === "disabled" || key === "hidden") made[key] = value;
+    else if (key === "value" || key === "checked" || key === "disabled" || key === "hidden")
+      made[key] = value;
     else made.setAttribute(key, value === true ? "" : value);
   }
   made.append(...kept(children));
   return made;
 };
 
-const kept = (children) => children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false);
+const kept = (children) =>
+  children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false);
 
 /** Put these in the place of all that an element holds. */
 export const fill = (place, ...children) => place.replaceChildren(...kept(children));
@@ -48,7 +50,13 @@ export const remember = (key, value) => {
 
 /** What went wrong, in a box of its own. */
 export const trouble = (error, ...more) =>
-  el("div", { class: "trouble", role: "alert" }, el("p", { dir: "auto" }, el("b", {}, error.message || "Something went wrong.")), error.hint ? el("p", { dir: "auto" }, error.hint) : null, ...more);
+  el(
+    "div",
+    { class: "trouble", role: "alert" },
+    el("p", { dir: "auto" }, el("b", {}, error.message || "Something went wrong.")),
+    error.hint ? el("p", { dir: "auto" }, error.hint) : null,
+    ...more,
+  );
 
 /** A button that is off while what it does goes on; trouble is shown in `place`. */
 export const doing = (button, place, work) => async (event) => {

@@ -31,7 +31,8 @@ const follow = async (path, watch, job, signal) => {
         wait = 500;
         watch.lost(false);
         if (data.stage && data.what) watch.event(data);
-        else if (data.state && data.state !== now.state) watch.state((now = await get(path, signal)));
+        else if (data.state && data.state !== now.state)
+          watch.state((now = await get(path, signal)));
       }
       watch.state((now = await get(path, signal)));
       watch.lost(false);
@@ -57,7 +58,11 @@ class Watch {
     this.place = place;
     this.path = path;
     this.trouble = el("div");
-    this.gone = el("p", { class: "notice", role: "status", hidden: true }, "popinjay does not answer. Trying again… Nothing is lost.");
+    this.gone = el(
+      "p",
+      { class: "notice", role: "status", hidden: true },
+      "popinjay does not answer. Trying again… Nothing is lost.",
+    );
     this.again = null;
   }
 
@@ -84,23 +89,39 @@ class Looking extends Watch {
     this.heading = title("What is in there");
     this.told = el("p", { class: "lead", role: "status" }, "Looking…");
     this.bar = el("progress", { "aria-label": "Looking" });
-    this.body = el("div", {}, this.told, this.bar, el("p", { class: "below" }, el("button", { type: "button", onclick: () => this.stop() }, "Stop")));
+    this.body = el(
+      "div",
+      {},
+      this.told,
+      this.bar,
+      el(
+        "p",
+        { class: "below" },
+        el("button", { type: "button", onclick: () => this.stop() }, "Stop"),
+      ),
+    );
     fill(this.place, this.heading, this.gone, this.trouble, this.body);
     this.state(job);
   }
 
   event({ message, what, done, unit }) {
-    if (message && what !== "done") fill(this.told, bdi(message), done ? `: ${count(done)} ${unit ?? ""}` : "");
+    if (message && what !== "done")
+      fill(this.told, bdi(message), done ? `: ${count(done)} ${unit ?? ""}` : "");
   }
 
   state(job) {
-    if (job.state === "queued") this.told.textContent = "Something else is under way: this waits for its turn.";
+    if (job.state === "queued")
+      this.told.textContent = "Something else is under way: this waits for its turn.";
     if (job.state === "done" && !this.shown) {
       this.shown = true;
       showInspection(this.body, job);
       announce("This is what is in there");
     } else if (job.state === "failed" || job.state === "stopped") {
-      fill(this.body, trouble({ message: job.error || "It was stopped.", hint: job.hint }), el("p", {}, el("a", { class: "button main", href: "#/make" }, "Try something else")));
+      fill(
+        this.body,
+        trouble({ message: job.error || "It was stopped.", hint: job.hint }),
+        el("p", {}, el("a", { class: "button main", href: "#/make" }, "Try something else")),
+      );
     }
   }
 
@@ -124,9 +145,26 @@ class Making extends Watch {
     this.line = el("p", { class: "lead", role: "status" });
     this.button = el("button", { type: "button" });
     this.button.addEventListener("click", () => this.press());
-    this.forget = el("button", { type: "button", onclick: () => this.drop() }, "Take it off the list");
+    this.forget = el(
+      "button",
+      { type: "button", onclick: () => this.drop() },
+      "Take it off the list",
+    );
     this.end = el("div");
-    fill(this.place, this.heading, this.gone, el("div", { class: "line between" }, this.line, el("div", { class: "acts" }, this.button, this.forget)), this.trouble, this.end, this.progress.place);
+    fill(
+      this.place,
+      this.heading,
+      this.gone,
+      el(
+        "div",
+        { class: "line between" },
+        this.line,
+        el("div", { class: "acts" }, this.button, this.forget),
+      ),
+      this.trouble,
+      this.end,
+      this.progress.place,
+    );
     this.state(job);
   }
 
@@ -161,7 +199,11 @@ class Making extends Watch {
     this.progress.over(job.state); // also where it was over before its events were read
     const isStopping = Boolean(job.stop_asked) && !OVER.includes(job.state);
     this.button.disabled = isStopping;
-    this.button.textContent = isStopping ? "Stopping…" : OVER.includes(job.state) ? "Go on" : "Stop";
+    this.button.textContent = isStopping
+      ? "Stopping…"
+      : OVER.includes(job.state)
+        ? "Go on"
+        : "Stop";
     if (before === job.state) return;
     const words = {
       queued: "Something else is under way: this waits for its turn.",
@@ -173,7 +215,10 @@ class Making extends Watch {
     this.line.textContent = words[job.state] ?? STATES[job.state] ?? job.state;
     this.forget.hidden = !OVER.includes(job.state) || job.state === "done";
     this.button.hidden = job.state === "done";
-    fill(this.trouble, job.state === "failed" ? trouble({ message: job.error, hint: job.hint }) : null);
+    fill(
+      this.trouble,
+      job.state === "failed" ? trouble({ message: job.error, hint: job.hint }) : null,
+    );
     fill(this.end, job.state === "done" ? ready(nameOf(job)) : null);
     if (job.state === "done") fill(this.heading, bdi(nameOf(job)), " can speak");
   }
@@ -182,9 +227,29 @@ class Making extends Watch {
 /** What to do with a persona that is made, and its picture where one could be drawn. */
 const ready = (name) => {
   const about = encodeURIComponent(name);
-  const place = el("div", { class: "end" }, el("a", { class: "button main large", href: `#/say/${about}` }, "Let it speak"), el("a", { class: "button large", href: `#/look/${about}` }, "How good is it?"));
-  get(of(name)).then(({ picture }) => {
-    if (picture) place.append(el("a", { class: "picture", href: `#/say/${about}` }, el("img", { src: pictureOf(name, Date.now()), width: "1200", height: "630", alt: `A picture of ${name}, with something it said` })));
-  }, () => {}); // the links are enough
+  const place = el(
+    "div",
+    { class: "end" },
+    el("a", { class: "button main large", href: `#/say/${about}` }, "Let it speak"),
+    el("a", { class: "button large", href: `#/look/${about}` }, "How good is it?"),
+  );
+  get(of(name)).then(
+    ({ picture }) => {
+      if (picture)
+        place.append(
+          el(
+            "a",
+            { class: "picture", href: `#/say/${about}` },
+            el("img", {
+              src: pictureOf(name, Date.now()),
+              width: "1200",
+              height: "630",
+              alt: `A picture of ${name}, with something it said`,
+            }),
+          ),
+        );
+    },
+    () => {},
+  ); // the links are enough
   return place;
 };

@@ -6,18 +6,29 @@ import { card } from "./all.js";
 import { bytes, STATES } from "./words.js";
 
 const STEPS = [
-  ["Give it posts", "yours, or somebody’s who said yes. You see what is in there before anything is made."],
+  [
+    "Give it posts",
+    "yours, or somebody’s who said yes. You see what is in there before anything is made.",
+  ],
   ["Wait some minutes", "and hear it learn to speak. The page may be closed meanwhile."],
   ["Let it speak", "and see how good it is, and how much it copies. Share what is worth it."],
 ];
-const ACCOUNTS = [["Bluesky", "ada.bsky.social"], ["Mastodon", "@ada@example.social"], ["Several", "with blanks between them: a cyborg, one voice of all"]];
+const ACCOUNTS = [
+  ["Bluesky", "ada.bsky.social"],
+  ["Mastodon", "@ada@example.social"],
+  ["Several", "with blanks between them: a cyborg, one voice of all"],
+];
 
 export const show = async (place, about, { signal }) => {
   const said = el("div");
   fill(
     place,
     title("A bot of you"),
-    el("p", { class: "lead" }, "Give it somebody’s posts, and in a few minutes a small language model writes like them, here on this machine."),
+    el(
+      "p",
+      { class: "lead" },
+      "Give it somebody’s posts, and in a few minutes a small language model writes like them, here on this machine.",
+    ),
     el("div", { class: "ways" }, fileWay(said, signal), accountWay(said)),
     said,
   );
@@ -30,7 +41,11 @@ export const show = async (place, about, { signal }) => {
 
 const fileWay = (said, signal) => {
   const bar = el("progress", { max: "1", value: 0, "aria-label": "Sent so far" });
-  const told = el("p", { class: "aside" }, "An archive of X, Mastodon or Bluesky as it was downloaded, or a text file with a post on each line. It may be gigabytes.");
+  const told = el(
+    "p",
+    { class: "aside" },
+    "An archive of X, Mastodon or Bluesky as it was downloaded, or a text file with a post on each line. It may be gigabytes.",
+  );
   const cancel = el("button", { type: "button", class: "cancel" }, "Cancel");
   const input = el("input", { type: "file", id: "file", class: "unseen" });
   const zone = el(
@@ -38,7 +53,12 @@ const fileWay = (said, signal) => {
     { class: "way drop" },
     el("h2", {}, "A file"),
     input,
-    el("label", { for: "file", class: "target" }, el("b", {}, "Drop it here"), el("span", {}, "or choose it")),
+    el(
+      "label",
+      { for: "file", class: "target" },
+      el("b", {}, "Drop it here"),
+      el("span", {}, "or choose it"),
+    ),
     bar,
     el("div", { class: "line" }, told, cancel),
   );
@@ -51,7 +71,11 @@ const fileWay = (said, signal) => {
     cancel.onclick = () => sending.abort();
     try {
       announce(`Sending ${file.name}`);
-      const sent = await upload(file, (done, total) => tellSent(bar, told, file, done, total), AbortSignal.any([signal, sending.signal]));
+      const sent = await upload(
+        file,
+        (done, total) => tellSent(bar, told, file, done, total),
+        AbortSignal.any([signal, sending.signal]),
+      );
       await look({ upload: sent.upload });
     } catch (error) {
       if (error.name !== "AbortError") fill(said, trouble(error));
@@ -93,7 +117,15 @@ for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event
 
 const accountWay = (said) => {
   const input = el("input", {
-    id: "account", name: "account", type: "text", required: true, autocomplete: "off", autocapitalize: "none", spellcheck: "false", placeholder: "ada.bsky.social", "aria-describedby": "account-hint",
+    id: "account",
+    name: "account",
+    type: "text",
+    required: true,
+    autocomplete: "off",
+    autocapitalize: "none",
+    spellcheck: "false",
+    placeholder: "ada.bsky.social",
+    "aria-describedby": "account-hint",
   });
   const button = el("button", { class: "main" }, "Look at the posts");
   const form = el(
@@ -102,30 +134,73 @@ const accountWay = (said) => {
     el("h2", {}, "An account"),
     el("label", { for: "account" }, "Its name"),
     el("div", { class: "line" }, input, button),
-    el("p", { class: "aside", id: "account-hint" }, "Its public posts are read from its network; nothing else is asked there."),
-    el("dl", {}, ACCOUNTS.map(([network, example]) => [el("dt", {}, network), el("dd", {}, example)])),
+    el(
+      "p",
+      { class: "aside", id: "account-hint" },
+      "Its public posts are read from its network; nothing else is asked there.",
+    ),
+    el(
+      "dl",
+      {},
+      ACCOUNTS.map(([network, example]) => [el("dt", {}, network), el("dd", {}, example)]),
+    ),
   );
-  form.addEventListener("submit", doing(button, said, () => look({ specs: input.value.trim().split(/\s+/u) })));
+  form.addEventListener(
+    "submit",
+    doing(button, said, () => look({ specs: input.value.trim().split(/\s+/u) })),
+  );
   return form;
 };
 
 /** Have the server look at what is there, and watch it. */
 const look = async (what) => {
-  const job = await post("/api/jobs", { doing: "inspect", upload: null, specs: null, options: {}, ...what });
+  const job = await post("/api/jobs", {
+    doing: "inspect",
+    upload: null,
+    specs: null,
+    options: {},
+    ...what,
+  });
   location.hash = `#/job/${job.id}`;
 };
 
 // what was begun before
 
 const showLately = async (place, signal) => {
-  const [jobs, { personas }] = await Promise.all([get("/api/jobs", signal), get("/api/personas?limit=12&sort=newest", signal)]);
+  const [jobs, { personas }] = await Promise.all([
+    get("/api/jobs", signal),
+    get("/api/personas?limit=12&sort=newest", signal),
+  ]);
   const made = personas.filter((persona) => persona.speaks).slice(0, 3);
   const open = jobs.filter((job) => job.doing === "make" && job.state !== "done").slice(0, 5);
   fill(
     place,
-    open.length ? [el("h2", {}, "Not finished"), el("ul", { class: "rows" }, open.map((job) => el("li", {}, el("a", { href: `#/job/${job.id}` }, bdi(nameOf(job))), el("span", { class: `state ${job.state}` }, STATES[job.state] ?? job.state))))] : null,
-    made.length ? [el("h2", {}, "Lately made"), el("ul", { class: "grid" }, made.map(card))] : el("ol", { class: "steps" }, STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more))),
+    open.length
+      ? [
+          el("h2", {}, "Not finished"),
+          el(
+            "ul",
+            { class: "rows" },
+            open.map((job) =>
+              el(
+                "li",
+                {},
+                el("a", { href: `#/job/${job.id}` }, bdi(nameOf(job))),
+                el("span", { class: `state ${job.state}` }, STATES[job.state] ?? job.state),
+              ),
+            ),
+          ),
+        ]
+      : null,
+    made.length
+      ? [el("h2", {}, "Lately made"), el("ul", { class: "grid" }, made.map(card))]
+      : el(
+          "ol",
+          { class: "steps" },
+          STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more)),
+        ),
   );
 };
 
-export const nameOf = (job) => job.result?.persona || job.name || (job.specs ?? []).join(" and ") || "a new one";
+export const nameOf = (job) =>
+  job.result?.persona || job.name || (job.specs ?? []).join(" and ") || "a new one";

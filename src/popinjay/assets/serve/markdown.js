@@ -18,17 +18,23 @@ export const markdown = (text) => {
 };
 
 const BLOCKS = [
-  [/^```/u, (lines) => {
-    const isPlan = lines.shift().includes("mermaid");
-    const end = lines.findIndex((line) => line.startsWith("```"));
-    const code = lines.splice(0, end < 0 ? lines.length : end).join("\n");
-    lines.shift();
-    return isPlan ? null : el("pre", { tabindex: "0" }, el("code", {}, code));
-  }],
-  [/^#{1,6} /u, (lines) => {
-    const [, marks, words] = /^(#+) (.*)$/u.exec(lines.shift());
-    return el(`h${Math.min(6, marks.length + 1)}`, {}, inline(words)); // below the page's own heading
-  }],
+  [
+    /^```/u,
+    (lines) => {
+      const isPlan = lines.shift().includes("mermaid");
+      const end = lines.findIndex((line) => line.startsWith("```"));
+      const code = lines.splice(0, end < 0 ? lines.length : end).join("\n");
+      lines.shift();
+      return isPlan ? null : el("pre", { tabindex: "0" }, el("code", {}, code));
+    },
+  ],
+  [
+    /^#{1,6} /u,
+    (lines) => {
+      const [, marks, words] = /^(#+) (.*)$/u.exec(lines.shift());
+      return el(`h${Math.min(6, marks.length + 1)}`, {}, inline(words)); // below the page's own heading
+    },
+  ],
   [/^\|.*\|\s*$/u, (lines) => table(take(lines, /^\|/u))],
   [/^[-*] /u, (lines) => el("ul", {}, items(lines, /^[-*] (.*)$/u))],
   [/^\d+\. /u, (lines) => el("ol", {}, items(lines, /^\d+\. (.*)$/u))],
@@ -40,7 +46,8 @@ const block = (lines) => {
   const found = BLOCKS.find(([pattern]) => pattern.test(lines[0]));
   if (found) return found[1](lines);
   const own = [lines.shift()];
-  while (lines.length && !BLOCKS.some(([pattern]) => pattern.test(lines[0]))) own.push(lines.shift());
+  while (lines.length && !BLOCKS.some(([pattern]) => pattern.test(lines[0])))
+    own.push(lines.shift());
   const words = own.join(" ").replace(TAGS, "").trim();
   return words ? el("p", { dir: "auto" }, inline(words)) : null;
 };
@@ -62,13 +69,49 @@ const items = (lines, pattern) => {
 };
 
 const table = (lines) => {
-  const rows = lines.map((line) => line.trim().slice(1, -1).split(/(?<!\\)\|/u).map((cell) => cell.trim()));
+  const rows = lines.map((line) =>
+    line
+      .trim()
+      .slice(1, -1)
+      .split(/(?<!\\)\|/u)
+      .map((cell) => cell.trim()),
+  );
   const [head, , ...body] = rows;
-  const cells = (row) => row.map((cell, place) => (place ? el("td", {}, inline(cell)) : el("th", { scope: "row" }, inline(cell))));
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": head.join(" ").trim() || "A table" }, el("table", {}, el("thead", {}, el("tr", {}, head.map((cell) => el(cell ? "th" : "td", cell ? { scope: "col" } : {}, inline(cell))))), el("tbody", {}, body.map((row) => el("tr", {}, cells(row))))));
+  const cells = (row) =>
+    row.map((cell, place) =>
+      place ? el("td", {}, inline(cell)) : el("th", { scope: "row" }, inline(cell)),
+    );
+  return el(
+    "div",
+    {
+      class: "scroll",
+      tabindex: "0",
+      role: "region",
+      "aria-label": head.join(" ").trim() || "A table",
+    },
+    el(
+      "table",
+      {},
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          head.map((cell) => el(cell ? "th" : "td", cell ? { scope: "col" } : {}, inline(cell))),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        body.map((row) => el("tr", {}, cells(row))),
+      ),
+    ),
+  );
 };
 
-const INLINE = /\*\*(?<bold>[^*]+)\*\*|`(?<code>[^`]+)`|\[(?<words>[^\]]+)\]\((?<link>[^)\s]+)\)|(?<!\w)\*(?<emphasis>[^*]+)\*/gu;
+const INLINE =
+  /\*\*(?<bold>[^*]+)\*\*|`(?<code>[^`]+)`|\[(?<words>[^\]]+)\]\((?<link>[^)\s]+)\)|(?<!\w)\*(?<emphasis>[^*]+)\*/gu;
 
 const inline = (text) => {
   const found = [];
@@ -80,14 +123,20 @@ const inline = (text) => {
     if (bold) found.push(el("strong", {}, plain(bold)));
     else if (code) found.push(el("code", {}, plain(code)));
     else if (emphasis) found.push(el("em", {}, plain(emphasis)));
-    else if (/^https:\/\//u.test(link)) found.push(el("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, plain(words)));
+    else if (/^https:\/\//u.test(link))
+      found.push(
+        el("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, plain(words)),
+      );
     else found.push(plain(words));
   }
   return [...found, plain(text.slice(place))];
 };
 
 /** What cards write as entities, so that nothing in them is read as markup, as it is meant. */
-const plain = (text) => text.replace(/\\([\\`*_{}[\]()#+\-.!|<>~])/gu, "$1").replace(/&(#?\w+);/gu, (whole, name) => ENTITIES[name] ?? number(name) ?? whole);
+const plain = (text) =>
+  text
+    .replace(/\\([\\`*_{}[\]()#+\-.!|<>~])/gu, "$1")
+    .replace(/&(#?\w+);/gu, (whole, name) => ENTITIES[name] ?? number(name) ?? whole);
 
 const number = (name) => {
   const found = /^#(\d{1,7})$/u.exec(name);

@@ -16,7 +16,11 @@ let open = new AbortController();
 const address = () => {
   const [path, settings = ""] = location.hash.replace(/^#\/?/u, "").split("?");
   const [screen, ...about] = path.split("/");
-  return { screen: screen in SCREENS ? screen : "make", about: about.map(decoded).join("/"), settings: new URLSearchParams(settings) };
+  return {
+    screen: screen in SCREENS ? screen : "make",
+    about: about.map(decoded).join("/"),
+    settings: new URLSearchParams(settings),
+  };
 };
 
 const decoded = (text) => {
@@ -43,7 +47,16 @@ const show = async ({ isFirst = false } = {}) => {
     await SCREENS[screen].show(place, about, { signal, settings });
   } catch (error) {
     if (signal.aborted) return;
-    fill(place, title("This did not work"), trouble(error, error.status === 401 ? "Open the address that popinjay printed when it started: it holds the key." : null));
+    fill(
+      place,
+      title("This did not work"),
+      trouble(
+        error,
+        error.status === 401
+          ? "Open the address that popinjay printed when it started: it holds the key."
+          : null,
+      ),
+    );
   }
   if (signal.aborted) return;
   const heading = place.querySelector("h1");
@@ -69,7 +82,10 @@ const themes = () => {
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
   const label = () => {
     button.textContent = isDark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", isDark() ? "Switch to light colours" : "Switch to dark colours");
+    button.setAttribute(
+      "aria-label",
+      isDark() ? "Switch to light colours" : "Switch to dark colours",
+    );
   };
   const chosen = remembered("theme");
   if (chosen === "dark" || chosen === "light") root.dataset.theme = chosen;

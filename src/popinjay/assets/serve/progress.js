@@ -6,7 +6,13 @@ import { duration, many, STAGES } from "./words.js";
 
 const MOST_SAMPLES = 5;
 const SOMETIMES = { fetch: "Fetch the posts", base: "Fetch the base model" };
-const MARKS = { waiting: "to do", running: "under way", done: "done", failed: "did not work out", stopped: "stopped" };
+const MARKS = {
+  waiting: "to do",
+  running: "under way",
+  done: "done",
+  failed: "did not work out",
+  stopped: "stopped",
+};
 
 class Row {
   constructor(name) {
@@ -14,7 +20,14 @@ class Row {
     this.left = el("span", { class: "left" });
     this.bar = el("progress", { "aria-label": STAGES[name] ?? name });
     this.mark = el("span", { class: "unseen" });
-    this.place = el("li", { class: "stage" }, el("b", {}, STAGES[name] ?? name), this.mark, el("span", { class: "beside" }, this.words, this.left), this.bar);
+    this.place = el(
+      "li",
+      { class: "stage" },
+      el("b", {}, STAGES[name] ?? name),
+      this.mark,
+      el("span", { class: "beside" }, this.words, this.left),
+      this.bar,
+    );
     this.name = name;
     this.is("waiting");
   }
@@ -31,14 +44,19 @@ class Row {
     if (message) this.words.textContent = message;
     if (total) this.bar.value = Math.min(1, done / total);
     const left = numbers.seconds_left === undefined ? "" : `${duration(numbers.seconds_left)} left`;
-    this.left.textContent = left || (total ? `${Math.round((100 * done) / total)}%` : done ? many(done, unit, unit) : "");
+    this.left.textContent =
+      left || (total ? `${Math.round((100 * done) / total)}%` : done ? many(done, unit, unit) : "");
   }
 }
 
 export class Progress {
   constructor() {
     this.rows = new Map(Object.keys(STAGES).map((name) => [name, new Row(name)]));
-    this.list = el("ol", { class: "stages" }, [...this.rows.values()].map((row) => row.place));
+    this.list = el(
+      "ol",
+      { class: "stages" },
+      [...this.rows.values()].map((row) => row.place),
+    );
     this.loss = new Curve("How much the posts it reads surprise it", "loss");
     this.unseen = new Curve("How much posts it has never seen surprise it", "bits a byte");
     this.samples = el("ul", { class: "samples" });
@@ -47,8 +65,20 @@ export class Progress {
       "div",
       { class: "progress" },
       el("section", { "aria-label": "Steps" }, this.list, this.notes),
-      el("section", { "aria-labelledby": "hears" }, el("h2", { id: "hears" }, "What it says so far"), this.samples),
-      el("section", { class: "curves", "aria-labelledby": "learns" }, el("h2", { id: "learns" }, "How it learns"), el("p", { class: "aside" }, "The less, the better it knows the voice."), this.loss.place, this.unseen.place),
+      el(
+        "section",
+        { "aria-labelledby": "hears" },
+        el("h2", { id: "hears" }, "What it says so far"),
+        this.samples,
+      ),
+      el(
+        "section",
+        { class: "curves", "aria-labelledby": "learns" },
+        el("h2", { id: "learns" }, "How it learns"),
+        el("p", { class: "aside" }, "The less, the better it knows the voice."),
+        this.loss.place,
+        this.unseen.place,
+      ),
     );
     this.hear([]);
   }
@@ -82,12 +112,17 @@ export class Progress {
 
   measure({ done, numbers }) {
     if (numbers.loss !== undefined) this.loss.add(done, numbers.loss);
-    if (numbers.validation_bits_per_byte !== undefined) this.unseen.add(done, numbers.validation_bits_per_byte);
+    if (numbers.validation_bits_per_byte !== undefined)
+      this.unseen.add(done, numbers.validation_bits_per_byte);
   }
 
   hear(texts) {
     this.heard = texts.slice(0, MOST_SAMPLES);
-    if (this.heard.length) fill(this.samples, this.heard.map((text) => el("li", { dir: "auto" }, text)));
+    if (this.heard.length)
+      fill(
+        this.samples,
+        this.heard.map((text) => el("li", { dir: "auto" }, text)),
+      );
     else fill(this.samples, el("li", { class: "none" }, "Nothing yet: it clears its throat."));
   }
 

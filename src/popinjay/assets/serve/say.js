@@ -7,8 +7,19 @@ import { copy, labelled, Share } from "./share.js";
 import { many } from "./words.js";
 
 const POSTS = 10;
-const LENGTHS = { 280: "X: 280 characters", 300: "Bluesky: 300", 500: "Mastodon: 500", 140: "short: 140" };
-const DARING = [[0.6, "plays safe"], [0.9, "careful"], [1.15, "as it comes"], [1.5, "daring"], [Infinity, "wild"]];
+const LENGTHS = {
+  280: "X: 280 characters",
+  300: "Bluesky: 300",
+  500: "Mastodon: 500",
+  140: "short: 140",
+};
+const DARING = [
+  [0.6, "plays safe"],
+  [0.9, "careful"],
+  [1.15, "as it comes"],
+  [1.5, "daring"],
+  [Infinity, "wild"],
+];
 
 export const show = async (place, name, { signal, settings }) => {
   const persona = await load(name, signal);
@@ -35,17 +46,49 @@ class Speaking {
   }
 
   controls(prompt) {
-    this.prompt = el("input", { id: "prompt", name: "prompt", type: "text", value: prompt, autocomplete: "off", dir: "auto", maxlength: "400" });
-    this.warmth = el("input", { id: "warmth", type: "range", min: "0.3", max: "1.8", step: "0.1", value: String(this.persona.temperature) });
+    this.prompt = el("input", {
+      id: "prompt",
+      name: "prompt",
+      type: "text",
+      value: prompt,
+      autocomplete: "off",
+      dir: "auto",
+      maxlength: "400",
+    });
+    this.warmth = el("input", {
+      id: "warmth",
+      type: "range",
+      min: "0.3",
+      max: "1.8",
+      step: "0.1",
+      value: String(this.persona.temperature),
+    });
     this.warmthWords = el("output", { for: "warmth" });
-    this.length = el("select", { id: "length" }, Object.entries(LENGTHS).sort((a, b) => (b[0] === "280") - (a[0] === "280")).map(([value, words]) => el("option", { value }, words)));
+    this.length = el(
+      "select",
+      { id: "length" },
+      Object.entries(LENGTHS)
+        .sort((a, b) => (b[0] === "280") - (a[0] === "280"))
+        .map(([value, words]) => el("option", { value }, words)),
+    );
     this.button = el("button", { class: "main" }, "Write ten");
     this.form = el(
       "form",
       { class: "ask" },
       el("label", { for: "prompt" }, "It begins with"),
       el("div", { class: "line" }, this.prompt, this.button),
-      el("div", { class: "dials" }, el("div", {}, el("label", { for: "warmth" }, "How daring? "), this.warmthWords, this.warmth), el("div", {}, el("label", { for: "length" }, "How long at most?"), this.length)),
+      el(
+        "div",
+        { class: "dials" },
+        el(
+          "div",
+          {},
+          el("label", { for: "warmth" }, "How daring? "),
+          this.warmthWords,
+          this.warmth,
+        ),
+        el("div", {}, el("label", { for: "length" }, "How long at most?"), this.length),
+      ),
     );
     const tell = () => {
       const value = Number(this.warmth.value);
@@ -62,14 +105,32 @@ class Speaking {
   }
 
   begin() {
-    fill(this.place, el("div", { class: "head" }, header(this.persona, "say"), this.picture.place), this.form, this.trouble, this.note, this.list, this.held, this.kept, this.share.place);
-    fill(this.list, Array.from({ length: POSTS }, () => el("li", { class: "post empty", "aria-hidden": "true" })));
+    fill(
+      this.place,
+      el("div", { class: "head" }, header(this.persona, "say"), this.picture.place),
+      this.form,
+      this.trouble,
+      this.note,
+      this.list,
+      this.held,
+      this.kept,
+      this.share.place,
+    );
+    fill(
+      this.list,
+      Array.from({ length: POSTS }, () => el("li", { class: "post empty", "aria-hidden": "true" })),
+    );
     this.note.textContent = "Ten posts, none of which anybody ever wrote.";
     this.showKept();
   }
 
   async write() {
-    const asked = { prompt: this.prompt.value, n: POSTS, temperature: Number(this.warmth.value), max_chars: Number(this.length.value) };
+    const asked = {
+      prompt: this.prompt.value,
+      n: POSTS,
+      temperature: Number(this.warmth.value),
+      max_chars: Number(this.length.value),
+    };
     this.now = new AbortController();
     this.button.textContent = "Stop";
     this.button.classList.remove("main");
@@ -78,7 +139,10 @@ class Speaking {
     this.held.textContent = "";
     this.note.textContent = "It finds its voice…";
     this.posts = Array.from({ length: POSTS }, () => new Post(asked, this));
-    fill(this.list, this.posts.map((one) => one.place));
+    fill(
+      this.list,
+      this.posts.map((one) => one.place),
+    );
     try {
       await this.listen(asked);
     } catch (error) {
@@ -94,7 +158,10 @@ class Speaking {
 
   async listen(asked) {
     let isOver = false;
-    for await (const { event, data } of events(of(this.persona.name, "say"), { body: asked, signal: this.now.signal })) {
+    for await (const { event, data } of events(of(this.persona.name, "say"), {
+      body: asked,
+      signal: this.now.signal,
+    })) {
       if (event === "piece") this.note.textContent = "It writes…";
       if (event === "piece") this.posts[data.place]?.piece(data.text);
       else if (event === "again") this.posts[data.place]?.again();
@@ -106,7 +173,10 @@ class Speaking {
         this.ended(data);
       }
     }
-    if (!isOver) throw Object.assign(new Error("The answer broke off."), { hint: "popinjay may have been stopped. Try again." });
+    if (!isOver)
+      throw Object.assign(new Error("The answer broke off."), {
+        hint: "popinjay may have been stopped. Try again.",
+      });
   }
 
   ended({ redrawn = {}, seed }) {
@@ -120,16 +190,35 @@ class Speaking {
   }
 
   async keep(one) {
-    await post(of(this.persona.name, "kept"), { text: one.text, prompt: one.asked.prompt, temperature: one.asked.temperature, seed: one.seed ?? null });
+    await post(of(this.persona.name, "kept"), {
+      text: one.text,
+      prompt: one.asked.prompt,
+      temperature: one.asked.temperature,
+      seed: one.seed ?? null,
+    });
     announce("Kept");
     await this.showKept();
   }
 
   async showKept() {
-    const { kept: rows } = await get(of(this.persona.name, "kept"), this.signal).catch(() => ({ kept: [] })); // the page is of use without them
+    const { kept: rows } = await get(of(this.persona.name, "kept"), this.signal).catch(() => ({
+      kept: [],
+    })); // the page is of use without them
     if (!rows.length) return;
     const isOpen = this.kept.querySelector("details")?.open;
-    fill(this.kept, el("details", { class: "kept", open: isOpen }, el("summary", {}, `${many(rows.length, "kept post")}`), el("ul", {}, rows.map((row) => el("li", { dir: "auto" }, row.text)))));
+    fill(
+      this.kept,
+      el(
+        "details",
+        { class: "kept", open: isOpen },
+        el("summary", {}, `${many(rows.length, "kept post")}`),
+        el(
+          "ul",
+          {},
+          rows.map((row) => el("li", { dir: "auto" }, row.text)),
+        ),
+      ),
+    );
   }
 }
 
@@ -144,8 +233,22 @@ class Picture {
 
   draw() {
     const { name, picture } = this.persona;
-    fill(this.place, picture || this.shows ? el("img", { src: this.address(), width: "1200", height: "630", alt: `The picture of ${called(this.persona)}: ${this.shows ?? "one of the things it says"}` }) : el("p", { class: "aside" }, "No picture yet: choose a post for it."));
-    this.place.querySelector("img")?.addEventListener("error", () => fill(this.place, el("p", { class: "aside" }, "The picture can’t be shown.")));
+    fill(
+      this.place,
+      picture || this.shows
+        ? el("img", {
+            src: this.address(),
+            width: "1200",
+            height: "630",
+            alt: `The picture of ${called(this.persona)}: ${this.shows ?? "one of the things it says"}`,
+          })
+        : el("p", { class: "aside" }, "No picture yet: choose a post for it."),
+    );
+    this.place
+      .querySelector("img")
+      ?.addEventListener("error", () =>
+        fill(this.place, el("p", { class: "aside" }, "The picture can’t be shown.")),
+      );
     return name;
   }
 
@@ -188,7 +291,8 @@ class Post {
   /** The text, the beginning that all share less loud. */
   write(text) {
     const shared = this.asked.prompt.trim();
-    if (shared && text.startsWith(shared)) fill(this.words, el("span", { class: "shared" }, shared), text.slice(shared.length));
+    if (shared && text.startsWith(shared))
+      fill(this.words, el("span", { class: "shared" }, shared), text.slice(shared.length));
     else fill(this.words, text);
   }
 
@@ -220,7 +324,10 @@ class Post {
 
   missing() {
     this.place.classList.replace("coming", "none");
-    fill(this.words, "Held back: whatever it wrote here repeated its author, or was nobody’s business.");
+    fill(
+      this.words,
+      "Held back: whatever it wrote here repeated its author, or was nobody’s business.",
+    );
   }
 
   over() {

@@ -5,9 +5,11 @@ const dates = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
 
 export const count = (number) => numbers.format(Math.round(number));
 
-export const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
+export const many = (number, one, more = `${one}s`) =>
+  `${count(number)} ${number === 1 ? one : more}`;
 
-export const date = (text) => (text && !Number.isNaN(Date.parse(text)) ? dates.format(new Date(text)) : "");
+export const date = (text) =>
+  text && !Number.isNaN(Date.parse(text)) ? dates.format(new Date(text)) : "";
 
 export const bytes = (number) => {
   const units = ["bytes", "KB", "MB", "GB", "TB"];
@@ -48,6 +50,9 @@ export const STATES = {
 export const WHOSE = {
   self: ["They are mine", "I wrote these posts myself."],
   permission: ["I was allowed to", "Whoever wrote them said yes to this."],
-  "public-figure": ["A public figure’s", "Made without them. It stays private: such a model is never published for everybody."],
+  "public-figure": [
+    "A public figure’s",
+    "Made without them. It stays private: such a model is never published for everybody.",
+  ],
   fictional: ["Nobody’s", "Whoever wrote them is made up."],
 };
