@@ -1,8 +1,8 @@
-// What is in some posts, as a table, and the form that has a persona made of them.
+// The result of an inspection as a table, and the form that starts a training.
 
 import { get, post } from "./api.js";
-import { bdi, doing, el, fill, trouble } from "./dom.js";
-import { bytes, count, date, duration, many, WHOSE } from "./words.js";
+import { bdi, actionHandler, el, fill, errorBox } from "./dom.js";
+import { bytes, count, date, duration, plural, WHOSE } from "./words.js";
 
 const BUDGETS = {
   "": "as long as it needs",
@@ -12,13 +12,14 @@ const BUDGETS = {
   "1h": "1 hour",
 };
 
-export const showInspection = (place, job) => {
+export const showInspection = (container, job) => {
   const { authors = [] } = job.result ?? {};
   const refused = authors.some(
-    (one) => one.verdict?.startsWith("make would refuse") && !one.verdict.includes("--whose self"),
+    (author) =>
+      author.verdict?.startsWith("make would refuse") && !author.verdict.includes("--whose self"),
   );
   fill(
-    place,
+    container,
     el("section", { class: "seen" }, table(authors), remarks(authors)),
     refused
       ? el("p", {}, el("a", { class: "button main", href: "#/make" }, "Try something else"))
@@ -26,7 +27,7 @@ export const showInspection = (place, job) => {
   );
 };
 
-// what was seen
+// The table
 
 const table = (authors) => {
   const row = (words, cell, kind = "") =>
@@ -34,10 +35,11 @@ const table = (authors) => {
       "tr",
       { class: kind },
       el("th", { scope: "row" }, words),
-      authors.map((one) => el("td", {}, cell(one))),
+      authors.map((author) => el("td", {}, cell(author))),
     );
-  const reasons = [...new Set(authors.flatMap((one) => Object.keys(one.further ?? {})))];
-  const dates = (one) => (one.first ? `${date(one.first)} – ${date(one.last)}` : "no dates");
+  const reasons = [...new Set(authors.flatMap((author) => Object.keys(author.further ?? {})))];
+  const dates = (author) =>
+    author.first ? `${date(author.first)} – ${date(author.last)}` : "no dates";
   return el(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": "What is in there" },
@@ -51,12 +53,12 @@ const table = (authors) => {
           "tr",
           {},
           el("td"),
-          authors.map((one) =>
+          authors.map((author) =>
             el(
               "th",
               { scope: "col" },
-              bdi(one.name || one.author),
-              el("small", {}, bdi(one.author)),
+              bdi(author.name || author.author),
+              el("small", {}, bdi(author.author)),
             ),
           ),
         ),
@@ -64,15 +66,15 @@ const table = (authors) => {
       el(
         "tbody",
         {},
-        row("Posts in there", (one) => count(one.downloaded)),
-        row("Reposts of others", (one) => `− ${count(one.reposts)}`, "less"),
-        row("Too short", (one) => `− ${count(one.short)}`, "less"),
+        row("Posts in there", (author) => count(author.downloaded)),
+        row("Reposts of others", (author) => `− ${count(author.reposts)}`, "less"),
+        row("Too short", (author) => `− ${count(author.short)}`, "less"),
         reasons.map((reason) =>
-          row(capital(reason), (one) => `− ${count(one.further?.[reason] ?? 0)}`, "less"),
+          row(capital(reason), (author) => `− ${count(author.further?.[reason] ?? 0)}`, "less"),
         ),
-        row("Posts to learn from", (one) => count(one.used), "sum"),
+        row("Posts to learn from", (author) => count(author.used), "sum"),
         row("Written", dates),
-        row("Languages", (one) => languages(one.languages)),
+        row("Languages", (author) => languages(author.languages)),
       ),
     ),
   );
@@ -82,7 +84,7 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const languages = (shares = {}) =>
   Object.entries(shares)
-    .sort((one, other) => other[1] - one[1])
+    .sort((a, b) => b[1] - a[1])
     .slice(0, 4)
     .map(([code, share]) => `${languageName(code)} ${Math.round(100 * share)}%`)
     .join(", ");
@@ -96,11 +98,11 @@ const languageName = (code) => {
 };
 
 const remarks = (authors) => {
-  const lines = authors.flatMap((one) => {
+  const lines = authors.flatMap((author) => {
     const counted = [
-      ["Left out", one.left_out],
-      ["Private, never opened", one.unread],
-      ["Hidden from the model", one.masked],
+      ["Left out", author.left_out],
+      ["Private, never opened", author.unread],
+      ["Hidden from the model", author.masked],
     ];
     const found = counted
       .filter(([, facts]) => facts && Object.keys(facts).length)
@@ -110,13 +112,13 @@ const remarks = (authors) => {
             .map(([what, number]) => `${count(number)} × ${what}`)
             .join(", ")}.`,
       );
-    return [...found, ...(one.notes ?? []), one.verdict]
+    return [...found, ...(author.notes ?? []), author.verdict]
       .filter(Boolean)
       .map((text) =>
         el(
           "li",
           { dir: "auto" },
-          authors.length > 1 ? [bdi(one.name || one.author), ": "] : null,
+          authors.length > 1 ? [bdi(author.name || author.author), ": "] : null,
           text,
         ),
       );
@@ -124,10 +126,10 @@ const remarks = (authors) => {
   return lines.length ? el("ul", { class: "notes" }, lines) : null;
 };
 
-// what is to be made of it
+// The form
 
 const form = (job, authors) => {
-  const said = el("div");
+  const errors = el("div");
   const button = el("button", { class: "main large" }, "Make it");
   const bases = el(
     "select",
@@ -137,14 +139,15 @@ const form = (job, authors) => {
   const hint = el(
     "p",
     { class: "aside", id: "base-hint" },
-    "What it can do before it has read a single post. SmolLM2 for English and Gemma 3 for other languages if they are here, else the small one inside popinjay.",
+    "What it can do before it has read a single post. SmolLM2 for English and Gemma 3 for other " +
+      "languages if they are here, else the small one inside popinjay.",
   );
   const terms = el("div");
-  fillBases(
+  addBases(
     bases,
     hint,
     terms,
-    authors.reduce((sum, one) => sum + (one.used ?? 0), 0),
+    authors.reduce((sum, author) => sum + (author.used ?? 0), 0),
   );
   const made = el(
     "form",
@@ -200,18 +203,18 @@ const form = (job, authors) => {
         "It is said on its card.",
       ),
     ),
-    said,
+    errors,
     el("p", {}, button),
   );
   made.addEventListener(
     "submit",
-    doing(button, said, () => start(job, authors, new FormData(made))),
+    actionHandler(button, errors, () => start(job, authors, new FormData(made))),
   );
   return made;
 };
 
-/** Whether the files say nothing about whose posts these are, such as tweets.csv. */
-const isAnonymous = (authors) => authors.length > 0 && authors.every((one) => one.anonymous);
+/** Return whether no file names its author, such as tweets.csv. */
+const isAnonymous = (authors) => authors.length > 0 && authors.every((author) => author.anonymous);
 
 const nameField = (authors) =>
   isAnonymous(authors)
@@ -224,15 +227,18 @@ const nameField = (authors) =>
     : field(
         "name",
         "What is it called?",
-        { placeholder: usualName(authors) ?? "" },
+        { placeholder: defaultName(authors) ?? "" },
         "Its folder’s name. One that is here already is brought up to date.",
       );
 
-/** What a persona of these is called where nothing else is said; left to the program where that could be no folder's name. */
-const usualName = (authors) => {
+/**
+ * Return the default name of a persona; undefined, so that the server chooses, if it could not name
+ * a folder.
+ */
+const defaultName = (authors) => {
   if (isAnonymous(authors)) return undefined;
   const name = authors
-    .map((one) => one.author)
+    .map((author) => author.author)
     .sort()
     .join("-");
   return /^\w[\w.-]{0,100}$/u.test(name) ? name : undefined;
@@ -274,11 +280,11 @@ const choices = (words, name, rows, more) =>
     ),
   );
 
-const fillBases = async (select, hint, terms, posts) => {
+const addBases = async (select, hint, terms, posts) => {
   try {
     const { bases } = await get("/api/bases");
     const known = new Map(bases.map((base) => [base.name, base]));
-    const unchosen = hint.textContent;
+    const defaultHint = hint.textContent;
     select.append(
       ...bases.map((base) =>
         el(
@@ -290,11 +296,11 @@ const fillBases = async (select, hint, terms, posts) => {
     );
     select.addEventListener("change", () => {
       const base = known.get(select.value);
-      hint.textContent = base ? aboutBase(base, posts) : unchosen;
+      hint.textContent = base ? aboutBase(base, posts) : defaultHint;
       fill(terms, base?.terms && !base.terms.accepted ? acceptance(base) : null);
     });
   } catch (error) {
-    hint.after(trouble(error));
+    hint.after(errorBox(error));
   }
 };
 
@@ -309,12 +315,13 @@ const aboutBase = (base, posts) => {
     ? `here, ${bytes(base.bytes)}`
     : `fetched first, ${bytes(base.download_bytes ?? 0)}`;
   const time = base.seconds_a_post
-    ? ` About ${duration(base.seconds_a_post * posts)} for ${many(posts, "post")}.`
+    ? ` About ${duration(base.seconds_a_post * posts)} for ${plural(posts, "post")}.`
     : "";
-  return `${capital(base.summary)}. It knows ${spoken}. Licence: ${base.license}. It is ${size}.${time}`;
+  const facts = `It knows ${spoken}. Licence: ${base.license}. It is ${size}.`;
+  return `${capital(base.summary)}. ${facts}${time}`;
 };
 
-/** Terms of use that have to be accepted by name before anything is fetched. */
+/** Terms of use, to be accepted before the base model is downloaded. */
 const acceptance = (base) =>
   el(
     "div",
@@ -345,7 +352,7 @@ const start = async (job, authors, data) => {
   const given = Object.fromEntries(
     [...data].map(([key, value]) => [key, value.trim()]).filter(([, value]) => value),
   );
-  const { name = usualName(authors), ...options } = given;
+  const { name = defaultName(authors), ...options } = given;
   if (options.drop_replies) options.drop_replies = true;
   const body = {
     doing: "make",

@@ -1,10 +1,10 @@
-// How good is it: the report, the card, and the files.
+// The screen "How good is it?": the report, the card and the files of a persona.
 
-import { get, of } from "./api.js";
-import { bdi, el, fill, trouble } from "./dom.js";
+import { get, personaPath } from "./api.js";
+import { bdi, el, fill, errorBox } from "./dom.js";
 import { markdown } from "./markdown.js";
-import { called, header, load, people, pictureOf } from "./persona.js";
-import { bytes, date, many, STAGES, STATES } from "./words.js";
+import { displayName, header, load, authorNames, pictureOf } from "./persona.js";
+import { bytes, date, plural, STAGES, STATES } from "./words.js";
 
 const STAGE_STATES = {
   done: "done",
@@ -13,11 +13,11 @@ const STAGE_STATES = {
   failed: "did not work out",
 };
 
-export const show = async (place, name, { signal }) => {
+export const show = async (container, name, { signal }) => {
   const persona = await load(name, signal);
   if (signal.aborted) return;
   fill(
-    place,
+    container,
     el(
       "div",
       { class: "head" },
@@ -30,18 +30,18 @@ export const show = async (place, name, { signal }) => {
               src: pictureOf(name),
               width: "1200",
               height: "630",
-              alt: `The picture of ${called(persona)}`,
+              alt: `The picture of ${displayName(persona)}`,
             }),
           )
         : null,
     ),
     facts(persona),
     persona.state === "ready" ? report(name) : stages(persona),
-    later("Its card", "card", () =>
-      get(of(name, "card"), signal).then(({ markdown: text }) => markdown(text)),
+    lazySection("Its card", "card", () =>
+      get(personaPath(name, "card"), signal).then(({ markdown: text }) => markdown(text)),
     ),
-    later("Its files", "files", () =>
-      get(of(name, "files"), signal).then((found) => files(name, found)),
+    lazySection("Its files", "files", () =>
+      get(personaPath(name, "files"), signal).then((found) => files(name, found)),
     ),
   );
 };
@@ -51,7 +51,7 @@ const facts = (persona) => {
     ["State", STATES[persona.state] ?? persona.state],
     [
       "Learnt from",
-      persona.posts === null ? null : `${many(persona.posts, "post")} of ${people(persona)}`,
+      persona.posts === null ? null : `${plural(persona.posts, "post")} of ${authorNames(persona)}`,
     ],
     ["Made", date(persona.made)],
     ["From", persona.base],
@@ -81,12 +81,12 @@ const report = (name) =>
       el("h2", { id: "report-title" }, "The report, and a game"),
       el(
         "a",
-        { class: "button", href: of(name, "report"), target: "_blank", rel: "noopener" },
+        { class: "button", href: personaPath(name, "report"), target: "_blank", rel: "noopener" },
         "Open it alone",
       ),
     ),
     el("iframe", {
-      src: of(name, "report"),
+      src: personaPath(name, "report"),
       sandbox: "allow-scripts",
       title: "The report",
       loading: "lazy",
@@ -119,16 +119,16 @@ const stages = (persona) =>
     ),
   );
 
-/** A part that is fetched when it is opened. */
-const later = (words, id, fetched) => {
+/** A section whose content is loaded when it is opened. */
+const lazySection = (words, id, loadContent) => {
   const body = el("div");
   const part = el("details", { class: "part", id }, el("summary", {}, words), body);
   part.addEventListener("toggle", async () => {
     if (!part.open || body.hasChildNodes()) return;
     try {
-      fill(body, await fetched());
+      fill(body, await loadContent());
     } catch (error) {
-      fill(body, trouble(error));
+      fill(body, errorBox(error));
     }
   });
   return part;
@@ -141,7 +141,8 @@ const files = (name, found) =>
     el(
       "p",
       { class: "aside" },
-      "In model/ lie the files that other programs read. Posts among these are somebody’s: think before you pass them on.",
+      "In model/ lie the files that other programs read. Posts among these are somebody’s: " +
+        "think before you pass them on.",
     ),
     el(
       "ul",
@@ -153,7 +154,10 @@ const files = (name, found) =>
           el(
             "a",
             {
-              href: of(name, `files/${file.name.split("/").map(encodeURIComponent).join("/")}`),
+              href: personaPath(
+                name,
+                `files/${file.name.split("/").map(encodeURIComponent).join("/")}`,
+              ),
               download: true,
             },
             bdi(file.name),

@@ -1,7 +1,7 @@
-// Make one, first half: whose posts, from a file or from a network. What then becomes of them, job.js shows.
+// The screen "Make one": posts from a file or from an account. The inspection is shown by job.js.
 
 import { get, post, upload } from "./api.js";
-import { announce, bdi, doing, el, fill, title, trouble } from "./dom.js";
+import { announce, bdi, actionHandler, el, fill, title, errorBox } from "./dom.js";
 import { card } from "./all.js";
 import { bytes, STATES } from "./words.js";
 
@@ -19,32 +19,34 @@ const ACCOUNTS = [
   ["Several", "with blanks between them: a cyborg, one voice of all"],
 ];
 
-export const show = async (place, about, { signal }) => {
-  const said = el("div");
+export const show = async (container, about, { signal }) => {
+  const errors = el("div");
   fill(
-    place,
+    container,
     title("A bot of you"),
     el(
       "p",
       { class: "lead" },
-      "Give it somebody’s posts, and in a few minutes a small language model writes like them, here on this machine.",
+      "Give it somebody’s posts, and in a few minutes a small language model writes like them, " +
+        "here on this machine.",
     ),
-    el("div", { class: "ways" }, fileWay(said, signal), accountWay(said)),
-    said,
+    el("div", { class: "ways" }, fileSection(errors, signal), accountSection(errors)),
+    errors,
   );
-  const lately = el("div", { class: "lately" });
-  place.append(lately);
-  await showLately(lately, signal);
+  const recent = el("div", { class: "lately" });
+  container.append(recent);
+  await showRecent(recent, signal);
 };
 
-// from a file
+// From a file
 
-const fileWay = (said, signal) => {
+const fileSection = (errors, signal) => {
   const bar = el("progress", { max: "1", value: 0, "aria-label": "Sent so far" });
-  const told = el(
+  const status = el(
     "p",
     { class: "aside" },
-    "An archive of X, Mastodon or Bluesky as it was downloaded, or a text file with a post on each line. It may be gigabytes.",
+    "An archive of X, Mastodon or Bluesky as it was downloaded, or a text file with a post on " +
+      "each line. It may be gigabytes.",
   );
   const cancel = el("button", { type: "button", class: "cancel" }, "Cancel");
   const input = el("input", { type: "file", id: "file", class: "unseen" });
@@ -60,26 +62,26 @@ const fileWay = (said, signal) => {
       el("span", {}, "or choose it"),
     ),
     bar,
-    el("div", { class: "line" }, told, cancel),
+    el("div", { class: "line" }, status, cancel),
   );
   const take = async (file) => {
     if (!file || zone.classList.contains("busy")) return;
     zone.classList.add("busy");
     input.disabled = true;
-    fill(said);
+    fill(errors);
     const sending = new AbortController();
     cancel.onclick = () => sending.abort();
     try {
       announce(`Sending ${file.name}`);
       const sent = await upload(
         file,
-        (done, total) => tellSent(bar, told, file, done, total),
+        (done, total) => showSent(bar, status, file, done, total),
         AbortSignal.any([signal, sending.signal]),
       );
-      await look({ upload: sent.upload });
+      await inspect({ upload: sent.upload });
     } catch (error) {
-      if (error.name !== "AbortError") fill(said, trouble(error));
-      told.textContent = "Nothing was kept of it. Try again, or another file.";
+      if (error.name !== "AbortError") fill(errors, errorBox(error));
+      status.textContent = "Nothing was kept of it. Try again, or another file.";
     } finally {
       zone.classList.remove("busy");
       input.disabled = false;
@@ -92,9 +94,9 @@ const fileWay = (said, signal) => {
   return zone;
 };
 
-const tellSent = (bar, told, file, done, total) => {
+const showSent = (bar, status, file, done, total) => {
   bar.value = total ? done / total : 1;
-  fill(told, bdi(file.name), `: ${bytes(done)} of ${bytes(total)}`);
+  fill(status, bdi(file.name), `: ${bytes(done)} of ${bytes(total)}`);
 };
 
 const catchDrops = (zone, take) => {
@@ -111,11 +113,12 @@ const catchDrops = (zone, take) => {
     take(event.dataTransfer.files[0]);
   });
 };
-for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault()); // dropped beside it, a file would replace the page
+// A file that is dropped next to the zone would replace the page.
+for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 
-// from a network
+// From an account
 
-const accountWay = (said) => {
+const accountSection = (errors) => {
   const input = el("input", {
     id: "account",
     name: "account",
@@ -147,13 +150,13 @@ const accountWay = (said) => {
   );
   form.addEventListener(
     "submit",
-    doing(button, said, () => look({ specs: input.value.trim().split(/\s+/u) })),
+    actionHandler(button, errors, () => inspect({ specs: input.value.trim().split(/\s+/u) })),
   );
   return form;
 };
 
-/** Have the server look at what is there, and watch it. */
-const look = async (what) => {
+/** Start an inspection, and show it. */
+const inspect = async (what) => {
   const job = await post("/api/jobs", {
     doing: "inspect",
     upload: null,
@@ -164,9 +167,9 @@ const look = async (what) => {
   location.hash = `#/job/${job.id}`;
 };
 
-// what was begun before
+// Recent jobs and personas
 
-const showLately = async (place, signal) => {
+const showRecent = async (container, signal) => {
   const [jobs, { personas }] = await Promise.all([
     get("/api/jobs", signal),
     get("/api/personas?limit=12&sort=newest", signal),
@@ -174,7 +177,7 @@ const showLately = async (place, signal) => {
   const made = personas.filter((persona) => persona.speaks).slice(0, 3);
   const open = jobs.filter((job) => job.doing === "make" && job.state !== "done").slice(0, 5);
   fill(
-    place,
+    container,
     open.length
       ? [
           el("h2", {}, "Not finished"),

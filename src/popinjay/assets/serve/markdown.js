@@ -1,44 +1,47 @@
-// A card's markdown as elements: headings, paragraphs, lists, tables, code, and in lines bold, emphasis, code and links to the web. Whatever
-// else it holds is shown as it is typed; no HTML in it is ever read as such.
+// Render a card's Markdown as elements: headings, paragraphs, lists, tables and code blocks; bold,
+// emphasis, code and https links within lines. Anything else is shown as text, HTML included.
 
 import { el } from "./dom.js";
 
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", "#95": "_", "#42": "*" };
-const TAGS = /<\/?(?:div|p|h1|strong|br|b|small|sup)(?: align="?\w+"?)?\s*\/?>/gu; // those that our own cards have
+// The tags that cards have; they are removed.
+const TAGS = /<\/?(?:div|p|h1|strong|br|b|small|sup)(?: align="?\w+"?)?\s*\/?>/gu;
 
 export const markdown = (text) => {
-  const place = el("div", { class: "markdown" });
+  const container = el("div", { class: "markdown" });
   let lines = text.split("\n");
-  if (lines[0] === "---") lines = lines.slice(lines.indexOf("---", 1) + 1); // what only the hub reads
+  // Skip the front matter, which is for the hub.
+  if (lines[0] === "---") lines = lines.slice(lines.indexOf("---", 1) + 1);
   while (lines.length) {
     const made = block(lines);
-    if (made) place.append(made);
+    if (made) container.append(made);
   }
-  return place;
+  return container;
 };
 
 const BLOCKS = [
   [
     /^```/u,
     (lines) => {
-      const isPlan = lines.shift().includes("mermaid");
+      const isDiagram = lines.shift().includes("mermaid");
       const end = lines.findIndex((line) => line.startsWith("```"));
       const code = lines.splice(0, end < 0 ? lines.length : end).join("\n");
       lines.shift();
-      return isPlan ? null : el("pre", { tabindex: "0" }, el("code", {}, code));
+      return isDiagram ? null : el("pre", { tabindex: "0" }, el("code", {}, code));
     },
   ],
   [
     /^#{1,6} /u,
     (lines) => {
       const [, marks, words] = /^(#+) (.*)$/u.exec(lines.shift());
-      return el(`h${Math.min(6, marks.length + 1)}`, {}, inline(words)); // below the page's own heading
+      // One level lower: the page has a main heading of its own.
+      return el(`h${Math.min(6, marks.length + 1)}`, {}, inline(words));
     },
   ],
   [/^\|.*\|\s*$/u, (lines) => table(take(lines, /^\|/u))],
   [/^[-*] /u, (lines) => el("ul", {}, items(lines, /^[-*] (.*)$/u))],
   [/^\d+\. /u, (lines) => el("ol", {}, items(lines, /^\d+\. (.*)$/u))],
-  [/^!\[.*\]\(.*\)$/u, (lines) => void lines.shift()], // the picture is shown above
+  [/^!\[.*\]\(.*\)$/u, (lines) => void lines.shift()], // the page shows the picture above the card
   [/^\s*$/u, (lines) => void lines.shift()],
 ];
 
@@ -78,8 +81,8 @@ const table = (lines) => {
   );
   const [head, , ...body] = rows;
   const cells = (row) =>
-    row.map((cell, place) =>
-      place ? el("td", {}, inline(cell)) : el("th", { scope: "row" }, inline(cell)),
+    row.map((cell, index) =>
+      index ? el("td", {}, inline(cell)) : el("th", { scope: "row" }, inline(cell)),
     );
   return el(
     "div",
@@ -110,15 +113,24 @@ const table = (lines) => {
   );
 };
 
-const INLINE =
-  /\*\*(?<bold>[^*]+)\*\*|`(?<code>[^`]+)`|\[(?<words>[^\]]+)\]\((?<link>[^)\s]+)\)|(?<!\w)\*(?<emphasis>[^*]+)\*/gu;
+const INLINE = new RegExp(
+  [
+    /\*\*(?<bold>[^*]+)\*\*/u,
+    /`(?<code>[^`]+)`/u,
+    /\[(?<words>[^\]]+)\]\((?<link>[^)\s]+)\)/u,
+    /(?<!\w)\*(?<emphasis>[^*]+)\*/u,
+  ]
+    .map((pattern) => pattern.source)
+    .join("|"),
+  "gu",
+);
 
 const inline = (text) => {
   const found = [];
-  let place = 0;
+  let position = 0;
   for (const match of text.matchAll(INLINE)) {
-    found.push(plain(text.slice(place, match.index)));
-    place = match.index + match[0].length;
+    found.push(plain(text.slice(position, match.index)));
+    position = match.index + match[0].length;
     const { bold, code, words, link, emphasis } = match.groups;
     if (bold) found.push(el("strong", {}, plain(bold)));
     else if (code) found.push(el("code", {}, plain(code)));
@@ -129,10 +141,10 @@ const inline = (text) => {
       );
     else found.push(plain(words));
   }
-  return [...found, plain(text.slice(place))];
+  return [...found, plain(text.slice(position))];
 };
 
-/** What cards write as entities, so that nothing in them is read as markup, as it is meant. */
+/** Resolve escapes and entities, which cards use so that names are not read as markup. */
 const plain = (text) =>
   text
     .replace(/\\([\\`*_{}[\]()#+\-.!|<>~])/gu, "$1")

@@ -1,18 +1,19 @@
-// Sharing one post. Nothing leaves by itself: these are links, and whoever follows one sees the text there before it is sent.
-// Every text says that a machine wrote it; no name in it is a mention, so nobody is called.
+// Share one post. Nothing is sent from here: these are links to sites where the user sees the text
+// before posting it. Every text says that a machine wrote it, and mentions no account.
 
-import { announce, el, fill, remember, remembered, trouble } from "./dom.js";
+import { announce, el, fill, remember, remembered, errorBox } from "./dom.js";
 
-const MOST = { bluesky: 300, x: 280, mastodon: 500 };
+const MAX_LENGTHS = { bluesky: 300, x: 280, mastodon: 500 };
 
-/** A post as it may be passed on, at most so long: what a machine wrote is said to be so. */
+/** Return a post with a label that a machine wrote it, cut to at most `most` characters. */
 export const labelled = (
   text,
   people,
   most = Infinity,
   measure = (words) => characters(words).length,
 ) => {
-  const label = `\n\n🦜 Written by a machine in the style of ${quiet(people)}. They never said it.`;
+  const style = `in the style of ${withoutMentions(people)}`;
+  const label = `\n\n🦜 Written by a machine ${style}. They never said it.`;
   const short = "\n\n🦜 Written by a machine, not by a person.";
   for (const ending of [label, short]) if (measure(text + ending) <= most) return text + ending;
   const kept = characters(text);
@@ -23,9 +24,9 @@ export const labelled = (
 const characters = (text) =>
   Intl.Segmenter ? [...new Intl.Segmenter().segment(text)].map((one) => one.segment) : [...text];
 
-const quiet = (people) => people.replaceAll("@", "");
+const withoutMentions = (people) => people.replaceAll("@", "");
 
-/** How X counts: most letters of Latin and its neighbours are one, all others two. */
+/** Return the length as X counts it: two for characters outside of Latin and similar scripts. */
 const weight = (text) =>
   [...text].reduce(
     (sum, one) =>
@@ -36,7 +37,8 @@ const weight = (text) =>
 export const copy = async (text) => {
   if (navigator.clipboard) await navigator.clipboard.writeText(text);
   else {
-    const area = el("textarea", { class: "unseen", readonly: true }); // over plain http from another machine there is no clipboard
+    // Browsers have no clipboard API over plain http from another machine.
+    const area = el("textarea", { class: "unseen", readonly: true });
     area.value = text;
     (document.querySelector("dialog[open]") ?? document.body).append(area);
     area.select();
@@ -50,7 +52,7 @@ export const copy = async (text) => {
   announce("Copied");
 };
 
-/** A server's name as people type it, as the address of its page for sharing; null for what is none. */
+/** Return the URL of a Mastodon server's share page, for a name as typed; null if invalid. */
 export const mastodonLink = (server, text) => {
   const name = server
     .trim()
@@ -62,15 +64,17 @@ export const mastodonLink = (server, text) => {
     : null;
 };
 
+const shareLink = (address, text) => `${address}?text=${encodeURIComponent(text)}`;
+
 export class Share {
   constructor(persona, picture) {
     this.persona = persona;
     this.picture = picture;
-    this.place = el("dialog", { class: "share", "aria-labelledby": "share-title" });
-    this.place.addEventListener(
+    this.element = el("dialog", { class: "share", "aria-labelledby": "share-title" });
+    this.element.addEventListener(
       "click",
-      (event) => event.target === this.place && this.place.close(),
-    ); // beside it
+      (event) => event.target === this.element && this.element.close(),
+    ); // a click on the backdrop
   }
 
   open(one) {
@@ -82,16 +86,16 @@ export class Share {
         { class: "button", href: address, target: "_blank", rel: "noopener noreferrer" },
         words,
       );
-    this.trouble = el("div");
+    this.errors = el("div");
     fill(
-      this.place,
+      this.element,
       el(
         "div",
         { class: "line between" },
         el("h2", { id: "share-title" }, "Share it"),
         el(
           "button",
-          { type: "button", autofocus: true, onclick: () => this.place.close() },
+          { type: "button", autofocus: true, onclick: () => this.element.close() },
           "Close",
         ),
       ),
@@ -106,31 +110,34 @@ export class Share {
         { class: "acts" },
         link(
           "Bluesky",
-          `https://bsky.app/intent/compose?text=${encodeURIComponent(labelled(one.text, people, MOST.bluesky))}`,
+          shareLink(
+            "https://bsky.app/intent/compose",
+            labelled(one.text, people, MAX_LENGTHS.bluesky),
+          ),
         ),
         link(
           "X",
-          `https://x.com/intent/post?text=${encodeURIComponent(labelled(one.text, people, MOST.x, weight))}`,
+          shareLink("https://x.com/intent/post", labelled(one.text, people, MAX_LENGTHS.x, weight)),
         ),
         this.button("Copy the text", () => copy(text), "Copied"),
         navigator.share ? this.button("Share…", () => navigator.share({ text })) : null,
       ),
-      this.mastodon(labelled(one.text, people, MOST.mastodon)),
+      this.mastodon(labelled(one.text, people, MAX_LENGTHS.mastodon)),
       this.pictured(one),
-      this.trouble,
+      this.errors,
     );
-    this.place.showModal();
+    this.element.showModal();
   }
 
   button(words, work, then) {
     const button = el("button", { type: "button" }, words);
     button.addEventListener("click", async () => {
-      fill(this.trouble);
+      fill(this.errors);
       try {
         await work();
         if (then) button.textContent = then;
       } catch (error) {
-        if (error.name !== "AbortError") fill(this.trouble, trouble(error));
+        if (error.name !== "AbortError") fill(this.errors, errorBox(error));
       }
     });
     return button;
@@ -151,17 +158,17 @@ export class Share {
       { class: "button", target: "_blank", rel: "noopener noreferrer" },
       "Mastodon",
     );
-    const tell = () => {
+    const updateLink = () => {
       const address = mastodonLink(input.value, text);
       if (address) link.setAttribute("href", address);
       else link.removeAttribute("href");
       link.setAttribute("aria-disabled", String(!address));
     };
-    input.addEventListener("input", tell);
+    input.addEventListener("input", updateLink);
     link.addEventListener("click", () =>
       link.hasAttribute("href") ? remember("mastodon", input.value.trim()) : input.focus(),
     );
-    tell();
+    updateLink();
     return el(
       "div",
       { class: "field" },
@@ -176,18 +183,18 @@ export class Share {
   }
 
   pictured(one) {
-    const place = el("div", { class: "pictured" });
+    const container = el("div", { class: "pictured" });
     const show = () => {
       if (this.picture.shows !== one.text) {
         fill(
-          place,
+          container,
           this.button("As a picture", async () => (await this.picture.choose(one), show())),
         );
         return;
       }
       const address = this.picture.address();
       fill(
-        place,
+        container,
         el("img", { src: address, width: "1200", height: "630", alt: one.text }),
         el(
           "div",
@@ -204,7 +211,7 @@ export class Share {
       );
     };
     show();
-    return el("div", { class: "field" }, el("h3", {}, "Its picture"), place);
+    return el("div", { class: "field" }, el("h3", {}, "Its picture"), container);
   }
 
   async send(address, one) {
