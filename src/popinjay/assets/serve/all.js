@@ -97,7 +97,11 @@ export const card = (persona) => {
             loading: "lazy",
             alt: "",
           })
-        : el("span", { class: "initial", "aria-hidden": "true" }, [...displayName(persona)][0] ?? "?"),
+        : el(
+            "span",
+            { class: "initial", "aria-hidden": "true" },
+            [...displayName(persona)][0] ?? "?",
+          ),
     ),
     el(
       "h2",
