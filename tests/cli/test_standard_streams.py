@@ -59,14 +59,14 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from popinjay.cli import main, progress
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.store.run import Run, stage_named
 
 def work(args):
     run = Run(Path(sys.argv[1]))
     with run.locked(), progress.listening(as_json=sys.argv[2] == "json") as listener, run.writing(stage_named("clean"), {}) as draft:
         for place in range(2000):
-            listener(Event("clean", What.NOTE, f"note {place}"))
+            listener(Event("clean", EventKind.NOTE, f"note {place}"))
         for name in draft.stage.makes:
             draft.path(name).write_text("")
 
