@@ -166,5 +166,5 @@ def test_what_nobody_needs_is_swept(tmp_path: Path) -> None:
         "cut off",
         "coming",
     }
-    uploads.sweep({kinds["needed"].name}, cut_off=True)
+    uploads.sweep({kinds["needed"].name}, remove_partial=True)
     assert {kind for kind, folder in kinds.items() if folder.exists()} == {"needed", "new"}
