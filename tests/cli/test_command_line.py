@@ -152,7 +152,7 @@ def test_status_and_debug_say_which_engine_computes(
         "why_slow": None,
     }
     assert main(["status", persona]) == 0
-    assert "ada_l speaks through ONNX Runtime" in capsys.readouterr().out
+    assert "ada_l runs on ONNX Runtime" in capsys.readouterr().out
     config = own_home / persona / "model" / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "never_heard_of": 1}))
     assert main(["status", persona]) == 0

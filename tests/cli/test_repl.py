@@ -16,7 +16,7 @@ import pytest
 
 import popinjay
 from popinjay.cli.main import main
-from popinjay.cli.repl import KEYS, Act, Drawn, understand
+from popinjay.cli.repl import KEYS, Action, Batch, parse
 from popinjay.errors import PersonaBusy, PersonaError, StorageError
 from popinjay.options import SayOptions
 from popinjay.store.kept import keep
@@ -107,50 +107,50 @@ def said(persona: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> 
 @pytest.mark.parametrize(
     ("line", "asked"),
     [
-        ("", (Act.DRAW, "")),
-        ("   ", (Act.DRAW, "")),
-        ("My dream is ", (Act.DRAW, "My dream is ")),
-        (" r", (Act.DRAW, "r")),
-        (" 3", (Act.DRAW, "3")),
-        ("\t?", (Act.DRAW, "?")),
-        ("red", (Act.DRAW, "red")),
-        ("1984", (Act.DRAW, "1984")),
-        ("s 3 times", (Act.DRAW, "s 3 times")),
-        ("+-", (Act.DRAW, "+-")),
-        ("r", (Act.AGAIN, "")),
-        ("++", (Act.TEMPERATURE, "++")),
-        ("-", (Act.TEMPERATURE, "-")),
-        ("10", (Act.COPY, "10")),
-        ("3 ", (Act.COPY, "3")),
-        ("s", (Act.SAVE, "")),
-        ("s 3", (Act.SAVE, "3")),
-        ("s3", (Act.SAVE, "3")),
-        ("?", (Act.HELP, "")),
-        ("q", (Act.LEAVE, "")),
+        ("", (Action.SAMPLE, "")),
+        ("   ", (Action.SAMPLE, "")),
+        ("My dream is ", (Action.SAMPLE, "My dream is ")),
+        (" r", (Action.SAMPLE, "r")),
+        (" 3", (Action.SAMPLE, "3")),
+        ("\t?", (Action.SAMPLE, "?")),
+        ("red", (Action.SAMPLE, "red")),
+        ("1984", (Action.SAMPLE, "1984")),
+        ("s 3 times", (Action.SAMPLE, "s 3 times")),
+        ("+-", (Action.SAMPLE, "+-")),
+        ("r", (Action.REPEAT, "")),
+        ("++", (Action.TEMPERATURE, "++")),
+        ("-", (Action.TEMPERATURE, "-")),
+        ("10", (Action.COPY, "10")),
+        ("3 ", (Action.COPY, "3")),
+        ("s", (Action.SAVE, "")),
+        ("s 3", (Action.SAVE, "3")),
+        ("s3", (Action.SAVE, "3")),
+        ("?", (Action.HELP, "")),
+        ("q", (Action.QUIT, "")),
     ],
 )
-def test_a_line_is_a_key_or_a_beginning(line: str, asked: tuple[Act, str]) -> None:
-    assert understand(line) == asked
+def test_a_line_is_a_key_or_a_beginning(line: str, asked: tuple[Action, str]) -> None:
+    assert parse(line) == asked
 
 
 def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) -> None:
     with terminal(say(persona, "--seed", "1", *SHORT)) as person:
-        person.until(r"\? shows the keys, q leaves\.\n")
+        person.until(r"\? lists the keys, q quits\.\n")
         person.until(r"ada_l 1\.0> ")
         person.type("3\n")
-        person.until("Nothing is written yet")
+        person.until("There are no posts yet")
         person.type("the lamp\n")
         first = person.until(r"(?s) 1  the lamp.*\n10  the lamp.*ada_l 1\.0> ")
         person.type("r\n")
         assert person.until(r"(?s) 1  the lamp.*\n10  the lamp.*ada_l 1\.0> ") != first
         person.type("++\n")
-        person.until(r"temperature 1\.2: r draws again\nada_l 1\.2> ")
+        person.until(r"temperature 1\.2: r writes ten others\nada_l 1\.2> ")
         person.type("-\n")
         person.until(r"ada_l 1\.1> ")
         person.type("s\n")
-        person.until("Which one")
+        person.until("Which post")
         person.type("11\n")
-        person.until("There are 1 to 10")
+        person.until("There are posts 1 to 10")
         person.type(" 7\n")
         person.until(r"(?s) 1  7.*\n10  7.*ada_l 1\.1> ")
         person.type("2\n")
@@ -160,7 +160,7 @@ def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) ->
         person.type("s 9\n")
         person.until("saved 9: .*\n")
         person.type("s 9\n")
-        person.until("9 is saved already")
+        person.until("9 is already saved")
         person.type("?\n")
         help = person.until(r"Temperature 1\.1\.")
         assert all(key in help for key, _ in KEYS)
@@ -191,14 +191,14 @@ def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -
         person.type("s 3\n")
         person.until(r"saved 3: .*\n")
         person.type("s 4\n")
-        person.until(r"(?s)There are 1 to 3.*1\.0> ")
+        person.until(r"(?s)There are posts 1 to 3.*1\.0> ")
         person.type("half a line")
         person.until("half a line")
         person.type("\x03")
         person.until(r"\n.*1\.0> ")
         person.type("?\n")
         person.until(
-            r"(?s)Type a blank before it.*1\.0> "
+            r"(?s)type a space before it.*1\.0> "
         )  # an end that is typed before the prompt stands there may be lost
         person.type("\x04")
         assert person.end() == 0
@@ -207,7 +207,7 @@ def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -
     assert (
         max(
             len(line)
-            for line in person.shown.split("shows the keys")[1].splitlines()
+            for line in person.shown.split("lists the keys")[1].splitlines()
             if str(kept) not in line
         )
         <= 40
@@ -219,7 +219,7 @@ def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -
 def test_who_says_what_is_wanted_gets_no_session(persona: Path, arguments: list[str]) -> None:
     with terminal(say(persona, *SHORT, *arguments)) as person:
         assert person.end() == 0
-    assert "q leaves" not in person.shown
+    assert "q quits" not in person.shown
 
 
 # what is kept
@@ -227,7 +227,7 @@ def test_who_says_what_is_wanted_gets_no_session(persona: Path, arguments: list[
 
 def test_a_kept_post_can_be_drawn_again(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     posts = said(persona, capsys, "the lamp", "--seed", "5", "--top-p", "0.9").out.splitlines()
-    row = Drawn(
+    row = Batch(
         "the lamp", SayOptions(n=10, seed=5, max_tokens=12, temperature=1.0, top_p=0.9), posts
     ).row(4)
     del row["time"]

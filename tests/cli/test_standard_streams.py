@@ -119,5 +119,5 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
 
 def test_streams_that_are_there_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     before = (sys.stdin, sys.stdout, sys.stderr)
-    standard_streams.open_closed()
+    standard_streams.open_closed_streams()
     assert (sys.stdin, sys.stdout, sys.stderr) == before

@@ -124,10 +124,10 @@ def test_warnings_and_records_of_libraries_are_held_back(
 def test_whoever_asks_python_for_warnings_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "warnoptions", ["always"])
     show = warnings.showwarning
-    with library_output.held_back():
+    with library_output.suppressed():
         assert warnings.showwarning is show
     monkeypatch.setattr(sys, "warnoptions", [])
-    with library_output.held_back():
+    with library_output.suppressed():
         assert warnings.showwarning is not show
 
 

@@ -418,8 +418,8 @@ def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixtur
         (["--post", "404"], "holds no post with the id '404'", "posts.jsonl"),
         (["--author", "bob"], "has no author 'bob'", "It has: ada_l."),
         (["--author", "ada_l"], "Nothing would be left", "delete"),
-        ([], "What is to be forgotten?", "--containing TEXT or --author HANDLE"),
-        (["--post", "404", "--track", "none"], "who is told of a training", "Add --retrain"),
+        ([], "There is nothing to forget.", "--containing TEXT or --author HANDLE"),
+        (["--post", "404", "--track", "none"], "only apply to a training", "Add --retrain"),
         (
             ["--post", "404", "--retrain", "--track", "wandbb"],
             "no tracker 'wandbb'",

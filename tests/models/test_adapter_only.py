@@ -201,7 +201,7 @@ def test_a_base_that_is_gone_is_said_and_how_to_get_it(
         files_of(thin.file("model"))
     assert told.value.hint == "Get it with: popinjay bases get smollm2"
     assert main(["status", "ada"]) == 0
-    assert "can't speak now" in capsys.readouterr().out
+    assert "can't write now" in capsys.readouterr().out
 
 
 def test_another_base_of_that_name_is_refused(thin: Run, own_home: Path) -> None:

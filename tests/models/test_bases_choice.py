@@ -207,7 +207,7 @@ def test_the_command_line_gets_lists_and_removes(
     assert isinstance(record, dict)
     assert record["quantization"] == "Q8_0"
     assert main(["bases"]) == 0
-    assert "from a file rounded to Q8_0" in capsys.readouterr().out.replace("\n", " ")
+    assert "from a file quantized to Q8_0" in capsys.readouterr().out.replace("\n", " ")
     size = told()["bytes"]
     assert isinstance(size, int)
     assert size > 100_000
@@ -216,7 +216,7 @@ def test_the_command_line_gets_lists_and_removes(
     assert main(["bases", "remove", "smollm2"]) == 2
     assert "--yes" in capsys.readouterr().err
     assert main(["bases", "remove", "smollm2", "--yes"]) == 0
-    assert "smollm2 is gone" in capsys.readouterr().out
+    assert "smollm2 was deleted" in capsys.readouterr().out
     assert told()["here"] is False
 
 

@@ -108,7 +108,7 @@ def test_every_way_to_say_reads_the_prompt_alike() -> None:
         *shown, end = stream_events(TALK, options, "my cat", places=[place])
         assert "".join(event.text for event in shown if isinstance(event, Piece)) == post.text
         assert end == Finished(place, post)
-    served = PromptCache().begin(TALK, "my cat", 10)
+    served = PromptCache().prefill(TALK, "my cat", 10)
     assert served.tokens == prefill(TALK, "my cat", 10).tokens == [0, *TALK.encode("my cat")]
 
 

@@ -102,7 +102,7 @@ def test_other_sites_change_nothing(here: Client, headers: dict[str, str]) -> No
             {name: value.format(port=here.port) for name, value in headers.items()},
         )
         assert answer.status == 403
-        assert answer.message == "Another site may not ask this."
+        assert answer.message == "Requests from other sites are not allowed."
     assert (
         here.ask(
             "OPTIONS",

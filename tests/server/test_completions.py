@@ -15,8 +15,15 @@ from popinjay.options import SayOptions
 from popinjay.persona import load
 from popinjay.sampling.events import Finished, GeneratedPost, Missing, Piece
 from popinjay.sampling.filters import Reason
-from popinjay.server.openai_format import Body, Choice, Completion, parsed
-from popinjay.server.voices.subscriptions import Began, Cut, End
+from popinjay.server.openai_format import Choice, Completion, CompletionRequest, parse_request
+from popinjay.server.voices.subscriptions import (
+    End,
+    Finished,
+    Missing,
+    Piece,
+    Started,
+    Truncated,
+)
 from serving import Client, served, wait
 from speaking_persona import POST, put_persona
 
@@ -232,19 +239,19 @@ def test_whoever_hangs_up_frees_the_rows(client: Client, ai: openai.OpenAI, stre
     connection.request(
         "POST", "/v1/completions", json.dumps(asked), {"Content-Type": "application/json"}
     )
-    wait(lambda: voice._served)
+    wait(lambda: voice._running)
     connection.close()
-    wait(lambda: not voice._served)
+    wait(lambda: not voice._running)
 
 
 # what of a post can be told for good
 
 
 def told(*events: Any, **asked: Any) -> tuple[Completion, list[str]]:
-    answer = Completion(Body(model="ada", stream=True, **asked))
+    answer = Completion(CompletionRequest(model="ada", stream=True, **asked))
     sent = [""] * len(answer.choices)
     for event in events:
-        for choice in answer.take(0, [event]):
+        for choice in answer.apply(0, [event]):
             sent[choice.index] += choice.text[choice.sent :]
             choice.sent = len(choice.text)
     return answer, sent
@@ -252,23 +259,23 @@ def told(*events: Any, **asked: Any) -> tuple[Completion, list[str]]:
 
 def test_a_post_that_must_not_go_on_ends_there() -> None:
     answer, sent = told(
-        Began("It is", 2),
+        Started("It is", 2),
         Piece(0, "It is so"),
         Piece(0, " that"),
-        Cut(0, Reason.COPIED, 7),
+        Truncated(0, Reason.COPIED, 7),
         End({}),
         prompt="It is",
     )
     assert sent == [" so that"]
     assert answer.choices[0].finish_reason == "content_filter"
     assert answer.usage == {"prompt_tokens": 2, "completion_tokens": 7, "total_tokens": 9}
-    answer, _ = told(Began("", 0), Piece(0, "so"), Cut(0, Reason.LONG, 7))
+    answer, _ = told(Started("", 0), Piece(0, "so"), Truncated(0, Reason.LONG, 7))
     assert answer.choices[0].finish_reason == "length"
 
 
 def test_a_post_that_is_missing_is_empty() -> None:
     answer, sent = told(
-        Began("a", 1),
+        Started("a", 1),
         Missing(1),
         Finished(0, GeneratedPost("a b", 3, True)),
         prompt="a",
@@ -287,17 +294,20 @@ def test_no_draft_is_begun_where_some_of_one_was_sent() -> None:
     from popinjay.server.voices.subscriptions import EventStream, GenerationQuery
 
     parrot = Parrot("I say nobody in this town has ever heard it, no.", "Another that is fine.")
-    asked = GenerationQuery("", SayOptions(n=2, seed=0), for_good=True)
+    asked = GenerationQuery("", SayOptions(n=2, seed=0), append_only=True)
     writing = GenerationRequest(parrot, asked.options, "", OutputFilters.of([POST]), None, range(2))
     telling, scheduler, said = EventStream(asked, writing), BatchScheduler(parrot, 64), []
     scheduler.add(writing)
     while not (said and isinstance(said[-1], End)):
         scheduler.step()
-        said += telling.news()
-    shown = "".join(one.text for one in said if isinstance(one, Piece) and one.place == 0)
+        said += telling.poll()
+    shown = "".join(one.text for one in said if isinstance(one, Piece) and one.index == 0)
     assert shown == "^I say nobody in this town has ever heard"
-    assert [one for one in said if isinstance(one, Cut)] == [
-        Cut(0, Reason.COPIED, len("^I say nobody in this town has ever heard it,"))
+    assert [one for one in said if isinstance(one, Truncated)] == [
+        Truncated(0, Reason.COPIED, len("^I say nobody in this town has ever heard it,"))
+    ]
+    assert [one.post.text for one in said if isinstance(one, Finished)] == [
+        "^Another that is fine."
     ]
     assert [one.post.text for one in said if isinstance(one, Finished)] == [
         "^Another that is fine."
@@ -317,14 +327,14 @@ def test_the_text_behind_a_prompt() -> None:
 
 
 def test_a_request_is_told_what_it_asked_for() -> None:
-    asked = parsed({"model": "ada", "top_p": 0, "seed": -1, "max_tokens": 5, "stop": "x"}).asked(
-        "p"
-    )
+    asked = parse_request(
+        {"model": "ada", "top_p": 0, "seed": -1, "max_tokens": 5, "stop": "x"}
+    ).query("p")
     assert (
         asked.options.top_p,
         asked.options.seed,
         asked.options.max_tokens,
         asked.stops,
-        asked.broken_off,
+        asked.allow_truncated,
     ) == (0.01, 2**32 - 1, 5, ("x",), True)
-    assert not parsed({"model": "ada"}).asked("p").broken_off
+    assert not parse_request({"model": "ada"}).query("p").allow_truncated

@@ -21,8 +21,8 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         connections, "HEAD_SECONDS", 1.5
     )  # whole requests come sooner, on a busy machine too
     monkeypatch.setattr(connections, "SILENCE_SECONDS", 0.6)
-    monkeypatch.setattr(connections, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(connections, "MOST_WAITING", 5)
+    monkeypatch.setattr(connections, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "MAX_WAITING", 5)
     with served(tmp_path) as client:
         yield client
 

@@ -201,7 +201,7 @@ def test_jobs_wait_for_each_other_and_harm_none(ada: Path, tiny_gpt2: Path, tmp_
 
 def test_one_server_at_a_time(tmp_path: Path) -> None:
     with served(tmp_path) as client:
-        client.app.state.app_state.jobs.say_where(client.url)
+        client.app.state.app_state.jobs.publish_address(client.url)
         with pytest.raises(PersonaBusy, match="Another popinjay serve") as problem:
             create_app(tmp_path, Auth(1))
         assert client.url in problem.value.hint
@@ -211,16 +211,16 @@ def test_one_server_at_a_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"doing": "make"}, "Read what"),
-        ({"doing": "make", "specs": []}, "Read what"),
-        ({"doing": "make", "specs": ["/etc/passwd"]}, "no account"),
-        ({"doing": "make", "specs": ["../../etc/passwd"]}, "no account"),
-        ({"doing": "make", "specs": ["~/posts.txt"]}, "no account"),
-        ({"doing": "make", "specs": ["pyproject.toml"]}, "no account"),
-        ({"doing": "make", "specs": ["file:///etc/passwd"]}, "no account"),
-        ({"doing": "make", "specs": ["-"]}, "no account"),
-        ({"doing": "make", "specs": ["--help"]}, "no account"),
-        ({"doing": "make", "specs": ["a\x00b"]}, "no account"),
+        ({"doing": "make"}, "nothing to read"),
+        ({"doing": "make", "specs": []}, "nothing to read"),
+        ({"doing": "make", "specs": ["/etc/passwd"]}, "not an account"),
+        ({"doing": "make", "specs": ["../../etc/passwd"]}, "not an account"),
+        ({"doing": "make", "specs": ["~/posts.txt"]}, "not an account"),
+        ({"doing": "make", "specs": ["pyproject.toml"]}, "not an account"),
+        ({"doing": "make", "specs": ["file:///etc/passwd"]}, "not an account"),
+        ({"doing": "make", "specs": ["-"]}, "not an account"),
+        ({"doing": "make", "specs": ["--help"]}, "not an account"),
+        ({"doing": "make", "specs": ["a\x00b"]}, "not an account"),
         ({"doing": "make", "upload": "0" * 16}, "no upload"),
         ({"doing": "make", "upload": "../../etc"}, "no upload"),
         ({"doing": "make", "specs": ["@a"], "options": {"epochs": -1}}, "--epochs"),

@@ -209,7 +209,7 @@ def test_only_what_it_said_is_kept_or_drawn(client: Client, home: Path) -> None:
     said = {"prompt": "My dream is", "text": f"My dream is {HOSTILE}"}
     for path in ("kept", "picture"):
         answer = client.ask("POST", f"/api/personas/ada/{path}", said)
-        assert (answer.status, answer.message) == (422, "'ada' did not say that.")
+        assert (answer.status, answer.message) == (422, "'ada' did not write this post.")
     client.app.state.app_state.recent_outputs.remember("ada", said["prompt"], said["text"])
     assert client.ask("POST", "/api/personas/ada/kept", {**said, "prompt": "My"}).status == 422
     kept = client.post("/api/personas/ada/kept", {**said, "temperature": 0.7, "seed": 3}, 201)

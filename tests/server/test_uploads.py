@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from popinjay.errors import PopinjayError
-from popinjay.server.uploads import KEEP_SECONDS, Uploads, checked_name
+from popinjay.server.uploads import KEEP_SECONDS, Uploads, check_file_name
 from serving import Client, served, wait
 
 
@@ -103,7 +103,7 @@ def test_names_that_are_none_are_refused(client: Client, home: Path, name: str) 
 @given(st.text(max_size=60))
 def test_a_name_that_is_taken_stays_in_its_folder(name: str) -> None:
     try:
-        taken = checked_name(name)
+        taken = check_file_name(name)
     except PopinjayError:
         return
     assert Path("/home/.uploads/0", taken).resolve().parent == Path("/home/.uploads/0").resolve()
@@ -139,7 +139,7 @@ def test_an_empty_one_is_refused(client: Client, home: Path) -> None:
 
 def test_too_large_is_said_before_and_while_it_comes(tmp_path: Path) -> None:
     with served(tmp_path) as client:
-        client.app.state.app_state.uploads = Uploads(tmp_path, most_bytes=3 * 2**20)
+        client.app.state.app_state.uploads = Uploads(tmp_path, max_bytes=3 * 2**20)
         assert b" 413 " in send(client, f"Content-Length: {4 * 2**20}", b"")
         chunk = b"100000\r\n" + b"x" * 2**20 + b"\r\n"
         assert b" 413 " in send(client, "Transfer-Encoding: chunked", chunk * 4)
@@ -166,5 +166,5 @@ def test_what_nobody_needs_is_swept(tmp_path: Path) -> None:
         "cut off",
         "coming",
     }
-    uploads.sweep({kinds["needed"].name}, cut_off=True)
+    uploads.sweep({kinds["needed"].name}, remove_partial=True)
     assert {kind for kind, folder in kinds.items() if folder.exists()} == {"needed", "new"}

@@ -16,7 +16,7 @@ from popinjay.options import SayOptions
 from popinjay.persona import load
 from popinjay.sampling.events import Finished, GeneratedPost, Piece, Restart
 from popinjay.sampling.generate import generate
-from popinjay.server.voices.subscriptions import merge_pieces
+from popinjay.server.voices.subscriptions import Finished, Piece, Restart, merge_pieces
 from serving import Client, served, wait
 from speaking_persona import BASE, POST, put_persona
 
@@ -165,10 +165,10 @@ def test_whoever_hangs_up_frees_the_rows(client: Client) -> None:
     )
     answer = connection.getresponse()
     answer.readline()
-    assert len(voice._served) == 1
+    assert len(voice._running) == 1
     answer.close()
     connection.close()
-    wait(lambda: not voice._served)
+    wait(lambda: not voice._running)
 
 
 def test_a_persona_without_a_model_says_what_to_do(tmp_path: Path) -> None:
@@ -244,14 +244,14 @@ def test_those_that_nobody_asks_are_let_go_for_others(home: Path, tmp_path: Path
     asked = {"n": 1, "seed": 5}
     with served(tmp_path) as client:
         voices = client.app.state.app_state.models
-        voices._most_workers = 2
+        voices._max_workers = 2
         alone = posts(say(client, "ada", **asked))
         first = voices._workers["ada"][0]
         say(client, "bob", **asked)
         say(client, "cleo", **asked)
         assert voices.names == ["bob", "cleo"]
         wait(lambda: first.has_ended)
-        voices._most_workers, voices._most_bytes = 32, 1
+        voices._max_workers, voices._max_bytes = 32, 1
         found: dict[int, list[str]] = {}
 
         def ask(number: int) -> None:
@@ -269,9 +269,9 @@ def test_those_that_nobody_asks_are_let_go_for_others(home: Path, tmp_path: Path
 def test_too_many_at_once_are_refused_and_a_server_that_ends_says_so(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("popinjay.server.voices.model_pool.MOST_WAITING", 0)
+    monkeypatch.setattr("popinjay.server.voices.model_pool.MAX_WAITING", 0)
     answer = client.ask("POST", "/api/personas/ada/say", {})
-    assert (answer.status, answer.message) == (503, "Too many ask at once.")
+    assert (answer.status, answer.message) == (503, "Too many requests are open.")
 
 
 def test_an_engine_whose_rows_cannot_join_serves_one_after_another(

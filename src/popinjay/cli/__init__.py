@@ -1,1 +1,1 @@
-"""The command line and everything that people see in a terminal."""
+"""The command line, and everything that is shown in a terminal."""

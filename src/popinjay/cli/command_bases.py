@@ -1,4 +1,4 @@
-"""`popinjay bases`: list base models, fetch one, delete one."""
+"""`popinjay bases`: list base models, download one, delete one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from popinjay.errors import OptionError
 
 
 def do_bases(args: argparse.Namespace) -> None:
-    """List the base models known by name, with the record of those that have one."""
+    """List the base models that have a name, and how each was made if that is known."""
     from popinjay.models import bases
 
     found = bases.listed()
@@ -20,7 +20,7 @@ def do_bases(args: argparse.Namespace) -> None:
 
 
 def do_get_base(args: argparse.Namespace) -> None:
-    """Fetch a base model, once its terms of use, if it has any, are accepted."""
+    """Download a base model, after its terms of use, if it has any, are accepted."""
     from popinjay.models import bases
 
     base = bases.row(args.name)
@@ -33,28 +33,30 @@ def do_get_base(args: argparse.Namespace) -> None:
         )
     with progress.listening(quiet=args.json, as_json=False) as listener:
         bases.get(base, bases.Consent(accept=accept), listener)
-    told = next((one for one in bases.listed() if one["name"] == base.name), None)
+    found = next((row for row in bases.listed() if row["name"] == base.name), None)
     if args.json:
-        terminal.show_json(told or {"name": base.name, "here": True})
+        terminal.show_json(found or {"name": base.name, "here": True})
     else:
-        print(f"{base.name} is on this machine. Take it: popinjay make SPEC --base {base.name}")
+        print(f"{base.name} is on this machine. Use it: popinjay make SPEC --base {base.name}")
 
 
 def do_remove_base(args: argparse.Namespace) -> None:
-    """Delete a base model, after a question."""
+    """Delete a base model, after asking."""
     from popinjay.models import bases
 
     base = bases.row(args.name)
     if not args.yes:
         if not questions.may_ask(False):
             raise OptionError(
-                f"Nobody is there to be asked whether {base.name} is to be deleted.", "Add --yes."
+                f"Deleting {base.name} needs a yes, and there is no terminal to ask in.",
+                "Add --yes.",
             )
         question = (
-            "Personas made from it stay whole, but for those kept as an adapter, which need it.\n"
-            f"Delete the base model {base.name} from this machine, from the Hugging Face hub's cache too?"
+            "Personas made from it stay, except that those kept as an adapter need it to write.\n"
+            f"Delete the base model {base.name} from this machine, "
+            "including the Hugging Face hub's cache?"
         )
         if not questions.yes(question):
             return
     bases.remove(base)
-    print(f"{base.name} is gone from this machine.")
+    print(f"{base.name} was deleted from this machine.")

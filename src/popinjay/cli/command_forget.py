@@ -1,4 +1,4 @@
-"""`popinjay forget`: what is asked, what it would take, and what became of it."""
+"""`popinjay forget`: check the arguments, show and confirm what is removed, report the result."""
 
 from __future__ import annotations
 
@@ -15,102 +15,101 @@ if TYPE_CHECKING:
     from popinjay.forgetting.selection import Choice
     from popinjay.store.run import Run
 
-UNASKED = 1  # so many posts go without a question
+MAX_UNCONFIRMED = 1  # posts that are forgotten without a question
 
 
 def do_forget(args: argparse.Namespace) -> None:
-    """Forget posts or authors, and train again where that is wanted."""
+    """Forget posts or authors, and train again if requested."""
     from popinjay.forgetting.forget import Forgot, forget
     from popinjay.pipeline import relearn, trackers_of
     from popinjay.store.forgotten import Forgotten
     from popinjay.store.run import Run
 
-    takes = bool(args.post or args.author or args.containing)
-    _check(args, takes=takes)
-    run, track = Run.find(args.name, args.home), chosen_options(args, options.RetrainOptions)
+    has_selection = bool(args.post or args.author or args.containing)
+    _check(args, has_selection=has_selection)
+    run = Run.find(args.name, args.home)
+    track = chosen_options(args, options.RetrainOptions)
     if args.retrain:
-        trackers_of(run, track)  # whoever can't be told is said before anything is forgotten
+        trackers_of(run, track)  # fails on a missing tracker before anything is forgotten
     elif track != options.RetrainOptions():
         raise OptionError(
-            "--track and --track-posts say who is told of a training.",
+            "--track and --track-posts only apply to a training.",
             "Add --retrain, or leave them out.",
         )
-    decision = _Decision(args)
-    done = Forgot(Forgotten())
-    if takes:
+    confirmation = _Confirmation(args)
+    result = Forgot(Forgotten())
+    if has_selection:
         with progress.listening(quiet=args.json) as listener:
-            done = forget(
+            result = forget(
                 run,
                 args.post,
                 args.author,
                 listener,
                 containing=args.containing,
-                agree=decision.agree,
+                agree=confirmation.confirm,
             )
-    if decision.was_no:
+    if confirmation.was_refused:
         return
     if args.retrain:
         with progress.listening(quiet=args.json) as listener:
             relearn(run, listener, track)
-    _show(args, run, done)
+    _show(args, run, result)
 
 
-def _check(args: argparse.Namespace, *, takes: bool) -> None:
-    """Raise OptionError for what makes no sense together."""
-    if not (takes or args.retrain):
+def _check(args: argparse.Namespace, *, has_selection: bool) -> None:
+    """Raise OptionError if the arguments contradict each other."""
+    if not (has_selection or args.retrain):
         raise OptionError(
-            "What is to be forgotten?",
-            "Give --post ID, --containing TEXT or --author HANDLE (or --retrain alone, to train again what has forgotten).",
+            "There is nothing to forget.",
+            "Give --post ID, --containing TEXT or --author HANDLE "
+            "(or --retrain alone, to train again after an earlier forget).",
         )
     if args.dry_run and args.retrain:
-        raise OptionError(
-            "--dry-run shows what would be forgotten, and trains nothing.", "Leave --retrain out."
-        )
+        raise OptionError("--dry-run can't be combined with --retrain.", "Leave one of them out.")
 
 
-class _Decision:
-    """Whether what would go is to go: shown first, and asked from two posts on."""
+class _Confirmation:
+    """Show what would be forgotten, and ask before two or more posts are."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
-        self.was_no = False
+        self.was_refused = False  # by the user, or by --dry-run
 
-    def agree(self, choice: Choice) -> bool:
-        """Show what would go, and return whether it is to. Raises OptionError where it can't be asked."""
+    def confirm(self, choice: Choice) -> bool:
+        """Return whether to forget these posts. Raises OptionError if no user can be asked."""
         args = self._args
+        texts = [post.text for post in choice.posts]
         if args.dry_run:
-            if args.json:
-                terminal.show_json(
-                    {
-                        "persona": args.name,
-                        "dry_run": True,
-                        "count": len(choice.posts),
-                        **choice.to_json(),
-                    }
-                )
-            else:
-                terminal.show_choice(
-                    choice.in_words(), [post.text for post in choice.posts], dry_run=True
-                )
-            self.was_no = True
+            self._show_dry_run(choice, texts)
+            self.was_refused = True
             return False
         if not args.json:
-            terminal.show_choice(
-                choice.in_words(), [post.text for post in choice.posts], dry_run=False
-            )
-        if len(choice.posts) <= UNASKED or args.yes:
+            terminal.show_choice(choice.in_words(), texts, dry_run=False)
+        if len(choice.posts) <= MAX_UNCONFIRMED or args.yes:
             return True
         if not questions.may_ask(args.json):
             hint = "Look at them first with --dry-run, then add --yes."
             raise OptionError(
                 f"This would forget {choice.in_words()}, and there is no terminal to ask in.", hint
             )
-        self.was_no = not questions.yes(f"Forget {choice.in_words()} for good?")
-        return not self.was_no
+        self.was_refused = not questions.yes(f"Forget {choice.in_words()} for good?")
+        return not self.was_refused
+
+    def _show_dry_run(self, choice: Choice, texts: list[str]) -> None:
+        if not self._args.json:
+            terminal.show_choice(choice.in_words(), texts, dry_run=True)
+            return
+        document = {
+            "persona": self._args.name,
+            "dry_run": True,
+            "count": len(choice.posts),
+            **choice.to_json(),
+        }
+        terminal.show_json(document)
 
 
-def _show(args: argparse.Namespace, run: Run, done: Forgot) -> None:
-    """Show what became of it."""
+def _show(args: argparse.Namespace, run: Run, result: Forgot) -> None:
+    """Show what was forgotten, and what the model still knows."""
     from popinjay.store.forgotten import Forgotten
 
     known = Forgotten.of(run).still_known(run)
@@ -119,10 +118,10 @@ def _show(args: argparse.Namespace, run: Run, done: Forgot) -> None:
         return
     document = {
         "persona": run.name,
-        "posts": [{"author": author, "id": id} for author, id in done.forgotten.posts],
-        "authors": list(done.forgotten.authors),
-        "removed": done.removed,
-        "files": list(done.files),
+        "posts": [{"author": author, "id": id} for author, id in result.forgotten.posts],
+        "authors": list(result.forgotten.authors),
+        "removed": result.removed,
+        "files": list(result.files),
         "still_known": known.to_json(),
         "retrained": args.retrain,
     }

@@ -1,4 +1,4 @@
-"""The commands that serve pages until Ctrl-C: `popinjay serve` and `popinjay track`."""
+"""The commands that serve a page until Ctrl-C: `popinjay serve` and `popinjay track`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from popinjay.interrupts import Terminated
 
 
 def do_track(args: argparse.Namespace) -> None:
-    """Open trackio's dashboard, until Ctrl-C."""
+    """Serve trackio's dashboard until Ctrl-C."""
     import threading
     import webbrowser
 
@@ -22,7 +22,7 @@ def do_track(args: argparse.Namespace) -> None:
 
     run = Run.find(args.name, args.home)
     with dashboard(run.name, folder_beside(run.path), args.port) as address:
-        print(f"{run.name}: {address} (Ctrl-C ends it)", flush=True)
+        print(f"{run.name}: {address} (Ctrl-C stops it)", flush=True)
         if not args.no_browser:
             webbrowser.open(address)
         with suppress(KeyboardInterrupt, Terminated):
@@ -30,12 +30,12 @@ def do_track(args: argparse.Namespace) -> None:
 
 
 def do_serve(args: argparse.Namespace) -> None:
-    """Serve the page, until Ctrl-C."""
+    """Serve the page until Ctrl-C."""
     from popinjay.store.run import home
 
     if os.name != "posix":
         raise OptionError(
-            "popinjay serve is for Linux and macOS so far.", "On Windows it runs inside WSL."
+            "popinjay serve supports Linux and macOS only.", "On Windows, run it inside WSL."
         )
     try:
         from popinjay.server.listen import serve
@@ -49,12 +49,14 @@ def do_serve(args: argparse.Namespace) -> None:
         import threading
         import webbrowser
 
-        print(f"{address} (Ctrl-C ends it)", flush=True)
+        print(f"{address} (Ctrl-C stops it)", flush=True)
         if not args.no_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     for job in serve(args.home or home(), args.host, args.port, listening):
+        work = "Inspecting" if job.doing == "inspect" else "Training on"
+        specs = ", ".join(job.specs)
         print(
-            f"{'Reading' if job.doing == 'inspect' else 'Learning from'} {', '.join(job.specs)} goes on; popinjay serve shows it again.",
+            f"{work} {specs} continues in the background; popinjay serve shows it again.",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""What each command of the command line does with its arguments. `cli.py` reads them; `terminal.py` shows what comes out."""
+"""What each command does. `main.py` parses the arguments; `terminal.py` shows the results."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from popinjay import options
-from popinjay.cli import progress, terminal
-from popinjay.cli import questions as asking
+from popinjay.cli import progress, questions, terminal
 from popinjay.errors import OptionError
 from popinjay.post import printable
 
@@ -18,7 +17,7 @@ T = TypeVar("T")
 
 
 def given_options(args: argparse.Namespace, *kinds: type[Any]) -> dict[str, Any]:
-    """The options that were given."""
+    """Return the options of these kinds that were given, by name."""
     return {
         field.name: getattr(args, field.name)
         for field, _ in options.declared(*kinds)
@@ -27,36 +26,33 @@ def given_options(args: argparse.Namespace, *kinds: type[Any]) -> dict[str, Any]
 
 
 def chosen_options(args: argparse.Namespace, kind: type[T]) -> T:
-    """The options of one kind, as given and else by default. Raises OptionError."""
+    """Return the options of one kind, with defaults for those not given. Raises OptionError."""
     return options.build(given_options(args, kind), kind)[0]  # type: ignore[no-any-return]
 
 
-def after_stopping(given: Sequence[str]) -> str:
-    """What whoever stopped a command should know."""
-    goes_on = next((word for word in given if not word.startswith("-")), "") in (
-        "make",
-        "demo",
-        "forget",
-    )
-    return "What is finished is kept: the same command goes on from here." if goes_on else ""
+def hint_after_interrupt(given: Sequence[str]) -> str:
+    """Return a hint for the user who interrupted a command, empty if there is none."""
+    command = next((word for word in given if not word.startswith("-")), "")
+    if command not in ("make", "demo", "forget"):
+        return ""
+    return "What is finished is kept: the same command continues from here."
 
 
 def do_make(args: argparse.Namespace) -> None:
-    """Make a persona, and let it say something."""
+    """Make a persona, and show some of its posts."""
     from popinjay.pipeline import make
 
-    talk = asking.may_ask(args.quiet or args.json)
     given = given_options(args, *options.MakeOptions.PARTS.values())
-    questions: dict[str, Any] = {}
-    if talk:
-        questions = {"ask_whose": asking.whose, "ask_name": asking.name, "ask": asking.yes}
+    ask: dict[str, Any] = {}
+    if questions.may_ask(args.quiet or args.json):
+        ask = {"ask_whose": questions.whose, "ask_name": questions.name, "ask": questions.yes}
     with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
         persona = make(
             *args.specs,
             name=args.name,
             home_folder=args.home,
             listener=listener,
-            **questions,
+            **ask,
             **given,
         )
     if not args.json:
@@ -64,16 +60,16 @@ def do_make(args: argparse.Namespace) -> None:
 
 
 def _introduce(persona: Any, count: int = 3) -> None:
-    """What a finished persona says first, and what to type next."""
+    """Show some posts of a new persona, and what to run next."""
     terminal.show_persona(persona.name, str(persona.path), persona.say(n=count, seed=0))
 
 
 def do_inspect(args: argparse.Namespace) -> None:
-    """Show what is in some specs."""
+    """Show what specs contain."""
     from popinjay.pipeline import inspect
 
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
-        ask = asking.yes if asking.may_ask(args.json) else None
+        ask = questions.yes if questions.may_ask(args.json) else None
         found = inspect(
             *args.specs,
             listener=listener,
@@ -82,7 +78,7 @@ def do_inspect(args: argparse.Namespace) -> None:
                 args, options.FetchOptions, options.CollectOptions, options.CleanOptions
             ),
         )
-    authors = [one.to_json() for one in found]
+    authors = [author.to_json() for author in found]
     if args.json:
         terminal.show_json({"authors": authors})
     else:
@@ -90,7 +86,7 @@ def do_inspect(args: argparse.Namespace) -> None:
 
 
 def do_say(args: argparse.Namespace) -> None:
-    """Let a persona speak: post by post, piece by piece, as JSON, or with a person in a session."""
+    """Have a persona write: post by post, piece by piece, as JSON, or in an interactive session."""
     import secrets
 
     from popinjay.persona import load
@@ -99,57 +95,57 @@ def do_say(args: argparse.Namespace) -> None:
     if args.json and args.stream:
         raise OptionError(
             "--json and --stream can't go together.",
-            "Leave one of them out: JSON comes as one document, when all is written.",
+            "Leave one of them out: the JSON document is printed when all posts are written.",
         )
     chosen = chosen_options(args, options.SayOptions)
     persona = load(args.name, args.home)
     terminal.show_still_known(
         persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words()
     )
-    finding = f"{persona.name} finds its voice"
+    doing = f"{persona.name} is loading"
     if _wants_session(args):
-        with progress.waiting(finding):
+        with progress.waiting(doing):
             persona.decoder(exact=chosen.exact)
             from popinjay.cli.repl import Session
         Session(persona, chosen).run()
         return
-    prompt, seed = (
-        printable(args.prompt or ""),
-        secrets.randbits(32) if chosen.seed is None else chosen.seed,
-    )
-    chosen = replace(chosen, seed=seed)  # so that --json can tell it
+    prompt = printable(args.prompt or "")
+    seed = secrets.randbits(32) if chosen.seed is None else chosen.seed
+    chosen = replace(chosen, seed=seed)  # --json prints it
     stream = persona.stream(prompt, chosen)
     if args.json:
-        with progress.waiting(finding):
+        with progress.waiting(doing):
             posts = [
-                {"text": one.text, "tokens": one.tokens, "finished": one.finished} for one in stream
+                {"text": post.text, "tokens": post.tokens, "finished": post.finished}
+                for post in stream
             ]
-        told = {"redrawn": dict(stream.tally.redrawn), "missing": stream.tally.missing}
+        counts = {"redrawn": dict(stream.tally.redrawn), "missing": stream.tally.missing}
         terminal.show_json(
-            {"persona": args.name, "prompt": prompt, "seed": seed, **told, "posts": posts}
+            {"persona": args.name, "prompt": prompt, "seed": seed, **counts, "posts": posts}
         )
         return
     if args.stream:
-        terminal.show_events(stream.events(), finding)
+        terminal.show_events(stream.events(), doing)
     else:
-        terminal.show_posts((one.text for one in stream), chosen.n, finding)
+        terminal.show_posts((post.text for post in stream), chosen.n, doing)
     terminal.show_missing(stream.tally)
 
 
 def _wants_session(args: argparse.Namespace) -> bool:
-    """Whether a person sits there who has said neither how posts begin nor how many they are to be."""
-    said_how = args.prompt is not None or hasattr(args, "n") or args.json or args.stream
-    return not said_how and sys.stdin.isatty() and sys.stdout.isatty()
+    """Return whether a user at a terminal gave neither a prompt nor a number of posts."""
+    is_specific = args.prompt is not None or hasattr(args, "n") or args.json or args.stream
+    return not is_specific and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def do_report(args: argparse.Namespace) -> None:
-    """Show how good a persona is and how much it copies, measuring it where that has not been done, or is to be done otherwise."""
+    """Show how good a persona is and how much it copies; measure it if necessary."""
     from popinjay.pipeline import measure
     from popinjay.report.saved import other_report, page_of
     from popinjay.store.files import atomic_write
     from popinjay.store.run import REPORT_AGAINST, SHARED_REPORT, Run
 
-    chosen, run = chosen_options(args, options.ReportOptions), Run.find(args.name, args.home)
+    chosen = chosen_options(args, options.ReportOptions)
+    run = Run.find(args.name, args.home)
     other = None if chosen.against is None else other_report(run, chosen.against, args.home)
     with progress.listening(quiet=args.json or not sys.stderr.isatty()) as listener:
         report = measure(run, chosen.samples, listener)
@@ -173,7 +169,7 @@ def do_report(args: argparse.Namespace) -> None:
 
 
 def do_card(args: argparse.Namespace) -> None:
-    """Draw a persona's picture, and show the predictions to pick from."""
+    """Draw a persona's picture, and show the predictions to choose from."""
     from popinjay.persona import load
     from popinjay.pipeline import choose_picture
     from popinjay.stages.picture import check_ready
@@ -182,14 +178,14 @@ def do_card(args: argparse.Namespace) -> None:
     chosen = replace(chosen, prompt=None if chosen.prompt is None else printable(chosen.prompt))
     check_ready()
     persona = load(args.name, args.home)
-    with progress.waiting(f"{persona.name} finds its voice"):
+    with progress.waiting(f"{persona.name} is loading"):
         predictions = persona.predictions(chosen)
     if not args.json:
-        terminal.show_predictions([str(one) for one in predictions], chosen.pick)
+        terminal.show_predictions([str(prediction) for prediction in predictions], chosen.pick)
     with progress.listening(quiet=True) as listener:
         path = choose_picture(persona, chosen, predictions[chosen.pick - 1], listener)
     if args.json:
-        texts = [one.text for one in predictions]
+        texts = [prediction.text for prediction in predictions]
         shown = {
             "persona": args.name,
             "prompt": predictions[0].prompt,
@@ -203,13 +199,14 @@ def do_card(args: argparse.Namespace) -> None:
 
 
 def do_status(args: argparse.Namespace) -> None:
-    """Show how far each persona is."""
+    """Show the state of each persona's stages."""
     from popinjay.persona import engine_of
     from popinjay.store.forgotten import Forgotten
     from popinjay.store.run import Run
 
     runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
-    personas, warnings = [], []
+    personas = []
+    warnings = []
     for run in runs:
         stages = [
             {"stage": stage, "state": state.value, "error": run.record.error_of(stage)}
@@ -234,8 +231,8 @@ def do_status(args: argparse.Namespace) -> None:
         terminal.show_status(personas)
         if engine is not None:
             terminal.show_engine(args.name, engine)
-        for name, what in warnings:
-            terminal.show_still_known(name, what)
+        for name, known_posts in warnings:
+            terminal.show_still_known(name, known_posts)
 
 
 def do_publish(args: argparse.Namespace) -> None:
@@ -263,7 +260,7 @@ def do_publish(args: argparse.Namespace) -> None:
 
 
 def do_lineage(args: argparse.Namespace) -> None:
-    """Show what a persona came from."""
+    """Show what a persona was made from."""
     from popinjay.store.lineage import graph
     from popinjay.store.run import Run
 
@@ -300,4 +297,7 @@ def do_demo(args: argparse.Namespace) -> None:
         personas = demo(listener, args.home)
     for persona in personas:
         _introduce(persona)
-    print("\nNow yours: popinjay inspect your-archive.zip, then popinjay make your-archive.zip")
+    print(
+        "\nNow your own posts: popinjay inspect your-archive.zip, "
+        "then popinjay make your-archive.zip"
+    )

@@ -1,4 +1,4 @@
-"""What libraries warn and log about: kept from people, who can do nothing about it."""
+"""Suppress the warnings and log records of libraries, which users can do nothing about."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def suppressed() -> Iterator[None]:
     """Keep warnings and log records of libraries off standard error.
 
-    Whoever asks Python for warnings (-W, PYTHONWARNINGS) has them. Records go to whatever handlers
-    the program that called us has set up; without any, Python would print those of level WARNING.
+    Warnings that were requested from Python (-W, PYTHONWARNINGS) are shown. Records go to the
+    handlers of the calling program; without any, Python would print those of level WARNING.
     """
-    root, nowhere, show = logging.getLogger(), logging.NullHandler(), warnings.showwarning
-    root.addHandler(nowhere)
+    root = logging.getLogger()
+    null_handler = logging.NullHandler()
+    show = warnings.showwarning
+    root.addHandler(null_handler)
     if not sys.warnoptions:
-        warnings.showwarning = _to_nobody
+        warnings.showwarning = _ignore
     try:
         yield
     finally:
         warnings.showwarning = show
-        root.removeHandler(nowhere)
+        root.removeHandler(null_handler)
 
 
-def _to_nobody(*about: object, **more: object) -> None:
+def _ignore(*args: object, **kwargs: object) -> None:
     """Show no warning."""

@@ -1,4 +1,4 @@
-"""The command line: its commands and their options, and how each ends. Only this file exits."""
+"""The command line: its commands with their options, and exit codes. Only this module exits."""
 
 from __future__ import annotations
 
@@ -21,28 +21,23 @@ from popinjay.cli import (
     library_output,
     terminal,
 )
+from popinjay.cli.standard_streams import discard_output, open_closed_streams, output_lost
 from popinjay.errors import OptionError, PopinjayError
 from popinjay.interrupts import Terminated, ended_by_signals
 from popinjay.memory import memory_errors
 from popinjay.post import one_line
-from popinjay.standard_streams import divert, lost, open_closed
 
 EXIT_PROBLEM = 2
 EXIT_INTERRUPTED = 130
-UNWRITABLE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EIO,
-    errno.EBADF,
-)  # what writing to standard output raises
+# What writing to standard output raises.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are ours: one sentence, a hint, exit code 2."""
+    """A parser that reports errors as popinjay does: a sentence, a hint, exit code 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would have printed."""
+        """Raise OptionError with what argparse would have printed, and the nearest valid word."""
         import difflib
 
         known = [
@@ -65,10 +60,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """All commands with all their options."""
+    """Return the parser with all commands and options."""
     top = Parser(
         prog="popinjay",
-        description="A small language model that writes in somebody's voice, made from their posts on your own machine.",
+        description="Train a small language model that writes in a person's voice from their "
+        "posts, on your own machine.",
     )
     top.add_argument("--version", action="version", version=f"popinjay {__version__}")
     actions = top.add_subparsers(
@@ -94,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-# each command
+# The commands
 
 
 def _make(actions: Any) -> None:
@@ -108,15 +104,17 @@ def _make(actions: Any) -> None:
         "specs",
         nargs="+",
         metavar="SPEC",
-        help="an archive, export or file of posts, ada.bsky.social, @ada@example.social (all: popinjay sources), or - for what comes in; several make a cyborg",
+        help="an archive, export or file of posts, an account such as ada.bsky.social or "
+        "@ada@example.social (see popinjay sources), or - for standard input; several make a "
+        "cyborg",
     )
     command.add_argument(
         "--name",
-        help="the persona's name; default: the authors' handles, sorted, with - between them",
+        help="the persona's name; default: the authors' handles, sorted and joined with -",
     )
     _add_options(command, *options.MakeOptions.PARTS.values())
-    command.add_argument("--quiet", action="store_true", help="one plain line a stage")
-    command.add_argument("--json", action="store_true", help="every event as a line of JSON")
+    command.add_argument("--quiet", action="store_true", help="print one plain line per stage")
+    command.add_argument("--json", action="store_true", help="print every event as a line of JSON")
 
 
 def _inspect(actions: Any) -> None:
@@ -124,7 +122,7 @@ def _inspect(actions: Any) -> None:
         actions,
         "inspect",
         commands.do_inspect,
-        "what is in there, and what would be kept and dropped; writes nothing",
+        "show what a source contains, and what would be kept and dropped; writes nothing",
     )
     command.add_argument("specs", nargs="+", metavar="SPEC", help="as for make")
     _add_options(command, options.FetchOptions, options.CollectOptions, options.CleanOptions)
@@ -136,13 +134,14 @@ def _say(actions: Any) -> None:
         actions,
         "say",
         commands.do_say,
-        "posts in a persona's voice, one a line; without a PROMPT and -n, in a terminal, a small session",
+        "write posts in a persona's voice, one per line; in a terminal, without PROMPT and -n, "
+        "start an interactive session",
     )
     _add_name(command)
     command.add_argument("prompt", metavar="PROMPT", nargs="?", help="how the posts begin")
     _add_options(command, options.SayOptions)
     command.add_argument(
-        "--stream", action="store_true", help="each post as it is written, piece by piece"
+        "--stream", action="store_true", help="print each post piece by piece, as it is written"
     )
     _add_json(command)
 
@@ -152,7 +151,7 @@ def _report(actions: Any) -> None:
         actions,
         "report",
         commands.do_report,
-        "how good a persona is and how much it copies: a table here, and report.html to look at",
+        "show how good a persona is and how much it copies: a table here, and report.html",
     )
     _add_name(command)
     _add_options(command, options.ReportOptions)
@@ -164,7 +163,7 @@ def _card(actions: Any) -> None:
         actions,
         "card",
         commands.do_card,
-        "draw a persona's picture, card.png: ten predictions, of which it shows one",
+        "draw a persona's picture, card.png, with one of ten predictions",
     )
     _add_name(command)
     _add_options(command, options.PictureOptions)
@@ -176,7 +175,7 @@ def _status(actions: Any) -> None:
         actions,
         "status",
         commands.do_status,
-        "each persona, each stage: fresh, stale, missing, failed",
+        "show the state of each stage of each persona: fresh, stale, missing or failed",
     )
     command.add_argument("name", metavar="NAME", nargs="?", help="only this persona")
     _add_json(command)
@@ -187,14 +186,14 @@ def _publish(actions: Any) -> None:
         actions,
         "publish",
         commands.do_publish,
-        "put a finished persona on the Hugging Face hub, or whole into a folder",
+        "publish a finished persona on the Hugging Face hub or in a folder",
     )
     _add_name(command)
     command.add_argument(
         "--to",
         required=True,
         metavar="hub:ORG/NAME|FOLDER",
-        help="a repository of the hub, or a folder",
+        help="a repository on the hub, or a folder",
     )
     _add_options(command, options.PublishOptions)
     _add_json(command)
@@ -205,7 +204,7 @@ def _forget(actions: Any) -> None:
         actions,
         "forget",
         command_forget.do_forget,
-        "take posts or an author out of a persona's posts and data sets, for good",
+        "remove posts or an author from a persona's posts and datasets, for good",
     )
     _add_name(command)
     command.add_argument(
@@ -213,21 +212,21 @@ def _forget(actions: Any) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="the id of a post; may be given several times",
+        help="the id of a post; may be repeated",
     )
     command.add_argument(
         "--author",
         action="append",
         default=[],
         metavar="HANDLE",
-        help="an author with all their posts, or, with --post, whose post it is",
+        help="an author with all their posts or, with --post, the author of that post",
     )
     command.add_argument(
         "--containing",
         action="append",
         default=[],
         metavar="TEXT",
-        help="posts that contain this, in any case; may be given several times",
+        help="posts that contain this text, ignoring case; may be repeated",
     )
     command.add_argument(
         "--dry-run", action="store_true", help="show what would be forgotten, and change nothing"
@@ -235,12 +234,12 @@ def _forget(actions: Any) -> None:
     command.add_argument(
         "--yes",
         action="store_true",
-        help="without the question that is asked before two or more posts are forgotten",
+        help="don't ask before two or more posts are forgotten",
     )
     command.add_argument(
         "--retrain",
         action="store_true",
-        help="train again at once: until then the model knows what it has learnt",
+        help="train again at once; until then the model knows what it was trained on",
     )
     _add_options(command, options.RetrainOptions)
     _add_json(command)
@@ -251,7 +250,7 @@ def _lineage(actions: Any) -> None:
         actions,
         "lineage",
         commands.do_lineage,
-        "what a persona came from: every version of its posts, dataset, base, model and report",
+        "show all versions of what a persona was made from: posts, dataset, base, model, report",
     )
     _add_name(command)
     _add_json(command)
@@ -262,7 +261,7 @@ def _track(actions: Any) -> None:
         actions,
         "track",
         command_serve.do_track,
-        "trackio's dashboard of how a persona was made, in the browser, until Ctrl-C",
+        "show trackio's dashboard of a persona's training in the browser, until Ctrl-C",
     )
     _add_name(command)
     command.add_argument(
@@ -270,7 +269,7 @@ def _track(actions: Any) -> None:
         type=_reader(int),
         help="the port to listen on, on this machine only; default: a free one from 7860",
     )
-    command.add_argument("--no-browser", action="store_true", help="only say the address")
+    command.add_argument("--no-browser", action="store_true", help="only print the address")
 
 
 def _serve(actions: Any) -> None:
@@ -278,16 +277,17 @@ def _serve(actions: Any) -> None:
         actions,
         "serve",
         command_serve.do_serve,
-        "the page: make personas and let them speak, in the browser, until Ctrl-C",
+        "serve a page to make personas and have them write, in the browser, until Ctrl-C",
     )
     command.add_argument(
         "--host",
-        help="let other machines in by this address, such as 0.0.0.0, with a token that is printed; default: this machine only",
+        help="listen on this address, such as 0.0.0.0, for other machines too, which need the "
+        "token that is printed; default: this machine only",
     )
     command.add_argument(
         "--port", type=_reader(int), help="the port to listen on; default: 8765, or a free one"
     )
-    command.add_argument("--no-browser", action="store_true", help="only say the address")
+    command.add_argument("--no-browser", action="store_true", help="only print the address")
 
 
 def _bases(actions: Any) -> None:
@@ -295,31 +295,31 @@ def _bases(actions: Any) -> None:
         actions,
         "bases",
         command_bases.do_bases,
-        "the base models known by name, and which of them are on this machine",
+        "list the base models that have a name, and which of them are on this machine",
     )
     _add_json(command)
     more = command.add_subparsers(title="commands", metavar="get|remove", parser_class=Parser)
-    get = _command(more, "get", command_bases.do_get_base, "fetch a base model onto this machine")
+    get = _command(more, "get", command_bases.do_get_base, "download a base model to this machine")
     get.add_argument(
         "name",
         metavar="NAME",
-        help="its name, or organisation/name of a model of the Hugging Face hub",
+        help="its name, or ORGANISATION/NAME of a model on the Hugging Face hub",
     )
-    get.add_argument("--yes", action="store_true", help="without being asked anything")
+    get.add_argument("--yes", action="store_true", help="don't ask anything")
     get.add_argument(
         "--accept",
         metavar="TERMS",
-        help="the terms of use that you have read and accept, by name: gemma",
+        help="the name of the terms of use that you have read and accept, such as gemma",
     )
     _add_json(get)
     remove = _command(
         more,
         "remove",
         command_bases.do_remove_base,
-        "delete a base model from this machine; personas stay whole",
+        "delete a base model from this machine; personas made from it stay",
     )
     remove.add_argument("name", metavar="NAME", help="its name")
-    remove.add_argument("--yes", action="store_true", help="without being asked")
+    remove.add_argument("--yes", action="store_true", help="don't ask")
 
 
 def _sources(actions: Any) -> None:
@@ -327,7 +327,7 @@ def _sources(actions: Any) -> None:
         actions,
         "sources",
         commands.do_sources,
-        "what posts can be read from: exports, files, networks, and what each needs",
+        "list what posts can be read from: exports, files, networks, and what each needs",
     )
     _add_json(command)
 
@@ -337,12 +337,13 @@ def _demo(actions: Any) -> None:
         actions,
         "demo",
         commands.do_demo,
-        "the whole of it: two fictional people, and a cyborg of both; fetches smollm2 (93 MB) if it can",
+        "try everything: two fictional people, and a cyborg of both; downloads smollm2 (93 MB) if "
+        "possible",
     )
-    command.add_argument("--quiet", action="store_true", help="one plain line a stage")
+    command.add_argument("--quiet", action="store_true", help="print one plain line per stage")
 
 
-# what commands have in common
+# What commands have in common
 
 
 def _command(
@@ -355,12 +356,12 @@ def _command(
         "--home",
         type=Path,
         metavar="FOLDER",
-        help="where personas live; default: POPINJAY_HOME, or ~/.popinjay",
+        help="the folder of the personas; default: POPINJAY_HOME, or ~/.popinjay",
     )
     command.add_argument(
         "--debug",
         action="store_true",
-        help="show the traceback of a problem, and which engine computes a model",
+        help="show the traceback of an error, and which engine runs a model",
     )
     command.set_defaults(run=run, parser=command)
     return command
@@ -371,15 +372,14 @@ def _add_name(command: argparse.ArgumentParser) -> None:
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="one JSON document")
+    command.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def _add_options(command: argparse.ArgumentParser, *kinds: type[Any]) -> None:
-    """A flag for every field these kinds declare; what is not given stays out of the namespace."""
+    """Add a flag for every option of these kinds; flags not given stay out of the namespace."""
     for field, kind in options.declared(*kinds):
-        meta, flags = field.metadata, [options.flag(field.name)]
-        if field.name == "n":
-            flags = ["-n", "--n"]
+        meta = field.metadata
+        flags = ["-n", "--n"] if field.name == "n" else [options.flag(field.name)]
         default = "" if field.default in (None, False) else f" Default: {field.default}."
         if kind is bool:
             command.add_argument(
@@ -411,37 +411,34 @@ def _reader(kind: type[Any]) -> Callable[[str], Any]:
     return read
 
 
-# running one
+# Running a command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code."""
-    open_closed()
+    """Run a command and return its exit code."""
+    open_closed_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # a terminal that can't show a character shows its number
-    with _log_shown() if "--debug" in given else library_output.held_back():
+        # Characters that the terminal's encoding lacks are printed as escapes.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    with _log_shown() if "--debug" in given else library_output.suppressed():
         return _run(given)
 
 
 def _run(given: list[str]) -> int:
-    """Run a command and say what went wrong; its exit code."""
+    """Run a command, print its error if there is one, and return its exit code."""
     try:
         if any("\x00" in word for word in given):
-            raise OptionError(
-                "An argument can't hold a NUL byte.", "Check how it was typed or passed."
-            )
+            raise OptionError("An argument can't contain a NUL byte.", "Check how it was passed.")
         args, unknown = parser().parse_known_args(given)
         if (
             len(unknown) == 1
             and not unknown[0].startswith("-")
             and getattr(args, "prompt", "") is None
         ):
-            args.prompt = (
-                unknown.pop()
-            )  # argparse before Python 3.13 finds an optional word only beside the one before it
+            # Before Python 3.13 argparse finds an optional positional argument only right after
+            # the previous one.
+            args.prompt = unknown.pop()
         if unknown:
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         with memory_errors(), ended_by_signals():
@@ -453,17 +450,17 @@ def _run(given: list[str]) -> int:
         terminal.show_error(one_line(error.message), one_line(error.hint))
         return EXIT_PROBLEM
     except KeyboardInterrupt:
-        terminal.show_error("Stopped.", commands.after_stopping(given))
+        terminal.show_error("Stopped.", commands.hint_after_interrupt(given))
         return EXIT_INTERRUPTED
     except Terminated as error:
-        terminal.show_error("Stopped.", commands.after_stopping(given))
-        return 128 + error.number  # as shells say it
-    except BrokenPipeError:  # whoever read our output has enough
-        divert(sys.stdout)
+        terminal.show_error("Stopped.", commands.hint_after_interrupt(given))
+        return 128 + error.number  # as shells do
+    except BrokenPipeError:  # the reader of the pipe has closed it
+        discard_output(sys.stdout)
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        problem = lost(error)  # the disk's refusals of anything else are StorageErrors
+        problem = output_lost(error)  # errors of any other file are StorageErrors
         terminal.show_error(problem.message, problem.hint)
         return EXIT_PROBLEM
     return 0
@@ -471,18 +468,19 @@ def _run(given: list[str]) -> int:
 
 @contextmanager
 def _log_shown() -> Iterator[None]:
-    """Show what the program logs about itself on standard error."""
+    """Show popinjay's log records on standard error."""
     import logging
 
-    log, handler = logging.getLogger("popinjay"), logging.StreamHandler()
-    before = log.level
+    log = logging.getLogger("popinjay")
+    handler = logging.StreamHandler()
+    level = log.level
     log.setLevel(logging.DEBUG)
     log.addHandler(handler)
     try:
         yield
     finally:
         log.removeHandler(handler)
-        log.setLevel(before)
+        log.setLevel(level)
 
 
 if __name__ == "__main__":

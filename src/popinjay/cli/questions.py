@@ -1,4 +1,4 @@
-"""What a person at the terminal is asked."""
+"""Questions to the user at the terminal. They go to standard error."""
 
 from __future__ import annotations
 
@@ -10,54 +10,69 @@ from collections.abc import Iterable
 from popinjay import options
 
 
-def may_ask(not_now: bool) -> bool:
-    """Whether a person sits there who can be asked something."""
-    return sys.stdin.isatty() and sys.stderr.isatty() and not not_now
+def may_ask(suppressed: bool) -> bool:
+    """Return whether a user at a terminal can be asked, unless questions are suppressed."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not suppressed
 
 
 def yes(question: str) -> bool:
-    """Ask for a yes; anything else is a no. Each line of the question is a paragraph, the last one what is asked."""
-    width = min(shutil.get_terminal_size().columns, 80) - 1
-    *paragraphs, asked = [
-        textwrap.fill(one, width, break_long_words=False, break_on_hyphens=False)
-        for one in question.splitlines()
+    """Ask a yes-or-no question; any other answer is a no.
+
+    Each line of the question is a paragraph of its own; the last one is the question itself.
+    """
+    *paragraphs, last = [
+        textwrap.fill(line, _width(), break_long_words=False, break_on_hyphens=False)
+        for line in question.splitlines()
     ]
-    print("\n" + "\n\n".join([*paragraphs, f"{asked} [y/N] "]), end="", file=sys.stderr, flush=True)
+    _prompt("\n" + "\n\n".join([*paragraphs, f"{last} [y/N] "]))
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def name(said: str) -> str | None:
-    """Ask for a persona's name, as `said` says nothing about whose posts these are; None if the answer is none."""
-    print(f"{said!r} does not say whose posts these are.", file=sys.stderr)
-    print("A name for the persona, such as its author's: ", end="", file=sys.stderr, flush=True)
+def name(spec: str) -> str | None:
+    """Ask for a persona's name, because `spec` does not tell the author; None for no answer."""
+    print(f"{spec!r} does not say whose posts these are.", file=sys.stderr)
+    _prompt("A name for the persona, such as its author's: ")
     return sys.stdin.readline().strip() or None
 
 
-def accepts(title: str, name: str, summary: Iterable[str], where: str) -> str | None:
-    """Ask for terms of use to be accepted by typing their name; None for any other answer."""
-    width = min(shutil.get_terminal_size().columns, 80) - 1
-    print(f"\n{title}, in short (the whole of them: {where}):\n", file=sys.stderr)
+def accepts(title: str, name: str, summary: Iterable[str], url: str) -> str | None:
+    """Ask to accept terms of use by typing their name.
+
+    Args:
+        title: The title of the terms.
+        name: What has to be typed.
+        summary: The terms in short, one sentence per item.
+        url: Where the full text is.
+
+    Returns the name, or None for any other answer.
+    """
+    print(f"\n{title}, in short (full text: {url}):\n", file=sys.stderr)
     for line in summary:
-        print(
-            textwrap.fill(line, width, initial_indent="- ", subsequent_indent="  "), file=sys.stderr
-        )
-    print(
-        f"\nType {name} to accept them, or Enter to leave it: ", end="", file=sys.stderr, flush=True
-    )
+        wrapped = textwrap.fill(line, _width(), initial_indent="- ", subsequent_indent="  ")
+        print(wrapped, file=sys.stderr)
+    _prompt(f"\nType {name} to accept them, or press Enter to decline: ")
     answer = sys.stdin.readline().strip().casefold()
     return answer if answer == name else None
 
 
 def whose() -> str | None:
-    """Ask whose words these are; None where the answer is none."""
+    """Ask whose words the posts are; None for no answer."""
     print("Whose words are these?", file=sys.stderr)
     choices = list(options.WHOSE)
     for number, name in enumerate(choices, 1):
         print(f"  {number}  {name}: {options.WHOSE[name]}", file=sys.stderr)
     while True:
-        print("Number or name, or Enter to leave it open: ", end="", file=sys.stderr, flush=True)
+        _prompt("Number or name, or Enter to leave it open: ")
         answer = sys.stdin.readline().strip().lower()
         if answer in choices or not answer:
             return answer or None
         if answer.isdigit() and 1 <= int(answer) <= len(choices):
             return choices[int(answer) - 1]
+
+
+def _prompt(text: str) -> None:
+    print(text, end="", file=sys.stderr, flush=True)
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, 80) - 1

@@ -1,4 +1,4 @@
-"""A small session with a persona, which `popinjay say NAME` opens in a terminal: type a beginning, get ten posts, keep the good ones."""
+"""The interactive session of `popinjay say NAME`: type a prompt, get ten posts, keep good ones."""
 
 from __future__ import annotations
 
@@ -27,158 +27,164 @@ if TYPE_CHECKING:
 
     from popinjay.persona import Persona
 
-POSTS = 10  # at a time
-STEP = 0.1  # of temperature
-COOLEST, WARMEST = (
-    0.1,
-    2.0,
-)  # as far as + and - go: at 0 all ten would be one, and above 2 there is no language left
+POSTS = 10  # per prompt
+TEMPERATURE_STEP = 0.1
+# The range of + and -: at 0 all ten posts would be the same, above 2 they are not language.
+MIN_TEMPERATURE = 0.1
+MAX_TEMPERATURE = 2.0
 TMUX_SECONDS = 2.0
 
 KEYS = (
-    ("any text", "how ten posts begin; nothing at all leaves that to them"),
+    ("any text", "how the posts begin; empty for any beginning"),
     ("r", "ten others with the same beginning"),
-    ("+ -", "dare more, play safer; ++ is two steps"),
-    ("3", "copy the third (where your terminal lets programs do that)"),
-    ("s, s 3", f"save the one you copied, or the third, to {FILE}"),
-    ("?", "these keys"),
-    ("q", "leave; so does Ctrl-D. Ctrl-C stops the writing"),
+    ("+ -", "raise or lower the temperature; ++ is two steps"),
+    ("3", "copy the third post (if your terminal allows it)"),
+    ("s, s 3", f"save the post that you copied, or the third, to {FILE}"),
+    ("?", "list these keys"),
+    ("q", "quit, as does Ctrl-D; Ctrl-C stops the writing"),
 )
-ESCAPE = "A beginning that is one of these keys? Type a blank before it."
+ESCAPE = "To begin posts with one of these keys, type a space before it."
 
 
-class Act(Enum):
-    """What a line that was typed asks for."""
+class Action(Enum):
+    """What a typed line requests."""
 
-    DRAW = auto()
-    AGAIN = auto()
+    SAMPLE = auto()
+    REPEAT = auto()
     TEMPERATURE = auto()
     COPY = auto()
     SAVE = auto()
     HELP = auto()
-    LEAVE = auto()
+    QUIT = auto()
 
 
 _COMMANDS = (
-    (re.compile(r"r()"), Act.AGAIN),
-    (re.compile(r"(\++|-+)"), Act.TEMPERATURE),
-    (re.compile(r"(\d{1,2})"), Act.COPY),
-    (re.compile(r"s ?(\d{0,2})"), Act.SAVE),
-    (re.compile(r"\?()"), Act.HELP),
-    (re.compile(r"q()"), Act.LEAVE),
+    (re.compile(r"r()"), Action.REPEAT),
+    (re.compile(r"(\++|-+)"), Action.TEMPERATURE),
+    (re.compile(r"(\d{1,2})"), Action.COPY),
+    (re.compile(r"s ?(\d{0,2})"), Action.SAVE),
+    (re.compile(r"\?()"), Action.HELP),
+    (re.compile(r"q()"), Action.QUIT),
 )
 
 
-def understand(line: str) -> tuple[Act, str]:
-    """What a line asks for, and about what: the beginning, the number, the signs. With a blank before it, it is a beginning whatever it says."""
-    for pattern, act in _COMMANDS:
+def parse(line: str) -> tuple[Action, str]:
+    """Return the action of a line with its argument: the prompt, the number or the signs.
+
+    A line that starts with a space is a prompt, whatever it contains.
+    """
+    for pattern, action in _COMMANDS:
         if found := pattern.fullmatch(line.rstrip()):
-            return act, found[1]
-    return Act.DRAW, line.lstrip()
+            return action, found[1]
+    return Action.SAMPLE, line.lstrip()
 
 
 @dataclass
-class Drawn:
-    """The posts on show, and what they were drawn with."""
+class Batch:
+    """The posts on the screen, and what they were sampled with."""
 
     prompt: str
     options: SayOptions
     posts: list[str] = field(default_factory=list)
 
     def row(self, number: int) -> dict[str, object]:
-        """A post as `kept.jsonl` holds it: with every option that draws it again."""
-        set_otherwise = {
-            one.name: getattr(self.options, one.name)
-            for one in fields(SayOptions)
-            if getattr(self.options, one.name) != one.default
+        """Return a post as a line of `kept.jsonl`, with all options that sample it again."""
+        changed = {
+            option.name: getattr(self.options, option.name)
+            for option in fields(SayOptions)
+            if getattr(self.options, option.name) != option.default
         }
-        told = {"temperature": self.options.temperature, **set_otherwise, "number": number}
-        told.pop("n", None)
+        settings = {"temperature": self.options.temperature, **changed, "number": number}
+        settings.pop("n", None)
         return {
             "text": self.posts[number - 1],
             "prompt": self.prompt,
-            **told,
+            **settings,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
 
 class Session:
-    """What was drawn last, and what to do about the next line."""
+    """Read lines and act on them, until the user quits."""
 
     def __init__(self, persona: Persona, options: SayOptions) -> None:
         from rich.text import Text
 
         self._persona = persona
         self._options = replace(options, n=POSTS).with_defaults(persona.sampling)
-        self._drawn = Drawn("", self._options)
-        self._chosen = 0  # the number that was copied or saved last; 0: none yet
+        self._batch = Batch("", self._options)
+        self._selected = 0  # the number that was copied or saved last; 0 for none
         self._saved: set[int] = set()
         self._out = console()
         self._text = Text
-        self._edits = _line_editing()
+        self._has_line_editing = _enable_line_editing()
 
     def run(self) -> None:
-        """Ask and do, until it is enough."""
-        self._say(
-            f"Type how a post begins, and {self._persona.name} writes ten. ? shows the keys, q leaves.",
+        """Run until the user quits."""
+        self._print(
+            f"Type how a post begins, and {self._persona.name} writes ten. "
+            "? lists the keys, q quits.",
             "dim",
         )
         while True:
             try:
-                act, about = understand(printable(input(self._mark())))
-                if act is Act.LEAVE:
+                action, argument = parse(printable(input(self._prompt())))
+                if action is Action.QUIT:
                     return
-                self._do(act, about)
+                self._do(action, argument)
             except KeyboardInterrupt:
                 self._out.print()
             except EOFError:
                 self._out.print()
                 return
             except PopinjayError as error:
-                self._say(f"{one_line(error.message)} {one_line(error.hint)}".rstrip(), "yellow")
+                message = f"{one_line(error.message)} {one_line(error.hint)}".rstrip()
+                self._print(message, "yellow")
 
-    def _do(self, act: Act, about: str) -> None:
-        if act is Act.DRAW:
-            self._draw(about)
-        elif act is Act.AGAIN:
-            self._draw(self._drawn.prompt)
-        elif act is Act.TEMPERATURE:
-            self._warm(len(about) * (STEP if about[0] == "+" else -STEP))
-        elif act is Act.HELP:
+    def _do(self, action: Action, argument: str) -> None:
+        if action is Action.SAMPLE:
+            self._sample(argument)
+        elif action is Action.REPEAT:
+            self._sample(self._batch.prompt)
+        elif action is Action.TEMPERATURE:
+            sign = 1 if argument[0] == "+" else -1
+            self._change_temperature(sign * len(argument) * TEMPERATURE_STEP)
+        elif action is Action.HELP:
             self._help()
-        elif number := self._which(int(about or self._chosen)):
-            self._chosen = number
-            self._copy(number) if act is Act.COPY else self._save(number)
+        elif number := self._existing_number(int(argument or self._selected)):
+            self._selected = number
+            if action is Action.COPY:
+                self._copy(number)
+            else:
+                self._save(number)
 
-    # what it does
+    # The actions
 
-    def _draw(self, prompt: str) -> None:
-        """Ten posts, each shown when it is finished. Ctrl-C stops; what is on show by then stays."""
+    def _sample(self, prompt: str) -> None:
+        """Write ten posts, each shown once it is finished. Ctrl-C stops; finished posts stay."""
         seed = self._options.seed
-        self._options = replace(
-            self._options, seed=None
-        )  # one that was asked for is for the first ten
-        self._drawn = Drawn(
-            prompt, replace(self._options, seed=secrets.randbits(32) if seed is None else seed)
-        )
-        self._chosen, self._saved = 0, set()
+        self._options = replace(self._options, seed=None)  # --seed is for the first ten posts
+        seed = secrets.randbits(32) if seed is None else seed
+        self._batch = Batch(prompt, replace(self._options, seed=seed))
+        self._selected = 0
+        self._saved = set()
         try:
-            with _unseen_typing(), self._out.status(self._text("writing", "dim")):
-                for said in self._persona.stream(prompt, self._drawn.options):
-                    self._drawn.posts.append(said.text)
-                    self._show(len(self._drawn.posts), said.text)
+            with _echo_off(), self._out.status(self._text("writing", "dim")):
+                for post in self._persona.stream(prompt, self._batch.options):
+                    self._batch.posts.append(post.text)
+                    self._show(len(self._batch.posts), post.text)
         except KeyboardInterrupt:
             self._out.show_cursor()
-            self._say("stopped", "dim")
+            self._print("stopped", "dim")
         self._out.print()
 
     def _show(self, number: int, post: str) -> None:
-        """A post under its number, the beginning that all ten share less loud."""
-        shared = " ".join(self._drawn.prompt.split())
-        shared = shared if post.startswith(shared) else ""
-        self._row(str(number), self._text.assemble((shared, "dim"), post[len(shared) :]))
+        """Print a post with its number; the prompt, which all ten share, is dimmed."""
+        prompt = " ".join(self._batch.prompt.split())
+        prompt = prompt if post.startswith(prompt) else ""
+        self._print_row(str(number), self._text.assemble((prompt, "dim"), post[len(prompt) :]))
 
-    def _row(self, mark: str, text: Text, width: int = 2) -> None:
+    def _print_row(self, label: str, text: Text, width: int = 2) -> None:
         from rich.table import Table
 
         grid = Table.grid(padding=(0, 2, 0, 0))
@@ -186,122 +192,127 @@ class Session:
             width=width, justify="right" if width == 2 else "left", style="cyan", no_wrap=True
         )
         grid.add_column(overflow="fold")
-        grid.add_row(mark, text)
+        grid.add_row(label, text)
         self._out.print(grid)
 
-    def _warm(self, by: float) -> None:
-        """Another temperature, between the coolest and the warmest that make sense."""
-        now = self._options.temperature
-        assert now is not None  # the persona's own is filled in
-        low, high = min(COOLEST, now), max(WARMEST, now)
-        then = round(min(high, max(low, now + by)), 2)
-        self._options = replace(self._options, temperature=then)
-        bound = " (as far as it goes)" if then == now else ""
-        self._say(f"temperature {then}{bound}: r draws again", "dim")
+    def _change_temperature(self, change: float) -> None:
+        """Change the temperature, within its range."""
+        old = self._options.temperature
+        assert old is not None  # filled in from the persona
+        low = min(MIN_TEMPERATURE, old)
+        high = max(MAX_TEMPERATURE, old)
+        new = round(min(high, max(low, old + change)), 2)
+        self._options = replace(self._options, temperature=new)
+        limit = " (the limit)" if new == old else ""
+        self._print(f"temperature {new}{limit}: r writes ten others", "dim")
 
-    def _which(self, number: int) -> int:
-        """The number where there is such a post, else 0 and a word about it."""
-        count = len(self._drawn.posts)
+    def _existing_number(self, number: int) -> int:
+        """Return the number if there is such a post; otherwise explain, and return 0."""
+        count = len(self._batch.posts)
         if 1 <= number <= count:
             return number
         if not count:
-            self._say("Nothing is written yet: Enter draws ten.", "yellow")
+            self._print("There are no posts yet: press Enter for ten.", "yellow")
         elif number:
-            self._say(
-                f"There are 1 to {count}. Is {number} a beginning? Type a blank before it.",
+            self._print(
+                f"There are posts 1 to {count}. To begin posts with {number}, "
+                "type a space before it.",
                 "yellow",
             )
         else:
-            self._say("Which one? s 3 saves the third.", "yellow")
+            self._print("Which post? s 3 saves the third.", "yellow")
         return 0
 
     def _copy(self, number: int) -> None:
-        """Have the terminal put a post on the clipboard. No terminal says whether it did."""
-        post = self._drawn.posts[number - 1]
+        """Ask the terminal to copy a post (OSC 52). Terminals don't report whether they did."""
+        post = self._batch.posts[number - 1]
         sys.stdout.write(f"\x1b]52;c;{base64.b64encode(post.encode()).decode()}\x07")
         sys.stdout.flush()
-        if os.environ.get("TMUX") and (
-            tmux := shutil.which("tmux")
-        ):  # which keeps the sequence to itself, unless it is asked in its own words
+        # tmux does not pass the sequence on unless it is configured to.
+        if os.environ.get("TMUX") and (tmux := shutil.which("tmux")):
             with suppress(OSError, subprocess.SubprocessError):
-                subprocess.run(
+                subprocess.run(  # noqa: S603
                     [tmux, "load-buffer", "-w", "-"],
                     input=post.encode(),
                     capture_output=True,
                     timeout=TMUX_SECONDS,
-                )  # noqa: S603
-        self._done(f"copied {number}", post)
+                )
+        self._print_done(f"copied {number}", post)
 
     def _save(self, number: int) -> None:
-        """Add a post to the file of kept ones."""
+        """Append a post to the file of kept posts."""
         file = self._persona.run.file(FILE)
         if number in self._saved:
-            self._say(f"{number} is saved already, in {file}", "dim")
+            self._print(f"{number} is already saved in {file}", "dim")
             return
-        keep(self._persona.run, self._drawn.row(number))
+        keep(self._persona.run, self._batch.row(number))
         self._saved.add(number)
-        self._done(f"saved {number}", self._drawn.posts[number - 1])
-        self._say(str(file), "dim")
+        self._print_done(f"saved {number}", self._batch.posts[number - 1])
+        self._print(str(file), "dim")
 
     def _help(self) -> None:
+        width = max(len(key) for key, _ in KEYS)
         for key, meaning in KEYS:
-            self._row(key, self._text(meaning), max(len(key) for key, _ in KEYS))
-        self._say(ESCAPE, "dim")
-        self._say(
-            f"Temperature {self._options.temperature}. Saved posts lie in {self._persona.run.file(FILE)}",
+            self._print_row(key, self._text(meaning), width)
+        self._print(ESCAPE, "dim")
+        file = self._persona.run.file(FILE)
+        self._print(
+            f"Temperature {self._options.temperature}. Saved posts are in {file}",
             "dim",
         )
 
-    # how it looks
+    # Output
 
-    def _say(self, text: str, style: str) -> None:
+    def _print(self, text: str, style: str) -> None:
         self._out.print(self._text(text, style, overflow="fold"))
 
-    def _done(self, what: str, post: str) -> None:
-        """What was done to which post, on one line."""
+    def _print_done(self, what: str, post: str) -> None:
+        """Print on one line what was done to which post."""
         self._out.print(
             self._text.assemble((f"{what}: ", "green"), post), overflow="ellipsis", no_wrap=True
         )
 
-    def _mark(self) -> str:
-        """What stands before the line that is typed: who listens, and how warm it is."""
+    def _prompt(self) -> str:
+        """Return the prompt of the input line: the persona's name and the temperature."""
         name = self._persona.name
         room = max(4, self._out.width // 3)
         name = name if len(name) <= room else name[: room - 1] + "…"
-        if not self._edits:
+        if not self._has_line_editing:
             return f"{name} {self._options.temperature}> "
-        with self._out.capture() as shown:
+        with self._out.capture() as captured:
             self._out.print(
                 self._text.assemble((name, "bold"), (f" {self._options.temperature}> ", "cyan")),
                 end="",
             )
-        return re.sub(
-            r"(\x1b\[[\d;]*m)", "\x01\\1\x02", shown.get()
-        )  # so that the editor knows what takes no room
+        # \x01 and \x02 tell readline which characters have no width.
+        return re.sub(r"(\x1b\[[\d;]*m)", "\x01\\1\x02", captured.get())
 
 
 @contextmanager
-def _unseen_typing() -> Iterator[None]:
-    """What is typed while posts appear waits for the next line, instead of being drawn between them."""
+def _echo_off() -> Iterator[None]:
+    """Don't echo what is typed while posts are printed; it is read as the next line."""
     try:
         import termios
-    except ImportError:  # no such terminals here
+    except ImportError:  # Windows
         yield
         return
-    shown = termios.tcgetattr(sys.stdin)
-    unseen = [*shown[:3], shown[3] & ~termios.ECHO, *shown[4:]]
-    termios.tcsetattr(sys.stdin, termios.TCSANOW, unseen)
+    before = termios.tcgetattr(sys.stdin)
+    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, silent)
     try:
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSANOW, shown)
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
 
 
-def _line_editing() -> bool:
-    """Have lines edited with the arrow keys, where Python was built with readline; lines typed before are remembered until it ends, and nowhere else."""
+def _enable_line_editing() -> bool:
+    """Enable line editing and history, and return whether Python has readline.
+
+    The history is not written to a file.
+    """
     try:
         import readline
     except ImportError:
         return False
-    readline.set_completer(lambda text, state: None)  # or Tab would list the folder's files
+    readline.set_completer(lambda text, state: None)  # else Tab would list files
     return True

@@ -1,4 +1,4 @@
-"""What a person sees of a result: tables, posts and sentences."""
+"""Show results in the terminal: tables, posts and sentences."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from popinjay.cli.progress import console, counting, waiting
+from popinjay.cli.standard_streams import print_error
 from popinjay.post import one_line
 from popinjay.sampling.events import Finished, Missing, Piece, PostEvent, Restart
 from popinjay.sampling.request import Tally
-from popinjay.standard_streams import tell
 from popinjay.text.quantities import size
 
 if TYPE_CHECKING:
     from popinjay.report.schema import Report
 
-MOST_SHOWN = 10  # posts that are to be forgotten
+MAX_SHOWN = 10  # of the posts that would be forgotten
 
 
 def show_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Print a JSON document on standard output."""
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def show_inspection(authors: Sequence[Mapping[str, Any]]) -> None:
-    """What is in some specs, as a table with a column an author."""
+    """Show what specs contain, as a table with a column per author."""
     from rich.table import Table
 
     out = console()
@@ -80,7 +80,7 @@ def show_inspection(authors: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
-    """Each persona and how each of its stages stands."""
+    """Show the state of each stage of each persona."""
     from rich.table import Table
     from rich.text import Text
 
@@ -105,22 +105,22 @@ def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_engine(name: str, engine: Mapping[str, Any]) -> None:
-    """Show which engine computes a persona's model, and why it is not the fast one."""
+    """Show which engine runs a persona's model, and why it is not the fast one."""
     out = console()
     if engine["name"] is None:
-        out.print(f"{name} can't speak now. {engine['why_slow']}", markup=False, highlight=False)
+        out.print(f"{name} can't write now. {engine['why_slow']}", markup=False, highlight=False)
     elif engine["why_slow"] is None:
-        out.print(f"{name} speaks through ONNX Runtime, in 8 bits.", markup=False, highlight=False)
+        out.print(f"{name} runs on ONNX Runtime, in 8 bits.", markup=False, highlight=False)
     else:
         out.print(
-            f"{name} speaks through PyTorch, not through the fast engine: {engine['why_slow']}.",
+            f"{name} runs on PyTorch, not on the faster ONNX Runtime: {engine['why_slow']}.",
             markup=False,
             highlight=False,
         )
 
 
 def show_published(published: Mapping[str, Any]) -> None:
-    """What was published, file by file, and how it stands."""
+    """Show the published files, and where they are."""
     from rich.table import Table
 
     out = console()
@@ -130,97 +130,95 @@ def show_published(published: Mapping[str, Any]) -> None:
     for file in published["files"]:
         table.add_row(file["name"], f"{file['bytes']:,} bytes")
     table.add_row(
-        "together", f"{sum(file['bytes'] for file in published['files']):,} bytes", style="bold"
+        "total", f"{sum(file['bytes'] for file in published['files']):,} bytes", style="bold"
     )
     out.print(table)
     private = " (private)" if published["private"] else ""
     if published["dry_run"]:
-        out.print(f"This would go to {published['to']}{private}. Nothing was sent.")
+        out.print(f"This would be published to {published['to']}{private}. Nothing was sent.")
     elif published["changed"]:
         out.print(
-            f"It lies in {published['to']}{private}"
+            f"Published to {published['to']}{private}"
             + (f", version {published['version']}." if published["version"] else ".")
         )
     else:
         out.print(
-            f"All of this lay in {published['to']}{private} already"
+            f"All of this was in {published['to']}{private} already"
             + (f" as version {published['version']}" if published["version"] else "")
             + "."
         )
 
 
 def show_choice(what: str, texts: Sequence[str], *, dry_run: bool) -> None:
-    """Show the posts that would be forgotten: as a result on standard output, before it is done on standard error."""
+    """Show the posts that would be forgotten.
+
+    A dry run prints them as its result on standard output; otherwise they go to standard error.
+    """
     from rich.text import Text
 
     out = console(stderr=not dry_run)
     out.print(f"This would forget {what}:" if dry_run or len(texts) > 1 else f"Forgetting {what}:")
-    for text in texts[:MOST_SHOWN]:
+    for text in texts[:MAX_SHOWN]:
         out.print(Text(f"  {one_line(text)}"), overflow="ellipsis", no_wrap=True)
-    if len(texts) > MOST_SHOWN:
-        out.print(f"  ... and {len(texts) - MOST_SHOWN:,} more")
+    if len(texts) > MAX_SHOWN:
+        out.print(f"  ... and {len(texts) - MAX_SHOWN:,} more")
     if dry_run:
         out.print("Nothing was changed.")
 
 
 def show_still_known(name: str, what: str) -> None:
-    """That a model still knows what it was told to forget, if it does, and the command that mends it."""
+    """Warn that a model still knows what was forgotten, unless `what` is empty."""
     if what:
-        tell(
-            f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it and knows it until it is trained again."
+        print_error(
+            f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it "
+            "and knows it until it is trained again."
         )
-        tell(f"          Train it again: popinjay forget {name} --retrain")
+        print_error(f"          Train it again: popinjay forget {name} --retrain")
 
 
 def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
-    """What a persona came from: each version under the job that made it, that under what it used; then what there was before."""
+    """Show what a persona was made from, as a tree, and then the earlier versions.
+
+    Each artifact is below the job that made it, and the job below the artifact that it used.
+    """
     from rich.text import Text
     from rich.tree import Tree
 
     out = console()
-    now = [one for one in artifacts if one["state"] != "earlier"]
-    if not now:
+    current = [artifact for artifact in artifacts if artifact["state"] != "earlier"]
+    if not current:
         out.print(f"{name} has no lineage yet: see popinjay status {name}")
         return
 
-    def line(one: Mapping[str, Any]) -> Text:
-        changed = ("  ", f"({one['state']})") if one["state"] != "fresh" else ("",)
-        return Text.assemble(
-            (one["artifact"], "bold"),
-            "  ",
-            (f"{one['type']}  {one['hash'][:12]}  {one['made'][:10]}", "dim"),
-            *changed,
-        )
+    def line(artifact: Mapping[str, Any]) -> Text:
+        state = artifact["state"]
+        details = f"{artifact['type']}  {artifact['hash'][:12]}  {artifact['made'][:10]}"
+        suffix = ("  ", f"({state})") if state != "fresh" else ("",)
+        return Text.assemble((artifact["artifact"], "bold"), "  ", (details, "dim"), *suffix)
 
-    tree = Tree(line(now[0]), guide_style="dim")
-    branch, others = tree, {one["artifact"]: one for one in artifacts}
-    drawn = [now[0]["artifact"]]
-    for one in now[1:]:
-        if one["job"]:
-            job = branch.add(Text(one["job"], "cyan"))
-            for used in one["uses"]:
-                if used != drawn[-1]:
-                    job.add(
-                        Text.assemble(
-                            ("with ", "dim"), used if used in drawn else line(others[used])
-                        )
-                    )
-            branch = job.add(line(one))
-            drawn.append(one["artifact"])
+    tree = Tree(line(current[0]), guide_style="dim")
+    branch = tree
+    by_name = {artifact["artifact"]: artifact for artifact in artifacts}
+    shown = [current[0]["artifact"]]
+    for artifact in current[1:]:
+        if artifact["job"]:
+            job = branch.add(Text(artifact["job"], "cyan"))
+            for used in artifact["uses"]:
+                if used != shown[-1]:
+                    label = used if used in shown else line(by_name[used])
+                    job.add(Text.assemble(("with ", "dim"), label))
+            branch = job.add(line(artifact))
+            shown.append(artifact["artifact"])
     out.print(tree)
-    for one in artifacts:
-        if one["state"] == "earlier":
-            came = f" from {', '.join(one['uses'])}" if one["uses"] else ""
-            out.print(
-                Text(
-                    f"earlier: {one['artifact']}  {one['hash'][:12]}  {one['made'][:10]}{came}",
-                    "dim",
-                )
-            )
+    for artifact in artifacts:
+        if artifact["state"] == "earlier":
+            uses = f" from {', '.join(artifact['uses'])}" if artifact["uses"] else ""
+            details = f"{artifact['artifact']}  {artifact['hash'][:12]}  {artifact['made'][:10]}"
+            out.print(Text(f"earlier: {details}{uses}", "dim"))
 
 
 def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
-    """The base models known by name and how to get them, then how the built-in one came about."""
+    """Show the base models that have a name, how to get them, and how they were made."""
     from rich.table import Table
     from rich.text import Text
 
@@ -243,39 +241,40 @@ def show_bases(bases: Sequence[Mapping[str, Any]]) -> None:
             base["summary"],
         )
     out.print(table)
-    out.print("\nGet one: popinjay bases get NAME. Take it: popinjay make SPEC --base NAME")
+    out.print("\nDownload one: popinjay bases get NAME. Use it: popinjay make SPEC --base NAME")
     for base in bases:
         if base["terms"] and not base["terms"]["accepted"]:
             terms = base["terms"]
             out.print(
-                f"{base['name']} comes under the {terms['title']} ({terms['url']}): popinjay bases get {base['name']} --accept {terms['name']}"
+                f"{base['name']} is subject to the {terms['title']} ({terms['url']}): "
+                f"popinjay bases get {base['name']} --accept {terms['name']}"
             )
     for base in bases:
         record = base["record"]
         if record and "source" in record:
-            rounded = (
-                f", from a file rounded to {record['quantization']}"
-                if record["quantization"]
-                else ""
-            )
-            out.print(f"\n{base['name']} comes from {record['source']}{rounded}.")
+            scheme = record["quantization"]
+            quantized = f", from a file quantized to {scheme}" if scheme else ""
+            out.print(f"\n{base['name']} comes from {record['source']}{quantized}.")
         elif record:
             losses = ", ".join(
                 f"{name} {bits:.3f}" for name, bits in record["held_out_bits_per_byte"].items()
             )
             out.print(
-                f"\n{base['name']} is {record['name']} version {record['version']}, SHA-256 {record['sha256']}:"
+                f"\n{base['name']} is {record['name']} version {record['version']}, "
+                f"SHA-256 {record['sha256']}:"
             )
             out.print(
-                f"{record['tokens_seen']:,} tokens in {record['seconds'] / 60:,.0f} minutes; held-out bits a byte: {losses}."
+                f"{record['tokens_seen']:,} tokens in {record['seconds'] / 60:,.0f} minutes; "
+                f"held-out bits per byte: {losses}."
             )
     out.print(
-        "\nAny other model of the Hugging Face hub (organisation/name) or in a folder can be a base too: popinjay make SPEC --base IT"
+        "\nAny other model on the Hugging Face hub (ORGANISATION/NAME) or in a folder can be a "
+        "base too: popinjay make SPEC --base MODEL"
     )
 
 
 def show_sources(sources: Sequence[Mapping[str, Any]]) -> None:
-    """What posts can be read from, and what each takes besides."""
+    """Show what posts can be read from, and what each needs."""
     from rich.table import Table
     from rich.text import Text
 
@@ -287,20 +286,23 @@ def show_sources(sources: Sequence[Mapping[str, Any]]) -> None:
         table.add_row(source["name"], source["give"], source["needs"] or Text("nothing", "dim"))
     out.print(table)
     out.print(
-        "\nSee what is in one: popinjay inspect SPEC. Your own archive or export is always the whole of it, and asks nobody."
+        "\nSee what one contains: popinjay inspect SPEC. Your own archive or export is always "
+        "complete, and needs no network."
     )
 
 
 def show_persona(name: str, path: str, samples: Sequence[str]) -> None:
-    """A persona that has just been made: a few posts as they came, and what to type next."""
+    """Show a new persona: a few of its posts, unselected, and what to run next."""
     from rich.padding import Padding
 
     out = console()
-    out.print(f"\n{name} is ready in {path}. It says, unpicked:\n")
+    out.print(f"\n{name} is ready in {path}. Its first posts, unselected:\n")
     for text in samples:
         out.print(Padding(text, (0, 0, 0, 2), expand=False))
     out.print(
-        f'\nMore:    popinjay say {name}\nPrompt:  popinjay say {name} "My dream is"\nCard:    {path}/README.md'
+        f"\nMore:    popinjay say {name}\n"
+        f'Prompt:  popinjay say {name} "My dream is"\n'
+        f"Card:    {path}/README.md"
     )
 
 
@@ -319,27 +321,30 @@ def show_report(name: str, report: Report, other: tuple[str, Report] | None, pag
     out.print(f"\nPage: {page}")
 
 
-def show_posts(posts: Iterator[str], count: int, finding: str) -> None:
-    """Posts, one a line, as they come; how many are done where they go to a file and somebody watches."""
-    with waiting(finding):
+def show_posts(posts: Iterator[str], count: int, doing: str) -> None:
+    """Print posts as they are finished, one per line, with a progress bar if they go to a file.
+
+    `doing` describes the wait for the first post.
+    """
+    with waiting(doing):
         first = next(posts, None)
     if first is None:
         return
     print(first, flush=True)
-    with counting(count) as tell:
+    with counting(count) as show_count:
         for number, post in enumerate(posts, 2):
             print(post, flush=True)
-            tell(number)
+            show_count(number)
 
 
-def show_events(events: Iterator[PostEvent], finding: str) -> None:
-    """Show posts one after another, each as it is written.
+def show_events(events: Iterator[PostEvent], doing: str) -> None:
+    """Print posts one after another, each in pieces as it is written.
 
-    A rejected draft is wiped off a terminal, and never written anywhere else.
+    A rejected draft is erased from a terminal; elsewhere only complete posts are printed.
     """
     show = _show_live if sys.stdout.isatty() else _show_whole
     while True:
-        with waiting(finding):
+        with waiting(doing):
             first = next(events, None)
         if first is None:
             return
@@ -357,12 +362,12 @@ def _show_live(events: Iterator[PostEvent]) -> None:
                     print(text, end="", flush=True)
                     shown += text
                 case Restart():
-                    _wipe(shown)
+                    _erase(shown)
                     shown = ""
                 case Finished() | Missing():
                     return
     finally:
-        print(flush=True)  # a post that was interrupted ends its line too
+        print(flush=True)  # also after Ctrl-C
 
 
 def _show_whole(events: Iterator[PostEvent]) -> None:
@@ -374,36 +379,36 @@ def _show_whole(events: Iterator[PostEvent]) -> None:
             return
 
 
-def _wipe(shown: str) -> None:
-    """Take back what stands at the end of the terminal, however many lines it fills."""
+def _erase(shown: str) -> None:
+    """Erase the text that was printed last from the terminal, over all lines that it fills."""
     from rich.cells import cell_len
 
-    above = max(0, cell_len(shown) - 1) // shutil.get_terminal_size().columns
-    print("\r" + (f"\x1b[{above}A" if above else "") + "\x1b[J", end="", flush=True)
+    lines_up = max(0, cell_len(shown) - 1) // shutil.get_terminal_size().columns
+    print("\r" + (f"\x1b[{lines_up}A" if lines_up else "") + "\x1b[J", end="", flush=True)
 
 
 def show_missing(tally: Tally) -> None:
-    """That fewer posts came than were asked for."""
+    """Warn that fewer posts were written than requested."""
     if tally.missing:
-        why = ", ".join(f"{count} {reason}" for reason, count in tally.redrawn.most_common())
-        tell(
-            f"{tally.missing:,} fewer than asked for: no draft of them was fit to be seen ({why})."
+        reasons = ", ".join(f"{count} {reason}" for reason, count in tally.redrawn.most_common())
+        print_error(
+            f"{tally.missing:,} fewer than requested: every draft of them was rejected ({reasons})."
         )
 
 
 def show_predictions(texts: Sequence[str], pick: int) -> None:
-    """Predictions with their numbers, the one that is picked marked."""
+    """Print numbered predictions with a mark at the chosen one."""
     for number, text in enumerate(texts, 1):
         print(f"{'→' if number == pick else ' '} {number:>2}  {text}")
 
 
 def show_picture(path: str) -> None:
-    """Where the picture is, and how another one is chosen."""
+    """Print where the picture is, and how to choose another."""
     print(f"\nPicture: {path} (another: --pick NUMBER, --prompt or --seed)")
 
 
 def show_error(message: str, hint: str) -> None:
-    """One clear sentence, and a hint."""
-    tell(f"popinjay: {message}")
+    """Print an error and a hint on standard error."""
+    print_error(f"popinjay: {message}")
     if hint:
-        tell(f"          {hint}")
+        print_error(f"          {hint}")

@@ -22,7 +22,7 @@ class GeneratedPost:
 class Piece:
     """More text of a post. The first piece of a draft begins with the prompt."""
 
-    place: int  # of the post among those asked for, from 0
+    index: int  # of the post among those asked for, from 0
     text: str
 
 
@@ -30,14 +30,14 @@ class Piece:
 class Restart:
     """The draft was rejected: the pieces of this post so far are void, another draft begins."""
 
-    place: int
+    index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The post is complete."""
 
-    place: int
+    index: int
     post: GeneratedPost
 
 
@@ -45,7 +45,7 @@ class Finished:
 class Missing:
     """There is no such post: every draft of it was rejected."""
 
-    place: int
+    index: int
 
 
 PostEvent = Piece | Restart | Finished | Missing

@@ -1,1 +1,1 @@
-"""The page and the API under it: `popinjay serve`."""
+"""The web page and its HTTP API: `popinjay serve`."""

@@ -1,4 +1,8 @@
-"""What may be typed to be read: accounts of networks. Files come as uploads; none of this machine's is read because its path was typed."""
+"""Check the accounts that a client asks to read.
+
+Clients may name accounts of networks only. Files come as uploads: a path on this machine is never
+read because a client typed it.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,28 @@ from popinjay import sources
 from popinjay.errors import SpecError
 from popinjay.sources.hints import guess_account
 
-MOST_CHARACTERS = 500
+MAX_CHARACTERS = 500
 
 
 def check_account(spec: str) -> None:
-    """Raise SpecError for what is no account that some source reads."""
-    refused = SpecError(
-        f"{spec[:100]!r} is no account that popinjay reads.",
+    """Raise SpecError unless some source reads this account."""
+    invalid = SpecError(
+        f"{spec[:100]!r} is not an account that popinjay can read.",
         "Type one, such as ada.bsky.social or @ada@mastodon.social, or drop a file.",
     )
     if (
         not spec.strip()
-        or len(spec) > MOST_CHARACTERS
+        or len(spec) > MAX_CHARACTERS
         or not spec.isprintable()
         or spec.startswith(("-", "/", "~", "."))
         or "\\" in spec
     ):
-        raise refused
+        raise invalid
     try:
-        is_here = Path(spec).exists()
+        is_local_path = Path(spec).exists()
     except (OSError, ValueError):
-        raise refused from None
-    if is_here:
-        raise refused
+        raise invalid from None
+    if is_local_path:
+        raise invalid
     if not any(source.matches(spec) for source in sources.all_sources()):
-        raise SpecError(refused.message, guess_account(spec) or refused.hint)
+        raise SpecError(invalid.message, guess_account(spec) or invalid.hint)

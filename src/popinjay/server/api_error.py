@@ -1,4 +1,4 @@
-"""A request that gets no."""
+"""The error of a request that is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from popinjay.errors import PopinjayError
 
 
 class ApiError(PopinjayError):
-    """A request that gets no, with the status that says so."""
+    """A request was refused; `status` is the HTTP status of the response."""
 
     def __init__(self, status: int, message: str, hint: str = "") -> None:
         super().__init__(message, hint)

@@ -1,4 +1,4 @@
-"""The page and its API, put together."""
+"""Assemble the FastAPI application: routes, static files, error handlers, authentication."""
 
 from __future__ import annotations
 
@@ -25,44 +25,49 @@ from popinjay.server.routes import (
 )
 from popinjay.server.state import AppState
 
-ABOUT = """The API under popinjay's page, on this machine.
+DESCRIPTION = """The API behind popinjay's page, served from this machine.
 
-Every refusal is `{"error": {"message", "hint"}}`. A program that changes something sends the header `X-Popinjay: 1`, and where the server was started
-with `--host` the token that it printed, as `Authorization: Bearer TOKEN`. Times are ISO 8601, UTC."""
+Every error is `{"error": {"message", "hint"}}`. A program that changes anything must send the
+header `X-Popinjay: 1` and, if the server was started with `--host`, the token that it printed as
+`Authorization: Bearer TOKEN`. Times are ISO 8601 in UTC."""
 
-TOLD_TO_NOBODY: Any = {
+# Nothing is reported to anyone. Older versions of FastAPI ignore this argument.
+NO_TELEMETRY: Any = {
     "tracing": False,
     "metrics": False,
     "logs": False,
     "auto_configure": False,
-}  # older versions know no such thing, and ignore it
+}
 
 
 def create_app(home: Path, auth: Auth) -> FastAPI:
-    """The app that serves the personas of a home folder. Raises PersonaBusy where another does already."""
-    place = AppState(home.absolute(), auth)
+    """Return the application that serves the personas of a home folder.
+
+    Raises PersonaBusy if another server already serves that folder.
+    """
+    state = AppState(home.absolute(), auth)
 
     @contextlib.asynccontextmanager
-    async def living(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            app.state.at_work = place.close()
+            app.state.running_jobs = state.close()
 
     app = FastAPI(
         title="popinjay",
         version=__version__,
-        description=ABOUT,
+        description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=living,
+        lifespan=lifespan,
         redirect_slashes=False,
-        telemetry=TOLD_TO_NOBODY,
+        telemetry=NO_TELEMETRY,
     )
-    app.state.app_state = place
-    errors.install(app)
+    app.state.app_state = state
+    errors.install_handlers(app)
     for module in (page, meta, personas, persona_files, say, kept, uploads, jobs, completions):
-        app.include_router(module.routes(place))
-    app.mount("/assets", page.files())
+        app.include_router(module.routes(state))
+    app.mount("/assets", page.static_files())
     app.add_middleware(AuthMiddleware, auth=auth)
     return app

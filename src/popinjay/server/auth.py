@@ -1,7 +1,9 @@
-"""Who may ask. This machine only, or whoever has the token; and no other site in the same browser.
+"""Decide which requests are allowed: from this machine or with the token, and from no other site.
 
-A page of another site can have a browser send requests here, and by a name that it lets point to this machine (DNS rebinding) even read
-the answers. So the name it was asked by (`Host`) must be one of ours, and what changes something must come from our own page (`Origin`).
+A page of another site can have the user's browser send requests here, and can even read the
+responses through a host name that it points at this machine (DNS rebinding). Hence the `Host`
+header must be one of our names, and requests that change something must come from our own page
+(`Origin`).
 """
 
 from __future__ import annotations
@@ -17,24 +19,23 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from popinjay.server.api_error import ApiError
-from popinjay.server.errors import OPENAI, document
+from popinjay.server.errors import OPENAI_PREFIX, error_document
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 LOGIN = "/api/login"
 UPLOADS = "/api/uploads"
-MOST_BYTES = 4 * 2**20  # of anything else
-OWN_HEADER = "x-popinjay"  # no other site can send it without asking first, and the answer is no
-OPEN = (
-    "/",
-    "/favicon.ico",
-    LOGIN,
-)  # without a token: the page must be there to take it; nothing of anybody's is in it
-OPEN_FOLDER = "/assets/"
+MAX_BODY_BYTES = 4 * 2**20  # of every request except uploads
+# Another site can't send this header without a CORS preflight, which is refused.
+OWN_HEADER = "x-popinjay"
+# Served without a token: the page asks for it. These contain no personal data.
+PUBLIC_PATHS = ("/", "/favicon.ico", LOGIN)
+PUBLIC_FOLDER = "/assets/"
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; frame-src 'self'; "
-    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; frame-src 'self'; font-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-HEADERS = {
+SECURITY_HEADERS = {
     "content-security-policy": CSP,
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
@@ -47,40 +48,42 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Auth:
-    """By which names it may be asked at which port, and the token where other machines may ask."""
+    """The port and host names of this server, and its token if other machines may connect."""
 
     port: int
     token: str | None = None
-    names: tuple[str, ...] = ()  # of this machine, beside those of loopback
+    names: tuple[str, ...] = ()  # host names of this machine, in addition to the loopback names
 
     def check(self, method: str, path: str, headers: Mapping[str, str]) -> None:
-        """Raise Refused where this may not be asked."""
+        """Raise ApiError if the request is not allowed."""
         self._check_host(headers.get("host", ""))
         self._check_origin(method, path, headers)
-        if self.token is not None and not (
-            path in OPEN or path.startswith(OPEN_FOLDER) or self._knows_token(headers)
-        ):
+        if self.token is None or path in PUBLIC_PATHS or path.startswith(PUBLIC_FOLDER):
+            return
+        if not self._has_token(headers):
             raise ApiError(
                 401,
-                "This needs the token.",
-                "popinjay serve printed it: open the address that it printed, or send Authorization: Bearer TOKEN.",
+                "This request needs the token.",
+                "Open the address that popinjay serve printed, "
+                "or send Authorization: Bearer TOKEN.",
             )
 
     def _check_host(self, host: str) -> None:
         name, port = split_host(host)
-        if port in (self.port, None if self.port == 80 else self.port) and (
-            name in LOOPBACK or (self.token is not None and self._is_ours(name))
+        allowed_ports = (self.port, None if self.port == 80 else self.port)
+        if port in allowed_ports and (
+            name in LOOPBACK_NAMES or (self.token is not None and self._is_own_name(name))
         ):
             return
         hint = (
             f"Open http://127.0.0.1:{self.port}/ instead."
             if self.token is None
-            else "Open it by this machine's address."
+            else "Use this machine's address instead."
         )
-        raise ApiError(403, f"Nobody is called {host[:100]!r} here.", hint)
+        raise ApiError(403, f"Unknown host {host[:100]!r}.", hint)
 
-    def _is_ours(self, name: str) -> bool:
-        """An address is no name that somebody else could let point here."""
+    def _is_own_name(self, name: str) -> bool:
+        """Return whether this is an IP address, which can't be rebound, or a name of ours."""
         try:
             ipaddress.ip_address(name.strip("[]"))
         except ValueError:
@@ -89,64 +92,67 @@ class Auth:
                 own,
                 f"{own}.local",
                 socket.getfqdn().lower(),
-                *(one.lower() for one in self.names),
+                *(known.lower() for known in self.names),
             )
         return True
 
     def _check_origin(self, method: str, path: str, headers: Mapping[str, str]) -> None:
-        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        refused = ApiError(
+        origin = headers.get("origin")
+        site = headers.get("sec-fetch-site")
+        cross_site = ApiError(
             403,
-            "Another site may not ask this.",
+            "Requests from other sites are not allowed.",
             "Open popinjay's own page; programs send the header X-Popinjay: 1.",
         )
         follows_link = (
             method == "GET" and path == "/" and headers.get("sec-fetch-mode") == "navigate"
         )
         if site not in (None, "same-origin", "none") and not follows_link:
-            raise refused
+            raise cross_site
         if origin is not None and origin.lower() != f"http://{headers.get('host', '').lower()}":
-            raise refused
+            raise cross_site
+        # Under /v1/ nothing changes, the clients are programs, and browsers send Origin with
+        # every POST.
         if (
             method in ("GET", "HEAD")
             or origin is not None
             or site is not None
             or OWN_HEADER in headers
-            or path.startswith(OPENAI)
+            or path.startswith(OPENAI_PREFIX)
         ):
-            return  # under /v1/ nothing is changed, its clients are programs, and browsers say their origin with everything they post
-        raise refused
+            return
+        raise cross_site
 
-    def _knows_token(self, headers: Mapping[str, str]) -> bool:
+    def _has_token(self, headers: Mapping[str, str]) -> bool:
         assert self.token is not None
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and same(given.strip(), self.token):
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and secrets_equal(credentials.strip(), self.token):
             return True
-        cookies = (
-            part.strip().partition("=") for part in headers.get("cookie", "").split(";")
-        )  # whatever else is served on this machine sets its own
+        # Parsed by hand: other servers on this machine set cookies too, valid or not.
+        cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
         return any(
-            name == self.cookie_name and same(value, self.cookie) for name, _, value in cookies
+            name == self.cookie_name and secrets_equal(value, self.cookie)
+            for name, _, value in cookies
         )
 
     @property
     def cookie_name(self) -> str:
-        """Cookies are shared by all ports of a machine; this one is not to be mixed up."""
+        """The name of our cookie; it has the port because all ports of a host share cookies."""
         return f"popinjay-{self.port}"
 
     @property
     def cookie(self) -> str:
-        """What a browser that knew the token is given: it proves that, and does not tell it."""
+        """The cookie of a browser that sent the token: it proves that without revealing it."""
         return hmac.new((self.token or "").encode(), b"popinjay's page", hashlib.sha256).hexdigest()
 
 
-def same(given: str, known: str) -> bool:
-    """Whether two secrets are the same, without telling by the time how much of it was right."""
+def secrets_equal(given: str, known: str) -> bool:
+    """Compare two secrets in constant time."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), known.encode())
 
 
 def split_host(host: str) -> tuple[str, int | None]:
-    """The name and the port of a `Host` header; port 0, which nobody has, for what is none."""
+    """Return the name and port of a `Host` header; an invalid port is 0, a missing one None."""
     name, colon, port = host.lower().rpartition(":")
     if not colon or host.endswith("]"):
         return host.lower(), None
@@ -154,39 +160,29 @@ def split_host(host: str) -> tuple[str, int | None]:
 
 
 class AuthMiddleware:
-    """The app behind the guard: refusals, and the headers that every answer has."""
+    """Refuse requests that are not allowed, bound bodies and add headers to every response."""
 
     def __init__(self, app: ASGIApp, auth: Auth) -> None:
         self._app = app
         self._auth = auth
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or say no."""
+        """Pass the request on, or respond with an error."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                given = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *(
-                        (n.encode(), v.encode())
-                        for n, v in HEADERS.items()
-                        if n.encode() not in given
-                    ),
-                ]
-            await send(message)
+        async def send_with_headers(message: Message) -> None:
+            await send(_with_security_headers(message))
 
-        came = 0
+        received = 0
 
-        async def bounded() -> Message:
-            nonlocal came
+        async def receive_bounded() -> Message:
+            nonlocal received
             message = await receive()
-            came += len(message.get("body", b""))
-            if came > MOST_BYTES and scope["path"] != UPLOADS:
-                raise ApiError(413, "That is too much.", "Files are sent to /api/uploads.")
+            received += len(message.get("body", b""))
+            if received > MAX_BODY_BYTES and scope["path"] != UPLOADS:
+                raise ApiError(413, "The request is too large.", "Send files to /api/uploads.")
             return message
 
         headers: dict[str, str] = {}
@@ -195,16 +191,29 @@ class AuthMiddleware:
         try:
             self._auth.check(scope["method"], scope["path"], headers)
         except ApiError as error:
-            body = json.dumps(
-                document(scope["path"], error.status, error.message, error.hint)
-            ).encode()
-            kind = [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-            ]
-            await with_headers(
-                {"type": "http.response.start", "status": error.status, "headers": kind}
-            )
-            await send({"type": "http.response.body", "body": body})
+            await _send_error(scope["path"], error, send_with_headers)
             return
-        await self._app(scope, bounded, with_headers)
+        await self._app(scope, receive_bounded, send_with_headers)
+
+
+def _with_security_headers(message: Message) -> Message:
+    """Return the message; a response's start gets the headers that its route did not set."""
+    if message["type"] == "http.response.start":
+        present = {name.lower() for name, _ in message["headers"]}
+        added = (
+            (name.encode(), value.encode())
+            for name, value in SECURITY_HEADERS.items()
+            if name.encode() not in present
+        )
+        message["headers"] = [*message["headers"], *added]
+    return message
+
+
+async def _send_error(path: str, error: ApiError, send: Send) -> None:
+    body = json.dumps(error_document(path, error.status, error.message, error.hint)).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,4 +1,4 @@
-"""What there is to say about personas, read from their folders: quickly enough for ten thousand of them."""
+"""Describe personas from the files in their folders, fast enough for ten thousand of them."""
 
 from __future__ import annotations
 
@@ -19,24 +19,19 @@ from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import RECORD, Run, State, is_name
 from popinjay.store.stage_table import PICTURE_FILE
 
-DAMAGED = (
-    AttributeError,
-    KeyError,
-    TypeError,
-    ValueError,
-    OSError,
-)  # what a record raises that somebody changed into something else
+# What reading a record raises that was edited into something else.
+DAMAGED = (AttributeError, KeyError, TypeError, ValueError, OSError)
 Sort = Literal["name", "newest"]
 
 
 class PersonaRow(BaseModel):
-    """A persona, as lists show it."""
+    """A persona in a list."""
 
     name: str
     title: str
     handles: list[str]
-    state: Literal["ready", "stale", "unfinished", "failed"]  # by `Run.states`
-    speaks: bool  # there is a model that can be asked, finished or not
+    state: Literal["ready", "stale", "unfinished", "failed"]  # see `_state_of`
+    speaks: bool  # it has a model, finished or not
     posts: int | None
     bytes: int | None
     made: datetime | None
@@ -48,7 +43,7 @@ class PersonaRow(BaseModel):
 
 
 class StageRow(BaseModel):
-    """How a stage stands, as `popinjay status` says it; `done` is its `fresh`."""
+    """The state of a stage, as `popinjay status` prints it; `done` is its `fresh`."""
 
     stage: str
     state: Literal["done", "stale", "failed", "missing"]
@@ -56,30 +51,31 @@ class StageRow(BaseModel):
 
 
 class PersonaDetail(PersonaRow):
-    """A persona, as its own page shows it."""
+    """A persona on its own page."""
 
     stages: list[StageRow]
     specs: list[str]
     counts: list[dict[str, Any]]
     languages: dict[str, float]
-    prompt: str  # how posts may begin, in the language of most
-    temperature: float  # that it samples with unless another is asked for
+    prompt: str  # a suggestion, in the language of most posts
+    temperature: float  # the default of this persona
     notes: list[str]
 
 
 def names(home: Path, search: str = "", sort: Sort = "name") -> list[str]:
-    """The names of all personas that have this in their name; none of their files is opened."""
-    wanted, found = search.casefold(), []
+    """Return the names that contain `search`, ignoring case. No file of a persona is opened."""
+    wanted = search.casefold()
+    found = []
     for name, path in _folders(home):
         if wanted not in name.casefold():
             continue
         try:
-            changed = os.stat(f"{path}/{RECORD}").st_mtime  # noqa: PTH116 (ten thousand of them)
+            changed = os.stat(f"{path}/{RECORD}").st_mtime  # noqa: PTH116 (faster)
         except OSError:
-            continue  # no persona (any more)
+            continue  # not a persona, or removed meanwhile
         found.append((name, changed))
     if sort == "newest":
-        return [name for name, _ in sorted(found, key=lambda one: (-one[1], one[0]))]
+        return [name for name, _ in sorted(found, key=lambda item: (-item[1], item[0]))]
     return sorted((name for name, _ in found), key=lambda name: (name.casefold(), name))
 
 
@@ -94,16 +90,16 @@ def _folders(home: Path) -> Iterator[tuple[str, str]]:
 
 
 def find(home: Path, name: str) -> Run:
-    """The persona of this name in the home folder. Raises Refused where there is none."""
+    """Return the persona of this name. Raises ApiError if it does not exist."""
     if not is_name(name) or not (home / name / RECORD).is_file():
         raise ApiError(
-            404, f"There is no persona {name[:100]!r}.", "See which there are: /api/personas"
+            404, f"Unknown persona {name[:100]!r}.", "See /api/personas for a list of them."
         )
     return Run(home / name)
 
 
 def row(home: Path, name: str) -> PersonaRow:
-    """A persona in a list, also where its record is damaged."""
+    """Return a persona for a list, with the state `failed` if its record is damaged."""
     try:
         run = find(home, name)
         return PersonaRow(**_facts(run, run.states(quick=True)))
@@ -112,7 +108,7 @@ def row(home: Path, name: str) -> PersonaRow:
 
 
 def detail(run: Run) -> PersonaDetail:
-    """All there is to say about one. Raises PersonaError where its record is damaged."""
+    """Return a persona for its own page. Raises PersonaError if its record is damaged."""
     try:
         return _detail(run)
     except DAMAGED as error:
@@ -165,7 +161,7 @@ _NOTHING: dict[str, Any] = {
 
 
 def _state_of(states: Mapping[str, State]) -> Literal["ready", "stale", "unfinished", "failed"]:
-    """Say how a persona stands in one word, that of its stage that stands worst."""
+    """Return the state of a persona: that of its worst stage."""
     found = set(states.values())
     if State.FAILED in found:
         return "failed"
@@ -197,7 +193,7 @@ def _facts(run: Run, states: Mapping[str, State]) -> dict[str, Any]:
 
 
 def authors_of(run: Run) -> list[Author]:
-    """Whose posts a persona learnt, as far as its folder says."""
+    """Return the authors of a persona's posts; empty if the folder does not say."""
     try:
         return read_authors(run.file("authors.json"))
     except DAMAGED:
@@ -213,22 +209,21 @@ def _still_known(run: Run) -> str:
 
 def _notes(run: Run) -> list[str]:
     known = _still_known(run)
-    return (
-        [
-            f"The model still knows what it was told to forget: {printable(known)}. Train it again: popinjay forget {run.name} --retrain"
-        ]
-        if known
-        else []
-    )
+    if not known:
+        return []
+    return [
+        f"The model still knows what it was told to forget: {printable(known)}. "
+        f"Train it again: popinjay forget {run.name} --retrain"
+    ]
 
 
 def size(folder: Path) -> int:
-    """What a folder's files hold, in bytes; links are not followed."""
+    """Return the bytes of a folder's files, its subfolders included; links are not followed."""
     total = 0
-    for path, _, inside in os.walk(folder):
-        for name in inside:
+    for path, _, files in os.walk(folder):
+        for name in files:
             try:
-                total += os.lstat(os.path.join(path, name)).st_size  # noqa: PTH118 (ten thousand of them)
+                total += os.lstat(os.path.join(path, name)).st_size  # noqa: PTH118 (faster)
             except OSError:
-                continue  # a temporary file that has its own name by now
+                continue  # a temporary file that was renamed meanwhile
     return total

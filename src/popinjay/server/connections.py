@@ -1,6 +1,8 @@
-"""How long a connection may keep the server waiting: who sends half a request is cut off, and takes nobody else's place.
+"""Limit how long a connection may keep the server waiting.
 
-uvicorn limits only how long an answered connection may be idle. Everything here happens before a token is asked for.
+A client that sends half a request is disconnected instead of taking the place of others. uvicorn
+limits only how long a connection may be idle after a response. All of this happens before
+authentication.
 """
 
 from __future__ import annotations
@@ -10,47 +12,47 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-HEAD_SECONDS = 10.0  # from its first byte to the end of a request's headers
-SILENCE_SECONDS = 30.0  # that a body under way may pause
-LOOK_SECONDS = 0.5  # between two looks at a connection
-MOST_WAITING = 100  # connections that have not sent a whole request: the one that has waited longest goes first
-MOST_OPEN = 500  # connections: most systems give a process 1,024 open files
-LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+HEAD_SECONDS = 10.0  # from the first byte of a request to the end of its headers
+SILENCE_SECONDS = 30.0  # a body may pause that long
+POLL_SECONDS = 0.5  # between two checks of a connection
+MAX_WAITING = 100  # connections without a complete request; above that, the oldest is closed
+MAX_OPEN = 500  # connections; most systems allow a process 1,024 open files
+REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
-class ImpatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """uvicorn's side of a connection, with a limit to its patience."""
+class TimeoutProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """uvicorn's HTTP protocol with time limits for receiving a request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Begin to wait for a request."""
+        """Start to wait for a request; close a connection if there are too many."""
         super().connection_made(transport)
-        self._heard = self.loop.time()
-        self._head_since: float | None = self._heard
-        self._look_again = self.loop.call_later(LOOK_SECONDS, self._look)
-        waiting = [one for one in self.connections if one is not self and one.is_waiting]
-        if len(waiting) >= MOST_WAITING:
-            min(waiting, key=lambda one: one._head_since).cut()
-        if len(self.connections) > MOST_OPEN:
-            self.cut()
+        self._last_received = self.loop.time()
+        self._head_since: float | None = self._last_received
+        self._next_check = self.loop.call_later(POLL_SECONDS, self._check)
+        waiting = [other for other in self.connections if other is not self and other.is_waiting]
+        if len(waiting) >= MAX_WAITING:
+            min(waiting, key=lambda other: other._head_since).disconnect()
+        if len(self.connections) > MAX_OPEN:
+            self.disconnect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop looking."""
-        self._look_again.cancel()
+        """Stop checking."""
+        self._next_check.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what was sent, and see whether it makes a whole request."""
-        before = self.cycle
-        self._heard = self.loop.time()
+        """Process what was received, and note whether it completes a request's headers."""
+        cycle_before = self.cycle
+        self._last_received = self.loop.time()
         if self._head_since is None and self._is_idle:
-            self._head_since = self._heard
+            self._head_since = self._last_received
         super().data_received(data)
-        if self.cycle is not before:
+        if self.cycle is not cycle_before:
             self._head_since = None
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it has not sent a whole request, and is not being cut off already."""
+        """Whether no complete request was received and the connection is not being closed."""
         return getattr(self, "_head_since", None) is not None and not self.transport.is_closing()
 
     @property
@@ -60,24 +62,24 @@ class ImpatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     @property
     def _is_late(self) -> bool:
-        """Whether the client has been waited for long enough. One that is itself not read from is not waited for."""
+        """Whether the client exceeded a limit. A client that we pause reading from does not."""
         now = self.loop.time()
         if self._head_since is not None:
             return bool(now - self._head_since > HEAD_SECONDS)
         awaits_body = not self._is_idle and self.cycle.more_body and not self.flow.read_paused
-        return bool(awaits_body and now - self._heard > SILENCE_SECONDS)
+        return bool(awaits_body and now - self._last_received > SILENCE_SECONDS)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self._is_late:
-            self.cut()
+            self.disconnect()
         else:
-            self._look_again = self.loop.call_later(LOOK_SECONDS, self._look)
+            self._next_check = self.loop.call_later(POLL_SECONDS, self._check)
 
-    def cut(self) -> None:
-        """End the connection, with a word about why where no answer has begun."""
+    def disconnect(self) -> None:
+        """Close the connection, with status 408 if no response has begun."""
         transport: Any = self.transport
         if self._is_idle and not transport.is_closing():
-            transport.write(LATE)
+            transport.write(REQUEST_TIMEOUT)
             transport.close()
         else:
             transport.abort()

@@ -1,4 +1,7 @@
-"""What goes wrong, as an answer: `{"error": {"message", "hint"}}` with a status that fits; under `/v1/` in OpenAI's form."""
+"""Turn exceptions into responses.
+
+The body is `{"error": {"message", "hint"}}`, under `/v1/` an error object as OpenAI's API has it.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ from popinjay.errors import PopinjayError
 from popinjay.post import one_line, printable
 from popinjay.server.api_error import ApiError
 
-OPENAI = "/v1/"
-STATUS: tuple[tuple[type[PopinjayError], int], ...] = (  # the first that fits
+OPENAI_PREFIX = "/v1/"
+STATUSES: tuple[tuple[type[PopinjayError], int], ...] = (  # the first match counts
     (errors.PersonaError, 409),
     (errors.StorageError, 507),
     (errors.NetworkError, 502),
@@ -25,24 +28,28 @@ STATUS: tuple[tuple[type[PopinjayError], int], ...] = (  # the first that fits
     (errors.SpecError, 422),
     (errors.PictureError, 422),
 )
+UNEXPECTED = (
+    "Something went wrong inside popinjay.",
+    "See the output of popinjay serve for the details.",
+)
 _log = logging.getLogger("popinjay.server")
 
 
-class Problem(BaseModel):
-    """What is the matter, and what to do about it."""
+class ErrorDetail(BaseModel):
+    """What went wrong, and what to do about it."""
 
     message: str
     hint: str
 
 
-class ProblemAnswer(BaseModel):
-    """How every refusal looks."""
+class ErrorResponse(BaseModel):
+    """The body of every error response."""
 
-    error: Problem
+    error: ErrorDetail
 
 
-class OpenAIProblem(BaseModel):
-    """What is the matter, in OpenAI's form."""
+class OpenAIErrorDetail(BaseModel):
+    """What went wrong, as OpenAI's API reports it."""
 
     message: str
     type: str
@@ -50,37 +57,37 @@ class OpenAIProblem(BaseModel):
     code: str | None
 
 
-class OpenAIProblemAnswer(BaseModel):
-    """How every refusal under `/v1/` looks."""
+class OpenAIErrorResponse(BaseModel):
+    """The body of every error response under `/v1/`."""
 
-    error: OpenAIProblem
+    error: OpenAIErrorDetail
 
 
-def may_refuse(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route's description says of its refusals: those, and what the guard may say to anybody."""
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's errors: these statuses, and those that every route may respond with."""
     return {
-        status: {"model": ProblemAnswer}
+        status: {"model": ErrorResponse}
         for status in sorted({400, 401, 403, 413, 422, 500, *statuses})
     }
 
 
-def openai_may_refuse() -> dict[int | str, dict[str, Any]]:
-    """The same for routes under `/v1/`."""
+def openai_error_responses() -> dict[int | str, dict[str, Any]]:
+    """Describe the errors of a route under `/v1/`."""
     return {
-        status: {"model": OpenAIProblemAnswer}
+        status: {"model": OpenAIErrorResponse}
         for status in (400, 401, 403, 404, 409, 413, 422, 500, 503)
     }
 
 
-def document(path: str, status: int, message: str, hint: str = "") -> dict[str, Any]:
-    """A refusal as it is sent for a path."""
-    message, hint = printable(one_line(message)), printable(one_line(hint))
-    if path.startswith(OPENAI):
-        kind = "invalid_request_error" if status < 500 else "server_error"
+def error_document(path: str, status: int, message: str, hint: str = "") -> dict[str, Any]:
+    """Return the body of an error response to a request for `path`."""
+    message = printable(one_line(message))
+    hint = printable(one_line(hint))
+    if path.startswith(OPENAI_PREFIX):
         return {
             "error": {
                 "message": f"{message} {hint}".rstrip(),
-                "type": kind,
+                "type": "invalid_request_error" if status < 500 else "server_error",
                 "param": None,
                 "code": None,
             }
@@ -89,52 +96,47 @@ def document(path: str, status: int, message: str, hint: str = "") -> dict[str, 
 
 
 def status_of(error: PopinjayError) -> int:
-    """The status that says what kind of problem it is."""
+    """Return the HTTP status for an error."""
     if isinstance(error, ApiError):
         return error.status
-    return next((status for kind, status in STATUS if isinstance(error, kind)), 400)
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 400)
 
 
-def _answer(
+def _response(
     request: Request, status: int, message: str, hint: str = "", headers: Any = None
 ) -> JSONResponse:
-    return JSONResponse(document(request.url.path, status, message, hint), status, headers)
+    return JSONResponse(error_document(request.url.path, status, message, hint), status, headers)
 
 
-def install(app: FastAPI) -> None:
-    """Have every problem answered so."""
+def install_handlers(app: FastAPI) -> None:
+    """Install the exception handlers of the application."""
 
     @app.exception_handler(PopinjayError)
-    async def known(request: Request, error: PopinjayError) -> JSONResponse:
-        return _answer(request, status_of(error), error.message, error.hint)
+    async def handle_known(request: Request, error: PopinjayError) -> JSONResponse:
+        return _response(request, status_of(error), error.message, error.hint)
 
     @app.exception_handler(HTTPException)
-    async def plain(request: Request, error: HTTPException) -> JSONResponse:
+    async def handle_http(request: Request, error: HTTPException) -> JSONResponse:
         hint = {
             404: "There is nothing at this address.",
-            405: "See /openapi.json for what can be asked.",
+            405: "See /openapi.json for the allowed methods.",
         }.get(error.status_code, "")
-        return _answer(request, error.status_code, str(error.detail), hint, error.headers)
+        return _response(request, error.status_code, str(error.detail), hint, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def senseless(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def handle_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(
             str(part) for part in first["loc"] if part not in ("body", "query", "path")
         )
-        return _answer(
+        return _response(
             request,
             422,
             f"{where or 'The request'}: {first['msg']}.",
-            "See /openapi.json for what can be asked.",
+            "See /openapi.json for what the API accepts.",
         )
 
     @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+    async def handle_unexpected(request: Request, error: Exception) -> JSONResponse:
         _log.error("%s %s", request.method, request.url.path, exc_info=error)
-        return _answer(
-            request,
-            500,
-            "Something went wrong inside popinjay.",
-            "What it was stands where popinjay serve was started.",
-        )
+        return _response(request, 500, *UNEXPECTED)

@@ -1,4 +1,4 @@
-"""The server behind `popinjay serve`: where it listens, and until when."""
+"""Run the server behind `popinjay serve`: listen on a port, and serve until interrupted."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from popinjay.errors import OptionError
 from popinjay.interrupts import Terminated
 from popinjay.server.app import create_app
 from popinjay.server.auth import Auth
-from popinjay.server.connections import ImpatientProtocol
+from popinjay.server.connections import TimeoutProtocol
 from popinjay.server.jobs.job import Job
 
-HOME_HOST = "127.0.0.1"
-PORTS = (8765, 0)  # the usual one, that an open page finds it again; else any free one
-LAST_SECONDS = 3  # that answers under way have when it ends
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORTS = (8765, 0)  # a fixed one, so that an open page reconnects; else any free one
+SHUTDOWN_SECONDS = 3  # granted to responses that are under way
 
 
 def serve(
@@ -29,37 +29,47 @@ def serve(
     port: int | None = None,
     listening: Callable[[str], None] = lambda address: None,
 ) -> list[Job]:
-    """Serve until Ctrl-C; the jobs that are at work then, and go on. `listening` is called with the address to open.
+    """Serve until Ctrl-C, and return the jobs that are still running then; they go on.
 
-    Raises OptionError where nobody can listen there, PersonaBusy where another serves this home folder.
+    Args:
+        home: The folder of the personas.
+        host: The address to listen on; None is loopback, without a token.
+        port: The port to listen on; None is the usual one, or a free one if it is taken.
+        listening: Called with the address to open as soon as the server listens.
+
+    Raises OptionError if it can't listen there, PersonaBusy if another server serves this folder.
     """
-    listener = listen(host or HOME_HOST, (port,) if port is not None else PORTS)
-    found = listener.getsockname()[1]
-    auth = Auth(found) if host is None else Auth(found, secrets.token_urlsafe(24), (host,))
+    listener = listen(host or DEFAULT_HOST, (port,) if port is not None else DEFAULT_PORTS)
+    bound_port = listener.getsockname()[1]
+    auth = (
+        Auth(bound_port)
+        if host is None
+        else Auth(bound_port, token=secrets.token_urlsafe(24), names=(host,))
+    )
     try:
         app = create_app(home, auth)
     except BaseException:
         listener.close()
         raise
     server = server_of(app)
-    app.state.app_state.jobs.say_where(address(host, found, None))
-    listening(address(host, found, auth.token))
+    app.state.app_state.jobs.publish_address(address(host, bound_port, None))
+    listening(address(host, bound_port, auth.token))
     with contextlib.suppress(KeyboardInterrupt, Terminated):
         server.run(sockets=[listener])
-    at_work: list[Job] = getattr(app.state, "at_work", [])
-    return at_work
+    running: list[Job] = getattr(app.state, "running_jobs", [])
+    return running
 
 
 def server_of(app: FastAPI) -> uvicorn.Server:
-    """What runs the app, and tells its streams when it is about to end."""
+    """Return a uvicorn server for the app, which lets open streams know when it shuts down."""
     config = uvicorn.Config(
         app,
-        http=ImpatientProtocol,
+        http=TimeoutProtocol,
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=LAST_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         lifespan="on",
         ws="none",
     )
@@ -69,37 +79,43 @@ def server_of(app: FastAPI) -> uvicorn.Server:
 
 
 def listen(host: str, ports: tuple[int, ...]) -> socket.socket:
-    """A socket that listens on the first of these ports that is free."""
+    """Return a socket that listens on the first of these ports that is free."""
     for port in ports:
         try:
-            if not 0 <= port < 2**16:  # which getaddrinfo takes for another one
-                raise OverflowError("a port is a number from 0 to 65535")
-            family, kind, protocol, _, where = socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )[0]
-            listener = socket.socket(family, kind, protocol)
-            try:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind(where)
-                listener.listen(128)
-            except BaseException:
-                listener.close()
-                raise
+            return _bind(host, port)
         except (OSError, OverflowError, UnicodeError) as error:
             problem = error
-        else:
-            return listener
+    reason = getattr(problem, "strerror", None) or problem
     raise OptionError(
-        f"Nobody can listen at {host}, port {ports[0]}: {getattr(problem, 'strerror', None) or problem}.",
-        "Give another --port or --host.",
+        f"Can't listen on {host}, port {ports[0]}: {reason}.",
+        "Choose another --port or --host.",
     )
 
 
+def _bind(host: str, port: int) -> socket.socket:
+    if not 0 <= port < 2**16:  # getaddrinfo would take it modulo 65536
+        raise OverflowError("a port is a number from 0 to 65535")
+    family, kind, protocol, _, bind_address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(bind_address)
+        listener.listen(128)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
 def address(host: str | None, port: int, token: str | None) -> str:
-    """Where to open the page. The token stands behind #: browsers send that to nobody."""
+    """Return the URL to open. The token is in the fragment, which browsers send to no server."""
     if host is None:
-        return f"http://{HOME_HOST}:{port}/"
-    name = (
-        socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
-    )  # noqa: S104 (compared, not bound)
-    return f"http://{name}:{port}/{f'#token={token}' if token else ''}"
+        return f"http://{DEFAULT_HOST}:{port}/"
+    fragment = f"#token={token}" if token else ""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 (compared, not bound)
+        name = socket.gethostname()
+    else:
+        name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/{fragment}"

@@ -1,4 +1,4 @@
-"""OpenAI's form of a completion: what a request may say, and how answers and refusals look."""
+"""OpenAI's completions format: the request, the response and the error object."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from popinjay.post import printable
 from popinjay.sampling.events import Finished, Missing, Piece
 from popinjay.sampling.filters import Reason
 from popinjay.server.errors import status_of
-from popinjay.server.routes.say import MOST_PROMPT, option
+from popinjay.server.routes.say import MAX_PROMPT_CHARACTERS, option_field
 from popinjay.server.voices.subscriptions import (
-    Began,
-    Cut,
     End,
     Failed,
     GenerationQuery,
+    Started,
     StreamEvent,
+    Truncated,
 )
 
-MOST_CHOICES = 128
-MOST_STOPS = 4
-LEAST_TOP_P = 0.01  # below it only the likeliest token is left in any case
-NOT_HERE = ("suffix", "logprobs", "logit_bias", "presence_penalty", "frequency_penalty")
-TOO_LONG = (Reason.LONG, Reason.UNFINISHED)
-Text = Annotated[str, Field(max_length=MOST_PROMPT)]
+MAX_CHOICES = 128
+MAX_STOPS = 4
+MIN_TOP_P = 0.01  # below it only the most probable token is left anyway
+UNSUPPORTED = ("suffix", "logprobs", "logit_bias", "presence_penalty", "frequency_penalty")
+LENGTH_REASONS = (Reason.LONG, Reason.UNFINISHED)
+Text = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
 Stop = Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
-class Senseless(PopinjayError):
-    """A request that makes no sense here, and which of its parameters does not."""
+class InvalidRequest(PopinjayError):
+    """A request is invalid; `param` is the parameter that is the reason."""
 
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -43,32 +43,32 @@ class Senseless(PopinjayError):
 
 
 class StreamOptions(BaseModel):
-    """What a stream has beside the text."""
+    """What a stream contains besides the text."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     include_usage: bool | None = None
     include_obfuscation: bool | None = Field(
-        default=None, description="Ignored: nothing is added here."
+        default=None, description="Ignored: no obfuscation is added."
     )
 
 
-class Body(BaseModel):
-    """A request for completions. What is null is as if it were not there."""
+class CompletionRequest(BaseModel):
+    """A request for completions. A parameter that is null counts as not given."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     model: str = Field(max_length=200, description="A persona's name.")
     prompt: Text | list[Text] | None = Field(
-        default="", description="How posts begin, or several such beginnings."
+        default="", description="How the posts begin; a list for several prompts."
     )
-    n: int | None = Field(default=1, ge=1, le=MOST_CHOICES, description="Posts for each prompt.")
-    best_of: int | None = Field(default=None, description="Not here, unless it is n.")
+    n: int | None = Field(default=1, ge=1, le=MAX_CHOICES, description="Posts per prompt.")
+    best_of: int | None = Field(default=None, description="Not supported, unless it equals n.")
     max_tokens: int | None = Field(
         default=None,
         ge=1,
         le=100_000,
-        description="Break posts off after so many tokens. Default: a whole post.",
+        description="Truncate posts after this many tokens. Default: complete posts.",
     )
     temperature: float | None = Field(
         default=None, ge=0, le=10, description="Default: the persona's own."
@@ -82,39 +82,37 @@ class Body(BaseModel):
     )
     stream: bool | None = False
     stream_options: StreamOptions | None = None
-    echo: bool | None = Field(
-        default=False, description="Give the prompt back before what follows it."
-    )
+    echo: bool | None = Field(default=False, description="Include the prompt in the text.")
     user: str | None = Field(default=None, description="Ignored.")
-    suffix: str | None = Field(default=None, description="Not here.")
-    logprobs: int | None = Field(default=None, description="Not here.")
-    logit_bias: dict[str, float] | None = Field(default=None, description="Not here.")
-    presence_penalty: float | None = Field(default=0, description="Not here.")
-    frequency_penalty: float | None = Field(default=0, description="Not here.")
-    max_chars: int = option("max_chars")
-    top_k: int = option("top_k")
-    min_p: float = option("min_p")
-    repetition_penalty: float = option("repetition_penalty")
+    suffix: str | None = Field(default=None, description="Not supported.")
+    logprobs: int | None = Field(default=None, description="Not supported.")
+    logit_bias: dict[str, float] | None = Field(default=None, description="Not supported.")
+    presence_penalty: float | None = Field(default=0, description="Not supported.")
+    frequency_penalty: float | None = Field(default=0, description="Not supported.")
+    max_chars: int = option_field("max_chars")
+    top_k: int = option_field("top_k")
+    min_p: float = option_field("min_p")
+    repetition_penalty: float = option_field("repetition_penalty")
 
     @field_validator("prompt", mode="before")
     @classmethod
     def _is_text(cls, given: object) -> object:
         if isinstance(given, list) and any(isinstance(one, int | list) for one in given):
-            raise ValueError("prompts of token numbers are not read here: send text")
+            raise ValueError("prompts of token ids are not supported: send text")
         return given
 
     @property
     def prompts(self) -> list[str]:
-        """The prompts."""
+        """The prompts, without unprintable characters."""
         found = "" if self.prompt is None else self.prompt
         return [printable(one) for one in found] if isinstance(found, list) else [printable(found)]
 
-    def asked(self, prompt: str) -> GenerationQuery:
-        """What is asked of the persona for one of the prompts."""
+    def query(self, prompt: str) -> GenerationQuery:
+        """Return the query to the persona for one of the prompts."""
         options = SayOptions(
             n=self.n or 1,
             temperature=self.temperature,
-            top_p=None if self.top_p is None else max(LEAST_TOP_P, self.top_p),
+            top_p=None if self.top_p is None else max(MIN_TOP_P, self.top_p),
             top_k=self.top_k,
             min_p=self.min_p,
             repetition_penalty=self.repetition_penalty,
@@ -127,70 +125,73 @@ class Body(BaseModel):
             prompt,
             options,
             stops,
-            broken_off=self.max_tokens is not None,
+            allow_truncated=self.max_tokens is not None,
             live=bool(self.stream),
-            for_good=bool(self.stream),
+            append_only=bool(self.stream),
         )
 
 
-def parsed(given: Any) -> Body:
-    """The request that this JSON is. Raises Senseless."""
-    if not isinstance(given, dict):
-        raise Senseless("The body must be a JSON object.")
+def parse_request(document: Any) -> CompletionRequest:
+    """Return the request in a JSON document. Raises InvalidRequest."""
+    if not isinstance(document, dict):
+        raise InvalidRequest("The body must be a JSON object.")
     try:
-        body = Body.model_validate(given)
+        request = CompletionRequest.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         param = str(first["loc"][0]) if first["loc"] else None
-        said = (
+        message = (
             f"Unrecognized request argument supplied: {param}"
             if first["type"] == "extra_forbidden"
             else f"{param}: {first['msg']}"
         )
-        raise Senseless(said, param) from error
-    for name in NOT_HERE:
-        if getattr(body, name) not in (None, 0, "", {}) or (
-            name == "logprobs" and body.logprobs is not None
-        ):
-            raise Senseless(f"{name} is not supported here: leave it out.", name)
-    if body.best_of not in (None, body.n or 1):
-        raise Senseless("best_of is not supported here: ask for n, and choose.", "best_of")
-    if body.stream_options is not None and not body.stream:
-        raise Senseless("stream_options is only for stream: true.", "stream_options")
-    if isinstance(body.stop, list) and len(body.stop) > MOST_STOPS:
-        raise Senseless(f"stop takes {MOST_STOPS} texts at most.", "stop")
-    if not 0 < len(body.prompts) * (body.n or 1) <= MOST_CHOICES:
-        raise Senseless(
-            f"A request is for 1 to {MOST_CHOICES} posts, over all of its prompts.", "prompt"
+        raise InvalidRequest(message, param) from error
+    _check_supported(request)
+    return request
+
+
+def _check_supported(request: CompletionRequest) -> None:
+    """Raise InvalidRequest for what OpenAI's API allows and popinjay does not."""
+    for name in UNSUPPORTED:
+        value = getattr(request, name)
+        if value not in (None, 0, "", {}) or (name == "logprobs" and value is not None):
+            raise InvalidRequest(f"{name} is not supported: leave it out.", name)
+    if request.best_of not in (None, request.n or 1):
+        raise InvalidRequest("best_of is not supported: request n posts and choose.", "best_of")
+    if request.stream_options is not None and not request.stream:
+        raise InvalidRequest("stream_options requires stream: true.", "stream_options")
+    if isinstance(request.stop, list) and len(request.stop) > MAX_STOPS:
+        raise InvalidRequest(f"stop takes at most {MAX_STOPS} texts.", "stop")
+    if not 0 < len(request.prompts) * (request.n or 1) <= MAX_CHOICES:
+        raise InvalidRequest(
+            f"A request is for 1 to {MAX_CHOICES} posts, over all of its prompts.", "prompt"
         )
-    return body
 
 
-def refusal(error: PopinjayError) -> tuple[int, dict[str, Any]]:
-    """The status and the body that say no."""
-    status = 400 if isinstance(error, Senseless) or status_of(error) == 422 else status_of(error)
-    missing = status == 404
-    kind = "server_error" if status >= 500 else "invalid_request_error"
-    param = error.param if isinstance(error, Senseless) else "model" if missing else None
-    message = f"{error.message} {error.hint}".rstrip()
+def error_response(error: PopinjayError) -> tuple[int, dict[str, Any]]:
+    """Return the status and the body of the response to a request that failed."""
+    is_invalid = isinstance(error, InvalidRequest) or status_of(error) == 422
+    status = 400 if is_invalid else status_of(error)
+    not_found = status == 404
+    param = error.param if isinstance(error, InvalidRequest) else "model" if not_found else None
     return status, {
         "error": {
-            "message": message,
-            "type": kind,
+            "message": f"{error.message} {error.hint}".rstrip(),
+            "type": "server_error" if status >= 500 else "invalid_request_error",
             "param": param,
-            "code": "model_not_found" if missing else None,
+            "code": "model_not_found" if not_found else None,
         }
     }
 
 
 @dataclass
 class Choice:
-    """One completion on its way."""
+    """One completion, as far as it was generated."""
 
     index: int
     prompt: str
     echo: bool
-    typed: str = ""  # the prompt, as posts have it
+    prefix: str = ""  # the prompt, normalized as posts are
     post: str = ""  # so far
     sent: int = 0  # characters of the text
     finish_reason: Literal["stop", "length", "content_filter"] | None = None
@@ -198,33 +199,29 @@ class Choice:
 
     @property
     def text(self) -> str:
-        """What a client puts behind its prompt, or with `echo` prompt and all."""
-        behind = self.post.removeprefix(self.typed)
-        if self.prompt[-1:].isspace() or not self.typed:
-            behind = behind.removeprefix(" ")
-        return (self.prompt if self.echo else "") + behind
+        """The text that follows the prompt; with `echo`, including the prompt."""
+        continuation = self.post.removeprefix(self.prefix)
+        if self.prompt[-1:].isspace() or not self.prefix:
+            continuation = continuation.removeprefix(" ")
+        return (self.prompt if self.echo else "") + continuation
 
-    def take(self, told: StreamEvent) -> None:
-        """What is new of it."""
-        match told:
+    def apply(self, event: StreamEvent) -> None:
+        """Update the completion with an event of its post."""
+        match event:
             case Piece(_, text):
                 self.post += text
-            case Finished(_, said):
-                self.post, self.tokens, self.finish_reason = (
-                    said.text,
-                    said.tokens,
-                    "stop" if said.finished else "length",
-                )
+            case Finished(_, post):
+                self.post = post.text
+                self.tokens = post.tokens
+                self.finish_reason = "stop" if post.finished else "length"
             case Missing():
                 self.finish_reason = "content_filter"
-            case Cut(_, reason, tokens):
-                self.tokens, self.finish_reason = (
-                    tokens,
-                    "length" if reason in TOO_LONG else "content_filter",
-                )
+            case Truncated(_, reason, tokens):
+                self.tokens = tokens
+                self.finish_reason = "length" if reason in LENGTH_REASONS else "content_filter"
 
-    def shown(self, text: str) -> dict[str, Any]:
-        """It, or a part of it, as it is sent."""
+    def document(self, text: str) -> dict[str, Any]:
+        """Return the JSON object of this choice, with all or a part of its text."""
         return {
             "text": text,
             "index": self.index,
@@ -235,38 +232,43 @@ class Choice:
 
 @dataclass
 class Completion:
-    """A request's answer on its way."""
+    """The response to a request, as far as it was generated."""
 
-    body: Body
+    request: CompletionRequest
     id: str = field(default_factory=lambda: f"cmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
     choices: list[Choice] = field(init=False)
     prompt_tokens: int = 0
 
     def __post_init__(self) -> None:
-        prompts, n = self.body.prompts, self.body.n or 1
+        prompts = self.request.prompts
         self.choices = [
-            Choice(index, prompts[index // n], bool(self.body.echo))
-            for index in range(len(prompts) * n)
+            Choice(index, prompts[index // self._n], bool(self.request.echo))
+            for index in range(len(prompts) * self._n)
         ]
 
-    def take(self, prompt: int, told: list[StreamEvent]) -> list[Choice]:
-        """What the persona told for one of the prompts; which choices it is about."""
-        first = prompt * (self.body.n or 1)
-        about: dict[int, Choice] = {}
-        for one in told:
-            if isinstance(one, Began):
-                self.prompt_tokens += one.tokens
-                for choice in self.choices[first : first + (self.body.n or 1)]:
-                    choice.typed = one.typed
-            elif not isinstance(one, End | Failed):
-                choice = about[one.place] = self.choices[first + one.place]
-                choice.take(one)
-        return list(about.values())
+    @property
+    def _n(self) -> int:
+        return self.request.n or 1
+
+    def apply(self, prompt_index: int, events: list[StreamEvent]) -> list[Choice]:
+        """Update the response with events of one of the prompts; return the changed choices."""
+        first = prompt_index * self._n
+        changed: dict[int, Choice] = {}
+        for event in events:
+            if isinstance(event, Started):
+                self.prompt_tokens += event.tokens
+                for choice in self.choices[first : first + self._n]:
+                    choice.prefix = event.prefix
+            elif not isinstance(event, End | Failed):
+                choice = self.choices[first + event.index]
+                changed[event.index] = choice
+                choice.apply(event)
+        return list(changed.values())
 
     @property
     def usage(self) -> dict[str, int]:
-        """Tokens that were read and written."""
+        """The numbers of tokens read and written."""
         written = sum(choice.tokens for choice in self.choices)
         return {
             "prompt_tokens": self.prompt_tokens,
@@ -275,18 +277,17 @@ class Completion:
         }
 
     def document(self, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-        """An answer, or a part of one."""
+        """Return the JSON object of a response, or of a chunk of a streamed one."""
         return {
             "id": self.id,
             "object": "text_completion",
             "created": self.created,
-            "model": self.body.model,
+            "model": self.request.model,
             "choices": choices,
             **more,
         }
 
-    def whole(self) -> dict[str, Any]:
-        """The answer, when all is there."""
-        return self.document(
-            [choice.shown(choice.text) for choice in self.choices], usage=self.usage
-        )
+    def complete_document(self) -> dict[str, Any]:
+        """Return the JSON object of the complete response."""
+        choices = [choice.document(choice.text) for choice in self.choices]
+        return self.document(choices, usage=self.usage)

@@ -1,30 +1,34 @@
-"""What personas said in this run of the server: only that is kept, or drawn on a card, as theirs."""
+"""The posts that personas wrote since the server started.
+
+Only these may be kept, or put on a card, as a persona's own: a client can't attribute other text
+to it.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 
-MOST = 20_000  # texts of one persona that are remembered
+MAX_TEXTS = 20_000  # remembered for one persona
 
 
 class RecentOutputs:
-    """Which text was handed out for which persona and prompt, the newest of them."""
+    """The newest posts of each persona, with their prompts. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._texts: dict[str, OrderedDict[tuple[str, str], None]] = {}
         self._lock = threading.Lock()
 
     def remember(self, name: str, prompt: str, text: str) -> None:
-        """This persona said that."""
+        """Record that the persona `name` wrote `text` for `prompt`."""
         with self._lock:
             texts = self._texts.setdefault(name, OrderedDict())
             texts[prompt, text] = None
             texts.move_to_end((prompt, text))
-            if len(texts) > MOST:
+            if len(texts) > MAX_TEXTS:
                 texts.popitem(last=False)
 
     def knows(self, name: str, prompt: str, text: str) -> bool:
-        """Whether this persona said that."""
+        """Return whether the persona `name` wrote `text` for `prompt`."""
         with self._lock:
             return (prompt, text) in self._texts.get(name, ())

@@ -1,4 +1,4 @@
-"""What all routes share."""
+"""The state that all routes share."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ from pathlib import Path
 
 from popinjay.server.auth import Auth
 from popinjay.server.jobs.job import Job
-from popinjay.server.jobs.queue import Jobs
+from popinjay.server.jobs.queue import JobQueue
 from popinjay.server.recent_outputs import RecentOutputs
 from popinjay.server.uploads import Uploads
 from popinjay.server.voices.model_pool import ModelPool
 
 
 class AppState:
-    """The home folder that is served, to whom, and what goes on in it. Raises PersonaBusy where another server is at work there."""
+    """The served home folder, its authentication, its jobs, uploads and loaded models.
 
-    def __init__(self, home: Path, guard: Auth) -> None:
+    Raises PersonaBusy if another server serves that folder.
+    """
+
+    def __init__(self, home: Path, auth: Auth) -> None:
         self.home = home
-        self.auth = guard
+        self.auth = auth
         self.recent_outputs = RecentOutputs()
-        self.jobs = Jobs(home)
+        self.jobs = JobQueue(home)
         self.uploads = Uploads(home)
-        self.uploads.sweep(self.jobs.needed_uploads(), cut_off=True)
+        self.uploads.sweep(self.jobs.needed_uploads(), remove_partial=True)
         self.models = ModelPool(home)
-        self.is_closing: Callable[[], bool] = lambda: (
-            False
-        )  # streams that never end by themselves ask it
+        # Polled by streams that would otherwise never end.
+        self.is_closing: Callable[[], bool] = lambda: False
 
     def close(self) -> list[Job]:
-        """Let go of everything; the jobs that are at work, which go on."""
+        """Release everything, and return the jobs that are still running; they go on."""
         self.models.close()
         return self.jobs.close()

@@ -1,6 +1,6 @@
-"""Uploads: an archive or a file of posts, streamed to the disk as it comes, bounded, and never opened here.
+"""Uploads: archives and files of posts, streamed to the disk, bounded in size, never opened here.
 
-HOME/.uploads/ID/ada.zip    under `.partial` until all of it is there
+HOME/.uploads/ID/ada.zip    named `.partial` until it is complete
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from popinjay.text.quantities import size
 
 PARTIAL = ".partial"
 ID = re.compile(r"[0-9a-f]{16}")
-MOST_BYTES = 64 * 2**30
-RESERVE = 2**30  # of the disk, left free for what is made of it
-BLOCK = 2**20  # written at once
-MOST_NAME = 200  # bytes
-KEEP_SECONDS = 24 * 3600.0  # that nobody needs: an archive holds more than posts
+MAX_BYTES = 64 * 2**30
+RESERVE_BYTES = 2**30  # of the disk, left free for what is made from the upload
+BLOCK_BYTES = 2**20  # written at once
+MAX_NAME_BYTES = 200
+KEEP_SECONDS = 24 * 3600.0  # if no job needs it: an archive contains more than posts
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f/\\\\\ud800-\udfff]")
 
 
 class Upload(BaseModel):
-    """A file that was sent here."""
+    """An uploaded file."""
 
     upload: str
     name: str
@@ -40,48 +40,52 @@ class Upload(BaseModel):
 
 
 class Uploads:
-    """The folder of what was sent here."""
+    """The folder of the uploads."""
 
-    def __init__(self, home: Path, most_bytes: int = MOST_BYTES, reserve: int = RESERVE) -> None:
+    def __init__(
+        self, home: Path, max_bytes: int = MAX_BYTES, reserve: int = RESERVE_BYTES
+    ) -> None:
         self._folder = home / UPLOADS
-        self._most = most_bytes
+        self._max_bytes = max_bytes
         self._reserve = reserve
 
-    def room(self) -> int:
-        """How many bytes an upload may have now."""
-        there = next(folder for folder in (self._folder, *self._folder.parents) if folder.is_dir())
-        return max(0, min(self._most, shutil.disk_usage(there).free - self._reserve))
+    def available_bytes(self) -> int:
+        """Return how many bytes an upload may have now."""
+        parents = (self._folder, *self._folder.parents)
+        existing = next(folder for folder in parents if folder.is_dir())
+        return max(0, min(self._max_bytes, shutil.disk_usage(existing).free - self._reserve))
 
     def check(self, length: int) -> None:
-        """Raise Refused where that much is too much."""
-        if length > self._most:
+        """Raise ApiError if an upload of this many bytes is too large."""
+        if length > self._max_bytes:
             raise ApiError(
                 413,
-                f"That is more than {size(self._most)}.",
+                f"The file is larger than {size(self._max_bytes)}.",
                 "An archive of posts alone is smaller: leave pictures and videos out of it.",
             )
-        if length > self.room():
+        if length > self.available_bytes():
             raise ApiError(
                 507,
-                f"There is no room for it: {size(self.room())} can be taken.",
+                f"There is not enough space: at most {size(self.available_bytes())} "
+                "can be uploaded.",
                 "Free some space on the disk.",
             )
 
     def begin(self) -> Path:
-        """A folder for a new upload."""
+        """Create the folder of a new upload."""
         folder = self._folder / secrets.token_hex(8)
         with storage_errors(str(folder)):
             folder.mkdir(parents=True, mode=0o700)
         return folder
 
     def finish(self, folder: Path, name: str) -> Upload:
-        """Give what has come whole its name."""
+        """Give a complete upload its name."""
         with storage_errors(str(folder)):
             move_into_place(folder / PARTIAL, folder / name, durable=False)
         return Upload(upload=folder.name, name=name, bytes=(folder / name).stat().st_size)
 
     def file(self, id: str) -> Path:
-        """An upload's file. Raises Refused where there is none (any more)."""
+        """Return the file of an upload. Raises ApiError if it does not exist (any more)."""
         folder = self._folder / id
         found = (
             [path for path in folder.iterdir() if path.name != PARTIAL]
@@ -89,35 +93,40 @@ class Uploads:
             else []
         )
         if not found:
-            raise ApiError(404, f"There is no upload {id[:100]!r}.", "Send the file once more.")
+            raise ApiError(404, f"There is no upload {id[:100]!r}.", "Upload the file again.")
         return found[0]
 
     def remove(self, id: str) -> None:
-        """Remove an upload. Raises Refused where there is none."""
+        """Remove an upload. Raises ApiError if it does not exist."""
         if not ID.fullmatch(id) or not (self._folder / id).is_dir():
             raise ApiError(404, f"There is no upload {id[:100]!r}.")
         shutil.rmtree(self._folder / id, ignore_errors=True)
 
-    def sweep(self, needed: Iterable[str], *, cut_off: bool = False) -> None:
-        """Remove those that nobody needs any more, and, where no upload can be under way, what was cut off."""
+    def sweep(self, needed: Iterable[str], *, remove_partial: bool = False) -> None:
+        """Remove old uploads that no job needs.
+
+        With `remove_partial`, incomplete uploads are removed too, whatever their age; only if no
+        upload can be under way.
+        """
         kept = set(needed)
         for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            is_partial = (folder / PARTIAL).exists()
             is_old = time.time() - folder.stat().st_mtime > KEEP_SECONDS
-            if folder.name not in kept and (cut_off if (folder / PARTIAL).exists() else is_old):
+            if folder.name not in kept and (remove_partial if is_partial else is_old):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def checked_name(name: str) -> str:
-    """A file's name that is no path. Raises Refused for others."""
+def check_file_name(name: str) -> str:
+    """Return the name of an uploaded file. Raises ApiError unless it is a plain file name."""
     if (
         name in (".", "..", PARTIAL)
         or _FORBIDDEN.search(name)
-        or not 0 < len(name.encode("utf-8", "replace")) <= MOST_NAME
+        or not 0 < len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES
     ):
         raise ApiError(
             422,
-            "A file can't be named so.",
-            "Rename it: letters, digits, '-', '_' and '.', with the ending that it had.",
+            "This file name is not allowed.",
+            "Rename the file with letters, digits, '-', '_' and '.', and keep its extension.",
         )
     return name
 
@@ -125,7 +134,14 @@ def checked_name(name: str) -> str:
 async def receive(
     uploads: Uploads, name: str, declared: int | None, chunks: AsyncIterator[bytes]
 ) -> Upload:
-    """Write what comes to the disk. Whatever stops it, nothing is left of it."""
+    """Write an upload to the disk. If anything stops it, nothing of it remains.
+
+    Args:
+        uploads: Where it goes.
+        name: The file's name.
+        declared: The length that the client announced, in bytes; None if it announced none.
+        chunks: The content, as it is received.
+    """
     uploads.check(declared or 0)
     folder = await run_in_threadpool(uploads.begin)
     try:
@@ -138,18 +154,19 @@ async def receive(
 
 
 async def _write_all(uploads: Uploads, file: IO[bytes], chunks: AsyncIterator[bytes]) -> None:
-    count, waiting = 0, bytearray()
+    count = 0
+    buffered = bytearray()
     async for chunk in chunks:
-        waiting += chunk
+        buffered += chunk
         count += len(chunk)
-        if len(waiting) >= BLOCK:
+        if len(buffered) >= BLOCK_BYTES:
             uploads.check(count)
-            await run_in_threadpool(_write, file, bytes(waiting))
-            waiting.clear()
+            await run_in_threadpool(_write, file, bytes(buffered))
+            buffered.clear()
     uploads.check(count)
-    await run_in_threadpool(_write, file, bytes(waiting))
+    await run_in_threadpool(_write, file, bytes(buffered))
     if not count:
-        raise ApiError(422, "That file is empty.", "Choose another.")
+        raise ApiError(422, "The file is empty.", "Choose another.")
 
 
 def _write(file: IO[bytes], block: bytes) -> None:

@@ -1,6 +1,6 @@
-// How the page asks its server. Whatever goes wrong comes as a Trouble: a sentence, and a hint.
+// Requests to the server. Errors are thrown as ApiError, with a message and a hint.
 
-export class Trouble extends Error {
+export class ApiError extends Error {
   constructor(message, hint = "", status = 0) {
     super(message);
     this.hint = hint;
@@ -8,30 +8,39 @@ export class Trouble extends Error {
   }
 }
 
-const GONE = () => new Trouble("popinjay does not answer.", "Is it still running? Start it again with: popinjay serve. Nothing that was made is lost.");
-const OURS = { "X-Popinjay": "1" }; // no other site's page can send it
+const unreachable = () =>
+  new ApiError(
+    "popinjay does not answer.",
+    "Is it still running? Start it again with: popinjay serve. Nothing that was made is lost.",
+  );
+const OWN_HEADERS = { "X-Popinjay": "1" }; // which pages of other sites can't send
 
-const troubleOf = (status, text) => {
+const errorFrom = (status, text) => {
   try {
     const { message, hint } = JSON.parse(text).error;
-    return new Trouble(message, hint, status);
+    return new ApiError(message, hint, status);
   } catch {
-    return new Trouble(`The server answered ${status}.`, "", status);
+    return new ApiError(`The server answered ${status}.`, "", status);
   }
 };
 
 const request = async (path, settings = {}) => {
   let answer;
   try {
-    answer = await fetch(path, { ...settings, headers: { ...OURS, ...settings.headers } });
+    answer = await fetch(path, { ...settings, headers: { ...OWN_HEADERS, ...settings.headers } });
   } catch (error) {
-    throw error.name === "AbortError" ? error : GONE();
+    throw error.name === "AbortError" ? error : unreachable();
   }
-  if (!answer.ok) throw troubleOf(answer.status, await answer.text());
+  if (!answer.ok) throw errorFrom(answer.status, await answer.text());
   return answer;
 };
 
-const withBody = (method, body, signal) => ({ method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal });
+const withBody = (method, body, signal) => ({
+  method,
+  body: JSON.stringify(body),
+  headers: { "Content-Type": "application/json" },
+  signal,
+});
 
 export const get = async (path, signal) => (await request(path, { signal })).json();
 
@@ -43,29 +52,41 @@ export const post = async (path, body = {}, signal) => {
 
 export const remove = (path) => request(path, { method: "DELETE" });
 
-/** Where things of a persona are. */
-export const of = (name, what = "") => `/api/personas/${encodeURIComponent(name)}${what && `/${what}`}`;
+/** Return the path of a persona, or of something that belongs to it. */
+export const personaPath = (name, what = "") =>
+  `/api/personas/${encodeURIComponent(name)}${what && `/${what}`}`;
 
-/** Send a file, telling how much of it is there. */
-export const upload = (file, tell, signal) =>
+/** Upload a file; `onProgress` is called with the number of bytes sent, and of all bytes. */
+export const upload = (file, onProgress, signal) =>
   new Promise((done, fail) => {
-    const asked = new XMLHttpRequest(); // fetch cannot tell how far it is
-    asked.open("PUT", `/api/uploads?name=${encodeURIComponent(file.name)}`);
-    asked.setRequestHeader("X-Popinjay", "1");
-    asked.setRequestHeader("Content-Type", "application/octet-stream");
-    asked.upload.addEventListener("progress", (event) => tell(event.loaded, event.total));
-    asked.addEventListener("load", () => (asked.status < 300 ? done(JSON.parse(asked.responseText)) : fail(troubleOf(asked.status, asked.responseText))));
-    asked.addEventListener("error", () => fail(GONE()));
-    asked.addEventListener("abort", () => fail(new DOMException("", "AbortError")));
-    signal?.addEventListener("abort", () => asked.abort());
-    asked.send(file);
+    const xhr = new XMLHttpRequest(); // fetch does not report upload progress
+    xhr.open("PUT", `/api/uploads?name=${encodeURIComponent(file.name)}`);
+    xhr.setRequestHeader("X-Popinjay", "1");
+    xhr.setRequestHeader("Content-Type", "application/octet-stream");
+    xhr.upload.addEventListener("progress", (event) => onProgress(event.loaded, event.total));
+    xhr.addEventListener("load", () =>
+      xhr.status < 300
+        ? done(JSON.parse(xhr.responseText))
+        : fail(errorFrom(xhr.status, xhr.responseText)),
+    );
+    xhr.addEventListener("error", () => fail(unreachable()));
+    xhr.addEventListener("abort", () => fail(new DOMException("", "AbortError")));
+    signal?.addEventListener("abort", () => xhr.abort());
+    xhr.send(file);
   });
 
-/** The events that a path streams: `{event, id, data}`, the data read as JSON. */
+/** Yield the server-sent events of a path as `{event, id, data}`, with `data` parsed from JSON. */
 export async function* events(path, { body, last, signal } = {}) {
   const settings = body ? withBody("POST", body, signal) : { signal };
-  const answer = await request(path, { ...settings, headers: { ...settings.headers, Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) } });
-  if (answer.status === 204) return; // nothing more comes
+  const answer = await request(path, {
+    ...settings,
+    headers: {
+      ...settings.headers,
+      Accept: "text/event-stream",
+      ...(last ? { "Last-Event-ID": last } : {}),
+    },
+  });
+  if (answer.status === 204) return; // the stream is over
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {
@@ -76,18 +97,18 @@ export async function* events(path, { body, last, signal } = {}) {
       const blocks = rest.split(/\r?\n\r?\n/);
       rest = blocks.pop();
       for (const block of blocks) {
-        const found = eventOf(block);
+        const found = parseEvent(block);
         if (found) yield found;
       }
     }
   } catch (error) {
-    throw error.name === "AbortError" || error instanceof Trouble ? error : GONE();
+    throw error.name === "AbortError" || error instanceof ApiError ? error : unreachable();
   } finally {
-    reader.cancel().catch(() => {}); // whoever has seen enough lets the server know
+    reader.cancel().catch(() => {}); // tells the server that the client has stopped reading
   }
 }
 
-const eventOf = (block) => {
+const parseEvent = (block) => {
   const found = { event: "message", id: null, data: "" };
   const lines = [];
   for (const line of block.split(/\r?\n/)) {

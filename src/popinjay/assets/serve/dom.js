@@ -1,35 +1,42 @@
-// Elements made by hand. Every text becomes a text node: nothing that anybody wrote is ever read as HTML.
+// Helpers that create DOM elements. All text becomes text nodes and is never parsed as HTML.
 
-/** An element with attributes, listeners (`onclick`), properties that no attribute sets, and children: elements, texts, lists of both, null. */
+/**
+ * Create an element. `given` has attributes, listeners (`onclick`) and the properties that no
+ * attribute sets; children are elements, texts, nested arrays of both, or null.
+ */
 export const el = (name, given = {}, ...children) => {
-  const made = document.createElement(name);
+  const element = document.createElement(name);
   for (const [key, value] of Object.entries(given)) {
     if (value === null || value === undefined || value === false) continue;
-    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else if (key === "value" || key === "checked" || key === "disabled" || key === "hidden") made[key] = value;
-    else made.setAttribute(key, value === true ? "" : value);
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key === "value" || key === "checked" || key === "disabled" || key === "hidden")
+      element[key] = value;
+    else element.setAttribute(key, value === true ? "" : value);
   }
-  made.append(...kept(children));
-  return made;
+  element.append(...present(children));
+  return element;
 };
 
-const kept = (children) => children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false);
+const present = (children) =>
+  children
+    .flat(Infinity)
+    .filter((child) => child !== null && child !== undefined && child !== false);
 
-/** Put these in the place of all that an element holds. */
-export const fill = (place, ...children) => place.replaceChildren(...kept(children));
+/** Replace the children of an element. */
+export const fill = (container, ...children) => container.replaceChildren(...present(children));
 
-/** A name or a post that may be written in any direction, kept from turning its neighbours. */
+/** Isolate a name or a post of any writing direction from the text around it. */
 export const bdi = (text) => el("bdi", {}, text);
 
-/** Tell those who listen instead of looking. */
+/** Announce a text to users of screen readers. */
 export const announce = (text) => {
   document.getElementById("said").textContent = text;
 };
 
-/** The first heading of a page, which takes the focus when the page is opened. */
+/** The main heading of a screen, which gets the focus when the screen is opened. */
 export const title = (...words) => el("h1", { tabindex: "-1" }, ...words);
 
-/** What this browser remembers; nothing where it is told to remember nothing. */
+/** Return a stored setting; null if there is none, or the browser blocks storage. */
 export const remembered = (key) => {
   try {
     return localStorage.getItem(key);
@@ -42,24 +49,33 @@ export const remember = (key, value) => {
   try {
     localStorage.setItem(key, value);
   } catch {
-    // it works as well without
+    // the page works without it
   }
 };
 
-/** What went wrong, in a box of its own. */
-export const trouble = (error, ...more) =>
-  el("div", { class: "trouble", role: "alert" }, el("p", { dir: "auto" }, el("b", {}, error.message || "Something went wrong.")), error.hint ? el("p", { dir: "auto" }, error.hint) : null, ...more);
+/** A box with the message and the hint of an error. */
+export const errorBox = (error, ...more) =>
+  el(
+    "div",
+    { class: "trouble", role: "alert" },
+    el("p", { dir: "auto" }, el("b", {}, error.message || "Something went wrong.")),
+    error.hint ? el("p", { dir: "auto" }, error.hint) : null,
+    ...more,
+  );
 
-/** A button that is off while what it does goes on; trouble is shown in `place`. */
-export const doing = (button, place, work) => async (event) => {
+/**
+ * Return a listener that runs `work`, with the button disabled meanwhile. Errors are shown in
+ * `container`.
+ */
+export const actionHandler = (button, container, work) => async (event) => {
   event?.preventDefault();
   if (button.disabled) return;
   button.disabled = true;
-  fill(place);
+  fill(container);
   try {
     await work(event);
   } catch (error) {
-    if (error.name !== "AbortError") fill(place, trouble(error));
+    if (error.name !== "AbortError") fill(container, errorBox(error));
   } finally {
     button.disabled = false;
   }

@@ -1,26 +1,29 @@
-// One job, watched: what was seen in some posts and the form that makes a persona of them, or a persona as it is made.
+// The screen of a job: an inspection with its result, or a training with its progress.
 
-import { events, get, of, post, remove } from "./api.js";
-import { announce, bdi, el, fill, title, trouble } from "./dom.js";
+import { events, get, personaPath, post, remove } from "./api.js";
+import { announce, bdi, el, fill, title, errorBox } from "./dom.js";
 import { nameOf } from "./make.js";
 import { showInspection } from "./inspection.js";
 import { pictureOf } from "./persona.js";
 import { Progress } from "./progress.js";
 import { count, STATES } from "./words.js";
 
-const OVER = ["done", "failed", "stopped"];
-const MOST_WAIT = 8000;
+const FINAL_STATES = ["done", "failed", "stopped"];
+const MAX_WAIT_MS = 8000;
 
-export const show = async (place, id, { signal }) => {
+export const show = async (container, id, { signal }) => {
   const path = `/api/jobs/${encodeURIComponent(id)}`;
   const job = await get(path, signal);
-  const watch = job.doing === "inspect" ? new Looking(place, path) : new Making(place, path);
-  watch.begin(job);
-  follow(path, watch, job, signal);
+  const view =
+    job.doing === "inspect"
+      ? new InspectionView(container, path)
+      : new TrainingView(container, path);
+  view.start(job);
+  follow(path, view, job, signal);
 };
 
-/** Every event of a job from its first one, through servers that end and come again, until the job is over. */
-const follow = async (path, watch, job, signal) => {
+/** Show all events of a job until it is over, and reconnect if the server is restarted. */
+const follow = async (path, view, job, signal) => {
   let last = null;
   let wait = 500;
   let now = job;
@@ -29,19 +32,20 @@ const follow = async (path, watch, job, signal) => {
       for await (const { id, data } of events(`${path}/events`, { last, signal })) {
         last = id ?? last;
         wait = 500;
-        watch.lost(false);
-        if (data.stage && data.what) watch.event(data);
-        else if (data.state && data.state !== now.state) watch.state((now = await get(path, signal)));
+        view.setOffline(false);
+        if (data.stage && data.what) view.event(data);
+        else if (data.state && data.state !== now.state)
+          view.state((now = await get(path, signal)));
       }
-      watch.state((now = await get(path, signal)));
-      watch.lost(false);
-      if (OVER.includes(now.state)) await watch.resumed(signal);
+      view.state((now = await get(path, signal)));
+      view.setOffline(false);
+      if (FINAL_STATES.includes(now.state)) await view.untilResumed(signal);
     } catch (error) {
       if (signal.aborted || error.status === 404) return;
-      watch.lost(true);
+      view.setOffline(true);
     }
     await pause(wait, signal);
-    wait = Math.min(MOST_WAIT, wait * 2);
+    wait = Math.min(MAX_WAIT_MS, wait * 2);
   }
 };
 
@@ -51,56 +55,76 @@ const pause = (milliseconds, signal) =>
     signal.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
   });
 
-/** What both kinds of job have: a place, a path, a word about a server that is gone, and waiting for a job that is over to be gone on with. */
-class Watch {
-  constructor(place, path) {
-    this.place = place;
+/** What both kinds of job have in common. */
+class JobView {
+  constructor(container, path) {
+    this.element = container;
     this.path = path;
-    this.trouble = el("div");
-    this.gone = el("p", { class: "notice", role: "status", hidden: true }, "popinjay does not answer. Trying again… Nothing is lost.");
-    this.again = null;
+    this.errors = el("div");
+    this.offline = el(
+      "p",
+      { class: "notice", role: "status", hidden: true },
+      "popinjay does not answer. Trying again… Nothing is lost.",
+    );
+    this.wake = null;
   }
 
-  lost(is) {
-    if (this.gone.hidden === is) this.gone.hidden = !is;
+  setOffline(isOffline) {
+    if (this.offline.hidden === isOffline) this.offline.hidden = !isOffline;
   }
 
-  /** Wait until somebody goes on with it, here or in another tab. */
-  async resumed(signal) {
+  /** Wait until a job that is over is resumed, here or in another tab. */
+  async untilResumed(signal) {
     while (!signal.aborted) {
       await new Promise((done) => {
-        this.again = done;
+        this.wake = done;
         pause(3000, signal).then(done);
       });
       if (signal.aborted) return;
       const job = await get(this.path, signal);
-      if (!OVER.includes(job.state)) return this.state(job);
+      if (!FINAL_STATES.includes(job.state)) return this.state(job);
     }
   }
 }
 
-class Looking extends Watch {
-  begin(job) {
+class InspectionView extends JobView {
+  start(job) {
     this.heading = title("What is in there");
-    this.told = el("p", { class: "lead", role: "status" }, "Looking…");
+    this.status = el("p", { class: "lead", role: "status" }, "Looking…");
     this.bar = el("progress", { "aria-label": "Looking" });
-    this.body = el("div", {}, this.told, this.bar, el("p", { class: "below" }, el("button", { type: "button", onclick: () => this.stop() }, "Stop")));
-    fill(this.place, this.heading, this.gone, this.trouble, this.body);
+    this.body = el(
+      "div",
+      {},
+      this.status,
+      this.bar,
+      el(
+        "p",
+        { class: "below" },
+        el("button", { type: "button", onclick: () => this.stop() }, "Stop"),
+      ),
+    );
+    fill(this.element, this.heading, this.offline, this.errors, this.body);
     this.state(job);
   }
 
   event({ message, what, done, unit }) {
-    if (message && what !== "done") fill(this.told, bdi(message), done ? `: ${count(done)} ${unit ?? ""}` : "");
+    if (message && what !== "done")
+      fill(this.status, bdi(message), done ? `: ${count(done)} ${unit ?? ""}` : "");
   }
 
   state(job) {
-    if (job.state === "queued") this.told.textContent = "Something else is under way: this waits for its turn.";
+    if (job.state === "queued")
+      this.status.textContent = "Something else is under way: this waits for its turn.";
     if (job.state === "done" && !this.shown) {
       this.shown = true;
       showInspection(this.body, job);
       announce("This is what is in there");
     } else if (job.state === "failed" || job.state === "stopped") {
-      fill(this.body, trouble({ message: job.error || "It was stopped.", hint: job.hint }), el("p", {}, el("a", { class: "button main", href: "#/make" }, "Try something else")));
+      fill(
+        this.body,
+        errorBox({ message: job.error || "It was stopped.", hint: job.hint }),
+        el("p", {}, el("a", { class: "button main", href: "#/make" }, "Try something else")),
+      );
     }
   }
 
@@ -108,25 +132,43 @@ class Looking extends Watch {
     try {
       this.state(await post(`${this.path}/stop`));
     } catch (error) {
-      fill(this.trouble, trouble(error));
+      fill(this.errors, errorBox(error));
     }
   }
 
-  async resumed(signal) {
-    await new Promise((done) => signal.addEventListener("abort", done, { once: true })); // what was seen stays as it is
+  async untilResumed(signal) {
+    // Inspections are not resumed.
+    await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
   }
 }
 
-class Making extends Watch {
-  begin(job) {
+class TrainingView extends JobView {
+  start(job) {
     this.progress = new Progress();
     this.heading = title("Making ", bdi(nameOf(job)));
     this.line = el("p", { class: "lead", role: "status" });
     this.button = el("button", { type: "button" });
-    this.button.addEventListener("click", () => this.press());
-    this.forget = el("button", { type: "button", onclick: () => this.drop() }, "Take it off the list");
+    this.button.addEventListener("click", () => this.stopOrResume());
+    this.forget = el(
+      "button",
+      { type: "button", onclick: () => this.removeJob() },
+      "Take it off the list",
+    );
     this.end = el("div");
-    fill(this.place, this.heading, this.gone, el("div", { class: "line between" }, this.line, el("div", { class: "acts" }, this.button, this.forget)), this.trouble, this.end, this.progress.place);
+    fill(
+      this.element,
+      this.heading,
+      this.offline,
+      el(
+        "div",
+        { class: "line between" },
+        this.line,
+        el("div", { class: "acts" }, this.button, this.forget),
+      ),
+      this.errors,
+      this.end,
+      this.progress.element,
+    );
     this.state(job);
   }
 
@@ -134,34 +176,38 @@ class Making extends Watch {
     this.progress.event(event);
   }
 
-  async press() {
-    const isOver = OVER.includes(this.job.state);
+  async stopOrResume() {
+    const isOver = FINAL_STATES.includes(this.job.state);
     this.button.disabled = true;
     try {
       this.state(await post(`${this.path}/${isOver ? "resume" : "stop"}`));
-      this.again?.();
+      this.wake?.();
     } catch (error) {
       this.button.disabled = false;
-      fill(this.trouble, trouble(error));
+      fill(this.errors, errorBox(error));
     }
   }
 
-  async drop() {
+  async removeJob() {
     try {
       await remove(this.path);
       location.hash = "#/make";
     } catch (error) {
-      fill(this.trouble, trouble(error));
+      fill(this.errors, errorBox(error));
     }
   }
 
   state(job) {
     const before = this.job?.state;
     this.job = job;
-    this.progress.over(job.state); // also where it was over before its events were read
-    const isStopping = Boolean(job.stop_asked) && !OVER.includes(job.state);
+    this.progress.end(job.state); // the job may have been over before its events were read
+    const isStopping = Boolean(job.stop_asked) && !FINAL_STATES.includes(job.state);
     this.button.disabled = isStopping;
-    this.button.textContent = isStopping ? "Stopping…" : OVER.includes(job.state) ? "Go on" : "Stop";
+    this.button.textContent = isStopping
+      ? "Stopping…"
+      : FINAL_STATES.includes(job.state)
+        ? "Go on"
+        : "Stop";
     if (before === job.state) return;
     const words = {
       queued: "Something else is under way: this waits for its turn.",
@@ -171,20 +217,43 @@ class Making extends Watch {
       failed: "It did not work out. What is finished is kept, and it goes on from there.",
     };
     this.line.textContent = words[job.state] ?? STATES[job.state] ?? job.state;
-    this.forget.hidden = !OVER.includes(job.state) || job.state === "done";
+    this.forget.hidden = !FINAL_STATES.includes(job.state) || job.state === "done";
     this.button.hidden = job.state === "done";
-    fill(this.trouble, job.state === "failed" ? trouble({ message: job.error, hint: job.hint }) : null);
+    fill(
+      this.errors,
+      job.state === "failed" ? errorBox({ message: job.error, hint: job.hint }) : null,
+    );
     fill(this.end, job.state === "done" ? ready(nameOf(job)) : null);
     if (job.state === "done") fill(this.heading, bdi(nameOf(job)), " can speak");
   }
 }
 
-/** What to do with a persona that is made, and its picture where one could be drawn. */
+/** Links to a new persona, with its picture if it has one. */
 const ready = (name) => {
   const about = encodeURIComponent(name);
-  const place = el("div", { class: "end" }, el("a", { class: "button main large", href: `#/say/${about}` }, "Let it speak"), el("a", { class: "button large", href: `#/look/${about}` }, "How good is it?"));
-  get(of(name)).then(({ picture }) => {
-    if (picture) place.append(el("a", { class: "picture", href: `#/say/${about}` }, el("img", { src: pictureOf(name, Date.now()), width: "1200", height: "630", alt: `A picture of ${name}, with something it said` })));
-  }, () => {}); // the links are enough
-  return place;
+  const container = el(
+    "div",
+    { class: "end" },
+    el("a", { class: "button main large", href: `#/say/${about}` }, "Let it speak"),
+    el("a", { class: "button large", href: `#/look/${about}` }, "How good is it?"),
+  );
+  get(personaPath(name)).then(
+    ({ picture }) => {
+      if (picture)
+        container.append(
+          el(
+            "a",
+            { class: "picture", href: `#/say/${about}` },
+            el("img", {
+              src: pictureOf(name, Date.now()),
+              width: "1200",
+              height: "630",
+              alt: `A picture of ${name}, with something it said`,
+            }),
+          ),
+        );
+    },
+    () => {},
+  ); // the links work without the picture
+  return container;
 };

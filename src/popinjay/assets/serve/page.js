@@ -1,7 +1,7 @@
-// The page: which screen is shown for which address, and the switch between light and dark.
+// The page: routing by the URL fragment, signing in, and the switch between light and dark.
 
 import { post } from "./api.js";
-import { fill, remember, remembered, title, trouble } from "./dom.js";
+import { fill, remember, remembered, title, errorBox } from "./dom.js";
 import * as all from "./all.js";
 import * as job from "./job.js";
 import * as look from "./look.js";
@@ -12,14 +12,18 @@ const SCREENS = { make, job, say, look, all };
 const main = document.getElementById("main");
 let open = new AbortController();
 
-/** `#/say/ada?n=3` as the screen's name, what it is about, and its settings. */
+/** Parse `#/say/ada?n=3` into the name of the screen, its subject, and its settings. */
 const address = () => {
   const [path, settings = ""] = location.hash.replace(/^#\/?/u, "").split("?");
   const [screen, ...about] = path.split("/");
-  return { screen: screen in SCREENS ? screen : "make", about: about.map(decoded).join("/"), settings: new URLSearchParams(settings) };
+  return {
+    screen: screen in SCREENS ? screen : "make",
+    about: about.map(decode).join("/"),
+    settings: new URLSearchParams(settings),
+  };
 };
 
-const decoded = (text) => {
+const decode = (text) => {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -36,17 +40,26 @@ const show = async ({ isFirst = false } = {}) => {
     if (link.getAttribute("href") === `#/${screen}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const place = document.createElement("div");
-  place.className = `screen ${screen}`;
-  fill(main, place);
+  const container = document.createElement("div");
+  container.className = `screen ${screen}`;
+  fill(main, container);
   try {
-    await SCREENS[screen].show(place, about, { signal, settings });
+    await SCREENS[screen].show(container, about, { signal, settings });
   } catch (error) {
     if (signal.aborted) return;
-    fill(place, title("This did not work"), trouble(error, error.status === 401 ? "Open the address that popinjay printed when it started: it holds the key." : null));
+    fill(
+      container,
+      title("This did not work"),
+      errorBox(
+        error,
+        error.status === 401
+          ? "Open the address that popinjay printed when it started: it holds the key."
+          : null,
+      ),
+    );
   }
   if (signal.aborted) return;
-  const heading = place.querySelector("h1");
+  const heading = container.querySelector("h1");
   document.title = heading ? `${heading.textContent} · popinjay` : "popinjay";
   if (!isFirst) {
     scrollTo(0, 0);
@@ -54,7 +67,7 @@ const show = async ({ isFirst = false } = {}) => {
   }
 };
 
-/** The key that came with the address is given to the server, which remembers this browser, and taken out of the address. */
+/** Exchange the token in the URL for a cookie, and remove it from the URL. */
 const signIn = async () => {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!token) return;
@@ -62,14 +75,17 @@ const signIn = async () => {
   await post("/api/login", { token });
 };
 
-const themes = () => {
+const setUpTheme = () => {
   const button = document.getElementById("theme");
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
   const label = () => {
     button.textContent = isDark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", isDark() ? "Switch to light colours" : "Switch to dark colours");
+    button.setAttribute(
+      "aria-label",
+      isDark() ? "Switch to light colours" : "Switch to dark colours",
+    );
   };
   const chosen = remembered("theme");
   if (chosen === "dark" || chosen === "light") root.dataset.theme = chosen;
@@ -83,13 +99,13 @@ const themes = () => {
   button.hidden = false;
 };
 
-themes();
+setUpTheme();
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address says which screen is shown
+  event.preventDefault(); // the fragment selects the screen
   main.focus();
 });
 signIn()
-  .catch((error) => fill(main, trouble(error)))
+  .catch((error) => fill(main, errorBox(error)))
   .then(() => {
     addEventListener("hashchange", () => show());
     return show({ isFirst: true });

@@ -1,151 +1,258 @@
-// Let it speak: ten posts from a beginning, as they come; and what to do with one.
+// The screen "Let it speak": ten posts for a prompt as they are written, and actions on each.
 
-import { events, get, of, post } from "./api.js";
-import { announce, doing, el, fill, trouble } from "./dom.js";
-import { called, header, load, people, pictureOf } from "./persona.js";
+import { events, get, personaPath, post } from "./api.js";
+import { announce, actionHandler, el, fill, errorBox } from "./dom.js";
+import { displayName, header, load, authorNames, pictureOf } from "./persona.js";
 import { copy, labelled, Share } from "./share.js";
-import { many } from "./words.js";
+import { plural } from "./words.js";
 
 const POSTS = 10;
-const LENGTHS = { 280: "X: 280 characters", 300: "Bluesky: 300", 500: "Mastodon: 500", 140: "short: 140" };
-const DARING = [[0.6, "plays safe"], [0.9, "careful"], [1.15, "as it comes"], [1.5, "daring"], [Infinity, "wild"]];
+const LENGTHS = {
+  280: "X: 280 characters",
+  300: "Bluesky: 300",
+  500: "Mastodon: 500",
+  140: "short: 140",
+};
+const TEMPERATURE_LABELS = [
+  [0.6, "plays safe"],
+  [0.9, "careful"],
+  [1.15, "as it comes"],
+  [1.5, "daring"],
+  [Infinity, "wild"],
+];
 
-export const show = async (place, name, { signal, settings }) => {
+export const show = async (container, name, { signal, settings }) => {
   const persona = await load(name, signal);
   if (signal.aborted) return;
   if (!persona.speaks) location.replace(`#/look/${encodeURIComponent(name)}`);
-  else new Speaking(place, persona, signal, settings.get("prompt") ?? persona.prompt).begin();
+  else new SayView(container, persona, signal, settings.get("prompt") ?? persona.prompt).start();
 };
 
-class Speaking {
-  constructor(place, persona, signal, prompt) {
+class SayView {
+  constructor(container, persona, signal, prompt) {
     this.persona = persona;
     this.signal = signal;
-    this.place = place;
-    this.trouble = el("div");
+    this.element = container;
+    this.errors = el("div");
     this.picture = new Picture(persona);
     this.share = new Share(persona, this.picture);
     this.controls(prompt);
     this.note = el("p", { class: "aside told" });
-    this.held = el("p", { class: "aside" });
+    this.rejected = el("p", { class: "aside" });
     this.list = el("ol", { class: "posts", "aria-label": "What it says" });
     this.kept = el("div");
-    this.now = null;
-    signal.addEventListener("abort", () => this.now?.abort());
+    this.running = null;
+    signal.addEventListener("abort", () => this.running?.abort());
   }
 
   controls(prompt) {
-    this.prompt = el("input", { id: "prompt", name: "prompt", type: "text", value: prompt, autocomplete: "off", dir: "auto", maxlength: "400" });
-    this.warmth = el("input", { id: "warmth", type: "range", min: "0.3", max: "1.8", step: "0.1", value: String(this.persona.temperature) });
-    this.warmthWords = el("output", { for: "warmth" });
-    this.length = el("select", { id: "length" }, Object.entries(LENGTHS).sort((a, b) => (b[0] === "280") - (a[0] === "280")).map(([value, words]) => el("option", { value }, words)));
+    this.prompt = el("input", {
+      id: "prompt",
+      name: "prompt",
+      type: "text",
+      value: prompt,
+      autocomplete: "off",
+      dir: "auto",
+      maxlength: "400",
+    });
+    this.temperature = el("input", {
+      id: "warmth",
+      type: "range",
+      min: "0.3",
+      max: "1.8",
+      step: "0.1",
+      value: String(this.persona.temperature),
+    });
+    this.temperatureLabel = el("output", { for: "warmth" });
+    this.length = el(
+      "select",
+      { id: "length" },
+      Object.entries(LENGTHS)
+        .sort((a, b) => (b[0] === "280") - (a[0] === "280"))
+        .map(([value, words]) => el("option", { value }, words)),
+    );
     this.button = el("button", { class: "main" }, "Write ten");
     this.form = el(
       "form",
       { class: "ask" },
       el("label", { for: "prompt" }, "It begins with"),
       el("div", { class: "line" }, this.prompt, this.button),
-      el("div", { class: "dials" }, el("div", {}, el("label", { for: "warmth" }, "How daring? "), this.warmthWords, this.warmth), el("div", {}, el("label", { for: "length" }, "How long at most?"), this.length)),
+      el(
+        "div",
+        { class: "dials" },
+        el(
+          "div",
+          {},
+          el("label", { for: "warmth" }, "How daring? "),
+          this.temperatureLabel,
+          this.temperature,
+        ),
+        el("div", {}, el("label", { for: "length" }, "How long at most?"), this.length),
+      ),
     );
-    const tell = () => {
-      const value = Number(this.warmth.value);
-      this.warmthWords.textContent = `${DARING.find(([end]) => value < end)[1]} (${value.toFixed(1)})`;
-      this.warmth.setAttribute("aria-valuetext", this.warmthWords.textContent);
+    const showTemperature = () => {
+      const value = Number(this.temperature.value);
+      const [, label] = TEMPERATURE_LABELS.find(([end]) => value < end);
+      this.temperatureLabel.textContent = `${label} (${value.toFixed(1)})`;
+      this.temperature.setAttribute("aria-valuetext", this.temperatureLabel.textContent);
     };
-    this.warmth.addEventListener("input", tell);
-    tell();
+    this.temperature.addEventListener("input", showTemperature);
+    showTemperature();
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (this.now) this.now.abort();
+      if (this.running) this.running.abort();
       else this.write();
     });
   }
 
-  begin() {
-    fill(this.place, el("div", { class: "head" }, header(this.persona, "say"), this.picture.place), this.form, this.trouble, this.note, this.list, this.held, this.kept, this.share.place);
-    fill(this.list, Array.from({ length: POSTS }, () => el("li", { class: "post empty", "aria-hidden": "true" })));
+  start() {
+    fill(
+      this.element,
+      el("div", { class: "head" }, header(this.persona, "say"), this.picture.element),
+      this.form,
+      this.errors,
+      this.note,
+      this.list,
+      this.rejected,
+      this.kept,
+      this.share.element,
+    );
+    fill(
+      this.list,
+      Array.from({ length: POSTS }, () => el("li", { class: "post empty", "aria-hidden": "true" })),
+    );
     this.note.textContent = "Ten posts, none of which anybody ever wrote.";
     this.showKept();
   }
 
   async write() {
-    const asked = { prompt: this.prompt.value, n: POSTS, temperature: Number(this.warmth.value), max_chars: Number(this.length.value) };
-    this.now = new AbortController();
+    const query = {
+      prompt: this.prompt.value,
+      n: POSTS,
+      temperature: Number(this.temperature.value),
+      max_chars: Number(this.length.value),
+    };
+    this.running = new AbortController();
     this.button.textContent = "Stop";
     this.button.classList.remove("main");
     this.list.setAttribute("aria-busy", "true");
-    fill(this.trouble);
-    this.held.textContent = "";
+    fill(this.errors);
+    this.rejected.textContent = "";
     this.note.textContent = "It finds its voice…";
-    this.posts = Array.from({ length: POSTS }, () => new Post(asked, this));
-    fill(this.list, this.posts.map((one) => one.place));
+    this.posts = Array.from({ length: POSTS }, () => new Post(query, this));
+    fill(
+      this.list,
+      this.posts.map((one) => one.element),
+    );
     try {
-      await this.listen(asked);
+      await this.receive(query);
     } catch (error) {
-      if (error.name !== "AbortError") fill(this.trouble, trouble(error));
+      if (error.name !== "AbortError") fill(this.errors, errorBox(error));
       this.note.textContent = error.name === "AbortError" ? "Stopped." : "";
     }
-    this.now = null;
-    for (const one of this.posts) one.over();
+    this.running = null;
+    for (const one of this.posts) one.end();
     this.button.textContent = "Ten more";
     this.button.classList.add("main");
     this.list.setAttribute("aria-busy", "false");
   }
 
-  async listen(asked) {
+  async receive(query) {
     let isOver = false;
-    for await (const { event, data } of events(of(this.persona.name, "say"), { body: asked, signal: this.now.signal })) {
+    for await (const { event, data } of events(personaPath(this.persona.name, "say"), {
+      body: query,
+      signal: this.running.signal,
+    })) {
       if (event === "piece") this.note.textContent = "It writes…";
-      if (event === "piece") this.posts[data.place]?.piece(data.text);
-      else if (event === "again") this.posts[data.place]?.again();
-      else if (event === "post") this.posts[data.place]?.whole(data.text);
+      if (event === "piece") this.posts[data.place]?.append(data.text);
+      else if (event === "again") this.posts[data.place]?.restart();
+      else if (event === "post") this.posts[data.place]?.finish(data.text);
       else if (event === "missing") this.posts[data.place]?.missing();
       else if (event === "error") throw Object.assign(new Error(data.message), { hint: data.hint });
       else if (event === "end") {
         isOver = true;
-        this.ended(data);
+        this.showSummary(data);
       }
     }
-    if (!isOver) throw Object.assign(new Error("The answer broke off."), { hint: "popinjay may have been stopped. Try again." });
+    if (!isOver)
+      throw Object.assign(new Error("The answer broke off."), {
+        hint: "popinjay may have been stopped. Try again.",
+      });
   }
 
-  ended({ redrawn = {}, seed }) {
+  showSummary({ redrawn = {}, seed }) {
     for (const one of this.posts) one.seed = seed;
-    const held = Object.entries(redrawn).filter(([, number]) => number);
-    const words = held.map(([reason, number]) => `${number} ${reason}`).join(", ");
+    const rejected = Object.entries(redrawn).filter(([, number]) => number);
+    const words = rejected.map(([reason, number]) => `${number} ${reason}`).join(", ");
     const written = this.posts.filter((one) => one.text !== null).length;
-    this.note.textContent = `${many(written, "post")}, none of which anybody ever wrote.`;
-    this.held.textContent = words ? `Drafts that were held back on the way: ${words}.` : "";
-    announce(`${many(written, "post")} written`);
+    this.note.textContent = `${plural(written, "post")}, none of which anybody ever wrote.`;
+    this.rejected.textContent = words ? `Drafts that were held back on the way: ${words}.` : "";
+    announce(`${plural(written, "post")} written`);
   }
 
   async keep(one) {
-    await post(of(this.persona.name, "kept"), { text: one.text, prompt: one.asked.prompt, temperature: one.asked.temperature, seed: one.seed ?? null });
+    await post(personaPath(this.persona.name, "kept"), {
+      text: one.text,
+      prompt: one.query.prompt,
+      temperature: one.query.temperature,
+      seed: one.seed ?? null,
+    });
     announce("Kept");
     await this.showKept();
   }
 
   async showKept() {
-    const { kept: rows } = await get(of(this.persona.name, "kept"), this.signal).catch(() => ({ kept: [] })); // the page is of use without them
+    const { kept: rows } = await get(personaPath(this.persona.name, "kept"), this.signal).catch(
+      () => ({
+        kept: [],
+      }),
+    ); // the page works without them
     if (!rows.length) return;
     const isOpen = this.kept.querySelector("details")?.open;
-    fill(this.kept, el("details", { class: "kept", open: isOpen }, el("summary", {}, `${many(rows.length, "kept post")}`), el("ul", {}, rows.map((row) => el("li", { dir: "auto" }, row.text)))));
+    fill(
+      this.kept,
+      el(
+        "details",
+        { class: "kept", open: isOpen },
+        el("summary", {}, `${plural(rows.length, "kept post")}`),
+        el(
+          "ul",
+          {},
+          rows.map((row) => el("li", { dir: "auto" }, row.text)),
+        ),
+      ),
+    );
   }
 }
 
-/** The persona's picture, in a place that is as large before it is there. */
+/** The persona's picture, in a box that has its size before it is loaded. */
 class Picture {
   constructor(persona) {
     this.persona = persona;
-    this.shows = null; // the text it was last given here
-    this.place = el("div", { class: "picture" });
+    this.shows = null; // the text that it was last drawn with on this page
+    this.element = el("div", { class: "picture" });
     this.draw();
   }
 
   draw() {
     const { name, picture } = this.persona;
-    fill(this.place, picture || this.shows ? el("img", { src: this.address(), width: "1200", height: "630", alt: `The picture of ${called(this.persona)}: ${this.shows ?? "one of the things it says"}` }) : el("p", { class: "aside" }, "No picture yet: choose a post for it."));
-    this.place.querySelector("img")?.addEventListener("error", () => fill(this.place, el("p", { class: "aside" }, "The picture can’t be shown.")));
+    const text = this.shows ?? "one of the things it says";
+    fill(
+      this.element,
+      picture || this.shows
+        ? el("img", {
+            src: this.address(),
+            width: "1200",
+            height: "630",
+            alt: `The picture of ${displayName(this.persona)}: ${text}`,
+          })
+        : el("p", { class: "aside" }, "No picture yet: choose a post for it."),
+    );
+    this.element
+      .querySelector("img")
+      ?.addEventListener("error", () =>
+        fill(this.element, el("p", { class: "aside" }, "The picture can’t be shown.")),
+      );
     return name;
   }
 
@@ -154,7 +261,10 @@ class Picture {
   }
 
   async choose(one) {
-    await post(of(this.persona.name, "picture"), { prompt: one.asked.prompt, text: one.text });
+    await post(personaPath(this.persona.name, "picture"), {
+      prompt: one.query.prompt,
+      text: one.text,
+    });
     this.shows = one.text;
     this.drawn = Date.now();
     this.draw();
@@ -162,47 +272,48 @@ class Picture {
   }
 }
 
-/** One post on its way. */
+/** One post, as far as it is written. */
 class Post {
-  constructor(asked, speaking) {
-    this.asked = asked;
-    this.speaking = speaking;
-    this.text = null; // until it is whole
+  constructor(query, view) {
+    this.query = query;
+    this.view = view;
+    this.text = null; // until it is finished
     this.shown = "";
     this.words = el("p", { class: "text", dir: "auto" });
     this.acts = el("div", { class: "acts" });
-    this.trouble = el("div");
-    this.place = el("li", { class: "post coming" }, this.words, this.acts, this.trouble);
+    this.errors = el("div");
+    this.element = el("li", { class: "post coming" }, this.words, this.acts, this.errors);
   }
 
-  piece(text) {
+  append(text) {
     this.shown += text;
     this.write(this.shown);
   }
 
-  again() {
+  restart() {
     this.shown = "";
     this.write("");
   }
 
-  /** The text, the beginning that all share less loud. */
+  /** Show the text, with the prompt dimmed. */
   write(text) {
-    const shared = this.asked.prompt.trim();
-    if (shared && text.startsWith(shared)) fill(this.words, el("span", { class: "shared" }, shared), text.slice(shared.length));
+    const shared = this.query.prompt.trim();
+    if (shared && text.startsWith(shared))
+      fill(this.words, el("span", { class: "shared" }, shared), text.slice(shared.length));
     else fill(this.words, text);
   }
 
-  whole(text) {
+  finish(text) {
     this.text = text;
     this.write(text);
-    this.place.classList.remove("coming");
-    const { speaking } = this;
+    this.element.classList.remove("coming");
+    const { view } = this;
     fill(
       this.acts,
-      this.act("Keep", "Kept", () => speaking.keep(this)),
-      this.act("Copy", "Copied", () => copy(labelled(text, people(speaking.persona)))),
-      this.act("Share…", null, () => speaking.share.open(this)),
-      this.act("Picture", "Pictured", () => speaking.picture.choose(this)),
+      this.act("Keep", "Kept", () => view.keep(this)),
+      this.act("Copy", "Copied", () => copy(labelled(text, authorNames(view.persona)))),
+      this.act("Share…", null, () => view.share.open(this)),
+      this.act("Picture", "Pictured", () => view.picture.choose(this)),
     );
   }
 
@@ -210,7 +321,7 @@ class Post {
     const button = el("button", { type: "button" }, words);
     button.addEventListener(
       "click",
-      doing(button, this.trouble, async () => {
+      actionHandler(button, this.errors, async () => {
         await work();
         if (then) button.textContent = then;
       }),
@@ -219,13 +330,16 @@ class Post {
   }
 
   missing() {
-    this.place.classList.replace("coming", "none");
-    fill(this.words, "Held back: whatever it wrote here repeated its author, or was nobody’s business.");
+    this.element.classList.replace("coming", "none");
+    fill(
+      this.words,
+      "Held back: whatever it wrote here repeated its author, or was nobody’s business.",
+    );
   }
 
-  over() {
-    if (this.text !== null || this.place.classList.contains("none")) return;
-    this.place.classList.replace("coming", "none");
+  end() {
+    if (this.text !== null || this.element.classList.contains("none")) return;
+    this.element.classList.replace("coming", "none");
     if (!this.shown) fill(this.words, "Not written.");
   }
 }

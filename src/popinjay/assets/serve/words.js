@@ -1,20 +1,22 @@
-// Numbers, times and names of things as people read them.
+// Numbers, times, and the labels of stages and states, formatted for display.
 
 const numbers = new Intl.NumberFormat("en");
 const dates = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
 
 export const count = (number) => numbers.format(Math.round(number));
 
-export const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
+export const plural = (number, one, more = `${one}s`) =>
+  `${count(number)} ${number === 1 ? one : more}`;
 
-export const date = (text) => (text && !Number.isNaN(Date.parse(text)) ? dates.format(new Date(text)) : "");
+export const date = (text) =>
+  text && !Number.isNaN(Date.parse(text)) ? dates.format(new Date(text)) : "";
 
 export const bytes = (number) => {
   const units = ["bytes", "KB", "MB", "GB", "TB"];
-  let place = 0;
+  let unit = 0;
   let left = number;
-  while (left >= 1000 && place < units.length - 1) [left, place] = [left / 1000, place + 1];
-  return `${place && left < 10 ? left.toFixed(1) : Math.round(left)} ${units[place]}`;
+  while (left >= 1000 && unit < units.length - 1) [left, unit] = [left / 1000, unit + 1];
+  return `${unit && left < 10 ? left.toFixed(1) : Math.round(left)} ${units[unit]}`;
 };
 
 export const duration = (seconds) => {
@@ -24,7 +26,7 @@ export const duration = (seconds) => {
   return `${(seconds / 3600).toFixed(1)} h`;
 };
 
-/** The stages in their order, as people would call them. */
+/** The stages in order, with their labels. */
 export const STAGES = {
   collect: "Read the posts",
   clean: "Sort them out",
@@ -49,6 +51,9 @@ export const STATES = {
 export const WHOSE = {
   self: ["They are mine", "I wrote these posts myself."],
   permission: ["I was allowed to", "Whoever wrote them said yes to this."],
-  "public-figure": ["A public figure’s", "Made without them. It stays private: such a model is never published for everybody."],
+  "public-figure": [
+    "A public figure’s",
+    "Made without them. It stays private: such a model is never published for everybody.",
+  ],
   fictional: ["Nobody’s", "Whoever wrote them is made up."],
 };

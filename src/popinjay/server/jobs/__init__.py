@@ -1,1 +1,1 @@
-"""Jobs of the page: a queue, a process for each job, and its events."""
+"""Jobs started from the page: a queue, one process per job, and the events of each job."""

@@ -1,7 +1,9 @@
-"""A job's events as server-sent events: the lines of its file, each with the place in the file where it ends as its id.
+"""A job's events as server-sent events.
 
-So whoever comes back says the last id (`Last-Event-ID`, which browsers send by themselves) and misses nothing, whichever server answers.
-Events of stages have no type, those of the job's state the type `state`.
+An event is a line of the job's `events.jsonl`; its id is the offset in that file at which the line
+ends. A client that reconnects sends the last id (`Last-Event-ID`, which browsers do by themselves)
+and misses nothing, even if another server process answers. Events of stages have no type, changes
+of the job's state the type `state`.
 """
 
 from __future__ import annotations
@@ -13,65 +15,77 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 
-LOOK_SECONDS = 0.2
-SILENCE_SECONDS = 15.0  # after which a line that says nothing keeps the connection
-MOST_BYTES = 2**18  # read at once
+POLL_SECONDS = 0.2
+KEEPALIVE_SECONDS = 15.0  # of silence, after which a comment is sent to keep the connection open
+MAX_BLOCK_BYTES = 2**18  # read at once
 
 
-def where_after(file: Path, last_id: str) -> int:
-    """The place in the file from which to go on: behind the line with this id, else at the beginning."""
-    place = int(last_id) if last_id.isascii() and last_id.isdigit() and len(last_id) < 16 else 0
+def resume_offset(file: Path, last_id: str) -> int:
+    """Return the offset after the event with this id, or 0 if the id is not one of this file."""
+    is_number = last_id.isascii() and last_id.isdigit() and len(last_id) < 16
+    offset = int(last_id) if is_number else 0
     try:
         with file.open("rb") as events:
-            events.seek(max(0, place - 1))
-            return place if place and events.read(1) == b"\n" else 0
+            events.seek(max(0, offset - 1))
+            return offset if offset and events.read(1) == b"\n" else 0
     except OSError:
         return 0
 
 
-def is_read(file: Path, place: int) -> bool:
-    """Whether nothing stands behind that place."""
+def is_at_end(file: Path, offset: int) -> bool:
+    """Return whether the file has nothing after this offset."""
     try:
-        return place >= file.stat().st_size
+        return offset >= file.stat().st_size
     except OSError:
         return True
 
 
 async def follow(
-    file: Path, place: int, is_over: Callable[[], bool], is_closing: Callable[[], bool]
+    file: Path, offset: int, is_over: Callable[[], bool], is_closing: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
-    """The events from a place on, as they come, until the job is over (or the server is about to end)."""
+    """Yield the events after an offset as they are written, until the job or the server ends.
+
+    Args:
+        file: The job's `events.jsonl`.
+        offset: Where to start, in bytes.
+        is_over: Returns whether the job writes no more events.
+        is_closing: Returns whether the server is shutting down.
+    """
     silent = 0.0
     yield b"retry: 1000\n\n"
     while not is_closing():
-        over, lines = await run_in_threadpool(_look, file, place, is_over)
+        over, lines = await run_in_threadpool(_poll, file, offset, is_over)
         for line in lines:
-            place += len(line)
-            if said := _event(place, line):
+            offset += len(line)
+            if event := _format_event(offset, line):
                 silent = 0.0
-                yield said
+                yield event
         if lines:
             continue
         if over:
             return
-        await asyncio.sleep(LOOK_SECONDS)
-        silent += LOOK_SECONDS
-        if silent >= SILENCE_SECONDS:
+        await asyncio.sleep(POLL_SECONDS)
+        silent += POLL_SECONDS
+        if silent >= KEEPALIVE_SECONDS:
             silent = 0.0
             yield b": nothing new\n\n"
 
 
-def _look(file: Path, place: int, is_over: Callable[[], bool]) -> tuple[bool, list[bytes]]:
-    """Whether it was over before reading (so that what it said last is among what is read), and what there is."""
-    return is_over(), _lines(file, place)
+def _poll(file: Path, offset: int, is_over: Callable[[], bool]) -> tuple[bool, list[bytes]]:
+    """Return whether the job was over, and the lines after an offset.
+
+    The order matters: a job that was over before the file was read has written its last line.
+    """
+    over = is_over()
+    return over, _lines(file, offset)
 
 
-def _lines(file: Path, place: int) -> list[bytes]:
-    """Whole lines from a place on."""
+def _lines(file: Path, offset: int) -> list[bytes]:
+    """Return the complete lines after an offset, at most a block of them."""
     try:
         with file.open("rb") as events:
-            events.seek(place)
-            block = events.read(MOST_BYTES)
+            events.seek(offset)
+            block = events.read(MAX_BLOCK_BYTES)
             if b"\n" not in block:
                 block += events.readline()
     except OSError:
@@ -79,17 +93,14 @@ def _lines(file: Path, place: int) -> list[bytes]:
     return block[: block.rfind(b"\n") + 1].splitlines(keepends=True) if b"\n" in block else []
 
 
-def _event(place: int, line: bytes) -> bytes:
-    """A line as it is sent; nothing for one that a killed process left open."""
+def _format_event(offset: int, line: bytes) -> bytes:
+    """Return a line as a server-sent event; empty if a killed process left it incomplete."""
     try:
-        told = json.loads(line)
+        document = json.loads(line)
     except ValueError:
         return b""
-    if not isinstance(told, dict):
+    if not isinstance(document, dict):
         return b""
-    kind = b"event: state\n" if told.get("what") == "state" else b""
-    return b"id: %d\n%sdata: %s\n\n" % (
-        place,
-        kind,
-        json.dumps(told, ensure_ascii=False).encode("utf-8", "replace"),
-    )
+    kind = b"event: state\n" if document.get("what") == "state" else b""
+    data = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    return b"id: %d\n%sdata: %s\n\n" % (offset, kind, data)

@@ -1,17 +1,17 @@
-"""A job: what was asked for, and how it stands. One folder each, so that whoever starts the server again finds them all.
+"""A job: what was requested and its state. Each has a folder, so a restarted server finds them all.
 
 HOME/.jobs/ID/
-  job.json       what was asked for and how it stands; only the server writes it
-  events.jsonl   what it says, as `popinjay make --json` does, and between that each state it came into
-  ended.json     how it ended, by the process that did it
-  problems.txt   what else that process had to say
-  lock, pid      held as long as that process lives, and its number
+  job.json       the request and its state; only the server writes it
+  events.jsonl   the output of `popinjay make --json`, with each change of state in between
+  ended.json     the outcome, written by the job's process
+  problems.txt   standard error of that process
+  lock, pid      locked as long as that process lives, and its process id
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -19,24 +19,32 @@ from typing import Any, Literal
 from popinjay.store.files import atomic_write, storage_errors
 from popinjay.store.job_events import FILE, OVER
 
-Doing = Literal["inspect", "make"]
-Standing = Literal["queued", "running", "done", "failed", "stopped"]
-UPLOADS = ".uploads"  # in the home folder, one folder an upload
-ENDED, PROBLEMS, LOCK, PID = "ended.json", "problems.txt", "lock", "pid"
+JobKind = Literal["inspect", "make"]
+JobState = Literal["queued", "running", "done", "failed", "stopped"]
+
+UPLOADS = ".uploads"  # in the home folder, with one folder per upload
+OUTCOME_FILE = "ended.json"
+PROBLEMS = "problems.txt"
+LOCK = "lock"
+PID = "pid"
 
 
 @dataclass
 class Job:
-    """What was asked for, and how it stands."""
+    """A job and its state, as it is stored and as the API returns it.
+
+    `result` of an inspection is the output of `popinjay inspect --json`; that of a training has the
+    name of the persona as `persona`.
+    """
 
     id: str
-    doing: Doing
+    doing: JobKind
     name: str | None
-    specs: list[str]  # accounts; for an upload the name of its file
+    specs: list[str]  # accounts; for an upload, the name of its file
     upload: str | None
     options: dict[str, Any]
     created: str
-    state: Standing = "queued"
+    state: JobState = "queued"
     error: str | None = None
     hint: str | None = None
     started: str | None = None
@@ -46,16 +54,16 @@ class Job:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more comes of it by itself."""
+        """Whether the job is in a final state, which only a request changes."""
         return self.state in OVER
 
     def write(self, folder: Path) -> None:
-        """Put it on the disk, whole or not at all."""
+        """Write the job to its folder, atomically."""
         write_json(folder / FILE, asdict(self))
 
     @classmethod
     def read(cls, folder: Path) -> Job | None:
-        """The job of a folder; None where it holds none."""
+        """Return the job of a folder; None if there is none or it is damaged."""
         try:
             job = cls(**json.loads((folder / FILE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -64,34 +72,34 @@ class Job:
 
 
 @dataclass(frozen=True)
-class End:
-    """How a job ended, in its own process's words."""
+class Outcome:
+    """How a job ended, as its own process reports it."""
 
-    state: Standing
+    state: JobState
     error: str | None = None
     hint: str | None = None
-    result: dict[str, Any] | None = field(default=None)
+    result: dict[str, Any] | None = None
 
     def write(self, folder: Path) -> None:
-        """Put it on the disk, whole or not at all."""
-        write_json(folder / ENDED, asdict(self))
+        """Write the outcome to the job's folder, atomically."""
+        write_json(folder / OUTCOME_FILE, asdict(self))
 
     @classmethod
-    def read(cls, folder: Path) -> End | None:
-        """The end of the job in a folder, where its process lived to tell it."""
+    def read(cls, folder: Path) -> Outcome | None:
+        """Return the outcome of a folder's job; None if its process was killed before."""
         try:
-            return cls(**json.loads((folder / ENDED).read_text(encoding="utf-8")))
+            return cls(**json.loads((folder / OUTCOME_FILE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
 
 def now() -> str:
-    """The time, as jobs say it."""
+    """Return the current time in UTC, in ISO 8601."""
     return datetime.now(UTC).isoformat()
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file completely or not at all. Raises StorageError."""
+    """Write a JSON file atomically. Raises StorageError."""
     text = json.dumps(value, ensure_ascii=False, indent=1)
     with storage_errors(str(path)):
         atomic_write(path, text.encode("utf-8", "replace"))

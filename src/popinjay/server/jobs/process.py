@@ -1,7 +1,7 @@
-"""The process of its own that does a job: begun here, watched, stopped; it lives on when the server does not.
+"""The process that runs a job: start it, watch it, stop it. It survives the server.
 
-It inherits a lock that the system takes from it when it ends, however it ends. So whoever comes later can tell whether it lives, which by
-its number alone nobody can: numbers are used again.
+The process inherits a file lock that the system releases when it ends, however it ends. So a later
+server can tell whether the process lives; its process id alone can't, since ids are reused.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from popinjay.post import one_line, printable
-from popinjay.server.jobs.job import ENDED, LOCK, PID, PROBLEMS
+from popinjay.server.jobs.job import LOCK, OUTCOME_FILE, PID, PROBLEMS
 from popinjay.store.files import storage_errors
 from popinjay.store.job_events import EVENTS
 
-ASK_AGAIN_SECONDS = 5.0
-TAIL = 2000  # bytes of what it said at last
+INTERRUPT_AGAIN_SECONDS = 5.0
+TAIL_BYTES = 2000  # of standard error, searched for the reason of a failure
 
 
 class Process:
@@ -31,16 +31,16 @@ class Process:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._child: subprocess.Popen[bytes] | None = None  # None too where another server began it
-        self._asked = -math.inf  # when it was asked to stop
+        self._child: subprocess.Popen[bytes] | None = None  # None too if another server started it
+        self._last_interrupt = -math.inf
 
-    def forget_last(self) -> None:
-        """Remove what is left of when it was last begun."""
-        for left in (ENDED, PID, PROBLEMS):
-            (self._folder / left).unlink(missing_ok=True)
+    def clear_previous_run(self) -> None:
+        """Remove the files that a previous run of the job left."""
+        for name in (OUTCOME_FILE, PID, PROBLEMS):
+            (self._folder / name).unlink(missing_ok=True)
 
     def start(self, home: Path) -> None:
-        """Begin. Raises StorageError where the disk refuses."""
+        """Start the process. Raises StorageError."""
         with storage_errors(str(self._folder)):
             lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
             try:
@@ -49,7 +49,7 @@ class Process:
                     (self._folder / EVENTS).open("ab") as events,
                     (self._folder / PROBLEMS).open("ab") as problems,
                 ):
-                    # -P: what lies in the folder where the server was started is no module of ours
+                    # -P: don't import modules from the server's working directory
                     self._child = subprocess.Popen(  # noqa: S603
                         [
                             sys.executable,
@@ -63,15 +63,15 @@ class Process:
                         stdin=subprocess.DEVNULL,
                         stdout=events,
                         stderr=problems,
-                        start_new_session=True,  # Ctrl-C where the server runs is not meant for it
+                        start_new_session=True,  # Ctrl-C stops the server, not its jobs
                         pass_fds=(lock,),
                     )
             finally:
-                os.close(lock)  # the child has its own
+                os.close(lock)  # the child has inherited it
 
     @property
     def is_alive(self) -> bool:
-        """Whether it is at work, whoever began it."""
+        """Whether the process runs, no matter which server started it."""
         if self._child is not None:
             return self._child.poll() is None
         try:
@@ -87,41 +87,53 @@ class Process:
         return False
 
     @property
-    def has_begun(self) -> bool:
-        """Whether it ever came so far as to say its number."""
+    def has_started(self) -> bool:
+        """Whether the process got as far as to write its process id."""
         return (self._folder / PID).exists()
 
     def interrupt(self) -> None:
-        """Ask it to stop where it can go on later, as soon as it can be asked; again after a while, for some libraries swallow that while they load."""
-        if time.monotonic() - self._asked > ASK_AGAIN_SECONDS and self._signal(signal.SIGINT):
-            self._asked = time.monotonic()
+        """Ask the process to stop where it can be resumed.
+
+        The signal is sent once the process handles it, and again after a while: some libraries
+        swallow it while they are imported.
+        """
+        is_due = time.monotonic() - self._last_interrupt > INTERRUPT_AGAIN_SECONDS
+        if is_due and self._signal(signal.SIGINT):
+            self._last_interrupt = time.monotonic()
 
     def kill(self) -> None:
-        """End it, with whatever it started."""
+        """Kill the process and everything it started."""
         self._signal(signal.SIGKILL, whole_group=True)
 
     def _signal(self, number: signal.Signals, *, whole_group: bool = False) -> bool:
-        """Only what holds the lock is signalled: a number alone may be somebody else's by now."""
+        """Send a signal, and return whether it was sent.
+
+        Only a process that holds the lock is signalled: its id alone may belong to another one by
+        now. The process writes its id once it handles signals.
+        """
         with suppress(OSError, ValueError):
-            if (
-                self.is_alive and (pid := int((self._folder / PID).read_text())) > 1
-            ):  # from which on it can be asked
-                os.killpg(pid, number) if whole_group else os.kill(pid, number)
+            if self.is_alive and (pid := int((self._folder / PID).read_text())) > 1:
+                if whole_group:
+                    os.killpg(pid, number)
+                else:
+                    os.kill(pid, number)
                 return True
         return False
 
-    def last_words(self) -> str:
-        """Why it ended without saying how."""
+    def failure_message(self) -> str:
+        """Describe why the process ended without writing an outcome."""
         code = self._child.returncode if self._child is not None else None
         if code is not None and code < 0:
-            memory = ", perhaps because memory ran out" if code == -signal.SIGKILL else ""
-            return f"The process that did it was killed (signal {-code}{memory})."
-        said = ""
+            memory = ", possibly because memory ran out" if code == -signal.SIGKILL else ""
+            return f"The job's process was killed (signal {-code}{memory})."
+        last_line = ""
         with suppress(OSError), (self._folder / PROBLEMS).open("rb") as problems:
-            problems.seek(max(0, problems.seek(0, os.SEEK_END) - TAIL))
-            said = one_line(
-                printable(
-                    re.split(r"[\r\n]", problems.read().decode("utf-8", "replace").strip())[-1]
-                )
-            )
-        return f"The process that did it ended without a result{f': {said}' if said else '. It was killed, or the machine was switched off'}."
+            problems.seek(max(0, problems.seek(0, os.SEEK_END) - TAIL_BYTES))
+            text = problems.read().decode("utf-8", "replace").strip()
+            last_line = one_line(printable(re.split(r"[\r\n]", text)[-1]))
+        if last_line:
+            return f"The job's process ended without a result: {last_line}."
+        return (
+            "The job's process ended without a result. "
+            "It was killed, or the machine was switched off."
+        )

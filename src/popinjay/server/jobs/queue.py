@@ -1,7 +1,7 @@
-"""The queue: one training at a time, and one look into an archive beside it; each in a process of its own.
+"""The job queue: one training at a time and one inspection beside it, each in its own process.
 
-Everything is on the disk before it is begun, so a server that is killed forgets nothing, and harms no training: the next one finds the
-process at work, or its end, and goes on with the queue.
+Every step is on the disk before it is taken. So a server that is killed loses no job and disturbs
+no training: the next one finds the process running, or its outcome, and continues with the queue.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from typing import Any
 
 from popinjay.errors import PersonaBusy, StorageError
 from popinjay.server.api_error import ApiError
-from popinjay.server.jobs.job import Doing, End, Job, now
+from popinjay.server.jobs.job import Job, JobKind, Outcome, now
 from popinjay.server.jobs.process import Process
 from popinjay.store.files import storage_errors
 from popinjay.store.job_events import FOLDER, add_event
 
 LOCK = "lock"
-MOST_QUEUED = 100
-LOOK_SECONDS = 0.2  # between two looks at what is at work
-STOP_SECONDS = 30.0  # to stop where it can go on, before it is ended
-NEEDED_DAYS = 7  # that the upload of a job that could be resumed is kept
+MAX_QUEUED = 100
+POLL_SECONDS = 0.2  # between two checks of the running jobs
+STOP_SECONDS = 30.0  # granted to a job to stop where it can be resumed, before it is killed
+UPLOAD_DAYS = 7  # for which the upload of a job that could be resumed is kept
 _log = logging.getLogger("popinjay.server")
 
 
-class Jobs:
-    """All jobs of a home folder. Only one server at a time has them: raises PersonaBusy where another has."""
+class JobQueue:
+    """All jobs of a home folder. Raises PersonaBusy if another server has them."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._folder = home / FOLDER
-        self._lock = _only_one(self._folder)
+        self._lock = _lock_folder(self._folder)
         self._jobs = {
             job.id: job
             for folder in sorted(self._folder.iterdir())
@@ -50,69 +50,79 @@ class Jobs:
             if job.state == "running"
         }
         for job in self._jobs.values():
-            if job.state == "running" and not (
-                self._processes[job.id].is_alive or self._processes[job.id].has_begun
-            ):
-                self._change(
-                    job, state="queued", started=None
-                )  # the server was killed before it could begin it
-        self._changes = threading.Condition()
+            if job.state != "running":
+                continue
+            process = self._processes[job.id]
+            if not (process.is_alive or process.has_started):
+                # The server was killed before it started the process.
+                self._change(job, state="queued", started=None)
+        self._changed = threading.Condition()
         self._closing = False
         self._watcher = threading.Thread(target=self._watch, name="popinjay-jobs", daemon=True)
         self._watcher.start()
 
     def close(self) -> list[Job]:
-        """Stop watching; those that are at work, which go on."""
-        with self._changes:
+        """Stop watching, and return the running jobs; they go on."""
+        with self._changed:
             self._closing = True
-            self._changes.notify()
+            self._changed.notify()
         self._watcher.join()
         os.close(self._lock)
         return [job for job in self._jobs.values() if job.state == "running"]
 
-    def say_where(self, address: str) -> None:
-        """Leave a word for whoever starts another server here."""
+    def publish_address(self, address: str) -> None:
+        """Store this server's address for the error message of a second server."""
         os.pwrite(self._lock, address.encode(), 0)
 
     def folder(self, id: str) -> Path:
-        """A job's folder."""
+        """Return a job's folder."""
         return self._folder / id
 
-    # what is asked
+    # Requests
 
     def all(self) -> list[Job]:
-        """Every job, the newest first."""
-        with self._changes:
+        """Return every job, the newest first."""
+        with self._changed:
             return sorted(self._jobs.values(), key=lambda job: (job.created, job.id), reverse=True)
 
     def get(self, id: str) -> Job:
-        """A job. Raises Refused where there is none."""
-        with self._changes:
+        """Return a job. Raises ApiError if it does not exist."""
+        with self._changed:
             if id not in self._jobs:
                 raise ApiError(
-                    404, f"There is no job {id[:100]!r}.", "See which there are: /api/jobs"
+                    404, f"There is no job {id[:100]!r}.", "See /api/jobs for a list of them."
                 )
             return self._jobs[id]
 
     def is_over(self, id: str) -> bool:
-        """Whether nothing more comes of a job by itself, and all of it is told; so of one that was removed."""
-        with self._changes:
+        """Return whether a job is over, all of its events written, or was removed."""
+        with self._changed:
             job = self._jobs.get(id)
             return job is None or job.is_over
 
     def submit(
         self,
-        doing: Doing,
+        doing: JobKind,
         specs: list[str],
         upload: str | None,
         name: str | None,
         options: dict[str, Any],
     ) -> Job:
-        """Queue a job. Raises Refused where too many wait."""
-        with self._changes:
-            if sum(job.state == "queued" for job in self._jobs.values()) >= MOST_QUEUED:
+        """Queue a job.
+
+        Args:
+            doing: Whether to inspect or to make a persona.
+            specs: The accounts to read; for an upload, the name of its file.
+            upload: The id of an upload.
+            name: The persona's name; None has it chosen from the authors.
+            options: The options that were set, as of `popinjay make`.
+
+        Raises ApiError if too many jobs are queued.
+        """
+        with self._changed:
+            if sum(job.state == "queued" for job in self._jobs.values()) >= MAX_QUEUED:
                 raise ApiError(
-                    429, f"{MOST_QUEUED} jobs wait already.", "Stop some of them, or wait."
+                    429, f"{MAX_QUEUED} jobs are queued already.", "Stop some of them, or wait."
                 )
             job = Job(secrets.token_hex(8), doing, name, specs, upload, options, created=now())
             try:
@@ -123,34 +133,37 @@ class Jobs:
                 shutil.rmtree(self.folder(job.id), ignore_errors=True)
                 raise
             self._jobs[job.id] = job
-            self._changes.notify()
+            self._changed.notify()
             return job
 
     def stop(self, id: str) -> Job:
-        """Stop a job where it can go on later. Raises Refused where it is over."""
-        with self._changes:
+        """Stop a job where it can be resumed. Raises ApiError if it is over."""
+        with self._changed:
             job = self.get(id)
             if job.is_over:
                 raise ApiError(
-                    409, f"This job is over: it is {job.state}.", "Nothing is left to stop."
+                    409, f"This job is over: its state is {job.state}.", "There is nothing to stop."
                 )
             if job.state == "queued":
                 self._change(job, state="stopped", ended=now())
             elif job.stop_asked is None:
                 job.stop_asked = now()
                 job.write(self.folder(id))
-            self._changes.notify()
+            self._changed.notify()
             return job
 
     def resume(self, id: str) -> Job:
-        """Queue a job that failed or was stopped once more: it goes on from what is finished. Raises Refused for others."""
-        with self._changes:
+        """Queue a job again, to continue from what is finished.
+
+        Raises ApiError unless it failed or was stopped.
+        """
+        with self._changed:
             job = self.get(id)
             if job.state not in ("failed", "stopped"):
                 raise ApiError(
                     409,
-                    f"This job is {job.state}.",
-                    "Only one that failed or was stopped can be resumed.",
+                    f"This job can't be resumed: its state is {job.state}.",
+                    "Only a job that failed or was stopped can be resumed.",
                 )
             self._change(
                 job,
@@ -161,21 +174,21 @@ class Jobs:
                 ended=None,
                 stop_asked=None,
             )
-            self._changes.notify()
+            self._changed.notify()
             return job
 
     def remove(self, id: str) -> None:
-        """Forget a job. Raises Refused where it is at work."""
-        with self._changes:
+        """Remove a job. Raises ApiError if it is running."""
+        with self._changed:
             if self.get(id).state == "running":
-                raise ApiError(409, "This job is at work.", "Stop it first.")
+                raise ApiError(409, "This job is running.", "Stop it first.")
             del self._jobs[id]
             shutil.rmtree(self.folder(id), ignore_errors=True)
 
     def needed_uploads(self) -> set[str]:
-        """The uploads that jobs are yet to read, or could read again."""
-        since = (datetime.now(UTC) - timedelta(days=NEEDED_DAYS)).isoformat()
-        with self._changes:
+        """Return the ids of the uploads that jobs have yet to read, or may read again."""
+        since = (datetime.now(UTC) - timedelta(days=UPLOAD_DAYS)).isoformat()
+        with self._changed:
             return {
                 job.upload
                 for job in self._jobs.values()
@@ -184,21 +197,21 @@ class Jobs:
                 and (not job.is_over or (job.ended or "") > since)
             }
 
-    # what goes on
+    # The watching thread
 
     def _watch(self) -> None:
-        with self._changes:
+        with self._changed:
             while not self._closing:
                 try:
                     for job in [job for job in self._jobs.values() if job.state == "running"]:
-                        self._look_after(job)
-                    self._begin_next()
-                except Exception:  # whatever is wrong with one job, the others are looked after
-                    _log.exception("the queue")
+                        self._check(job)
+                    self._start_next()
+                except Exception:  # a problem with one job must not stop the others
+                    _log.exception("the job queue")
                 busy = any(job.state == "running" for job in self._jobs.values())
-                self._changes.wait(LOOK_SECONDS if busy else None)
+                self._changed.wait(POLL_SECONDS if busy else None)
 
-    def _look_after(self, job: Job) -> None:
+    def _check(self, job: Job) -> None:
         process = self._processes[job.id]
         if not process.is_alive:
             self._end(job, process)
@@ -210,32 +223,32 @@ class Jobs:
                 process.interrupt()
 
     def _end(self, job: Job, process: Process) -> None:
-        end = End.read(self.folder(job.id))
-        if job.stop_asked is not None and (end is None or end.state == "failed"):
-            end = End(
-                "stopped"
-            )  # a library that is stopped while it is loaded says that it is broken
-        if end is None:
-            end = End(
+        outcome = Outcome.read(self.folder(job.id))
+        if job.stop_asked is not None and (outcome is None or outcome.state == "failed"):
+            # A library that is interrupted while it is imported reports that it is broken.
+            outcome = Outcome("stopped")
+        if outcome is None:
+            outcome = Outcome(
                 "failed",
-                process.last_words(),
-                "Resume it: what is finished is kept, and it goes on from there.",
+                process.failure_message(),
+                "Resume it: it continues from what is finished.",
             )
-        persona = (end.result or {}).get("persona")
+        persona = (outcome.result or {}).get("persona")
         self._processes.pop(job.id)
-        with suppress(StorageError, OSError):  # the next server finds that end as this one did
+        # If the disk refuses, the next server finds the same outcome.
+        with suppress(StorageError, OSError):
             self._change(
                 job,
-                state=end.state,
-                error=end.error,
-                hint=end.hint,
-                result=end.result,
+                state=outcome.state,
+                error=outcome.error,
+                hint=outcome.hint,
+                result=outcome.result,
                 ended=now(),
                 **({"name": persona} if persona else {}),
             )
 
-    def _begin_next(self) -> None:
-        """Begin what waits longest, of each kind of which nothing is at work."""
+    def _start_next(self) -> None:
+        """Start the oldest queued job of each kind of which none is running."""
         for job in sorted(self._jobs.values(), key=lambda job: (job.created, job.id)):
             if job.state != "queued" or any(
                 other.state == "running" and other.doing == job.doing
@@ -244,7 +257,7 @@ class Jobs:
                 continue
             process = Process(self.folder(job.id))
             try:
-                process.forget_last()
+                process.clear_previous_run()
                 self._change(job, state="running", started=now())
                 process.start(self._home)
                 self._processes[job.id] = process
@@ -254,13 +267,13 @@ class Jobs:
                     self._change(
                         job,
                         state="failed",
-                        error=f"It could not be begun: {error}",
+                        error=f"The job could not be started: {error}",
                         hint=hint,
                         ended=now(),
                     )
 
     def _change(self, job: Job, **changes: Any) -> None:
-        """Another state: on the disk first, then to whoever follows its events."""
+        """Change a job: first on the disk, then for the clients that follow its events."""
         for name, value in changes.items():
             setattr(job, name, value)
         job.write(self.folder(job.id))
@@ -276,19 +289,19 @@ class Jobs:
         )
 
 
-def _only_one(folder: Path) -> int:
-    """Take the jobs of a home folder; the system gives them back however this process ends."""
+def _lock_folder(folder: Path) -> int:
+    """Lock the jobs of a home folder; the system releases the lock however this process ends."""
     with storage_errors(str(folder)):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        where = os.pread(lock, 1000, 0).decode("utf-8", "replace").strip()
+        address = os.pread(lock, 1000, 0).decode("utf-8", "replace").strip()
         os.close(lock)
         raise PersonaBusy(
-            "Another popinjay serve is at work here.",
-            f"Open {where or 'the page where it said'}, or choose another --home.",
+            "Another popinjay serve is running for this folder.",
+            f"Open {address or 'the address that it printed'}, or choose another --home.",
         ) from None
     os.ftruncate(lock, 0)
     return lock

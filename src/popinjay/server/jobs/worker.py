@@ -1,6 +1,6 @@
-"""What runs in a job's own process: `python -m popinjay.server.jobs.worker JOB HOME LOCK`, begun by `process.py`.
+"""The job's process: `python -m popinjay.server.jobs.worker JOB HOME LOCK`, run by `process.py`.
 
-Standard output is the job's `events.jsonl`: the same lines as those of `popinjay make --json`.
+Its standard output is the job's `events.jsonl`, in the format of `popinjay make --json`.
 """
 
 from __future__ import annotations
@@ -18,55 +18,55 @@ from popinjay.interrupts import persistent_interrupts
 from popinjay.memory import memory_errors
 from popinjay.post import one_line, printable
 from popinjay.server.accounts import check_account
-from popinjay.server.jobs.job import PID, PROBLEMS, UPLOADS, End, Job
+from popinjay.server.jobs.job import PID, PROBLEMS, UPLOADS, Job, Outcome
 from popinjay.standard_streams import print_event
 from popinjay.store.files import atomic_write
 
 
 def main(folder: Path, home: Path, lock: int) -> None:
-    """Do the job of a folder, and write down how it ended."""
-    os.set_inheritable(
-        lock, False
-    )  # what is started from here may outlive it, and is not to seem to be it
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # also where whoever began it ignores Ctrl-C
+    """Run the job of a folder, and write its outcome.
+
+    `lock` is the descriptor of the job's lock, held until this process ends.
+    """
+    # A subprocess may outlive this process; it must not hold the lock.
+    os.set_inheritable(lock, False)
+    # Also if the server was started with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     atomic_write(folder / PID, str(os.getpid()))
-    end = _end_of(folder, home)
+    outcome = _run(folder, home)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end.write(folder)
+    outcome.write(folder)
 
 
-def _end_of(folder: Path, home: Path) -> End:
+def _run(folder: Path, home: Path) -> Outcome:
     try:
         job = Job.read(folder)
         assert job is not None, f"{folder} holds no job"
         with memory_errors(), persistent_interrupts(print_event) as listener:
             work = _inspect if job.doing == "inspect" else _make
-            return End("done", result=work(job, home, listener))
+            return Outcome("done", result=work(job, home, listener))
     except PopinjayError as error:
-        return End("failed", printable(one_line(error.message)), printable(one_line(error.hint)))
+        return Outcome(
+            "failed", printable(one_line(error.message)), printable(one_line(error.hint))
+        )
     except KeyboardInterrupt:
-        return End("stopped")
+        return Outcome("stopped")
     except Exception as error:
         traceback.print_exc()
-        return End(
+        reason = without_credentials(f"{type(error).__name__}: {error}")
+        return Outcome(
             "failed",
-            printable(
-                one_line(
-                    without_credentials(f"Something unforeseen: {type(error).__name__}: {error}")
-                )
-            ),
-            f"The whole of it stands in {folder / PROBLEMS}.",
+            printable(one_line(f"An unexpected error occurred: {reason}")),
+            f"See {folder / PROBLEMS} for the details.",
         )
 
 
 def _specs(job: Job, home: Path) -> list[str]:
-    """What to read: the upload, and accounts."""
+    """Return what to read: the path of the upload, or the accounts."""
     if job.upload is not None:
         file = home / UPLOADS / job.upload / job.specs[0]
         if not file.is_file():
-            raise SpecError("The file that was sent is not there any more.", "Send it once more.")
+            raise SpecError("The uploaded file is no longer there.", "Upload it again.")
         return [str(file)]
     for spec in job.specs:
         check_account(spec)
@@ -76,22 +76,17 @@ def _specs(job: Job, home: Path) -> list[str]:
 def _make(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
     from popinjay.pipeline import make
 
-    return {
-        "persona": make(
-            *_specs(job, home), name=job.name, home_folder=home, listener=listener, **job.options
-        ).name
-    }
+    persona = make(
+        *_specs(job, home), name=job.name, home_folder=home, listener=listener, **job.options
+    )
+    return {"persona": persona.name}
 
 
 def _inspect(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
     from popinjay.pipeline import inspect
 
-    return {
-        "authors": [
-            found.to_json()
-            for found in inspect(*_specs(job, home), listener=listener, **job.options)
-        ]
-    }
+    authors = inspect(*_specs(job, home), listener=listener, **job.options)
+    return {"authors": [author.to_json() for author in authors]}
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What the server answers, one module a subject."""
+"""The routes of the server, one module per subject."""

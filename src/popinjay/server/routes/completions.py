@@ -1,18 +1,23 @@
-"""`/v1/models` and `/v1/completions` in OpenAI's form, for programs that speak it.
+"""`/v1/models` and `/v1/completions` in OpenAI's format, for existing clients of that API.
 
-A model is a persona, by its name. A completion is one post that begins with the prompt: `n` are `n` posts, as `popinjay say` draws them, and
-a list of prompts has so many of each, each as if it were asked alone. So what differs from a model that goes on with any text:
+The name of a model is that of a persona. A completion is one post that starts with the prompt: `n`
+is the number of posts, sampled as `popinjay say` does; a list of prompts gives `n` posts for each,
+the same as if each were sent alone. Differences from a general language model:
 
-- A prompt is the beginning of a post, not an instruction, and stands on one line. `text` is what comes behind it, or with `echo` all of it.
-- Without `max_tokens` a post is as long as a post is (OpenAI's default of 16 tokens would break off nearly all). With it, posts are broken
-  off there, and `finish_reason` is `length`. `max_chars` (280), `top_k`, `min_p` and `repetition_penalty` are there beside OpenAI's own.
-- What repeats a post that the persona learnt from, looks personal or has an @handle that its author
-  never used never comes: another draft is drawn in its place. Where none was fit to be seen, `text`
+- A prompt is the beginning of a post, not an instruction, and is read as one line. `text` is what
+  follows it, or with `echo` all of it.
+- Without `max_tokens` posts are complete (OpenAI's default of 16 tokens would truncate nearly all).
+  With it, posts are truncated there and `finish_reason` is `length`. `max_chars` (280), `top_k`,
+  `min_p` and `repetition_penalty` are accepted in addition to OpenAI's parameters.
+- A draft that repeats a post of the training data, looks personal or has an @handle that its author
+  never used is rejected, and another is sampled in its place. If every draft was rejected, `text`
   is empty and `finish_reason` is `content_filter`.
-- Streamed, words come as they are written and can't be taken back. A post is the one that the same seed gives otherwise, unless its draft
-  has to be given up when some of it was sent: it ends there then, with `length` where it grew too long, else with `content_filter`.
-- `usage` counts the tokens of the posts that came, not of drafts that did not.
-- What can't be had here is refused rather than ignored: `logprobs`, `logit_bias`, `suffix`, penalties, `best_of` other than `n`. `user` is ignored.
+- A stream sends words as they are sampled and can't withdraw them. Its posts are those that the
+  same seed gives without streaming, unless a draft is rejected after some of it was sent: then the
+  post ends there, with `length` if the draft was too long, else with `content_filter`.
+- `usage` counts the tokens of the posts that were returned, not of rejected drafts.
+- Unsupported parameters are refused, not ignored: `logprobs`, `logit_bias`, `suffix`, the
+  penalties, and `best_of` other than `n`. `user` is ignored.
 """
 
 from __future__ import annotations
@@ -28,9 +33,15 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from popinjay.errors import PopinjayError
 from popinjay.server import catalog
-from popinjay.server.errors import openai_may_refuse
-from popinjay.server.openai_format import Body, Completion, Senseless, parsed, refusal
-from popinjay.server.routes.say import EVENTS
+from popinjay.server.errors import openai_error_responses
+from popinjay.server.openai_format import (
+    Completion,
+    CompletionRequest,
+    InvalidRequest,
+    error_response,
+    parse_request,
+)
+from popinjay.server.routes.say import EVENT_STREAM
 from popinjay.server.state import AppState
 from popinjay.server.voices.subscriptions import End, StreamEvent
 from popinjay.store.run import RECORD
@@ -38,66 +49,66 @@ from popinjay.store.run import RECORD
 if TYPE_CHECKING:
     from popinjay.server.voices.model_pool import Subscription
 
-GONE = 499  # nobody reads it
-News = tuple[int, list[StreamEvent]]  # what is told for one of the prompts
+CLIENT_CLOSED_REQUEST = 499  # no client receives it
+PromptEvents = tuple[int, list[StreamEvent]]  # the index of a prompt, and events of its posts
 
 
-def routes(place: AppState) -> APIRouter:
-    """Everything under /v1."""
-    router = APIRouter(prefix="/v1", tags=["OpenAI's form"], responses=openai_may_refuse())
+def routes(state: AppState) -> APIRouter:
+    """Return the routes under /v1."""
+    router = APIRouter(prefix="/v1", tags=["OpenAI's format"], responses=openai_error_responses())
 
     @router.get("/models")
     def models() -> dict[str, Any]:
-        """The personas that can speak."""
+        """List the personas that have a model."""
         found = [
-            name for name in catalog.names(place.home) if (place.home / name / "model").is_dir()
+            name for name in catalog.names(state.home) if (state.home / name / "model").is_dir()
         ]
-        return {"object": "list", "data": [_model(place, name) for name in found]}
+        return {"object": "list", "data": [_model(state, name) for name in found]}
 
     @router.get("/models/{name}")
     def model(name: str) -> Response:
-        """One persona."""
+        """Return one persona."""
         try:
-            return JSONResponse(_model(place, catalog.find(place.home, name).name))
+            return JSONResponse(_model(state, catalog.find(state.home, name).name))
         except PopinjayError as error:
-            return _refused(error)
+            return _error(error)
 
-    described = {
+    request_schema = {
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": Body.model_json_schema()}},
+            "content": {"application/json": {"schema": CompletionRequest.model_json_schema()}},
         }
     }
 
-    @router.post("/completions", openapi_extra=described)
+    @router.post("/completions", openapi_extra=request_schema)
     async def completions(request: Request) -> Response:
-        """Posts that begin with the prompts."""
+        """Write posts that start with the prompts."""
         try:
-            body = parsed(await _json(request))
-            subscriptions = await _ask(place, body)
-            answer = Completion(body)
-            if not body.stream:
-                return await unless_gone(request, _whole(answer, subscriptions))
-            news = merged(subscriptions)
-            first = await anext(news)  # what makes no sense is refused before anything is sent
-            return StreamingResponse(_streamed(answer, news, first), media_type=EVENTS)
+            parsed = parse_request(await _json(request))
+            subscriptions = await _submit(state, parsed)
+            completion = Completion(parsed)
+            if not parsed.stream:
+                return await unless_disconnected(request, _complete(completion, subscriptions))
+            events = merged(subscriptions)
+            first = await anext(events)  # errors of the query are raised before the response begins
+            return StreamingResponse(_stream(completion, events, first), media_type=EVENT_STREAM)
         except PopinjayError as error:
-            return _refused(error)
+            return _error(error)
 
     return router
 
 
-def _model(place: AppState, name: str) -> dict[str, Any]:
+def _model(state: AppState, name: str) -> dict[str, Any]:
     return {
         "id": name,
         "object": "model",
-        "created": int((place.home / name / RECORD).stat().st_mtime),
+        "created": int((state.home / name / RECORD).stat().st_mtime),
         "owned_by": "popinjay",
     }
 
 
-def _refused(error: PopinjayError) -> JSONResponse:
-    status, document = refusal(error)
+def _error(error: PopinjayError) -> JSONResponse:
+    status, document = error_response(error)
     return JSONResponse(document, status)
 
 
@@ -105,15 +116,16 @@ async def _json(request: Request) -> Any:
     try:
         return await request.json()
     except (ValueError, RecursionError) as error:
-        raise Senseless("The body is no JSON.") from error
+        raise InvalidRequest("The body is not valid JSON.") from error
 
 
-async def _ask(place: AppState, body: Body) -> list[Subscription]:
-    """Ask for the posts of each prompt."""
+async def _submit(state: AppState, request: CompletionRequest) -> list[Subscription]:
+    """Submit a query for each prompt."""
     subscriptions: list[Subscription] = []
     try:
-        for prompt in body.prompts:
-            subscriptions.append(await place.models.ask(body.model, body.asked(prompt)))
+        for prompt in request.prompts:
+            query = request.query(prompt)
+            subscriptions.append(await state.models.submit(request.model, query))
     except BaseException:
         for subscription in subscriptions:
             subscription.cancel()
@@ -121,61 +133,65 @@ async def _ask(place: AppState, body: Body) -> list[Subscription]:
     return subscriptions
 
 
-async def merged(subscriptions: Sequence[Subscription]) -> AsyncGenerator[News, None]:
-    """What all of them are told, each with its number, to the end of all. Whoever stops listening waits for none of them any more."""
+async def merged(subscriptions: Sequence[Subscription]) -> AsyncGenerator[PromptEvents, None]:
+    """Yield the events of all subscriptions, each with its index, until all have ended.
+
+    Closing the generator cancels the subscriptions.
+    """
     waiting = {
-        asyncio.ensure_future(subscription.news()): number
-        for number, subscription in enumerate(subscriptions)
+        asyncio.ensure_future(subscription.next_events()): index
+        for index, subscription in enumerate(subscriptions)
     }
     try:
         while waiting:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for one in done:
-                number, told = waiting.pop(one), one.result()
-                yield number, told
-                if not (told and isinstance(told[-1], End)):
-                    waiting[asyncio.ensure_future(subscriptions[number].news())] = number
+            for task in done:
+                index = waiting.pop(task)
+                events = task.result()
+                yield index, events
+                if not (events and isinstance(events[-1], End)):
+                    waiting[asyncio.ensure_future(subscriptions[index].next_events())] = index
     finally:
-        for one in waiting:
-            one.cancel()
+        for task in waiting:
+            task.cancel()
         for subscription in subscriptions:
             subscription.cancel()
 
 
-async def _whole(answer: Completion, subscriptions: Sequence[Subscription]) -> Response:
-    async with aclosing(merged(subscriptions)) as news:
-        async for number, told in news:
-            answer.take(number, told)
-    return JSONResponse(answer.whole())
+async def _complete(completion: Completion, subscriptions: Sequence[Subscription]) -> Response:
+    async with aclosing(merged(subscriptions)) as stream:
+        async for index, events in stream:
+            completion.apply(index, events)
+    return JSONResponse(completion.complete_document())
 
 
-async def _streamed(
-    answer: Completion, news: AsyncGenerator[News, None], first: News
+async def _stream(
+    completion: Completion, events: AsyncGenerator[PromptEvents, None], first: PromptEvents
 ) -> AsyncIterator[bytes]:
-    """The posts, as their words come."""
-    options = answer.body.stream_options
+    """Yield the chunks of a streamed response."""
+    options = completion.request.stream_options
     more = {"usage": None} if options and options.include_usage else {}
     try:
-        yield _chunks(answer, first, more)
-        async for one in news:
-            if chunks := _chunks(answer, one, more):
+        yield _chunks(completion, first, more)
+        async for prompt_events in events:
+            if chunks := _chunks(completion, prompt_events, more):
                 yield chunks
         if more:
-            yield _chunk(answer.document([], usage=answer.usage))
+            yield _chunk(completion.document([], usage=completion.usage))
         yield b"data: [DONE]\n\n"
     except PopinjayError as error:
-        yield _chunk(refusal(error)[1])
+        yield _chunk(error_response(error)[1])
     finally:
-        await news.aclose()
+        await events.aclose()
 
 
-def _chunks(answer: Completion, news: News, more: dict[str, Any]) -> bytes:
+def _chunks(completion: Completion, events: PromptEvents, more: dict[str, Any]) -> bytes:
     chunks = []
-    for choice in answer.take(*news):
+    for choice in completion.apply(*events):
         text = choice.text[choice.sent :]
         choice.sent += len(text)
         if text or choice.finish_reason:
-            chunks.append(_chunk(answer.document([choice.shown(text)], **more)))
+            chunks.append(_chunk(completion.document([choice.document(text)], **more)))
     return b"".join(chunks)
 
 
@@ -183,17 +199,20 @@ def _chunk(document: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(document, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
-    """What comes of the work; it is given up where the client is gone meanwhile."""
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+async def unless_disconnected(
+    request: Request, response: Coroutine[Any, Any, Response]
+) -> Response:
+    """Await a response, and cancel it if the client disconnects meanwhile."""
+    working = asyncio.ensure_future(response)
+    disconnecting = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else Response(status_code=GONE)
+        await asyncio.wait((working, disconnecting), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else Response(status_code=CLIENT_CLOSED_REQUEST)
     finally:
-        for one in (working, leaving):
-            one.cancel()
+        for task in (working, disconnecting):
+            task.cancel()
 
 
-async def _gone(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

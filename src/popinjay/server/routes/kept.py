@@ -1,4 +1,4 @@
-"""Routes of what was kept of what a persona said: its posts, and the one that its card shows."""
+"""Routes of a persona's kept posts, and of the post that its card shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from popinjay.options import PictureOptions
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
-from popinjay.server.errors import may_refuse
+from popinjay.server.errors import error_responses
 from popinjay.server.jobs.job import now
 from popinjay.server.state import AppState
 from popinjay.store.forgotten import marks_of
@@ -22,7 +22,7 @@ Text = Annotated[str, Field(max_length=100_000)]
 
 
 class Post(BaseModel):
-    """What a persona said, and to what."""
+    """A post that a persona wrote, and its prompt."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -30,8 +30,8 @@ class Post(BaseModel):
     prompt: Text = ""
 
 
-class DrawnPost(Post):
-    """A post with what draws it again."""
+class SampledPost(Post):
+    """A post with the settings that sample it again."""
 
     temperature: float | None = Field(default=None, ge=0, le=10)
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1)
@@ -48,13 +48,13 @@ class KeptPost(BaseModel):
 
 
 class KeptPosts(BaseModel):
-    """All that was kept, the newest first."""
+    """All kept posts, the newest first."""
 
     kept: list[KeptPost]
 
 
 def kept_posts(run: Run) -> list[KeptPost]:
-    """What was kept, as far as nobody changed it into something else."""
+    """Return the kept posts in the order of the file; damaged lines are skipped."""
     found = []
     for line in lines(run) if run.file(FILE).is_file() else []:
         try:
@@ -64,49 +64,49 @@ def kept_posts(run: Run) -> list[KeptPost]:
     return found
 
 
-def check_said(place: AppState, run: Run, post: Post) -> None:
-    """Raise Refused for what this persona did not say, or was told to forget since."""
-    known = place.recent_outputs.knows(run.name, post.prompt, post.text)
-    if not known and not any(
-        one.text == post.text and one.prompt == post.prompt for one in kept_posts(run)
+def check_written(state: AppState, run: Run, post: Post) -> None:
+    """Raise ApiError unless this persona wrote the post, and was not told to forget it since."""
+    is_recent = state.recent_outputs.knows(run.name, post.prompt, post.text)
+    if not is_recent and not any(
+        kept.text == post.text and kept.prompt == post.prompt for kept in kept_posts(run)
     ):
         raise ApiError(
             422,
-            f"{run.name!r} did not say that.",
-            "Only what it said since popinjay serve was started can be taken, and what was kept of it.",
+            f"{run.name!r} did not write this post.",
+            "Use a post that it wrote since popinjay serve was started, or a kept one.",
         )
     marks = marks_of(run)
     if marks.is_copied(post.text) or marks.is_around(post.text):
-        raise ApiError(422, f"{run.name!r} was told to forget that.", "Draw others.")
+        raise ApiError(422, f"{run.name!r} was told to forget this post.", "Choose another.")
 
 
-def routes(place: AppState) -> APIRouter:
-    """Keeping posts, and choosing the picture."""
+def routes(state: AppState) -> APIRouter:
+    """Return the routes for keeping posts and for choosing the picture."""
     router = APIRouter(prefix="/api/personas/{name}", tags=["personas"])
 
-    @router.get("/kept", responses=may_refuse(404, 409))
+    @router.get("/kept", responses=error_responses(404, 409))
     def kept(name: str) -> KeptPosts:
-        """The posts that were kept, the newest first."""
-        return KeptPosts(kept=kept_posts(catalog.find(place.home, name))[::-1])
+        """List the kept posts, the newest first."""
+        return KeptPosts(kept=kept_posts(catalog.find(state.home, name))[::-1])
 
-    @router.post("/kept", status_code=201, responses=may_refuse(404, 409, 507))
-    def keep_one(name: str, post: DrawnPost) -> KeptPost:
-        """Keep a post that this persona said."""
-        run = catalog.find(place.home, name)
-        check_said(place, run, post)
+    @router.post("/kept", status_code=201, responses=error_responses(404, 409, 507))
+    def keep_one(name: str, post: SampledPost) -> KeptPost:
+        """Keep a post that this persona wrote."""
+        run = catalog.find(state.home, name)
+        check_written(state, run, post)
         row = {**post.model_dump(exclude_none=True), "time": now()}
         keep(run, row)
         return KeptPost.model_validate(row)
 
-    @router.post("/picture", status_code=204, responses=may_refuse(404, 409, 507))
-    def choose(name: str, post: Post) -> None:
-        """Make a post that this persona said the picture of its card."""
+    @router.post("/picture", status_code=204, responses=error_responses(404, 409, 507))
+    def choose_post(name: str, post: Post) -> None:
+        """Put a post that this persona wrote on the picture of its card."""
         from popinjay.persona import Persona
         from popinjay.pipeline import choose_picture
         from popinjay.stages.picture import Prediction, check_ready
 
-        run = catalog.find(place.home, name)
-        check_said(place, run, post)
+        run = catalog.find(state.home, name)
+        check_written(state, run, post)
         check_ready()
         prompt = " ".join(post.prompt.split())
         shown = (

@@ -1,4 +1,4 @@
-"""What the page needs to know before anything is asked: the version, the options and their defaults, the base models."""
+"""Routes of what the page needs first: the version, the options with defaults, the base models."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pydantic import BaseModel
 from popinjay import __version__
 from popinjay.models import bases
 from popinjay.options import WHOSE, MakeOptions, SayOptions, declared
-from popinjay.server.errors import may_refuse
+from popinjay.server.errors import error_responses
 from popinjay.server.state import AppState
 
 
 class OptionRow(BaseModel):
-    """An option: of which type, what it means, what it may be."""
+    """An option: its type, default, meaning and range."""
 
     name: str
     type: str
@@ -27,7 +27,7 @@ class OptionRow(BaseModel):
 
 
 class About(BaseModel):
-    """What this server is."""
+    """A description of this server."""
 
     version: str
     home: str
@@ -38,30 +38,30 @@ class About(BaseModel):
 
 
 class Bases(BaseModel):
-    """The base models known by name."""
+    """The base models that have a name."""
 
     bases: list[dict[str, Any]]
 
 
-def routes(place: AppState) -> APIRouter:
-    """/api/about and /api/bases."""
+def routes(state: AppState) -> APIRouter:
+    """Return the routes /api/about and /api/bases."""
     router = APIRouter(prefix="/api", tags=["about"])
 
-    @router.get("/about", responses=may_refuse())
+    @router.get("/about", responses=error_responses())
     def about() -> About:
-        """The version, the home folder's name, and every option with its default."""
+        """Return the version, the home folder's name, and every option with its default."""
         return About(
             version=__version__,
-            home=place.home.name,
-            most_upload_bytes=place.uploads.room(),
+            home=state.home.name,
+            most_upload_bytes=state.uploads.available_bytes(),
             whose=WHOSE,
             make=_options(*MakeOptions.PARTS.values()),
             say=_options(SayOptions),
         )
 
-    @router.get("/bases", responses=may_refuse())
+    @router.get("/bases", responses=error_responses())
     def known_bases() -> Bases:
-        """The base models known by name, and which of them are on this machine."""
+        """List the base models that have a name, and whether each is on this machine."""
         return Bases(bases=bases.listed())
 
     return router

@@ -1,4 +1,4 @@
-"""The page itself and its files, and how a browser shows that it knows the token."""
+"""The page, its static files, and the login that exchanges the token for a cookie."""
 
 from __future__ import annotations
 
@@ -11,44 +11,47 @@ from pydantic import BaseModel
 from starlette.responses import FileResponse
 
 from popinjay.server.api_error import ApiError
-from popinjay.server.auth import LOGIN, same
-from popinjay.server.errors import may_refuse
+from popinjay.server.auth import LOGIN, secrets_equal
+from popinjay.server.errors import error_responses
 from popinjay.server.state import AppState
 
 FOLDER = importlib.resources.files("popinjay") / "assets" / "serve"
 
 
 class Token(BaseModel):
-    """What `popinjay serve --host` printed."""
+    """The token that `popinjay serve --host` printed."""
 
     token: str
 
 
-def files() -> StaticFiles:
-    """What the page is made of."""
+def static_files() -> StaticFiles:
+    """Return the application that serves the page's scripts, styles and images."""
     return StaticFiles(directory=str(FOLDER))
 
 
-def routes(place: AppState) -> APIRouter:
-    """The page and the login."""
+def routes(state: AppState) -> APIRouter:
+    """Return the routes of the page and the login."""
     router = APIRouter()
 
     @router.get("/", include_in_schema=False)
     def index() -> FileResponse:
         return FileResponse(str(FOLDER / "index.html"))
 
-    @router.post(LOGIN, status_code=204, responses=may_refuse(401), tags=["login"])
+    @router.post(LOGIN, status_code=204, responses=error_responses(401), tags=["login"])
     def login(given: Token, response: Response) -> None:
-        """Take the token, and give a cookie for it that scripts can't read. Needed only where the server was started with `--host`."""
-        if place.auth.token is None:
+        """Exchange the token for a cookie that scripts can't read.
+
+        Only needed if the server was started with `--host`.
+        """
+        if state.auth.token is None:
             return
-        if not same(given.token, place.auth.token):
+        if not secrets_equal(given.token, state.auth.token):
             raise ApiError(
                 401,
-                "That is not the token.",
+                "This is not the token.",
                 "popinjay serve printed it, at the end of the address.",
             )
         settings: dict[str, Any] = {"httponly": True, "samesite": "strict", "path": "/"}
-        response.set_cookie(place.auth.cookie_name, place.auth.cookie, **settings)
+        response.set_cookie(state.auth.cookie_name, state.auth.cookie, **settings)
 
     return router

@@ -1,4 +1,4 @@
-"""Routes of what lies in a persona's folder: its picture, its report, its card, all its files to download."""
+"""Routes of the files in a persona's folder: picture, report, card, metrics, downloads."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from pydantic import BaseModel
 
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
-from popinjay.server.errors import may_refuse
+from popinjay.server.errors import error_responses
 from popinjay.server.state import AppState
 from popinjay.stages.collect import picture_kind
 from popinjay.store.run import Run
 from popinjay.store.stage_table import PICTURE_FILE
 
-REPORT_POLICY = "sandbox allow-scripts; frame-ancestors 'self'"  # beside its own, which lets nothing in: no page of ours is in its reach
+# Added to the policy that the report itself sets, which blocks all requests: the sandbox gives the
+# report an origin of its own, so it can't reach the page or the API.
+REPORT_POLICY = "sandbox allow-scripts; frame-ancestors 'self'"
 PICTURES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
-ASK_AGAIN = {"cache-control": "private, no-cache"}
+REVALIDATE = {"cache-control": "private, no-cache"}
 
 
 class FileRow(BaseModel):
@@ -34,76 +36,82 @@ class FileRow(BaseModel):
 
 
 class Card(BaseModel):
-    """README.md, as it is."""
+    """The content of README.md."""
 
     markdown: str
 
 
-def binary(kind: str) -> dict[int | str, dict[str, Any]]:
-    """A route's answer that is no JSON, described."""
+def binary_response(kind: str) -> dict[int | str, dict[str, Any]]:
+    """Describe the response of a route that does not return JSON."""
     return {
-        **may_refuse(404, 409),
+        **error_responses(404, 409),
         200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}},
     }
 
 
-def routes(place: AppState) -> APIRouter:
-    """What is read from a persona's folder."""
+def routes(state: AppState) -> APIRouter:
+    """Return the routes of a persona's files."""
     router = APIRouter(prefix="/api/personas/{name}", tags=["personas"])
-    unchanged: dict[int | str, dict[str, Any]] = {304: {"description": "It is as it was"}}
-
-    @router.get("/picture", response_class=Response, responses=binary("image/png") | unchanged)
-    def picture(name: str, if_none_match: Annotated[str, Header()] = "") -> Response:
-        """The card's picture."""
-        return _image(_file(catalog.find(place.home, name), PICTURE_FILE), if_none_match)
+    unchanged: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
     @router.get(
-        "/avatar/{handle}", response_class=Response, responses=binary("image/*") | unchanged
+        "/picture", response_class=Response, responses=binary_response("image/png") | unchanged
+    )
+    def picture(name: str, if_none_match: Annotated[str, Header()] = "") -> Response:
+        """Return the card's picture."""
+        return _image(_file(catalog.find(state.home, name), PICTURE_FILE), if_none_match)
+
+    @router.get(
+        "/avatar/{handle}",
+        response_class=Response,
+        responses=binary_response("image/*") | unchanged,
     )
     def avatar(name: str, handle: str, if_none_match: Annotated[str, Header()] = "") -> Response:
-        """An author's picture."""
-        folder = catalog.find(place.home, name).file("avatars")
+        """Return an author's picture."""
+        folder = catalog.find(state.home, name).file("avatars")
         found = next(
             (path for path in (folder.iterdir() if folder.is_dir() else ()) if path.stem == handle),
             None,
         )
         if found is None:
-            raise ApiError(404, "There is no picture of them.")
+            raise ApiError(404, "There is no picture of this author.")
         return _image(found, if_none_match)
 
-    @router.get("/report", response_class=Response, responses=binary("text/html"))
+    @router.get("/report", response_class=Response, responses=binary_response("text/html"))
     def report(name: str) -> Response:
-        """The report, a page of its own that is kept apart from this one."""
-        file = _file(catalog.find(place.home, name), "report.html")
+        """Return the report, an HTML page that is isolated from this one."""
+        file = _file(catalog.find(state.home, name), "report.html")
         return FileResponse(
             file, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
         )
 
-    @router.get("/card", responses=may_refuse(404, 409))
+    @router.get("/card", responses=error_responses(404, 409))
     def card(name: str) -> Card:
-        """The card's text."""
+        """Return the card's text."""
         return Card(
-            markdown=_file(catalog.find(place.home, name), "README.md").read_text(
+            markdown=_file(catalog.find(state.home, name), "README.md").read_text(
                 encoding="utf-8", errors="replace"
             )
         )
 
-    @router.get("/metrics", responses=may_refuse(404, 409))
+    @router.get("/metrics", responses=error_responses(404, 409))
     def metrics(name: str) -> list[dict[str, Any]]:
-        """What was measured while it learnt."""
-        return _rows(_file(catalog.find(place.home, name), "metrics.jsonl"))
+        """Return the metrics of the training."""
+        return _rows(_file(catalog.find(state.home, name), "metrics.jsonl"))
 
-    @router.get("/files", responses=may_refuse(404, 409))
+    @router.get("/files", responses=error_responses(404, 409))
     def files(name: str) -> list[FileRow]:
-        """All files, to download."""
-        return sorted(_files(catalog.find(place.home, name).path), key=lambda file: file.name)
+        """List all files."""
+        return sorted(_files(catalog.find(state.home, name).path), key=lambda file: file.name)
 
     @router.get(
-        "/files/{path:path}", response_class=Response, responses=binary("application/octet-stream")
+        "/files/{path:path}",
+        response_class=Response,
+        responses=binary_response("application/octet-stream"),
     )
     def file(name: str, path: str) -> Response:
-        """One file, to be saved and not shown."""
-        found = inside(catalog.find(place.home, name), path)
+        """Download one file."""
+        found = file_inside(catalog.find(state.home, name), path)
         return FileResponse(
             found,
             media_type="application/octet-stream",
@@ -119,13 +127,13 @@ def _file(run: Run, name: str) -> Path:
         raise ApiError(
             404,
             f"{run.name!r} has no {name} yet.",
-            "It is made in one of the stages that are to come.",
+            "A later stage will make it.",
         )
     return run.file(name)
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines, as far as nobody changed them into something else."""
+    """Return the objects of a JSON Lines file; damaged lines are skipped."""
     found = []
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(ValueError):
@@ -133,14 +141,18 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     return [row for row in found if isinstance(row, dict)]
 
 
-def inside(run: Run, path: str) -> Path:
-    """A file of a persona by its path in the folder. Raises Refused for what is none, hidden, or elsewhere."""
-    missing = ApiError(404, "There is no such file.", "See which there are: /files")
+def file_inside(run: Run, path: str) -> Path:
+    """Return a file of a persona by its path in the folder.
+
+    Raises ApiError if it does not exist, is hidden, or lies outside of the folder.
+    """
+    missing = ApiError(404, "There is no such file.", "See /files for a list of them.")
     parts = path.split("/")
     if any(not part or part.startswith(".") or "\\" in part or "\x00" in part for part in parts):
         raise missing
     try:
-        found, folder = run.path.joinpath(*parts).resolve(strict=True), run.path.resolve()
+        found = run.path.joinpath(*parts).resolve(strict=True)
+        folder = run.path.resolve()
     except (OSError, ValueError):
         raise missing from None
     if not found.is_relative_to(folder) or not found.is_file():
@@ -158,13 +170,13 @@ def _files(folder: Path) -> Iterator[FileRow]:
 
 
 def _image(file: Path, known: str) -> Response:
-    """A picture, by what it is and not by what it is called; asked for again only where it changed."""
+    """Return a picture with the type of its content, or 304 if `known` is its ETag."""
     with file.open("rb") as stream:
         kind = picture_kind(stream.read(16))
     if kind is None:
-        raise ApiError(404, "That is no picture.")
+        raise ApiError(404, "The file is not a picture.")
     stat = file.stat()
     tag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
     if known == tag:
-        return Response(status_code=304, headers={**ASK_AGAIN, "etag": tag})
-    return FileResponse(file, media_type=PICTURES[kind], headers={**ASK_AGAIN, "etag": tag})
+        return Response(status_code=304, headers={**REVALIDATE, "etag": tag})
+    return FileResponse(file, media_type=PICTURES[kind], headers={**REVALIDATE, "etag": tag})

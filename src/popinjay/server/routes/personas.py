@@ -1,4 +1,4 @@
-"""Routes of personas: which there are, what is in them, what was kept of what they said."""
+"""Routes that list the personas and describe one of them."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from pydantic import BaseModel
 
 from popinjay.server import catalog
 from popinjay.server.catalog import PersonaDetail, PersonaRow
-from popinjay.server.errors import may_refuse
+from popinjay.server.errors import error_responses
 from popinjay.server.state import AppState
 
 
 class Personas(BaseModel):
-    """A part of a list of personas."""
+    """A part of the list of personas, and the length of the whole list."""
 
     personas: list[PersonaRow]
     total: int
 
 
-def routes(place: AppState) -> APIRouter:
-    """Everything under /api/personas but speaking."""
+def routes(state: AppState) -> APIRouter:
+    """Return the routes of the list and of one persona."""
     router = APIRouter(prefix="/api/personas", tags=["personas"])
 
-    @router.get("", responses=may_refuse())
+    @router.get("", responses=error_responses())
     def personas(
         offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
         limit: Annotated[int, Query(ge=1, le=200)] = 60,
         search: Annotated[str, Query(max_length=200)] = "",
         sort: catalog.Sort = "name",
     ) -> Personas:
-        """Every persona in the home folder, a page of them at a time."""
-        found = catalog.names(place.home, search, sort)
+        """List the personas of the home folder, one page at a time."""
+        found = catalog.names(state.home, search, sort)
         return Personas(
-            personas=[catalog.row(place.home, name) for name in found[offset : offset + limit]],
+            personas=[catalog.row(state.home, name) for name in found[offset : offset + limit]],
             total=len(found),
         )
 
-    @router.get("/{name}", responses=may_refuse(404, 409))
+    @router.get("/{name}", responses=error_responses(404, 409))
     def persona(name: str) -> PersonaDetail:
-        """One persona, and how far each of its stages is."""
-        return catalog.detail(catalog.find(place.home, name))
+        """Describe one persona, and the state of each of its stages."""
+        return catalog.detail(catalog.find(state.home, name))
 
     return router

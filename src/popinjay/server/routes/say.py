@@ -1,4 +1,4 @@
-"""What the page has a persona say: posts piece by piece, as server-sent events."""
+"""The route that has a persona write posts, streamed in pieces as server-sent events."""
 
 from __future__ import annotations
 
@@ -16,124 +16,138 @@ from popinjay.errors import PopinjayError
 from popinjay.options import SayOptions
 from popinjay.post import printable
 from popinjay.sampling.events import Finished, Missing, Piece, Restart
-from popinjay.server.errors import may_refuse
+from popinjay.server.errors import error_responses
 from popinjay.server.state import AppState
 from popinjay.server.voices.subscriptions import End, GenerationQuery, StreamEvent
 
 if TYPE_CHECKING:
     from popinjay.server.voices.model_pool import Subscription
 
-MOST_POSTS = 100  # at a time
-MOST_PROMPT = 100_000  # characters; every model's context ends sooner
-EVENTS = "text/event-stream"
-STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Server-sent events", "content": {EVENTS: {"schema": {"type": "string"}}}}
+MAX_POSTS = 100  # per request
+MAX_PROMPT_CHARACTERS = 100_000  # the context of every model is shorter
+EVENT_STREAM = "text/event-stream"
+STREAM_RESPONSE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events",
+        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+    }
 }
 
 
-def option(name: str, **changed: Any) -> Any:
-    """A field of a body that is an option of `popinjay say`, with its default and bounds."""
+def option_field(name: str, **changed: Any) -> Any:
+    """Return a pydantic field for an option of `popinjay say`, with its default and range."""
     declared = next(field for field in fields(SayOptions) if field.name == name)
-    told = {
+    settings = {
         "default": declared.default,
         "ge": declared.metadata["least"],
         "le": declared.metadata["most"],
         "description": declared.metadata["help"],
     }
-    return Field(**(told | changed))
+    return Field(**(settings | changed))
 
 
 class Say(BaseModel):
-    """How posts begin, and how they are drawn."""
+    """The prompt and the sampling options."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-    prompt: str = Field(default="", max_length=MOST_PROMPT, description="How posts begin.")
-    n: int = option("n", le=MOST_POSTS)
-    temperature: float | None = option("temperature")
-    top_p: float | None = option("top_p")
-    top_k: int = option("top_k")
-    min_p: float = option("min_p")
-    repetition_penalty: float = option("repetition_penalty")
-    max_tokens: int = option("max_tokens")
-    max_chars: int = option("max_chars")
-    seed: int | None = option("seed")
+    prompt: str = Field(
+        default="", max_length=MAX_PROMPT_CHARACTERS, description="How the posts begin."
+    )
+    n: int = option_field("n", le=MAX_POSTS)
+    temperature: float | None = option_field("temperature")
+    top_p: float | None = option_field("top_p")
+    top_k: int = option_field("top_k")
+    min_p: float = option_field("min_p")
+    repetition_penalty: float = option_field("repetition_penalty")
+    max_tokens: int = option_field("max_tokens")
+    max_chars: int = option_field("max_chars")
+    seed: int | None = option_field("seed")
 
 
-def routes(place: AppState) -> APIRouter:
-    """/api/personas/NAME/say."""
+def routes(state: AppState) -> APIRouter:
+    """Return the route /api/personas/NAME/say."""
     router = APIRouter(prefix="/api/personas", tags=["personas"])
 
     @router.post(
         "/{name}/say",
-        responses={**may_refuse(404, 409, 503), **STREAM},
+        responses={**error_responses(404, 409, 503), **STREAM_RESPONSE},
         response_class=StreamingResponse,
     )
     async def say(name: str, body: Say) -> StreamingResponse:
-        """Have a persona write posts. As they are written come events: `piece` {place, text}, `again` {place} (what came so far of that post is void),
-        `post` {place, text, finished}, `missing` {place} (no draft of it was fit to be seen), last `end` {redrawn, seed}; or `error` {message, hint}."""
+        """Have a persona write posts, and stream them as they are written.
+
+        The events are `piece` {place, text}; `again` {place}, the pieces of this post so far are
+        void; `post` {place, text, finished}; `missing` {place}, every draft of this post was
+        rejected; and last `end` {redrawn, seed}, or `error` {message, hint}.
+        """
         seed = secrets.randbits(32) if body.seed is None else body.seed
         options = SayOptions(**(body.model_dump(exclude={"prompt"}) | {"seed": seed}))
-        subscription = await place.models.ask(
-            name, GenerationQuery(printable(body.prompt), options)
-        )
+        query = GenerationQuery(printable(body.prompt), options)
+        subscription = await state.models.submit(name, query)
         try:
-            first = (
-                await subscription.news()
-            )  # what makes no sense is refused before anything is sent
+            # Errors of the query are raised here, before the response begins.
+            first = await subscription.next_events()
         except BaseException:
             subscription.cancel()
             raise
         return StreamingResponse(
-            _said(place, name, body.prompt, seed, subscription, first), media_type=EVENTS
+            _stream(state, name, body.prompt, seed, subscription, first), media_type=EVENT_STREAM
         )
 
     return router
 
 
-async def _said(
-    place: AppState,
+async def _stream(
+    state: AppState,
     name: str,
     prompt: str,
     seed: int,
     subscription: Subscription,
-    told: list[StreamEvent],
+    events: list[StreamEvent],
 ) -> AsyncIterator[bytes]:
-    """The events, as they come. Where nobody listens any more, nothing more is written."""
+    """Yield the server-sent events, and cancel the subscription if the client disconnects.
+
+    Args:
+        state: Where finished posts are remembered.
+        name: The persona.
+        prompt: The prompt as the client sent it.
+        seed: The seed, for the last event.
+        subscription: Where the events come from.
+        events: Those that were received already.
+    """
     try:
         while True:
-            for one in told:
-                if isinstance(one, Finished):
-                    place.recent_outputs.remember(name, prompt, one.post.text)
-            if events := b"".join(_event(one, seed) for one in told):
-                yield events
-            if told and isinstance(told[-1], End):
+            for event in events:
+                if isinstance(event, Finished):
+                    state.recent_outputs.remember(name, prompt, event.post.text)
+            if sent := b"".join(_format_event(event, seed) for event in events):
+                yield sent
+            if events and isinstance(events[-1], End):
                 return
-            told = await subscription.news()
+            events = await subscription.next_events()
     except PopinjayError as error:
-        yield event("error", {"message": error.message, "hint": error.hint})
+        yield _sse("error", {"message": error.message, "hint": error.hint})
     finally:
         subscription.cancel()
 
 
-def _event(told: StreamEvent, seed: int) -> bytes:
-    """What is told, as it is sent; nothing for what nobody needs to know."""
-    match told:
-        case Piece(place, text):
-            return event("piece", {"place": place, "text": text})
-        case Restart(place):
-            return event("again", {"place": place})
-        case Finished(place, post):
-            return event("post", {"place": place, "text": post.text, "finished": post.finished})
-        case Missing(place):
-            return event("missing", {"place": place})
+def _format_event(event: StreamEvent, seed: int) -> bytes:
+    """Return a server-sent event; empty for events that clients do not receive."""
+    match event:
+        case Piece(index, text):
+            return _sse("piece", {"place": index, "text": text})
+        case Restart(index):
+            return _sse("again", {"place": index})
+        case Finished(index, post):
+            return _sse("post", {"place": index, "text": post.text, "finished": post.finished})
+        case Missing(index):
+            return _sse("missing", {"place": index})
         case End(redrawn):
-            return event("end", {"redrawn": redrawn, "seed": seed})
+            return _sse("end", {"redrawn": redrawn, "seed": seed})
     return b""
 
 
-def event(kind: str, data: dict[str, Any]) -> bytes:
-    """A server-sent event."""
-    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode(
-        "utf-8", "replace"
-    )
+def _sse(kind: str, data: dict[str, Any]) -> bytes:
+    text = f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+    return text.encode("utf-8", "replace")

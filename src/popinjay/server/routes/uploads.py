@@ -9,13 +9,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from popinjay.server.api_error import ApiError
-from popinjay.server.errors import may_refuse
+from popinjay.server.errors import error_responses
 from popinjay.server.state import AppState
-from popinjay.server.uploads import MOST_NAME, Upload, checked_name, receive
+from popinjay.server.uploads import MAX_NAME_BYTES, Upload, check_file_name, receive
 
 
-def routes(place: AppState) -> APIRouter:
-    """Everything under /api/uploads."""
+def routes(state: AppState) -> APIRouter:
+    """Return the routes under /api/uploads."""
     router = APIRouter(prefix="/api/uploads", tags=["uploads"])
     body = {
         "requestBody": {
@@ -26,32 +26,32 @@ def routes(place: AppState) -> APIRouter:
         }
     }
 
-    @router.put("", status_code=201, responses=may_refuse(413, 499, 507), openapi_extra=body)
+    @router.put("", status_code=201, responses=error_responses(413, 499, 507), openapi_extra=body)
     async def upload(
-        request: Request, name: Annotated[str, Query(min_length=1, max_length=MOST_NAME)]
+        request: Request, name: Annotated[str, Query(min_length=1, max_length=MAX_NAME_BYTES)]
     ) -> Upload:
-        """Send a file, as the body. It is kept for a day, and as long as a job needs it."""
-        checked_name(name)
+        """Upload a file as the body. It is kept for a day, and as long as a job needs it."""
+        check_file_name(name)
         declared = request.headers.get("content-length", "")
         try:
-            found = await receive(
-                place.uploads,
+            received = await receive(
+                state.uploads,
                 name,
                 int(declared) if declared.isascii() and declared.isdigit() else None,
                 request.stream(),
             )
         except ClientDisconnect as error:
-            raise ApiError(499, "The upload was cut off.", "Send the file once more.") from error
+            raise ApiError(499, "The upload was interrupted.", "Upload the file again.") from error
         await run_in_threadpool(
-            lambda: place.uploads.sweep({found.upload, *place.jobs.needed_uploads()})
+            lambda: state.uploads.sweep({received.upload, *state.jobs.needed_uploads()})
         )
-        return found
+        return received
 
-    @router.delete("/{id}", status_code=204, responses=may_refuse(404, 409))
+    @router.delete("/{id}", status_code=204, responses=error_responses(404, 409))
     def remove(id: str) -> None:
-        """Remove an upload. One that a job is yet to read stays."""
-        if id in place.jobs.needed_uploads():
-            raise ApiError(409, "A job needs this upload.", "Stop it, or remove it.")
-        place.uploads.remove(id)
+        """Remove an upload, unless a job needs it."""
+        if id in state.jobs.needed_uploads():
+            raise ApiError(409, "A job needs this upload.", "Stop the job, or remove it.")
+        state.uploads.remove(id)
 
     return router

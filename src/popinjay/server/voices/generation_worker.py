@@ -1,7 +1,8 @@
-"""One persona that speaks to many at once: a thread of its own steps its decoder while anybody waits for posts.
+"""A loaded persona that serves many clients: one thread steps its decoder while requests are open.
 
-Whoever asks joins those that are served already, between two steps, and so drafts of all of them stand in one crowd of rows. What a
-request is given is what it would be given alone: the same seed says the same, whoever else is there.
+New requests join the running ones between two steps, so the drafts of all of them share a batch
+(continuous batching). A request gets the posts that it would get alone: the same seed gives the
+same posts, whatever else runs.
 """
 
 from __future__ import annotations
@@ -29,44 +30,54 @@ from popinjay.server.voices.subscriptions import (
 if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder
 
-JOINING = 4  # requests that are let in between two steps: reading a prompt takes as long as a step, and the others wait meanwhile
-KEPT_TOKENS = 1024  # of prompts that are kept as they were read: people ask the same again, and many ask the same
+# Requests that join between two steps: reading a prompt takes as long as a step, and the running
+# requests wait for it.
+MAX_JOINS_PER_STEP = 4
+MAX_CACHED_TOKENS = 1024  # of prefilled prompts: clients often send the same prompt again
 
 
 class PendingRequest:
-    """Somebody who waits for posts."""
+    """A client's query and its progress."""
 
-    def __init__(self, asked: GenerationQuery) -> None:
-        self.asked = asked
-        self.pace = 0.0  # seconds between pieces of a post, at least
-        self.is_gone = False  # set by whoever asked, who waits no more
+    def __init__(self, query: GenerationQuery) -> None:
+        self.query = query
+        self.pace = 0.0  # seconds between two pieces of a post, at least
+        self.is_closed = False  # set when the client cancels, or after the last event
         self.generation: GenerationRequest | None = None
         self.stream: EventStream | None = None
 
 
-News = list[tuple[PendingRequest, list[StreamEvent]]]
+Deliveries = list[tuple[PendingRequest, list[StreamEvent]]]
 
 
 class GenerationWorker:
-    """A persona with its thread. It begins with loading the model, and ends when it is retired and nobody waits any more."""
+    """A persona and its thread, which loads the model, serves requests, and ends once retired."""
 
-    def __init__(self, persona: Persona, size: int, tell: Callable[[News], None]) -> None:
-        """`size` is what the loaded model takes, in bytes; `tell` is called in the thread with what is new. The last for each is End or Failed."""
-        self.name, self.size = persona.name, size
-        self._tell = tell
+    def __init__(self, persona: Persona, size: int, deliver: Callable[[Deliveries], None]) -> None:
+        """Start the thread.
+
+        Args:
+            persona: The persona to serve.
+            size: The memory of the loaded model, in bytes.
+            deliver: Called in the thread with new events; the last one of a request is End or
+                Failed.
+        """
+        self.name = persona.name
+        self.size = size
+        self._deliver = deliver
         self._changed = threading.Condition()
         self._new: list[PendingRequest] = []
-        self._served: list[PendingRequest] = []
+        self._running: list[PendingRequest] = []
         self._retired = False
         self._thread = threading.Thread(
             target=self._work, args=(persona,), name=f"voice of {persona.name}", daemon=True
         )
         self._thread.start()
 
-    # for whoever asks, in any thread
+    # Called from any thread
 
-    def ask(self, request: PendingRequest) -> bool:
-        """Serve this one too; False where it takes nobody any more."""
+    def submit(self, request: PendingRequest) -> bool:
+        """Serve a request; return False if the worker is retired."""
         with self._changed:
             if not self._retired:
                 self._new.append(request)
@@ -74,128 +85,137 @@ class GenerationWorker:
             return not self._retired
 
     def retire(self) -> None:
-        """Take nobody any more, and end with the last that waits."""
+        """Accept no more requests, and end after the last one."""
         with self._changed:
             self._retired = True
             self._changed.notify()
 
     @property
     def is_retired(self) -> bool:
-        """Whether it takes nobody any more."""
+        """Whether the worker accepts no more requests."""
         return self._retired
 
     @property
     def has_ended(self) -> bool:
-        """Whether its memory is free."""
+        """Whether the thread has ended, and the model's memory is free."""
         return not self._thread.is_alive()
 
     def wait(self, seconds: float) -> None:
-        """Wait until it has ended."""
+        """Wait until the thread has ended, at most that long."""
         self._thread.join(seconds)
 
-    # the thread
+    # The thread
 
     def _work(self, persona: Persona) -> None:
         try:
-            decoder, rules = persona.decoder(), persona.filters
-            _ = rules.index  # before anybody's first word waits for it
-            read, scheduler = PromptCache(), BatchScheduler(decoder, MAX_BATCH_ROWS)
-            while self._wait():
-                self._let_go(scheduler)
-                self._let_in(scheduler, lambda asked: _request(asked, decoder, rules, read.begin))
+            decoder = persona.decoder()
+            filters = persona.filters
+            _ = filters.index  # built now, so that the first post does not wait for it
+            cache = PromptCache()
+            scheduler = BatchScheduler(decoder, MAX_BATCH_ROWS)
+            while self._wait_for_requests():
+                self._remove_closed(scheduler)
+                self._admit(
+                    scheduler,
+                    lambda query: _generation_request(query, decoder, filters, cache.prefill),
+                )
                 scheduler.step(coming=len(self._new))
-                self._tell_all(scheduler)
-        except (
-            Exception
-        ) as error:  # the model can't be loaded, or fails: whoever asks next may have more luck
+                self._deliver_events(scheduler)
+        except Exception as error:  # the model can't be loaded, or fails; a new worker may succeed
             with self._changed:
                 self._retired = True
-                waiting, self._new, self._served = [*self._served, *self._new], [], []
-            self._tell([(request, [Failed(error)]) for request in waiting])
+                waiting = [*self._running, *self._new]
+                self._new = []
+                self._running = []
+            self._deliver([(request, [Failed(error)]) for request in waiting])
 
-    def _wait(self) -> bool:
-        """Wait for somebody; False where it is to end."""
+    def _wait_for_requests(self) -> bool:
+        """Wait for a request; return False if the thread is to end."""
         with self._changed:
-            while not (self._served or self._new or self._retired):
+            while not (self._running or self._new or self._retired):
                 self._changed.wait()
-            return bool(self._served or self._new)
+            return bool(self._running or self._new)
 
-    def _let_go(self, scheduler: BatchScheduler) -> None:
-        """Nothing more for those who are gone; their rows are free."""
-        for request in self._served:
-            if request.is_gone and request.generation is not None:
+    def _remove_closed(self, scheduler: BatchScheduler) -> None:
+        """Stop generating for closed requests, which frees their rows of the batch."""
+        for request in self._running:
+            if request.is_closed and request.generation is not None:
                 scheduler.remove(request.generation)
-                request.generation = request.stream = None
-        self._served = [request for request in self._served if not request.is_gone]
+                request.generation = None
+                request.stream = None
+        self._running = [request for request in self._running if not request.is_closed]
 
-    def _let_in(
-        self, scheduler: BatchScheduler, writing: Callable[[GenerationQuery], GenerationRequest]
+    def _admit(
+        self,
+        scheduler: BatchScheduler,
+        generation_request: Callable[[GenerationQuery], GenerationRequest],
     ) -> None:
-        """Begin with some of those who came."""
+        """Start with some of the new requests."""
         with self._changed:
-            new, self._new = self._new[:JOINING], self._new[JOINING:]
+            new = self._new[:MAX_JOINS_PER_STEP]
+            self._new = self._new[MAX_JOINS_PER_STEP:]
         for request in new:
-            if request.is_gone:
+            if request.is_closed:
                 continue
             try:
-                request.generation = writing(request.asked)
-            except Exception as error:  # its own, such as a prompt that is too long
-                self._tell([(request, [Failed(error)])])
+                request.generation = generation_request(request.query)
+            except Exception as error:  # of this request alone, such as a prompt that is too long
+                self._deliver([(request, [Failed(error)])])
                 continue
-            request.stream = EventStream(request.asked, request.generation)
-            self._tell([(request, [request.stream.begin()])])
+            request.stream = EventStream(request.query, request.generation)
+            self._deliver([(request, [request.stream.start()])])
             scheduler.add(request.generation)
-            self._served = [*self._served, request]
+            self._running = [*self._running, request]
 
-    def _tell_all(self, scheduler: BatchScheduler) -> None:
-        """Tell everybody what is new, and part with those who have all."""
-        news: News = []
+    def _deliver_events(self, scheduler: BatchScheduler) -> None:
+        """Deliver the new events of all requests, and remove the requests that are complete."""
+        deliveries: Deliveries = []
         now = time.monotonic()
-        for request in self._served:
+        for request in self._running:
             assert request.stream is not None
-            if told := request.stream.news(now, request.pace):
-                news.append((request, told))
-        for request, told in news:
-            request.is_gone = request.is_gone or isinstance(told[-1], End | Failed)
-        self._let_go(scheduler)
-        if news:
-            self._tell(news)
+            if events := request.stream.poll(now, request.pace):
+                deliveries.append((request, events))
+        for request, events in deliveries:
+            request.is_closed = request.is_closed or isinstance(events[-1], End | Failed)
+        self._remove_closed(scheduler)
+        if deliveries:
+            self._deliver(deliveries)
 
 
 class PromptCache:
-    """Prompts as the decoder has read them, those that were asked for last."""
+    """The prompts that were prefilled last, for one decoder."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], PrefilledPrompt] = OrderedDict()
+        self._prompts: OrderedDict[tuple[str, int], PrefilledPrompt] = OrderedDict()
         self._tokens = 0
 
-    def begin(self, decoder: Decoder, prompt: str, least: int) -> PrefilledPrompt:
-        """As `prompt.begin`; the decoder is always the same."""
-        found = self._kept.pop((prompt, least), None)
+    def prefill(self, decoder: Decoder, prompt: str, least: int) -> PrefilledPrompt:
+        """Return `prompt.prefill(...)`, cached. The decoder must always be the same."""
+        found = self._prompts.pop((prompt, least), None)
         if found is None:
             found = prefill(decoder, prompt, least)
             self._tokens += found.length
-        self._kept[prompt, least] = found
-        while self._tokens > KEPT_TOKENS:
-            self._tokens -= self._kept.popitem(last=False)[1].length
+        self._prompts[prompt, least] = found
+        while self._tokens > MAX_CACHED_TOKENS:
+            self._tokens -= self._prompts.popitem(last=False)[1].length
         return found
 
 
-def _request(
-    asked: GenerationQuery,
+def _generation_request(
+    query: GenerationQuery,
     decoder: Decoder,
-    rules: OutputFilters,
+    filters: OutputFilters,
     read: Callable[[Decoder, str, int], PrefilledPrompt],
 ) -> GenerationRequest:
-    """What was asked, with its prompt read."""
+    """Return the generation request for a query; `read` prefills its prompt."""
     return GenerationRequest(
         decoder,
-        asked.options,
-        asked.prompt,
-        rules,
+        query.options,
+        query.prompt,
+        filters,
         None,
-        range(asked.options.n),
-        stops=asked.stops,
-        broken_off=asked.broken_off,
+        range(query.options.n),
+        stops=query.stops,
+        broken_off=query.allow_truncated,
         prefill=read,
     )

@@ -1,6 +1,6 @@
-"""The personas that speak: each is loaded when it is first asked, and let go when others need its memory.
+"""The loaded personas: each is loaded on its first query, and unloaded if others need its memory.
 
-What a voice's thread tells reaches whoever asked in the event loop, where nothing waits for a model.
+The worker threads deliver events to subscriptions in the event loop, which never waits for a model.
 """
 
 from __future__ import annotations
@@ -20,83 +20,100 @@ from popinjay.models.model_files import files_of
 from popinjay.persona import Persona
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
-from popinjay.server.voices.generation_worker import GenerationWorker, News, PendingRequest
+from popinjay.server.errors import UNEXPECTED
+from popinjay.server.voices.generation_worker import Deliveries, GenerationWorker, PendingRequest
 from popinjay.server.voices.subscriptions import Failed, GenerationQuery, StreamEvent, merge_pieces
 from popinjay.store.forgotten import FILE as FORGOTTEN
 from popinjay.store.forgotten import MARKS
 from popinjay.store.run import Run
 
-MOST_WAITING = 1_000  # requests
+MAX_WAITING = 1_000  # requests
 MAX_WORKERS = 32
-SHARE = 4  # of this machine's memory, one part is the loaded models'
-LEAST_BYTES = 32 * 2**20  # of a voice, whatever its model's files take: an index, a vocabulary
-LOOK_SECONDS = 0.05  # between looks whether memory is free
-PACE = 0.04  # seconds between pieces of a post: people read no faster, and to send a word costs as much as to draw it
-CROWD_PACE = 0.002  # more of them for everybody who waits
-DOOR_SECONDS = 120.0  # that a request waits for it at most
-LAST_SECONDS = 5.0  # that voices have to end
+MEMORY_SHARE = 4  # loaded models may take one part in four of this machine's memory
+MIN_MODEL_BYTES = 32 * 2**20  # of a worker with a small model: its index, its vocabulary
+POLL_SECONDS = 0.05  # between two checks whether memory is free
+# Seconds between two pieces of a post: people read no faster, and to send a word costs as much as
+# to sample it. The second constant is added for every client.
+PACE = 0.04
+PACE_PER_CLIENT = 0.002
+MAX_LOAD_WAIT_SECONDS = 120.0  # for which a request waits for memory
+SHUTDOWN_SECONDS = 5.0  # granted to workers to end
 _log = logging.getLogger("popinjay.server")
 
 
 class Subscription(PendingRequest):
-    """Somebody who waits for posts in the event loop."""
+    """A client in the event loop that waits for the events of its query."""
 
-    def __init__(self, asked: GenerationQuery) -> None:
-        super().__init__(asked)
-        self._told: list[StreamEvent] = []
-        self._news = asyncio.Event()
+    def __init__(self, query: GenerationQuery) -> None:
+        super().__init__(query)
+        self._events: list[StreamEvent] = []
+        self._has_events = asyncio.Event()
 
-    def deliver(self, told: list[StreamEvent]) -> None:
-        """Take what the voice told."""
-        self._told += told
-        self._news.set()
+    def deliver(self, events: list[StreamEvent]) -> None:
+        """Take events from the worker. Must be called in the event loop."""
+        self._events += events
+        self._has_events.set()
 
-    async def news(self) -> list[StreamEvent]:
-        """What was told since, as soon as there is something; not to be asked for after the End. Raises PopinjayError for what went wrong."""
-        await self._news.wait()
-        self._news.clear()
-        told, self._told = self._told, []
-        for one in told:
-            if isinstance(one, Failed):
-                raise _as_refusal(one.error)
-        return merge_pieces(told)
+    async def next_events(self) -> list[StreamEvent]:
+        """Wait for events, and return all that were delivered since the last call.
+
+        Must not be called after End. Raises PopinjayError if the query failed.
+        """
+        await self._has_events.wait()
+        self._has_events.clear()
+        events = self._events
+        self._events = []
+        for event in events:
+            if isinstance(event, Failed):
+                raise _as_popinjay_error(event.error)
+        return merge_pieces(events)
 
     def cancel(self) -> None:
-        """Wait no more: its rows are free with the next step."""
-        self.is_gone = True
+        """Close the request: the worker drops it before its next step."""
+        self.is_closed = True
 
 
 class ModelPool:
-    """Who speaks in a home folder."""
+    """The loaded personas of a home folder."""
 
     def __init__(
-        self, home: Path, most_bytes: int | None = None, most_voices: int = MAX_WORKERS
+        self, home: Path, max_bytes: int | None = None, max_workers: int = MAX_WORKERS
     ) -> None:
-        """Loaded models take so many bytes together at most, but for one that is larger; a share of the memory where nothing is said."""
+        """Create an empty pool.
+
+        Args:
+            home: The folder of the personas.
+            max_bytes: What all loaded models may take together, unless a single one is larger;
+                None is a share of this machine's memory.
+            max_workers: How many personas may be loaded.
+        """
         self._home = home
-        self._most_bytes, self._most_workers = most_bytes or _memory() // SHARE, most_voices
+        self._max_bytes = max_bytes or _memory_bytes() // MEMORY_SHARE
+        self._max_workers = max_workers
         self._lock = threading.Lock()
-        self._workers: dict[
-            str, tuple[GenerationWorker, object]
-        ] = {}  # and of which files it is, by name, the one that was asked last at the end
-        self._ending: list[GenerationWorker] = []  # with those that they serve still
-        self._loading = asyncio.Lock()  # whoever needs memory waits in a line
+        # Each with the version of the files that it loaded, the most recently used last.
+        self._workers: dict[str, tuple[GenerationWorker, object]] = {}
+        self._retired: list[GenerationWorker] = []  # which may still have requests to finish
+        self._loading = asyncio.Lock()  # requests that need memory wait in line
         self._subscriptions: set[Subscription] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def ask(self, name: str, asked: GenerationQuery) -> Subscription:
-        """Have a persona speak. Raises Refused where there is none of this name, or where too many ask at once."""
+    async def submit(self, name: str, query: GenerationQuery) -> Subscription:
+        """Send a query to a persona.
+
+        Raises ApiError if there is no persona of this name, or if too many requests are open.
+        """
         self._loop = asyncio.get_running_loop()
-        self._subscriptions = {one for one in self._subscriptions if not one.is_gone}
-        if len(self._subscriptions) >= MOST_WAITING:
-            raise ApiError(503, "Too many ask at once.", "Try again in a moment.")
-        subscription = Subscription(asked)
+        self._subscriptions = {other for other in self._subscriptions if not other.is_closed}
+        if len(self._subscriptions) >= MAX_WAITING:
+            raise ApiError(503, "Too many requests are open.", "Try again in a moment.")
+        subscription = Subscription(query)
         self._subscriptions.add(subscription)
-        for one in self._subscriptions:
-            one.pace = PACE + CROWD_PACE * len(self._subscriptions)
+        for other in self._subscriptions:
+            other.pace = PACE + PACE_PER_CLIENT * len(self._subscriptions)
         try:
-            while not (await self._worker(name)).ask(subscription):
-                pass  # it was let go at this moment
+            while not (await self._worker(name)).submit(subscription):
+                pass  # the worker was retired at this moment
         except BaseException:
             subscription.cancel()
             raise
@@ -106,139 +123,134 @@ class ModelPool:
         if worker := await run_in_threadpool(self._loaded, name):
             return worker
         async with self._loading:
-            until = time.monotonic() + DOOR_SECONDS
+            deadline = time.monotonic() + MAX_LOAD_WAIT_SECONDS
             while not (worker := await run_in_threadpool(self._load, name)):
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise ApiError(
                         503,
-                        "Other personas speak, and there is no memory for one more.",
+                        "Other personas are in use, and there is no memory for one more.",
                         "Try again in a moment.",
                     )
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
             return worker
 
     def _loaded(self, name: str) -> GenerationWorker | None:
-        """The persona's voice, if it is there and of the files that are there now. Raises Refused."""
-        files = _files(catalog.find(self._home, name))
+        """Return the persona's worker if it is loaded from the current files. Raises ApiError."""
+        version = _files_version(catalog.find(self._home, name))
         with self._lock:
-            worker, of = self._workers.pop(name, (None, None))
+            worker, loaded_version = self._workers.pop(name, (None, None))
             if worker is None:
                 return None
-            if worker.is_retired or files != of:
+            if worker.is_retired or version != loaded_version:
                 self._retire(worker)
                 return None
-            self._workers[name] = worker, of
+            self._workers[name] = worker, loaded_version
             return worker
 
     def _load(self, name: str) -> GenerationWorker | None:
-        """The persona's voice, its model to be loaded by its thread; None while others that were let go hold the memory still."""
+        """Return the persona's worker, a new one if necessary, whose thread loads the model.
+
+        Returns None while retired workers still hold the memory.
+        """
         if worker := self._loaded(name):
             return worker
         run = catalog.find(self._home, name)
-        files, size = _files(run), max(LEAST_BYTES, _size(run.file("model")))
+        version = _files_version(run)
+        size = max(MIN_MODEL_BYTES, _size(run.file("model")))
         with self._lock:
-            self._ending = [worker for worker in self._ending if not worker.has_ended]
-            while self._workers and not self._has_room(
-                size, [worker for worker, _ in self._workers.values()]
-            ):
+            self._retired = [worker for worker in self._retired if not worker.has_ended]
+            while self._workers and not self._has_room(size, self._active()):
                 self._retire(self._workers.pop(next(iter(self._workers)))[0])
-            if self._ending and not self._has_room(
-                size, [*self._ending, *(worker for worker, _ in self._workers.values())]
-            ):
+            if self._retired and not self._has_room(size, [*self._retired, *self._active()]):
                 return None
-            worker = GenerationWorker(Persona(run), size, self._tell)
-            self._workers[name] = worker, files
+            worker = GenerationWorker(Persona(run), size, self._deliver)
+            self._workers[name] = worker, version
             return worker
 
-    def _has_room(self, size: int, beside: list[GenerationWorker]) -> bool:
+    def _active(self) -> list[GenerationWorker]:
+        return [worker for worker, _ in self._workers.values()]
+
+    def _has_room(self, size: int, others: list[GenerationWorker]) -> bool:
         return (
-            len(beside) < self._most_workers
-            and size + sum(worker.size for worker in beside) <= self._most_bytes
+            len(others) < self._max_workers
+            and size + sum(worker.size for worker in others) <= self._max_bytes
         )
 
     def _retire(self, worker: GenerationWorker) -> None:
         worker.retire()
-        self._ending.append(worker)
+        self._retired.append(worker)
 
-    def _tell(self, news: News) -> None:
-        """In a voice's thread: tell those who wait, all at once."""
+    def _deliver(self, deliveries: Deliveries) -> None:
+        """Pass events from a worker's thread to the event loop, in one call."""
         assert self._loop is not None
-        with suppress(RuntimeError):  # the loop has ended, and nobody waits
-            self._loop.call_soon_threadsafe(_hear, news)
+        with suppress(RuntimeError):  # the loop is closed, and no client waits
+            self._loop.call_soon_threadsafe(_deliver_in_loop, deliveries)
 
     @property
     def names(self) -> list[str]:
-        """Whose models are loaded."""
+        """The names of the loaded personas."""
         return list(self._workers)
 
     def close(self) -> None:
-        """Let go of everything. Whoever waits still is gone."""
+        """Fail all open requests, and retire all workers."""
+        closing = ApiError(
+            503, "The server is shutting down.", "Start it again with popinjay serve."
+        )
         for subscription in self._subscriptions:
             subscription.cancel()
-            subscription.deliver(
-                [
-                    Failed(
-                        ApiError(
-                            503, "The server is about to end.", "Start it again: popinjay serve"
-                        )
-                    )
-                ]
-            )
+            subscription.deliver([Failed(closing)])
         with self._lock:
-            for worker, _ in self._workers.values():
+            for worker in self._active():
                 self._retire(worker)
             self._workers.clear()
-        for worker in self._ending:
-            worker.wait(LAST_SECONDS)
+        for worker in self._retired:
+            worker.wait(SHUTDOWN_SECONDS)
 
 
-def _as_refusal(error: Exception) -> PopinjayError:
-    """What went wrong, as it can be told."""
+def _as_popinjay_error(error: Exception) -> PopinjayError:
+    """Return an error that may be shown to the client; others are logged."""
     if isinstance(error, PopinjayError):
         return error
-    _log.error("a persona was asked", exc_info=error)
-    return ApiError(
-        500,
-        "Something went wrong inside popinjay.",
-        "What it was stands where popinjay serve was started.",
-    )
+    _log.error("a persona's worker failed", exc_info=error)
+    return ApiError(500, *UNEXPECTED)
 
 
-def _hear(news: News) -> None:
-    for request, told in news:
+def _deliver_in_loop(deliveries: Deliveries) -> None:
+    for request, events in deliveries:
         assert isinstance(request, Subscription)
-        request.deliver(told)
+        request.deliver(events)
 
 
-def _files(run: Run) -> object:
-    """What a voice is made of: another model, or more that is forgotten, makes it another."""
+def _files_version(run: Run) -> object:
+    """Return a value that changes with the files that a worker loads.
+
+    A retrained model needs a new worker, and so do posts that were forgotten meanwhile.
+    """
     model = run.file("model")
-    inside = sorted(model.iterdir()) if model.is_dir() else []
-    return [
-        _stamp(path)
-        for path in (*inside, *(run.file(name) for name in ("train.jsonl", FORGOTTEN, MARKS)))
-    ]
+    model_files = sorted(model.iterdir()) if model.is_dir() else []
+    others = (run.file(name) for name in ("train.jsonl", FORGOTTEN, MARKS))
+    return [_file_version(path) for path in (*model_files, *others)]
 
 
 def _size(model: Path) -> int:
-    """Return the bytes of a model's files, those of its base model too if only its adapter is kept.
+    """Return the bytes of a model's files; for an adapter, including those of its base model.
 
-    Raises BaseModelError if that base model is not there.
+    Raises BaseModelError if that base model is missing.
     """
     files = files_of(model)
     return catalog.size(model) if files.adapter is None else files.size
 
 
-def _stamp(path: Path) -> object:
+def _file_version(path: Path) -> object:
     try:
-        found = path.stat()
+        stat = path.stat()
     except OSError:
         return None
-    return path.name, found.st_ino, found.st_mtime_ns, found.st_size
+    return path.name, stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
-def _memory() -> int:
-    """This machine's, in bytes."""
+def _memory_bytes() -> int:
+    """Return the size of this machine's memory; a guess if the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows

@@ -1,4 +1,4 @@
-"""What is asked of a persona that speaks to many at once, and what is told to whoever asked, piece by piece."""
+"""A client's query to a loaded persona, and the events that the client receives in return."""
 
 from __future__ import annotations
 
@@ -19,128 +19,131 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GenerationQuery:
-    """What somebody wants to hear."""
+    """A prompt, with how to sample and how to deliver the posts."""
 
     prompt: str
     options: SayOptions
     stops: tuple[str, ...] = ()
-    broken_off: bool = False  # let out what its tokens run out for
-    live: bool = True  # piece by piece
-    for_good: bool = False  # what was told can't be taken back: a post is cut where another draft of it would have to begin
+    allow_truncated: bool = False  # deliver posts that max_tokens cut off
+    live: bool = True  # deliver posts in pieces, as they are written
+    # Text that was sent can't be withdrawn: a post is truncated if its draft has to be replaced.
+    append_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
-    """The prompt was read: what every post begins with, and how many tokens that is."""
+class Started:
+    """The prompt was read: the text that every post starts with, and its number of tokens."""
 
-    typed: str
+    prefix: str
     tokens: int
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A post that must not go on as it was told so far, and how many tokens it had."""
+class Truncated:
+    """A post ends where it is, because its draft was rejected, and how many tokens it had."""
 
-    place: int
+    index: int
     reason: Reason
     tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """There is no more; how many drafts were drawn again, by reason."""
+    """All posts were delivered; `redrawn` counts the rejected drafts by reason."""
 
     redrawn: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """There is no more, and this is why."""
+    """No more posts will be delivered, because of this error."""
 
     error: Exception
 
 
-StreamEvent = Began | PostEvent | Cut | End | Failed
+StreamEvent = Started | PostEvent | Truncated | End | Failed
 
 
 class EventStream:
-    """What of a writing was told to whoever asked for it."""
+    """The events of a generation request, for the client that sent the query."""
 
-    def __init__(self, asked: GenerationQuery, request: GenerationRequest) -> None:
-        self._asked, self._request = asked, request
+    def __init__(self, query: GenerationQuery, request: GenerationRequest) -> None:
+        self._query = query
+        self._request = request
         self._buffer = StreamBuffer(held=True)
-        self._left = asked.options.n
-        self._looked: float | None = (
-            None  # when drafts were looked at last and had something to show
-        )
+        self._remaining = query.options.n
+        self._last_pieces: float | None = None  # when pieces were last delivered
 
-    def begin(self) -> Began:
-        """What is told first."""
-        beginning: PrefilledPrompt = self._request.prompt
-        return Began(one_line(beginning.text), beginning.length - 1)  # the first one parts posts
+    def start(self) -> Started:
+        """Return the first event."""
+        prompt: PrefilledPrompt = self._request.prompt
+        # The first token separates posts; it is not part of the prompt.
+        return Started(one_line(prompt.text), prompt.length - 1)
 
-    def news(self, now: float = 0.0, pace: float = 0.0) -> list[StreamEvent]:
-        """What can be told since the last look; one look for each step. Of posts on their way only when the pace has passed since the last time."""
+    def poll(self, now: float = 0.0, pace: float = 0.0) -> list[StreamEvent]:
+        """Return the events since the last poll. Must be called after each step of the scheduler.
+
+        Pieces are delivered only if `pace` seconds have passed since the last ones at time `now`.
+        """
         request = self._request
         if request.failure is not None:
             return [Failed(request.failure)]
-        told: list[StreamEvent] = []
-        if self._asked.for_good:
-            told += self._cuts()
-        if self._asked.live and (self._looked is None or now >= self._looked + pace):
+        events: list[StreamEvent] = []
+        if self._query.append_only:
+            events += self._truncated()
+        if self._query.live and (self._last_pieces is None or now >= self._last_pieces + pace):
             for sequence in request.sequences:
-                told += self._buffer.push(sequence)
-            self._looked = now if told else self._looked
-        for place, post in request.done.items():
-            told += self._end(place, post)
-        self._left -= len(request.done)
+                events += self._buffer.push(sequence)
+            self._last_pieces = now if events else self._last_pieces
+        for index, post in request.done.items():
+            events += self._finish(index, post)
+        self._remaining -= len(request.done)
         request.done.clear()
         request.given_up.clear()
-        if not self._left:
-            told.append(
+        if not self._remaining:
+            events.append(
                 End({str(reason): count for reason, count in request.tally.redrawn.items()})
             )
-        return told
+        return events
 
-    def _cuts(self) -> list[StreamEvent]:
-        """Of posts whose draft was given up, when some of it was told."""
+    def _truncated(self) -> list[StreamEvent]:
+        """End the posts whose draft was rejected after pieces of it were delivered."""
         request = self._request
         given_up = [
-            place
-            for place in request.given_up
-            if place not in request.done and self._buffer.has_shown(place)
+            index
+            for index in request.given_up
+            if index not in request.done and self._buffer.has_shown(index)
         ]
-        for place in given_up:
-            request.give_up(place)
-        self._left -= len(given_up)
-        return [Cut(place, *request.given_up[place]) for place in given_up]
+        for index in given_up:
+            request.give_up(index)
+        self._remaining -= len(given_up)
+        return [Truncated(index, *request.given_up[index]) for index in given_up]
 
-    def _end(self, place: int, post: GeneratedPost | None) -> Sequence[StreamEvent]:
-        """Return the last events of a post."""
-        events = list(self._buffer.finish(place, post))
-        if not self._asked.live:
+    def _finish(self, index: int, post: GeneratedPost | None) -> Sequence[StreamEvent]:
+        """Return the last events of a post; None if every draft was rejected."""
+        events = list(self._buffer.finish(index, post))
+        if not self._query.live:
             return events[-1:]
-        if self._asked.for_good and Restart(place) in events:
-            # It ends at a sentence, and some of what came behind that sentence was sent already.
-            return [Cut(place, Reason.LONG, post.tokens if post else 0)]
+        if self._query.append_only and Restart(index) in events:
+            # The post ends at an earlier sentence than the pieces that were delivered.
+            return [Truncated(index, Reason.LONG, post.tokens if post else 0)]
         return events
 
 
-def merge_pieces(told: list[StreamEvent]) -> list[StreamEvent]:
-    """The same in fewer words: pieces of a post that follow one another are one."""
-    found: list[StreamEvent] = []
-    last: dict[
-        int, int
-    ] = {}  # where the last piece of each post stands, while nothing else of it came
-    for one in told:
-        if isinstance(one, Piece) and one.place in last:
-            before = found[last[one.place]]
-            assert isinstance(before, Piece)
-            found[last[one.place]] = Piece(one.place, before.text + one.text)
+def merge_pieces(events: list[StreamEvent]) -> list[StreamEvent]:
+    """Join consecutive pieces of the same post; events of other posts may lie between them."""
+    merged: list[StreamEvent] = []
+    open_pieces: dict[int, int] = {}  # by post, where in `merged` the piece is that can be extended
+    for event in events:
+        if isinstance(event, Piece) and event.index in open_pieces:
+            position = open_pieces[event.index]
+            previous = merged[position]
+            assert isinstance(previous, Piece)
+            merged[position] = Piece(event.index, previous.text + event.text)
             continue
-        if isinstance(one, Piece):
-            last[one.place] = len(found)
-        elif isinstance(one, Restart | Finished | Missing | Cut):
-            last.pop(one.place, None)
-        found.append(one)
-    return found
+        if isinstance(event, Piece):
+            open_pieces[event.index] = len(merged)
+        elif isinstance(event, Restart | Finished | Missing | Truncated):
+            open_pieces.pop(event.index, None)
+        merged.append(event)
+    return merged

@@ -26,6 +26,7 @@ from popinjay.sources.mastodon.identity import (
     canonical_url,
     check_access,
     has_prefix,
+    look_up,
     parse_name,
 )
 from popinjay.sources.mastodon.posts import (

@@ -1,0 +1,62 @@
+"""Standard streams in all states that a shell allows: closed, full, or a broken pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TextIO
+
+from popinjay.errors import OutputLost
+
+_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))  # by file descriptor
+
+
+def open_closed_streams() -> None:
+    """Open the null device for standard streams that are closed (`>&-`).
+
+    Otherwise the next file that is opened would get the descriptor of one of them, and what is
+    printed would be written to that file.
+    """
+    for descriptor, (name, mode) in enumerate(_STREAMS):
+        if getattr(sys, name) is not None:
+            continue
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != descriptor and not _is_open(descriptor):
+            os.dup2(null, descriptor)
+            os.close(null)
+            null = descriptor
+        stream = open(null, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 (never closed)
+        setattr(sys, name, stream)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def discard_output(stream: TextIO) -> None:
+    """Send a stream's buffered output to the null device: Python's exit would fail on it again."""
+    with suppress(OSError, ValueError):  # the stream has no file descriptor
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def print_error(text: str) -> None:
+    """Write a line to standard error; if it can't be written, continue without it."""
+    try:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except OSError:
+        discard_output(sys.stderr)
+
+
+def output_lost(error: OSError) -> OutputLost:
+    """Return the error for standard output that can't be written, and discard the rest of it."""
+    discard_output(sys.stdout)
+    hint = "Free some space, or redirect the output. What was made is kept."
+    return OutputLost(f"Standard output can't be written: {error.strerror or error}.", hint)
