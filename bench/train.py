@@ -19,7 +19,7 @@ from typing import Any
 
 from base import ENGLISH
 from training import growth, peers, promises, quality, recipe, report, speed
-from training.children import apart
+from training.children import in_subprocess
 from training.texts import english, posts_of
 
 PARTS = ("speed", "quality", "promises", "growth")
@@ -130,7 +130,7 @@ def measure_speed(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
 
 def devices() -> list[str]:
     """What there is to train on; asked in a process of its own, for torch is large."""
-    return ["cpu", "cuda"] if apart(has_gpu)[0] else ["cpu"]
+    return ["cpu", "cuda"] if in_subprocess(has_gpu)[0] else ["cpu"]
 
 
 def has_gpu() -> bool:

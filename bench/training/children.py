@@ -98,10 +98,10 @@ class Peer:
         self.process.join()
 
 
-def apart(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+def in_subprocess(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
     """What `work(*arguments)` gives in a process of its own, and the most memory that took, in GB."""
     ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_apart, args=(theirs, work, arguments), daemon=True)
+    process = _SPAWN.Process(target=_send_result, args=(theirs, work, arguments), daemon=True)
     process.start()
     theirs.close()
     result: tuple[Any, float] = ours.recv()
@@ -177,7 +177,7 @@ def _peer(pipe: Connection, work: Callable[..., None], arguments: tuple[Any, ...
     raise RuntimeError("it ran out of steps")
 
 
-def _apart(pipe: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _send_result(pipe: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     _prepare()
     pipe.send((work(*arguments), peak()))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from popinjay.options import TrainOptions
 from training import ours
-from training.children import apart
+from training.children import in_subprocess
 from training.quality import bits
 from training.texts import Posts
 
@@ -17,7 +17,7 @@ def measure(posts: Posts, budgets: Sequence[str]) -> list[dict[str, Any]]:
     found = []
     for budget in (None, *budgets):
         options = TrainOptions(budget=budget)
-        done, _ = apart(_train, posts, options)
+        done, _ = in_subprocess(_train, posts, options)
         meant = done["estimate"] if budget is None else options.budget_seconds()
         found.append(
             {

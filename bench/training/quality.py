@@ -18,7 +18,7 @@ from popinjay.options import SayOptions, TrainOptions
 from popinjay.sampling.generate import generate
 from popinjay.text.verbatim_index import VerbatimIndex
 from training import ours, recipe
-from training.children import apart
+from training.children import in_subprocess
 from training.stopwatch import Stopwatch
 from training.texts import Posts
 
@@ -95,13 +95,13 @@ def compare(
     is planned to be short ends better than the same stretch of a long one, whose rate is still high.
     """
     theirs = kept(cache, posts, samples, rate)
-    found, gigabytes = apart(by_ours, posts, samples, TrainOptions(epochs=epochs))
+    found, gigabytes = in_subprocess(by_ours, posts, samples, TrainOptions(epochs=epochs))
     reached, planned = None, None
     for planned in [*quick, epochs]:
         looks = (
             found["looks"]
             if planned == epochs
-            else apart(by_ours, posts, 10, TrainOptions(epochs=planned))[0]["looks"]
+            else in_subprocess(by_ours, posts, 10, TrainOptions(epochs=planned))[0]["looks"]
         )
         reached = next((look for look in looks if look["score"] <= theirs["held-out"]), None)
         if reached:
@@ -134,7 +134,7 @@ def kept(cache: Path, posts: Posts, samples: int, rate: float) -> dict[str, Any]
     if file.exists():
         known: dict[str, Any] = json.loads(file.read_text())
         return {**known, "is kept": True}
-    found, gigabytes = apart(by_recipe, posts, samples, rate)
+    found, gigabytes = in_subprocess(by_recipe, posts, samples, rate)
     found["peak GB"] = gigabytes
     cache.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(found))

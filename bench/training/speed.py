@@ -11,7 +11,7 @@ from typing import Any
 
 from popinjay.training.device import WIDE, choose_precision
 from training import ours, peers
-from training.children import Peer, Slice, apart
+from training.children import Peer, Slice, in_subprocess
 
 OURS, HALF = "ours", "ours, bf16"
 LEAST_PAIRS = 3
@@ -20,7 +20,7 @@ LEAST_PAIRS = 3
 def measure(task: peers.Task, seconds: float, steps: int = 4) -> dict[str, Any]:
     """Rounds until the time is over, three at least, after one that does not count: the recipe and its like, then ours, products between."""
     with tempfile.TemporaryDirectory() as folder:
-        apart(peers.save_gpt2, task, Path(folder))
+        in_subprocess(peers.save_gpt2, task, Path(folder))
         return _measure(task, seconds, steps, Path(folder))
 
 
