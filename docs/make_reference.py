@@ -1,4 +1,7 @@
-"""Write `docs/reference.md` from the command line itself: `python docs/make_reference.py`."""
+"""Write `docs/reference.md` from the command line's parser.
+
+python docs/make_reference.py
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ Every command and option. Made by `make docs` from the program itself; a test ke
 
 
 def reference() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return HEAD + "\n".join(section(name, command) for name, command in commands_of(parser()))
 
 
 def commands_of(
     top: argparse.ArgumentParser, before: str = ""
 ) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Every command with its name, and after it the commands that it has itself."""
+    """Yield every command with its full name, each followed by its subcommands."""
     for action in top._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, command in action.choices.items():
@@ -32,7 +35,7 @@ def commands_of(
 
 
 def section(name: str, command: argparse.ArgumentParser) -> str:
-    """One command: what it is, and a table of what it takes."""
+    """Return a command's section: its description and a table of its arguments."""
     lines = [f"## popinjay {name}", "", command.description or "", "", "| | |", "| --- | --- |"]
     for action in command._actions:
         if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
