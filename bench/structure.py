@@ -328,7 +328,7 @@ def matches(name: str, owner: str, word: str, *, is_anywhere: bool) -> bool:
         return bare == word
     forms = (word, f"{word}s")
     if not is_anywhere:
-        return bare.lower() in forms and (bare.islower() or bare.isupper())
+        return bare.lower() in forms
     return any(f"_{form}_" in f"_{snake_case(bare)}_" for form in forms)
 
 
