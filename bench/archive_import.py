@@ -1,12 +1,13 @@
-"""How fast posts are read from an X archive, and how much memory that takes.
+"""Measure how fast posts are read from an X archive, and how much memory that takes.
 
-Run: python bench/archive_import.py [--posts 200000] [--pairs 7]
+    python bench/archive_import.py [--posts 200000] [--pairs 7]
 
-Popinjay opens the zip, unpacks, decodes and parses it post by post, and makes posts of it. What it is held against gets
-the same JSON ready in memory, unpacked and without `window.YTD.tweets.part0 =`: one json.loads that makes a list of all
-of it (and so keeps the garbage collector busy), and a json.loads for each post, dropped at once, the least there could be.
-Peak memory is that of processes of their own: a Python that does nothing, reading every post, and `popinjay inspect`,
-which cleans them too.
+Popinjay opens the zip, decompresses, decodes and parses it post by post, and builds posts from it.
+The two baselines get the same JSON in memory, decompressed and without the assignment to
+`window.YTD.tweets.part0`: one `json.loads` of everything, which builds one list and so keeps the
+garbage collector busy, and one `json.loads` for each post with the result dropped at once, which is
+a lower bound. Peak memory is measured in separate processes: a Python that does nothing, reading
+every post, and `popinjay inspect`, which also cleans the posts.
 """
 
 from __future__ import annotations
@@ -31,25 +32,25 @@ from peak import READ_ALL, peak_of
 
 
 def read_all(archive: Path) -> int:
-    """Read every post; how many there were."""
+    """Read every post and return how many there were."""
     return sum(1 for _ in sources.read(str(archive), CollectOptions()).posts())
 
 
 def bare_json(archive: Path) -> bytes:
-    """The JSON of the archive's posts, without what is assigned to."""
+    """Return the JSON of the archive's posts, without the assignment before it."""
     with zipfile.ZipFile(archive) as opened:
         content = opened.read("data/tweets.js")
     return content[content.index(b"[") :]
 
 
 def parse_each(items: list[bytes]) -> None:
-    """Parse one item after another, keeping none."""
+    """Parse one item after another and drop each result."""
     for item in items:
         json.loads(item)
 
 
 def show_speed(archive: Path, posts: int, pairs: int) -> None:
-    """Time reading against both and show it."""
+    """Time reading against both baselines and print the result."""
     assert read_all(archive) == posts
     content = bare_json(archive)
     items = [line.rstrip(b",") for line in content.splitlines()[1:-1]]
@@ -69,7 +70,7 @@ def show_speed(archive: Path, posts: int, pairs: int) -> None:
 
 
 def show_memory(archive: Path) -> None:
-    """Measure the peaks and show them."""
+    """Measure the peaks of memory and print them."""
     inspect = ("-m", "popinjay.cli.main", "inspect", str(archive), "--json")
     runs = {
         "a bare Python": ("-c", "pass"),
@@ -85,7 +86,7 @@ def show_memory(archive: Path) -> None:
 
 
 def main() -> None:
-    """Make the archive, and show both."""
+    """Write the archive, and measure both."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -95,8 +96,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "archive.zip"
         size = write_large(archive, args.posts)
+        zipped = archive.stat().st_size
         print(
-            f"{args.posts:,} posts, {size / 2**20:,.0f} MB of JSON in a zip of {archive.stat().st_size / 2**20:,.0f} MB\n"
+            f"{args.posts:,} posts, {size / 2**20:,.0f} MB of JSON"
+            f" in a zip of {zipped / 2**20:,.0f} MB\n"
         )
         show_speed(archive, args.posts, args.pairs)
         show_memory(archive)

@@ -1,10 +1,13 @@
-"""What the built-in base is worth: real authors it has never seen, taught from it, from random weights and from the base before.
+"""Compare fine-tuning from the built-in base, from random weights and from an earlier base.
 
-    python bench/base.py --personas FOLDER --work FOLDER [--previous FOLDER] [--authors NAME ...] [--say 20]
+    python bench/base.py --personas FOLDER --work FOLDER
+        [--previous FOLDER] [--authors NAME ...] [--say 20]
 
-Bits per byte on the held-out tenth of each author's posts, before and after a fine-tune with the built-in base's defaults;
-then on posts alone and with twenty posts before them: the author's own, or, as a control, another author's. What is measured is
-kept in `WORK/measured.jsonl`: stopped and started again, it goes on. `--previous` is an earlier base's folder, such as
+The authors are real, and the base has never seen their posts. Measured are the bits per byte on the
+held-out tenth of each author's posts, before and after fine-tuning with the built-in base's
+defaults; then those of the base itself on single posts and on posts with twenty others before them:
+the author's own or, as a control, another author's. Results are kept in `WORK/measured.jsonl`, and
+an interrupted run resumes from them. `--previous` is an earlier base's folder, extracted with
 
     git archive REVISION src/popinjay/assets/base | tar -x -C FOLDER
 """
@@ -41,7 +44,7 @@ MODEL = "model.safetensors"
 
 
 class Texts:
-    """One author's posts as a persona would be made from them."""
+    """One author's posts, split as a persona's are."""
 
     def __init__(self, file: Path) -> None:
         (found,) = inspect(file)
@@ -54,7 +57,7 @@ class Texts:
 
 
 class Measured:
-    """Rows measured so far, on disk."""
+    """The rows measured so far, on disk."""
 
     def __init__(self, work: Path) -> None:
         self.file = work / "measured.jsonl"
@@ -66,9 +69,11 @@ class Measured:
         )
 
     def find(self, **what: str) -> dict[str, Any] | None:
+        """Return the first row with these values, or None."""
         return next((row for row in self.rows if what.items() <= row.items()), None)
 
     def add(self, **row: Any) -> None:
+        """Write a row to the file and print it."""
         self.rows.append(row)
         with self.file.open("a") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -79,7 +84,7 @@ class Measured:
 
 
 def random_weights(base: Path, folder: Path) -> Path:
-    """A model like the base, of the same tokenizer, that has learnt nothing."""
+    """Save an untrained model with the base's architecture and tokenizer; return its folder."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -91,19 +96,26 @@ def random_weights(base: Path, folder: Path) -> Path:
             dirs_exist_ok=True,
             ignore=shutil.ignore_patterns(MODEL, "base.json", "README.md"),
         )
-        AutoModelForCausalLM.from_config(
-            AutoConfig.from_pretrained(base, dtype=torch.float32)
-        ).save_pretrained(folder)
+        config = AutoConfig.from_pretrained(base, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+        model.save_pretrained(folder)
     return folder
 
 
 def fine_tune(folder: Path, texts: Texts, work: Path, say: int) -> dict[str, Any]:
-    """Bits per byte before and after a fine-tune as `make --base builtin` does it, and what it says then."""
-    began = time.monotonic()
+    """Fine-tune a base as `make --base builtin` does, and return what was measured.
+
+    Args:
+        folder: The base's folder.
+        texts: The author's posts.
+        work: A folder for checkpoints, which is removed afterwards.
+        say: How many posts to generate from the result.
+    """
+    started = time.monotonic()
     model = LanguageModel.load(folder)
-    loading = time.monotonic() - began
+    loading = time.monotonic() - started
     before = bits_per_byte(model.bits(texts.held_out), texts.held_out)
-    began = time.monotonic()
+    started = time.monotonic()
     trainer = prepare(
         model,
         replace(bases.row(bases.BUILT_IN), where=str(folder)),
@@ -115,31 +127,30 @@ def fine_tune(folder: Path, texts: Texts, work: Path, say: int) -> dict[str, Any
     )
     trainer.run()
     trainer.train_step.finish(work)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started
     shutil.rmtree(work)
     after = bits_per_byte(model.bits(texts.held_out), texts.held_out)
-    said = (
-        [one.text for one in generate(TorchDecoder(model), SayOptions(n=say, seed=0))]
-        if say
-        else []
-    )
-    facts = {
+    samples: list[str] = []
+    if say:
+        posts = generate(TorchDecoder(model), SayOptions(n=say, seed=0))
+        samples = [post.text for post in posts]
+    return {
         "base": round(before, 4),
         "persona": round(after, 4),
         "seconds": round(seconds, 1),
         "loading": round(loading, 2),
-    }
-    return {
-        **facts,
         "steps": trainer.state.step,
         "best_step": trainer.state.best_step,
         "tokens": trainer.state.tokens,
-        "said": said,
+        "said": samples,
     }
 
 
 def contexts(folder: Path, name: str, authors: dict[str, Texts]) -> dict[str, float]:
-    """Bits per byte of an author's held-out posts: alone, behind another author's posts, behind their own."""
+    """Return the bits per byte of an author's held-out posts in three contexts.
+
+    The posts stand alone, after posts of other authors, and after posts of the same author.
+    """
     rng = random.Random(0)
     scored = rng.sample(authors[name].held_out, min(SCORED, len(authors[name].held_out)))
     others = [
@@ -153,7 +164,7 @@ def contexts(folder: Path, name: str, authors: dict[str, Texts]) -> dict[str, fl
 
 
 def show_fine_tunes(measured: Measured, arms: list[str], names: list[str]) -> None:
-    """Every author before and after, from each arm, and the arms' means."""
+    """Print every author's bits per byte before and after, from each arm, and the arms' means."""
     print("\nheld-out bits per byte, before -> after the fine-tune (seconds it took)")
     rows = [("author", "".join(f"{arm:>26}" for arm in arms))]
     after: dict[str, list[float]] = {arm: [] for arm in arms}
@@ -170,8 +181,8 @@ def show_fine_tunes(measured: Measured, arms: list[str], names: list[str]) -> No
 
 
 def show_contexts(measured: Measured, names: list[str]) -> None:
-    """What posts before a post are worth to the untouched base."""
-    print(f"\nbits per byte of the untouched base, posts alone and behind {BEFORE} others")
+    """Print how much the posts before a post help the untuned base."""
+    print(f"\nbits per byte of the untuned base, posts alone and after {BEFORE} others")
     rows = [("author", f"{'alone':>12}{'others before':>16}{'own before':>12}{'gain':>8}")]
     for name in names:
         if row := measured.find(what="in context", author=name):
@@ -186,6 +197,7 @@ def show_contexts(measured: Measured, names: list[str]) -> None:
 
 
 def main() -> None:
+    """Measure what has not been measured yet, and print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -195,11 +207,11 @@ def main() -> None:
         required=True,
         help="a folder of NAME.jsonl.gz, posts of one author each",
     )
-    parser.add_argument("--work", type=Path, required=True, help="where what is measured is kept")
+    parser.add_argument("--work", type=Path, required=True, help="a folder for the results")
     parser.add_argument("--base", type=Path, default=bases.folder_of(bases.row(bases.BUILT_IN)))
     parser.add_argument("--previous", type=Path, help="the folder of an earlier base")
     parser.add_argument("--authors", nargs="+", default=list(ENGLISH))
-    parser.add_argument("--say", type=int, default=0, help="posts written by each persona")
+    parser.add_argument("--say", type=int, default=0, help="posts to generate from each persona")
     args = parser.parse_args()
     measured = Measured(args.work)
     arms = {
@@ -226,7 +238,7 @@ def main() -> None:
     show_contexts(measured, args.authors)
     for name in args.authors:
         if (row := measured.find(what="fine-tune", arm="base", author=name)) and row["said"]:
-            print(f"\n{name} says, unpicked:", *row["said"], sep="\n- ")
+            print(f"\n{name} says, not selected:", *row["said"], sep="\n- ")
 
 
 if __name__ == "__main__":

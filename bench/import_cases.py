@@ -1,10 +1,10 @@
-"""Run the `popinjay inspect` commands of a folder of cases and print one row a command.
-
-A case is a folder with input files and an `expected.md` whose indented lines are the commands to
-run in it. Each case gets a home of its own, so none finds what another left. What is right is
-for the reader to judge: the row shows the exit status and the counts, or the refusal.
+"""Run the `popinjay inspect` commands of a folder of cases and print one row for each command.
 
     python bench/import_cases.py CASES_FOLDER [WORD_IN_THE_CASE'S_NAME ...]
+
+A case is a folder with input files and an `expected.md` whose indented lines are the commands to
+run in it. Each case gets its own home folder, so that cases do not affect each other. The script
+does not judge the results: each row shows the exit status and the counts, or the error.
 """
 
 import argparse
@@ -18,17 +18,17 @@ from pathlib import Path
 
 _COMMAND = re.compile(r"^ {4}popinjay (inspect .*)$", re.MULTILINE)
 _COUNT = re.compile(r"^([a-z][a-z ,()-]*?) {2,}(\S.*)$", re.MULTILINE)
-_SHOWN_NO_MORE = {"kept", "characters", "languages"}
+_OMITTED = {"kept", "characters", "languages"}
 _TIME_LIMIT = 120  # seconds; far above what any case should take
 
 
 def commands(case: Path) -> list[str]:
-    """Return the inspect commands of a case, without the program's name, as they are typed."""
+    """Return the inspect commands of a case as they are typed, without the program's name."""
     return _COMMAND.findall((case / "expected.md").read_text("utf-8"))
 
 
 def inspect(command: str, case: Path, home: str) -> tuple[int, str, str]:
-    """Run one command in the case's folder; return its exit status, output and messages."""
+    """Run one command in the case's folder; return its exit status, stdout and stderr."""
     typed, _, file = command.partition(" < ")
     stdin = (case / file.strip()).read_bytes() if file else b""
     done = subprocess.run(
@@ -44,18 +44,16 @@ def inspect(command: str, case: Path, home: str) -> tuple[int, str, str]:
 
 
 def summary(status: int, output: str, messages: str) -> str:
-    """Return the counts of a reading on one line, or the first line of the refusal."""
+    """Return the counts that a command printed on one line, or its error message."""
     if status:
-        lines = messages.strip().splitlines() or ["(nothing said)"]
+        lines = messages.strip().splitlines() or ["(no message)"]
         return lines[-1] if "Traceback" in messages else lines[0]
-    counts = [
-        f"{name} {value}" for name, value in _COUNT.findall(output) if name not in _SHOWN_NO_MORE
-    ]
+    counts = [f"{name} {value}" for name, value in _COUNT.findall(output) if name not in _OMITTED]
     return ", ".join(counts) or output.strip()[:100]
 
 
 def main() -> None:
-    """Print a row for each command of the cases chosen."""
+    """Print a row for each command of the selected cases."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", type=Path)
     parser.add_argument("words", nargs="*", help="only cases with one of these in their name")

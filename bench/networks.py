@@ -1,10 +1,11 @@
-"""How fast posts are read over networks, beside the raw transfer of the same bytes.
+"""Measure how fast posts are read from networks, beside the raw transfer of the same bytes.
 
-Run: python bench/networks.py [--posts 5000] [--pairs 7] [--only bluesky]
+    python bench/networks.py [--posts 5000] [--pairs 7] [--only bluesky]
 
-Popinjay looks the account up, reads every page, makes posts of it and keeps them so that no page is lost by a power cut (two fsyncs a page).
-What it is held against asks the same server for the same addresses, over one connection as well, and drops what it gets unread. Both wait
-for the server, which is on this machine, so that what it needs is in both; over a real network it would be most of the time.
+Popinjay looks the account up, reads every page, builds posts and saves them durably (two fsyncs a
+page). The baseline requests the same addresses from the same server, also over one connection, and
+drops the responses unread. Both wait for the server, which runs on this machine, so its time counts
+in both; over a real network it would be most of the time.
 """
 
 from __future__ import annotations
@@ -32,24 +33,28 @@ from popinjay.sources.network.http_client import USER_AGENT, HttpClient
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 
+_TEXT = (
+    "the tide came in for the {}th time, and number {} of the gulls over the pier was not amused"
+)
+
+
 @dataclass(frozen=True)
 class Account:
-    """An account on a server that is running, and what tells popinjay of it."""
+    """An account on a running server, and what popinjay needs to read it."""
 
     spec: str
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)  # of the environment
     options: Mapping[str, Any] = field(default_factory=dict)  # of FetchOptions
-    most: int = sys.maxsize  # posts that such a network hands out
+    max_posts: int = sys.maxsize  # that the network returns
 
 
-Serve = Callable[
-    [int, Path], AbstractContextManager[Account | str]
-]  # posts and folder; a text says why there is none
+# Takes the number of posts and a folder; yields the reason as text if there can be no server.
+Serve = Callable[[int, Path], AbstractContextManager[Account | str]]
 
 
 @contextmanager
 def bluesky(posts: int, folder: Path) -> Iterator[Account | str]:
-    """A real PDS and PLC directory."""
+    """Run a real PDS and PLC directory."""
     from bluesky_network import Network
     from repositories import bsky_post
     from servers.install import missing
@@ -61,22 +66,21 @@ def bluesky(posts: int, folder: Path) -> Iterator[Account | str]:
     try:
         network.start()
         ada = network.sign_up("ada.test")
-        written = [
-            bsky_post(
-                f"the tide came in for the {n}th time, and number {n * 37} of the gulls over the pier was not amused",
-                n,
-            )
-            for n in range(posts)
-        ]
-        ada.write([(*path.split("/"), record) for path, record in written])
+        ada.write([_record(*bsky_post(_TEXT.format(n, n * 37), n)) for n in range(posts)])
         yield Account("ada.test", network.variables)
     finally:
         network.stop()
 
 
+def _record(path: str, record: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
+    """Split a record's path into its collection and key."""
+    collection, key = path.split("/")
+    return collection, key, record
+
+
 @contextmanager
 def mastodon(posts: int, folder: Path) -> Iterator[Account | str]:
-    """A stand-in of ours: the one real server that is small enough, snac2, gives 256 posts of an account and no more."""
+    """Run our fake server: the only real one that is small enough, snac2, returns 256 posts."""
     from mastodon_standin import StandIn
 
     server = StandIn()
@@ -89,7 +93,7 @@ def mastodon(posts: int, folder: Path) -> Iterator[Account | str]:
 
 @contextmanager
 def x_api(posts: int, folder: Path) -> Iterator[Account | str]:
-    """A stand-in of ours, as X itself costs; it hands out no more than X does."""
+    """Run our fake server, since X itself charges for reads; it returns no more than X does."""
     from archives import posts as tweets
     from x_api_standin import KEY, XStandIn, post
 
@@ -100,21 +104,21 @@ def x_api(posts: int, folder: Path) -> Iterator[Account | str]:
             "x:ada_l",
             {"X_BEARER_TOKEN": KEY, "POPINJAY_X_API": server.address},
             {"i_have_the_right": True},
-            most=server.cap,
+            max_posts=server.cap,
         )
     finally:
         server.close()
 
 
-SERVERS: dict[str, tuple[str, Serve]] = {  # a row a network
+SERVERS: dict[str, tuple[str, Serve]] = {
     "bluesky": ("Bluesky (a real PDS)", bluesky),
-    "mastodon": ("Mastodon (a stand-in of ours)", mastodon),
-    "x": ("X API (a stand-in of ours)", x_api),
+    "mastodon": ("Mastodon (our fake server)", mastodon),
+    "x": ("X API (our fake server)", x_api),
 }
 
 
 def read_all(account: Account) -> int:
-    """Read the account into a folder that is new; how many posts there are."""
+    """Read the account into a new folder and return how many posts there are."""
     access = Access(FetchOptions(allow_local=True, **account.options))
     with tempfile.TemporaryDirectory() as folder:
         reading = sources.read(account.spec, CollectOptions(), access)
@@ -123,42 +127,36 @@ def read_all(account: Account) -> int:
 
 
 def addresses_of(account: Account) -> list[tuple[str, dict[str, str]]]:
-    """Every address that is asked for the account, with the headers that are sent along."""
-    asked: list[tuple[str, dict[str, str]]] = []
+    """Return every address requested for the account, with the headers of its request."""
+    requests: list[tuple[str, dict[str, str]]] = []
     get = HttpClient.get
 
-    def remember(
-        self: HttpClient, address: str, query: Mapping[str, str] | None = None, **how: Any
+    def record(
+        self: HttpClient, address: str, query: Mapping[str, str] | None = None, **options: Any
     ) -> Any:
-        asked.append(
-            (f"{address}?{urlencode(query)}" if query else address, dict(how.get("headers") or {}))
-        )
-        return get(self, address, query, **how)
+        headers = dict(options.get("headers") or {})
+        requests.append((f"{address}?{urlencode(query)}" if query else address, headers))
+        return get(self, address, query, **options)
 
-    HttpClient.get = remember  # type: ignore[method-assign]
+    HttpClient.get = record  # type: ignore[method-assign]
     try:
         read_all(account)
     finally:
         HttpClient.get = get  # type: ignore[method-assign]
-    return asked
+    return requests
 
 
-def transfer(asked: list[tuple[str, dict[str, str]]]) -> int:
-    """Ask for the same, one connection a host, and drop it; how many bytes that were."""
+def transfer(requests: list[tuple[str, dict[str, str]]]) -> int:
+    """Make the same requests, one connection for each host; return the number of bytes read."""
     connections: dict[str, http.client.HTTPConnection] = {}
     size = 0
     try:
-        for address, headers in asked:
-            place = urlsplit(address)
-            connection = connections.setdefault(
-                place.netloc, http.client.HTTPConnection(place.netloc)
-            )
-            path = f"{place.path}?{place.query}" if place.query else place.path
-            connection.request(
-                "GET",
-                path,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers},
-            )
+        for address, headers in requests:
+            url = urlsplit(address)
+            connection = connections.setdefault(url.netloc, http.client.HTTPConnection(url.netloc))
+            path = f"{url.path}?{url.query}" if url.query else url.path
+            usual = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
+            connection.request("GET", path, headers={**usual, **headers})
             size += len(connection.getresponse().read())
     finally:
         for connection in connections.values():
@@ -167,28 +165,21 @@ def transfer(asked: list[tuple[str, dict[str, str]]]) -> int:
 
 
 def show_speed(name: str, account: Account, posts: int, pairs: int) -> None:
-    """Time both and show it."""
-    posts, asked = min(posts, account.most), addresses_of(account)
+    """Time both in turns and print the result."""
+    posts = min(posts, account.max_posts)
+    requests = addresses_of(account)
     assert read_all(account) == posts
-    size = transfer(asked)
-    print(f"{name}: {posts:,} posts, {len(asked)} requests, {size / 2**20:.1f} MB as sent")
-    times = in_turns(partial(read_all, account), partial(transfer, asked), pairs)
+    size = transfer(requests)
+    print(f"{name}: {posts:,} posts, {len(requests)} requests, {size / 2**20:.1f} MB as sent")
+    times = in_turns(partial(read_all, account), partial(transfer, requests), pairs)
     rates = (f"{posts / median(seconds):,.0f}" for seconds in zip(*times, strict=True))
-    show_pairs(
-        times,
-        "popinjay",
-        "the raw transfer",
-        list(
-            zip(
-                ("popinjay, posts a second", "the raw transfer, posts a second"), rates, strict=True
-            )
-        ),
-    )
+    labels = ("popinjay, posts a second", "the raw transfer, posts a second")
+    show_pairs(times, "popinjay", "the raw transfer", list(zip(labels, rates, strict=True)))
     print()
 
 
 def main() -> None:
-    """Show every network that can be had here."""
+    """Measure every network whose server can run here."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

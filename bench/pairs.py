@@ -1,4 +1,4 @@
-"""Two things timed in turns, so that whatever else the machine does falls on both alike."""
+"""Time two things in turns, so that other load on the machine affects both alike."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from statistics import median
 
 
 def timed(run: Callable[[], object]) -> float:
-    """How many seconds it takes."""
-    began = time.perf_counter()
+    """Return how many seconds a call takes."""
+    started = time.perf_counter()
     run()
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def in_turns(
     ours: Callable[[], object], bare: Callable[[], object], pairs: int
 ) -> list[tuple[float, float]]:
-    """The seconds of both in each pair, after a pair that does not count."""
+    """Return the seconds of both in each pair, after a warm-up pair."""
     return [(timed(ours), timed(bare)) for _ in range(pairs + 1)][1:]
 
 
 def show(rows: Sequence[tuple[str, str]]) -> None:
-    """A table: labels to the left, numbers to the right."""
+    """Print a table with labels to the left and values to the right."""
     label, value = (max(len(row[column]) for row in rows) for column in (0, 1))
     for row in rows:
         print(f"{row[0]:<{label}}  {row[1]:>{value}}")
@@ -31,7 +31,14 @@ def show(rows: Sequence[tuple[str, str]]) -> None:
 def show_pairs(
     pairs: Sequence[tuple[float, float]], ours: str, bare: str, more: Sequence[tuple[str, str]] = ()
 ) -> None:
-    """The medians of both, whatever more there is, and the median of the pairs' ratios."""
+    """Print the medians of both, further rows, and the median of the pairs' ratios.
+
+    Args:
+        pairs: The seconds of both in each pair.
+        ours: The first one's name.
+        bare: The second one's name.
+        more: Further rows: labels and values.
+    """
     show(
         [
             (f"{name}, median", f"{1000 * median(times):,.1f} ms")
@@ -41,5 +48,6 @@ def show_pairs(
     )
     ratios = sorted(a / b for a, b in pairs)
     print(
-        f"{ours} takes {median(ratios):.2f} times as long as {bare} (median of {len(ratios)} pairs, from {ratios[0]:.2f} to {ratios[-1]:.2f})"
+        f"{ours} takes {median(ratios):.2f} times as long as {bare}"
+        f" (median of {len(ratios)} pairs, from {ratios[0]:.2f} to {ratios[-1]:.2f})"
     )

@@ -1,10 +1,13 @@
-"""The report of real authors: ours, a Markov chain and HuggingTweets' recipe on the same base; and what a report takes.
+"""Compare reports on real authors, and measure what a report costs.
 
-    python bench/report.py --personas FOLDER --work FOLDER [--authors NAME ...] [--recipe-posts 3200] [--only ours recipe] [--bases NAME ...]
+    python bench/report.py --personas FOLDER --work FOLDER [--authors NAME ...]
+        [--recipe-posts 3200] [--only ours recipe] [--bases NAME ...]
 
-FOLDER of personas: NAME.jsonl.gz, posts of one author each. The recipe learns what HuggingTweets could read, 3,200 posts of an author at
-most; ours and the chain learn all. What was trained is kept in WORK and taken from there. The English authors are made from SmolLM2
-too if it is on this machine, without the recipe, which would take hours on it.
+Compared are our persona, a Markov chain and HuggingTweets' recipe on the same base. `--personas` is
+a folder of NAME.jsonl.gz, posts of one author each. The recipe trains on at most 3,200 posts of an
+author, as many as HuggingTweets could read; ours and the chain train on all. Trained models are
+kept in WORK and reused. The English authors' personas are also made from SmolLM2 if it is on this
+machine, but without the recipe, which would take hours on it.
 """
 
 from __future__ import annotations
@@ -32,18 +35,18 @@ from popinjay.report.schema import BitsPerByte, Report
 from popinjay.stages.evaluate import score, write_unprompted
 from popinjay.store.run import Run
 from training import recipe
-from training.children import apart
+from training.children import in_subprocess
 from training.report import table
 
 SMOLLM2 = "smollm2"
 AUTHORS = ("pepys", "pd_bierce", "wl_juliagillard", "wl_cfkargentina", "ja_dayukoume")
 SAMPLES = 1000
-ROWS = {
-    "told apart": ("told_apart", ONLY),
-    "taken for the author": ("taken_for", ONLY),
-    "copies whole": ("copying", "exact"),
-    "eight words": ("copying", "run"),
-    "longest run": ("copying", "longest"),
+ROWS = {  # a row title: the measure and its part
+    "two-sample AUC": ("told_apart", ONLY),
+    "attributed to the author": ("taken_for", ONLY),
+    "exact copies": ("copying", "exact"),
+    "eight words copied": ("copying", "run"),
+    "longest copied run": ("copying", "longest"),
     "length": ("habits", "length"),
     "punctuation": ("habits", "punctuation"),
     "distinct pairs": ("variety", "distinct_2"),
@@ -51,48 +54,51 @@ ROWS = {
 }
 
 
-def place_of(work: Path, base: str) -> Path:
-    """Return the folder for what is made from one base."""
+def folder_of(work: Path, base: str) -> Path:
+    """Return the folder for the personas made from one base."""
     return work if base == bases.BUILT_IN else work / base
 
 
-def chosen_bases(asked: Sequence[str] | None) -> list[str]:
-    """Return the bases that were asked for, or the built-in one and SmolLM2 if it is here."""
-    if asked:
-        return list(asked)
+def chosen_bases(requested: Sequence[str] | None) -> list[str]:
+    """Return the requested bases, or the built-in one and SmolLM2 if it is on this machine."""
+    if requested:
+        return list(requested)
     known = [base for base in bases.BASES if base.name == SMOLLM2 and bases.is_here(base)]
     return [bases.BUILT_IN, *(base.name for base in known)]
 
 
 def ours(author: str, personas: Path, work: Path, base: str) -> float:
-    """Make the persona with the defaults, hardly measured; seconds, where it was made now."""
-    began = time.monotonic()
-    home = place_of(work, base) / "personas"
+    """Make the persona with the defaults and few samples; return the seconds taken.
+
+    A persona that is up to date already is not made again.
+    """
+    started = time.monotonic()
+    home = folder_of(work, base) / "personas"
     given: dict[str, Any] = {"base": base, "samples": 10, "track": "none", "whose": "public-figure"}
     make(personas / f"{author}.jsonl.gz", name=author, home_folder=home, **given)
-    return time.monotonic() - began
+    return time.monotonic() - started
 
 
 def measured(author: str, work: Path, base: str) -> tuple[Report, float]:
-    """Its report, and how long that took: writing, scoring and comparing."""
-    began = time.monotonic()
-    run = Run(place_of(work, base) / "personas" / author)
-    return measure(run, SAMPLES), time.monotonic() - began
+    """Return a persona's report, and the seconds that generating, scoring and comparing took."""
+    started = time.monotonic()
+    run = Run(folder_of(work, base) / "personas" / author)
+    return measure(run, SAMPLES), time.monotonic() - started
 
 
-def by_recipe(author: str, work: Path, most: int) -> float:
-    """Train as HuggingTweets did; seconds."""
+def by_recipe(author: str, work: Path, max_posts: int) -> float:
+    """Train as HuggingTweets did; return the seconds taken."""
     model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
     posts = _texts(work, author, "train")
-    some = posts if len(posts) <= most else random.Random(0).sample(posts, most)
+    some = posts if len(posts) <= max_posts else random.Random(0).sample(posts, max_posts)
     examples = recipe.blocks(recipe.mixture(model.encode(some), model.eos_token))
-    began = time.monotonic()
+    started = time.monotonic()
     recipe.trainer(model.model, examples, recipe.arguments(work / "trainer")).train()
     model.model.eval()
     folder = work / "recipe" / author
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder)
-    return time.monotonic() - began
+    return time.monotonic() - started
 
 
 def recipe_measured(author: str, work: Path) -> Report:
@@ -117,7 +123,7 @@ def _texts(work: Path, author: str, part: str) -> list[str]:
 
 
 def show(author: str, own: Report, theirs: Report | None) -> None:
-    """One author's table."""
+    """Print one author's table."""
     columns = {
         "ours": (own, PERSONA),
         "the author": (own, AUTHOR),
@@ -155,6 +161,7 @@ def _cell(report: Report, measure: str, source: str, key: str) -> str:
 
 
 def main() -> None:
+    """Compare all authors on all bases."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -164,7 +171,7 @@ def main() -> None:
     parser.add_argument("--recipe-posts", type=int, default=3200)
     parser.add_argument("--only", nargs="+", choices=("ours", "recipe"), default=("ours", "recipe"))
     parser.add_argument(
-        "--bases", nargs="+", help="names of bases; default: builtin, and smollm2 if it is here"
+        "--bases", nargs="+", help="bases by name; default: builtin, and smollm2 if it is here"
     )
     args = parser.parse_args()
     for base in chosen_bases(args.bases):
@@ -175,10 +182,11 @@ def main() -> None:
 
 def compare_author(author: str, base: str, args: argparse.Namespace) -> None:
     """Make one author's persona from a base, measure it, and print its table."""
-    seconds, _ = apart(ours, author, args.personas, args.work, base)
-    (report, took), gigabytes = apart(measured, author, args.work, base)
+    seconds, _ = in_subprocess(ours, author, args.personas, args.work, base)
+    (report, took), gigabytes = in_subprocess(measured, author, args.work, base)
     print(
-        f"{author} from {base}: made in {seconds:.0f} s; measured on {SAMPLES:,} posts in {took:.0f} s, {gigabytes:.2f} GB at most",
+        f"{author} from {base}: made in {seconds:.0f} s; measured on {SAMPLES:,} posts"
+        f" in {took:.0f} s, {gigabytes:.2f} GB at most",
         flush=True,
     )
     theirs = None
@@ -188,10 +196,10 @@ def compare_author(author: str, base: str, args: argparse.Namespace) -> None:
 
 
 def of_recipe(author: str, args: argparse.Namespace) -> Report:
-    """Return what was measured of the recipe's model, which is trained unless it was before."""
+    """Return the measurements of the recipe's model, which is trained first if necessary."""
     kept = args.work / "recipe" / author / "measured.json"
     if not kept.exists():
-        seconds, _ = apart(by_recipe, author, args.work, args.recipe_posts)
+        seconds, _ = in_subprocess(by_recipe, author, args.work, args.recipe_posts)
         print(f"{author}: the recipe in {seconds:.0f} s", flush=True)
         kept.write_text(json.dumps(apart(recipe_measured, author, args.work)[0].to_json()))
     return Report.load(kept)

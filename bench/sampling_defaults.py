@@ -1,9 +1,9 @@
-"""Whether the temperature and top-p chosen for a persona beat one fixed setting, on held-out posts.
+"""Compare the temperature and top-p chosen for a persona with fixed settings, on held-out posts.
 
     python bench/sampling_defaults.py PERSONA_FOLDER ... [--posts N]
 
-Each persona's settings were chosen on its validation posts. Here it writes N posts with them, and N
-with each fixed setting, from another seed than the choice was made with; all are compared with the
+Each persona's settings were chosen on its validation posts. Here it generates N posts with them and
+N with each fixed setting, from a seed that the choice did not use. All are compared with the
 held-out posts, which neither training nor the choice has seen. Smaller distances are better.
 """
 
@@ -24,16 +24,16 @@ SEED = 101
 
 
 def measure(folder: Path, count: int) -> dict[str, Trial]:
-    """Compare posts of one persona, written with its own and with fixed settings."""
+    """Compare one persona's posts with its own and with fixed settings; return a trial for each."""
     held_out = [post.text for post in read_posts(folder / "held_out.jsonl")]
     training = [row["text"] for row in read_rows(folder / "train.jsonl")]
     reference = Reference(held_out, training, VerbatimIndex(training))
     decoder = open_decoder(folder / "model", cache=folder / "engine")
     settings = {"own": decoder.sampling, **{f"fixed {one.temperature:g}": one for one in FIXED}}
-    found = {}
+    found: dict[str, Trial] = {}
     for name, sampling in settings.items():
         options = SayOptions(n=count, seed=SEED).with_defaults(sampling)
-        texts = [said.text for said in stream(decoder, options)]
+        texts = [post.text for post in stream(decoder, options)]
         found[name] = reference.judge(sampling, texts, SEED)
     return found
 
@@ -52,7 +52,7 @@ def main() -> None:
         "T",
         "top-p",
         "distance",
-        "told apart",
+        "two-sample AUC",
         "pairs",
         "length",
         "new words",

@@ -1,11 +1,13 @@
-"""Cards of HuggingTweets made again by popinjay, and held against the originals: the table, number for number, and every promise.
+"""Make HuggingTweets' cards again with popinjay and compare them with the originals.
 
     python bench/seeds.py --seeds FOLDER --personas FOLDER --work FOLDER
 
-For every author of a card in `--seeds` an X archive is built with the card's counts, its name, handle and avatar's address. The
-words are real posts of other people, from `--personas`; reposts and short posts only have to count as such. A persona is made of
-them on the built-in base. Exits with 1 where a table differs or something promised is neither there nor replaced. What is made
-stays in `--work`: the archives, and `personas/NAME` with the card and its picture. A second run makes only what is stale.
+For every author of a card in `--seeds`, an X archive is built with the card's counts, name, handle
+and avatar address. Its texts are real posts of other people, from `--personas`; reposts and short
+posts only have to count as such. A persona is made from them on the built-in base. The table of
+training data has to have the same numbers, and every feature of the original card has to be there
+or have a replacement; otherwise the exit status is 1. The archives and `personas/NAME` (with the
+card and its picture) stay in `--work`, and a second run makes only what is out of date.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 from archives import ACCOUNT, archive_files, profile, tweet, write_zip
 
-# The authors of the cards: their handle, and whose posts stand in for theirs, the next where one's are used up.
+# The cards' authors: handle, and the authors whose posts replace theirs, in the order of use.
 AUTHORS = {
     "Christopher Parsons": ("karchitecture", ["wl_juliagillard"]),
     "Stephen King": ("stephenking", ["pepys"]),
@@ -40,12 +42,7 @@ AUTHORS = {
     "Karlous": ("karlousm", ["wl_obamawhitehouse"]),
     "Barack Obama": ("barackobama", ["wl_barackobama", "wl_obamawhitehouse"]),
 }
-ROWS = (
-    "Tweets downloaded",
-    "Retweets",
-    "Short tweets",
-    "Tweets kept",
-)  # as the originals name them
+ROWS = ("Tweets downloaded", "Retweets", "Short tweets", "Tweets kept")  # the originals' names
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,8 @@ class Seed:
 
     @classmethod
     def of(cls, file: Path) -> Seed:
-        text = mended(file.read_text(encoding="utf-8"))
+        """Parse the text of an original card."""
+        text = repair_encoding(file.read_text(encoding="utf-8"))
         head, *rows = table(text)
         (name,) = re.findall(r">@(\S+?)(?: bot)?</div>", text)
         titles = re.findall(r"font-weight: 800\">(?:(.+?) 🤖 AI Bot |(?!🤖)(.+?))</div>", text)
@@ -73,18 +71,18 @@ class Seed:
             text,
             authors,
             re.findall(r"url\((?:'|&#39;)(.+?)(?:'|&#39;)\)", text),
-            [[int(row[place]) for row in rows] for place in range(1, len(head))],
+            [[int(row[column]) for row in rows] for column in range(1, len(head))],
         )
 
 
-def mended(text: str) -> str:
-    """The text as it was before its UTF-8 was taken for Windows-1252, and the soft hyphens in that lost."""
-    taken = text.encode("cp1252")
-    return re.sub(rb"\xf0\x9f\x87(?![\x80-\xbf])", b"\xf0\x9f\x87\xad", taken).decode("utf-8")
+def repair_encoding(text: str) -> str:
+    """Return a text as it was before its UTF-8 was read as Windows-1252 and lost soft hyphens."""
+    encoded = text.encode("cp1252")
+    return re.sub(rb"\xf0\x9f\x87(?![\x80-\xbf])", b"\xf0\x9f\x87\xad", encoded).decode("utf-8")
 
 
 def table(card: str) -> list[list[str]]:
-    """The cells of a card's table of training data, without the line under its head."""
+    """Return the cells of a card's table of training data, without the line under its head."""
     lines = re.search(r"^\| Data \|.*(?:\n\|.*)+", card, re.MULTILINE)
     assert lines
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[0].splitlines()]
@@ -94,15 +92,15 @@ def table(card: str) -> list[list[str]]:
 # archives with the cards' counts
 
 
-class Voices:
-    """Real posts by author, whole and long enough to be kept. Each is handed out once."""
+class PostSupply:
+    """Real posts by author, complete and long enough to be kept. Each is used once."""
 
     def __init__(self, personas: Path) -> None:
         self._personas = personas
         self._left: dict[str, Iterator[str]] = {}
 
     def _posts(self, author: str) -> Iterator[str]:
-        seen = set()
+        seen: set[str] = set()
         with gzip.open(self._personas / f"{author}.jsonl.gz", "rt", encoding="utf-8") as file:
             for row in map(json.loads, file):
                 text = row["text"]
@@ -111,30 +109,39 @@ class Voices:
                     and not row.get("truncated")
                     and not text.startswith("RT @")
                 )
-                if (
-                    is_own
-                    and text not in seen
-                    and sum(not re.search("http|@|#", word) for word in text.split()) >= 3
-                ):
+                words = [word for word in text.split() if not re.search("http|@|#", word)]
+                if is_own and text not in seen and len(words) >= 3:
                     seen.add(text)
                     yield text
 
     def take(self, authors: Sequence[str], count: int) -> list[str]:
-        """The next posts of these authors, in their order."""
-        taken: list[str] = []
+        """Return the next posts of these authors, in their order."""
+        found: list[str] = []
         for author in authors:
             left = self._left.setdefault(author, self._posts(author))
-            taken += [text for _, text in zip(range(count - len(taken)), left, strict=False)]
-        assert len(taken) == count, f"{', '.join(authors)}: {len(taken)} posts, of {count}"
-        return taken
+            found += [text for _, text in zip(range(count - len(found)), left, strict=False)]
+        assert len(found) == count, f"{', '.join(authors)}: {len(found)} posts, of {count}"
+        return found
 
 
-def archive(folder: Path, name: str, avatar: str, counts: Sequence[int], voices: Voices) -> Path:
-    """The archive of an author of a card: as many own posts, reposts and short posts, mixed, from the oldest to the newest."""
+def archive(
+    folder: Path, name: str, avatar: str, counts: Sequence[int], supply: PostSupply
+) -> Path:
+    """Write the archive of a card's author and return its path.
+
+    It has as many own posts, reposts and short posts as the card says, shuffled.
+
+    Args:
+        folder: The folder to write to.
+        name: The author's display name.
+        avatar: The address of the author's picture.
+        counts: The numbers in the order of `ROWS`.
+        supply: The posts to use in place of the author's.
+    """
     handle, stand_ins = AUTHORS[name]
     downloaded, reposts, short, kept = counts
     assert downloaded == reposts + short + kept, name
-    words = iter(voices.take(stand_ins, kept))
+    words = iter(supply.take(stand_ins, kept))
     kinds = ["own"] * kept + ["repost"] * reposts + ["short"] * short
     random.Random(handle).shuffle(kinds)
     texts = {
@@ -149,16 +156,15 @@ def archive(folder: Path, name: str, avatar: str, counts: Sequence[int], voices:
 
 
 def portrait(handle: str) -> bytes:
-    """A picture to stand for a photograph: hills and a sun, in colours and places that follow from the handle."""
-    sk, rng, side = skia(), random.Random(handle), 400
+    """Return a JPEG to stand for a photograph: hills and a sun, derived from the handle."""
+    sk = skia()
+    rng = random.Random(handle)
+    side = 400
     colours = [colour_of(handle + str(layer)) for layer in range(3)]
     surface = sk.Surface(side, side)
     with surface as canvas:
-        canvas.drawPaint(
-            sk.Paint(
-                Shader=sk.GradientShader.MakeLinear([(0, 0), (0, 300)], [colours[0], 0xFFF7E3C4])
-            )
-        )
+        sky = sk.GradientShader.MakeLinear([(0, 0), (0, 300)], [colours[0], 0xFFF7E3C4])
+        canvas.drawPaint(sk.Paint(Shader=sky))
         canvas.drawCircle(
             rng.randrange(110, 290),
             rng.randrange(120, 190),
@@ -179,15 +185,15 @@ def portrait(handle: str) -> bytes:
 
 @dataclass(frozen=True)
 class Promise:
-    """Something that the originals have, found there and in ours by an expression, and what ours has in its place, or why it has nothing."""
+    """Something that the originals have."""
 
     what: str
-    theirs: str
-    ours: str = ""
-    instead: str = ""
+    theirs: str  # an expression that finds it in the original
+    ours: str = ""  # an expression that finds it, or its replacement, in ours
+    instead: str = ""  # what ours has instead, or why it has nothing
 
     def kept(self, card: str) -> str:
-        """How ours keeps it."""
+        """Return how our card keeps the promise."""
         if not self.ours:
             return f"left out: {self.instead}"
         if not re.search(self.ours, card, re.MULTILINE):
@@ -199,11 +205,9 @@ MISSING = "MISSING"
 
 
 def promises(seed: Seed) -> list[Promise]:
-    """All that the original promises, from its first line to its last."""
-    names, handles = (
-        re.escape(" & ".join(seed.authors)),
-        [AUTHORS[author][0] for author in seed.authors],
-    )
+    """Return everything that the original has, from its first line to its last."""
+    names = re.escape(" & ".join(seed.authors))
+    handles = [AUTHORS[author][0] for author in seed.authors]
     each = len(seed.authors)
     return [
         Promise("language", r"^language: en", r"^language:\n- \"en\""),
@@ -211,7 +215,7 @@ def promises(seed: Seed) -> list[Promise]:
             "thumbnail",
             r"^thumbnail: http",
             r"^thumbnail: \"card\.png\"",
-            "the picture's file beside the card, on nobody's server",
+            "the picture's file beside the card, not on a server",
         ),
         Promise("tag huggingtweets", r"^- huggingtweets", r"^- huggingtweets"),
         Promise("widget", r"^- text: \"My dream is\"", r"^- text: My dream is"),
@@ -230,20 +234,20 @@ def promises(seed: Seed) -> list[Promise]:
             "handle",
             f">@{seed.name}",
             " · ".join(f"@{handle}" for handle in handles),
-            "each author's own, none made up of several",
+            "each author's own, not one made from all",
         ),
         Promise("made with", r"I was made with", r"^It was made with popinjay"),
         Promise(
             "make your own: the demo",
             r"the demo\]\(https://colab",
             r"^popinjay make your-archive\.zip",
-            "one command, on one's own machine",
+            "one command, on the user's machine",
         ),
         Promise(
             "the pipeline's picture",
             r"!\[pipeline\]\(https",
             r"^```mermaid\nflowchart",
-            "a drawing in the card itself, of the stages that were run",
+            "a diagram in the card itself, of the stages that were run",
         ),
         Promise(
             "a report on how it was developed",
@@ -262,13 +266,13 @@ def promises(seed: Seed) -> list[Promise]:
             "explore the data",
             r"\[Explore the data\]",
             r"^\| `posts\.jsonl` \| `[0-9a-f]{64}`",
-            "hashes; the posts stay with who holds them",
+            "hashes; the posts stay with their holder",
         ),
         Promise(
             "versions at every step",
             r"\[W&B artifacts\]",
             r"^\| `train\.jsonl` \| `[0-9a-f]{64}`",
-            "a hash of every step's file (popinjay lineage draws them)",
+            "a hash of every step's file (popinjay lineage shows them)",
         ),
         Promise(
             "base model",
@@ -316,7 +320,7 @@ def promises(seed: Seed) -> list[Promise]:
             "badges: follow, stars",
             r"img\.shields\.io",
             "",
-            "pictures from somebody's server, which see who reads the card",
+            "images from a third party's server, which would learn who reads the card",
         ),
         Promise(
             "the project's address", r"visit the project repository", "", "popinjay has none yet"
@@ -324,14 +328,14 @@ def promises(seed: Seed) -> list[Promise]:
     ]
 
 
-MORE = {  # what the originals have not
+MORE = {  # what the originals lack
     "licence": r"^license: ",
     "task and library as keys": r"^pipeline_tag: .*\nlibrary_name: ",
     "model-index for the hub": r"^model-index:",
     "the picture in the card": r"^!\[.*\]\(card\.png\)",
-    "that nobody said it": r"never said it",
+    "that the author did not say it": r"never said it",
     "further drops, posts used": r"^\| Posts used \|",
-    "how short posts are told": r"^Downloaded − reposts − short posts = posts kept",
+    "how short posts are counted": r"^Downloaded − reposts − short posts = posts kept",
     "personal data masked": r"^neither link.* was masked",
     "posts held out": r"were held out and never seen",
     "hashes of files and model": r"^\| File \| SHA-256 \|",
@@ -345,7 +349,7 @@ MORE = {  # what the originals have not
 
 
 def compare(seed: Seed, folder: Path) -> bool:
-    """Show both cards side by side; whether the table is the same and no promise is missing."""
+    """Print both cards side by side; return whether the tables agree and no promise is missing."""
     card = html.unescape((folder / "README.md").read_text(encoding="utf-8"))
     ours, theirs = table(card), table(seed.text)
     is_same = ours[0] == theirs[0] and [row[1:] for row in ours[1:5]] == [
@@ -353,18 +357,17 @@ def compare(seed: Seed, folder: Path) -> bool:
     ]
     print(f"\n{seed.name}: {folder / 'README.md'}, {folder / 'card.png'}\n")
     width = max(len(cell) for row in ours + theirs for cell in row)
-    for one, other in zip_longest(theirs, ours, fillvalue=[]):
+    empty: list[str] = []
+    for one, other in zip_longest(theirs, ours, fillvalue=empty):
         print(" | ".join(f"{cell:<{width}}" for cell in [*(one or [""] * len(ours[0])), *other]))
-    print(
-        f"the original's table, to the left, is {'' if is_same else 'NOT '}ours, number for number\n"
-    )
+    print(f"the original's table, on the left, has {'' if is_same else 'NOT '}the same numbers\n")
     rows = [
         (one.what, one.kept(card))
         for one in promises(seed)
         if re.search(one.theirs, seed.text, re.MULTILINE)
     ]
     rows += [
-        (what, "more" if re.search(found, card, re.MULTILINE) else "nothing of it here")
+        (what, "more" if re.search(found, card, re.MULTILINE) else "not in this card")
         for what, found in MORE.items()
     ]
     for what, kept in rows:
@@ -372,12 +375,12 @@ def compare(seed: Seed, folder: Path) -> bool:
     return is_same and all(kept != MISSING for _, kept in rows)
 
 
-def remake(seed: Seed, work: Path, voices: Voices, training: dict[str, Any]) -> Path:
-    """The folder of the persona of this card's authors, made with these options of the training."""
+def remake(seed: Seed, work: Path, supply: PostSupply, training: dict[str, Any]) -> Path:
+    """Make the persona of a card's authors with these training options; return its folder."""
     (work / "archives").mkdir(parents=True, exist_ok=True)
     made = zip(seed.authors, seed.avatars, seed.columns, strict=True)
     archives = [
-        archive(work / "archives", name, avatar, counts, voices) for name, avatar, counts in made
+        archive(work / "archives", name, avatar, counts, supply) for name, avatar, counts in made
     ]
     return popinjay.make(
         *archives,
@@ -385,13 +388,13 @@ def remake(seed: Seed, work: Path, voices: Voices, training: dict[str, Any]) -> 
         base="builtin",
         whose="public-figure",
         track="none",
-        listener=tell,
+        listener=report,
         **training,
     ).path
 
 
-def tell(event: Event) -> None:
-    """What is being done, and what was."""
+def report(event: Event) -> None:
+    """Print what is being done, and what is done."""
     if event.what in (
         EventKind.START,
         EventKind.FRESH,
@@ -403,6 +406,7 @@ def tell(event: Event) -> None:
 
 
 def main() -> None:
+    """Make and compare all cards; exit with status 1 if one is not kept."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -415,16 +419,17 @@ def main() -> None:
         required=True,
         help="a folder of NAME.jsonl.gz, posts of one author each",
     )
-    parser.add_argument("--work", type=Path, required=True, help="where what is made is kept")
+    parser.add_argument("--work", type=Path, required=True, help="a folder for the results")
     parser.add_argument(
         "--epochs",
         type=float,
-        help="to see the cards sooner, of less trained models; by default popinjay's own",
+        help="fewer epochs, to see the cards sooner; default: popinjay's own",
     )
     args = parser.parse_args()
-    voices, training = Voices(args.personas), {} if args.epochs is None else {"epochs": args.epochs}
+    supply = PostSupply(args.personas)
+    training = {} if args.epochs is None else {"epochs": args.epochs}
     seeds = [Seed.of(file) for file in sorted(args.seeds.glob("*.txt"))]
-    folders = [remake(seed, args.work, voices, training) for seed in seeds]
+    folders = [remake(seed, args.work, supply, training) for seed in seeds]
     alike = [compare(seed, folder) for seed, folder in zip(seeds, folders, strict=True)]
     if not all(alike):
         sys.exit(1)

@@ -1,10 +1,13 @@
-"""Fifty clients at once at `popinjay serve`, beside one client alone: posts a second, first words, order, memory. Ratios of one run.
+"""Compare `popinjay serve` with fifty concurrent clients and with one: rate, latency, memory.
 
-    python bench/serve.py --work FOLDER [--personas FOLDER] [--clients 50] [--posts 1 10] [--seconds 15] [--rounds 3]
+    python bench/serve.py --work FOLDER [--personas FOLDER]
+        [--clients 50] [--posts 1 10] [--seconds 15] [--rounds 3]
 
-The persona learns for a minute on the built-in base, from people's posts or synthetic ones. Every client has a prompt of its own, begins at the same
-moment and asks again as soon as it has all, over HTTP; the one alone asks with those prompts in turn. A latecomer is a request for one post
-while the crowd is at work. The ratio by processor time is of the server's alone: what it would be were nothing else at work on the machine.
+The persona is trained for a minute on the built-in base, on real or synthetic posts. All concurrent
+clients start at the same moment, each with its own prompt, and send the next request over HTTP when
+the last one is complete; the single client uses the same prompts in turn. A latecomer is a request
+for one post while the concurrent clients are running. Ratios are of one run. The ratio by CPU time
+counts the server's only: the ratio to expect if nothing else used the CPU.
 """
 
 from __future__ import annotations
@@ -27,42 +30,42 @@ from training.report import table
 from training.texts import english
 
 NAME = "served"
-LEARN = "60s"
-PATIENCE = 600.0
+TRAINING_BUDGET = "60s"
+TIMEOUT = 600.0  # seconds
 
 
 @dataclass
 class Client:
-    """How one client's requests went: seconds to the first words of each and to its end, and when each post came."""
+    """The times of one client's requests."""
 
-    firsts: list[float] = field(default_factory=list)
-    wholes: list[float] = field(default_factory=list)
-    posts: list[float] = field(default_factory=list)
+    firsts: list[float] = field(default_factory=list)  # seconds to each request's first words
+    wholes: list[float] = field(default_factory=list)  # seconds to each request's end
+    posts: list[float] = field(default_factory=list)  # when each post came
 
 
 @dataclass(frozen=True)
 class Turn:
-    """How it went with so many clients for so many seconds."""
+    """The results of some clients sending requests for some seconds."""
 
     clients: list[Client]
     posts: list[int]  # of each client, that came in time
     seconds: float
-    processor: float  # seconds that the server took of it
+    processor: float  # CPU seconds of the server
     late: float = 0.0  # seconds that a latecomer waited for one post
 
     @property
     def rate(self) -> float:
-        """Posts a second."""
+        """Return the posts a second."""
         return sum(self.posts) / self.seconds
 
     @property
     def rate_by_processor(self) -> float:
-        """Posts a second of the server's processor time."""
+        """Return the posts a CPU second of the server."""
         return sum(self.posts) / self.processor
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -70,29 +73,27 @@ def parse() -> argparse.Namespace:
         "--work",
         type=Path,
         required=True,
-        help="where the persona lies; one that is there already is taken",
+        help="a folder for the persona; one that is there is used again",
     )
     parser.add_argument(
         "--personas",
         type=Path,
-        help="a folder of NAME.jsonl.gz, posts of one author each; without it synthetic ones",
+        help="a folder of NAME.jsonl.gz, posts of one author each; default: synthetic posts",
     )
     parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument(
-        "--posts", type=int, nargs="+", default=[1, 10], help="that a client asks for"
-    )
+    parser.add_argument("--posts", type=int, nargs="+", default=[1, 10], help="posts a request")
     parser.add_argument(
         "--seconds",
         type=float,
         default=15,
-        help="that the crowd, and the one alone, ask in a round",
+        help="seconds a round, for the concurrent clients and for the single one",
     )
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
 
 def persona(work: Path, personas: Path | None) -> list[str]:
-    """Have a persona made where there is none; what it learnt from."""
+    """Make the persona unless it is there; return its training posts."""
     from popinjay import make
 
     posts = english(personas, 2_000)
@@ -104,7 +105,7 @@ def persona(work: Path, personas: Path | None) -> list[str]:
             name=NAME,
             home_folder=work / "home",
             base="builtin",
-            budget=LEARN,
+            budget=TRAINING_BUDGET,
             samples=10,
             track="none",
             whose="fictional",
@@ -114,34 +115,35 @@ def persona(work: Path, personas: Path | None) -> list[str]:
 
 @contextmanager
 def serving(home: Path) -> Iterator[tuple[int, int]]:
-    """The server as people start it: its port and its process."""
-    command = [
-        sys.executable,
-        "-m",
-        "popinjay.cli.main",
-        "serve",
-        "--home",
-        str(home),
-        "--port",
-        "0",
-        "--no-browser",
-    ]
+    """Run the server as users start it; yield its port and its process id."""
+    command = [sys.executable, "-m", "popinjay.cli.main", "serve"]
+    command += ["--home", str(home), "--port", "0", "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        said = process.stdout.readline()
-        if not said:
+        line = process.stdout.readline()
+        if not line:
             raise RuntimeError("popinjay serve did not start")
-        yield int(said.split()[0].rstrip("/").rpartition(":")[2]), process.pid
+        yield int(line.split()[0].rstrip("/").rpartition(":")[2]), process.pid
     finally:
         process.terminate()
         process.wait(30)
 
 
-def ask(port: int, client: Client, prompt: str, posts: int, seed: int) -> None:
-    """One request, read to its end. Raises RuntimeError where it fails."""
-    began, shown, kind = time.perf_counter(), False, ""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+def request(port: int, client: Client, prompt: str, posts: int, seed: int) -> None:
+    """Send a request and read the response to its end. Raises RuntimeError if it fails.
+
+    Args:
+        port: The server's port.
+        client: The client whose times are recorded.
+        prompt: The prompt of every post.
+        posts: How many posts to request.
+        seed: The seed.
+    """
+    started = time.perf_counter()
+    is_shown = False
+    kind = ""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         body = json.dumps({"prompt": prompt, "n": posts, "seed": seed})
         connection.request(
@@ -150,23 +152,23 @@ def ask(port: int, client: Client, prompt: str, posts: int, seed: int) -> None:
             body,
             {"Content-Type": "application/json", "X-Popinjay": "1"},
         )
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise RuntimeError(answer.read().decode())
-        for line in answer:
+        response = connection.getresponse()
+        if response.status != 200:
+            raise RuntimeError(response.read().decode())
+        for line in response:
             if not line.startswith(b"event: "):
                 continue
             kind = line[7:].decode().strip()
-            if kind == "piece" and not shown:
-                shown = True
-                client.firsts.append(time.perf_counter() - began)
+            if kind == "piece" and not is_shown:
+                is_shown = True
+                client.firsts.append(time.perf_counter() - started)
             if kind == "post":
                 client.posts.append(time.perf_counter())
     finally:
         connection.close()
     if kind != "end":
-        raise RuntimeError(f"the answer ended with {kind!r}")
-    client.wholes.append(time.perf_counter() - began)
+        raise RuntimeError(f"the response ended with {kind!r}")
+    client.wholes.append(time.perf_counter() - started)
 
 
 def turn(
@@ -178,48 +180,57 @@ def turn(
     seconds: float,
     seed: int,
 ) -> Turn:
-    """So many clients ask for so many seconds. Raises RuntimeError where one request fails."""
-    clients, failed, late = [Client() for _ in range(count)], [], Client()
-    before, began = processor(process), time.perf_counter()
+    """Let some clients send requests for some seconds. Raises RuntimeError if a request fails.
 
-    def asking(number: int) -> None:
+    Args:
+        port: The server's port.
+        process: The server's process id.
+        prompts: At least as many prompts as clients.
+        count: How many clients.
+        posts: The posts of each request.
+        seconds: How long they send requests.
+        seed: The first request's seed.
+    """
+    clients = [Client() for _ in range(count)]
+    late = Client()
+    failed: list[Exception] = []
+    before = processor(process)
+    started = time.perf_counter()
+
+    def send_requests(number: int) -> None:
+        client = clients[number]
         try:
-            while time.perf_counter() < began + seconds:
-                turns = len(clients[number].wholes)
-                ask(
-                    port,
-                    clients[number],
-                    prompts[number if count > 1 else turns % len(prompts)],
-                    posts,
-                    seed + 1_000 * number + turns,
-                )
+            while time.perf_counter() < started + seconds:
+                turns = len(client.wholes)
+                prompt = prompts[number if count > 1 else turns % len(prompts)]
+                request(port, client, prompt, posts, seed + 1_000 * number + turns)
         except Exception as error:
             failed.append(error)
 
-    threads = [threading.Thread(target=asking, args=(number,)) for number in range(count)]
+    threads = [threading.Thread(target=send_requests, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
     if count > 1:
         time.sleep(seconds / 2)
-        ask(port, late, prompts[0], 1, seed)
-    time.sleep(max(0.0, began + seconds - time.perf_counter()))
-    taken = processor(process) - before
+        request(port, late, prompts[0], 1, seed)
+    time.sleep(max(0.0, started + seconds - time.perf_counter()))
+    used = processor(process) - before
     for thread in threads:
         thread.join()
     if failed:
         raise RuntimeError(f"{len(failed)} of {count} clients failed") from failed[0]
-    in_time = [sum(post < began + seconds for post in client.posts) for client in clients]
-    return Turn(clients, in_time, seconds, taken, sum(late.wholes))
+    in_time = [sum(post < started + seconds for post in client.posts) for client in clients]
+    return Turn(clients, in_time, seconds, used, sum(late.wholes))
 
 
 def processor(process: int) -> float:
-    """Seconds of the processor that a process took so far."""
+    """Return the CPU seconds that a process has used so far."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(process: int) -> dict[str, int]:
-    """MB that a process holds, and held at most."""
+    """Return the MB that a process holds (VmRSS) and the peak (VmHWM)."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return {
         line.split(":")[0]: int(line.split()[1]) * 1024 // 1_000_000
@@ -231,66 +242,72 @@ def memory(process: int) -> dict[str, int]:
 def measure(
     port: int, process: int, prompts: Sequence[str], posts: int, args: argparse.Namespace
 ) -> list[str]:
-    """A row: one alone and the crowd in turns."""
-    turn(port, process, prompts, args.clients, posts, 1, 0)  # warm
-    pairs = []
+    """Measure one client and the concurrent clients in turns; return a row of the table.
+
+    Args:
+        port: The server's port.
+        process: The server's process id.
+        prompts: A prompt for each client.
+        posts: The posts of each request.
+        args: The command line.
+    """
+    turn(port, process, prompts, args.clients, posts, 1, 0)  # warm-up
+    singles: list[Turn] = []
+    crowds: list[Turn] = []
     for number in range(1, args.rounds + 1):
-        alone = turn(port, process, prompts, 1, posts, args.seconds, 100_000 * number)
-        pairs.append(
-            (
-                alone,
-                turn(port, process, prompts, args.clients, posts, args.seconds, 100_000 * number),
-            )
-        )
-    alone_all, crowd_all = (
-        [client for pair in pairs for client in pair[place].clients] for place in (0, 1)
-    )
+        seed = 100_000 * number
+        singles.append(turn(port, process, prompts, 1, posts, args.seconds, seed))
+        crowds.append(turn(port, process, prompts, args.clients, posts, args.seconds, seed))
+    pairs = list(zip(singles, crowds, strict=True))
+    single_clients = [client for single in singles for client in single.clients]
+    crowd_clients = [client for crowd in crowds for client in crowd.clients]
     shares = [
-        count / (sum(crowd.posts) / len(crowd.posts)) for _, crowd in pairs for count in crowd.posts
+        count / (sum(crowd.posts) / len(crowd.posts)) for crowd in crowds for count in crowd.posts
     ]
     return [
         str(posts),
-        f"{median(alone.rate for alone, _ in pairs):.1f}",
-        f"{median(crowd.rate for _, crowd in pairs):.1f}",
-        ratios([crowd.rate / alone.rate for alone, crowd in pairs]),
-        ratios([crowd.rate_by_processor / alone.rate_by_processor for alone, crowd in pairs]),
-        milliseconds([first for client in alone_all for first in client.firsts]),
-        milliseconds([first for client in crowd_all for first in client.firsts]),
-        milliseconds([client.firsts[0] for client in crowd_all]),
-        milliseconds([whole for client in alone_all for whole in client.wholes]),
-        milliseconds([whole for client in crowd_all for whole in client.wholes]),
+        f"{median(single.rate for single in singles):.1f}",
+        f"{median(crowd.rate for crowd in crowds):.1f}",
+        ratios([crowd.rate / single.rate for single, crowd in pairs]),
+        ratios([crowd.rate_by_processor / single.rate_by_processor for single, crowd in pairs]),
+        milliseconds([first for client in single_clients for first in client.firsts]),
+        milliseconds([first for client in crowd_clients for first in client.firsts]),
+        milliseconds([client.firsts[0] for client in crowd_clients]),
+        milliseconds([whole for client in single_clients for whole in client.wholes]),
+        milliseconds([whole for client in crowd_clients for whole in client.wholes]),
         f"{min(shares):.0%} to {max(shares):.0%}",
-        milliseconds([crowd.late for _, crowd in pairs]),
+        milliseconds([crowd.late for crowd in crowds]),
     ]
 
 
 def ratios(found: Sequence[float]) -> str:
-    """The median of ratios, and where they lie."""
+    """Format the median of ratios, and the least and greatest."""
     return f"{median(found):.2f} ({min(found):.2f}, {max(found):.2f})"
 
 
 def milliseconds(found: Sequence[float]) -> str:
-    """The median of seconds, in thousandths, and the most."""
+    """Format the median and the maximum of seconds, in milliseconds."""
     return f"{1000 * median(found):,.0f} ({1000 * max(found):,.0f})"
 
 
 HEAD = [
     "posts a request",
-    "one alone, posts/s",
-    "crowd, posts/s",
+    "one client, posts/s",
+    "concurrent clients, posts/s",
     "ratio (from, to)",
-    "by processor time",
-    "first words alone, ms (most)",
-    "in the crowd",
-    "when all come at once",
-    "all of a request alone",
-    "in the crowd",
+    "by CPU time",
+    "one client: first words, ms (max)",
+    "concurrent",
+    "first request of each",
+    "one client: whole request, ms (max)",
+    "concurrent",
     "posts of a client, of the mean",
     "a latecomer's one post",
 ]
 
 
 def main() -> None:
+    """Make the persona, serve it, and print the tables."""
     args = parse()
     args.work.mkdir(parents=True, exist_ok=True)
     posts = persona(args.work, args.personas)
@@ -300,16 +317,18 @@ def main() -> None:
     ]
     with serving(args.work / "home") as (port, process):
         before = memory(process)["VmRSS"]
-        ask(port, Client(), "", 1, 0)
+        request(port, Client(), "", 1, 0)
         loaded = memory(process)["VmRSS"]
         rows = [measure(port, process, prompts, count, args) for count in args.posts]
         held = memory(process)
     print(
-        f"\n### {args.clients} clients for {args.seconds:g} seconds, medians of {args.rounds} rounds; no request failed\n\n{table(HEAD, rows)}\n",
+        f"\n### {args.clients} clients for {args.seconds:g} seconds,"
+        f" medians of {args.rounds} rounds; no request failed\n\n{table(HEAD, rows)}\n",
         flush=True,
     )
     print(
-        f"memory of the server, MB: {before:,} before, {loaded:,} with the persona, {held['VmRSS']:,} after the crowd, {held['VmHWM']:,} at most"
+        f"memory of the server, MB: {before:,} before, {loaded:,} with the persona,"
+        f" {held['VmRSS']:,} after the concurrent clients, {held['VmHWM']:,} at most"
     )
 
 

@@ -1,4 +1,7 @@
-"""The list of ten thousand personas beside the list of one, over HTTP: `python bench/serve_list.py`."""
+"""Compare the server's list of ten thousand personas with the list of one, over HTTP.
+
+python bench/serve_list.py [--count 10000] [--times 15]
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ finished = 2026-01-01T00:00:00Z
 
 
 def fill(home: Path, count: int) -> None:
-    """So many personas, each with what a list shows."""
+    """Write some personas to a home folder, each with only what the list shows."""
     for number in range(count):
         folder = home / f"persona-{number:05}"
         (folder / "model").mkdir(parents=True)
@@ -39,26 +42,29 @@ def fill(home: Path, count: int) -> None:
 
 
 def seconds(port: int, path: str, times: int) -> tuple[float, float]:
-    """The first answer, and the median of so many."""
-    taken = []
+    """Return the seconds of the first response, and the median of all."""
+    found: list[float] = []
     for _ in range(times):
         connection = http.client.HTTPConnection("127.0.0.1", port)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read()
-        taken.append(time.perf_counter() - begun)
+        response = connection.getresponse()
+        body = response.read()
+        found.append(time.perf_counter() - started)
         connection.close()
-        assert answer.status == 200, body
-    return taken[0], statistics.median(taken)
+        assert response.status == 200, body
+    return found[0], statistics.median(found)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure both lists and print a row for each request."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--times", type=int, default=15)
     args = parser.parse_args()
-    found = {}
+    found: dict[tuple[str, int], tuple[float, float]] = {}
     for count in (1, args.count):
         with tempfile.TemporaryDirectory() as folder:
             fill(Path(folder), count)
@@ -71,13 +77,12 @@ def main() -> None:
                 ):
                     found[what, count] = seconds(client.port, f"/api/personas{path}", args.times)
     for what in ("first page", "last page", "newest", "search"):
-        (_, small), (first, large) = found[what, 1], found[what, args.count]
-        of_all, of_one = (
-            f"{large * 1000:6.0f} ms (first time {first * 1000:.0f})",
-            f"{small * 1000:6.1f} ms",
-        )
+        _, small = found[what, 1]
+        first, large = found[what, args.count]
         print(
-            f"{what:10}  of {args.count:,}: {of_all}   of one: {of_one}   ratio {large / small:.0f}x"
+            f"{what:10}  of {args.count:,}: {large * 1000:6.0f} ms"
+            f" (first time {first * 1000:.0f})   of one: {small * 1000:6.1f} ms"
+            f"   ratio {large / small:.0f}x"
         )
 
 

@@ -1,6 +1,9 @@
-"""How long `popinjay --help` takes against a Python that does nothing, as whole processes.
+"""Compare the time of `popinjay --help` with that of a Python that does nothing.
 
-Run: python bench/startup.py, with the Python of the environment that popinjay is installed in.
+    python bench/startup.py
+
+Both are timed as whole processes. Run it with the Python of the environment that popinjay is
+installed in.
 """
 
 from __future__ import annotations
@@ -17,12 +20,12 @@ PAIRS = 15
 
 
 def run(command: Sequence[str]) -> None:
-    """Run it to its end, unseen. Raises CalledProcessError where it fails."""
+    """Run a command to its end without output. Raises CalledProcessError if it fails."""
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
 
 def main() -> None:
-    """Time both and show it."""
+    """Time both in turns and print the result."""
     script = Path(sys.executable).parent / "popinjay"
     popinjay = [str(script)] if script.exists() else [sys.executable, "-m", "popinjay.cli.main"]
     pairs = in_turns(

@@ -1,8 +1,9 @@
-"""How many bytes of a post a token holds: the built-in base's tokenizer beside GPT-2's.
+"""Compare the bytes of posts a token: the built-in base's tokenizer and GPT-2's.
 
     python bench/tokenizer.py --personas FOLDER --gpt2 FOLDER [--ours FILE]
 
-`FOLDER` holds NAME.jsonl.gz, posts of one author each; GPT-2's has `encoder.json` and `vocab.bpe`.
+`--personas` is a folder of NAME.jsonl.gz, posts of one author each; `--gpt2` a folder with
+`encoder.json` and `vocab.bpe`.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ AUTHORS = {
 
 
 def bytes_per_token(tokenizer: Tokenizer, texts: list[str]) -> float:
-    """Over all texts; every text must come back as it was."""
+    """Return the bytes a token over all texts. Every text has to decode to itself."""
     encoded = tokenizer.encode_batch(texts)
     assert all(tokenizer.decode(one.ids) == text for one, text in zip(encoded, texts, strict=True))
     return sum(len(text.encode()) for text in texts) / sum(len(one.ids) for one in encoded)
 
 
 def main() -> None:
+    """Print a row for each language."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

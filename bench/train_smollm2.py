@@ -1,11 +1,12 @@
-"""Training SmolLM2 beside transformers' Trainer in the same precision: tokens a second, in turns.
+"""Compare training SmolLM2 with transformers' Trainer in the same precision: tokens a second.
 
-    python bench/train_smollm2.py [--base FOLDER] [--personas FOLDER] [--rounds N] [--precision bf16]
+    python bench/train_smollm2.py [--base FOLDER] [--personas FOLDER] [--rounds N]
+        [--precision bf16]
 
 Ours is `make`'s step with its defaults for the base (LoRA on all linear layers) and full
-fine-tuning; Trainer's is the same with peft's LoRA of the same rank, and full fine-tuning, on
-blocks of 1,024 tokens with fused AdamW. All hold their models at the same time and take turns, so
-that a busy machine slows each of them. Ratios are medians over the rounds. The ceiling is bare
+fine-tuning. Trainer does the same with peft's LoRA of the same rank, and full fine-tuning, on
+blocks of 1,024 tokens with fused AdamW. All models stay in memory and take turns, so that other
+load on the machine slows each of them. Ratios are medians over the rounds. The ceiling is bare
 matrix products of the shapes of ours with LoRA, in the same precision.
 """
 
@@ -33,11 +34,22 @@ STEPS = {
     "Trainer, full": 1,
     "ceiling": 1,
 }
-TOKENS = 384  # of the ceiling's products: as many as a step of ours has
+# What a peer runs: a function and its arguments after the first one, its turns.
+Work = tuple[Callable[..., None], *tuple[Any, ...]]
+
+TOKENS = 384  # in the ceiling's products: as many as one of our steps has
 
 
 def ours(turns: Turns, folder: Path, texts: Sequence[str], precision: str, tune: str) -> None:
-    """Train step after step as `make` does, each in its turn."""
+    """Take training steps as `make` does, in turns with the peers.
+
+    Args:
+        turns: When to take a step.
+        folder: The model.
+        texts: The posts.
+        precision: "bf16" or "fp32".
+        tune: "lora" or "full".
+    """
     from popinjay.events import ignore
     from popinjay.models import bases
     from popinjay.models.language_model import LanguageModel
@@ -50,23 +62,32 @@ def ours(turns: Turns, folder: Path, texts: Sequence[str], precision: str, tune:
         trainer = prepare(model, base, options, texts, texts[:1], Path(work), ignore)
         turns.ready()
         for batch in cycle(trainer.plan()[0]):
-            turns.step(trainer.train_step.step([trainer.sequences[i] for i in batch], 1e-5)[1])
+            sequences = [trainer.sequences[i] for i in batch]
+            turns.step(trainer.train_step.step(sequences, 1e-5)[1])
 
 
 def with_trainer(
     turns: Turns, folder: Path, texts: Sequence[str], precision: str, is_lora: bool
 ) -> None:
-    """Train with transformers' Trainer on packed blocks, each step in its turn."""
+    """Take steps of transformers' Trainer on packed blocks, in turns with the peers.
+
+    Args:
+        turns: When to take a step.
+        folder: The model.
+        texts: The posts.
+        precision: "bf16" or "fp32".
+        is_lora: Train with peft's LoRA; else all weights.
+    """
     from transformers import TrainerCallback
 
     from popinjay.models.language_model import LanguageModel
     from popinjay.training.trainable import ALPHA, RANK
 
-    class Held(TrainerCallback):
-        def on_train_begin(self, *more: Any, **named: Any) -> None:
+    class TakeTurns(TrainerCallback):
+        def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
             turns.ready()
 
-        def on_step_end(self, *more: Any, **named: Any) -> None:
+        def on_step_end(self, *args: Any, **kwargs: Any) -> None:
             turns.step(recipe.BLOCK - 1)
 
     model = LanguageModel.load(folder)
@@ -79,14 +100,19 @@ def with_trainer(
             task_type="CAUSAL_LM", r=RANK, lora_alpha=ALPHA, target_modules="all-linear"
         )
         trained = get_peft_model(trained, config)
-    more = {"optim": "adamw_torch_fused", "bf16": precision == "bf16"}
     with tempfile.TemporaryDirectory() as work:
-        recipe.trainer(trained, examples, recipe.arguments(Path(work), **more), [Held()]).train()
+        arguments = recipe.arguments(
+            Path(work), optim="adamw_torch_fused", bf16=precision == "bf16"
+        )
+        recipe.trainer(trained, examples, arguments, [TakeTurns()]).train()
 
 
 def ceiling(turns: Turns, folder: Path, precision: str) -> None:
-    """Multiply matrices as a LoRA step does with the frozen weights: forward, and back to the
-    hidden states; the products with adapters and the head are left out."""
+    """Multiply matrices as a LoRA step does with the frozen weights.
+
+    The products are those of the forward pass and of the backward pass to the hidden states; those
+    with the adapters and the head are left out.
+    """
     import json
 
     import torch
@@ -102,10 +128,8 @@ def ceiling(turns: Turns, folder: Path, precision: str) -> None:
         (width, 2 * inner),
         (inner, width),
     ):
-        rows, weight = (
-            torch.randn(TOKENS, inputs, dtype=dtype),
-            torch.randn(outputs, inputs, dtype=dtype),
-        )
+        rows = torch.randn(TOKENS, inputs, dtype=dtype)
+        weight = torch.randn(outputs, inputs, dtype=dtype)
         out = torch.empty(TOKENS, outputs, dtype=dtype)
         products += [(rows, weight.t(), out), (out.clone(), weight, torch.empty_like(rows))]
     turns.ready()
@@ -116,11 +140,9 @@ def ceiling(turns: Turns, folder: Path, precision: str) -> None:
         turns.step(TOKENS)
 
 
-def measure(
-    peers: dict[str, tuple[Callable[..., None], ...]], rounds: int
-) -> dict[str, list[Slice]]:
-    """Let each peer have its turn, round after round, after one round that does not count."""
-    alive = {name: Peer(*work) for name, work in peers.items()}
+def measure(peers: dict[str, Work], rounds: int) -> dict[str, list[Slice]]:
+    """Give each peer its turn in every round, after a warm-up round; return the slices by peer."""
+    alive = {name: Peer(function, *arguments) for name, (function, *arguments) in peers.items()}
     for peer in alive.values():
         peer.ready()
     found: dict[str, list[Slice]] = {name: [] for name in alive}
@@ -142,7 +164,7 @@ def main() -> None:
     parser.add_argument(
         "--base", type=Path, help="SmolLM2's folder; default: the one of popinjay bases"
     )
-    parser.add_argument("--personas", type=Path, help="real posts; without it synthetic ones")
+    parser.add_argument("--personas", type=Path, help="real posts; default: synthetic ones")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
     parser.add_argument("--posts", type=int, default=POSTS)
@@ -158,20 +180,19 @@ def main() -> None:
             )
             return
         folder = bases.folder_of(base)
-    texts, precision = english(args.personas, args.posts), args.precision
-    found = measure(
-        {
-            "ours, LoRA": (ours, folder, texts, precision, "lora"),
-            "ours, full": (ours, folder, texts, precision, "full"),
-            "Trainer, peft LoRA": (with_trainer, folder, texts, precision, True),
-            "Trainer, full": (with_trainer, folder, texts, precision, False),
-            "ceiling": (ceiling, folder, precision),
-        },  # type: ignore[arg-type]
-        args.rounds,
-    )
+    texts = english(args.personas, args.posts)
+    precision: str = args.precision
+    peers: dict[str, Work] = {
+        "ours, LoRA": (ours, folder, texts, precision, "lora"),
+        "ours, full": (ours, folder, texts, precision, "full"),
+        "Trainer, peft LoRA": (with_trainer, folder, texts, precision, True),
+        "Trainer, full": (with_trainer, folder, texts, precision, False),
+        "ceiling": (ceiling, folder, precision),
+    }
+    found = measure(peers, args.rounds)
     speeds = {name: [tokens_a_second(one) for one in slices] for name, slices in found.items()}
     theirs = {"LoRA": speeds["Trainer, peft LoRA"], "full": speeds["Trainer, full"]}
-    rows = []
+    rows: list[list[str]] = []
     for name, own in speeds.items():
         beside = theirs["full" if name.endswith("full") else "LoRA"]
         ratio = median(a / b for a, b in zip(own, beside, strict=True))

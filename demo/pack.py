@@ -1,8 +1,11 @@
-"""Pack the demo's posts (`demo/HANDLE.txt`) as X archives into the package: `python demo/pack.py`.
+"""Pack the demo's posts (`demo/HANDLE.txt`) into the package as X archives.
 
-A line is a post. `RT @x: ` begins a repost, `@x ` a reply, `>> ` goes on with the thread of the line before; `\\n` is a line
-break; what is longer than 280 characters becomes a stub in `tweets.js` with its whole in `note-tweet.js`, as X has it. The
-same text always gives the same bytes.
+    python demo/pack.py
+
+Each line is a post. `RT @x: ` starts a repost, `@x ` a reply, and `>> ` a post that continues the
+thread of the line before; `\\n` is a line break. A post over 280 characters is truncated in
+`tweets.js`, with its full text in `note-tweet.js`, as in X's own archives. The same text always
+gives the same bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ PEOPLE = {
     ),
     "brix_deck9": (
         "Brix",
-        "Maintenance, Deck 9, the Patient Margaret. Forms answered in the order received. Fictional.",
+        "Maintenance, Deck 9, the Patient Margaret. Forms answered in the order received."
+        " Fictional.",
         "1700000000000000002",
     ),
 }
@@ -35,11 +39,12 @@ SNOWFLAKE_EPOCH_MS = 1288834974657
 
 
 def tweet_id(moment: datetime, number: int) -> int:
+    """Return an id as X makes them: the time in milliseconds, then a number."""
     return ((int(moment.timestamp() * 1000) - SNOWFLAKE_EPOCH_MS) << 22) + number % 4096
 
 
 def shorten_links(text: str, rng: random.Random) -> tuple[str, list[dict[str, str]]]:
-    """Links as X shows them in an archive: t.co in the text, the real one beside it."""
+    """Replace links as X does: return the text with t.co links, and the links' entities."""
     urls: list[dict[str, str]] = []
 
     def short(match: re.Match[str]) -> str:
@@ -59,21 +64,20 @@ def shorten_links(text: str, rng: random.Random) -> tuple[str, list[dict[str, st
 
 
 def pack(handle: str) -> None:
+    """Write one person's archive."""
     name, bio, account = PEOPLE[handle]
     rng = random.Random(handle)
-    moment, last = FIRST, ""
+    moment = FIRST
+    last = ""
     tweets: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
     for number, line in enumerate(
         (HERE / f"{handle}.txt").read_text(encoding="utf-8").splitlines()
     ):
-        moment += (
-            timedelta(minutes=rng.randint(45, 2600))
-            if not line.startswith(">> ")
-            else timedelta(minutes=rng.randint(1, 5))
-        )
+        is_thread = line.startswith(">> ")
+        minutes = rng.randint(1, 5) if is_thread else rng.randint(45, 2600)
+        moment += timedelta(minutes=minutes)
         moment += timedelta(seconds=rng.randint(0, 59), milliseconds=rng.randint(0, 999))
-        thread = line.startswith(">> ")
         text, urls = shorten_links(line.removeprefix(">> ").replace("\\n", "\n"), rng)
         own = str(tweet_id(moment, number))
         tweet: dict[str, Any] = {
@@ -96,7 +100,7 @@ def pack(handle: str) -> None:
             "created_at": moment.strftime("%a %b %d %H:%M:%S +0000 %Y"),
             "lang": "en",
         }
-        if thread:
+        if is_thread:
             tweet |= {
                 "in_reply_to_status_id_str": last,
                 "in_reply_to_user_id_str": account,
@@ -137,14 +141,8 @@ def pack(handle: str) -> None:
         tweet["full_text"] = html.escape(text, quote=False)
         tweets.append({"tweet": tweet})
         last = own
-    write(
-        handle,
-        tweets,
-        notes,
-        {"accountId": account, "userName": handle, "displayName": name},
-        bio,
-        moment,
-    )
+    user = {"accountId": account, "userName": handle, "displayName": name}
+    write(handle, tweets, notes, user, bio, moment)
 
 
 def write(
@@ -155,6 +153,16 @@ def write(
     bio: str,
     moment: datetime,
 ) -> None:
+    """Write an archive to the package's assets.
+
+    Args:
+        handle: The person's handle, which names the file.
+        tweets: The items of `tweets.js`.
+        notes: The items of `note-tweet.js`.
+        user: The manifest's `userInfo`.
+        bio: The person's description.
+        moment: The archive's date.
+    """
     members = {
         "data/tweets.js": ("window.YTD.tweets.part0 = ", tweets),
         "data/note-tweet.js": ("window.YTD.note_tweet.part0 = ", notes),

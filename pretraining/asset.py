@@ -1,4 +1,4 @@
-"""What the package ships: transformers files, a record of how they came about, and a card."""
+"""Write the base that the package ships: transformers files, a record of the run, and a card."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ SAMPLING = {
 
 @dataclass(frozen=True)
 class Record:
-    """How a base came about."""
+    """How a base was made."""
 
     recipe: Recipe
-    prepared: dict[str, Any]  # what prepare.py wrote: hashes of the corpus, tokens, bytes
-    validation: dict[str, float]  # bits a byte
+    prepared: dict[str, Any]  # written by prepare.py: hashes of the corpus, tokens, bytes
+    validation: dict[str, float]  # bits per byte
     seconds: int
     device: str
 
@@ -40,12 +40,12 @@ class Record:
 def save(model: GPT2LMHeadModel, tokenizer_file: Path, out: Path, record: Record) -> None:
     """Write the model in half precision, its tokenizer, `base.json` and the card."""
     parameters = sum(weights.numel() for weights in model.parameters())
-    model = model.half()
-    model.generation_config = GenerationConfig(
+    model.half()  # type: ignore[no-untyped-call]
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         **SAMPLING, bos_token_id=0, eos_token_id=0, pad_token_id=0
     )
     model.save_pretrained(out)
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_file=str(tokenizer_file), bos_token=END, eos_token=END, unk_token=END
     )
     tokenizer.model_max_length = model.config.n_positions
@@ -67,7 +67,7 @@ def save(model: GPT2LMHeadModel, tokenizer_file: Path, out: Path, record: Record
 
 
 def card(facts: dict[str, Any]) -> str:
-    """The model's card, from the template beside this file."""
+    """Return the model's card, from the template in card.md."""
     recipe, data = facts["recipe"], facts["data"]
     return Template((Path(__file__).parent / "card.md").read_text()).substitute(
         parameters=f"{facts['parameters']:,}",
@@ -84,5 +84,5 @@ def card(facts: dict[str, Any]) -> str:
         validation_general=f"{facts['held_out_bits_per_byte']['general']:.3f}",
         validation_posts=f"{facts['held_out_bits_per_byte']['posts']:.3f}",
         held_out=", ".join(data["held_out_authors"]),
-        corpus="\n".join(f"- `{name}`: {mark}" for name, mark in data["corpus"].items()),
+        corpus="\n".join(f"- `{name}`: {digest}" for name, digest in data["corpus"].items()),
     )

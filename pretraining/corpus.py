@@ -1,4 +1,4 @@
-"""The corpus: general documents, and posts by author as a persona's cleaning would leave them."""
+"""The corpus: general documents, and posts by author, cleaned as a persona's are."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FILES = ("general.txt.xz", "posts.jsonl.xz")
-HELD_OUT_AUTHORS = (
-    "number10gov",
-    "rthon_johnkey",
-    "queennoor",
-)  # never trained on: they stand for the stranger
+# Never trained on: they stand for authors that the base has not seen.
+HELD_OUT_AUTHORS = ("number10gov", "rthon_johnkey", "queennoor")
+# Those who write mainly in English.
 ENGLISH_AUTHORS = frozenset(
     [
         "amamambabazi",
@@ -36,12 +34,12 @@ ENGLISH_AUTHORS = frozenset(
         "samiralrifai",
         "stephenharper",
     ]
-)  # mainly English
+)
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """What is trained on, and what only validates."""
+    """The texts for training, and those for validation only."""
 
     general: list[str]
     general_validation: list[str]
@@ -50,7 +48,10 @@ class Corpus:
 
 
 def read(folder: Path, seed: int) -> Corpus:
-    """The corpus files in a folder, documents shuffled, a two-hundredth of them and three authors held out."""
+    """Read the corpus files in a folder and shuffle the documents.
+
+    A two-hundredth of the documents and three authors are held out.
+    """
     general = list(documents(folder / "general.txt.xz"))
     random.Random(seed).shuffle(general)
     cut = len(general) - len(general) // 200
@@ -60,12 +61,12 @@ def read(folder: Path, seed: int) -> Corpus:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """The SHA-256 of each corpus file."""
+    """Return the SHA-256 of each corpus file."""
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
 
 
 def documents(path: Path) -> Iterator[str]:
-    """Documents parted by a blank line, one at a time."""
+    """Yield the documents of a file, which blank lines separate."""
     lines: list[str] = []
     with lzma.open(path, "rt", encoding="utf-8") as file:
         for line in file:
@@ -79,7 +80,10 @@ def documents(path: Path) -> Iterator[str]:
 
 
 def posts_by_author(path: Path) -> dict[str, list[str]]:
-    """`{"author", "text"}` a line; links left out, posts that were nothing else dropped."""
+    """Read a file of `{"author", "text"}` lines; return the posts by author, without links.
+
+    Posts that had nothing else are dropped.
+    """
     authors: dict[str, list[str]] = defaultdict(list)
     with lzma.open(path, "rt", encoding="utf-8") as file:
         for line in file:
@@ -90,5 +94,5 @@ def posts_by_author(path: Path) -> dict[str, list[str]]:
 
 
 def without_links(text: str) -> str:
-    """A post on one line, without its links."""
+    """Return a post on one line, without its links."""
     return " ".join(word for word in text.split() if "http" not in word)

@@ -1,8 +1,9 @@
-"""What a base knows of authors it has never seen: bits a byte of their posts, alone and with others before them.
+"""Evaluate bases on authors they have not seen: bits per byte of posts in several contexts.
 
     python pretraining/evaluate.py --corpus FOLDER MODEL [MODEL ...]
 
-`before` is the twenty posts in front of each: the author's own, or, as a control, the other held-out authors'.
+Each post is scored alone, after twenty of the author's own posts, and, as a control, after twenty
+posts of the other held-out authors.
 """
 
 from __future__ import annotations
@@ -26,7 +27,15 @@ def in_context(
     own: Sequence[str],
     rng: random.Random,
 ) -> dict[str, float]:
-    """Bits a byte of an author's posts: alone, each behind `BEFORE` posts of other authors, each behind as many of their own."""
+    """Return the bits per byte of an author's posts in three contexts.
+
+    Args:
+        model: The model.
+        scored: The posts to score: alone, after others' posts and after the author's own.
+        others: Posts of other authors, of which `BEFORE` stand before each post.
+        own: Further posts of the author, of which as many stand before each post.
+        rng: Chooses the posts before.
+    """
     bits = {"alone": bits_per_byte(model.bits(scored), scored)}
     for whose, posts in (("others", others), ("own", own)):
         bits[whose] = bits_per_byte(
@@ -36,6 +45,7 @@ def in_context(
 
 
 def main() -> None:
+    """Print a row for each model and author."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,7 +68,8 @@ def main() -> None:
             ]
             bits = in_context(model, own[:SCORED], others, own[SCORED:], rng)
             print(
-                f"{folder.parent.name:<24} {name:<16} {bits['alone']:>7.3f} {bits['others']:>14.3f} {bits['own']:>11.3f}"
+                f"{folder.parent.name:<24} {name:<16} {bits['alone']:>7.3f}"
+                f" {bits['others']:>14.3f} {bits['own']:>11.3f}"
             )
 
 

@@ -1,10 +1,11 @@
-"""Train the adapter for posts: LoRA on SmolLM2, from the English posts of many authors.
+"""Train the adapter for posts: LoRA on SmolLM2, on the English posts of many authors.
 
-    python pretraining/posts_adapter.py --posts posts.jsonl.xz --base FOLDER --work FOLDER --out FOLDER
+    python pretraining/posts_adapter.py --posts posts.jsonl.xz --base FOLDER
+        --work FOLDER --out FOLDER
 
-SmolLM2 knows web text, not posts. A persona that starts from this adapter already knows what a
-post looks like. Killed, the same command goes on from its last checkpoint. Two accounts are held
-out as a whole, and training is validated on them.
+SmolLM2 was trained on web text, not on posts. A persona that starts from this adapter already
+knows what a post looks like. If the command is interrupted, the same command resumes from the last
+checkpoint. Two accounts are held out as a whole, and training is validated on them.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from popinjay.training.lora import save_adapter
 from popinjay.training.trainable import ALPHA, RANK
 
 HELD_OUT = ("queennoor", "jdmahama")  # accounts that training never sees
-VALIDATED = 300  # posts of the accounts held out
+VALIDATION_POSTS = 300  # of the held-out accounts
 SEED = 0
 
 
-def english_posts(path: Path, most: int) -> dict[str, list[str]]:
-    """The posts of each account that posts mostly in English, in random order."""
+def english_posts(path: Path, max_posts: int) -> dict[str, list[str]]:
+    """Return the posts of each account that posts mostly in English, in random order."""
     from py3langid import classify
 
     posts: dict[str, list[str]] = defaultdict(list)
@@ -38,12 +39,12 @@ def english_posts(path: Path, most: int) -> dict[str, list[str]]:
         for row in map(json.loads, file):
             posts[row["author"]].append(row["text"])
     rng = random.Random(SEED)
-    found = {}
+    found: dict[str, list[str]] = {}
     for author, texts in sorted(posts.items()):
         rng.shuffle(texts)
         sample = texts[:100]
         if sum(classify(text)[0] == "en" for text in sample) > 0.8 * len(sample):
-            found[author] = texts[:most]
+            found[author] = texts[:max_posts]
     return found
 
 
@@ -58,13 +59,15 @@ def show(event: Event) -> None:
 
 
 def main() -> None:
-    """Train, save, and score the accounts held out."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Train, save, and score the held-out accounts."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--posts", type=Path, required=True, help="JSON lines: author, text")
     parser.add_argument("--base", required=True, help="a base's name or folder")
-    parser.add_argument("--work", type=Path, required=True, help="checkpoints")
-    parser.add_argument("--out", type=Path, required=True, help="the adapter")
-    parser.add_argument("--most", type=int, default=10_000, help="posts an account, at most")
+    parser.add_argument("--work", type=Path, required=True, help="a folder for checkpoints")
+    parser.add_argument("--out", type=Path, required=True, help="a folder for the adapter")
+    parser.add_argument("--most", type=int, default=10_000, help="maximum posts an account")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--batch-tokens", type=int, default=1024)
     args = parser.parse_args()
@@ -82,11 +85,11 @@ def main() -> None:
         batch_tokens=args.batch_tokens,
         seed=SEED,
     )
-    trainer = prepare(model, base, options, texts, held_out[:VALIDATED], args.work, show)
+    trainer = prepare(model, base, options, texts, held_out[:VALIDATION_POSTS], args.work, show)
     trainer.run()
     save_adapter(model.model, base.hub_id or base.name, RANK, ALPHA, args.out)
     with trainer.train_step.full_model():
-        rest = held_out[VALIDATED:]
+        rest = held_out[VALIDATION_POSTS:]
         print("held out:", bits_per_byte(model.bits(rest), rest), flush=True)
 
 

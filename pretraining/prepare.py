@@ -1,10 +1,11 @@
-"""Tokenizer and token files for the built-in base.
+"""Make the tokenizer and the token files for the built-in base.
 
     python pretraining/prepare.py --corpus FOLDER --out FOLDER
 
-`FOLDER` holds `general.txt.xz` (documents parted by a blank line) and `posts.jsonl.xz` (`{"author", "text"}` a line). Writes
-`tokenizer.json`, `general.npy` and `posts.npz`, the same for validation, and `prepared.json` (what went in, with hashes).
-Tokens are uint16; every document and post begins with the end token.
+The corpus folder holds `general.txt.xz` (documents separated by a blank line) and `posts.jsonl.xz`
+(`{"author", "text"}` a line). The output is `tokenizer.json`, `general.npy` and `posts.npz`, the
+same two for validation, and `prepared.json` (the inputs, with hashes). Tokens are uint16; every
+document and post begins with the end token.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 import corpus
 import tokenization
 
-AT_ONCE = 2000
+CHUNK_SIZE = 2000  # texts
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
-    """The tokens of each text, the end token before them."""
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[NDArray[np.uint16]]:
+    """Return the tokens of each text, with the end token before them."""
     end = tokenizer.token_to_id(tokenization.END)
-    chunks = (texts[start : start + AT_ONCE] for start in range(0, len(texts), AT_ONCE))
+    chunks = (texts[start : start + CHUNK_SIZE] for start in range(0, len(texts), CHUNK_SIZE))
     return [
         np.array([end, *encoding.ids], dtype=np.uint16)
         for chunk in chunks
@@ -35,9 +37,10 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
 
 
 def save_posts(path: Path, tokenizer: Tokenizer, posts: dict[str, list[str]]) -> dict[str, int]:
-    """Write posts end to end: `tokens`, where each post starts (one more for the end), and the number of its author, by name.
+    """Write all posts to one file and return how many tokens each author has.
 
-    Returns how many tokens each author has.
+    The file has the posts' `tokens` end to end; `starts`, the offset of each post and of the end;
+    `author`, the index of each post's author; and the authors' `names`.
     """
     encoded = {name: encode(tokenizer, posts[name]) for name in sorted(posts)}
     every = [post for posts in encoded.values() for post in posts]
@@ -52,6 +55,7 @@ def save_posts(path: Path, tokenizer: Tokenizer, posts: dict[str, list[str]]) ->
 
 
 def main() -> None:
+    """Train the tokenizer, encode the corpus, and write everything."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -65,23 +69,20 @@ def main() -> None:
     data = corpus.read(args.corpus, args.seed)
     tokenizer = tokenization.train(data, args.vocabulary)
     tokenizer.save(str(args.out / "tokenizer.json"))
-    tokens, size = {}, {}
+    tokens: dict[str, int] = {}
+    size: dict[str, int] = {}
     for name, documents in (
         ("general", data.general),
         ("general_validation", data.general_validation),
     ):
         encoded = np.concatenate(encode(tokenizer, documents))
         np.save(args.out / f"{name}.npy", encoded)
-        tokens[name], size[name] = (
-            len(encoded),
-            sum(len(document.encode()) for document in documents),
-        )
+        tokens[name] = len(encoded)
+        size[name] = sum(len(document.encode()) for document in documents)
     for name, posts in (("posts", data.posts), ("posts_validation", data.posts_validation)):
         by_author = save_posts(args.out / f"{name}.npz", tokenizer, posts)
-        tokens[name], size[name] = (
-            sum(by_author.values()),
-            sum(len(text.encode()) for texts in posts.values() for text in texts),
-        )
+        tokens[name] = sum(by_author.values())
+        size[name] = sum(len(text.encode()) for texts in posts.values() for text in texts)
     record = {
         "corpus": corpus.hashes(args.corpus),
         "vocabulary": tokenizer.get_vocab_size(),

@@ -2,9 +2,10 @@
 
     python pretraining/pretrain.py --data FOLDER --out FOLDER
 
-bf16 and compiled on a GPU and on a processor that multiplies bf16 itself, plain float32 elsewhere. A step's batch depends on
-the seed and the step alone. There are checkpoints; the same command goes on from it. Writes transformers
-files (fp16 safetensors), the asset's record and its card into OUT/model.
+Training is compiled and in bf16 on a GPU and on a CPU with bf16 instructions, and in plain float32
+elsewhere. A step's batch depends on the seed and the step alone. There are checkpoints, and the
+same command resumes from the last one. The output, in OUT/model, is transformers files (fp16
+safetensors), the record of the run, and the card.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ VALIDATION_BLOCKS = 96
 
 
 def new_model(recipe: Recipe, vocabulary: int) -> GPT2LMHeadModel:
-    """A GPT-2 with random weights, its residual branches silent at first."""
+    """Return a GPT-2 with random weights, in which the residual branches start at zero."""
     torch.manual_seed(recipe.seed)
     config = GPT2Config(
         vocab_size=vocabulary,
@@ -54,7 +55,7 @@ def new_model(recipe: Recipe, vocabulary: int) -> GPT2LMHeadModel:
 
 
 def optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan et al., 2024) for the matrices of the blocks, AdamW for everything else."""
+    """Return Muon (Jordan et al., 2024) for the blocks' matrices, and AdamW for everything else."""
     matrices = [
         weights for name, weights in model.named_parameters() if weights.ndim == 2 and ".h." in name
     ]
@@ -71,7 +72,10 @@ def optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optim
 
 
 def spread_positions(model: GPT2LMHeadModel, trained: int) -> None:
-    """Give the positions that training has not reached the embeddings of the later half of those it has, over and over."""
+    """Initialize the embeddings of positions that training has not reached.
+
+    They repeat the embeddings of the later half of the trained positions.
+    """
     table = model.transformer.wpe.weight.data
     half = trained // 2
     for start in range(trained, len(table), half):
@@ -79,48 +83,63 @@ def spread_positions(model: GPT2LMHeadModel, trained: int) -> None:
         table[start:stop] = table[half : half + stop - start]
 
 
+def nn_module(model: GPT2LMHeadModel) -> torch.nn.Module:
+    """Return the model with torch's types; transformers' decorators hide those of its methods."""
+    return model
+
+
 def cross_entropy(model: GPT2LMHeadModel, ids: torch.Tensor) -> torch.Tensor:
-    """Mean loss, nats a token, of token ids (blocks, block + 1)."""
-    logits = model(ids[:, :-1], use_cache=False).logits
+    """Return the mean loss of token ids (blocks, block + 1), in nats a token."""
+    logits: torch.Tensor = nn_module(model)(ids[:, :-1], use_cache=False).logits
     return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
 
 
 class Validation:
-    """Bits a byte of general text and of posts by authors never seen, in blocks of the context that training starts with."""
+    """Bits per byte of general text and of posts by held-out authors.
+
+    They are measured in blocks of the context length that training starts with.
+    """
 
     def __init__(self, data: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
         length = recipe.block + 1
         general = np.load(data / "general_validation.npy")
         starts = np.linspace(0, len(general) - length, VALIDATION_BLOCKS).astype(int)
-        posts, rng = Posts(data / "posts_validation.npz"), np.random.default_rng(0)
+        posts = Posts(data / "posts_validation.npz")
+        rng = np.random.default_rng(0)
         self.blocks = {
             "general": np.stack([general[start : start + length] for start in starts]),
             "posts": np.stack([posts.block(length, True, rng) for _ in range(VALIDATION_BLOCKS)]),
         }
-        tokens, size = facts["tokens"], facts["bytes"]
+        tokens = facts["tokens"]
+        size = facts["bytes"]
         self.tokens_a_byte = {
             name: tokens[f"{name}_validation"] / size[f"{name}_validation"] for name in self.blocks
         }
 
     @torch.no_grad()
     def __call__(self, model: GPT2LMHeadModel) -> dict[str, float]:
-        """Both figures, in float32."""
-        scores = {}
+        """Return the bits per byte of general text and of posts, computed in float32."""
+        scores: dict[str, float] = {}
         for name, blocks in self.blocks.items():
-            chunks = torch.from_numpy(blocks.astype(np.int64)).to(model.device).split(8)
-            nats = sum(cross_entropy(model, chunk).item() * len(chunk) for chunk in chunks) / len(
-                blocks
+            ids = torch.from_numpy(blocks.astype(np.int64)).to(model.device)
+            losses = (
+                cross_entropy(model, chunk).item() * len(chunk) for chunk in torch.split(ids, 8)
             )
+            nats = sum(losses) / len(blocks)
             scores[name] = round(nats * self.tokens_a_byte[name] / math.log(2), 4)
         return scores
 
 
 class Training:
-    """A model on its way: weights, optimisers, step, and a checkpoint that holds them."""
+    """A training run: weights, optimizers, step, and the checkpoint that holds them."""
 
     def __init__(self, recipe: Recipe, vocabulary: int, device: str, checkpoint: Path) -> None:
-        self.recipe, self.device, self.checkpoint = recipe, device, checkpoint
-        self.model = new_model(recipe, vocabulary).to(device)
+        """Start from random weights, or from the checkpoint if there is one."""
+        self.recipe = recipe
+        self.device = device
+        self.checkpoint = checkpoint
+        self.model = new_model(recipe, vocabulary)
+        nn_module(self.model).to(device)
         self.optimizers = optimizers(self.model, recipe)
         self.rates = [
             [group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers
@@ -128,22 +147,23 @@ class Training:
         self.loss: Callable[..., torch.Tensor] = (
             torch.compile(cross_entropy, dynamic=False) if recipe.compiled else cross_entropy
         )
-        self.step, self.seconds = 0, 0.0
+        self.step = 0
+        self.seconds = 0.0
         if checkpoint.exists():
             self._restore()
 
     def steps(self, mixture: Mixture) -> Iterator[float]:
-        """Take one step after the other; the loss of each."""
+        """Take one step after the other and yield the loss of each."""
         while self.step < self.recipe.steps:
-            began = time.monotonic()
+            started = time.monotonic()
             if self.step == self.recipe.longer_at:
                 spread_positions(self.model, self.recipe.block)
-            loss = self._learn(torch.from_numpy(mixture.batch(self.step)).to(self.device))
+            loss = self._train_step(torch.from_numpy(mixture.batch(self.step)).to(self.device))
             self.step += 1
-            self.seconds += time.monotonic() - began
+            self.seconds += time.monotonic() - started
             yield loss
 
-    def _learn(self, ids: torch.Tensor) -> float:
+    def _train_step(self, ids: torch.Tensor) -> float:
         factor = self.recipe.rate_factor(self.step)
         for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -152,7 +172,7 @@ class Training:
             self.device, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16"
         ):
             loss = self.loss(self.model, ids)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -160,7 +180,7 @@ class Training:
         return loss.item()
 
     def save(self) -> None:
-        """Write the checkpoint; the one before stays until this one is whole."""
+        """Write the checkpoint; the previous one is replaced only once this one is complete."""
         state = {
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
@@ -176,64 +196,79 @@ class Training:
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step = state["step"]
+        self.seconds = state["seconds"]
 
 
 def pretrain(
     data: Path, out: Path, recipe: Recipe, checkpoint_every: int, stop_at: int | None = None
 ) -> None:
-    """Train to the end, or up to a step; go on from a checkpoint where one is."""
+    """Train to the end or up to a step, from the checkpoint if there is one.
+
+    Args:
+        data: The folder that prepare.py wrote.
+        out: The folder for the checkpoint and the model.
+        recipe: The settings.
+        checkpoint_every: Steps between checkpoints.
+        stop_at: A step to stop at, as if interrupted.
+    """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     out.mkdir(parents=True, exist_ok=True)
     facts = json.loads((data / "prepared.json").read_text())
-    validation, mixture = Validation(data, recipe, facts), Mixture(data, recipe)
+    validation = Validation(data, recipe, facts)
+    mixture = Mixture(data, recipe)
     training = Training(recipe, facts["vocabulary"], device, out / "checkpoint.pt")
     for loss in training.steps(mixture):
-        step, last = training.step, training.step == recipe.steps
+        step = training.step
+        is_last = step == recipe.steps
         if step % 20 == 0:
             rate = step * recipe.batch_tokens / training.seconds
             print(
-                f"step {step} of {recipe.steps}, loss {loss:.3f}, {training.seconds:,.0f} s, {rate:,.0f} tokens/s",
+                f"step {step} of {recipe.steps}, loss {loss:.3f},"
+                f" {training.seconds:,.0f} s, {rate:,.0f} tokens/s",
                 flush=True,
             )
-        if step % VALIDATE_EVERY == 0 and not last:
-            print(f"bits a byte at {step}: {validation(training.model)}", flush=True)
-        if step % checkpoint_every == 0 or last:
+        if step % VALIDATE_EVERY == 0 and not is_last:
+            print(f"bits per byte at step {step}: {validation(training.model)}", flush=True)
+        if step % checkpoint_every == 0 or is_last:
             training.save()
         if step == stop_at:
             return
     scores = validation(training.model)
-    print(f"bits a byte at the end: {scores}", flush=True)
-    where = (
-        torch.cuda.get_device_name()
-        if device == "cuda"
-        else f"{torch.get_num_threads()} processor cores"
-    )
+    print(f"bits per byte at the end: {scores}", flush=True)
+    device_name = f"{torch.get_num_threads()} processor cores"
+    if device == "cuda":
+        device_name = torch.cuda.get_device_name()
     record = asset.Record(
         recipe=recipe,
         prepared=facts,
         validation=scores,
         seconds=round(training.seconds),
-        device=where,
+        device=device_name,
     )
-    asset.save(training.model.cpu(), data / "tokenizer.json", out / "model", record)
+    training.model.cpu()
+    asset.save(training.model, data / "tokenizer.json", out / "model", record)
 
 
 def recipe_from(arguments: dict[str, Any]) -> Recipe:
-    """The recipe asked for; where nothing is said, bf16 and compiling if this machine gains by them."""
-    processor = torch.cpu.get_capabilities()
-    able = torch.cuda.is_available() or processor.get("avx512_bf16") or processor.get("amx_bf16")
-    usual = asdict(Recipe()) | ({} if able else {"precision": "fp32", "compiled": False})
+    """Return the recipe with these settings; None means the default.
+
+    The default is bf16 and compiled only if the machine has fast bf16.
+    """
+    cpu = torch.cpu.get_capabilities()
+    is_fast = torch.cuda.is_available() or cpu.get("avx512_bf16") or cpu.get("amx_bf16")
+    usual = asdict(Recipe()) | ({} if is_fast else {"precision": "fp32", "compiled": False})
     return Recipe(
         **{name: usual[name] if value is None else value for name, value in arguments.items()}
     )
 
 
 def main() -> None:
+    """Read the command line, which has an option for every setting of the recipe, and train."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="what prepare.py wrote")
+    parser.add_argument("--data", type=Path, required=True, help="the folder from prepare.py")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--checkpoint-every", type=int, default=100, help="steps")
     parser.add_argument("--stop-at", type=int, help="a step to stop at, as if interrupted")

@@ -1,4 +1,4 @@
-"""The base's tokenizer: byte-level BPE, so that any script and emoji survives whole."""
+"""The base's tokenizer: byte-level BPE, so that every script and emoji can be encoded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from corpus import Corpus
 
 END = "<|endoftext|>"
-GENERAL_SHARE = 5  # every so-manieth document is read
-POSTS_COPIES = 4  # posts are what it will read later, and far fewer
-# Characters that the corpus hardly has. Each is three or four bytes: a row of its own is worth it to those who write them.
+GENERAL_STRIDE = 5  # only every fifth document is used
+POSTS_COPIES = 4  # weights posts up: personas are trained on posts, and the corpus has far fewer
+# Characters that are rare in the corpus. Each has three or four bytes, so that a token of its own
+# is worth it for texts that use it.
 KANA = "".join(chr(code) for code in (*range(0x3041, 0x3097), *range(0x30A1, 0x30FD)))
 JAPANESE = (
     KANA
@@ -31,7 +32,7 @@ RARE_COPIES = 1000
 
 
 def train(corpus: Corpus, vocabulary: int) -> Tokenizer:
-    """A tokenizer of so many tokens, the end token first and the 256 bytes after it."""
+    """Train a tokenizer of `vocabulary` tokens: the end token, the 256 bytes, then the merges."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -46,8 +47,8 @@ def train(corpus: Corpus, vocabulary: int) -> Tokenizer:
 
 
 def texts(corpus: Corpus) -> Iterator[str]:
-    """What the tokenizer is trained on."""
+    """Return the texts that the tokenizer is trained on."""
     posts = [text for author in sorted(corpus.posts) for text in corpus.posts[author]]
     return chain(
-        corpus.general[::GENERAL_SHARE], *[posts] * POSTS_COPIES, *[JAPANESE + EMOJI] * RARE_COPIES
+        corpus.general[::GENERAL_STRIDE], *[posts] * POSTS_COPIES, *[JAPANESE + EMOJI] * RARE_COPIES
     )

@@ -1,1 +1,1 @@
-"""What the benchmark of sampling is made of: ours and its peers, each in a process of its own."""
+"""Parts of `bench/sampling.py`: our sampler and its peers, each in a separate process."""

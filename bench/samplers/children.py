@@ -1,4 +1,4 @@
-"""Each sampler in a process of its own, which works only when it is its turn, and whose memory is its own."""
+"""Samplers in separate processes, which take turns and whose memory is measured separately."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from samplers import llama_cpp, ours, peers
 from samplers.ours import Say
@@ -22,18 +21,19 @@ SAMPLERS: dict[str, Callable[[Path, Path], Say]] = {
     "CTranslate2 int8": peers.ctranslate2_int8,
     "ONNX Runtime int8": peers.onnxruntime_int8,
     "llama.cpp Q8_0": llama_cpp.llama_cpp_q8,
-    "llama.cpp Q8_0, drawn as ours": partial(llama_cpp.llama_cpp_q8, own=False),
+    "llama.cpp Q8_0, our sampler": partial(llama_cpp.llama_cpp_q8, own=False),
 }
 
 
 class Missing(Exception):
-    """A sampler that can't be had here, with the reason."""
+    """A sampler is not available here; the message has the reason."""
 
 
 class Child:
-    """The bench's side of one sampler's process. Raises Missing."""
+    """The benchmark's side of one sampler's process."""
 
     def __init__(self, name: str, folder: Path, work: Path) -> None:
+        """Start the process and wait until it is ready. Raises Missing."""
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(
@@ -45,14 +45,14 @@ class Child:
         if reason:
             raise Missing(reason)
 
-    def turn(self, rows: int, most: int, seed: int) -> tuple[int, float]:
-        """So many rows of up to so many tokens: the new tokens, and the seconds."""
-        self.pipe.send((rows, most, seed))
+    def turn(self, rows: int, max_tokens: int, seed: int) -> tuple[int, float]:
+        """Generate `rows` sequences; return the number of new tokens and the seconds."""
+        self.pipe.send((rows, max_tokens, seed))
         found: tuple[int, float] = self.pipe.recv()
         return found
 
     def stop(self) -> int:
-        """End it; the most memory it ever held, in MB."""
+        """End the process; return the peak of its memory in MB."""
         self.pipe.send(None)
         peak: int = self.pipe.recv()
         self.process.join()
@@ -63,28 +63,22 @@ def _child(pipe: Connection, name: str, folder: Path, work: Path) -> None:
     warnings.simplefilter("ignore")
     try:
         say = SAMPLERS[name](folder, work)
-    except Exception as error:  # whatever keeps a peer away is a reason to say
+    except Exception as error:  # whatever it is, the parent prints it as the reason
         pipe.send(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
         return
     pipe.send("")
-    while (asked := pipe.recv()) is not None:
-        began = time.perf_counter()
-        tokens = say(*asked)
-        pipe.send((tokens, time.perf_counter() - began))
+    while (turn := pipe.recv()) is not None:
+        started = time.perf_counter()
+        tokens = say(*turn)
+        pipe.send((tokens, time.perf_counter() - started))
     pipe.send(_peak())
 
 
-def _peak() -> Any:
-    """The most memory this process ever held, in MB; files that are mapped are in it."""
+def _peak() -> int:
+    """Return the peak of this process's memory in MB, mapped files included; 0 if unknown."""
     status = Path("/proc/self/status")
     if not status.exists():
         return 0
-    return (
-        next(
-            int(line.split()[1])
-            for line in status.read_text().splitlines()
-            if line.startswith("VmHWM")
-        )
-        * 1024
-        // 1_000_000
-    )
+    lines = status.read_text().splitlines()
+    kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return kilobytes * 1024 // 1_000_000

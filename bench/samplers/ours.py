@@ -1,4 +1,4 @@
-"""Ours, and how a peer without a sampler of its own draws."""
+"""Our sampler, and the sampling of peers that bring none."""
 
 from __future__ import annotations
 
@@ -6,28 +6,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Say = Callable[[int, int, int], int]  # rows, most tokens of each, seed: how many tokens were new
+Say = Callable[[int, int, int], int]  # takes rows, tokens a row, seed; returns the new tokens
 
 
 def ours(folder: Path, work: Path, *, exact: bool = False) -> Say:
-    """The fast engine, what it turned kept in `work`."""
+    """Return our sampler, its converted model cached in `work`."""
     from popinjay.inference.open_decoder import open_decoder
     from popinjay.options import SayOptions
     from popinjay.sampling.generate import generate
 
     decoder = open_decoder(folder, exact=exact, cache=work / "engine" / folder.name)
 
-    def say(rows: int, most: int, seed: int) -> int:
-        posts = generate(decoder, SayOptions(n=rows, max_tokens=most, top_p=0.95, seed=seed))
-        return sum(
-            post.tokens + (post.tokens < most) for post in posts
-        )  # the end token, which others count too
+    def say(rows: int, max_tokens: int, seed: int) -> int:
+        options = SayOptions(n=rows, max_tokens=max_tokens, top_p=0.95, seed=seed)
+        # The end token counts too, as it does for the others.
+        return sum(post.tokens + (post.tokens < max_tokens) for post in generate(decoder, options))
 
     return say
 
 
-def draw(logits: Any, chances: Any, top_p: float = 0.95) -> Any:
-    """One token for each row (rows, vocabulary): drawn of all, and again until it is of the nucleus; exact, and nothing is sorted."""
+def sample(logits: Any, chances: Any, top_p: float = 0.95) -> Any:
+    """Sample one token for each row by rejection: exact, and without sorting.
+
+    A token is drawn from the whole distribution until it is in the nucleus.
+
+    Args:
+        logits: float32 (rows, vocabulary).
+        chances: One random number in [0, 1) for each row.
+        top_p: The nucleus's share of the probability.
+    """
     import numpy as np
 
     tops = logits.max(axis=1, keepdims=True)

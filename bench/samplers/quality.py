@@ -1,4 +1,4 @@
-"""What 8 bits cost: bits per byte of held-out posts through the same decoder, exact and not."""
+"""What quantization to 8 bits costs: bits per byte of held-out posts, exact and quantized."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 
 def bits_per_byte(folder: Path, texts: Sequence[str], *, exact: bool) -> float:
-    """-log2 of the probability of all texts, each from the token that begins it, over their UTF-8 bytes."""
+    """Return the negative log2 probability of all texts, divided by their UTF-8 bytes.
+
+    Each text is scored alone, after the token that begins a post.
+    """
     from popinjay.inference.open_decoder import open_decoder
 
     decoder = open_decoder(folder, exact=exact)
@@ -17,10 +20,11 @@ def bits_per_byte(folder: Path, texts: Sequence[str], *, exact: bool) -> float:
 
 
 def _bits(decoder: Any, text: str) -> float:
-    """Of one text, token by token."""
+    """Return the negative log2 probability of one text, token by token."""
     import numpy as np
 
-    tokens, found = decoder.encode(text)[: decoder.context - 1], 0.0
+    tokens = decoder.encode(text)[: decoder.context - 1]
+    found = 0.0
     logits = decoder.prefill([decoder.bos_token])
     decoder.add(1)
     for token in tokens:

@@ -1,4 +1,4 @@
-"""Processes of their own: each measured thing has its own peak of memory, and works only when it is its turn."""
+"""Subprocesses, so that each measured thing has its own peak of memory and they can take turns."""
 
 from __future__ import annotations
 
@@ -14,42 +14,41 @@ from typing import Any
 
 from training.stopwatch import Stopwatch
 
-CORES = int(
-    os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1
-)  # fewer where a person has limited threads
+CORES = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
 class Slice:
-    """What came of one turn."""
+    """The results of one turn."""
 
     tokens: int  # predicted
     seconds: float
-    processor: float  # seconds of all its threads: waiting for a busy machine is not in it
-    flops: int | None  # of the matrix products, where they were counted
-    peak: float  # the most memory the process held until its end, in GB
+    processor: float  # CPU seconds of all its threads: waiting for a busy machine does not count
+    flops: int | None  # of the matrix products; None if they were not counted
+    peak: float  # the peak of the process's memory up to its end, in GB
 
 
 @dataclass
 class Turns:
-    """A peer's side: it says `ready` once and `step` after every step, and is held there until it is its turn again."""
+    """The peer's side: it calls `ready` once and `step` after every step.
+
+    Both return when it is the peer's turn again.
+    """
 
     pipe: Connection
     left: int = 0
     tokens: int = 0
     watch: Stopwatch = field(default_factory=Stopwatch)
     counter: Any = None
-    finish: Callable[[], None] = field(
-        default=lambda: None
-    )  # waits for work that a device still has to do
+    finish: Callable[[], None] = field(default=lambda: None)  # waits for the device's work
 
     def ready(self) -> None:
-        """Everything is loaded."""
+        """Report that everything is loaded, and wait for the first turn."""
         self.pipe.send("ready")
         self._wait()
 
     def step(self, tokens: int) -> None:
-        """A step is done, and so many tokens were predicted in it. Raises SystemExit where no more is wanted."""
+        """Report a step that predicted so many tokens. Raises SystemExit after the last turn."""
         self.tokens += tokens
         self.left -= 1
         if self.left:
@@ -74,7 +73,7 @@ class Turns:
 
 
 class Peer:
-    """The bench's side of a process that runs `work(turns, *arguments)`."""
+    """The benchmark's side of a process that runs `work(turns, *arguments)`."""
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
@@ -83,25 +82,28 @@ class Peer:
         theirs.close()
 
     def ready(self) -> None:
-        """Wait until it is."""
+        """Wait until the process is ready."""
         assert self.pipe.recv() == "ready"
 
     def turn(self, steps: int, *, is_counted: bool = False) -> Slice:
-        """Let it do so many steps; counting takes memory of its own, so it comes last."""
+        """Let the process take so many steps, and return the results.
+
+        Counting operations takes extra memory, so counted turns should come last.
+        """
         self.pipe.send((steps, is_counted))
         done: Slice = self.pipe.recv()
         return done
 
     def stop(self) -> None:
-        """End it."""
+        """End the process."""
         self.pipe.send((0, False))
         self.process.join()
 
 
-def apart(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
-    """What `work(*arguments)` gives in a process of its own, and the most memory that took, in GB."""
+def in_subprocess(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+    """Run `work(*arguments)` in a subprocess; return its result and the peak of memory in GB."""
     ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_apart, args=(theirs, work, arguments), daemon=True)
+    process = _SPAWN.Process(target=_send_result, args=(theirs, work, arguments), daemon=True)
     process.start()
     theirs.close()
     result: tuple[Any, float] = ours.recv()
@@ -110,44 +112,37 @@ def apart(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
 
 
 def peak() -> float:
-    """The most memory this process ever held, in GB; on a GPU, what torch held there."""
+    """Return the peak of this process's memory in GB; on a GPU, that of torch's memory there."""
     if "torch" in sys.modules:
         import torch
 
         if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
             return float(torch.cuda.max_memory_allocated() / 1e9)
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage may tell the parent's peak
-        return (
-            next(
-                int(line.split()[1])
-                for line in status.read_text().splitlines()
-                if line.startswith("VmHWM")
-            )
-            * 1024
-            / 1e9
-        )
+    if status.exists():  # getrusage may return the parent's peak
+        lines = status.read_text().splitlines()
+        kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+        return kilobytes * 1024 / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9  # bytes on macOS
 
 
 def matrix_counter() -> Any:
-    """A context that counts the operations of every matrix product really made in it, also those of torch's fast attention on a CPU."""
+    """Return a context manager that counts the operations of the matrix products made in it.
+
+    Those of torch's flash attention on a CPU are counted too.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-    def forward(
-        query: Any, key: Any, value: Any, *more: Any, out_shape: Any = None, **named: Any
-    ) -> int:
-        return int(sdpa_flop_count(query, key, value))
+    def forward(query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> int:
+        return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
-    def backward(
-        grad: Any, query: Any, key: Any, value: Any, *more: Any, out_shape: Any = None, **named: Any
-    ) -> int:
-        return int(sdpa_backward_flop_count(grad, query, key, value))
+    def backward(grad: Any, query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> int:
+        return int(
+            sdpa_backward_flop_count(grad, query, key, value)  # type: ignore[no-untyped-call]
+        )
 
-    def added(
-        total: Any, left: Any, right: Any, *more: Any, out_shape: Any = None, **named: Any
-    ) -> int:
+    def addmm(total: Any, left: Any, right: Any, *args: Any, **kwargs: Any) -> int:
         return int(2 * left[0] * left[1] * right[1])
 
     ops = torch.ops.aten
@@ -155,7 +150,7 @@ def matrix_counter() -> Any:
         ops._scaled_dot_product_flash_attention_for_cpu: forward,
         ops._scaled_dot_product_flash_attention_for_cpu_backward: backward,
     }
-    return FlopCounterMode(display=False, custom_mapping={**attention, ops.addmm_: added})
+    return FlopCounterMode(display=False, custom_mapping={**attention, ops.addmm_: addmm})
 
 
 def _prepare() -> None:
@@ -165,8 +160,8 @@ def _prepare() -> None:
     from transformers.utils import logging
 
     warnings.simplefilter("ignore")
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     torch.set_num_threads(CORES)
     torch.manual_seed(0)
 
@@ -174,10 +169,10 @@ def _prepare() -> None:
 def _peer(pipe: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     _prepare()
     work(Turns(pipe), *arguments)
-    raise RuntimeError("it ran out of steps")
+    raise RuntimeError("the peer ended before its last turn")
 
 
-def _apart(pipe: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _send_result(pipe: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     _prepare()
     pipe.send((work(*arguments), peak()))
 

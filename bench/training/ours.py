@@ -1,4 +1,4 @@
-"""The only file of this bench that knows how popinjay trains."""
+"""Popinjay's training; the only file of this benchmark that knows how it works."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def steps(turns: Turns, model: LanguageModel, texts: Sequence[str], precision: str) -> None:
-    """Step after step of full fine-tuning as `train` does them with defaults, each in its turn."""
+    """Take steps of full fine-tuning as `train` does with its defaults, in turns with the peers."""
     with tempfile.TemporaryDirectory() as folder:
         options = TrainOptions(precision=precision, epochs=1.0)
         trainer = prepare(model, bases.row("gpt2"), options, texts, texts[:1], Path(folder), ignore)
-        plan, _ = trainer.plan()
+        batches, _ = trainer.plan()
         turns.ready()
-        for batch in cycle(plan):
+        for batch in cycle(batches):
             _, tokens = trainer.train_step.step([trainer.sequences[i] for i in batch], 1e-4)
             turns.step(tokens)
 
@@ -37,49 +37,72 @@ def steps(turns: Turns, model: LanguageModel, texts: Sequence[str], precision: s
 def whole(
     model: LanguageModel, name: str, job: Job, batch_tokens: int | None, folder: Path
 ) -> Trainer:
-    """Prepare a whole training as `make` would with the row of this name and no other options."""
+    """Prepare a whole training as `make` does with a base and no further options.
+
+    Args:
+        model: The loaded model.
+        name: The base's name in the table of bases.
+        job: What to train on.
+        batch_tokens: Tokens in a step; None: the base's default.
+        folder: A folder for checkpoints.
+    """
     base = next((base for base in bases.BASES if base.name == name), bases.row(str(job.folder)))
     options = TrainOptions(precision=job.precision, epochs=job.epochs, batch_tokens=batch_tokens)
-    return prepare(model, base, options, job.texts, job.watched, folder, ignore)
+    return prepare(model, base, options, job.texts, job.validation, folder, ignore)
 
 
 def head_rows(tokenizer: Any, size: int, texts: Sequence[str]) -> int:
-    """How many rows of a vocabulary of this size a step multiplies with: those at work, and those that stand for the rest."""
-    at_work = len(active_rows(tokenizer(list(texts), add_special_tokens=False)["input_ids"], size))
-    return at_work + min(NEGATIVE_SAMPLES, size - at_work)
+    """Return how many rows of the output head a step multiplies with.
+
+    These are the rows of tokens in the posts, and those sampled from the rest of the vocabulary.
+    """
+    posts = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    active = len(active_rows(posts, size))
+    return active + min(NEGATIVE_SAMPLES, size - active)
 
 
 def train(
     model: LanguageModel,
     posts: Sequence[str],
-    watched: Sequence[str],
+    validation: Sequence[str],
     work: Path,
     options: TrainOptions,
-    look: Callable[[], float],
+    score: Callable[[], float],
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
-    """Train the built-in base as `make` does: what `look` gave and the seconds until then at every look, and where it ended.
+    """Train the built-in base as `make` does.
 
-    The seconds that `look` takes do not count.
+    Args:
+        model: The loaded base.
+        posts: The training posts.
+        validation: The validation posts.
+        work: A folder for checkpoints and the result.
+        options: The training's options.
+        score: Called at every validation, in time that does not count.
+
+    Returns:
+        For every validation, the seconds until then and what `score` returned; and the outcome.
     """
-    watch, looks, estimates = Stopwatch(), [], []
+    watch = Stopwatch()
+    validations: list[dict[str, float]] = []
+    estimates: list[float] = []
 
     def listen(event: Event) -> None:
         if event.what is EventKind.METRICS and "validation_bits_per_byte" in event.numbers:
             with watch.stopped(), trainer.train_step.full_model():
-                looks.append(
+                validations.append(
                     {
                         **watch.read(),
-                        "score": look(),
+                        "score": score(),
                         "validation": event.numbers["validation_bits_per_byte"],
                     }
                 )
         if event.what is EventKind.NOTE and "seconds" in event.numbers:
             estimates.append(event.numbers["seconds"])
 
-    trainer = prepare(model, bases.row(bases.BUILT_IN), options, posts, watched, work, listen)
+    trainer = prepare(model, bases.row(bases.BUILT_IN), options, posts, validation, work, listen)
     trainer.run()
     trainer.train_step.finish(work)
-    return looks, {
+    return validations, {
         **watch.read(),
         "estimate": estimates[0],
         "steps": trainer.state.step,
@@ -89,9 +112,9 @@ def train(
 
 
 def train_alone(
-    posts: Sequence[str], watched: Sequence[str], options: TrainOptions
+    posts: Sequence[str], validation: Sequence[str], options: TrainOptions
 ) -> tuple[LanguageModel, dict[str, Any]]:
-    """The built-in base taught as `make` does, with nobody looking, and where it ended."""
+    """Train the built-in base as `make` does; return the model and the outcome."""
     model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
     with tempfile.TemporaryDirectory() as folder:
-        return model, train(model, posts, watched, Path(folder), options, lambda: 0.0)[1]
+        return model, train(model, posts, validation, Path(folder), options, lambda: 0.0)[1]

@@ -1,31 +1,37 @@
-"""What takes turns: each a function `peer(turns, ...)` for a process of its own, which trains a GPT-2 of random weights."""
+"""The peers that take turns training a GPT-2 with random weights.
+
+Each is a function `peer(turns, ...)` that runs in a subprocess.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training import ours, recipe
 from training.children import Turns
 
-TOKENS = 1000  # a step has about so many
+if TYPE_CHECKING:
+    from transformers import GPT2Config, TrainerControl, TrainerState, TrainingArguments
+
+TOKENS = 1000  # about as many as a step has
 
 
 @dataclass(frozen=True)
 class Task:
-    """What all of them train, and where."""
+    """What all peers train, and where."""
 
     texts: list[str]
-    gpt2: Path | None  # the folder of its tokenizer; None: the built-in base's serves
+    gpt2: Path | None  # the folder of GPT-2's tokenizer; None: use the built-in base's
     device: str = "cpu"
-    shape: dict[str, int] = field(default_factory=dict)  # other than GPT-2's 124M, of its config
+    shape: dict[str, int] = field(default_factory=dict)  # of GPT2Config, if not GPT-2 124M's
 
 
 def tokenizer(task: Task) -> Any:
-    """GPT-2's tokenizer, or the built-in base's."""
+    """Return GPT-2's tokenizer, or the built-in base's."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     if task.gpt2 is None:
@@ -35,55 +41,63 @@ def tokenizer(task: Task) -> Any:
     from tokenizers import ByteLevelBPETokenizer
 
     raw = ByteLevelBPETokenizer(str(task.gpt2 / "encoder.json"), str(task.gpt2 / "vocab.bpe"))
-    return PreTrainedTokenizerFast(tokenizer_object=raw._tokenizer, eos_token="<|endoftext|>")
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=raw._tokenizer, eos_token="<|endoftext|>"
+    )
+
+
+def gpt2_config(shape: Mapping[str, Any]) -> GPT2Config:
+    """Return GPT-2 124M's config with these changes."""
+    from transformers import GPT2Config
+
+    return GPT2Config(**shape)
 
 
 def new_gpt2(task: Task, **config: Any) -> Any:
-    """GPT-2 as its config makes it: 124 M random weights cost what the real ones do."""
-    from transformers import GPT2Config, GPT2LMHeadModel
+    """Return a GPT-2 with random weights, which cost the same as trained ones."""
+    from transformers import GPT2LMHeadModel
 
-    return GPT2LMHeadModel(GPT2Config(**{**task.shape, **config})).to(task.device)
+    model: Any = GPT2LMHeadModel(gpt2_config({**task.shape, **config}))
+    return model.to(task.device)
 
 
 def finisher(device: str) -> Any:
-    """Waits until a GPU has done what it was told."""
+    """Return a function that waits until the device has finished all its work."""
     import torch
 
     return torch.cuda.synchronize if device == "cuda" else lambda: None
 
 
 def ceiling(turns: Turns, task: Task, rows: int) -> None:
-    """Bare matrix products of the shapes of a training step: each layer's four and the head, forward and both ways back.
+    """Multiply bare matrices of the shapes of a training step.
 
-    Each kind as often as a step has it, into memory allocated once; bf16 on a GPU, fp32 elsewhere.
+    The products are those of each layer's four matrices and the head, in the forward pass and for
+    both gradients. Each is made as often as a step makes it, into memory allocated once, in bf16 on
+    a GPU and fp32 elsewhere. `rows` is the number of the head's rows.
     """
     import torch
-    from transformers import GPT2Config
 
-    config = GPT2Config(**task.shape)
-    width, dtype = config.n_embd, torch.bfloat16 if task.device == "cuda" else torch.float32
+    config = gpt2_config(task.shape)
+    width = config.n_embd
+    dtype = torch.bfloat16 if task.device == "cuda" else torch.float32
     turns.finish = finisher(task.device)
     shapes = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)]
+    counts = [*((shape, config.n_layer) for shape in shapes), ((width, rows), 1)]
     products: list[tuple[Any, Any, Any]] = []
 
     def filled(*size: int) -> Any:
         return torch.randn(*size, device=task.device, dtype=dtype)
 
-    for (inner, outer), times in [
-        *((shape, config.n_layer) for shape in shapes),
-        ((width, rows), 1),
-    ]:
-        inputs, weights, outputs = (
-            filled(TOKENS, inner),
-            filled(inner, outer),
-            filled(TOKENS, outer),
-        )
-        kinds = [
+    for (inner, outer), count in counts:
+        inputs = filled(TOKENS, inner)
+        weights = filled(inner, outer)
+        outputs = filled(TOKENS, outer)
+        passes = [
             (inputs, weights, outputs),
             (outputs, weights.T, torch.empty_like(inputs)),
             (inputs.T, outputs, torch.empty_like(weights)),
         ]
-        products += kinds * times
+        products += passes * count
     turns.ready()
     while True:
         for left, right, into in products:
@@ -92,23 +106,40 @@ def ceiling(turns: Turns, task: Task, rows: int) -> None:
 
 
 def with_trainer(
-    turns: Turns, task: Task, config: dict[str, Any], asked: dict[str, Any], is_lora: bool = False
+    turns: Turns,
+    task: Task,
+    config: dict[str, Any],
+    settings: dict[str, Any],
+    is_lora: bool = False,
 ) -> None:
-    """HuggingTweets' recipe; `config` changes the model's, `asked` Trainer's arguments; LoRA with peft's defaults for GPT-2 (rank 8)."""
+    """Take steps of HuggingTweets' recipe, in turns with the other peers.
+
+    Args:
+        turns: When to take a step.
+        task: What to train.
+        config: Changes to the model's config.
+        settings: Changes to Trainer's arguments.
+        is_lora: Train with peft's LoRA and its defaults for GPT-2 (rank 8); else all weights.
+    """
     from transformers import TrainerCallback
 
-    class Held(TrainerCallback):
-        def on_train_begin(self, *more: Any, **named: Any) -> None:
+    class TakeTurns(TrainerCallback):
+        def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
             turns.ready()
 
-        def on_step_end(self, arguments: Any, *more: Any, **named: Any) -> None:
-            turns.step(arguments.per_device_train_batch_size * (recipe.BLOCK - 1))
+        def on_step_end(
+            self,
+            args: TrainingArguments,
+            state: TrainerState,
+            control: TrainerControl,
+            **kwargs: Any,
+        ) -> None:
+            turns.step(args.per_device_train_batch_size * (recipe.BLOCK - 1))
 
-    words = tokenizer(task)
-    posts = words(task.texts, add_special_tokens=False)["input_ids"]
-    examples = recipe.blocks(
-        recipe.mixture(posts, words.eos_token_id, epochs=40)
-    )  # one that never ends here
+    encoder = tokenizer(task)
+    posts = encoder(task.texts, add_special_tokens=False)["input_ids"]
+    # More epochs than the turns ever reach.
+    examples = recipe.blocks(recipe.mixture(posts, encoder.eos_token_id, epochs=40))
     model = new_gpt2(task, **config)
     if is_lora:
         from peft import LoraConfig, get_peft_model
@@ -116,13 +147,12 @@ def with_trainer(
         model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=8, fan_in_fan_out=True))
     turns.finish = finisher(task.device)
     with tempfile.TemporaryDirectory() as folder:
-        recipe.trainer(
-            model, examples, recipe.arguments(Path(folder), task.device, **asked), [Held()]
-        ).train()
+        arguments = recipe.arguments(Path(folder), task.device, **settings)
+        recipe.trainer(model, examples, arguments, [TakeTurns()]).train()
 
 
 def popinjay(turns: Turns, task: Task, folder: Path, precision: str = "fp32") -> None:
-    """Ours, from a folder as a user's base is."""
+    """Take our steps, in turns with the other peers, on a base loaded from a folder."""
     from popinjay.models.language_model import LanguageModel
 
     turns.finish = finisher(task.device)
@@ -130,21 +160,18 @@ def popinjay(turns: Turns, task: Task, folder: Path, precision: str = "fp32") ->
 
 
 def save_gpt2(task: Task, folder: Path) -> None:
-    """Model and tokenizer as files; in a process of its own, so that nothing of it counts as anybody's memory."""
+    """Save the model and its tokenizer; run it in a subprocess, so that no peer's memory has it."""
     new_gpt2(task).save_pretrained(folder)
     tokenizer(task).save_pretrained(folder)
 
 
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-BEST = {
-    "optim": "adamw_torch_fused",
-    "per_device_train_batch_size": 8,
-    "torch_compile": True,
-}  # of Trainer's settings, on a GPU
+# Trainer's best settings on a GPU.
+BEST = {"optim": "adamw_torch_fused", "per_device_train_batch_size": 8, "torch_compile": True}
 
 
 def others(device: str) -> dict[str, Sequence[Any]]:
-    """What ours is measured against: the arguments of `with_trainer` by name, the recipe first."""
+    """Return the arguments of `with_trainer` after the task by peer, the recipe first."""
     found: dict[str, Sequence[Any]] = {
         "recipe": ({}, {}),
         "recipe, dropout 0": (NO_DROPOUT, {}),

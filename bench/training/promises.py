@@ -1,4 +1,4 @@
-"""Whether it keeps its word: the time it says before it starts, and the budget that it is given."""
+"""How well training keeps its estimate of the time it takes, and a time budget."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from popinjay.options import TrainOptions
 from training import ours
-from training.children import apart
+from training.children import in_subprocess
 from training.quality import bits
 from training.texts import Posts
 
 
 def measure(posts: Posts, budgets: Sequence[str]) -> list[dict[str, Any]]:
-    """One training by default, and one for each budget: seconds asked for or said, and seconds taken."""
-    found = []
+    """Train once by default and once for each budget; return the seconds expected and taken."""
+    found: list[dict[str, Any]] = []
     for budget in (None, *budgets):
         options = TrainOptions(budget=budget)
-        done, _ = apart(_train, posts, options)
+        done, _ = in_subprocess(_train, posts, options)
         meant = done["estimate"] if budget is None else options.budget_seconds()
         found.append(
             {

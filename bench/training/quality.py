@@ -1,4 +1,7 @@
-"""Time to quality: the recipe run to its end on the built-in base, and how long ours takes to be as good."""
+"""Time to quality: how long our training takes to be as good as the recipe run to its end.
+
+Both train the built-in base.
+"""
 
 from __future__ import annotations
 
@@ -18,44 +21,46 @@ from popinjay.options import SayOptions, TrainOptions
 from popinjay.sampling.generate import generate
 from popinjay.text.verbatim_index import VerbatimIndex
 from training import ours, recipe
-from training.children import apart
+from training.children import in_subprocess
 from training.stopwatch import Stopwatch
 from training.texts import Posts
 
 
 def bits(model: LanguageModel, texts: Sequence[str]) -> float:
-    """Bits per byte, each text alone from the separator."""
+    """Return the bits per byte, each text scored alone after the separator."""
     return bits_per_byte(model.bits(texts), texts)
 
 
 def copying(texts: Sequence[str], training: Sequence[str]) -> dict[str, float]:
-    """Shares of texts that are a training post, and that repeat one, whole or eight words of it."""
-    copies = VerbatimIndex(training)
+    """Return the share of texts that are a training post, and the share that repeat one.
+
+    A text repeats a post if it has all of it or eight of its words in a row.
+    """
+    index = VerbatimIndex(training)
     return {
-        "copies": sum(map(copies.is_whole, texts)) / max(1, len(texts)),
-        "runs": copies.share(texts),
+        "copies": sum(map(index.is_whole, texts)) / max(1, len(texts)),
+        "runs": index.share(texts),
     }
 
 
 def outcome(model: LanguageModel, posts: Posts, samples: int) -> dict[str, float]:
-    """What a trained model is worth, and what it copies."""
-    said = [one.text for one in generate(TorchDecoder(model), SayOptions(n=samples, seed=0))]
+    """Return a trained model's bits per byte, and how much its samples copy."""
+    generated = generate(TorchDecoder(model), SayOptions(n=samples, seed=0))
     return {
         "held-out": bits(model, posts.held_out),
         "validation": bits(model, posts.validation),
-        **copying(said, posts.train),
+        **copying([post.text for post in generated], posts.train),
     }
 
 
-def by_recipe(posts: Posts, samples: int, rate: float) -> dict[str, float]:
-    """HuggingTweets' recipe to its end; dropout as the base's config has it."""
+def by_recipe(posts: Posts, samples: int, learning_rate: float) -> dict[str, float]:
+    """Train by HuggingTweets' recipe to its end, with the dropout of the base's config."""
     model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
     watch = Stopwatch()
     examples = recipe.blocks(recipe.mixture(model.encode(posts.train), model.eos_token))
     with tempfile.TemporaryDirectory() as folder:
-        recipe.trainer(
-            model.model, examples, recipe.arguments(Path(folder), learning_rate=rate)
-        ).train()
+        arguments = recipe.arguments(Path(folder), learning_rate=learning_rate)
+        recipe.trainer(model.model, examples, arguments).train()
     spent = watch.read()
     model.model.eval()
     return {
@@ -67,10 +72,10 @@ def by_recipe(posts: Posts, samples: int, rate: float) -> dict[str, float]:
 
 
 def by_ours(posts: Posts, samples: int, options: TrainOptions) -> dict[str, Any]:
-    """Ours to its end, with the held-out score at each look."""
+    """Train by ours to its end; return the held-out score at each validation, and the outcome."""
     model = LanguageModel.load(bases.folder_of(bases.row(bases.BUILT_IN)))
     with tempfile.TemporaryDirectory() as folder:
-        looks, end = ours.train(
+        validations, end = ours.train(
             model,
             posts.train,
             posts.validation,
@@ -78,7 +83,7 @@ def by_ours(posts: Posts, samples: int, options: TrainOptions) -> dict[str, Any]
             options,
             lambda: bits(model, posts.held_out),
         )
-    return {"looks": looks, **end, **outcome(model, posts, samples)}
+    return {"looks": validations, **end, **outcome(model, posts, samples)}
 
 
 def compare(
@@ -89,21 +94,30 @@ def compare(
     rate: float = recipe.RATE,
     epochs: float | None = None,
 ) -> dict[str, Any]:
-    """Both on one author's posts. The recipe's run is kept in a folder, and taken from there where nothing about it has changed.
+    """Train by both on one author's posts and compare them.
 
-    How long ours takes to be as good is asked of runs of `quick` epochs, the shortest first, and then of the whole one: a run that
-    is planned to be short ends better than the same stretch of a long one, whose rate is still high.
+    The time that ours takes to be as good is read from runs of `quick` epochs, the shortest first,
+    and then from the whole run: a short run ends better than the same part of a long one, whose
+    learning rate is still high.
+
+    Args:
+        posts: The author's posts.
+        samples: How many posts to generate from each model.
+        cache: A folder for the recipe's run, which is used again if nothing about it has changed.
+        quick: The epochs of our shorter runs.
+        rate: The recipe's learning rate.
+        epochs: The epochs of our whole run; None: the default.
     """
     theirs = kept(cache, posts, samples, rate)
-    found, gigabytes = apart(by_ours, posts, samples, TrainOptions(epochs=epochs))
-    reached, planned = None, None
+    found, gigabytes = in_subprocess(by_ours, posts, samples, TrainOptions(epochs=epochs))
+    reached: dict[str, float] | None = None
+    planned: float | None = None
     for planned in [*quick, epochs]:
-        looks = (
-            found["looks"]
-            if planned == epochs
-            else apart(by_ours, posts, 10, TrainOptions(epochs=planned))[0]["looks"]
-        )
-        reached = next((look for look in looks if look["score"] <= theirs["held-out"]), None)
+        run = found
+        if planned != epochs:
+            run, _ = in_subprocess(by_ours, posts, 10, TrainOptions(epochs=planned))
+        good = (one for one in run["looks"] if one["score"] <= theirs["held-out"])
+        reached = next(good, None)
         if reached:
             break
     return {
@@ -120,21 +134,21 @@ def compare(
     }
 
 
-def kept(cache: Path, posts: Posts, samples: int, rate: float) -> dict[str, Any]:
-    """The recipe's run, measured now or before."""
-    about = [
+def kept(cache: Path, posts: Posts, samples: int, learning_rate: float) -> dict[str, Any]:
+    """Return the recipe's run from the cache, or measure it."""
+    inputs = [
         asdict(posts),
         samples,
-        rate,
+        learning_rate,
         recipe.EPOCHS,
         recipe.BLOCK,
         bases.fingerprint(bases.row(bases.BUILT_IN)),
     ]
-    file = cache / f"recipe-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}.json"
+    file = cache / f"recipe-{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]}.json"
     if file.exists():
         known: dict[str, Any] = json.loads(file.read_text())
         return {**known, "is kept": True}
-    found, gigabytes = apart(by_recipe, posts, samples, rate)
+    found, gigabytes = in_subprocess(by_recipe, posts, samples, learning_rate)
     found["peak GB"] = gigabytes
     cache.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(found))
@@ -142,7 +156,10 @@ def kept(cache: Path, posts: Posts, samples: int, rate: float) -> dict[str, Any]
 
 
 def means(found: dict[str, dict[str, Any]]) -> dict[str, float | None]:
-    """Over authors: how many times less time, where all were reached, and both ends."""
+    """Return the means over authors: the ratios of time, and both held-out scores.
+
+    A ratio is None if ours was not as good for one of them.
+    """
     ratios = {
         name: [one[name] for one in found.values()]
         for name in ("times less", "times less by processor time")

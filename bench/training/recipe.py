@@ -1,8 +1,9 @@
 """HuggingTweets' recipe with today's `transformers.Trainer`.
 
-Each epoch's posts in a new order, `<|endoftext|>` between them and at both ends, all epochs in one text; cut into blocks of 1,024
-tokens; one pass, one block a step, all weights, AdamW, 1.372e-4 falling as a cosine from the first step; what Trainer does by
-default otherwise.
+Each epoch has the posts in a new order, with `<|endoftext|>` between them and at both ends. All
+epochs are one text, cut into blocks of 1,024 tokens and read once: one block a step, all weights,
+AdamW, a learning rate of 1.372e-4 with cosine decay from the first step. Everything else is
+Trainer's default.
 """
 
 from __future__ import annotations
@@ -20,8 +21,16 @@ RATE = 1.372e-4
 def mixture(
     posts: Sequence[Sequence[int]], end: int, epochs: int = EPOCHS, seed: int = 0
 ) -> list[int]:
-    """The token ids of all epochs in one row."""
-    rng, found = random.Random(seed), [end]
+    """Return the token ids of all epochs in one list.
+
+    Args:
+        posts: The token ids of each post.
+        end: The separator's id.
+        epochs: How often each post occurs.
+        seed: The seed of the posts' order.
+    """
+    rng = random.Random(seed)
+    found = [end]
     shuffled = list(posts)
     for _ in range(epochs):
         rng.shuffle(shuffled)
@@ -31,16 +40,16 @@ def mixture(
 
 
 def blocks(ids: Sequence[int], size: int = BLOCK) -> list[dict[str, list[int]]]:
-    """Examples for Trainer; what does not fill a block at the end is left out."""
+    """Return examples for Trainer; an incomplete block at the end is dropped."""
     cut = (list(ids[start : start + size]) for start in range(0, len(ids) - size + 1, size))
     return [{"input_ids": block, "labels": block} for block in cut]
 
 
 def arguments(folder: Path, device: str = "cpu", **more: Any) -> Any:
-    """Trainer's arguments; `more` replaces some. On a GPU in bf16."""
+    """Return Trainer's arguments, with bf16 on a GPU; `more` overrides some."""
     from transformers import TrainingArguments
 
-    asked = {
+    usual = {
         "per_device_train_batch_size": 1,
         "num_train_epochs": 1,
         "learning_rate": RATE,
@@ -53,7 +62,7 @@ def arguments(folder: Path, device: str = "cpu", **more: Any) -> Any:
         "bf16": device == "cuda",
         "dataloader_pin_memory": device == "cuda",
     }
-    return TrainingArguments(output_dir=str(folder), **{**asked, **more})
+    return TrainingArguments(output_dir=str(folder), **{**usual, **more})
 
 
 def trainer(
@@ -62,7 +71,7 @@ def trainer(
     arguments: Any,
     callbacks: Sequence[Any] = (),
 ) -> Any:
-    """A Trainer that says nothing."""
+    """Return a Trainer that prints nothing."""
     from transformers import PrinterCallback, Trainer, default_data_collator
 
     found = Trainer(

@@ -1,4 +1,4 @@
-"""What was measured, as tables for a note."""
+"""The measurements as Markdown tables."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Any
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """In Markdown."""
+    """Return a table in Markdown."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
 
 
 def speed(found: dict[str, Any]) -> str:
-    """Peers and the ceiling."""
-    least, most = found["ceiling, least and most"]
+    """Return the table of the peers' speeds, and the ceiling."""
+    lowest, highest = found["ceiling, least and most"]
     head = [
         "",
         "tokens/s",
         "x recipe (from, to)",
-        "by processor time",
+        "by CPU time",
         "GFLOP a token",
         "of the ceiling",
-        "by processor time",
+        "by CPU time",
         "peak GB",
     ]
     rows = [
         [
             name,
             f"{one['tokens a second']:,.0f}",
-            f"{one['x recipe']:.2f} ({one['x recipe, least and most'][0]:.2f}, {one['x recipe, least and most'][1]:.2f})",
+            "{:.2f} ({:.2f}, {:.2f})".format(one["x recipe"], *one["x recipe, least and most"]),
             f"{one['x recipe by processor time']:.2f}",
             f"{one['GFLOP a token']:.2f}",
             f"{one['share of ceiling']:.0%}",
@@ -37,11 +37,12 @@ def speed(found: dict[str, Any]) -> str:
         ]
         for name, one in found["peers"].items()
     ]
-    return f"{table(head, rows)}\n\nMedians of {found['pairs']} pairs; ceiling {found['ceiling GFLOP/s']:,.0f} GFLOP/s ({least:,.0f} to {most:,.0f})."
+    ceiling = f"{found['ceiling GFLOP/s']:,.0f} GFLOP/s ({lowest:,.0f} to {highest:,.0f})"
+    return f"{table(head, rows)}\n\nMedians of {found['pairs']} pairs; ceiling {ceiling}."
 
 
 def quality(found: dict[str, dict[str, Any]], means: dict[str, float | None]) -> str:
-    """Time to quality, and what is copied."""
+    """Return the table of time to quality and of copying."""
     head = [
         "author (posts)",
         "recipe: s",
@@ -49,16 +50,17 @@ def quality(found: dict[str, dict[str, Any]], means: dict[str, float | None]) ->
         "ours: s until as good",
         "of epochs",
         "times less",
-        "by processor time",
+        "by CPU time",
         "s in all",
         "held-out",
         "copies; 8-word runs: recipe",
         "ours",
         "author",
     ]
-    rows = []
+    rows: list[list[str]] = []
     for author, one in found.items():
-        theirs, mine = one["recipe"], one["ours"]
+        theirs = one["recipe"]
+        mine = one["ours"]
         reached = [
             one["seconds until as good"],
             one["times less"],
@@ -102,40 +104,38 @@ def quality(found: dict[str, dict[str, Any]], means: dict[str, float | None]) ->
 
 
 def some(number: float | None) -> str:
-    """A number, or that it never came."""
+    """Format a number, or say that it was never reached."""
     return "never" if number is None else f"{number:.1f}"
 
 
 def growth(found: Sequence[dict[str, Any]]) -> str:
-    """Seconds and memory by posts."""
+    """Return the table of seconds and memory by posts."""
     head = [
         "posts",
-        "tokens learnt",
+        "training tokens",
         "seconds",
-        "tokens/s, looks and loading of posts included",
+        "tokens/s, including validation and encoding",
         "peak GB",
     ]
-    return table(
-        head,
+    rows = [
         [
-            [
-                f"{one['posts']:,}",
-                f"{one['tokens']:,}",
-                f"{one['seconds']:.1f}",
-                f"{one['tokens'] / one['seconds']:,.0f}",
-                f"{one['peak GB']:.2f}",
-            ]
-            for one in found
-        ],
-    )
+            f"{one['posts']:,}",
+            f"{one['tokens']:,}",
+            f"{one['seconds']:.1f}",
+            f"{one['tokens'] / one['seconds']:,.0f}",
+            f"{one['peak GB']:.2f}",
+        ]
+        for one in found
+    ]
+    return table(head, rows)
 
 
 def promises(found: Sequence[dict[str, Any]]) -> str:
-    """Seconds said or given beside seconds taken."""
-    head = ["", "seconds meant", "taken", "taken / meant", "tokens learnt", "held-out"]
+    """Return the table of seconds expected and taken."""
+    head = ["", "seconds expected", "taken", "taken / expected", "training tokens", "held-out"]
     rows = [
         [
-            f"budget {one['budget']}" if one["budget"] else "said before it starts",
+            f"budget {one['budget']}" if one["budget"] else "estimate before the start",
             f"{one['meant']:.1f}",
             f"{one['seconds']:.1f}",
             f"{one['seconds'] / one['meant']:.2f}",

@@ -1,4 +1,4 @@
-"""Two clocks: the wall's, and this process's share of the processor, which does not grow while a busy machine lets it wait."""
+"""Wall time and CPU time; the latter does not grow while the process waits for a busy machine."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Runs from when it is made."""
+    """Measures the time from its creation."""
 
     def __init__(self) -> None:
-        self._began = _now()
+        self._started = _now()
 
     def read(self) -> dict[str, float]:
-        """`seconds`, and `processor`: those of all threads together."""
+        """Return `seconds` of wall time, and `processor`: the CPU seconds of all threads."""
         seconds, processor = _now()
-        return {"seconds": seconds - self._began[0], "processor": processor - self._began[1]}
+        return {"seconds": seconds - self._started[0], "processor": processor - self._started[1]}
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """What is done in it does not count."""
+        """Leave the time inside of this context out."""
         before = _now()
         yield
-        seconds, processor = _now()
-        self._began = self._began[0] + seconds - before[0], self._began[1] + processor - before[1]
+        after = _now()
+        self._started = (
+            self._started[0] + after[0] - before[0],
+            self._started[1] + after[1] - before[1],
+        )
 
 
 def _now() -> tuple[float, float]:

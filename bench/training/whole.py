@@ -1,4 +1,4 @@
-"""Whole trainings on one device, each in a process of its own: ours, Trainer's, and bare products."""
+"""Whole trainings on one device, each in a subprocess: ours, Trainer's, and bare products."""
 
 from __future__ import annotations
 
@@ -14,60 +14,61 @@ from training import ours, recipe
 from training.children import matrix_counter
 from training.peers import finisher
 
-WARM = 3  # steps that are not timed: kernels are chosen and memory is taken in them
-TIMED = 12  # bare steps that are, after a whole training: a small author's has only a few
+WARM = 3  # untimed steps, in which kernels are chosen and memory is allocated
+TIMED = 12  # timed steps after a whole training, which for a small author has only a few
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is trained, on what and where."""
+    """What to train, on which posts, and where."""
 
-    name: str  # of the model, as the table of bases has it
-    folder: Path  # its files
+    name: str  # of the model, in the table of bases
+    folder: Path  # of the model's files
     texts: list[str]
-    watched: list[str]
+    validation: list[str]
     device: str
     epochs: float
 
     @property
     def precision(self) -> str:
-        """How matrices are multiplied."""
+        """Return the precision of matrix products."""
         return "bf16" if self.device == "cuda" else "fp32"
 
 
 @dataclass(frozen=True)
 class Whole:
-    """What came of one training."""
+    """The results of one training."""
 
-    seconds: float  # from the loaded model to the last step, looks at validation posts included
+    seconds: float  # from the loaded model to the last step, validation included
     tokens: int  # predicted in all
-    tokens_a_second: float  # of bare steps, the first ones left out
-    flops_a_token: float  # of the matrix products that were made
+    tokens_a_second: float  # of the timed steps alone
+    flops_a_token: float  # of the matrix products
     setting: str
 
     def share_of(self, peak: float) -> float:
-        """Return the share of so many operations a second that the bare steps reach."""
+        """Return the share of a device's peak rate that the timed steps reach."""
         return self.tokens_a_second * self.flops_a_token / peak
 
 
 class Steps:
-    """Counts and times steps: `WARM` of them first, then the timed ones, the last one counted."""
+    """Times the steps after the first `WARM`."""
 
     def __init__(self, device: str) -> None:
         self._finish: Callable[[], None] = finisher(device)
-        self._begun = 0.0
-        self.done = self.timed = 0
+        self._started = 0.0
+        self.done = 0
+        self.timed = 0
         self.seconds = 0.0
 
     def step(self, tokens: int) -> None:
-        """Note that a step is over in which so many tokens were predicted."""
+        """Record the end of a step that predicted so many tokens."""
         self._finish()
         now = time.perf_counter()
         if self.done >= WARM:
             self.timed += tokens
-            self.seconds += now - self._begun
+            self.seconds += now - self._started
         self.done += 1
-        self._begun = now
+        self._started = now
 
     def tokens_a_second(self) -> float:
         """Return the speed of the timed steps."""
@@ -75,7 +76,7 @@ class Steps:
 
 
 def matrix_peak(device: str, size: int, rounds: int = 20) -> float:
-    """Measure the operations a second of one large square product: the best of some rounds."""
+    """Return the operations a second of one large square product: the best of several rounds."""
     import torch
 
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
@@ -84,26 +85,28 @@ def matrix_peak(device: str, size: int, rounds: int = 20) -> float:
     best = float("inf")
     for _ in range(WARM + rounds):
         finish()
-        began = time.perf_counter()
+        started = time.perf_counter()
         torch.mm(left, right, out=into)
         finish()
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.perf_counter() - started)
     return 2 * size**3 / best
 
 
 def by_ours(job: Job, batch_tokens: int | None) -> Whole:
-    """Train as `make` does; `batch_tokens` of a step, or what the base's row says."""
+    """Train as `make` does, with `batch_tokens` in a step or the base's default."""
     from popinjay.models.language_model import LanguageModel
 
-    finish, steps = finisher(job.device), Steps(job.device)
+    finish = finisher(job.device)
+    steps = Steps(job.device)
     model = LanguageModel.load(job.folder, job.device)
     finish()
-    began = time.perf_counter()
+    started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         trainer = ours.whole(model, job.name, job, batch_tokens, Path(folder))
         trainer.run()
         finish()
-        seconds, tokens = time.perf_counter() - began, trainer.state.tokens
+        seconds = time.perf_counter() - started
+        tokens = trainer.state.tokens
         batches = [[trainer.sequences[i] for i in batch] for batch in trainer.plan()[0]]
         for batch in islice(cycle(batches), WARM + TIMED):
             steps.step(trainer.train_step.step(batch, 1e-6)[1])
@@ -115,19 +118,27 @@ def by_ours(job: Job, batch_tokens: int | None) -> Whole:
 
 
 def by_trainer(job: Job, batch: int, block: int, options: dict[str, Any]) -> Whole | None:
-    """Train with transformers' Trainer on packed posts; None if the device has too little memory.
+    """Train with transformers' Trainer on packed posts, its fastest way with short posts.
 
-    A step takes `batch` blocks of `block` tokens, which is Trainer's quickest way with short posts.
+    Args:
+        job: What to train.
+        batch: Blocks in a step.
+        block: Tokens in a block.
+        options: Further arguments of Trainer.
+
+    Returns:
+        The results; None if the device ran out of memory.
     """
     import torch
     from transformers import TrainerCallback
 
     from popinjay.models.language_model import LanguageModel
 
-    steps, size = Steps(job.device), batch * (block - 1)
+    steps = Steps(job.device)
+    size = batch * (block - 1)
 
-    class Watch(TrainerCallback):
-        def on_step_end(self, *more: Any, **named: Any) -> None:
+    class CountSteps(TrainerCallback):
+        def on_step_end(self, *args: Any, **kwargs: Any) -> None:
             steps.step(size)
 
     model = LanguageModel.load(job.folder, job.device)
@@ -139,13 +150,13 @@ def by_trainer(job: Job, batch: int, block: int, options: dict[str, Any]) -> Who
     try:
         with tempfile.TemporaryDirectory() as folder:
             finish()
-            began = time.perf_counter()
+            started = time.perf_counter()
             arguments = recipe.arguments(Path(folder), job.device, **more)
             recipe.trainer(model.model, examples, arguments).train()
             finish()
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - started
             bare = list(islice(cycle(examples), batch * (WARM + TIMED)))
-            recipe.trainer(model.model, bare, arguments, [Watch()]).train()
+            recipe.trainer(model.model, bare, arguments, [CountSteps()]).train()
             table = torch.tensor([examples[0]["input_ids"]] * batch, device=job.device)
             half = torch.autocast(job.device, torch.bfloat16, enabled=job.precision == "bf16")
             with matrix_counter() as counter, half:
@@ -158,5 +169,5 @@ def by_trainer(job: Job, batch: int, block: int, options: dict[str, Any]) -> Who
 
 
 def quickest(found: Sequence[Whole | None]) -> Whole | None:
-    """Return the training with most tokens a second, if there is any."""
+    """Return the training with the most tokens a second; None if there is none."""
     return max((one for one in found if one), key=lambda one: one.tokens_a_second, default=None)

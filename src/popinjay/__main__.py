@@ -1,4 +1,4 @@
-"""`python -m popinjay`: the command line, where its script is not on the path."""
+"""`python -m popinjay`: the command line, for when the script is not on the path."""
 
 from __future__ import annotations
 

@@ -15,14 +15,12 @@ PEOPLE = ("nellmarrow", "brix_deck9")
 
 
 def demo(listener: Listener, home_folder: Path | None = None) -> list[Persona]:
-    """Make both people and their cyborg, on smollm2 if it can be had, else on the built-in base."""
-    listener(
-        Event(
-            "demo",
-            EventKind.NOTE,
-            "two fictional people from their X archives, then a cyborg of both; nothing leaves this machine",
-        )
+    """Make both people and their cyborg, on smollm2 if available, else on the built-in base."""
+    note = (
+        "two fictional people from their X archives, then a cyborg of both;"
+        " nothing leaves this machine"
     )
+    listener(Event("demo", EventKind.NOTE, note))
     base = _base(listener)
     archives = files("popinjay").joinpath("assets/demo")
     with (
@@ -36,12 +34,12 @@ def demo(listener: Listener, home_folder: Path | None = None) -> list[Persona]:
 
 
 def _base(listener: Listener) -> str:
-    """Fetch smollm2 unless it is here, and return the name of the base to take; a note says which."""
+    """Download smollm2 unless it is here; return the name of the base to use, and note which."""
     base = bases.row(bases.ENGLISH)
     try:
         bases.folder_of(base, listener)
     except (BaseModelError, StorageError) as error:
-        note = f"{error.message} The demo takes the built-in base, whose English is much poorer."
+        note = f"{error.message} The demo uses the built-in base, whose English is much poorer."
         listener(Event("demo", EventKind.NOTE, note))
         return bases.BUILT_IN
     listener(Event("demo", EventKind.NOTE, f"The base model is {base.name}: {base.summary}."))

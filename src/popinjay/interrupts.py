@@ -1,4 +1,4 @@
-"""Interruptions (Ctrl-C, SIGTERM, SIGHUP) that tidy up, and are not lost."""
+"""Interruptions (Ctrl-C, SIGTERM, SIGHUP) that clean up, and are never swallowed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from popinjay.events import Event, EventKind, Listener
 
 Handler = Callable[[int, FrameType | None], None]
 
-REMINDED_BY = (EventKind.START, EventKind.PROGRESS)  # no work of cleaning up sends these
+REMINDED_BY = (EventKind.START, EventKind.PROGRESS)  # cleaning up sends none of these
 
 
 class Terminated(BaseException):
-    """A signal asked the program to end. Unlike KeyboardInterrupt, it never means a part of the work only."""
+    """A signal asked the program to end.
+
+    Unlike KeyboardInterrupt, it never means only a part of the work.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -27,7 +30,7 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise Terminated(number)
 
 
-# What a terminal that is closed, a service manager or a container's end sends; SIGHUP is not known everywhere.
+# Sent by a terminal that is closed, a service manager or a container; not every system has SIGHUP.
 _ENDING = tuple(
     signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__
 )
@@ -38,27 +41,27 @@ _RAISING: dict[signal.Signals, Handler] = {
 
 
 def _in_main_thread() -> bool:
-    """Whether signals can be handled here."""
+    """Return whether signals can be handled in this thread."""
     return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Raise Terminated for SIGTERM and SIGHUP, so that what is half done is tidied up.
+    """Raise Terminated for SIGTERM and SIGHUP, so that unfinished work is cleaned up.
 
-    Where one is ignored (`nohup`) it stays so.
+    A signal that is ignored (`nohup`) stays ignored.
     """
-    taken = [
+    handled = [
         number
         for number in _ENDING
         if _in_main_thread() and signal.getsignal(number) is signal.SIG_DFL
     ]
-    for number in taken:
+    for number in handled:
         signal.signal(number, _end)
     try:
         yield
     finally:
-        for number in taken:
+        for number in handled:
             signal.signal(number, signal.SIG_DFL)
 
 
@@ -66,33 +69,33 @@ def ended_by_signals() -> Iterator[None]:
 def persistent_interrupts(listener: Listener) -> Iterator[Listener]:
     """Yield a listener that raises an interruption again at the next event if it was swallowed.
 
-    Some libraries catch whatever is raised while they import or load, a KeyboardInterrupt too: the
-    work then goes on as if it had not been asked to stop. Signals can only be handled in the main
-    thread; elsewhere, and where they are ignored, the listener is returned as it is.
+    Some libraries catch every exception while they import or load, even KeyboardInterrupt, and the
+    work continues as if it had not been interrupted. Signals can be handled only in the main
+    thread; in other threads, or if the signals are ignored, the listener itself is yielded.
     """
-    taken = [
+    handled = [
         number
         for number, raising in _RAISING.items()
         if _in_main_thread() and signal.getsignal(number) is raising
     ]
-    if not taken:
+    if not handled:
         yield listener
         return
-    asked: list[signal.Signals] = []
+    received: list[signal.Signals] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        asked.append(signal.Signals(number))
-        _RAISING[asked[-1]](number, frame)
+        received.append(signal.Signals(number))
+        _RAISING[received[-1]](number, frame)
 
     def listen(event: Event) -> None:
-        if asked and event.what in REMINDED_BY:
-            _RAISING[asked[-1]](asked[-1], None)
+        if received and event.what in REMINDED_BY:
+            _RAISING[received[-1]](received[-1], None)
         listener(event)
 
-    for number in taken:
+    for number in handled:
         signal.signal(number, handle)
     try:
         yield listen
     finally:
-        for number in taken:
+        for number in handled:
             signal.signal(number, _RAISING[number])

@@ -148,7 +148,7 @@ def test_the_seconds_of_the_first_look_as_good_count(
     ]
     monkeypatch.setattr(
         quality,
-        "apart",
+        "in_subprocess",
         lambda work, *more: (
             {"looks": looks, "held-out": 1.4} if work is quality.by_ours else dict(theirs),
             1.0,
@@ -208,8 +208,8 @@ def test_smollm2_is_trained_too_if_its_folder_is_given(
     from training.whole import Whole
 
     jobs: list[Any] = []
-    answers = {gpu.look_at: ("a device", 1e12), gpu.peers.save_gpt2: None}
-    monkeypatch.setattr(gpu, "apart", lambda work, *more: (answers[work], 1.0))
+    answers = {gpu.describe: ("a device", 1e12), gpu.peers.save_gpt2: None}
+    monkeypatch.setattr(gpu, "in_subprocess", lambda work, *more: (answers[work], 1.0))
     made = Whole(2.0, 100, 50.0, 1e9, "any")
     monkeypatch.setattr(gpu, "measure", lambda job, args: jobs.append(job) or {"ours": made})
     monkeypatch.setattr("sys.argv", ["gpu.py", "--smollm2", str(tiny_llama)])
