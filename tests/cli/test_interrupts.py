@@ -121,6 +121,8 @@ def test_a_command_says_that_it_was_stopped(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     number = signal.Signals[name]
-    monkeypatch.setattr(main.commands, "do_sources", lambda args: signal.raise_signal(number))
+    monkeypatch.setattr(
+        "popinjay.cli.main.commands.do_sources", lambda args: signal.raise_signal(number)
+    )
     assert main.main(["sources"]) == 128 + number
     assert capsys.readouterr().err == "popinjay: Stopped.\n"

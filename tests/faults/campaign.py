@@ -141,7 +141,7 @@ class Campaign:
         child = self._start(place, *first)
         if not kill.change and child.lasts(kill.seconds):
             child.send(signal.SIGKILL)
-        return child.wait().was_killed
+        return bool(child.wait().was_killed)
 
     def _problems_between(self, place: Place) -> list[str]:
         """What `status` has to complain about while the command is half done."""

@@ -148,7 +148,8 @@ def start(work: Step, *first: Step, heard: Path) -> Child:
             )
         for step in first:
             step()
-        status = int(work() or 0)  # type: ignore[call-overload]
+        result = work()
+        status = result if isinstance(result, int) else 0
         sys.stdout.flush()
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else CRASHED

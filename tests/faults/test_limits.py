@@ -9,7 +9,7 @@ import sys
 import time
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import children
 import pytest
@@ -87,10 +87,10 @@ class SetBack(datetime.datetime):
     looks = 0
 
     @classmethod
-    def now(cls, tz: Any = None) -> datetime.datetime:
+    def now(cls, tz: datetime.tzinfo | None = None) -> Self:
         """The time, as that clock has it."""
         cls.looks += 1
-        return datetime.datetime.now(tz) - datetime.timedelta(hours=cls.looks)
+        return super().now(tz) - datetime.timedelta(hours=cls.looks)
 
 
 def with_a_clock_that_is_set_back() -> None:

@@ -111,7 +111,7 @@ def test_guesses_of_a_login_open_nothing(client: Client) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_each_start_has_a_token_of_its_own(tmp_path: Path, host: str) -> None:
     """What is printed once is the only way in, and is in no file and no later start."""
-    tokens = []
+    tokens: list[str] = []
     for _ in range(2):
         with started(tmp_path, host) as (token, client):
             assert client.ask("GET", "/api/personas").status == 401

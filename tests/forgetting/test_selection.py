@@ -15,7 +15,7 @@ from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import forget
 from popinjay.forgetting.selection import Choice, choose
 from popinjay.post import Post
-from popinjay.server.jobs.job import Job
+from popinjay.server.jobs.job import Job, Standing
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import Run
 
@@ -130,8 +130,13 @@ def test_a_person_is_asked_and_a_no_is_a_no(
     run: Run, monkeypatch: pytest.MonkeyPatch, answer: bool
 ) -> None:
     asked: list[str] = []
+
+    def yes(question: str) -> bool:
+        asked.append(question)
+        return answer
+
     monkeypatch.setattr(questions, "may_ask", lambda not_now: True)
-    monkeypatch.setattr(questions, "yes", lambda question: bool(asked.append(question)) or answer)
+    monkeypatch.setattr(questions, "yes", yes)
     assert main(["forget", "ada", "--containing", "zoë"]) == 0
     assert asked == ["Forget 2 posts for good?"]
     assert len(texts(run)) == (3 if answer else 5)
@@ -173,7 +178,12 @@ def test_whatever_was_made_from_posts_goes_and_is_named(run: Run) -> None:
 
 
 def test_what_the_page_heard_while_it_learnt_goes_too(run: Run, own_home: Path) -> None:
-    for id, name, state in (("1", "ada", "done"), ("2", "bob", "done"), ("3", "ada", "running")):
+    jobs: list[tuple[str, str, Standing]] = [
+        ("1", "ada", "done"),
+        ("2", "bob", "done"),
+        ("3", "ada", "running"),
+    ]
+    for id, name, state in jobs:
         folder = own_home / ".jobs" / id
         folder.mkdir(parents=True)
         Job(id, "make", name, ["ada.zip"], None, {}, created="", state=state).write(folder)

@@ -240,7 +240,7 @@ def test_other_shapes_of_llama_and_its_like(tmp_path: Path) -> None:
 
     from models import tokenizer
 
-    sizes = {
+    sizes: dict[str, Any] = {
         "vocab_size": 300,
         "hidden_size": 48,
         "intermediate_size": 80,
@@ -262,7 +262,7 @@ def test_other_shapes_of_llama_and_its_like(tmp_path: Path) -> None:
     }
     for name, config in kinds.items():
         torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config)
+        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.1)  # biases too, which begin as zeros
         model.save_pretrained(tmp_path / name)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popinjay.metrics import stylometry as module
+from popinjay.metrics.intervals import Estimate
 from popinjay.metrics.stylometry import (
     HABITS,
     capitals,
@@ -154,7 +155,7 @@ def test_the_interval_holds_what_is_true() -> None:
     assert sum(held) >= 52
 
 
-def _shouted(seed: int) -> module.Estimate:
+def _shouted(seed: int) -> Estimate:
     return stylometry(posts(2 * seed, 200, 0.5), posts(2 * seed + 1, 200))["capitals"]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import popinjay
+from popinjay.inference.open_decoder import open_decoder
 from popinjay.metrics.untouched_base import UntouchedBase
 from popinjay.pipeline import measure
 from popinjay.post import read_json
@@ -173,7 +174,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
         return call
 
-    monkeypatch.setattr(stage, "open_decoder", seen(stage.open_decoder))
+    monkeypatch.setattr(stage, "open_decoder", seen(open_decoder))
     monkeypatch.setattr(stage, "score", seen(stage.score))
     return found
 
@@ -200,7 +201,7 @@ def test_another_version_of_the_base_is_measured_itself(
     base = Path(shutil.copytree(tiny_gpt2, tmp_path / "base"))
     run = Run(popinjay.make(ada, base=str(base), **OPTIONS).path)
     before = read_json(run.file("report.json"))
-    model = AutoModelForCausalLM.from_pretrained(base)
+    model: Any = AutoModelForCausalLM.from_pretrained(base)
     with torch.no_grad():
         model.get_input_embeddings().weight.mul_(3)
     model.save_pretrained(base)

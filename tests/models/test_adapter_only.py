@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ from popinjay.server.voices.model_pool import _size
 from popinjay.store.files import content_hash
 from popinjay.store.run import ENGINE_FOLDER, Run
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "tune": "lora",
     "epochs": 2.0,
     "learning_rate": 0.03,

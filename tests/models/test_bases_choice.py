@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from popinjay.models.bases.terms import GEMMA
 from popinjay.options import CardOptions
 from popinjay.stages.card import gather
 
-OPTIONS = {"epochs": 0.5, "samples": 10, "batch_tokens": 256}
+OPTIONS: dict[str, Any] = {"epochs": 0.5, "samples": 10, "batch_tokens": 256}
 TERMS = "The whole terms."
 
 
@@ -194,22 +195,19 @@ def test_a_persona_records_what_its_base_was_converted_from(table: Index, ada: P
 def test_the_command_line_gets_lists_and_removes(
     table: Index, capsys: pytest.CaptureFixture[str], own_home: Path
 ) -> None:
-    def told() -> dict[str, object]:
+    def told() -> dict[str, Any]:
         assert main(["bases", "--json"]) == 0
-        return {base["name"]: base for base in json.loads(capsys.readouterr().out)["bases"]}[
-            "smollm2"
-        ]
+        shown = json.loads(capsys.readouterr().out)["bases"]
+        return {str(base["name"]): base for base in shown}["smollm2"]
 
     assert (told()["here"], told()["bytes"], told()["download_bytes"]) == (False, None, 93_000_000)
     assert main(["bases", "get", "smollm2", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["here"] is True
     record = told()["record"]
-    assert isinstance(record, dict)
     assert record["quantization"] == "Q8_0"
     assert main(["bases"]) == 0
     assert "from a file rounded to Q8_0" in capsys.readouterr().out.replace("\n", " ")
     size = told()["bytes"]
-    assert isinstance(size, int)
     assert size > 100_000
     assert main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["personas"] == []

@@ -76,10 +76,16 @@ def hub(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
                 ]
                 self._send(json.dumps(files).encode(), 200, {}, whole)
             elif self.path.startswith("/api/models/"):
-                files = [{"rfilename": path.name} for path in tiny_llama.iterdir()] + [
+                siblings = [{"rfilename": path.name} for path in tiny_llama.iterdir()] + [
                     {"rfilename": "training.bin"}
                 ]
-                about = {"id": ID, "sha": COMMIT, "siblings": files, "private": False, "tags": []}
+                about = {
+                    "id": ID,
+                    "sha": COMMIT,
+                    "siblings": siblings,
+                    "private": False,
+                    "tags": [],
+                }
                 self._send(json.dumps(about).encode(), 200, {}, whole)
             elif "/resolve/" not in self.path:  # what the client library asks for besides
                 self._send(b"{}", 404, {}, whole)

@@ -27,7 +27,7 @@ def by_hand(model: LanguageModel, text: str) -> float:
     with torch.no_grad():
         logits = model.model(input_ids=torch.tensor([ids[:-1]])).logits[0].double()
     chosen = logits.log_softmax(1)[range(len(ids) - 1), ids[1:]]
-    return -chosen.sum().item() / math.log(2)
+    return -float(chosen.sum()) / math.log(2)
 
 
 def scaling_model(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ def test_special_tokens_are_never_said(decoder: Decoder, monkeypatch: pytest.Mon
     drawn: Counter[int] = Counter()
     weigh = Sampler.load_logits
 
-    def tempted(self, logits, seen=(), banned=()):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    def tempted(self: Sampler, logits: Any, seen: Any = (), banned: Any = ()) -> None:
         logits = logits.copy()
         logits[[BEGIN, START, STOP, CONTROL]] += 50
         weigh(self, logits, seen, banned)

@@ -28,7 +28,7 @@ from popinjay.store.run import ENGINE_FOLDER, RECORD, Run
 from popinjay.text.verbatim_index import VerbatimIndex
 
 PROMPT = [1, 2, 3]
-SAID = {"n": 2, "seed": 3, "max_tokens": 12}
+SAID: dict[str, Any] = {"n": 2, "seed": 3, "max_tokens": 12}
 
 
 @pytest.fixture(scope="module")
@@ -182,10 +182,12 @@ def test_a_swapped_engine_is_made_anew(
     monkeypatch.chdir(tmp_path)
     seen: list[Any] = []
     opened = engine_file.load_engine
-    monkeypatch.setattr(
-        "popinjay.inference.onnx.decoder.load_engine",
-        lambda *given: seen.append(opened(*given)) or seen[-1],
-    )
+
+    def load_engine(*given: Any) -> Any:
+        seen.append(opened(*given))
+        return seen[-1]
+
+    monkeypatch.setattr("popinjay.inference.onnx.decoder.load_engine", load_engine)
     for _ in range(2):
         assert np.array_equal(
             OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).prefill(PROMPT), before
@@ -297,7 +299,7 @@ def links(folder: Path, elsewhere: Path) -> dict[str, Path]:
 def test_links_that_lead_out_are_not_followed(folder: Path, elsewhere: Path, name: str) -> None:
     target = links(folder, elsewhere)[name]
     if target.is_relative_to(folder):
-        target = shutil.move(target, elsewhere / "moved")
+        target = Path(shutil.move(target, elsewhere / "moved"))
     place = folder / name
     if place.is_dir():
         shutil.rmtree(place)

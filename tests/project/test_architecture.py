@@ -33,10 +33,13 @@ HEAVY = (
     "py3langid",
     "tokenizers",
     "safetensors",
-)
-HEAVY += ("gguf", "tqdm")
-HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")
-HEAVY += (
+    "gguf",
+    "tqdm",
+    "onnx",
+    "onnxruntime",
+    "sklearn",
+    "scipy",
+    "markovify",
     "skia",
     "regex",
     "trackio",

@@ -82,14 +82,13 @@ def test_trainer_makes_one_pass_with_a_bare_cosine_and_trains_all_weights_with_t
     seen: list[tuple[float, bool, float]] = []
 
     class Look(TrainerCallback):
-        def on_pre_optimizer_step(
-            self, *more: Any, optimizer: Any, lr_scheduler: Any, **named: Any
-        ) -> None:
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             dropout = next(
                 module for module in model.modules() if isinstance(module, torch.nn.Dropout)
             )
-            seen.append((lr_scheduler.get_last_lr()[0], dropout.training, dropout.p))
-            assert type(optimizer.optimizer) is torch.optim.AdamW
+            rate = kwargs["lr_scheduler"].get_last_lr()[0]
+            seen.append((rate, dropout.training, dropout.p))
+            assert type(kwargs["optimizer"].optimizer) is torch.optim.AdamW
 
     examples = recipe.blocks(recipe.mixture(some_posts(30), END), size=64)
     recipe.trainer(model, examples, recipe.arguments(tmp_path), [Look()]).train()
@@ -205,13 +204,19 @@ def test_smollm2_is_trained_too_if_its_folder_is_given(
     tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import gpu
+    from training import peers
     from training.whole import Whole
 
     jobs: list[Any] = []
-    answers = {gpu.look_at: ("a device", 1e12), gpu.peers.save_gpt2: None}
+    answers: dict[Any, Any] = {gpu.look_at: ("a device", 1e12), peers.save_gpt2: None}
     monkeypatch.setattr(gpu, "apart", lambda work, *more: (answers[work], 1.0))
     made = Whole(2.0, 100, 50.0, 1e9, "any")
-    monkeypatch.setattr(gpu, "measure", lambda job, args: jobs.append(job) or {"ours": made})
+
+    def measure(job: Any, args: Any) -> dict[str, Whole]:
+        jobs.append(job)
+        return {"ours": made}
+
+    monkeypatch.setattr(gpu, "measure", measure)
     monkeypatch.setattr("sys.argv", ["gpu.py", "--smollm2", str(tiny_llama)])
     told = gpu.run(gpu.parse())
     assert [(job.name, job.device, job.precision) for job in jobs] == [

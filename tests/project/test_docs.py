@@ -89,9 +89,9 @@ def test_the_json_that_is_promised_is_what_comes(
     ):
         capsys.readouterr()
         main([*command, "--json"])
-        shown = json.loads(
-            re.search(rf"## popinjay {command[0]}.*?```json\n(.*?)```", promised, re.DOTALL)[1]
-        )  # type: ignore[index]
+        section = re.search(rf"## popinjay {command[0]}.*?```json\n(.*?)```", promised, re.DOTALL)
+        assert section is not None
+        shown = json.loads(section[1])
         assert keys(json.loads(capsys.readouterr().out)) == keys(shown)
 
 

@@ -20,8 +20,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     monkeypatch.delenv("POPINJAY_TEST_SERVERS", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setattr(
-        install.shutil,
-        "which",
+        "servers.install.shutil.which",
         lambda name: str(found) if (found := tmp_path / "bin" / name).exists() else None,
     )
     (tmp_path / "bin").mkdir()

@@ -16,7 +16,7 @@ from reports import metrics, real_posts, report, written_posts
 pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -47,11 +47,13 @@ class Looked:
         self.requests: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on(
-            "dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss())
-        )
+        self.page.on("dialog", self._dismiss)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(file.as_uri())
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.complaints.append("a dialog")
+        dialog.dismiss()
 
     def width(self) -> int:
         found: int = self.page.evaluate("document.documentElement.scrollWidth")

@@ -152,7 +152,7 @@ def test_a_budget_ends_the_trials(
 ) -> None:
     """Each setting takes a second."""
     validation, training = posts
-    monkeypatch.setattr(calibration.time, "monotonic", lambda: float(len(asked)))
+    monkeypatch.setattr("popinjay.sampling.calibration.time.monotonic", lambda: float(len(asked)))
     found = calibrate(
         Parrot("x"), validation, training, VerbatimIndex(training), 0, seconds=seconds
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from popinjay.options import SayOptions
@@ -15,8 +17,8 @@ RULES = OutputFilters.of([POST, "Good morning, dear town!"])
 WHOLE = SayOptions()
 
 
-def against(text: str, typed: str = "", **options: object) -> Reason | None:
-    return RULES.judge(text, True, typed, SayOptions(**options)).rejection  # type: ignore[arg-type]
+def against(text: str, typed: str = "", **options: Any) -> Reason | None:
+    return RULES.judge(text, True, typed, SayOptions(**options)).rejection
 
 
 def test_neither_a_post_nor_eight_words_of_one() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,22 +40,22 @@ def decoder(model: LanguageModel) -> TorchDecoder:
 
 
 def texts(
-    decoder: TorchDecoder, prompt: str = "", rules: OutputFilters | None = None, **options: object
+    decoder: TorchDecoder, prompt: str = "", rules: OutputFilters | None = None, **options: Any
 ) -> list[str]:
     return [
         said.text
         for said in generate(decoder, SayOptions(**{"max_tokens": 20, **options}), prompt, rules)
-    ]  # type: ignore[arg-type]
+    ]
 
 
 def parroted(
-    *posts: str, known: Sequence[str] = (), n: int = 1, prompt: str = "", **options: object
+    *posts: str, known: Sequence[str] = (), n: int = 1, prompt: str = "", **options: Any
 ) -> tuple[list[str], Tally]:
     """What comes out of a parrot that wants to say these, under the rules for one that learnt what is `known`."""
     tally = Tally()
     said = generate(
         Parrot(*posts), SayOptions(n=n, seed=0, **options), prompt, OutputFilters.of(known), tally
-    )  # type: ignore[arg-type]
+    )
     return [one.text.replace("^", "", 1) for one in said], tally
 
 
@@ -202,7 +203,9 @@ def test_greedy_is_what_transformers_says(decoder: TorchDecoder) -> None:
     )
 
 
-def test_the_saved_settings_are_ours(model: LanguageModel, tmp_path: Path) -> None:
+def test_the_saved_settings_are_ours(
+    model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first tokens of transformers' own `generate`, by the settings in the folder, against ours: chi-square of two samples."""
     model.say_by_default(
         do_sample=True, temperature=1.0, top_p=0.95, min_new_tokens=MIN_TOKENS, max_new_tokens=160
@@ -214,7 +217,12 @@ def test_the_saved_settings_are_ours(model: LanguageModel, tmp_path: Path) -> No
     torch.manual_seed(0)
     theirs = model.model.generate(torch.full((count, 1), model.bos_token), settings)[:, 1].tolist()
     ours: list[int] = []
-    tokenizer.decode = lambda tokens: ours.extend(tokens[1:2]) or "x" * len(tokens)  # type: ignore[method-assign, func-returns-value]
+
+    def decode(tokens: Sequence[int]) -> str:
+        ours.extend(tokens[1:2])
+        return "x" * len(tokens)
+
+    monkeypatch.setattr(tokenizer, "decode", decode)
     generate(tokenizer, SayOptions(n=count, seed=1, max_tokens=2))
     assert len(ours) == count
     first, second = np.bincount(theirs, minlength=400), np.bincount(ours, minlength=400)
@@ -260,16 +268,13 @@ def test_a_copy_is_drawn_again_and_counted() -> None:
 
 def test_a_draft_is_given_up_as_soon_as_its_eighth_word_is_whole() -> None:
     parrot = Parrot(POST, OTHER)
-    steps = []
-    step = parrot.step
-    parrot.step = lambda tokens: steps.append(parrot.rows[0][0]) or step(tokens)  # type: ignore[func-returns-value, method-assign]
     generate(
         parrot,
         SayOptions(n=1, seed=0),
         "",
         OutputFilters.of(["river sings at night and nobody in this town"]),
     )
-    assert steps.count(POST) == len("The river sings at night, and nobody in this ")
+    assert parrot.first_rows.count(POST) == len("The river sings at night, and nobody in this ")
 
 
 def test_personal_data_and_what_stands_for_it_never_come_out() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from popinjay.sampling.sampler import Sampler, SamplingParams
 
 DRAWS = 6_000
+Floats = np.ndarray[Any, Any]
 
 
-def exact(logits: np.ndarray, shape: SamplingParams) -> np.ndarray:
+def exact(logits: Floats, shape: SamplingParams) -> Floats:
     """The distribution by sorting everything, as transformers' processors do it one after the other."""
     logits = logits.astype(np.float64) / shape.temperature
     order = np.argsort(-logits, kind="stable")
@@ -21,18 +24,18 @@ def exact(logits: np.ndarray, shape: SamplingParams) -> np.ndarray:
     if shape.top_p < 1:
         chances[chances.cumsum() - chances >= shape.top_p] = 0
     chances[chances < shape.min_p * chances[0]] = 0
-    found = np.zeros_like(chances)
+    found: Floats = np.zeros_like(chances)
     found[order] = chances / chances.sum()
     return found
 
 
-def drawn(logits: np.ndarray, shape: SamplingParams, draws: int = DRAWS) -> np.ndarray:
+def drawn(logits: Floats, shape: SamplingParams, draws: int = DRAWS) -> Floats:
     sampler, generator = Sampler(shape), np.random.default_rng(0)
     sampler.load_logits(logits)
     return np.bincount([sampler.sample(generator) for _ in range(draws)], minlength=len(logits))
 
 
-def agrees(counts: np.ndarray, expected: np.ndarray) -> bool:
+def agrees(counts: Floats, expected: Floats) -> bool:
     """By chi-square, tokens rarer than ten draws together; nothing that may not come at all."""
     if counts[expected == 0].any():
         return False
@@ -94,15 +97,15 @@ def test_a_wrong_distribution_is_told_from_the_right_one() -> None:
 
 @pytest.mark.parametrize("chance", [0.0, 1 - 2**-53])
 def test_the_ends_of_chance_stay_in_the_nucleus(chance: float) -> None:
-    class Fixed:
-        def random(self) -> float:
+    class Fixed(np.random.Generator):
+        def random(self, *args: Any, **options: Any) -> Any:
             return chance
 
     logits = np.log(np.array([0.7, 0.2, 0.1], dtype=np.float32))
     for top_p, allowed in ((0.6, {0}), (0.8, {0, 1}), (1.0, {0, 2})):
         sampler = Sampler(SamplingParams(top_p=top_p))
         sampler.load_logits(logits)
-        assert sampler.sample(Fixed()) in allowed  # type: ignore[arg-type]
+        assert sampler.sample(Fixed(np.random.PCG64(0))) in allowed
 
 
 def test_greedy_takes_the_likeliest_and_the_first_of_equals() -> None:

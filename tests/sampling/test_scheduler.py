@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parrot import Parrot
+from parrot import Logits, Parrot
 from popinjay.inference.onnx.decoder import OnnxDecoder
 from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import LanguageModel
@@ -218,16 +218,16 @@ def test_a_large_draft_is_not_passed_by_by_small_ones() -> None:
     assert len(small.done) <= 40
 
 
-def test_what_goes_wrong_with_one_is_its_own() -> None:
+def test_what_goes_wrong_with_one_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     parrot = Parrot(SHORT)
     scheduler, writings = BatchScheduler(parrot, 64), [parroted(parrot, 3) for _ in range(4)]
 
     def fail(*_: Any) -> None:
         raise RuntimeError("its own")
 
-    writings[0].advance = fail  # type: ignore[method-assign]
-    writings[1].start_sequence = fail  # type: ignore[method-assign, assignment]
-    writings[2].complete = fail  # type: ignore[method-assign]
+    monkeypatch.setattr(writings[0], "advance", fail)
+    monkeypatch.setattr(writings[1], "start_sequence", fail)
+    monkeypatch.setattr(writings[2], "complete", fail)
     for writing in writings:
         scheduler.add(writing)
     write_all(scheduler, writings)
@@ -235,7 +235,7 @@ def test_what_goes_wrong_with_one_is_its_own() -> None:
     assert len(writings[3].done) == 3
     with pytest.raises(RuntimeError, match="its own"):
         alone = Parrot(SHORT)
-        alone.step = fail  # type: ignore[method-assign, assignment]
+        monkeypatch.setattr(alone, "step", fail)
         generate(alone, SayOptions(n=1))
 
 
@@ -300,10 +300,16 @@ def test_a_post_ends_before_a_text_to_stop_at() -> None:
     assert stopped("aab aaab.", "aaab") == "aab"
 
 
+class BlankFirst(Parrot):
+    """A parrot whose posts begin with a blank."""
+
+    def _only(self, character: str) -> Logits:
+        return super()._only(" " if character == "^" else character)
+
+
 def test_what_is_left_before_a_stop_is_judged_too() -> None:
     known = OutputFilters.of(["One, two, buckle my shoe"])
-    parrot = Parrot("One, two, buckle my shoe STOP", "Another one, that is nobody's STOP")
-    parrot._only = lambda character: Parrot._only(parrot, " " if character == "^" else character)  # type: ignore[method-assign]
+    parrot = BlankFirst("One, two, buckle my shoe STOP", "Another one, that is nobody's STOP")
     writing = GenerationRequest(
         parrot, SayOptions(n=1, seed=0), "", known, None, [0], stops=["STOP"]
     )

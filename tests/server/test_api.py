@@ -34,7 +34,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     (home / "ada" / "run.toml").write_text('[asked]\nwhose = "self"\n')
     (home / "ada" / "README.md").write_text("# ada")
     (home / ".jobs" / JOB).mkdir(parents=True)
-    job = {
+    job: dict[str, Any] = {
         "id": JOB,
         "doing": "make",
         "name": None,

@@ -128,7 +128,7 @@ def test_streamed_with_echo_begins_with_the_prompt(ai: openai.OpenAI, home: Path
 
 def test_a_limit_of_tokens_breaks_posts_off(ai: openai.OpenAI) -> None:
     for stream in (False, True):
-        answer = ai.completions.create(
+        answer: Any = ai.completions.create(
             model="ada", prompt="", max_tokens=4, n=8, seed=1, stream=stream
         )
         choices = (
@@ -284,12 +284,14 @@ def test_no_draft_is_begun_where_some_of_one_was_sent() -> None:
     from popinjay.sampling.filters import OutputFilters
     from popinjay.sampling.generate import GenerationRequest
     from popinjay.sampling.scheduler import BatchScheduler
-    from popinjay.server.voices.subscriptions import EventStream, GenerationQuery
+    from popinjay.server.voices.subscriptions import EventStream, GenerationQuery, StreamEvent
 
     parrot = Parrot("I say nobody in this town has ever heard it, no.", "Another that is fine.")
     asked = GenerationQuery("", SayOptions(n=2, seed=0), for_good=True)
     writing = GenerationRequest(parrot, asked.options, "", OutputFilters.of([POST]), None, range(2))
-    telling, scheduler, said = EventStream(asked, writing), BatchScheduler(parrot, 64), []
+    telling = EventStream(asked, writing)
+    scheduler = BatchScheduler(parrot, 64)
+    said: list[StreamEvent] = []
     scheduler.add(writing)
     while not (said and isinstance(said[-1], End)):
         scheduler.step()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ sync_api = pytest.importorskip(
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page, Route
+    from playwright.sync_api import Browser, Dialog, Locator, Page, Route
 
 PATIENCE = 180_000  # milliseconds, for what takes some seconds where nothing else is at work
 LONG = 20.0  # epochs that take long enough to be stopped on the way
@@ -158,9 +159,7 @@ class Looked:
         self.strangers: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on(
-            "dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss())
-        )
+        self.page.on("dialog", self._dismiss)
         self.page.on(
             "request",
             lambda request: (
@@ -169,6 +168,10 @@ class Looked:
                 else self.strangers.append(request.url)
             ),
         )
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.complaints.append("a dialog")
+        dialog.dismiss()
 
     def go(self, where: str) -> Page:
         self.page.goto(f"{self.server.address}#/{where}")
@@ -308,7 +311,7 @@ def test_what_is_shared_says_that_a_machine_wrote_it(look: Any) -> None:
     ):
         link = page.get_by_role("dialog").get_by_role("link", name=name, exact=True)
         address = str(link.get_attribute("href"))
-        text = urllib.request.unquote(address.removeprefix(place))  # type: ignore[attr-defined]
+        text = urllib.parse.unquote(address.removeprefix(place))
         assert address.startswith(place)
         assert "Written by a machine" in text
         assert "@" not in text.split("Written by a machine")[1]  # nobody is called

@@ -15,7 +15,7 @@ import pytest
 from popinjay.options import SayOptions
 from popinjay.persona import load
 from popinjay.sampling.generate import generate
-from popinjay.server.voices.subscriptions import Piece, Post, Restart, merge_pieces
+from popinjay.server.voices.subscriptions import Piece, Post, Restart, StreamEvent, merge_pieces
 from serving import Client, served, wait
 from speaking_persona import BASE, POST, put_persona
 
@@ -213,7 +213,7 @@ def test_one_that_is_trained_anew_meanwhile_is_loaded_anew(
     home: Path, tiny_gpt2: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(home / "ada", tmp_path / "ada")
-    asked = {"prompt": "the", "n": 1, "seed": 5, "max_tokens": 12}
+    asked: dict[str, Any] = {"prompt": "the", "n": 1, "seed": 5, "max_tokens": 12}
     with served(tmp_path) as client:
         before = posts(say(client, **asked))
         first = client.app.state.app_state.models._workers["ada"][0]
@@ -240,7 +240,7 @@ def test_one_that_is_trained_anew_meanwhile_is_loaded_anew(
 def test_those_that_nobody_asks_are_let_go_for_others(home: Path, tmp_path: Path) -> None:
     for name in ("ada", "bob", "cleo"):
         shutil.copytree(home / "ada", tmp_path / name)
-    asked = {"n": 1, "seed": 5}
+    asked: dict[str, Any] = {"n": 1, "seed": 5}
     with served(tmp_path) as client:
         voices = client.app.state.app_state.models
         voices._most_workers = 2
@@ -312,7 +312,7 @@ def test_pieces_that_follow_one_another_are_one() -> None:
     from popinjay.sampling.generate import GeneratedPost
 
     whole = Post(0, GeneratedPost("abc", 3, True))
-    told = [
+    told: list[StreamEvent] = [
         Piece(0, "a"),
         Piece(1, "x"),
         Piece(0, "b"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,12 +26,12 @@ from popinjay.text.masking import mask
 from popinjay.text.pii.cards import passes_luhn
 
 
-def post(text: str, kind: Kind = Kind.POST, **more: object) -> Post:
-    return Post(id="1", author="ada", text=text, kind=kind, **more)  # type: ignore[arg-type]
+def post(text: str, kind: Kind = Kind.POST, **more: Any) -> Post:
+    return Post(id="1", author="ada", text=text, kind=kind, **more)
 
 
-def reasons(*posts: Post, **options: object) -> list[str]:
-    return [reason for _, reason in sort_out("ada", posts, CleanOptions(**options)).dropped]  # type: ignore[arg-type]
+def reasons(*posts: Post, **options: Any) -> list[str]:
+    return [reason for _, reason in sort_out("ada", posts, CleanOptions(**options)).dropped]
 
 
 @pytest.mark.parametrize(

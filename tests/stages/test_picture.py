@@ -52,6 +52,7 @@ SAMPLES = {
     "Hebrew": "החלום שלי לבנות רובוט",
     "emoji": "😀🇫🇷👨‍👩‍👧‍👦👩🏽‍💻❤️1️⃣🏴󠁧󠁢󠁥󠁮󠁧󠁿",
 }
+Pixels = np.ndarray[Any, Any]  # (rows, columns, 3), or (rows, columns) of yes and no
 SLACK = 8  # pixels that a letter may lean out of its box, and anti-aliasing
 
 
@@ -73,13 +74,18 @@ def needs(*names: str) -> pytest.MarkDecorator:
 pytestmark = [needs("accents"), pytest.mark.draws]
 
 
-def pixels(png: bytes) -> np.ndarray[Any, Any]:
-    """The picture as rows of columns of red, green and blue."""
-    image = skia.Image.MakeFromEncoded(skia.Data.MakeWithCopy(png))
-    return image.toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int)
+def colours(image: Any) -> Pixels:
+    """Return the red, green and blue of Skia's image: (rows, columns, 3)."""
+    found: Pixels = image.toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int)
+    return found
 
 
-def drawn(text: str, room: float = 2000, *, raw: bool = False) -> np.ndarray[Any, Any]:
+def pixels(png: bytes) -> Pixels:
+    """Return the picture as rows of columns of red, green and blue."""
+    return colours(skia.Image.MakeFromEncoded(skia.Data.MakeWithCopy(png)))
+
+
+def drawn(text: str, room: float = 2000, *, raw: bool = False) -> Pixels:
     """A text as the typesetter draws it; `raw` past it, by Skia alone, in the order that its own marks demand."""
     setter, style = typesetter(), Style(40, 0xFF000000)
     surface = skia.Surface(int(room), 200)
@@ -95,14 +101,10 @@ def drawn(text: str, room: float = 2000, *, raw: bool = False) -> np.ndarray[Any
         paragraph.paint(surface.getCanvas(), 0, 10)
     else:
         setter.block(text, style, room).paint(surface.getCanvas(), 0, 10)
-    return ink(
-        surface.makeImageSnapshot()
-        .toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3]
-        .astype(int)
-    )
+    return ink(colours(surface.makeImageSnapshot()))
 
 
-def ink(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def ink(image: Pixels) -> Pixels:
     """The part of a picture on white that is not white."""
     rows, columns = np.where((image < 250).any(axis=2))
     return (
@@ -112,7 +114,7 @@ def ink(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     )
 
 
-def alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+def alike(one: Pixels, other: Pixels) -> bool:
     """Whether two pictures are the same, but for a shift by less than a pixel."""
     if abs(one.shape[0] - other.shape[0]) > 1 or abs(one.shape[1] - other.shape[1]) > 2:
         return False
@@ -163,11 +165,7 @@ def test_the_second_line_goes_on_where_reading_does() -> None:
     surface = skia.Surface(600, int(block.height) + 20)
     surface.getCanvas().clear(0xFFFFFFFF)
     block.paint(surface.getCanvas(), 600 - block.width, 10)
-    image = (
-        surface.makeImageSnapshot()
-        .toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3]
-        .astype(int)
-    )
+    image = colours(surface.makeImageSnapshot())
     last = image[int(10 + block.height * 0.7) :]
     dark = np.where((last < 128).any(axis=(0, 2)))[0]
     assert dark.max() > 590  # lines begin at the right
@@ -234,13 +232,7 @@ def test_the_same_character_looks_as_its_language_writes_it() -> None:
         typesetter().block("骨直", Style(90, 0xFF000000, locale=locale), 300).paint(
             surface.getCanvas(), 0, 10
         )
-        shapes.append(
-            ink(
-                surface.makeImageSnapshot()
-                .toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3]
-                .astype(int)
-            )
-        )
+        shapes.append(ink(colours(surface.makeImageSnapshot())))
     if alike(*shapes) and not alike(drawn("東"), drawn("东")):
         pytest.skip("the fonts here have one form for both")
     assert composition.locale_of("骨の地図", "en") == "ja"
@@ -249,11 +241,10 @@ def test_the_same_character_looks_as_its_language_writes_it() -> None:
 # the whole picture
 
 
-def body_of(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return (
-        np.abs(image - np.array([(PAPER >> 16) & 255, (PAPER >> 8) & 255, PAPER & 255])).max(axis=2)
-        > 12
-    )
+def body_of(image: Pixels) -> Pixels:
+    paper = np.array([(PAPER >> 16) & 255, (PAPER >> 8) & 255, PAPER & 255])
+    used: Pixels = np.abs(image - paper).max(axis=2) > 12
+    return used
 
 
 def stays_inside(png: bytes) -> None:
@@ -674,7 +665,9 @@ def test_the_json_that_is_promised_is_what_comes(
     assert main(["card", made.name, "--json", "--pick", "2"]) == 0
     came = json.loads(capsys.readouterr().out)
     promised = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
-    shown = json.loads(re.search(r"## popinjay card.*?```json\n(.*?)```", promised, re.DOTALL)[1])  # type: ignore[index]
+    section = re.search(r"## popinjay card.*?```json\n(.*?)```", promised, re.DOTALL)
+    assert section is not None
+    shown = json.loads(section[1])
     assert came.keys() == shown.keys()
     assert len(came["predictions"]) == 10
     assert f"“My dream is → {came['predictions'][1]}”" in description(made)

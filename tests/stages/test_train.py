@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ from popinjay.training.checkpoints import (
     TrainingState,
 )
 
-OPTIONS = {"epochs": 3.0, "learning_rate": 0.01, "batch_tokens": 256, "samples": 10}
+OPTIONS: dict[str, Any] = {"epochs": 3.0, "learning_rate": 0.01, "batch_tokens": 256, "samples": 10}
 
 
 @pytest.fixture(scope="module")

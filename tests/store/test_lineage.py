@@ -15,7 +15,7 @@ from popinjay.store.files import content_hash
 from popinjay.store.lineage import KINDS, counted, current, graph, label
 from popinjay.store.run import Run
 
-OPTIONS = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
+OPTIONS: dict[str, Any] = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 

@@ -174,8 +174,13 @@ def test_another_file_of_the_same_name_does_not_take_a_personas_place(
     assert "--replace" in caught.value.hint
     assert "--name" in caught.value.hint
     asked: list[str] = []
+
+    def no(question: str) -> bool:
+        asked.append(question)
+        return False
+
     with pytest.raises(PersonaTaken):
-        popinjay.make(second, ask=lambda question: bool(asked.append(question)))
+        popinjay.make(second, ask=no)
     assert asked[0].endswith("Replace it, with its model and all that is in its folder?")
     assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
 
@@ -332,7 +337,7 @@ def test_posts_are_read_with_the_options_of_the_first_make(tmp_path: Path, untra
                 "text,utterance\n"
                 + "\n".join(f'no,"{line}"' for line in lines("a lamp", count).splitlines())
             )
-            column = {"text_column": "utterance"} if count == 150 else {}
+            column: dict[str, Any] = {"text_column": "utterance"} if count == 150 else {}
             run = popinjay.make(table, name=name, **column).run
             assert run.file("posts.jsonl").read_text().count("a lamp") == count
     table.write_text(

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,16 +17,16 @@ from popinjay.events import Event, EventKind
 from popinjay.store.files import content_hash
 from popinjay.store.run import STAGES, Run, State, check_name, stage_named
 
-OPTIONS = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
+OPTIONS: dict[str, Any] = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
 
 
 def states(run: Run) -> dict[str, str]:
     return {stage.name: run.state(stage).value for stage in STAGES}
 
 
-def stages_run(ada: Path, base: Path, **options: object) -> list[str]:
+def stages_run(ada: Path, base: Path, **options: Any) -> list[str]:
     events: list[Event] = []
-    popinjay.make(ada, base=str(base), listener=events.append, **{**OPTIONS, **options})  # type: ignore[arg-type]
+    popinjay.make(ada, base=str(base), listener=events.append, **{**OPTIONS, **options})
     return [
         event.stage for event in events if event.what is EventKind.DONE and event.stage != "picture"
     ]

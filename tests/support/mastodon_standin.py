@@ -78,7 +78,7 @@ class StandIn:
 
     def account_of(self, user: str, **more: Any) -> dict[str, Any]:
         """An account as the API shows it."""
-        shown = {
+        shown: dict[str, Any] = {
             "id": str(sum(user.encode())),
             "username": user,
             "acct": user,
@@ -116,7 +116,7 @@ class StandIn:
         """A status of the account, `number` minutes after the first. `more` overrides fields."""
         id = str(FIRST + number)
         at = datetime(2022, 11, 8, tzinfo=UTC) + timedelta(minutes=number)
-        said = {
+        said: dict[str, Any] = {
             "id": id,
             "created_at": at.strftime("%Y-%m-%dT%H:%M:%S.123Z"),
             "in_reply_to_id": None,
@@ -249,12 +249,14 @@ def as_api(stand_in: StandIn, activity: Mapping[str, Any], me: str) -> dict[str,
         if followers
         else "direct"
     )
-    answered = note.get("inReplyTo")
-    own_thread = bool(answered) and answered.startswith(f"{me}/")
+    answered = str(note.get("inReplyTo") or "")
+    own_thread = answered.startswith(f"{me}/")
+    number = re.search(r"/statuses/(\d+)", address)
+    assert number is not None
     return stand_in.status(
         0,
         note.get("content", ""),
-        id=re.search(r"/statuses/(\d+)", address)[1],  # type: ignore[index]
+        id=number[1],
         uri=address,
         created_at=activity["published"].replace("Z", ".987Z"),
         in_reply_to_id="1" if answered else None,
@@ -285,7 +287,7 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             stand_in.asked.append(self.path)
             stand_in.headers.append({name.lower(): value for name, value in self.headers.items()})
-            said = stand_in.answer(self.path, self.headers)
+            said = stand_in.answer(self.path, dict(self.headers))
             data = said.data
             try:
                 self.send_response(said.status)

@@ -26,7 +26,9 @@ def tokenizer(*, every_byte: bool = True, special: Sequence[str] = (END,)) -> An
     raw.train_from_iterator(
         ["the number sings near the lamp while people wait and the river hums"] * 3, trainer
     )
-    return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token=END, bos_token=END)
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=raw, eos_token=END, bos_token=END
+    )
 
 
 def gpt2(folder: Path, positions: int = 128, *, every_byte: bool = True) -> Path:
@@ -105,7 +107,7 @@ def sentence_pieces() -> Any:
     )
     raw.add_special_tokens(names[:4])
     raw.add_tokens([AddedToken("\n\n", normalized=False)])
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=raw,
         bos_token="<bos>",
         eos_token="<eos>",

@@ -6,15 +6,20 @@ import copy
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from popinjay.inference.byte_level import Pieces
 from popinjay.models.sampling_defaults import PLAIN
+
+Logits = NDArray[np.float32]
 
 
 class Parrot:
     """A decoder that says given posts and nothing else, each sequence the next of them; characters are tokens, and rows may join."""
 
     bos_token = eos_token = 0
-    context, supports_joining = 2_000, True
+    context = 2_000
+    supports_joining = True
     suppressed_tokens: Sequence[int] = ()
     sampling = PLAIN
 
@@ -22,6 +27,7 @@ class Parrot:
         self.posts = posts
         self.rows: list[tuple[str, int]] = []
         self.most = 0  # rows there ever were
+        self.first_rows: list[str] = []  # the post of the first row, at each step
         self._sequences = 0
 
     def encode(self, text: str) -> list[int]:
@@ -30,14 +36,14 @@ class Parrot:
     def decode(self, tokens: Sequence[int]) -> str:
         return "".join(chr(token) for token in tokens if token)
 
-    def pieces(self) -> list[bytes] | None:
+    def pieces(self) -> Pieces | None:
         return None
 
-    def prefill(self, prompt: Sequence[int]) -> np.ndarray:
+    def prefill(self, prompt: Sequence[int]) -> Logits:
         self.rows, self._prompt = [], self.decode(prompt)
         return self._only("^")  # every post begins with it, because the first draw is everybody's
 
-    prefix = None  # every prompt is the same to it
+    prefix: None = None  # every prompt is the same to it
 
     def clone(self) -> Parrot:
         return copy.copy(self)
@@ -51,7 +57,8 @@ class Parrot:
             self._sequences += 1
         self.most = max(self.most, len(self.rows))
 
-    def step(self, tokens: Sequence[int]) -> np.ndarray:
+    def step(self, tokens: Sequence[int]) -> Logits:
+        self.first_rows.append(self.rows[0][0])
         logits = np.stack([self._only(post[place : place + 1]) for post, place in self.rows])
         self.rows = [(post, place + 1) for post, place in self.rows]
         return logits
@@ -59,8 +66,8 @@ class Parrot:
     def filter(self, rows: Sequence[int]) -> None:
         self.rows = [self.rows[row] for row in rows]
 
-    def _only(self, character: str) -> np.ndarray:
-        logits = np.full(1_000, -np.inf, dtype=np.float32)
+    def _only(self, character: str) -> Logits:
+        logits: Logits = np.full(1_000, -np.inf, dtype=np.float32)
         logits[ord(".")] = -50  # where the end would come too soon, and is banned
         logits[ord(character) if character else 0] = 0
         return logits

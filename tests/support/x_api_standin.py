@@ -262,8 +262,8 @@ class XStandIn:
             {field: value for field, value in post.items() if field in wanted or field in _ALWAYS}
             for post in kept
         ]
-        answer = {"data": data, "meta": meta} if kept else {"meta": meta}
-        return respelt(answer) if self.writes == "post" else answer  # type: ignore[no-any-return]
+        answer: dict[str, Any] = {"data": data, "meta": meta} if kept else {"meta": meta}
+        return respelt(answer) if self.writes == "post" else answer
 
 
 def kinds(post: Mapping[str, Any]) -> set[str]:

@@ -35,7 +35,7 @@ from popinjay.store.run import STAGES, Run
 from popinjay.trackers import chosen, client, find, is_installed, listener, plain_name
 from popinjay.trackers.client import TrackerClient
 
-OPTIONS = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
+OPTIONS: dict[str, Any] = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
 SUPPORT = Path(__file__).parents[1] / "support"
 ALL = [name for name in ("trackio", "wandb", "mlflow") if is_installed(name)]
 

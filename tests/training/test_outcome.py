@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -182,14 +182,14 @@ def trained(
     watched = [f"post number {n} of the lamp" for n in range(400)]
     settings = Settings("full", 3.0, 0.01, 400, "fp32", budget, 0)
     found = Trainer(
-        train_step,
+        cast(Any, train_step),
         sequences,
         watched,
         VerbatimIndex(),
         settings,
         Checkpoints(folder, "key"),
         said.append,
-    )  # type: ignore[arg-type]
+    )
     found.started_at = now[0]
     now[0] += loading
     monkeypatch.setattr(Trainer, "memorized_share", lambda *_: 0.0)

@@ -7,6 +7,7 @@ import math
 import random
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -42,7 +43,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 
 def train_step(
-    folder: Path, work: Path, tune: str = FULL, **how: str
+    folder: Path, work: Path, tune: str = FULL, **how: Any
 ) -> tuple[TrainStep, list[list[int]]]:
     model = LanguageModel.load(folder)
     learnt = training_sequences(model, POSTS)
@@ -101,7 +102,7 @@ def reference(
             logits = logits.masked_fill(out, -torch.inf)
         total = total + torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="sum")
     loss = total / predicted(learnt)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     return loss.item(), {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
 

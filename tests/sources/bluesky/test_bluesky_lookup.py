@@ -541,7 +541,12 @@ def test_the_last_page_may_have_a_cursor_or_none(tmp_path: Path) -> None:
         listed(POST): {"records": [first], "cursor": "a b"},
         listed(POST, "a b"): {"records": [second], "cursor": "end"},
     }
-    for last in ({"records": []}, {"records": [], "cursor": ""}, {"records": [], "cursor": None}):
+    last_pages: list[dict[str, Any]] = [
+        {"records": []},
+        {"records": [], "cursor": ""},
+        {"records": [], "cursor": None},
+    ]
+    for last in last_pages:
         assert (
             len(fetched(tmp_path / str(last), account(**pages, **{listed(POST, "end"): last})()))
             == 2

@@ -231,7 +231,7 @@ def test_large_objects_are_opened_and_nothing_is_asked_for_at_once(
 
 
 def test_a_post_too_large_to_be_held_as_a_whole_is_one_all_the_same(tmp_path: Path) -> None:
-    row = {
+    row: dict[str, Any] = {
         "id": 1,
         "text": "ferry" * (MOST_WHOLE // 5 + 9),
         "user": {"screen_name": "ada"},

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -34,7 +35,7 @@ def sentences(count: int) -> list[str]:
 
 
 def read(
-    folder: Path, name: str, content: str | bytes, **options: str
+    folder: Path, name: str, content: str | bytes, **options: Any
 ) -> tuple[list[Post], list[str]]:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -43,7 +44,7 @@ def read(
     return posts, reading.findings.notes
 
 
-def texts(folder: Path, name: str, content: str | bytes, **options: str) -> list[str]:
+def texts(folder: Path, name: str, content: str | bytes, **options: Any) -> list[str]:
     return [post.text for post in read(folder, name, content, **options)[0]]
 
 

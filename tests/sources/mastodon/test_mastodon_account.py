@@ -37,7 +37,7 @@ from mastodon_exports import (
 from mastodon_standin import FIRST, Said, StandIn, as_api
 from popinjay import sources
 from popinjay.cli.main import main
-from popinjay.errors import NetworkError, SpecError
+from popinjay.errors import NetworkError, PopinjayError, SpecError
 from popinjay.events import Event, EventKind
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
@@ -79,10 +79,10 @@ def read(spec: str, folder: Path, options: FetchOptions = LOCAL) -> tuple[list[P
     return list(reading.posts()), reading
 
 
-def refused(spec: str, kind: type[Exception] = NetworkError) -> tuple[str, str]:
+def refused(spec: str, kind: type[PopinjayError] = NetworkError) -> tuple[str, str]:
     with pytest.raises(kind) as caught:
         opened(spec)
-    return caught.value.message, caught.value.hint  # type: ignore[attr-defined]
+    return caught.value.message, caught.value.hint
 
 
 def cut_off(spec: str, folder: Path) -> str:
@@ -92,8 +92,13 @@ def cut_off(spec: str, folder: Path) -> str:
     return caught.value.message
 
 
-def always(path: str, said: Callable[[], Said]) -> Callable[[str], Said | None]:
-    return lambda asked: said() if path in asked else None
+def always(path: str, said: Said | Callable[[], Said]) -> Callable[[str], Said | None]:
+    def answer(asked: str) -> Said | None:
+        if path not in asked:
+            return None
+        return said if isinstance(said, Said) else said()
+
+    return answer
 
 
 # specs
@@ -721,7 +726,7 @@ def test_without_webfinger_the_named_server_is_asked(server: StandIn) -> None:
             }
         ),
     ):
-        server.instead = always("webfinger", lambda said=said: said)  # type: ignore[misc]
+        server.instead = always("webfinger", said)
         assert opened(server.spec).author.handle == "ada@localhost"
 
 
@@ -836,7 +841,7 @@ def test_a_server_that_stays_broken_leaves_what_was_read(
 ) -> None:
     server.write(100)
     for said in (Said(status=502), Said(b"[}"), Said({"error": "x"}), Said(b"[]", cut=1)):
-        server.instead = always("max_id", lambda said=said: said)  # type: ignore[misc]
+        server.instead = always("max_id", said)
         cut_off(server.spec, tmp_path)
     server.instead = lambda path: None
     server.asked.clear()

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -447,7 +448,7 @@ def test_redirects_lead_to_no_private_address_and_no_file(
         asking,
         "_checked",
         lambda address, real=asking._checked: (
-            real(address) if "localhost:" not in address else http_client.urlsplit(address)
+            real(address) if "localhost:" not in address else urlsplit(address)
         ),
     )
     with pytest.raises(NetworkError, match=r"this house|no address on the web|without encryption"):
@@ -603,19 +604,17 @@ def test_a_proxy_that_the_environment_names_is_asked_for_a_tunnel(
         lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "localhost")
     )
 
+    def forward(read: socket.socket, write: socket.socket) -> None:
+        while data := read.recv(2**16):
+            write.sendall(data)
+
     def tunnel(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
         host, _, port = path.partition(":")
         with socket.create_connection((host, int(port))) as onward:
             stream.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            back = threading.Thread(
-                target=lambda: [
-                    stream.sendall(data) for data in iter(lambda: onward.recv(2**16), b"")
-                ],
-                daemon=True,
-            )
+            back = threading.Thread(target=forward, args=(onward, stream), daemon=True)
             back.start()
-            for data in iter(lambda: stream.recv(2**16), b""):
-                onward.sendall(data)
+            forward(stream, onward)
             onward.shutdown(socket.SHUT_WR)
             back.join()
         return False

@@ -30,7 +30,7 @@ def read(folder: Path, rows: Any, **options: Any) -> tuple[Reading, list[Post]]:
 
 def status(id: str, content: str = "<p>a lamp &amp; I</p>", **more: Any) -> dict[str, Any]:
     account = {"id": "7", "acct": "ada", "url": "https://s.example/@ada", "display_name": "Ada"}
-    plain = {
+    plain: dict[str, Any] = {
         "visibility": "public",
         "reblog": None,
         "spoiler_text": "",
@@ -83,7 +83,7 @@ def test_statuses_without_their_account_are_still_statuses(tmp_path: Path) -> No
 
 
 def note(id: str, text: str | None = "a lamp", **more: Any) -> dict[str, Any]:
-    plain = {
+    plain: dict[str, Any] = {
         "replyId": None,
         "renoteId": None,
         "cw": None,
@@ -238,7 +238,7 @@ HIDDEN = {
         ({"text": "x", "deleted": True}, "deleted post"),
     ],
 }
-SEEN = {
+SEEN: dict[str, Any] = {
     "mastodon": status("2"),
     "misskey": note("2", "SEEN", visibility="home"),
     "activitypub": activity(2, [PUBLIC]),

@@ -27,7 +27,7 @@ from popinjay.errors import NetworkError, PopinjayError, SpecError, TooLittleTex
 from popinjay.events import Event
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.pipeline import inspect
-from popinjay.post import Kind
+from popinjay.post import Author, Kind
 from popinjay.sources import Access
 from popinjay.sources.x import api, price
 from popinjay.sources.x.api_responses import Account, account_of, page_of
@@ -60,7 +60,7 @@ def fetched(
     reading = sources.read(
         "x:@ada_l",
         CollectOptions(),
-        Access(chosen, [].append if heard is None else heard.append, ask),
+        Access(chosen, (lambda event: None) if heard is None else heard.append, ask),
     )
     reading.fetch(folder, nothing)
     return reading
@@ -271,7 +271,7 @@ def both_ways() -> tuple[list[dict[str, Any]], dict[int, str]]:
         snowflake(1_730_000_000_000 + 9 * minute, 9),
         snowflake(1_730_000_000_000 + 10 * minute, 10),
     )
-    edits = {"edit_info": {"initial": {"editTweetIds": [first, last]}}}
+    edits: dict[str, Any] = {"edit_info": {"initial": {"editTweetIds": [first, last]}}}
     long = "a long thought that goes on " * 20
     items = [
         tweet("plain &amp; simple &lt;3", 0),
@@ -412,7 +412,7 @@ def test_shapes_that_were_recorded(shared: Path) -> None:
         (answer,) = json.loads(file.read_text())
         if not isinstance(answer["body"]["data"], list):
             continue
-        page = page_of(answer["body"], Account(ACCOUNT, popinjay.sources.Author("ada_l")), set())
+        page = page_of(answer["body"], Account(ACCOUNT, Author("ada_l")), set())
         assert [one.id for one in page.posts] == [record["id"] for record in answer["body"]["data"]]
         assert page.charged == answer["body"]["meta"]["result_count"]
         assert all(one.created_at and one.text for one in page.posts)
@@ -593,9 +593,12 @@ NOT_ENROLLED = {
 def test_a_no_is_said_at_once_and_nothing_is_lost(
     x: XStandIn, status: int, value: Any, said: str, tmp_path: Path
 ) -> None:
-    x.script = lambda path, query: (
-        (status, value, {}) if len(x.handed) >= 100 and path.endswith("/tweets") else None
-    )
+
+    def script(path: str, query: Mapping[str, str]) -> Any:
+        late = len(x.handed) >= 100 and path.endswith("/tweets")
+        return (status, value, {}) if late else None
+
+    x.script = script
     heard: list[Event] = []
     with pytest.raises(NetworkError, match=said) as raised:
         fetched(tmp_path, heard=heard)
@@ -691,7 +694,7 @@ def test_a_rate_limit_is_waited_for(x: XStandIn, tmp_path: Path) -> None:
 
 
 def test_answers_that_break_off_are_asked_for_again(x: XStandIn, tmp_path: Path) -> None:
-    broken = [
+    broken: list[Any] = [
         b'HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n{"data": [',
         (503, b"busy", {"retry-after": "0"}),
         (200, b"{", {}),
