@@ -1,4 +1,4 @@
-"""What all tests share: no network but loopback, a home of their own, and the material beside the project where it is there."""
+"""Fixtures of all tests: no network but loopback, a separate home folder, and small base models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo, from its archives to a cyborg."""
+"""Tests of the demo, from its archives to a cyborg."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is given, and wherever it is written to: one clear sentence and a hint, no traceback, nothing left behind."""
+"""Tests of bad input: every error is one clear sentence with a hint, and leaves nothing behind."""
 
 from __future__ import annotations
 

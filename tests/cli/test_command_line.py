@@ -1,4 +1,4 @@
-"""The command line as people and scripts use it."""
+"""Tests of the command line as users and scripts call it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An interruption that a library swallows is raised again."""
+"""Tests of interrupts: one that a library swallows is raised again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that runs out is one sentence, whoever says it; other errors stay what they are."""
+"""Tests of running out of memory: one sentence says so, and other errors stay what they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The session that `popinjay say NAME` opens for people, and what scripts get instead."""
+"""Tests of the interactive session of `popinjay say NAME`, and of what scripts get instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Closed and full standard streams: no traceback, no file in their place, and no stage that failed for it."""
+"""Tests of closed and full standard streams: no traceback, no wrong file, no failed stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that a library prints reaches people: real processes, with warnings as errors."""
+"""Tests that library output never reaches the user, in processes with warnings as errors."""
 
 from __future__ import annotations
 

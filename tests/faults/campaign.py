@@ -1,4 +1,4 @@
-"""A campaign of kills: a command is killed anywhere and run again to its end.
+"""A campaign of kills: a command is killed at any moment and run again to its end.
 
 What it leaves is compared with what an undisturbed run leaves.
 """

@@ -1,4 +1,4 @@
-"""Commands in children, cheap to start and to kill: forked from a process with all imports."""
+"""Commands in child processes, cheap to start and kill: forks of a process with all imports."""
 
 from __future__ import annotations
 

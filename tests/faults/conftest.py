@@ -1,4 +1,4 @@
-"""What the tests of faults share: one workshop, and a table of figures at the end."""
+"""Fixtures of the fault tests: one workshop, and a table of figures at the end."""
 
 from __future__ import annotations
 

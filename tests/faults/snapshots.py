@@ -1,4 +1,4 @@
-"""What a folder holds, without what two undisturbed runs differ in: times, and where it lies."""
+"""Snapshots of a folder, without what differs between two undisturbed runs: times and the path."""
 
 from __future__ import annotations
 

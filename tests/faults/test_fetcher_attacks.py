@@ -1,4 +1,4 @@
-"""Names, addresses and redirects that try to lead the fetcher into the house."""
+"""Tests of names, addresses and redirects that try to lead the HTTP client into a local network."""
 
 from __future__ import annotations
 

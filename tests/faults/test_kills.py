@@ -1,4 +1,4 @@
-"""Killed anywhere, each command goes on or starts anew, and leaves what it would have left."""
+"""Tests of kills: each command resumes or restarts, and leaves what it would have left."""
 
 from __future__ import annotations
 

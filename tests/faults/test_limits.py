@@ -1,4 +1,4 @@
-"""Little memory, signals to end, and a clock that is set back."""
+"""Tests of little memory, of termination signals, and of a clock that is set back."""
 
 from __future__ import annotations
 

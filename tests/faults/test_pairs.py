@@ -1,4 +1,4 @@
-"""Two commands at once on one persona: one of them waits, or says so, and both can be done."""
+"""Tests of two commands at once on one persona: one waits or fails clearly; both can be done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A persona trained on invented personal data: nothing of it is said, and little of it is kept."""
+"""Tests of a persona trained on invented personal data: none is generated, little is kept."""
 
 from __future__ import annotations
 

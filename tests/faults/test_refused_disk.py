@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or broken: one clear sentence, and later all goes on."""
+"""Tests of a full, read-only or broken disk: one clear sentence, and later runs succeed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`popinjay serve --host`: without its token nothing is told or done, whatever is asked and how."""
+"""Tests of `popinjay serve --host`: without the token, every request is refused."""
 
 from __future__ import annotations
 

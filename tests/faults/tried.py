@@ -1,4 +1,4 @@
-"""The commands that are put through all of this, with what each is to do."""
+"""The commands that the fault tests run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all of these tests start from: a tiny base model, invented posts, and a finished persona."""
+"""The start of the fault tests: a tiny base model, invented posts and a finished persona."""
 
 from __future__ import annotations
 

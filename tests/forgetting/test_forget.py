@@ -1,4 +1,4 @@
-"""Forgetting: out of everything at once, never back in, and honest about what the model still knows."""
+"""Tests of forgetting: posts leave every file, never return, and the model's state is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would be forgotten is counted and shown before it is; nothing made from it stays."""
+"""Tests of choosing posts to forget: they are counted and shown first, and derived files go."""
 
 from __future__ import annotations
 

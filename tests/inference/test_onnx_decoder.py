@@ -1,4 +1,4 @@
-"""The fast engine computes what transformers computes, whatever else is in the batch, and knows what it does not know."""
+"""Tests of the ONNX decoder: it computes what transformers computes, for any rows in the batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taken for the author: the line-up that comes with the package, and authors made up for the purpose."""
+"""Tests of authorship attribution, with the packaged candidate authors and with invented ones."""
 
 from __future__ import annotations
 

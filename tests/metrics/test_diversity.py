@@ -1,4 +1,4 @@
-"""Variety: a broken record is told from somebody who talks, by the numbers that papers use."""
+"""Tests of diversity: the published metrics tell repetitive texts from varied ones."""
 
 from __future__ import annotations
 

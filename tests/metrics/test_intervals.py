@@ -1,4 +1,4 @@
-"""Intervals hold what they should about 19 times in 20."""
+"""Tests of confidence intervals: they cover the true value about 19 times in 20."""
 
 from __future__ import annotations
 

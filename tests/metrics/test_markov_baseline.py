@@ -1,4 +1,4 @@
-"""The Markov chain is markovify's, seeded, and leaves everybody else's chance alone."""
+"""Tests of the Markov baseline: it is markovify, seeded, and leaves global random state alone."""
 
 from __future__ import annotations
 

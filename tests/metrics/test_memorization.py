@@ -1,4 +1,4 @@
-"""Overlap: copies are found, whole, in part and nearly; what is not copied is not."""
+"""Tests of memorization: exact, partial and near copies are found, and nothing else."""
 
 from __future__ import annotations
 

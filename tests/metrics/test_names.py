@@ -1,4 +1,4 @@
-"""Names that are not the author's: what counts as one, and how often they come."""
+"""Tests of names that are not the author's: what counts as one, and how often they occur."""
 
 from __future__ import annotations
 

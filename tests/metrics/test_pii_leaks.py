@@ -1,4 +1,4 @@
-"""Leaks: what is personal is counted by sort, and known again where it was learnt."""
+"""Tests of leaks of personal data: counted by kind, and recognized if they were in the posts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Habits: distances are what they are defined as, small between halves of one author, large where a habit is another."""
+"""Tests of stylometry: distances follow their definition and separate different styles."""
 
 from __future__ import annotations
 

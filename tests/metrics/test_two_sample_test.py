@@ -1,4 +1,4 @@
-"""Told apart: 0.5 where nothing can be told, more where something can, and intervals that know how little they know."""
+"""Tests of the classifier two-sample test: 0.5 for equal samples, more for different ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured with an untouched base model is kept, per version of it, and never taken for something else."""
+"""Tests of the cache of measurements of untouched base models: one entry for each version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Personas of which only the adapter is kept: they do all that whole ones do, as long as their base model is there."""
+"""Tests of personas that keep only the adapter: with their base they do all that whole ones do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which base is taken, what is asked before, what is said, and terms of use."""
+"""Tests of choosing a base model: defaults, questions, messages and terms of use."""
 
 from __future__ import annotations
 

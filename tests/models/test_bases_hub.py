@@ -1,4 +1,4 @@
-"""Base models from the hub: a server that answers as the hub does, and the hub's cache."""
+"""Tests of base models from the hub: a server that answers as the hub does, and the hub's cache."""
 
 from __future__ import annotations
 

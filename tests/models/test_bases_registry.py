@@ -1,4 +1,4 @@
-"""Base models from packages of the Python registry: a real index, a real pip, real kills."""
+"""Tests of base models from the Python registry: a real index, a real pip, real kills."""
 
 from __future__ import annotations
 

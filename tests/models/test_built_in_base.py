@@ -1,4 +1,4 @@
-"""The base inside the package: what it is, that it is what was made, and what it can do."""
+"""Tests of the built-in base model: its contents, its origin and what it can do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bits of a text: those of the model's own logits, without ever holding them all."""
+"""Tests of scoring texts in bits: equal to the model's own logits, without holding them all."""
 
 from __future__ import annotations
 

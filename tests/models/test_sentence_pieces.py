@@ -1,4 +1,4 @@
-"""Tokenizers as Gemma's, with ▁ for blanks and bytes for characters without a token: pieces, prompts and streams."""
+"""Tests of SentencePiece tokenizers with ▁ and byte fallback: pieces, prompts and streams."""
 
 from __future__ import annotations
 

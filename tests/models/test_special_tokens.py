@@ -1,4 +1,4 @@
-"""Which token begins a post; and special tokens are neither said nor obeyed, whatever engine computes."""
+"""Tests of special tokens: which one begins a post; none is generated or obeyed by any engine."""
 
 from __future__ import annotations
 

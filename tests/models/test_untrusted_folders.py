@@ -1,4 +1,4 @@
-"""The folder of a persona that came from somebody else: nothing in it runs, is trusted, or leads out of it."""
+"""Tests of personas from others: nothing in their folder is run, trusted or leads out of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package's structure: imports point one way, and starting is quick."""
+"""Tests of the package's structure: imports point one way, and starting is quick."""
 
 from __future__ import annotations
 

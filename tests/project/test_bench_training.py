@@ -1,4 +1,4 @@
-"""The recipe that `make bench-train` measures against is HuggingTweets', and what it measures is right."""
+"""Tests of `make bench-train`: its reference is HuggingTweets' recipe, its figures are right."""
 
 from __future__ import annotations
 

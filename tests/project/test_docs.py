@@ -1,4 +1,4 @@
-"""The documents say what is so."""
+"""Tests that the documents agree with the program."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import runpy
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_the_demos_archives_are_packed_from_its_posts(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location("pack", ROOT / "demo" / "pack.py")
     assert spec is not None
     assert spec.loader is not None
-    pack = importlib.util.module_from_spec(spec)
+    pack: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(pack)
     shipped, pack.OUT = pack.OUT, tmp_path
     for person in pack.PEOPLE:

@@ -1,4 +1,4 @@
-"""How the servers for tests are installed: once, whole or not at all, and never as a reason to fail. Scripts stand in for Node and npm."""
+"""Tests of installing the test servers: once, whole or not at all. Scripts replace Node and npm."""
 
 from __future__ import annotations
 

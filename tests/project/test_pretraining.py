@@ -1,4 +1,4 @@
-"""The scripts that make the built-in base, on a corpus of a few hundred invented lines."""
+"""Tests of the scripts that make the built-in base, on a few hundred invented lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishing: to a stand-in for the hub (ours, see hub_standin), and into folders."""
+"""Tests of publishing: to a stand-in for the hub (see hub_standin), and into folders."""
 
 from __future__ import annotations
 

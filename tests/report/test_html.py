@@ -1,4 +1,4 @@
-"""The report's page: one file that loads nothing, shows the numbers it was given, and leaves real posts out where it is to be shared."""
+"""Tests of the report's page: it loads nothing, shows its numbers, hides real posts if shared."""
 
 from __future__ import annotations
 

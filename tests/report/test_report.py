@@ -1,4 +1,4 @@
-"""The report of a persona: every number beside its controls, the same each time, in words that follow from the numbers."""
+"""Tests of the report: numbers beside their controls, reproducible, with a verdict that follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's page in a real browser: the game is played to its end, themes, small screens, and nothing reaches out."""
+"""Tests of the report's page in a real browser: the quiz, themes, small screens, no requests."""
 
 from __future__ import annotations
 

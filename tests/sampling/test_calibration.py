@@ -1,4 +1,4 @@
-"""Temperature and top-p are chosen by what comes nearest to the author."""
+"""Tests of calibration: temperature and top-p are those that come nearest to the author."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may leave, and what may not: the rules by themselves."""
+"""Tests of the output filters: what they accept and what they reject."""
 
 from __future__ import annotations
 

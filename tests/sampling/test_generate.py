@@ -1,4 +1,4 @@
-"""Weights become text: by the right chances, the same for the same seed, and nothing that may not leave."""
+"""Tests of generation: right probabilities, reproducible posts, and only what filters accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A typed beginning: whole words stay, fragments are healed."""
+"""Tests of prompts: whole words stay, and fragments of words are healed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing: the chances are exactly those of a plain sort, however they come about."""
+"""Tests of the sampler: its probabilities are exactly those of a plain sort."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many writings at one decoder: each gets what it would get alone, and none waits for ever."""
+"""Tests of the batch scheduler: a request gets what it would get alone, and none starves."""
 
 from __future__ import annotations
 

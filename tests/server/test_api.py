@@ -1,4 +1,4 @@
-"""The API against its own description: schemathesis asks what the OpenAPI allows, and much that it doesn't."""
+"""Tests of the API against its own description: schemathesis sends valid and invalid requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask: names that others let point here, other sites in the same browser, other machines without the token."""
+"""Tests of access: foreign host names, other sites in the browser, requests without the token."""
 
 from __future__ import annotations
 

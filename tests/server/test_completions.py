@@ -1,4 +1,4 @@
-"""Completions as programs ask for them: by OpenAI's own client, and by requests that make no sense."""
+"""Tests of completions: requests of OpenAI's own client, and requests that make no sense."""
 
 from __future__ import annotations
 

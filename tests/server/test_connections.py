@@ -1,4 +1,4 @@
-"""Half-sent requests are cut off, and keep nobody else out."""
+"""Tests of connections: half-sent requests are cut off and block no other client."""
 
 from __future__ import annotations
 

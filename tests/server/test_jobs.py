@@ -1,4 +1,4 @@
-"""Jobs in processes of their own: real archives, real trainings, real processes killed."""
+"""Tests of jobs in their own processes: real archives, real trainings, real kills."""
 
 from __future__ import annotations
 

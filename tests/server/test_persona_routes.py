@@ -1,4 +1,4 @@
-"""Personas over HTTP: the list, the folder's files, what is kept; hostile names, posts and paths."""
+"""Tests of personas over HTTP: the list, files, kept posts; hostile names, posts and paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of `popinjay serve` in a real browser: from a dropped file to a shared picture, on a real server with a real, tiny model."""
+"""Tests of the page of `popinjay serve` in a real browser, with a real server and a tiny model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads: whole or not there at all, bounded, and never a path."""
+"""Tests of uploads: complete or absent, bounded in size, and never a path."""
 
 from __future__ import annotations
 

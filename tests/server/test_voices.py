@@ -1,4 +1,4 @@
-"""Personas that speak to many at once, over a real server: what each is told is what it would be told alone."""
+"""Tests of generation for many clients at once: each gets what it would get alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card: true, and valid whatever strangers typed."""
+"""Tests of the card: true, and valid whatever the posts contain."""
 
 from __future__ import annotations
 

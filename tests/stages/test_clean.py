@@ -1,4 +1,4 @@
-"""Which posts are kept, and how their text looks."""
+"""Tests of cleaning: which posts are kept, and how their text looks."""
 
 from __future__ import annotations
 

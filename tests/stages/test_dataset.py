@@ -1,4 +1,4 @@
-"""What the model sees, and what it never sees."""
+"""Tests of the dataset: what the model sees, and what it never sees."""
 
 from __future__ import annotations
 

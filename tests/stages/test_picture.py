@@ -1,4 +1,4 @@
-"""The picture: every script as it is written, nothing outside its box, nothing that no font has, and labelled as a machine's."""
+"""Tests of the picture: every script, inside its box, only drawable text, labelled as generated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning: correct, repeatable, and not to be lost."""
+"""Tests of training: correct, reproducible, and safe against kills."""
 
 from __future__ import annotations
 

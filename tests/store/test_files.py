@@ -1,4 +1,4 @@
-"""What the disk refuses, in words; and what killed processes leave behind."""
+"""Tests of refusals of the disk, in words, and of what killed processes leave behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lineage: versions count up when content changes, and the graph says what came from what."""
+"""Tests of lineage: versions count up if content changes, and edges say what came from what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a persona's name stands for: nobody's persona is overwritten, and a newer archive is learnt as the first was."""
+"""Tests of names: no persona is overwritten unasked; a newer archive is read as the first was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a persona: no entry ever loses what was asked, whenever and however a stage ends."""
+"""Tests of the record of a persona: no entry is lost, whenever and however a stage ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A persona's folder: fresh, stale, and never half-written."""
+"""Tests of a persona's folder: fresh, stale, and never half-written."""
 
 from __future__ import annotations
 

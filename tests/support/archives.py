@@ -1,4 +1,4 @@
-"""Builds X archives for tests: real structure, our own words."""
+"""Build X archives for tests: real structure, invented words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decoder for tests whose next token depends on the last one alone, by chances written out."""
+"""A decoder whose next token depends on the last one alone, by given probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Bluesky network of its own on loopback: the real PLC directory and the real PDS from npm, for tests and benchmarks."""
+"""A Bluesky network on loopback, for tests and benchmarks: the real PLC directory and PDS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium for tests that look at pages: without a window, and without a way out of this machine."""
+"""Debian's Chromium for tests of pages: without a window, and without a way out of this machine."""
 
 from __future__ import annotations
 

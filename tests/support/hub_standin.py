@@ -1,8 +1,9 @@
-"""A stand-in for the Hugging Face hub, on loopback. Ours, and not the real one: it shows what our client sends, not what the hub accepts.
+"""A stand-in for the Hugging Face hub, on loopback: it shows what the client sends.
 
-It knows as much as publishing and loading need: whose token it is and what it may do, repositories with visibility, the upload
-of large files (git LFS: batch, put, verify), commits on top of a known parent, tags, refs, and downloads by branch, tag or commit.
-It keeps a log of all requests, and breaks off where a test asks it to.
+It does not show what the real hub accepts. It knows as much as publishing and loading need: the
+owner and permissions of a token, repositories with visibility, the upload of large files (git LFS:
+batch, put, verify), commits on top of a known parent, tags, refs, and downloads by branch, tag or
+commit. It logs all requests, and breaks off if a test asks it to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Authors made up for a test: words, habits and as many sentences as one likes."""
+"""Authors invented for a test: words, style and any number of sentences."""
 
 from __future__ import annotations
 

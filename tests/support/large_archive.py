@@ -1,4 +1,4 @@
-"""Builds X archives of any size for tests and benchmarks, written post by post: about 2 KB of JSON each, as real ones have."""
+"""Build X archives of any size, written post by post, about 2 KB of JSON each as in real ones."""
 
 from __future__ import annotations
 

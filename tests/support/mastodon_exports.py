@@ -1,4 +1,4 @@
-"""Builds Mastodon exports for tests: the shape that its servers give them, our own words."""
+"""Build Mastodon exports for tests: the structure that its servers write, invented words."""
 
 from __future__ import annotations
 

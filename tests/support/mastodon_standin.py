@@ -1,6 +1,7 @@
-"""A stand-in for a Mastodon server: what its API answers to readers who are not logged in, and whatever else a test wants it to.
+"""A stand-in for a Mastodon server: what its API answers to clients that are not logged in.
 
-It is ours, written from the API's documentation and recorded answers: it shows what our reader asks and takes, not what Mastodon does.
+It is written from the API's documentation and recorded answers: it shows what the client requests
+and accepts, not what Mastodon does. A test can replace any of its answers.
 """
 
 from __future__ import annotations

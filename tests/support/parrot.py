@@ -1,4 +1,4 @@
-"""A decoder for tests of what becomes of given drafts."""
+"""A decoder that generates given posts, for tests of what happens to sequences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The most memory that a program takes."""
+"""The peak memory of a program."""
 
 from __future__ import annotations
 

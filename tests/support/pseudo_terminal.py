@@ -1,4 +1,4 @@
-"""A real process in a real pseudo-terminal, with somebody who types and reads."""
+"""A real process in a real pseudo-terminal, and a user who types and reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up reports, for tests of what is made of them. Every number in them is invented."""
+"""Invented reports, for tests of what is made of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds Bluesky repositories for tests: commit, tree and records as a server writes them, our own words."""
+"""Build Bluesky repositories for tests: commit, tree and records as a server writes them."""
 
 from __future__ import annotations
 

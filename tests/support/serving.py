@@ -1,4 +1,4 @@
-"""A real server on loopback, in a thread or a process of its own, and a client that can ask as no browser would."""
+"""A real server on loopback, in a thread or a process, and a client that can send any request."""
 
 from __future__ import annotations
 

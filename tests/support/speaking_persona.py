@@ -1,4 +1,4 @@
-"""A persona's folder with as much in it as speaking needs."""
+"""A persona's folder with only what generation needs."""
 
 from __future__ import annotations
 

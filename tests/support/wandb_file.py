@@ -1,4 +1,7 @@
-"""Prints what an offline W&B run's file holds, as JSON: `python wandb_file.py FILE`. The file is a log of records as LevelDB writes them."""
+"""Print what an offline W&B run's file holds, as JSON: `python wandb_file.py FILE`.
+
+The file is a log of records as LevelDB writes them.
+"""
 
 from __future__ import annotations
 

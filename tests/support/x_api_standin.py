@@ -1,6 +1,7 @@
-"""A stand-in for the X API v2, on loopback: what its documentation says of paging, caps, fields, errors and prices, and no more.
+"""A stand-in for the X API v2, on loopback: paging, caps, fields, errors and prices as documented.
 
-It shows what our client sends, what that would cost, and how the client takes answers of every kind; not that X takes it.
+It shows what the client sends, what that would cost, and how the client handles answers of every
+kind; not that X accepts it.
 """
 
 from __future__ import annotations

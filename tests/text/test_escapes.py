@@ -1,4 +1,4 @@
-"""Texts that tools escaped once too often, and texts that only look so."""
+"""Tests of texts that tools escaped once too often, and of texts that only look so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handles: what is one, which ones come out, and what stands for the others."""
+"""Tests of handles: what is one, which ones are generated, and what replaces the others."""
 
 from __future__ import annotations
 

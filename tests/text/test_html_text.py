@@ -1,4 +1,4 @@
-"""HTML as the fediverse's servers write it, and as nobody should."""
+"""Tests of HTML as the fediverse's servers write it, and of malformed HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Personal data in the forms that people write it in, and what only looks like it."""
+"""Tests of masking personal data in the forms that people write, and of what only looks like it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that say nearly the same, found exactly, in time that grows with their number."""
+"""Tests of near-duplicates: found exactly, in time that grows with the number of texts."""
 
 from __future__ import annotations
 

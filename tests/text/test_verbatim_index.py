@@ -1,4 +1,4 @@
-"""Copying: what counts as repeating a text, and what does not."""
+"""Tests of the verbatim index: what counts as repeating a text, and what does not."""
 
 from __future__ import annotations
 

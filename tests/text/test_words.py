@@ -1,4 +1,4 @@
-"""Words in any script, and posts that say the same."""
+"""Tests of words in any script, and of posts that say the same."""
 
 from __future__ import annotations
 

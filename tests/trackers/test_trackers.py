@@ -1,4 +1,4 @@
-"""Trackers: the real ones are told the graph and the numbers, no words, and none of them can hurt a training."""
+"""Tests of trackers: real ones get graph and numbers but no words; failures harm no training."""
 
 from __future__ import annotations
 

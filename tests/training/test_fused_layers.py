@@ -1,4 +1,4 @@
-"""Quicker layers for training, compared with the layers of transformers that they stand for."""
+"""Tests of the fused layers for training, against the layers of transformers that they replace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training came to is said, and a budget counts what it promises."""
+"""Tests of the outcome of a training: its message, and what a time budget counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training engine held against transformers in double precision: quicker, and the same."""
+"""Tests of the training engine, against transformers in double precision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bluesky over the network, against the real PLC directory and the real PDS from npm, on loopback."""
+"""Tests of Bluesky accounts, against the real PLC directory and PDS from npm, on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bluesky's exports: what the commit's tree reaches is read, nothing else is, and damage is one clear sentence."""
+"""Tests of Bluesky exports: only what the commit's tree reaches is read; damage is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facets: places in UTF-8 bytes, shortened addresses written out, everything else left as it was written."""
+"""Tests of facets: offsets in UTF-8 bytes, shortened links expanded, all other text unchanged."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Bluesky without a server: what is taken for an account, who is who, what is a no, and answers that make no sense.
+"""Tests of finding Bluesky accounts without a server: names, refusals and malformed answers.
 
-Where the network is asked, a table of answers of this file's own stands in for it: each test says what which address answers.
+A table of answers stands in for the network: each test says what each address answers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Encodings that are said or found out, and wrong bytes named where they are."""
+"""Tests of encodings: declared or detected, and invalid bytes reported with their position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON of every shape: how it is laid out, what it lies in, what of it is broken."""
+"""Tests of JSON files: every layout, every container, every kind of damage."""
 
 from __future__ import annotations
 

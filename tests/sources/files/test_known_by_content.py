@@ -1,4 +1,4 @@
-"""Archives and exports are known by what they hold: names, endings and folders around them change on the way."""
+"""Tests that archives and exports are recognized by content, whatever their file is called."""
 
 from __future__ import annotations
 

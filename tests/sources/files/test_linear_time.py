@@ -1,4 +1,4 @@
-"""Nothing takes more than its share of time for any text: four times as long, about four times the time."""
+"""Tests of linear time: four times the text takes about four times as long, for any text."""
 
 from __future__ import annotations
 

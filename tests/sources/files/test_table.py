@@ -1,4 +1,4 @@
-"""Tables: how they are cut, which column is what, and what is said of damaged rows."""
+"""Tests of tables: delimiters, the roles of columns, and messages on damaged rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain files: every kind, however it is packed, and what its columns say."""
+"""Tests of plain files: every kind, in any container, and what their columns mean."""
 
 from __future__ import annotations
 

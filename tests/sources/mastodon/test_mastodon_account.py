@@ -1,6 +1,6 @@
-"""Accounts on Mastodon, against a stand-in of our own for its servers: what is asked of them, what is kept, and what their answers can do.
+"""Tests of Mastodon accounts, against a stand-in for their servers: requests, posts, bad answers.
 
-How real servers with its API are read, test_mastodon_snac.py shows.
+test_mastodon_snac.py tests a real server with the same API.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mastodon's export, built as its servers do: what is kept, what must never be, and what can be wrong with it."""
+"""Tests of Mastodon exports, built as servers build them: what is read, private posts, damage."""
 
 from __future__ import annotations
 

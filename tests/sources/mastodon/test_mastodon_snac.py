@@ -1,7 +1,8 @@
-"""Accounts on a real server that speaks Mastodon's API: snac2, on loopback, for what it supports.
+"""Tests of accounts on snac2, a real server with Mastodon's API, on loopback, as far as it goes.
 
-It gives the newest 256 posts of an account at once, whatever is asked, and no `Link`, calls unlisted posts public, and lists no boosts: paging and
-what else it lacks are shown on the stand-in in test_mastodon.py.
+Whatever the request, snac2 returns the newest 256 posts of an account at once, without `Link`. It
+calls unlisted posts public and lists no boosts. Paging and all else that it lacks are tested with
+the stand-in in test_mastodon_account.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all accounts on networks have in common, from `make` to `forget`: on a source of this test's own, which stands in for a network."""
+"""Tests of what all network accounts share, from `make` to `forget`, on a source made up here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers of all kinds, patient, broken and hostile: what is asked of them, and what their answers can do."""
+"""Tests of the HTTP client with patient, broken and hostile servers."""
 
 from __future__ import annotations
 

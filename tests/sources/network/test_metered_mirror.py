@@ -1,4 +1,4 @@
-"""A list whose every post costs: nothing is asked for twice, and no gap is left, wherever its pages end."""
+"""Tests of a list of posts that are paid for: none is bought twice, and no gap is left."""
 
 from __future__ import annotations
 

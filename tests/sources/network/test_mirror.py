@@ -1,4 +1,4 @@
-"""A list of posts on a network, as it is kept: whole, in order and without gaps, whatever stops it and whatever changes there."""
+"""Tests of the local copy of a list of posts: whole and in order, after any interruption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dates as tools write them, and what is no date."""
+"""Tests of dates as tools write them, and of what is no date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of known schemas: read by them wherever they lie, and nothing learnt that was not for everybody."""
+"""Tests of rows of known schemas: found wherever they are, and non-public ones left out."""
 
 from __future__ import annotations
 

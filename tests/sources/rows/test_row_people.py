@@ -1,4 +1,4 @@
-"""The people in a file of rows, of JSON and tables alike, and the ids of their posts."""
+"""Tests of the people in a file of rows, JSON and tables alike, and of the ids of their posts."""
 
 from __future__ import annotations
 

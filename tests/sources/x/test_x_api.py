@@ -1,4 +1,4 @@
-"""The X API as a source: price and condition first, every post bought once, and whatever X answers."""
+"""Tests of the X API as a source: price and consent first, every post bought once, any answer."""
 
 from __future__ import annotations
 

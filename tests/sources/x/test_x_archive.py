@@ -1,4 +1,4 @@
-"""X archives of every era: what is read, what is put together, and what is never opened."""
+"""Tests of X archives of every era: what is read, what is joined, and what is never opened."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Install the servers of `package.json` once, into a cache folder that tests find by the same rule: `make servers`.
+"""Install the servers of `package.json` into a cache folder where tests find them: `make servers`.
 
-Where Node, npm or what they need is missing, a line says so, and tests that want such a server skip. The folder is named after what is
-in `package.json`, so other versions are another folder. It appears under its name only when all of it is there.
+If Node, npm or what they need is missing, a line says so, and tests that need such a server are
+skipped. The folder is named after the content of `package.json`, so other versions get another
+folder. It appears under its name only once it is complete.
 """
 
 from __future__ import annotations
