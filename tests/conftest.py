@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
-# Tiny models are slower on many threads than on one; set before torch is first imported, read by our sampler too, and for processes that tests start.
+# Tiny models are slower on many threads than on one. Set before torch is first imported; the ONNX
+# decoder reads it too, and so do the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).parents[2] / "shared"
 
-# Files of tests that take longest, the longest first: were they begun last, one process would end long before the other.
+# The slowest test modules, the slowest first: if they started last, one of the two processes of
+# `make test` would end long before the other.
 DEAR = (
-    "trackers report two_sample_test train stderr jobs server_browser x_api mastodon_account account bluesky_account "
+    "trackers report two_sample_test train stderr jobs server_browser x_api mastodon_account "
+    "account bluesky_account "
     "forget publish bad_input generate command_line "
     "card pretraining demo persona_routes picture onnx_decoder run repl"
 ).split()

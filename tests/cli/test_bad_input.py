@@ -419,7 +419,8 @@ def test_a_gzip_bomb_is_refused(refused_spec: Refused, tmp_path: Path) -> None:
         (
             "ada.csv",
             b"id,likes\n1,2\n",
-            "ada.csv has no column that is plainly the text (item 1 has: id, likes). Name it with --text-column.",
+            "ada.csv has no column that is plainly the text (item 1 has: id, likes). "
+            "Name it with --text-column.",
         ),
         ("ada.txt", b"one\0two", "ada.txt is not text: it holds NUL bytes."),
         ("ada.txt", b"one\n" * 2000 + b"\0", "ada.txt is not text: it holds NUL bytes."),
@@ -466,8 +467,8 @@ def test_too_little_text_says_how_much_there_was_and_what_brings_more(
     )
     said = refused("make", path, "--base", "builtin")
     assert (
-        "'ada_l' has 1,890 characters in 100 kept posts; a voice needs at least 6,000, better 40,000."
-        in said
+        "'ada_l' has 1,890 characters in 100 kept posts; "
+        "a voice needs at least 6,000, better 40,000." in said
     )
     assert (
         "A longer archive, or more files of the same author joined into one, brings more." in said
@@ -522,7 +523,8 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
         (["make"], "The following arguments are required: SPEC."),
         (
             ["make", "x", "--epocs", "3"],
-            "Unrecognized arguments: --epocs 3. Did you mean --epochs? All options: popinjay make --help",
+            "Unrecognized arguments: --epocs 3. Did you mean --epochs? "
+            "All options: popinjay make --help",
         ),
         (
             ["inspect", "x", "--drop-reply"],
@@ -571,7 +573,8 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
         (["say", "x", "--top-p", "2"], "--top-p can't be 2.0."),
         (
             ["say", "nobody"],
-            "There is no persona 'nobody'. Personas here: none yet. Make one with: popinjay make SPEC",
+            "There is no persona 'nobody'. Personas here: none yet. "
+            "Make one with: popinjay make SPEC",
         ),
         (["say", ""], "There is no persona ''."),
         (["say", ".."], "There is no persona '..'."),
@@ -774,7 +777,10 @@ def test_a_file_that_may_not_grow_leaves_nothing_half_written(
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *LITTLE]) == 0
 
 
-SMALL_DISK = 'mount -t tmpfs -o size=$1k tmpfs "$2" || exit 77; shift 2; "$@"; code=$?; find "$POPINJAY_HOME" -mindepth 2 >&2; exit $code'
+SMALL_DISK = (
+    'mount -t tmpfs -o size=$1k tmpfs "$2" || exit 77; shift 2; "$@"; code=$?; '
+    'find "$POPINJAY_HOME" -mindepth 2 >&2; exit $code'
+)
 
 
 @pytest.fixture

@@ -247,7 +247,8 @@ def test_a_persona_is_never_shown_as_commands_to_the_terminal(
     tmp_path: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hostile = "\n".join(
-        f"\x1b[2J\x1b]0;owned\x07 [bold]post[/bold] number {n} about {n * 31} engines and {n * 17} lamps near the river"
+        f"\x1b[2J\x1b]0;owned\x07 [bold]post[/bold] number {n} about {n * 31} engines "
+        f"and {n * 17} lamps near the river"
         for n in range(200)
     )
     (tmp_path / "eve.txt").write_text(hostile)

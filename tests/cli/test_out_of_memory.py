@@ -20,7 +20,8 @@ from popinjay.store.run import Run, stage_named
         MemoryError(),
         OSError(errno.ENOMEM, "Cannot allocate memory"),
         RuntimeError(
-            "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried to"
+            "[enforce fail at alloc_cpu.cpp:117] "
+            "DefaultCPUAllocator: can't allocate memory: you tried to"
         ),
         RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError("std::bad_alloc"),

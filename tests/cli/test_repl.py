@@ -367,7 +367,10 @@ def test_ctrl_c_ends_it_with_130(persona: Path) -> None:
 def test_progress_is_shown_beside_a_file_only_and_only_to_people(
     persona: Path, tmp_path: Path
 ) -> None:
-    command = f'exec "$PYTHON" -m popinjay.cli.main say "$PERSONA" -n 70 --max-tokens 12 {{}} > "{tmp_path}/posts.txt"'
+    command = (
+        'exec "$PYTHON" -m popinjay.cli.main say "$PERSONA" -n 70 --max-tokens 12 {} '
+        f'> "{tmp_path}/posts.txt"'
+    )
     for redirected, drawn in (("", True), ("2> /dev/null", False)):
         starts = [
             "-c",

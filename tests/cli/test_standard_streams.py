@@ -59,14 +59,18 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from popinjay.cli import main, progress
-from popinjay.events import Event, What
+from popinjay.events import Event, EventKind
 from popinjay.store.run import Run, stage_named
 
 def work(args):
     run = Run(Path(sys.argv[1]))
-    with run.locked(), progress.listening(as_json=sys.argv[2] == "json") as listener, run.writing(stage_named("clean"), {}) as draft:
+    with (
+        run.locked(),
+        progress.listening(as_json=sys.argv[2] == "json") as listener,
+        run.writing(stage_named("clean"), {}) as draft,
+    ):
         for place in range(2000):
-            listener(Event("clean", What.NOTE, f"note {place}"))
+            listener(Event("clean", EventKind.NOTE, f"note {place}"))
         for name in draft.stage.makes:
             draft.path(name).write_text("")
 
@@ -109,7 +113,8 @@ def test_no_stage_fails_because_nobody_can_hear_of_it(
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     program = (
         "import os, sys; from popinjay.cli.standard_streams import open_closed; open_closed(); "
-        f"file = open({str(tmp_path / 'posts')!r}, 'w'); os.write(1, b'said'); os._exit(file.fileno() <= 2)"
+        f"file = open({str(tmp_path / 'posts')!r}, 'w'); os.write(1, b'said'); "
+        "os._exit(file.fileno() <= 2)"
     )
     assert shell(f'{sys.executable} -c "{program}" <&- >&- 2>&-', tmp_path).returncode == 0
     assert (tmp_path / "posts").read_text() == ""

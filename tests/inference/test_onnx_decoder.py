@@ -420,7 +420,8 @@ decoder = open_decoder(Path({str(folder)!r}), cache=Path({str(tmp_path)!r}))
 decoder.prefill([decoder.eos_token, *decoder.encode("the river")])
 decoder.add(2)
 decoder.step([5, 6])
-print(type(decoder).__name__, *[name for name in ("torch", "transformers", "huggingface_hub") if name in sys.modules])
+heavy = ("torch", "transformers", "huggingface_hub")
+print(type(decoder).__name__, *[name for name in heavy if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "OnnxDecoder"

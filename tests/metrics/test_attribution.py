@@ -143,7 +143,8 @@ def test_more_posts_of_the_author_do_not_make_more_theirs(candidates: CandidateA
     texts = (
         posts(2, 100, seed=1)
         + [
-            "The Prime Minister met with the President today and discussed trade between our countries."
+            "The Prime Minister met with the President today "
+            "and discussed trade between our countries."
         ]
         * 100
     )

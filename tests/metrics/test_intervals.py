@@ -33,7 +33,8 @@ def test_a_share_lies_in_its_interval_19_times_in_20(count: int) -> None:
 
 @pytest.mark.parametrize(
     ("hits", "count", "low", "high"),
-    # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I: method 3 (score).
+    # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I: method 3
+    # (score).
     [
         (81, 263, 0.2553, 0.3662),
         (15, 148, 0.0624, 0.1605),

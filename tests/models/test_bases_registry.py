@@ -254,7 +254,10 @@ def test_a_python_without_pip_is_said(
     assert "this Python has no pip" in refused(index.base())
 
 
-SMALL_DISK = 'mount -t tmpfs -o size=$1k tmpfs "$2" || exit 77; shift 2; "$@"; code=$?; find "$POPINJAY_BASES" -type f >&2; exit $code'
+SMALL_DISK = (
+    'mount -t tmpfs -o size=$1k tmpfs "$2" || exit 77; shift 2; "$@"; code=$?; '
+    'find "$POPINJAY_BASES" -type f >&2; exit $code'
+)
 
 
 @pytest.mark.parametrize("size", [16, 150, 250])

@@ -121,7 +121,10 @@ def test_starting_loads_nothing_heavy(statement: str) -> None:
 
 
 def test_speaking_waits_for_nothing_it_does_not_need() -> None:
-    code = "from popinjay.cli import main\nfrom popinjay.store.forgotten import Forgotten\nfrom popinjay.persona import load\nmain.parser()"
+    code = (
+        "from popinjay.cli import main\nfrom popinjay.store.forgotten import Forgotten\n"
+        "from popinjay.persona import load\nmain.parser()"
+    )
     spared = (
         *HEAVY,
         "filelock",

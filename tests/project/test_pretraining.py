@@ -14,7 +14,10 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "pretraining"
 HELD_OUT = ("number10gov", "rthon_johnkey", "queennoor")
-TINY = "--layers 1 --width 32 --heads 2 --positions 64 --block 32 --batch-tokens 256 --steps 12 --warmup 2 --precision fp32 --no-compiled".split()
+TINY = (
+    "--layers 1 --width 32 --heads 2 --positions 64 --block 32 --batch-tokens 256 --steps 12 "
+    "--warmup 2 --precision fp32 --no-compiled"
+).split()
 
 
 @pytest.fixture
@@ -29,7 +32,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Token files of a small corpus."""
     folder = tmp_path_factory.mktemp("corpus")
     documents = [
-        f"The {n}th keeper of the lamp wrote in the book.\nIt was {'cold' if n % 2 else 'fair'}, and ship {n * 7} went by."
+        f"The {n}th keeper of the lamp wrote in the book.\n"
+        f"It was {'cold' if n % 2 else 'fair'}, and ship {n * 7} went by."
         for n in range(400)
     ]
     with lzma.open(folder / "general.txt.xz", "wt", encoding="utf-8") as file:

@@ -115,7 +115,10 @@ def test_what_is_published_runs_as_its_card_says(run: Run, hub: HubStandIn, own_
     assert (result.version, result.changed, result.private) == ("v1", True, False)
     (code,) = re.findall(r"```python\n(.*?)```", hub.files(REPO)["README.md"].decode(), re.DOTALL)
     assert f'pipeline("text-generation", model="{REPO}")' in code
-    check = "\nimport json\nprint(json.dumps([post['generated_text'] for post in generator('My dream is', num_return_sequences=5)]))"
+    check = (
+        "\nimport json\nposts = generator('My dream is', num_return_sequences=5)\n"
+        "print(json.dumps([post['generated_text'] for post in posts]))"
+    )
     env = {
         name: value for name, value in os.environ.items() if name != "HF_TOKEN"
     }  # it is public: nobody need be logged in
@@ -249,9 +252,8 @@ def test_a_token_that_may_does(
     run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch, given: str, to: str
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", given)
-    if (
-        to == "hub:Ada/bird"
-    ):  # the hub doesn't tell names apart by case; the stand-in does, so look no further than the check
+    if to == "hub:Ada/bird":
+        # Names on the hub are case-insensitive. In the stand-in they are not, so only check access.
         Hub("Ada/bird").check_access()
     else:
         assert send(run, to).version == "v1"

@@ -194,7 +194,8 @@ def numbers(
     [
         (
             {"persona": 0.58},
-            "Not to be told apart: shown one post of each, a classifier picks the machine's 58 times in 100",
+            "Not to be told apart: shown one post of each, "
+            "a classifier picks the machine's 58 times in 100",
         ),
         ({"persona": 0.597}, "Hard to tell apart: "),
         ({"persona": 0.597, "earlier": 0.57}, "Not to be told apart: "),
@@ -209,7 +210,8 @@ def numbers(
         ({"persona": 0.7, "run": 0.0}, "Copies nothing: "),
         (
             {"persona": 0.7, "run": 0.004},
-            "Copies less than the author repeats themselves: 0.4% of posts repeat eight words of one it learnt, 1.0%",
+            "Copies less than the author repeats themselves: "
+            "0.4% of posts repeat eight words of one it learnt, 1.0%",
         ),
         ({"persona": 0.7, "run": 0.015}, "Copies about as much as the author repeats themselves: "),
         ({"persona": 0.7, "run": 0.2}, "Copies more than the author repeats themselves: 20.0%"),
@@ -224,7 +226,8 @@ def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> 
     [
         (
             {"held_out": 1, "samples": 1000},
-            "No verdict can be given: only 1 of the author's posts was held out to compare with, and it takes 20.",
+            "No verdict can be given: only 1 of the author's posts was held out to compare with, "
+            "and it takes 20.",
         ),
         ({"held_out": 19, "samples": 1000}, "only 19 of the author's posts were held out"),
         (

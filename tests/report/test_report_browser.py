@@ -99,9 +99,18 @@ def state(looked: Looked) -> dict[str, Any]:
         const text = (id) => document.getElementById(id).textContent;
         const posts = [...document.querySelectorAll(".post")];
         const texts = posts.map(post => post.querySelector(".text").textContent);
-        return {count: text("count"), score: text("score"), told: text("told"), result: text("result"), meaning: text("meaning"), texts,
-            tags: posts.map(post => post.querySelector(".tag").textContent), real: texts.findIndex(text => text.includes("really")),
-            waits: document.getElementById("next").disabled, isOver: document.getElementById("play").hidden};
+        return {
+            count: text("count"),
+            score: text("score"),
+            told: text("told"),
+            result: text("result"),
+            meaning: text("meaning"),
+            texts,
+            tags: posts.map(post => post.querySelector(".tag").textContent),
+            real: texts.findIndex(text => text.includes("really")),
+            waits: document.getElementById("next").disabled,
+            isOver: document.getElementById("play").hidden,
+        };
     }""")
     return found
 
@@ -213,11 +222,15 @@ def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
 )
 def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any, against: Side | None) -> None:
     looked = look(page(against=against), viewport={"width": 360, "height": 740})
-    overlapping = looked.page.evaluate("""() => [...document.querySelectorAll("svg.plot")].flatMap(svg => {
-        const words = [...svg.querySelectorAll("text")].map(text => [text.textContent, text.getBoundingClientRect()]);
-        return words.flatMap(([one, a], n) => words.slice(n + 1).filter(([, b]) =>
-            a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 4 && b.top < a.bottom - 4).map(([other]) => [one, other]));
-    })""")
+    overlapping = looked.page.evaluate("""() => {
+        const overlap = (a, b) => a.left < b.right - 1 && b.left < a.right - 1
+            && a.top < b.bottom - 4 && b.top < a.bottom - 4;
+        const wordsOf = svg => [...svg.querySelectorAll("text")].map(
+            text => [text.textContent, text.getBoundingClientRect()]);
+        return [...document.querySelectorAll("svg.plot")].map(wordsOf).flatMap(words =>
+            words.flatMap(([one, a], n) => words.slice(n + 1)
+                .filter(([, b]) => overlap(a, b)).map(([other]) => [one, other])));
+    }""")
     assert overlapping == []
 
 

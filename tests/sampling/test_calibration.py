@@ -56,7 +56,8 @@ def authored(count: int, seed: int) -> list[str]:
     """Posts of one voice."""
     draw = random.Random(seed)
     return [
-        f"{draw.choice(SUBJECTS)} {draw.choice(VERBS)} {draw.choice(ENDS)} and {draw.choice(SUBJECTS)} {draw.choice(VERBS)} {draw.choice(ENDS)}"
+        f"{draw.choice(SUBJECTS)} {draw.choice(VERBS)} {draw.choice(ENDS)} and "
+        f"{draw.choice(SUBJECTS)} {draw.choice(VERBS)} {draw.choice(ENDS)}"
         for _ in range(count)
     ]
 

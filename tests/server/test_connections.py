@@ -77,7 +77,10 @@ def test_half_of_the_next_request_is_cut_off_too(client: Client) -> None:
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(client: Client) -> None:
-    head = f"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nX-Popinjay: 1\r\nContent-Length: 900\r\n\r\n"
+    head = (
+        f"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\n"
+        "X-Popinjay: 1\r\nContent-Length: 900\r\n\r\n"
+    )
     assert b"HTTP/1.1 2" not in rest(opened(client, head.encode() + b'{"doing": '))
 
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 PATIENCE = 180_000  # milliseconds, for what takes some seconds where nothing else is at work
 LONG = 20.0  # epochs that take long enough to be stopped on the way
 MAKING = 500_000  # for a persona: half a minute there, many times that beside other trainings
-EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"  # what a browser says of a server that is gone
+# What a browser reports about a server that is gone.
+EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"
 BAD_NAME = "<img src=x onerror=alert(1)> \u202eevil"
 LONG_WORD = "W" * 10_000
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
@@ -224,7 +225,8 @@ def drop(page: Page, file: Path) -> None:
         """async ([name, numbers]) => {
             const transfer = new DataTransfer();
             transfer.items.add(new File([new Uint8Array(numbers)], name));
-            document.querySelector(".drop").dispatchEvent(new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
+            const event = {dataTransfer: transfer, bubbles: true, cancelable: true};
+            document.querySelector(".drop").dispatchEvent(new DragEvent("drop", event));
         }""",
         [file.name, list(file.read_bytes())],
     )
@@ -509,7 +511,8 @@ def test_nothing_jumps_while_posts_come(look: Any) -> None:
     page.locator(".kept").wait_for()
     page.evaluate("""() => {
         window.moved = 0;
-        new PerformanceObserver(list => list.getEntries().forEach(one => { window.moved += one.value; })).observe({type: "layout-shift"});
+        const add = list => list.getEntries().forEach(one => { window.moved += one.value; });
+        new PerformanceObserver(add).observe({type: "layout-shift"});
     }""")
     page.get_by_role("button", name="Write ten").click()
     expect(page.get_by_role("button", name="Ten more")).to_be_visible()
@@ -522,8 +525,14 @@ def test_a_job_that_failed_says_why_and_is_taken_off_the_list(look: Any, server:
     page = look().go("make")
     id = page.evaluate("""async () => {
         const ask = async (...how) => (await fetch(...how)).json();
-        const {upload} = await ask("/api/uploads?name=posts.txt", {method: "PUT", body: "too little"});
-        return (await ask("/api/jobs", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({doing: "make", upload})})).id;
+        const file = {method: "PUT", body: "too little"};
+        const {upload} = await ask("/api/uploads?name=posts.txt", file);
+        const job = await ask("/api/jobs", {
+            method: "POST",
+            headers: {"Content-Type": "application/json"},
+            body: JSON.stringify({doing: "make", upload}),
+        });
+        return job.id;
     }""")
     page.goto(f"{server.address}#/job/{id}")
     expect(page.get_by_text("It did not work out.")).to_be_visible()

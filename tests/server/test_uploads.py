@@ -37,7 +37,8 @@ def begin(client: Client, head: str, body: bytes) -> socket.socket:
     """A request as raw bytes, of which more could come."""
     connection = socket.create_connection(("127.0.0.1", client.port), timeout=20)
     connection.sendall(
-        f"PUT /api/uploads?name=a.txt HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nX-Popinjay: 1\r\n{head}\r\n\r\n".encode()
+        f"PUT /api/uploads?name=a.txt HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\n"
+        f"X-Popinjay: 1\r\n{head}\r\n\r\n".encode()
         + body
     )
     return connection

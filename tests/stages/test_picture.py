@@ -142,7 +142,8 @@ def alike(one: Pixels, other: Pixels) -> bool:
     ],
 )
 def test_arabic_is_joined_and_runs_to_the_left(written: str, seen: str) -> None:
-    forced = f"\u202d{seen}\u202c"  # drawn from left to right as it stands, in forms that need no joining
+    # Drawn from left to right as it is, in forms that need no joining.
+    forced = f"\u202d{seen}\u202c"
     assert alike(drawn(written), drawn(forced, raw=True))
     assert not alike(drawn(written), drawn(f"\u202d{written}\u202c", raw=True))
 
@@ -356,7 +357,8 @@ def test_a_name_that_turns_direction_does_not_turn_its_neighbour() -> None:
 def test_the_same_words_give_the_same_bytes_in_another_process_too() -> None:
     code = (
         "import hashlib\nfrom popinjay.picture.composition import *\n"
-        "print(hashlib.sha256(compose(Words([Person('ada_l', 'Ada L.')], 'My dream is', 'été 東京 😀 !'))[0]).hexdigest())"
+        "print(hashlib.sha256(compose(Words([Person('ada_l', 'Ada L.')], 'My dream is', 'été "
+        "東京 😀 !'))[0]).hexdigest())"
     )
     if not can_draw("Japanese", "emoji"):
         code = code.replace("東京 😀", "tea")
@@ -528,11 +530,13 @@ def with_fonts(folder: Path, code: str, *fonts: Path) -> subprocess.CompletedPro
     for font in fonts:
         (folder / font.name).symlink_to(font)
     (folder / "fonts.conf").write_text(
-        f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>{folder}</dir></fontconfig>'
+        '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM '
+        f'"fonts.dtd"><fontconfig><dir>{folder}</dir></fontconfig>'
     )
     code = (
         "from popinjay.picture.composition import *\nfrom popinjay.errors import PictureError\n"
-        f"try:\n    {code}\nexcept PictureError as error:\n    print(error.message, '|', error.hint)"
+        f"try:\n    {code}\nexcept PictureError as error:\n    print(error.message, '|', "
+        "error.hint)"
     )
     where = {
         **os.environ,
@@ -563,12 +567,14 @@ only_fontconfig = pytest.mark.skipif(
         (
             "My dream is",
             "東京 it is",
-            r"No font on this machine can draw the Chinese in the prediction: 東 京 \| .*fonts-noto-cjk",
+            r"No font on this machine can draw the Chinese in the prediction: 東 京 \| "
+            r".*fonts-noto-cjk",
         ),
         (
             "のは",
             "it is",
-            r"No font on this machine can draw the Japanese in the prompt: の は \| .*fonts-noto-cjk",
+            r"No font on this machine can draw the Japanese in the prompt: の は \| "
+            r".*fonts-noto-cjk",
         ),
         ("", "नमस्ते", r"can draw the Devanagari in the prediction: .* \| .*fonts-noto-core"),
     ],
@@ -584,7 +590,10 @@ def test_letters_that_no_font_has_are_refused_with_what_to_install(
 
 @only_fontconfig
 def test_ornaments_and_names_that_no_font_has_are_left_out_with_a_warning(tmp_path: Path) -> None:
-    same = "png, warnings = compose(Words([Person('a', {!r})], '', {!r})); print(warnings); import hashlib; print(hashlib.sha256(png).hexdigest())"
+    same = (
+        "png, warnings = compose(Words([Person('a', {!r})], '', {!r})); print(warnings); "
+        "import hashlib; print(hashlib.sha256(png).hexdigest())"
+    )
     with_ = with_fonts(
         tmp_path, same.format("Ada 東", "it is 🦩 so"), latin_font()
     ).stdout.splitlines()
@@ -593,7 +602,8 @@ def test_ornaments_and_names_that_no_font_has_are_left_out_with_a_warning(tmp_pa
         tmp_path / "b", same.format("Ada", "it is so"), latin_font()
     ).stdout.splitlines()
     assert re.search(
-        r"the Chinese in the name: 東 \(left out\).*fonts-noto-cjk.*the emoji in the prediction: 🦩 \(left out\).*fonts-noto-color-emoji",
+        r"the Chinese in the name: 東 \(left out\).*fonts-noto-cjk.*the emoji in the "
+        r"prediction: 🦩 \(left out\).*fonts-noto-color-emoji",
         with_[0],
     )
     assert without[0] == "[]"
@@ -740,7 +750,10 @@ def test_without_the_extra_make_says_so_once_and_ends_well(
 def test_a_persona_is_asked_in_its_own_language(plain_base: Path, tmp_path: Path) -> None:
     rows = [
         {
-            "text": f"私は毎日{n}回、駅前の喫茶店で{n * 7}人の友達と話す。とても楽しい一日だった neko wa nete iru",
+            "text": (
+                f"私は毎日{n}回、駅前の喫茶店で{n * 7}人の友達と話す。"
+                "とても楽しい一日だった neko wa nete iru"
+            ),
             "lang": "ja",
         }
         for n in range(200)

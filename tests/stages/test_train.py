@@ -147,7 +147,7 @@ def test_the_best_step_is_what_is_kept(ada: Path, tiny_gpt2: Path) -> None:
 
 KILLED = """
 import os, signal, sys
-sys.modules["skia"] = None  # as where the extra is not installed: no picture, which would take longest
+sys.modules["skia"] = None  # as if the extra were not installed: the picture would take longest
 from popinjay.training.checkpoints import Checkpoints
 from popinjay.pipeline import make
 Checkpoints.due = lambda self: True
@@ -156,7 +156,10 @@ def listener(event):
         os.kill(os.getpid(), signal.SIGKILL)
     if event.stage == "train" and event.what == "note":
         print(event.message)
-make(sys.argv[1], name=sys.argv[3], base=sys.argv[2], listener=listener, epochs=3.0, learning_rate=0.01, batch_tokens=256, samples=10)
+make(
+    sys.argv[1], name=sys.argv[3], base=sys.argv[2], listener=listener,
+    epochs=3.0, learning_rate=0.01, batch_tokens=256, samples=10,
+)
 """
 
 

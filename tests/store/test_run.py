@@ -109,7 +109,10 @@ def test_a_stage_that_fails_keeps_what_it_made_before(tmp_path: Path) -> None:
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
-    holder = "import sys, time, pathlib, popinjay.store.run as r\nwith r.Run(pathlib.Path(sys.argv[1])).locked(): print('held', flush=True); time.sleep(60)"
+    holder = (
+        "import sys, time, pathlib, popinjay.store.run as r\n"
+        "with r.Run(pathlib.Path(sys.argv[1])).locked(): print('held', flush=True); time.sleep(60)"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", holder, str(tmp_path / "ada")], stdout=subprocess.PIPE, text=True
     ) as process:

@@ -24,13 +24,14 @@ def tweet(text: str, number: int = 0, *, at_ms: int | None = None, **more: Any) 
 
     at = FIRST_MS + number * 60_000 if at_ms is None else at_ms
     moment = datetime.fromtimestamp(at / 1000, UTC)
+    month = MONTHS[moment.month - 1]
     own = snowflake(at, number)
     return {
         "tweet": {
             "id_str": own,
             "id": own,
             "full_text": text,
-            "created_at": f"{moment:%a} {MONTHS[moment.month - 1]} {moment:%d %H:%M:%S} +0000 {moment.year}",
+            "created_at": f"{moment:%a} {month} {moment:%d %H:%M:%S} +0000 {moment.year}",
             "lang": "en",
             "retweeted": False,
             "entities": {"hashtags": [], "symbols": [], "user_mentions": [], "urls": []},
@@ -171,11 +172,15 @@ def archive_files(
 
 def posts(count: int, start: int = 0) -> list[dict[str, Any]]:
     """Ordinary posts, each with words of its own."""
-    things = "oven tide gull lamp bolt garden river engine letter window kettle ladder mountain pencil basket".split()
+    things = (
+        "oven tide gull lamp bolt garden river engine letter window kettle ladder mountain pencil "
+        "basket"
+    ).split()
     deeds = "sings waits burns leaks hums vanishes shines sleeps returns argues".split()
     return [
         tweet(
-            f"number {n}: the {things[n % 15]} {deeds[(n // 15) % 10]} near the {things[(n * 7 + 3) % 15]} while {n * 37} people {deeds[(n * 3) % 10]}",
+            f"number {n}: the {things[n % 15]} {deeds[(n // 15) % 10]} near the "
+            f"{things[(n * 7 + 3) % 15]} while {n * 37} people {deeds[(n * 3) % 10]}",
             n,
         )
         for n in range(start, start + count)

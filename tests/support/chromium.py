@@ -21,7 +21,8 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
-NOWHERE = "MAP * ~NOTFOUND"  # the browser is a process of its own: conftest.py cannot hold it back, this does
+# The browser is another process, so that the network block in conftest.py does not reach it.
+NOWHERE = "MAP * ~NOTFOUND"
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="needs Debian's chromium: sudo apt-get install chromium"

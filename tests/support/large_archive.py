@@ -10,7 +10,10 @@ from pathlib import Path
 
 from archives import account, manifest, snowflake, tweet
 
-_SYLLABLES = "ba be bi bo da de du fa fi ga go ha hi ka ke ko la le li lo ma me mi mo na ne no pa pe po ra re ri sa se so ta te ti to va ve vo".split()
+_SYLLABLES = (
+    "ba be bi bo da de du fa fi ga go ha hi ka ke ko la le li lo ma me mi mo na ne no pa pe po "
+    "ra re ri sa se so ta te ti to va ve vo"
+).split()
 _VOCABULARY = 30_000
 
 

@@ -226,7 +226,8 @@ class StandIn:
         return Said(
             rows,
             headers={
-                "Link": f'<{place}&max_id={rows[-1]["id"]}>; rel="next", <{place}&min_id={rows[0]["id"]}>; rel="prev"'
+                "Link": f'<{place}&max_id={rows[-1]["id"]}>; rel="next", '
+                f'<{place}&min_id={rows[0]["id"]}>; rel="prev"'
             },
         )
 

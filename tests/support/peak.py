@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-# A process begins with its parent's peak, so a small one goes between: what pytest holds must not count.
+# A process inherits the peak of its parent. A small process in between keeps pytest's out of it.
 _BETWEEN = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:])

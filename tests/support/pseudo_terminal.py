@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 PATIENCE = 120.0  # seconds, on a machine that is busy with other things
 _ERASED = re.compile(r"[^\n]*(?:\r\x1b\[2K|[\r\n]+(?:\x1b\[\?25h)?[\r\n]*\x1b\[1A\x1b\[2K)")
 _DRAWING = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
-# Whoever runs the tests in a shell's background has Ctrl-C ignored, and so would everything that they start.
+# A shell runs background jobs with SIGINT ignored, which all processes started here would inherit.
 _TAKE = """
 import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -19,7 +19,8 @@ def estimate(value: float, around: float = AROUND) -> dict[str, float]:
 def report(**changes: Any) -> dict[str, Any]:
     """A whole report as evaluate writes it; `changes` take the place of its parts."""
     made: dict[str, Any] = {
-        "verdict": "Hard to tell apart: a classifier is right 58 times in 100, and 52 on the author against themselves."
+        "verdict": "Hard to tell apart: a classifier is right 58 times in 100, "
+        "and 52 on the author against themselves."
         " Copies less than the author repeats themselves.",
         "notes": ["Only 212 held-out posts: the intervals are wide."],
         "posts": {"train": 1900, "held_out": 212, "bytes": 24310, "samples": 1000},

@@ -1,8 +1,8 @@
 """Measure how processor time grows with the size of an input.
 
-A single measurement says little on a shared machine. Only the time of the calling thread counts, the
-garbage collector waits, and a growth is too large only if every one of several attempts says so: what
-is quadratic is so each time, what was disturbed is not.
+A single measurement says little on a shared machine. Therefore only the time of the calling thread
+counts, the garbage collector is off, and the growth is too large only if every attempt says so:
+quadratic code is slow each time, disturbed code is not.
 """
 
 from __future__ import annotations

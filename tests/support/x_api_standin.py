@@ -49,10 +49,11 @@ Script = Callable[[str, Mapping[str, str]], "tuple[int, Any, Mapping[str, str]] 
 
 
 class XStandIn:
-    """The server. `posts` are in the old spelling, in any order; `takes` and `writes` are spellings of requests and answers.
+    """The server.
 
-    `script` sees each request first: it may give an answer of its own, as (status, value, headers), or bytes that are sent as they are
-    before the connection is cut.
+    `posts` have the old names of fields, in any order. `takes` and `writes` say whether requests
+    and answers have the old names or the new ones. `script` sees each request first and can answer
+    it with (status, value, headers), or with bytes that are sent before the connection is cut.
     """
 
     def __init__(self) -> None:
@@ -66,7 +67,8 @@ class XStandIn:
         self.said_count: int | None = None
         self.posts: list[dict[str, Any]] = []
         self.cap = CAP
-        self.inclusive = False  # whether `since_id` and `until_id` themselves are handed out too: X's reference and its guides disagree
+        # Whether `since_id` and `until_id` are included: X's reference and its guides disagree.
+        self.inclusive = False
         self.takes: Sequence[str] = ("tweet",)
         self.writes = "tweet"
         self.script: Script | None = None

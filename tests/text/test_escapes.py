@@ -65,7 +65,10 @@ def test_what_only_looks_escaped_stays(typed: str) -> None:
 
 
 def test_a_text_that_is_html_as_a_whole_is_read_as_such() -> None:
-    html = '<p>the gull &amp; I &lt;3 <a href="https://s.example/a">https://s.example/a</a></p><p>and<br/>on</p>'
+    html = (
+        '<p>the gull &amp; I &lt;3 <a href="https://s.example/a">https://s.example/a</a></p>'
+        "<p>and<br/>on</p>"
+    )
     assert as_typed(html) == "the gull & I <3 https://s.example/a\n\nand\non"
     assert as_typed('<div class="text">\n<p>the gull</p>\n</div>\n') == "the gull"
 

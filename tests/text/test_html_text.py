@@ -8,11 +8,18 @@ from popinjay.text.html_text import MOST_HTML, to_text
 from timing import takes_less_than
 
 LINK = (
-    '<a href="https://www.example.org/a/long/address" target="_blank" rel="nofollow noopener" translate="no"><span class="invisible">https://www.</span>'
+    '<a href="https://www.example.org/a/long/address" target="_blank" rel="nofollow noopener" '
+    'translate="no"><span class="invisible">https://www.</span>'
     '<span class="ellipsis">example.org/a/long</span><span class="invisible">/address</span></a>'
 )
-MENTION = '<span class="h-card" translate="no"><a href="https://other.example/@bob" class="u-url mention">@<span>bob</span></a></span>'
-TAG = '<a href="https://social.example/tags/tide" class="mention hashtag" rel="tag">#<span>tide</span></a>'
+MENTION = (
+    '<span class="h-card" translate="no"><a href="https://other.example/@bob" '
+    'class="u-url mention">@<span>bob</span></a></span>'
+)
+TAG = (
+    '<a href="https://social.example/tags/tide" class="mention hashtag" rel="tag">'
+    "#<span>tide</span></a>"
+)
 QUOTED = f'<p class="quote-inline">RE: {LINK}</p>'
 
 
@@ -33,7 +40,8 @@ QUOTED = f'<p class="quote-inline">RE: {LINK}</p>'
         (f"<p>{MENTION} and {MENTION}: {TAG}</p>", "@bob and @bob: #tide"),
         ("<p>:blobcat: so</p>", ":blobcat: so"),
         (
-            '<p>so <img class="custom-emoji" alt=":blobcat:" src="x"> <img src="cat.jpg" alt="a cat">it is</p>',
+            '<p>so <img class="custom-emoji" alt=":blobcat:" src="x"> <img src="cat.jpg" '
+            'alt="a cat">it is</p>',
             "so :blobcat: it is",
         ),
         (

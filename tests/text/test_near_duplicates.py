@@ -130,7 +130,8 @@ def test_the_first_that_says_the_same_is_found() -> None:
 def test_what_is_found_does_not_hang_on_pythons_hash_seed() -> None:
     program = (
         "from popinjay.text.near_duplicates import NearDuplicates\n"
-        "texts = [f'{n % 7} gulls and {n % 11} lamps wait for the tide of {n % 13} at the old pier by the sea' for n in range(300)]\n"
+        "texts = [f'{n % 7} gulls and {n % 11} lamps wait for the tide of {n % 13} at the old "
+        "pier by the sea' for n in range(300)]\n"
         "index = NearDuplicates(texts)\n"
         "for text in texts[:150]: index.add(text)\n"
         "print([index.find(text) for text in texts])\n"

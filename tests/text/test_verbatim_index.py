@@ -80,7 +80,11 @@ def test_marks_are_known_again_in_another_process_and_tell_no_word() -> None:
         [POST], before=VerbatimIndex(["Good morning, dear town!"], key=secret())
     ).to_bytes()
     assert not any(word.encode() in stored for word in ("river", "sings", "nobody", "morning"))
-    code = f"from popinjay.text.verbatim_index import VerbatimIndex\nmarked = VerbatimIndex.from_bytes({stored!r})\ncopies = VerbatimIndex([], 3, marked=marked)"
+    code = (
+        "from popinjay.text.verbatim_index import VerbatimIndex\n"
+        f"marked = VerbatimIndex.from_bytes({stored!r})\n"
+        "copies = VerbatimIndex([], 3, marked=marked)"
+    )
     said = [
         POST,
         "good morning dear TOWN",
@@ -160,9 +164,10 @@ def test_a_text_holds_the_whole_of_a_short_one() -> None:
 @given(
     st.lists(
         st.sampled_from(
-            "one two three four five six seven eight nine ten 今日 town's town’s , . ! #x ｏｎｅ e\u0301te\u0301 été ﾊﾟ ﾊ ﾟ ゚ パ ハ".split(
-                " "
-            )
+            [
+                *"one two three four five six seven eight nine ten".split(),
+                *"今日 town's town’s , . ! #x ｏｎｅ e\u0301te\u0301 été ﾊﾟ ﾊ ﾟ ゚ パ ハ".split(" "),
+            ]
         ),
         max_size=30,
     ),

@@ -282,7 +282,8 @@ def test_trackio_has_the_graph(told: Told) -> None:
     producers = dict(
         rows(
             told,
-            "SELECT name, producer_run_name FROM artifact_versions JOIN artifacts a ON artifact_id = a.id",
+            "SELECT name, producer_run_name FROM artifact_versions JOIN artifacts a ON "
+            "artifact_id = a.id",
         )
     )
     assert producers == {
@@ -678,7 +679,9 @@ class Dies(Base):
     def finish(self, done, numbers, facts, uses, makes): os._exit(9)
 
 class Talks(Base):
-    def start(self, job, kind, config): print("a token", flush=True); os.write(1, b"{\\"problem\\": \\"not one\\"}")
+    def start(self, job, kind, config):
+        print("a token", flush=True)
+        os.write(1, b"{\\"problem\\": \\"not one\\"}")
 """
 
 

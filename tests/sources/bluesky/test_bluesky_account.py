@@ -315,7 +315,10 @@ def test_a_second_time_only_what_is_new_is_fetched(network: Network, tmp_path: P
     cyd.write([(POST, tid(n), {"$type": POST, "text": f"number {n}"}) for n in range(350)])
     first, _ = read(tmp_path, "cyd.test")
     etag = json.loads((tmp_path / "cyd.test/posts/state.json").read_text())["etag"]
-    newest = f"{network.server}/xrpc/com.atproto.repo.listRecords?repo={cyd.did}&collection={POST}&limit=100"
+    newest = (
+        f"{network.server}/xrpc/com.atproto.repo.listRecords"
+        f"?repo={cyd.did}&collection={POST}&limit=100"
+    )
     assert Web(Access(FetchOptions(allow_local=True))).get(newest, etag=etag).status == 304
     since = len(network.asked())
     assert read(tmp_path, "cyd.test")[0] == first
@@ -405,7 +408,10 @@ def test_a_no_is_heeded_by_everybody_but_the_author(
     assert list(own_home.glob("kit*")) == []
     own = open_specs(["kit.test"], CollectOptions(), Access(FetchOptions(allow_local=True)))
     own.heed("self")
-    note = f"The author's record {AI}/self about AI says no to training. The no holds for everybody but the author."
+    note = (
+        f"The author's record {AI}/self about AI says no to training. "
+        "The no holds for everybody but the author."
+    )
     assert own.readings[0].findings.notes == [note]
     export = kit.export(own_home / "kit.test.car")
     with pytest.raises(SpecError, match=r"kit\.test says no to training"):
@@ -420,13 +426,14 @@ def test_who_wants_no_strangers_and_who_is_a_bot_is_said(network: Network) -> No
     }
     roy.put(PROFILE, "self", {"$type": PROFILE, "labels": labels})
     reading = opened("roy.test")
-    assert (
-        reading.refusal
-        == "roy.test asks that these posts are shown only to those who are signed in (the profile's label !no-unauthenticated)."
+    assert reading.refusal == (
+        "roy.test asks that these posts are shown only to those who are signed in "
+        "(the profile's label !no-unauthenticated)."
     )
     assert [note.partition(".")[0] for note in reading.findings.notes] == [
         "The profile says that this account is a bot",
-        "The profile asks that posts are shown only to those who are signed in (!no-unauthenticated)",
+        "The profile asks that posts are shown only to those who are signed in "
+        "(!no-unauthenticated)",
     ]
 
 

@@ -299,7 +299,8 @@ def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(
                     "embedding": {},
                 }
             },
-            "The author's record community.lexicon.preference.ai/self about AI says no to training and yes to inference. "
+            "The author's record community.lexicon.preference.ai/self about AI says no to "
+            "training and yes to inference. "
             "The no holds for everybody but the author.",
         ),
         (
@@ -309,12 +310,14 @@ def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(
                 "bulkDataset": {"allow": True},
                 "syntheticContentGeneration": {"allow": True},
             },
-            "The author's record org.user-intents.declaration/self about AI says yes to bulkDataset, syntheticContentGeneration.",
+            "The author's record org.user-intents.declaration/self about AI says yes to "
+            "bulkDataset, syntheticContentGeneration.",
         ),
         (
             "org.user-intents.declaration/self",
             7,
-            "The author's record org.user-intents.declaration/self about AI says neither yes nor no to anything.",
+            "The author's record org.user-intents.declaration/self about AI says neither yes "
+            "nor no to anything.",
         ),
     ],
 )

@@ -88,8 +88,10 @@ def test_what_is_taken_for_an_account(spec: str, name: str) -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        *"posts.txt posts.CSV ada.car archive.tar.gz notes.md run.py index.js a.zip ada @ada @ada@example.social x:@ada ada. .ada -ada.example".split(),
-        *"https://bsky.app/about https://example.social/@ada did:key:z6Mk 127.0.0.1 ada.example/posts a_b.example ada..example".split(),
+        *"posts.txt posts.CSV ada.car archive.tar.gz notes.md run.py index.js a.zip".split(),
+        *"ada @ada @ada@example.social x:@ada ada. .ada -ada.example".split(),
+        *"https://bsky.app/about https://example.social/@ada did:key:z6Mk 127.0.0.1".split(),
+        *"ada.example/posts a_b.example ada..example".split(),
         *("", "ada lovelace.example", "a." * 200),
     ],
 )
@@ -458,7 +460,8 @@ def test_a_profile_without_labels_has_none(profile: Any) -> None:
                     "labels": {"values": [{"val": "!no-unauthenticated"}]}
                 }
             },
-            "ada.example asks that these posts are shown only to those who are signed in (the profile's label !no-unauthenticated).",
+            "ada.example asks that these posts are shown only to those who are signed in (the "
+            "profile's label !no-unauthenticated).",
         ),
         (
             {

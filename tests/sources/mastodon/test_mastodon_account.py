@@ -316,11 +316,18 @@ def test_a_server_that_sends_all_at_once_whatever_is_asked(
 def export_items() -> list[dict[str, Any]]:
     """An outbox with all kinds of posts."""
     html = (
-        '<p><span class="h-card" translate="no"><a href="https://other.example/@bob" class="u-url mention">@<span>bob</span></a></span> see '
-        '<a href="https://example.org/a/long/path?x=1&amp;y=2" target="_blank" rel="nofollow noopener"><span class="invisible">https://</span>'
-        '<span class="ellipsis">example.org/a/lo</span><span class="invisible">ng/path?x=1&amp;y=2</span></a></p><p>and &lt;so&gt;<br />on 🧮 :blob:</p>'
+        '<p><span class="h-card" translate="no"><a href="https://other.example/@bob" '
+        'class="u-url mention">@<span>bob</span></a></span> see '
+        '<a href="https://example.org/a/long/path?x=1&amp;y=2" target="_blank" rel="nofollow '
+        'noopener"><span class="invisible">https://</span>'
+        '<span class="ellipsis">example.org/a/lo</span>'
+        '<span class="invisible">ng/path?x=1&amp;y=2</span></a></p>'
+        "<p>and &lt;so&gt;<br />on 🧮 :blob:</p>"
     )
-    quote = '<p class="quote-inline">RE: <a href="https://other.example/@bob/5">https://other.example/@bob/5</a></p><p>just so</p>'
+    quote = (
+        '<p class="quote-inline">RE: <a href="https://other.example/@bob/5">'
+        "https://other.example/@bob/5</a></p><p>just so</p>"
+    )
     return [
         create("<p>one</p>", 1),
         create(html, 2, inReplyTo=f"{FRIEND}/statuses/7"),
@@ -553,7 +560,10 @@ def test_the_profile_says_what_its_author_wishes(server: StandIn) -> None:
         "memorial": True,
         "moved": moved,
     }
-    tag = '<p>counts <a href="https://x.example/tags/NoAI" class="mention hashtag" rel="tag">#<span>NoAI</span></a> #nobots #noon</p>'
+    tag = (
+        '<p>counts <a href="https://x.example/tags/NoAI" class="mention hashtag" rel="tag">'
+        "#<span>NoAI</span></a> #nobots #noon</p>"
+    )
     server.account |= {
         "note": tag,
         "fields": [{"name": "wishes", "value": "#noSearch #noai"}, 7, {"name": None}],
@@ -590,17 +600,18 @@ def test_rules_and_terms_on_automated_use_are_shown(server: StandIn) -> None:
         },
     ]
     terms = (
-        "<h1>Terms</h1><p>Welcome. You shall not use posts to train a language model! Pay by card.</p>"
-        + "<p>No crawling, number {}.</p>" * 9
+        "<h1>Terms</h1><p>Welcome. You shall not use posts to train a language model! Pay by "
+        "card.</p>" + "<p>No crawling, number {}.</p>" * 9
     )
     server.terms = {"effective_date": "2025-01-01", "content": terms.format(*range(9))}
     rules, terms = opened(server.spec).findings.notes
-    assert (
-        rules
-        == f"The rules of {server.host} on automated use: “No bots without a word to the moderators.” “Scrapers are blocked.[2J”"
+    assert rules == (
+        f"The rules of {server.host} on automated use: "
+        "“No bots without a word to the moderators.” “Scrapers are blocked.[2J”"
     )
     assert terms.startswith(
-        f"The terms of service of {server.host} on automated use: “You shall not use posts to train a language model!” “No crawling, number 0.”"
+        f"The terms of service of {server.host} on automated use: “You shall not use posts to "
+        "train a language model!” “No crawling, number 0.”"
     )
     assert terms.endswith(f"“No crawling, number 3.” And 5 more: see {server.address()}/about.")
     assert "card" not in terms
@@ -861,9 +872,11 @@ def test_killed_midway_it_goes_on_where_it_was(server: StandIn, tmp_path: Path) 
 
     server.instead = stop
     code = (
-        "import sys\nfrom pathlib import Path\nfrom popinjay import sources\nfrom popinjay.options import CollectOptions, FetchOptions\n"
+        "import sys\nfrom pathlib import Path\nfrom popinjay import sources\nfrom "
+        "popinjay.options import CollectOptions, FetchOptions\n"
         "access = sources.Access(FetchOptions(allow_local=True))\n"
-        "sources.read(sys.argv[1], CollectOptions(), access).fetch(Path(sys.argv[2]), lambda author, id: False)\n"
+        "sources.read(sys.argv[1], CollectOptions(), access).fetch(Path(sys.argv[2]), lambda "
+        "author, id: False)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, server.spec, str(tmp_path)])
     assert reached.wait(60)
@@ -937,7 +950,8 @@ def test_an_answer_too_large(server: StandIn, tmp_path: Path) -> None:
 def test_html_from_strangers_is_only_ever_text(server: StandIn, tmp_path: Path) -> None:
     hostile = [
         "<script>alert(1)</script><style>p{}</style><p>one</p>",
-        '<p onclick="x">two<img src=x onerror=alert(1)><iframe src="//evil.example">in</iframe></p>',
+        '<p onclick="x">two<img src=x onerror=alert(1)><iframe '
+        'src="//evil.example">in</iframe></p>',
         "<p>three\u0000\ud800</p>",
         "<" * 20_000 + "four",
         "<p>" * 20_000 + "five",
@@ -963,7 +977,10 @@ THINGS = st.recursive(
     ),
     max_leaves=6,
 )
-FIELDS = "id uri visibility content reblog account in_reply_to_id in_reply_to_account_id created_at language quote poll spoiler_text".split()
+FIELDS = (
+    "id uri visibility content reblog account in_reply_to_id in_reply_to_account_id created_at "
+    "language quote poll spoiler_text"
+).split()
 REASONS = {
     "not readable",
     "somebody else's post",

@@ -459,8 +459,10 @@ def test_redirects_lead_to_no_private_address_and_no_file(
 
 @pytest.mark.parametrize(
     "address",
-    "127.0.0.1 0.0.0.0 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 224.0.0.1 255.255.255.255 ::1 :: fe80::1 fe80::1%eth0 fc00::1 ff02::1 "
-    "::ffff:127.0.0.1 ::ffff:192.168.0.1 64:ff9b::a00:1 2002:7f00:1:: 2001:0:4136:e378:8000:63bf:3fff:fdd2".split(),
+    "127.0.0.1 0.0.0.0 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 224.0.0.1 "
+    "255.255.255.255 ::1 :: fe80::1 fe80::1%eth0 fc00::1 ff02::1 "
+    "::ffff:127.0.0.1 ::ffff:192.168.0.1 64:ff9b::a00:1 2002:7f00:1:: "
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2".split(),
 )
 def test_addresses_of_this_machine_and_this_house_are_not_public(address: str) -> None:
     assert address.startswith("2001:0:") or not is_public(address)
@@ -468,8 +470,10 @@ def test_addresses_of_this_machine_and_this_house_are_not_public(address: str) -
 
 @pytest.mark.parametrize(
     "address",
-    "::127.0.0.1 ::8.8.8.8 64:ff9b:1::808:808 fec0::1 192.0.0.8 192.0.0.9 192.88.99.1 5f00::1 ::ffff:0:127.0.0.1 ::ffff:0:8.8.8.8 2001:db8::1 "
-    "3fff::1 2001:10::1 2001:20::1 100::1 4000::1 240.0.0.1 198.18.0.1 203.0.113.9 2002:c000:8:: ff0e::1 fd00::1".split(),
+    "::127.0.0.1 ::8.8.8.8 64:ff9b:1::808:808 fec0::1 192.0.0.8 192.0.0.9 192.88.99.1 5f00::1 "
+    "::ffff:0:127.0.0.1 ::ffff:0:8.8.8.8 2001:db8::1 "
+    "3fff::1 2001:10::1 2001:20::1 100::1 4000::1 240.0.0.1 198.18.0.1 203.0.113.9 "
+    "2002:c000:8:: ff0e::1 fd00::1".split(),
 )
 def test_addresses_of_special_use_are_not_public(address: str) -> None:
     assert not is_public(address)

@@ -563,7 +563,8 @@ NOT_ENROLLED = {
         (
             429,
             CAPPED,
-            r"a cap on what it may read or spend is reached \(Usage cap exceeded: Monthly product cap\)",
+            r"a cap on what it may read or spend is reached \(Usage cap exceeded: Monthly "
+            r"product cap\)",
         ),
         (
             400,

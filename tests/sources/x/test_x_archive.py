@@ -44,7 +44,10 @@ PRIVATE = {
     "ad_engagements": "adverts",
     "grok_chat_item": "chats with Grok",
 }
-LONG = "A long post that goes on and on about the tide, the gulls over it and the lamp at the end of the pier"
+LONG = (
+    "A long post that goes on and on about the tide, the gulls over it "
+    "and the lamp at the end of the pier"
+)
 
 
 def read(path: Path, **options: Any) -> tuple[list[Post], Reading]:
@@ -182,10 +185,14 @@ def test_archives_from_before_2019_are_read_by_their_months(tmp_path: Path) -> N
 
 
 TABLE = (
-    '"tweet_id","in_reply_to_status_id","in_reply_to_user_id","timestamp","source","text","retweeted_status_id","retweeted_status_user_id","retweeted_status_timestamp","expanded_urls"\n'
-    '"94404102955606016","","","2011-07-22 13:51:06 +0000","web","two\nlines, ""quoted"" &amp; all","","","",""\n'
+    '"tweet_id","in_reply_to_status_id","in_reply_to_user_id","timestamp","source","text",'
+    '"retweeted_status_id","retweeted_status_user_id","retweeted_status_timestamp",'
+    '"expanded_urls"\n'
+    '"94404102955606016","","","2011-07-22 13:51:06 +0000","web",'
+    '"two\nlines, ""quoted"" &amp; all","","","",""\n'
     '"94404102955606017","12","34","2011-07-23 13:51:06 +0000","web","@bob yes","","","",""\n'
-    '"94404102955606018","","","2011-07-24 13:51:06 +0000","web","RT @bob: his","9","8","2011-07-24 13:51:00 +0000",""\n'
+    '"94404102955606018","","","2011-07-24 13:51:06 +0000","web",'
+    '"RT @bob: his","9","8","2011-07-24 13:51:00 +0000",""\n'
 )
 
 
@@ -567,7 +574,8 @@ def test_a_missing_part_is_noted(tmp_path: Path) -> None:
         )
     }
     assert read_files(tmp_path, files)[1].findings.notes == [
-        "The manifest names data/tweets-part1.js with 1,000 posts, but it is missing: those posts are lost."
+        "The manifest names data/tweets-part1.js with 1,000 posts, but it is missing: those "
+        "posts are lost."
     ]
 
 
@@ -643,7 +651,8 @@ from popinjay import sources
 from popinjay.options import CollectOptions
 reading = sources.read(sys.argv[1], CollectOptions())
 reading.fingerprint()
-print(len(list(reading.posts())), *sorted({Path(name).name for name in opened if name.startswith(sys.argv[1])}))
+count = len(list(reading.posts()))
+print(count, *sorted({Path(name).name for name in opened if name.startswith(sys.argv[1])}))
 """
 
 

@@ -120,11 +120,10 @@ def run(command: list[str], inside: Path, most_seconds: float) -> str:
             if isinstance(error, subprocess.TimeoutExpired):
                 return f"npm took more than {most_seconds:.0f} s"
             raise
-    return (
-        ""
-        if process.returncode == 0
-        else f"npm failed: {next((line for line in said if line.strip()), 'it does not say why')[:200]}"
-    )
+    if process.returncode == 0:
+        return ""
+    reason = next((line for line in said if line.strip()), "it does not say why")
+    return f"npm failed: {reason[:200]}"
 
 
 def main() -> int:
