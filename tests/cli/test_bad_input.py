@@ -31,7 +31,7 @@ Refused = Callable[..., str]
 
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str], own_home: Path) -> Refused:
-    """Runs a command that must be refused as it should be; what it said."""
+    """Run a command that must be refused with status 2 and return its message."""
 
     def run(*arguments: str | Path, leaves: tuple[str, ...] = ()) -> str:
         assert main([str(argument) for argument in arguments]) == 2
@@ -44,7 +44,7 @@ def refused(capsys: pytest.CaptureFixture[str], own_home: Path) -> Refused:
 
 
 def told(err: str) -> str:
-    """The sentence and its hint, at the end of what came before."""
+    """Return the sentence and its hint at the end of the output."""
     *before, sentence, hint = err.splitlines()
     assert sentence.startswith("popinjay: ")
     assert sentence.endswith(".")
@@ -58,7 +58,7 @@ def told(err: str) -> str:
 
 @pytest.fixture
 def refused_spec(refused: Refused) -> Refused:
-    """Has both inspect and make refuse a spec, in the same words."""
+    """Check that both inspect and make refuse a spec in the same words."""
 
     def run(spec: str | Path) -> str:
         said = refused("inspect", spec)
@@ -299,7 +299,7 @@ def test_control_characters_in_names_are_not_shown(refused: Refused, tmp_path: P
 
 @pytest.fixture(scope="module")
 def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A zip of a quarter of a megabyte whose posts are 256 MB of blanks."""
+    """Write a zip of a quarter of a megabyte whose posts are 256 MB of spaces."""
     path = tmp_path_factory.mktemp("bomb") / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("data/tweets.js", "w") as file:
@@ -311,7 +311,7 @@ def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def patched(content: bytes, name: str, at: int, form: str, value: int) -> bytes:
-    """A zip with one number of a member's entry in the table of contents changed."""
+    """Return a copy of the zip with one number of a member's central directory entry changed."""
     entry = content.rindex(b"PK\x01\x02", 0, content.rindex(name.encode()))
     return (
         content[: entry + at]
@@ -321,7 +321,7 @@ def patched(content: bytes, name: str, at: int, form: str, value: int) -> bytes:
 
 
 def peak_of_reading(spec: Path) -> float:
-    """The most memory that reading takes, in MB."""
+    """Return the peak memory of reading, in MB."""
     import tracemalloc
 
     tracemalloc.start()
@@ -688,7 +688,7 @@ WITHOUT_ROOTS_POWERS = (
 
 @pytest.fixture
 def unprivileged(tmp_path: Path) -> list[str]:
-    """How to start popinjay so that permissions hold, also where the tests run as root."""
+    """Return a command that runs popinjay as an ordinary user, even if the tests run as root."""
     locked = written(tmp_path, "locked", "x")
     locked.chmod(0)
     if WITHOUT_ROOTS_POWERS and not shutil.which("setpriv"):
@@ -785,7 +785,10 @@ SMALL_DISK = (
 
 @pytest.fixture
 def small_disk(own_home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs popinjay with its home on a disk of so many kilobytes; at the end it names the files that are left."""
+    """Return a function that runs popinjay with its home on a disk of the given size in kilobytes.
+
+    After the run it prints the files that are left.
+    """
     if not shutil.which("unshare"):
         pytest.skip("needs unshare to mount a small disk")
 
@@ -838,7 +841,7 @@ def test_a_persona_that_another_process_is_making(
 
 @pytest.fixture
 def holder(own_home: Path) -> Iterator[None]:
-    """Another process that makes `ada_l`."""
+    """Start another process that makes `ada_l`."""
     code = (
         "import sys; from pathlib import Path; from popinjay.store.run import Run\n"
         "with Run(Path(sys.argv[1])).locked(): print('held', flush=True); sys.stdin.read()"
@@ -903,7 +906,7 @@ JUNK: list[Any] = [None, True, -1, "", "x", "9" * 40, "²", "\ud800", [None], {"
 
 
 def spots(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The places of all values in a value."""
+    """Return the positions of all values inside a value."""
     yield path
     items = (
         value.items()

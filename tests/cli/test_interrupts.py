@@ -17,7 +17,7 @@ from popinjay.interrupts import Terminated, ended_by_signals, persistent_interru
 
 @pytest.fixture(autouse=True)
 def default_handler() -> Iterator[None]:
-    """Python's own handling of SIGINT, also where the tests run with it ignored."""
+    """Use Python's own handler of SIGINT, even if the tests run with SIGINT ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

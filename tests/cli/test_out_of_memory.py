@@ -90,7 +90,7 @@ def test_what_was_held_is_let_go_before_it_is_said() -> None:
     import weakref
 
     class Large:
-        """Stands for something that takes much memory."""
+        """An object that stands for something that takes much memory."""
 
     held: list[weakref.ref[Large]] = []
 

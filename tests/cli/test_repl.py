@@ -42,7 +42,7 @@ sys.exit(main())
 
 @pytest.fixture(scope="module")
 def persona(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a persona, made once."""
+    """Return the folder of a persona, made once."""
     made = popinjay.make(
         ada,
         home_folder=tmp_path_factory.mktemp("made"),
@@ -58,14 +58,14 @@ def persona(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def kept(persona: Path) -> Path:
-    """Its file of kept posts, which is not there yet."""
+    """Return the path of its file of kept posts, which does not exist yet."""
     file = persona / "kept.jsonl"
     file.unlink(missing_ok=True)
     return file
 
 
 def environment(**more: str) -> dict[str, str]:
-    """For processes: nothing of the terminal that the tests were started from."""
+    """Return an environment for processes without anything of the terminal of the tests."""
     ours = {
         name: value
         for name, value in os.environ.items()

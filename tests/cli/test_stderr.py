@@ -24,7 +24,7 @@ MAKE = ["--epochs", "0.1", "--samples", "10", "--whose", "fictional", "--quiet"]
 
 
 def popinjay(*arguments: str, filters: str = "error") -> tuple[int, str, list[str]]:
-    """Run a command in a process of its own: its exit code, what it printed, lines of its stderr.
+    """Run a command in its own process; return its exit code, output and lines of stderr.
 
     Warnings are raised, or else all are shown.
     """

@@ -33,7 +33,7 @@ PRIVATE = (
 
 
 class Names:
-    """Stands for the system's look-ups: each name has its answers, one after another."""
+    """A stand-in for name resolution: each name has its answers, one after another."""
 
     def __init__(self, **answers: list[list[str]]) -> None:
         self.answers = {name.replace("_", "."): list(found) for name, found in answers.items()}
@@ -52,7 +52,7 @@ class Names:
 
 @pytest.fixture
 def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the addresses that anybody tried to connect to; none of them answers."""
+    """Return the addresses of all connection attempts; none of them answers."""
     found: list[str] = []
 
     def connect(self: Any) -> None:
@@ -93,7 +93,7 @@ def test_a_name_with_an_address_in_the_house_is_not_asked(
     address: str,
     beside: list[str],
 ) -> None:
-    """Not at its public addresses either: whoever answers so is up to something."""
+    """It is not asked at its public addresses either: such an answer is an attack."""
     names(social_example=[[*beside, address]])
     with pytest.raises(NetworkError, match="this house's network"):
         asking.get("https://social.example/api", patient=False)
@@ -103,7 +103,7 @@ def test_a_name_with_an_address_in_the_house_is_not_asked(
 def test_what_was_checked_is_what_is_connected_to(
     asking: Web, names: Callable[..., Names], reached: list[str]
 ) -> None:
-    """A name is looked up once for each connection: a second answer would be an unchecked one."""
+    """A name is resolved once for each connection: a second answer would not be checked."""
     known = names(social_example=[[PUBLIC, OTHER], ["127.0.0.1"]])
     with pytest.raises(Passing):
         connection.connect("https", "social.example", 443, allow_local=False)
@@ -124,7 +124,7 @@ def test_a_name_that_moves_into_the_house_between_tries_is_refused(
 
 
 def moving(asking: Web, monkeypatch: pytest.MonkeyPatch, *there: str) -> list[str]:
-    """Have each request answered by a redirect to the next of these; return what was asked."""
+    """Answer each request with a redirect to the next of these; return what was requested."""
     asked: list[str] = []
     real = asking._asked
 
@@ -231,7 +231,7 @@ def test_an_account_in_the_house_is_one_clear_sentence(
 
 
 class _Everywhere(dict[str, Any]):
-    """Every name has the same address."""
+    """A stand-in in which every name has the same address."""
 
     def __init__(self, address: str) -> None:
         super().__init__()

@@ -49,7 +49,7 @@ def test_killed_anywhere_nothing_is_lost(
 
 @each_command()
 def test_two_undisturbed_runs_leave_the_same(command: Command, shop: Workshop) -> None:
-    """What is compared is what a command makes, and nothing by chance or by the clock."""
+    """What is compared depends on the command only, not on chance or the clock."""
     campaign = Campaign(shop, command, random.Random(0))
     one, other = campaign.undisturbed(), campaign.undisturbed()
     assert differences(one.left, other.left) == []

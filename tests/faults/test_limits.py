@@ -28,7 +28,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def with_room(megabytes: int) -> None:
-    """Leave so much of memory to this process."""
+    """Leave so much memory to this process."""
     import resource
 
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
@@ -82,19 +82,19 @@ def test_a_signal_ends_a_command_that_can_be_gone_on_with(
 
 
 class SetBack(datetime.datetime):
-    """A clock that is an hour further back each time that it is looked at."""
+    """A clock that goes back by another hour at each look."""
 
     looks = 0
 
     @classmethod
     def now(cls, tz: datetime.tzinfo | None = None) -> Self:
-        """The time, as that clock has it."""
+        """Return the time by that clock."""
         cls.looks += 1
         return super().now(tz) - datetime.timedelta(hours=cls.looks)
 
 
 def with_a_clock_that_is_set_back() -> None:
-    """Have all of popinjay look at such a clock."""
+    """Let all of popinjay use such a clock."""
     real = time.time
 
     def earlier() -> float:

@@ -47,13 +47,13 @@ def test_two_at_once_do_no_harm(pair: tuple[Command, Command], shop: Workshop, s
 
 
 def _after(seconds: float, work: children.Step, shop: Workshop) -> children.Child:
-    """Start a second one so much later, unless it is another's turn already."""
+    """Start a second one so much later, unless another one is next."""
     time.sleep(seconds)
     return children.start(work, heard=shop.path / "heard-second")
 
 
 def check_whole(place: Place) -> None:
-    """Check that nothing is half-written: every file can be read, and no stage is under way."""
+    """Check that nothing is half-written: every file can be read, and no stage is running."""
     left = snapshot(place.path)  # which reads all that is JSON or TOML
     assert not [name for name in left if ".partial" in name or "/.change" in name]
     record = tomllib.loads((place.persona / "run.toml").read_text(encoding="utf-8"))

@@ -37,7 +37,7 @@ OPTIONS = "-n 12 --seed 3 --max-tokens 48 --temperature 0.5"
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Posts that give the same things away over and over, in other words each time."""
+    """Return an archive of posts that repeat the same secrets, each time in other words."""
     others = [row["tweet"]["full_text"] for row in archives.posts(180)]
     tweets = [
         archives.tweet(f"{LEADS[n % 6]} {SECRETS[n % 6]} for {other}", n)
@@ -57,7 +57,7 @@ def made(shop: Workshop, archive: Path, name: str, *more: str) -> Place:
 
 
 def said_by(shop: Workshop, place: Place) -> str:
-    """What it says to beginnings that led to something personal, and to none."""
+    """Return what it generates for prompts that led to something personal, and for none."""
     said = []
     for lead in ("", *LEADS):
         ended = shop.run(place, "say", NAME, lead, *OPTIONS.split())
@@ -67,7 +67,7 @@ def said_by(shop: Workshop, place: Place) -> str:
 
 
 def telling(text: str) -> list[str]:
-    """The secrets that a text tells, whatever stands between their characters."""
+    """Return the secrets that a text contains, whatever is between their characters."""
     bare = re.sub(r"[\s.()-]", "", text).casefold()
     return [one for one in SECRETS if re.sub(r"[\s.()-]", "", one).casefold() in bare]
 
@@ -83,7 +83,7 @@ def test_what_is_masked_is_in_nothing_that_is_made(shop: Workshop, archive: Path
 
 
 def test_what_is_learnt_on_purpose_is_not_said_either(shop: Workshop, archive: Path) -> None:
-    """With --keep-personal-data it may know all of it, and its rules hold all the same."""
+    """With --keep-personal-data it may know all of it, but its output filters still apply."""
     place = made(shop, archive, "kept-personal", "--keep-personal-data")
     learnt = (place.persona / "train.jsonl").read_text(encoding="utf-8")
     assert set(telling(learnt)) == set(SECRETS)
@@ -93,7 +93,7 @@ def test_what_is_learnt_on_purpose_is_not_said_either(shop: Workshop, archive: P
 
 
 def _says_all_that_it_knows(place: Place) -> None:
-    """Check the rules of this persona with drafts that tell everything, in words of their own."""
+    """Check the filters of this persona with sequences that contain every secret."""
     from parrot import Parrot
     from popinjay.options import SayOptions
     from popinjay.persona import load

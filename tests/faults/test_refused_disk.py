@@ -26,7 +26,7 @@ NOBODY = 65534
 
 
 def check(campaign: Campaign, usual: Undisturbed, *first: children.Step) -> None:
-    """Check that what is refused is said clearly, and that all is as usual once it is not."""
+    """Check that a refusal is reported clearly, and that all is as usual once it is over."""
     ended, problems = campaign.disturbed(usual, *first)
     assert ended.is_clear, ended.said
     assert problems == [], ended.said
@@ -52,7 +52,7 @@ def test_what_is_refused_from_some_moment_on_is_said(
 
 @each_command()
 def test_files_that_may_not_grow_are_said(command: Command, shop: Workshop) -> None:
-    """Unlike what is refused above, this meets what libraries write with means of their own."""
+    """Unlike the refusals above, this affects what libraries write in their own ways."""
     resource = pytest.importorskip("resource")
     campaign = Campaign(shop, command, random.Random(0))
     usual = campaign.undisturbed()
@@ -65,7 +65,7 @@ def test_files_that_may_not_grow_are_said(command: Command, shop: Workshop) -> N
 
 @pytest.fixture
 def for_others(shop: Workshop) -> Iterator[Place]:
-    """Return a place that others may look into, and that nobody but root may write."""
+    """Return a place that other users may read, and that only root may write."""
     place = shop.place("read-only", made=True)
     for path in (place.path, *place.path.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -82,7 +82,7 @@ def for_others(shop: Workshop) -> Iterator[Place]:
 
 
 def as_nobody() -> None:
-    """Give up root's powers, which no permission binds."""
+    """Give up the rights of root, which no permission restricts."""
     if os.geteuid() == 0:
         os.setgid(NOBODY)
         os.setuid(NOBODY)

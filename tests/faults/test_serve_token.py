@@ -27,7 +27,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 def routes(client: Client) -> list[tuple[str, str]]:
-    """Every method and path that the server knows."""
+    """Return every method and path that the server knows."""
     described = client.app.openapi()["paths"]
     named = [
         (method.upper(), re.sub(r"\{\w+\}", "ada", path))
@@ -110,7 +110,7 @@ def test_guesses_of_a_login_open_nothing(client: Client) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_each_start_has_a_token_of_its_own(tmp_path: Path, host: str) -> None:
-    """What is printed once is the only way in, and is in no file and no later start."""
+    """The token that is printed once is in no file and does not work after the next start."""
     tokens: list[str] = []
     for _ in range(2):
         with started(tmp_path, host) as (token, client):
@@ -129,7 +129,7 @@ def test_each_start_has_a_token_of_its_own(tmp_path: Path, host: str) -> None:
 
 @contextmanager
 def started(home: Path, host: str) -> Iterator[tuple[str, Client]]:
-    """Start it as people do; yield the token that it prints, and who asks it."""
+    """Start the server as users do; yield the token that it prints, and a client."""
     words = [*COMMAND, "--home", str(home), "--host", host]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -151,7 +151,7 @@ def test_without_host_no_other_machine_is_listened_to(tmp_path: Path) -> None:
 
 
 def listening_at(port: int) -> list[str]:
-    """The addresses of IPv4 that somebody listens at on this port of this machine."""
+    """Return the IPv4 addresses at which a process listens on this port of this machine."""
     table = Path("/proc/net/tcp")
     if not table.exists():
         pytest.skip("needs /proc/net")

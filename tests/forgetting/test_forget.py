@@ -31,7 +31,7 @@ OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "w
 
 @pytest.fixture(scope="module")
 def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A persona of one author, made once."""
+    """Return a persona of one author, made once."""
     return popinjay.make(
         ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS
     ).path
@@ -39,14 +39,17 @@ def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def run(made: Path, own_home: Path) -> Run:
-    """A copy of it."""
+    """Return a copy of it."""
     shutil.copytree(made, own_home / "ada_l")
     return Run(own_home / "ada_l")
 
 
 @pytest.fixture(scope="module")
 def two_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Posts of two authors without ids of their own: what stands for one is its place in the file. Line 201 of ada's says what line 1 says."""
+    """Write posts of two authors without ids, so that a post is identified by its line.
+
+    Line 201 of ada's file repeats line 1.
+    """
     folder = tmp_path_factory.mktemp("two")
     for author, thing in (("ada", "engines"), ("bob", "lamps")):
         lines = [
@@ -61,7 +64,7 @@ def two_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def made_cyborg(
     two_files: list[Path], tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A cyborg of both, made once."""
+    """Return a cyborg of both authors, made once."""
     return popinjay.make(
         *two_files, home_folder=tmp_path_factory.mktemp("cyborg"), base=str(tiny_gpt2), **OPTIONS
     ).path
@@ -69,7 +72,7 @@ def made_cyborg(
 
 @pytest.fixture
 def cyborg(made_cyborg: Path, own_home: Path) -> Run:
-    """A copy of it."""
+    """Return a copy of it."""
     shutil.copytree(made_cyborg, own_home / "ada-bob")
     return Run(own_home / "ada-bob")
 
@@ -83,7 +86,7 @@ def states(run: Run) -> dict[str, str]:
 
 
 def holding(run: Run, text: str) -> list[str]:
-    """Every file of the folder that holds the text."""
+    """Return every file of the folder that contains the text."""
     return [
         path.name
         for path in run.path.rglob("*")
@@ -179,7 +182,7 @@ def test_what_the_model_learnt_is_said_until_it_is_trained_again(
 
 
 def parroted(run: Run, *posts: str, **options: Any) -> list[str]:
-    """What comes out of a persona whose model says these posts, each draft the next of them."""
+    """Return the posts of a persona whose model generates these texts, one a sequence."""
     persona = Persona(run)
     persona._decoders[False] = cast(Decoder, Parrot(*posts))
     return [text.removeprefix("^") for text in persona.say(n=1, seed=0, **options)]
@@ -330,7 +333,7 @@ def told_to(tracker: str, **place: str) -> dict[str, str]:
 def test_what_another_machine_noted_removes_nothing_here(
     run: Run, own_home: Path, tmp_path: Path
 ) -> None:
-    """A record that came from somebody else could name any folder."""
+    """A record from another machine could name any folder."""
     precious = tmp_path / "popinjay-wandb" / "ada_l"
     precious.mkdir(parents=True)
     row = told_to("wandb", folder=str(precious))

@@ -29,7 +29,7 @@ TEXTS = (
 
 
 def persona(home: Path, *posts: Post) -> Run:
-    """A persona whose posts were collected, and no more."""
+    """Return a persona whose posts were collected, and no more."""
     run = Run(home / "ada")
     run.path.mkdir()
     handles = sorted({post.author for post in posts})

@@ -43,7 +43,7 @@ def expected(model: LanguageModel, tokens: list[int]) -> Any:
 
 
 class Beside:
-    """A decoder that is led the same way as lists of tokens, and compared with transformers after every step."""
+    """A decoder beside lists of tokens, compared with transformers after every step."""
 
     def __init__(self, decoder: OnnxDecoder, model: LanguageModel, within: float) -> None:
         self.decoder, self.model, self.within = decoder, model, within
@@ -161,7 +161,7 @@ def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(folder: Path, e
 
 
 def logits_after(decoder: OnnxDecoder) -> Any:
-    """Of three rows behind the prompt, two tokens later."""
+    """Return the logits of three rows after the prompt and two more tokens."""
     decoder.prefill(PROMPT)
     decoder.add(3)
     decoder.step([4, 5, 6])

@@ -45,7 +45,7 @@ VOICES = (
 
 
 def posts(voice: int, count: int, seed: int = 0) -> list[str]:
-    """What one made-up author wrote: the same things as the others, each in their own way."""
+    """Return posts of an invented author: the same content as the others', in another style."""
     rng = random.Random(1000 * voice + seed)
     return [
         VOICES[voice].format(rng.choice(THINGS), rng.choice(PLACES), rng.randrange(100))

@@ -18,7 +18,7 @@ def grams(found: list[str], order: int) -> list[tuple[str, ...]]:
 
 
 def bleu(own: list[str], references: list[list[str]]) -> float:
-    """Papineni et al. (2002), with NLTK's method 1 of smoothing, written as it is defined."""
+    """Return BLEU by its definition: Papineni et al. (2002), with NLTK's smoothing method 1."""
     precisions = []
     for order in (1, 2, 3, 4):
         mine = Counter(grams(own, order))

@@ -12,7 +12,7 @@ TRIALS = 300
 
 
 def held(share: float, count: int) -> float:
-    """How often the interval of a share, found in so many texts, holds it: exactly, over all that could be found."""
+    """Return how often the interval of a share, estimated from so many texts, covers it."""
     found = [wilson_interval(hits, count) for hits in range(count + 1)]
     chance = binom.pmf(np.arange(count + 1), count, share)
     return float(

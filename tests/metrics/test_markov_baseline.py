@@ -15,7 +15,7 @@ from popinjay.text.words import pieces
 
 
 def posts(count: int, seed: int = 3) -> list[str]:
-    """Posts of few words, so that each word has many successors."""
+    """Return posts of few different words, so that each word has many successors."""
     drawn = random.Random(seed)
     return [
         " ".join(

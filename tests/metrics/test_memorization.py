@@ -20,7 +20,7 @@ POSTS = [
 
 
 def longest_by_looking_at_all(training: list[str], text: str) -> float:
-    """The definition: every run of the text's words, the longest first, looked for in every post."""
+    """Return the longest run by its definition: look for every run of words in every post."""
     own = words(text)
     if not own:
         return float(any(not words(post) for post in training))

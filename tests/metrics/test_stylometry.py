@@ -24,7 +24,7 @@ from popinjay.metrics.stylometry import (
 
 
 def posts(seed: int, count: int, loud: float = 0.1) -> list[str]:
-    """Posts of somebody who now and then shouts, tags and waves."""
+    """Return posts of an author who sometimes shouts, tags and waves."""
     drawn = random.Random(seed)
     made = []
     for _ in range(count):
@@ -91,7 +91,7 @@ def test_capitals_and_punctuation() -> None:
 
 
 def gap(mine: list[float], theirs: list[float]) -> float:
-    """The definition of the two-sample Kolmogorov-Smirnov statistic."""
+    """Return the two-sample Kolmogorov-Smirnov statistic by its definition."""
     return max(
         abs(sum(v <= at for v in mine) / len(mine) - sum(v <= at for v in theirs) / len(theirs))
         for at in {*mine, *theirs}
@@ -150,7 +150,10 @@ def test_few_texts_give_wide_intervals() -> None:
 
 
 def test_the_interval_holds_what_is_true() -> None:
-    """Shouting in half of the posts instead of a tenth: the shares differ by four tenths, and some 19 of 20 intervals hold that."""
+    """Shouting in half of the posts instead of a tenth: the shares differ by 0.4.
+
+    Some 19 of 20 intervals cover that.
+    """
     held = [estimate.low <= 0.4 <= estimate.high for estimate in map(_shouted, range(60))]
     assert sum(held) >= 52
 

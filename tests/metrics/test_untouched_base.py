@@ -35,7 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Writer:
-    """Writes numbered posts and remembers from which place it was asked."""
+    """A writer of numbered posts that remembers from which place it was called."""
 
     def __init__(self, count: int, mark: str = "post") -> None:
         self.count, self.mark = count, mark
@@ -164,7 +164,7 @@ def test_bits_are_kept_for_the_very_same_posts_and_no_word_of_them(cache: Path) 
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The folders of models that a decoder was opened for, and those that were scored."""
+    """Return the folders of models that a decoder was opened for, and of those that were scored."""
     found: list[Path] = []
 
     def seen(work: Callable[..., Any]) -> Callable[..., Any]:

@@ -65,13 +65,13 @@ def pair(
 
 @pytest.fixture
 def copy(pair: Pair, own_home: Path) -> Run:
-    """A copy of the thin persona, in a home of its own."""
+    """Return a copy of the adapter-only persona, in its own home."""
     return Run(Path(shutil.copytree(pair.thin, own_home / "ada")))
 
 
 @pytest.fixture
 def thin(copy: Run, pair: Pair, own_home: Path) -> Run:
-    """The same with a base of its own, to do what one likes with."""
+    """Return an adapter-only persona with its own base, for tests that change it."""
     base = shutil.copytree(pair.base, own_home / "base-model")
     record = copy.file("model") / "base.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "base": str(base)}))
@@ -79,7 +79,7 @@ def thin(copy: Run, pair: Pair, own_home: Path) -> Run:
 
 
 def logits(decoder: Decoder) -> np.ndarray:
-    """What follows the prompt, and what follows two tokens later in two rows."""
+    """Return the logits after the prompt, and after two more tokens in two rows."""
     first = decoder.prefill(PROMPT).copy()
     decoder.add(2)
     decoder.step([4, 5])

@@ -29,7 +29,7 @@ TERMS = "The whole terms."
 
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """An index, and a table whose English and multilingual bases come from it."""
+    """Return an index, and set a table whose English and multilingual bases come from it."""
     import hashlib
 
     folder = tmp_path / "index"
@@ -63,7 +63,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
 
 class Person:
-    """Somebody who is asked, and answers so."""
+    """A user who is asked and gives this answer."""
 
     def __init__(self, answer: bool) -> None:
         self.answer, self.asked = answer, ""

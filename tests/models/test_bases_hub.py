@@ -50,7 +50,7 @@ PREPARED = Base(
 
 @pytest.fixture
 def hub(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
-    """Serve the tiny Llama as a repository; settings of it that tests change."""
+    """Serve the tiny Llama as a repository; yield its settings, which tests change."""
     status = {"status": 200}
 
     class Handler(BaseHTTPRequestHandler):
@@ -125,7 +125,7 @@ def fetch(base: Base, tmp_path: Path) -> subprocess.CompletedProcess[str]:
 
 
 def in_the_hubs_cache(tiny_llama: Path, cache: Path) -> Path:
-    """Lay the tiny Llama there as huggingface_hub would; its snapshot."""
+    """Put the tiny Llama there as huggingface_hub would; return its snapshot."""
     repository = cache / f"models--{ID.replace('/', '--')}"
     snapshot = repository / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)

@@ -53,7 +53,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
 @pytest.fixture
 def refused(own_home: Path) -> Callable[[Base], str]:
-    """Has a base fetched that can't be; what is said, once it was seen that nothing is left."""
+    """Fetch a base that can't be fetched; check that nothing is left, and return the message."""
 
     def fetch(base: Base) -> str:
         with pytest.raises(PopinjayError) as caught:
@@ -262,7 +262,7 @@ SMALL_DISK = (
 
 @pytest.mark.parametrize("size", [16, 150, 250])
 def test_a_full_disk_is_said_and_nothing_is_left(index: Index, tmp_path: Path, size: int) -> None:
-    """While it downloads, joins and converts."""
+    """The disk is full during download, joining or conversion."""
     (tmp_path / "base.pickle").write_bytes(pickle.dumps(index.base(download_bytes=0)))
     bases.root().mkdir()
     get = [sys.executable, "-c", GET, str(tmp_path / "base.pickle")]
@@ -291,7 +291,7 @@ def test_too_small_a_disk_is_said_before_anything_is_fetched(
 def test_a_disk_that_refuses_at_the_very_end_leaves_nothing(
     index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stand-in for the disk: what it says when the finished files are to be seen onto it."""
+    """A stand-in for the disk refuses when the finished files are to be synced."""
 
     def full(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -76,7 +76,7 @@ def test_streams_never_cut_a_character_and_end_as_the_post(decoder: Decoder, pro
 
 
 def test_what_strips_blanks_has_no_pieces() -> None:
-    """As the tokenizers of Llama 2 do, whose first blank is none of the text."""
+    """So do the tokenizers of Llama 2, whose first blank is not part of the text."""
     from tokenizers import decoders
 
     raw = models.sentence_pieces().backend_tokenizer

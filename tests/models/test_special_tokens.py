@@ -32,7 +32,7 @@ CONTROL = 9  # an ordinary token of the tokenizer that the folder says must not 
 
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that begins with a token of its own and knows a chat's markup."""
+    """Return a model that begins posts with its own token and knows chat markup."""
     folder = models.llama(tmp_path_factory.mktemp("chat"), NAMES)
     file = folder / "generation_config.json"
     told = {**json.loads(file.read_text()), "bos_token_id": BEGIN, "suppress_tokens": [CONTROL]}
@@ -99,7 +99,7 @@ def test_markup_in_a_text_is_plain_text(decoder: Decoder, model: LanguageModel, 
 
 
 def test_control_tokens_that_are_ordinary_to_the_tokenizer_are_spelt(chat: Path) -> None:
-    """As a tokenizer has it that lists such a token as an added one, but not as special."""
+    """Some tokenizers list such a token as an added one, but not as special."""
     decoder, model = OnnxDecoder(chat), LanguageModel.load(chat)
     decoder.tokens._tokenizer.add_tokens(["<unused0>"])
     model.tokenizer.add_tokens(["<unused0>"])
@@ -113,7 +113,7 @@ def test_control_tokens_that_are_ordinary_to_the_tokenizer_are_spelt(chat: Path)
 
 
 def test_special_tokens_are_never_said(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even if a model thinks of nothing else."""
+    """Not even if the model gives them nearly all the probability."""
     assert list(decoder.suppressed_tokens) == [BEGIN, START, STOP, CONTROL]
     drawn: Counter[int] = Counter()
     weigh = Sampler.load_logits

@@ -33,7 +33,7 @@ SAID: dict[str, Any] = {"n": 2, "seed": 3, "max_tokens": 12}
 
 @pytest.fixture(scope="module")
 def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A persona as its maker has it, with engine and index."""
+    """Return a persona as its maker has it, with engine and index."""
     options: dict[str, Any] = {
         "whose": "fictional",
         "epochs": 0.1,
@@ -50,13 +50,13 @@ def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def folder(made: Path, own_home: Path) -> Path:
-    """A copy of it, which somebody handed over."""
+    """Return a copy of it, as if received from another user."""
     return Path(shutil.copytree(made, own_home / "ada", symlinks=True))
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """Something of the user's own, beside all personas."""
+    """Return a folder of the user's own, outside all personas."""
     place = tmp_path / "mine"
     place.mkdir()
     (place / "letter.txt").write_text("dear diary")
@@ -128,7 +128,7 @@ def test_a_models_own_code_is_never_run(folder: Path, tmp_path: Path) -> None:
 
 
 def forged_engine(path: Path, change: Callable[[Any, dict[str, Any]], None]) -> None:
-    """Change a kept engine's graph and weights, and write it with all that its header said."""
+    """Change a kept engine's graph and weights, and write it with its original header."""
     import onnx
     from safetensors import safe_open
 
@@ -145,7 +145,7 @@ def forged_engine(path: Path, change: Callable[[Any, dict[str, Any]], None]) -> 
 
 
 def reads_a_file(graph: Any, tensors: dict[str, Any]) -> None:
-    """Have a weight come from a file of the working folder."""
+    """Let a weight come from a file of the working folder."""
     name, weight = next(
         (name, weight) for name, weight in tensors.items() if weight.dtype == np.float32
     )

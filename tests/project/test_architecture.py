@@ -83,7 +83,7 @@ def own(path: Path, known: set[str]) -> set[str]:
 
 
 def test_imports_keep_to_the_layers() -> None:
-    """As `[tool.importlinter]` in pyproject.toml draws them."""
+    """The layers are those of `[tool.importlinter]` in pyproject.toml."""
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -34,7 +34,7 @@ def some_posts(count: int) -> list[list[int]]:
 
 
 def parted(ids: list[int]) -> list[tuple[int, ...]]:
-    """What stands between separators."""
+    """Return the parts between separators."""
     found: list[list[int]] = [[]]
     for i in ids:
         if i == END:
@@ -168,7 +168,7 @@ def test_the_seconds_of_the_first_look_as_good_count(
 
 
 def run_gpu_bench(*arguments: str) -> str:
-    """Run the script as a person would, and return what it printed."""
+    """Run the script as a user would, and return its output."""
     command = [sys.executable, str(BENCH / "gpu.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

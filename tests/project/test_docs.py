@@ -97,7 +97,7 @@ def test_the_json_that_is_promised_is_what_comes(
 
 
 def keys(value: object) -> object:
-    """The keys of a document, of the first item where it holds a list."""
+    """Return the keys of a document, and of the first item of each list in it."""
     if isinstance(value, dict):
         open_ended = {"record", "further", "masked", "languages", "left_out", "unread", "redrawn"}
         return {key: None if key in open_ended else keys(item) for key, item in value.items()}

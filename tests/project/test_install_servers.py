@@ -15,7 +15,7 @@ Tools = Callable[..., None]
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
-    """Puts a node of some version and an npm that runs some lines of shell on the path, and nothing of this machine's."""
+    """Put a node of some version and an npm of some lines of shell on the path, and no others."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("POPINJAY_TEST_SERVERS", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")

@@ -22,14 +22,14 @@ TINY = (
 
 @pytest.fixture
 def scripts(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the scripts, its modules importable."""
+    """Return the folder of the scripts, with its modules importable."""
     monkeypatch.syspath_prepend(SCRIPTS)
     return SCRIPTS
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Token files of a small corpus."""
+    """Return token files of a small corpus."""
     folder = tmp_path_factory.mktemp("corpus")
     documents = [
         f"The {n}th keeper of the lamp wrote in the book.\n"
@@ -58,7 +58,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny base, made in one go."""
+    """Return a tiny base, made in one run."""
     folder = tmp_path_factory.mktemp("whole")
     run("pretrain.py", "--data", prepared, "--out", folder, *TINY)
     return folder / "model"

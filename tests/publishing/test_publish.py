@@ -49,7 +49,10 @@ DATA = {"data/train.jsonl", "data/validation.jsonl", "data/held_out.jsonl"}
 
 @pytest.fixture(scope="module")
 def made(ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A persona of fictional words, made once. It has no picture, so that one test can tell what a picture changes."""
+    """Return a persona of fictional words, made once.
+
+    It has no picture, so that one test can show what a picture changes.
+    """
     from models import gpt2
 
     base = gpt2(tmp_path_factory.mktemp("base"), positions=256)
@@ -67,14 +70,17 @@ def made(ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(made: Path, own_home: Path) -> Run:
-    """A copy of it."""
+    """Return a copy of it."""
     shutil.copytree(made, own_home / "ada_l")
     return Run(own_home / "ada_l")
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
-    """The stand-in, with somebody logged in who may write; broken connections are tried again without waiting."""
+    """Return the stand-in, with a logged-in user who may write.
+
+    Broken connections are retried without waiting.
+    """
     import huggingface_hub
     from huggingface_hub import constants
 
@@ -101,7 +107,7 @@ def say_whose(run: Run, whose: str | None) -> None:
 
 
 def change(run: Run, contact: str = "the lighthouse") -> None:
-    """Have the card say something else, as another make would."""
+    """Change the text of the card, as another make would."""
     stages = run.record["stages"]
     stages["card"]["options"]["contact"] = contact
     run.update(stages=stages, asked={**run.record["asked"], "contact": contact})
@@ -568,7 +574,7 @@ def test_a_folder_of_words_that_may_not_be_public_comes_with_a_warning(
 def test_what_a_killed_process_left_beside_the_folder_goes_with_the_next(
     run: Run, tmp_path: Path, left: str
 ) -> None:
-    """Also if nothing else is to be done: it was killed when all but tidying up was done."""
+    """Also if nothing else is to be done: it was killed when only the clean-up was left."""
     send(run, str(tmp_path / "bird"))
     (tmp_path / left).mkdir()
     (tmp_path / left / "config.json").write_text("{}")

@@ -32,7 +32,7 @@ HOSTILE = (
 
 
 class Elements(HTMLParser):
-    """All elements of a page, and the text of its scripts by their type."""
+    """All elements of a page, and the text of its scripts by type."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ def page(**changes: Any) -> str:
 
 
 def played(text: str) -> list[dict[str, Any]]:
-    """The pairs that the page's game is played with."""
+    """Return the pairs of the page's quiz."""
     found: list[dict[str, Any]] = json.loads(
         next(script for kind, script in elements(text).scripts if kind == "application/json")
     )
@@ -122,7 +122,7 @@ def test_the_page_is_the_same_for_the_same_report() -> None:
 
 @functools.cache
 def kinds_of_elements() -> set[str]:
-    """What a harmless page is made of."""
+    """Return the kinds of elements of a harmless page."""
     return {
         tag
         for tag, _ in elements(

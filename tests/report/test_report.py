@@ -237,7 +237,7 @@ def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> 
     ],
 )
 def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None:
-    """With one post each way a persona that says anything looks like its author."""
+    """With one post on each side, any persona looks like its author."""
     found = {**numbers(0.5), "posts": posts}
     assert said in verdict(found)
     assert "told apart:" not in verdict(found)

@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Looked:
-    """A page that is looked at, with all that it complained of and asked for."""
+    """A page in the browser, with its error messages and requests."""
 
     def __init__(self, browser: Browser, file: Path, **settings: Any) -> None:
         self.page: Page = browser.new_page(
@@ -66,7 +66,10 @@ class Looked:
 
 @pytest.fixture
 def look(browser: Browser, tmp_path: Path) -> Iterator[Any]:
-    """Looks at the page of a report; in the end it must not have complained, nor asked for anything but its own file."""
+    """Open the page of a report.
+
+    At the end, it must have no errors and no requests but for its own file.
+    """
     looked: list[Looked] = []
 
     def begin(text: str, **settings: Any) -> Looked:
@@ -94,7 +97,10 @@ def page(**changes: Any) -> str:
 
 
 def state(looked: Looked) -> dict[str, Any]:
-    """What the game shows, and which of its two posts is real: the made-up ones never say so."""
+    """Return what the quiz shows, and which of its two posts is real.
+
+    Generated posts never say that they are real.
+    """
     found: dict[str, Any] = looked.page.evaluate("""() => {
         const text = (id) => document.getElementById(id).textContent;
         const posts = [...document.querySelectorAll(".post")];
@@ -145,7 +151,7 @@ def test_the_game_is_played_to_its_end_by_clicks(look: Any) -> None:
 
 
 def play_by_keys(looked: Looked, *, rightly: bool) -> list[str]:
-    """All pairs, and the posts that came first."""
+    """Play all pairs; return the posts that came first."""
     firsts = []
     for _ in range(20):
         now = state(looked)
@@ -255,7 +261,7 @@ def test_hostile_posts_are_shown_as_typed(look: Any) -> None:
 def test_the_policy_holds_even_what_were_let_in(
     look: Any, browser: Browser, tmp_path: Path
 ) -> None:
-    """A page with a script and a picture of somebody else's in it: the browser runs neither."""
+    """A page with a foreign script and picture in it: the browser loads neither."""
     file = tmp_path / "tampered.html"
     file.write_text(
         page().replace(

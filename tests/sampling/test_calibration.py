@@ -53,7 +53,7 @@ ENDS = [
 
 
 def authored(count: int, seed: int) -> list[str]:
-    """Posts of one voice."""
+    """Return posts of one author."""
     draw = random.Random(seed)
     return [
         f"{draw.choice(SUBJECTS)} {draw.choice(VERBS)} {draw.choice(ENDS)} and "
@@ -63,7 +63,7 @@ def authored(count: int, seed: int) -> list[str]:
 
 
 def garbled(count: int) -> list[str]:
-    """Posts of words that do not exist, far too long."""
+    """Return posts of words that do not exist, far too long."""
     draw = random.Random(1)
     return [
         " ".join("".join(draw.choice("qxzjkv") for _ in range(6)) for _ in range(30))
@@ -73,13 +73,17 @@ def garbled(count: int) -> list[str]:
 
 @pytest.fixture
 def posts() -> tuple[list[str], list[str]]:
-    """Validation and training posts."""
+    """Return validation and training posts."""
     return authored(120, 1), authored(400, 2)
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, posts: tuple[list[str], list[str]]) -> list[Sampling]:
-    """The settings that were tried on a model, a stand-in, that copies below 0.7, writes like its author at 0.8 and top-p 0.9, and garbles the rest."""
+    """Return the settings that were tried on a stand-in for a model.
+
+    It copies below temperature 0.7, writes like its author at 0.8 and top-p 0.9, and garbles
+    otherwise.
+    """
     tried: list[Sampling] = []
 
     def write(decoder: Any, options: SayOptions) -> Iterator[GeneratedPost]:

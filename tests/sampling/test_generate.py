@@ -51,7 +51,7 @@ def texts(
 def parroted(
     *posts: str, known: Sequence[str] = (), n: int = 1, prompt: str = "", **options: Any
 ) -> tuple[list[str], Tally]:
-    """What comes out of a parrot that wants to say these, under the rules for one that learnt what is `known`."""
+    """Return the posts of a parrot of these texts, under the filters of a model of `known`."""
     tally = Tally()
     said = generate(
         Parrot(*posts), SayOptions(n=n, seed=0, **options), prompt, OutputFilters.of(known), tally
@@ -134,7 +134,7 @@ def test_a_blank_at_the_end_of_a_prompt_says_that_the_word_is_whole(decoder: Tor
 def test_what_stands_in_place_of_the_last_word_is_as_likely_as_the_model_has_it(
     decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Against the plain sum over whole vocabularies: P(tokens kept) x P(token that covers the rest)."""
+    """Compare with the sum over the vocabulary: P(tokens kept) x P(token that covers the rest)."""
     from popinjay.sampling.prompt import prefill
 
     monkeypatch.setattr("popinjay.sampling.prompt.WHOLE_IN_PARTS", 2)  # it is no word
@@ -206,7 +206,10 @@ def test_greedy_is_what_transformers_says(decoder: TorchDecoder) -> None:
 def test_the_saved_settings_are_ours(
     model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first tokens of transformers' own `generate`, by the settings in the folder, against ours: chi-square of two samples."""
+    """Compare our first tokens with those of transformers' `generate` by the folder's settings.
+
+    By the chi-square test of two samples.
+    """
     model.say_by_default(
         do_sample=True, temperature=1.0, top_p=0.95, min_new_tokens=MIN_TOKENS, max_new_tokens=160
     )
@@ -371,7 +374,7 @@ def test_posts_come_in_order_each_as_soon_as_it_can_and_free_places_are_taken(
 
 
 def shown(found: Iterator[str]) -> tuple[list[str], str]:
-    """All that was shown at some time, and what stands there in the end."""
+    """Return all texts that were shown at some time, and the text in the end."""
     every = list(found)
     last = len(every) - every[::-1].index(RESTART) if RESTART in every else 0
     return every, "".join(every[last:])

@@ -14,7 +14,7 @@ Floats = np.ndarray[Any, Any]
 
 
 def exact(logits: Floats, shape: SamplingParams) -> Floats:
-    """The distribution by sorting everything, as transformers' processors do it one after the other."""
+    """Return the distribution by sorting everything, in the order of transformers' processors."""
     logits = logits.astype(np.float64) / shape.temperature
     order = np.argsort(-logits, kind="stable")
     chances = np.exp(logits[order] - logits.max())
@@ -36,7 +36,7 @@ def drawn(logits: Floats, shape: SamplingParams, draws: int = DRAWS) -> Floats:
 
 
 def agrees(counts: Floats, expected: Floats) -> bool:
-    """By chi-square, tokens rarer than ten draws together; nothing that may not come at all."""
+    """Test by chi-square, with tokens of fewer than ten draws merged and no impossible ones."""
     if counts[expected == 0].any():
         return False
     want = expected * counts.sum()

@@ -105,7 +105,7 @@ def test_it_is_as_it_describes_itself(client: Client, described: Any) -> None:
 def ask_all(
     operation: Any, mode: Any, there: dict[str, str], held: list[Any], asked: list[str]
 ) -> None:
-    """Ask an operation what it allows, or what it does not, `there` in place of made-up names."""
+    """Request what an operation allows, or what it does not, with names of `there`."""
 
     @BOUNDED
     @given(case=operation.as_strategy(generation_mode=mode))

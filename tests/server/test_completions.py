@@ -53,7 +53,10 @@ def expected(home: Path, prompt: str = PROMPT, **options: Any) -> list[Generated
 
 
 def undisturbed(home: Path, n: int) -> int:
-    """Find a seed whose posts are first drafts: else one may be cut where another draft begins."""
+    """Return a seed whose posts are first sequences.
+
+    Else a post may be cut where another sequence begins.
+    """
     for seed in range(100):
         tally = Tally()
         list(load("ada", home).stream(PROMPT, SayOptions(n=n, seed=seed), tally))

@@ -34,7 +34,7 @@ def opened(client: Client, sent: bytes = b"") -> socket.socket:
 
 
 def rest(one: socket.socket) -> bytes:
-    """Everything until the server closes the connection."""
+    """Return everything until the server closes the connection."""
     found = b""
     try:
         while data := one.recv(2**16):

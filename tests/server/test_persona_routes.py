@@ -25,7 +25,7 @@ HOSTILE = "<img src=x onerror=alert(1)> \u202egnp.exe </script><script>alert(2)<
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
-    """One persona whose posts and name are hostile, and secrets beside the folder that is served."""
+    """Return a home with a persona of hostile name and posts, and secrets beside what is served."""
     around = tmp_path_factory.mktemp("around")
     (around / "secret.txt").write_text("nobody's business")
     home = around / "home"
@@ -52,7 +52,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
 
 
 def taken_as_made(run: Run) -> None:
-    """Record what was written by hand as if stages had made it."""
+    """Record files that were written by hand as if stages had made them."""
     stages = dict(run.record["stages"])
     for name, entry in stages.items():
         hashes = {

@@ -47,7 +47,7 @@ expect.set_options(timeout=PATIENCE)
 
 
 class Server:
-    """`popinjay serve`, a process of its own, always at the same port."""
+    """`popinjay serve` in its own process, always at the same port."""
 
     def __init__(self, home: Path, *more: str) -> None:
         self.home = home
@@ -111,13 +111,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model that writes small letters only, so that what it says may leave and be drawn in any font."""
+    """Return a tiny model of small letters only, whose posts pass the filters and suit any font."""
     return gpt2(tmp_path_factory.mktemp("plain-gpt2"), every_byte=False)
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive of somebody whose name is as bad as a name can be."""
+    """Return the archive of an author whose name is as hostile as possible."""
     return write_zip(
         tmp_path_factory.mktemp("archive") / "twitter-ada.zip",
         archive_files(posts(200), name=BAD_NAME),
@@ -126,7 +126,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) -> Iterator[Server]:
-    """A server with one persona, for which bad things were kept."""
+    """Start a server with one persona, for which hostile posts were kept."""
     home = tmp_path_factory.mktemp("served")
     make(
         archive,
@@ -149,7 +149,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) 
 
 
 class Looked:
-    """A page that is looked at, with all that it complained of and asked for."""
+    """A page in the browser, with its error messages and requests."""
 
     def __init__(self, browser: Browser, server: Server, **settings: Any) -> None:
         self.server = server
@@ -186,7 +186,7 @@ class Looked:
 
 @pytest.fixture
 def look(browser: Browser, server: Server) -> Iterator[Callable[..., Looked]]:
-    """Looks at the page; in the end it must not have complained, nor asked for anything of anybody else."""
+    """Open the page; at the end, it must have no errors and no requests to other hosts."""
     looked: list[Looked] = []
 
     def begin(**settings: Any) -> Looked:
@@ -201,7 +201,7 @@ def look(browser: Browser, server: Server) -> Iterator[Callable[..., Looked]]:
 
 
 def quickly(page: Page, base: Path, epochs: float) -> None:
-    """Have whatever this page orders made of a tiny base model, where a person would choose one from the list."""
+    """Let all jobs of this page use a tiny base model, where a user would choose another."""
 
     def change(route: Route) -> None:
         asked = route.request.post_data_json
@@ -219,7 +219,7 @@ def quickly(page: Page, base: Path, epochs: float) -> None:
 
 
 def drop(page: Page, file: Path) -> None:
-    """Drop a file on the page as a person would drag it there."""
+    """Drop a file on the page as a user would drag it there."""
     page.locator(".drop").wait_for()
     page.evaluate(
         """async ([name, numbers]) => {
@@ -233,7 +233,7 @@ def drop(page: Page, file: Path) -> None:
 
 
 def begin_making(looked: Looked, archive: Path, base: Path, name: str, epochs: float = 0.1) -> Page:
-    """From the first screen to a persona that is being made."""
+    """Go from the first screen to a persona that is being made."""
     page = looked.go("make")
     quickly(page, base, epochs)
     page.set_input_files("#file", archive)
@@ -246,7 +246,7 @@ def begin_making(looked: Looked, archive: Path, base: Path, name: str, epochs: f
 
 
 def write_ten(page: Page, prompt: str | None = None) -> Locator:
-    """Let the persona that is shown write ten posts; those that came."""
+    """Let the persona on screen write ten posts; return them."""
     if prompt is not None:
         page.get_by_label("It begins with").fill(prompt)
     page.get_by_label("It begins with").press("Enter")
@@ -354,7 +354,10 @@ def test_what_people_wrote_is_shown_as_typed(look: Any) -> None:
 
 
 def test_posts_stream_as_text_and_are_taken_back(look: Any) -> None:
-    """A stand-in for the stream, with all that can come: bad texts, a draft that is void, a post that is missing, an end that never comes."""
+    """A stand-in for the stream sends all that can occur.
+
+    Hostile texts, a sequence that is void, a post that is missing, and an end that never comes.
+    """
     looked = look()
     page = looked.go("say/ada")
     bad = [
@@ -423,7 +426,7 @@ def test_a_file_that_is_none_is_refused_in_words(look: Any, tmp_path: Path) -> N
 
 
 def open_all(page: Page, where: str) -> None:
-    """Open every part of a screen that can be opened, and wait for what comes into it."""
+    """Open every part of a screen that can be opened, and wait for its content."""
     page.locator({"all": ".card", "look/ada": ".part", "say/ada": ".kept"}[where]).first.wait_for()
     for part in page.locator("main details > summary").all():
         part.click()
@@ -446,7 +449,7 @@ def test_nothing_is_wider_than_a_phone(look: Any, archive: Path) -> None:
 
 
 def press_until(page: Page, key: str, what: str) -> None:
-    """Go on with the keyboard until something of this role and name has the focus."""
+    """Press keys until an element of this role and name has the focus."""
     for _ in range(60):
         if (
             page.evaluate(

@@ -34,7 +34,7 @@ def files(home: Path) -> list[Path]:
 
 
 def begin(client: Client, head: str, body: bytes) -> socket.socket:
-    """A request as raw bytes, of which more could come."""
+    """Send a request as raw bytes, of which more could follow."""
     connection = socket.create_connection(("127.0.0.1", client.port), timeout=20)
     connection.sendall(
         f"PUT /api/uploads?name=a.txt HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\n"
@@ -45,7 +45,7 @@ def begin(client: Client, head: str, body: bytes) -> socket.socket:
 
 
 def send(client: Client, head: str, body: bytes) -> bytes:
-    """What comes back to that."""
+    """Return the answer to that."""
     with begin(client, head, body) as connection:
         return connection.recv(4000)
 

@@ -37,7 +37,7 @@ def estimate(value: float) -> dict[str, float]:
 
 
 def facts(*authors: Author, **more: Any) -> Facts:
-    """Facts with numbers made up, each of its own so that a swap would show."""
+    """Return facts with invented numbers, all different so that a swap would show."""
     people = authors or (ADA,)
     shares = {author.handle: 1.5 + place for place, author in enumerate(people)}
     known = Facts(
@@ -120,7 +120,7 @@ def facts(*authors: Author, **more: Any) -> Facts:
 
 
 class Page(HTMLParser):
-    """A card as a reader's browser gets it: its Markdown rendered, its HTML read. Fails on tags that don't pair."""
+    """A card as a browser gets it: Markdown rendered, HTML parsed. Fails on unbalanced tags."""
 
     def __init__(self, card: str) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class Page(HTMLParser):
 
 
 def tables(card: str) -> Iterator[list[list[str]]]:
-    """The cells of each table, as the reader sees them."""
+    """Yield the cells of each table, as the reader sees them."""
     for tokens in _between(
         MarkdownIt("commonmark").enable("table").parse(card), "table_open", "table_close"
     ):
@@ -509,7 +509,10 @@ MERMAID_LINES = re.compile(r'''
 
 
 def test_nothing_in_the_drawing_can_break_it() -> None:
-    """Held against mermaid's own grammar, flow.jison: a keyword is no name, a quoted text ends at the next quote, and some texts mean something in it."""
+    """Check against mermaid's own grammar, flow.jison.
+
+    A keyword is no name, a quoted text ends at the next quote, and some texts have a meaning in it.
+    """
     (drawing,) = re.findall(r"```mermaid\n(.*?)```", render(facts()), re.DOTALL)
     for line in drawing.splitlines():
         found = MERMAID_LINES.fullmatch(line)
@@ -635,14 +638,14 @@ QUANTIZED = {
 
 
 def of_base(name: str, hub_id: str, record: dict[str, Any], **trained: Any) -> str:
-    """The card of a persona made from a base with this record."""
+    """Return the card of a persona made from a base with this record."""
     known = {**facts().trained, "base": name, "base_hub": hub_id, **trained}
     return render(facts(trained=known, base=record))
 
 
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table of bases with two more rows."""
+    """Add two rows to the table of bases."""
     more = (
         bases.Base("small", "HuggingFaceTB/SmolLM2-135M", "small", license="apache-2.0"),
         bases.Base("gem", "google/gemma-3-270m", "multilingual", license="gemma"),
@@ -810,7 +813,7 @@ def test_the_counts_are_those_of_the_real_cards(shared: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cyborg(tmp_path_factory: pytest.TempPathFactory) -> popinjay.Persona:
-    """A persona of two, really trained (a little), whose name needs quoting."""
+    """Return a persona of two authors, really trained (a little), whose name needs quoting."""
     folder = tmp_path_factory.mktemp("cyborg")
     base = gpt2(folder / "tiny-gpt2", positions=256)  # room for a post of HuggingTweets' 160 tokens
     ada = archive_files(
@@ -913,7 +916,7 @@ def test_languages_are_those_of_the_posts(tmp_path: Path, tiny_gpt2: Path) -> No
 
 
 def test_too_few_posts_give_no_score_on_the_card() -> None:
-    """One post each way would stand on a hub as an AUC of 0.5: as good as the author."""
+    """One post on each side would show on the hub as an AUC of 0.5, as good as the author."""
     given = facts(Author("ada"))
     assert "told_apart_auc" in render(given)
     few = replace(given, report={**given.report, "posts": {**given.report["posts"], "held_out": 1}})

@@ -86,7 +86,10 @@ def pixels(png: bytes) -> Pixels:
 
 
 def drawn(text: str, room: float = 2000, *, raw: bool = False) -> Pixels:
-    """A text as the typesetter draws it; `raw` past it, by Skia alone, in the order that its own marks demand."""
+    """Return a text as the typesetter draws it.
+
+    If `raw`, by Skia alone, in the order that its own direction marks demand.
+    """
     setter, style = typesetter(), Style(40, 0xFF000000)
     surface = skia.Surface(int(room), 200)
     surface.getCanvas().clear(0xFFFFFFFF)
@@ -105,7 +108,7 @@ def drawn(text: str, room: float = 2000, *, raw: bool = False) -> Pixels:
 
 
 def ink(image: Pixels) -> Pixels:
-    """The part of a picture on white that is not white."""
+    """Return the part of a picture on white that is not white."""
     rows, columns = np.where((image < 250).any(axis=2))
     return (
         image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -249,7 +252,7 @@ def body_of(image: Pixels) -> Pixels:
 
 
 def stays_inside(png: bytes) -> None:
-    """Margins are empty, and so is what lies between the parts."""
+    """Check that the margins are empty, and the space between the parts."""
     image = pixels(png)
     assert image.shape == (HEIGHT, WIDTH, 3)
     used = body_of(image)
@@ -400,7 +403,7 @@ def test_an_avatar_is_drawn_round() -> None:
 
 
 def bomb() -> bytes:
-    """A small file that says it is a picture of 900 million pixels."""
+    """Return a small file that claims to be a picture of 900 million pixels."""
     head = b"IHDR" + struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
     data = b"IDAT" + zlib.compress(bytes(100_000))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -441,7 +444,7 @@ def archive(path: Path, avatar: bytes, name: str = "Abc_9.jpg") -> Path:
 
 
 def kept(spec: Path, home: Path) -> dict[str, bytes]:
-    """What collect keeps of an archive's pictures."""
+    """Return what collect keeps of an archive's pictures."""
     from popinjay.options import CollectOptions
     from popinjay.stages.collect import collect, open_specs
     from popinjay.store.run import Run, stage_named
@@ -488,7 +491,7 @@ def test_another_avatar_is_another_source(tmp_path: Path) -> None:
 
 
 def texts(png: bytes) -> Iterator[tuple[str, str]]:
-    """Keys and texts of a PNG, every chunk's sum checked."""
+    """Return keys and texts of a PNG, after checking the sum of every chunk."""
     place, kinds = 8, []
     while place < len(png):
         (size,) = struct.unpack(">I", png[place : place + 4])
@@ -526,7 +529,7 @@ def test_the_file_says_that_a_machine_wrote_it() -> None:
 
 
 def with_fonts(folder: Path, code: str, *fonts: Path) -> subprocess.CompletedProcess[str]:
-    """Run code in a process for which these are all fonts there are."""
+    """Run code in a process in which only these fonts exist."""
     for font in fonts:
         (folder / font.name).symlink_to(font)
     (folder / "fonts.conf").write_text(

@@ -200,7 +200,7 @@ def test_checkpoints_are_rarer_the_longer_writing_takes(
     checkpoints = Checkpoints(tmp_path, "key")
 
     def pause() -> float:
-        """Seconds until the next checkpoint."""
+        """Return the seconds until the next checkpoint."""
         start = now[0]
         while not checkpoints.due():
             now[0] += 1

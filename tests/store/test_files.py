@@ -41,7 +41,7 @@ def test_other_errors_stay_what_they_are() -> None:
 
 
 def dead() -> int:
-    """The number of a process that has ended."""
+    """Return the number of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid

@@ -48,7 +48,7 @@ def record(
 
 
 def remade(before: dict[str, Any], after: dict[str, Any], *stages: str) -> dict[str, Any]:
-    """The record after these stages of `after` were done, one after the other."""
+    """Return the record after these stages of `after` were done, one after the other."""
     now = before
     for name in stages:
         now = {**now, "stages": {**now.get("stages", {}), name: after["stages"][name]}}

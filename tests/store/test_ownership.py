@@ -36,7 +36,7 @@ def lines(thing: str, count: int = 150, start: int = 0) -> str:
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes end once posts are set aside: what is tested here comes before."""
+    """End makes after collecting posts: these tests are about what comes before."""
     monkeypatch.setattr(
         pipeline,
         "learn",
@@ -88,7 +88,7 @@ def test_a_generic_file_is_asked_for_a_name_or_refused(
 
 
 class Told(Reading):
-    """Posts of somebody, of which something is to be said."""
+    """Posts of an author, about which a note is given."""
 
     def __init__(self, author: Author, *texts: str) -> None:
         self.author, self.findings, self._texts = author, Findings(), texts
@@ -214,7 +214,7 @@ def test_what_takes_its_place_inherits_nothing(tmp_path: Path, untrained: None) 
 
 
 def test_more_of_the_same_posts_need_no_yes(tmp_path: Path, untrained: None) -> None:
-    """A newer file of the same posts, also under another file name: it need not hold all that was there, but most."""
+    """A newer file, also under another name, need not hold all of the old posts, but most."""
     first, second = two_of_one_name(tmp_path, lines("a lamp"), lines("a  LAMP", 200, start=60))
     popinjay.make(first, name="bird")
     assert (
@@ -329,7 +329,7 @@ def test_usual_options_are_no_news(tmp_path: Path) -> None:
 
 
 def test_posts_are_read_with_the_options_of_the_first_make(tmp_path: Path, untrained: None) -> None:
-    """A newer table whose texts stand in the same odd column, named and unnamed, and another table in its place."""
+    """A newer table with its texts in the same odd column, named and unnamed, and another table."""
     table = tmp_path / "bird.csv"
     for name in (None, "pet"):
         for count in (150, 200):

@@ -20,11 +20,11 @@ BEFORE, AFTER = (
 
 
 class Options:
-    """Stands for a stage's options."""
+    """A stand-in for a stage's options."""
 
 
 def write(run: Run, name: str, options: dict[str, Any], text: str = "as it was") -> None:
-    """Run a stage whose outputs say `text`, under these options."""
+    """Run a stage whose outputs are `text`, under these options."""
     with run.writing(stage_named(name), options) as draft:
         for output in draft.stage.makes:
             if output in ("avatars", "model"):
@@ -36,7 +36,7 @@ def write(run: Run, name: str, options: dict[str, Any], text: str = "as it was")
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """A persona with every stage done."""
+    """Return a persona with every stage done."""
     run = Run(tmp_path / "ada")
     with run.locked():
         run.ask({"authors": ["ada"], **BEFORE})
@@ -46,7 +46,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def again(run: Run) -> Run:
-    """Return the persona as the next process finds it, with its lock held once."""
+    """Return the persona as the next process finds it, after taking its lock once."""
     found = Run(run.path)
     with found.locked():
         pass
@@ -90,7 +90,7 @@ def test_killed_at_any_moment_a_stage_is_the_old_or_the_new_one(
 
 
 def _die_at(count: int) -> None:
-    """End this process at the so-manieth operation on a file."""
+    """End this process at the operation of this number on a file."""
     left = [count]
 
     def deadly(real: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,7 +17,10 @@ Logits = NDArray[np.float32]
 
 
 class Bigrams:
-    """A decoder of few tokens. `chances` gives those behind a token; END stands for both ends."""
+    """A decoder of few tokens.
+
+    `chances` gives the probabilities of the tokens behind a token; END stands for both ends.
+    """
 
     bos_token = eos_token = 0
     context = 2_000

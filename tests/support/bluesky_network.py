@@ -28,7 +28,10 @@ Write = tuple[str, str, Mapping[str, Any]]  # collection, key, record
 
 
 def free_port() -> int:
-    """A port below those that the system hands out by itself: between found free and taken, no server of a test beside this one gets it."""
+    """Return a free port below those that the system assigns itself.
+
+    So no server of another test gets it between finding and taking it.
+    """
     while True:
         with (
             suppress(OSError),
@@ -38,7 +41,7 @@ def free_port() -> int:
 
 
 class Network:
-    """Both servers, each in a process of its own that ends with this one."""
+    """Both servers, each in its own process that ends with this one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,11 +58,11 @@ class Network:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What tells popinjay of this network."""
+        """The environment variables that point popinjay at this network."""
         return {"POPINJAY_PLC_DIRECTORY": self.directory, "POPINJAY_BLUESKY_RESOLVER": self.server}
 
     def start(self) -> None:
-        """Start whatever of it is not running, and wait for it."""
+        """Start those servers that do not run, and wait for them."""
         self._begin("plc", str(self._plc_port))
         self._begin("pds", str(self._port), self.directory, str(self.folder))
         for what in self._processes:
@@ -79,7 +82,7 @@ class Network:
         self._processes.clear()
 
     def asked(self) -> list[str]:
-        """Every request that the PDS has got, in its order."""
+        """Return every request that the PDS has got, in order."""
         lines = self._log("pds").read_text().splitlines()
         return [line.removeprefix("GET ") for line in lines if line.startswith("GET ")]
 
@@ -111,13 +114,13 @@ class Network:
     # what people do there
 
     def sign_up(self, handle: str) -> Account:
-        """A new account."""
+        """Return a new account."""
         given = {"handle": handle, "email": f"{handle}@mail.test", "password": "the tide is in"}
         said = self.call("com.atproto.server.createAccount", given)
         return Account(self, said["did"], said["accessJwt"], handle)
 
     def take_down(self, account: Account, applied: bool = True) -> None:
-        """What a moderator does."""
+        """Take an account down as a moderator does."""
         password = json.loads((self.folder / "secrets.json").read_text())["adminPassword"]
         subject = {"$type": "com.atproto.admin.defs#repoRef", "did": account.did}
         given = {"subject": subject, "takedown": {"applied": applied, "ref": "test"}}
@@ -148,7 +151,7 @@ class Network:
         return dict(json.loads(answer)) if answer else {}
 
     def get(self, method: str, **query: str) -> bytes:
-        """What a method answers."""
+        """Return the answer of a method."""
         return self._exchange("GET", f"/xrpc/{method}?{urlencode(query)}", None, {})
 
     def _exchange(
@@ -167,7 +170,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody on it, signed in."""
+    """An account on it, signed in."""
 
     network: Network
     did: str
@@ -202,7 +205,7 @@ class Account:
         )
 
     def put(self, collection: str, key: str, record: Mapping[str, Any]) -> None:
-        """Write one record, over what it was."""
+        """Write one record over the previous one."""
         self.call(
             "com.atproto.repo.putRecord",
             {
@@ -215,7 +218,7 @@ class Account:
         )
 
     def upload(self, data: bytes, kind: str) -> dict[str, Any]:
-        """A picture, ready to be named in a record."""
+        """Upload a picture, ready to be named in a record."""
         return dict(
             self.network.call("com.atproto.repo.uploadBlob", data, f"Bearer {self.token}", kind)[
                 "blob"
@@ -227,7 +230,7 @@ class Account:
         return self.network.call(method, given, f"Bearer {self.token}")
 
     def export(self, path: Path) -> Path:
-        """The repository as the network exports it, in a file."""
+        """Write the repository as the network exports it into a file."""
         path.write_bytes(self.network.get("com.atproto.sync.getRepo", did=self.did))
         return path
 

@@ -31,7 +31,7 @@ needs_chromium = pytest.mark.skipif(
 
 @contextmanager
 def chromium(reaches: str = NOWHERE) -> Iterator[Browser]:
-    """A browser that is running; `reaches` are Chromium's rules of which hosts it may look up."""
+    """Run a browser; `reaches` are Chromium's rules of which hosts it may resolve."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

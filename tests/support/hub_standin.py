@@ -30,7 +30,10 @@ def token(
     orgs: dict[str, str] | None = None,
     scoped: dict[str, list[str]] | None = None,
 ) -> dict[str, Any]:
-    """What whoami answers for a token: `orgs` are name -> role there, `scoped` the permissions of a fine-grained one by namespace."""
+    """Return what whoami answers for a token.
+
+    `orgs` are name -> role there, `scoped` the permissions of a fine-grained token by namespace.
+    """
     access: dict[str, Any] = {"displayName": "test", "role": role}
     if role == "fineGrained":
         scopes = [
@@ -75,14 +78,18 @@ class Repo:
         return oid
 
     def at(self, revision: str) -> dict[str, Any] | None:
-        """The commit that a branch, tag or id names."""
+        """Return the commit that a branch, tag or id names."""
         oid = self.commits[-1]["oid"] if revision == "main" else self.tags.get(revision, revision)
         return next((commit for commit in self.commits if commit["oid"] == oid), None)
 
 
 @dataclass
 class Fault:
-    """Where to break off: `before` the request is read, `after` all is done and only the answer is missing, or `not`, only to look on."""
+    """Where to break off.
+
+    `before` the request is read, `after` all is done and only the answer is missing, or `not`,
+    only to watch.
+    """
 
     method: str
     path: str
@@ -111,11 +118,11 @@ class HubStandIn:
         self.url = ""
 
     def writes(self) -> list[tuple[str, str]]:
-        """All requests that were not only questions."""
+        """Return all requests that change something."""
         return [(method, path) for method, path in self.log if method not in ("GET", "HEAD")]
 
     def files(self, repo: str, revision: str = "main") -> dict[str, bytes]:
-        """What is in a repository."""
+        """Return the files of a repository."""
         commit = self.repos[repo].at(revision)
         assert commit is not None
         return {name: content for name, (_, content) in commit["files"].items()}
@@ -123,7 +130,7 @@ class HubStandIn:
 
 @contextlib.contextmanager
 def running() -> Iterator[HubStandIn]:
-    """A stand-in on a free port of loopback."""
+    """Run a stand-in on a free port of loopback."""
     hub = HubStandIn()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"hub": hub}))
     server.daemon_threads = True
@@ -425,7 +432,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def git_hash(content: bytes) -> str:
-    """How git names a file's content."""
+    """Return git's name of a file's content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 

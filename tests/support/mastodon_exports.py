@@ -29,7 +29,7 @@ ACTOR = {
 def create(
     html: str, number: int = 1, *, to: Any = (PUBLIC,), cc: Any = (FOLLOWERS,), **more: Any
 ) -> dict[str, Any]:
-    """One post of an outbox. `more` overrides fields of its note."""
+    """Return one post of an outbox. `more` overrides fields of its note."""
     own, audience = (
         f"{ME}/statuses/{109 * 10**15 + number}",
         {
@@ -71,7 +71,7 @@ def boost(number: int = 90, to: str = PUBLIC) -> dict[str, Any]:
 
 
 def outbox(*items: Any) -> str:
-    """outbox.json, with its list twice as Mastodon has it."""
+    """Return outbox.json, with its list twice as Mastodon has it."""
     head = {
         "@context": ["https://www.w3.org/ns/activitystreams", {"sensitive": "as:sensitive"}],
         "id": "outbox.json",

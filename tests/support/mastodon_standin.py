@@ -24,7 +24,7 @@ PICTURE = b"\x89PNG\r\n\x1a\nof ada"
 
 @dataclass
 class Said:
-    """One answer. `cut`: only so many bytes of it, then the connection ends."""
+    """One answer. If `cut`, only so many bytes of it are sent before the connection ends."""
 
     body: Any = b""
     status: int = 200
@@ -37,7 +37,7 @@ class Said:
 
 
 class _Quiet(ThreadingHTTPServer):
-    """Says nothing of readers who hang up, or are killed."""
+    """A server that logs nothing about clients that hang up or are killed."""
 
     daemon_threads = True
 
@@ -47,7 +47,10 @@ class _Quiet(ThreadingHTTPServer):
 
 
 class StandIn:
-    """One account on one server. `instead` may answer in its place: it is given the path with its query, and None goes on."""
+    """One account on one server.
+
+    `instead` gets the path with its query and can answer in its place, or return None.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -78,7 +81,7 @@ class StandIn:
         return f"http://{self.host}{path}"
 
     def account_of(self, user: str, **more: Any) -> dict[str, Any]:
-        """An account as the API shows it."""
+        """Return an account as the API shows it."""
         shown: dict[str, Any] = {
             "id": str(sum(user.encode())),
             "username": user,
@@ -114,7 +117,10 @@ class StandIn:
         )
 
     def status(self, number: int, html: str, **more: Any) -> dict[str, Any]:
-        """A status of the account, `number` minutes after the first. `more` overrides fields."""
+        """Return a status of the account, `number` minutes after the first.
+
+        `more` overrides fields.
+        """
         id = str(FIRST + number)
         at = datetime(2022, 11, 8, tzinfo=UTC) + timedelta(minutes=number)
         said: dict[str, Any] = {
@@ -153,7 +159,7 @@ class StandIn:
         )
 
     def write(self, count: int, begin: int = 0) -> None:
-        """So many more posts."""
+        """Add so many more posts."""
         texts = (
             f"<p>number {n} counts {n * 37} engines and {n * 13} gulls near the old river</p>"
             for n in range(begin, begin + count)
@@ -161,7 +167,7 @@ class StandIn:
         self.statuses += [self.status(n, html) for n, html in enumerate(texts, begin)]
 
     def asked_for(self, path: str) -> list[str]:
-        """The queries of the requests for a path."""
+        """Return the queries of the requests for a path."""
         return [
             query
             for asked in self.asked
@@ -170,7 +176,7 @@ class StandIn:
         ]
 
     def pages_asked(self) -> list[str]:
-        """The queries of the requests for posts."""
+        """Return the queries of the requests for posts."""
         return self.asked_for(f"/api/v1/accounts/{self.account['id']}/statuses")
 
     # what it answers
@@ -204,7 +210,7 @@ class StandIn:
         return Said(PICTURE) if path == "/a.png" else Said({"error": "Record not found"}, 404)
 
     def finger(self) -> dict[str, Any]:
-        """What WebFinger says of the account."""
+        """Return WebFinger's answer for the account."""
         page = {
             "rel": "http://webfinger.net/rel/profile-page",
             "type": "text/html",
@@ -233,7 +239,10 @@ class StandIn:
 
 
 def as_api(stand_in: StandIn, activity: Mapping[str, Any], me: str) -> dict[str, Any]:
-    """What the API would say of an item of an export's outbox: as Mastodon builds both from one row of its tables."""
+    """Return what the API would show for an item of an export's outbox.
+
+    Mastodon builds both from one row of its tables.
+    """
     note = activity["object"] if isinstance(activity["object"], dict) else {}
     address = str(activity["id"] if not note else note["id"])
     shown = {**note, "to": activity["to"], "cc": activity["cc"]}

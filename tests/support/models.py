@@ -10,7 +10,10 @@ END = "<|endoftext|>"
 
 
 def tokenizer(*, every_byte: bool = True, special: Sequence[str] = (END,)) -> Any:
-    """A byte-level tokenizer of a few hundred tokens; without `every_byte` one that knows small letters and blanks only."""
+    """Return a byte-level tokenizer of a few hundred tokens.
+
+    Without `every_byte` it knows small letters and blanks only.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -32,7 +35,7 @@ def tokenizer(*, every_byte: bool = True, special: Sequence[str] = (END,)) -> An
 
 
 def gpt2(folder: Path, positions: int = 128, *, every_byte: bool = True) -> Path:
-    """A GPT-2 of two thin layers; without `every_byte` it writes nothing but small letters and blanks."""
+    """Write a GPT-2 of two thin layers; without `every_byte` only for small letters and blanks."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -53,7 +56,7 @@ def gpt2(folder: Path, positions: int = 128, *, every_byte: bool = True) -> Path
 
 
 def llama(folder: Path, special: Sequence[str] = (END,)) -> Path:
-    """A Llama of two thin layers; its tokenizer has these special tokens, the end token first."""
+    """Write a Llama of two thin layers with these special tokens, the end token first."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -75,7 +78,10 @@ def llama(folder: Path, special: Sequence[str] = (END,)) -> Path:
 
 
 def sentence_pieces() -> Any:
-    """A tokenizer as Gemma's: blanks are ▁, characters without a token fall back to bytes, <bos> begins a text."""
+    """Return a tokenizer like Gemma's.
+
+    Blanks are ▁, characters without a token fall back to bytes, and <bos> begins a text.
+    """
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -117,7 +123,7 @@ def sentence_pieces() -> Any:
 
 
 def gemma(folder: Path) -> Path:
-    """A Gemma 3 of three thin layers, two of which see eight tokens."""
+    """Write a Gemma 3 of three thin layers, two of which see eight tokens."""
     import torch
     from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 

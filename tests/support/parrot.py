@@ -15,7 +15,10 @@ Logits = NDArray[np.float32]
 
 
 class Parrot:
-    """A decoder that says given posts and nothing else, each sequence the next of them; characters are tokens, and rows may join."""
+    """A decoder that generates given posts only, each sequence the next of them.
+
+    Tokens are characters, and rows may join.
+    """
 
     bos_token = eos_token = 0
     context = 2_000

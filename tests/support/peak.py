@@ -23,14 +23,14 @@ for post in sources.read(sys.argv[1], CollectOptions()).posts():
 
 
 class Peak(NamedTuple):
-    """What a program took and said."""
+    """The peak memory of a program and its output."""
 
     megabytes: float
     output: str
 
 
 def peak_of(*arguments: str) -> Peak:
-    """Run Python with these arguments to its end. Raises CalledProcessError where it fails."""
+    """Run Python with these arguments to its end. Raise CalledProcessError if it fails."""
     done = subprocess.run(
         [sys.executable, "-c", _BETWEEN, sys.executable, *arguments],
         capture_output=True,

@@ -25,7 +25,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 
 
 class Terminal:
-    """A Python that runs `arguments` with a terminal of its own, so that Ctrl-C and Ctrl-D are what they are to people."""
+    """A Python process with its own terminal, in which Ctrl-C and Ctrl-D work as for users."""
 
     def __init__(
         self, arguments: Sequence[str], environment: Mapping[str, str], *, columns: int = 80
@@ -59,7 +59,7 @@ class Terminal:
         os.write(self._ours, keys.encode())
 
     def until(self, pattern: str) -> str:
-        """What is shown up to the next match of the pattern, without colours and drawing."""
+        """Return what is shown up to the next match of the pattern, without colours and drawing."""
         end = time.monotonic() + PATIENCE
         while not (found := re.search(pattern, shown := self.shown[self._seen :])):
             assert time.monotonic() < end, f"waited for {pattern!r}, and saw {shown!r}"
@@ -69,17 +69,17 @@ class Terminal:
 
     @property
     def shown(self) -> str:
-        """All that was shown so far, without colours, drawing and what was erased again."""
+        """Return all that was shown so far, without colours, drawing and erased text."""
         return _DRAWING.sub("", _ERASED.sub("", self.raw)).replace("\r", "")
 
     def end(self) -> int:
-        """Wait until it ends; its exit code."""
+        """Wait until it ends; return its exit code."""
         while self._hear():
             pass
         return self._process.wait(PATIENCE)
 
     def _hear(self) -> bool:
-        """Take in what is shown next; False where nothing comes any more."""
+        """Read what is shown next; return False at the end."""
         select.select([self._ours], [], [], 1.0)
         try:
             data = os.read(self._ours, 65536)

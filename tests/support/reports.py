@@ -17,7 +17,7 @@ def estimate(value: float, around: float = AROUND) -> dict[str, float]:
 
 
 def report(**changes: Any) -> dict[str, Any]:
-    """A whole report as evaluate writes it; `changes` take the place of its parts."""
+    """Return a whole report as evaluate writes it; `changes` replace parts of it."""
     made: dict[str, Any] = {
         "verdict": "Hard to tell apart: a classifier is right 58 times in 100, "
         "and 52 on the author against themselves."
@@ -145,7 +145,7 @@ def report(**changes: Any) -> dict[str, Any]:
 
 
 def metrics(steps: int = 320, best: float = 1.83) -> list[dict[str, Any]]:
-    """The rows of a training that was looked at every 20 steps."""
+    """Return the rows of a training that was validated every 20 steps."""
     chance = random.Random(1)
     rows: list[dict[str, Any]] = [{"step": 0, "validation_bits_per_byte": 2.29}]
     for step in range(1, steps + 1):
@@ -180,7 +180,7 @@ MIDDLES = (
 
 
 def real_posts(count: int = 60) -> list[str]:
-    """Posts that no other function here makes."""
+    """Return posts that no other function here makes."""
     return [_post(n, "really") for n in range(count)]
 
 

@@ -17,7 +17,7 @@ LEAST_SECONDS = 0.002  # a shorter time is too short to measure against
 
 
 def thread_seconds(call: Callable[[], object]) -> float:
-    """Return the seconds of processor that a call takes in this thread."""
+    """Return the processor time of a call in this thread, in seconds."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -30,7 +30,7 @@ def thread_seconds(call: Callable[[], object]) -> float:
 
 
 def takes_less_than(call: Callable[[], object], seconds: float) -> bool:
-    """Whether one of several attempts takes less than so many seconds of processor."""
+    """Whether one of several attempts takes less processor time than so many seconds."""
     return any(thread_seconds(call) < seconds for _ in range(ATTEMPTS))
 
 

@@ -104,11 +104,14 @@ class XStandIn:
 
     @property
     def cost(self) -> int:
-        """What was charged so far, in thousandths of a dollar: by X's documented prices of 2026."""
+        """Return what was charged so far, in thousandths of a dollar.
+
+        By X's documented prices of 2026.
+        """
         return sum(10 if one.startswith("user") else 5 for one in self.charged)
 
     def pages(self) -> list[dict[str, str]]:
-        """The queries of all requests for posts."""
+        """Return the queries of all requests for posts."""
         return [query for path, query in self.asked if path.endswith("/tweets")]
 
     # answers
@@ -154,7 +157,7 @@ class XStandIn:
         request.wfile.write(body)
 
     def answer(self, path: str, query: Mapping[str, str]) -> tuple[int, Any, Mapping[str, str]]:
-        """What X would answer."""
+        """Return X's answer."""
         if found := re.fullmatch(r"/2/users/by/username/(\w+)", path):
             return 200, self._user(found[1], query), {}
         if found := re.fullmatch(r"/2/users/(\d+)/tweets", path):
@@ -198,7 +201,7 @@ class XStandIn:
         return {"data": {field: value for field, value in whole.items() if field in wanted}}
 
     def _wrong(self, query: Mapping[str, str]) -> str:
-        """The first parameter that X would not take, empty where it takes all."""
+        """Return the first parameter that X would not accept, or ""."""
         for name, value in query.items():
             if name in {f"{spelling}.fields" for spelling in self.takes}:
                 if not {field.replace("post", "tweet") for field in value.split(",")} <= _FIELDS:
@@ -216,7 +219,10 @@ class XStandIn:
         )
 
     def _page(self, query: Mapping[str, str]) -> dict[str, Any]:
-        """The newest posts in a range. What is excluded goes after the page was cut out, so that a page may be short, or empty."""
+        """Return the newest posts in a range.
+
+        Excluded posts are removed after the page was cut out, so a page may be short or empty.
+        """
         exclude = query.get("exclude", "").split(",")
         newest = sorted(self.posts, key=lambda post: -int(post["id"]))[
             : CAP_WITHOUT_REPLIES if "replies" in exclude else self.cap
@@ -270,19 +276,19 @@ class XStandIn:
 
 
 def kinds(post: Mapping[str, Any]) -> set[str]:
-    """What a post refers to others as."""
+    """Return how a post refers to others."""
     return {one["type"] for one in post.get("referenced_tweets", ())}
 
 
 def respelt(value: Any) -> Any:
-    """An answer with the newer names of its fields."""
+    """Return an answer with the newer names of its fields."""
     if isinstance(value, dict):
         return {name.replace("tweet", "post"): respelt(inner) for name, inner in value.items()}
     return [respelt(inner) for inner in value] if isinstance(value, list) else value
 
 
 def no_such(parameter: str, value: str) -> dict[str, Any]:
-    """What X says, with status 200, of a user that there is not."""
+    """Return X's answer, with status 200, for a user that does not exist."""
     detail = f"Could not find user with {parameter}: [{value}]."
     error = {
         "value": value,
@@ -296,7 +302,10 @@ def no_such(parameter: str, value: str) -> dict[str, Any]:
 
 
 def post(item: Mapping[str, Any], note: str = "") -> dict[str, Any]:
-    """A post as the API writes it, from an item of an archive's tweets.js, and from its whole text where it is a long one."""
+    """Return a post as the API writes it, from an item of an archive's tweets.js.
+
+    The whole text of a long post is given separately.
+    """
     tweet = item["tweet"]
     moment = datetime.strptime(tweet["created_at"], "%a %b %d %H:%M:%S %z %Y")
     links = tweet["entities"]["urls"]

@@ -46,7 +46,7 @@ def needs(name: str) -> pytest.MarkDecorator:
 
 @dataclass
 class Outside:
-    """A proxy that lets nothing through and remembers who asked: where a process would reach another address, it asks here."""
+    """A proxy that refuses everything and records requests to addresses outside of loopback."""
 
     port: int = 0
     asked: list[bytes] = field(default_factory=list)
@@ -71,7 +71,10 @@ def outside() -> Iterator[Outside]:
 
 
 def free_port() -> int:
-    """A port below those that the system hands out by itself: between found free and taken, no server of a test beside this one gets it."""
+    """Return a free port below those that the system assigns itself.
+
+    So no server of another test gets it between finding and taking it.
+    """
     while True:
         with (
             contextlib.suppress(OSError),
@@ -90,7 +93,7 @@ def answers(address: str) -> bool:
 
 @pytest.fixture(scope="module")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A real MLflow server on SQLite: its address and its folder. Empty where MLflow is not installed."""
+    """Run a real MLflow server on SQLite; yield its address and folder, empty without MLflow."""
     folder = tmp_path_factory.mktemp("mlflow")
     if "mlflow" not in ALL:
         yield "", folder
@@ -150,7 +153,7 @@ class Told:
 
 @contextlib.contextmanager
 def surroundings(home: Path, server: str, outside: Outside) -> Iterator[None]:
-    """What the trackers are told to do by their own variables; and no way out."""
+    """Set the trackers' own variables so that none of them leaves this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
         patch.setenv("MLFLOW_TRACKING_URI", server)
@@ -205,7 +208,7 @@ def warnings_of(events: list[Event]) -> list[str]:
 
 
 def found_in(folders: list[Path], texts: list[str]) -> set[str]:
-    """Which of the texts are anywhere in the files of these folders."""
+    """Return which of the texts are anywhere in the files of these folders."""
     everything = b"\0".join(
         file.read_bytes() for folder in folders for file in folder.rglob("*") if file.is_file()
     )
@@ -579,7 +582,7 @@ def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_ba
 
 
 def tell(tracker: str, persona: str, folder: Path) -> None:
-    """Tell a tracker, in its own process, of one training that wrote one post."""
+    """Report to a tracker, in its own process, one training that wrote one post."""
     lines = [
         {"do": "open", "tracker": tracker, "persona": persona, "folder": str(folder)},
         {"do": "start", "job": f"@{persona}-train", "kind": "train", "config": {}},
@@ -687,7 +690,10 @@ class Talks(Base):
 
 @pytest.fixture
 def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trackers that misbehave, installed as another package's: stand-ins for a full disk, a dead network and a crash."""
+    """Install trackers that misbehave as another package's.
+
+    They stand for a full disk, a dead network and a crash.
+    """
     (tmp_path / "bad_trackers.py").write_text(STAND_INS)
     info = tmp_path / "bad_trackers-1.dist-info"
     info.mkdir()

@@ -23,7 +23,7 @@ POSTS = [
 
 
 def train_step(folder: Path, work: Path, tune: str, precision: str = "fp32") -> TrainStep:
-    """A learner whose adapters, if it has any, do not start at zero."""
+    """Return a train step whose adapters, if it has any, do not start at zero."""
     torch.manual_seed(0)
     model = LanguageModel.load(folder)
     learnt = training_sequences(model, POSTS)

@@ -129,7 +129,7 @@ def test_asides_take_a_tenth_of_a_budget_and_leave_room_for_the_last_look() -> N
 
 
 class Slow:
-    """A learner whose every step and look takes time of a clock that only they move."""
+    """A train step whose steps and validations take time of a clock that only they move."""
 
     def __init__(self, now: list[float], step: float, a_post: float, bits: Iterator[float]) -> None:
         self.now, self._step, self._a_post, self._bits = now, step, a_post, bits
@@ -201,7 +201,7 @@ def trained(
 def test_a_budget_is_kept_on_a_slow_machine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Looks at all 400 validation posts would take 20 s each."""
+    """Validating with all 400 posts would take 20 s each time."""
     found, train_step, said = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.05)
     assert 18.0 < train_step.now[0] - 1000.0 <= 20.5
     assert found.state.tokens > 5000

@@ -37,7 +37,7 @@ FAMILIES = ("tiny_gpt2", "tiny_llama")
 
 @pytest.fixture(params=FAMILIES)
 def folder(request: pytest.FixtureRequest) -> Path:
-    """A base of each family: tied and untied heads, learnt and turned positions."""
+    """Return a base of each family: tied and untied heads, learnt and rotary positions."""
     path: Path = request.getfixturevalue(request.param)
     return path
 
@@ -90,7 +90,10 @@ def test_a_long_post_comes_in_pieces_that_miss_nothing(tiny_gpt2: Path) -> None:
 def reference(
     folder: Path, learnt: list[list[int]], rows: list[int] | None = None
 ) -> tuple[float, dict[str, torch.Tensor]]:
-    """transformers' own loss of each lesson by itself, over these rows only, and its gradients: slow, in float64."""
+    """Return transformers' own loss of each sequence, over these rows only, and its gradients.
+
+    Slow, in float64.
+    """
     model = LanguageModel.load(folder).model.double()
     total = torch.zeros((), dtype=torch.float64)
     for sequence in learnt:

@@ -36,7 +36,7 @@ ADDRESS = "https://example.com/a/long/path/to/the/tide"
 
 
 def png(shade: int) -> bytes:
-    """A picture of one pixel."""
+    """Return a picture of one pixel."""
     parts = (
         (b"IHDR", bytes.fromhex("00000001000000010800000000")),
         (b"IDAT", zlib.compress(bytes([0, shade]))),
@@ -50,7 +50,7 @@ def png(shade: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    """Both servers, once for all tests of this file."""
+    """Start both servers, once for all tests of this file."""
     if why := missing():
         pytest.skip(why)
     network = Network(tmp_path_factory.mktemp("bluesky"))
@@ -72,7 +72,7 @@ Everything = tuple[Account, list[Post]]
 
 @pytest.fixture(scope="module")
 def ada(network: Network) -> Everything:
-    """Somebody with 500 posts of all kinds and 60 reposts, and with what is to be left alone; and what is to be read of it all."""
+    """Return an account with 500 posts of all kinds, 60 reposts and more, and its posts."""
     bob, ada = network.sign_up("bob.test"), network.sign_up("ada.test")
     bob.write(
         [
@@ -144,7 +144,7 @@ def stamp(number: int) -> str:
 def of_all_kinds(
     n: int, did: str, theirs: dict[str, str], picture: dict[str, Any]
 ) -> tuple[Post, dict[str, Any]]:
-    """A post as it is to be read, and its record."""
+    """Return a post as it is to be read, and its record."""
     text = f"the tide came in for the {n}th time, says number {n * 37}"
     post = Post(tid(n), "ada.test", text, Kind.POST, stamp(n), "en")
     record: dict[str, Any] = {"$type": POST, "text": text, "createdAt": stamp(n), "langs": ["en"]}

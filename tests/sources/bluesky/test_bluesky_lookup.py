@@ -39,7 +39,10 @@ def document(**more: Any) -> dict[str, Any]:
 
 
 class Table(Web):
-    """Answers what a table says: an address has a status and a body, or what to raise. All else is not found."""
+    """A client that answers from a table: a status and a body for an address, or an error to raise.
+
+    All other addresses are not found.
+    """
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         super().__init__(NOBODY_TO_ASK)

@@ -195,14 +195,14 @@ def test_a_file_mostly_of_something_else_is_given_up(
 
 
 def spread(value: Any) -> list[Any]:
-    """All leaves of a value, read piece by piece."""
+    """Return all leaves of a value that is read piece by piece."""
     if not isinstance(value, Opened):
         return [value]
     return [leaf for _, part in value.parts() for leaf in spread(part)]
 
 
 class Pieces(io.StringIO):
-    """Text that is handed out in few characters at a time, and remembers how much was asked for."""
+    """Text that is read in chunks of few characters, and records how much was requested."""
 
     most = 0
 

@@ -36,7 +36,7 @@ def renamed(
 
 
 def raw_zip(path: Path, files: Mapping[str, str | bytes]) -> Path:
-    """A zip whose names are left as they are: Python would turn them round."""
+    """Write a zip whose names are left as they are: Python would change their separators."""
     with zipfile.ZipFile(path, "w") as packed:
         for name, content in files.items():
             entry = zipfile.ZipInfo("x")

@@ -81,7 +81,7 @@ http:a
 
 
 def in_proportion(function: Callable[[str], object], piece: str, length: int = SHORT) -> bool:
-    """Whether a text that is `LONGER` times as long takes about as many times as long."""
+    """Whether a text `LONGER` times as long takes about as many times as long."""
     short = piece * (length // len(piece))
     return grows_less_than(MOST, lambda: function(short), lambda: function(short * LONGER))
 
@@ -111,7 +111,7 @@ def test_any_text_takes_time_in_proportion(piece: str) -> None:
 
 
 def test_a_megabyte_of_beginnings_of_keys_is_soon_read() -> None:
-    """It took minutes where each beginning was followed to the end of the text."""
+    """It took minutes when each beginning was followed to the end of the text."""
     text = "-----BEGIN PRIVATE KEY----- -eyJaaaaaaaaaaaa " * 22_000
     masked, counts = mask(text)
     assert counts["key"] >= 1
@@ -179,7 +179,7 @@ def test_many_marks_in_one_post_take_time_in_proportion() -> None:
 
 
 def archive(folder: Path, count: int, *, missing: bool) -> Path:
-    """The folder of an archive with so many files of posts of one second, and as many long posts of it."""
+    """Return the folder of an archive with so many posts of one second and as many long posts."""
     data = folder / f"{missing}{count}" / "data"
     data.mkdir(parents=True)
     first = 1_600_000_000_000_000_000
@@ -227,7 +227,7 @@ def test_archives_take_time_in_proportion(missing: bool, tmp_path: Path) -> None
 
 
 def test_folders_beside_one_another_take_time_in_proportion() -> None:
-    """Of a zip with many folders, each marked as an archive's."""
+    """A zip has many folders, each marked as an archive's."""
 
     class Names:
         def __init__(self, count: int) -> None:

@@ -61,7 +61,7 @@ def server() -> Iterator[StandIn]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is waited where a server names no time, in hundredths of what people wait."""
+    """Wait hundredths of the usual times if a server names no time."""
     monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
 
 
@@ -314,7 +314,7 @@ def test_a_server_that_sends_all_at_once_whatever_is_asked(
 
 
 def export_items() -> list[dict[str, Any]]:
-    """An outbox with all kinds of posts."""
+    """Return an outbox with all kinds of posts."""
     html = (
         '<p><span class="h-card" translate="no"><a href="https://other.example/@bob" '
         'class="u-url mention">@<span>bob</span></a></span> see '
@@ -353,7 +353,7 @@ def same_account(
     actor: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Make the stand-in serve what an export holds. Its host's name is the only thing that it cannot be true to."""
+    """Let the stand-in serve what an export holds. Only the name of its host can't be the same."""
     server.account |= {
         "username": actor["preferredUsername"],
         "display_name": actor["name"],
@@ -1017,7 +1017,7 @@ def test_no_status_of_any_shape_does_harm(changes: Any) -> None:
 
 
 def mangled(value: Any, chance: random.Random) -> Any:
-    """The value with some of what is in it replaced by something else."""
+    """Return the value with some of what is in it replaced by other values."""
     if chance.random() < 0.12:
         return chance.choice(
             [

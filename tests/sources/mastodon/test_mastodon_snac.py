@@ -98,7 +98,7 @@ class Snac:
         return json.loads(self.ask(method, path, user, **fields))
 
     def post(self, user: str, text: str, **fields: str) -> str:
-        """Post; the number of the post."""
+        """Post; return the number of the post."""
         id: str = self.api("POST", "/api/v1/statuses", user, status=text, **fields)["id"]
         return id
 
@@ -158,7 +158,7 @@ def snac(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snac]:
 
 @pytest.fixture(scope="module")
 def filled(snac: Snac) -> Snac:
-    """Ada's account, with posts of every kind that the server has."""
+    """Return Ada's account, with posts of every kind that the server has."""
     his = snac.post("bob", "nobody but bob says this")
     for n in range(120):
         snac.post(

@@ -30,7 +30,7 @@ QUICK: dict[str, Any] = {"epochs": 0.2, "batch_tokens": 512, "samples": 10}
 
 
 class Network:
-    """One account of a network in memory, with what the test wants to happen to it."""
+    """One account of a network in memory, with the events that a test wants."""
 
     def __init__(self) -> None:
         self.posts = {
@@ -45,7 +45,7 @@ class Network:
 
 
 class Account(Remote):
-    """That account, read."""
+    """The source that reads that account."""
 
     def __init__(self, network: Network, access: Access) -> None:
         super().__init__(Author("ada@example.social", "Ada", network.bio), Web(access), access)
@@ -82,7 +82,7 @@ class Account(Remote):
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
-    """The network, and the source that reads it: the spec is `net:ada`."""
+    """Return the network, and register the source that reads it: the spec is `net:ada`."""
     there = Network()
     module: Any = ModuleType("source_of_this_test")
     module.NAME, module.HELP, module.NEEDS = "Net", "net:ada", "a network"
@@ -95,13 +95,13 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
 @pytest.fixture
 def quick(tiny_gpt2: Path) -> dict[str, Any]:
-    """Options of a make that is over soon."""
+    """Return options of a make that is over soon."""
     return {**QUICK, "base": str(tiny_gpt2)}
 
 
 @pytest.fixture
 def unlearnt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A make ends behind the first stage: these tests are of what was read, not of what is learnt from it."""
+    """End a make after the first stage: these tests are about what was read, not learnt."""
     monkeypatch.setattr("popinjay.pipeline.learn", lambda run, options, listener, ask: None)
 
 

@@ -33,7 +33,7 @@ Script = Callable[
 
 
 class Server:
-    """Speaks whatever bytes a test's script writes, a thread a connection, and remembers what it was asked."""
+    """A server that sends the bytes of a test's script, one thread a connection."""
 
     def __init__(self, script: Script, context: ssl.SSLContext | None = None) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -125,7 +125,7 @@ def local(heard: list[Event]) -> Iterator[Web]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is waited where a server names no time, in hundredths of what people wait."""
+    """Wait hundredths of the usual times if a server names no time."""
     monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
 
 
@@ -521,7 +521,7 @@ def test_nothing_is_asked_without_encryption() -> None:
 
 
 def certificate(folder: Path, name: str) -> ssl.SSLContext:
-    """A server's context with a certificate that it signed itself; `ca.pem` beside it is what trusts it."""
+    """Return a server's context with a self-signed certificate; `ca.pem` beside it trusts it."""
     if shutil.which("openssl") is None:
         pytest.skip("needs openssl to make a certificate")
     key, cert = folder / "key.pem", folder / "ca.pem"

@@ -18,7 +18,10 @@ from popinjay.sources.network.mirror import Mirror, Page, Pages
 
 @dataclass
 class Shop:
-    """An account's posts, newest first, of which `wanted` are handed out at most before the list is left; and a count of each that was."""
+    """An account's posts, newest first, with a count of how often each was handed out.
+
+    At most `wanted` are handed out before the list ends.
+    """
 
     ids: list[int]
     wanted: int

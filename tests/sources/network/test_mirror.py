@@ -24,7 +24,10 @@ class Cut(NetworkError):
 
 
 class List:
-    """An account's posts as a network would hand them out, newest first: not a server, only what a source makes of one's answers."""
+    """An account's posts as a network would hand them out, newest first.
+
+    Not a server, only what a source makes of its answers.
+    """
 
     def __init__(self, count: int, size: int = 10) -> None:
         self.posts = {f"{n:05d}": f"post {n}" for n in range(count)}

@@ -39,7 +39,7 @@ DAY_MS = 86_400_000
 
 @pytest.fixture
 def x(monkeypatch: pytest.MonkeyPatch) -> Iterator[XStandIn]:
-    """The stand-in, with a key for it in the environment, and 250 posts, the newest of them years ago."""
+    """Return the stand-in with 250 posts, the newest of them years old, and set a key for it."""
     server = XStandIn()
     monkeypatch.setenv("X_BEARER_TOKEN", KEY)
     monkeypatch.setenv("POPINJAY_X_API", server.address)
@@ -55,7 +55,7 @@ def nothing(author: str, id: str) -> bool:
 def fetched(
     folder: Path, *, heard: list[Event] | None = None, ask: Any = None, **options: Any
 ) -> sources.Reading:
-    """The account, brought up to date in a folder."""
+    """Update the account in a folder and return its reading."""
     chosen = FetchOptions(**{"allow_local": True, "i_have_the_right": ask is None, **options})
     reading = sources.read(
         "x:@ada_l",
@@ -258,7 +258,10 @@ def test_the_price_shown_is_never_exceeded(
 
 
 def both_ways() -> tuple[list[dict[str, Any]], dict[int, str]]:
-    """A set of tweets of all kinds, and the whole texts of the long ones by their place: a reply's leaves out whom it answers."""
+    """Return tweets of all kinds, and the whole texts of the long ones by place.
+
+    The text of a reply leaves out whom it answers.
+    """
     minute, told = 60_000, snowflake(1_729_000_000_000)
     link = {
         "url": "https://t.co/abc",
@@ -460,7 +463,7 @@ def test_a_higher_number_goes_on_below(x: XStandIn, tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_cap(x: XStandIn, monkeypatch: pytest.MonkeyPatch) -> int:
-    """What X hands out at most, here a tenth of it."""
+    """Cap what X hands out at a tenth of the real cap."""
     x.cap = 320
     monkeypatch.setattr(api, "MOST_POSTS", 320)
     return 320
