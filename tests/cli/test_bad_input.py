@@ -76,14 +76,14 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
 # files that are none of ours
 
 
-def test_there_is_no_such_file(refused_spec: Refused, tmp_path: Path) -> None:
+def test_missing_file(refused_spec: Refused, tmp_path: Path) -> None:
     said = refused_spec(tmp_path / "gone.zip")
     assert "There is no file, folder or account" in said
     assert "X archive" in said
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "archive", "archive.tar.gz", "book.pdf"])
-def test_a_file_of_no_known_kind(refused_spec: Refused, tmp_path: Path, name: str) -> None:
+def test_file_of_unknown_kind(refused_spec: Refused, tmp_path: Path, name: str) -> None:
     said = refused_spec(written(tmp_path, name, "x"))
     assert (
         "is nothing that popinjay reads. It reads: Mastodon export, packed text, X archive" in said
@@ -93,7 +93,7 @@ def test_a_file_of_no_known_kind(refused_spec: Refused, tmp_path: Path, name: st
 @pytest.mark.parametrize(
     "content", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + bytes(1000), b"Rar!\x1a\x07\x01\x00"]
 )
-def test_a_zip_that_is_none(refused_spec: Refused, tmp_path: Path, content: bytes) -> None:
+def test_zip_without_zip_content(refused_spec: Refused, tmp_path: Path, content: bytes) -> None:
     assert "twitter.zip is not a zip file, whatever its name says." in refused_spec(
         written(tmp_path, "twitter.zip", content)
     )
@@ -128,7 +128,7 @@ def test_a_zip_that_is_none(refused_spec: Refused, tmp_path: Path, content: byte
     ],
 )
 @pytest.mark.parametrize("form", ["zip", "folder"])
-def test_an_archive_of_something_else(
+def test_archive_of_another_service(
     refused_spec: Refused, tmp_path: Path, form: str, names: list[str], said: str
 ) -> None:
     files = dict.fromkeys(names, "x")
@@ -144,7 +144,7 @@ def test_an_archive_of_something_else(
 # damage
 
 
-def test_a_zip_that_was_cut_off(refused_spec: Refused, tmp_path: Path) -> None:
+def test_truncated_zip(refused_spec: Refused, tmp_path: Path) -> None:
     whole = write_zip(tmp_path / "whole.zip", archive_files(posts(100))).read_bytes()
     for size in (10, len(whole) // 2, len(whole) - 30):
         assert (
@@ -153,7 +153,7 @@ def test_a_zip_that_was_cut_off(refused_spec: Refused, tmp_path: Path) -> None:
         )
 
 
-def test_a_zip_whose_bytes_were_changed(refused_spec: Refused, tmp_path: Path) -> None:
+def test_zip_with_changed_bytes(refused_spec: Refused, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "ada.zip", archive_files(posts(100)))
     with zipfile.ZipFile(path) as archive:
         start = archive.getinfo("data/tweets.js").header_offset + 300
@@ -217,7 +217,7 @@ def test_a_zip_whose_bytes_were_changed(refused_spec: Refused, tmp_path: Path) -
     ],
 )
 @pytest.mark.parametrize("form", ["zip", "folder"])
-def test_posts_that_are_none(
+def test_invalid_posts_file(
     refused_spec: Refused,
     tmp_path: Path,
     form: str,
@@ -243,7 +243,7 @@ def test_one_broken_part_of_several(refused_spec: Refused, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["manifest", "account", "profile"])
 @pytest.mark.parametrize("content", ["", "x = {", "x = " + "[" * 200_000, "x = " + "9" * 10_000])
-def test_a_broken_file_beside_the_posts(
+def test_broken_file_beside_the_posts(
     refused_spec: Refused, tmp_path: Path, name: str, content: str
 ) -> None:
     said = refused_spec(
@@ -262,13 +262,13 @@ def test_a_broken_file_beside_the_posts(
         '"tweet_id","text"\n"1","' + "y" * 17 * MB + '"\n',
     ],
 )
-def test_an_old_archive_with_a_table_of_something_else(
+def test_old_archive_with_an_unrelated_table(
     refused_spec: Refused, tmp_path: Path, content: str
 ) -> None:
     refused_spec(write_zip(tmp_path / "ada.zip", {"tweets.csv": content}))
 
 
-def test_a_zip_with_a_password(refused_spec: Refused, tmp_path: Path) -> None:
+def test_zip_with_a_password(refused_spec: Refused, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "ada.zip", archive_files(posts(200)))
     path.write_bytes(patched(path.read_bytes(), "data/tweets.js", 8, "<H", 1))
     said = refused_spec(path)
@@ -280,7 +280,7 @@ def test_a_zip_with_a_password(refused_spec: Refused, tmp_path: Path) -> None:
     "name",
     ["../tweets.js", "data/../../tweets.js", "/etc/tweets.js", "..\\tweets.js", "../\x1b[2Jx"],
 )
-def test_names_that_lead_out_of_a_zip(refused_spec: Refused, tmp_path: Path, name: str) -> None:
+def test_member_names_outside_the_zip(refused_spec: Refused, tmp_path: Path, name: str) -> None:
     said = refused_spec(write_zip(tmp_path / "ada.zip", archive_files(posts(200)) | {name: "x"}))
     assert "ada.zip holds a file name that leads outside of it" in said
     assert "don't trust this one" in said
@@ -358,7 +358,7 @@ def test_a_zip_bomb_is_refused_before_it_expands(refused_spec: Refused, bomb: Pa
         (24, 1000, "is damaged"),  # the expanded size
     ],
 )
-def test_a_zip_bomb_that_lies_about_its_size(
+def test_zip_bomb_with_a_false_size(
     refused_spec: Refused, tmp_path: Path, bomb: Path, at: int, value: int, said: str
 ) -> None:
     path = written(
@@ -369,7 +369,7 @@ def test_a_zip_bomb_that_lies_about_its_size(
     assert takes_less_than(lambda: read_refused(path), 1)
 
 
-def test_blanks_without_end_take_little_memory(tmp_path: Path) -> None:
+def test_endless_blanks_take_little_memory(tmp_path: Path) -> None:
     peak = peak_of_reading(write_zip(tmp_path / "ada.zip", {"data/tweets.js": "[" + " " * 40 * MB}))
     assert peak < 10
 
@@ -439,7 +439,7 @@ def test_a_gzip_bomb_is_refused(refused_spec: Refused, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_plain_files_that_hold_no_posts(
+def test_plain_files_without_posts(
     refused_spec: Refused, tmp_path: Path, name: str, content: bytes, said: str
 ) -> None:
     assert said in refused_spec(written(tmp_path, name, content))
@@ -448,7 +448,7 @@ def test_plain_files_that_hold_no_posts(
 @pytest.mark.parametrize(
     "content", [b"", b"one\0two", b"\x1f\x8b" + bytes(50), b'{"text": 1', b"[[[[[["]
 )
-def test_standard_input_that_holds_no_posts(
+def test_standard_input_without_posts(
     refused: Refused, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     for command in ("inspect", "make"):
@@ -459,7 +459,7 @@ def test_standard_input_that_holds_no_posts(
 # too little
 
 
-def test_too_little_text_says_how_much_there_was_and_what_brings_more(
+def test_too_little_text_is_reported_with_the_amount_and_a_remedy(
     refused: Refused, tmp_path: Path
 ) -> None:
     path = write_zip(
@@ -475,7 +475,7 @@ def test_too_little_text_says_how_much_there_was_and_what_brings_more(
     )
 
 
-def test_too_little_text_says_what_was_dropped_where_that_is_most(
+def test_too_little_text_is_reported_with_the_main_reason_for_drops(
     refused: Refused, tmp_path: Path
 ) -> None:
     reposts = [tweet(f"RT @bob: number {n}", 500 + n) for n in range(150)]
@@ -488,7 +488,7 @@ def test_too_little_text_says_what_was_dropped_where_that_is_most(
     assert "150 of 200 posts were reposts, short or otherwise dropped" in said
 
 
-def test_inspect_says_that_make_would_refuse(
+def test_inspect_warns_if_make_would_refuse(
     tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["inspect", str(written(tmp_path, "ada.txt", "one two three\n")), "--json"]) == 0
@@ -499,7 +499,7 @@ def test_inspect_says_that_make_would_refuse(
     assert list(own_home.iterdir()) == []
 
 
-def test_nothing_but_reposts_says_how_many(refused_spec: Refused, tmp_path: Path) -> None:
+def test_only_reposts_are_reported_with_their_number(refused_spec: Refused, tmp_path: Path) -> None:
     reposts = [tweet(f"RT @bob: number {n}", n) for n in range(1200)]
     said = refused_spec(write_zip(tmp_path / "ada.zip", archive_files(reposts)))
     assert "All 1,200 posts of 'ada_l' are reposts of other people; none is their own." in said
@@ -593,7 +593,7 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
         (["fly\udc80"], "invalid choice"),
     ],
 )
-def test_arguments_that_make_no_sense(
+def test_invalid_arguments(
     refused: Refused,
     arguments: list[str],
     said: str,
@@ -625,9 +625,7 @@ def test_arguments_that_make_no_sense(
         "x" * 300,
     ],
 )
-def test_names_that_no_persona_can_have(
-    refused: Refused, ada: Path, own_home: Path, name: str
-) -> None:
+def test_invalid_persona_names(refused: Refused, ada: Path, own_home: Path, name: str) -> None:
     assert "A persona can't be named " in refused(
         "make", ada, f"--name={name}", "--base", "builtin"
     )
@@ -635,7 +633,7 @@ def test_names_that_no_persona_can_have(
 
 
 @pytest.mark.parametrize("base", ["gpt2", "distilgpt2", "somebody/something"])
-def test_a_base_model_that_can_not_be_had(refused: Refused, ada: Path, base: str) -> None:
+def test_unavailable_base_model(refused: Refused, ada: Path, base: str) -> None:
     said = refused("make", ada, "--base", base)
     assert f"'{base}' is not on this machine, and the hub can't be reached right now." in said
     assert "--base builtin" in said
@@ -649,7 +647,7 @@ def test_a_base_model_that_can_not_be_had(refused: Refused, ada: Path, base: str
         (["config.json", "pytorch_model.bin"], "Other forms can hide code and are never loaded"),
     ],
 )
-def test_a_folder_that_is_no_base_model(
+def test_folder_without_a_base_model(
     refused: Refused, ada: Path, tmp_path: Path, files: list[str], said: str
 ) -> None:
     folder = write_folder(tmp_path / "base", dict.fromkeys(files, "{}"))
@@ -670,7 +668,7 @@ def test_a_folder_that_is_no_base_model(
         "x\udc80",
     ],
 )
-def test_a_base_model_that_is_no_name(
+def test_invalid_base_model_name(
     refused: Refused, ada: Path, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -712,7 +710,7 @@ def run_refused(*command: str | Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["ada.zip", "ada.txt", "ada.jsonl.gz", "ada"])
-def test_a_file_that_may_not_be_read(
+def test_unreadable_file(
     unprivileged: list[str], tmp_path: Path, own_home: Path, name: str
 ) -> None:
     path = tmp_path / name
@@ -725,7 +723,7 @@ def test_a_file_that_may_not_be_read(
     assert list(own_home.iterdir()) == []
 
 
-def test_a_home_that_may_not_be_written(unprivileged: list[str], tmp_path: Path, ada: Path) -> None:
+def test_read_only_home(unprivileged: list[str], tmp_path: Path, ada: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o555)
     said = run_refused(*unprivileged, "make", ada, "--base", "builtin", "--home", home)
@@ -734,9 +732,7 @@ def test_a_home_that_may_not_be_written(unprivileged: list[str], tmp_path: Path,
     assert list(home.iterdir()) == []
 
 
-def test_a_home_that_may_not_be_looked_into(
-    unprivileged: list[str], tmp_path: Path, ada: Path
-) -> None:
+def test_unreadable_home(unprivileged: list[str], tmp_path: Path, ada: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0)
     run_refused(*unprivileged, "make", ada, "--base", "builtin", "--home", home)
@@ -744,14 +740,12 @@ def test_a_home_that_may_not_be_looked_into(
 
 
 @pytest.mark.parametrize("home", ["file", "file/home", "x" * 300])
-def test_a_home_that_is_no_folder(refused: Refused, ada: Path, tmp_path: Path, home: str) -> None:
+def test_home_that_is_not_a_folder(refused: Refused, ada: Path, tmp_path: Path, home: str) -> None:
     written(tmp_path, "file", "x")
     refused("make", ada, "--base", "builtin", "--home", tmp_path / home)
 
 
-def test_a_personas_place_that_is_taken_by_a_file(
-    refused: Refused, ada: Path, own_home: Path
-) -> None:
+def test_file_in_place_of_a_persona(refused: Refused, ada: Path, own_home: Path) -> None:
     written(own_home, "ada_l", "mine")
     refused("make", ada, "--base", "builtin", leaves=("ada_l",))
     assert (own_home / "ada_l").read_text() == "mine"
@@ -766,7 +760,7 @@ sys.exit(main(sys.argv[1:]))
 LITTLE = ["--epochs", "0.1", "--samples", "10", "--quiet"]
 
 
-def test_a_file_that_may_not_grow_leaves_nothing_half_written(
+def test_file_size_limit_leaves_nothing_half_written(
     ada: Path, own_home: Path, tiny_gpt2: Path
 ) -> None:
     pytest.importorskip("resource", reason="needs limits of the kind that Unix has")
@@ -816,7 +810,7 @@ def small_disk(own_home: Path) -> Callable[..., subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize("size", [4, 32, 64, 300])
-def test_a_full_disk_leaves_nothing_half_written(
+def test_full_disk_leaves_nothing_half_written(
     small_disk: Callable[..., subprocess.CompletedProcess[str]],
     ada: Path,
     own_home: Path,
@@ -831,7 +825,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert not any(name.endswith(".partial") for name in left)
 
 
-def test_a_persona_that_another_process_is_making(
+def test_persona_locked_by_another_process(
     refused: Refused, ada: Path, own_home: Path, holder: None
 ) -> None:
     said = refused("make", ada, "--base", "builtin", leaves=("ada_l",))
@@ -860,7 +854,7 @@ def holder(own_home: Path) -> Iterator[None]:
 # what is odd but no mistake
 
 
-def test_a_file_whose_name_is_no_unicode_is_read_all_the_same(
+def test_file_with_a_non_unicode_name_is_read(
     tmp_path: Path, own_home: Path, tiny_gpt2: Path
 ) -> None:
     path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
@@ -874,7 +868,7 @@ def test_a_file_whose_name_is_no_unicode_is_read_all_the_same(
     assert (own_home / "caf_" / "README.md").exists()
 
 
-def test_a_prompt_that_is_no_unicode_is_answered_all_the_same(
+def test_non_unicode_prompt_is_answered(
     ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *LITTLE]) == 0
@@ -883,7 +877,7 @@ def test_a_prompt_that_is_no_unicode_is_answered_all_the_same(
     assert json.loads(capsys.readouterr().out)["posts"]
 
 
-def test_a_terminal_that_knows_no_unicode_is_no_reason_to_fail(tmp_path: Path) -> None:
+def test_terminal_without_unicode_works(tmp_path: Path) -> None:
     lines = "\n".join(f"number {n}: the 🧮 naïvely counts {n * 37} sheep" for n in range(200))
     command = [
         sys.executable,

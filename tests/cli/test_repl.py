@@ -129,7 +129,7 @@ def said(persona: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> 
         ("q", (Act.LEAVE, "")),
     ],
 )
-def test_a_line_is_a_key_or_a_beginning(line: str, asked: tuple[Act, str]) -> None:
+def test_a_line_is_a_key_or_a_prompt(line: str, asked: tuple[Act, str]) -> None:
     assert understand(line) == asked
 
 
@@ -181,7 +181,7 @@ def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) ->
     assert second["time"].endswith("+00:00")
 
 
-def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -> None:
+def test_ctrl_c_stops_generation_and_ctrl_d_quits(persona: Path, kept: Path) -> None:
     with terminal(["-c", SLOW, "say", str(persona), *SHORT], columns=40, NO_COLOR="1") as person:
         person.until(r"1\.0> ")
         person.type("\n")
@@ -216,7 +216,9 @@ def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -
 
 
 @pytest.mark.parametrize("arguments", [["the lamp", "-n", "1"], ["-n", "1"], ["", "-n", "1"]])
-def test_who_says_what_is_wanted_gets_no_session(persona: Path, arguments: list[str]) -> None:
+def test_a_prompt_on_the_command_line_starts_no_session(
+    persona: Path, arguments: list[str]
+) -> None:
     with terminal(say(persona, *SHORT, *arguments)) as person:
         assert person.end() == 0
     assert "q leaves" not in person.shown
@@ -225,7 +227,7 @@ def test_who_says_what_is_wanted_gets_no_session(persona: Path, arguments: list[
 # what is kept
 
 
-def test_a_kept_post_can_be_drawn_again(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_kept_post_can_be_reproduced(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     posts = said(persona, capsys, "the lamp", "--seed", "5", "--top-p", "0.9").out.splitlines()
     row = Drawn(
         "the lamp", SayOptions(n=10, seed=5, max_tokens=12, temperature=1.0, top_p=0.9), posts
@@ -242,7 +244,7 @@ def test_a_kept_post_can_be_drawn_again(persona: Path, capsys: pytest.CaptureFix
     }
 
 
-def test_what_is_kept_stays_when_the_persona_is_made_again(
+def test_kept_posts_survive_another_make(
     ada: Path, tiny_gpt2: Path, persona: Path, kept: Path
 ) -> None:
     keep(Run(persona), {"text": "gulls, mostly"})
@@ -260,13 +262,13 @@ def test_what_is_kept_stays_when_the_persona_is_made_again(
     assert rows(kept) == [{"text": "gulls, mostly"}]
 
 
-def test_lines_are_whole_whatever_was_there(persona: Path, kept: Path) -> None:
+def test_lines_are_whole_after_a_broken_one(persona: Path, kept: Path) -> None:
     kept.write_text('{"text": "typed by hand"}', encoding="utf-8")
     keep(Run(persona), {"text": "émue 🐦"})
     assert [row["text"] for row in rows(kept)] == ["typed by hand", "émue 🐦"]
 
 
-def test_what_cannot_be_kept_is_said(persona: Path, kept: Path, tmp_path: Path) -> None:
+def test_a_failure_to_keep_a_post_is_reported(persona: Path, kept: Path, tmp_path: Path) -> None:
     kept.mkdir()
     with pytest.raises((StorageError, IsADirectoryError)):
         keep(Run(persona), {"text": "gulls"})
@@ -282,7 +284,7 @@ def test_what_cannot_be_kept_is_said(persona: Path, kept: Path, tmp_path: Path) 
 @pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full"
 )
-def test_a_full_disk_is_said_in_a_sentence(
+def test_a_full_disk_is_reported_in_one_sentence(
     persona: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -295,16 +297,14 @@ def test_a_full_disk_is_said_in_a_sentence(
 # what scripts get
 
 
-def test_json_counts_what_was_drawn_again(
-    persona: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_counts_rejected_sequences(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(said(persona, capsys, "--json", "-n", "2").out)
     assert set(document) == {"persona", "prompt", "seed", "redrawn", "missing", "posts"}
     assert document["prompt"] == ""
     assert all(isinstance(count, int) and count > 0 for count in document["redrawn"].values())
 
 
-def test_a_stream_says_what_a_line_says(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stream_equals_the_line(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = said(persona, capsys, "the lamp", "--seed", "4", "-n", "1").out
     assert said(persona, capsys, "the lamp", "--seed", "4", "-n", "1", "--stream").out == lines
     assert (
@@ -331,7 +331,7 @@ def test_without_a_terminal_there_are_ten_posts(
 
 
 @pytest.mark.parametrize("more", [["-n", "3"], ["-n", "3", "--stream"], ["-n", "3", "--json"]])
-def test_a_closed_pipe_ends_it_quietly(persona: Path, more: list[str]) -> None:
+def test_closed_pipe_ends_it_quietly(persona: Path, more: list[str]) -> None:
     with subprocess.Popen(
         [sys.executable, *say(persona, *SHORT, *more)],
         stdin=subprocess.DEVNULL,
@@ -364,7 +364,7 @@ def test_ctrl_c_ends_it_with_130(persona: Path) -> None:
     assert process.returncode == 130
 
 
-def test_progress_is_shown_beside_a_file_only_and_only_to_people(
+def test_progress_is_shown_in_a_terminal_while_output_goes_to_a_file(
     persona: Path, tmp_path: Path
 ) -> None:
     command = (

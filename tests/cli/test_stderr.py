@@ -56,7 +56,7 @@ def test_the_package_runs_as_a_module() -> None:
         pytest.param("tiny_gemma", "always", marks=pytest.mark.slow),
     ],
 )
-def test_a_persona_is_made_and_speaks_without_a_word_of_any_library(
+def test_make_and_say_print_no_library_output(
     base: str,
     filters: str,
     ada: Path,
@@ -81,7 +81,7 @@ def test_a_persona_is_made_and_speaks_without_a_word_of_any_library(
     assert problems("status", "ada_l") == []
 
 
-def test_the_page_is_served_without_a_word_of_any_library(own_home: Path) -> None:
+def test_serve_prints_no_library_output(own_home: Path) -> None:
     server = subprocess.Popen(
         [sys.executable, "-m", "popinjay", "serve", "--port", "0", "--no-browser"],
         stdout=subprocess.PIPE,
@@ -101,7 +101,7 @@ def test_the_page_is_served_without_a_word_of_any_library(own_home: Path) -> Non
     assert server.returncode == 0
 
 
-def test_warnings_and_records_of_libraries_are_held_back(
+def test_warnings_and_log_records_of_libraries_are_suppressed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "warnoptions", [])
@@ -121,7 +121,7 @@ def test_warnings_and_records_of_libraries_are_held_back(
     assert (logging.getLogger().handlers, warnings.showwarning) == (handlers, show)
 
 
-def test_whoever_asks_python_for_warnings_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warnings_are_shown_if_python_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "warnoptions", ["always"])
     show = warnings.showwarning
     with library_output.held_back():

@@ -86,7 +86,7 @@ def asking() -> Iterator[Web]:
 
 @pytest.mark.parametrize("address", PRIVATE)
 @pytest.mark.parametrize("beside", [[], [PUBLIC], [OTHER, PUBLIC]], ids=["alone", "one", "two"])
-def test_a_name_with_an_address_in_the_house_is_not_asked(
+def test_a_host_with_a_private_address_is_not_requested(
     asking: Web,
     names: Callable[..., Names],
     reached: list[str],
@@ -100,7 +100,7 @@ def test_a_name_with_an_address_in_the_house_is_not_asked(
     assert reached == []
 
 
-def test_what_was_checked_is_what_is_connected_to(
+def test_the_connection_uses_the_checked_address(
     asking: Web, names: Callable[..., Names], reached: list[str]
 ) -> None:
     """A name is resolved once for each connection: a second answer would not be checked."""
@@ -110,7 +110,7 @@ def test_what_was_checked_is_what_is_connected_to(
     assert (reached, known.looked_up) == ([PUBLIC, OTHER], ["social.example"])
 
 
-def test_a_name_that_moves_into_the_house_between_tries_is_refused(
+def test_a_host_that_becomes_private_between_retries_is_refused(
     asking: Web, names: Callable[..., Names], reached: list[str]
 ) -> None:
     known = names(social_example=[[PUBLIC], [PUBLIC], ["192.168.1.1"]])
@@ -139,7 +139,7 @@ def moving(asking: Web, monkeypatch: pytest.MonkeyPatch, *there: str) -> list[st
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_a_redirect_to_a_name_in_the_house_is_not_followed(
+def test_a_redirect_to_a_private_host_is_not_followed(
     asking: Web,
     names: Callable[..., Names],
     reached: list[str],
@@ -169,7 +169,7 @@ def test_a_redirect_to_a_name_in_the_house_is_not_followed(
         ("https://public.example:99999/", "no address"),
     ],
 )
-def test_a_redirect_to_no_place_on_the_web_is_not_followed(
+def test_a_redirect_outside_of_the_web_is_not_followed(
     asking: Web,
     names: Callable[..., Names],
     reached: list[str],
@@ -184,7 +184,7 @@ def test_a_redirect_to_no_place_on_the_web_is_not_followed(
     assert reached == []
 
 
-def test_redirects_one_after_another_are_each_checked(
+def test_every_redirect_of_a_chain_is_checked(
     asking: Web, names: Callable[..., Names], reached: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names(third_example=[["10.9.8.7"]])
@@ -196,7 +196,7 @@ def test_redirects_one_after_another_are_each_checked(
     assert reached == []
 
 
-def test_no_key_goes_along_to_another_host(asking: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_is_sent_to_another_host(asking: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, str]] = []
 
     def answer(address: str, headers: dict[str, str], most: int) -> Answer:
@@ -215,7 +215,7 @@ def test_no_key_goes_along_to_another_host(asking: Web, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("spec", ["@ada@inside.example", "ada.inside.example"])
-def test_an_account_in_the_house_is_one_clear_sentence(
+def test_an_account_on_a_private_host_is_one_clear_sentence(
     names: Callable[..., Names],
     reached: list[str],
     capsys: pytest.CaptureFixture[str],

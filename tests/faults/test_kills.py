@@ -30,7 +30,7 @@ def part_name(part: tuple[Command, int, int]) -> str:
 
 
 @pytest.mark.parametrize("part", PARTS, ids=part_name)
-def test_killed_anywhere_nothing_is_lost(
+def test_kills_lose_nothing(
     part: tuple[Command, int, int],
     shop: Workshop,
     kills: int,

@@ -53,7 +53,7 @@ def test_little_memory_is_one_sentence(command: Command, megabytes: int, shop: W
 
 @each_command()
 @pytest.mark.parametrize("number", SIGNALS, ids=[number.name for number in SIGNALS])
-def test_a_signal_ends_a_command_that_can_be_gone_on_with(
+def test_a_command_ended_by_a_signal_can_be_resumed(
     command: Command, number: signal.Signals, shop: Workshop, seed: int
 ) -> None:
     campaign = Campaign(shop, command, random.Random(f"{seed} {command.name} {number}"))

@@ -25,7 +25,9 @@ def pair_name(pair: tuple[Command, Command]) -> str:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=pair_name)
-def test_two_at_once_do_no_harm(pair: tuple[Command, Command], shop: Workshop, seed: int) -> None:
+def test_two_commands_at_once_do_no_harm(
+    pair: tuple[Command, Command], shop: Workshop, seed: int
+) -> None:
     chance = random.Random(f"{seed} {pair_name(pair)}")
     place = shop.place("pair", made=True)
     works = [command.work(shop, place) for command in pair]

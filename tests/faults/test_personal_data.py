@@ -72,7 +72,7 @@ def telling(text: str) -> list[str]:
     return [one for one in SECRETS if re.sub(r"[\s.()-]", "", one).casefold() in bare]
 
 
-def test_what_is_masked_is_in_nothing_that_is_made(shop: Workshop, archive: Path) -> None:
+def test_masked_data_is_in_no_file(shop: Workshop, archive: Path) -> None:
     place = made(shop, archive, "masked")
     for path in place.persona.rglob("*"):
         if path.is_file() and path.name != "posts.jsonl":  # what was read, as it was
@@ -82,17 +82,17 @@ def test_what_is_masked_is_in_nothing_that_is_made(shop: Workshop, archive: Path
     assert telling(said_by(shop, place)) == []
 
 
-def test_what_is_learnt_on_purpose_is_not_said_either(shop: Workshop, archive: Path) -> None:
+def test_personal_data_that_was_kept_is_not_generated(shop: Workshop, archive: Path) -> None:
     """With --keep-personal-data it may know all of it, but its output filters still apply."""
     place = made(shop, archive, "kept-personal", "--keep-personal-data")
     learnt = (place.persona / "train.jsonl").read_text(encoding="utf-8")
     assert set(telling(learnt)) == set(SECRETS)
     assert telling(said_by(shop, place)) == []
-    tried = children.run(lambda: _says_all_that_it_knows(place), heard=shop.heard)
+    tried = children.run(lambda: _generates_all_that_it_knows(place), heard=shop.heard)
     assert tried.status == 0, tried.said
 
 
-def _says_all_that_it_knows(place: Place) -> None:
+def _generates_all_that_it_knows(place: Place) -> None:
     """Check the filters of this persona with sequences that contain every secret."""
     from parrot import Parrot
     from popinjay.options import SayOptions
@@ -111,7 +111,7 @@ def _says_all_that_it_knows(place: Place) -> None:
     assert tally.redrawn[Reason.PERSONAL] >= len(SECRETS)
 
 
-def test_a_published_persona_gives_nothing_away(shop: Workshop, archive: Path) -> None:
+def test_a_published_persona_reveals_nothing(shop: Workshop, archive: Path) -> None:
     place = made(shop, archive, "given-away")
     shutil.rmtree(place.published, ignore_errors=True)
     words = ("publish", NAME, "--to", str(place.published), "--with-posts")

@@ -39,7 +39,7 @@ def moments(changes: int, chance: random.Random) -> list[int]:
 
 @each_command()
 @pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EROFS], ids=["full", "read-only"])
-def test_what_is_refused_from_some_moment_on_is_said(
+def test_a_disk_that_refuses_writes_is_reported(
     command: Command, reason: int, shop: Workshop, seed: int
 ) -> None:
     chance = random.Random(f"{seed} {command.name} {reason}")
@@ -51,7 +51,7 @@ def test_what_is_refused_from_some_moment_on_is_said(
 
 
 @each_command()
-def test_files_that_may_not_grow_are_said(command: Command, shop: Workshop) -> None:
+def test_a_file_size_limit_is_reported(command: Command, shop: Workshop) -> None:
     """Unlike the refusals above, this affects what libraries write in their own ways."""
     resource = pytest.importorskip("resource")
     campaign = Campaign(shop, command, random.Random(0))
@@ -91,9 +91,7 @@ def as_nobody() -> None:
 @pytest.mark.parametrize(
     "words", ["status", "status ada", "lineage ada", "say ada the -n 2 --seed 1"]
 )
-def test_a_home_that_may_only_be_read_can_be_read(
-    words: str, shop: Workshop, for_others: Place
-) -> None:
+def test_a_read_only_home_can_be_read(words: str, shop: Workshop, for_others: Place) -> None:
     before = snapshot(for_others.path)
     shop.heard.touch()
     shop.heard.chmod(0o666)
@@ -113,9 +111,7 @@ def test_a_home_that_may_only_be_read_can_be_read(
         "make {}/none.txt --name ada",
     ],
 )
-def test_a_home_that_may_only_be_read_is_not_written(
-    words: str, shop: Workshop, for_others: Place
-) -> None:
+def test_a_read_only_home_is_not_written(words: str, shop: Workshop, for_others: Place) -> None:
     before = snapshot(for_others.path)
     given = words.format(for_others.path).split()
     ended = shop.run(for_others, *given, first=(as_nobody,))
@@ -149,9 +145,7 @@ def small_disk(shop: Workshop) -> Iterator[Path]:
 
 
 @each_command("forget", "forget --retrain", "report --samples", "card", "publish", "say", "keep")
-def test_a_disk_that_is_really_full_is_said(
-    command: Command, shop: Workshop, small_disk: Path
-) -> None:
+def test_a_full_disk_is_reported(command: Command, shop: Workshop, small_disk: Path) -> None:
     usual = Campaign(shop, command, random.Random(0)).undisturbed()
     place = Place(Path(shutil.copytree(shop.made.path, small_disk / "place")))
     if command.prepare:
@@ -170,9 +164,7 @@ def test_a_disk_that_is_really_full_is_said(
         assert snapshot(place.path) == usual.left
 
 
-def test_a_home_on_a_disk_without_room_is_listed_all_the_same(
-    shop: Workshop, small_disk: Path
-) -> None:
+def test_a_home_on_a_full_disk_is_listed(shop: Workshop, small_disk: Path) -> None:
     ended = children.run(children.command(small_disk / "home", *shop.make()), heard=shop.heard)
     assert ended.is_clear, ended.said
     assert shop.run(Place(small_disk), "status").status == 0

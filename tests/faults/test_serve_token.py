@@ -63,7 +63,7 @@ def test_every_route_answers_with_the_token(client: Client) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_method_is_a_way_around(client: Client, method: str) -> None:
+def test_no_method_bypasses_the_token(client: Client, method: str) -> None:
     answer = client.ask(method, "/api/personas", headers={"X-Popinjay": "1"})
     assert answer.status in (401, 403)
 
@@ -89,19 +89,19 @@ def test_no_method_is_a_way_around(client: Client, method: str) -> None:
         "http://127.0.0.1:{port}/api/personas",
     ],
 )
-def test_no_way_of_writing_a_path_is_a_way_around(client: Client, path: str) -> None:
+def test_no_spelling_of_a_path_bypasses_the_token(client: Client, path: str) -> None:
     asked = path.format(token=TOKEN, port=client.port)
     answer = client.ask("GET", asked, headers={})
     page = client.ask("GET", "/", headers={}).body
     assert answer.status in (400, 401, 403, 404) or answer.body == page
 
 
-def test_other_names_are_refused_before_the_token_is_looked_at(client: Client) -> None:
+def test_other_host_names_are_refused_before_the_token_is_checked(client: Client) -> None:
     headers = {"Host": f"evil.example:{client.port}", "Authorization": f"Bearer {TOKEN}"}
     assert client.ask("GET", "/api/personas", headers=headers).status == 403
 
 
-def test_guesses_of_a_login_open_nothing(client: Client) -> None:
+def test_guessed_tokens_are_refused(client: Client) -> None:
     for guess in ("", " ", "*", TOKEN[:-1], TOKEN + " x", TOKEN.upper(), "\x00", "a" * 10_000):
         answer = client.ask("POST", "/api/login", {"token": guess})
         assert answer.status in (401, 422)
@@ -109,7 +109,7 @@ def test_guesses_of_a_login_open_nothing(client: Client) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_each_start_has_a_token_of_its_own(tmp_path: Path, host: str) -> None:
+def test_each_start_has_its_own_token(tmp_path: Path, host: str) -> None:
     """The token that is printed once is in no file and does not work after the next start."""
     tokens: list[str] = []
     for _ in range(2):
@@ -142,7 +142,7 @@ def started(home: Path, host: str) -> Iterator[tuple[str, Client]]:
             process.kill()
 
 
-def test_without_host_no_other_machine_is_listened_to(tmp_path: Path) -> None:
+def test_without_host_only_loopback_is_bound(tmp_path: Path) -> None:
     with served_apart(tmp_path) as (client, process):
         assert client.ask("GET", "/api/personas").status == 200
         assert set(listening_at(client.port)) == {"127.0.0.1"}

@@ -94,7 +94,7 @@ def holding(run: Run, text: str) -> list[str]:
     ]
 
 
-def test_a_post_is_gone_from_every_file(run: Run) -> None:
+def test_a_post_is_removed_from_every_file(run: Run) -> None:
     post = rows(run, "train.jsonl")[0]
     (run.path / ".train").mkdir()
     (run.path / ".train" / "checkpoint.safetensors").write_text(post["text"])
@@ -132,7 +132,9 @@ def test_a_post_is_gone_from_every_file(run: Run) -> None:
     }
 
 
-def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_a_new_make_does_not_bring_it_back(
+    run: Run, ada: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     from archives import archive_files, posts, write_zip
 
     post = rows(run, "train.jsonl")[0]
@@ -156,7 +158,7 @@ def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_pat
     assert json.loads(run.file("authors.json").read_text())[0]["left_out"] == {"forgotten": 1}
 
 
-def test_what_the_model_learnt_is_said_until_it_is_trained_again(
+def test_a_model_trained_on_forgotten_posts_is_reported_until_retrained(
     run: Run, ada: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learnt = [rows(run, name)[0]["id"] for name in ("train.jsonl", "validation.jsonl")]
@@ -188,7 +190,7 @@ def parroted(run: Run, *posts: str, **options: Any) -> list[str]:
     return [text.removeprefix("^") for text in persona.say(n=1, seed=0, **options)]
 
 
-def test_what_the_model_still_knows_is_not_said(run: Run) -> None:
+def test_forgotten_posts_are_not_generated(run: Run) -> None:
     post, other = rows(run, "train.jsonl")[:2]
     own = "A sentence of its own about the sea."
     eight = f"so {' '.join(post['text'].split()[:8])} and"
@@ -205,7 +207,7 @@ def test_what_the_model_still_knows_is_not_said(run: Run) -> None:
     ]  # the model does not know it any more: saying it would be chance
 
 
-def test_nor_is_what_a_forgotten_author_said(cyborg: Run) -> None:
+def test_posts_of_a_forgotten_author_are_not_generated(cyborg: Run) -> None:
     mine, theirs = (
         next(row["text"] for row in rows(cyborg, "train.jsonl") if row["author"] == author)
         for author in ("ada", "bob")
@@ -218,14 +220,14 @@ def test_nor_is_what_a_forgotten_author_said(cyborg: Run) -> None:
     assert not cyborg.file("still_known.marks").exists()  # who learnt it is gone
 
 
-def test_damaged_marks_are_said(run: Run) -> None:
+def test_damaged_hashes_are_reported(run: Run) -> None:
     run.file("still_known.marks").write_bytes(b"half")
     with pytest.raises(PersonaError, match="is damaged: 4 bytes") as caught:
         parroted(run, "A sentence of its own.")
     assert "--retrain" in caught.value.hint
 
 
-def test_what_the_model_never_saw_it_need_not_unlearn(run: Run) -> None:
+def test_forgetting_an_unseen_post_needs_no_training(run: Run) -> None:
     dropped = next(row["id"] for row in rows(run, "dropped.jsonl") if row["reason"] == "repost")
     done = forget(run, [rows(run, "held_out.jsonl")[0]["id"], dropped])
     assert done.removed == {
@@ -242,7 +244,7 @@ def test_what_the_model_never_saw_it_need_not_unlearn(run: Run) -> None:
     assert not run.file("samples.jsonl").exists()
 
 
-def test_an_author_leaves_a_cyborg(
+def test_forgetting_an_author_of_a_cyborg(
     cyborg: Run, two_files: list[Path], tiny_gpt2: Path, pictures: None
 ) -> None:
     mine = [row for row in rows(cyborg, "posts.jsonl") if row["author"] == "ada"]
@@ -265,7 +267,7 @@ def test_an_author_leaves_a_cyborg(
     assert holding(cyborg, "bob number") == []
 
 
-def test_kept_posts_that_repeat_what_is_forgotten_go_with_it(run: Run) -> None:
+def test_kept_posts_that_repeat_a_forgotten_post_are_removed(run: Run) -> None:
     post, other = rows(run, "train.jsonl")[:2]
     first_eight = " ".join(post["text"].split()[:8])
     repeating = [post["text"], f"so: {post['text'].upper()}!", f"{first_eight} and then nothing"]
@@ -284,7 +286,7 @@ def test_kept_posts_that_repeat_what_is_forgotten_go_with_it(run: Run) -> None:
     assert holding(run, post["text"]) == []
 
 
-def test_what_repeats_a_short_post_and_what_does_not() -> None:
+def test_which_kept_posts_repeat_a_short_post() -> None:
     texts = ["Good morning, dear town!", "Ha ha", "🔥"]
     gone = ["GOOD MORNING dear town", "I say good morning, dear town, and mean it", "ha, ha!", "🔥"]
     staying = ["ha ha ha", "good morning, town", "🌊", ""]
@@ -293,7 +295,7 @@ def test_what_repeats_a_short_post_and_what_does_not() -> None:
     assert repeating_none(lines, []) == lines
 
 
-def test_kept_posts_go_with_an_author_and_with_the_last_that_repeats(cyborg: Run) -> None:
+def test_kept_posts_are_removed_with_an_author_or_their_last_source(cyborg: Run) -> None:
     for text in ("neither of them said so", "number 3 counts"):
         keep(cyborg, {"text": text, "prompt": ""})
     assert forget(cyborg, ["3"], ["bob"]).removed["kept.jsonl"] == 0
@@ -303,7 +305,7 @@ def test_kept_posts_go_with_an_author_and_with_the_last_that_repeats(cyborg: Run
     assert "kept.jsonl" not in forget(cyborg, ["4"], ["ada"]).removed
 
 
-def test_ids_that_look_alike_need_their_author(cyborg: Run) -> None:
+def test_ambiguous_ids_need_their_author(cyborg: Run) -> None:
     with pytest.raises(
         PersonaError, match="ada and bob each have a post with the id '7'"
     ) as caught:
@@ -316,7 +318,7 @@ def test_ids_that_look_alike_need_their_author(cyborg: Run) -> None:
     assert len(rows(cyborg, "posts.jsonl")) == 401
 
 
-def test_what_else_should_be_known_is_said(cyborg: Run) -> None:
+def test_further_consequences_are_reported(cyborg: Run) -> None:
     cyborg.update(published={"hub:ada/bird": {"version": "v1"}})
     events: list[Event] = []
     forget(cyborg, ["1"], ["ada"], events.append)
@@ -330,7 +332,7 @@ def told_to(tracker: str, **place: str) -> dict[str, str]:
     return sealed({"tracker": tracker, "persona": "ada_l", "folder": "", "address": "", **place})
 
 
-def test_what_another_machine_noted_removes_nothing_here(
+def test_a_record_from_another_machine_removes_nothing(
     run: Run, own_home: Path, tmp_path: Path
 ) -> None:
     """A record from another machine could name any folder."""
@@ -354,7 +356,7 @@ def test_what_another_machine_noted_removes_nothing_here(
     assert not precious.exists()
 
 
-def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
+def test_unreachable_tracker_data_is_reported_and_failures_are_retried(
     run: Run, own_home: Path
 ) -> None:
     post = rows(run, "train.jsonl")[0]
@@ -430,7 +432,7 @@ def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixtur
         ),
     ],
 )
-def test_what_cannot_be_forgotten_is_said(
+def test_what_cannot_be_forgotten_is_reported(
     run: Run, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str, hint: str
 ) -> None:
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
@@ -441,7 +443,7 @@ def test_what_cannot_be_forgotten_is_said(
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
 
 
-def test_training_again_needs_a_persona_that_was_finished(tmp_path: Path) -> None:
+def test_retraining_needs_a_finished_persona(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     run.path.mkdir()
     with pytest.raises(PersonaError, match="never finished"):
@@ -450,7 +452,7 @@ def test_training_again_needs_a_persona_that_was_finished(tmp_path: Path) -> Non
         forget(run, ["1"])
 
 
-def test_a_damaged_list_is_said(run: Run) -> None:
+def test_a_damaged_list_is_reported(run: Run) -> None:
     run.file("forgotten.toml").write_text("posts = [1]")
     with pytest.raises(PersonaError, match=r"forgotten\.toml is damaged"):
         forget(run, ["1"])
@@ -485,7 +487,7 @@ print(count)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-def test_killed_anywhere_it_is_all_or_nothing(run: Run, tmp_path: Path) -> None:
+def test_a_killed_forget_is_all_or_nothing(run: Run, tmp_path: Path) -> None:
     post = rows(run, "train.jsonl")[0]
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(run.path), str(tmp_path), post["id"]],

@@ -56,7 +56,7 @@ def picked(run: Run, *containing: str, authors: Sequence[str] = ()) -> list[str]
     return [post.text for post in choose(run, Forgotten(), (), authors, containing).posts]
 
 
-def test_words_are_found_whatever_case_blanks_and_accents(run: Run) -> None:
+def test_search_ignores_case_blanks_and_accents(run: Run) -> None:
     assert picked(run, "LAMP HUMS") == list(TEXTS[:2])
     assert picked(run, "zoë") == picked(run, "Zoe\u0308") == list(TEXTS[2:4])
     assert picked(run, "twice", "gulls") == list(TEXTS[3:])
@@ -65,12 +65,12 @@ def test_words_are_found_whatever_case_blanks_and_accents(run: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "error"), [("nobody said this", PersonaError), ("", OptionError), (" \n", OptionError)]
 )
-def test_words_that_nobody_said_are_no_words(run: Run, text: str, error: type[Exception]) -> None:
+def test_words_without_a_match_are_refused(run: Run, text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         picked(run, text)
 
 
-def test_words_of_one_author_only(own_home: Path) -> None:
+def test_search_among_one_authors_posts(own_home: Path) -> None:
     run = persona(
         own_home,
         Post("1", "ada", "the lamp"),
@@ -84,7 +84,7 @@ def test_words_of_one_author_only(own_home: Path) -> None:
     assert choose(run, Forgotten(), (), ["bob"]).in_words() == "all of @bob (2 posts)"
 
 
-def test_posts_are_counted_and_not_their_ids(own_home: Path) -> None:
+def test_posts_are_counted_not_their_ids(own_home: Path) -> None:
     run = persona(
         own_home,
         *(Post("1.23457E+18", "ada", f"post {n}") for n in range(70)),
@@ -113,7 +113,7 @@ def test_a_dry_run_shows_and_changes_nothing(run: Run, capsys: pytest.CaptureFix
     assert {name: held for name, held in after.items() if name != ".lock"} == before
 
 
-def test_two_posts_are_not_forgotten_unasked(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_posts_need_a_confirmation(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["forget", "ada", "--containing", "lamp"]) == 2
     said = capsys.readouterr().err
     assert "This would forget 2 posts, and there is no terminal to ask in." in said
@@ -126,7 +126,7 @@ def test_two_posts_are_not_forgotten_unasked(run: Run, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("answer", [True, False])
-def test_a_person_is_asked_and_a_no_is_a_no(
+def test_the_user_is_asked_and_can_decline(
     run: Run, monkeypatch: pytest.MonkeyPatch, answer: bool
 ) -> None:
     asked: list[str] = []
@@ -143,7 +143,7 @@ def test_a_person_is_asked_and_a_no_is_a_no(
     assert run.file("forgotten.toml").exists() is answer
 
 
-def test_nothing_is_trained_on_a_no_or_a_dry_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_declining_and_dry_runs_train_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.pipeline.relearn", lambda *_: pytest.fail("trained"))
     monkeypatch.setattr(questions, "may_ask", lambda not_now: True)
     monkeypatch.setattr(questions, "yes", lambda question: False)
@@ -151,7 +151,7 @@ def test_nothing_is_trained_on_a_no_or_a_dry_run(run: Run, monkeypatch: pytest.M
     assert main(["forget", "ada", "--containing", "zoë", "--retrain", "--dry-run"]) == 2
 
 
-def test_whatever_was_made_from_posts_goes_and_is_named(run: Run) -> None:
+def test_derived_files_are_removed_and_named(run: Run) -> None:
     derived = ("report.json", "report-to-share.html", "card.png", "engine/posts.index")
     hidden = ("engine/.posts.index.77.partial", ".train/best.safetensors", ".report.json.partial")
     for name in (*derived, *hidden, "engine/int8.safetensors"):
@@ -177,7 +177,7 @@ def test_whatever_was_made_from_posts_goes_and_is_named(run: Run) -> None:
     assert all(name in said for name in derived)
 
 
-def test_what_the_page_heard_while_it_learnt_goes_too(run: Run, own_home: Path) -> None:
+def test_the_servers_job_events_are_removed_too(run: Run, own_home: Path) -> None:
     jobs: list[tuple[str, str, Standing]] = [
         ("1", "ada", "done"),
         ("2", "bob", "done"),

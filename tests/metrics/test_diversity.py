@@ -55,7 +55,7 @@ def test_distinct_is_the_share_of_different_n_grams(texts: list[str]) -> None:
         assert measured[f"distinct_{order}"] == (len(set(every)) / len(every) if every else 0)
 
 
-def test_a_broken_record_has_no_variety() -> None:
+def test_repeated_texts_have_no_diversity() -> None:
     measured = diversity(["The river sings at night to nobody"] * 50)
     assert measured["self_bleu"] == pytest.approx(1)
     assert measured["repeats"] == 49 / 50
@@ -63,7 +63,7 @@ def test_a_broken_record_has_no_variety() -> None:
     assert measured["distinct_3"] == 5 / 250
 
 
-def test_texts_with_nothing_in_common_have_all_of_it() -> None:
+def test_texts_with_nothing_in_common_have_full_diversity() -> None:
     assert diversity(["one two three", "four five six"]) == {
         "distinct_1": 1,
         "distinct_2": 1,
@@ -73,7 +73,7 @@ def test_texts_with_nothing_in_common_have_all_of_it() -> None:
     }
 
 
-def test_by_hand() -> None:
+def test_values_computed_by_hand() -> None:
     measured = diversity(["a b c d e", "a b c d f"])
     assert measured["distinct_1"] == 6 / 10
     assert measured["self_bleu"] == pytest.approx((4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
@@ -83,7 +83,7 @@ def test_repeats_look_past_case_and_punctuation_unless_there_is_nothing_else() -
     assert diversity(["A word!", "a word", "🦜", "🦜 ", "🐟"])["repeats"] == pytest.approx(2 / 5)
 
 
-def test_one_text_or_none_repeats_nothing() -> None:
+def test_fewer_than_two_texts_repeat_nothing() -> None:
     assert diversity([]) == {
         "distinct_1": 0,
         "distinct_2": 0,

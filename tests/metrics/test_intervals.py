@@ -46,7 +46,7 @@ def test_wilsons_interval_is_as_published(hits: int, count: int, low: float, hig
     assert wilson_interval(hits, count) == pytest.approx((hits / count, low, high), abs=5e-5)
 
 
-def test_a_share_of_nothing_is_unknown_and_one_of_all_or_none_is_not_certain() -> None:
+def test_a_share_of_nothing_is_unknown_and_extreme_shares_are_uncertain() -> None:
     assert wilson_interval(0, 0) == (0.0, 0.0, 1.0)
     assert wilson_interval(0, 100).low == 0
     assert 0.03 < wilson_interval(0, 100).high < 0.04
@@ -89,11 +89,11 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert bootstrap_mean(values, 3) != bootstrap_mean(values, 4)
 
 
-def test_a_mean_of_nothing_is_said_without_failing() -> None:
+def test_a_mean_of_nothing_does_not_fail() -> None:
     assert bootstrap_mean([], 0) == (0.0, 0.0, 0.0)
 
 
-def test_estimates_are_apart_where_their_intervals_do_not_meet() -> None:
+def test_estimates_differ_if_their_intervals_are_disjoint() -> None:
     low, middle, high = Estimate(0.1, 0.0, 0.2), Estimate(0.2, 0.15, 0.3), Estimate(0.5, 0.4, 0.6)
     assert low.apart_from(high)
     assert high.apart_from(low)

@@ -124,7 +124,7 @@ def test_torch_computes_the_same_of_both(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
-def test_they_say_the_same(pair: Pair, engine: str) -> None:
+def test_they_generate_the_same(pair: Pair, engine: str) -> None:
     def say(path: Path) -> list[str]:
         folder = path / "model"
         decoder = (
@@ -148,7 +148,7 @@ def test_the_report_measures_the_same(pair: Pair) -> None:
     assert bits[0] == pytest.approx(bits[1], abs=2e-3)
 
 
-def test_the_engine_is_kept_in_the_cache_and_not_in_the_persona(
+def test_the_engine_is_in_the_cache_not_in_the_persona(
     thin: Run, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POPINJAY_BASES", str(own_home / "cache"))
@@ -179,12 +179,12 @@ def test_engines_in_the_cache_are_bounded_in_number(
     assert str(engine_file.MOST_SHARED + 1) in left
 
 
-def test_the_memory_that_it_takes_is_that_of_its_base_too(pair: Pair) -> None:
+def test_its_memory_includes_that_of_its_base(pair: Pair) -> None:
     weights = [pair.base / "model.safetensors", pair.thin / "model" / "adapter_model.safetensors"]
     assert _size(pair.thin / "model") == sum(path.stat().st_size for path in weights)
 
 
-def test_a_base_that_is_gone_is_said_and_how_to_get_it(
+def test_a_missing_base_is_reported_with_how_to_get_it(
     thin: Run, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(own_home / "base-model")
@@ -232,7 +232,7 @@ def test_a_damaged_adapter_is_one_sentence(thin: Run, name: str) -> None:
             opened()
 
 
-def test_what_is_published_is_a_whole_model_that_transformers_loads(
+def test_a_whole_model_is_published_that_transformers_loads(
     copy: Run, pair: Pair, own_home: Path
 ) -> None:
     import torch
@@ -267,15 +267,13 @@ def test_what_is_published_is_a_whole_model_that_transformers_loads(
     ).changed  # the same bytes again
 
 
-def test_the_command_lists_what_a_thin_one_would_send(
-    copy: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dry_run_lists_the_whole_model(copy: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["publish", "ada", "--to", "hub:ada/bird", "--dry-run", "--json"]) == 0
     sizes = {file["name"]: file["bytes"] for file in json.loads(capsys.readouterr().out)["files"]}
     assert sizes["model.safetensors"] > 10_000
 
 
-def test_the_whole_model_that_a_killed_process_left_goes(copy: Run, own_home: Path) -> None:
+def test_a_whole_model_left_by_a_killed_process_is_removed(copy: Run, own_home: Path) -> None:
     (copy.path / WHOLE).mkdir()
     (copy.path / WHOLE / "model-00001.safetensors").write_bytes(b"half")
     published = publish(copy, str(own_home / "out"), PublishOptions())
@@ -283,7 +281,7 @@ def test_the_whole_model_that_a_killed_process_left_goes(copy: Run, own_home: Pa
     assert not (copy.path / WHOLE).exists()
 
 
-def test_it_is_trained_again_as_an_adapter(copy: Run) -> None:
+def test_retraining_keeps_an_adapter(copy: Run) -> None:
     before = content_hash(copy.file("model"))
     first = json.loads(copy.file("train.jsonl").read_text().splitlines()[0])
     forget(copy, [first["id"]])
@@ -293,7 +291,7 @@ def test_it_is_trained_again_as_an_adapter(copy: Run) -> None:
 
 
 @pytest.mark.parametrize("tune", ["full", "top"])
-def test_there_is_no_adapter_to_keep_without_lora(tune: str) -> None:
+def test_keeping_an_adapter_needs_lora(tune: str) -> None:
     with pytest.raises(OptionError, match="--keep adapter needs an adapter") as told:
         TrainOptions(tune=tune, keep="adapter")
     assert "--tune lora" in told.value.hint

@@ -139,7 +139,7 @@ def in_the_hubs_cache(tiny_llama: Path, cache: Path) -> Path:
     return snapshot
 
 
-def test_a_base_of_the_hub_is_prepared_in_a_folder_of_its_own(
+def test_a_base_of_the_hub_is_prepared_in_its_own_folder(
     hub: dict[str, int], tmp_path: Path, tiny_llama: Path
 ) -> None:
     done = fetch(PREPARED, tmp_path)
@@ -156,7 +156,7 @@ def test_a_base_of_the_hub_is_prepared_in_a_folder_of_its_own(
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock", "tiny"}
 
 
-def test_a_base_used_as_it_is_lies_in_the_hubs_cache(hub: dict[str, int], tmp_path: Path) -> None:
+def test_an_unprepared_base_stays_in_the_hubs_cache(hub: dict[str, int], tmp_path: Path) -> None:
     done = fetch(Base("tiny", ID, "a tiny model", places=(Hub(),)), tmp_path)
     assert done.returncode == 0, done.stderr
     assert Path(json.loads(done.stdout)[0]).name == COMMIT
@@ -170,7 +170,7 @@ def test_a_base_used_as_it_is_lies_in_the_hubs_cache(hub: dict[str, int], tmp_pa
         (500, "the hub can't be reached right now"),
     ],
 )
-def test_what_the_hub_refuses_is_said_in_a_sentence(
+def test_refusals_of_the_hub_are_reported_in_one_sentence(
     hub: dict[str, int], tmp_path: Path, status: int, said: str
 ) -> None:
     hub["status"] = status
@@ -180,7 +180,7 @@ def test_what_the_hub_refuses_is_said_in_a_sentence(
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock"}
 
 
-def test_what_the_hubs_cache_has_needs_no_network_and_is_never_written_to(
+def test_the_hubs_cache_works_offline_and_is_never_written(
     own_home: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = own_home / "cache"

@@ -42,7 +42,7 @@ def test_it_is_loaded_exactly_as_stored(built_in: LanguageModel) -> None:
     )
 
 
-def test_it_is_small_and_says_what_it_was_made_of() -> None:
+def test_it_is_small_and_records_its_sources() -> None:
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= MOST_BYTES
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     for owed in (
@@ -67,7 +67,7 @@ def test_it_has_learnt_english_and_reads_any_script(built_in: LanguageModel) -> 
         assert built_in.decode(built_in.encode([text])[0]) == text
 
 
-def test_it_picks_up_a_voice_from_the_posts_before(built_in: LanguageModel) -> None:
+def test_it_adapts_to_previous_posts(built_in: LanguageModel) -> None:
     cook = [
         f"Recipe {n}: a spoon of butter, a cup of flour, and the oven at {n * 10} degrees."
         for n in range(3, 15)

@@ -55,7 +55,7 @@ def scaling_model(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("tokens_at_once", [1, 3, 10_000])
-def test_however_many_logits_are_held_at_once_the_bits_are_the_same(
+def test_the_bits_are_independent_of_the_chunk_size(
     tokens_at_once: int, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = LanguageModel.load(tiny_llama)
@@ -73,7 +73,7 @@ def test_however_many_logits_are_held_at_once_the_bits_are_the_same(
     assert max(heads) <= tokens_at_once
 
 
-def test_a_text_behind_others_and_in_pieces_is_scored_once_a_token(tiny_llama: Path) -> None:
+def test_each_token_is_scored_once_after_others_and_in_pieces(tiny_llama: Path) -> None:
     model = LanguageModel.load(tiny_llama)
     long = "the lamp sings " * 60
     assert len(model.encode([long])[0]) > model.context
@@ -83,7 +83,7 @@ def test_a_text_behind_others_and_in_pieces_is_scored_once_a_token(tiny_llama: P
     assert found[2] == 0
 
 
-def test_a_model_that_scales_its_logits_is_scored_by_them(tmp_path: Path) -> None:
+def test_scaled_logits_are_scored_as_scaled(tmp_path: Path) -> None:
     model = LanguageModel.load(scaling_model(tmp_path))
     ids = [model.bos_token, *model.encode(TEXTS[:1])[0]]
     assert not model._has_plain_head(ids)

@@ -38,7 +38,7 @@ def test_pieces_are_the_bytes_of_a_text(decoder: Decoder) -> None:
 @pytest.mark.parametrize(
     "text", ["naïve 🦜🏽 日本", "a\n\nb", "  two  blanks ", "<0x41> <bos>", "▁"]
 )
-def test_texts_come_back(decoder: Decoder, text: str) -> None:
+def test_texts_survive_encoding_and_decoding(decoder: Decoder, text: str) -> None:
     tokens = decoder.encode(text)
     shown = text.replace("▁", " ")  # which such a tokenizer can't tell apart
     assert decoder.decode(tokens) == shown
@@ -47,7 +47,7 @@ def test_texts_come_back(decoder: Decoder, text: str) -> None:
     assert b"".join(found[token] for token in tokens) == shown.encode()
 
 
-def test_a_cut_character_takes_no_other_along(decoder: Decoder) -> None:
+def test_an_incomplete_character_affects_no_other(decoder: Decoder) -> None:
     tokens = [BYTE + byte for byte in "日本".encode()[:-1]]
     assert decoder.decode(tokens) == "日\ufffd"
 
@@ -65,7 +65,7 @@ def test_a_prompt_may_end_in_the_middle_of_a_word(
 
 
 @pytest.mark.parametrize("prompt", ["", "naïve ", "日"])
-def test_streams_never_cut_a_character_and_end_as_the_post(decoder: Decoder, prompt: str) -> None:
+def test_streams_never_split_a_character_and_end_as_the_post(decoder: Decoder, prompt: str) -> None:
     options = SayOptions(n=3, seed=5, max_tokens=40)
     posts = generate(decoder, options, prompt)
     for place, post in enumerate(posts):
@@ -75,7 +75,7 @@ def test_streams_never_cut_a_character_and_end_as_the_post(decoder: Decoder, pro
         assert shown == post.text
 
 
-def test_what_strips_blanks_has_no_pieces() -> None:
+def test_tokenizers_that_strip_blanks_have_no_pieces() -> None:
     """So do the tokenizers of Llama 2, whose first blank is not part of the text."""
     from tokenizers import decoders
 

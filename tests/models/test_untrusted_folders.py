@@ -99,7 +99,7 @@ def test_pickles_are_never_opened(folder: Path, tmp_path: Path, name: str) -> No
     assert not trap.exists()
 
 
-def test_a_models_own_code_is_never_run(folder: Path, tmp_path: Path) -> None:
+def test_code_of_a_model_is_never_run(folder: Path, tmp_path: Path) -> None:
     trap, model = tmp_path / "sprung", folder / "model"
     (model / "modeling_trap.py").write_text(
         f"import os\nos.mkdir({str(trap)!r})\nclass Trap: ...\n"
@@ -168,7 +168,7 @@ def speaks_otherwise(graph: Any, tensors: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", [reads_a_file, has_unknown_operators, speaks_otherwise])
-def test_a_swapped_engine_is_made_anew(
+def test_a_swapped_engine_is_rebuilt(
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -199,7 +199,7 @@ def test_a_swapped_engine_is_made_anew(
     assert seen[-1].intact()  # the one that was made anew
 
 
-def test_an_engine_made_on_another_machine_is_made_anew(folder: Path, made: Path) -> None:
+def test_an_engine_of_another_machine_is_rebuilt(folder: Path, made: Path) -> None:
     kept = folder / ENGINE_FOLDER / engine_file.FILE
     theirs = kept.read_bytes()
     decoder = OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER)
@@ -214,7 +214,7 @@ def test_an_engine_made_on_another_machine_is_made_anew(folder: Path, made: Path
 
 
 @pytest.mark.parametrize("at", [3, 20, 200, -1, -5_000])
-def test_a_damaged_engine_is_made_anew_silently(
+def test_a_damaged_engine_is_rebuilt_silently(
     folder: Path, at: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     load(folder).say(**SAID)
@@ -227,7 +227,7 @@ def test_a_damaged_engine_is_made_anew_silently(
     assert capfd.readouterr().err == ""
 
 
-def test_an_engine_of_another_model_is_made_anew(folder: Path) -> None:
+def test_an_engine_of_another_model_is_rebuilt(folder: Path) -> None:
     load(folder).say(**SAID)
     weights = load_file(folder / "model" / "model.safetensors")
     name = next(name for name in weights if "c_fc.weight" in name)
@@ -240,7 +240,7 @@ def test_an_engine_of_another_model_is_made_anew(folder: Path) -> None:
     assert np.array_equal(given, OnnxDecoder(folder / "model").prefill(PROMPT))
 
 
-def test_a_swapped_index_of_posts_lets_no_post_be_repeated(folder: Path) -> None:
+def test_a_swapped_index_of_posts_allows_no_repeated_post(folder: Path) -> None:
     post = json.loads((folder / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])["text"]
     index = folder / ENGINE_FOLDER / INDEX
     assert load(folder).filters.index.is_copied(post)
@@ -252,7 +252,7 @@ def test_a_swapped_index_of_posts_lets_no_post_be_repeated(folder: Path) -> None
         assert index.read_bytes() == right
 
 
-def test_without_a_place_for_the_secret_nothing_is_kept_or_taken(
+def test_nothing_is_cached_or_trusted_if_the_secret_has_no_place(
     folder: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = load(folder).say(**SAID)
@@ -262,7 +262,7 @@ def test_without_a_place_for_the_secret_nothing_is_kept_or_taken(
     assert load(folder).say(**SAID) == before
 
 
-def test_the_secret_is_made_once_and_for_its_user_alone(own_home: Path) -> None:
+def test_the_secret_is_made_once_and_readable_by_its_user_only(own_home: Path) -> None:
     first = machine_secret()
     assert first is not None
     assert machine_secret() == first
@@ -296,7 +296,7 @@ def links(folder: Path, elsewhere: Path) -> dict[str, Path]:
         "model/extra.safetensors",
     ],
 )
-def test_links_that_lead_out_are_not_followed(folder: Path, elsewhere: Path, name: str) -> None:
+def test_links_out_of_the_folder_are_not_followed(folder: Path, elsewhere: Path, name: str) -> None:
     target = links(folder, elsewhere)[name]
     if target.is_relative_to(folder):
         target = Path(shutil.move(target, elsewhere / "moved"))
@@ -333,14 +333,14 @@ def test_nothing_is_published_through_links(folder: Path, elsewhere: Path) -> No
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders there")
-def test_what_is_no_file_is_not_waited_for(folder: Path) -> None:
+def test_special_files_do_not_block(folder: Path) -> None:
     (folder / "train.jsonl").unlink()
     os.mkfifo(folder / "train.jsonl")
     with pytest.raises(PersonaError, match="neither a file nor a folder"):
         load(folder).say(**SAID)
 
 
-def test_a_folder_that_is_itself_a_link_is_as_good_as_any(folder: Path, tmp_path: Path) -> None:
+def test_the_folder_itself_may_be_a_link(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "ada").symlink_to(folder)
     assert load(tmp_path / "ada").say(**SAID) == load(folder).say(**SAID)
 
@@ -349,7 +349,7 @@ def test_a_folder_that_is_itself_a_link_is_as_good_as_any(folder: Path, tmp_path
 
 
 @pytest.mark.parametrize("name", ["../mine", "..", ".", "/etc", "model/../../mine"])
-def test_a_change_that_was_not_ours_removes_nothing_outside(folder: Path, name: str) -> None:
+def test_a_foreign_journal_removes_nothing_outside(folder: Path, name: str) -> None:
     precious = folder.parent / "mine"
     precious.mkdir()
     (folder / ".change" / "new").mkdir(parents=True)
@@ -360,7 +360,7 @@ def test_a_change_that_was_not_ours_removes_nothing_outside(folder: Path, name: 
     assert (folder / RECORD).is_file()
 
 
-def test_a_record_can_not_have_other_files_read(folder: Path) -> None:
+def test_a_record_cannot_make_other_files_be_read(folder: Path) -> None:
     run = Run(folder)
     entry = run.record["stages"]["train"]
     entry["makes"]["/dev/zero"] = "0" * 64
@@ -397,9 +397,7 @@ ABSURD = [
 
 
 @pytest.mark.parametrize("keys", ABSURD, ids=str)
-def test_configs_that_no_model_has_end_in_one_sentence(
-    folder: Path, keys: dict[str, object]
-) -> None:
+def test_invalid_configs_end_in_one_sentence(folder: Path, keys: dict[str, object]) -> None:
     change_config(folder / "model", **keys)
     with pytest.raises(BaseModelError) as caught:
         load(folder).say(**SAID)
@@ -422,7 +420,7 @@ def test_configs_that_no_model_has_end_in_one_sentence(
     "content",
     [b"", b"[]", b"null", b"{", b"\xff\xfe\x00", b"[" * 100_000, b'{"a": NaN}', bytes(64)],
 )
-def test_files_of_anything_else_end_in_one_sentence(
+def test_files_of_other_content_end_in_one_sentence(
     folder: Path, name: str, content: bytes
 ) -> None:
     (folder / "model" / name).write_bytes(content)
@@ -433,7 +431,7 @@ def test_files_of_anything_else_end_in_one_sentence(
 
 
 @pytest.mark.parametrize("exact", [False, True])
-def test_weights_that_are_no_numbers_are_said(folder: Path, exact: bool) -> None:
+def test_nan_weights_are_reported(folder: Path, exact: bool) -> None:
     weights = load_file(folder / "model" / "model.safetensors")
     save_file(
         {name: np.full_like(weight, np.nan) for name, weight in weights.items()},
@@ -446,7 +444,7 @@ def test_weights_that_are_no_numbers_are_said(folder: Path, exact: bool) -> None
         load(folder).say(**SAID, exact=exact)
 
 
-def test_a_tokenizer_of_another_model_is_said(folder: Path) -> None:
+def test_a_tokenizer_of_another_model_is_reported(folder: Path) -> None:
     file = folder / "model" / "tokenizer.json"
     tokenizer = json.loads(file.read_text(encoding="utf-8"))
     for token in tokenizer["added_tokens"]:

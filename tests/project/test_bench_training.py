@@ -102,7 +102,7 @@ def test_trainer_makes_one_pass_with_a_bare_cosine_and_trains_all_weights_with_t
     assert all((p != old).any() for p, old in zip(model.parameters(), before, strict=True))
 
 
-def test_products_really_made_are_counted(tiny_gpt2: Path) -> None:
+def test_executed_products_are_counted(tiny_gpt2: Path) -> None:
     from training.children import matrix_counter
 
     model = LanguageModel.load(tiny_gpt2).model  # two layers of width 32
@@ -134,7 +134,7 @@ def test_copying_counts_whole_posts_and_what_repeats_eight_words() -> None:
     assert copying([], training) == {"copies": 0, "runs": 0}
 
 
-def test_the_seconds_of_the_first_look_as_good_count(
+def test_the_time_to_the_first_equal_loss_counts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from training import quality
@@ -175,7 +175,7 @@ def run_gpu_bench(*arguments: str) -> str:
     return done.stdout
 
 
-def test_without_a_gpu_its_bench_says_so_in_one_sentence() -> None:
+def test_without_a_gpu_the_bench_says_so_in_one_sentence() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     said = run_gpu_bench()
@@ -240,7 +240,7 @@ def test_first_steps_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_peers_work_in_turns_and_tell_their_peak() -> None:
+def test_peers_take_turns_and_report_their_peak() -> None:
     from training import peers, speed
 
     shape = {"n_layer": 1, "n_embd": 32, "n_head": 2}

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_reference_is_what_the_program_says() -> None:
+def test_the_reference_matches_the_program() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))["reference"]()
     assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == made, "run: make docs"
 
@@ -59,7 +59,7 @@ def test_the_readmes_lines_of_python_run(
     )
 
 
-def test_the_json_that_is_promised_is_what_comes(
+def test_json_output_matches_its_documentation(
     ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     promised = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
@@ -108,7 +108,7 @@ def keys(value: object) -> object:
     )
 
 
-def test_the_version_is_one() -> None:
+def test_the_version_is_the_same_everywhere() -> None:
     from importlib.metadata import version
 
     assert popinjay.__version__ == version("popinjay")
@@ -135,7 +135,7 @@ def members(archive: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("person", ["nellmarrow", "brix_deck9"])
-def test_the_demos_people_show_every_row_of_the_table(
+def test_the_demo_accounts_show_every_row_of_the_table(
     person: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive = ROOT / "src" / "popinjay" / "assets" / "demo" / f"{person}.zip"

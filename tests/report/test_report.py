@@ -41,7 +41,7 @@ def run(made: Path, own_home: Path) -> Run:
 # what stands in it
 
 
-def test_every_number_stands_beside_its_controls(made: Path) -> None:
+def test_every_number_has_its_controls(made: Path) -> None:
     report = read_json(made / "report.json")
     held_out = len(list(read_rows(made / "held_out.jsonl")))
     assert report["posts"] == {
@@ -73,15 +73,13 @@ def test_every_number_stands_beside_its_controls(made: Path) -> None:
     assert report["notes"] == notes(report)
 
 
-def test_the_same_again_gives_the_same(
-    made: Path, ada: Path, tiny_gpt2: Path, own_home: Path
-) -> None:
+def test_the_report_is_reproducible(made: Path, ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
     again = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS).path
     for name in ("report.json", "samples.jsonl", "report.html"):
         assert (again / name).read_bytes() == (made / name).read_bytes()
 
 
-def test_a_base_that_is_gone_is_said(run: Run, ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_a_missing_base_is_reported(run: Run, ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
     base = Path(shutil.copytree(tiny_gpt2, tmp_path / "base"))
     popinjay.make(ada, base=str(base), **OPTIONS)
     shutil.rmtree(base)
@@ -114,7 +112,7 @@ def compared(
     )
 
 
-def test_a_copy_machine_is_caught_by_its_copies_alone() -> None:
+def test_a_copying_persona_is_detected_by_its_copies_alone() -> None:
     posts = Author("ada").posts(600)
     found = compared(posts[:400], posts[400:], posts[:200])
     assert found["copying"]["persona"]["exact"]["value"] == 1
@@ -128,7 +126,7 @@ def test_a_copy_machine_is_caught_by_its_copies_alone() -> None:
     assert "Copies more than the author repeats themselves: " in said
 
 
-def test_a_shuffled_author_is_told_apart() -> None:
+def test_shuffled_words_are_distinguished() -> None:
     posts, chance = Author("babbage").posts(400), random.Random(1)
     shuffled = [" ".join(chance.sample(post.split(), len(post.split()))) for post in posts[:200]]
     found = compared(posts[:200], posts[200:], shuffled)
@@ -136,7 +134,7 @@ def test_a_shuffled_author_is_told_apart() -> None:
     assert "told apart: " in verdict(found)
 
 
-def test_no_number_moves_beyond_its_interval_with_the_seed() -> None:
+def test_other_seeds_stay_inside_the_intervals() -> None:
     posts, other = Author("ada").posts(300), Author("bob").posts(100)
     written = [*posts[:50], *other[:50]]
     one, two = (compared(posts[100:200], posts[200:], written, seed) for seed in (1, 2))
@@ -153,7 +151,7 @@ def estimates(found: Any) -> list[Mapping[str, float]]:
     )
 
 
-def test_few_posts_give_wide_intervals_and_say_so() -> None:
+def test_few_posts_give_wide_intervals_and_a_remark() -> None:
     posts = Author("ada").posts(420)
     few, many = (
         compared(posts[:180], posts[180:200], posts[200:220]),
@@ -252,7 +250,7 @@ def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None
     )
 
 
-def test_a_lead_that_may_be_chance_is_said() -> None:
+def test_a_difference_that_may_be_chance_is_called_so() -> None:
     rest = {
         "posts": {"held_out": 200},
         "taken_for": {"same_language": 17, "others": 46},
@@ -342,7 +340,7 @@ def test_a_page_to_share_holds_no_post_of_the_authors(
     assert not any(text in shared for text in real)
 
 
-def test_a_persona_without_a_model_is_told_what_to_do(
+def test_a_persona_without_a_model_gets_a_hint(
     own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (own_home / "half").mkdir()
@@ -352,7 +350,7 @@ def test_a_persona_without_a_model_is_told_what_to_do(
     assert main(["report", "nobody"]) == 2
 
 
-def test_forgetting_takes_the_reports_along(run: Run) -> None:
+def test_forgetting_removes_the_reports(run: Run) -> None:
     for name in REPORTS:
         run.file(name).write_text("@ada_l")
     forget(run, ids=[next(read_rows(run.file("posts.jsonl")))["id"]])

@@ -121,7 +121,7 @@ def state(looked: Looked) -> dict[str, Any]:
     return found
 
 
-def test_the_game_is_played_to_its_end_by_clicks(look: Any) -> None:
+def test_the_quiz_can_be_played_with_the_mouse(look: Any) -> None:
     looked = look(page())
     for number in range(20):
         before = state(looked)
@@ -161,7 +161,7 @@ def play_by_keys(looked: Looked, *, rightly: bool) -> list[str]:
     return firsts
 
 
-def test_the_game_is_played_by_keys_and_again(look: Any) -> None:
+def test_the_quiz_can_be_played_with_keys_and_restarted(look: Any) -> None:
     looked = look(page())
     first_round = play_by_keys(looked, rightly=True)
     end = state(looked)
@@ -175,14 +175,14 @@ def test_the_game_is_played_by_keys_and_again(look: Any) -> None:
     assert state(looked)["result"] == "You found 0 of 20."
 
 
-def test_keys_elsewhere_are_left_alone(look: Any) -> None:
+def test_keys_outside_of_the_quiz_are_ignored(look: Any) -> None:
     looked = look(page())
     looked.page.locator("summary").first.focus()
     looked.page.keyboard.press("1")
     assert looked.page.locator("#told").text_content() == ""
 
 
-def test_fewer_pairs_say_that_luck_cannot_be_told(look: Any) -> None:
+def test_few_pairs_give_a_remark_about_chance(look: Any) -> None:
     looked = look(page(real=real_posts(3)))
     for _ in range(3):
         looked.page.keyboard.press("1")
@@ -226,7 +226,7 @@ def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
 @pytest.mark.parametrize(
     "against", [None, Side("ada-by-another-base", report(), metrics(260, 1.9), written_posts())]
 )
-def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any, against: Side | None) -> None:
+def test_labels_of_plots_do_not_overlap_on_a_phone(look: Any, against: Side | None) -> None:
     looked = look(page(against=against), viewport={"width": 360, "height": 740})
     overlapping = looked.page.evaluate("""() => {
         const overlap = (a, b) => a.left < b.right - 1 && b.left < a.right - 1
@@ -258,7 +258,7 @@ def test_hostile_posts_are_shown_as_typed(look: Any) -> None:
     assert looked.page.locator("img").count() == 0
 
 
-def test_the_policy_holds_even_what_were_let_in(
+def test_the_content_security_policy_blocks_foreign_content(
     look: Any, browser: Browser, tmp_path: Path
 ) -> None:
     """A page with a foreign script and picture in it: the browser loads neither."""
@@ -277,7 +277,7 @@ def test_the_policy_holds_even_what_were_let_in(
     tampered.page.close()
 
 
-def test_a_page_to_share_works_without_a_game(look: Any) -> None:
+def test_a_page_to_share_works_without_a_quiz(look: Any) -> None:
     looked = look(page(real=None))
     assert "made for sharing" in looked.page.locator("#game").inner_text()
     before = looked.background()
@@ -285,7 +285,7 @@ def test_a_page_to_share_works_without_a_game(look: Any) -> None:
     assert looked.background() != before
 
 
-def test_without_javascript_all_but_the_game_is_there(look: Any) -> None:
+def test_without_javascript_only_the_quiz_is_missing(look: Any) -> None:
     looked = look(page(), java_script_enabled=False)
     assert looked.page.locator("svg.plot").count() == 14
     assert "needs JavaScript" in looked.page.locator("#game").inner_text()

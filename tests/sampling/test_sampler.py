@@ -69,20 +69,20 @@ SHAPES = [
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("size", [7, 256, 1_000])
-def test_chances_are_those_of_a_plain_sort(shape: SamplingParams, size: int) -> None:
+def test_probabilities_are_those_of_a_plain_sort(shape: SamplingParams, size: int) -> None:
     logits = (np.random.default_rng(size).standard_normal(size) * 2.5).astype(np.float32)
     assert agrees(drawn(logits, shape), exact(logits, shape))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_ties_and_what_cannot_come(shape: SamplingParams) -> None:
+def test_ties_and_impossible_tokens(shape: SamplingParams) -> None:
     logits = np.repeat(np.array([1.0, 0.0, -np.inf, 3.0, 0.0], dtype=np.float32), 60)
     assert agrees(drawn(logits, shape), exact(logits, shape))
     flat = np.zeros(300, dtype=np.float32)
     assert agrees(drawn(flat, shape), exact(flat, shape))
 
 
-def test_a_wrong_distribution_is_told_from_the_right_one() -> None:
+def test_the_test_rejects_a_wrong_distribution() -> None:
     logits = (np.random.default_rng(0).standard_normal(1_000) * 2.5).astype(np.float32)
     assert not agrees(
         drawn(logits, SamplingParams(top_p=0.95), 20_000), exact(logits, SamplingParams(top_p=0.94))
@@ -96,7 +96,7 @@ def test_a_wrong_distribution_is_told_from_the_right_one() -> None:
 
 
 @pytest.mark.parametrize("chance", [0.0, 1 - 2**-53])
-def test_the_ends_of_chance_stay_in_the_nucleus(chance: float) -> None:
+def test_extreme_random_numbers_stay_in_the_nucleus(chance: float) -> None:
     class Fixed(np.random.Generator):
         def random(self, *args: Any, **options: Any) -> Any:
             return chance
@@ -116,13 +116,13 @@ def test_greedy_takes_the_likeliest_and_the_first_of_equals() -> None:
     assert sampler.sample(np.random.default_rng(0)) == 2
 
 
-def test_the_coldest_temperatures_are_greedy_and_warn_of_nothing() -> None:
+def test_very_low_temperatures_are_greedy_without_warnings() -> None:
     sampler = Sampler(SamplingParams(temperature=1e-300, top_p=0.95))
     sampler.load_logits(np.array([0, 5, 4, 1], dtype=np.float32))
     assert sampler.sample(np.random.default_rng(0)) == 1
 
 
-def test_what_is_banned_never_comes_and_the_row_stays_as_it_is() -> None:
+def test_banned_tokens_are_never_drawn_and_the_logits_are_unchanged() -> None:
     sampler, logits = Sampler(SamplingParams()), np.zeros(5, dtype=np.float32)
     sampler.load_logits(logits, banned=[0, 3])
     assert {sampler.sample(np.random.default_rng(seed)) for seed in range(200)} == {1, 2, 4}
@@ -130,12 +130,12 @@ def test_what_is_banned_never_comes_and_the_row_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("row", [[-np.inf, -np.inf], [np.nan, 0.0]])
-def test_a_row_of_which_nothing_can_be_drawn_is_refused(row: list[float]) -> None:
+def test_logits_without_possible_tokens_are_refused(row: list[float]) -> None:
     with pytest.raises(ValueError, match="No token can be drawn"):
         Sampler(SamplingParams()).load_logits(np.array(row, dtype=np.float32))
 
 
-def test_repetition_is_made_less_likely_as_transformers_does_it() -> None:
+def test_the_repetition_penalty_is_that_of_transformers() -> None:
     import torch
     from transformers import RepetitionPenaltyLogitsProcessor
 
@@ -152,7 +152,7 @@ def test_repetition_is_made_less_likely_as_transformers_does_it() -> None:
     )
 
 
-def test_rows_of_a_real_vocabulary_draw_what_a_sort_draws() -> None:
+def test_real_vocabularies_give_the_probabilities_of_a_sort() -> None:
     logits = (np.random.default_rng(3).standard_normal(50_257) * 2).astype(np.float32)
     logits[::997] += 8
     for shape in (SamplingParams(top_p=0.9), SamplingParams(top_k=40), SamplingParams(min_p=0.05)):

@@ -82,7 +82,7 @@ def written_alone(decoder: Any, writing: GenerationRequest) -> GenerationRequest
 @pytest.mark.parametrize(
     ("exact", "at_once"), [(False, 7), pytest.param(True, MAX_BATCH_ROWS, marks=pytest.mark.slow)]
 )
-def test_posts_are_the_same_alone_and_in_a_crowd_of_fifty(
+def test_posts_are_the_same_alone_and_among_fifty_requests(
     folder: Path, exact: bool, at_once: int
 ) -> None:
     decoder, rules = OnnxDecoder(folder, exact=exact), OutputFilters()
@@ -108,7 +108,7 @@ def test_posts_are_the_same_alone_and_in_a_crowd_of_fifty(
     assert sum(map(len, alone)) > 40
 
 
-def test_reading_apart_leaves_rows_as_they_are(folder: Path) -> None:
+def test_prefilling_a_clone_leaves_rows_unchanged(folder: Path) -> None:
     def logits(disturbed: bool) -> Any:
         decoder = OnnxDecoder(folder)
         decoder.prefill([0, 5, 6])
@@ -131,7 +131,7 @@ def test_reading_apart_leaves_rows_as_they_are(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["the riv", ""])
-def test_rows_behind_a_prompt_that_was_read_earlier(folder: Path, prompt: str) -> None:
+def test_rows_of_a_prompt_that_was_prefilled_earlier(folder: Path, prompt: str) -> None:
     decoder = OnnxDecoder(folder)
     alone = generate(decoder, SayOptions(n=3, seed=1, max_tokens=12), prompt)
     writing = GenerationRequest(
@@ -154,7 +154,7 @@ def parroted(parrot: Parrot, n: int) -> GenerationRequest:
     return GenerationRequest(parrot, SayOptions(n=n, seed=0), "", None, None, range(n))
 
 
-def test_whoever_comes_late_gets_the_next_row_that_is_free() -> None:
+def test_a_late_request_gets_the_next_free_row() -> None:
     parrot = Parrot(SHORT)
     scheduler, greedy, modest = (
         BatchScheduler(parrot, 4),
@@ -171,7 +171,7 @@ def test_whoever_comes_late_gets_the_next_row_that_is_free() -> None:
     assert parrot.most == 4
 
 
-def test_rows_are_kept_for_those_who_are_about_to_join() -> None:
+def test_rows_are_reserved_for_coming_requests() -> None:
     parrot = Parrot(SHORT)
     scheduler, first, second, third = (
         BatchScheduler(parrot, 10),
@@ -190,7 +190,7 @@ def test_rows_are_kept_for_those_who_are_about_to_join() -> None:
     assert (len(first.sequences), len(second.sequences), len(third.sequences)) == (4, 4, 1)
 
 
-def test_rows_go_round_where_more_are_wanted_than_there_are() -> None:
+def test_rows_are_shared_if_more_are_requested_than_exist() -> None:
     parrot = Parrot(SHORT)
     scheduler, writings = BatchScheduler(parrot, 3), [parroted(parrot, 4) for _ in range(5)]
     for writing in writings:
@@ -203,7 +203,7 @@ def test_rows_go_round_where_more_are_wanted_than_there_are() -> None:
     assert spread == 1
 
 
-def test_a_large_draft_is_not_passed_by_by_small_ones() -> None:
+def test_a_large_request_is_not_starved_by_small_ones() -> None:
     parrot = Parrot(SHORT)
     scheduler, small, large = BatchScheduler(parrot, 64), parroted(parrot, 500), parroted(parrot, 3)
     small.rows, large.rows = 10, 1
@@ -218,7 +218,7 @@ def test_a_large_draft_is_not_passed_by_by_small_ones() -> None:
     assert len(small.done) <= 40
 
 
-def test_what_goes_wrong_with_one_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_failure_of_a_request_affects_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     parrot = Parrot(SHORT)
     scheduler, writings = BatchScheduler(parrot, 64), [parroted(parrot, 3) for _ in range(4)]
 
@@ -239,7 +239,7 @@ def test_what_goes_wrong_with_one_is_its_own(monkeypatch: pytest.MonkeyPatch) ->
         generate(alone, SayOptions(n=1))
 
 
-def test_whoever_leaves_frees_its_rows() -> None:
+def test_a_cancelled_request_frees_its_rows() -> None:
     parrot = Parrot(LONG)
     scheduler, gone, other = BatchScheduler(parrot, 4), parroted(parrot, 4), parroted(parrot, 4)
     scheduler.add(gone)
@@ -254,7 +254,7 @@ def test_whoever_leaves_frees_its_rows() -> None:
     assert not parrot.rows
 
 
-def test_where_rows_cannot_join_writings_take_turns(tiny_gpt2: Path) -> None:
+def test_without_joining_rows_requests_take_turns(tiny_gpt2: Path) -> None:
     decoder = TorchDecoder(LanguageModel.load(tiny_gpt2))
     alone = [
         [said.text for said in generate(decoder, options(number), PROMPTS[number % 3])]
@@ -293,7 +293,7 @@ def stopped(post: str, *stops: str, rules: OutputFilters | None = None) -> str:
     return said.text.removeprefix("^")
 
 
-def test_a_post_ends_before_a_text_to_stop_at() -> None:
+def test_a_post_ends_before_a_stop_text() -> None:
     assert stopped("One, two, three, four.", "three") == "One, two,"
     assert stopped("One, two, three, four.", "four", "o, th") == "One, tw"
     assert stopped("One, two, three, four.", "five", "thrice") == "One, two, three, four."
@@ -307,7 +307,7 @@ class BlankFirst(Parrot):
         return super()._only(" " if character == "^" else character)
 
 
-def test_what_is_left_before_a_stop_is_judged_too() -> None:
+def test_the_text_before_a_stop_is_filtered_too() -> None:
     known = OutputFilters.of(["One, two, buckle my shoe"])
     parrot = BlankFirst("One, two, buckle my shoe STOP", "Another one, that is nobody's STOP")
     writing = GenerationRequest(
@@ -316,7 +316,7 @@ def test_what_is_left_before_a_stop_is_judged_too() -> None:
     assert texts(written_alone(parrot, writing)) == ["Another one, that is nobody's"]
 
 
-def test_what_its_tokens_run_out_for_may_leave_where_that_is_asked() -> None:
+def test_truncated_posts_are_accepted_on_request() -> None:
     for broken_off, tries in ((True, 1), (False, 16)):
         parrot = Parrot("this never comes to any end at all")
         writing = GenerationRequest(
@@ -334,7 +334,7 @@ def test_what_its_tokens_run_out_for_may_leave_where_that_is_asked() -> None:
         assert parrot._sequences == tries
 
 
-def test_pieces_and_posts_of_a_tiny_model_still_agree(folder: Path) -> None:
+def test_pieces_and_posts_of_a_tiny_model_agree(folder: Path) -> None:
     decoder = OnnxDecoder(folder)
     for place in range(3):
         chosen = SayOptions(n=3, seed=4, max_tokens=15)

@@ -55,7 +55,7 @@ def described(client: Client) -> Any:
     return client.get("/openapi.json")
 
 
-def test_it_describes_itself(described: Any) -> None:
+def test_every_operation_is_described(described: Any) -> None:
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             assert operation.get("description"), f"{method} {path} says nothing of itself"
@@ -64,7 +64,7 @@ def test_it_describes_itself(described: Any) -> None:
             )
 
 
-def test_it_is_as_it_describes_itself(client: Client, described: Any) -> None:
+def test_answers_match_the_description(client: Client, described: Any) -> None:
     from schemathesis.specs.openapi import checks
 
     held = [
@@ -137,7 +137,7 @@ SENSELESS = [
     "path", ["/api/jobs", "/api/personas/ada/say", "/api/personas/ada/kept", "/v1/completions"]
 )
 @pytest.mark.parametrize("body", SENSELESS)
-def test_what_makes_no_sense_is_refused(client: Client, path: str, body: bytes) -> None:
+def test_invalid_requests_are_refused(client: Client, path: str, body: bytes) -> None:
     answer = client.ask("POST", path, body, {**OURS, "Content-Type": "application/json"})
     assert 400 <= answer.status < 500
     assert answer.message

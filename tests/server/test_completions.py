@@ -65,7 +65,7 @@ def undisturbed(home: Path, n: int) -> int:
     raise AssertionError("no seed gives first drafts only")
 
 
-def test_models_are_the_personas_that_speak(ai: openai.OpenAI) -> None:
+def test_models_are_the_finished_personas(ai: openai.OpenAI) -> None:
     assert [model.id for model in ai.models.list()] == ["ada"]
     assert ai.models.retrieve("ada").owned_by == "popinjay"
     with pytest.raises(openai.NotFoundError):
@@ -87,14 +87,14 @@ def test_completions_are_posts(ai: openai.OpenAI, home: Path) -> None:
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
 
 
-def test_several_prompts_are_each_as_if_asked_alone(ai: openai.OpenAI, home: Path) -> None:
+def test_each_of_several_prompts_is_answered_as_if_alone(ai: openai.OpenAI, home: Path) -> None:
     prompts = [PROMPT, "", "Today I "]
     answer = ai.completions.create(model="ada", prompt=prompts, n=2, seed=2, echo=True)
     alone = [post.text for prompt in prompts for post in expected(home, prompt, n=2, seed=2)]
     assert [choice.text for choice in answer.choices] == alone
 
 
-def test_streamed_words_add_up_to_the_same(
+def test_streamed_texts_add_up_to_the_posts(
     ai: openai.OpenAI, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.server.voices.model_pool.PACE", 0.0)
@@ -129,7 +129,7 @@ def test_streamed_with_echo_begins_with_the_prompt(ai: openai.OpenAI, home: Path
     assert text.replace("  ", " ") == expected(home, "My dream is ", n=1, seed=4)[0].text
 
 
-def test_a_limit_of_tokens_breaks_posts_off(ai: openai.OpenAI) -> None:
+def test_a_token_limit_truncates_posts(ai: openai.OpenAI) -> None:
     for stream in (False, True):
         answer: Any = ai.completions.create(
             model="ada", prompt="", max_tokens=4, n=8, seed=1, stream=stream
@@ -176,7 +176,7 @@ def test_a_post_ends_before_a_stop(ai: openai.OpenAI, home: Path) -> None:
         ({"nonsense": 1}, "nonsense", "Unrecognized request argument"),
     ],
 )
-def test_what_cannot_be_had_is_refused_in_openais_form(
+def test_unsupported_requests_are_refused_in_openais_format(
     ai: openai.OpenAI, given: dict[str, Any], param: str | None, said: str
 ) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
@@ -194,7 +194,7 @@ def test_what_cannot_be_had_is_refused_in_openais_form(
     assert said in error["message"]
 
 
-def test_a_model_that_is_not_there(ai: openai.OpenAI) -> None:
+def test_unknown_model(ai: openai.OpenAI) -> None:
     for name in ("nobody", "../ada", ".."):
         with pytest.raises(openai.NotFoundError) as refused:
             ai.completions.create(model=name, prompt="a")
@@ -204,13 +204,13 @@ def test_a_model_that_is_not_there(ai: openai.OpenAI) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe"])
-def test_what_is_no_request(client: Client, body: bytes) -> None:
+def test_malformed_requests(client: Client, body: bytes) -> None:
     answer = client.ask("POST", "/v1/completions", body, {"Content-Type": "application/json"})
     assert answer.status == 400
     assert answer.json["error"]["type"] == "invalid_request_error"
 
 
-def test_what_changes_nothing_is_taken(ai: openai.OpenAI, home: Path) -> None:
+def test_options_without_effect_are_accepted(ai: openai.OpenAI, home: Path) -> None:
     answer = ai.completions.create(
         model="ada",
         prompt=PROMPT,
@@ -227,7 +227,9 @@ def test_what_changes_nothing_is_taken(ai: openai.OpenAI, home: Path) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_whoever_hangs_up_frees_the_rows(client: Client, ai: openai.OpenAI, stream: bool) -> None:
+def test_a_disconnected_client_frees_the_rows(
+    client: Client, ai: openai.OpenAI, stream: bool
+) -> None:
     ai.completions.create(model="ada", prompt="", seed=1)
     voice = client.app.state.app_state.models._workers["ada"][0]
     connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
@@ -253,7 +255,7 @@ def told(*events: Any, **asked: Any) -> tuple[Completion, list[str]]:
     return answer, sent
 
 
-def test_a_post_that_must_not_go_on_ends_there() -> None:
+def test_a_post_that_becomes_a_copy_ends_there() -> None:
     answer, sent = told(
         Began("It is", 2),
         Piece(0, "It is so"),
@@ -269,7 +271,7 @@ def test_a_post_that_must_not_go_on_ends_there() -> None:
     assert answer.choices[0].finish_reason == "length"
 
 
-def test_a_post_that_is_missing_is_empty() -> None:
+def test_a_missing_post_is_empty() -> None:
     answer, sent = told(
         Began("a", 1),
         Missing(1),
@@ -282,7 +284,7 @@ def test_a_post_that_is_missing_is_empty() -> None:
     assert [choice.finish_reason for choice in answer.choices] == ["stop", "content_filter"]
 
 
-def test_no_draft_is_begun_where_some_of_one_was_sent() -> None:
+def test_no_new_sequence_starts_after_part_of_one_was_sent() -> None:
     from parrot import Parrot
     from popinjay.sampling.filters import OutputFilters
     from popinjay.sampling.generate import GenerationRequest
@@ -319,7 +321,7 @@ def test_the_text_behind_a_prompt() -> None:
         assert Choice(0, prompt, True, typed, post).text == prompt + text
 
 
-def test_a_request_is_told_what_it_asked_for() -> None:
+def test_request_fields_become_options() -> None:
     asked = parsed({"model": "ada", "top_p": 0, "seed": -1, "max_tokens": 5, "stop": "x"}).asked(
         "p"
     )

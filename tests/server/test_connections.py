@@ -55,7 +55,7 @@ def test_half_a_request_is_cut_off(client: Client, sent: bytes) -> None:
     assert time.monotonic() - began > 0.5
 
 
-def test_a_byte_now_and_then_makes_no_difference(client: Client) -> None:
+def test_a_slow_client_is_cut_off_too(client: Client) -> None:
     one = opened(client, HALF)
     began = time.monotonic()
     with closing(one), pytest.raises((BrokenPipeError, ConnectionResetError)):
@@ -76,7 +76,7 @@ def test_half_of_the_next_request_is_cut_off_too(client: Client) -> None:
     assert b"HTTP/1.1 408" in rest(one)
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(client: Client) -> None:
+def test_a_missing_body_is_not_waited_for(client: Client) -> None:
     head = (
         f"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\n"
         "X-Popinjay: 1\r\nContent-Length: 900\r\n\r\n"
@@ -84,7 +84,9 @@ def test_a_body_that_does_not_come_is_not_waited_for(client: Client) -> None:
     assert b"HTTP/1.1 2" not in rest(opened(client, head.encode() + b'{"doing": '))
 
 
-def test_many_of_them_keep_nobody_out(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_of_them_block_no_other_client(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 600.0)  # none is cut off for being late
     waiting = [opened(client, HALF) for _ in range(30)]
     with ExitStack() as stack:

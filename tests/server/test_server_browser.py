@@ -302,7 +302,7 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(
     )
 
 
-def test_what_is_shared_says_that_a_machine_wrote_it(look: Any) -> None:
+def test_shared_posts_are_labelled_as_generated(look: Any) -> None:
     page = look().go("say/ada")
     write_ten(page).first.get_by_role("button", name="Share…").click()
     page.get_by_label("Your Mastodon server").fill("https://Example.social/@ada")
@@ -328,7 +328,7 @@ def test_what_is_shared_says_that_a_machine_wrote_it(look: Any) -> None:
 @pytest.mark.parametrize(
     ("post", "most"), [("w" * 400, 300), ("🦜" * 400, 300), ("漢" * 270, 280), ("a b " * 70, 280)]
 )
-def test_a_long_post_is_cut_rather_than_its_label(look: Any, post: str, most: int) -> None:
+def test_a_long_post_is_cut_not_its_label(look: Any, post: str, most: int) -> None:
     page = look().go("all")
     text = page.evaluate(
         "async ([post, most]) => (await import('/assets/share.js')).labelled(post, 'ada', most)",
@@ -339,7 +339,7 @@ def test_a_long_post_is_cut_rather_than_its_label(look: Any, post: str, most: in
     assert page.evaluate("text => [...new Intl.Segmenter().segment(text)].length", text) <= most
 
 
-def test_what_people_wrote_is_shown_as_typed(look: Any) -> None:
+def test_foreign_text_is_shown_as_typed(look: Any) -> None:
     looked = look()
     page = looked.go("say/ada")
     assert "<img src=x onerror=alert(1)>" in page.locator("h1").inner_text()
@@ -353,7 +353,7 @@ def test_what_people_wrote_is_shown_as_typed(look: Any) -> None:
     assert not looked.is_too_wide()
 
 
-def test_posts_stream_as_text_and_are_taken_back(look: Any) -> None:
+def test_streamed_posts_are_text_and_can_be_withdrawn(look: Any) -> None:
     """A stand-in for the stream sends all that can occur.
 
     Hostile texts, a sequence that is void, a post that is missing, and an end that never comes.
@@ -415,7 +415,7 @@ def test_two_tabs_a_stop_and_a_server_that_is_killed(
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
 
 
-def test_a_file_that_is_none_is_refused_in_words(look: Any, tmp_path: Path) -> None:
+def test_an_invalid_file_is_refused_in_words(look: Any, tmp_path: Path) -> None:
     bad = tmp_path / "cat.zip"
     bad.write_bytes(b"PK\x03\x04 this is no archive")
     page = look().go("make")
@@ -462,7 +462,7 @@ def press_until(page: Page, key: str, what: str) -> None:
     raise AssertionError(f"{what} can't be reached")
 
 
-def test_all_of_it_by_the_keyboard(look: Any) -> None:
+def test_the_page_can_be_used_by_keyboard(look: Any) -> None:
     page = look().go("all")
     press_until(page, "Tab", "search")
     page.keyboard.type("ada")
@@ -509,7 +509,7 @@ def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
     check("sharing")
 
 
-def test_nothing_jumps_while_posts_come(look: Any) -> None:
+def test_the_layout_is_stable_while_posts_arrive(look: Any) -> None:
     page = look().go("say/ada")
     page.locator(".kept").wait_for()
     page.evaluate("""() => {
@@ -524,7 +524,7 @@ def test_nothing_jumps_while_posts_come(look: Any) -> None:
     )  # in all; in five seconds, that is what is called good
 
 
-def test_a_job_that_failed_says_why_and_is_taken_off_the_list(look: Any, server: Server) -> None:
+def test_a_failed_job_shows_its_reason_and_can_be_removed(look: Any, server: Server) -> None:
     page = look().go("make")
     id = page.evaluate("""async () => {
         const ask = async (...how) => (await fetch(...how)).json();
@@ -545,7 +545,7 @@ def test_a_job_that_failed_says_why_and_is_taken_off_the_list(look: Any, server:
     assert id not in [job["id"] for job in server.get("api/jobs")]
 
 
-def test_the_key_in_the_address_lets_a_browser_in(browser: Browser, tmp_path: Path) -> None:
+def test_the_token_in_the_address_logs_a_browser_in(browser: Browser, tmp_path: Path) -> None:
     served = Server(tmp_path / "other-home", "--host", "127.0.0.1")
     try:
         address = served.said.split()[0]
@@ -579,7 +579,7 @@ def test_light_and_dark(look: Any) -> None:
     assert page.evaluate(colour) != before  # remembered
 
 
-def test_an_address_of_nothing_says_so(look: Any) -> None:
+def test_an_unknown_address_is_reported(look: Any) -> None:
     looked = look()
     page = looked.go("say/nobody")
     expect(page.locator(".trouble")).to_contain_text("nobody")

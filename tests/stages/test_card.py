@@ -199,7 +199,7 @@ def front_matter(card: str) -> Any:
     return ModelCard(card).data
 
 
-def test_the_hub_reads_all_that_the_front_matter_says() -> None:
+def test_the_hub_reads_the_whole_front_matter() -> None:
     data = front_matter(render(facts(languages=["en", "no"], picture=PICTURE_FILE)))
     assert data.language == ["en", "no"]  # Norwegian is not false
     assert (data.license, data.base_model, data.pipeline_tag, data.library_name) == (
@@ -214,7 +214,7 @@ def test_the_hub_reads_all_that_the_front_matter_says() -> None:
     assert data.datasets is None
 
 
-def test_the_report_is_in_the_hubs_form() -> None:
+def test_the_report_is_in_the_hubs_format() -> None:
     card = ModelCard(render(facts(ADA, Author("babbage", "C. Babbage"))))
     data: Any = card.data
     assert data.model_name == "ada_l-babbage"
@@ -243,7 +243,7 @@ def test_the_report_is_in_the_hubs_form() -> None:
     assert front_matter(str(card)).to_dict() == data.to_dict()
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_unknown_facts_are_left_out() -> None:
     card = render(
         facts(
             languages=[],
@@ -402,7 +402,7 @@ def test_a_name_reaches_no_further_than_its_end(name: str) -> None:
     assert shown.strip()
 
 
-def test_what_a_name_becomes() -> None:
+def test_how_names_are_escaped() -> None:
     shown = [
         title(Author("__ada", name))
         for name in (
@@ -455,11 +455,11 @@ def test_a_bot_and_a_cyborg() -> None:
         "//pbs.twimg.com/a.png",
     ],
 )
-def test_a_card_has_no_reader_ask_a_host_that_an_archive_names(avatar: str) -> None:
+def test_a_card_loads_nothing_from_hosts_of_an_archive(avatar: str) -> None:
     assert "<img" not in render(facts(Author("ada", avatar=avatar)))
 
 
-def test_avatars_stand_side_by_side_and_round() -> None:
+def test_avatars_are_round_and_in_one_row() -> None:
     pds = (
         "https://morel.us-east.host.bsky.network/xrpc/com.atproto.sync.getBlob?did=did:plc:x&cid=y"
     )
@@ -476,13 +476,13 @@ def test_avatars_stand_side_by_side_and_round() -> None:
     assert all("border-radius: 50%" in str(attributes["style"]) for attributes in shown)
 
 
-def test_accounts_are_linked_but_not_those_of_the_made_up() -> None:
+def test_only_real_accounts_are_linked() -> None:
     ada = replace(ADA, url="https://x.com/ada_l")
     assert "[Ada L&#46;](https://x.com/ada_l)" in render(facts(ada, whose="self"))
     assert "https://x.com/ada_l" not in render(facts(ada, whose="fictional"))
 
 
-def test_the_drawing_is_of_the_stages() -> None:
+def test_the_diagram_shows_the_stages() -> None:
     (drawing,) = re.findall(r"```mermaid\n(.*?)```", render(facts()), re.DOTALL)
     assert re.findall(r"^    (\w+)\[", drawing, re.MULTILINE) == [stage.name for stage in STAGES]
     arrows = re.findall(r"^    (\w+) -->\|\"(.*?)\"\| (\w+)$", drawing, re.MULTILINE)
@@ -508,7 +508,7 @@ MERMAID_LINES = re.compile(r'''
 ''', re.VERBOSE)  # fmt: skip
 
 
-def test_nothing_in_the_drawing_can_break_it() -> None:
+def test_no_text_breaks_the_diagram() -> None:
     """Check against mermaid's own grammar, flow.jison.
 
     A keyword is no name, a quoted text ends at the next quote, and some texts have a meaning in it.
@@ -539,7 +539,7 @@ def test_nothing_in_the_drawing_can_break_it() -> None:
     )  # nothing that a stranger typed gets into it
 
 
-def test_further_drops_have_rows_of_their_own() -> None:
+def test_further_drops_have_their_own_rows() -> None:
     kept = {"downloaded": 230, "reposts": 20, "short": 10, "kept": 200}
     counts = [
         {"author": "ada_l", **kept, "further": {"duplicate": 3}, "used": 197},
@@ -616,7 +616,7 @@ def test_the_numbers_of_this_run() -> None:
         ("/home/ada/models/mine", "", "other", "a model of its maker's own, mine, which"),
     ],
 )
-def test_a_base_is_said_in_words(base: str, hub_id: str, license: str, said: str) -> None:
+def test_a_base_is_described_in_words(base: str, hub_id: str, license: str, said: str) -> None:
     card = render(facts(trained={**facts().trained, "base": base, "base_hub": hub_id}))
     assert f"The model is based on {said}" in card
     assert "/home/ada" not in card
@@ -654,7 +654,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("rows")
-def test_a_quantised_start_is_told_and_the_base_is_still_the_hubs() -> None:
+def test_a_quantised_source_is_named_and_the_base_is_the_hubs() -> None:
     card = of_base("small", "HuggingFaceTB/SmolLM2-135M", QUANTIZED)
     data = front_matter(card)
     assert (data.base_model, data.license) == ("HuggingFaceTB/SmolLM2-135M", "apache-2.0")
@@ -672,7 +672,7 @@ def test_a_quantised_start_is_told_and_the_base_is_still_the_hubs() -> None:
 
 
 @pytest.mark.usefixtures("rows")
-def test_gemmas_terms_go_on_with_its_card() -> None:
+def test_gemmas_terms_are_on_its_card() -> None:
     card = of_base("gem", "google/gemma-3-270m", {"quantization": "Q4_K_M"})
     data = front_matter(card)
     assert (data.base_model, data.license) == ("google/gemma-3-270m", "gemma")
@@ -685,12 +685,12 @@ def test_gemmas_terms_go_on_with_its_card() -> None:
     assert "GEMMA_TERMS" not in of_base("small", "HuggingFaceTB/SmolLM2-135M", {})
 
 
-def test_a_folder_is_known_by_its_record() -> None:
+def test_a_folder_is_described_by_its_record() -> None:
     data = front_matter(of_base("/home/ada/models/mine", "", QUANTIZED))
     assert (data.base_model, data.license) == ("HuggingFaceTB/SmolLM2-135M", "apache-2.0")
 
 
-def test_a_record_can_put_nothing_into_the_front_matter() -> None:
+def test_a_record_cannot_inject_front_matter() -> None:
     wicked = {
         "hub_id": 'a/b"\nlicense: mit',
         "license": "mit\ntags: [x]",
@@ -718,13 +718,13 @@ def test_an_adapter_says_that_it_is_one() -> None:
     )
 
 
-def test_what_was_left_out_of_training_is_said_where_something_was() -> None:
+def test_posts_left_out_of_training_are_reported_if_any() -> None:
     said = "Posts left out of training because they said the same as one of those: "
     assert f"{said}1.\n" in render(facts())
     assert said not in render(facts(dataset={**facts().dataset, "near_duplicates_removed": 0}))
 
 
-def test_one_author_is_not_spoken_of_as_several() -> None:
+def test_the_card_of_one_author_uses_the_singular() -> None:
     one, several = render(facts()), render(facts(ADA, Author("babbage")))
     assert "Are you Ada L&#46;, or do you know" in one
     assert "| The author, by their own held-out posts |" in one
@@ -836,7 +836,7 @@ def cyborg(tmp_path_factory: pytest.TempPathFactory) -> popinjay.Persona:
     )
 
 
-def test_the_lines_to_copy_run(
+def test_the_code_on_the_card_runs(
     cyborg: popinjay.Persona, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (code,) = re.findall(
@@ -872,9 +872,7 @@ def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
     assert str(cyborg.run.facts("train")["steps"]) in card
 
 
-def test_a_contact_is_kept_and_a_picture_is_found(
-    ada: Path, tiny_gpt2: Path, pictures: None
-) -> None:
+def test_contact_and_picture_are_kept(ada: Path, tiny_gpt2: Path, pictures: None) -> None:
     persona = popinjay.make(
         ada, base=str(tiny_gpt2), contact="ada@example.org", whose="self", **OPTIONS
     )

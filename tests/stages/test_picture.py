@@ -161,7 +161,7 @@ def test_hebrew_runs_to_the_left_with_its_marks(written: str, seen: str) -> None
 
 
 @needs("Hebrew")
-def test_the_second_line_goes_on_where_reading_does() -> None:
+def test_the_second_line_follows_the_reading_direction() -> None:
     setter, style = typesetter(), Style(40, 0xFF000000)
     text = "שלום עולם " * 6 + "סוף!"
     block = setter.block(text, style, 600)
@@ -192,13 +192,13 @@ def test_the_first_letter_gives_the_direction(text: str, right: bool) -> None:
     assert is_right_to_left(text) is right
 
 
-def test_accents_that_are_apart_are_set_as_one_letter() -> None:
+def test_combining_accents_are_drawn_with_their_letter() -> None:
     assert alike(drawn("e\u0301te\u0301"), drawn("été"))
     assert not alike(drawn("été"), drawn("ete"))
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_nothing_is_drawn_as_a_box(name: str) -> None:
+def test_no_character_is_drawn_as_a_box(name: str) -> None:
     if not can_draw(name):
         pytest.skip(f"needs fonts for {name} (make fonts)")
     box = drawn("\u0378", raw=True)  # no letter, and never will be one of these
@@ -208,7 +208,7 @@ def test_nothing_is_drawn_as_a_box(name: str) -> None:
 
 
 @needs("emoji")
-def test_emoji_have_colours_and_joined_ones_are_one() -> None:
+def test_emoji_have_colours_and_sequences_are_joined() -> None:
     for emoji in ("😀", "❤️", "🇫🇷", "👨‍👩‍👧‍👦", "👩🏽‍💻", "1️⃣"):
         image = drawn(emoji)
         vivid = (image.max(axis=2) - image.min(axis=2) > 60).mean()
@@ -228,7 +228,7 @@ def test_a_heart_without_its_colour_mark_is_text() -> None:
 
 
 @needs("Japanese")
-def test_the_same_character_looks_as_its_language_writes_it() -> None:
+def test_han_characters_follow_the_language() -> None:
     shapes = []
     for locale in ("ja", "zh"):
         surface = skia.Surface(300, 200)
@@ -298,9 +298,7 @@ def test_everything_stays_in_its_place(words: Words) -> None:
     prompt=st.text(max_size=60),
     text=st.text(min_size=1, max_size=300),
 )
-def test_whatever_strangers_type_is_drawn_inside_or_refused(
-    name: str, other: str, prompt: str, text: str
-) -> None:
+def test_any_text_is_drawn_inside_or_refused(name: str, other: str, prompt: str, text: str) -> None:
     words = Words([Person("ada_l", name), Person("bob", other)], prompt, text)
     try:
         png, _ = compose(words)
@@ -319,7 +317,7 @@ def test_shorter_texts_are_larger() -> None:
     assert tallest("hum") > tallest("hum and hum and " * 12) > tallest("hum and hum and " * 30)
 
 
-def test_names_in_two_lines_leave_no_word_alone() -> None:
+def test_two_lines_of_names_leave_no_single_word() -> None:
     people = [
         Person("uofofn", "University of OnFoeNem"),
         Person("karlousm", "Karlous"),
@@ -336,20 +334,20 @@ def test_names_in_two_lines_leave_no_word_alone() -> None:
     ("prompt", "text", "part"),
     [("a", "words " * 400, "prediction"), ("word " * 100, "b", "prompt")],
 )
-def test_what_cannot_fit_is_refused_with_its_length(prompt: str, text: str, part: str) -> None:
+def test_too_long_texts_are_refused_with_their_length(prompt: str, text: str, part: str) -> None:
     with pytest.raises(
         PictureError, match=rf"The {part} is too long for the picture: [\d,]+ characters"
     ):
         compose(Words([ADA], prompt, text))
 
 
-def test_nothing_is_no_prediction() -> None:
+def test_an_empty_prediction_is_refused() -> None:
     with pytest.raises(PictureError, match="nothing in this prediction"):
         compose(Words([ADA], "My dream is", " \u202e "))
 
 
 @needs("Hebrew")
-def test_a_name_that_turns_direction_does_not_turn_its_neighbour() -> None:
+def test_direction_marks_in_a_name_do_not_affect_others() -> None:
     plain = compose(Words([ADA, Person("bob", "Bob")], "", "text"))[0]
     turned = compose(
         Words([Person("ada_l", "\u202eAda L.\u2069\u202c"), Person("bob", "Bob")], "", "text")
@@ -390,7 +388,7 @@ def avatar_colour(avatar: bytes | None) -> tuple[int, ...]:
     return tuple(image[composition.HEAD_TOP + 20, MARGIN + composition.AVATAR // 2])
 
 
-def test_an_avatar_is_drawn_round() -> None:
+def test_an_avatar_is_round() -> None:
     assert avatar_colour(picture_file(0xFF2040E0)) == pytest.approx((0x20, 0x40, 0xE0), abs=6)
     image = pixels(
         compose(Words([Person("ada_l", "Ada", picture_file(0xFF2040E0))], "", "text"))[0]
@@ -423,7 +421,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("avatar", BROKEN.values(), ids=BROKEN)
-def test_an_avatar_that_is_none_becomes_an_initial(avatar: bytes | None) -> None:
+def test_an_invalid_avatar_becomes_an_initial(avatar: bytes | None) -> None:
     colour = colour_of("ada_l")
     assert avatar_colour(avatar) == ((colour >> 16) & 255, (colour >> 8) & 255, colour & 255)
 
@@ -462,13 +460,11 @@ def test_collect_keeps_the_avatar_and_not_the_banner(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("avatar", [b"#!/bin/sh\nrm -rf /", b"\xff\xd8\xff" + bytes(9 << 20), b""])
-def test_collect_keeps_nothing_that_is_no_picture_or_too_large(
-    tmp_path: Path, avatar: bytes
-) -> None:
+def test_collect_rejects_invalid_and_large_pictures(tmp_path: Path, avatar: bytes) -> None:
     assert kept(archive(tmp_path / "ada.zip", avatar), tmp_path) == {}
 
 
-def test_a_damaged_avatar_stops_nothing(tmp_path: Path) -> None:
+def test_a_damaged_avatar_does_not_fail(tmp_path: Path) -> None:
     spec = archive(tmp_path / "ada.zip", picture_file(0xFF2040E0))
     spoil(spec, "data/profile_media/1000000001-Abc_9.jpg")
     assert kept(spec, tmp_path) == {}
@@ -507,7 +503,7 @@ def texts(png: bytes) -> Iterator[tuple[str, str]]:
     assert kinds[-1] == b"IEND"
 
 
-def test_the_file_says_that_a_machine_wrote_it() -> None:
+def test_the_file_is_labelled_as_generated() -> None:
     words = Words([Person("ada_l", 'Ada <b> & "co"\x01\ufffe')], "My dream is", "1 < 2 & 東京")
     said = dict(texts(labelled(compose(Words([ADA], "", "text"))[0], words)))
     assert said["Software"] == f"Popinjay {popinjay.__version__}"
@@ -582,7 +578,7 @@ only_fontconfig = pytest.mark.skipif(
         ("", "नमस्ते", r"can draw the Devanagari in the prediction: .* \| .*fonts-noto-core"),
     ],
 )
-def test_letters_that_no_font_has_are_refused_with_what_to_install(
+def test_letters_without_a_font_are_refused_with_what_to_install(
     tmp_path: Path, prompt: str, text: str, said: str
 ) -> None:
     done = with_fonts(
@@ -592,7 +588,7 @@ def test_letters_that_no_font_has_are_refused_with_what_to_install(
 
 
 @only_fontconfig
-def test_ornaments_and_names_that_no_font_has_are_left_out_with_a_warning(tmp_path: Path) -> None:
+def test_ornaments_and_names_without_a_font_are_left_out_with_a_warning(tmp_path: Path) -> None:
     same = (
         "png, warnings = compose(Words([Person('a', {!r})], '', {!r})); print(warnings); "
         "import hashlib; print(hashlib.sha256(png).hexdigest())"
@@ -614,7 +610,7 @@ def test_ornaments_and_names_that_no_font_has_are_left_out_with_a_warning(tmp_pa
 
 
 @only_fontconfig
-def test_a_machine_without_fonts_is_told_so(tmp_path: Path) -> None:
+def test_a_machine_without_fonts_is_reported(tmp_path: Path) -> None:
     assert with_fonts(tmp_path, "compose(Words([Person('a', 'A')], '', 'b'))").stdout.startswith(
         "There is no font on this machine to draw with."
     )
@@ -671,7 +667,7 @@ def test_the_command_prints_ten_and_draws_the_picked_one(
     )
 
 
-def test_the_json_that_is_promised_is_what_comes(
+def test_json_output_matches_its_documentation(
     made: popinjay.Persona, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
@@ -686,7 +682,7 @@ def test_the_json_that_is_promised_is_what_comes(
     assert f"“My dream is → {came['predictions'][1]}”" in description(made)
 
 
-def test_what_cannot_be_drawn_leaves_the_picture_as_it_was(
+def test_a_failure_leaves_the_old_picture(
     made: popinjay.Persona, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {
@@ -706,7 +702,7 @@ def test_what_cannot_be_drawn_leaves_the_picture_as_it_was(
     assert before.keys() == {path.name for path in made.path.iterdir() if path.is_file()}
 
 
-def test_without_the_extra_make_says_so_once_and_ends_well(
+def test_without_the_extra_make_says_so_once_and_succeeds(
     ada: Path,
     plain_base: Path,
     own_home: Path,
@@ -750,7 +746,7 @@ def test_without_the_extra_make_says_so_once_and_ends_well(
 
 
 @needs("Japanese")
-def test_a_persona_is_asked_in_its_own_language(plain_base: Path, tmp_path: Path) -> None:
+def test_the_prompt_is_in_the_personas_language(plain_base: Path, tmp_path: Path) -> None:
     rows = [
         {
             "text": (

@@ -37,7 +37,7 @@ def tiny(tiny_gpt2: Path) -> LanguageModel:
     return LanguageModel.load(tiny_gpt2)
 
 
-def test_what_is_not_asked_for_comes_from_the_base_and_many_posts_get_fewer_epochs() -> None:
+def test_defaults_come_from_the_base_and_many_posts_get_fewer_epochs() -> None:
     base = bases.Base("b", "b", "", epochs=6.0, most_tokens=1e6)
     assert settle(TrainOptions(), base, 100_000, width=8, device="cpu").epochs == 6.0
     assert settle(TrainOptions(), base, 500_000, width=8, device="cpu").epochs == 2.0
@@ -52,7 +52,7 @@ def test_an_end_token_in_a_post_is_plain_text(tiny: LanguageModel) -> None:
     assert tiny.eos_token not in tiny.encode(["before <|endoftext|> after"])[0]
 
 
-def test_bits_are_those_of_the_model_whatever_stands_beside(tiny: LanguageModel) -> None:
+def test_bits_are_those_of_the_model_in_any_batch(tiny: LanguageModel) -> None:
     texts = ["the lamp sings", "a river hums near people while people wait", "é 🎈"]
     together = tiny.bits(texts)
     for text, bits in zip(texts, together, strict=True):
@@ -87,7 +87,7 @@ def test_posts_before_a_text_are_context_and_not_scored(tiny: LanguageModel) -> 
     assert abs(behind - alone) > 1e-3
 
 
-def test_of_the_posts_before_a_text_those_farthest_off_go_first(tiny: LanguageModel) -> None:
+def test_the_oldest_posts_of_a_context_are_dropped_first(tiny: LanguageModel) -> None:
     text, near = "people wait near the lamp", "the river hums"
     far = "the number sings " * 80
     assert len(tiny.encode([far])[0]) > tiny.context
@@ -99,7 +99,7 @@ def test_bits_per_byte_counts_bytes_not_characters() -> None:
 
 
 @pytest.mark.parametrize("base", ["tiny_gpt2", "tiny_llama"])
-def test_it_learns_whatever_the_family(
+def test_every_family_of_models_learns(
     base: str, ada: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[Event] = []
@@ -133,7 +133,7 @@ def test_it_learns_whatever_the_family(
     assert not (persona.path / ".train").exists()
 
 
-def test_the_best_step_is_what_is_kept(ada: Path, tiny_gpt2: Path) -> None:
+def test_the_best_step_is_kept(ada: Path, tiny_gpt2: Path) -> None:
     persona = popinjay.make(
         ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 20.0, "learning_rate": 0.05}
     )
@@ -163,7 +163,7 @@ make(
 """
 
 
-def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(
+def test_a_killed_training_ends_as_an_uninterrupted_one(
     ada: Path, tiny_gpt2: Path, own_home: Path
 ) -> None:
     def run(name: str, kill_at: int) -> subprocess.CompletedProcess[str]:
@@ -186,9 +186,7 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(
         ), name
 
 
-def test_checkpoints_are_rarer_the_longer_writing_takes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_checkpoints_are_rarer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, seconds = [0.0], [2.0]  # the time, and how long a file takes
     monkeypatch.setattr("popinjay.training.checkpoints.time.monotonic", lambda: now[0])
 
@@ -219,7 +217,7 @@ def test_checkpoints_are_rarer_the_longer_writing_takes(
     assert pause() == pytest.approx(MOST_SECONDS, abs=2)  # not never
 
 
-def test_the_first_checkpoint_waits_too_where_writing_takes_long(
+def test_the_first_slow_checkpoint_waits_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
@@ -238,7 +236,7 @@ def test_the_first_checkpoint_waits_too_where_writing_takes_long(
     assert checkpoints.due()
 
 
-def test_a_checkpoint_of_other_options_is_not_taken_over(
+def test_a_checkpoint_of_other_options_is_ignored(
     ada: Path, tiny_gpt2: Path, own_home: Path
 ) -> None:
     subprocess.run(
@@ -295,7 +293,7 @@ def test_only_safetensors_are_loaded(tmp_path: Path, tiny_gpt2: Path) -> None:
         bases.choose(str(tmp_path))
 
 
-def test_it_says_how_long_it_will_take_before_it_starts(ada: Path, tiny_gpt2: Path) -> None:
+def test_the_duration_is_estimated_before_the_start(ada: Path, tiny_gpt2: Path) -> None:
     events: list[Event] = []
     popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, **OPTIONS)
     said = [
@@ -313,7 +311,7 @@ def test_it_says_how_long_it_will_take_before_it_starts(ada: Path, tiny_gpt2: Pa
     assert events[said[0]].numbers["seconds"] > 0
 
 
-def test_a_budget_ends_a_training_whatever_was_planned(
+def test_a_budget_ends_a_training(
     ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.training.trainer.PATIENCE", 10**6)
@@ -328,13 +326,13 @@ def test_a_budget_ends_a_training_whatever_was_planned(
 
 
 @pytest.mark.parametrize("budget", ["soon", "0s", "5", "-1m"])
-def test_a_budget_that_is_no_time_is_refused(budget: str) -> None:
+def test_an_invalid_budget_is_refused(budget: str) -> None:
     with pytest.raises(OptionError, match="--budget can't be"):
         TrainOptions(budget=budget)
 
 
 @pytest.mark.parametrize("tune", ["top", "lora"])
-def test_killed_at_any_moment_it_ends_as_if_it_had_not_been_in_every_mode(
+def test_a_killed_training_ends_as_an_uninterrupted_one_in_every_mode(
     tune: str, ada: Path, tiny_gpt2: Path, own_home: Path
 ) -> None:
     program = KILLED.replace("samples=10", f"samples=10, tune={tune!r}")
@@ -354,7 +352,7 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been_in_every_mode(
         ), name
 
 
-def test_a_training_that_goes_astray_leaves_the_model_before_in_place(
+def test_a_diverged_training_leaves_the_previous_model(
     ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)

@@ -25,7 +25,7 @@ from popinjay.text.verbatim_index import VerbatimIndex
         RuntimeError("database or disk is full"),
     ],
 )
-def test_a_full_disk_is_said_whoever_says_it(error: Exception) -> None:
+def test_a_full_disk_is_recognized_in_errors_of_all_libraries(error: Exception) -> None:
     with (
         pytest.raises(StorageError, match="The disk is full: the table could not be written"),
         storage_errors("the table"),
@@ -47,7 +47,7 @@ def dead() -> int:
     return process.pid
 
 
-def test_what_dead_processes_left_is_swept_and_what_living_ones_write_is_not(
+def test_only_leftovers_of_dead_processes_are_removed(
     tmp_path: Path,
 ) -> None:
     left, mine = (
@@ -67,7 +67,7 @@ def test_what_dead_processes_left_is_swept_and_what_living_ones_write_is_not(
     sweep_partials(tmp_path / "not there")
 
 
-def test_the_next_one_to_hold_a_persona_or_write_an_index_sweeps(tmp_path: Path) -> None:
+def test_locking_a_persona_and_writing_an_index_remove_leftovers(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     left = run.path / "engine" / f".int8.safetensors.{dead()}.partial"
     left.parent.mkdir(parents=True)

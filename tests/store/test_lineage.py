@@ -64,7 +64,7 @@ def uses(now: dict[str, Any]) -> dict[str, list[str]]:
     return {label(artifact): artifact["uses"] for artifact in now["artifacts"]}
 
 
-def test_the_graph_is_huggingtweets_with_a_report() -> None:
+def test_the_graph_is_that_of_huggingtweets_with_a_report() -> None:
     now = made()
     assert uses(now) == {
         "tweets-ada:v0": [],
@@ -83,7 +83,7 @@ def test_the_graph_is_huggingtweets_with_a_report() -> None:
     ]
 
 
-def test_a_version_counts_up_with_its_content_and_knows_what_was_there_before() -> None:
+def test_versions_count_up_and_link_to_the_previous_one() -> None:
     first = made()
     second = remade(first, record(model="m2"), "train", "evaluate")
     assert uses(second)["ada:v1"] == ["dataset-ada:v0", "gpt2:v0"]
@@ -96,7 +96,7 @@ def test_a_version_counts_up_with_its_content_and_knows_what_was_there_before() 
     assert len(back["artifacts"]) == len(second["artifacts"])
 
 
-def test_what_was_made_before_keeps_what_it_was_made_from() -> None:
+def test_older_artifacts_keep_their_inputs() -> None:
     now = remade(made(), record(posts="p2"), "collect")
     assert label(current("ada", now)["posts"]) == "tweets-ada:v1"
     assert uses(now)["dataset-ada:v0"] == ["tweets-ada:v0"]
@@ -105,7 +105,7 @@ def test_what_was_made_before_keeps_what_it_was_made_from() -> None:
     ]
 
 
-def test_another_base_is_another_artifact_and_a_folder_keeps_its_path_to_itself() -> None:
+def test_each_base_is_an_artifact_and_paths_are_not_recorded() -> None:
     now = remade(made(), record(base="/home/ada/secret/my-base", model="m2"), "train")
     assert uses(now)["ada:v1"] == ["dataset-ada:v0", "my-base:v0"]
     assert "secret" not in json.dumps(uses(now))
@@ -115,19 +115,19 @@ def test_another_base_is_another_artifact_and_a_folder_keeps_its_path_to_itself(
     )
 
 
-def test_an_older_record_gets_its_lineage_when_it_is_asked_for() -> None:
+def test_an_older_record_gets_its_lineage_on_demand() -> None:
     assert [
         one["artifact"] for one in graph("ada", record(), {kind.stage: "fresh" for kind in KINDS})
     ] == list(uses(made()))
 
 
-def test_a_stage_that_failed_makes_no_version() -> None:
+def test_a_failed_stage_makes_no_version() -> None:
     now = made()
     now["stages"]["evaluate"] = {"state": "failed", "error": "no"}
     assert "report" not in current("ada", now)
 
 
-def test_a_persona_has_its_lineage_on_record_and_shows_it(
+def test_the_lineage_is_recorded_and_shown(
     ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
@@ -178,7 +178,7 @@ def test_a_persona_has_its_lineage_on_record_and_shows_it(
     assert any("(stale)" in line for line in lines)
 
 
-def test_nothing_made_has_no_lineage_yet(
+def test_without_results_there_is_no_lineage(
     own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run(own_home / "ada")

@@ -55,9 +55,7 @@ def again(run: Run) -> Run:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 @pytest.mark.parametrize("name", ["card", "train"])
-def test_killed_at_any_moment_a_stage_is_the_old_or_the_new_one(
-    run: Run, tmp_path: Path, name: str
-) -> None:
+def test_a_killed_stage_is_the_old_or_the_new_one(run: Run, tmp_path: Path, name: str) -> None:
     import shutil
 
     found, count = [], 0
@@ -112,7 +110,7 @@ def fail(run: Run, name: str, options: dict[str, Any], error: BaseException) -> 
         raise error
 
 
-def test_a_failure_stands_beside_what_was_made_before(run: Run) -> None:
+def test_a_failure_is_recorded_beside_earlier_results(run: Run) -> None:
     before = run.record["stages"]["train"]
     fail(run, "train", AFTER, TrainingError("Nothing was learnt."))
     entry = again(run).record["stages"]["train"]
@@ -127,7 +125,7 @@ def test_a_failure_stands_beside_what_was_made_before(run: Run) -> None:
     assert again(run).record["stages"]["train"] == before
 
 
-def test_asking_as_before_forgives_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_previous_options_clear_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.store.run.asdict", lambda options: BEFORE)
     fail(run, "train", AFTER, TrainingError("Nothing was learnt."))
     assert (
@@ -137,7 +135,7 @@ def test_asking_as_before_forgives_a_failure(run: Run, monkeypatch: pytest.Monke
     assert again(run).states()["train"] is State.FRESH
 
 
-def test_a_first_attempt_that_failed_leaves_its_options(tmp_path: Path) -> None:
+def test_a_failed_first_attempt_records_its_options(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     with run.locked():
         fail(run, "clean", AFTER, ValueError("no more"))
@@ -159,13 +157,13 @@ def test_a_first_attempt_that_failed_leaves_its_options(tmp_path: Path) -> None:
         KeyboardInterrupt(),
     ],
 )
-def test_what_is_no_fault_of_a_stage_is_not_on_its_record(run: Run, error: BaseException) -> None:
+def test_interrupts_are_not_recorded_as_failures(run: Run, error: BaseException) -> None:
     before = run.path.joinpath("run.toml").read_bytes()
     fail(run, "train", AFTER, error)
     assert run.path.joinpath("run.toml").read_bytes() == before
 
 
-def test_what_is_asked_is_recorded_with_the_first_stage_that_succeeds_under_it(run: Run) -> None:
+def test_options_are_recorded_with_the_first_successful_stage(run: Run) -> None:
     asked = {"authors": ["ada"], **AFTER}
     run.ask(asked)
     assert run.asked == asked
@@ -175,7 +173,7 @@ def test_what_is_asked_is_recorded_with_the_first_stage_that_succeeds_under_it(r
     assert again(run).record["asked"] == run.asked == asked
 
 
-def test_what_is_asked_is_recorded_at_the_end_where_all_is_fresh(run: Run) -> None:
+def test_options_are_recorded_at_the_end_if_all_is_fresh(run: Run) -> None:
     run.ask({"authors": ["ada"], "specs": ["ada.zip"], "contact": None})
     assert "specs" not in Run(run.path).record["asked"]
     run.settle_asked()
@@ -198,7 +196,7 @@ def test_a_record_that_cannot_be_written_changes_nothing(
 # how stages stand, wherever it is said
 
 
-def test_status_publish_and_the_page_say_the_same(run: Run) -> None:
+def test_status_publish_and_the_page_agree(run: Run) -> None:
     assert set(run.states().values()) == {State.FRESH}
     run.update(
         asked={**run.record["asked"], "whose": "fictional"}
@@ -210,7 +208,7 @@ def test_status_publish_and_the_page_say_the_same(run: Run) -> None:
     )
 
 
-def test_a_card_that_shows_a_picture_which_is_gone_is_stale(run: Run) -> None:
+def test_a_card_with_a_missing_picture_is_stale(run: Run) -> None:
     card = {**run.record["stages"]["card"], "source": PICTURE_FILE}
     run.update(stages={**run.record["stages"], "card": card})
     assert run.states()["card"] is State.STALE
@@ -218,7 +216,7 @@ def test_a_card_that_shows_a_picture_which_is_gone_is_stale(run: Run) -> None:
     assert run.states()["card"] is State.FRESH
 
 
-def test_a_quick_look_notices_what_was_written_and_what_is_gone(run: Run) -> None:
+def test_a_quick_check_notices_written_and_missing_files(run: Run) -> None:
     assert set(run.states(quick=True).values()) == {State.FRESH}
     run.file("clean.jsonl").write_text("by hand")
     stale = {name for name, state in run.states(quick=True).items() if state is State.STALE}
@@ -231,7 +229,7 @@ def test_a_quick_look_notices_what_was_written_and_what_is_gone(run: Run) -> Non
     assert run.states(quick=True)["train"] is State.STALE
 
 
-def test_a_quick_look_at_what_is_large_goes_by_the_record(
+def test_a_quick_check_of_large_files_uses_the_record(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.store.run.QUICK_BYTES", 0)
@@ -243,7 +241,7 @@ def test_a_quick_look_at_what_is_large_goes_by_the_record(
     ]
 
 
-def test_half_written_files_go_with_the_next_lock(run: Run) -> None:
+def test_half_written_files_are_removed_by_the_next_lock(run: Run) -> None:
     (run.path / Draft.partial("run.toml")).write_text("half")
     (run.path / Draft.partial("model")).mkdir()
     again(run)

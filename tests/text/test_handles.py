@@ -56,17 +56,17 @@ def test_what_is_a_handle(text: str, names: list[str]) -> None:
         "",
     ],
 )
-def test_what_is_none(text: str) -> None:
+def test_what_is_not_a_handle(text: str) -> None:
     assert not list(find_handles(text))
 
 
 @pytest.mark.parametrize("part", ["@", "@a", "@a.", "@a-", "-a", "a@", "@a@", "u/", "@a.b-", "/u/"])
-def test_no_text_takes_long(part: str) -> None:
+def test_every_text_takes_linear_time(part: str) -> None:
     text = "@a" + part * 50_000
     assert takes_less_than(lambda: list(find_handles(text)), 1)
 
 
-def test_a_masked_text_is_no_longer_and_holds_none() -> None:
+def test_a_masked_text_is_not_longer_and_has_no_handle() -> None:
     for text in ("@a b @ccc", "u/eve and @x.y.z", "＠ada"):
         masked = mask_handles(text, find_handles(text))
         assert len(masked) <= len(text)
@@ -74,7 +74,7 @@ def test_a_masked_text_is_no_longer_and_holds_none() -> None:
     assert mask_handles("Hi @bo, hi @cy!", find_handles("Hi @bo, hi @cy!")) == "Hi @…, hi @…!"
 
 
-def test_the_index_of_posts_knows_their_handles_and_stores_no_name(tmp_path: Path) -> None:
+def test_the_index_recognizes_handles_and_stores_no_name(tmp_path: Path) -> None:
     copies = VerbatimIndex(POSTS)
     known = ("ada_l", "ben@social.example", "ben", "carla.bsky.social", "dave-d")
     assert all(map(copies.has_handle, known))
@@ -85,13 +85,13 @@ def test_the_index_of_posts_knows_their_handles_and_stores_no_name(tmp_path: Pat
     assert sorted(names_in(POSTS[1])) == ["ben", "ben@social.example", "carla.bsky.social"]
 
 
-def test_what_is_forgotten_is_not_known_by_its_marks() -> None:
+def test_forgotten_handles_are_not_in_the_index() -> None:
     marked = VerbatimIndex(["Lunch with @eve again, and again no soup."])
     assert not VerbatimIndex(POSTS, 3, marked=marked).has_handle("eve")
     assert VerbatimIndex(POSTS, 3, marked=marked).has_handle("ada_l")
 
 
-def test_an_index_of_before_is_made_anew(tmp_path: Path) -> None:
+def test_an_older_index_is_rebuilt(tmp_path: Path) -> None:
     posts, kept = tmp_path / "train.jsonl", tmp_path / "posts.index"
     posts.write_text('{"text": "Thanks @ada"}\n', encoding="utf-8")
     VerbatimIndex.of_file(posts, kept, 3)
@@ -109,7 +109,7 @@ def verdict(text: str, typed: str = "", handles: str = "author", masks: bool = F
     "text",
     ["Hey @ada_l!", "hey @ADA_L", "@ben there", "@ben@social.example", "u/Dave-D", "at @7pm"],
 )
-def test_handles_of_the_author_come_out(text: str) -> None:
+def test_handles_of_the_author_are_generated(text: str) -> None:
     assert verdict(text) == text
 
 
@@ -117,13 +117,13 @@ def test_handles_of_the_author_come_out(text: str) -> None:
     "text",
     ["Hey @ada!", "hey @ada_lo", "@ben@evil.example", "@carla", "so says u/mallory", "＠xyz"],
 )
-def test_others_do_not(text: str) -> None:
+def test_other_handles_are_not_generated(text: str) -> None:
     assert verdict(text) is Reason.HANDLE
     assert verdict(text, handles="any") == text
     assert MASK in str(verdict(text, handles="mask", masks=True))
 
 
-def test_what_was_typed_is_the_users_own() -> None:
+def test_handles_of_the_prompt_are_allowed() -> None:
     assert verdict("ask @zoe now", typed="ask @zoe") == "ask @zoe now"
     assert verdict("ask @zoe, yes @Zoe", typed="ask @zoe") == "ask @zoe, yes @Zoe"
     assert verdict("ask @zoes now", typed="ask @zoe") is Reason.HANDLE
@@ -166,7 +166,7 @@ STRANGE = "Tell @mallory that the soup is long cold."
 GOOD = "Tell @ada_l that the soup is long cold."
 
 
-def test_a_post_that_names_a_stranger_is_drawn_again() -> None:
+def test_a_post_with_an_unknown_handle_is_rejected() -> None:
     texts, tally = said(STRANGE, GOOD)
     assert (texts, tally.redrawn) == ([GOOD], {Reason.HANDLE: 1})
     assert said(STRANGE, GOOD, handles="any")[0] == [STRANGE]
@@ -175,13 +175,13 @@ def test_a_post_that_names_a_stranger_is_drawn_again() -> None:
     assert (ends, tally.redrawn) == ([GOOD], {Reason.HANDLE: 1})
 
 
-def test_a_draft_is_given_up_as_soon_as_the_handle_is_complete() -> None:
+def test_a_sequence_is_dropped_as_soon_as_the_handle_is_complete() -> None:
     parrot = Parrot(STRANGE, GOOD)
     generate(parrot, SayOptions(n=1, seed=0), "", RULES)
     assert parrot.first_rows.count(STRANGE) == len("Tell @mallory ")
 
 
-def test_the_last_try_masks_so_that_no_post_is_missing() -> None:
+def test_the_last_attempt_masks_handles() -> None:
     texts, tally = said(STRANGE)
     assert texts == ["Tell @… that the soup is long cold."]
     assert (tally.redrawn, tally.missing) == ({Reason.HANDLE: MAX_ATTEMPTS - 1}, 0)

@@ -58,7 +58,7 @@ QUOTED = f'<p class="quote-inline">RE: {LINK}</p>'
         ("<p><strong>a</strong>b<em>c</em></p>", "abc"),
     ],
 )
-def test_what_servers_write(html: str, text: str) -> None:
+def test_html_of_servers(html: str, text: str) -> None:
     assert to_text(html) == text
 
 
@@ -79,7 +79,7 @@ def test_what_servers_write(html: str, text: str) -> None:
         ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
     ],
 )
-def test_what_nobody_should_write(html: str, text: str) -> None:
+def test_malformed_html(html: str, text: str) -> None:
     assert to_text(html) == text
 
 
@@ -105,12 +105,12 @@ def test_what_nobody_should_write(html: str, text: str) -> None:
         "\n ",
     ],
 )
-def test_long_and_broken_html_takes_time_by_its_length(unit: str) -> None:
+def test_long_and_broken_html_takes_linear_time(unit: str) -> None:
     html = unit * (60_000 // len(unit))
     assert takes_less_than(
         lambda: to_text(html), 3
     )  # the parser alone takes half a minute over some
 
 
-def test_what_is_longer_than_any_post_is_cut() -> None:
+def test_very_long_html_is_truncated() -> None:
     assert len(to_text("a" * (MOST_HTML + 10))) == MOST_HTML

@@ -57,13 +57,13 @@ filled = st.lists(st.sampled_from("abc"), min_size=4, max_size=4).map(
 
 
 @given(st.lists(st.one_of(few_words, variations, st.text(max_size=20)), max_size=30))
-def test_near_duplicates_are_those_that_looking_at_all_finds(texts: list[str]) -> None:
+def test_near_duplicates_equal_those_of_exhaustive_search(texts: list[str]) -> None:
     assert found(texts) == found_by_looking_at_all(texts)
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.one_of(few_words, variations, filled), max_size=60), st.integers(0, 3))
-def test_crowds_that_are_split_find_the_same(texts: list[str], size: int) -> None:
+def test_split_buckets_find_the_same(texts: list[str], size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_duplicates, "CROWD", size)
         assert found(texts) == found_by_looking_at_all(texts)
@@ -83,7 +83,7 @@ def compared(count: int) -> int:
     return candidates
 
 
-def test_templated_posts_are_searched_in_time_that_grows_with_their_number() -> None:
+def test_templated_posts_take_linear_time() -> None:
     assert compared(3_000) < 5 * compared(1_000)  # nine times as many without crowds
 
 
@@ -95,13 +95,13 @@ def test_a_held_text_is_found_exactly_if_it_says_the_same(one: str, other: str) 
 
 
 @given(st.text(), st.lists(st.text(max_size=10), max_size=5))
-def test_a_text_not_counted_beforehand_is_found_too(text: str, others: list[str]) -> None:
+def test_a_text_outside_of_the_index_can_be_searched(text: str, others: list[str]) -> None:
     index = NearDuplicates(others)
     index.add(text)
     assert index.find(text) == 0
 
 
-def test_the_share_is_exact_at_its_edge() -> None:
+def test_the_threshold_is_exact() -> None:
     twelve = [f"w{n}" for n in range(12)]  # 10 shingles
     assert same(" ".join(twelve), " ".join(twelve[:10]))  # 8 of them: 0.8
     assert found([" ".join(twelve), " ".join(twelve[:10])]) == [None, 0]
@@ -127,7 +127,7 @@ def test_the_first_that_says_the_same_is_found() -> None:
     assert index.find(SENTENCE) == 1
 
 
-def test_what_is_found_does_not_hang_on_pythons_hash_seed() -> None:
+def test_the_result_is_independent_of_pythons_hash_seed() -> None:
     program = (
         "from popinjay.text.near_duplicates import NearDuplicates\n"
         "texts = [f'{n % 7} gulls and {n % 11} lamps wait for the tide of {n % 13} at the old "

@@ -18,14 +18,14 @@ from popinjay.text.verbatim_index import KEY, VerbatimIndex
 POST = "The river sings at night, and nobody in this town has ever heard it."
 
 
-def test_a_text_is_whole_whatever_its_case_and_punctuation() -> None:
+def test_whole_texts_are_found_ignoring_case_and_punctuation() -> None:
     copies = VerbatimIndex([POST, "Short one!"])
     assert copies.is_whole("the river sings at night and nobody in this town has ever heard it")
     assert copies.is_whole("short ONE")
     assert not copies.is_whole("The river sings at night")
 
 
-def test_eight_words_in_a_row_are_copied_and_seven_are_how_people_talk() -> None:
+def test_eight_words_in_a_row_are_a_copy_and_seven_are_not() -> None:
     copies = VerbatimIndex([POST])
     assert copies.is_copied("I say: nobody in this town has ever heard it, do they?")
     assert not copies.is_copied("I say: nobody in this town has ever seen it")
@@ -57,7 +57,7 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize(("post", "said"), [*WRITTEN, *((said, post) for post, said in WRITTEN)])
-def test_the_same_written_otherwise_is_copied(post: str, said: str) -> None:
+def test_other_spellings_of_the_same_words_are_copies(post: str, said: str) -> None:
     copies = VerbatimIndex([post])
     assert copies.is_whole(said)
     assert copies.is_copied(f"well: {said} yes")
@@ -65,17 +65,17 @@ def test_the_same_written_otherwise_is_copied(post: str, said: str) -> None:
     assert any([*map(following.add, said), following.end()])
 
 
-def test_runs_do_not_reach_from_one_text_into_the_next() -> None:
+def test_runs_do_not_span_two_texts() -> None:
     copies = VerbatimIndex(["one two three four five", "six seven eight nine ten"])
     assert not copies.is_copied("one two three four five six seven eight nine ten")
 
 
-def test_the_share_of_nothing_is_nothing() -> None:
+def test_the_share_of_no_texts_is_zero() -> None:
     assert VerbatimIndex([]).share([]) == 0
     assert VerbatimIndex([POST]).share([POST, "something else"]) == 0.5
 
 
-def test_marks_are_known_again_in_another_process_and_tell_no_word() -> None:
+def test_hashes_work_in_other_processes_and_reveal_no_word() -> None:
     stored = VerbatimIndex(
         [POST], before=VerbatimIndex(["Good morning, dear town!"], key=secret())
     ).to_bytes()
@@ -106,7 +106,7 @@ def test_marks_are_known_again_in_another_process_and_tell_no_word() -> None:
     )  # so that no list made beforehand fits
 
 
-def test_an_index_is_kept_until_its_posts_change(tmp_path: Path) -> None:
+def test_an_index_is_cached_until_its_posts_change(tmp_path: Path) -> None:
     posts, kept = tmp_path / "train.jsonl", tmp_path / "engine" / "index"
     posts.write_text(json.dumps({"text": POST}) + "\n", encoding="utf-8")
     assert VerbatimIndex.of_file(posts, kept, 3).is_copied(POST)
@@ -132,7 +132,7 @@ def secret() -> bytes:
     return secrets.token_bytes(KEY)
 
 
-def test_what_is_marked_is_nobodys_formula() -> None:
+def test_hashed_texts_count_as_no_common_phrase() -> None:
     formula = "and that is why we meet here every single"
     posts = [f"{start} {formula} day" for start in ("Rain", "Snow", "Sun")]
     marked = VerbatimIndex([f"Fog {formula} week"])
@@ -143,12 +143,12 @@ def test_what_is_marked_is_nobodys_formula() -> None:
 
 
 @pytest.mark.parametrize("stored", [b"", b"short", bytes(16 + 7)])
-def test_what_are_no_marks_is_told(stored: bytes) -> None:
+def test_invalid_hashes_are_reported(stored: bytes) -> None:
     with pytest.raises(ValueError, match="bytes"):
         VerbatimIndex.from_bytes(stored)
 
 
-def test_a_text_holds_the_whole_of_a_short_one() -> None:
+def test_a_text_contains_a_whole_short_post() -> None:
     copies = VerbatimIndex(
         ["Good morning, dear town!", "Good night!", "川まで歩く", "はい、", POST]
     )
@@ -173,7 +173,7 @@ def test_a_text_holds_the_whole_of_a_short_one() -> None:
     ),
     st.data(),
 )
-def test_a_text_followed_as_it_grows_is_copied_where_the_whole_is(
+def test_incremental_matching_equals_matching_the_whole(
     parts: list[str], data: st.DataObject
 ) -> None:
     copies = VerbatimIndex(

@@ -61,7 +61,7 @@ def test_shingles_are_runs_of_three_words_or_the_whole() -> None:
     assert shingles("🦜 ") == {("🦜",)}
 
 
-def test_what_goes_on_with_a_word_leaves_the_last_word_where_it_was() -> None:
+def test_word_continuations_keep_the_start_of_the_last_word() -> None:
     assert goes_on("the lam", 5)
     assert goes_on("the lamp", 8)  # nothing new
     assert not any(

@@ -240,11 +240,11 @@ def texts_of(persona: Persona) -> list[str]:
     ]
 
 
-def test_nobody_had_to_be_warned_of(told: Told) -> None:
+def test_no_tracker_caused_a_warning(told: Told) -> None:
     assert warnings_of(told.events) == []
 
 
-def test_every_line_of_the_metrics_was_an_event_as_it_was_written(told: Told) -> None:
+def test_every_line_of_metrics_was_reported_as_an_event(told: Told) -> None:
     rows = [
         {"step": event.done, **event.numbers}
         for event in told.events
@@ -253,12 +253,12 @@ def test_every_line_of_the_metrics_was_an_event_as_it_was_written(told: Told) ->
     assert rows == metrics(told.persona)
 
 
-def test_without_being_asked_no_tracker_holds_a_word_of_anybody(told: Told) -> None:
+def test_no_tracker_gets_text_unless_asked(told: Told) -> None:
     assert told.leaked == set()
     assert found_in(told.folders, ["@ada_l-train"]) == ({"@ada_l-train"} if ALL else set())
 
 
-def test_nobody_outside_was_asked_for_anything(told: Told, outside: Outside) -> None:
+def test_no_tracker_connected_to_another_machine(told: Told, outside: Outside) -> None:
     assert outside.asked == []
 
 
@@ -299,7 +299,7 @@ def test_trackio_has_the_graph(told: Told) -> None:
 
 
 @needs("trackio")
-def test_trackio_has_every_number_and_what_it_was_made_with(told: Told) -> None:
+def test_trackio_has_every_number_and_the_settings(told: Told) -> None:
     logged = [
         (step, json.loads(numbers))
         for step, numbers in rows(
@@ -320,7 +320,7 @@ def test_trackio_has_every_number_and_what_it_was_made_with(told: Told) -> None:
 
 
 @needs("wandb")
-def test_wandb_keeps_to_the_folder_it_is_given_and_logins_are_not_noted(
+def test_wandb_writes_only_its_folder_and_no_logins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_DIR", str(tmp_path / "mine"))
@@ -341,7 +341,7 @@ def wandb_runs(told: Told) -> Path:
 
 
 @needs("wandb")
-def test_what_wandb_wrote_offline_is_what_its_own_command_takes(told: Told) -> None:
+def test_offline_runs_can_be_synced_by_wandb(told: Told) -> None:
     (advice,) = [
         event.message
         for event in told.events
@@ -475,7 +475,7 @@ def test_the_mlflow_server_has_the_graph_and_the_numbers(told: Told) -> None:
 
 
 @needs("trackio")
-def test_the_dashboard_opens_and_keeps_its_token_to_itself(told: Told) -> None:
+def test_the_dashboard_opens_without_printing_its_token(told: Told) -> None:
     command = [
         sys.executable,
         "-m",
@@ -504,7 +504,7 @@ def test_the_dashboard_opens_and_keeps_its_token_to_itself(told: Told) -> None:
 
 
 @needs("trackio")
-def test_a_dashboard_of_nothing_is_refused(
+def test_a_dashboard_without_runs_is_refused(
     told: Told, ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     popinjay.make(
@@ -519,7 +519,7 @@ def test_a_dashboard_of_nothing_is_refused(
     assert "trackio knows nothing of 'untold'" in done.stderr
 
 
-def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_back(
+def test_texts_are_uploaded_on_request_and_removed_by_forgetting(
     ada: Path,
     tiny_gpt2: Path,
     tmp_path: Path,
@@ -607,7 +607,7 @@ def tell(tracker: str, persona: str, folder: Path) -> None:
 
 
 @needs("mlflow")
-def test_an_mlflow_store_without_a_server_forgets_too(
+def test_forgetting_in_an_mlflow_store_without_a_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("sqlalchemy")
@@ -625,7 +625,7 @@ def test_an_mlflow_store_without_a_server_forgets_too(
 
 
 @needs("trackio")
-def test_names_that_trackio_takes_for_one_are_kept_apart(tmp_path: Path) -> None:
+def test_names_that_trackio_would_merge_stay_separate(tmp_path: Path) -> None:
     for persona in ("a.b", "ab"):
         tell("trackio", persona, tmp_path)
     assert found_in([tmp_path], ["@a.b-train", "@ab-train"]) == {"@a.b-train", "@ab-train"}
@@ -651,7 +651,7 @@ def test_names_that_trackio_takes_for_one_are_kept_apart(tmp_path: Path) -> None
         ("databricks", "databricks", False),
     ],
 )
-def test_where_mlflow_keeps_what_it_is_told(
+def test_where_mlflow_stores_its_data(
     uri: str, address: str, is_here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from popinjay.trackers import mlflow
@@ -705,7 +705,7 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
-def test_a_tracker_that_fails_hangs_or_dies_is_said_once_and_changes_nothing(
+def test_a_broken_tracker_is_reported_once_and_changes_nothing(
     ada: Path,
     tiny_gpt2: Path,
     told: Told,
@@ -731,7 +731,7 @@ def test_a_tracker_that_fails_hangs_or_dies_is_said_once_and_changes_nothing(
     assert "token" not in "".join(capfd.readouterr())
 
 
-def test_sending_never_waits_for_a_tracker_that_hangs(
+def test_sending_never_waits_for_a_hanging_tracker(
     tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "MOST_WAITING", 50)
@@ -746,7 +746,7 @@ def test_sending_never_waits_for_a_tracker_that_hangs(
 
 
 @needs("trackio")
-def test_a_disk_that_cannot_be_written_is_a_warning(
+def test_a_read_only_disk_is_a_warning(
     ada: Path, tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("no folder")
@@ -784,7 +784,9 @@ def test_a_killed_training_leaves_no_process_behind_and_its_run_unfinished(tmp_p
     assert logged == [{"loss": 2.0}, {"done": 0.0}]
 
 
-def test_who_is_told_makes_no_stage_stale(ada: Path, tiny_gpt2: Path, stand_ins: None) -> None:
+def test_the_choice_of_trackers_makes_no_stage_stale(
+    ada: Path, tiny_gpt2: Path, stand_ins: None
+) -> None:
     def ran(**options: Any) -> list[str]:
         events: list[Event] = []
         popinjay.make(
@@ -805,7 +807,7 @@ def test_trackio_is_the_default_where_it_is_installed(monkeypatch: pytest.Monkey
     assert chosen(None) == ()
 
 
-def test_a_tracker_that_is_not_there_is_said_before_anything_is_made(
+def test_a_missing_tracker_is_reported_before_the_make(
     ada: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["make", str(ada), "--track", "wandbb"]) == 2
@@ -815,13 +817,13 @@ def test_a_tracker_that_is_not_there_is_said_before_anything_is_made(
 
 
 @needs("mlflow")
-def test_mlflow_without_an_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_without_an_address_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(OptionError, match="address of its server"):
         chosen("mlflow")
 
 
-def test_names_that_trackers_refuse_become_names_they_take() -> None:
+def test_names_are_changed_to_those_that_trackers_accept() -> None:
     assert plain_name("ada_l-bob.1") == "ada_l-bob.1"
     assert plain_name("日本") != plain_name("東京")
     assert plain_name("ada lovelace").startswith("ada_lovelace-")

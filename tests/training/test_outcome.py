@@ -45,25 +45,25 @@ def standing(**more: Any) -> TrainingState:
     )
 
 
-def test_a_training_that_learnt_says_nothing() -> None:
+def test_a_successful_training_gives_no_message() -> None:
     check_learnt(standing(), COURSE)
     assert caution(standing(), COURSE) == ""
 
 
 @pytest.mark.parametrize("last", [110.0, math.inf, math.nan])
-def test_one_that_diverged_is_a_failure_however_it_began(last: float) -> None:
+def test_a_diverged_training_is_a_failure(last: float) -> None:
     for best in ({"best_step": 0, "best": 2.5}, {"best_step": 3, "best": 2.49}):
         with pytest.raises(TrainingError, match="went astray") as caught:
             check_learnt(standing(last=last, **best), course(why=TIME_WAS_UP))
         assert "smaller --learning-rate (it was 0.5)" in caught.value.hint
 
 
-def test_one_that_diverged_after_it_had_learnt_keeps_that_and_says_so() -> None:
+def test_a_training_that_diverged_late_keeps_its_best_step() -> None:
     check_learnt(standing(last=9.0), COURSE)
     assert "went astray after step 50" in caution(standing(last=9.0), COURSE)
 
 
-def test_a_best_step_of_nought_is_a_failure_with_what_to_change() -> None:
+def test_a_best_step_of_zero_is_a_failure_with_a_hint() -> None:
     nothing = standing(best_step=0, best=2.5, last=2.6)
     with pytest.raises(TrainingError, match="No step was better than the base") as caught:
         check_learnt(nothing, COURSE)
@@ -84,7 +84,7 @@ def test_a_best_step_of_nought_is_a_failure_with_what_to_change() -> None:
     assert "longer --budget" in caught.value.hint
 
 
-def test_less_than_an_epoch_is_said_with_the_time_of_one() -> None:
+def test_less_than_an_epoch_is_reported_with_the_time_of_one() -> None:
     said = caution(standing(step=40), course(by_budget=True))
     assert "40% of the posts" in said
     assert "--budget 5m" in said
@@ -98,7 +98,7 @@ def test_less_than_an_epoch_is_said_with_the_time_of_one() -> None:
 @pytest.mark.parametrize(
     ("seconds", "said"), [(1, "10s"), (80, "80s"), (81, "90s"), (91, "2m"), (600, "10m")]
 )
-def test_budgets_are_said_as_they_are_typed(seconds: float, said: str) -> None:
+def test_budgets_are_shown_as_typed(seconds: float, said: str) -> None:
     assert as_budget(seconds) == said
 
 
@@ -112,7 +112,7 @@ def test_the_schedule_begins_with_the_first_step() -> None:
     assert schedule.seconds_left(10, 25.0) == 5.0
 
 
-def test_asides_take_a_tenth_of_a_budget_and_leave_room_for_the_last_look() -> None:
+def test_overhead_is_a_tenth_of_a_budget_and_leaves_room_for_the_last_validation() -> None:
     free = Overhead(None)
     assert free.a_look is None
     assert free.fits("sample", 1e9)
@@ -210,7 +210,9 @@ def test_a_budget_is_kept_on_a_slow_machine(
     assert any(event.what is EventKind.WARNING and "--budget" in event.message for event in said)
 
 
-def test_looks_take_a_tenth_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_validations_take_a_tenth_of_the_budget(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     found, train_step, _ = trained(monkeypatch, tmp_path, budget=100.0, step=0.2, a_post=0.01)
     assert found.overhead.spent <= 10.0 + 1e-6
     assert (
@@ -219,7 +221,7 @@ def test_looks_take_a_tenth_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert train_step.looked[-1] == 250  # of 400, in 2.5 s
 
 
-def test_what_took_long_to_load_learns_for_half_of_the_budget(
+def test_after_slow_loading_half_of_the_budget_is_for_training(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found, train_step, said = trained(
@@ -230,7 +232,7 @@ def test_what_took_long_to_load_learns_for_half_of_the_budget(
     assert any("at most: loading the base model took 30 s" in event.message for event in said)
 
 
-def test_what_comes_after_it_has_the_rest_or_a_tenth(
+def test_later_stages_get_the_rest_or_a_tenth(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found, _, _ = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.001)
@@ -240,7 +242,7 @@ def test_what_comes_after_it_has_the_rest_or_a_tenth(
     assert found.seconds_left() == pytest.approx(2000.0 - train_step.now[0])
 
 
-def test_plenty_of_time_is_not_spent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_large_budget_is_not_used_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found, train_step, said = trained(
         monkeypatch, tmp_path, budget=100_000.0, step=0.01, a_post=0.0001
     )
@@ -249,7 +251,7 @@ def test_plenty_of_time_is_not_spent(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert not [event for event in said if event.what is EventKind.WARNING]
 
 
-def test_one_step_that_takes_longer_than_all_is_a_failure_with_the_time_it_needs(
+def test_a_step_longer_than_the_budget_is_a_failure_with_the_needed_time(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def level() -> Iterator[float]:

@@ -310,7 +310,7 @@ def test_keys_of_all_lengths_keep_one_order_in_both(network: Network, tmp_path: 
 # later
 
 
-def test_a_second_time_only_what_is_new_is_fetched(network: Network, tmp_path: Path) -> None:
+def test_an_update_fetches_new_posts_only(network: Network, tmp_path: Path) -> None:
     cyd = network.sign_up("cyd.test")
     cyd.write([(POST, tid(n), {"$type": POST, "text": f"number {n}"}) for n in range(350)])
     first, _ = read(tmp_path, "cyd.test")
@@ -330,7 +330,7 @@ def test_a_second_time_only_what_is_new_is_fetched(network: Network, tmp_path: P
     assert len(lists_asked(network, since)) == 2
 
 
-def test_what_was_deleted_there_goes_on_prune(network: Network, tmp_path: Path) -> None:
+def test_prune_removes_deleted_posts(network: Network, tmp_path: Path) -> None:
     eve = network.sign_up("eve.test")
     eve.write([(POST, tid(n), {"$type": POST, "text": f"number {n}"}) for n in range(150)])
     read(tmp_path, "eve.test")
@@ -341,7 +341,7 @@ def test_what_was_deleted_there_goes_on_prune(network: Network, tmp_path: Path) 
     ]
 
 
-def test_a_server_killed_midway_costs_nothing_that_was_read(
+def test_a_killed_server_loses_nothing_that_was_read(
     network: Network, ada: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
@@ -374,7 +374,7 @@ def test_a_server_killed_midway_costs_nothing_that_was_read(
 # what the author declares, and what became of the account
 
 
-def test_a_no_is_heeded_by_everybody_but_the_author(
+def test_a_refusal_binds_all_users_but_the_author(
     network: Network, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kit = network.sign_up("kit.test")
@@ -418,7 +418,7 @@ def test_a_no_is_heeded_by_everybody_but_the_author(
         popinjay.make(export, name="other", whose="permission")
 
 
-def test_who_wants_no_strangers_and_who_is_a_bot_is_said(network: Network) -> None:
+def test_restricted_accounts_and_bots_are_reported(network: Network) -> None:
     roy = network.sign_up("roy.test")
     labels = {
         "$type": "com.atproto.label.defs#selfLabels",
@@ -437,7 +437,7 @@ def test_who_wants_no_strangers_and_who_is_a_bot_is_said(network: Network) -> No
     ]
 
 
-def test_an_account_that_went_away_leaves_what_was_read(network: Network, tmp_path: Path) -> None:
+def test_a_deleted_account_leaves_what_was_read(network: Network, tmp_path: Path) -> None:
     lee = network.sign_up("lee.test")
     lee.write([(POST, tid(n), {"$type": POST, "text": f"number {n}"}) for n in range(30)])
     found, reading = read(tmp_path, "lee.test")
@@ -468,9 +468,7 @@ def test_a_new_handle_is_another_name_for_the_same_account(network: Network) -> 
         opened("mia.test")
 
 
-def test_without_leave_no_server_on_this_machine_is_asked(
-    network: Network, ada: Everything
-) -> None:
+def test_servers_on_this_machine_need_permission(network: Network, ada: Everything) -> None:
     since = len(network.asked())
     with pytest.raises(NetworkError) as caught:
         sources.read("ada.test", CollectOptions())
@@ -481,7 +479,7 @@ def test_without_leave_no_server_on_this_machine_is_asked(
 # all of it
 
 
-def test_a_handle_becomes_a_persona_that_speaks(
+def test_a_persona_is_made_from_a_handle(
     network: Network,
     ada: Everything,
     tiny_gpt2: Path,

@@ -83,7 +83,7 @@ class Table(Web):
         ("at://ada.example", "ada.example"),
     ],
 )
-def test_what_is_taken_for_an_account(spec: str, name: str) -> None:
+def test_specs_of_accounts(spec: str, name: str) -> None:
     assert sources.find(spec) is bluesky
     assert bluesky._named(spec) == name
 
@@ -98,11 +98,11 @@ def test_what_is_taken_for_an_account(spec: str, name: str) -> None:
         *("", "ada lovelace.example", "a." * 200),
     ],
 )
-def test_what_is_not(spec: str) -> None:
+def test_specs_of_something_else(spec: str) -> None:
     assert not bluesky.matches(spec)
 
 
-def test_what_lies_on_the_disk_is_never_looked_for_elsewhere(
+def test_existing_files_are_never_looked_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -114,7 +114,7 @@ def test_what_lies_on_the_disk_is_never_looked_for_elsewhere(
 # who is who
 
 
-def test_a_handle_is_asked_of_its_own_host_first_and_of_nobody_else() -> None:
+def test_a_handle_is_resolved_by_its_own_host_first() -> None:
     web = Table({WELL_KNOWN: f"{DID}\n".encode(), f"{PLC}/{DID}": document()})
     assert look_up("ada.example", web) == Identity(DID, "ada.example", SERVER)
     assert web.asked == [WELL_KNOWN, f"{PLC}/{DID}"]
@@ -129,12 +129,12 @@ def test_a_handle_is_asked_of_its_own_host_first_and_of_nobody_else() -> None:
         NetworkError("There is no server 'ada.example'."),
     ],
 )
-def test_where_the_host_does_not_say_the_public_resolver_does(there: Any) -> None:
+def test_otherwise_the_public_resolver_is_used(there: Any) -> None:
     web = Table({WELL_KNOWN: there, RESOLVER: {"did": DID}, f"{PLC}/{DID}": document()})
     assert look_up("ada.example", web) == Identity(DID, "ada.example", SERVER)
 
 
-def test_with_a_resolver_of_ones_own_only_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configured_resolver_replaces_the_public_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POPINJAY_BLUESKY_RESOLVER", "https://resolver.example/")
     monkeypatch.setenv("POPINJAY_PLC_DIRECTORY", "https://directory.example/")
     web = Table(
@@ -162,7 +162,7 @@ def test_with_a_resolver_of_ones_own_only_that_is_asked(monkeypatch: pytest.Monk
         ["at://no handle"],
     ],
 )
-def test_a_handle_that_its_account_does_not_know_of_is_an_error(names: Any) -> None:
+def test_a_handle_unknown_to_its_account_is_an_error(names: Any) -> None:
     with pytest.raises(
         SpecError,
         match=f"ada.example leads to the account {DID}, which calls itself (eve.example|nothing).",
@@ -298,7 +298,7 @@ def test_a_did_on_the_web_has_its_document_there(did: str, address: str) -> None
         ],
     ],
 )
-def test_who_can_not_be_found_is_one_clear_sentence(
+def test_an_account_that_is_not_found_is_one_clear_sentence(
     name: str, table: dict[str, Any], kind: type[PopinjayError], said: str
 ) -> None:
     with pytest.raises(kind, match=said) as caught:
@@ -420,7 +420,7 @@ SELF, OTHER, THIRD, INTENT = f"{AI}/self", f"{AI}/3kother", f"{AI}/3kthird", f"{
         ),
     ],
 )
-def test_what_counts_as_a_no(records: dict[str, Any], refusal: str) -> None:
+def test_which_records_are_refusals(records: dict[str, Any], refusal: str) -> None:
     preferences = Preferences()
     for name, record in records.items():
         preferences.add(name, record)
@@ -431,7 +431,7 @@ def test_what_counts_as_a_no(records: dict[str, Any], refusal: str) -> None:
     ) >= bool(refusal)
 
 
-def test_a_thousand_records_are_not_a_thousand_lines() -> None:
+def test_many_records_give_few_lines() -> None:
     preferences = Preferences()
     for n in range(1000):
         preferences.add(f"{AI}/{n}", scoped("all", training=False))
@@ -559,7 +559,7 @@ def test_the_last_page_may_have_a_cursor_or_none(tmp_path: Path) -> None:
         )
 
 
-def test_what_is_no_post_of_this_account_is_left_out(tmp_path: Path) -> None:
+def test_records_of_other_accounts_are_left_out(tmp_path: Path) -> None:
     wrong = [
         7,
         None,
@@ -685,7 +685,7 @@ def test_wrong_types_in_a_post_never_stop_the_others(tmp_path: Path, value: Any)
         ),
     ],
 )
-def test_answers_that_can_not_be_are_one_clear_sentence(
+def test_invalid_answers_are_one_clear_sentence(
     tmp_path: Path, changed: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(NetworkError) as caught:
@@ -694,7 +694,7 @@ def test_answers_that_can_not_be_are_one_clear_sentence(
     assert "kept" in caught.value.hint
 
 
-def test_an_exception_from_a_no_is_found_on_any_page() -> None:
+def test_an_exception_to_a_refusal_is_found_on_any_page() -> None:
     pages = {
         listed(AI): {"records": records((SELF, scoped("all", training=False))), "cursor": "on"},
         listed(AI, "on"): {"records": [7, *records((OTHER, scoped(POST, training=True)))]},
@@ -728,7 +728,7 @@ def test_an_exception_from_a_no_is_found_on_any_page() -> None:
         (7, None),
     ],
 )
-def test_the_picture_is_at_an_address_made_from_its_hash(avatar: Any, cid: str | None) -> None:
+def test_the_address_of_the_picture_is_made_from_its_hash(avatar: Any, cid: str | None) -> None:
     profile = asked("repo.getRecord", collection="app.bsky.actor.profile", rkey="self")
     author = account(**{profile: {"value": {"displayName": " Ada ", "avatar": avatar}}})().author
     assert author.name == "Ada"

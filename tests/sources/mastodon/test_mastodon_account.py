@@ -126,7 +126,7 @@ def always(path: str, said: Said | Callable[[], Said]) -> Callable[[str], Said |
         ("http://localhost:8080/@ada", "ada", "localhost:8080", "http"),
     ],
 )
-def test_how_accounts_are_given(spec: str, user: str, host: str, scheme: str) -> None:
+def test_specs_of_accounts(spec: str, user: str, host: str, scheme: str) -> None:
     assert mastodon.matches(spec)
     assert sources.find(spec) is mastodon
     name = mastodon._named(spec)
@@ -162,13 +162,11 @@ def test_how_accounts_are_given(spec: str, user: str, host: str, scheme: str) ->
         "",
     ],
 )
-def test_what_is_no_account(spec: str) -> None:
+def test_specs_of_something_else(spec: str) -> None:
     assert not mastodon.matches(spec)
 
 
-def test_what_lies_on_the_disk_is_no_account(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_existing_files_are_no_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "@ada@example.social").mkdir()
     assert not mastodon.matches("@ada@example.social")
@@ -201,7 +199,7 @@ def test_every_form_leads_to_the_same_account(server: StandIn, form: str) -> Non
     assert reading.findings.notes == []
 
 
-def test_this_machine_only_where_that_is_allowed(server: StandIn) -> None:
+def test_servers_on_this_machine_need_permission(server: StandIn) -> None:
     for spec, said in ((server.spec, "--allow-local"), (server.address("/@ada"), "https")):
         with pytest.raises(NetworkError) as caught:
             opened(spec, FetchOptions())
@@ -236,7 +234,7 @@ def test_all_pages_in_order_with_the_picture(server: StandIn, tmp_path: Path) ->
     assert len(reading.fingerprint()) == 64
 
 
-def test_a_second_time_only_what_is_new_is_asked_for(server: StandIn, tmp_path: Path) -> None:
+def test_an_update_requests_new_posts_only(server: StandIn, tmp_path: Path) -> None:
     server.write(100)
     read(server.spec, tmp_path)
     server.asked.clear()
@@ -253,7 +251,7 @@ def test_a_second_time_only_what_is_new_is_asked_for(server: StandIn, tmp_path: 
     assert found[98].text == "mended"
 
 
-def test_deleted_posts_go_on_prune_only(server: StandIn, tmp_path: Path) -> None:
+def test_only_prune_removes_deleted_posts(server: StandIn, tmp_path: Path) -> None:
     server.write(90)
     read(server.spec, tmp_path)
     del server.statuses[10:20]
@@ -262,9 +260,7 @@ def test_deleted_posts_go_on_prune_only(server: StandIn, tmp_path: Path) -> None
     assert [post.id for post in found] == [str(FIRST + n) for n in range(90) if not 10 <= n < 20]
 
 
-def test_a_link_that_says_nothing_more_ends_it_and_a_server_without_links_is_asked_by_the_last_id(
-    server: StandIn, tmp_path: Path
-) -> None:
+def test_paging_by_links_or_else_by_the_last_id(server: StandIn, tmp_path: Path) -> None:
     server.write(95)
 
     def without(path: str) -> Said | None:
@@ -282,9 +278,7 @@ def test_a_link_that_says_nothing_more_ends_it_and_a_server_without_links_is_ask
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_a_server_that_sends_all_at_once_whatever_is_asked(
-    server: StandIn, tmp_path: Path, stopped: bool
-) -> None:
+def test_a_server_that_ignores_paging(server: StandIn, tmp_path: Path, stopped: bool) -> None:
     server.write(95)
     pages = 0
 
@@ -449,7 +443,7 @@ def test_recorded_answers_are_read(shared: Path) -> None:
 # what is for whom
 
 
-def test_what_a_broken_server_sends_of_private_posts_gets_nowhere(
+def test_private_posts_of_a_broken_server_are_dropped(
     server: StandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str], own_home: Path
 ) -> None:
     secret = "<p>verysecretword of the gull</p>"
@@ -506,7 +500,7 @@ def test_what_a_broken_server_sends_of_private_posts_gets_nowhere(
         (None, "api"),
     ],
 )
-def test_what_names_a_post_for_good(server: StandIn, uri: Any, id: str) -> None:
+def test_the_permanent_name_of_a_post(server: StandIn, uri: Any, id: str) -> None:
     post = status_of(
         server.status(1, "<p>so it is</p>", id="api", uri=uri),
         server.account["id"],
@@ -548,7 +542,7 @@ def test_threads_replies_quotes_and_boosts(
 # what profile and server say
 
 
-def test_the_profile_says_what_its_author_wishes(server: StandIn) -> None:
+def test_wishes_in_the_profile_are_reported(server: StandIn) -> None:
     moved = server.account_of("Ada2", url="https://new.example/@ada\x1b[31m")
     server.account |= {
         "noindex": True,
@@ -639,14 +633,14 @@ def test_rules_and_terms_on_automated_use_are_shown(server: StandIn) -> None:
         ("Your account may be automatically deleted.", []),
     ],
 )
-def test_which_sentences_speak_of_automated_use(text: str, said: list[str]) -> None:
+def test_sentences_about_automated_use_are_recognized(text: str, said: list[str]) -> None:
     assert list(on_automated_use(text)) == said
 
 
 @pytest.mark.parametrize(
     "rules", [{}, None, "x", [None, 7, [], {"text": 3}, {"text": None}], [{"text": "Be kind."}]]
 )
-def test_rules_of_any_shape_say_nothing(server: StandIn, rules: Any) -> None:
+def test_invalid_rules_are_ignored(server: StandIn, rules: Any) -> None:
     server.rules, server.terms = rules, {"content": rules}
     assert opened(server.spec).findings.notes == []
 
@@ -676,7 +670,7 @@ def test_rules_are_not_waited_for(server: StandIn, status: int) -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["lookup", "/statuses"])
-def test_a_server_that_shows_nothing_to_strangers_is_said_and_the_export_named(
+def test_a_server_that_requires_login_is_reported_with_the_export_as_remedy(
     server: StandIn, tmp_path: Path, status: int, error: str, where: str
 ) -> None:
     server.instead = always(where, lambda: Said({"error": error}, status))
@@ -713,7 +707,7 @@ def test_suspended_and_gone_accounts_keep_what_was_read(server: StandIn, tmp_pat
     assert len(read(server.spec, tmp_path)[0]) == 30
 
 
-def test_nobody_of_that_name_and_no_such_server(server: StandIn) -> None:
+def test_unknown_account_and_unknown_server(server: StandIn) -> None:
     message, hint = refused(f"@zed@{server.host}", SpecError)
     assert f"There is no @zed@{server.host}" in message
     assert "@user@server" in hint
@@ -723,7 +717,7 @@ def test_nobody_of_that_name_and_no_such_server(server: StandIn) -> None:
     assert "something else than an account" in refused(server.spec)[0]
 
 
-def test_without_webfinger_the_named_server_is_asked(server: StandIn) -> None:
+def test_without_webfinger_the_named_server_is_used(server: StandIn) -> None:
     for said in (
         Said(b"", 404),
         Said(b"<html>", 200),
@@ -782,7 +776,7 @@ def test_another_account_than_the_one_asked_for(server: StandIn, changes: dict[s
     assert "answered with another account" in refused(server.spec)[0]
 
 
-def test_an_older_server_tells_only_the_profile_s_address(server: StandIn) -> None:
+def test_an_older_server_gives_only_the_address_of_the_profile(server: StandIn) -> None:
     finger = server.finger()
     del server.account["uri"]
     server.instead = always("webfinger", lambda: Said(finger))
@@ -826,7 +820,7 @@ def test_a_rate_limit_is_obeyed_with_a_countdown(server: StandIn, tmp_path: Path
     assert {event.message for event in said if event.unit == "s"} == {f"waiting for {server.host}"}
 
 
-def test_a_server_that_fails_now_and_then_is_asked_again(
+def test_requests_to_a_failing_server_are_repeated(
     server: StandIn, tmp_path: Path, impatient: None
 ) -> None:
     server.write(90)
@@ -860,7 +854,7 @@ def test_a_server_that_stays_broken_leaves_what_was_read(
     assert server.pages_asked()[0] == f"limit=40&max_id={FIRST + 60}"  # not from the beginning
 
 
-def test_killed_midway_it_goes_on_where_it_was(server: StandIn, tmp_path: Path) -> None:
+def test_a_killed_reading_is_resumed(server: StandIn, tmp_path: Path) -> None:
     server.write(200)
     reached, go = threading.Event(), threading.Event()
 
@@ -947,7 +941,7 @@ def test_an_answer_too_large(server: StandIn, tmp_path: Path) -> None:
     assert "for one answer" in cut_off(server.spec, tmp_path)
 
 
-def test_html_from_strangers_is_only_ever_text(server: StandIn, tmp_path: Path) -> None:
+def test_foreign_html_becomes_plain_text(server: StandIn, tmp_path: Path) -> None:
     hostile = [
         "<script>alert(1)</script><style>p{}</style><p>one</p>",
         '<p onclick="x">two<img src=x onerror=alert(1)><iframe '
@@ -992,7 +986,7 @@ REASONS = {
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), THINGS, max_size=6) | THINGS)
-def test_no_status_of_any_shape_does_harm(changes: Any) -> None:
+def test_malformed_statuses_do_no_harm(changes: Any) -> None:
     whole = {
         "id": "5",
         "visibility": "public",
@@ -1042,9 +1036,7 @@ def mangled(value: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_wrong_types_everywhere_leave_the_sound_posts(
-    server: StandIn, tmp_path: Path, seed: int
-) -> None:
+def test_wrong_types_affect_no_valid_posts(server: StandIn, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     server.write(20)
     sound = {row["id"] for row in server.statuses}
@@ -1060,7 +1052,7 @@ def test_wrong_types_everywhere_leave_the_sound_posts(
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_profiles_and_fingers_of_any_shape(server: StandIn, seed: int) -> None:
+def test_malformed_profiles_and_webfinger_answers(server: StandIn, seed: int) -> None:
     chance = random.Random(seed)
     server.account |= {
         "fields": [{"name": "a", "value": "#noai"}],
@@ -1089,7 +1081,7 @@ def test_profiles_and_fingers_of_any_shape(server: StandIn, seed: int) -> None:
 # as people use it
 
 
-def test_made_and_brought_up_to_date(
+def test_make_and_update(
     server: StandIn, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.write(150)
@@ -1135,7 +1127,7 @@ def test_made_and_brought_up_to_date(
     ] == ["151 posts of ada@localhost, 1 of them new"]
 
 
-def test_each_source_of_the_fediverse_keeps_to_its_own(tmp_path: Path) -> None:
+def test_each_fediverse_source_reads_only_its_own(tmp_path: Path) -> None:
     export = write_zip(tmp_path / "mastodon.zip", export_files(create("<p>one</p>")))
     assert not mastodon.matches(str(export))
     assert not mastodon_export.matches("@ada@example.social")

@@ -228,9 +228,7 @@ def test_the_whole_account_is_read(filled: Snac, tmp_path: Path) -> None:
     assert "1 of the posts read now stand behind a content warning" in notes
 
 
-def test_a_second_time_new_and_edited_posts_come_and_others_stay(
-    filled: Snac, tmp_path: Path
-) -> None:
+def test_an_update_reads_new_and_edited_posts(filled: Snac, tmp_path: Path) -> None:
     before, _ = read_all(f"@ada@{filled.host}", tmp_path)
     new = filled.post("ada", "one more of them")
     read_all(f"@ada@{filled.host}", tmp_path)
@@ -248,7 +246,7 @@ def test_the_account_by_its_other_names(filled: Snac, form: str) -> None:
     assert (reading.author.handle, reading.author.name) == ("ada@localhost", "Ada L")
 
 
-def test_nobody_of_that_name(filled: Snac) -> None:
+def test_unknown_account(filled: Snac) -> None:
     with pytest.raises(SpecError, match="There is no @zed@localhost"):
         read(f"@zed@{filled.host}", CollectOptions(), Access(FetchOptions(allow_local=True)))
 

@@ -117,7 +117,9 @@ def holding(run: Run, text: str) -> list[str]:
     ]
 
 
-def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str, Any]) -> None:
+def test_a_second_make_is_fresh_and_a_third_reads_new_posts_only(
+    network: Network, quick: dict[str, Any]
+) -> None:
     said: list[Event] = []
     run = popinjay.make("net:ada", listener=said.append, **quick).run
     assert run.name == "ada@example.social"
@@ -149,7 +151,7 @@ def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_interrupted_it_keeps_what_it_has_and_goes_on(
+def test_an_interrupted_reading_is_resumed(
     network: Network, quick: dict[str, Any], own_home: Path
 ) -> None:
     network.cut_after = 4
@@ -165,7 +167,7 @@ def test_interrupted_it_keeps_what_it_has_and_goes_on(
     assert [row["id"] for row in rows(run, "posts.jsonl")] == sorted(network.posts)
 
 
-def test_a_network_that_is_gone_leaves_the_persona_as_it_was(
+def test_an_unreachable_network_leaves_the_persona_unchanged(
     network: Network, quick: dict[str, Any]
 ) -> None:
     run = popinjay.make("net:ada", **quick).run
@@ -180,7 +182,7 @@ def test_a_network_that_is_gone_leaves_the_persona_as_it_was(
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_deleted_posts_go_on_prune(network: Network, quick: dict[str, Any]) -> None:
+def test_prune_removes_deleted_posts(network: Network, quick: dict[str, Any]) -> None:
     run = popinjay.make("net:ada", **quick).run
     gone = network.posts.pop("0100")
     popinjay.make("net:ada", **quick)
@@ -194,7 +196,7 @@ def test_deleted_posts_go_on_prune(network: Network, quick: dict[str, Any]) -> N
     ]
 
 
-def test_a_changed_profile_reaches_the_card_and_nothing_is_learnt_again(
+def test_a_changed_profile_updates_the_card_without_training(
     network: Network, quick: dict[str, Any]
 ) -> None:
     run = popinjay.make("net:ada", **quick).run
@@ -206,7 +208,7 @@ def test_a_changed_profile_reaches_the_card_and_nothing_is_learnt_again(
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_a_refusal_is_heeded_by_everybody_but_its_author(
+def test_a_refusal_binds_all_users_but_its_author(
     network: Network, quick: dict[str, Any], own_home: Path
 ) -> None:
     network.refusal = "Ada has said no to being learnt from."
@@ -219,7 +221,7 @@ def test_a_refusal_is_heeded_by_everybody_but_its_author(
     assert popinjay.make("net:ada", whose="self", **quick).run.record["asked"]["whose"] == "self"
 
 
-def test_inspect_shows_all_of_it_and_keeps_nothing(
+def test_inspect_shows_everything_and_stores_nothing(
     network: Network, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network.refusal = "Ada has said no to being learnt from."
@@ -241,7 +243,7 @@ def test_inspect_shows_all_of_it_and_keeps_nothing(
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_a_forgotten_post_goes_from_the_mirror_too_and_does_not_come_back(
+def test_a_forgotten_post_is_removed_from_the_mirror_for_good(
     network: Network, quick: dict[str, Any]
 ) -> None:
     run = popinjay.make("net:ada", **quick).run
@@ -302,20 +304,20 @@ def test_a_forgotten_author_is_not_read_any_more(
         ("nothing-like-it", "Popinjay reads: Mastodon export"),
     ],
 )
-def test_what_nothing_reads_gets_the_nearest_guess(spec: str, meant: str) -> None:
+def test_an_unknown_spec_gets_the_nearest_hint(spec: str, meant: str) -> None:
     with pytest.raises(SpecError, match="There is no file, folder or account") as raised:
         sources.read(spec, CollectOptions())
     assert meant in raised.value.hint
 
 
-def test_a_name_much_like_a_file_s_gets_that_file_s(tmp_path: Path) -> None:
+def test_a_mistyped_file_name_gets_a_hint(tmp_path: Path) -> None:
     (tmp_path / "twitter-2024-ada.zip").touch()
     with pytest.raises(SpecError) as raised:
         sources.read(str(tmp_path / "twitter-2024-aad.zip"), CollectOptions())
     assert raised.value.hint == f"Did you mean {tmp_path / 'twitter-2024-ada.zip'}?"
 
 
-def test_popinjay_sources_lists_all_with_what_each_needs(
+def test_popinjay_sources_lists_all_sources_with_their_needs(
     network: Network, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["sources"]) == 0

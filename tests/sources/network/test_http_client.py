@@ -132,7 +132,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 # politeness
 
 
-def test_one_connection_serves_many_requests_that_say_who_asks(
+def test_one_connection_serves_many_requests_with_a_user_agent(
     serve: Callable[..., Server], local: Web
 ) -> None:
     server = serve(lambda path, headers, stream: answer(stream, json.dumps(path).encode()))
@@ -144,7 +144,7 @@ def test_one_connection_serves_many_requests_that_say_who_asks(
     assert server.asked[0][1]["host"] == f"localhost:{server.port}"
 
 
-def test_an_etag_is_handed_back_and_nothing_new_comes_as_nothing(
+def test_an_etag_is_sent_back_and_not_modified_gives_nothing(
     serve: Callable[..., Server], local: Web
 ) -> None:
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
@@ -160,7 +160,7 @@ def test_an_etag_is_handed_back_and_nothing_new_comes_as_nothing(
     assert local.get(server.address(), etag=first.etag).status == 304
 
 
-def test_packed_answers_are_unpacked(serve: Callable[..., Server], local: Web) -> None:
+def test_compressed_answers_are_decompressed(serve: Callable[..., Server], local: Web) -> None:
     body = json.dumps(["post"] * 10_000).encode()
     server = serve(
         lambda path, headers, stream: answer(stream, gzip.compress(body), Content_Encoding="gzip")
@@ -169,7 +169,7 @@ def test_packed_answers_are_unpacked(serve: Callable[..., Server], local: Web) -
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
-def test_a_server_that_asks_for_patience_gets_it_with_a_countdown(
+def test_retry_after_is_obeyed_with_a_countdown(
     serve: Callable[..., Server], local: Web, heard: list[Event], status: str
 ) -> None:
     moments: list[float] = []
@@ -205,20 +205,18 @@ def in_three_seconds(form: str) -> str:
         ("retry-after", "date"),
     ],
 )
-def test_the_end_of_a_limit_is_understood_in_each_form_that_servers_write(
-    header: str, form: str
-) -> None:
+def test_every_format_of_a_rate_limits_end_is_understood(header: str, form: str) -> None:
     assert 1.5 < http_client._asked_pause({header: in_three_seconds(form)}, time.time()) < 4.5
 
 
 @pytest.mark.parametrize(
     "value", ["", "soon", "-5", "1e9", "٣", "9" * 40, "nan", "Thu, 99 Foo 2026"]
 )
-def test_what_is_no_time_is_no_time(value: str) -> None:
+def test_invalid_times_are_ignored(value: str) -> None:
     assert http_client._asked_pause({"retry-after": value}, time.time()) == 0
 
 
-def test_whoever_asks_for_hours_is_left_in_peace(serve: Callable[..., Server], local: Web) -> None:
+def test_a_wait_of_hours_is_not_attempted(serve: Callable[..., Server], local: Web) -> None:
     server = serve(
         lambda path, headers, stream: answer(
             stream, status="429 Too Many Requests", Retry_After="7200"
@@ -230,7 +228,7 @@ def test_whoever_asks_for_hours_is_left_in_peace(serve: Callable[..., Server], l
     assert len(server.asked) == 1
 
 
-def test_patience_ends(serve: Callable[..., Server], local: Web, impatient: None) -> None:
+def test_waiting_ends(serve: Callable[..., Server], local: Web, impatient: None) -> None:
     server = serve(
         lambda path, headers, stream: answer(
             stream, status="429 Too Many Requests", Retry_After="0"
@@ -244,7 +242,7 @@ def test_patience_ends(serve: Callable[..., Server], local: Web, impatient: None
 # what breaks
 
 
-def test_a_server_that_stumbles_is_asked_again(
+def test_failed_requests_are_retried(
     serve: Callable[..., Server], local: Web, impatient: None
 ) -> None:
     tries = iter(["502 Bad Gateway", "cut", "hang up", "200 OK"])
@@ -273,7 +271,7 @@ def test_a_server_that_stumbles_is_asked_again(
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
     ],
 )
-def test_what_is_no_answer_becomes_one_sentence(
+def test_invalid_answers_are_one_sentence(
     serve: Callable[..., Server], local: Web, impatient: None, said: bytes
 ) -> None:
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
@@ -289,9 +287,7 @@ def test_what_is_no_answer_becomes_one_sentence(
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b'{"a": ', b"[" * 100_000, b'"\xff"', b"1" * 5000]
 )
-def test_json_that_is_none_is_said_to_be_none(
-    serve: Callable[..., Server], local: Web, body: bytes
-) -> None:
+def test_invalid_json_is_reported(serve: Callable[..., Server], local: Web, body: bytes) -> None:
     server = serve(lambda path, headers, stream: answer(stream, body))
     with pytest.raises(NetworkError, match="answered something that is no JSON"):
         local.json(server.address())
@@ -331,7 +327,7 @@ def test_an_endless_answer_is_cut_off(
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
-def test_an_answer_that_drips_is_given_up(
+def test_a_slow_answer_is_aborted(
     serve: Callable[..., Server],
     local: Web,
     impatient: None,
@@ -356,7 +352,7 @@ def test_an_answer_that_drips_is_given_up(
     over.set()
 
 
-def test_a_silent_server_is_given_up(
+def test_a_silent_server_times_out(
     serve: Callable[..., Server], local: Web, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connecting, "SILENCE_SECONDS", 0.2)
@@ -367,14 +363,14 @@ def test_a_silent_server_is_given_up(
     over.set()
 
 
-def test_nobody_there_is_said(local: Web, impatient: None) -> None:
+def test_a_refused_connection_is_reported(local: Web, impatient: None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(NetworkError, match=r"can't be read now: .*refused"):
         local.get(f"http://localhost:{port}/")
 
 
-def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(
+def test_a_connection_closed_by_the_server_is_reopened(
     serve: Callable[..., Server], local: Web
 ) -> None:
     server = serve(
@@ -388,7 +384,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(
 # where it leads
 
 
-def test_redirects_stay_on_the_host_unless_they_may_go(
+def test_redirects_stay_on_the_host_unless_allowed(
     serve: Callable[..., Server], local: Web
 ) -> None:
     there = serve(
@@ -415,7 +411,7 @@ def test_redirects_stay_on_the_host_unless_they_may_go(
     ] == ["/x", False]
 
 
-def test_circles_end(serve: Callable[..., Server], local: Web) -> None:
+def test_redirect_loops_end(serve: Callable[..., Server], local: Web) -> None:
     server = serve(
         lambda path, headers, stream: answer(
             stream, b"", "301 Moved", Location=f"/{len(path)}{path}"[:50]
@@ -464,7 +460,7 @@ def test_redirects_lead_to_no_private_address_and_no_file(
     "::ffff:127.0.0.1 ::ffff:192.168.0.1 64:ff9b::a00:1 2002:7f00:1:: "
     "2001:0:4136:e378:8000:63bf:3fff:fdd2".split(),
 )
-def test_addresses_of_this_machine_and_this_house_are_not_public(address: str) -> None:
+def test_local_and_private_addresses_are_not_public(address: str) -> None:
     assert address.startswith("2001:0:") or not is_public(address)
 
 
@@ -491,7 +487,7 @@ def test_addresses_of_special_use_are_not_public(address: str) -> None:
         "::ffff:8.8.8.8",
     ],
 )
-def test_addresses_of_the_network_are_public(address: str) -> None:
+def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
 
@@ -505,14 +501,14 @@ def test_addresses_of_the_network_are_public(address: str) -> None:
         "https://169.254.169.254/latest",
     ],
 )
-def test_no_private_address_is_asked_unless_that_is_allowed(address: str) -> None:
+def test_private_addresses_need_permission(address: str) -> None:
     asking = Web(Access())
     with pytest.raises(NetworkError, match="on this machine, or in this house's network") as raised:
         asking.get(address)
     assert "--allow-local" in raised.value.hint
 
 
-def test_nothing_is_asked_without_encryption() -> None:
+def test_unencrypted_requests_are_refused() -> None:
     with pytest.raises(NetworkError, match="without encryption"):
         Web(Access()).get("http://example.social/")
 
@@ -544,7 +540,7 @@ def certificate(folder: Path, name: str) -> ssl.SSLContext:
     return context
 
 
-def test_a_certificate_is_checked_for_the_name_that_was_asked_for(
+def test_the_certificate_must_match_the_host_name(
     serve: Callable[..., Server], local: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = serve(
@@ -569,7 +565,7 @@ def test_a_certificate_is_checked_for_the_name_that_was_asked_for(
         "http://me:S3CRETPW@[::1",
     ],
 )
-def test_a_proxys_password_stands_in_no_message(
+def test_no_message_contains_the_password_of_a_proxy(
     monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", named)
@@ -579,7 +575,7 @@ def test_a_proxys_password_stands_in_no_message(
     assert "S3CRET" not in f"{caught.value} {caught.value.hint}"
 
 
-def test_a_password_in_any_address_stands_in_no_message() -> None:
+def test_no_message_contains_a_password_from_an_address() -> None:
     error = NetworkError(
         "https://me:S3CRET@example.social/@ada is gone.",
         "Try at://did:plc:x or https://example.social:8080/@ada",
@@ -588,7 +584,7 @@ def test_a_password_in_any_address_stands_in_no_message() -> None:
     assert error.hint == "Try at://did:plc:x or https://example.social:8080/@ada"
 
 
-def test_a_proxy_is_told_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_gets_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     import base64
 
     monkeypatch.setenv("HTTPS_PROXY", "http://me:p%40ss@proxy.example:3128")
@@ -601,7 +597,7 @@ def test_a_proxy_is_told_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert connecting._proxy("example.social") == connecting.Proxy("proxy.example", 3128, {})
 
 
-def test_a_proxy_that_the_environment_names_is_asked_for_a_tunnel(
+def test_the_proxy_of_the_environment_is_used(
     serve: Callable[..., Server], local: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = serve(
@@ -641,5 +637,5 @@ def test_a_proxy_that_the_environment_names_is_asked_for_a_tunnel(
 @pytest.mark.parametrize(
     ("seconds", "said"), [(3, "3 s"), (89, "89 s"), (120, "2 min"), (5399, "90 min"), (7200, "2 h")]
 )
-def test_times_are_said_as_people_say_them(seconds: float, said: str) -> None:
+def test_durations_are_written_for_humans(seconds: float, said: str) -> None:
     assert in_words(seconds) == said

@@ -68,7 +68,7 @@ def mirror(tmp_path: Path) -> Mirror:
     return Mirror(tmp_path / "posts", 1)
 
 
-def test_a_second_time_only_what_is_new_is_sold(mirror: Mirror) -> None:
+def test_an_update_buys_new_posts_only(mirror: Mirror) -> None:
     shop = Shop(list(range(1, 41)), 100)
     assert update(mirror, shop) == shop.ids
     shop.ids += [41, 42]
@@ -77,7 +77,7 @@ def test_a_second_time_only_what_is_new_is_sold(mirror: Mirror) -> None:
     assert sorted(shop.sold) == shop.ids
 
 
-def test_what_is_skipped_is_not_sold_again(mirror: Mirror) -> None:
+def test_skipped_posts_are_not_bought_again(mirror: Mirror) -> None:
     shop = Shop(list(range(1, 41)), 100)
     for _ in range(2):
         mirror.update(shop, lambda author, id: int(id) > 30, lambda count: None)
@@ -85,7 +85,7 @@ def test_what_is_skipped_is_not_sold_again(mirror: Mirror) -> None:
     assert len(list(mirror.posts())) == 30
 
 
-def test_with_a_higher_number_it_goes_on_below(mirror: Mirror) -> None:
+def test_a_higher_limit_continues_below(mirror: Mirror) -> None:
     shop = Shop(list(range(1, 101)), 20)
     assert update(mirror, shop) == list(range(81, 101))
     assert update(mirror, shop) == list(range(81, 101))
@@ -97,7 +97,7 @@ def test_with_a_higher_number_it_goes_on_below(mirror: Mirror) -> None:
     assert sorted(shop.sold) == shop.ids
 
 
-def test_a_lower_number_lets_go_of_nothing(mirror: Mirror) -> None:
+def test_a_lower_limit_drops_nothing(mirror: Mirror) -> None:
     shop = Shop(list(range(1, 101)), 50)
     update(mirror, shop)
     shop.wanted = 10
@@ -115,7 +115,7 @@ def test_a_gap_between_new_and_known_is_filled_the_next_time(mirror: Mirror) -> 
     assert sorted(shop.sold) == shop.ids
 
 
-def test_reading_anew_keeps_what_lies_below_where_it_was_left(mirror: Mirror) -> None:
+def test_reading_again_keeps_older_posts(mirror: Mirror) -> None:
     shop = Shop(list(range(1, 101)), 60)
     update(mirror, shop)
     shop.ids.remove(95)
@@ -127,7 +127,7 @@ def test_reading_anew_keeps_what_lies_below_where_it_was_left(mirror: Mirror) ->
     assert len(shop.sold) == 60 + 20 + 40
 
 
-def test_no_gap_and_nothing_twice_by_any_series_of_interruptions(
+def test_no_series_of_interruptions_causes_gaps_or_double_purchases(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(

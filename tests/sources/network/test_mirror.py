@@ -73,7 +73,7 @@ def mirror(tmp_path: Path) -> Mirror:
     return Mirror(tmp_path / "posts", 1)
 
 
-def test_all_of_it_in_order(mirror: Mirror, tmp_path: Path) -> None:
+def test_all_posts_in_order(mirror: Mirror, tmp_path: Path) -> None:
     there = List(95)
     told: list[int] = []
     assert mirror.update(there, nothing, told.append) == 95
@@ -83,7 +83,7 @@ def test_all_of_it_in_order(mirror: Mirror, tmp_path: Path) -> None:
     assert texts(Mirror(tmp_path / "posts", 1)) == texts(mirror)
 
 
-def test_a_second_time_only_what_is_new_is_asked_for(mirror: Mirror) -> None:
+def test_an_update_requests_new_posts_only(mirror: Mirror) -> None:
     there = List(95)
     update(mirror, there)
     there.pages = 0
@@ -94,7 +94,7 @@ def test_a_second_time_only_what_is_new_is_asked_for(mirror: Mirror) -> None:
     assert texts(mirror) == list(there.posts.values())
 
 
-def test_an_edited_post_among_the_newest_is_seen_again_and_unchanged_ones_are_not_written_twice(
+def test_recent_edits_are_noticed_and_unchanged_posts_written_once(
     mirror: Mirror,
 ) -> None:
     there = List(30)
@@ -108,7 +108,7 @@ def test_an_edited_post_among_the_newest_is_seen_again_and_unchanged_ones_are_no
 
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 9])
-def test_what_was_interrupted_goes_on_and_what_came_meanwhile_is_there_too(
+def test_a_resumed_reading_includes_posts_made_meanwhile(
     mirror: Mirror, tmp_path: Path, cut: int
 ) -> None:
     there = List(95)
@@ -125,7 +125,7 @@ def test_what_was_interrupted_goes_on_and_what_came_meanwhile_is_there_too(
     assert there.pages <= (13 if cut == 0 else 11 - cut + 3)
 
 
-def test_no_gap_is_left_by_any_series_of_interruptions(tmp_path: Path) -> None:
+def test_no_series_of_interruptions_causes_gaps(tmp_path: Path) -> None:
     chance = random.Random(4)
     for trial in range(6):
         there = List(chance.randrange(60), size=chance.randrange(1, 12))
@@ -158,7 +158,7 @@ Mirror(Path(sys.argv[2]), 1).update(there, nothing, lambda count: None)
 """
 
 
-def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
+def test_a_killed_reading_is_resumed(tmp_path: Path) -> None:
     chance = random.Random(1)
     there = List(3000, size=3)
     counts = []
@@ -188,9 +188,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
     assert there.pages <= (3000 - counts[-1]) / 3 + 3
 
 
-def test_what_a_crash_left_behind_the_last_whole_page_does_not_count(
-    mirror: Mirror, tmp_path: Path
-) -> None:
+def test_an_incomplete_last_page_is_ignored(mirror: Mirror, tmp_path: Path) -> None:
     there = List(95)
     there.cut_after = 3
     with pytest.raises(Cut):
@@ -206,7 +204,7 @@ def test_what_a_crash_left_behind_the_last_whole_page_does_not_count(
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", '{"form": 1, "size": 99999}', '{"form": 1, "more": 2}', "null"]
 )
-def test_a_damaged_state_means_reading_again(mirror: Mirror, tmp_path: Path, content: str) -> None:
+def test_a_damaged_state_starts_again(mirror: Mirror, tmp_path: Path, content: str) -> None:
     there = List(30)
     update(mirror, there)
     (mirror.folder / mirrors.STATE).write_text(content, encoding="utf-8")
@@ -216,7 +214,7 @@ def test_a_damaged_state_means_reading_again(mirror: Mirror, tmp_path: Path, con
     assert texts(again) == list(there.posts.values())
 
 
-def test_another_form_means_reading_again(mirror: Mirror, tmp_path: Path) -> None:
+def test_another_format_version_starts_again(mirror: Mirror, tmp_path: Path) -> None:
     there = List(30)
     update(mirror, there)
     newer = Mirror(tmp_path / "posts", 2)
@@ -245,13 +243,13 @@ def test_deleted_posts_stay_until_all_is_read_anew(mirror: Mirror, tmp_path: Pat
     assert [place.name for place in tmp_path.iterdir()] == ["posts"]
 
 
-def test_an_exchange_that_was_stopped_is_finished(mirror: Mirror, tmp_path: Path) -> None:
+def test_an_interrupted_replacement_is_finished(mirror: Mirror, tmp_path: Path) -> None:
     update(mirror, List(30))
     mirror.folder.rename(tmp_path / "posts.old")  # as far as it came
     assert len(texts(Mirror(tmp_path / "posts", 1))) == 30
 
 
-def test_what_is_to_be_skipped_never_gets_onto_the_disk(mirror: Mirror) -> None:
+def test_skipped_posts_are_never_written(mirror: Mirror) -> None:
     there = List(30)
     mirror.update(there, lambda author, id: (author, id) == ("ada", "00007"), lambda count: None)
     assert len(texts(mirror)) == 29
@@ -259,7 +257,7 @@ def test_what_is_to_be_skipped_never_gets_onto_the_disk(mirror: Mirror) -> None:
 
 
 @pytest.mark.parametrize("cut", [None, 2])
-def test_a_copy_without_some_posts_goes_on_as_the_original_would(
+def test_a_copy_without_some_posts_continues_like_the_original(
     mirror: Mirror, tmp_path: Path, cut: int | None
 ) -> None:
     there = List(40)
@@ -287,7 +285,7 @@ def test_a_copy_without_some_posts_goes_on_as_the_original_would(
 # servers that never end
 
 
-def test_the_same_page_for_ever_is_refused(mirror: Mirror) -> None:
+def test_an_endlessly_repeated_page_is_refused(mirror: Mirror) -> None:
     def stuck(cursor: str | None, etag: str) -> Iterator[Page]:
         while True:
             yield Page((Post("1", "ada", "again"),), "1")
@@ -297,7 +295,7 @@ def test_the_same_page_for_ever_is_refused(mirror: Mirror) -> None:
     assert texts(mirror) == ["again"]
 
 
-def test_empty_pages_for_ever_are_refused(mirror: Mirror) -> None:
+def test_endless_empty_pages_are_refused(mirror: Mirror) -> None:
     asked = 0
 
     def empty(cursor: str | None, etag: str) -> Iterator[Page]:
@@ -311,7 +309,7 @@ def test_empty_pages_for_ever_are_refused(mirror: Mirror) -> None:
     assert asked == mirrors.MOST_EMPTY + 1
 
 
-def test_posts_without_end_are_refused(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_posts_are_refused(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mirrors, "MOST_POSTS", 1000)
 
     def endless(cursor: str | None, etag: str) -> Iterator[Page]:
@@ -323,13 +321,13 @@ def test_posts_without_end_are_refused(mirror: Mirror, monkeypatch: pytest.Monke
     assert len(texts(mirror)) <= 1100
 
 
-def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "posts").write_text("a file", encoding="utf-8")
     with pytest.raises(StorageError):
         update(Mirror(tmp_path / "posts", 1), List(3))
 
 
-def test_the_fingerprint_is_of_the_posts_alone(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_posts_only(tmp_path: Path) -> None:
     there, whole, piecemeal = (
         List(30),
         Mirror(tmp_path / "whole", 1),
