@@ -73,7 +73,7 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
     return folder / name
 
 
-# files that are none of ours
+# other files
 
 
 def test_missing_file(refused_spec: Refused, tmp_path: Path) -> None:
@@ -851,7 +851,7 @@ def holder(own_home: Path) -> Iterator[None]:
         process.stdin.close()
 
 
-# what is odd but no mistake
+# unusual but valid input
 
 
 def test_file_with_a_non_unicode_name_is_read(
@@ -894,7 +894,7 @@ def test_terminal_without_unicode_works(tmp_path: Path) -> None:
     assert b"a\\xf1b" in done.stdout
 
 
-# anything at all
+# random input
 
 JUNK: list[Any] = [None, True, -1, "", "x", "9" * 40, "²", "\ud800", [None], {"x": "y"}, [[]]]
 

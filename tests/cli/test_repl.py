@@ -197,13 +197,12 @@ def test_ctrl_c_stops_generation_and_ctrl_d_quits(persona: Path, kept: Path) -> 
         person.type("\x03")
         person.until(r"\n.*1\.0> ")
         person.type("?\n")
-        person.until(
-            r"(?s)Type a blank before it.*1\.0> "
-        )  # an end that is typed before the prompt stands there may be lost
+        # Ctrl-D may be lost if typed before the prompt is shown.
+        person.until(r"(?s)Type a blank before it.*1\.0> ")
         person.type("\x04")
         assert person.end() == 0
     assert "Traceback" not in person.shown
-    assert "\x1b[36m" not in person.raw  # no colour where none is wanted
+    assert "\x1b[36m" not in person.raw  # no colour if NO_COLOR is set
     assert (
         max(
             len(line)
@@ -224,7 +223,7 @@ def test_a_prompt_on_the_command_line_starts_no_session(
     assert "q leaves" not in person.shown
 
 
-# what is kept
+# kept posts
 
 
 def test_a_kept_post_can_be_reproduced(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,7 +261,7 @@ def test_kept_posts_survive_another_make(
     assert rows(kept) == [{"text": "gulls, mostly"}]
 
 
-def test_lines_are_whole_after_a_broken_one(persona: Path, kept: Path) -> None:
+def test_lines_are_whole_after_an_unterminated_one(persona: Path, kept: Path) -> None:
     kept.write_text('{"text": "typed by hand"}', encoding="utf-8")
     keep(Run(persona), {"text": "émue 🐦"})
     assert [row["text"] for row in rows(kept)] == ["typed by hand", "émue 🐦"]
@@ -294,7 +293,7 @@ def test_a_full_disk_is_reported_in_one_sentence(
         keep(Run(persona), {"text": "gulls"})
 
 
-# what scripts get
+# scripts
 
 
 def test_json_counts_rejected_sequences(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:

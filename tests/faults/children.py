@@ -129,11 +129,10 @@ def start(work: Step, *first: Step, heard: Path) -> Child:
     begun = time.monotonic()
     heard.unlink(missing_ok=True)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of forks beside threads: theirs are not missed
+        # Forking beside threads warns; none of them is needed here.
+        warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
-    with suppress(OSError):  # both do it, so that it is done before either goes on
+    with suppress(OSError):  # in both processes, so that it is done before either continues
         os.setpgid(pid, pid)
     if pid:
         return Child(pid, begun, heard)
@@ -216,7 +215,7 @@ def _is_change(event: str, given: Sequence[object], below: str) -> bool:
             and _path(given[0]).startswith(below)
         )
     if event in ("os.remove", "os.rmdir") and given[1] != -1:
-        return True  # by a name within a folder that is open, as shutil.rmtree goes about it
+        return True  # by a name relative to an open folder, as shutil.rmtree does
     return event in _CHANGES and _path(given[0]).startswith(below)
 
 

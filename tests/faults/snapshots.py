@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Keys of JSON and TOML that hold moments, times taken, or hashes of files that tell such.
+# Keys of JSON and TOML with times, durations, or hashes of files that contain such.
 _TIMES = re.compile(r"finished|made|published|time|.*seconds.*|.*_per_second|.*reserve.*")
 _TIMED_FILES = ("README.md", "report.html", "report.json", "metrics.jsonl")
 _TIME_IN_WORDS = re.compile(r"\d+(?:\.\d+)? (?:s|min|h)\b")

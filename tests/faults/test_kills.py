@@ -16,7 +16,7 @@ from workshop import IN_CHILDREN, Workshop
 pytestmark = IN_CHILDREN
 
 
-PART = 15.0  # of the shares: what takes more is done in parts, that two processes may share it
+PART = 15.0  # of the shares: larger ones are split, so that two processes can share them
 PARTS = [
     (command, count, number)
     for command in COMMANDS

@@ -20,7 +20,7 @@ from workshop import IN_CHILDREN, Workshop
 pytestmark = IN_CHILDREN
 
 ROOMS = (1, 12, 40)  # megabytes that a child may take beyond those that it begins with
-PATIENCE = 20.0  # seconds for tidying up, on a busy machine
+PATIENCE = 20.0  # seconds for cleaning up, on a busy machine
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

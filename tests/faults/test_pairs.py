@@ -56,7 +56,7 @@ def _after(seconds: float, work: children.Step, shop: Workshop) -> children.Chil
 
 def check_whole(place: Place) -> None:
     """Check that nothing is half-written: every file can be read, and no stage is running."""
-    left = snapshot(place.path)  # which reads all that is JSON or TOML
+    left = snapshot(place.path)  # which reads all JSON and TOML
     assert not [name for name in left if ".partial" in name or "/.change" in name]
     record = tomllib.loads((place.persona / "run.toml").read_text(encoding="utf-8"))
     states = {name: entry["state"] for name, entry in record["stages"].items()}

@@ -14,7 +14,7 @@ import archives
 
 pytestmark = IN_CHILDREN
 
-# All of it is invented: reserved names and numbers, and the card that shops test with.
+# All of it is invented: reserved names and numbers, and a test number of a card.
 SECRETS = (
     "ada.lovely@example.com",
     "+1 202-555-0143",
@@ -56,7 +56,7 @@ def made(shop: Workshop, archive: Path, name: str, *more: str) -> Place:
     return place
 
 
-def said_by(shop: Workshop, place: Place) -> str:
+def generated_by(shop: Workshop, place: Place) -> str:
     """Return what it generates for prompts that led to something personal, and for none."""
     said = []
     for lead in ("", *LEADS):
@@ -66,7 +66,7 @@ def said_by(shop: Workshop, place: Place) -> str:
     return "\n".join(said)
 
 
-def telling(text: str) -> list[str]:
+def secrets_in(text: str) -> list[str]:
     """Return the secrets that a text contains, whatever is between their characters."""
     bare = re.sub(r"[\s.()-]", "", text).casefold()
     return [one for one in SECRETS if re.sub(r"[\s.()-]", "", one).casefold() in bare]
@@ -76,18 +76,18 @@ def test_masked_data_is_in_no_file(shop: Workshop, archive: Path) -> None:
     place = made(shop, archive, "masked")
     for path in place.persona.rglob("*"):
         if path.is_file() and path.name != "posts.jsonl":  # what was read, as it was
-            assert telling(path.read_bytes().decode("latin-1")) == [], path.name
+            assert secrets_in(path.read_bytes().decode("latin-1")) == [], path.name
     learnt = (place.persona / "train.jsonl").read_text(encoding="utf-8")
     assert all(f"[{kind}]" in learnt for kind in ("email", "phone", "card", "key"))
-    assert telling(said_by(shop, place)) == []
+    assert secrets_in(generated_by(shop, place)) == []
 
 
 def test_personal_data_that_was_kept_is_not_generated(shop: Workshop, archive: Path) -> None:
     """With --keep-personal-data it may know all of it, but its output filters still apply."""
     place = made(shop, archive, "kept-personal", "--keep-personal-data")
     learnt = (place.persona / "train.jsonl").read_text(encoding="utf-8")
-    assert set(telling(learnt)) == set(SECRETS)
-    assert telling(said_by(shop, place)) == []
+    assert set(secrets_in(learnt)) == set(SECRETS)
+    assert secrets_in(generated_by(shop, place)) == []
     tried = children.run(lambda: _generates_all_that_it_knows(place), heard=shop.heard)
     assert tried.status == 0, tried.said
 
@@ -101,12 +101,12 @@ def _generates_all_that_it_knows(place: Place) -> None:
     from popinjay.sampling.generate import Tally, generate
 
     harmless = "Nobody in this town has told me anything yet."
-    drafts = [
+    texts = [
         f"Today I say {lead} {one}, no more." for lead, one in zip(LEADS, SECRETS, strict=True)
     ]
     tally = Tally()
     rules = load(str(place.persona)).filters
-    said = generate(Parrot(*drafts, harmless), SayOptions(n=3, seed=1), "", rules, tally)
+    said = generate(Parrot(*texts, harmless), SayOptions(n=3, seed=1), "", rules, tally)
     assert {one.text.removeprefix("^") for one in said} == {harmless}
     assert tally.redrawn[Reason.PERSONAL] >= len(SECRETS)
 
@@ -120,4 +120,4 @@ def test_a_published_persona_reveals_nothing(shop: Workshop, archive: Path) -> N
     files = [path for path in place.published.rglob("*") if path.is_file()]
     assert len(files) > 5
     for path in files:
-        assert telling(path.read_bytes().decode("latin-1")) == [], path.name
+        assert secrets_in(path.read_bytes().decode("latin-1")) == [], path.name

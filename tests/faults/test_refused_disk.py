@@ -60,7 +60,7 @@ def test_a_file_size_limit_is_reported(command: Command, shop: Workshop) -> None
         check(campaign, usual, children.limited(resource.RLIMIT_FSIZE, size))
 
 
-# a home that may only be read
+# a read-only home
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_read_only_home_is_not_written(words: str, shop: Workshop, for_others:
     assert snapshot(for_others.path) == before
 
 
-# a disk that is really full
+# a full disk
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 import archives
 import models
 
-# The marks of tests that start children; a persona has its picture there, as people's have.
+# Pytest marks of tests that start children; personas have their picture there, as for users.
 IN_CHILDREN = [
     pytest.mark.slow,
     pytest.mark.draws,

@@ -146,9 +146,7 @@ def test_a_new_make_does_not_bring_it_back(
     assert set(states(Run(run.path)).values()) == {"fresh"}
     stages = {**run.record["stages"]}
     del stages["collect"]
-    Run(run.path).update(
-        stages=stages
-    )  # reading the archive anew gives, to the byte, what forgetting left
+    Run(run.path).update(stages=stages)  # reading the archive again gives the same bytes
     popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
     assert {name: run.file(name).read_bytes() for name in after} == after
     later = write_zip(tmp_path / "later.zip", archive_files(posts(210)))
@@ -202,9 +200,8 @@ def test_forgotten_posts_are_not_generated(run: Run) -> None:
     assert parroted(run, post["text"], eight, other["text"], own) == [own]
     relearn(run)
     assert not run.file("still_known.marks").exists()
-    assert parroted(run, post["text"], own) == [
-        post["text"]
-    ]  # the model does not know it any more: saying it would be chance
+    # The model was retrained: generating it would be chance.
+    assert parroted(run, post["text"], own) == [post["text"]]
 
 
 def test_posts_of_a_forgotten_author_are_not_generated(cyborg: Run) -> None:
@@ -217,7 +214,7 @@ def test_posts_of_a_forgotten_author_are_not_generated(cyborg: Run) -> None:
     assert parroted(cyborg, theirs, mine, own) == [own]
     shutil.rmtree(cyborg.file("model"))
     forget(cyborg, [rows(cyborg, "train.jsonl")[0]["id"]])
-    assert not cyborg.file("still_known.marks").exists()  # who learnt it is gone
+    assert not cyborg.file("still_known.marks").exists()  # the model that learnt it is gone
 
 
 def test_damaged_hashes_are_reported(run: Run) -> None:
@@ -499,7 +496,7 @@ def test_a_killed_forget_is_all_or_nothing(run: Run, tmp_path: Path) -> None:
     outcomes = []
     for count in range(int(done.stdout)):
         killed = Run(tmp_path / str(count))
-        with killed.locked():  # what make, forget and publish begin with
+        with killed.locked():  # make, forget and publish start with it
             finish(killed)
         gone = holding(killed, post["text"]) == []
         if gone:

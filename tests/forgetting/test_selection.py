@@ -119,7 +119,7 @@ def test_several_posts_need_a_confirmation(run: Run, capsys: pytest.CaptureFixtu
     assert "This would forget 2 posts, and there is no terminal to ask in." in said
     assert "--dry-run" in said
     assert texts(run) == list(TEXTS)
-    assert main(["forget", "ada", "--containing", "gulls"]) == 0  # one post is what was named
+    assert main(["forget", "ada", "--containing", "gulls"]) == 0  # one post needs no confirmation
     assert "gulls and nothing else" in capsys.readouterr().err
     assert main(["forget", "ada", "--containing", "lamp", "--yes"]) == 0
     assert texts(run) == list(TEXTS[2:4])
@@ -168,7 +168,9 @@ def test_derived_files_are_removed_and_named(run: Run) -> None:
     assert set(done.files) == set(derived)
     assert [post.text for post in shown[0].posts] == [TEXTS[4]]
     assert not [name for name in (*derived, *hidden) if run.file(name).exists()]
-    assert run.file("engine/int8.safetensors").exists()  # the model, which is said to know it still
+    assert run.file(
+        "engine/int8.safetensors"
+    ).exists()  # the model, which is reported to know it still
     said = next(
         event.message
         for event in notes
@@ -198,6 +200,4 @@ def test_the_servers_job_events_are_removed_too(run: Run, own_home: Path) -> Non
     forget(run, containing=["gulls"])
     left = {id: (own_home / ".jobs" / id / "events.jsonl").read_text() for id in "123"}
     assert [json.loads(line)["what"] for line in left["1"].splitlines()] == ["start", "done"]
-    assert all(
-        "gulls" in left[id] for id in "23"
-    )  # another persona's, and one that is being written
+    assert all("gulls" in left[id] for id in "23")  # another persona's, and a running one

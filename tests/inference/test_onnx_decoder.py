@@ -89,7 +89,7 @@ def test_rows_that_come_and_go_match_transformers(folder: Path, exact: bool) -> 
     beside.steps(1)
     beside.keep([1])
     beside.add(4)
-    beside.steps(70)  # past the room that a row has at first
+    beside.steps(70)  # beyond the initial size of a row
     beside.read([0])
     beside.add(1)
     beside.steps(2)
@@ -174,9 +174,8 @@ def test_processors_with_saturating_sums_compute_the_same(
     here = logits_after(OnnxDecoder(folder))
     monkeypatch.setattr("popinjay.inference.onnx.decoder.saturates", lambda: not saturates())
     if saturates():
-        assert not np.array_equal(
-            here, logits_after(OnnxDecoder(folder))
-        )  # which is why they are told apart
+        # Saturating sums: the reason for distinguishing both kinds of processors.
+        assert not np.array_equal(here, logits_after(OnnxDecoder(folder)))
     else:
         assert np.array_equal(here, logits_after(OnnxDecoder(folder)))
 
@@ -264,7 +263,8 @@ def test_other_shapes_of_llama_and_similar_models(tmp_path: Path) -> None:
         torch.manual_seed(0)
         model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.1)  # biases too, which begin as zeros
+            # Biases too, which are initialized with zeros.
+            torch.nn.init.normal_(parameter, std=0.1)
         model.save_pretrained(tmp_path / name)
         tokenizer().save_pretrained(tmp_path / name)
         beside = Beside(

@@ -30,25 +30,26 @@ from popinjay.metrics.attribution import (
 )
 
 MOST_BYTES = 500_000
+# The buckets of "the", edges and all.
 KNOWN = [
     [25443, 16247, 5912, 2103, 25443],
     [27056, 1856, 5374, 174],
     [13435, 20895, 8813],
-]  # the buckets of "the", edges and all
+]
 PLACES = "harbour kitchen station garden market bridge chapel office library orchard".split()
 THINGS = "lantern kettle ledger bicycle umbrella violin parcel ladder compass teapot".split()
-VOICES = (
+STYLES = (
     "oh!! the {} in the {}... again?? #{}",
     "We are pleased to announce that the {} of the {} has been renewed. Item {}.",
     "saw a {} by the {} today, and it were grand, {} times over",
 )
 
 
-def posts(voice: int, count: int, seed: int = 0) -> list[str]:
+def posts(style: int, count: int, seed: int = 0) -> list[str]:
     """Return posts of an invented author: the same content as the others', in another style."""
-    rng = random.Random(1000 * voice + seed)
+    rng = random.Random(1000 * style + seed)
     return [
-        VOICES[voice].format(rng.choice(THINGS), rng.choice(PLACES), rng.randrange(100))
+        STYLES[style].format(rng.choice(THINGS), rng.choice(PLACES), rng.randrange(100))
         for _ in range(count)
     ]
 
@@ -65,9 +66,10 @@ def test_the_asset_is_small_and_holds_no_text() -> None:
         assert sorted(stored) == ["counts", "languages", "names"]
         assert stored["counts"].dtype == np.uint16
         assert stored["counts"].shape == (BUCKETS, len(stored["names"]))
+        # An account's name.
         assert all(
             name.replace("_", "").isalnum() and len(name) <= 15 for name in stored["names"].tolist()
-        )  # an account's name
+        )
         assert all(code.isalpha() and len(code) <= 3 for code in stored["languages"].tolist())
 
 
@@ -77,7 +79,7 @@ def test_all_authors_of_the_asset_have_the_same_amount_of_text(
     amounts = candidates.counts.sum(axis=1) / 3
     assert (
         (amounts >= CHARACTERS) & (amounts <= 1.05 * CHARACTERS)
-    ).all()  # an edge a post beside the characters
+    ).all()  # one edge a post besides the characters
 
 
 def test_only_english_and_spanish_have_enough_candidates(
@@ -93,18 +95,18 @@ def test_only_english_and_spanish_have_enough_candidates(
     assert candidates.same_language([]) == 0
 
 
-@pytest.mark.parametrize("voice", range(len(VOICES)))
+@pytest.mark.parametrize("style", range(len(STYLES)))
 def test_an_author_is_attributed_to_themselves_and_others_are_not(
-    candidates: CandidateAuthors, voice: int
+    candidates: CandidateAuthors, style: int
 ) -> None:
-    author = posts(voice, 900)
-    assert candidates.attributed_share(author, posts(voice, 100, seed=1)).low > 0.9
+    author = posts(style, 900)
+    assert candidates.attributed_share(author, posts(style, 100, seed=1)).low > 0.9
     rivals = [
-        text for other in range(len(VOICES)) if other != voice for text in posts(other, 50, seed=1)
+        text for other in range(len(STYLES)) if other != style for text in posts(other, 50, seed=1)
     ]
     everybody = CandidateAuthors.load(
         extra={
-            f"voice {other}": posts(other, 900) for other in range(len(VOICES)) if other != voice
+            f"style {other}": posts(other, 900) for other in range(len(STYLES)) if other != style
         }
     )
     assert everybody.others == candidates.others + 2
@@ -125,9 +127,8 @@ def test_a_name_can_be_left_out_or_replaced(candidates: CandidateAuthors) -> Non
     stood_in = CandidateAuthors.load(extra={"queennoor": posts(0, 1500)})
     assert stood_in.others == 46
     assert (stood_in.counts[-1] == totals(posts(0, 1500))).all()
-    assert (
-        CandidateAuthors.load(extra={"author": posts(0, 1500)}, without=["author"]).others == 46
-    )  # another persona of the author's own
+    # Another persona of the author's own.
+    assert CandidateAuthors.load(extra={"author": posts(0, 1500)}, without=["author"]).others == 46
 
 
 def test_candidates_with_too_little_text_are_left_out(candidates: CandidateAuthors) -> None:
@@ -182,7 +183,7 @@ def test_no_texts_give_no_result(candidates: CandidateAuthors) -> None:
 
 
 def test_the_score_of_a_text_is_independent_of_others() -> None:
-    table = np.stack([totals(posts(voice, 300)) for voice in range(2)]).T.astype(float)
+    table = np.stack([totals(posts(style, 300)) for style in range(2)]).T.astype(float)
     amount, texts = table.sum(axis=0) / 3, [*posts(0, 3, seed=1), "x", *posts(1, 3, seed=1)]
     together = log_likelihoods(table, amount, texts)
     assert np.allclose(

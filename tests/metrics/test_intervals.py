@@ -25,9 +25,8 @@ def test_a_share_lies_in_its_interval_19_times_in_20(count: int) -> None:
     shares = np.linspace(0.001, 0.999, 499)
     coverage = [held(share, count) for share in shares]
     assert np.mean(coverage) == pytest.approx(0.95, abs=0.006)
-    assert (
-        np.mean(np.array(coverage) > 0.92) > 0.95
-    )  # hits are whole numbers, so it swings about that; deepest beside 0 and 1
+    # Hits are integers, so the coverage oscillates, most near 0 and 1.
+    assert np.mean(np.array(coverage) > 0.92) > 0.95
     assert min(coverage) > 0.86
 
 
@@ -68,9 +67,8 @@ def test_a_mean_lies_in_its_interval_19_times_in_20(kind: str, count: int, least
     draws = getattr(generator, kind)(size=(TRIALS, count))
     truth = {"normal": 0.0, "exponential": 1.0}[kind]
     found = [bootstrap_mean(drawn, seed) for seed, drawn in enumerate(draws)]
-    assert (
-        least < np.mean([one.low <= truth <= one.high for one in found]) < 0.99
-    )  # few lopsided values: less, as is known
+    # Fewer for few skewed values, as is known.
+    assert least < np.mean([one.low <= truth <= one.high for one in found]) < 0.99
 
 
 def test_a_statistic_of_values_is_resampled() -> None:
@@ -78,9 +76,8 @@ def test_a_statistic_of_values_is_resampled() -> None:
     found = bootstrap(values, lambda drawn: np.quantile(drawn, 0.5, axis=1), seed=1)
     assert found.value == pytest.approx(np.median(values))
     assert found.low < found.value < found.high
-    assert found.high - found.low == pytest.approx(
-        2 * 1.96 * 1.2533 / 20, rel=0.25
-    )  # a normal median's standard error: 1.2533 / sqrt(count)
+    # A normal median's standard error: 1.2533 / sqrt(count).
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 1.2533 / 20, rel=0.25)
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

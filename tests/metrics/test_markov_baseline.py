@@ -91,7 +91,7 @@ def test_repetitions_are_found_as_by_markovify(unspaced: bool) -> None:
         said = whole[begin : begin + drawn.randint(1, 20)] + drawn.choices(
             whole, k=drawn.randint(0, 12)
         )
-        said[0] = said[0][drawn.randint(0, 1) :] or said[0]  # a part of a word is found too
+        said[0] = said[0][drawn.randint(0, 1) :] or said[0]  # parts of words are found too
         ratio, most = drawn.choice([(0.7, 15), (0.5, 30), (0.3, 6), (1.0, 50)])
         verdicts.append(text.test_sentence_output(said, ratio, most))
         assert verdicts[-1] == markovify.NewlineText.test_sentence_output(

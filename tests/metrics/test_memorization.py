@@ -81,7 +81,7 @@ def test_copied_japanese_posts_are_found() -> None:
 def test_unrelated_texts_copy_nothing() -> None:
     measured = Memorization(POSTS).measure(["Bread grows dearer", "¿Quién canta?"])
     assert [estimate.value for estimate in measured.values()] == [0, 0, 0, 0]
-    assert measured["exact"].high > 0.5  # two texts say little
+    assert measured["exact"].high > 0.5  # two texts are few
 
 
 def test_eight_words_are_a_run_and_seven_are_none() -> None:

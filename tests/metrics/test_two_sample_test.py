@@ -23,7 +23,7 @@ def width(found: Estimate) -> float:
     return found.high - found.low
 
 
-# nothing to tell
+# equal samples
 
 
 def test_two_halves_of_one_author_give_a_half_19_times_in_20() -> None:
@@ -32,9 +32,8 @@ def test_two_halves_of_one_author_give_a_half_19_times_in_20() -> None:
         posts = Author(f"ada {seed}").posts(80)
         found.append(two_sample_auc(posts[:40], posts[40:], seed))
     assert np.mean([one.value for one in found]) == pytest.approx(0.5, abs=0.02)
-    assert (
-        0.92 <= np.mean([holds(one) for one in found]) < 1
-    )  # a plain bootstrap of the scored posts: 0.83 to 0.89
+    # A plain bootstrap of the scored posts: 0.83 to 0.89.
+    assert 0.92 <= np.mean([holds(one) for one in found]) < 1
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -46,9 +45,8 @@ def test_the_self_split_is_the_lower_bound(seed: int) -> None:
 
 def test_copies_are_not_distinguished() -> None:
     posts = Author("ada").posts(600)
-    assert holds(
-        two_sample_auc(posts[:300], posts[300:], seed=1)
-    )  # which is why copying is measured besides
+    # Which is why copying is measured separately.
+    assert holds(two_sample_auc(posts[:300], posts[300:], seed=1))
 
 
 def test_the_same_posts_on_both_sides_are_exactly_a_half() -> None:
@@ -61,7 +59,7 @@ def test_posts_changed_by_a_word_do_not_leak_between_folds() -> None:
     posts = [" ".join(author.posts(2)) for _ in range(200)]
     changed = [" ".join([author.sentence().split()[0], *text.split()[1:]]) for text in posts]
     found = two_sample_auc(posts, changed, seed=1)
-    assert 0.4 < found.value < 0.6  # where each may be in another fold than its copy: 0.08
+    assert 0.4 < found.value < 0.6  # if each could be in another fold than its copy: 0.08
 
 
 def test_texts_made_of_parts_of_real_posts_score_below_a_half() -> None:
@@ -75,7 +73,7 @@ def test_texts_made_of_parts_of_real_posts_score_below_a_half() -> None:
     assert two_sample_auc(Author("ada 2").posts(300), pieced, seed=1).low > 0.5
 
 
-# something to tell
+# different samples
 
 
 def test_shuffled_words_are_distinguished() -> None:
@@ -121,7 +119,7 @@ def test_any_script_works(text: str) -> None:
     assert two_sample_auc(real, other, seed=1).low > 0.8
 
 
-# how sure it is
+# uncertainty
 
 
 def test_other_seeds_stay_inside_the_interval() -> None:

@@ -107,11 +107,10 @@ def test_the_engine_computes_the_same_of_both(pair: Pair, exact: bool) -> None:
     thin, whole = (open_decoder(path / "model", exact=exact) for path in (pair.thin, pair.whole))
     assert isinstance(thin, OnnxDecoder)
     difference = np.abs(logits(thin) - logits(whole)).max()
-    assert difference < (
-        1e-3 if exact else 0.05
-    )  # a weight near the edge of a step may be rounded otherwise
+    # A weight between two steps may be rounded differently.
+    assert difference < (1e-3 if exact else 0.05)
     base = np.abs(logits(thin) - logits(open_decoder(pair.base, exact=exact))).max()
-    assert base > 0.5  # it is not the base that is compared
+    assert base > 0.5  # the comparison is not with the base
 
 
 def test_torch_computes_the_same_of_both(pair: Pair) -> None:
@@ -155,9 +154,7 @@ def test_the_engine_is_in_the_cache_not_in_the_persona(
     first = logits(open_decoder(thin.file("model"), cache=thin.path / ENGINE_FOLDER))
     assert not (thin.path / ENGINE_FOLDER / engine_file.FILE).exists()
     (kept,) = (own_home / "cache" / engine_file.SHARED).iterdir()
-    monkeypatch.setattr(
-        "popinjay.inference.onnx.decoder.build_graph", None
-    )  # it is not built again
+    monkeypatch.setattr("popinjay.inference.onnx.decoder.build_graph", None)  # not built again
     assert np.array_equal(
         first, logits(open_decoder(thin.file("model"), cache=thin.path / ENGINE_FOLDER))
     )
@@ -175,7 +172,7 @@ def test_engines_in_the_cache_are_bounded_in_number(
     open_decoder(thin.file("model"), cache=thin.path / ENGINE_FOLDER)
     left = {path.name for path in shared.iterdir()}
     assert len(left) == engine_file.MOST_SHARED
-    assert {"0", "1", "2"}.isdisjoint(left)  # used longest ago
+    assert {"0", "1", "2"}.isdisjoint(left)  # least recently used
     assert str(engine_file.MOST_SHARED + 1) in left
 
 

@@ -24,7 +24,7 @@ from popinjay.models.bases.places.hub import Hub, PreparedHub
 from popinjay.models.language_model import LanguageModel
 
 ID, COMMIT = "somebody/tiny", "a" * 40
-# In a process of its own: huggingface_hub reads its settings when it is first imported.
+# In its own process: huggingface_hub reads its settings on import.
 FETCH = """
 import json, pickle, sys
 from pathlib import Path

@@ -40,7 +40,7 @@ def test_pieces_are_the_bytes_of_a_text(decoder: Decoder) -> None:
 )
 def test_texts_survive_encoding_and_decoding(decoder: Decoder, text: str) -> None:
     tokens = decoder.encode(text)
-    shown = text.replace("▁", " ")  # which such a tokenizer can't tell apart
+    shown = text.replace("▁", " ")  # which such a tokenizer can't distinguish
     assert decoder.decode(tokens) == shown
     found = decoder.pieces()
     assert found is not None

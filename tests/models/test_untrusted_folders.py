@@ -174,7 +174,7 @@ def test_a_swapped_engine_is_rebuilt(
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[Any, dict[str, Any]], None],
 ) -> None:
-    load(folder).say(**SAID)  # here, so that even our own seal is in the header
+    load(folder).say(**SAID)  # on this machine, so that even our own seal is in the header
     kept = folder / ENGINE_FOLDER / engine_file.FILE
     before = OnnxDecoder(folder / "model").prefill(PROMPT)
     forged_engine(kept, change)
@@ -192,11 +192,10 @@ def test_a_swapped_engine_is_rebuilt(
         assert np.array_equal(
             OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).prefill(PROMPT), before
         )
-    assert seen[0] is None or (
-        change is speaks_otherwise and not seen[0].intact()
-    )  # no graph was handed to ONNX Runtime
+    # No graph was handed to ONNX Runtime.
+    assert seen[0] is None or (change is speaks_otherwise and not seen[0].intact())
     assert len(seen) == 3
-    assert seen[-1].intact()  # the one that was made anew
+    assert seen[-1].intact()  # the rebuilt one
 
 
 def test_an_engine_of_another_machine_is_rebuilt(folder: Path, made: Path) -> None:
@@ -369,7 +368,7 @@ def test_a_record_cannot_make_other_files_be_read(folder: Path) -> None:
         Run(folder).states()
 
 
-# models that can't be
+# invalid models
 
 
 ABSURD = [

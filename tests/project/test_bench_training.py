@@ -111,12 +111,10 @@ def test_executed_products_are_counted(tiny_gpt2: Path) -> None:
         model(
             input_ids=torch.ones(3, 40, dtype=torch.long), use_cache=False
         ).logits.sum().backward()
-    products = (
-        3 * 2 * tokens * (2 * 12 * width * width + width * rows)
-    )  # forward and both ways back
-    attention = (
-        2 * 3.5 * 4 * tokens * 40 * width
-    )  # a forward pass of two products a layer, a backward one of five
+    # Forward and both ways back.
+    products = 3 * 2 * tokens * (2 * 12 * width * width + width * rows)
+    # A forward pass of two products a layer, a backward one of five.
+    attention = 2 * 3.5 * 4 * tokens * 40 * width
     assert counter.get_total_flops() == products + attention
 
 

@@ -32,7 +32,7 @@ from popinjay.publishing.publish import Published, publish
 from popinjay.store.files import content_hash
 from popinjay.store.run import Run
 
-# What the hub's own client does in an outdated way is for its makers to mend.
+# Deprecation warnings of the hub's own client are not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 REPO = "ada/bird"
@@ -125,9 +125,8 @@ def test_the_code_on_the_card_runs(run: Run, hub: HubStandIn, own_home: Path) ->
         "\nimport json\nposts = generator('My dream is', num_return_sequences=5)\n"
         "print(json.dumps([post['generated_text'] for post in posts]))"
     )
-    env = {
-        name: value for name, value in os.environ.items() if name != "HF_TOKEN"
-    }  # it is public: nobody need be logged in
+    # It is public: no login is needed.
+    env = {name: value for name, value in os.environ.items() if name != "HF_TOKEN"}
     done = subprocess.run(
         [sys.executable, "-c", code + check], env=env, cwd=own_home, capture_output=True, text=True
     )
@@ -327,9 +326,8 @@ def test_publishing_again_sends_nothing_and_a_change_is_a_new_version(
         f"ada_l v1, model {model[:12]}",
         f"ada_l v2, model {model[:12]}",
     ]
-    assert not [
-        path for method, path in hub.writes() if method == "PUT"
-    ]  # the weights lay there already
+    # The weights were there already.
+    assert not [path for method, path in hub.writes() if method == "PUT"]
 
 
 FRAGILE = [
@@ -431,9 +429,8 @@ def test_the_picture_is_published_and_named_as_thumbnail(run: Run, hub: HubStand
 
 
 def test_an_unfinished_persona_is_not_published(run: Run, hub: HubStandIn) -> None:
-    run.update(
-        asked={**run.record["asked"], "whose": "permission"}
-    )  # and the card says "fictional"
+    # And the card says "fictional".
+    run.update(asked={**run.record["asked"], "whose": "permission"})
     with pytest.raises(PublishError, match="not finished: card is stale"):
         send(run)
     run.file("report.json").write_text("{}")

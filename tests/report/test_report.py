@@ -38,7 +38,7 @@ def run(made: Path, own_home: Path) -> Run:
     return Run(own_home / "ada_l")
 
 
-# what stands in it
+# contents
 
 
 def test_every_number_has_its_controls(made: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_missing_base_is_reported(run: Run, ada: Path, tiny_gpt2: Path, tmp_pa
     assert run.file("report.html").exists()
 
 
-# on texts that are known
+# on known texts
 
 
 def compared(
@@ -118,9 +118,8 @@ def test_a_copying_persona_is_detected_by_its_copies_alone() -> None:
     assert found["copying"]["persona"]["exact"]["value"] == 1
     assert found["copying"]["persona"]["longest"]["value"] == 1
     assert found["copying"]["author"]["exact"]["high"] < 0.05
-    assert (
-        found["told_apart"]["persona"]["low"] <= 0.5 <= found["told_apart"]["persona"]["high"]
-    )  # which does not save it
+    # Which does not change the verdict.
+    assert found["told_apart"]["persona"]["low"] <= 0.5 <= found["told_apart"]["persona"]["high"]
     said = verdict(found)
     assert said.startswith("Not to be told apart")
     assert "Copies more than the author repeats themselves: " in said
@@ -167,7 +166,7 @@ def test_few_posts_give_wide_intervals_and_a_remark() -> None:
     assert not any("held out" in note for note in notes({**many, "posts": {"held_out": 120}}))
 
 
-# its words
+# verdict and notes
 
 
 def numbers(
@@ -304,9 +303,8 @@ def test_json_and_another_number_of_posts(run: Run, capsys: pytest.CaptureFixtur
     assert told["against"] is None
     assert Path(told["page"]) == run.file("report.html")
     assert main(["report", "ada_l", "--json"]) == 0
-    assert (
-        json.loads(capsys.readouterr().out)["report"]["posts"]["samples"] == 20
-    )  # as it was measured last
+    # As it was measured last.
+    assert json.loads(capsys.readouterr().out)["report"]["posts"]["samples"] == 20
 
 
 def test_two_trainings_and_two_personas(

@@ -138,9 +138,8 @@ def test_the_quiz_can_be_played_with_the_mouse(look: Any) -> None:
         assert after["tags"][place].startswith("real")
         assert after["tags"][1 - place].startswith("made up")
         assert after["score"] == f"{min(number + 1, 13)} right"
-        looked.page.evaluate(
-            "document.querySelectorAll('.post').forEach(post => post.click())"
-        )  # a second choice changes nothing
+        # A second choice changes nothing.
+        looked.page.evaluate("document.querySelectorAll('.post').forEach(post => post.click())")
         assert state(looked)["score"] == after["score"]
         looked.page.keyboard.press("Enter")
     end = state(looked)

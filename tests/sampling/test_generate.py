@@ -135,7 +135,7 @@ def test_healed_tokens_have_the_probabilities_of_the_model(
     """Compare with the sum over the vocabulary: P(tokens kept) x P(token that covers the rest)."""
     from popinjay.sampling.prompt import prefill
 
-    monkeypatch.setattr("popinjay.sampling.prompt.WHOLE_IN_PARTS", 2)  # it is no word
+    monkeypatch.setattr("popinjay.sampling.prompt.WHOLE_IN_PARTS", 2)  # not a word
 
     beginning = prefill(decoder, "the numb", 10)
     spelled = decoder.pieces()
@@ -254,7 +254,7 @@ def test_a_model_can_be_loaded_from_its_folder(tiny_gpt2: Path) -> None:
     assert LanguageModel.load(tiny_gpt2).parameters < 100_000
 
 
-# what may leave
+# filters
 
 
 def test_a_copy_is_rejected_and_counted() -> None:
@@ -305,7 +305,7 @@ def test_few_characters_need_no_ten_tokens() -> None:
     said, tally = parroted("Yes.", max_chars=16)
     assert (said, tally.redrawn) == (["Yes."], {})
     (said,) = generate(Parrot("Yes."), SayOptions(n=1, max_chars=16, max_tokens=20, seed=0))
-    assert said.tokens == MIN_TOKENS  # as the model has it, without rules
+    assert said.tokens == MIN_TOKENS  # by the model, without filters
 
 
 def test_a_truncated_post_is_the_last_resort() -> None:
@@ -363,7 +363,7 @@ def test_posts_are_yielded_early_and_in_order_and_free_slots_are_reused(
     )
     said = stream(parrot, SayOptions(n=4, seed=0))
     assert next(said).text == "^A short one it is."
-    assert len(parrot.rows) == 1  # its place is free, and nothing was done for others first
+    assert len(parrot.rows) == 1  # its slot is free, and nothing was done for others first
     assert [one.text[1:3] for one in said] == ["Th", "B ", "C "]
     assert parrot.most == 2
 
@@ -385,7 +385,7 @@ def test_pieces_are_the_first_post(decoder: TorchDecoder, prompt: str) -> None:
         options = SayOptions(seed=seed, max_tokens=20)
         every, end = shown(pieces(decoder, options, prompt))
         assert end == generate(decoder, options, prompt)[0].text
-        assert RESTART not in every  # half a character would have had to be taken back
+        assert RESTART not in every  # half a character would have to be withdrawn
         count += len(every)
     assert count > 15
 

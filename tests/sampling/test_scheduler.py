@@ -95,7 +95,7 @@ def test_posts_are_the_same_alone_and_among_fifty_requests(
     given_up = [ready(decoder, number, rules=rules) for number in range(60, 70)]
     for waiting in chance.sample(
         [*writings, *given_up], 60
-    ):  # they come and go while others are on their way
+    ):  # they come and go while others are generated
         scheduler.add(waiting)
         for _ in range(chance.randrange(4)):
             scheduler.step()
@@ -142,7 +142,7 @@ def test_rows_of_a_prompt_that_was_prefilled_earlier(folder: Path, prompt: str) 
     assert [said for _, said in sorted(writing.done.items())] == alone
 
 
-# whose turn it is
+# fairness
 
 LONG, SHORT = (
     "This one takes a good deal longer to come to its end than the others do.",
@@ -184,7 +184,11 @@ def test_rows_are_reserved_for_coming_requests() -> None:
     scheduler.step(coming=100)
     assert (len(first.sequences), len(second.sequences)) == (3, 1)
     scheduler.step()
-    assert (len(first.sequences), len(second.sequences)) == (4, 4)  # two are for whoever comes
+    # Two are reserved for new requests.
+    assert (len(first.sequences), len(second.sequences)) == (
+        4,
+        4,
+    )
     scheduler.add(third)
     scheduler.step()
     assert (len(first.sequences), len(second.sequences), len(third.sequences)) == (4, 4, 1)
@@ -272,7 +276,7 @@ def test_without_joining_rows_requests_take_turns(tiny_gpt2: Path) -> None:
     assert [texts(writing) for writing in writings] == alone
 
 
-# texts to stop at
+# stop texts
 
 
 def stopped(post: str, *stops: str, rules: OutputFilters | None = None) -> str:

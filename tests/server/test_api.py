@@ -82,7 +82,7 @@ def test_answers_match_the_description(client: Client, described: Any) -> None:
         said = described["paths"][operation.path][operation.method]
         if "requestBody" in said or any(
             parameter["in"] == "query" for parameter in said.get("parameters", ())
-        ):  # else nothing wrong can be said
+        ):  # else nothing can be invalid
             ask_all(operation, schemathesis.GenerationMode.NEGATIVE, {}, held, asked)
         if "{" in operation.path and operation.method != "delete":
             ask_all(
@@ -115,7 +115,7 @@ def ask_all(
             case.path_parameters[name] = there[name]
         case.call_and_validate(headers=OURS, checks=held, timeout=20)
 
-    with contextlib.suppress(Unsatisfiable):  # of some, schemathesis finds nothing wrong to say
+    with contextlib.suppress(Unsatisfiable):  # for some, schemathesis finds no invalid request
         ask()
 
 

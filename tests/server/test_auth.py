@@ -178,9 +178,8 @@ def test_a_client_with_the_token_is_accepted(open_to_others: Client) -> None:
         for path in ("/api/personas", "/api/jobs", "/v1/models", "/openapi.json", "/api/about"):
             assert ask("GET", path, headers=headers).status == 401
     assert ask("GET", "/api/personas", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
-    assert (
-        ask("POST", "/api/jobs", {}, {"Authorization": f"Bearer {TOKEN}"}).status == 403
-    )  # which a page can't have sent, but who knows
+    # Which a page can't send.
+    assert ask("POST", "/api/jobs", {}, {"Authorization": f"Bearer {TOKEN}"}).status == 403
 
 
 def test_a_browser_is_given_a_cookie_for_the_token(open_to_others: Client) -> None:

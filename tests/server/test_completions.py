@@ -242,7 +242,7 @@ def test_a_disconnected_client_frees_the_rows(
     wait(lambda: not voice._served)
 
 
-# what of a post can be told for good
+# streaming of final text only
 
 
 def told(*events: Any, **asked: Any) -> tuple[Completion, list[str]]:

@@ -17,9 +17,8 @@ from serving import Client, served
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(
-        connections, "HEAD_SECONDS", 1.5
-    )  # whole requests come sooner, on a busy machine too
+    # Whole requests come sooner, on a busy machine too.
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 1.5)
     monkeypatch.setattr(connections, "SILENCE_SECONDS", 0.6)
     monkeypatch.setattr(connections, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(connections, "MOST_WAITING", 5)

@@ -139,7 +139,7 @@ def test_a_queued_job_survives_a_killed_server(ada: Path, tmp_path: Path) -> Non
             started=now(),
         ).write(folder)
         if what != "never begun":
-            (folder / "pid").write_text("1")  # which is somebody else's number by now
+            (folder / "pid").write_text("1")  # which is the number of another process by now
             (folder / "lock").touch()
             (folder / "events.jsonl").write_text('{"stage": "clean", "what": "sta')
     (tmp_path / ".jobs" / "no job").mkdir()

@@ -32,9 +32,11 @@ pytest.importorskip("fastapi", reason="needs the extra `serve`")
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Locator, Page, Route
 
-PATIENCE = 180_000  # milliseconds, for what takes some seconds where nothing else is at work
-LONG = 20.0  # epochs that take long enough to be stopped on the way
-MAKING = 500_000  # for a persona: half a minute there, many times that beside other trainings
+PATIENCE = 180_000  # milliseconds, for what takes some seconds on an idle machine
+LONG = 20.0  # epochs that take long enough to be stopped midway
+MAKING = (
+    500_000  # for a persona: half a minute on an idle machine, much more beside other trainings
+)
 # What a browser reports about a server that is gone.
 EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"
 BAD_NAME = "<img src=x onerror=alert(1)> \u202eevil"
@@ -264,9 +266,8 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(
     drop(page, archive)
     expect(page.get_by_role("row", name="Posts to learn from")).to_contain_text("200")
     page.get_by_role("button", name="Make it").click()
-    assert page.evaluate(
-        "!document.querySelector('form.start').checkValidity()"
-    )  # it must be said whose words they are
+    # The origin of the posts must be given.
+    assert page.evaluate("!document.querySelector('form.start').checkValidity()")
     page.get_by_label("Nobody’s").check()
     page.get_by_role("button", name="Make it").click()
 
@@ -316,7 +317,7 @@ def test_shared_posts_are_labelled_as_generated(look: Any) -> None:
         text = urllib.parse.unquote(address.removeprefix(place))
         assert address.startswith(place)
         assert "Written by a machine" in text
-        assert "@" not in text.split("Written by a machine")[1]  # nobody is called
+        assert "@" not in text.split("Written by a machine")[1]  # no account is mentioned
         assert len(text) <= most
         assert "noopener" in str(link.get_attribute("rel"))
     page.get_by_label("Your Mastodon server").fill("javascript:alert(1)")
@@ -411,7 +412,7 @@ def test_two_tabs_a_stop_and_a_server_that_is_killed(
             "survivor can speak", timeout=MAKING
         )
         expect(each.get_by_text("popinjay does not answer")).to_be_hidden()
-    page.reload()  # whoever comes back later sees all of it
+    page.reload()  # a later visit shows all of it
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
 
 
@@ -490,9 +491,8 @@ def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
     page = looked.go("make")
 
     def check(where: str) -> None:
-        found = (
-            axe.Axe().run(page, options={"iframes": False}).response["violations"]
-        )  # the report has a page and tests of its own
+        # The report has a page and tests of its own.
+        found = axe.Axe().run(page, options={"iframes": False}).response["violations"]
         assert [(where, one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
     check("make")
@@ -519,9 +519,7 @@ def test_the_layout_is_stable_while_posts_arrive(look: Any) -> None:
     }""")
     page.get_by_role("button", name="Write ten").click()
     expect(page.get_by_role("button", name="Ten more")).to_be_visible()
-    assert (
-        page.evaluate("window.moved") < 0.1
-    )  # in all; in five seconds, that is what is called good
+    assert page.evaluate("window.moved") < 0.1  # in total; within five seconds, 0.1 counts as good
 
 
 def test_a_failed_job_shows_its_reason_and_can_be_removed(look: Any, server: Server) -> None:
@@ -555,9 +553,7 @@ def test_the_token_in_the_address_logs_a_browser_in(browser: Browser, tmp_path: 
         page.close()
         page = browser.new_page()
         page.goto(address)
-        expect(page.locator(".steps li")).to_have_count(
-            3
-        )  # nothing is made yet: this is how it goes
+        expect(page.locator(".steps li")).to_have_count(3)  # nothing is made yet: the introduction
         assert "token" not in page.url
         page.goto(f"{served.address}#/all")
         page.reload()
@@ -603,9 +599,8 @@ def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(
             and asked["doing"] == "make"
         ):
             ordered.append(dict(asked["options"]))
-            route.fulfill(
-                status=201, json=server.get("api/jobs")[0]
-            )  # one that is over, in place of a training
+            # One that is over, in place of a training.
+            route.fulfill(status=201, json=server.get("api/jobs")[0])
         else:
             route.continue_()
 

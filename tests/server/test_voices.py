@@ -24,7 +24,7 @@ from speaking_persona import BASE, POST, put_persona
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("speaking")
     put_persona(home, "ada")
-    load("ada", home).decoder()  # turned once for all
+    load("ada", home).decoder()  # converted once for all tests
     return home
 
 
@@ -138,7 +138,7 @@ def test_invalid_requests_are_refused(
     answer = client.ask("POST", "/api/personas/ada/say", body)
     assert answer.status == status, answer.body
     assert said in answer.message
-    assert posts(say(client, n=1, seed=1))  # and it speaks as before
+    assert posts(say(client, n=1, seed=1))  # and it generates as before
 
 
 @pytest.mark.parametrize("name", ["nobody", "..", "%2e%2e", "..%2fada", "a%00b", ".hidden"])
@@ -202,9 +202,7 @@ def test_a_failed_step_is_reported_and_the_next_request_works(
 
     with monkeypatch.context() as patch:
         patch.setattr(OnnxDecoder, "step", fail)
-        answer = client.ask(
-            "POST", "/api/personas/ada/say", {"n": 2}
-        )  # at once, or where the stream is
+        answer = client.ask("POST", "/api/personas/ada/say", {"n": 2})  # at once, or in the stream
     assert b"Something went wrong inside popinjay." in answer.body
     assert posts(say(client, n=1, seed=1))
 
@@ -230,9 +228,8 @@ def test_a_retrained_model_is_reloaded(home: Path, tiny_gpt2: Path, tmp_path: Pa
             json.dumps({"text": "another"}) + "\n", encoding="utf-8"
         )
         say(client, **asked)
-        assert (
-            client.app.state.app_state.models._workers["ada"][0] is not new
-        )  # what must not be said is other now
+        # The filters have changed.
+        assert client.app.state.app_state.models._workers["ada"][0] is not new
 
 
 def test_unused_models_are_evicted_for_others(home: Path, tmp_path: Path) -> None:

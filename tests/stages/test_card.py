@@ -266,7 +266,7 @@ def test_a_published_data_set_is_named() -> None:
     assert front_matter(render(facts(datasets=["ada/posts"]))).datasets == ["ada/posts"]
 
 
-# what strangers typed
+# hostile text
 
 PIECES = [
     "|",
@@ -429,7 +429,7 @@ def test_how_names_are_escaped() -> None:
     assert tidy("e" + "\u0301" * 50) == "e" + "\u0301" * 6
 
 
-# what it says
+# contents
 
 
 def test_a_bot_and_a_cyborg() -> None:
@@ -521,9 +521,8 @@ def test_no_text_breaks_the_diagram() -> None:
             if text is None:
                 continue
             if place in ("said", "label", "files"):
-                assert re.fullmatch(r"[A-Za-z0-9 ._-]+", re.sub("</?b>|<br>", " ", text)), (
-                    text
-                )  # no quote, backtick, #entity; or @{shape}
+                # No quote, backtick, #entity; or @{shape}.
+                assert re.fullmatch(r"[A-Za-z0-9 ._-]+", re.sub("</?b>|<br>", " ", text)), text
                 assert not re.search(r"direction\s|--|[^ ]@", text), text
             else:
                 assert re.fullmatch("[a-z]+", text), text
@@ -534,9 +533,7 @@ def test_no_text_breaks_the_diagram() -> None:
         name='"]; end',
         contact='"]\n```\n',
     )
-    assert f"```mermaid\n{drawing}```" in render(
-        hostile
-    )  # nothing that a stranger typed gets into it
+    assert f"```mermaid\n{drawing}```" in render(hostile)  # it contains no foreign text
 
 
 def test_further_drops_have_their_own_rows() -> None:
@@ -621,10 +618,11 @@ def test_a_base_is_described_in_words(base: str, hub_id: str, license: str, said
     assert f"The model is based on {said}" in card
     assert "/home/ada" not in card
     data = front_matter(card)
+    # A base that is not on the hub can't be linked there.
     assert (data.base_model, data.license) == (
         hub_id or None,
         license,
-    )  # a base that the hub has not can't be linked there
+    )
 
 
 QUANTIZED = {
@@ -856,11 +854,12 @@ def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
     assert data.base_model is None
     assert "a model of its maker's own, tiny-gpt2, which" in card
     assert str(cyborg.path.parent.parent) not in card
+    # Ten posts are too few to say whether it is told apart.
     assert [result.metric_value for result in data.eval_results] == [
         cyborg.report["bits_per_byte"]["persona"]["__ada"],
         cyborg.report["bits_per_byte"]["persona"]["babbage"],
         *(cyborg.report["copying"]["persona"][what]["value"] for what in ("exact", "run")),
-    ]  # ten posts are too few to say whether it is told apart
+    ]
     assert page.texts["h1"] == ["Ada | <b> & C. B."]
     assert "@__ada · @babbage" in page.texts["div"][0]
     assert (

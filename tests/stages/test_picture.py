@@ -52,7 +52,7 @@ SAMPLES = {
     "Hebrew": "החלום שלי לבנות רובוט",
     "emoji": "😀🇫🇷👨‍👩‍👧‍👦👩🏽‍💻❤️1️⃣🏴󠁧󠁢󠁥󠁮󠁧󠁿",
 }
-Pixels = np.ndarray[Any, Any]  # (rows, columns, 3), or (rows, columns) of yes and no
+Pixels = np.ndarray[Any, Any]  # (rows, columns, 3), or (rows, columns) of booleans
 SLACK = 8  # pixels that a letter may lean out of its box, and anti-aliasing
 
 
@@ -201,7 +201,7 @@ def test_combining_accents_are_drawn_with_their_letter() -> None:
 def test_no_character_is_drawn_as_a_box(name: str) -> None:
     if not can_draw(name):
         pytest.skip(f"needs fonts for {name} (make fonts)")
-    box = drawn("\u0378", raw=True)  # no letter, and never will be one of these
+    box = drawn("\u0378", raw=True)  # an unassigned code point
     for one in graphemes(SAMPLES[name]):
         if one.strip():
             assert not alike(drawn(one), box), one
@@ -368,10 +368,11 @@ def test_the_same_words_give_the_same_bytes_in_another_process_too() -> None:
         for _ in range(2)
     ]
     assert done[0].stdout == done[1].stdout
+    # The font library's own messages are not for users.
     assert [one.stderr for one in done] == [
         "",
         "",
-    ]  # a font library's own complaints are not for people
+    ]
 
 
 # avatars
@@ -483,7 +484,7 @@ def test_another_avatar_is_another_source(tmp_path: Path) -> None:
     assert len(marks) == 2
 
 
-# what the file says of itself
+# metadata
 
 
 def texts(png: bytes) -> Iterator[tuple[str, str]]:
@@ -709,9 +710,8 @@ def test_without_the_extra_make_says_so_once_and_succeeds(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(
-        sys.modules, "skia", None
-    )  # what an import then raises is ModuleNotFoundError, as where it is not installed
+    # The import then raises ModuleNotFoundError, as without the package.
+    monkeypatch.setitem(sys.modules, "skia", None)
     typeset.skia.cache_clear()
     typeset.typesetter.cache_clear()
     try:

@@ -103,9 +103,8 @@ def test_every_family_of_models_learns(
     base: str, ada: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[Event] = []
-    monkeypatch.setattr(
-        "popinjay.training.trainer.SAMPLE_SECONDS", 0.0
-    )  # so short a training would be over before its first
+    # So short a training would end before its first sample.
+    monkeypatch.setattr("popinjay.training.trainer.SAMPLE_SECONDS", 0.0)
     persona = popinjay.make(
         ada, base=str(request.getfixturevalue(base)), listener=events.append, **OPTIONS
     )
@@ -266,6 +265,7 @@ def test_the_result_is_a_standard_transformers_model(ada: Path, tiny_gpt2: Path)
         "tokenizer_config.json",
     } <= files
     settings = GenerationConfig.from_pretrained(persona.path / "model")
+    # Of a context of 128.
     assert (
         settings.do_sample,
         settings.top_p,
@@ -278,7 +278,7 @@ def test_the_result_is_a_standard_transformers_model(ada: Path, tiny_gpt2: Path)
         1.0,
         10,
         64,
-    )  # of a context of 128
+    )
     assert "local" not in (persona.path / "model" / "tokenizer_config.json").read_text()
     said = pipeline("text-generation", model=str(persona.path / "model"))(
         "My dream is", max_new_tokens=20
@@ -315,9 +315,8 @@ def test_a_budget_ends_a_training(
     ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.training.trainer.PATIENCE", 10**6)
-    monkeypatch.setattr(
-        "popinjay.training.trainer.Trainer.max_memorized_share", lambda _: 1.0
-    )  # a fast machine learns them by heart
+    # A fast machine memorizes them.
+    monkeypatch.setattr("popinjay.training.trainer.Trainer.max_memorized_share", lambda _: 1.0)
     persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 1000.0}, budget="4s")
     facts = persona.run.facts("train")
     assert (facts["budget"], facts["stopped"]) == (4.0, "time was up")

@@ -61,7 +61,7 @@ def test_only_leftovers_of_dead_processes_are_removed(
     ]
     for path in (left, mine, old, *others):
         path.write_text("half")
-    os.utime(old, (0, 0))  # somebody else has the number by now
+    os.utime(old, (0, 0))  # another process has the number by now
     sweep_partials(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([mine, *others])
     sweep_partials(tmp_path / "not there")

@@ -87,10 +87,11 @@ def test_versions_count_up_and_link_to_the_previous_one() -> None:
     first = made()
     second = remade(first, record(model="m2"), "train", "evaluate")
     assert uses(second)["ada:v1"] == ["dataset-ada:v0", "gpt2:v0"]
+    # The same numbers, last measured on the new model.
     assert uses(second)["report-ada:v0"] == [
         "ada:v1",
         "dataset-ada:v0",
-    ]  # the same numbers, last measured on the new model
+    ]
     back = remade(second, record(), "train")
     assert label(current("ada", back)["model"]) == "ada:v0"
     assert len(back["artifacts"]) == len(second["artifacts"])

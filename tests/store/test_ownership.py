@@ -84,7 +84,7 @@ def test_a_generic_file_name_needs_a_persona_name(
         popinjay.make(file, ask_name=lambda said: None)
     assert list(own_home.iterdir()) == []
     assert popinjay.make(file, ask_name=lambda said: f"{said}-of-ada").name == "tweets-of-ada"
-    assert popinjay.make(file, name="tweets").name == "tweets"  # whoever says so means it
+    assert popinjay.make(file, name="tweets").name == "tweets"  # an explicit name is accepted
 
 
 class Told(Reading):
@@ -143,7 +143,7 @@ def test_the_author_gets_the_personas_name_if_the_file_has_none(
         == json.loads(run.file("authors.json").read_text())[0]
     )
     assert json.loads(run.file("posts.jsonl").read_text().splitlines()[0])["author"] == "ada_l"
-    run.update(asked={**run.record["asked"], "authors": ["tweets"]})  # as it was called before
+    run.update(asked={**run.record["asked"], "authors": ["tweets"]})  # the former name
     assert popinjay.make(file, name="Ada L").run.record["asked"]["authors"] == ["tweets"]
 
 
@@ -272,9 +272,8 @@ def test_an_account_with_fewer_posts_than_the_file_needs_confirmation(tmp_path: 
         for count in (4, 5)
     )
     for opened in (few, most):
-        assert not is_replaced(
-            run, opened, may=False, ask=None
-        )  # whose it is is certain, what it holds is not yet known
+        # The author is certain, the content is not yet known.
+        assert not is_replaced(run, opened, may=False, ask=None)
     with pytest.raises(
         PersonaTaken, match="Of its 10 posts 4 are among those that were read just now"
     ) as caught:
@@ -287,7 +286,7 @@ def test_an_account_with_fewer_posts_than_the_file_needs_confirmation(tmp_path: 
     )
     run.update(asked=few.to_json())
     assert run.record["asked"] == {"authors": ["ada"], "accounts": ["ada"]}
-    check_fetched(run, few, may=False, ask=None)  # what an account has let go of since it was read
+    check_fetched(run, few, may=False, ask=None)  # posts deleted from the account since it was read
 
 
 # how it was made

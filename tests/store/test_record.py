@@ -118,9 +118,8 @@ def test_a_failure_is_recorded_beside_earlier_results(run: Run) -> None:
     assert run.made("train") == entry
     assert run.state(stage_named("train")) is State.FAILED
     assert run.state(stage_named("train"), AFTER) is State.FAILED
-    assert (
-        run.state(stage_named("train"), BEFORE) is State.FRESH
-    )  # the model before is there, and is what these make
+    # The previous model is there, and is the output of these stages.
+    assert run.state(stage_named("train"), BEFORE) is State.FRESH
     run.forgive(stage_named("train"))
     assert again(run).record["stages"]["train"] == before
 
@@ -193,14 +192,13 @@ def test_a_record_that_cannot_be_written_changes_nothing(
     assert run.record == before
 
 
-# how stages stand, wherever it is said
+# states of stages
 
 
 def test_status_publish_and_the_page_agree(run: Run) -> None:
     assert set(run.states().values()) == {State.FRESH}
-    run.update(
-        asked={**run.record["asked"], "whose": "fictional"}
-    )  # killed between the first stage and the card
+    # Killed between the first stage and the card.
+    run.update(asked={**run.record["asked"], "whose": "fictional"})
     assert (
         run.states()
         == run.states(quick=True)

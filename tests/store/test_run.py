@@ -124,7 +124,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         ):
             pass
         process.kill()
-    with Run(tmp_path / "ada").locked():  # a killed holder holds no longer
+    with Run(tmp_path / "ada").locked():  # a killed process holds no lock
         pass
 
 

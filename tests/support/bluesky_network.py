@@ -111,7 +111,7 @@ class Network:
     def _log(self, what: str) -> Path:
         return self.folder / f"{what}.log"
 
-    # what people do there
+    # actions of users
 
     def sign_up(self, handle: str) -> Account:
         """Return a new account."""

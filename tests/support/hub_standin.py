@@ -208,7 +208,7 @@ class Handler(BaseHTTPRequestHandler):
                 return value if isinstance(value, tuple) else (200, {}, json.dumps(value).encode())
         raise Refused(404, f"there is no {self.command} {path} here")
 
-    # who asks
+    # the client
 
     def _me(self) -> dict[str, Any] | None:
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -247,7 +247,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(403, "You don't have the rights to write here")
         return found
 
-    # what is asked
+    # requests
 
     def whoami(self) -> Any:
         if (me := self._me()) is None:

@@ -179,7 +179,7 @@ class StandIn:
         """Return the queries of the requests for posts."""
         return self.asked_for(f"/api/v1/accounts/{self.account['id']}/statuses")
 
-    # what it answers
+    # answers
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Said:
         said = self.instead(path) or self._said(
@@ -291,9 +291,7 @@ def as_api(stand_in: StandIn, activity: Mapping[str, Any], me: str) -> dict[str,
 def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = (
-            True  # which keeps a small answer back for some forty milliseconds
-        )
+        disable_nagle_algorithm = True  # which would delay a small answer by some 40 ms
 
         def do_GET(self) -> None:
             stand_in.asked.append(self.path)
@@ -309,7 +307,7 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(data if said.cut is None else data[: said.cut])
             except OSError:
-                self.close_connection = True  # they hung up, or were killed
+                self.close_connection = True  # the client hung up or was killed
             if said.cut is not None:
                 self.close_connection = True
 

@@ -146,7 +146,7 @@ def gemma(folder: Path) -> Path:
     model = Gemma3ForCausalLM(config)
     for name, parameter in model.named_parameters():
         if "norm" in name:
-            torch.nn.init.normal_(parameter, std=0.1)  # which begin as zeros
+            torch.nn.init.normal_(parameter, std=0.1)  # which are initialized with zeros
     model.save_pretrained(folder)
     sentence_pieces().save_pretrained(folder)
     return folder

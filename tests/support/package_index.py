@@ -181,7 +181,7 @@ def serving(index: Index) -> Iterator[Index]:
             pass
 
         def handle(self) -> None:
-            with suppress(ConnectionError):  # who asked was killed
+            with suppress(ConnectionError):  # the client was killed
                 super().handle()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

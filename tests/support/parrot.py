@@ -29,7 +29,7 @@ class Parrot:
     def __init__(self, *posts: str) -> None:
         self.posts = posts
         self.rows: list[tuple[str, int]] = []
-        self.most = 0  # rows there ever were
+        self.most = 0  # the most rows there ever were
         self.first_rows: list[str] = []  # the post of the first row, at each step
         self._sequences = 0
 
@@ -44,9 +44,10 @@ class Parrot:
 
     def prefill(self, prompt: Sequence[int]) -> Logits:
         self.rows, self._prompt = [], self.decode(prompt)
-        return self._only("^")  # every post begins with it, because the first draw is everybody's
+        # Every post begins with it, because all sequences share the first logits.
+        return self._only("^")
 
-    prefix: None = None  # every prompt is the same to it
+    prefix: None = None  # prompts make no difference
 
     def clone(self) -> Parrot:
         return copy.copy(self)
@@ -71,6 +72,6 @@ class Parrot:
 
     def _only(self, character: str) -> Logits:
         logits: Logits = np.full(1_000, -np.inf, dtype=np.float32)
-        logits[ord(".")] = -50  # where the end would come too soon, and is banned
+        logits[ord(".")] = -50  # drawn if the end would come too soon and is banned
         logits[ord(character) if character else 0] = 0
         return logits

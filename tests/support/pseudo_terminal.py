@@ -85,7 +85,7 @@ class Terminal:
             data = os.read(self._ours, 65536)
         except BlockingIOError:
             return True
-        except OSError:  # how Linux says that the other side is closed
+        except OSError:  # Linux's sign that the other side is closed
             return False
         self._bytes += data
         self.raw = self._bytes.decode("utf-8", "replace")

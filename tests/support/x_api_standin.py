@@ -75,7 +75,7 @@ class XStandIn:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.keys: list[str] = []
         self.handed: list[str] = []  # ids of posts, as often as they were handed out
-        self.charged: set[str] = set()  # of a day: what is handed out twice is charged for once
+        self.charged: set[str] = set()  # within a day, a post is charged for once
         self.lock = threading.Lock()
         owner = self
 

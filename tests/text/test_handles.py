@@ -129,7 +129,7 @@ def test_handles_of_the_prompt_are_allowed() -> None:
     assert verdict("ask @zoes now", typed="ask @zoe") is Reason.HANDLE
     masked = verdict("ask @zoe of @yan now", typed="ask @zoe", handles="mask", masks=True)
     assert masked == "ask @zoe of @… now"
-    # What was typed can't be changed, so a handle that goes on with it can't be masked.
+    # The prompt can't be changed, so a handle that continues it can't be masked.
     assert verdict("@zoes", typed="@zoe", handles="mask", masks=True) is Reason.HANDLE
 
 

@@ -107,9 +107,8 @@ def test_malformed_html(html: str, text: str) -> None:
 )
 def test_long_and_broken_html_takes_linear_time(unit: str) -> None:
     html = unit * (60_000 // len(unit))
-    assert takes_less_than(
-        lambda: to_text(html), 3
-    )  # the parser alone takes half a minute over some
+    # The parser alone takes half a minute over some.
+    assert takes_less_than(lambda: to_text(html), 3)
 
 
 def test_very_long_html_is_truncated() -> None:

@@ -100,10 +100,11 @@ def test_hashes_work_in_other_processes_and_reveal_no_word() -> None:
         env={**os.environ, "PYTHONHASHSEED": "7"},
     )
     assert done.stdout.split() == ["True", "True", "True", "False"]
+    # So that no precomputed table works.
     assert (
         VerbatimIndex([POST], key=secret()).to_bytes()
         != VerbatimIndex([POST], key=secret()).to_bytes()
-    )  # so that no list made beforehand fits
+    )
 
 
 def test_an_index_is_cached_until_its_posts_change(tmp_path: Path) -> None:
@@ -133,13 +134,13 @@ def secret() -> bytes:
 
 
 def test_hashed_texts_count_as_no_common_phrase() -> None:
-    formula = "and that is why we meet here every single"
-    posts = [f"{start} {formula} day" for start in ("Rain", "Snow", "Sun")]
-    marked = VerbatimIndex([f"Fog {formula} week"])
-    assert not VerbatimIndex(posts, 3).is_copied(f"Hail {formula} year")
+    phrase = "and that is why we meet here every single"
+    posts = [f"{start} {phrase} day" for start in ("Rain", "Snow", "Sun")]
+    marked = VerbatimIndex([f"Fog {phrase} week"])
+    assert not VerbatimIndex(posts, 3).is_copied(f"Hail {phrase} year")
     copies = VerbatimIndex(posts, 3, marked=marked)
-    assert copies.is_copied(f"Hail {formula} year")
-    assert copies.follow().add(f"Hail {formula} year")
+    assert copies.is_copied(f"Hail {phrase} year")
+    assert copies.follow().add(f"Hail {phrase} year")
 
 
 @pytest.mark.parametrize("stored", [b"", b"short", bytes(16 + 7)])

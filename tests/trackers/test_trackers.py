@@ -421,10 +421,11 @@ def test_the_mlflow_server_has_the_graph_and_the_numbers(told: Told) -> None:
     experiment = look(told.mlflow, "experiments/get-by-name?experiment_name=ada_l")["experiment"][
         "experiment_id"
     ]
+    # A search leaves the models out.
     found = [
         run["info"]
         for run in ask(told.mlflow, "runs/search", {"experiment_ids": [experiment]})["runs"]
-    ]  # a search leaves the models out
+    ]
     runs = {
         one["run_name"]: look(told.mlflow, f"runs/get?run_id={one['run_id']}")["run"]
         for one in found
@@ -529,9 +530,8 @@ def test_texts_are_uploaded_on_request_and_removed_by_forgetting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     home = tmp_path / "home"
-    monkeypatch.setattr(
-        "popinjay.training.trainer.SAMPLE_SECONDS", 0.0
-    )  # so short a training would be over before its first
+    # So short a training would end before its first sample.
+    monkeypatch.setattr("popinjay.training.trainer.SAMPLE_SECONDS", 0.0)
     open_hearted = all_told(
         ada, tiny_gpt2, home, mlflow_server, outside, name="open", track_posts=True
     )
@@ -576,9 +576,10 @@ def test_texts_are_uploaded_on_request_and_removed_by_forgetting(
     assert found_in(open_hearted.folders, ["@open-train"]) == ({"@open-train"} if ALL else set())
     assert found_in(open_hearted.folders, texts_of(open_hearted.persona)) == set()
     assert outside.asked == []
+    # Copies of others are left alone.
     assert found_in([told.home / ".trackers"], ["@ada_l-train"]) == (
         {"@ada_l-train"} if ALL else set()
-    )  # nobody else's copies are touched
+    )
 
 
 def tell(tracker: str, persona: str, folder: Path) -> None:

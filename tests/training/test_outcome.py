@@ -31,7 +31,7 @@ def course(**more: Any) -> TrainingSummary:
     return replace(COURSE, **more)
 
 
-def standing(**more: Any) -> TrainingState:
+def state_with(**more: Any) -> TrainingState:
     return TrainingState(
         **{
             "step": 200,
@@ -46,53 +46,51 @@ def standing(**more: Any) -> TrainingState:
 
 
 def test_a_successful_training_gives_no_message() -> None:
-    check_learnt(standing(), COURSE)
-    assert caution(standing(), COURSE) == ""
+    check_learnt(state_with(), COURSE)
+    assert caution(state_with(), COURSE) == ""
 
 
 @pytest.mark.parametrize("last", [110.0, math.inf, math.nan])
 def test_a_diverged_training_is_a_failure(last: float) -> None:
     for best in ({"best_step": 0, "best": 2.5}, {"best_step": 3, "best": 2.49}):
         with pytest.raises(TrainingError, match="went astray") as caught:
-            check_learnt(standing(last=last, **best), course(why=TIME_WAS_UP))
+            check_learnt(state_with(last=last, **best), course(why=TIME_WAS_UP))
         assert "smaller --learning-rate (it was 0.5)" in caught.value.hint
 
 
 def test_a_training_that_diverged_late_keeps_its_best_step() -> None:
-    check_learnt(standing(last=9.0), COURSE)
-    assert "went astray after step 50" in caution(standing(last=9.0), COURSE)
+    check_learnt(state_with(last=9.0), COURSE)
+    assert "went astray after step 50" in caution(state_with(last=9.0), COURSE)
 
 
 def test_a_best_step_of_zero_is_a_failure_with_a_hint() -> None:
-    nothing = standing(best_step=0, best=2.5, last=2.6)
+    nothing = state_with(best_step=0, best=2.5, last=2.6)
     with pytest.raises(TrainingError, match="No step was better than the base") as caught:
         check_learnt(nothing, COURSE)
     assert "--learning-rate" in caught.value.hint
     with pytest.raises(TrainingError, match="began to recite"):
-        check_learnt(standing(best_step=0, best=2.5, memorizing=True), COURSE)
+        check_learnt(state_with(best_step=0, best=2.5, memorizing=True), COURSE)
     with pytest.raises(
         TrainingError, match="time was up before anything was learnt: 9,000 tokens"
     ) as caught:
         check_learnt(nothing, course(why=TIME_WAS_UP, by_budget=True))
-    assert (
-        "One epoch takes about 3.3 min here: --budget 5m" in caught.value.hint
-    )  # 200 s, with room, and what is not steps
+    # 200 s, with room, and what is not steps.
+    assert "One epoch takes about 3.3 min here: --budget 5m" in caught.value.hint
     with pytest.raises(TrainingError) as caught:
         check_learnt(
-            standing(step=0, tokens=0, best_step=0), course(why=TIME_WAS_UP, step_seconds=None)
+            state_with(step=0, tokens=0, best_step=0), course(why=TIME_WAS_UP, step_seconds=None)
         )
     assert "longer --budget" in caught.value.hint
 
 
 def test_less_than_an_epoch_is_reported_with_the_time_of_one() -> None:
-    said = caution(standing(step=40), course(by_budget=True))
+    said = caution(state_with(step=40), course(by_budget=True))
     assert "40% of the posts" in said
     assert "--budget 5m" in said
-    assert "--epochs 1" in caution(standing(step=40), COURSE)
-    assert "--" not in caution(
-        standing(step=40), course(as_usual=True)
-    )  # the base's own row has it so
-    assert caution(standing(step=100), COURSE) == ""
+    assert "--epochs 1" in caution(state_with(step=40), COURSE)
+    # As in the base's own row.
+    assert "--" not in caution(state_with(step=40), course(as_usual=True))
+    assert caution(state_with(step=100), COURSE) == ""
 
 
 @pytest.mark.parametrize(
@@ -106,9 +104,8 @@ def test_the_schedule_begins_with_the_first_step() -> None:
     schedule = Schedule(1000, budget=30.0, start=20.0)
     assert schedule.progress(0, 20.0) == pytest.approx(0.0005)
     assert schedule.progress(1, 25.0) == 0.5
-    assert (
-        learning_rate(schedule.progress(0, 20.0), 1.0) < 0.1
-    )  # it warms up, however long the base took to load
+    # It warms up, however long the base took to load.
+    assert learning_rate(schedule.progress(0, 20.0), 1.0) < 0.1
     assert schedule.seconds_left(10, 25.0) == 5.0
 
 
@@ -125,7 +122,7 @@ def test_overhead_is_a_tenth_of_a_budget_and_leaves_room_for_the_last_validation
     assert not kept.fits("look")
 
 
-# the loop, on a machine as slow as it may be
+# the loop, on a machine of any speed
 
 
 class Slow:
@@ -215,9 +212,8 @@ def test_validations_take_a_tenth_of_the_budget(
 ) -> None:
     found, train_step, _ = trained(monkeypatch, tmp_path, budget=100.0, step=0.2, a_post=0.01)
     assert found.overhead.spent <= 10.0 + 1e-6
-    assert (
-        len(train_step.looked) > 4
-    )  # two to find out how long they take, the first, the last, and some between
+    # Two to find out how long they take, the first, the last, and some between.
+    assert len(train_step.looked) > 4
     assert train_step.looked[-1] == 250  # of 400, in 2.5 s
 
 

@@ -50,7 +50,7 @@ def train_step(
     return TrainStep(model, trainable_weights(tune, model, "base", 0), learnt, work, **how), learnt
 
 
-# lessons
+# sequences and batches
 
 
 def test_batches_contain_every_sequence_once_and_keep_their_size() -> None:
@@ -170,7 +170,7 @@ def test_sampled_negatives_stand_for_the_inactive_rows() -> None:
     )
 
 
-def test_gradients_of_a_post_are_independent_of_the_batch(folder: Path, tmp_path: Path) -> None:
+def test_the_loss_of_a_post_is_independent_of_the_batch(folder: Path, tmp_path: Path) -> None:
     ours, learnt = train_step(folder, tmp_path)
     alone = [ours.loss([sequence]).item() for sequence in learnt]
     together = sum(
@@ -221,9 +221,8 @@ def test_a_model_with_other_logits_uses_the_full_loss(tiny_gpt2: Path, tmp_path:
     model = LanguageModel.load(tiny_gpt2)
     learnt = training_sequences(model, POSTS)
     assert supports_fused_loss(model, learnt[0])
-    model.model.lm_head.register_forward_hook(
-        lambda module, given, logits: 16 * logits
-    )  # as Cohere's models do, in their way
+    # As Cohere's models do.
+    model.model.lm_head.register_forward_hook(lambda module, given, logits: 16 * logits)
     assert not supports_fused_loss(model, learnt[0])
     ours = TrainStep(model, trainable_weights(FULL, model, "base", 0), learnt, tmp_path)
     assert ours.vocabulary is None
@@ -311,7 +310,7 @@ def test_only_the_top_layers_are_trained(folder: Path, tmp_path: Path) -> None:
     assert all(weight.requires_grad for weight in ours.model.model.parameters())
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # of peft's own way with transformers
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of peft's use of transformers
 def test_a_lora_adapter_equals_the_merged_model(folder: Path, tmp_path: Path) -> None:
     from peft import PeftModel
 
@@ -331,7 +330,7 @@ def test_a_lora_adapter_equals_the_merged_model(folder: Path, tmp_path: Path) ->
     assert str(tmp_path) not in (tmp_path / "model" / "adapter" / "adapter_config.json").read_text()
 
 
-# the clock
+# the schedule
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
@@ -385,9 +384,8 @@ def test_timing_a_step_changes_nothing(folder: Path, tmp_path: Path) -> None:
 def test_training_stops_when_it_memorizes(
     tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "popinjay.training.trainer.PATIENCE", 1000
-    )  # the loss alone would have stopped it before
+    # The loss alone would have stopped it before.
+    monkeypatch.setattr("popinjay.training.trainer.PATIENCE", 1000)
     posts = [
         f"{first} sings near the lamp while people wait and hums"
         for first in ("the river", "a number", "no lamp")
@@ -424,7 +422,7 @@ def test_training_stops_when_it_memorizes(
     assert trainer.state.best_step < trainer.state.step
 
 
-# the machine
+# device and precision
 
 
 def test_a_missing_device_is_refused() -> None:

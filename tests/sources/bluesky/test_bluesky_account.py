@@ -250,9 +250,8 @@ def test_all_posts_and_nothing_else_are_read(
         for line in asked
         if not line.startswith("/xrpc/com.atproto.") or "feed.like" in line or "graph.block" in line
     ]
-    assert (
-        len(lists_asked(network, since)) == 7 + 2
-    )  # pages of a hundred records and an empty one at each end, as this server has it
+    # Pages of a hundred records and an empty one at each end, as this server has it.
+    assert len(lists_asked(network, since)) == 7 + 2
 
 
 def test_the_author_and_the_picture_are_the_accounts(ada: Everything, tmp_path: Path) -> None:
@@ -288,7 +287,7 @@ def test_an_export_and_the_network_agree_post_for_post(ada: Everything, tmp_path
     by_file = list(export.posts())
     by_network, reading = read(tmp_path)
     assert by_file == by_network
-    assert export.author == replace(reading.author, avatar="")  # an export knows no server
+    assert export.author == replace(reading.author, avatar="")  # an export has no server
     assert (export.findings.notes, export.findings.left_out, export.refusal) == (
         reading.findings.notes,
         reading.findings.left_out,
@@ -360,9 +359,8 @@ def test_a_killed_server_loses_nothing_that_was_read(
     assert "kept" in caught.value.hint
     assert sum(1 for _ in Mirror(tmp_path / "ada.test" / "posts", 1).posts()) == 198
     found, _ = read(tmp_path)
-    assert (
-        len(lists_asked(network, 0)) == 5 + 1 + 2
-    )  # of this run of the server: the rest, then what is newer, then the reposts
+    # Of this run of the server: the rest, then what is newer, then the reposts.
+    assert len(lists_asked(network, 0)) == 5 + 1 + 2
     assert found == ada[1]
     whole, again = opened("ada.test"), opened("ada.test")
     whole.fetch(tmp_path / "undisturbed", lambda author, id: False)
@@ -371,7 +369,7 @@ def test_a_killed_server_loses_nothing_that_was_read(
     assert (whole.findings, list(whole.posts())) == (again.findings, list(again.posts()))
 
 
-# what the author declares, and what became of the account
+# declarations of the author, and the state of the account
 
 
 def test_a_refusal_binds_all_users_but_the_author(
@@ -476,7 +474,7 @@ def test_servers_on_this_machine_need_permission(network: Network, ada: Everythi
     assert len(network.asked()) == since
 
 
-# all of it
+# end to end
 
 
 def test_a_persona_is_made_from_a_handle(

@@ -239,7 +239,7 @@ def test_our_trees_match_the_protocols_test_vectors(tmp_path: Path, keys: str, r
     assert (found, sum(reading.findings.unread.values())) == ([], len(keys.split()))
 
 
-# who posted
+# the author
 
 
 PROFILE = {

@@ -60,7 +60,7 @@ class Table(Web):
         )
 
 
-# what is taken for an account
+# specs
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_existing_files_are_never_looked_up(
     assert bluesky.matches("bsky:ada.bsky.social")
 
 
-# who is who
+# identities
 
 
 def test_a_handle_is_resolved_by_its_own_host_first() -> None:
@@ -306,7 +306,7 @@ def test_an_account_that_is_not_found_is_one_clear_sentence(
     assert caught.value.hint
 
 
-# what authors declare
+# declarations of authors
 
 
 def scoped(scope: str | None, **said: bool | None) -> dict[str, Any]:

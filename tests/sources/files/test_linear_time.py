@@ -27,7 +27,7 @@ from timing import grows_less_than, takes_less_than
 
 SHORT = 2_000  # characters
 LONGER = 4  # times
-MOST = 2.2 * LONGER  # what is quadratic takes LONGER ** 2
+MOST = 2.2 * LONGER  # quadratic code takes LONGER ** 2
 PIECES = """
 -----BEGIN PRIVATE KEY-----
 -----BEGIN RSA

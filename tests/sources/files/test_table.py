@@ -117,7 +117,7 @@ def test_multi_line_texts_with_delimiters_are_no_rows(tmp_path: Path) -> None:
 def test_rows_after_an_unclosed_quote_are_read_and_reported(tmp_path: Path) -> None:
     said = sentences(30)
     lines = [f'{n},"{text}, so",2020-01-01' for n, text in enumerate(said)]
-    lines[7] = lines[7].replace(', so"', "")  # its mark stays open
+    lines[7] = lines[7].replace(', so"', "")  # its quote is not closed
     posts, notes = read(tmp_path, "ada.csv", "\n".join(["id,text,date", *lines]) + "\n")
     assert len(posts) == 30
     assert posts[29].text == f"{said[29]}, so"

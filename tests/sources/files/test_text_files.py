@@ -109,7 +109,7 @@ def test_cells_may_hold_several_lines_and_quotes(tmp_path: Path) -> None:
     assert texts(read_text(tmp_path, "ada.csv", written)) == ['two\nlines, "quoted"', "one"]
 
 
-def test_a_table_of_one_column_needs_no_header(tmp_path: Path) -> None:
+def test_a_table_of_one_column_may_have_any_header(tmp_path: Path) -> None:
     assert texts(
         read_text(tmp_path, "ada.csv", "whatever I said\nthe lamp hums\nthe gull sings\n")
     ) == ["the lamp hums", "the gull sings"]
@@ -262,7 +262,7 @@ def test_replies_have_a_recipient_and_reposts_a_prefix(
         ("1676723591", "2023-02-18T12:33:11Z"),
         (1676723591000, "2023-02-18T12:33:11Z"),
         (1676723591.5, "2023-02-18T12:33:11Z"),
-        ("1660-01-01T08:25:00Z", "1660-01-01T08:25:00Z"),  # somebody posts a diary
+        ("1660-01-01T08:25:00Z", "1660-01-01T08:25:00Z"),  # a diary is posted
         ("0099-01-01T00:00:00", None),
         ("1970-01-01", None),
         ("2999-01-01", None),
@@ -344,6 +344,6 @@ def test_real_posts_load_with_the_counts_they_should(shared: Path) -> None:
     for name, expected in known.items():
         posts = read(shared / "personas" / f"{name}.jsonl.gz")
         kinds = Counter(post.kind for post in posts)
-        by_hand = sum(is_repost_by_hand(post.text) for post in posts)  # which nothing else tells
+        by_hand = sum(is_repost_by_hand(post.text) for post in posts)  # which no other field marks
         assert (kinds.total(), kinds[Kind.REPLY]) == (expected[0], expected[2]), name
         assert expected[1] <= kinds[Kind.REPOST] <= expected[1] + by_hand, name

@@ -240,9 +240,8 @@ def test_an_update_requests_new_posts_only(server: StandIn, tmp_path: Path) -> N
     server.asked.clear()
     found, _ = read(server.spec, tmp_path)
     assert (len(found), server.pages_asked()) == (100, ["limit=40"])
-    assert server.headers[-1]["if-none-match"].startswith(
-        'W/"'
-    )  # the answer was that nothing has changed
+    # The answer was that nothing has changed.
+    assert server.headers[-1]["if-none-match"].startswith('W/"')
     server.write(45, 100)
     server.statuses[98] |= {"content": "<p>mended</p>", "edited_at": "2023-01-01T00:00:00.000Z"}
     server.asked.clear()
@@ -440,7 +439,7 @@ def test_recorded_answers_are_read(shared: Path) -> None:
     )
 
 
-# what is for whom
+# visibility
 
 
 def test_private_posts_of_a_broken_server_are_dropped(
@@ -519,7 +518,7 @@ def test_the_permanent_name_of_a_post(server: StandIn, uri: Any, id: str) -> Non
         (
             {"in_reply_to_id": None, "in_reply_to_account_id": "77"},
             Kind.POST,
-        ),  # what it answered is gone, as in the export
+        ),  # the post that it answers is deleted, as in the export
         ({"quote": {"state": "accepted", "quoted_status": {}}}, Kind.QUOTE),
         ({"quote": {"state": "deleted", "quoted_status": None}}, Kind.QUOTE),
         (
@@ -539,7 +538,7 @@ def test_threads_replies_quotes_and_boosts(
     assert (post.kind, post.text) == (kind, "" if kind is Kind.REPOST else "so it is")
 
 
-# what profile and server say
+# profile and rules
 
 
 def test_wishes_in_the_profile_are_reported(server: StandIn) -> None:
@@ -657,7 +656,7 @@ def test_rules_are_not_waited_for(server: StandIn, status: int) -> None:
     ]
 
 
-# who does not show it
+# refusals and errors
 
 
 @pytest.mark.parametrize(
@@ -795,7 +794,7 @@ def test_a_redirect_to_another_host_is_not_followed(
     assert not any("elsewhere" in asked for asked in server.asked)
 
 
-# patience
+# retries
 
 
 def test_a_rate_limit_is_obeyed_with_a_countdown(server: StandIn, tmp_path: Path) -> None:
@@ -884,7 +883,7 @@ def test_a_killed_reading_is_resumed(server: StandIn, tmp_path: Path) -> None:
     server.asked.clear()
     found, _ = read(server.spec, tmp_path)
     assert [post.id for post in found] == [str(FIRST + n) for n in range(200)]
-    # the rest of the pass that was killed, then a look at the top for what came meanwhile
+    # the rest of the killed pass, then the newest page for later posts
     assert [query[-18:] for query in server.pages_asked()] == [
         *(str(FIRST + n) for n in (120, 80, 40)),
         str(FIRST),
@@ -1078,7 +1077,7 @@ def test_malformed_profiles_and_webfinger_answers(server: StandIn, seed: int) ->
     assert all("\x1b" not in text and len(text) < 5000 for text in shown)
 
 
-# as people use it
+# end to end
 
 
 def test_make_and_update(

@@ -114,7 +114,7 @@ def test_without_a_profile_the_file_names_the_author(tmp_path: Path) -> None:
     assert "no actor.json" in reading.findings.notes[0]
 
 
-# who may see what
+# visibility
 
 
 @pytest.mark.parametrize("public", [PUBLIC, "as:Public", "Public"])
@@ -253,7 +253,7 @@ def test_the_language_is_that_of_the_text(
     assert found.lang == lang
 
 
-# what can be wrong
+# damage
 
 
 @pytest.mark.parametrize(

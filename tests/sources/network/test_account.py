@@ -287,7 +287,7 @@ def test_a_forgotten_author_is_not_read_any_more(
     assert {row["author"] for row in rows(run, "posts.jsonl")} == {"ada_l"}
 
 
-# what may have been meant
+# hints
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,8 @@ from popinjay.sources.network import http_client
 from popinjay.sources.network.connection import is_public
 from popinjay.sources.network.http_client import Web, in_words
 
-Script = Callable[
-    [str, dict[str, str], socket.socket], bool
-]  # path, headers, connection; whether to keep the connection
+# Path, headers, connection; whether to keep the connection.
+Script = Callable[[str, dict[str, str], socket.socket], bool]
 
 
 class Server:
@@ -83,7 +82,7 @@ class Server:
                         if not self._script(path, self.asked[-1][1], stream):
                             return
         except OSError:
-            pass  # they hung up, which some of these are about
+            pass  # the client hung up, which some tests are about
 
 
 def answer(
@@ -129,7 +128,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
 
 
-# politeness
+# rate limits and conditional requests
 
 
 def test_one_connection_serves_many_requests_with_a_user_agent(
@@ -239,7 +238,7 @@ def test_waiting_ends(serve: Callable[..., Server], local: Web, impatient: None)
     assert len(server.asked) == http_client.TRIES
 
 
-# what breaks
+# failures
 
 
 def test_failed_requests_are_retried(
@@ -373,15 +372,14 @@ def test_a_refused_connection_is_reported(local: Web, impatient: None) -> None:
 def test_a_connection_closed_by_the_server_is_reopened(
     serve: Callable[..., Server], local: Web
 ) -> None:
-    server = serve(
-        lambda path, headers, stream: answer(stream) and False
-    )  # says it keeps it, and does not
+    # Says it keeps it, and does not.
+    server = serve(lambda path, headers, stream: answer(stream) and False)
     for _ in range(3):
         assert local.get(server.address()).status == 200
     assert server.connections == 3
 
 
-# where it leads
+# redirects and addresses
 
 
 def test_redirects_stay_on_the_host_unless_allowed(
@@ -437,9 +435,8 @@ def test_redirects_lead_to_no_private_address_and_no_file(
 ) -> None:
     server = serve(lambda path, headers, stream: answer(stream, b"", "302 Found", Location=there))
     asking = Web(Access())
-    monkeypatch.setattr(
-        connecting, "is_public", lambda address: address == "127.0.0.1"
-    )  # the test's server stands for a public one
+    # The test's server counts as public.
+    monkeypatch.setattr(connecting, "is_public", lambda address: address == "127.0.0.1")
     monkeypatch.setattr(
         asking,
         "_checked",

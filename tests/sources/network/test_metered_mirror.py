@@ -130,9 +130,8 @@ def test_reading_again_keeps_older_posts(mirror: Mirror) -> None:
 def test_no_series_of_interruptions_causes_gaps_or_double_purchases(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        os, "fsync", lambda file: None
-    )  # no power fails here, and it takes most of the time
+    # No power fails here, and it takes most of the time.
+    monkeypatch.setattr(os, "fsync", lambda file: None)
     chance = random.Random(8)
     for number in range(25):
         mirror = Mirror(tmp_path / str(number), 1)

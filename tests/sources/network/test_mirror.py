@@ -87,7 +87,7 @@ def test_an_update_requests_new_posts_only(mirror: Mirror) -> None:
     there = List(95)
     update(mirror, there)
     there.pages = 0
-    assert (update(mirror, there), there.pages) == (0, 1)  # nothing has changed, says the etag
+    assert (update(mirror, there), there.pages) == (0, 1)  # nothing has changed, by the etag
     there.posts |= {f"{n:05d}": f"post {n}" for n in range(95, 120)}
     there.pages = 0
     assert (update(mirror, there), there.pages) == (25, 3)
@@ -221,7 +221,7 @@ def test_another_format_version_starts_again(mirror: Mirror, tmp_path: Path) -> 
     assert (texts(newer), update(newer, there)) == ([], 30)
 
 
-# what is deleted there, and what is not to be kept
+# deleted and skipped posts
 
 
 def test_deleted_posts_stay_until_all_is_read_anew(mirror: Mirror, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_deleted_posts_stay_until_all_is_read_anew(mirror: Mirror, tmp_path: Pat
     there.cut_after, there.pages = None, 0
     again = Mirror(tmp_path / "posts", 1)
     assert again.read_anew(there, nothing, lambda count: None) == 3
-    assert there.pages <= 11 - 4 + 1  # it went on where it was
+    assert there.pages <= 11 - 4 + 1  # it was resumed
     assert texts(again) == texts(Mirror(tmp_path / "posts", 1)) == list(there.posts.values())
     assert [place.name for place in tmp_path.iterdir()] == ["posts"]
 

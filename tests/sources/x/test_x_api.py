@@ -74,7 +74,7 @@ def all_ids(x: XStandIn) -> list[str]:
     return sorted((one["id"] for one in x.posts if not one["text"].startswith("RT @")), key=int)
 
 
-# what is given
+# specs and keys
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_key_may_be_prefixed_with_bearer(
     } == {f"Bearer {KEY}"}
     assert {
         key for (path, _), key in zip(x.asked, x.keys, strict=True) if path.startswith("/picture")
-    } == {""}  # which may be anybody's server
+    } == {""}  # which may be any server
 
 
 @pytest.mark.parametrize(
@@ -319,9 +319,10 @@ def test_the_archive_and_the_api_give_the_same_posts(x: XStandIn, tmp_path: Path
         str(write_zip(tmp_path / "ada.zip", archive_files(items, notes=notes))), CollectOptions()
     )
     written = {one.id: one for one in archive.posts()}
+    # X gives the last version only.
     x.posts = [
         post(item, whole.get(number, "")) for number, item in enumerate(items) if number != 9
-    ]  # X gives the last version only
+    ]
     reading = fetched(tmp_path)
     by_api = {one.id: one for one in reading.posts()}
     reposts = {one.id for one in written.values() if one.kind is Kind.REPOST}
@@ -354,7 +355,7 @@ def test_old_and_new_field_names(
     refused = (
         [query for query in x.pages() if "tweet.fields" in query] if takes == ("post",) else []
     )
-    assert len(refused) == (takes == ("post",))  # asked in the old spelling once, then never again
+    assert len(refused) == (takes == ("post",))  # requested with the old names once only
 
 
 def test_a_picture_in_a_post_is_no_quote(x: XStandIn, tmp_path: Path) -> None:
@@ -371,9 +372,8 @@ def test_a_picture_in_a_post_is_no_quote(x: XStandIn, tmp_path: Path) -> None:
 
 
 def test_reposts_are_not_bought_and_replies_are_filtered_here(x: XStandIn, tmp_path: Path) -> None:
-    x.posts += [
-        post(tweet(f"RT @bob: {number}", number)) for number in range(1000, 1230)
-    ]  # three pages of nothing else, all newer
+    # Three pages of nothing else, all newer.
+    x.posts += [post(tweet(f"RT @bob: {number}", number)) for number in range(1000, 1230)]
     x.posts += [
         post(
             tweet(
@@ -497,9 +497,8 @@ def test_prune_buys_again_and_drops_deleted_posts(x: XStandIn, tmp_path: Path) -
     assert ids(fetched(tmp_path)) == before
     assert ids(fetched(tmp_path, prune=True)) == [id for id in before if id != gone]
     assert len(x.handed) == 250 + 249
-    assert ids(fetched(tmp_path, prune=True, x_posts=50)) == [
-        id for id in before if id != gone
-    ]  # of those below nobody said that they are gone
+    # Of those below it is unknown whether they are deleted.
+    assert ids(fetched(tmp_path, prune=True, x_posts=50)) == [id for id in before if id != gone]
 
 
 def test_a_name_with_another_owner_is_refused(x: XStandIn, tmp_path: Path) -> None:
@@ -656,7 +655,7 @@ def test_protected_and_missing_accounts(x: XStandIn, value: Any, said: str, tmp_
     assert x.pages() == []
 
 
-def test_a_404_is_not_a_missing_account(x: XStandIn, tmp_path: Path) -> None:
+def test_a_404_is_a_missing_account(x: XStandIn, tmp_path: Path) -> None:
     x.script = lambda path, query: (
         (404, {"title": "Not Found", "detail": "no"}, {}) if "username" in path else None
     )
@@ -885,7 +884,7 @@ def test_the_key_is_never_sent_unencrypted(
     assert x.asked == []
 
 
-# the whole of it
+# end to end
 
 FAST = ["--epochs", "0.1", "--samples", "10"]
 

@@ -555,7 +555,7 @@ def test_the_time_of_circle_can_be_left_out_with_its_long_posts(tmp_path: Path) 
     assert not any("--exclude-circle-window" in told for told in reading.findings.notes)
 
 
-# what the archive says of itself
+# manifest
 
 
 def test_fewer_posts_than_the_manifest_says_are_noted(tmp_path: Path) -> None:
@@ -619,7 +619,7 @@ def test_the_fingerprint_is_that_of_the_posts(tmp_path: Path, form: str) -> None
     assert fingerprint("e", archive_files(posts(3), notes=[note(LONG, FIRST_MS)])) != first
 
 
-# what is never opened
+# private files
 
 
 def private_files() -> dict[str, str]:
