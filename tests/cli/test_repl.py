@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import popinjay
+from personas import json_lines
 from popinjay.cli.main import main
 from popinjay.cli.repl import KEYS, Act, Drawn, understand
 from popinjay.errors import PersonaBusy, PersonaError, StorageError
@@ -91,10 +92,6 @@ def say(persona: Path, *arguments: str) -> list[str]:
     return ["-m", "popinjay.cli.main", "say", str(persona), *arguments]
 
 
-def rows(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
 def said(persona: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     capsys.readouterr()
     assert main(["say", str(persona), *SHORT, *arguments]) == 0
@@ -166,7 +163,7 @@ def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) ->
         assert all(key in help for key, _ in KEYS)
         person.type("q\n")
         assert person.end() == 0
-    second, ninth = rows(kept)
+    second, ninth = json_lines(kept)
     (copied,) = [part.split("\x07")[0] for part in person.raw.split("\x1b]52;c;")[1:]]
     assert base64.b64decode(copied).decode() == second["text"]
     assert second["text"].startswith(shown.split("copied 2: ")[1].strip().rstrip("…"))
@@ -211,7 +208,7 @@ def test_ctrl_c_stops_generation_and_ctrl_d_quits(persona: Path, kept: Path) -> 
         )
         <= 40
     )
-    assert [row["number"] for row in rows(kept)] == [3]
+    assert [row["number"] for row in json_lines(kept)] == [3]
 
 
 @pytest.mark.parametrize("arguments", [["the lamp", "-n", "1"], ["-n", "1"], ["", "-n", "1"]])
@@ -258,13 +255,13 @@ def test_kept_posts_survive_another_make(
         seed=2,
         track="none",
     )
-    assert rows(kept) == [{"text": "gulls, mostly"}]
+    assert json_lines(kept) == [{"text": "gulls, mostly"}]
 
 
 def test_lines_are_whole_after_an_unterminated_one(persona: Path, kept: Path) -> None:
     kept.write_text('{"text": "typed by hand"}', encoding="utf-8")
     keep(Run(persona), {"text": "émue 🐦"})
-    assert [row["text"] for row in rows(kept)] == ["typed by hand", "émue 🐦"]
+    assert [row["text"] for row in json_lines(kept)] == ["typed by hand", "émue 🐦"]
 
 
 def test_a_failure_to_keep_a_post_is_reported(persona: Path, kept: Path, tmp_path: Path) -> None:

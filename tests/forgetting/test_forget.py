@@ -13,6 +13,7 @@ import pytest
 
 import popinjay
 from parrot import Parrot
+from personas import holding, rows, states
 from popinjay.cli.main import main
 from popinjay.errors import PersonaError, SpecError
 from popinjay.events import Event, EventKind
@@ -23,7 +24,7 @@ from popinjay.pipeline import relearn
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.journal import finish
 from popinjay.store.kept import keep, repeating_none
-from popinjay.store.run import STAGES, Run
+from popinjay.store.run import Run
 from popinjay.trackers.ledger import sealed
 
 OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "whose": "fictional"}
@@ -75,23 +76,6 @@ def cyborg(made_cyborg: Path, own_home: Path) -> Run:
     """Return a copy of it."""
     shutil.copytree(made_cyborg, own_home / "ada-bob")
     return Run(own_home / "ada-bob")
-
-
-def rows(run: Run, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run.file(name).read_text(encoding="utf-8").splitlines()]
-
-
-def states(run: Run) -> dict[str, str]:
-    return {stage.name: run.state(stage).value for stage in STAGES}
-
-
-def holding(run: Run, text: str) -> list[str]:
-    """Return every file of the folder that contains the text."""
-    return [
-        path.name
-        for path in run.path.rglob("*")
-        if path.is_file() and text.encode() in path.read_bytes()
-    ]
 
 
 def test_a_post_is_removed_from_every_file(run: Run) -> None:

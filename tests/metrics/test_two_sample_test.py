@@ -45,7 +45,7 @@ def test_the_self_split_is_the_lower_bound(seed: int) -> None:
 
 def test_copies_are_not_distinguished() -> None:
     posts = Author("ada").posts(600)
-    # Which is why copying is measured separately.
+    # For this reason, copying is measured separately.
     assert holds(two_sample_auc(posts[:300], posts[300:], seed=1))
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from popinjay.report import charts, quiz
 from popinjay.report.charts import Side, length_counts
-from popinjay.report.html import plain, render
+from popinjay.report.html import plain
 from popinjay.report.svg import ticks
-from reports import estimate, metrics, real_posts, report, written_posts
+from reports import estimate, metrics, page, real_posts, report, written_posts
 
 HOSTILE = (
     "</script><img src=x onerror=alert(1)>",
@@ -55,17 +55,6 @@ def elements(page: str) -> Elements:
     parser.feed(page)
     parser.close()
     return parser
-
-
-def page(**changes: Any) -> str:
-    given: dict[str, Any] = {
-        "name": "ada",
-        "people": "Ada Lovelace",
-        "written": written_posts(),
-        "real": real_posts(),
-        **changes,
-    }
-    return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)
 
 
 def played(text: str) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ def test_a_copying_persona_is_detected_by_its_copies_alone() -> None:
     assert found["copying"]["persona"]["exact"]["value"] == 1
     assert found["copying"]["persona"]["longest"]["value"] == 1
     assert found["copying"]["author"]["exact"]["high"] < 0.05
-    # Which does not change the verdict.
+    # This does not change the verdict.
     assert found["told_apart"]["persona"]["low"] <= 0.5 <= found["told_apart"]["persona"]["high"]
     said = verdict(found)
     assert said.startswith("Not to be told apart")

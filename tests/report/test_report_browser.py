@@ -10,8 +10,7 @@ import pytest
 
 from chromium import chromium, needs_chromium
 from popinjay.report.charts import Side
-from popinjay.report.html import render
-from reports import metrics, real_posts, report, written_posts
+from reports import metrics, page, real_posts, report, written_posts
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
 
@@ -83,17 +82,6 @@ def look(browser: Browser, tmp_path: Path) -> Iterator[Any]:
         one.page.close()
         assert one.complaints == []
         assert one.requests == [(tmp_path / "report.html").as_uri()]
-
-
-def page(**changes: Any) -> str:
-    given: dict[str, Any] = {
-        "name": "ada",
-        "people": "Ada Lovelace",
-        "written": written_posts(),
-        "real": real_posts(),
-        **changes,
-    }
-    return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)
 
 
 def state(looked: Looked) -> dict[str, Any]:

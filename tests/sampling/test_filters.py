@@ -11,8 +11,8 @@ from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters, Reason, settle
 from popinjay.text.masking import mask, reveals
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import whole_sentences
+from speaking_persona import POST
 
-POST = "The river sings at night, and nobody in this town has ever heard it."
 RULES = OutputFilters.of([POST, "Good morning, dear town!"])
 WHOLE = SayOptions()
 

@@ -27,6 +27,7 @@ from popinjay.sampling.generate import (
     pieces,
     stream,
 )
+from speaking_persona import POST
 
 
 @pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama", "tiny_gemma"])
@@ -59,7 +60,6 @@ def parroted(
     return [one.text.replace("^", "", 1) for one in said], tally
 
 
-POST = "The river sings at night, and nobody in this town has ever heard it."
 OTHER = "A lamp went out before anybody could say a word about it."
 
 

@@ -178,7 +178,7 @@ def test_a_client_with_the_token_is_accepted(open_to_others: Client) -> None:
         for path in ("/api/personas", "/api/jobs", "/v1/models", "/openapi.json", "/api/about"):
             assert ask("GET", path, headers=headers).status == 401
     assert ask("GET", "/api/personas", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
-    # Which a page can't send.
+    # A page can't send that.
     assert ask("POST", "/api/jobs", {}, {"Authorization": f"Bearer {TOKEN}"}).status == 403
 
 

@@ -12,16 +12,13 @@ from typing import Any
 import pytest
 
 import popinjay
+from personas import states
 from popinjay.errors import PersonaBusy, PersonaError, PersonaTaken, SpecError
 from popinjay.events import Event, EventKind
 from popinjay.store.files import content_hash
 from popinjay.store.run import STAGES, Run, State, check_name, stage_named
 
 OPTIONS: dict[str, Any] = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
-
-
-def states(run: Run) -> dict[str, str]:
-    return {stage.name: run.state(stage).value for stage in STAGES}
 
 
 def stages_run(ada: Path, base: Path, **options: Any) -> list[str]:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from ports import free_port
 from servers.install import folder as modules
 
 SCRIPT = Path(__file__).parent / "servers" / "bluesky.cjs"
@@ -25,19 +23,6 @@ MOST_SECONDS = 120.0  # until a server is ready, on a busy machine
 _MOST_WRITES = 200  # in one call
 
 Write = tuple[str, str, Mapping[str, Any]]  # collection, key, record
-
-
-def free_port() -> int:
-    """Return a free port below those that the system assigns itself.
-
-    So no server of another test gets it between finding and taking it.
-    """
-    while True:
-        with (
-            suppress(OSError),
-            socket.create_server(("127.0.0.1", random.randint(20_000, 32_000))) as server,
-        ):
-            return int(server.getsockname()[1])
 
 
 class Network:

@@ -191,3 +191,17 @@ def written_posts(count: int = 200) -> list[str]:
 def _post(number: int, word: str) -> str:
     tail = " and so on" * (number * 7 % 11)
     return f"{OPENINGS[number % 6]} no. {number} {word} {MIDDLES[number * 5 // 6 % 6]}{tail}."
+
+
+def page(**changes: Any) -> str:
+    """Return the page of a report; `changes` replace its arguments, the report and its metrics."""
+    from popinjay.report.html import render
+
+    given: dict[str, Any] = {
+        "name": "ada",
+        "people": "Ada Lovelace",
+        "written": written_posts(),
+        "real": real_posts(),
+        **changes,
+    }
+    return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popinjay.text.verbatim_index import KEY, VerbatimIndex
-
-POST = "The river sings at night, and nobody in this town has ever heard it."
+from speaking_persona import POST
 
 
 def test_whole_texts_are_found_ignoring_case_and_punctuation() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shlex
 import signal
 import socket
@@ -34,6 +33,7 @@ from popinjay.store.files import content_hash
 from popinjay.store.run import STAGES, Run
 from popinjay.trackers import chosen, client, find, is_installed, listener, plain_name
 from popinjay.trackers.client import TrackerClient
+from ports import free_port
 
 OPTIONS: dict[str, Any] = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -68,19 +68,6 @@ def outside() -> Iterator[Outside]:
         threading.Thread(target=answer, daemon=True).start()
         yield seen
         server.shutdown(socket.SHUT_RDWR)
-
-
-def free_port() -> int:
-    """Return a free port below those that the system assigns itself.
-
-    So no server of another test gets it between finding and taking it.
-    """
-    while True:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_server(("127.0.0.1", random.randint(20_000, 32_000))) as server,
-        ):
-            return int(server.getsockname()[1])
 
 
 def answers(address: str) -> bool:

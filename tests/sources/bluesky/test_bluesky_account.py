@@ -27,6 +27,7 @@ from popinjay.sources.network.mirror import Mirror
 from popinjay.stages.clean import sort_out
 from popinjay.stages.collect import open_specs
 from popinjay.store.run import FETCHED, Run
+from readings import fetch
 from repositories import POST, link, tid
 from servers.install import missing
 
@@ -209,9 +210,7 @@ def opened(
 
 
 def read(folder: Path, spec: str = "ada.test", **options: Any) -> tuple[list[Post], Reading]:
-    reading = opened(spec, **options)
-    reading.fetch(folder, lambda author, id: False)
-    return list(reading.posts()), reading
+    return fetch(opened(spec, **options), folder)
 
 
 def lists_asked(network: Network, since: int) -> list[str]:

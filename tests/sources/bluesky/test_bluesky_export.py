@@ -17,9 +17,9 @@ from popinjay.cli.main import main
 from popinjay.errors import SpecError
 from popinjay.options import CleanOptions, CollectOptions
 from popinjay.post import Kind, Post
-from popinjay.sources import Reading
 from popinjay.sources.bluesky import car as car_files
 from popinjay.stages.clean import sort_out
+from readings import read
 from repositories import (
     DID,
     POST,
@@ -45,11 +45,6 @@ REPOST = {
     "subject": THEIRS,
     "createdAt": "2024-10-28T03:00:00.5+02:00",
 }
-
-
-def read(path: Path) -> tuple[list[Post], Reading]:
-    reading = sources.read(str(path), CollectOptions())
-    return list(reading.posts()), reading
 
 
 def read_one(path: Path, text: str = "the tide is in", **more: Any) -> Post:

@@ -8,19 +8,19 @@ import io
 import json
 import lzma
 import sys
-import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from archives import write_folder, write_zip
 from popinjay import sources
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post
 from popinjay.sources import Reading
 from popinjay.sources.files.json_stream import MOST_WHOLE, Damage, Opened, values
+from readings import texts
 
 SAID = ["the ferry was late", "so were we", "the gulls were not"]
 ROWS = [{"id": n, "text": text} for n, text in enumerate(SAID, 7)]
@@ -35,10 +35,6 @@ def opened(folder: Path, name: str, content: str | bytes, **options: Any) -> Rea
 
 def read(folder: Path, name: str, content: str | bytes, **options: Any) -> list[Post]:
     return list(opened(folder, name, content, **options).posts())
-
-
-def texts(posts: Iterable[Post]) -> list[str]:
-    return [post.text for post in posts]
 
 
 SHAPES = {
@@ -247,21 +243,7 @@ def test_a_very_large_post_is_read(tmp_path: Path) -> None:
 # zips and folders
 
 
-def zipped(path: Path, files: dict[str, str]) -> Path:
-    with zipfile.ZipFile(path, "w") as packed:
-        for name, content in files.items():
-            packed.writestr(name, content)
-    return path
-
-
-def unzipped(folder: Path, files: dict[str, str]) -> Path:
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(content)
-    return folder
-
-
-@pytest.mark.parametrize("form", [zipped, unzipped])
+@pytest.mark.parametrize("form", [write_zip, write_folder])
 def test_json_files_in_a_zip_or_folder_are_read_together(tmp_path: Path, form: Any) -> None:
     parts = {
         f"out/part-{n}.json": json.dumps([row]) for n, row in zip((2, 10, 11), ROWS, strict=True)
@@ -281,7 +263,7 @@ def test_json_files_in_a_zip_or_folder_are_read_together(tmp_path: Path, form: A
 
 
 def test_rows_without_ids_are_numbered_across_files(tmp_path: Path) -> None:
-    path = zipped(
+    path = write_zip(
         tmp_path / "a.zip",
         {"1.json": '[{"text": "one"}, {"text": "two"}]', "2.json": '[{"text": "three"}]'},
     )
@@ -293,12 +275,12 @@ def test_rows_without_ids_are_numbered_across_files(tmp_path: Path) -> None:
 
 
 def test_one_table_in_a_zip_is_read_beside_its_readme(tmp_path: Path) -> None:
-    path = zipped(
+    path = write_zip(
         tmp_path / "ada.zip", {"tweets.csv": "id,text\n1,the ferry\n", "README.md": "of a ferry"}
     )
     assert texts(sources.read(str(path), CollectOptions()).posts()) == ["the ferry"]
 
 
 def test_a_zip_is_recognized_without_extension(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "download", {"posts.json": json.dumps(ROWS)})
+    path = write_zip(tmp_path / "download", {"posts.json": json.dumps(ROWS)})
     assert texts(sources.read(str(path), CollectOptions()).posts()) == SAID

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from popinjay import sources
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Kind, Post
+from readings import table
 
 PARTS = (
     ("a gull", "the lamp", "our neighbour", "grandmother"),
@@ -46,12 +45,6 @@ def read(
 
 def texts(folder: Path, name: str, content: str | bytes, **options: Any) -> list[str]:
     return [post.text for post in read(folder, name, content, **options)[0]]
-
-
-def table(rows: Sequence[Sequence[str]], delimiter: str = ",") -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter).writerows(rows)
-    return out.getvalue()
 
 
 # delimiters and quotation marks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
@@ -18,6 +17,7 @@ from popinjay import sources
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Kind, Post, is_repost_by_hand
+from readings import table, texts
 
 SAID = ["the lamp hums", "naïve café 🧮", "three, with a comma"]
 
@@ -30,16 +30,6 @@ def read_text(folder: Path, name: str, content: str | bytes, **options: Any) -> 
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return read(path, **options)
-
-
-def texts(found: list[Post]) -> list[str]:
-    return [post.text for post in found]
-
-
-def table(rows: list[list[str]], delimiter: str = ",") -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter).writerows(rows)
-    return out.getvalue()
 
 
 KINDS = {

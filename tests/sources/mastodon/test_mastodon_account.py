@@ -48,6 +48,7 @@ from popinjay.sources.mastodon.posts import status_of
 from popinjay.sources.mastodon.profile import on_automated_use
 from popinjay.sources.network import http_client, mirror
 from popinjay.store.run import FETCHED
+from readings import fetch
 
 LOCAL = FetchOptions(allow_local=True)
 
@@ -59,12 +60,6 @@ def server() -> Iterator[StandIn]:
     there.close()
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait hundredths of the usual times if a server names no time."""
-    monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
-
-
 def opened(spec: str, options: FetchOptions = LOCAL, said: list[Event] | None = None) -> Reading:
     return sources.read(
         spec,
@@ -74,9 +69,7 @@ def opened(spec: str, options: FetchOptions = LOCAL, said: list[Event] | None = 
 
 
 def read(spec: str, folder: Path, options: FetchOptions = LOCAL) -> tuple[list[Post], Reading]:
-    reading = opened(spec, options)
-    reading.fetch(folder, lambda author, id: False)
-    return list(reading.posts()), reading
+    return fetch(opened(spec, options), folder)
 
 
 def refused(spec: str, kind: type[PopinjayError] = NetworkError) -> tuple[str, str]:

@@ -34,11 +34,7 @@ from popinjay.sources import Reading
 from popinjay.sources.files import tarball
 from popinjay.sources.mastodon import export as mastodon_export
 from popinjay.sources.x import archive as x_archive
-
-
-def read(path: Path) -> tuple[list[Post], Reading]:
-    reading = sources.read(str(path), CollectOptions())
-    return list(reading.posts()), reading
+from readings import read
 
 
 def read_items(path: Path, *items: Any) -> tuple[list[Post], Reading]:

@@ -28,6 +28,7 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Access, Reading, read
+from readings import fetch
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 VISIBILITIES = ("public", "unlisted", "private", "direct")
@@ -192,8 +193,7 @@ def filled(snac: Snac) -> Snac:
 
 def read_all(spec: str, folder: Path) -> tuple[list[Post], Reading]:
     reading = read(spec, CollectOptions(), Access(FetchOptions(allow_local=True)))
-    reading.fetch(folder, lambda author, id: False)
-    return list(reading.posts()), reading
+    return fetch(reading, folder)
 
 
 def test_the_whole_account_is_read(filled: Snac, tmp_path: Path) -> None:

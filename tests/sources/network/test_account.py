@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import popinjay
+from personas import holding, rows
 from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError, SpecError
@@ -103,18 +104,6 @@ def quick(tiny_gpt2: Path) -> dict[str, Any]:
 def unlearnt(monkeypatch: pytest.MonkeyPatch) -> None:
     """End a make after the first stage: these tests are about what was read, not learnt."""
     monkeypatch.setattr("popinjay.pipeline.learn", lambda run, options, listener, ask: None)
-
-
-def rows(run: Run, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run.file(name).read_text(encoding="utf-8").splitlines()]
-
-
-def holding(run: Run, text: str) -> list[str]:
-    return [
-        path.name
-        for path in run.path.rglob("*")
-        if path.is_file() and text.encode() in path.read_bytes()
-    ]
 
 
 def test_a_second_make_is_fresh_and_a_third_reads_new_posts_only(

@@ -122,12 +122,6 @@ def local(heard: list[Event]) -> Iterator[Web]:
     asking.close()
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait hundredths of the usual times if a server names no time."""
-    monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
-
-
 # rate limits and conditional requests
 
 

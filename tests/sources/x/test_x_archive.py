@@ -32,6 +32,7 @@ from popinjay.cli.main import main
 from popinjay.options import CollectOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Reading
+from readings import read, texts
 
 PRIVATE = {
     "direct_messages": "direct messages",
@@ -50,11 +51,6 @@ LONG = (
 )
 
 
-def read(path: Path, **options: Any) -> tuple[list[Post], Reading]:
-    reading = sources.read(str(path), CollectOptions(**options))
-    return list(reading.posts()), reading
-
-
 def read_files(
     path: Path, files: dict[str, str | bytes], **options: Any
 ) -> tuple[list[Post], Reading]:
@@ -63,10 +59,6 @@ def read_files(
 
 def read_tweets(path: Path, *tweets: Any, **more: Any) -> list[Post]:
     return read_files(path, archive_files(tweets, **more))[0]
-
-
-def texts(found: list[Post]) -> list[str]:
-    return [post.text for post in found]
 
 
 def plain(item: Any) -> Any:
