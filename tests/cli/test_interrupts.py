@@ -82,7 +82,8 @@ ENDING = [pytest.param("SIGTERM", id="SIGTERM"), pytest.param("SIGHUP", id="SIGH
 @POSIX
 @pytest.mark.parametrize("name", ENDING)
 def test_termination_signals_clean_up(name: str) -> None:
-    number, tidied = signal.Signals[name], []
+    number = signal.Signals[name]
+    tidied = []
     with pytest.raises(Terminated) as caught, ended_by_signals():
         try:
             signal.raise_signal(number)

@@ -105,7 +105,8 @@ def test_warnings_and_log_records_of_libraries_are_suppressed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "warnoptions", [])
-    handlers, show = list(logging.getLogger().handlers), warnings.showwarning
+    handlers = list(logging.getLogger().handlers)
+    show = warnings.showwarning
 
     def warn(*_: object) -> None:
         warnings.warn("a feature will go", FutureWarning, stacklevel=1)

@@ -112,7 +112,9 @@ class Campaign:
         return ended, [*self._problems_between(place), *self._problems_at_the_end(place, usual)]
 
     def _outcome(self, usual: Undisturbed) -> Outcome:
-        place, hits, problems = self._place("killed"), [], []
+        place = self._place("killed")
+        hits = []
+        problems = []
         for _ in range(self.chance.choice(IN_A_ROW)):
             kill = self._draw(usual)
             if self._killed(place, kill):

@@ -51,7 +51,8 @@ class Beside:
         self.rng = np.random.default_rng(0)
 
     def read(self, prompt: list[int]) -> None:
-        self.prompt, self.rows = prompt, []
+        self.prompt = prompt
+        self.rows = []
         assert (
             np.abs(self.decoder.prefill(prompt) - expected(self.model, prompt)).max() < self.within
         )
@@ -366,7 +367,8 @@ def test_broken_files_are_reported(tiny_gpt2: Path, tmp_path: Path) -> None:
 
 
 def test_the_converted_model_is_cached_and_never_mixed_up(tiny_gpt2: Path, tmp_path: Path) -> None:
-    folder, cache = changed(tiny_gpt2, tmp_path), tmp_path / "engine"
+    folder = changed(tiny_gpt2, tmp_path)
+    cache = tmp_path / "engine"
     first = OnnxDecoder(folder, cache=cache).prefill(PROMPT)
     kept = (cache / FILE).stat()
     assert np.array_equal(first, OnnxDecoder(folder, cache=cache).prefill(PROMPT))
@@ -394,7 +396,8 @@ def test_a_read_only_folder_caches_nothing(tiny_gpt2: Path, tmp_path: Path) -> N
     "text", ["the river hums", "", " ", "a\n\nb ", f"x{END}y", "naïve 🦜🏽 日本", "\ufffd"]
 )
 def test_the_tokenizer_matches_transformers(folder: Path, text: str) -> None:
-    decoder, model = OnnxDecoder(folder), LanguageModel.load(folder)
+    decoder = OnnxDecoder(folder)
+    model = LanguageModel.load(folder)
     ids = decoder.encode(text)
     assert ids == model.encode([text])[0]
     assert model.eos_token not in ids

@@ -136,7 +136,8 @@ def test_candidates_with_too_little_text_are_left_out(candidates: CandidateAutho
 
 
 def test_results_are_reproducible(candidates: CandidateAuthors) -> None:
-    author, texts = posts(2, 900), posts(2, 50, seed=1) + posts(0, 50, seed=1)
+    author = posts(2, 900)
+    texts = posts(2, 50, seed=1) + posts(0, 50, seed=1)
     assert candidates.attributed_share(author, texts) == CandidateAuthors.load().attributed_share(
         author, texts
     )
@@ -184,7 +185,8 @@ def test_no_texts_give_no_result(candidates: CandidateAuthors) -> None:
 
 def test_the_score_of_a_text_is_independent_of_others() -> None:
     table = np.stack([totals(posts(style, 300)) for style in range(2)]).T.astype(float)
-    amount, texts = table.sum(axis=0) / 3, [*posts(0, 3, seed=1), "x", *posts(1, 3, seed=1)]
+    amount = table.sum(axis=0) / 3
+    texts = [*posts(0, 3, seed=1), "x", *posts(1, 3, seed=1)]
     together = log_likelihoods(table, amount, texts)
     assert np.allclose(
         together, np.concatenate([log_likelihoods(table, amount, [text]) for text in texts])

@@ -85,10 +85,8 @@ def test_unrelated_texts_copy_nothing() -> None:
 
 
 def test_eight_words_are_a_run_and_seven_are_none() -> None:
-    eight, seven = (
-        "so nobody in this town has ever heard it",
-        "so nobody in this town has ever heard us",
-    )
+    eight = "so nobody in this town has ever heard it"
+    seven = "so nobody in this town has ever heard us"
     overlap = Memorization(POSTS)
     assert overlap.measure([eight])["run"].value == 1
     assert overlap.measure([seven])["run"].value == 0

@@ -124,7 +124,8 @@ def test_any_script_works(text: str) -> None:
 
 def test_other_seeds_stay_inside_the_interval() -> None:
     ada, bob = Author("ada"), Author("ada", 700)
-    real, other = ada.posts(150), [*bob.posts(75), *ada.posts(75)]
+    real = ada.posts(150)
+    other = [*bob.posts(75), *ada.posts(75)]
     found = [two_sample_auc(real, other, seed) for seed in range(6)]
     assert len({one.value for one in found}) > 1
     assert all(holds(one, another.value) for one in found for another in found)

@@ -66,7 +66,8 @@ class Person:
     """A user who is asked and gives this answer."""
 
     def __init__(self, answer: bool) -> None:
-        self.answer, self.asked = answer, ""
+        self.answer = answer
+        self.asked = ""
 
     def __call__(self, question: str) -> bool:
         assert not self.asked, "asked twice"

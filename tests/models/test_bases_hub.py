@@ -23,7 +23,8 @@ from popinjay.models.bases.places.cache import Cache
 from popinjay.models.bases.places.hub import Hub, PreparedHub
 from popinjay.models.language_model import LanguageModel
 
-ID, COMMIT = "somebody/tiny", "a" * 40
+ID = "somebody/tiny"
+COMMIT = "a" * 40
 # In its own process: huggingface_hub reads its settings on import.
 FETCH = """
 import json, pickle, sys

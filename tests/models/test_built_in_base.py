@@ -57,10 +57,8 @@ def test_it_is_small_and_records_its_sources() -> None:
 
 
 def test_it_has_learnt_english_and_reads_any_script(built_in: LanguageModel) -> None:
-    english, scrambled = (
-        ["It is a pleasure to be here today with all of you."],
-        ["a be of you. pleasure today here is to with It all"],
-    )
+    english = ["It is a pleasure to be here today with all of you."]
+    scrambled = ["a be of you. pleasure today here is to with It all"]
     assert bits_per_byte(built_in.bits(english), english) < 2
     assert built_in.bits(english)[0] < built_in.bits(scrambled)[0] - 20
     for text in ("naïve café", "これはテスト", "العربية", "👩‍👩‍👧‍👦🏳️‍🌈", "\ud7ff\u0300"):

@@ -73,7 +73,8 @@ def test_models_without_a_begin_token_use_their_end_token(
     tiny_llama: Path, tiny_gpt2: Path
 ) -> None:
     for folder in (tiny_llama, tiny_gpt2):
-        model, decoder = LanguageModel.load(folder), OnnxDecoder(folder)
+        model = LanguageModel.load(folder)
+        decoder = OnnxDecoder(folder)
         assert model.bos_token == model.eos_token == decoder.bos_token == decoder.eos_token
         assert model.suppressed_tokens == decoder.suppressed_tokens == []
         piece = model._pieces(["the river"], [["a lamp"]])[0]
@@ -102,7 +103,8 @@ def test_markup_in_a_text_is_plain_text(decoder: Decoder, model: LanguageModel, 
 
 def test_control_tokens_added_as_ordinary_ones_are_spelt_out(chat: Path) -> None:
     """Some tokenizers list such a token as an added one, but not as special."""
-    decoder, model = OnnxDecoder(chat), LanguageModel.load(chat)
+    decoder = OnnxDecoder(chat)
+    model = LanguageModel.load(chat)
     decoder.tokens._tokenizer.add_tokens(["<unused0>"])
     model.tokenizer.add_tokens(["<unused0>"])
     number = decoder.tokens._tokenizer.token_to_id("<unused0>")
@@ -160,7 +162,8 @@ def test_saved_settings_suppress_them_in_transformers(model: LanguageModel, tmp_
     told = json.loads((tmp_path / "generation_config.json").read_text())
     assert (told["bos_token_id"], told["eos_token_id"]) == (BEGIN, END)
     assert told["suppress_tokens"] == [BEGIN, START, STOP, CONTROL]
-    again, decoder = LanguageModel.load(tmp_path), OnnxDecoder(tmp_path)
+    again = LanguageModel.load(tmp_path)
+    decoder = OnnxDecoder(tmp_path)
     assert again.bos_token == decoder.bos_token == BEGIN
     assert again.suppressed_tokens == decoder.suppressed_tokens == model.suppressed_tokens
     said = again.model.generate(max_new_tokens=40, num_return_sequences=8)

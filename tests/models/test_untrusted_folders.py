@@ -218,7 +218,8 @@ def test_a_damaged_engine_is_rebuilt_silently(
 ) -> None:
     load(folder).say(**SAID)
     kept = folder / ENGINE_FOLDER / engine_file.FILE
-    said, wrong = load(folder).say(**SAID), bytearray(kept.read_bytes())
+    said = load(folder).say(**SAID)
+    wrong = bytearray(kept.read_bytes())
     wrong[at] ^= 64
     kept.write_bytes(wrong)
     assert load(folder).say(**SAID) == said

@@ -106,7 +106,9 @@ def test_executed_products_are_counted(tiny_gpt2: Path) -> None:
     from training.children import matrix_counter
 
     model = LanguageModel.load(tiny_gpt2).model  # two layers of width 32
-    tokens, width, rows = 3 * 40, 32, model.config.vocab_size
+    tokens = 3 * 40
+    width = 32
+    rows = model.config.vocab_size
     with matrix_counter() as counter:
         model(
             input_ids=torch.ones(3, 40, dtype=torch.long), use_cache=False

@@ -126,7 +126,8 @@ def test_any_text_survives_the_tokenizer(prepared: Path, text: str) -> None:
 def test_grouped_posts_of_a_block_have_one_author(scripts: Path, prepared: Path) -> None:
     from mixture import Posts
 
-    posts, rng = Posts(prepared / "posts.npz"), np.random.default_rng(0)
+    posts = Posts(prepared / "posts.npz")
+    rng = np.random.default_rng(0)
     names = ("stephenharper", "pmoindia", "larsloekke")
 
     def authors_in_a_block(grouped: bool) -> int:

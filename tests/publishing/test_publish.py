@@ -533,7 +533,8 @@ def test_a_foreign_folder_is_left_alone(run: Run, tmp_path: Path) -> None:
 def test_a_folder_is_written_whole_or_not_at_all(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, real = tmp_path / "bird", shutil.copyfile
+    folder = tmp_path / "bird"
+    real = shutil.copyfile
 
     def full(source: Any, target: Any) -> Any:
         if Path(source).name == "model.safetensors":

@@ -122,10 +122,8 @@ def kinds_of_elements() -> set[str]:
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_text_stays_text(hostile: str) -> None:
-    real, written = (
-        [f"{n} really {hostile}" for n in range(5)],
-        [f"{n} made {hostile}" for n in range(5)],
-    )
+    real = [f"{n} really {hostile}" for n in range(5)]
+    written = [f"{n} made {hostile}" for n in range(5)]
     told = report(
         verdict=hostile, notes=[hostile], training={"why": hostile, "best_step": 1, "steps": 2}
     )
@@ -165,7 +163,8 @@ def test_json_in_a_script_cannot_end_the_script() -> None:
 
 
 def test_a_page_to_share_contains_no_post() -> None:
-    real, written = real_posts(), written_posts()
+    real = real_posts()
+    written = written_posts()
     counts = length_counts(real)
     text = page(real=None, real_lengths=counts)
     assert not [post for post in real + written if post in text or json.dumps(post)[1:-1] in text]

@@ -126,7 +126,8 @@ def test_a_copying_persona_is_detected_by_its_copies_alone() -> None:
 
 
 def test_shuffled_words_are_distinguished() -> None:
-    posts, chance = Author("babbage").posts(400), random.Random(1)
+    posts = Author("babbage").posts(400)
+    chance = random.Random(1)
     shuffled = [" ".join(chance.sample(post.split(), len(post.split()))) for post in posts[:200]]
     found = compared(posts[:200], posts[200:], shuffled)
     assert found["told_apart"]["persona"]["low"] > 0.6
@@ -134,7 +135,8 @@ def test_shuffled_words_are_distinguished() -> None:
 
 
 def test_other_seeds_stay_inside_the_intervals() -> None:
-    posts, other = Author("ada").posts(300), Author("bob").posts(100)
+    posts = Author("ada").posts(300)
+    other = Author("bob").posts(100)
     written = [*posts[:50], *other[:50]]
     one, two = (compared(posts[100:200], posts[200:], written, seed) for seed in (1, 2))
     for measure in ("told_apart", "taken_for", "habits", "copying"):
@@ -152,10 +154,8 @@ def estimates(found: Any) -> list[Mapping[str, float]]:
 
 def test_few_posts_give_wide_intervals_and_a_remark() -> None:
     posts = Author("ada").posts(420)
-    few, many = (
-        compared(posts[:180], posts[180:200], posts[200:220]),
-        compared(posts[:180], posts[180:300], posts[300:420]),
-    )
+    few = compared(posts[:180], posts[180:200], posts[200:220])
+    many = compared(posts[:180], posts[180:300], posts[300:420])
     width = {
         name: found["told_apart"]["persona"]["high"] - found["told_apart"]["persona"]["low"]
         for name, found in (("few", few), ("many", many))

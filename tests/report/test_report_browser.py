@@ -119,7 +119,8 @@ def test_the_quiz_can_be_played_with_the_mouse(look: Any) -> None:
             True,
         )
         assert sum("really" in text for text in before["texts"]) == 1
-        place, is_right = before["real"], number < 13
+        place = before["real"]
+        is_right = number < 13
         looked.page.locator(".post").nth(place if is_right else 1 - place).click()
         after = state(looked)
         assert after["told"] == f"{'Right' if is_right else 'No'}: number {place + 1} is real."

@@ -284,8 +284,10 @@ def foreign(texts: list[str], *pieces: bytes) -> list[bytes]:
 
 
 def test_tokens_of_other_scripts_are_foreign_even_if_incomplete() -> None:
-    cyrillic, kanji = "жук".encode(), "語".encode()
-    emoji, latin = "🦜".encode(), "é".encode()
+    cyrillic = "жук".encode()
+    kanji = "語".encode()
+    emoji = "🦜".encode()
+    latin = "é".encode()
     pieces = [
         b"",
         b" cat",

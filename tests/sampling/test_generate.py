@@ -82,7 +82,8 @@ def test_nor_does_it_if_sequences_are_rejected(
     decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = texts(decoder, n=9, seed=5)
-    rules, tally = OutputFilters.of(free[1:3]), Tally()
+    rules = OutputFilters.of(free[1:3])
+    tally = Tally()
     all_nine = [
         said.text
         for said in generate(decoder, SayOptions(n=9, seed=5, max_tokens=20), "", rules, tally)
@@ -214,7 +215,8 @@ def test_the_saved_settings_sample_like_ours(
     model.save(tmp_path)
     settings = GenerationConfig.from_pretrained(tmp_path)
     settings.max_new_tokens, settings.min_new_tokens = 2, 2
-    count, tokenizer = 4_000, TorchDecoder(model)
+    count = 4_000
+    tokenizer = TorchDecoder(model)
     torch.manual_seed(0)
     theirs = model.model.generate(torch.full((count, 1), model.bos_token), settings)[:, 1].tolist()
     ours: list[int] = []
@@ -228,7 +230,8 @@ def test_the_saved_settings_sample_like_ours(
     assert len(ours) == count
     first, second = np.bincount(theirs, minlength=400), np.bincount(ours, minlength=400)
     there = first + second > 10
-    statistic, freedom = ((first - second)[there] ** 2 / (first + second)[there]).sum(), there.sum()
+    statistic = ((first - second)[there] ** 2 / (first + second)[there]).sum()
+    freedom = there.sum()
     assert freedom > 100
     assert statistic < freedom + 4 * np.sqrt(2 * freedom)
 

@@ -30,7 +30,8 @@ def exact(logits: Floats, shape: SamplingParams) -> Floats:
 
 
 def drawn(logits: Floats, shape: SamplingParams, draws: int = DRAWS) -> Floats:
-    sampler, generator = Sampler(shape), np.random.default_rng(0)
+    sampler = Sampler(shape)
+    generator = np.random.default_rng(0)
     sampler.load_logits(logits)
     return np.bincount([sampler.sample(generator) for _ in range(draws)], minlength=len(logits))
 
@@ -44,7 +45,8 @@ def agrees(counts: Floats, expected: Floats) -> bool:
     pairs = [*zip(counts[often], want[often], strict=True)]
     if want[~often].sum() > 0:
         pairs.append((counts[~often].sum(), want[~often].sum()))
-    statistic, freedom = sum((c - w) ** 2 / w for c, w in pairs), len(pairs) - 1
+    statistic = sum((c - w) ** 2 / w for c, w in pairs)
+    freedom = len(pairs) - 1
     return bool(statistic <= freedom + 5 * np.sqrt(2 * max(1, freedom)))
 
 
@@ -123,7 +125,8 @@ def test_very_low_temperatures_are_greedy_without_warnings() -> None:
 
 
 def test_banned_tokens_are_never_drawn_and_the_logits_are_unchanged() -> None:
-    sampler, logits = Sampler(SamplingParams()), np.zeros(5, dtype=np.float32)
+    sampler = Sampler(SamplingParams())
+    logits = np.zeros(5, dtype=np.float32)
     sampler.load_logits(logits, banned=[0, 3])
     assert {sampler.sample(np.random.default_rng(seed)) for seed in range(200)} == {1, 2, 4}
     assert not logits.any()
@@ -144,7 +147,8 @@ def test_the_repetition_penalty_is_that_of_transformers() -> None:
     penalised = RepetitionPenaltyLogitsProcessor(1.5)(
         torch.tensor([seen]), torch.from_numpy(logits.copy())[None]
     )[0].numpy()
-    sampler, generator = Sampler(SamplingParams(repetition_penalty=1.5)), np.random.default_rng(0)
+    sampler = Sampler(SamplingParams(repetition_penalty=1.5))
+    generator = np.random.default_rng(0)
     sampler.load_logits(logits, seen)
     assert agrees(
         np.bincount([sampler.sample(generator) for _ in range(DRAWS)], minlength=50),

@@ -85,12 +85,14 @@ def written_alone(decoder: Any, writing: GenerationRequest) -> GenerationRequest
 def test_posts_are_the_same_alone_and_among_fifty_requests(
     folder: Path, exact: bool, at_once: int
 ) -> None:
-    decoder, rules = OnnxDecoder(folder, exact=exact), OutputFilters()
+    decoder = OnnxDecoder(folder, exact=exact)
+    rules = OutputFilters()
     alone = [
         texts(written_alone(decoder, ready(decoder, number, rules=rules, broken_off=True)))
         for number in range(50)
     ]
-    scheduler, chance = BatchScheduler(decoder, at_once), random.Random(0)
+    scheduler = BatchScheduler(decoder, at_once)
+    chance = random.Random(0)
     writings = [ready(decoder, number, rules=rules, broken_off=True) for number in range(50)]
     given_up = [ready(decoder, number, rules=rules) for number in range(60, 70)]
     for waiting in chance.sample(
@@ -144,10 +146,8 @@ def test_rows_of_a_prompt_that_was_prefilled_earlier(folder: Path, prompt: str) 
 
 # fairness
 
-LONG, SHORT = (
-    "This one takes a good deal longer to come to its end than the others do.",
-    "A short one it is.",
-)
+LONG = "This one takes a good deal longer to come to its end than the others do."
+SHORT = "A short one it is."
 
 
 def parroted(parrot: Parrot, n: int) -> GenerationRequest:
@@ -156,11 +156,9 @@ def parroted(parrot: Parrot, n: int) -> GenerationRequest:
 
 def test_a_late_request_gets_the_next_free_row() -> None:
     parrot = Parrot(SHORT)
-    scheduler, greedy, modest = (
-        BatchScheduler(parrot, 4),
-        parroted(parrot, 100),
-        parroted(parrot, 2),
-    )
+    scheduler = BatchScheduler(parrot, 4)
+    greedy = parroted(parrot, 100)
+    modest = parroted(parrot, 2)
     scheduler.add(greedy)
     scheduler.step()
     assert len(greedy.sequences) == 4
@@ -196,7 +194,8 @@ def test_rows_are_reserved_for_coming_requests() -> None:
 
 def test_rows_are_shared_if_more_are_requested_than_exist() -> None:
     parrot = Parrot(SHORT)
-    scheduler, writings = BatchScheduler(parrot, 3), [parroted(parrot, 4) for _ in range(5)]
+    scheduler = BatchScheduler(parrot, 3)
+    writings = [parroted(parrot, 4) for _ in range(5)]
     for writing in writings:
         scheduler.add(writing)
     spread = 0
@@ -209,7 +208,9 @@ def test_rows_are_shared_if_more_are_requested_than_exist() -> None:
 
 def test_a_large_request_is_not_starved_by_small_ones() -> None:
     parrot = Parrot(SHORT)
-    scheduler, small, large = BatchScheduler(parrot, 64), parroted(parrot, 500), parroted(parrot, 3)
+    scheduler = BatchScheduler(parrot, 64)
+    small = parroted(parrot, 500)
+    large = parroted(parrot, 3)
     small.rows, large.rows = 10, 1
     scheduler.add(small)
     scheduler.step()
@@ -224,7 +225,8 @@ def test_a_large_request_is_not_starved_by_small_ones() -> None:
 
 def test_the_failure_of_a_request_affects_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     parrot = Parrot(SHORT)
-    scheduler, writings = BatchScheduler(parrot, 64), [parroted(parrot, 3) for _ in range(4)]
+    scheduler = BatchScheduler(parrot, 64)
+    writings = [parroted(parrot, 3) for _ in range(4)]
 
     def fail(*_: Any) -> None:
         raise RuntimeError("its own")
@@ -245,7 +247,9 @@ def test_the_failure_of_a_request_affects_no_other(monkeypatch: pytest.MonkeyPat
 
 def test_a_cancelled_request_frees_its_rows() -> None:
     parrot = Parrot(LONG)
-    scheduler, gone, other = BatchScheduler(parrot, 4), parroted(parrot, 4), parroted(parrot, 4)
+    scheduler = BatchScheduler(parrot, 4)
+    gone = parroted(parrot, 4)
+    other = parroted(parrot, 4)
     scheduler.add(gone)
     scheduler.add(other)
     scheduler.step()
@@ -264,10 +268,8 @@ def test_without_joining_rows_requests_take_turns(tiny_gpt2: Path) -> None:
         [said.text for said in generate(decoder, options(number), PROMPTS[number % 3])]
         for number in range(6)
     ]
-    scheduler, writings = (
-        BatchScheduler(decoder, MAX_BATCH_ROWS),
-        [ready(decoder, number, PROMPTS[number % 3]) for number in range(6)],
-    )
+    scheduler = BatchScheduler(decoder, MAX_BATCH_ROWS)
+    writings = [ready(decoder, number, PROMPTS[number % 3]) for number in range(6)]
     for writing in writings:
         scheduler.add(writing)
     while any(len(writing.done) < options_n(writing) for writing in writings):

@@ -98,7 +98,11 @@ def test_streamed_texts_add_up_to_the_posts(
     ai: openai.OpenAI, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.server.voices.model_pool.PACE", 0.0)
-    texts, reasons, pieces, usage, seed = ["", ""], ["", ""], 0, None, undisturbed(home, n=2)
+    texts = ["", ""]
+    reasons = ["", ""]
+    pieces = 0
+    usage = None
+    seed = undisturbed(home, n=2)
     for chunk in ai.completions.create(
         model="ada",
         prompt=PROMPT,

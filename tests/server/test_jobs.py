@@ -173,10 +173,8 @@ def test_jobs_run_one_after_another(ada: Path, tiny_gpt2: Path, tmp_path: Path) 
     with served(home) as client:
         upload, wrong = client.upload(ada), client.upload(bad)
         long = make(client, upload, tiny_gpt2, epochs=1000)
-        queued, second = (
-            make(client, wrong, tiny_gpt2),
-            make(client, upload, tiny_gpt2, epochs=1000),
-        )
+        queued = make(client, wrong, tiny_gpt2)
+        second = make(client, upload, tiny_gpt2, epochs=1000)
         client.events(long, until=learns)
         look = client.post("/api/jobs", {"doing": "inspect", "upload": wrong})["id"]
         assert client.wait(look, "failed", "done")["error"]  # beside the training, which goes on

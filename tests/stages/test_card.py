@@ -776,10 +776,8 @@ def test_an_archive_with_a_real_cards_counts_makes_its_table(seed: str, tmp_path
         archive_with(tmp_path, handle, name, *numbers)
         for handle, (name, _, *numbers) in people.items()
     ]
-    opened, run = (
-        open_specs([str(spec) for spec in specs], CollectOptions()),
-        Run(tmp_path / "persona"),
-    )
+    opened = open_specs([str(spec) for spec in specs], CollectOptions())
+    run = Run(tmp_path / "persona")
     with run.locked():
         run_stage(
             run, stage_named("collect"), CollectOptions(), lambda *given: collect(opened, *given)
@@ -849,7 +847,8 @@ def test_the_code_on_the_card_runs(
 
 def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
     card = (cyborg.path / "README.md").read_text(encoding="utf-8")
-    data, page = front_matter(card), Page(card)
+    data = front_matter(card)
+    page = Page(card)
     assert data.model_name == 'a & "b"'
     assert data.base_model is None
     assert "a model of its maker's own, tiny-gpt2, which" in card

@@ -90,7 +90,8 @@ def drawn(text: str, room: float = 2000, *, raw: bool = False) -> Pixels:
 
     If `raw`, by Skia alone, in the order that its own direction marks demand.
     """
-    setter, style = typesetter(), Style(40, 0xFF000000)
+    setter = typesetter()
+    style = Style(40, 0xFF000000)
     surface = skia.Surface(int(room), 200)
     surface.getCanvas().clear(0xFFFFFFFF)
     if raw:
@@ -162,7 +163,8 @@ def test_hebrew_runs_to_the_left_with_its_marks(written: str, seen: str) -> None
 
 @needs("Hebrew")
 def test_the_second_line_follows_the_reading_direction() -> None:
-    setter, style = typesetter(), Style(40, 0xFF000000)
+    setter = typesetter()
+    style = Style(40, 0xFF000000)
     text = "שלום עולם " * 6 + "סוף!"
     block = setter.block(text, style, 600)
     assert block.right
@@ -489,7 +491,8 @@ def test_another_avatar_is_another_source(tmp_path: Path) -> None:
 
 def texts(png: bytes) -> Iterator[tuple[str, str]]:
     """Return keys and texts of a PNG, after checking the sum of every chunk."""
-    place, kinds = 8, []
+    place = 8
+    kinds = []
     while place < len(png):
         (size,) = struct.unpack(">I", png[place : place + 4])
         body = png[place + 4 : place + 8 + size]

@@ -67,7 +67,8 @@ def test_bits_are_those_of_the_model_in_any_batch(tiny: LanguageModel) -> None:
 
 
 def test_posts_before_a_text_are_context_and_not_scored(tiny: LanguageModel) -> None:
-    before, text = ["the river hums", "a lamp"], "people wait"
+    before = ["the river hums", "a lamp"]
+    text = "people wait"
     ids = [
         tiny.eos_token,
         *tiny.encode([before[0]])[0],

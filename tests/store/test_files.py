@@ -50,10 +50,8 @@ def dead() -> int:
 def test_only_leftovers_of_dead_processes_are_removed(
     tmp_path: Path,
 ) -> None:
-    left, mine = (
-        tmp_path / f".int8.safetensors.{dead()}.partial",
-        partial_of(tmp_path / "int8.safetensors"),
-    )
+    left = tmp_path / f".int8.safetensors.{dead()}.partial"
+    mine = partial_of(tmp_path / "int8.safetensors")
     old = tmp_path / f".posts.index.{os.getpid()}.partial"
     others = [
         tmp_path / name

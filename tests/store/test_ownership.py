@@ -91,7 +91,9 @@ class Told(Reading):
     """Posts of an author, about which a note is given."""
 
     def __init__(self, author: Author, *texts: str) -> None:
-        self.author, self.findings, self._texts = author, Findings(), texts
+        self.author = author
+        self.findings = Findings()
+        self._texts = texts
 
     def fingerprint(self) -> str:
         return str(self._texts)

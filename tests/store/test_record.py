@@ -13,10 +13,8 @@ import pytest
 from popinjay.errors import OutputLost, PersonaTaken, StorageError, TrainingError
 from popinjay.store.run import PICTURE_FILE, STAGES, Draft, Run, State, run_stage, stage_named
 
-BEFORE, AFTER = (
-    {"whose": "self", "contact": "ada@example.org"},
-    {"whose": "permission", "contact": "bob@example.org"},
-)
+BEFORE = {"whose": "self", "contact": "ada@example.org"}
+AFTER = {"whose": "permission", "contact": "bob@example.org"}
 
 
 class Options:
@@ -58,7 +56,8 @@ def again(run: Run) -> Run:
 def test_a_killed_stage_is_the_old_or_the_new_one(run: Run, tmp_path: Path, name: str) -> None:
     import shutil
 
-    found, count = [], 0
+    found = []
+    count = 0
     while True:
         copy = Run(Path(shutil.copytree(run.path, tmp_path / str(count))))
         child = os.fork()

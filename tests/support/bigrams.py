@@ -56,7 +56,8 @@ class Bigrams:
         return self._pieces
 
     def prefill(self, prompt: Sequence[int]) -> Logits:
-        self.rows, self.prefix = [], prompt[-1]
+        self.rows = []
+        self.prefix = prompt[-1]
         row: Logits = self._logits[prompt[-1]]
         return row
 

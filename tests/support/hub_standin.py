@@ -176,7 +176,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             status, headers, content = self._answer(path)
         except Refused as refused:
-            status, content = refused.status, json.dumps({"error": str(refused)}).encode()
+            status = refused.status
+            content = json.dumps({"error": str(refused)}).encode()
             headers = {
                 "X-Error-Message": str(refused),
                 **({"X-Error-Code": refused.code} if refused.code else {}),
@@ -217,7 +218,8 @@ class Handler(BaseHTTPRequestHandler):
         return TOKENS.get(given)
 
     def _may(self, repo: str, what: str) -> bool:
-        me, namespace = self._me(), repo.split("/")[0]
+        me = self._me()
+        namespace = repo.split("/")[0]
         if me is None:
             return False
         access = me["auth"]["accessToken"]
@@ -381,7 +383,8 @@ class Handler(BaseHTTPRequestHandler):
     def commit(self, repo: str, revision: str) -> Any:
         found = self._writable(repo)
         lines = [json.loads(line) for line in self.body.splitlines() if line.strip()]
-        files, header = dict(found.commits[-1]["files"]), {}
+        files = dict(found.commits[-1]["files"])
+        header = {}
         for line in lines:
             value = line["value"]
             if line["key"] == "header":
@@ -405,7 +408,8 @@ class Handler(BaseHTTPRequestHandler):
         }
 
     def tag(self, repo: str, revision: str) -> Any:
-        found, name = self._writable(repo), json.loads(self.body)["tag"]
+        found = self._writable(repo)
+        name = json.loads(self.body)["tag"]
         commit = found.at(revision)
         if name in found.tags or commit is None:
             raise Refused(409 if commit else 404, "Tag exists" if commit else "Revision not found")

@@ -30,13 +30,11 @@ def create(
     html: str, number: int = 1, *, to: Any = (PUBLIC,), cc: Any = (FOLLOWERS,), **more: Any
 ) -> dict[str, Any]:
     """Return one post of an outbox. `more` overrides fields of its note."""
-    own, audience = (
-        f"{ME}/statuses/{109 * 10**15 + number}",
-        {
-            "to": list(to) if isinstance(to, tuple) else to,
-            "cc": list(cc) if isinstance(cc, tuple) else cc,
-        },
-    )
+    own = f"{ME}/statuses/{109 * 10**15 + number}"
+    audience = {
+        "to": list(to) if isinstance(to, tuple) else to,
+        "cc": list(cc) if isinstance(cc, tuple) else cc,
+    }
     note = {
         "id": own,
         "type": "Note",

@@ -246,10 +246,8 @@ def as_api(stand_in: StandIn, activity: Mapping[str, Any], me: str) -> dict[str,
     note = activity["object"] if isinstance(activity["object"], dict) else {}
     address = str(activity["id"] if not note else note["id"])
     shown = {**note, "to": activity["to"], "cc": activity["cc"]}
-    public, to = (
-        "https://www.w3.org/ns/activitystreams#Public",
-        [one for part in ("to", "cc") for one in shown[part]],
-    )
+    public = "https://www.w3.org/ns/activitystreams#Public"
+    to = [one for part in ("to", "cc") for one in shown[part]]
     followers = any(one.endswith("/followers") for one in to)
     visibility = (
         "public"

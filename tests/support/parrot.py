@@ -43,7 +43,8 @@ class Parrot:
         return None
 
     def prefill(self, prompt: Sequence[int]) -> Logits:
-        self.rows, self._prompt = [], self.decode(prompt)
+        self.rows = []
+        self._prompt = self.decode(prompt)
         # Every post begins with it, because all sequences share the first logits.
         return self._only("^")
 

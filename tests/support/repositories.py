@@ -77,7 +77,8 @@ def tree(blocks: Blocks, records: Sequence[tuple[bytes, bytes]], layer: int | No
         for begin, end in zip([0, *(place + 1 for place in own)], ends, strict=True)
     ]
     children = [tree(blocks, part, layer - 1) if part else None for part in below]
-    entries, before = [], b""
+    entries = []
+    before = b""
     for place, child in zip(own, children[1:], strict=True):
         path, cid = records[place]
         shared = next(

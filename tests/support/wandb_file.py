@@ -18,7 +18,8 @@ FULL, LAST = 1, 4
 
 
 def records(content: bytes) -> Iterator[bytes]:
-    place, whole = HEADER, b""
+    place = HEADER
+    whole = b""
     while place + HEADER <= len(content):
         if BLOCK - place % BLOCK < HEADER:
             place += BLOCK - place % BLOCK

@@ -239,10 +239,8 @@ class XStandIn:
             for post in newest
             if int(query.get("since_id", 0)) < int(post["id"]) < below or post["id"] in ends
         ]
-        page, rest = (
-            there[: int(query.get("max_results", 10))],
-            there[int(query.get("max_results", 10)) :],
-        )
+        page = there[: int(query.get("max_results", 10))]
+        rest = there[int(query.get("max_results", 10)) :]
         kept = [
             post
             for post in page

@@ -24,7 +24,8 @@ def wif(key: bytes) -> str:
     alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
     content = b"\x80" + key + b"\x01"
     content += hashlib.sha256(hashlib.sha256(content).digest()).digest()[:4]
-    number, text = int.from_bytes(content, "big"), ""
+    number = int.from_bytes(content, "big")
+    text = ""
     while number:
         number, rest = divmod(number, 58)
         text = alphabet[rest] + text

@@ -25,7 +25,8 @@ def same(one: str, other: str) -> bool:
 
 def found(texts: list[str]) -> list[int | None]:
     """What is found for each text among those before it that were kept, as cleaning does it."""
-    index, results = NearDuplicates(texts), []
+    index = NearDuplicates(texts)
+    results = []
     for text in texts:
         results.append(index.find(text))
         if results[-1] is None:
@@ -76,7 +77,8 @@ def compared(count: int) -> int:
         f"we saw {' and '.join(chance.choices('abcdefgh', k=5))} today, so stay calm"
         for _ in range(count)
     ]
-    index, candidates = NearDuplicates(texts), 0
+    index = NearDuplicates(texts)
+    candidates = 0
     for text in texts:
         candidates += sum(1 for _ in index._candidates(near_duplicates._marks(text)))
         index.add(text)

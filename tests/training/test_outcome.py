@@ -167,7 +167,8 @@ def trained(
     a_post: float,
     loading: float = 0.0,
 ) -> tuple[Trainer, Slow, list[Event]]:
-    now, said = [1000.0], list[Event]()
+    now = [1000.0]
+    said = list[Event]()
     for module in (trainer, overhead):
         monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(Checkpoints, "restore", lambda *_: TrainingState())

@@ -149,10 +149,8 @@ def test_the_loss_in_chunks_is_the_whole_loss(width: int, monkeypatch: pytest.Mo
 
 def test_sampled_negatives_stand_for_the_inactive_rows() -> None:
     torch.manual_seed(0)
-    hidden, weight = (
-        torch.randn(9, 8, dtype=torch.float64, requires_grad=True),
-        torch.randn(40, 8, dtype=torch.float64, requires_grad=True),
-    )
+    hidden = torch.randn(9, 8, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(40, 8, dtype=torch.float64, requires_grad=True)
     wanted = torch.randint(0, 30, (9,))
     whole = torch.nn.functional.cross_entropy(hidden @ weight.t(), wanted)
     here = weight.detach()[:30].requires_grad_()

@@ -46,7 +46,8 @@ class Table(Web):
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         super().__init__(NOBODY_TO_ASK)
-        self.table, self.asked = dict(table), list[str]()
+        self.table = dict(table)
+        self.asked = list[str]()
 
     def get(self, address: str, query: Mapping[str, str] | None = None, **how: Any) -> Answer:
         address = f"{address}?{urlencode(query)}" if query else address

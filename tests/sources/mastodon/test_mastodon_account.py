@@ -633,7 +633,8 @@ def test_sentences_about_automated_use_are_recognized(text: str, said: list[str]
     "rules", [{}, None, "x", [None, 7, [], {"text": 3}, {"text": None}], [{"text": "Be kind."}]]
 )
 def test_invalid_rules_are_ignored(server: StandIn, rules: Any) -> None:
-    server.rules, server.terms = rules, {"content": rules}
+    server.rules = rules
+    server.terms = {"content": rules}
     assert opened(server.spec).findings.notes == []
 
 

@@ -314,7 +314,8 @@ def test_member_names_outside_the_archive(tmp_path: Path, name: str) -> None:
 def test_links_in_a_tar_are_no_files(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as packed:
         link = tarfile.TarInfo("outbox.json")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        link.type = tarfile.SYMTYPE
+        link.linkname = "/etc/hostname"
         packed.addfile(link)
     assert "it has no outbox.json" in refused(tmp_path / "a.tar.gz")
 
@@ -323,7 +324,8 @@ def test_bombs_are_refused_in_little_memory(tmp_path: Path) -> None:
     big = b"0" * (80 << 20)
     data = write_tar(tmp_path / "data.tar.gz", {"outbox.json": big})
     header = tarfile.TarInfo("././@LongLink")  # a name of 60 MB
-    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 60 << 20
+    header.type = tarfile.GNUTYPE_LONGNAME
+    header.size = 60 << 20
     (tmp_path / "name.tar.gz").write_bytes(
         gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + big[: 60 << 20], 1)
     )

@@ -40,7 +40,9 @@ class Snac:
     def __init__(self, program: str, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self.host, self.folder, self._program = f"localhost:{self.port}", folder / "snac", program
+        self.host = f"localhost:{self.port}"
+        self.folder = folder / "snac"
+        self._program = program
         answers = f"127.0.0.1\n{self.port}\n{self.host}\n\nadmin@example.com\n"
         subprocess.run(
             [program, "init", str(self.folder)],

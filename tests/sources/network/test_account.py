@@ -150,7 +150,8 @@ def test_an_interrupted_reading_is_resumed(
     assert run.state(stage_named("collect")) is State.MISSING
     assert holding(run, network.posts["0150"]) == ["posts.jsonl"]
     assert holding(run, network.posts["0050"]) == []
-    network.cut_after, network.pages = None, 0
+    network.cut_after = None
+    network.pages = 0
     popinjay.make("net:ada", **quick)
     assert network.pages == 10 - 4 + 1 + 1
     assert [row["id"] for row in rows(run, "posts.jsonl")] == sorted(network.posts)

@@ -145,7 +145,8 @@ def test_no_series_of_interruptions_causes_gaps_or_double_purchases(
                 mirror = Mirror(mirror.folder, 1)  # another process goes on
             if chance.random() < 0.6:
                 shop.ids += range(len(shop.ids) + 1, len(shop.ids) + chance.randint(1, 30))
-        shop.wanted, shop.cut = 1000, None
+        shop.wanted = 1000
+        shop.cut = None
         for _ in range(3):
             there = update(mirror, shop)
         assert there == shop.ids, number

@@ -131,7 +131,8 @@ def test_no_series_of_interruptions_causes_gaps(tmp_path: Path) -> None:
         there = List(chance.randrange(60), size=chance.randrange(1, 12))
         mirror = Mirror(tmp_path / str(trial), 1)
         for _ in range(12):
-            there.cut_after, there.pages = chance.choice([None, chance.randrange(8)]), 0
+            there.cut_after = chance.choice([None, chance.randrange(8)])
+            there.pages = 0
             try:
                 update(mirror, there)
                 assert texts(mirror) == list(there.posts.values())
@@ -235,7 +236,8 @@ def test_deleted_posts_stay_until_all_is_read_anew(mirror: Mirror, tmp_path: Pat
     with pytest.raises(Cut):
         mirror.read_anew(there, nothing, lambda count: None)
     assert len(texts(Mirror(tmp_path / "posts", 1))) == 95  # all or nothing
-    there.cut_after, there.pages = None, 0
+    there.cut_after = None
+    there.pages = 0
     again = Mirror(tmp_path / "posts", 1)
     assert again.read_anew(there, nothing, lambda count: None) == 3
     assert there.pages <= 11 - 4 + 1  # it was resumed
@@ -263,7 +265,8 @@ def test_a_copy_without_some_posts_continues_like_the_original(
     there = List(40)
     update(mirror, there)
     there.posts |= {f"{n:05d}": f"post {n}" for n in range(40, 90)}
-    there.cut_after, there.pages = cut, 0
+    there.cut_after = cut
+    there.pages = 0
     if cut is None:
         update(mirror, there)
     else:
@@ -276,7 +279,8 @@ def test_a_copy_without_some_posts_continues_like_the_original(
     assert mirror.without(unwanted, tmp_path / "copy") == 2
     copy = Mirror(tmp_path / "copy", 1)
     assert b'post 11"' not in (copy.folder / mirrors.POSTS).read_bytes()
-    there.cut_after, there.pages = None, 0
+    there.cut_after = None
+    there.pages = 0
     copy.update(there, unwanted, lambda count: None)
     assert texts(copy) == [text for id, text in there.posts.items() if not unwanted("ada", id)]
     assert there.pages <= (1 if cut is None else 4 + 1)
@@ -328,11 +332,9 @@ def test_a_read_only_folder_is_reported(tmp_path: Path) -> None:
 
 
 def test_the_fingerprint_depends_on_the_posts_only(tmp_path: Path) -> None:
-    there, whole, piecemeal = (
-        List(30),
-        Mirror(tmp_path / "whole", 1),
-        Mirror(tmp_path / "piecemeal", 1),
-    )
+    there = List(30)
+    whole = Mirror(tmp_path / "whole", 1)
+    piecemeal = Mirror(tmp_path / "piecemeal", 1)
     update(whole, there)
     younger = List(20, size=7)
     update(piecemeal, younger)

@@ -260,7 +260,8 @@ def both_ways() -> tuple[list[dict[str, Any]], dict[int, str]]:
 
     The text of a reply leaves out whom it answers.
     """
-    minute, told = 60_000, snowflake(1_729_000_000_000)
+    minute = 60_000
+    told = snowflake(1_729_000_000_000)
     link = {
         "url": "https://t.co/abc",
         "expanded_url": "https://twitter.com/bob/status/77",
@@ -268,10 +269,8 @@ def both_ways() -> tuple[list[dict[str, Any]], dict[int, str]]:
         "indices": ["5", "28"],
     }
     plain = {**link, "expanded_url": "https://example.org/page", "display_url": "example.org/page"}
-    first, last = (
-        snowflake(1_730_000_000_000 + 9 * minute, 9),
-        snowflake(1_730_000_000_000 + 10 * minute, 10),
-    )
+    first = snowflake(1_730_000_000_000 + 9 * minute, 9)
+    last = snowflake(1_730_000_000_000 + 10 * minute, 10)
     edits: dict[str, Any] = {"edit_info": {"initial": {"editTweetIds": [first, last]}}}
     long = "a long thought that goes on " * 20
     items = [
