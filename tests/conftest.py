@@ -18,7 +18,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 # The slowest test modules, the slowest first: if they started last, one of the two processes of
 # `make test` would end long before the other.
-DEAR = (
+SLOWEST = (
     "trackers report two_sample_test train stderr jobs server_browser x_api mastodon_account "
     "account bluesky_account "
     "forget publish bad_input generate command_line "
@@ -28,8 +28,8 @@ DEAR = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the slowest modules first, and all others in their order."""
-    places = {f"test_{name}": place for place, name in enumerate(DEAR)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(DEAR)))
+    places = {f"test_{name}": place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(SLOWEST)))
 
 
 class NetworkBlocked(RuntimeError):

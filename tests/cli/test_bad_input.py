@@ -699,7 +699,7 @@ def unprivileged(tmp_path: Path) -> list[str]:
         text=True,
     )
     if "PermissionError" not in done.stderr:
-        pytest.skip("permissions do not hold here")
+        pytest.skip("permissions have no effect here")
     return [*WITHOUT_ROOTS_POWERS, sys.executable, "-m", "popinjay.cli.main"]
 
 
@@ -763,7 +763,7 @@ LITTLE = ["--epochs", "0.1", "--samples", "10", "--quiet"]
 def test_file_size_limit_leaves_nothing_half_written(
     ada: Path, own_home: Path, tiny_gpt2: Path
 ) -> None:
-    pytest.importorskip("resource", reason="needs limits of the kind that Unix has")
+    pytest.importorskip("resource", reason="needs the resource limits of Unix")
     said = run_refused(sys.executable, "-c", LIMITED, "make", ada, "--base", tiny_gpt2, *LITTLE)
     assert "The disk is full: what 'collect' makes could not be written." in said
     assert "Free some space and run the same again" in said

@@ -74,7 +74,7 @@ def test_other_threads_install_no_handler() -> None:
 # SIGTERM and SIGHUP
 
 POSIX = pytest.mark.skipif(
-    sys.platform == "win32", reason="needs signals of the kind that Unix has"
+    sys.platform == "win32", reason="needs the signals of Unix"
 )
 ENDING = [pytest.param("SIGTERM", id="SIGTERM"), pytest.param("SIGHUP", id="SIGHUP")]
 

@@ -82,7 +82,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def terminal(arguments: Sequence[str], *, columns: int = 80, **more: str) -> Terminal:
-    pytest.importorskip("pty", reason="needs a pseudo-terminal, which this system has none of")
+    pytest.importorskip("pty", reason="needs a pseudo-terminal")
     from pseudo_terminal import Terminal
 
     return Terminal(arguments, environment(**more), columns=columns)
@@ -342,7 +342,7 @@ def test_closed_pipe_ends_it_quietly(persona: Path, more: list[str]) -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are another matter elsewhere")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_ctrl_c_ends_it_with_130(persona: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SLOW, "say", str(persona), *SHORT],

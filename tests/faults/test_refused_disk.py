@@ -127,7 +127,7 @@ def test_a_read_only_home_is_not_written(words: str, shop: Workshop, for_others:
 def small_disk(shop: Workshop) -> Iterator[Path]:
     """Return an empty disk, a little larger than a finished persona."""
     if not shutil.which("mount") or os.geteuid():
-        pytest.skip("needs root's powers to mount a small disk")
+        pytest.skip("needs root to mount a small disk")
     folder = shop.path / "small"
     folder.mkdir()
     taken = sum(path.stat().st_size for path in shop.made.path.rglob("*") if path.is_file())

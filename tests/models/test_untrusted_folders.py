@@ -284,7 +284,7 @@ def links(folder: Path, elsewhere: Path) -> dict[str, Path]:
     }
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.skipif(os.name == "nt", reason="links need special rights on Windows")
 @pytest.mark.parametrize(
     "name",
     [
@@ -308,7 +308,7 @@ def test_links_out_of_the_folder_are_not_followed(folder: Path, elsewhere: Path,
         load(folder).say(**SAID)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.skipif(os.name == "nt", reason="links need special rights on Windows")
 def test_nothing_is_written_through_links(folder: Path, elsewhere: Path) -> None:
     shutil.rmtree(folder / ENGINE_FOLDER)
     (folder / ENGINE_FOLDER).symlink_to(elsewhere)
@@ -325,14 +325,14 @@ def test_nothing_is_written_through_links(folder: Path, elsewhere: Path) -> None
     assert (elsewhere / "letter.txt").read_text() == "dear diary"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.skipif(os.name == "nt", reason="links need special rights on Windows")
 def test_nothing_is_published_through_links(folder: Path, elsewhere: Path) -> None:
     (folder / "model" / "LICENSE").symlink_to(elsewhere / "letter.txt")
     with pytest.raises(PersonaError, match="leads out"), whole_model(Run(folder)):
         pass
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders there")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_special_files_do_not_block(folder: Path) -> None:
     (folder / "train.jsonl").unlink()
     os.mkfifo(folder / "train.jsonl")

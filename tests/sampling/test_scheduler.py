@@ -171,10 +171,8 @@ def test_a_late_request_gets_the_next_free_row() -> None:
 
 def test_rows_are_reserved_for_coming_requests() -> None:
     parrot = Parrot(SHORT)
-    scheduler, first, second, third = (
-        BatchScheduler(parrot, 10),
-        *(parroted(parrot, 19) for _ in range(3)),
-    )
+    scheduler = BatchScheduler(parrot, 10)
+    first, second, third = (parroted(parrot, 19) for _ in range(3))
     scheduler.add(first)
     scheduler.step(coming=7)
     assert len(first.sequences) == 3

@@ -62,7 +62,7 @@ def undisturbed(home: Path, n: int) -> int:
         list(load("ada", home).stream(PROMPT, SayOptions(n=n, seed=seed), tally))
         if not tally.redrawn:
             return seed
-    raise AssertionError("no seed gives first drafts only")
+    raise AssertionError("no seed gives first sequences only")
 
 
 def test_models_are_the_finished_personas(ai: openai.OpenAI) -> None:
