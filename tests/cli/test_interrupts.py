@@ -73,9 +73,7 @@ def test_other_threads_install_no_handler() -> None:
 
 # SIGTERM and SIGHUP
 
-POSIX = pytest.mark.skipif(
-    sys.platform == "win32", reason="needs the signals of Unix"
-)
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs the signals of Unix")
 ENDING = [pytest.param("SIGTERM", id="SIGTERM"), pytest.param("SIGHUP", id="SIGHUP")]
 
 

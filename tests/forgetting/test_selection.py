@@ -159,12 +159,12 @@ def test_derived_files_are_removed_and_named(run: Run) -> None:
         run.file(name).write_text("of the posts")
     shown: list[Choice] = []
     notes: list[Event] = []
-    done = forget(
-        run,
-        listener=notes.append,
-        containing=["gulls"],
-        agree=lambda choice: not shown.append(choice),
-    )
+
+    def agree(choice: Choice) -> bool:
+        shown.append(choice)
+        return True
+
+    done = forget(run, listener=notes.append, containing=["gulls"], agree=agree)
     assert set(done.files) == set(derived)
     assert [post.text for post in shown[0].posts] == [TEXTS[4]]
     assert not [name for name in (*derived, *hidden) if run.file(name).exists()]

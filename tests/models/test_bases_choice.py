@@ -197,7 +197,8 @@ def test_the_command_line_gets_lists_and_removes(
     def told() -> dict[str, Any]:
         assert main(["bases", "--json"]) == 0
         shown = json.loads(capsys.readouterr().out)["bases"]
-        return {str(base["name"]): base for base in shown}["smollm2"]
+        rows: dict[str, dict[str, Any]] = {base["name"]: base for base in shown}
+        return rows["smollm2"]
 
     assert (told()["here"], told()["bytes"], told()["download_bytes"]) == (False, None, 93_000_000)
     assert main(["bases", "get", "smollm2", "--json"]) == 0

@@ -185,8 +185,8 @@ def test_the_hubs_cache_works_offline_and_is_never_written(
     own_home: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = own_home / "cache"
-    monkeypatch.setattr("popinjay.models.bases.places.hub._cached", lambda hub_id: snapshot)
     snapshot = in_the_hubs_cache(tiny_llama, cache)
+    monkeypatch.setattr("popinjay.models.bases.places.hub._cached", lambda hub_id: snapshot)
     before = {path.name: path.read_bytes() for path in snapshot.iterdir()}
     events: list[Event] = []
     folder = bases.folder_of(PREPARED, events.append)

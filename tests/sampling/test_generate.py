@@ -307,8 +307,8 @@ def test_long_posts_end_at_a_sentence_or_are_rejected() -> None:
 def test_few_characters_need_no_ten_tokens() -> None:
     said, tally = parroted("Yes.", max_chars=16)
     assert (said, tally.redrawn) == (["Yes."], {})
-    (said,) = generate(Parrot("Yes."), SayOptions(n=1, max_chars=16, max_tokens=20, seed=0))
-    assert said.tokens == MIN_TOKENS  # by the model, without filters
+    (post,) = generate(Parrot("Yes."), SayOptions(n=1, max_chars=16, max_tokens=20, seed=0))
+    assert post.tokens == MIN_TOKENS  # by the model, without filters
 
 
 def test_a_truncated_post_is_the_last_resort() -> None:

@@ -313,8 +313,9 @@ def test_any_text_is_drawn_inside_or_refused(name: str, other: str, prompt: str,
 
 def test_shorter_texts_are_larger() -> None:
     def tallest(text: str) -> int:
-        used = body_of(pixels(compose(Words([ADA], "", text))[0]))[BODY_TOP:BODY_BOTTOM].any(axis=1)
-        return max(len(run) for run in "".join("x" if row else " " for row in used).split())
+        used = body_of(pixels(compose(Words([ADA], "", text))[0]))[BODY_TOP:BODY_BOTTOM]
+        lines = "".join("x" if row.any() else " " for row in used).split()
+        return max(len(line) for line in lines)
 
     assert tallest("hum") > tallest("hum and hum and " * 12) > tallest("hum and hum and " * 30)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class Bigrams:
         row: Logits = self._logits[prompt[-1]]
         return row
 
-    def clone(self) -> Bigrams:
+    def clone(self) -> Self:
         return copy.copy(self)
 
     def max_batch_rows(self, length: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class Parrot:
 
     prefix: None = None  # prompts make no difference
 
-    def clone(self) -> Parrot:
+    def clone(self) -> Self:
         return copy.copy(self)
 
     def max_batch_rows(self, length: int) -> int:

@@ -561,7 +561,7 @@ def test_the_last_page_may_have_a_cursor_or_none(tmp_path: Path) -> None:
 
 
 def test_records_of_other_accounts_are_left_out(tmp_path: Path) -> None:
-    wrong = [
+    wrong: list[Any] = [
         7,
         None,
         {},
@@ -696,7 +696,7 @@ def test_invalid_answers_are_one_clear_sentence(
 
 
 def test_an_exception_to_a_refusal_is_found_on_any_page() -> None:
-    pages = {
+    pages: dict[str, Any] = {
         listed(AI): {"records": records((SELF, scoped("all", training=False))), "cursor": "on"},
         listed(AI, "on"): {"records": [7, *records((OTHER, scoped(POST, training=True)))]},
     }

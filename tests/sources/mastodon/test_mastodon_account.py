@@ -802,7 +802,7 @@ def test_a_rate_limit_is_obeyed_with_a_countdown(server: StandIn, tmp_path: Path
 
     def limit(path: str) -> Said | None:
         headers = next(limited, None) if "max_id" in path else None
-        return headers and Said({"error": "Too many requests"}, 429, headers)
+        return Said({"error": "Too many requests"}, 429, headers) if headers else None
 
     server.instead = limit
     said: list[Event] = []

@@ -460,7 +460,7 @@ def test_pages_of_xs_newer_api(tmp_path: Path) -> None:
 
 def test_xs_older_api_and_its_stream(tmp_path: Path) -> None:
     user = {"screen_name": "Ada_L", "id_str": "7", "name": "Ada"}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": 1050118621198921000,
             "id_str": "1050118621198921728",

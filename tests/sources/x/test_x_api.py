@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -824,8 +824,12 @@ def test_no_error_contains_the_key(x: XStandIn, status: int, tmp_path: Path) -> 
         if status == 429
         else problem
     )
+
+    def failing(where: str) -> Callable[[str, Mapping[str, str]], Any]:
+        return lambda path, query: (status, value, {}) if where in path else None
+
     for where in ("username", "tweets"):
-        x.script = lambda path, query, where=where: (status, value, {}) if where in path else None
+        x.script = failing(where)
         heard: list[Event] = []
         with pytest.raises(PopinjayError) as raised:
             fetched(tmp_path, heard=heard)
@@ -841,7 +845,7 @@ def test_the_key_is_never_sent_unencrypted(
 
     wanted = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     key, cert = tmp_path / "key.pem", tmp_path / "ca.pem"
-    command = [
+    command: list[str | Path] = [
         "openssl",
         "req",
         "-x509",
@@ -978,9 +982,12 @@ def test_inspect_asks_as_well(x: XStandIn, capsys: pytest.CaptureFixture[str]) -
     assert "nothing was sent" in capsys.readouterr().err
     assert x.asked == []
     questions: list[str] = []
-    (found,) = inspect(
-        "x:@ada_l", allow_local=True, ask=lambda question: not questions.append(question)
-    )
+
+    def yes(question: str) -> bool:
+        questions.append(question)
+        return True
+
+    (found,) = inspect("x:@ada_l", allow_local=True, ask=yes)
     assert "inspect keeps nothing" in questions[0]
     assert found.result.counts.kept == 250
     assert main(["inspect", "x:@ada_l", "--allow-local", "--i-have-the-right", "--json"]) == 0

@@ -291,7 +291,7 @@ def test_only_a_prefix_marks_a_repost(tmp_path: Path, text: str, kind: Kind) -> 
     ],
 )
 def test_replies_to_oneself_are_posts_and_others_are_replies(
-    tmp_path: Path, fields: dict[str, str], kind: Kind
+    tmp_path: Path, fields: dict[str, Any], kind: Kind
 ) -> None:
     assert read_tweets(tmp_path, tweet("and another thing", **fields))[0].kind is kind
 
