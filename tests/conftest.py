@@ -1,4 +1,4 @@
-"""What all tests share: no network but loopback, a home of their own, and the material beside the project where it is there."""
+"""Fixtures of all tests: no network but loopback, a separate home folder, and small base models."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from typing import Any
 
 import pytest
 
-# Tiny models are slower on many threads than on one; set before torch is first imported, read by our sampler too, and for processes that tests start.
+# Tiny models are slower on many threads than on one. Set before torch is first imported; the ONNX
+# decoder reads it too, and so do the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).parents[2] / "shared"
 
-# Files of tests that take longest, the longest first: were they begun last, one process would end long before the other.
-DEAR = (
-    "trackers report two_sample_test train stderr jobs server_browser x_api mastodon_account account bluesky_account "
+# The slowest test modules, the slowest first: if they started last, one of the two processes of
+# `make test` would end long before the other.
+SLOWEST = (
+    "trackers report two_sample_test train stderr jobs server_browser x_api mastodon_account "
+    "account bluesky_account "
     "forget publish bad_input generate command_line "
     "card pretraining demo persona_routes picture onnx_decoder run repl"
 ).split()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The dear files first, all else in its order."""
-    places = {f"test_{name}": place for place, name in enumerate(DEAR)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(DEAR)))
+    """Run the slowest modules first, and all others in their order."""
+    places = {f"test_{name}": place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(SLOWEST)))
 
 
 class NetworkBlocked(RuntimeError):
@@ -44,7 +47,7 @@ def _is_local(address: Any) -> bool:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only loopback answers, and the hub is a closed port on it."""
+    """Allow connections to loopback only, and let the hub be a closed port on it."""
     real, real_look_up = socket.socket.connect, socket.getaddrinfo
 
     def connect(self: socket.socket, address: Any) -> None:
@@ -63,13 +66,16 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Base models and what is measured with them are cached in a folder of the session's own, in module fixtures too."""
+    """Cache base models, and what is measured with them, in a folder of the session.
+
+    Set here as well as in `own_home`, for fixtures of modules.
+    """
     os.environ["POPINJAY_BASES"] = str(tmp_path_factory.mktemp("bases"))
 
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Personas and caches of a test lie in a folder of its own, for processes that it starts too."""
+    """Put personas and caches of a test into a separate folder, for the processes it starts too."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("POPINJAY_HOME", str(home))
     monkeypatch.setenv("POPINJAY_BASES", str(home / "bases"))
@@ -86,8 +92,11 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture(autouse=True, scope="module")
 def no_picture(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
-    """`make` draws a picture in modules marked `draws` only: what a model of random weights writes may seldom leave, so ten predictions
-    are drawn again and again, which takes longer than all the rest of a make."""
+    """Let `make` draw a picture only in modules marked `draws`.
+
+    What a model of random weights generates is seldom allowed out, so ten predictions are drawn
+    again and again, which takes longer than all the rest of a make.
+    """
     from popinjay.errors import PictureError
     from popinjay.stages.picture import check_ready
 
@@ -102,13 +111,13 @@ def no_picture(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
 
 @pytest.fixture
 def pictures(no_picture: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes of this test draw their picture all the same."""
+    """Let the makes of this test draw their picture all the same."""
     monkeypatch.setattr("popinjay.stages.picture.check_ready", no_picture)
 
 
 @pytest.fixture
 def shared() -> Path:
-    """The material beside the project."""
+    """Return the folder of material beside the project, or skip."""
     if not SHARED.is_dir():
         pytest.skip("needs ../shared (real posts and export structures), which is not here")
     return SHARED
@@ -116,7 +125,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny random GPT-2."""
+    """Return a folder with a tiny random GPT-2."""
     from models import gpt2
 
     return gpt2(tmp_path_factory.mktemp("tiny-gpt2"))
@@ -124,7 +133,7 @@ def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny random Llama."""
+    """Return a folder with a tiny random Llama."""
     from models import llama
 
     return llama(tmp_path_factory.mktemp("tiny-llama"))
@@ -132,7 +141,7 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_gemma(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny random Gemma 3."""
+    """Return a folder with a tiny random Gemma 3."""
     from models import gemma
 
     return gemma(tmp_path_factory.mktemp("tiny-gemma"))
@@ -140,7 +149,7 @@ def tiny_gemma(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def ada(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The X archive of somebody with 200 posts of her own, 20 reposts and 10 short ones."""
+    """Return the X archive of an author with 200 posts, 20 reposts and 10 short posts."""
     from archives import archive_files, posts, tweet, write_zip
 
     reposts = [tweet(f"RT @babbage: engine {n}…", 300 + n) for n in range(20)]

@@ -1,4 +1,4 @@
-"""The demo, from its archives to a cyborg."""
+"""Tests of the demo, from its archives to a cyborg."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from popinjay.pipeline import make
 pytestmark = pytest.mark.draws
 
 
-def test_the_demo_makes_two_people_and_their_cyborg(
+def test_the_demo_makes_two_personas_and_their_cyborg(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(the_demo, "make", functools.partial(make, epochs=0.05, samples=10))
@@ -42,7 +42,7 @@ def test_the_demo_makes_two_people_and_their_cyborg(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # three trainings: two and a half minutes of two free cores
-def test_the_demo_learns_both_voices(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_learns_both_styles(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--quiet"]) == 0
     said = capsys.readouterr().out
     assert said.count("Its first posts, unselected:") == 3

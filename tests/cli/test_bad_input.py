@@ -1,4 +1,4 @@
-"""Whatever is given, and wherever it is written to: one clear sentence and a hint, no traceback, nothing left behind."""
+"""Tests of bad input: every error is one clear sentence with a hint, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Refused = Callable[..., str]
 
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str], own_home: Path) -> Refused:
-    """Runs a command that must be refused as it should be; what it said."""
+    """Run a command that must be refused with status 2 and return its message."""
 
     def run(*arguments: str | Path, leaves: tuple[str, ...] = ()) -> str:
         assert main([str(argument) for argument in arguments]) == 2
@@ -44,7 +44,7 @@ def refused(capsys: pytest.CaptureFixture[str], own_home: Path) -> Refused:
 
 
 def told(err: str) -> str:
-    """The sentence and its hint, at the end of what came before."""
+    """Return the sentence and its hint at the end of the output."""
     *before, sentence, hint = err.splitlines()
     assert sentence.startswith("popinjay: ")
     assert sentence.endswith(".")
@@ -58,7 +58,7 @@ def told(err: str) -> str:
 
 @pytest.fixture
 def refused_spec(refused: Refused) -> Refused:
-    """Has both inspect and make refuse a spec, in the same words."""
+    """Check that both inspect and make refuse a spec in the same words."""
 
     def run(spec: str | Path) -> str:
         said = refused("inspect", spec)
@@ -73,17 +73,17 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
     return folder / name
 
 
-# files that are none of ours
+# other files
 
 
-def test_there_is_no_such_file(refused_spec: Refused, tmp_path: Path) -> None:
+def test_missing_file(refused_spec: Refused, tmp_path: Path) -> None:
     said = refused_spec(tmp_path / "gone.zip")
     assert "There is no file, folder or account" in said
     assert "X archive" in said
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "archive", "archive.tar.gz", "book.pdf"])
-def test_a_file_of_no_known_kind(refused_spec: Refused, tmp_path: Path, name: str) -> None:
+def test_file_of_unknown_kind(refused_spec: Refused, tmp_path: Path, name: str) -> None:
     said = refused_spec(written(tmp_path, name, "x"))
     assert (
         "is nothing that popinjay reads. It reads: Mastodon export, packed text, X archive" in said
@@ -93,7 +93,7 @@ def test_a_file_of_no_known_kind(refused_spec: Refused, tmp_path: Path, name: st
 @pytest.mark.parametrize(
     "content", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + bytes(1000), b"Rar!\x1a\x07\x01\x00"]
 )
-def test_a_zip_that_is_none(refused_spec: Refused, tmp_path: Path, content: bytes) -> None:
+def test_zip_without_zip_content(refused_spec: Refused, tmp_path: Path, content: bytes) -> None:
     assert "twitter.zip is not a zip file, despite its name." in refused_spec(
         written(tmp_path, "twitter.zip", content)
     )
@@ -128,7 +128,7 @@ def test_a_zip_that_is_none(refused_spec: Refused, tmp_path: Path, content: byte
     ],
 )
 @pytest.mark.parametrize("form", ["zip", "folder"])
-def test_an_archive_of_something_else(
+def test_archive_of_another_service(
     refused_spec: Refused, tmp_path: Path, form: str, names: list[str], said: str
 ) -> None:
     files = dict.fromkeys(names, "x")
@@ -144,7 +144,7 @@ def test_an_archive_of_something_else(
 # damage
 
 
-def test_a_zip_that_was_cut_off(refused_spec: Refused, tmp_path: Path) -> None:
+def test_truncated_zip(refused_spec: Refused, tmp_path: Path) -> None:
     whole = write_zip(tmp_path / "whole.zip", archive_files(posts(100))).read_bytes()
     for size in (10, len(whole) // 2, len(whole) - 30):
         assert (
@@ -153,7 +153,7 @@ def test_a_zip_that_was_cut_off(refused_spec: Refused, tmp_path: Path) -> None:
         )
 
 
-def test_a_zip_whose_bytes_were_changed(refused_spec: Refused, tmp_path: Path) -> None:
+def test_zip_with_changed_bytes(refused_spec: Refused, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "ada.zip", archive_files(posts(100)))
     with zipfile.ZipFile(path) as archive:
         start = archive.getinfo("data/tweets.js").header_offset + 300
@@ -220,7 +220,7 @@ def test_a_zip_whose_bytes_were_changed(refused_spec: Refused, tmp_path: Path) -
     ],
 )
 @pytest.mark.parametrize("form", ["zip", "folder"])
-def test_posts_that_are_none(
+def test_invalid_posts_file(
     refused_spec: Refused,
     tmp_path: Path,
     form: str,
@@ -246,7 +246,7 @@ def test_one_broken_part_of_several(refused_spec: Refused, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["manifest", "account", "profile"])
 @pytest.mark.parametrize("content", ["", "x = {", "x = " + "[" * 200_000, "x = " + "9" * 10_000])
-def test_a_broken_file_beside_the_posts(
+def test_broken_file_beside_the_posts(
     refused_spec: Refused, tmp_path: Path, name: str, content: str
 ) -> None:
     said = refused_spec(
@@ -265,13 +265,13 @@ def test_a_broken_file_beside_the_posts(
         '"tweet_id","text"\n"1","' + "y" * 17 * MB + '"\n',
     ],
 )
-def test_an_old_archive_with_a_table_of_something_else(
+def test_old_archive_with_an_unrelated_table(
     refused_spec: Refused, tmp_path: Path, content: str
 ) -> None:
     refused_spec(write_zip(tmp_path / "ada.zip", {"tweets.csv": content}))
 
 
-def test_a_zip_with_a_password(refused_spec: Refused, tmp_path: Path) -> None:
+def test_zip_with_a_password(refused_spec: Refused, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "ada.zip", archive_files(posts(200)))
     path.write_bytes(patched(path.read_bytes(), "data/tweets.js", 8, "<H", 1))
     said = refused_spec(path)
@@ -283,7 +283,7 @@ def test_a_zip_with_a_password(refused_spec: Refused, tmp_path: Path) -> None:
     "name",
     ["../tweets.js", "data/../../tweets.js", "/etc/tweets.js", "..\\tweets.js", "../\x1b[2Jx"],
 )
-def test_names_that_lead_out_of_a_zip(refused_spec: Refused, tmp_path: Path, name: str) -> None:
+def test_member_names_outside_the_zip(refused_spec: Refused, tmp_path: Path, name: str) -> None:
     said = refused_spec(write_zip(tmp_path / "ada.zip", archive_files(posts(200)) | {name: "x"}))
     assert "ada.zip holds a file name that leads outside of it" in said
     assert "don't trust this one" in said
@@ -302,7 +302,7 @@ def test_control_characters_in_names_are_not_shown(refused: Refused, tmp_path: P
 
 @pytest.fixture(scope="module")
 def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A zip of a quarter of a megabyte whose posts are 256 MB of blanks."""
+    """Write a zip of a quarter of a megabyte whose posts are 256 MB of spaces."""
     path = tmp_path_factory.mktemp("bomb") / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("data/tweets.js", "w") as file:
@@ -314,7 +314,7 @@ def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def patched(content: bytes, name: str, at: int, form: str, value: int) -> bytes:
-    """A zip with one number of a member's entry in the table of contents changed."""
+    """Return a copy of the zip with one number of a member's central directory entry changed."""
     entry = content.rindex(b"PK\x01\x02", 0, content.rindex(name.encode()))
     return (
         content[: entry + at]
@@ -324,7 +324,7 @@ def patched(content: bytes, name: str, at: int, form: str, value: int) -> bytes:
 
 
 def peak_of_reading(spec: Path) -> float:
-    """The most memory that reading takes, in MB."""
+    """Return the peak memory of reading, in MB."""
     import tracemalloc
 
     tracemalloc.start()
@@ -361,7 +361,7 @@ def test_a_zip_bomb_is_refused_before_it_expands(refused_spec: Refused, bomb: Pa
         (24, 1000, "is damaged"),  # the expanded size
     ],
 )
-def test_a_zip_bomb_that_lies_about_its_size(
+def test_zip_bomb_with_a_false_size(
     refused_spec: Refused, tmp_path: Path, bomb: Path, at: int, value: int, said: str
 ) -> None:
     path = written(
@@ -372,7 +372,7 @@ def test_a_zip_bomb_that_lies_about_its_size(
     assert takes_less_than(lambda: read_refused(path), 1)
 
 
-def test_blanks_without_end_take_little_memory(tmp_path: Path) -> None:
+def test_endless_blanks_take_little_memory(tmp_path: Path) -> None:
     peak = peak_of_reading(write_zip(tmp_path / "ada.zip", {"data/tweets.js": "[" + " " * 40 * MB}))
     assert peak < 10
 
@@ -422,7 +422,8 @@ def test_a_gzip_bomb_is_refused(refused_spec: Refused, tmp_path: Path) -> None:
         (
             "ada.csv",
             b"id,likes\n1,2\n",
-            "ada.csv has no column that is plainly the text (item 1 has: id, likes). Name it with --text-column.",
+            "ada.csv has no column that is plainly the text (item 1 has: id, likes). "
+            "Name it with --text-column.",
         ),
         ("ada.txt", b"one\0two", "ada.txt is not text: it holds NUL bytes."),
         ("ada.txt", b"one\n" * 2000 + b"\0", "ada.txt is not text: it holds NUL bytes."),
@@ -445,7 +446,7 @@ def test_a_gzip_bomb_is_refused(refused_spec: Refused, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_plain_files_that_hold_no_posts(
+def test_plain_files_without_posts(
     refused_spec: Refused, tmp_path: Path, name: str, content: bytes, said: str
 ) -> None:
     assert said in refused_spec(written(tmp_path, name, content))
@@ -454,7 +455,7 @@ def test_plain_files_that_hold_no_posts(
 @pytest.mark.parametrize(
     "content", [b"", b"one\0two", b"\x1f\x8b" + bytes(50), b'{"text": 1', b"[[[[[["]
 )
-def test_standard_input_that_holds_no_posts(
+def test_standard_input_without_posts(
     refused: Refused, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     for command in ("inspect", "make"):
@@ -465,7 +466,7 @@ def test_standard_input_that_holds_no_posts(
 # too little
 
 
-def test_too_little_text_says_how_much_there_was_and_what_brings_more(
+def test_too_little_text_is_reported_with_the_amount_and_a_remedy(
     refused: Refused, tmp_path: Path
 ) -> None:
     path = write_zip(
@@ -473,15 +474,15 @@ def test_too_little_text_says_how_much_there_was_and_what_brings_more(
     )
     said = refused("make", path, "--base", "builtin")
     assert (
-        "'ada_l' has 1,890 characters in 100 kept posts; a voice needs at least 6,000, better 40,000."
-        in said
+        "'ada_l' has 1,890 characters in 100 kept posts; "
+        "a voice needs at least 6,000, better 40,000." in said
     )
     assert (
         "A longer archive, or more files of the same author joined into one, brings more." in said
     )
 
 
-def test_too_little_text_says_what_was_dropped_where_that_is_most(
+def test_too_little_text_is_reported_with_the_main_reason_for_drops(
     refused: Refused, tmp_path: Path
 ) -> None:
     reposts = [tweet(f"RT @bob: number {n}", 500 + n) for n in range(150)]
@@ -494,7 +495,7 @@ def test_too_little_text_says_what_was_dropped_where_that_is_most(
     assert "150 of 200 posts were reposts, short or otherwise dropped" in said
 
 
-def test_inspect_says_that_make_would_refuse(
+def test_inspect_warns_if_make_would_refuse(
     tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["inspect", str(written(tmp_path, "ada.txt", "one two three\n")), "--json"]) == 0
@@ -505,7 +506,7 @@ def test_inspect_says_that_make_would_refuse(
     assert list(own_home.iterdir()) == []
 
 
-def test_nothing_but_reposts_says_how_many(refused_spec: Refused, tmp_path: Path) -> None:
+def test_only_reposts_are_reported_with_their_number(refused_spec: Refused, tmp_path: Path) -> None:
     reposts = [tweet(f"RT @bob: number {n}", n) for n in range(1200)]
     said = refused_spec(write_zip(tmp_path / "ada.zip", archive_files(reposts)))
     assert "All 1,200 posts of 'ada_l' are reposts of other people; none is their own." in said
@@ -529,7 +530,8 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
         (["make"], "The following arguments are required: SPEC."),
         (
             ["make", "x", "--epocs", "3"],
-            "Unrecognized arguments: --epocs 3. Did you mean --epochs? All options: popinjay make --help",
+            "Unrecognized arguments: --epocs 3. Did you mean --epochs? "
+            "All options: popinjay make --help",
         ),
         (
             ["inspect", "x", "--drop-reply"],
@@ -578,7 +580,8 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
         (["say", "x", "--top-p", "2"], "--top-p can't be 2.0."),
         (
             ["say", "nobody"],
-            "There is no persona 'nobody'. Personas here: none yet. Make one with: popinjay make SPEC",
+            "There is no persona 'nobody'. Personas here: none yet. "
+            "Make one with: popinjay make SPEC",
         ),
         (["say", ""], "There is no persona ''."),
         (["say", ".."], "There is no persona '..'."),
@@ -597,7 +600,7 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
         (["fly\udc80"], "invalid choice"),
     ],
 )
-def test_arguments_that_make_no_sense(
+def test_invalid_arguments(
     refused: Refused,
     arguments: list[str],
     said: str,
@@ -629,9 +632,7 @@ def test_arguments_that_make_no_sense(
         "x" * 300,
     ],
 )
-def test_names_that_no_persona_can_have(
-    refused: Refused, ada: Path, own_home: Path, name: str
-) -> None:
+def test_invalid_persona_names(refused: Refused, ada: Path, own_home: Path, name: str) -> None:
     assert "A persona can't be named " in refused(
         "make", ada, f"--name={name}", "--base", "builtin"
     )
@@ -639,7 +640,7 @@ def test_names_that_no_persona_can_have(
 
 
 @pytest.mark.parametrize("base", ["gpt2", "distilgpt2", "somebody/something"])
-def test_a_base_model_that_can_not_be_had(refused: Refused, ada: Path, base: str) -> None:
+def test_unavailable_base_model(refused: Refused, ada: Path, base: str) -> None:
     said = refused("make", ada, "--base", base)
     assert f"'{base}' is not on this machine, and the hub can't be reached right now." in said
     assert "--base builtin" in said
@@ -653,7 +654,7 @@ def test_a_base_model_that_can_not_be_had(refused: Refused, ada: Path, base: str
         (["config.json", "pytorch_model.bin"], "Other formats can hide code and are never loaded"),
     ],
 )
-def test_a_folder_that_is_no_base_model(
+def test_folder_without_a_base_model(
     refused: Refused, ada: Path, tmp_path: Path, files: list[str], said: str
 ) -> None:
     folder = write_folder(tmp_path / "base", dict.fromkeys(files, "{}"))
@@ -674,7 +675,7 @@ def test_a_folder_that_is_no_base_model(
         "x\udc80",
     ],
 )
-def test_a_base_model_that_is_no_name(
+def test_invalid_base_model_name(
     refused: Refused, ada: Path, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -692,7 +693,7 @@ WITHOUT_ROOTS_POWERS = (
 
 @pytest.fixture
 def unprivileged(tmp_path: Path) -> list[str]:
-    """How to start popinjay so that permissions hold, also where the tests run as root."""
+    """Return a command that runs popinjay as an ordinary user, even if the tests run as root."""
     locked = written(tmp_path, "locked", "x")
     locked.chmod(0)
     if WITHOUT_ROOTS_POWERS and not shutil.which("setpriv"):
@@ -705,7 +706,7 @@ def unprivileged(tmp_path: Path) -> list[str]:
         text=True,
     )
     if "PermissionError" not in done.stderr:
-        pytest.skip("permissions do not hold here")
+        pytest.skip("permissions have no effect here")
     return [*WITHOUT_ROOTS_POWERS, sys.executable, "-m", "popinjay.cli.main"]
 
 
@@ -716,7 +717,7 @@ def run_refused(*command: str | Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["ada.zip", "ada.txt", "ada.jsonl.gz", "ada"])
-def test_a_file_that_may_not_be_read(
+def test_unreadable_file(
     unprivileged: list[str], tmp_path: Path, own_home: Path, name: str
 ) -> None:
     path = tmp_path / name
@@ -729,7 +730,7 @@ def test_a_file_that_may_not_be_read(
     assert list(own_home.iterdir()) == []
 
 
-def test_a_home_that_may_not_be_written(unprivileged: list[str], tmp_path: Path, ada: Path) -> None:
+def test_read_only_home(unprivileged: list[str], tmp_path: Path, ada: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o555)
     said = run_refused(*unprivileged, "make", ada, "--base", "builtin", "--home", home)
@@ -738,9 +739,7 @@ def test_a_home_that_may_not_be_written(unprivileged: list[str], tmp_path: Path,
     assert list(home.iterdir()) == []
 
 
-def test_a_home_that_may_not_be_looked_into(
-    unprivileged: list[str], tmp_path: Path, ada: Path
-) -> None:
+def test_unreadable_home(unprivileged: list[str], tmp_path: Path, ada: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0)
     run_refused(*unprivileged, "make", ada, "--base", "builtin", "--home", home)
@@ -748,14 +747,12 @@ def test_a_home_that_may_not_be_looked_into(
 
 
 @pytest.mark.parametrize("home", ["file", "file/home", "x" * 300])
-def test_a_home_that_is_no_folder(refused: Refused, ada: Path, tmp_path: Path, home: str) -> None:
+def test_home_that_is_not_a_folder(refused: Refused, ada: Path, tmp_path: Path, home: str) -> None:
     written(tmp_path, "file", "x")
     refused("make", ada, "--base", "builtin", "--home", tmp_path / home)
 
 
-def test_a_personas_place_that_is_taken_by_a_file(
-    refused: Refused, ada: Path, own_home: Path
-) -> None:
+def test_file_in_place_of_a_persona(refused: Refused, ada: Path, own_home: Path) -> None:
     written(own_home, "ada_l", "mine")
     refused("make", ada, "--base", "builtin", leaves=("ada_l",))
     assert (own_home / "ada_l").read_text() == "mine"
@@ -770,10 +767,10 @@ sys.exit(main(sys.argv[1:]))
 LITTLE = ["--epochs", "0.1", "--samples", "10", "--quiet"]
 
 
-def test_a_file_that_may_not_grow_leaves_nothing_half_written(
+def test_file_size_limit_leaves_nothing_half_written(
     ada: Path, own_home: Path, tiny_gpt2: Path
 ) -> None:
-    pytest.importorskip("resource", reason="needs limits of the kind that Unix has")
+    pytest.importorskip("resource", reason="needs the resource limits of Unix")
     said = run_refused(sys.executable, "-c", LIMITED, "make", ada, "--base", tiny_gpt2, *LITTLE)
     assert "The disk is full: what 'collect' makes could not be written." in said
     assert "Free some space and run the same again" in said
@@ -781,12 +778,18 @@ def test_a_file_that_may_not_grow_leaves_nothing_half_written(
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *LITTLE]) == 0
 
 
-SMALL_DISK = 'mount -t tmpfs -o size=$1k tmpfs "$2" || exit 77; shift 2; "$@"; code=$?; find "$POPINJAY_HOME" -mindepth 2 >&2; exit $code'
+SMALL_DISK = (
+    'mount -t tmpfs -o size=$1k tmpfs "$2" || exit 77; shift 2; "$@"; code=$?; '
+    'find "$POPINJAY_HOME" -mindepth 2 >&2; exit $code'
+)
 
 
 @pytest.fixture
 def small_disk(own_home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs popinjay with its home on a disk of so many kilobytes; at the end it names the files that are left."""
+    """Return a function that runs popinjay with its home on a disk of the given size in kilobytes.
+
+    After the run it prints the files that are left.
+    """
     if not shutil.which("unshare"):
         pytest.skip("needs unshare to mount a small disk")
 
@@ -814,7 +817,7 @@ def small_disk(own_home: Path) -> Callable[..., subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize("size", [4, 32, 64, 300])
-def test_a_full_disk_leaves_nothing_half_written(
+def test_full_disk_leaves_nothing_half_written(
     small_disk: Callable[..., subprocess.CompletedProcess[str]],
     ada: Path,
     own_home: Path,
@@ -829,7 +832,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert not any(name.endswith(".partial") for name in left)
 
 
-def test_a_persona_that_another_process_is_making(
+def test_persona_locked_by_another_process(
     refused: Refused, ada: Path, own_home: Path, holder: None
 ) -> None:
     said = refused("make", ada, "--base", "builtin", leaves=("ada_l",))
@@ -839,7 +842,7 @@ def test_a_persona_that_another_process_is_making(
 
 @pytest.fixture
 def holder(own_home: Path) -> Iterator[None]:
-    """Another process that makes `ada_l`."""
+    """Start another process that makes `ada_l`."""
     code = (
         "import sys; from pathlib import Path; from popinjay.store.run import Run\n"
         "with Run(Path(sys.argv[1])).locked(): print('held', flush=True); sys.stdin.read()"
@@ -855,10 +858,10 @@ def holder(own_home: Path) -> Iterator[None]:
         process.stdin.close()
 
 
-# what is odd but no mistake
+# unusual but valid input
 
 
-def test_a_file_whose_name_is_no_unicode_is_read_all_the_same(
+def test_file_with_a_non_unicode_name_is_read(
     tmp_path: Path, own_home: Path, tiny_gpt2: Path
 ) -> None:
     path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
@@ -872,7 +875,7 @@ def test_a_file_whose_name_is_no_unicode_is_read_all_the_same(
     assert (own_home / "caf_" / "README.md").exists()
 
 
-def test_a_prompt_that_is_no_unicode_is_answered_all_the_same(
+def test_non_unicode_prompt_is_answered(
     ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *LITTLE]) == 0
@@ -881,7 +884,7 @@ def test_a_prompt_that_is_no_unicode_is_answered_all_the_same(
     assert json.loads(capsys.readouterr().out)["posts"]
 
 
-def test_a_terminal_that_knows_no_unicode_is_no_reason_to_fail(tmp_path: Path) -> None:
+def test_terminal_without_unicode_works(tmp_path: Path) -> None:
     lines = "\n".join(f"number {n}: the 🧮 naïvely counts {n * 37} sheep" for n in range(200))
     command = [
         sys.executable,
@@ -898,13 +901,13 @@ def test_a_terminal_that_knows_no_unicode_is_no_reason_to_fail(tmp_path: Path) -
     assert b"a\\xf1b" in done.stdout
 
 
-# anything at all
+# random input
 
 JUNK: list[Any] = [None, True, -1, "", "x", "9" * 40, "²", "\ud800", [None], {"x": "y"}, [[]]]
 
 
 def spots(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The places of all values in a value."""
+    """Return the positions of all values inside a value."""
     yield path
     items = (
         value.items()

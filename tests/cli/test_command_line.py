@@ -1,4 +1,4 @@
-"""The command line as people and scripts use it."""
+"""Tests of the command line as users and scripts call it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_make_says_what_it_did_and_what_comes_next(
+def test_make_reports_its_result_and_the_next_step(
     ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *FAST]) == 0
@@ -43,7 +43,7 @@ def test_make_says_what_it_did_and_what_comes_next(
     assert "train: fresh, nothing to do" in capsys.readouterr().err
 
 
-def test_make_as_json_is_an_event_a_line(
+def test_make_json_prints_one_event_a_line(
     ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["make", str(ada), "--base", str(tiny_gpt2), "--json", *FAST]) == 0
@@ -62,7 +62,7 @@ def test_make_as_json_is_an_event_a_line(
     ]
 
 
-def test_inspect_as_json_holds_the_cards_counts(
+def test_inspect_json_has_the_counts_of_the_card(
     ada: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (author,) = document(capsys, "inspect", str(ada), "--json")["authors"]
@@ -81,7 +81,9 @@ def test_inspect_as_json_holds_the_cards_counts(
     assert list(own_home.iterdir()) == []
 
 
-def test_inspect_for_people_shows_the_same(ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_as_text_shows_the_same_counts(
+    ada: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["inspect", str(ada)]) == 0
     said = capsys.readouterr().out
     for word in (
@@ -98,7 +100,7 @@ def test_inspect_for_people_shows_the_same(ada: Path, capsys: pytest.CaptureFixt
         assert word in said
 
 
-def test_say_is_one_post_a_line_and_the_same_for_the_same_seed(
+def test_say_prints_one_post_a_line_and_is_reproducible(
     persona: str, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = []
@@ -110,7 +112,7 @@ def test_say_is_one_post_a_line_and_the_same_for_the_same_seed(
     assert all(line.startswith("the lamp") for line in said[0].splitlines())
 
 
-def test_say_as_json_can_be_said_again(persona: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_say_json_has_what_reproduces_it(persona: str, capsys: pytest.CaptureFixture[str]) -> None:
     first = document(capsys, "say", persona, "-n", "2", "--max-tokens", "20", "--json")
     again = document(
         capsys,
@@ -144,7 +146,7 @@ def test_status_shows_each_stage(
     assert "stale" in capsys.readouterr().out
 
 
-def test_status_and_debug_say_which_engine_computes(
+def test_status_and_debug_name_the_engine(
     persona: str, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert document(capsys, "status", persona, "--json")["personas"][0]["engine"] == {
@@ -177,7 +179,7 @@ def test_status_and_debug_say_which_engine_computes(
     assert reason not in quiet
 
 
-def test_status_of_nothing_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_without_personas_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status"]) == 0
     assert "popinjay demo" in capsys.readouterr().out
 
@@ -201,7 +203,7 @@ def capsys_cleared(capsys: pytest.CaptureFixture[str]) -> pytest.CaptureFixture[
     return capsys
 
 
-def test_the_default_base_is_said_aloud(ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_default_base_is_reported(ada: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["make", str(ada), "--epochs", "0.1", "--samples", "10", "--quiet"]) == 0
     said = capsys.readouterr().err
     assert (
@@ -210,7 +212,7 @@ def test_the_default_base_is_said_aloud(ada: Path, capsys: pytest.CaptureFixture
     )
 
 
-def test_a_closed_pipe_ends_quietly(persona: str) -> None:
+def test_closed_pipe_ends_quietly(persona: str) -> None:
     command = (
         f"{sys.executable} -m popinjay.cli.main say {persona} -n 3 --max-tokens 12 | head -n 0"
     )
@@ -220,9 +222,7 @@ def test_a_closed_pipe_ends_quietly(persona: str) -> None:
     assert done.stderr == ""
 
 
-def test_a_name_of_ones_own_and_a_home_of_ones_own(
-    ada: Path, tiny_gpt2: Path, tmp_path: Path
-) -> None:
+def test_own_name_and_own_home(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
     assert (
         main(
             [
@@ -243,11 +243,12 @@ def test_a_name_of_ones_own_and_a_home_of_ones_own(
     assert (tmp_path / "here" / "countess" / "README.md").exists()
 
 
-def test_a_persona_is_never_shown_as_commands_to_the_terminal(
+def test_no_post_sends_control_sequences_to_the_terminal(
     tmp_path: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hostile = "\n".join(
-        f"\x1b[2J\x1b]0;owned\x07 [bold]post[/bold] number {n} about {n * 31} engines and {n * 17} lamps near the river"
+        f"\x1b[2J\x1b]0;owned\x07 [bold]post[/bold] number {n} about {n * 31} engines "
+        f"and {n * 17} lamps near the river"
         for n in range(200)
     )
     (tmp_path / "eve.txt").write_text(hostile)
@@ -260,7 +261,7 @@ def test_a_persona_is_never_shown_as_commands_to_the_terminal(
 
 
 @pytest.mark.parametrize("tune", ["full", "lora"])
-def test_nothing_warns_while_a_persona_is_made(
+def test_making_a_persona_raises_no_warning(
     ada: Path, tiny_gpt2: Path, tiny_llama: Path, tune: str
 ) -> None:
     base = tiny_gpt2 if tune == "full" else tiny_llama

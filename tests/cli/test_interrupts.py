@@ -1,4 +1,4 @@
-"""An interruption that a library swallows is raised again."""
+"""Tests of interrupts: one that a library swallows is raised again."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from popinjay.interrupts import Terminated, ended_by_signals, persistent_interru
 
 @pytest.fixture(autouse=True)
 def default_handler() -> Iterator[None]:
-    """Python's own handling of SIGINT, also where the tests run with it ignored."""
+    """Use Python's own handler of SIGINT, even if the tests run with SIGINT ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("what", [EventKind.START, EventKind.PROGRESS])
-def test_a_swallowed_interruption_comes_again(what: EventKind) -> None:
+def test_a_swallowed_interrupt_is_raised_again(what: EventKind) -> None:
     heard: list[Event] = []
     with persistent_interrupts(heard.append) as listen:
         listen(Event("train", what))
@@ -35,7 +35,7 @@ def test_a_swallowed_interruption_comes_again(what: EventKind) -> None:
     assert len(heard) == 1
 
 
-def test_cleaning_up_may_still_say_something() -> None:
+def test_clean_up_can_still_print() -> None:
     heard: list[Event] = []
     with persistent_interrupts(heard.append) as listen, suppress(KeyboardInterrupt):
         try:
@@ -45,7 +45,7 @@ def test_cleaning_up_may_still_say_something() -> None:
     assert [event.message for event in heard] == ["It can be continued."]
 
 
-def test_the_former_handler_is_put_back() -> None:
+def test_the_previous_handler_is_restored() -> None:
     with persistent_interrupts(print):
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -58,7 +58,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
         listen(Event("train", EventKind.START))
 
 
-def test_other_threads_listen_without_a_handler() -> None:
+def test_other_threads_install_no_handler() -> None:
     taken: list[object] = []
 
     def work() -> None:
@@ -73,16 +73,15 @@ def test_other_threads_listen_without_a_handler() -> None:
 
 # SIGTERM and SIGHUP
 
-POSIX = pytest.mark.skipif(
-    sys.platform == "win32", reason="needs signals of the kind that Unix has"
-)
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs the signals of Unix")
 ENDING = [pytest.param("SIGTERM", id="SIGTERM"), pytest.param("SIGHUP", id="SIGHUP")]
 
 
 @POSIX
 @pytest.mark.parametrize("name", ENDING)
-def test_a_signal_to_end_tidies_up(name: str) -> None:
-    number, tidied = signal.Signals[name], []
+def test_termination_signals_clean_up(name: str) -> None:
+    number = signal.Signals[name]
+    tidied = []
     with pytest.raises(Terminated) as caught, ended_by_signals():
         try:
             signal.raise_signal(number)
@@ -94,7 +93,7 @@ def test_a_signal_to_end_tidies_up(name: str) -> None:
 
 @POSIX
 @pytest.mark.parametrize("name", ENDING)
-def test_a_swallowed_signal_to_end_comes_again(name: str) -> None:
+def test_a_swallowed_termination_signal_is_raised_again(name: str) -> None:
     with ended_by_signals(), persistent_interrupts(lambda event: None) as listen:
         with suppress(Terminated):
             signal.raise_signal(signal.Signals[name])
@@ -117,10 +116,12 @@ def test_what_nohup_ignores_stays_ignored() -> None:
 
 @POSIX
 @pytest.mark.parametrize("name", ENDING)
-def test_a_command_says_that_it_was_stopped(
+def test_a_stopped_command_reports_it(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     number = signal.Signals[name]
-    monkeypatch.setattr(main.commands, "do_sources", lambda args: signal.raise_signal(number))
+    monkeypatch.setattr(
+        "popinjay.cli.main.commands.do_sources", lambda args: signal.raise_signal(number)
+    )
     assert main.main(["sources"]) == 128 + number
     assert capsys.readouterr().err == "popinjay: Stopped.\n"

@@ -1,4 +1,4 @@
-"""Memory that runs out is one sentence, whoever says it; other errors stay what they are."""
+"""Tests of running out of memory: one sentence says so, and other errors stay what they are."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ from popinjay.store.stage_table import stage_named
         MemoryError(),
         OSError(errno.ENOMEM, "Cannot allocate memory"),
         RuntimeError(
-            "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried to"
+            "[enforce fail at alloc_cpu.cpp:117] "
+            "DefaultCPUAllocator: can't allocate memory: you tried to"
         ),
         RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError("std::bad_alloc"),
         ImportError("libtorch.so: failed to map segment from shared object"),
     ],
 )
-def test_all_who_say_it_are_understood(error: Exception) -> None:
+def test_out_of_memory_errors_of_all_libraries_are_recognized(error: Exception) -> None:
     with pytest.raises(OutOfMemory, match="Memory ran out"), memory_errors():
         raise error
 
 
-def test_what_was_taken_for_something_else_is_known_again() -> None:
+def test_an_out_of_memory_error_is_found_among_the_causes() -> None:
     def load() -> None:
         try:
             raise OSError(errno.ENOMEM, "Cannot allocate memory")
@@ -60,26 +61,26 @@ def test_other_errors_stay_what_they_are(error: Exception) -> None:
         raise error
 
 
-def test_a_circle_of_causes_ends() -> None:
+def test_circular_causes_end() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
     assert not ran_out(one)
 
 
-def test_a_stage_that_had_no_memory_says_so_on_record(tmp_path: Path) -> None:
+def test_a_stage_records_that_it_ran_out_of_memory(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     with run.locked(), pytest.raises(OutOfMemory), writing(run, stage_named("collect"), {}):
         raise MemoryError
     assert Run(run.path).record.error_of("collect") == "Memory ran out."
 
 
-def test_the_command_line_says_it(
+def test_the_command_line_reports_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(args: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(main.commands, "do_sources", fail)
+    monkeypatch.setattr("popinjay.cli.main.commands.do_sources", fail)
     assert main.main(["sources"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -87,11 +88,11 @@ def test_the_command_line_says_it(
     assert sys.exc_info() == (None, None, None)
 
 
-def test_what_was_held_is_let_go_before_it_is_said() -> None:
+def test_memory_is_released_before_the_report() -> None:
     import weakref
 
     class Large:
-        """Stands for something that takes much memory."""
+        """An object that stands for something that takes much memory."""
 
     held: list[weakref.ref[Large]] = []
 

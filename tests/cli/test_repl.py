@@ -1,4 +1,4 @@
-"""The session that `popinjay say NAME` opens for people, and what scripts get instead."""
+"""Tests of the interactive session of `popinjay say NAME`, and of what scripts get instead."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import popinjay
+from personas import json_lines
 from popinjay.cli.main import main
 from popinjay.cli.repl import KEYS, Action, Batch, parse
 from popinjay.errors import PersonaBusy, PersonaError, StorageError
@@ -42,7 +43,7 @@ sys.exit(main())
 
 @pytest.fixture(scope="module")
 def persona(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a persona, made once."""
+    """Return the folder of a persona, made once."""
     made = popinjay.make(
         ada,
         home_folder=tmp_path_factory.mktemp("made"),
@@ -58,14 +59,14 @@ def persona(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def kept(persona: Path) -> Path:
-    """Its file of kept posts, which is not there yet."""
+    """Return the path of its file of kept posts, which does not exist yet."""
     file = persona / "kept.jsonl"
     file.unlink(missing_ok=True)
     return file
 
 
 def environment(**more: str) -> dict[str, str]:
-    """For processes: nothing of the terminal that the tests were started from."""
+    """Return an environment for processes without anything of the terminal of the tests."""
     ours = {
         name: value
         for name, value in os.environ.items()
@@ -81,7 +82,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def terminal(arguments: Sequence[str], *, columns: int = 80, **more: str) -> Terminal:
-    pytest.importorskip("pty", reason="needs a pseudo-terminal, which this system has none of")
+    pytest.importorskip("pty", reason="needs a pseudo-terminal")
     from pseudo_terminal import Terminal
 
     return Terminal(arguments, environment(**more), columns=columns)
@@ -89,10 +90,6 @@ def terminal(arguments: Sequence[str], *, columns: int = 80, **more: str) -> Ter
 
 def say(persona: Path, *arguments: str) -> list[str]:
     return ["-m", "popinjay.cli.main", "say", str(persona), *arguments]
-
-
-def rows(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def said(persona: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
@@ -166,7 +163,7 @@ def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) ->
         assert all(key in help for key, _ in KEYS)
         person.type("q\n")
         assert person.end() == 0
-    second, ninth = rows(kept)
+    second, ninth = json_lines(kept)
     (copied,) = [part.split("\x07")[0] for part in person.raw.split("\x1b]52;c;")[1:]]
     assert base64.b64decode(copied).decode() == second["text"]
     assert second["text"].startswith(shown.split("copied 2: ")[1].strip().rstrip("…"))
@@ -181,7 +178,7 @@ def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) ->
     assert second["time"].endswith("+00:00")
 
 
-def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -> None:
+def test_ctrl_c_stops_generation_and_ctrl_d_quits(persona: Path, kept: Path) -> None:
     with terminal(["-c", SLOW, "say", str(persona), *SHORT], columns=40, NO_COLOR="1") as person:
         person.until(r"1\.0> ")
         person.type("\n")
@@ -203,7 +200,7 @@ def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -
         person.type("\x04")
         assert person.end() == 0
     assert "Traceback" not in person.shown
-    assert "\x1b[36m" not in person.raw  # no colour where none is wanted
+    assert "\x1b[36m" not in person.raw  # no colour if NO_COLOR is set
     assert (
         max(
             len(line)
@@ -212,20 +209,22 @@ def test_ctrl_c_stops_the_writing_and_ctrl_d_leaves(persona: Path, kept: Path) -
         )
         <= 40
     )
-    assert [row["number"] for row in rows(kept)] == [3]
+    assert [row["number"] for row in json_lines(kept)] == [3]
 
 
 @pytest.mark.parametrize("arguments", [["the lamp", "-n", "1"], ["-n", "1"], ["", "-n", "1"]])
-def test_who_says_what_is_wanted_gets_no_session(persona: Path, arguments: list[str]) -> None:
+def test_a_prompt_on_the_command_line_starts_no_session(
+    persona: Path, arguments: list[str]
+) -> None:
     with terminal(say(persona, *SHORT, *arguments)) as person:
         assert person.end() == 0
     assert "q quits" not in person.shown
 
 
-# what is kept
+# kept posts
 
 
-def test_a_kept_post_can_be_drawn_again(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_kept_post_can_be_reproduced(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     posts = said(persona, capsys, "the lamp", "--seed", "5", "--top-p", "0.9").out.splitlines()
     row = Batch(
         "the lamp", SayOptions(n=10, seed=5, max_tokens=12, temperature=1.0, top_p=0.9), posts
@@ -242,7 +241,7 @@ def test_a_kept_post_can_be_drawn_again(persona: Path, capsys: pytest.CaptureFix
     }
 
 
-def test_what_is_kept_stays_when_the_persona_is_made_again(
+def test_kept_posts_survive_another_make(
     ada: Path, tiny_gpt2: Path, persona: Path, kept: Path
 ) -> None:
     keep(Run(persona), {"text": "gulls, mostly"})
@@ -257,16 +256,16 @@ def test_what_is_kept_stays_when_the_persona_is_made_again(
         seed=2,
         track="none",
     )
-    assert rows(kept) == [{"text": "gulls, mostly"}]
+    assert json_lines(kept) == [{"text": "gulls, mostly"}]
 
 
-def test_lines_are_whole_whatever_was_there(persona: Path, kept: Path) -> None:
+def test_lines_are_whole_after_an_unterminated_one(persona: Path, kept: Path) -> None:
     kept.write_text('{"text": "typed by hand"}', encoding="utf-8")
     keep(Run(persona), {"text": "émue 🐦"})
-    assert [row["text"] for row in rows(kept)] == ["typed by hand", "émue 🐦"]
+    assert [row["text"] for row in json_lines(kept)] == ["typed by hand", "émue 🐦"]
 
 
-def test_what_cannot_be_kept_is_said(persona: Path, kept: Path, tmp_path: Path) -> None:
+def test_a_failure_to_keep_a_post_is_reported(persona: Path, kept: Path, tmp_path: Path) -> None:
     kept.mkdir()
     with pytest.raises((StorageError, IsADirectoryError)):
         keep(Run(persona), {"text": "gulls"})
@@ -282,7 +281,7 @@ def test_what_cannot_be_kept_is_said(persona: Path, kept: Path, tmp_path: Path) 
 @pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full"
 )
-def test_a_full_disk_is_said_in_a_sentence(
+def test_a_full_disk_is_reported_in_one_sentence(
     persona: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -292,19 +291,17 @@ def test_a_full_disk_is_said_in_a_sentence(
         keep(Run(persona), {"text": "gulls"})
 
 
-# what scripts get
+# scripts
 
 
-def test_json_counts_what_was_drawn_again(
-    persona: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_counts_rejected_sequences(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(said(persona, capsys, "--json", "-n", "2").out)
     assert set(document) == {"persona", "prompt", "seed", "redrawn", "missing", "posts"}
     assert document["prompt"] == ""
     assert all(isinstance(count, int) and count > 0 for count in document["redrawn"].values())
 
 
-def test_a_stream_says_what_a_line_says(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stream_equals_the_line(persona: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = said(persona, capsys, "the lamp", "--seed", "4", "-n", "1").out
     assert said(persona, capsys, "the lamp", "--seed", "4", "-n", "1", "--stream").out == lines
     assert (
@@ -331,7 +328,7 @@ def test_without_a_terminal_there_are_ten_posts(
 
 
 @pytest.mark.parametrize("more", [["-n", "3"], ["-n", "3", "--stream"], ["-n", "3", "--json"]])
-def test_a_closed_pipe_ends_it_quietly(persona: Path, more: list[str]) -> None:
+def test_closed_pipe_ends_it_quietly(persona: Path, more: list[str]) -> None:
     with subprocess.Popen(
         [sys.executable, *say(persona, *SHORT, *more)],
         stdin=subprocess.DEVNULL,
@@ -346,7 +343,7 @@ def test_a_closed_pipe_ends_it_quietly(persona: Path, more: list[str]) -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are another matter elsewhere")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_ctrl_c_ends_it_with_130(persona: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SLOW, "say", str(persona), *SHORT],
@@ -364,10 +361,13 @@ def test_ctrl_c_ends_it_with_130(persona: Path) -> None:
     assert process.returncode == 130
 
 
-def test_progress_is_shown_beside_a_file_only_and_only_to_people(
+def test_progress_is_shown_in_a_terminal_while_output_goes_to_a_file(
     persona: Path, tmp_path: Path
 ) -> None:
-    command = f'exec "$PYTHON" -m popinjay.cli.main say "$PERSONA" -n 70 --max-tokens 12 {{}} > "{tmp_path}/posts.txt"'
+    command = (
+        'exec "$PYTHON" -m popinjay.cli.main say "$PERSONA" -n 70 --max-tokens 12 {} '
+        f'> "{tmp_path}/posts.txt"'
+    )
     for redirected, drawn in (("", True), ("2> /dev/null", False)):
         starts = [
             "-c",

@@ -1,4 +1,4 @@
-"""Closed and full standard streams: no traceback, no file in their place, and no stage that failed for it."""
+"""Tests of closed and full standard streams: no traceback, no wrong file, no failed stage."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def shell(line: str, home: Path) -> subprocess.CompletedProcess[str]:
 
 @POSIX
 @pytest.mark.parametrize("line", ["status >&-", "status <&- >&- 2>&-", "sources >&- 2>&-"])
-def test_a_closed_stream_is_like_none(line: str, own_home: Path) -> None:
+def test_a_closed_stream_is_ignored(line: str, own_home: Path) -> None:
     done = shell(f"{COMMAND} {line}", own_home)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @POSIX
-def test_nothing_to_read_is_said(own_home: Path) -> None:
+def test_missing_standard_input_is_reported(own_home: Path) -> None:
     done = shell(f"{COMMAND} inspect - <&-", own_home)
     assert done.returncode == 2
     assert done.stderr.startswith("popinjay: ")
@@ -40,7 +40,7 @@ def test_nothing_to_read_is_said(own_home: Path) -> None:
 
 @POSIX
 @pytest.mark.parametrize("line", ["sources >/dev/full", "status --json >/dev/full"])
-def test_a_full_disk_behind_standard_output_is_one_sentence(line: str, own_home: Path) -> None:
+def test_a_full_disk_behind_standard_output_is_reported(line: str, own_home: Path) -> None:
     done = shell(f"{COMMAND} {line}", own_home)
     assert done.returncode == 2
     assert (
@@ -50,7 +50,7 @@ def test_a_full_disk_behind_standard_output_is_one_sentence(line: str, own_home:
 
 
 @POSIX
-def test_a_problem_that_cannot_be_said_is_one_all_the_same(own_home: Path) -> None:
+def test_a_failure_that_cannot_be_printed_sets_the_status(own_home: Path) -> None:
     assert shell(f"{COMMAND} status nobody 2>/dev/full", own_home).returncode == 2
     assert shell(f"{COMMAND} status 2>/dev/full", own_home).returncode == 0
 
@@ -94,7 +94,7 @@ sys.exit(main.main([]))
         ("plain", "2>&1 | head -n 1", 0, True),
     ],
 )
-def test_no_stage_fails_because_nobody_can_hear_of_it(
+def test_no_stage_fails_because_output_is_closed(
     tmp_path: Path, said: str, where: str, code: int, recorded: bool
 ) -> None:
     file = tmp_path / "program.py"
@@ -111,13 +111,14 @@ def test_no_stage_fails_because_nobody_can_hear_of_it(
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     program = (
         "import os, sys; from popinjay.standard_streams import open_closed; open_closed(); "
-        f"file = open({str(tmp_path / 'posts')!r}, 'w'); os.write(1, b'said'); os._exit(file.fileno() <= 2)"
+        f"file = open({str(tmp_path / 'posts')!r}, 'w'); os.write(1, b'said'); "
+        "os._exit(file.fileno() <= 2)"
     )
     assert shell(f'{sys.executable} -c "{program}" <&- >&- 2>&-', tmp_path).returncode == 0
     assert (tmp_path / "posts").read_text() == ""
 
 
-def test_streams_that_are_there_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_streams_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     before = (sys.stdin, sys.stdout, sys.stderr)
     standard_streams.open_closed_streams()
     assert (sys.stdin, sys.stdout, sys.stderr) == before

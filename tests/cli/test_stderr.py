@@ -1,4 +1,4 @@
-"""Nothing that a library prints reaches people: real processes, with warnings as errors."""
+"""Tests that library output never reaches the user, in processes with warnings as errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAKE = ["--epochs", "0.1", "--samples", "10", "--whose", "fictional", "--quiet"]
 
 
 def popinjay(*arguments: str, filters: str = "error") -> tuple[int, str, list[str]]:
-    """Run a command in a process of its own: its exit code, what it printed, lines of its stderr.
+    """Run a command in its own process; return its exit code, output and lines of stderr.
 
     Warnings are raised, or else all are shown.
     """
@@ -56,7 +56,7 @@ def test_the_package_runs_as_a_module() -> None:
         pytest.param("tiny_gemma", "always", marks=pytest.mark.slow),
     ],
 )
-def test_a_persona_is_made_and_speaks_without_a_word_of_any_library(
+def test_make_and_say_print_no_library_output(
     base: str,
     filters: str,
     ada: Path,
@@ -81,7 +81,7 @@ def test_a_persona_is_made_and_speaks_without_a_word_of_any_library(
     assert problems("status", "ada_l") == []
 
 
-def test_the_page_is_served_without_a_word_of_any_library(own_home: Path) -> None:
+def test_serve_prints_no_library_output(own_home: Path) -> None:
     server = subprocess.Popen(
         [sys.executable, "-m", "popinjay", "serve", "--port", "0", "--no-browser"],
         stdout=subprocess.PIPE,
@@ -101,11 +101,12 @@ def test_the_page_is_served_without_a_word_of_any_library(own_home: Path) -> Non
     assert server.returncode == 0
 
 
-def test_warnings_and_records_of_libraries_are_held_back(
+def test_warnings_and_log_records_of_libraries_are_suppressed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "warnoptions", [])
-    handlers, show = list(logging.getLogger().handlers), warnings.showwarning
+    handlers = list(logging.getLogger().handlers)
+    show = warnings.showwarning
 
     def warn(*_: object) -> None:
         warnings.warn("a feature will go", FutureWarning, stacklevel=1)
@@ -121,7 +122,7 @@ def test_warnings_and_records_of_libraries_are_held_back(
     assert (logging.getLogger().handlers, warnings.showwarning) == (handlers, show)
 
 
-def test_whoever_asks_python_for_warnings_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warnings_are_shown_if_python_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "warnoptions", ["always"])
     show = warnings.showwarning
     with library_output.suppressed():

@@ -1,4 +1,4 @@
-"""A campaign of kills: a command is killed anywhere and run again to its end.
+"""A campaign of kills: a command is killed at any moment and run again to its end.
 
 What it leaves is compared with what an undisturbed run leaves.
 """
@@ -21,9 +21,9 @@ IN_A_ROW = (1, 1, 1, 2, 3)  # kills before a command may end, drawn from these
 
 @dataclass(frozen=True)
 class Command:
-    """What is killed.
+    """A command to kill.
 
-    `work` tells what a child does in a place, `share` which share of all kills it takes.
+    `work` returns what a child does in a place, `share` is the command's share of all kills.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Command:
 
     @property
     def slug(self) -> str:
-        """Its name without blanks."""
+        """Return its name without spaces."""
         return self.name.replace(" ", "-")
 
 
 @dataclass(frozen=True)
 class Kill:
-    """Where a child is killed: at the change of this number, else after so many seconds."""
+    """When a child is killed: at the change of this number, or else after so many seconds."""
 
     change: int = 0
     seconds: float = 0.0
@@ -51,7 +51,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a command that was killed once or several times, and then run to its end."""
+    """The outcome of a command that was killed once or several times and then run to its end."""
 
     kills: tuple[Kill, ...]  # those that hit
     problems: tuple[str, ...]  # none: nothing was lost or left half-written
@@ -64,7 +64,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a command leaves if nothing happens to it, its time, and the changes that it makes."""
+    """What a command leaves if it is not disturbed, its time, and the number of its changes."""
 
     left: dict[str, str]
     seconds: float
@@ -73,14 +73,14 @@ class Undisturbed:
 
 @dataclass(frozen=True)
 class Campaign:
-    """Kills of one command, drawn by chance."""
+    """Kills of one command, drawn at random."""
 
     shop: Workshop
     command: Command
     chance: random.Random
 
     def outcomes(self, kills: int) -> list[Outcome]:
-        """The outcomes of at least so many kills that hit."""
+        """Yield the outcomes of at least so many kills that hit."""
         usual = self.undisturbed()
         found: list[Outcome] = []
         while sum(len(outcome.kills) for outcome in found) < kills:
@@ -88,7 +88,7 @@ class Campaign:
         return found
 
     def undisturbed(self) -> Undisturbed:
-        """Run the command with nothing in its way. Raises AssertionError where it fails."""
+        """Run the command undisturbed. Raise AssertionError if it fails."""
         place = self._place("undisturbed")
         notes = self.shop.path / f"changes-{self.command.slug}"
         ended = self._run(place, children.noting_changes(place.path, notes))
@@ -101,9 +101,9 @@ class Campaign:
         *first: children.Step,
         disturb: Callable[[children.Child], None] = lambda child: None,
     ) -> tuple[children.Ended, list[str]]:
-        """Run the command after these first steps, and have it disturbed while it runs.
+        """Run the command after these first steps, and disturb it while it runs.
 
-        Return how it ended, and what is then wrong once the same has been run to its end.
+        Return how it ended, and what is wrong after the same command has then been run to its end.
         """
         place = self._place("disturbed")
         child = self._start(place, *first)
@@ -112,7 +112,9 @@ class Campaign:
         return ended, [*self._problems_between(place), *self._problems_at_the_end(place, usual)]
 
     def _outcome(self, usual: Undisturbed) -> Outcome:
-        place, hits, problems = self._place("killed"), [], []
+        place = self._place("killed")
+        hits = []
+        problems = []
         for _ in range(self.chance.choice(IN_A_ROW)):
             kill = self._draw(usual)
             if self._killed(place, kill):
@@ -122,7 +124,7 @@ class Campaign:
         return Outcome(tuple(hits), tuple(problems))
 
     def _problems_at_the_end(self, place: Place, usual: Undisturbed) -> list[str]:
-        """Run the command to its end; return how what it leaves differs from the usual."""
+        """Run the command to its end; return how its result differs from the undisturbed one."""
         try:
             ended = self._run(place)
         except TimeoutError as error:
@@ -136,22 +138,22 @@ class Campaign:
         return Kill(seconds=self.chance.uniform(0.0, usual.seconds))
 
     def _killed(self, place: Place, kill: Kill) -> bool:
-        """Kill the command there; return whether that hit it before its end."""
+        """Kill the command at that moment; return whether that was before its end."""
         first = (children.dying_at(place.path, kill.change),) if kill.change else ()
         child = self._start(place, *first)
         if not kill.change and child.lasts(kill.seconds):
             child.send(signal.SIGKILL)
-        return child.wait().was_killed
+        return bool(child.wait().was_killed)
 
     def _problems_between(self, place: Place) -> list[str]:
-        """What `status` has to complain about while the command is half done."""
+        """Return the problems that `status` reports while the command is half done."""
         ended = self.shop.run(place, "status")
         return (
             [] if ended.status == 0 else [f"status ended with {ended.status}: {ended.said[-500:]}"]
         )
 
     def place_of(self, kind: str) -> Place:
-        """Where it works."""
+        """Return the folder that it works in."""
         return Place(self.shop.path / "places" / f"{kind}-{self.command.slug}")
 
     def _place(self, kind: str) -> Place:
@@ -171,7 +173,7 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Figures:
-    """How a campaign went."""
+    """The figures of a campaign."""
 
     command: str
     kills: int
@@ -180,7 +182,7 @@ class Figures:
 
     @classmethod
     def of(cls, command: str, outcomes: list[Outcome], begun: float) -> Figures:
-        """The figures of outcomes, of a campaign that began at this monotonic time."""
+        """Return the figures of outcomes, of a campaign that began at this monotonic time."""
         kills = sum(len(outcome.kills) for outcome in outcomes)
         recovered = sum(len(outcome.kills) for outcome in outcomes if not outcome.problems)
         return cls(command, kills, recovered, time.monotonic() - begun)

@@ -1,4 +1,4 @@
-"""Commands in children, cheap to start and to kill: forked from a process with all imports."""
+"""Commands in child processes, cheap to start and kill: forks of a process with all imports."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _HEAVY = (
 def warm_up() -> None:
     """Import what commands need, so that no child has to.
 
-    Nothing of it is used here, for a fork takes no threads along.
+    Nothing of it is used here, because a fork takes no threads along.
     """
     import pkgutil
 
@@ -78,14 +78,14 @@ class Ended:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it ended well, or with one sentence and a hint."""
+        """Whether it succeeded, or failed with one sentence and a hint."""
         refused = self.status == 2 and "popinjay: " in self.said
         return "Traceback" not in self.said and (self.status == 0 or refused)
 
 
 @dataclass(frozen=True)
 class Child:
-    """A running child, the leader of a process group of its own."""
+    """A running child, the leader of its own process group."""
 
     pid: int
     begun: float
@@ -97,11 +97,11 @@ class Child:
         return os.waitid(os.P_PID, self.pid, flags) is not None
 
     def send(self, number: int) -> None:
-        """Send a signal to it and to all that it has started."""
+        """Send a signal to it and to all that it started."""
         os.killpg(self.pid, number)
 
     def lasts(self, seconds: float) -> bool:
-        """Wait until it is so old, or has ended; return whether it is still there."""
+        """Wait until this age of the child, or its end; return whether it still runs."""
         while not self.has_ended():
             if time.monotonic() - self.begun >= seconds:
                 return True
@@ -109,7 +109,7 @@ class Child:
         return False
 
     def wait(self) -> Ended:
-        """Wait for its end. Raises TimeoutError where it hangs, and kills it then."""
+        """Wait for its end. If it hangs, kill it and raise TimeoutError."""
         hangs = self.lasts(PATIENCE)
         if hangs:
             self.send(signal.SIGKILL)
@@ -123,18 +123,16 @@ class Child:
 def start(work: Step, *first: Step, heard: Path) -> Child:
     """Start a child that takes these first steps and then does the work.
 
-    What it says goes into the file `heard`.
-
-    What `work` returns is its exit status, where that is a number.
+    Its output goes into the file `heard`. The return value of `work` is its exit status if it is a
+    number.
     """
     begun = time.monotonic()
     heard.unlink(missing_ok=True)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of forks beside threads: theirs are not missed
+        # Forking beside threads warns; none of them is needed here.
+        warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
-    with suppress(OSError):  # both do it, so that it is done before either goes on
+    with suppress(OSError):  # in both processes, so that it is done before either continues
         os.setpgid(pid, pid)
     if pid:
         return Child(pid, begun, heard)
@@ -148,7 +146,8 @@ def start(work: Step, *first: Step, heard: Path) -> Child:
             )
         for step in first:
             step()
-        status = int(work() or 0)  # type: ignore[call-overload]
+        result = work()
+        status = result if isinstance(result, int) else 0
         sys.stdout.flush()
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else CRASHED
@@ -165,7 +164,7 @@ def run(work: Step, *first: Step, heard: Path) -> Ended:
 
 
 def command(home: Path, *words: str) -> Step:
-    """The work of the program with these words, with its personas in `home`."""
+    """Return the work of running the program with these arguments, with its personas in `home`."""
 
     def work() -> int:
         from popinjay.cli.main import main
@@ -177,7 +176,7 @@ def command(home: Path, *words: str) -> Step:
 
 
 def _speak_into(file: Path) -> None:
-    """Have standard output and error go into a file, and nothing come in."""
+    """Redirect standard output and error into a file, and standard input from nothing."""
     for number, (place, flags) in enumerate(
         [(os.devnull, os.O_RDONLY), *[(str(file), os.O_WRONLY | os.O_CREAT | os.O_APPEND)] * 2]
     ):
@@ -216,7 +215,7 @@ def _is_change(event: str, given: Sequence[object], below: str) -> bool:
             and _path(given[0]).startswith(below)
         )
     if event in ("os.remove", "os.rmdir") and given[1] != -1:
-        return True  # by a name within a folder that is open, as shutil.rmtree goes about it
+        return True  # by a name relative to an open folder, as shutil.rmtree does
     return event in _CHANGES and _path(given[0]).startswith(below)
 
 
@@ -225,7 +224,7 @@ def _path(given: object) -> str:
 
 
 def dying_at(place: Path, number: int) -> Step:
-    """Return the step that has the child, with all that it started, killed at this change."""
+    """Return the step that kills the child, with all that it started, at this change."""
 
     def act(count: int, name: str) -> None:
         if count == number:
@@ -235,7 +234,7 @@ def dying_at(place: Path, number: int) -> Step:
 
 
 def noting_changes(place: Path, notes: Path) -> Step:
-    """Return the step that has a line written into `notes` for each change."""
+    """Return the step that writes a line into `notes` for each change."""
 
     def step() -> None:
         descriptor = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -245,7 +244,7 @@ def noting_changes(place: Path, notes: Path) -> Step:
 
 
 def with_frequent_checkpoints() -> None:
-    """Have checkpoints written within a training of seconds."""
+    """Write checkpoints even in a training of seconds."""
     from popinjay.training import checkpoints
 
     checkpoints.CHECKPOINT_SECONDS = 0.15
@@ -253,17 +252,17 @@ def with_frequent_checkpoints() -> None:
 
 
 def without_chance() -> None:
-    """Have secrets be the same in each child, so that what is written with them can be compared."""
+    """Make secrets the same in each child, so that what is written with them can be compared."""
     import secrets
 
     secrets.token_bytes = lambda count=32: bytes(range(count or 32))  # type: ignore[assignment]
 
 
 def refusing_from(place: Path, number: int, reason: int) -> Step:
-    """Return the step that has the system refuse whatever is written below `place`.
+    """Return the step that makes the system refuse all writes below `place`.
 
-    From the change of this number on, with this `errno`. Files can still be removed, as on a disk
-    that is full.
+    It starts at the change of this number and uses this `errno`. Files can still be removed, as on
+    a full disk.
     """
 
     def act(count: int, name: str) -> None:

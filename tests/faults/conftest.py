@@ -1,4 +1,4 @@
-"""What the tests of faults share: one workshop, and a table of figures at the end."""
+"""Fixtures of the fault tests: one workshop, and a table of figures at the end."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from workshop import Workshop, equipped
 
 @pytest.fixture(scope="session")
 def kills() -> int:
-    """How many kills there are to be, of all commands together."""
+    """Return the number of kills, of all commands together."""
     return int(os.environ.get("POPINJAY_KILLS", "200"))
 
 
 @pytest.fixture(scope="session")
 def seed() -> int:
-    """The seed of where they hit."""
+    """Return the seed of their moments."""
     return int(os.environ.get("POPINJAY_SEED", "0"))
 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A workshop."""
+    """Return a workshop."""
     return equipped(tmp_path_factory.mktemp("workshop"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many kills there were, and how many of them did no harm."""
+    """Print how many kills there were, and how many of them did no harm."""
     reports = [
         report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)
     ]

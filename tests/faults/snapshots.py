@@ -1,4 +1,4 @@
-"""What a folder holds, without what two undisturbed runs differ in: times, and where it lies."""
+"""Snapshots of a folder, without what differs between two undisturbed runs: times and the path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Keys of JSON and TOML that hold moments, times taken, or hashes of files that tell such.
+# Keys of JSON and TOML with times, durations, or hashes of files that contain such.
 _TIMES = re.compile(r"finished|made|published|time|.*seconds.*|.*_per_second|.*reserve.*")
 _TIMED_FILES = ("README.md", "report.html", "report.json", "metrics.jsonl")
 _TIME_IN_WORDS = re.compile(r"\d+(?:\.\d+)? (?:s|min|h)\b")
@@ -18,7 +18,7 @@ _JSON_TIME = re.compile(r'"\w*(?:seconds|time)\w*": ?[\d.e+-]+')
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    """A hash of each file below a folder, by its path."""
+    """Return a hash of each file below a folder, by path."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -28,7 +28,7 @@ def snapshot(folder: Path) -> dict[str, str]:
 
 
 def differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
-    """How a folder differs from the one that is wanted."""
+    """Return how a folder differs from the expected one."""
     missing = [f"{name} is missing" for name in wanted if name not in found]
     more = [f"{name} is left over" for name in found if name not in wanted]
     other = [
@@ -54,7 +54,7 @@ def _reader(path: Path) -> Callable[[bytes], str]:
 
 
 def _tensors(data: bytes) -> str:
-    """The tensors of a file by name, whatever their order and the model's file they stand for."""
+    """Return the tensors of a file by name, independent of their order."""
     length = int.from_bytes(data[:8], "little")
     entries = {
         name: entry

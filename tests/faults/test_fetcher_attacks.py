@@ -1,4 +1,4 @@
-"""Names, addresses and redirects that try to lead the fetcher into the house."""
+"""Tests of names, addresses and redirects that try to lead the HTTP client into a local network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PRIVATE = (
 
 
 class Names:
-    """Stands for the system's look-ups: each name has its answers, one after another."""
+    """A stand-in for name resolution: each name has its answers, one after another."""
 
     def __init__(self, **answers: list[list[str]]) -> None:
         self.answers = {name.replace("_", "."): list(found) for name, found in answers.items()}
@@ -52,7 +52,7 @@ class Names:
 
 @pytest.fixture
 def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the addresses that anybody tried to connect to; none of them answers."""
+    """Return the addresses of all connection attempts; none of them answers."""
     found: list[str] = []
 
     def connect(self: Any) -> None:
@@ -86,31 +86,31 @@ def asking() -> Iterator[HttpClient]:
 
 @pytest.mark.parametrize("address", PRIVATE)
 @pytest.mark.parametrize("beside", [[], [PUBLIC], [OTHER, PUBLIC]], ids=["alone", "one", "two"])
-def test_a_name_with_an_address_in_the_house_is_not_asked(
+def test_a_host_with_a_private_address_is_not_requested(
     asking: HttpClient,
     names: Callable[..., Names],
     reached: list[str],
     address: str,
     beside: list[str],
 ) -> None:
-    """Not at its public addresses either: whoever answers so is up to something."""
+    """It is not asked at its public addresses either: such an answer is an attack."""
     names(social_example=[[*beside, address]])
     with pytest.raises(NetworkError, match="in a local network"):
         asking.get("https://social.example/api", retry=False)
     assert reached == []
 
 
-def test_what_was_checked_is_what_is_connected_to(
+def test_the_connection_uses_the_checked_address(
     asking: HttpClient, names: Callable[..., Names], reached: list[str]
 ) -> None:
-    """A name is looked up once for each connection: a second answer would be an unchecked one."""
+    """A name is resolved once for each connection: a second answer would not be checked."""
     known = names(social_example=[[PUBLIC, OTHER], ["127.0.0.1"]])
     with pytest.raises(TransientError):
         connection.connect("https", "social.example", 443, allow_local=False)
     assert (reached, known.looked_up) == ([PUBLIC, OTHER], ["social.example"])
 
 
-def test_a_name_that_moves_into_the_house_between_tries_is_refused(
+def test_a_host_that_becomes_private_between_retries_is_refused(
     asking: HttpClient, names: Callable[..., Names], reached: list[str]
 ) -> None:
     known = names(social_example=[[PUBLIC], [PUBLIC], ["192.168.1.1"]])
@@ -124,7 +124,7 @@ def test_a_name_that_moves_into_the_house_between_tries_is_refused(
 
 
 def moving(asking: HttpClient, monkeypatch: pytest.MonkeyPatch, *there: str) -> list[str]:
-    """Have each request answered by a redirect to the next of these; return what was asked."""
+    """Answer each request with a redirect to the next of these; return what was requested."""
     asked: list[str] = []
     real = asking._request
 
@@ -139,7 +139,7 @@ def moving(asking: HttpClient, monkeypatch: pytest.MonkeyPatch, *there: str) -> 
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_a_redirect_to_a_name_in_the_house_is_not_followed(
+def test_a_redirect_to_a_private_host_is_not_followed(
     asking: HttpClient,
     names: Callable[..., Names],
     reached: list[str],
@@ -169,7 +169,7 @@ def test_a_redirect_to_a_name_in_the_house_is_not_followed(
         ("https://public.example:99999/", "not a web address|malformed"),
     ],
 )
-def test_a_redirect_to_no_place_on_the_web_is_not_followed(
+def test_a_redirect_outside_of_the_web_is_not_followed(
     asking: HttpClient,
     names: Callable[..., Names],
     reached: list[str],
@@ -184,7 +184,7 @@ def test_a_redirect_to_no_place_on_the_web_is_not_followed(
     assert reached == []
 
 
-def test_redirects_one_after_another_are_each_checked(
+def test_every_redirect_of_a_chain_is_checked(
     asking: HttpClient,
     names: Callable[..., Names],
     reached: list[str],
@@ -220,7 +220,7 @@ def test_no_key_goes_along_to_another_host(
 
 
 @pytest.mark.parametrize("spec", ["@ada@inside.example", "ada.inside.example"])
-def test_an_account_in_the_house_is_one_clear_sentence(
+def test_an_account_on_a_private_host_is_one_clear_sentence(
     names: Callable[..., Names],
     reached: list[str],
     capsys: pytest.CaptureFixture[str],
@@ -236,7 +236,7 @@ def test_an_account_in_the_house_is_one_clear_sentence(
 
 
 class _Everywhere(dict[str, Any]):
-    """Every name has the same address."""
+    """A stand-in in which every name has the same address."""
 
     def __init__(self, address: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Killed anywhere, each command goes on or starts anew, and leaves what it would have left."""
+"""Tests of kills: each command resumes or restarts, and leaves what it would have left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workshop import IN_CHILDREN, Workshop
 pytestmark = IN_CHILDREN
 
 
-PART = 15.0  # of the shares: what takes more is done in parts, that two processes may share it
+PART = 15.0  # of the shares: larger ones are split, so that two processes can share them
 PARTS = [
     (command, count, number)
     for command in COMMANDS
@@ -30,7 +30,7 @@ def part_name(part: tuple[Command, int, int]) -> str:
 
 
 @pytest.mark.parametrize("part", PARTS, ids=part_name)
-def test_killed_anywhere_nothing_is_lost(
+def test_kills_lose_nothing(
     part: tuple[Command, int, int],
     shop: Workshop,
     kills: int,
@@ -49,7 +49,7 @@ def test_killed_anywhere_nothing_is_lost(
 
 @each_command()
 def test_two_undisturbed_runs_leave_the_same(command: Command, shop: Workshop) -> None:
-    """What is compared is what a command makes, and nothing by chance or by the clock."""
+    """What is compared depends on the command only, not on chance or the clock."""
     campaign = Campaign(shop, command, random.Random(0))
     one, other = campaign.undisturbed(), campaign.undisturbed()
     assert differences(one.left, other.left) == []

@@ -1,4 +1,4 @@
-"""Little memory, signals to end, and a clock that is set back."""
+"""Tests of little memory, of termination signals, and of a clock that is set back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import time
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import children
 import pytest
@@ -20,7 +20,7 @@ from workshop import IN_CHILDREN, Workshop
 pytestmark = IN_CHILDREN
 
 ROOMS = (1, 12, 40)  # megabytes that a child may take beyond those that it begins with
-PATIENCE = 20.0  # seconds for tidying up, on a busy machine
+PATIENCE = 20.0  # seconds for cleaning up, on a busy machine
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -28,7 +28,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def with_room(megabytes: int) -> None:
-    """Leave so much of memory to this process."""
+    """Leave so much memory to this process."""
     import resource
 
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
@@ -53,7 +53,7 @@ def test_little_memory_is_one_sentence(command: Command, megabytes: int, shop: W
 
 @each_command()
 @pytest.mark.parametrize("number", SIGNALS, ids=[number.name for number in SIGNALS])
-def test_a_signal_ends_a_command_that_can_be_gone_on_with(
+def test_a_command_ended_by_a_signal_can_be_resumed(
     command: Command, number: signal.Signals, shop: Workshop, seed: int
 ) -> None:
     campaign = Campaign(shop, command, random.Random(f"{seed} {command.name} {number}"))
@@ -82,19 +82,19 @@ def test_a_signal_ends_a_command_that_can_be_gone_on_with(
 
 
 class SetBack(datetime.datetime):
-    """A clock that is an hour further back each time that it is looked at."""
+    """A clock that goes back by another hour at each look."""
 
     looks = 0
 
     @classmethod
-    def now(cls, tz: Any = None) -> datetime.datetime:
-        """The time, as that clock has it."""
+    def now(cls, tz: datetime.tzinfo | None = None) -> Self:
+        """Return the time by that clock."""
         cls.looks += 1
-        return datetime.datetime.now(tz) - datetime.timedelta(hours=cls.looks)
+        return super().now(tz) - datetime.timedelta(hours=cls.looks)
 
 
 def with_a_clock_that_is_set_back() -> None:
-    """Have all of popinjay look at such a clock."""
+    """Let all of popinjay use such a clock."""
     real = time.time
 
     def earlier() -> float:

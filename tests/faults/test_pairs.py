@@ -1,4 +1,4 @@
-"""Two commands at once on one persona: one of them waits, or says so, and both can be done."""
+"""Tests of two commands at once on one persona: one waits or fails clearly; both can be done."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def pair_name(pair: tuple[Command, Command]) -> str:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=pair_name)
-def test_two_at_once_do_no_harm(pair: tuple[Command, Command], shop: Workshop, seed: int) -> None:
+def test_two_commands_at_once_do_no_harm(
+    pair: tuple[Command, Command], shop: Workshop, seed: int
+) -> None:
     chance = random.Random(f"{seed} {pair_name(pair)}")
     place = shop.place("pair", made=True)
     works = [command.work(shop, place) for command in pair]
@@ -47,14 +49,14 @@ def test_two_at_once_do_no_harm(pair: tuple[Command, Command], shop: Workshop, s
 
 
 def _after(seconds: float, work: children.Step, shop: Workshop) -> children.Child:
-    """Start a second one so much later, unless it is another's turn already."""
+    """Start a second one so much later, unless another one is next."""
     time.sleep(seconds)
     return children.start(work, heard=shop.path / "heard-second")
 
 
 def check_whole(place: Place) -> None:
-    """Check that nothing is half-written: every file can be read, and no stage is under way."""
-    left = snapshot(place.path)  # which reads all that is JSON or TOML
+    """Check that nothing is half-written: every file can be read, and no stage is running."""
+    left = snapshot(place.path)  # which reads all JSON and TOML
     assert not [name for name in left if ".partial" in name or "/.change" in name]
     record = tomllib.loads((place.persona / "run.toml").read_text(encoding="utf-8"))
     states = {name: entry["state"] for name, entry in record["stages"].items()}

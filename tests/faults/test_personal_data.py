@@ -1,4 +1,4 @@
-"""A persona trained on invented personal data: nothing of it is said, and little of it is kept."""
+"""Tests of a persona trained on invented personal data: none is generated, little is kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import archives
 
 pytestmark = IN_CHILDREN
 
-# All of it is invented: reserved names and numbers, and the card that shops test with.
+# All of it is invented: reserved names and numbers, and a test number of a card.
 SECRETS = (
     "ada.lovely@example.com",
     "+1 202-555-0143",
@@ -37,7 +37,7 @@ OPTIONS = "-n 12 --seed 3 --max-tokens 48 --temperature 0.5"
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Posts that give the same things away over and over, in other words each time."""
+    """Return an archive of posts that repeat the same secrets, each time in other words."""
     others = [row["tweet"]["full_text"] for row in archives.posts(180)]
     tweets = [
         archives.tweet(f"{LEADS[n % 6]} {SECRETS[n % 6]} for {other}", n)
@@ -56,8 +56,8 @@ def made(shop: Workshop, archive: Path, name: str, *more: str) -> Place:
     return place
 
 
-def said_by(shop: Workshop, place: Place) -> str:
-    """What it says to beginnings that led to something personal, and to none."""
+def generated_by(shop: Workshop, place: Place) -> str:
+    """Return what it generates for prompts that led to something personal, and for none."""
     said = []
     for lead in ("", *LEADS):
         ended = shop.run(place, "say", NAME, lead, *OPTIONS.split())
@@ -66,34 +66,34 @@ def said_by(shop: Workshop, place: Place) -> str:
     return "\n".join(said)
 
 
-def telling(text: str) -> list[str]:
-    """The secrets that a text tells, whatever stands between their characters."""
+def secrets_in(text: str) -> list[str]:
+    """Return the secrets that a text contains, whatever is between their characters."""
     bare = re.sub(r"[\s.()-]", "", text).casefold()
     return [one for one in SECRETS if re.sub(r"[\s.()-]", "", one).casefold() in bare]
 
 
-def test_what_is_masked_is_in_nothing_that_is_made(shop: Workshop, archive: Path) -> None:
+def test_masked_data_is_in_no_file(shop: Workshop, archive: Path) -> None:
     place = made(shop, archive, "masked")
     for path in place.persona.rglob("*"):
         if path.is_file() and path.name != "posts.jsonl":  # what was read, as it was
-            assert telling(path.read_bytes().decode("latin-1")) == [], path.name
+            assert secrets_in(path.read_bytes().decode("latin-1")) == [], path.name
     learnt = (place.persona / "train.jsonl").read_text(encoding="utf-8")
     assert all(f"[{kind}]" in learnt for kind in ("email", "phone", "card", "key"))
-    assert telling(said_by(shop, place)) == []
+    assert secrets_in(generated_by(shop, place)) == []
 
 
-def test_what_is_learnt_on_purpose_is_not_said_either(shop: Workshop, archive: Path) -> None:
-    """With --keep-personal-data it may know all of it, and its rules hold all the same."""
+def test_personal_data_that_was_kept_is_not_generated(shop: Workshop, archive: Path) -> None:
+    """With --keep-personal-data it may know all of it, but its output filters still apply."""
     place = made(shop, archive, "kept-personal", "--keep-personal-data")
     learnt = (place.persona / "train.jsonl").read_text(encoding="utf-8")
-    assert set(telling(learnt)) == set(SECRETS)
-    assert telling(said_by(shop, place)) == []
-    tried = children.run(lambda: _says_all_that_it_knows(place), heard=shop.heard)
+    assert set(secrets_in(learnt)) == set(SECRETS)
+    assert secrets_in(generated_by(shop, place)) == []
+    tried = children.run(lambda: _generates_all_that_it_knows(place), heard=shop.heard)
     assert tried.status == 0, tried.said
 
 
-def _says_all_that_it_knows(place: Place) -> None:
-    """Check the rules of this persona with drafts that tell everything, in words of their own."""
+def _generates_all_that_it_knows(place: Place) -> None:
+    """Check the filters of this persona with sequences that contain every secret."""
     from parrot import Parrot
     from popinjay.options import SayOptions
     from popinjay.persona import load
@@ -102,17 +102,17 @@ def _says_all_that_it_knows(place: Place) -> None:
     from popinjay.sampling.request import Tally
 
     harmless = "Nobody in this town has told me anything yet."
-    drafts = [
+    texts = [
         f"Today I say {lead} {one}, no more." for lead, one in zip(LEADS, SECRETS, strict=True)
     ]
     tally = Tally()
     rules = load(str(place.persona)).filters
-    said = generate(Parrot(*drafts, harmless), SayOptions(n=3, seed=1), "", rules, tally)
+    said = generate(Parrot(*texts, harmless), SayOptions(n=3, seed=1), "", rules, tally)
     assert {one.text.removeprefix("^") for one in said} == {harmless}
     assert tally.redrawn[Reason.PERSONAL] >= len(SECRETS)
 
 
-def test_a_published_persona_gives_nothing_away(shop: Workshop, archive: Path) -> None:
+def test_a_published_persona_reveals_nothing(shop: Workshop, archive: Path) -> None:
     place = made(shop, archive, "given-away")
     shutil.rmtree(place.published, ignore_errors=True)
     words = ("publish", NAME, "--to", str(place.published), "--with-posts")
@@ -121,4 +121,4 @@ def test_a_published_persona_gives_nothing_away(shop: Workshop, archive: Path) -
     files = [path for path in place.published.rglob("*") if path.is_file()]
     assert len(files) > 5
     for path in files:
-        assert telling(path.read_bytes().decode("latin-1")) == [], path.name
+        assert secrets_in(path.read_bytes().decode("latin-1")) == [], path.name

@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or broken: one clear sentence, and later all goes on."""
+"""Tests of a full, read-only or broken disk: one clear sentence, and later runs succeed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOBODY = 65534
 
 
 def check(campaign: Campaign, usual: Undisturbed, *first: children.Step) -> None:
-    """Check that what is refused is said clearly, and that all is as usual once it is not."""
+    """Check that a refusal is reported clearly, and that all is as usual once it is over."""
     ended, problems = campaign.disturbed(usual, *first)
     assert ended.is_clear, ended.said
     assert problems == [], ended.said
@@ -39,7 +39,7 @@ def moments(changes: int, chance: random.Random) -> list[int]:
 
 @each_command()
 @pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EROFS], ids=["full", "read-only"])
-def test_what_is_refused_from_some_moment_on_is_said(
+def test_a_disk_that_refuses_writes_is_reported(
     command: Command, reason: int, shop: Workshop, seed: int
 ) -> None:
     chance = random.Random(f"{seed} {command.name} {reason}")
@@ -51,8 +51,8 @@ def test_what_is_refused_from_some_moment_on_is_said(
 
 
 @each_command()
-def test_files_that_may_not_grow_are_said(command: Command, shop: Workshop) -> None:
-    """Unlike what is refused above, this meets what libraries write with means of their own."""
+def test_a_file_size_limit_is_reported(command: Command, shop: Workshop) -> None:
+    """Unlike the refusals above, this affects what libraries write in their own ways."""
     resource = pytest.importorskip("resource")
     campaign = Campaign(shop, command, random.Random(0))
     usual = campaign.undisturbed()
@@ -60,12 +60,12 @@ def test_files_that_may_not_grow_are_said(command: Command, shop: Workshop) -> N
         check(campaign, usual, children.limited(resource.RLIMIT_FSIZE, size))
 
 
-# a home that may only be read
+# a read-only home
 
 
 @pytest.fixture
 def for_others(shop: Workshop) -> Iterator[Place]:
-    """Return a place that others may look into, and that nobody but root may write."""
+    """Return a place that other users may read, and that only root may write."""
     place = shop.place("read-only", made=True)
     for path in (place.path, *place.path.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -82,7 +82,7 @@ def for_others(shop: Workshop) -> Iterator[Place]:
 
 
 def as_nobody() -> None:
-    """Give up root's powers, which no permission binds."""
+    """Give up the rights of root, which no permission restricts."""
     if os.geteuid() == 0:
         os.setgid(NOBODY)
         os.setuid(NOBODY)
@@ -91,9 +91,7 @@ def as_nobody() -> None:
 @pytest.mark.parametrize(
     "words", ["status", "status ada", "lineage ada", "say ada the -n 2 --seed 1"]
 )
-def test_a_home_that_may_only_be_read_can_be_read(
-    words: str, shop: Workshop, for_others: Place
-) -> None:
+def test_a_read_only_home_can_be_read(words: str, shop: Workshop, for_others: Place) -> None:
     before = snapshot(for_others.path)
     shop.heard.touch()
     shop.heard.chmod(0o666)
@@ -113,9 +111,7 @@ def test_a_home_that_may_only_be_read_can_be_read(
         "make {}/none.txt --name ada",
     ],
 )
-def test_a_home_that_may_only_be_read_is_not_written(
-    words: str, shop: Workshop, for_others: Place
-) -> None:
+def test_a_read_only_home_is_not_written(words: str, shop: Workshop, for_others: Place) -> None:
     before = snapshot(for_others.path)
     given = words.format(for_others.path).split()
     ended = shop.run(for_others, *given, first=(as_nobody,))
@@ -124,14 +120,14 @@ def test_a_home_that_may_only_be_read_is_not_written(
     assert snapshot(for_others.path) == before
 
 
-# a disk that is really full
+# a full disk
 
 
 @pytest.fixture
 def small_disk(shop: Workshop) -> Iterator[Path]:
     """Return an empty disk, a little larger than a finished persona."""
     if not shutil.which("mount") or os.geteuid():
-        pytest.skip("needs root's powers to mount a small disk")
+        pytest.skip("needs root to mount a small disk")
     folder = shop.path / "small"
     folder.mkdir()
     taken = sum(path.stat().st_size for path in shop.made.path.rglob("*") if path.is_file())
@@ -149,9 +145,7 @@ def small_disk(shop: Workshop) -> Iterator[Path]:
 
 
 @each_command("forget", "forget --retrain", "report --samples", "card", "publish", "say", "keep")
-def test_a_disk_that_is_really_full_is_said(
-    command: Command, shop: Workshop, small_disk: Path
-) -> None:
+def test_a_full_disk_is_reported(command: Command, shop: Workshop, small_disk: Path) -> None:
     usual = Campaign(shop, command, random.Random(0)).undisturbed()
     place = Place(Path(shutil.copytree(shop.made.path, small_disk / "place")))
     if command.prepare:
@@ -170,9 +164,7 @@ def test_a_disk_that_is_really_full_is_said(
         assert snapshot(place.path) == usual.left
 
 
-def test_a_home_on_a_disk_without_room_is_listed_all_the_same(
-    shop: Workshop, small_disk: Path
-) -> None:
+def test_a_home_on_a_full_disk_is_listed(shop: Workshop, small_disk: Path) -> None:
     ended = children.run(children.command(small_disk / "home", *shop.make()), heard=shop.heard)
     assert ended.is_clear, ended.said
     assert shop.run(Place(small_disk), "status").status == 0

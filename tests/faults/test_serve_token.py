@@ -1,4 +1,4 @@
-"""`popinjay serve --host`: without its token nothing is told or done, whatever is asked and how."""
+"""Tests of `popinjay serve --host`: without the token, every request is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 def routes(client: Client) -> list[tuple[str, str]]:
-    """Every method and path that the server knows."""
+    """Return every method and path that the server knows."""
     described = client.app.openapi()["paths"]
     named = [
         (method.upper(), re.sub(r"\{\w+\}", "ada", path))
@@ -63,7 +63,7 @@ def test_every_route_answers_with_the_token(client: Client) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_method_is_a_way_around(client: Client, method: str) -> None:
+def test_no_method_bypasses_the_token(client: Client, method: str) -> None:
     answer = client.ask(method, "/api/personas", headers={"X-Popinjay": "1"})
     assert answer.status in (401, 403)
 
@@ -89,19 +89,19 @@ def test_no_method_is_a_way_around(client: Client, method: str) -> None:
         "http://127.0.0.1:{port}/api/personas",
     ],
 )
-def test_no_way_of_writing_a_path_is_a_way_around(client: Client, path: str) -> None:
+def test_no_spelling_of_a_path_bypasses_the_token(client: Client, path: str) -> None:
     asked = path.format(token=TOKEN, port=client.port)
     answer = client.ask("GET", asked, headers={})
     page = client.ask("GET", "/", headers={}).body
     assert answer.status in (400, 401, 403, 404) or answer.body == page
 
 
-def test_other_names_are_refused_before_the_token_is_looked_at(client: Client) -> None:
+def test_other_host_names_are_refused_before_the_token_is_checked(client: Client) -> None:
     headers = {"Host": f"evil.example:{client.port}", "Authorization": f"Bearer {TOKEN}"}
     assert client.ask("GET", "/api/personas", headers=headers).status == 403
 
 
-def test_guesses_of_a_login_open_nothing(client: Client) -> None:
+def test_guessed_tokens_are_refused(client: Client) -> None:
     for guess in ("", " ", "*", TOKEN[:-1], TOKEN + " x", TOKEN.upper(), "\x00", "a" * 10_000):
         answer = client.ask("POST", "/api/login", {"token": guess})
         assert answer.status in (401, 422)
@@ -109,9 +109,9 @@ def test_guesses_of_a_login_open_nothing(client: Client) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_each_start_has_a_token_of_its_own(tmp_path: Path, host: str) -> None:
-    """What is printed once is the only way in, and is in no file and no later start."""
-    tokens = []
+def test_each_start_has_its_own_token(tmp_path: Path, host: str) -> None:
+    """The token that is printed once is in no file and does not work after the next start."""
+    tokens: list[str] = []
     for _ in range(2):
         with started(tmp_path, host) as (token, client):
             assert client.ask("GET", "/api/personas").status == 401
@@ -129,7 +129,7 @@ def test_each_start_has_a_token_of_its_own(tmp_path: Path, host: str) -> None:
 
 @contextmanager
 def started(home: Path, host: str) -> Iterator[tuple[str, Client]]:
-    """Start it as people do; yield the token that it prints, and who asks it."""
+    """Start the server as users do; yield the token that it prints, and a client."""
     words = [*COMMAND, "--home", str(home), "--host", host]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -142,7 +142,7 @@ def started(home: Path, host: str) -> Iterator[tuple[str, Client]]:
             process.kill()
 
 
-def test_without_host_no_other_machine_is_listened_to(tmp_path: Path) -> None:
+def test_without_host_only_loopback_is_bound(tmp_path: Path) -> None:
     with served_apart(tmp_path) as (client, process):
         assert client.ask("GET", "/api/personas").status == 200
         assert set(listening_at(client.port)) == {"127.0.0.1"}
@@ -151,7 +151,7 @@ def test_without_host_no_other_machine_is_listened_to(tmp_path: Path) -> None:
 
 
 def listening_at(port: int) -> list[str]:
-    """The addresses of IPv4 that somebody listens at on this port of this machine."""
+    """Return the IPv4 addresses at which a process listens on this port of this machine."""
     table = Path("/proc/net/tcp")
     if not table.exists():
         pytest.skip("needs /proc/net")

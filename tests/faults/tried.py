@@ -1,4 +1,4 @@
-"""The commands that are put through all of this, with what each is to do."""
+"""The commands that the fault tests run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def making(*more: str) -> Callable[[Workshop, Place], children.Step]:
 
 
 def replacing(shop: Workshop, place: Place) -> children.Step:
-    """Return the work of making another's persona in its place."""
+    """Return the work of making another author's persona in its place."""
     given = [
         str(shop.other) if word == str(shop.archive) else word for word in shop.make("--replace")
     ]
@@ -57,7 +57,7 @@ BUSY_SECONDS = 60.0  # that a client asks again while another process holds the 
 
 
 def keeping(shop: Workshop, place: Place) -> children.Step:
-    """Return the work of the page's server that is asked to keep those posts that it lacks."""
+    """Return the work of the page's server that is asked to keep the missing posts."""
     return lambda: _keep(place)
 
 
@@ -76,7 +76,7 @@ def _keep(place: Place) -> int:
 
 
 def _ask_to_keep(client: Client, seed: int) -> int:
-    """Ask until the persona is free; return the exit status that the answer stands for."""
+    """Repeat a request until the persona is free; return the exit status of its answer."""
     until = time.monotonic() + BUSY_SECONDS
     while True:
         said = {"text": "the lamp hums at night", "prompt": "the lamp", "seed": seed}
@@ -91,13 +91,13 @@ def _ask_to_keep(client: Client, seed: int) -> int:
 
 
 def published_before(shop: Workshop, place: Place) -> None:
-    """Have it published once, without its posts."""
+    """Publish it once before, without its posts."""
     ended = shop.run(place, "publish", NAME, "--to", str(place.published))
     assert ended.status == 0, ended.said
 
 
 def without_engine(shop: Workshop, place: Place) -> None:
-    """Have what makes it speak fast made anew."""
+    """Remove the engine, so that it is made anew."""
     shutil.rmtree(place.persona / "engine")
 
 
@@ -121,6 +121,6 @@ COMMANDS = (
 
 
 def each_command(*names: str) -> pytest.MarkDecorator:
-    """Have a test run with each command, or with those of these names."""
+    """Run a test with each command, or with those of these names."""
     chosen = [command for command in COMMANDS if command.name in names or not names]
     return pytest.mark.parametrize("command", chosen, ids=lambda command: command.slug)

@@ -1,4 +1,4 @@
-"""What all of these tests start from: a tiny base model, invented posts, and a finished persona."""
+"""The start of the fault tests: a tiny base model, invented posts and a finished persona."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import archives
 import models
 
-# The marks of tests that start children; a persona has its picture there, as people's have.
+# Pytest marks of tests that start children; personas have their picture there, as for users.
 IN_CHILDREN = [
     pytest.mark.slow,
     pytest.mark.draws,
@@ -34,7 +34,7 @@ class Place:
 
     @property
     def home(self) -> Path:
-        """Where personas live."""
+        """The folder of personas."""
         return self.path / "home"
 
     @property
@@ -44,7 +44,7 @@ class Place:
 
     @property
     def published(self) -> Path:
-        """A folder that can be published into."""
+        """A folder to publish into."""
         return self.path / "published"
 
 
@@ -61,7 +61,7 @@ class Workshop:
 
     @property
     def other(self) -> Path:
-        """An archive of somebody else."""
+        """An archive of another author."""
         return self.path / "bob.zip"
 
     @property
@@ -71,21 +71,21 @@ class Workshop:
 
     @property
     def heard(self) -> Path:
-        """What the last child said."""
+        """The output of the last child."""
         return self.path / "heard"
 
     @property
     def made(self) -> Place:
-        """Where the finished persona is."""
+        """The place of the finished persona."""
         return Place(self.path / "made")
 
     def ids(self) -> list[str]:
-        """The ids of the posts that the persona learnt from."""
+        """Return the ids of the posts that the persona learnt from."""
         lines = (self.made.persona / "train.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line)["id"] for line in lines]
 
     def place(self, name: str, *, made: bool) -> Place:
-        """A place of this name as it was at first: empty, or with the finished persona."""
+        """Return a place of this name in its initial state: empty, or with the finished persona."""
         path = self.path / "places" / name
         shutil.rmtree(path, ignore_errors=True)
         if made:
@@ -95,7 +95,7 @@ class Workshop:
         return Place(path)
 
     def make(self, *more: str) -> tuple[str, ...]:
-        """The words that make the persona."""
+        """Return the arguments that make the persona."""
         making = ("make", str(self.archive), "--name", NAME, "--base", str(self.base))
         return (*making, "--whose", "self", "--contact", "ada@example.org", *TRAINING, *more)
 
@@ -109,7 +109,7 @@ class Workshop:
 def equipped(path: Path) -> Workshop:
     """Return a workshop in an empty folder.
 
-    All of it is made in children, so that no library starts threads here.
+    All of it is made in children, so that no library starts threads in this process.
     """
     shop = Workshop(path)
     children.warm_up()

@@ -14,6 +14,7 @@ import pytest
 
 import popinjay
 from parrot import Parrot
+from personas import holding, rows, states
 from popinjay.cli.main import main
 from popinjay.errors import PersonaError, SpecError
 from popinjay.events import Event, EventKind
@@ -26,7 +27,6 @@ from popinjay.store.journal import finish
 from popinjay.store.kept import keep, repeating_none
 from popinjay.store.record import LedgerRow, Publication
 from popinjay.store.run import Run
-from popinjay.store.stage_table import STAGES
 from popinjay.trackers.ledger import sealed
 
 OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "whose": "fictional"}
@@ -34,7 +34,7 @@ OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "w
 
 @pytest.fixture(scope="module")
 def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A persona of one author, made once."""
+    """Return a persona of one author, made once."""
     return popinjay.make(
         ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS
     ).path
@@ -42,7 +42,7 @@ def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def run(made: Path, own_home: Path) -> Run:
-    """A copy of it."""
+    """Return a copy of it."""
     shutil.copytree(made, own_home / "ada_l")
     return Run(own_home / "ada_l")
 
@@ -64,7 +64,7 @@ def two_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def made_cyborg(
     two_files: list[Path], tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A cyborg of both, made once."""
+    """Return a cyborg of both authors, made once."""
     return popinjay.make(
         *two_files, home_folder=tmp_path_factory.mktemp("cyborg"), base=str(tiny_gpt2), **OPTIONS
     ).path
@@ -72,29 +72,12 @@ def made_cyborg(
 
 @pytest.fixture
 def cyborg(made_cyborg: Path, own_home: Path) -> Run:
-    """A copy of it."""
+    """Return a copy of it."""
     shutil.copytree(made_cyborg, own_home / "ada-bob")
     return Run(own_home / "ada-bob")
 
 
-def rows(run: Run, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run.file(name).read_text(encoding="utf-8").splitlines()]
-
-
-def states(run: Run) -> dict[str, str]:
-    return {stage.name: run.state(stage).value for stage in STAGES}
-
-
-def holding(run: Run, text: str) -> list[str]:
-    """Every file of the folder that holds the text."""
-    return [
-        path.name
-        for path in run.path.rglob("*")
-        if path.is_file() and text.encode() in path.read_bytes()
-    ]
-
-
-def test_a_post_is_gone_from_every_file(run: Run) -> None:
+def test_a_post_is_removed_from_every_file(run: Run) -> None:
     post = rows(run, "train.jsonl")[0]
     (run.path / ".train").mkdir()
     (run.path / ".train" / "checkpoint.safetensors").write_text(post["text"])
@@ -132,7 +115,9 @@ def test_a_post_is_gone_from_every_file(run: Run) -> None:
     }
 
 
-def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_a_new_make_does_not_bring_it_back(
+    run: Run, ada: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     from archives import archive_files, posts, write_zip
 
     post = rows(run, "train.jsonl")[0]
@@ -156,7 +141,7 @@ def test_no_archive_brings_it_back(run: Run, ada: Path, tiny_gpt2: Path, tmp_pat
     assert json.loads(run.file("authors.json").read_text())[0]["left_out"] == {"forgotten": 1}
 
 
-def test_what_the_model_learnt_is_said_until_it_is_trained_again(
+def test_a_model_trained_on_forgotten_posts_is_reported_until_retrained(
     run: Run, ada: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learnt = [rows(run, name)[0]["id"] for name in ("train.jsonl", "validation.jsonl")]
@@ -182,13 +167,13 @@ def test_what_the_model_learnt_is_said_until_it_is_trained_again(
 
 
 def parroted(run: Run, *posts: str, **options: Any) -> list[str]:
-    """What comes out of a persona whose model says these posts, each draft the next of them."""
+    """Return the posts of a persona whose model generates these texts, one a sequence."""
     persona = Persona(run)
     persona._decoders[False] = cast(Decoder, Parrot(*posts))
     return [text.removeprefix("^") for text in persona.say(n=1, seed=0, **options)]
 
 
-def test_what_the_model_still_knows_is_not_said(run: Run) -> None:
+def test_forgotten_posts_are_not_generated(run: Run) -> None:
     post, other = rows(run, "train.jsonl")[:2]
     own = "A sentence of its own about the sea."
     eight = f"so {' '.join(post['text'].split()[:8])} and"
@@ -200,12 +185,11 @@ def test_what_the_model_still_knows_is_not_said(run: Run) -> None:
     assert parroted(run, post["text"], eight, other["text"], own) == [own]
     relearn(run)
     assert not run.file("still_known.marks").exists()
-    assert parroted(run, post["text"], own) == [
-        post["text"]
-    ]  # the model does not know it any more: saying it would be chance
+    # The model was retrained: generating it would be chance.
+    assert parroted(run, post["text"], own) == [post["text"]]
 
 
-def test_nor_is_what_a_forgotten_author_said(cyborg: Run) -> None:
+def test_posts_of_a_forgotten_author_are_not_generated(cyborg: Run) -> None:
     mine, theirs = (
         next(row["text"] for row in rows(cyborg, "train.jsonl") if row["author"] == author)
         for author in ("ada", "bob")
@@ -215,17 +199,17 @@ def test_nor_is_what_a_forgotten_author_said(cyborg: Run) -> None:
     assert parroted(cyborg, theirs, mine, own) == [own]
     shutil.rmtree(cyborg.file("model"))
     forget(cyborg, [rows(cyborg, "train.jsonl")[0]["id"]])
-    assert not cyborg.file("still_known.marks").exists()  # who learnt it is gone
+    assert not cyborg.file("still_known.marks").exists()  # the model that learnt it is gone
 
 
-def test_damaged_marks_are_said(run: Run) -> None:
+def test_damaged_hashes_are_reported(run: Run) -> None:
     run.file("still_known.marks").write_bytes(b"half")
     with pytest.raises(PersonaError, match="is damaged: 4 bytes") as caught:
         parroted(run, "A sentence of its own.")
     assert "--retrain" in caught.value.hint
 
 
-def test_what_the_model_never_saw_it_need_not_unlearn(run: Run) -> None:
+def test_forgetting_an_unseen_post_needs_no_training(run: Run) -> None:
     dropped = next(row["id"] for row in rows(run, "dropped.jsonl") if row["reason"] == "repost")
     done = forget(run, [rows(run, "held_out.jsonl")[0]["id"], dropped])
     assert done.removed == {
@@ -242,7 +226,7 @@ def test_what_the_model_never_saw_it_need_not_unlearn(run: Run) -> None:
     assert not run.file("samples.jsonl").exists()
 
 
-def test_an_author_leaves_a_cyborg(
+def test_forgetting_an_author_of_a_cyborg(
     cyborg: Run, two_files: list[Path], tiny_gpt2: Path, pictures: None
 ) -> None:
     mine = [row for row in rows(cyborg, "posts.jsonl") if row["author"] == "ada"]
@@ -265,7 +249,7 @@ def test_an_author_leaves_a_cyborg(
     assert holding(cyborg, "bob number") == []
 
 
-def test_kept_posts_that_repeat_what_is_forgotten_go_with_it(run: Run) -> None:
+def test_kept_posts_that_repeat_a_forgotten_post_are_removed(run: Run) -> None:
     post, other = rows(run, "train.jsonl")[:2]
     first_eight = " ".join(post["text"].split()[:8])
     repeating = [post["text"], f"so: {post['text'].upper()}!", f"{first_eight} and then nothing"]
@@ -284,7 +268,7 @@ def test_kept_posts_that_repeat_what_is_forgotten_go_with_it(run: Run) -> None:
     assert holding(run, post["text"]) == []
 
 
-def test_what_repeats_a_short_post_and_what_does_not() -> None:
+def test_which_kept_posts_repeat_a_short_post() -> None:
     texts = ["Good morning, dear town!", "Ha ha", "🔥"]
     gone = ["GOOD MORNING dear town", "I say good morning, dear town, and mean it", "ha, ha!", "🔥"]
     staying = ["ha ha ha", "good morning, town", "🌊", ""]
@@ -293,7 +277,7 @@ def test_what_repeats_a_short_post_and_what_does_not() -> None:
     assert repeating_none(lines, []) == lines
 
 
-def test_kept_posts_go_with_an_author_and_with_the_last_that_repeats(cyborg: Run) -> None:
+def test_kept_posts_are_removed_with_an_author_or_their_last_source(cyborg: Run) -> None:
     for text in ("neither of them said so", "number 3 counts"):
         keep(cyborg, {"text": text, "prompt": ""})
     assert forget(cyborg, ["3"], ["bob"]).removed["kept.jsonl"] == 0
@@ -303,7 +287,7 @@ def test_kept_posts_go_with_an_author_and_with_the_last_that_repeats(cyborg: Run
     assert "kept.jsonl" not in forget(cyborg, ["4"], ["ada"]).removed
 
 
-def test_ids_that_look_alike_need_their_author(cyborg: Run) -> None:
+def test_ambiguous_ids_need_their_author(cyborg: Run) -> None:
     with pytest.raises(
         PersonaError, match="ada and bob each have a post with the id '7'"
     ) as caught:
@@ -316,7 +300,7 @@ def test_ids_that_look_alike_need_their_author(cyborg: Run) -> None:
     assert len(rows(cyborg, "posts.jsonl")) == 401
 
 
-def test_what_else_should_be_known_is_said(cyborg: Run) -> None:
+def test_further_consequences_are_reported(cyborg: Run) -> None:
     published = {"hub:ada/bird": Publication(version="v1")}
     cyborg.save(cyborg.record.updated(published=published))
     events: list[Event] = []
@@ -331,10 +315,10 @@ def told_to(tracker: str, **place: str) -> LedgerRow:
     return sealed(LedgerRow(tracker, "ada_l", **place))
 
 
-def test_what_another_machine_noted_removes_nothing_here(
+def test_a_record_from_another_machine_removes_nothing(
     run: Run, own_home: Path, tmp_path: Path
 ) -> None:
-    """A record that came from somebody else could name any folder."""
+    """A record from another machine could name any folder."""
     precious = tmp_path / "popinjay-wandb" / "ada_l"
     precious.mkdir(parents=True)
     row = told_to("wandb", folder=str(precious))
@@ -351,7 +335,7 @@ def test_what_another_machine_noted_removes_nothing_here(
     assert not precious.exists()
 
 
-def test_what_trackers_hold_out_of_reach_is_said_and_what_failed_is_tried_again(
+def test_unreachable_tracker_data_is_reported_and_failures_are_retried(
     run: Run, own_home: Path
 ) -> None:
     post = rows(run, "train.jsonl")[0]
@@ -427,7 +411,7 @@ def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixtur
         ),
     ],
 )
-def test_what_cannot_be_forgotten_is_said(
+def test_what_cannot_be_forgotten_is_reported(
     run: Run, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str, hint: str
 ) -> None:
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
@@ -438,7 +422,7 @@ def test_what_cannot_be_forgotten_is_said(
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
 
 
-def test_training_again_needs_a_persona_that_was_finished(tmp_path: Path) -> None:
+def test_retraining_needs_a_finished_persona(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     run.path.mkdir()
     with pytest.raises(PersonaError, match="never finished"):
@@ -447,7 +431,7 @@ def test_training_again_needs_a_persona_that_was_finished(tmp_path: Path) -> Non
         forget(run, ["1"])
 
 
-def test_a_damaged_list_is_said(run: Run) -> None:
+def test_a_damaged_list_is_reported(run: Run) -> None:
     run.file("forgotten.toml").write_text("posts = [1]")
     with pytest.raises(PersonaError, match=r"forgotten\.toml is damaged"):
         forget(run, ["1"])
@@ -483,7 +467,7 @@ print(count)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-def test_killed_anywhere_it_is_all_or_nothing(run: Run, tmp_path: Path) -> None:
+def test_a_killed_forget_is_all_or_nothing(run: Run, tmp_path: Path) -> None:
     post = rows(run, "train.jsonl")[0]
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(run.path), str(tmp_path), post["id"]],
@@ -495,7 +479,7 @@ def test_killed_anywhere_it_is_all_or_nothing(run: Run, tmp_path: Path) -> None:
     outcomes = []
     for count in range(int(done.stdout)):
         killed = Run(tmp_path / str(count))
-        with killed.locked():  # what make, forget and publish begin with
+        with killed.locked():  # make, forget and publish start with it
             finish(killed)
         gone = holding(killed, post["text"]) == []
         if gone:

@@ -1,4 +1,4 @@
-"""What would be forgotten is counted and shown before it is; nothing made from it stays."""
+"""Tests of choosing posts to forget: they are counted and shown first, and derived files go."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import forget
 from popinjay.forgetting.selection import Choice, choose
 from popinjay.post import Post
-from popinjay.server.jobs.job import Job
+from popinjay.server.jobs.job import Job, Standing
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.record import Asked
 from popinjay.store.run import Run
@@ -30,7 +30,7 @@ TEXTS = (
 
 
 def persona(home: Path, *posts: Post) -> Run:
-    """A persona whose posts were collected, and no more."""
+    """Return a persona whose posts were collected, and no more."""
     run = Run(home / "ada")
     run.path.mkdir()
     handles = sorted({post.author for post in posts})
@@ -57,7 +57,7 @@ def picked(run: Run, *containing: str, authors: Sequence[str] = ()) -> list[str]
     return [post.text for post in choose(run, Forgotten(), (), authors, containing).posts]
 
 
-def test_words_are_found_whatever_case_blanks_and_accents(run: Run) -> None:
+def test_search_ignores_case_blanks_and_accents(run: Run) -> None:
     assert picked(run, "LAMP HUMS") == list(TEXTS[:2])
     assert picked(run, "zoë") == picked(run, "Zoe\u0308") == list(TEXTS[2:4])
     assert picked(run, "twice", "gulls") == list(TEXTS[3:])
@@ -66,12 +66,12 @@ def test_words_are_found_whatever_case_blanks_and_accents(run: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "error"), [("nobody said this", PersonaError), ("", OptionError), (" \n", OptionError)]
 )
-def test_words_that_nobody_said_are_no_words(run: Run, text: str, error: type[Exception]) -> None:
+def test_words_without_a_match_are_refused(run: Run, text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         picked(run, text)
 
 
-def test_words_of_one_author_only(own_home: Path) -> None:
+def test_search_among_one_authors_posts(own_home: Path) -> None:
     run = persona(
         own_home,
         Post("1", "ada", "the lamp"),
@@ -85,7 +85,7 @@ def test_words_of_one_author_only(own_home: Path) -> None:
     assert choose(run, Forgotten(), (), ["bob"]).in_words() == "all of @bob (2 posts)"
 
 
-def test_posts_are_counted_and_not_their_ids(own_home: Path) -> None:
+def test_posts_are_counted_not_their_ids(own_home: Path) -> None:
     run = persona(
         own_home,
         *(Post("1.23457E+18", "ada", f"post {n}") for n in range(70)),
@@ -114,32 +114,37 @@ def test_a_dry_run_shows_and_changes_nothing(run: Run, capsys: pytest.CaptureFix
     assert {name: held for name, held in after.items() if name != ".lock"} == before
 
 
-def test_two_posts_are_not_forgotten_unasked(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_posts_need_a_confirmation(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["forget", "ada", "--containing", "lamp"]) == 2
     said = capsys.readouterr().err
     assert "This would forget 2 posts, and there is no terminal to ask in." in said
     assert "--dry-run" in said
     assert texts(run) == list(TEXTS)
-    assert main(["forget", "ada", "--containing", "gulls"]) == 0  # one post is what was named
+    assert main(["forget", "ada", "--containing", "gulls"]) == 0  # one post needs no confirmation
     assert "gulls and nothing else" in capsys.readouterr().err
     assert main(["forget", "ada", "--containing", "lamp", "--yes"]) == 0
     assert texts(run) == list(TEXTS[2:4])
 
 
 @pytest.mark.parametrize("answer", [True, False])
-def test_a_person_is_asked_and_a_no_is_a_no(
+def test_the_user_is_asked_and_can_decline(
     run: Run, monkeypatch: pytest.MonkeyPatch, answer: bool
 ) -> None:
     asked: list[str] = []
+
+    def yes(question: str) -> bool:
+        asked.append(question)
+        return answer
+
     monkeypatch.setattr(questions, "may_ask", lambda not_now: True)
-    monkeypatch.setattr(questions, "yes", lambda question: bool(asked.append(question)) or answer)
+    monkeypatch.setattr(questions, "yes", yes)
     assert main(["forget", "ada", "--containing", "zoë"]) == 0
     assert asked == ["Forget 2 posts for good?"]
     assert len(texts(run)) == (3 if answer else 5)
     assert run.file("forgotten.toml").exists() is answer
 
 
-def test_nothing_is_trained_on_a_no_or_a_dry_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_declining_and_dry_runs_train_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.pipeline.relearn", lambda *_: pytest.fail("trained"))
     monkeypatch.setattr(questions, "may_ask", lambda not_now: True)
     monkeypatch.setattr(questions, "yes", lambda question: False)
@@ -147,7 +152,7 @@ def test_nothing_is_trained_on_a_no_or_a_dry_run(run: Run, monkeypatch: pytest.M
     assert main(["forget", "ada", "--containing", "zoë", "--retrain", "--dry-run"]) == 2
 
 
-def test_whatever_was_made_from_posts_goes_and_is_named(run: Run) -> None:
+def test_derived_files_are_removed_and_named(run: Run) -> None:
     derived = ("report.json", "report-to-share.html", "card.png", "engine/posts.index")
     hidden = ("engine/.posts.index.77.partial", ".train/best.safetensors", ".report.json.partial")
     for name in (*derived, *hidden, "engine/int8.safetensors"):
@@ -155,16 +160,18 @@ def test_whatever_was_made_from_posts_goes_and_is_named(run: Run) -> None:
         run.file(name).write_text("of the posts")
     shown: list[Choice] = []
     notes: list[Event] = []
-    done = forget(
-        run,
-        listener=notes.append,
-        containing=["gulls"],
-        agree=lambda choice: not shown.append(choice),
-    )
+
+    def agree(choice: Choice) -> bool:
+        shown.append(choice)
+        return True
+
+    done = forget(run, listener=notes.append, containing=["gulls"], agree=agree)
     assert set(done.files) == set(derived)
     assert [post.text for post in shown[0].posts] == [TEXTS[4]]
     assert not [name for name in (*derived, *hidden) if run.file(name).exists()]
-    assert run.file("engine/int8.safetensors").exists()  # the model, which is said to know it still
+    assert run.file(
+        "engine/int8.safetensors"
+    ).exists()  # the model, which is reported to know it still
     said = next(
         event.message
         for event in notes
@@ -173,8 +180,13 @@ def test_whatever_was_made_from_posts_goes_and_is_named(run: Run) -> None:
     assert all(name in said for name in derived)
 
 
-def test_what_the_page_heard_while_it_learnt_goes_too(run: Run, own_home: Path) -> None:
-    for id, name, state in (("1", "ada", "done"), ("2", "bob", "done"), ("3", "ada", "running")):
+def test_the_servers_job_events_are_removed_too(run: Run, own_home: Path) -> None:
+    jobs: list[tuple[str, str, Standing]] = [
+        ("1", "ada", "done"),
+        ("2", "bob", "done"),
+        ("3", "ada", "running"),
+    ]
+    for id, name, state in jobs:
         folder = own_home / ".jobs" / id
         folder.mkdir(parents=True)
         Job(id, "make", name, ["ada.zip"], None, {}, created="", state=state).write(folder)
@@ -189,6 +201,4 @@ def test_what_the_page_heard_while_it_learnt_goes_too(run: Run, own_home: Path) 
     forget(run, containing=["gulls"])
     left = {id: (own_home / ".jobs" / id / "events.jsonl").read_text() for id in "123"}
     assert [json.loads(line)["what"] for line in left["1"].splitlines()] == ["start", "done"]
-    assert all(
-        "gulls" in left[id] for id in "23"
-    )  # another persona's, and one that is being written
+    assert all("gulls" in left[id] for id in "23")  # another persona's, and a running one

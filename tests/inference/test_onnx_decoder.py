@@ -1,4 +1,4 @@
-"""The fast engine computes what transformers computes, whatever else is in the batch, and knows what it does not know."""
+"""Tests of the ONNX decoder: it computes what transformers computes, for any rows in the batch."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def expected(model: LanguageModel, tokens: list[int]) -> Any:
 
 
 class Beside:
-    """A decoder that is led the same way as lists of tokens, and compared with transformers after every step."""
+    """A decoder beside lists of tokens, compared with transformers after every step."""
 
     def __init__(self, decoder: OnnxDecoder, model: LanguageModel, within: float) -> None:
         self.decoder, self.model, self.within = decoder, model, within
@@ -51,7 +51,8 @@ class Beside:
         self.rng = np.random.default_rng(0)
 
     def read(self, prompt: list[int]) -> None:
-        self.prompt, self.rows = prompt, []
+        self.prompt = prompt
+        self.rows = []
         assert (
             np.abs(self.decoder.prefill(prompt) - expected(self.model, prompt)).max() < self.within
         )
@@ -76,7 +77,7 @@ class Beside:
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_rows_that_come_and_go_are_what_transformers_says(folder: Path, exact: bool) -> None:
+def test_rows_that_come_and_go_match_transformers(folder: Path, exact: bool) -> None:
     near = NEAR_GEMMA if read_architecture(folder).family == "gemma" else NEAR
     within = 1e-4 if exact else near
     beside = Beside(OnnxDecoder(folder, exact=exact), LanguageModel.load(folder), within)
@@ -89,13 +90,13 @@ def test_rows_that_come_and_go_are_what_transformers_says(folder: Path, exact: b
     beside.steps(1)
     beside.keep([1])
     beside.add(4)
-    beside.steps(70)  # past the room that a row has at first
+    beside.steps(70)  # beyond the initial size of a row
     beside.read([0])
     beside.add(1)
     beside.steps(2)
 
 
-def test_the_tests_tell_another_model(tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_the_comparison_detects_another_model(tiny_gpt2: Path, tmp_path: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
     decoder = OnnxDecoder(changed(tiny_gpt2, tmp_path, layer_norm_epsilon=0.1), exact=True)
     assert np.abs(decoder.prefill(PROMPT) - expected(model, PROMPT)).max() > 1e-3
@@ -116,7 +117,7 @@ def test_the_tests_tell_another_model(tiny_gpt2: Path, tmp_path: Path) -> None:
         ({}, False),
     ],
 )
-def test_gemmas_windows_and_scales_are_seen(
+def test_gemmas_windows_and_scales_are_supported(
     tiny_gemma: Path, tmp_path: Path, keys: dict[str, object], differs: bool
 ) -> None:
     text = list(range(10, 40))
@@ -125,7 +126,7 @@ def test_gemmas_windows_and_scales_are_seen(
     assert (np.abs(ours - theirs).max() > 1e-4) == differs
 
 
-def test_older_files_of_gemma_say_the_same(tiny_gemma: Path, tmp_path: Path) -> None:
+def test_older_files_of_gemma_give_the_same(tiny_gemma: Path, tmp_path: Path) -> None:
     folder = changed(tiny_gemma, tmp_path)
     config = json.loads((folder / "config.json").read_text())
     del config["rope_parameters"], config["layer_types"]
@@ -143,7 +144,7 @@ def test_older_files_of_gemma_say_the_same(tiny_gemma: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(folder: Path, exact: bool) -> None:
+def test_a_row_is_bitwise_independent_of_its_neighbours(folder: Path, exact: bool) -> None:
     rng = np.random.default_rng(1)
     rows = rng.integers(1, 300, (7, 12))
 
@@ -161,27 +162,26 @@ def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(folder: Path, e
 
 
 def logits_after(decoder: OnnxDecoder) -> Any:
-    """Of three rows behind the prompt, two tokens later."""
+    """Return the logits of three rows after the prompt and two more tokens."""
     decoder.prefill(PROMPT)
     decoder.add(3)
     decoder.step([4, 5, 6])
     return decoder.step([9, 8, 7]).copy()
 
 
-def test_processors_that_cut_sums_off_compute_the_same(
+def test_processors_with_saturating_sums_compute_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = logits_after(OnnxDecoder(folder))
     monkeypatch.setattr("popinjay.inference.onnx.decoder.saturates", lambda: not saturates())
     if saturates():
-        assert not np.array_equal(
-            here, logits_after(OnnxDecoder(folder))
-        )  # which is why they are told apart
+        # Saturating sums: the reason for distinguishing both kinds of processors.
+        assert not np.array_equal(here, logits_after(OnnxDecoder(folder)))
     else:
         assert np.array_equal(here, logits_after(OnnxDecoder(folder)))
 
 
-def test_the_product_is_what_it_is_said_to_be() -> None:
+def test_the_quantized_product_follows_its_definition() -> None:
     from onnx import load_from_string
 
     model = load_from_string(PRODUCT)
@@ -222,7 +222,7 @@ np.save({str(tmp_path / "older.npy")!r}, logits_after(OnnxDecoder(Path({str(fold
     )
 
 
-def test_what_a_freed_place_held_is_never_seen(folder: Path) -> None:
+def test_a_freed_slot_of_the_cache_is_never_read(folder: Path) -> None:
     fresh, used = OnnxDecoder(folder, exact=True), OnnxDecoder(folder, exact=True)
     used.prefill(PROMPT)
     used.add(6)
@@ -235,12 +235,12 @@ def test_what_a_freed_place_held_is_never_seen(folder: Path) -> None:
     assert np.array_equal(fresh.step([4, 5, 6]), used.step([4, 5, 6]))
 
 
-def test_other_shapes_of_llama_and_its_like(tmp_path: Path) -> None:
+def test_other_shapes_of_llama_and_similar_models(tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config
 
     from models import tokenizer
 
-    sizes = {
+    sizes: dict[str, Any] = {
         "vocab_size": 300,
         "hidden_size": 48,
         "intermediate_size": 80,
@@ -262,9 +262,10 @@ def test_other_shapes_of_llama_and_its_like(tmp_path: Path) -> None:
     }
     for name, config in kinds.items():
         torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config)
+        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.1)  # biases too, which begin as zeros
+            # Biases too, which are initialized with zeros.
+            torch.nn.init.normal_(parameter, std=0.1)
         model.save_pretrained(tmp_path / name)
         tokenizer().save_pretrained(tmp_path / name)
         beside = Beside(
@@ -323,7 +324,7 @@ def changed(folder: Path, to: Path, **keys: object) -> Path:
         ("tiny_gemma", {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4}}),
     ],
 )
-def test_what_is_not_known_is_left_to_transformers(
+def test_unsupported_models_are_left_to_transformers(
     base: str, keys: dict[str, object], request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     with pytest.raises(UnknownWeights):
@@ -348,7 +349,7 @@ def test_what_is_not_known_is_left_to_transformers(
         {"temperature": 0.7, "do_sample": True, "max_length": 20, "license": "mit"},
     ],
 )
-def test_keys_that_change_no_arithmetic_change_no_engine(
+def test_config_keys_without_effect_keep_the_engine(
     folder: Path, tmp_path: Path, keys: dict[str, object]
 ) -> None:
     other = changed(folder, tmp_path, **keys)
@@ -356,7 +357,7 @@ def test_keys_that_change_no_arithmetic_change_no_engine(
     assert np.array_equal(OnnxDecoder(other).prefill(PROMPT), OnnxDecoder(folder).prefill(PROMPT))
 
 
-def test_broken_files_are_told(tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_broken_files_are_reported(tiny_gpt2: Path, tmp_path: Path) -> None:
     folder = changed(tiny_gpt2, tmp_path)
     weights = (folder / "model.safetensors").read_bytes()
     for broken in (weights[:-100], b"", b"\xff" * 64):
@@ -365,8 +366,9 @@ def test_broken_files_are_told(tiny_gpt2: Path, tmp_path: Path) -> None:
             OnnxDecoder(folder)
 
 
-def test_the_turned_model_is_kept_and_never_anothers(tiny_gpt2: Path, tmp_path: Path) -> None:
-    folder, cache = changed(tiny_gpt2, tmp_path), tmp_path / "engine"
+def test_the_converted_model_is_cached_and_never_mixed_up(tiny_gpt2: Path, tmp_path: Path) -> None:
+    folder = changed(tiny_gpt2, tmp_path)
+    cache = tmp_path / "engine"
     first = OnnxDecoder(folder, cache=cache).prefill(PROMPT)
     kept = (cache / FILE).stat()
     assert np.array_equal(first, OnnxDecoder(folder, cache=cache).prefill(PROMPT))
@@ -384,7 +386,7 @@ def test_the_turned_model_is_kept_and_never_anothers(tiny_gpt2: Path, tmp_path: 
     assert np.array_equal(other, OnnxDecoder(folder, cache=cache).prefill(PROMPT))
 
 
-def test_nothing_is_kept_where_nothing_can_be(tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_a_read_only_folder_caches_nothing(tiny_gpt2: Path, tmp_path: Path) -> None:
     (tmp_path / "engine").write_text("a file stands here")
     decoder = OnnxDecoder(tiny_gpt2, cache=tmp_path / "engine")
     assert np.array_equal(decoder.prefill(PROMPT), OnnxDecoder(tiny_gpt2).prefill(PROMPT))
@@ -393,8 +395,9 @@ def test_nothing_is_kept_where_nothing_can_be(tiny_gpt2: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     "text", ["the river hums", "", " ", "a\n\nb ", f"x{END}y", "naïve 🦜🏽 日本", "\ufffd"]
 )
-def test_text_is_to_it_what_it_is_to_transformers(folder: Path, text: str) -> None:
-    decoder, model = OnnxDecoder(folder), LanguageModel.load(folder)
+def test_the_tokenizer_matches_transformers(folder: Path, text: str) -> None:
+    decoder = OnnxDecoder(folder)
+    model = LanguageModel.load(folder)
     ids = decoder.encode(text)
     assert ids == model.encode([text])[0]
     assert model.eos_token not in ids
@@ -420,7 +423,8 @@ decoder = open_decoder(Path({str(folder)!r}), cache=Path({str(tmp_path)!r}))
 decoder.prefill([decoder.eos_token, *decoder.encode("the river")])
 decoder.add(2)
 decoder.step([5, 6])
-print(type(decoder).__name__, *[name for name in ("torch", "transformers", "huggingface_hub") if name in sys.modules])
+heavy = ("torch", "transformers", "huggingface_hub")
+print(type(decoder).__name__, *[name for name in heavy if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "OnnxDecoder"
@@ -429,7 +433,7 @@ print(type(decoder).__name__, *[name for name in ("torch", "transformers", "hugg
 @pytest.mark.parametrize(
     ("asked", "threads"), [("1", 1), ("3", 3), ("", 0), ("many", 0)]
 )  # 0: as many as there are cores
-def test_whoever_limits_threads_limits_ours(
+def test_thread_limits_are_respected(
     tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch, asked: str, threads: int
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", asked)

@@ -1,4 +1,4 @@
-"""Taken for the author: the line-up that comes with the package, and authors made up for the purpose."""
+"""Tests of authorship attribution, with the packaged candidate authors and with invented ones."""
 
 from __future__ import annotations
 
@@ -30,25 +30,26 @@ from popinjay.metrics.attribution import (
 )
 
 MOST_BYTES = 500_000
+# The buckets of "the", edges and all.
 KNOWN = [
     [25443, 16247, 5912, 2103, 25443],
     [27056, 1856, 5374, 174],
     [13435, 20895, 8813],
-]  # the buckets of "the", edges and all
+]
 PLACES = "harbour kitchen station garden market bridge chapel office library orchard".split()
 THINGS = "lantern kettle ledger bicycle umbrella violin parcel ladder compass teapot".split()
-VOICES = (
+STYLES = (
     "oh!! the {} in the {}... again?? #{}",
     "We are pleased to announce that the {} of the {} has been renewed. Item {}.",
     "saw a {} by the {} today, and it were grand, {} times over",
 )
 
 
-def posts(voice: int, count: int, seed: int = 0) -> list[str]:
-    """What one made-up author wrote: the same things as the others, each in their own way."""
-    rng = random.Random(1000 * voice + seed)
+def posts(style: int, count: int, seed: int = 0) -> list[str]:
+    """Return posts of an invented author: the same content as the others', in another style."""
+    rng = random.Random(1000 * style + seed)
     return [
-        VOICES[voice].format(rng.choice(THINGS), rng.choice(PLACES), rng.randrange(100))
+        STYLES[style].format(rng.choice(THINGS), rng.choice(PLACES), rng.randrange(100))
         for _ in range(count)
     ]
 
@@ -65,20 +66,23 @@ def test_the_asset_is_small_and_holds_no_text() -> None:
         assert sorted(stored) == ["counts", "languages", "names"]
         assert stored["counts"].dtype == np.uint16
         assert stored["counts"].shape == (BUCKETS, len(stored["names"]))
+        # An account's name.
         assert all(
             name.replace("_", "").isalnum() and len(name) <= 15 for name in stored["names"].tolist()
-        )  # an account's name
+        )
         assert all(code.isalpha() and len(code) <= 3 for code in stored["languages"].tolist())
 
 
-def test_everybody_in_the_asset_left_the_same_amount_of_text(candidates: CandidateAuthors) -> None:
+def test_all_authors_of_the_asset_have_the_same_amount_of_text(
+    candidates: CandidateAuthors,
+) -> None:
     amounts = candidates.counts.sum(axis=1) / 3
     assert (
         (amounts >= CHARACTERS) & (amounts <= 1.05 * CHARACTERS)
-    ).all()  # an edge a post beside the characters
+    ).all()  # one edge a post besides the characters
 
 
-def test_there_are_enough_others_in_english_and_in_spanish_only(
+def test_only_english_and_spanish_have_enough_candidates(
     candidates: CandidateAuthors,
 ) -> None:
     enough = {
@@ -91,25 +95,25 @@ def test_there_are_enough_others_in_english_and_in_spanish_only(
     assert candidates.same_language([]) == 0
 
 
-@pytest.mark.parametrize("voice", range(len(VOICES)))
-def test_an_author_is_taken_for_themselves_and_others_are_not(
-    candidates: CandidateAuthors, voice: int
+@pytest.mark.parametrize("style", range(len(STYLES)))
+def test_an_author_is_attributed_to_themselves_and_others_are_not(
+    candidates: CandidateAuthors, style: int
 ) -> None:
-    author = posts(voice, 900)
-    assert candidates.attributed_share(author, posts(voice, 100, seed=1)).low > 0.9
+    author = posts(style, 900)
+    assert candidates.attributed_share(author, posts(style, 100, seed=1)).low > 0.9
     rivals = [
-        text for other in range(len(VOICES)) if other != voice for text in posts(other, 50, seed=1)
+        text for other in range(len(STYLES)) if other != style for text in posts(other, 50, seed=1)
     ]
     everybody = CandidateAuthors.load(
         extra={
-            f"voice {other}": posts(other, 900) for other in range(len(VOICES)) if other != voice
+            f"style {other}": posts(other, 900) for other in range(len(STYLES)) if other != style
         }
     )
     assert everybody.others == candidates.others + 2
     assert everybody.attributed_share(author, rivals).high < 0.1
 
 
-def test_what_nobody_here_wrote_is_not_the_authors(candidates: CandidateAuthors) -> None:
+def test_texts_of_an_unknown_author_are_not_attributed(candidates: CandidateAuthors) -> None:
     spanish = [
         "Hoy inauguramos una nueva escuela para los niños de nuestra provincia.",
         "Gracias a todos por su apoyo, seguimos trabajando.",
@@ -117,33 +121,34 @@ def test_what_nobody_here_wrote_is_not_the_authors(candidates: CandidateAuthors)
     assert candidates.attributed_share(posts(0, 900), spanish).value == 0
 
 
-def test_a_name_can_be_left_out_or_stood_in_for(candidates: CandidateAuthors) -> None:
+def test_a_name_can_be_left_out_or_replaced(candidates: CandidateAuthors) -> None:
     assert candidates.less(["QueenNoor", "nobody"]).others == 45
     assert CandidateAuthors.load(without=["queennoor"]).others == 45
     stood_in = CandidateAuthors.load(extra={"queennoor": posts(0, 1500)})
     assert stood_in.others == 46
     assert (stood_in.counts[-1] == totals(posts(0, 1500))).all()
-    assert (
-        CandidateAuthors.load(extra={"author": posts(0, 1500)}, without=["author"]).others == 46
-    )  # another persona of the author's own
+    # Another persona of the author's own.
+    assert CandidateAuthors.load(extra={"author": posts(0, 1500)}, without=["author"]).others == 46
 
 
-def test_who_has_too_little_text_does_not_join(candidates: CandidateAuthors) -> None:
+def test_candidates_with_too_little_text_are_left_out(candidates: CandidateAuthors) -> None:
     assert CandidateAuthors.load(extra={"brief": posts(0, 20)}).others == candidates.others
 
 
-def test_numbers_do_not_change_from_one_time_to_the_next(candidates: CandidateAuthors) -> None:
-    author, texts = posts(2, 900), posts(2, 50, seed=1) + posts(0, 50, seed=1)
+def test_results_are_reproducible(candidates: CandidateAuthors) -> None:
+    author = posts(2, 900)
+    texts = posts(2, 50, seed=1) + posts(0, 50, seed=1)
     assert candidates.attributed_share(author, texts) == CandidateAuthors.load().attributed_share(
         author, texts
     )
 
 
-def test_more_posts_of_the_author_do_not_make_more_theirs(candidates: CandidateAuthors) -> None:
+def test_more_posts_of_the_author_attribute_no_more_to_them(candidates: CandidateAuthors) -> None:
     texts = (
         posts(2, 100, seed=1)
         + [
-            "The Prime Minister met with the President today and discussed trade between our countries."
+            "The Prime Minister met with the President today "
+            "and discussed trade between our countries."
         ]
         * 100
     )
@@ -153,7 +158,7 @@ def test_more_posts_of_the_author_do_not_make_more_theirs(candidates: CandidateA
     assert all(abs(share - 0.5) < 0.03 for share in shares)
 
 
-def test_the_amounts_of_all_are_cut_to_the_least() -> None:
+def test_all_candidates_are_cut_to_the_smallest_amount() -> None:
     rng = np.random.default_rng(1)
     counts = rng.poisson(3, (4, BUCKETS)) * np.array([[1], [4], [10], [2]])
     alike = thinned(counts)
@@ -170,17 +175,18 @@ def test_a_tiny_author_gives_a_defined_result(
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
-def test_nobody_knows_an_author_who_wrote_nothing(candidates: CandidateAuthors) -> None:
+def test_an_author_without_text_gives_no_result(candidates: CandidateAuthors) -> None:
     assert candidates.attributed_share([], ["A cup of tea.", "And another."]).value == 0
 
 
-def test_no_texts_say_nothing(candidates: CandidateAuthors) -> None:
+def test_no_texts_give_no_result(candidates: CandidateAuthors) -> None:
     assert candidates.attributed_share(posts(0, 50), []) == (0.0, 0.0, 1.0)
 
 
-def test_a_text_is_as_likely_alone_as_among_others() -> None:
-    table = np.stack([totals(posts(voice, 300)) for voice in range(2)]).T.astype(float)
-    amount, texts = table.sum(axis=0) / 3, [*posts(0, 3, seed=1), "x", *posts(1, 3, seed=1)]
+def test_the_score_of_a_text_is_independent_of_others() -> None:
+    table = np.stack([totals(posts(style, 300)) for style in range(2)]).T.astype(float)
+    amount = table.sum(axis=0) / 3
+    texts = [*posts(0, 3, seed=1), "x", *posts(1, 3, seed=1)]
     together = log_likelihoods(table, amount, texts)
     assert np.allclose(
         together, np.concatenate([log_likelihoods(table, amount, [text]) for text in texts])
@@ -189,14 +195,14 @@ def test_a_text_is_as_likely_alone_as_among_others() -> None:
     assert (together[4:, 1] > together[4:, 0]).all()
 
 
-def test_no_run_reaches_from_one_text_into_the_next() -> None:
+def test_no_n_gram_spans_two_texts() -> None:
     apart = totals(["abc"]) + totals(["xyz"])
     together = totals(["abc", "xyz"])
     assert together.sum() == apart.sum() - 1  # the edge between them is one
     assert (np.maximum(together - apart, 0) == 0).all()
 
 
-def test_runs_fall_into_the_buckets_that_the_asset_was_counted_with(
+def test_n_grams_hash_to_the_buckets_of_the_asset(
     candidates: CandidateAuthors,
 ) -> None:
     characters = with_edges(["the"])
@@ -208,7 +214,7 @@ def test_runs_fall_into_the_buckets_that_the_asset_was_counted_with(
     )
 
 
-def test_languages_are_told_by_most_posts() -> None:
+def test_the_language_is_that_of_most_posts() -> None:
     assert (
         language(
             ["Good morning, everybody, and welcome to the show."] * 3
@@ -219,11 +225,11 @@ def test_languages_are_told_by_most_posts() -> None:
     assert language([]) == ""
 
 
-def test_the_lineup_is_in_order(candidates: CandidateAuthors) -> None:
+def test_the_candidates_are_in_order(candidates: CandidateAuthors) -> None:
     assert all(one < other for one, other in pairwise(candidates.names))
 
 
-def test_the_script_counts_who_has_enough_text(tmp_path: Path) -> None:
+def test_the_script_counts_authors_with_enough_text(tmp_path: Path) -> None:
     rng = random.Random(3)
     with lzma.open(tmp_path / "posts.jsonl.xz", "wt", encoding="utf-8") as file:
         for author, count in (("wordy", 500), ("brief", 20)):

@@ -1,4 +1,4 @@
-"""Variety: a broken record is told from somebody who talks, by the numbers that papers use."""
+"""Tests of diversity: the published metrics tell repetitive texts from varied ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def grams(found: list[str], order: int) -> list[tuple[str, ...]]:
 
 
 def bleu(own: list[str], references: list[list[str]]) -> float:
-    """Papineni et al. (2002), with NLTK's method 1 of smoothing, written as it is defined."""
+    """Return BLEU by its definition: Papineni et al. (2002), with NLTK's smoothing method 1."""
     precisions = []
     for order in (1, 2, 3, 4):
         mine = Counter(grams(own, order))
@@ -55,7 +55,7 @@ def test_distinct_is_the_share_of_different_n_grams(texts: list[str]) -> None:
         assert measured[f"distinct_{order}"] == (len(set(every)) / len(every) if every else 0)
 
 
-def test_a_broken_record_has_no_variety() -> None:
+def test_repeated_texts_have_no_diversity() -> None:
     measured = diversity(["The river sings at night to nobody"] * 50)
     assert measured["self_bleu"] == pytest.approx(1)
     assert measured["repeats"] == 49 / 50
@@ -63,7 +63,7 @@ def test_a_broken_record_has_no_variety() -> None:
     assert measured["distinct_3"] == 5 / 250
 
 
-def test_texts_with_nothing_in_common_have_all_of_it() -> None:
+def test_texts_with_nothing_in_common_have_full_diversity() -> None:
     assert diversity(["one two three", "four five six"]) == {
         "distinct_1": 1,
         "distinct_2": 1,
@@ -73,7 +73,7 @@ def test_texts_with_nothing_in_common_have_all_of_it() -> None:
     }
 
 
-def test_by_hand() -> None:
+def test_values_computed_by_hand() -> None:
     measured = diversity(["a b c d e", "a b c d f"])
     assert measured["distinct_1"] == 6 / 10
     assert measured["self_bleu"] == pytest.approx((4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
@@ -83,7 +83,7 @@ def test_repeats_look_past_case_and_punctuation_unless_there_is_nothing_else() -
     assert diversity(["A word!", "a word", "🦜", "🦜 ", "🐟"])["repeats"] == pytest.approx(2 / 5)
 
 
-def test_one_text_or_none_repeats_nothing() -> None:
+def test_fewer_than_two_texts_repeat_nothing() -> None:
     assert diversity([]) == {
         "distinct_1": 0,
         "distinct_2": 0,

@@ -1,4 +1,4 @@
-"""Intervals hold what they should about 19 times in 20."""
+"""Tests of confidence intervals: they cover the true value about 19 times in 20."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRIALS = 300
 
 
 def held(share: float, count: int) -> float:
-    """How often the interval of a share, found in so many texts, holds it: exactly, over all that could be found."""
+    """Return how often the interval of a share, estimated from so many texts, covers it."""
     found = [wilson_interval(hits, count) for hits in range(count + 1)]
     chance = binom.pmf(np.arange(count + 1), count, share)
     return float(
@@ -26,15 +26,15 @@ def test_a_share_lies_in_its_interval_19_times_in_20(count: int) -> None:
     shares = np.linspace(0.001, 0.999, 499)
     coverage = [held(share, count) for share in shares]
     assert np.mean(coverage) == pytest.approx(0.95, abs=0.006)
-    assert (
-        np.mean(np.array(coverage) > 0.92) > 0.95
-    )  # hits are whole numbers, so it swings about that; deepest beside 0 and 1
+    # Hits are integers, so the coverage oscillates, most near 0 and 1.
+    assert np.mean(np.array(coverage) > 0.92) > 0.95
     assert min(coverage) > 0.86
 
 
 @pytest.mark.parametrize(
     ("hits", "count", "low", "high"),
-    # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I: method 3 (score).
+    # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I: method 3
+    # (score).
     [
         (81, 263, 0.2553, 0.3662),
         (15, 148, 0.0624, 0.1605),
@@ -46,7 +46,7 @@ def test_wilsons_interval_is_as_published(hits: int, count: int, low: float, hig
     assert wilson_interval(hits, count) == pytest.approx((hits / count, low, high), abs=5e-5)
 
 
-def test_a_share_of_nothing_is_unknown_and_one_of_all_or_none_is_not_certain() -> None:
+def test_a_share_of_nothing_is_unknown_and_extreme_shares_are_uncertain() -> None:
     assert wilson_interval(0, 0) == (0.0, 0.0, 1.0)
     assert wilson_interval(0, 100).low == 0
     assert 0.03 < wilson_interval(0, 100).high < 0.04
@@ -68,9 +68,8 @@ def test_a_mean_lies_in_its_interval_19_times_in_20(kind: str, count: int, least
     draws = getattr(generator, kind)(size=(TRIALS, count))
     truth = {"normal": 0.0, "exponential": 1.0}[kind]
     found = [bootstrap_mean(drawn, seed) for seed, drawn in enumerate(draws)]
-    assert (
-        least < np.mean([one.low <= truth <= one.high for one in found]) < 0.99
-    )  # few lopsided values: less, as is known
+    # Fewer for few skewed values, as is known.
+    assert least < np.mean([one.low <= truth <= one.high for one in found]) < 0.99
 
 
 def test_a_statistic_of_values_is_resampled() -> None:
@@ -78,9 +77,8 @@ def test_a_statistic_of_values_is_resampled() -> None:
     found = bootstrap(values, lambda drawn: np.quantile(drawn, 0.5, axis=1), seed=1)
     assert found.value == pytest.approx(np.median(values))
     assert found.low < found.value < found.high
-    assert found.high - found.low == pytest.approx(
-        2 * 1.96 * 1.2533 / 20, rel=0.25
-    )  # a normal median's standard error: 1.2533 / sqrt(count)
+    # A normal median's standard error: 1.2533 / sqrt(count).
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 1.2533 / 20, rel=0.25)
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
@@ -89,11 +87,11 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert bootstrap_mean(values, 3) != bootstrap_mean(values, 4)
 
 
-def test_a_mean_of_nothing_is_said_without_failing() -> None:
+def test_a_mean_of_nothing_does_not_fail() -> None:
     assert bootstrap_mean([], 0) == (0.0, 0.0, 0.0)
 
 
-def test_estimates_are_apart_where_their_intervals_do_not_meet() -> None:
+def test_estimates_differ_if_their_intervals_are_disjoint() -> None:
     low, middle, high = Estimate(0.1, 0.0, 0.2), Estimate(0.2, 0.15, 0.3), Estimate(0.5, 0.4, 0.6)
     assert low.apart_from(high)
     assert high.apart_from(low)

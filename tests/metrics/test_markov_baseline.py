@@ -1,4 +1,4 @@
-"""The Markov chain is markovify's, seeded, and leaves everybody else's chance alone."""
+"""Tests of the Markov baseline: it is markovify, seeded, and leaves global random state alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from popinjay.text.words import pieces
 
 
 def posts(count: int, seed: int = 3) -> list[str]:
-    """Posts of few words, so that each word has many successors."""
+    """Return posts of few different words, so that each word has many successors."""
     drawn = random.Random(seed)
     return [
         " ".join(
@@ -36,7 +36,7 @@ def japanese(count: int) -> list[str]:
     ]
 
 
-def test_it_says_what_markovify_says() -> None:
+def test_it_generates_what_markovify_generates() -> None:
     learnt = posts(300)
     plain = markovify.NewlineText("\n".join(learnt), state_size=2, well_formed=False)
     random.seed(7)
@@ -44,14 +44,14 @@ def test_it_says_what_markovify_says() -> None:
     assert MarkovChain(learnt, 7).say(40) == [said for said in asked if said is not None][:40]
 
 
-def test_the_same_seed_says_the_same_and_another_says_other_things() -> None:
+def test_the_seed_determines_the_posts() -> None:
     chain = MarkovChain(posts(300), 7)
     assert chain.say(30) == chain.say(30) == MarkovChain(posts(300), 7).say(30)
     assert chain.say(10) == chain.say(30)[:10]
     assert chain.say(30) != MarkovChain(posts(300), 8).say(30)
 
 
-def test_chance_goes_on_for_others_as_if_nothing_had_been_drawn() -> None:
+def test_the_global_random_state_is_restored() -> None:
     random.seed(11)
     expected = [random.random() for _ in range(3)]
     random.seed(11)
@@ -80,7 +80,7 @@ def test_each_word_follows_the_two_before_it_as_in_some_post() -> None:
 
 
 @pytest.mark.parametrize("unspaced", [False, True])
-def test_repetitions_are_found_where_markovify_finds_them(unspaced: bool) -> None:
+def test_repetitions_are_found_as_by_markovify(unspaced: bool) -> None:
     learnt = japanese(60) + posts(5) if unspaced else posts(60)
     text = _kind(unspaced)("\n".join(learnt), state_size=2, well_formed=False)
     verdicts = []
@@ -91,7 +91,7 @@ def test_repetitions_are_found_where_markovify_finds_them(unspaced: bool) -> Non
         said = whole[begin : begin + drawn.randint(1, 20)] + drawn.choices(
             whole, k=drawn.randint(0, 12)
         )
-        said[0] = said[0][drawn.randint(0, 1) :] or said[0]  # a part of a word is found too
+        said[0] = said[0][drawn.randint(0, 1) :] or said[0]  # parts of words are found too
         ratio, most = drawn.choice([(0.7, 15), (0.5, 30), (0.3, 6), (1.0, 50)])
         verdicts.append(text.test_sentence_output(said, ratio, most))
         assert verdicts[-1] == markovify.NewlineText.test_sentence_output(
@@ -131,5 +131,5 @@ def test_none_is_longer_than_the_longest_post() -> None:
 
 
 @pytest.mark.parametrize("learnt", [[], ["", " "], ["one post alone, and nothing else"], ["a\nb"]])
-def test_what_it_cannot_make_it_leaves_out(learnt: list[str]) -> None:
+def test_posts_it_cannot_make_are_left_out(learnt: list[str]) -> None:
     assert MarkovChain(learnt, 1).say(5) == []

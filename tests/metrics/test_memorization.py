@@ -1,4 +1,4 @@
-"""Overlap: copies are found, whole, in part and nearly; what is not copied is not."""
+"""Tests of memorization: exact, partial and near copies are found, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POSTS = [
 
 
 def longest_by_looking_at_all(training: list[str], text: str) -> float:
-    """The definition: every run of the text's words, the longest first, looked for in every post."""
+    """Return the longest run by its definition: look for every run of words in every post."""
     own = words(text)
     if not own:
         return float(any(not words(post) for post in training))
@@ -40,7 +40,7 @@ few_words = st.lists(st.sampled_from("a b c d 猫 が ! 🦜".split()), max_size
 
 @settings(deadline=None)
 @given(st.lists(few_words, max_size=8), st.lists(few_words, max_size=6))
-def test_the_longest_run_is_the_one_that_looking_at_all_finds(
+def test_the_longest_run_equals_that_of_exhaustive_search(
     training: list[str], texts: list[str]
 ) -> None:
     assert Memorization(training).longest(texts) == pytest.approx(
@@ -61,14 +61,14 @@ def test_the_longest_run_is_found_in_long_and_in_repetitive_posts() -> None:
     )
 
 
-def test_a_copy_machine_is_caught() -> None:
+def test_copied_posts_are_found() -> None:
     measured = Memorization(POSTS).measure([POSTS[n % 3].upper() for n in range(200)])
     for name in ("exact", "run", "near", "longest"):
         assert measured[name].value == 1, name
         assert measured[name].low > 0.98, name
 
 
-def test_a_copy_machine_of_japanese_posts_is_caught() -> None:
+def test_copied_japanese_posts_are_found() -> None:
     posts = [
         "今日はとても天気がいいので海まで歩いて行きました",
         "猫が屋根の上で月を見ながら何かを待っているようです",
@@ -78,17 +78,15 @@ def test_a_copy_machine_of_japanese_posts_is_caught() -> None:
     ] == [1, 1, 1, 1]
 
 
-def test_what_has_nothing_of_the_posts_copies_nothing() -> None:
+def test_unrelated_texts_copy_nothing() -> None:
     measured = Memorization(POSTS).measure(["Bread grows dearer", "¿Quién canta?"])
     assert [estimate.value for estimate in measured.values()] == [0, 0, 0, 0]
-    assert measured["exact"].high > 0.5  # two texts say little
+    assert measured["exact"].high > 0.5  # two texts are few
 
 
 def test_eight_words_are_a_run_and_seven_are_none() -> None:
-    eight, seven = (
-        "so nobody in this town has ever heard it",
-        "so nobody in this town has ever heard us",
-    )
+    eight = "so nobody in this town has ever heard it"
+    seven = "so nobody in this town has ever heard us"
     overlap = Memorization(POSTS)
     assert overlap.measure([eight])["run"].value == 1
     assert overlap.measure([seven])["run"].value == 0
@@ -114,12 +112,12 @@ def test_a_post_with_a_word_changed_is_near() -> None:
     assert (measured["near"].value, measured["exact"].value) == (0.5, 0)
 
 
-def test_a_text_without_words_is_copied_where_a_post_has_none_either() -> None:
+def test_a_text_without_words_can_be_a_copy() -> None:
     assert Memorization(["🦜 …"]).longest(["!", "word"]) == [1, 0]
     assert Memorization(["word"]).longest(["!"]) == [0]
 
 
-def test_nothing_against_nothing() -> None:
+def test_no_texts_and_no_posts() -> None:
     assert Memorization([]).measure([])["exact"].value == 0
     assert Memorization([]).longest(["a word"]) == [0]
 

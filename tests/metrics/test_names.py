@@ -1,4 +1,4 @@
-"""Names that are not the author's: what counts as one, and how often they come."""
+"""Tests of names that are not the author's: what counts as one, and how often they occur."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_what_counts_as_a_name(texts: list[str], names: set[str]) -> None:
     assert capitalised(texts) == names
 
 
-def test_shares_of_posts_with_strangers() -> None:
+def test_shares_of_posts_with_other_names() -> None:
     strangers = UnknownNames(LEARNT, BASE)
     texts = ["Hi @ada, Macron is late", "hi @zoe", "merkel walks the Seine", "today it rains"]
     found = strangers.measure(texts)
@@ -38,7 +38,7 @@ def test_shares_of_posts_with_strangers() -> None:
     assert strangers.measure(["MACRON again"])["of_base"].value == 1
 
 
-def test_of_nothing_nothing_is_measured() -> None:
+def test_no_posts_give_no_measure() -> None:
     found = UnknownNames([], []).measure(["Hi @ada"])
     assert (found["handles"].value, found["of_base"].value) == (1, 0)
     assert UnknownNames(LEARNT, BASE).measure([])["handles"].value == 0

@@ -1,4 +1,4 @@
-"""Leaks: what is personal is counted by sort, and known again where it was learnt."""
+"""Tests of leaks of personal data: counted by kind, and recognized if they were in the posts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PHONE = "+44 20 7946 0958"
 EMAIL = "ada@example.com"
 
 
-def test_each_sort_is_counted() -> None:
+def test_each_kind_is_counted() -> None:
     texts = [
         f"write to {EMAIL} or call {PHONE}",
         f"pay with {CARD}",
@@ -29,7 +29,7 @@ def test_each_sort_is_counted() -> None:
     assert pii_leaks(texts, []).total == 5
 
 
-def test_nothing_is_nothing_of_each_sort_and_no_post_is_read_for_it() -> None:
+def test_no_findings_count_zero_and_read_no_posts() -> None:
     def posts() -> Iterator[str]:
         pytest.fail("read for nothing")
         yield ""
@@ -46,12 +46,12 @@ def test_nothing_is_nothing_of_each_sort_and_no_post_is_read_for_it() -> None:
         (f"use {KEY}", f"it is {KEY}, psst"),
     ],
 )
-def test_what_stood_in_training_is_known_however_it_is_written(said: str, learnt: str) -> None:
+def test_data_from_training_is_recognized_in_any_format(said: str, learnt: str) -> None:
     assert pii_leaks([said, said], ["a gull", learnt]).in_training == 2
     assert pii_leaks([said], ["a gull"]).in_training == 0
 
 
-def test_something_alike_did_not_stand_in_training() -> None:
+def test_similar_data_is_not_from_training() -> None:
     assert (
         pii_leaks(
             [f"mail {EMAIL}", f"use {KEY}"], ["mail bda@example.com", "use AKIAIOSFODNN7EXAMPLF"]
@@ -60,13 +60,13 @@ def test_something_alike_did_not_stand_in_training() -> None:
     )
 
 
-def test_masks_are_no_personal_data_but_are_counted() -> None:
+def test_masks_are_counted_separately() -> None:
     found = pii_leaks(["write to [email] or [Phone]", "[card"], ["write to [email]"])
     assert found == PiiLeaks(NOTHING, 0, masks=3)
     assert masks("[emails] and [keyboard]") == 0
 
 
-def test_what_is_found_is_what_is_masked() -> None:
+def test_findings_are_what_masking_replaces() -> None:
     text = f"{PHONE}, {EMAIL}, {CARD}, {KEY}, 555-010-0199"
     assert find(text) == [
         Found("key", KEY),

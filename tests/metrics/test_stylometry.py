@@ -1,4 +1,4 @@
-"""Habits: distances are what they are defined as, small between halves of one author, large where a habit is another."""
+"""Tests of stylometry: distances follow their definition and separate different styles."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popinjay.metrics import stylometry as module
+from popinjay.metrics.intervals import Estimate
 from popinjay.metrics.stylometry import (
     HABITS,
     capitals,
@@ -21,7 +22,7 @@ from popinjay.metrics.stylometry import (
 
 
 def posts(seed: int, count: int, loud: float = 0.1) -> list[str]:
-    """Posts of somebody who now and then shouts, tags and waves."""
+    """Return posts of an author who sometimes shouts, tags and waves."""
     drawn = random.Random(seed)
     made = []
     for _ in range(count):
@@ -49,7 +50,7 @@ def test_capitals_and_punctuation() -> None:
 
 
 def gap(mine: list[float], theirs: list[float]) -> float:
-    """The definition of the two-sample Kolmogorov-Smirnov statistic."""
+    """Return the two-sample Kolmogorov-Smirnov statistic by its definition."""
     return max(
         abs(sum(v <= at for v in mine) / len(mine) - sum(v <= at for v in theirs) / len(theirs))
         for at in {*mine, *theirs}
@@ -72,14 +73,14 @@ def test_the_distance_is_the_widest_gap(mine: list[str], theirs: list[str]) -> N
             assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1, name
 
 
-def test_one_author_keeps_their_habits() -> None:
+def test_one_author_has_one_style() -> None:
     near = self_split(posts(1, 1000))
     for name, estimate in stylometry(posts(2, 500), posts(3, 500)).items():
         assert estimate.low < near[name].high, name
         assert estimate.value < 0.15, name
 
 
-def test_other_habits_are_seen_where_they_are_other() -> None:
+def test_changed_habits_are_detected() -> None:
     real = posts(1, 500)
     shouted = stylometry([text.upper() for text in real], real)
     assert shouted["capitals"].low > 0.5
@@ -96,7 +97,7 @@ def test_other_habits_are_seen_where_they_are_other() -> None:
     )
 
 
-def test_nothing_alike_is_one_and_the_same_is_zero() -> None:
+def test_distance_is_one_for_disjoint_and_zero_for_equal_texts() -> None:
     assert stylometry(["aaaa"] * 50, ["a"] * 50)["length"] == (1, 1, 1)
     assert stylometry(["a"] * 50, ["a"] * 50)["length"] == (0, 0, 0)
 
@@ -107,17 +108,20 @@ def test_few_texts_give_wide_intervals() -> None:
     assert few.high - few.low > 2 * (many.high - many.low)
 
 
-def test_the_interval_holds_what_is_true() -> None:
-    """Shouting in half of the posts instead of a tenth: the shares differ by four tenths, and some 19 of 20 intervals hold that."""
+def test_the_interval_covers_the_true_value() -> None:
+    """Shouting in half of the posts instead of a tenth: the shares differ by 0.4.
+
+    Some 19 of 20 intervals cover that.
+    """
     held = [estimate.low <= 0.4 <= estimate.high for estimate in map(_shouted, range(60))]
     assert sum(held) >= 52
 
 
-def _shouted(seed: int) -> module.Estimate:
+def _shouted(seed: int) -> Estimate:
     return stylometry(posts(2 * seed, 200, 0.5), posts(2 * seed + 1, 200))["capitals"]
 
 
-def test_seeds_move_nothing_but_the_interval_a_little() -> None:
+def test_the_seed_affects_only_the_interval() -> None:
     mine, real = posts(1, 300, 0.3), posts(2, 300)
     one, same, other = (stylometry(mine, real, seed)["capitals"] for seed in (1, 1, 2))
     assert one == same
@@ -126,6 +130,6 @@ def test_seeds_move_nothing_but_the_interval_a_little() -> None:
     assert abs(one.high - other.high) < 0.03
 
 
-def test_nothing_says_nothing() -> None:
+def test_no_texts_give_no_distance() -> None:
     assert stylometry([], ["a"])["length"] == (0, 0, 1)
     assert self_split(["a"])["length"] == (0, 0, 1)

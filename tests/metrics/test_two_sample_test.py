@@ -1,4 +1,4 @@
-"""Told apart: 0.5 where nothing can be told, more where something can, and intervals that know how little they know."""
+"""Tests of the classifier two-sample test: 0.5 for equal samples, more for different ones."""
 
 from __future__ import annotations
 
@@ -23,32 +23,30 @@ def width(found: Estimate) -> float:
     return found.high - found.low
 
 
-# nothing to tell
+# equal samples
 
 
-def test_two_halves_of_one_author_come_out_at_a_half_19_times_in_20() -> None:
+def test_two_halves_of_one_author_give_a_half_19_times_in_20() -> None:
     found = []
     for seed in range(100):
         posts = Author(f"ada {seed}").posts(80)
         found.append(two_sample_auc(posts[:40], posts[40:], seed))
     assert np.mean([one.value for one in found]) == pytest.approx(0.5, abs=0.02)
-    assert (
-        0.92 <= np.mean([holds(one) for one in found]) < 1
-    )  # a plain bootstrap of the scored posts: 0.83 to 0.89
+    # A plain bootstrap of the scored posts: 0.83 to 0.89.
+    assert 0.92 <= np.mean([holds(one) for one in found]) < 1
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_author_against_themselves_is_the_floor(seed: int) -> None:
+def test_the_self_split_is_the_lower_bound(seed: int) -> None:
     found = self_split_auc(Author("ada").posts(400), seed)
     assert holds(found)
     assert found.value == pytest.approx(0.5, abs=0.06)
 
 
-def test_a_copy_machine_is_not_told_apart() -> None:
+def test_copies_are_not_distinguished() -> None:
     posts = Author("ada").posts(600)
-    assert holds(
-        two_sample_auc(posts[:300], posts[300:], seed=1)
-    )  # which is why copying is measured besides
+    # For this reason, copying is measured separately.
+    assert holds(two_sample_auc(posts[:300], posts[300:], seed=1))
 
 
 def test_the_same_posts_on_both_sides_are_exactly_a_half() -> None:
@@ -56,15 +54,15 @@ def test_the_same_posts_on_both_sides_are_exactly_a_half() -> None:
     assert two_sample_auc(posts, posts[::-1], seed=1).value == 0.5
 
 
-def test_posts_changed_by_a_word_do_not_give_each_other_away() -> None:
+def test_posts_changed_by_a_word_do_not_leak_between_folds() -> None:
     author = Author("ada")
     posts = [" ".join(author.posts(2)) for _ in range(200)]
     changed = [" ".join([author.sentence().split()[0], *text.split()[1:]]) for text in posts]
     found = two_sample_auc(posts, changed, seed=1)
-    assert 0.4 < found.value < 0.6  # where each may be in another fold than its copy: 0.08
+    assert 0.4 < found.value < 0.6  # if each could be in another fold than its copy: 0.08
 
 
-def test_texts_pieced_together_from_the_real_posts_themselves_fall_below_a_half() -> None:
+def test_texts_made_of_parts_of_real_posts_score_below_a_half() -> None:
     posts = Author("ada").posts(300)
     chance = random.Random(1)
     pieced = [
@@ -75,17 +73,17 @@ def test_texts_pieced_together_from_the_real_posts_themselves_fall_below_a_half(
     assert two_sample_auc(Author("ada 2").posts(300), pieced, seed=1).low > 0.5
 
 
-# something to tell
+# different samples
 
 
-def test_an_author_whose_words_are_shuffled_is_told_apart() -> None:
+def test_shuffled_words_are_distinguished() -> None:
     posts = Author("ada").posts(600)
     chance = random.Random(1)
     shuffled = [" ".join(chance.sample(text.split(), len(text.split()))) for text in posts[300:]]
     assert two_sample_auc(posts[:300], shuffled, seed=1).low > 0.6
 
 
-def test_another_author_is_told_apart() -> None:
+def test_another_author_is_distinguished() -> None:
     common = Author("everybody").words
     ada, bob = Author("ada", 100, common), Author("bob", 100, common)
     found = two_sample_auc(ada.posts(300), bob.posts(300), seed=1)
@@ -93,7 +91,7 @@ def test_another_author_is_told_apart() -> None:
     assert found.apart_from(self_split_auc(ada.posts(600), seed=1))
 
 
-def test_one_who_says_the_same_again_and_again_is_told_apart() -> None:
+def test_repetition_is_distinguished() -> None:
     author = Author("ada")
     assert two_sample_auc(author.posts(200), [author.sentence()] * 200, seed=1).low > 0.9
 
@@ -113,7 +111,7 @@ def test_letters_case_and_punctuation_count() -> None:
 @pytest.mark.parametrize(
     "text", ["猫が好きです。海まで歩いて行きました", "แมวดำนั่งอยู่บนหลังคา", "🦜🦜 😀"]
 )
-def test_any_script_will_do(text: str) -> None:
+def test_any_script_works(text: str) -> None:
     chance = random.Random(1)
     real = ["".join(chance.choices(text, k=30)) for _ in range(200)]
     other = ["".join(sorted(chance.choices(text, k=30))) for _ in range(200)]
@@ -121,12 +119,13 @@ def test_any_script_will_do(text: str) -> None:
     assert two_sample_auc(real, other, seed=1).low > 0.8
 
 
-# how sure it is
+# uncertainty
 
 
-def test_the_number_does_not_move_beyond_its_interval_with_the_seed() -> None:
+def test_other_seeds_stay_inside_the_interval() -> None:
     ada, bob = Author("ada"), Author("ada", 700)
-    real, other = ada.posts(150), [*bob.posts(75), *ada.posts(75)]
+    real = ada.posts(150)
+    other = [*bob.posts(75), *ada.posts(75)]
     found = [two_sample_auc(real, other, seed) for seed in range(6)]
     assert len({one.value for one in found}) > 1
     assert all(holds(one, another.value) for one in found for another in found)
@@ -143,7 +142,7 @@ def test_few_posts_give_a_wide_interval_and_many_a_narrow_one() -> None:
     assert width(many) < 0.15
 
 
-def test_as_many_texts_of_each_side_and_no_more_than_asked_for() -> None:
+def test_both_samples_have_the_same_size_up_to_the_limit() -> None:
     posts = Author("ada").posts(600)
     assert width(two_sample_auc(posts[:40], posts[40:], seed=1)) > 0.25
     assert width(two_sample_auc(posts[:300], posts[300:], seed=1, most=40)) > 0.25
@@ -151,21 +150,21 @@ def test_as_many_texts_of_each_side_and_no_more_than_asked_for() -> None:
     assert width(self_split_auc(posts, seed=1)) < 0.2
 
 
-def test_twenty_posts_told_apart_without_a_fault_are_no_certainty() -> None:
+def test_a_perfect_score_of_twenty_posts_is_uncertain() -> None:
     found = two_sample_auc(["aaa bbb"] * 20, ["ccc ddd"] * 20, seed=1)
     assert found.value == 1
     assert 0.8 < found.low < 0.9
 
 
 @pytest.mark.parametrize("count", range(8))
-def test_of_hardly_any_posts_nothing_is_said(count: int) -> None:
+def test_too_few_posts_give_no_result(count: int) -> None:
     posts = Author("ada").posts(50)
     assert two_sample_auc(posts[:count], posts, seed=1) == UNKNOWN == (0.5, 0.0, 1.0)
     assert two_sample_auc(posts, posts[:count], seed=1) == UNKNOWN
     assert self_split_auc(posts[: 2 * count], seed=1) == UNKNOWN
 
 
-def test_the_fewest_posts_that_something_is_said_of() -> None:
+def test_the_least_number_of_posts_with_a_result() -> None:
     posts = Author("ada").posts(16)
     found = two_sample_auc(posts[:8], posts[8:], seed=1)
     assert 0 <= found.low <= found.value <= found.high <= 1
@@ -180,7 +179,7 @@ def test_texts_that_are_all_the_same_are_a_half(text: str) -> None:
     assert width(found) > 0.3
 
 
-def test_empty_texts_among_others_are_told_by_that() -> None:
+def test_empty_texts_are_distinguished() -> None:
     posts = Author("ada").posts(100)
     assert two_sample_auc(posts[:50], [""] * 50, seed=1).low > 0.9
 
@@ -195,7 +194,7 @@ def real_posts(shared: Path, name: str, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["pepys", "ja_dayukoume"])
-def test_real_halves_are_not_told_apart_and_real_authors_are(shared: Path, name: str) -> None:
+def test_real_authors_are_distinguished_and_their_halves_are_not(shared: Path, name: str) -> None:
     posts = real_posts(shared, name, 600)
     assert holds(self_split_auc(posts, seed=1))
     assert two_sample_auc(posts[:300], real_posts(shared, "wl_juliagillard", 300), seed=1).low > 0.9

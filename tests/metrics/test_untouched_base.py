@@ -1,4 +1,4 @@
-"""What was measured with an untouched base model is kept, per version of it, and never taken for something else."""
+"""Tests of the cache of measurements of untouched base models: one entry for each version."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import popinjay
+from popinjay.inference.open_decoder import open_decoder
 from popinjay.metrics.untouched_base import UntouchedBase
 from popinjay.pipeline import measure
 from popinjay.post import read_json
@@ -34,7 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Writer:
-    """Writes numbered posts and remembers from which place it was asked."""
+    """A writer of numbered posts that remembers from which place it was called."""
 
     def __init__(self, count: int, mark: str = "post") -> None:
         self.count, self.mark = count, mark
@@ -91,7 +92,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 # posts
 
 
-def test_posts_are_written_once_and_only_those_that_are_missing(cache: Path) -> None:
+def test_only_missing_posts_are_generated(cache: Path) -> None:
     kept = UntouchedBase("a" * 64)
     write = Writer(3)
     assert kept.written(3, SETTINGS, write) == ["post 0", "post 1", "post 2"]
@@ -107,7 +108,7 @@ def test_posts_are_written_once_and_only_those_that_are_missing(cache: Path) -> 
     ("fingerprint", "settings"),
     [("b" * 64, SETTINGS), ("a" * 64, {**SETTINGS, "seed": 1}), ("a" * 64, {"seed": 0})],
 )
-def test_another_version_or_other_settings_never_get_them(
+def test_other_versions_and_settings_have_other_entries(
     fingerprint: str, settings: dict[str, Any], cache: Path
 ) -> None:
     UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2))
@@ -116,16 +117,14 @@ def test_another_version_or_other_settings_never_get_them(
     assert UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2, "other")) == ["post 0", "post 1"]
 
 
-def test_a_changed_way_of_writing_begins_again(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_generator_begins_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2))
     monkeypatch.setattr("popinjay.metrics.untouched_base.WRITING", 99)
     assert UntouchedBase("a" * 64).written(2, SETTINGS, Writer(2, "new")) == ["new 0", "new 1"]
 
 
 @pytest.mark.parametrize("spoil", ["cut", "numbers"])
-def test_damaged_posts_are_written_again(spoil: str, cache: Path) -> None:
+def test_damaged_posts_are_generated_again(spoil: str, cache: Path) -> None:
     kept = UntouchedBase("a" * 64)
     kept.written(2, SETTINGS, Writer(2))
     (path,) = measured_folder("a" * 64).glob("posts-*.json")
@@ -140,7 +139,7 @@ def test_damaged_posts_are_written_again(spoil: str, cache: Path) -> None:
 # bits
 
 
-def test_bits_are_kept_for_the_very_same_posts_and_no_word_of_them(cache: Path) -> None:
+def test_bits_are_cached_for_exactly_these_posts_without_their_text(cache: Path) -> None:
     scored: list[int] = []
 
     def score() -> dict[str, float]:
@@ -163,7 +162,7 @@ def test_bits_are_kept_for_the_very_same_posts_and_no_word_of_them(cache: Path) 
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The folders of models that a decoder was opened for, and those that were scored."""
+    """Return the folders of models that a decoder was opened for, and of those that were scored."""
     found: list[Path] = []
 
     def seen(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -173,12 +172,12 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
         return call
 
-    monkeypatch.setattr(stage, "open_decoder", seen(stage.open_decoder))
+    monkeypatch.setattr(stage, "open_decoder", seen(open_decoder))
     monkeypatch.setattr(stage, "score", seen(stage.score))
     return found
 
 
-def test_a_second_report_needs_no_look_at_the_base(
+def test_a_second_report_does_not_load_the_base(
     ada: Path, tiny_gpt2: Path, tmp_path: Path, opened: list[Path], own_home: Path
 ) -> None:
     base = Path(shutil.copytree(tiny_gpt2, tmp_path / "base"))
@@ -191,7 +190,7 @@ def test_a_second_report_needs_no_look_at_the_base(
     assert [path.name for path in cache_root().rglob("*.safetensors")] == ["int8.safetensors"]
 
 
-def test_another_version_of_the_base_is_measured_itself(
+def test_another_version_of_the_base_is_measured(
     ada: Path, tiny_gpt2: Path, tmp_path: Path, opened: list[Path]
 ) -> None:
     import torch
@@ -200,7 +199,7 @@ def test_another_version_of_the_base_is_measured_itself(
     base = Path(shutil.copytree(tiny_gpt2, tmp_path / "base"))
     run = Run(popinjay.make(ada, base=str(base), **OPTIONS).path)
     before = read_json(run.file("report.json"))
-    model = AutoModelForCausalLM.from_pretrained(base)
+    model: Any = AutoModelForCausalLM.from_pretrained(base)
     with torch.no_grad():
         model.get_input_embeddings().weight.mul_(3)
     model.save_pretrained(base)

@@ -1,4 +1,4 @@
-"""Personas of which only the adapter is kept: they do all that whole ones do, as long as their base model is there."""
+"""Tests of personas that keep only the adapter: with their base they do all that whole ones do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ from popinjay.server.voices.model_pool import _size
 from popinjay.store.files import content_hash
 from popinjay.store.run import ENGINE_FOLDER, Run
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "tune": "lora",
     "epochs": 2.0,
     "learning_rate": 0.03,
@@ -65,13 +65,13 @@ def pair(
 
 @pytest.fixture
 def copy(pair: Pair, own_home: Path) -> Run:
-    """A copy of the thin persona, in a home of its own."""
+    """Return a copy of the adapter-only persona, in its own home."""
     return Run(Path(shutil.copytree(pair.thin, own_home / "ada")))
 
 
 @pytest.fixture
 def thin(copy: Run, pair: Pair, own_home: Path) -> Run:
-    """The same with a base of its own, to do what one likes with."""
+    """Return an adapter-only persona with its own base, for tests that change it."""
     base = shutil.copytree(pair.base, own_home / "base-model")
     record = copy.file("model") / "base.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "base": str(base)}))
@@ -79,7 +79,7 @@ def thin(copy: Run, pair: Pair, own_home: Path) -> Run:
 
 
 def logits(decoder: Decoder) -> np.ndarray:
-    """What follows the prompt, and what follows two tokens later in two rows."""
+    """Return the logits after the prompt, and after two more tokens in two rows."""
     first = decoder.prefill(PROMPT).copy()
     decoder.add(2)
     decoder.step([4, 5])
@@ -107,11 +107,10 @@ def test_the_engine_computes_the_same_of_both(pair: Pair, exact: bool) -> None:
     thin, whole = (open_decoder(path / "model", exact=exact) for path in (pair.thin, pair.whole))
     assert isinstance(thin, OnnxDecoder)
     difference = np.abs(logits(thin) - logits(whole)).max()
-    assert difference < (
-        1e-3 if exact else 0.05
-    )  # a weight near the edge of a step may be rounded otherwise
+    # A weight between two steps may be rounded differently.
+    assert difference < (1e-3 if exact else 0.05)
     base = np.abs(logits(thin) - logits(open_decoder(pair.base, exact=exact))).max()
-    assert base > 0.5  # it is not the base that is compared
+    assert base > 0.5  # the comparison is not with the base
 
 
 def test_torch_computes_the_same_of_both(pair: Pair) -> None:
@@ -124,7 +123,7 @@ def test_torch_computes_the_same_of_both(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
-def test_they_say_the_same(pair: Pair, engine: str) -> None:
+def test_they_generate_the_same(pair: Pair, engine: str) -> None:
     def say(path: Path) -> list[str]:
         folder = path / "model"
         decoder = (
@@ -148,16 +147,14 @@ def test_the_report_measures_the_same(pair: Pair) -> None:
     assert bits[0] == pytest.approx(bits[1], abs=2e-3)
 
 
-def test_the_engine_is_kept_in_the_cache_and_not_in_the_persona(
+def test_the_engine_is_in_the_cache_not_in_the_persona(
     thin: Run, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POPINJAY_BASES", str(own_home / "cache"))
     first = logits(open_decoder(thin.file("model"), cache=thin.path / ENGINE_FOLDER))
     assert not (thin.path / ENGINE_FOLDER / engine_file.FILE).exists()
     (kept,) = (own_home / "cache" / engine_file.SHARED).iterdir()
-    monkeypatch.setattr(
-        "popinjay.inference.onnx.decoder.build_graph", None
-    )  # it is not built again
+    monkeypatch.setattr("popinjay.inference.onnx.decoder.build_graph", None)  # not built again
     assert np.array_equal(
         first, logits(open_decoder(thin.file("model"), cache=thin.path / ENGINE_FOLDER))
     )
@@ -175,16 +172,16 @@ def test_engines_in_the_cache_are_bounded_in_number(
     open_decoder(thin.file("model"), cache=thin.path / ENGINE_FOLDER)
     left = {path.name for path in shared.iterdir()}
     assert len(left) == engine_file.MAX_SHARED
-    assert {"0", "1", "2"}.isdisjoint(left)  # used longest ago
+    assert {"0", "1", "2"}.isdisjoint(left)  # least recently used
     assert str(engine_file.MAX_SHARED + 1) in left
 
 
-def test_the_memory_that_it_takes_is_that_of_its_base_too(pair: Pair) -> None:
+def test_its_memory_includes_that_of_its_base(pair: Pair) -> None:
     weights = [pair.base / "model.safetensors", pair.thin / "model" / "adapter_model.safetensors"]
     assert _size(pair.thin / "model") == sum(path.stat().st_size for path in weights)
 
 
-def test_a_base_that_is_gone_is_said_and_how_to_get_it(
+def test_a_missing_base_is_reported_with_how_to_get_it(
     thin: Run, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(own_home / "base-model")
@@ -232,7 +229,7 @@ def test_a_damaged_adapter_is_one_sentence(thin: Run, name: str) -> None:
             opened()
 
 
-def test_what_is_published_is_a_whole_model_that_transformers_loads(
+def test_a_whole_model_is_published_that_transformers_loads(
     copy: Run, pair: Pair, own_home: Path
 ) -> None:
     import torch
@@ -267,15 +264,13 @@ def test_what_is_published_is_a_whole_model_that_transformers_loads(
     ).changed  # the same bytes again
 
 
-def test_the_command_lists_what_a_thin_one_would_send(
-    copy: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dry_run_lists_the_whole_model(copy: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["publish", "ada", "--to", "hub:ada/bird", "--dry-run", "--json"]) == 0
     sizes = {file["name"]: file["bytes"] for file in json.loads(capsys.readouterr().out)["files"]}
     assert sizes["model.safetensors"] > 10_000
 
 
-def test_the_whole_model_that_a_killed_process_left_goes(copy: Run, own_home: Path) -> None:
+def test_a_whole_model_left_by_a_killed_process_is_removed(copy: Run, own_home: Path) -> None:
     (copy.path / WHOLE).mkdir()
     (copy.path / WHOLE / "model-00001.safetensors").write_bytes(b"half")
     published = publish(copy, str(own_home / "out"), PublishOptions())
@@ -283,7 +278,7 @@ def test_the_whole_model_that_a_killed_process_left_goes(copy: Run, own_home: Pa
     assert not (copy.path / WHOLE).exists()
 
 
-def test_it_is_trained_again_as_an_adapter(copy: Run) -> None:
+def test_retraining_keeps_an_adapter(copy: Run) -> None:
     before = content_hash(copy.file("model"))
     first = json.loads(copy.file("train.jsonl").read_text().splitlines()[0])
     forget(copy, [first["id"]])
@@ -293,7 +288,7 @@ def test_it_is_trained_again_as_an_adapter(copy: Run) -> None:
 
 
 @pytest.mark.parametrize("tune", ["full", "top"])
-def test_there_is_no_adapter_to_keep_without_lora(tune: str) -> None:
+def test_keeping_an_adapter_needs_lora(tune: str) -> None:
     with pytest.raises(OptionError, match="--keep adapter needs an adapter") as told:
         TrainOptions(tune=tune, keep="adapter")
     assert "--tune lora" in told.value.hint

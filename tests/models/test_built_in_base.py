@@ -1,4 +1,4 @@
-"""The base inside the package: what it is, that it is what was made, and what it can do."""
+"""Tests of the built-in base model: its contents, its origin and what it can do."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_it_is_loaded_exactly_as_stored(built_in: LanguageModel) -> None:
     )
 
 
-def test_it_is_small_and_says_what_it_was_made_of() -> None:
+def test_it_is_small_and_records_its_sources() -> None:
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= MOST_BYTES
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     for owed in (
@@ -57,17 +57,15 @@ def test_it_is_small_and_says_what_it_was_made_of() -> None:
 
 
 def test_it_has_learnt_english_and_reads_any_script(built_in: LanguageModel) -> None:
-    english, scrambled = (
-        ["It is a pleasure to be here today with all of you."],
-        ["a be of you. pleasure today here is to with It all"],
-    )
+    english = ["It is a pleasure to be here today with all of you."]
+    scrambled = ["a be of you. pleasure today here is to with It all"]
     assert bits_per_byte(built_in.bits(english), english) < 2
     assert built_in.bits(english)[0] < built_in.bits(scrambled)[0] - 20
     for text in ("naïve café", "これはテスト", "العربية", "👩‍👩‍👧‍👦🏳️‍🌈", "\ud7ff\u0300"):
         assert built_in.decode(built_in.encode([text])[0]) == text
 
 
-def test_it_picks_up_a_voice_from_the_posts_before(built_in: LanguageModel) -> None:
+def test_it_adapts_to_previous_posts(built_in: LanguageModel) -> None:
     cook = [
         f"Recipe {n}: a spoon of butter, a cup of flour, and the oven at {n * 10} degrees."
         for n in range(3, 15)

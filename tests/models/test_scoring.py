@@ -1,4 +1,4 @@
-"""Bits of a text: those of the model's own logits, without ever holding them all."""
+"""Tests of scoring texts in bits: equal to the model's own logits, without holding them all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def by_hand(model: LanguageModel, text: str) -> float:
     with torch.no_grad():
         logits = model.model(input_ids=torch.tensor([ids[:-1]])).logits[0].double()
     chosen = logits.log_softmax(1)[range(len(ids) - 1), ids[1:]]
-    return -chosen.sum().item() / math.log(2)
+    return -float(chosen.sum()) / math.log(2)
 
 
 def scaling_model(folder: Path) -> Path:
@@ -55,7 +55,7 @@ def scaling_model(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("tokens_at_once", [1, 3, 10_000])
-def test_however_many_logits_are_held_at_once_the_bits_are_the_same(
+def test_the_bits_are_independent_of_the_chunk_size(
     tokens_at_once: int, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = LanguageModel.load(tiny_llama)
@@ -73,7 +73,7 @@ def test_however_many_logits_are_held_at_once_the_bits_are_the_same(
     assert max(heads) <= tokens_at_once
 
 
-def test_a_text_behind_others_and_in_pieces_is_scored_once_a_token(tiny_llama: Path) -> None:
+def test_each_token_is_scored_once_after_others_and_in_pieces(tiny_llama: Path) -> None:
     model = LanguageModel.load(tiny_llama)
     long = "the lamp sings " * 60
     assert len(model.encode([long])[0]) > model.context
@@ -83,7 +83,7 @@ def test_a_text_behind_others_and_in_pieces_is_scored_once_a_token(tiny_llama: P
     assert found[2] == 0
 
 
-def test_a_model_that_scales_its_logits_is_scored_by_them(tmp_path: Path) -> None:
+def test_scaled_logits_are_scored_as_scaled(tmp_path: Path) -> None:
     model = LanguageModel.load(scaling_model(tmp_path))
     ids = [model.bos_token, *model.encode(TEXTS[:1])[0]]
     assert not model._has_plain_head(ids)

@@ -1,4 +1,4 @@
-"""Tokenizers as Gemma's, with ▁ for blanks and bytes for characters without a token: pieces, prompts and streams."""
+"""Tests of SentencePiece tokenizers with ▁ and byte fallback: pieces, prompts and streams."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def test_pieces_are_the_bytes_of_a_text(decoder: Decoder) -> None:
 @pytest.mark.parametrize(
     "text", ["naïve 🦜🏽 日本", "a\n\nb", "  two  blanks ", "<0x41> <bos>", "▁"]
 )
-def test_texts_come_back(decoder: Decoder, text: str) -> None:
+def test_texts_survive_encoding_and_decoding(decoder: Decoder, text: str) -> None:
     tokens = decoder.encode(text)
-    shown = text.replace("▁", " ")  # which such a tokenizer can't tell apart
+    shown = text.replace("▁", " ")  # which such a tokenizer can't distinguish
     assert decoder.decode(tokens) == shown
     found = decoder.pieces()
     assert found is not None
     assert b"".join(found[token] for token in tokens) == shown.encode()
 
 
-def test_a_cut_character_takes_no_other_along(decoder: Decoder) -> None:
+def test_an_incomplete_character_affects_no_other(decoder: Decoder) -> None:
     tokens = [BYTE + byte for byte in "日本".encode()[:-1]]
     assert decoder.decode(tokens) == "日\ufffd"
 
@@ -66,7 +66,7 @@ def test_a_prompt_may_end_in_the_middle_of_a_word(
 
 
 @pytest.mark.parametrize("prompt", ["", "naïve ", "日"])
-def test_streams_never_cut_a_character_and_end_as_the_post(decoder: Decoder, prompt: str) -> None:
+def test_streams_never_split_a_character_and_end_as_the_post(decoder: Decoder, prompt: str) -> None:
     options = SayOptions(n=3, seed=5, max_tokens=40)
     posts = generate(decoder, options, prompt)
     for place, post in enumerate(posts):
@@ -75,8 +75,8 @@ def test_streams_never_cut_a_character_and_end_as_the_post(decoder: Decoder, pro
         assert end == Finished(place, post)
 
 
-def test_what_strips_blanks_has_no_pieces() -> None:
-    """As the tokenizers of Llama 2 do, whose first blank is none of the text."""
+def test_tokenizers_that_strip_blanks_have_no_pieces() -> None:
+    """So do the tokenizers of Llama 2, whose first blank is not part of the text."""
     from tokenizers import decoders
 
     raw = models.sentence_pieces().backend_tokenizer

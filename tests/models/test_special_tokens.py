@@ -1,10 +1,11 @@
-"""Which token begins a post; and special tokens are neither said nor obeyed, whatever engine computes."""
+"""Tests of special tokens: which one begins a post; none is generated or obeyed by any engine."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ CONTROL = 9  # an ordinary token of the tokenizer that the folder says must not 
 
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that begins with a token of its own and knows a chat's markup."""
+    """Return a model that begins posts with its own token and knows chat markup."""
     folder = models.llama(tmp_path_factory.mktemp("chat"), NAMES)
     file = folder / "generation_config.json"
     told = {**json.loads(file.read_text()), "bos_token_id": BEGIN, "suppress_tokens": [CONTROL]}
@@ -51,7 +52,7 @@ def decoder(request: pytest.FixtureRequest, chat: Path) -> Decoder:
     return TorchDecoder(LanguageModel.load(chat))
 
 
-def test_a_post_stands_between_begin_and_end(model: LanguageModel) -> None:
+def test_a_post_is_between_begin_and_end_tokens(model: LanguageModel) -> None:
     assert (model.bos_token, model.eos_token) == (BEGIN, END)
     ids = model.encode(["the river"])[0]
     assert training_sequences(model, ["the river"]) == [[BEGIN, *ids, END]]
@@ -61,16 +62,19 @@ def test_a_post_stands_between_begin_and_end(model: LanguageModel) -> None:
     assert model.bits(["the river"]) == [pytest.approx(bits, rel=1e-5)]
 
 
-def test_posts_before_one_end_and_it_begins(model: LanguageModel) -> None:
+def test_previous_posts_end_before_a_post_begins(model: LanguageModel) -> None:
     before, ids = model.encode(["a lamp", "the river"])
     piece = model._pieces(["the river"], [["a lamp"]])[0]
     assert piece.ids == [BEGIN, *before, END, BEGIN, *ids]
     assert piece.scored == len(before) + 3
 
 
-def test_models_without_one_begin_with_their_end(tiny_llama: Path, tiny_gpt2: Path) -> None:
+def test_models_without_a_begin_token_use_their_end_token(
+    tiny_llama: Path, tiny_gpt2: Path
+) -> None:
     for folder in (tiny_llama, tiny_gpt2):
-        model, decoder = LanguageModel.load(folder), OnnxDecoder(folder)
+        model = LanguageModel.load(folder)
+        decoder = OnnxDecoder(folder)
         assert model.bos_token == model.eos_token == decoder.bos_token == decoder.eos_token
         assert model.suppressed_tokens == decoder.suppressed_tokens == []
         piece = model._pieces(["the river"], [["a lamp"]])[0]
@@ -79,7 +83,7 @@ def test_models_without_one_begin_with_their_end(tiny_llama: Path, tiny_gpt2: Pa
 
 
 @pytest.mark.parametrize("prompt", ["", "the riv", "a "])
-def test_sampling_begins_with_it(decoder: Decoder, prompt: str) -> None:
+def test_sampling_begins_with_the_begin_token(decoder: Decoder, prompt: str) -> None:
     beginning = prefill(decoder, prompt, 5)
     assert beginning.tokens[0] == decoder.bos_token == BEGIN
     if not prompt:
@@ -97,9 +101,10 @@ def test_markup_in_a_text_is_plain_text(decoder: Decoder, model: LanguageModel, 
     assert all(post.text.startswith(text) for post in posts)
 
 
-def test_control_tokens_that_are_ordinary_to_the_tokenizer_are_spelt(chat: Path) -> None:
-    """As a tokenizer has it that lists such a token as an added one, but not as special."""
-    decoder, model = OnnxDecoder(chat), LanguageModel.load(chat)
+def test_control_tokens_added_as_ordinary_ones_are_spelt_out(chat: Path) -> None:
+    """Some tokenizers list such a token as an added one, but not as special."""
+    decoder = OnnxDecoder(chat)
+    model = LanguageModel.load(chat)
     decoder.tokenizer._tokenizer.add_tokens(["<unused0>"])
     model.tokenizer.add_tokens(["<unused0>"])
     number = decoder.tokenizer._tokenizer.token_to_id("<unused0>")
@@ -111,13 +116,15 @@ def test_control_tokens_that_are_ordinary_to_the_tokenizer_are_spelt(chat: Path)
         assert decoder.decode(ids) == "x<unused0>y"
 
 
-def test_special_tokens_are_never_said(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even if a model thinks of nothing else."""
+def test_special_tokens_are_never_generated(
+    decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even if the model gives them nearly all the probability."""
     assert list(decoder.suppressed_tokens) == [BEGIN, START, STOP, CONTROL]
     drawn: Counter[int] = Counter()
     weigh = Sampler.load_logits
 
-    def tempted(self, logits, seen=(), banned=()):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    def tempted(self: Sampler, logits: Any, seen: Any = (), banned: Any = ()) -> None:
         logits = logits.copy()
         logits[[BEGIN, START, STOP, CONTROL]] += 50
         weigh(self, logits, seen, banned)
@@ -133,7 +140,7 @@ def test_special_tokens_are_never_said(decoder: Decoder, monkeypatch: pytest.Mon
     assert not {BEGIN, START, STOP, CONTROL} & set(drawn)
 
 
-def test_a_drawer_never_draws_what_is_unsayable() -> None:
+def test_the_sampler_never_draws_suppressed_tokens() -> None:
     logits = np.zeros(1000, dtype=np.float32)
     logits[500:] = 3
     for shape in (
@@ -149,13 +156,14 @@ def test_a_drawer_never_draws_what_is_unsayable() -> None:
         assert max(drawer.sample(rng) for _ in range(200)) < 500
 
 
-def test_what_is_saved_says_so_to_transformers(model: LanguageModel, tmp_path: Path) -> None:
+def test_saved_settings_suppress_them_in_transformers(model: LanguageModel, tmp_path: Path) -> None:
     model.set_generation_config(do_sample=True, max_new_tokens=5)
     model.save(tmp_path)
     told = json.loads((tmp_path / "generation_config.json").read_text())
     assert (told["bos_token_id"], told["eos_token_id"]) == (BEGIN, END)
     assert told["suppress_tokens"] == [BEGIN, START, STOP, CONTROL]
-    again, decoder = LanguageModel.load(tmp_path), OnnxDecoder(tmp_path)
+    again = LanguageModel.load(tmp_path)
+    decoder = OnnxDecoder(tmp_path)
     assert again.bos_token == decoder.bos_token == BEGIN
     assert again.suppressed_tokens == decoder.suppressed_tokens == model.suppressed_tokens
     said = again.model.generate(max_new_tokens=40, num_return_sequences=8)
@@ -163,7 +171,7 @@ def test_what_is_saved_says_so_to_transformers(model: LanguageModel, tmp_path: P
     assert not set(said[:, 1:].flatten().tolist()) & {BEGIN, START, STOP, CONTROL}
 
 
-def test_nothing_is_suppressed_where_nothing_is_special(tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_nothing_is_suppressed_without_special_tokens(tiny_gpt2: Path, tmp_path: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
     model.set_generation_config(do_sample=True)
     model.save(tmp_path)
@@ -181,7 +189,7 @@ def test_nothing_is_suppressed_where_nothing_is_special(tiny_gpt2: Path, tmp_pat
         '{"bos_token_id": -1}',
     ],
 )
-def test_settings_that_are_none_are_refused(tmp_path: Path, content: str) -> None:
+def test_invalid_settings_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "generation_config.json").write_text(content)
     with pytest.raises(BaseModelError, match=r"generation_config\.json"):
         read_special(tmp_path)

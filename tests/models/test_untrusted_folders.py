@@ -1,4 +1,4 @@
-"""The folder of a persona that came from somebody else: nothing in it runs, is trusted, or leads out of it."""
+"""Tests of personas from others: nothing in their folder is run, trusted or leads out of it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from popinjay.store.run import ENGINE_FOLDER, RECORD, Run
 from popinjay.text.verbatim_index import VerbatimIndex
 
 PROMPT = [1, 2, 3]
-SAID = {"n": 2, "seed": 3, "max_tokens": 12}
+SAID: dict[str, Any] = {"n": 2, "seed": 3, "max_tokens": 12}
 
 
 @pytest.fixture(scope="module")
 def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A persona as its maker has it, with engine and index."""
+    """Return a persona as its maker has it, with engine and index."""
     options: dict[str, Any] = {
         "whose": "fictional",
         "epochs": 0.1,
@@ -51,13 +51,13 @@ def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def folder(made: Path, own_home: Path) -> Path:
-    """A copy of it, which somebody handed over."""
+    """Return a copy of it, as if received from another user."""
     return Path(shutil.copytree(made, own_home / "ada", symlinks=True))
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """Something of the user's own, beside all personas."""
+    """Return a folder of the user's own, outside all personas."""
     place = tmp_path / "mine"
     place.mkdir()
     (place / "letter.txt").write_text("dear diary")
@@ -100,7 +100,7 @@ def test_pickles_are_never_opened(folder: Path, tmp_path: Path, name: str) -> No
     assert not trap.exists()
 
 
-def test_a_models_own_code_is_never_run(folder: Path, tmp_path: Path) -> None:
+def test_code_of_a_model_is_never_run(folder: Path, tmp_path: Path) -> None:
     trap, model = tmp_path / "sprung", folder / "model"
     (model / "modeling_trap.py").write_text(
         f"import os\nos.mkdir({str(trap)!r})\nclass Trap: ...\n"
@@ -129,7 +129,7 @@ def test_a_models_own_code_is_never_run(folder: Path, tmp_path: Path) -> None:
 
 
 def forged_engine(path: Path, change: Callable[[Any, dict[str, Any]], None]) -> None:
-    """Change a kept engine's graph and weights, and write it with all that its header said."""
+    """Change a kept engine's graph and weights, and write it with its original header."""
     import onnx
     from safetensors import safe_open
 
@@ -146,7 +146,7 @@ def forged_engine(path: Path, change: Callable[[Any, dict[str, Any]], None]) -> 
 
 
 def reads_a_file(graph: Any, tensors: dict[str, Any]) -> None:
-    """Have a weight come from a file of the working folder."""
+    """Let a weight come from a file of the working folder."""
     name, weight = next(
         (name, weight) for name, weight in tensors.items() if weight.dtype == np.float32
     )
@@ -169,13 +169,13 @@ def speaks_otherwise(graph: Any, tensors: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", [reads_a_file, has_unknown_operators, speaks_otherwise])
-def test_a_swapped_engine_is_made_anew(
+def test_a_swapped_engine_is_rebuilt(
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[Any, dict[str, Any]], None],
 ) -> None:
-    load(folder).say(**SAID)  # here, so that even our own seal is in the header
+    load(folder).say(**SAID)  # on this machine, so that even our own seal is in the header
     kept = folder / ENGINE_FOLDER / engine_file.FILE
     before = OnnxDecoder(folder / "model").prefill(PROMPT)
     forged_engine(kept, change)
@@ -183,22 +183,23 @@ def test_a_swapped_engine_is_made_anew(
     monkeypatch.chdir(tmp_path)
     seen: list[Any] = []
     opened = engine_file.load_engine
-    monkeypatch.setattr(
-        "popinjay.inference.onnx.decoder.load_engine",
-        lambda *given: seen.append(opened(*given)) or seen[-1],
-    )
+
+    def load_engine(*given: Any) -> Any:
+        seen.append(opened(*given))
+        return seen[-1]
+
+    monkeypatch.setattr("popinjay.inference.onnx.decoder.load_engine", load_engine)
     for _ in range(2):
         assert np.array_equal(
             OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER).prefill(PROMPT), before
         )
-    assert seen[0] is None or (
-        change is speaks_otherwise and not seen[0].intact()
-    )  # no graph was handed to ONNX Runtime
+    # No graph was handed to ONNX Runtime.
+    assert seen[0] is None or (change is speaks_otherwise and not seen[0].intact())
     assert len(seen) == 3
-    assert seen[-1].intact()  # the one that was made anew
+    assert seen[-1].intact()  # the rebuilt one
 
 
-def test_an_engine_made_on_another_machine_is_made_anew(folder: Path, made: Path) -> None:
+def test_an_engine_of_another_machine_is_rebuilt(folder: Path, made: Path) -> None:
     kept = folder / ENGINE_FOLDER / engine_file.FILE
     theirs = kept.read_bytes()
     decoder = OnnxDecoder(folder / "model", cache=folder / ENGINE_FOLDER)
@@ -213,12 +214,13 @@ def test_an_engine_made_on_another_machine_is_made_anew(folder: Path, made: Path
 
 
 @pytest.mark.parametrize("at", [3, 20, 200, -1, -5_000])
-def test_a_damaged_engine_is_made_anew_silently(
+def test_a_damaged_engine_is_rebuilt_silently(
     folder: Path, at: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     load(folder).say(**SAID)
     kept = folder / ENGINE_FOLDER / engine_file.FILE
-    said, wrong = load(folder).say(**SAID), bytearray(kept.read_bytes())
+    said = load(folder).say(**SAID)
+    wrong = bytearray(kept.read_bytes())
     wrong[at] ^= 64
     kept.write_bytes(wrong)
     assert load(folder).say(**SAID) == said
@@ -226,7 +228,7 @@ def test_a_damaged_engine_is_made_anew_silently(
     assert capfd.readouterr().err == ""
 
 
-def test_an_engine_of_another_model_is_made_anew(folder: Path) -> None:
+def test_an_engine_of_another_model_is_rebuilt(folder: Path) -> None:
     load(folder).say(**SAID)
     weights = load_file(folder / "model" / "model.safetensors")
     name = next(name for name in weights if "c_fc.weight" in name)
@@ -239,7 +241,7 @@ def test_an_engine_of_another_model_is_made_anew(folder: Path) -> None:
     assert np.array_equal(given, OnnxDecoder(folder / "model").prefill(PROMPT))
 
 
-def test_a_swapped_index_of_posts_lets_no_post_be_repeated(folder: Path) -> None:
+def test_a_swapped_index_of_posts_allows_no_repeated_post(folder: Path) -> None:
     post = json.loads((folder / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])["text"]
     index = folder / ENGINE_FOLDER / INDEX
     assert load(folder).filters.index.is_copied(post)
@@ -251,7 +253,7 @@ def test_a_swapped_index_of_posts_lets_no_post_be_repeated(folder: Path) -> None
         assert index.read_bytes() == right
 
 
-def test_without_a_place_for_the_secret_nothing_is_kept_or_taken(
+def test_nothing_is_cached_or_trusted_if_the_secret_has_no_place(
     folder: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = load(folder).say(**SAID)
@@ -261,7 +263,7 @@ def test_without_a_place_for_the_secret_nothing_is_kept_or_taken(
     assert load(folder).say(**SAID) == before
 
 
-def test_the_secret_is_made_once_and_for_its_user_alone(own_home: Path) -> None:
+def test_the_secret_is_made_once_and_readable_by_its_user_only(own_home: Path) -> None:
     first = machine_secret()
     assert first is not None
     assert machine_secret() == first
@@ -283,7 +285,7 @@ def links(folder: Path, elsewhere: Path) -> dict[str, Path]:
     }
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.skipif(os.name == "nt", reason="links need special rights on Windows")
 @pytest.mark.parametrize(
     "name",
     [
@@ -295,10 +297,10 @@ def links(folder: Path, elsewhere: Path) -> dict[str, Path]:
         "model/extra.safetensors",
     ],
 )
-def test_links_that_lead_out_are_not_followed(folder: Path, elsewhere: Path, name: str) -> None:
+def test_links_out_of_the_folder_are_not_followed(folder: Path, elsewhere: Path, name: str) -> None:
     target = links(folder, elsewhere)[name]
     if target.is_relative_to(folder):
-        target = shutil.move(target, elsewhere / "moved")
+        target = Path(shutil.move(target, elsewhere / "moved"))
     place = folder / name
     if place.is_dir():
         shutil.rmtree(place)
@@ -307,7 +309,7 @@ def test_links_that_lead_out_are_not_followed(folder: Path, elsewhere: Path, nam
         load(folder).say(**SAID)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.skipif(os.name == "nt", reason="links need special rights on Windows")
 def test_nothing_is_written_through_links(folder: Path, elsewhere: Path) -> None:
     shutil.rmtree(folder / ENGINE_FOLDER)
     (folder / ENGINE_FOLDER).symlink_to(elsewhere)
@@ -324,22 +326,22 @@ def test_nothing_is_written_through_links(folder: Path, elsewhere: Path) -> None
     assert (elsewhere / "letter.txt").read_text() == "dear diary"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.skipif(os.name == "nt", reason="links need special rights on Windows")
 def test_nothing_is_published_through_links(folder: Path, elsewhere: Path) -> None:
     (folder / "model" / "LICENSE").symlink_to(elsewhere / "letter.txt")
     with pytest.raises(PersonaError, match="leads out"), whole_model(Run(folder)):
         pass
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders there")
-def test_what_is_no_file_is_not_waited_for(folder: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_special_files_do_not_block(folder: Path) -> None:
     (folder / "train.jsonl").unlink()
     os.mkfifo(folder / "train.jsonl")
     with pytest.raises(PersonaError, match="neither a file nor a folder"):
         load(folder).say(**SAID)
 
 
-def test_a_folder_that_is_itself_a_link_is_as_good_as_any(folder: Path, tmp_path: Path) -> None:
+def test_the_folder_itself_may_be_a_link(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "ada").symlink_to(folder)
     assert load(tmp_path / "ada").say(**SAID) == load(folder).say(**SAID)
 
@@ -348,7 +350,7 @@ def test_a_folder_that_is_itself_a_link_is_as_good_as_any(folder: Path, tmp_path
 
 
 @pytest.mark.parametrize("name", ["../mine", "..", ".", "/etc", "model/../../mine"])
-def test_a_change_that_was_not_ours_removes_nothing_outside(folder: Path, name: str) -> None:
+def test_a_foreign_journal_removes_nothing_outside(folder: Path, name: str) -> None:
     precious = folder.parent / "mine"
     precious.mkdir()
     (folder / ".change" / "new").mkdir(parents=True)
@@ -359,7 +361,7 @@ def test_a_change_that_was_not_ours_removes_nothing_outside(folder: Path, name: 
     assert (folder / RECORD).is_file()
 
 
-def test_a_record_can_not_have_other_files_read(folder: Path) -> None:
+def test_a_record_cannot_make_other_files_be_read(folder: Path) -> None:
     run = Run(folder)
     entry = run.record.stages["train"]
     makes = {**(entry.makes or {}), "/dev/zero": "0" * 64}
@@ -369,7 +371,7 @@ def test_a_record_can_not_have_other_files_read(folder: Path) -> None:
         Run(folder).states()
 
 
-# models that can't be
+# invalid models
 
 
 ABSURD = [
@@ -397,9 +399,7 @@ ABSURD = [
 
 
 @pytest.mark.parametrize("keys", ABSURD, ids=str)
-def test_configs_that_no_model_has_end_in_one_sentence(
-    folder: Path, keys: dict[str, object]
-) -> None:
+def test_invalid_configs_end_in_one_sentence(folder: Path, keys: dict[str, object]) -> None:
     change_config(folder / "model", **keys)
     with pytest.raises(BaseModelError) as caught:
         load(folder).say(**SAID)
@@ -422,7 +422,7 @@ def test_configs_that_no_model_has_end_in_one_sentence(
     "content",
     [b"", b"[]", b"null", b"{", b"\xff\xfe\x00", b"[" * 100_000, b'{"a": NaN}', bytes(64)],
 )
-def test_files_of_anything_else_end_in_one_sentence(
+def test_files_of_other_content_end_in_one_sentence(
     folder: Path, name: str, content: bytes
 ) -> None:
     (folder / "model" / name).write_bytes(content)
@@ -433,7 +433,7 @@ def test_files_of_anything_else_end_in_one_sentence(
 
 
 @pytest.mark.parametrize("exact", [False, True])
-def test_weights_that_are_no_numbers_are_said(folder: Path, exact: bool) -> None:
+def test_nan_weights_are_reported(folder: Path, exact: bool) -> None:
     weights = load_file(folder / "model" / "model.safetensors")
     save_file(
         {name: np.full_like(weight, np.nan) for name, weight in weights.items()},
@@ -446,7 +446,7 @@ def test_weights_that_are_no_numbers_are_said(folder: Path, exact: bool) -> None
         load(folder).say(**SAID, exact=exact)
 
 
-def test_a_tokenizer_of_another_model_is_said(folder: Path) -> None:
+def test_a_tokenizer_of_another_model_is_reported(folder: Path) -> None:
     file = folder / "model" / "tokenizer.json"
     tokenizer = json.loads(file.read_text(encoding="utf-8"))
     for token in tokenizer["added_tokens"]:

@@ -1,4 +1,4 @@
-"""The package's structure: imports point one way, and starting is quick."""
+"""Tests of the package's structure: imports point one way, and starting is quick."""
 
 from __future__ import annotations
 
@@ -34,10 +34,13 @@ HEAVY = (
     "py3langid",
     "tokenizers",
     "safetensors",
-)
-HEAVY += ("gguf", "tqdm")
-HEAVY += ("onnx", "onnxruntime", "sklearn", "scipy", "markovify")
-HEAVY += (
+    "gguf",
+    "tqdm",
+    "onnx",
+    "onnxruntime",
+    "sklearn",
+    "scipy",
+    "markovify",
     "skia",
     "regex",
     "trackio",
@@ -82,13 +85,13 @@ def own(path: Path, known: set[str]) -> set[str]:
 
 
 def test_imports_keep_to_the_layers() -> None:
-    """As `[tool.importlinter]` in pyproject.toml draws them."""
+    """The layers are those of `[tool.importlinter]` in pyproject.toml."""
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
-def test_imports_make_no_circle() -> None:
+def test_imports_have_no_cycle() -> None:
     known = set(modules())
     graph = {name: own(path, known) for name, path in modules().items() if name != "__init__"}
 
@@ -113,14 +116,17 @@ def test_the_lowest_layers_need_the_standard_library_only(name: str) -> None:
 @pytest.mark.parametrize(
     "statement", ["import popinjay", "from popinjay.cli import main; main.parser().format_help()"]
 )
-def test_starting_loads_nothing_heavy(statement: str) -> None:
+def test_starting_imports_nothing_heavy(statement: str) -> None:
     code = f"{statement}\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
 
-def test_speaking_waits_for_nothing_it_does_not_need() -> None:
-    code = "from popinjay.cli import main\nfrom popinjay.store.forgotten import Forgotten\nfrom popinjay.persona import load\nmain.parser()"
+def test_generation_imports_only_what_it_needs() -> None:
+    code = (
+        "from popinjay.cli import main\nfrom popinjay.store.forgotten import Forgotten\n"
+        "from popinjay.persona import load\nmain.parser()"
+    )
     spared = (
         *HEAVY,
         "filelock",
@@ -142,7 +148,7 @@ def test_speaking_waits_for_nothing_it_does_not_need() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_only_the_faces_for_people_print() -> None:
+def test_only_the_user_interfaces_print() -> None:
     for name, path in modules().items():
         calls = [
             node.func.id
@@ -152,13 +158,13 @@ def test_only_the_faces_for_people_print() -> None:
         assert name in MAY_PRINT or "print" not in calls, name
 
 
-def test_no_loading_runs_a_models_own_code() -> None:
+def test_no_call_loads_code_of_a_model() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in modules().values())
     assert "trust_remote_code=True" not in text
     assert "torch.load(" not in text
 
 
-def test_threads_do_not_spin_for_long_unless_that_is_asked_for() -> None:
+def test_threads_do_not_spin_unless_asked_to() -> None:
     program = "import os, popinjay; print(os.environ.get('GOMP_SPINCOUNT'))"
     for given, wanted in (
         ({}, "10000"),

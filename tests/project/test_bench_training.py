@@ -1,4 +1,4 @@
-"""The recipe that `make bench-train` measures against is HuggingTweets', and what it measures is right."""
+"""Tests of `make bench-train`: its reference is HuggingTweets' recipe, its figures are right."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def some_posts(count: int) -> list[list[int]]:
 
 
 def parted(ids: list[int]) -> list[tuple[int, ...]]:
-    """What stands between separators."""
+    """Return the parts between separators."""
     found: list[list[int]] = [[]]
     for i in ids:
         if i == END:
@@ -82,14 +82,13 @@ def test_trainer_makes_one_pass_with_a_bare_cosine_and_trains_all_weights_with_t
     seen: list[tuple[float, bool, float]] = []
 
     class Look(TrainerCallback):
-        def on_pre_optimizer_step(
-            self, *more: Any, optimizer: Any, lr_scheduler: Any, **named: Any
-        ) -> None:
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             dropout = next(
                 module for module in model.modules() if isinstance(module, torch.nn.Dropout)
             )
-            seen.append((lr_scheduler.get_last_lr()[0], dropout.training, dropout.p))
-            assert type(optimizer.optimizer) is torch.optim.AdamW
+            rate = kwargs["lr_scheduler"].get_last_lr()[0]
+            seen.append((rate, dropout.training, dropout.p))
+            assert type(kwargs["optimizer"].optimizer) is torch.optim.AdamW
 
     examples = recipe.blocks(recipe.mixture(some_posts(30), END), size=64)
     recipe.trainer(model, examples, recipe.arguments(tmp_path), [Look()]).train()
@@ -103,21 +102,21 @@ def test_trainer_makes_one_pass_with_a_bare_cosine_and_trains_all_weights_with_t
     assert all((p != old).any() for p, old in zip(model.parameters(), before, strict=True))
 
 
-def test_products_really_made_are_counted(tiny_gpt2: Path) -> None:
+def test_executed_products_are_counted(tiny_gpt2: Path) -> None:
     from training.children import matrix_counter
 
     model = LanguageModel.load(tiny_gpt2).model  # two layers of width 32
-    tokens, width, rows = 3 * 40, 32, model.config.vocab_size
+    tokens = 3 * 40
+    width = 32
+    rows = model.config.vocab_size
     with matrix_counter() as counter:
         model(
             input_ids=torch.ones(3, 40, dtype=torch.long), use_cache=False
         ).logits.sum().backward()
-    products = (
-        3 * 2 * tokens * (2 * 12 * width * width + width * rows)
-    )  # forward and both ways back
-    attention = (
-        2 * 3.5 * 4 * tokens * 40 * width
-    )  # a forward pass of two products a layer, a backward one of five
+    # Forward and both ways back.
+    products = 3 * 2 * tokens * (2 * 12 * width * width + width * rows)
+    # A forward pass of two products a layer, a backward one of five.
+    attention = 2 * 3.5 * 4 * tokens * 40 * width
     assert counter.get_total_flops() == products + attention
 
 
@@ -135,7 +134,7 @@ def test_copying_counts_whole_posts_and_what_repeats_eight_words() -> None:
     assert copying([], training) == {"copies": 0, "runs": 0}
 
 
-def test_the_seconds_of_the_first_look_as_good_count(
+def test_the_time_to_the_first_equal_loss_counts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from training import quality
@@ -169,14 +168,14 @@ def test_the_seconds_of_the_first_look_as_good_count(
 
 
 def run_gpu_bench(*arguments: str) -> str:
-    """Run the script as a person would, and return what it printed."""
+    """Run the script as a user would, and return its output."""
     command = [sys.executable, str(BENCH / "gpu.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_without_a_gpu_its_bench_says_so_in_one_sentence() -> None:
+def test_without_a_gpu_the_bench_says_so_in_one_sentence() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     said = run_gpu_bench()
@@ -211,7 +210,12 @@ def test_smollm2_is_trained_too_if_its_folder_is_given(
     answers = {gpu.describe: ("a device", 1e12), gpu.peers.save_gpt2: None}
     monkeypatch.setattr(gpu, "in_subprocess", lambda work, *more: (answers[work], 1.0))
     made = Whole(2.0, 100, 50.0, 1e9, "any")
-    monkeypatch.setattr(gpu, "measure", lambda job, args: jobs.append(job) or {"ours": made})
+
+    def measure(job: Any, args: Any) -> dict[str, Whole]:
+        jobs.append(job)
+        return {"ours": made}
+
+    monkeypatch.setattr(gpu, "measure", measure)
     monkeypatch.setattr("sys.argv", ["gpu.py", "--smollm2", str(tiny_llama)])
     told = gpu.run(gpu.parse())
     assert [(job.name, job.device, job.precision) for job in jobs] == [
@@ -235,7 +239,7 @@ def test_first_steps_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_peers_work_in_turns_and_tell_their_peak() -> None:
+def test_peers_take_turns_and_report_their_peak() -> None:
     from training import peers, speed
 
     shape = {"n_layer": 1, "n_embd": 32, "n_head": 2}

@@ -1,4 +1,4 @@
-"""The documents say what is so."""
+"""Tests that the documents agree with the program."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import runpy
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_reference_is_what_the_program_says() -> None:
+def test_the_reference_matches_the_program() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))["reference"]()
     assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == made, "run: make docs"
 
@@ -58,7 +59,7 @@ def test_the_readmes_lines_of_python_run(
     )
 
 
-def test_the_json_that_is_promised_is_what_comes(
+def test_json_output_matches_its_documentation(
     ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     promised = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
@@ -89,14 +90,14 @@ def test_the_json_that_is_promised_is_what_comes(
     ):
         capsys.readouterr()
         main([*command, "--json"])
-        shown = json.loads(
-            re.search(rf"## popinjay {command[0]}.*?```json\n(.*?)```", promised, re.DOTALL)[1]
-        )  # type: ignore[index]
+        section = re.search(rf"## popinjay {command[0]}.*?```json\n(.*?)```", promised, re.DOTALL)
+        assert section is not None
+        shown = json.loads(section[1])
         assert keys(json.loads(capsys.readouterr().out)) == keys(shown)
 
 
 def keys(value: object) -> object:
-    """The keys of a document, of the first item where it holds a list."""
+    """Return the keys of a document, and of the first item of each list in it."""
     if isinstance(value, dict):
         open_ended = {"record", "further", "masked", "languages", "left_out", "unread", "redrawn"}
         return {key: None if key in open_ended else keys(item) for key, item in value.items()}
@@ -107,7 +108,7 @@ def keys(value: object) -> object:
     )
 
 
-def test_the_version_is_one() -> None:
+def test_the_version_is_the_same_everywhere() -> None:
     from importlib.metadata import version
 
     assert popinjay.__version__ == version("popinjay")
@@ -118,7 +119,7 @@ def test_the_demos_archives_are_packed_from_its_posts(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location("pack", ROOT / "demo" / "pack.py")
     assert spec is not None
     assert spec.loader is not None
-    pack = importlib.util.module_from_spec(spec)
+    pack: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(pack)
     shipped, pack.OUT = pack.OUT, tmp_path
     for person in pack.PEOPLE:
@@ -134,7 +135,7 @@ def members(archive: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("person", ["nellmarrow", "brix_deck9"])
-def test_the_demos_people_show_every_row_of_the_table(
+def test_the_demo_accounts_show_every_row_of_the_table(
     person: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive = ROOT / "src" / "popinjay" / "assets" / "demo" / f"{person}.zip"

@@ -1,4 +1,4 @@
-"""How the servers for tests are installed: once, whole or not at all, and never as a reason to fail. Scripts stand in for Node and npm."""
+"""Tests of installing the test servers: once, whole or not at all. Scripts replace Node and npm."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ Tools = Callable[..., None]
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
-    """Puts a node of some version and an npm that runs some lines of shell on the path, and nothing of this machine's."""
+    """Put a node of some version and an npm of some lines of shell on the path, and no others."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("POPINJAY_TEST_SERVERS", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setattr(
-        install.shutil,
-        "which",
+        "servers.install.shutil.which",
         lambda name: str(found) if (found := tmp_path / "bin" / name).exists() else None,
     )
     (tmp_path / "bin").mkdir()
@@ -37,7 +36,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     return put
 
 
-def test_what_is_installed_is_there_and_not_installed_again(
+def test_installed_servers_are_not_installed_again(
     tools: Tools, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tools()
@@ -66,7 +65,7 @@ def test_what_is_installed_is_there_and_not_installed_again(
         ("v20.0.0", "exit 3", "npm failed: it does not say why"),
     ],
 )
-def test_what_fails_is_a_line_and_leaves_nothing(
+def test_a_failure_prints_one_line_and_leaves_nothing(
     tools: Tools, capsys: pytest.CaptureFixture[str], node: str, npm: str, said: str
 ) -> None:
     tools(node, npm)
@@ -79,11 +78,11 @@ def test_what_fails_is_a_line_and_leaves_nothing(
     assert not list(install.folder().parent.glob("*"))
 
 
-def test_without_node_that_is_said(tools: Tools) -> None:
+def test_missing_node_is_reported(tools: Tools) -> None:
     assert install.install() == install.missing() == "needs Node, which is not here"
 
 
-def test_what_takes_too_long_is_ended_with_all_that_it_started(tools: Tools) -> None:
+def test_a_timeout_ends_all_started_processes(tools: Tools) -> None:
     tools(npm="mkdir node_modules; sleep 60 & sleep 60")
     began = time.monotonic()
     assert install.install(most_seconds=0.5) == "npm took more than 0 s"

@@ -1,4 +1,4 @@
-"""The scripts that make the built-in base, on a corpus of a few hundred invented lines."""
+"""Tests of the scripts that make the built-in base, on a few hundred invented lines."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "pretraining"
 HELD_OUT = ("number10gov", "rthon_johnkey", "queennoor")
-TINY = "--layers 1 --width 32 --heads 2 --positions 64 --block 32 --batch-tokens 256 --steps 12 --warmup 2 --precision fp32 --no-compiled".split()
+TINY = (
+    "--layers 1 --width 32 --heads 2 --positions 64 --block 32 --batch-tokens 256 --steps 12 "
+    "--warmup 2 --precision fp32 --no-compiled"
+).split()
 
 
 @pytest.fixture
 def scripts(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the scripts, its modules importable."""
+    """Return the folder of the scripts, with its modules importable."""
     monkeypatch.syspath_prepend(SCRIPTS)
     return SCRIPTS
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Token files of a small corpus."""
+    """Return token files of a small corpus."""
     folder = tmp_path_factory.mktemp("corpus")
     documents = [
-        f"The {n}th keeper of the lamp wrote in the book.\nIt was {'cold' if n % 2 else 'fair'}, and ship {n * 7} went by."
+        f"The {n}th keeper of the lamp wrote in the book.\n"
+        f"It was {'cold' if n % 2 else 'fair'}, and ship {n * 7} went by."
         for n in range(400)
     ]
     with lzma.open(folder / "general.txt.xz", "wt", encoding="utf-8") as file:
@@ -54,7 +58,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny base, made in one go."""
+    """Return a tiny base, made in one run."""
     folder = tmp_path_factory.mktemp("whole")
     run("pretrain.py", "--data", prepared, "--out", folder, *TINY)
     return folder / "model"
@@ -95,7 +99,7 @@ def test_posts_lose_their_links_and_held_out_authors_are_not_learnt(prepared: Pa
     assert text.startswith("<|endoftext|>larsloekke greets guest 0 🎉<|endoftext|>")
 
 
-def test_what_went_in_is_recorded(prepared: Path) -> None:
+def test_the_sources_are_recorded(prepared: Path) -> None:
     facts = json.loads((prepared / "prepared.json").read_text())
     corpus = prepared.parent / "general.txt.xz"
     assert facts["corpus"]["general.txt.xz"] == hashlib.sha256(corpus.read_bytes()).hexdigest()
@@ -119,12 +123,11 @@ def test_any_text_survives_the_tokenizer(prepared: Path, text: str) -> None:
     assert tokenizer.decode(tokenizer.encode(text).ids, skip_special_tokens=False) == text
 
 
-def test_a_block_of_posts_is_one_authors_where_they_are_grouped(
-    scripts: Path, prepared: Path
-) -> None:
+def test_grouped_posts_of_a_block_have_one_author(scripts: Path, prepared: Path) -> None:
     from mixture import Posts
 
-    posts, rng = Posts(prepared / "posts.npz"), np.random.default_rng(0)
+    posts = Posts(prepared / "posts.npz")
+    rng = np.random.default_rng(0)
     names = ("stephenharper", "pmoindia", "larsloekke")
 
     def authors_in_a_block(grouped: bool) -> int:
@@ -137,7 +140,7 @@ def test_a_block_of_posts_is_one_authors_where_they_are_grouped(
     assert max(authors_in_a_block(False) for _ in range(5)) > 1
 
 
-def test_posts_weigh_more_as_the_rates_fall_and_contexts_lengthen_last(
+def test_posts_get_more_weight_late_and_contexts_lengthen_last(
     scripts: Path, prepared: Path
 ) -> None:
     from mixture import Mixture
@@ -165,7 +168,7 @@ def test_posts_weigh_more_as_the_rates_fall_and_contexts_lengthen_last(
     assert (mixture.batch(7) != mixture.batch(8)).any()
 
 
-def test_positions_that_training_has_not_reached_are_filled(scripts: Path) -> None:
+def test_untrained_positions_are_filled(scripts: Path) -> None:
     from pretrain import new_model, spread_positions
     from recipe import Recipe
 
@@ -178,7 +181,7 @@ def test_positions_that_training_has_not_reached_are_filled(scripts: Path) -> No
     assert (table[32:40] == first[8:]).all()
 
 
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(
+def test_a_resumed_run_ends_as_an_uninterrupted_one(
     prepared: Path, whole: Path, tmp_path: Path
 ) -> None:
     run(
@@ -206,7 +209,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     assert record["held_out_bits_per_byte"]["posts"] > 0
 
 
-def test_what_it_writes_is_a_base_that_popinjay_takes(whole: Path) -> None:
+def test_the_result_is_a_base_for_popinjay(whole: Path) -> None:
     from popinjay.inference.torch_decoder import TorchDecoder
     from popinjay.models.language_model import LanguageModel
     from popinjay.options import SayOptions

@@ -1,4 +1,4 @@
-"""Publishing: to a stand-in for the hub (ours, see hub_standin), and into folders."""
+"""Tests of publishing: to a stand-in for the hub (see hub_standin), and into folders."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from popinjay.publishing.publish import Published, publish
 from popinjay.store.files import content_hash
 from popinjay.store.run import Run
 
-# What the hub's own client does in an outdated way is for its makers to mend.
+# Deprecation warnings of the hub's own client are not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 REPO = "ada/bird"
@@ -50,7 +50,10 @@ DATA = {"data/train.jsonl", "data/validation.jsonl", "data/held_out.jsonl"}
 
 @pytest.fixture(scope="module")
 def made(ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A persona of fictional words, made once. It has no picture, so that one test can tell what a picture changes."""
+    """Return a persona of fictional words, made once.
+
+    It has no picture, so that one test can show what a picture changes.
+    """
     from models import gpt2
 
     base = gpt2(tmp_path_factory.mktemp("base"), positions=256)
@@ -68,14 +71,17 @@ def made(ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(made: Path, own_home: Path) -> Run:
-    """A copy of it."""
+    """Return a copy of it."""
     shutil.copytree(made, own_home / "ada_l")
     return Run(own_home / "ada_l")
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
-    """The stand-in, with somebody logged in who may write; broken connections are tried again without waiting."""
+    """Return the stand-in, with a logged-in user who may write.
+
+    Broken connections are retried without waiting.
+    """
     import huggingface_hub
     from huggingface_hub import constants
 
@@ -107,22 +113,24 @@ def _ask_for_card(run: Run, **options: str | None) -> None:
 
 
 def change(run: Run, contact: str = "the lighthouse") -> None:
-    """Have the card say something else, as another make would."""
+    """Change the text of the card, as another make would."""
     _ask_for_card(run, contact=contact)
 
 
 # to the hub
 
 
-def test_what_is_published_runs_as_its_card_says(run: Run, hub: HubStandIn, own_home: Path) -> None:
+def test_the_code_on_the_card_runs(run: Run, hub: HubStandIn, own_home: Path) -> None:
     result = send(run)
     assert (result.version, result.changed, result.private) == ("v1", True, False)
     (code,) = re.findall(r"```python\n(.*?)```", hub.files(REPO)["README.md"].decode(), re.DOTALL)
     assert f'pipeline("text-generation", model="{REPO}")' in code
-    check = "\nimport json\nprint(json.dumps([post['generated_text'] for post in generator('My dream is', num_return_sequences=5)]))"
-    env = {
-        name: value for name, value in os.environ.items() if name != "HF_TOKEN"
-    }  # it is public: nobody need be logged in
+    check = (
+        "\nimport json\nposts = generator('My dream is', num_return_sequences=5)\n"
+        "print(json.dumps([post['generated_text'] for post in posts]))"
+    )
+    # It is public: no login is needed.
+    env = {name: value for name, value in os.environ.items() if name != "HF_TOKEN"}
     done = subprocess.run(
         [sys.executable, "-c", code + check], env=env, cwd=own_home, capture_output=True, text=True
     )
@@ -136,7 +144,7 @@ def test_what_is_published_runs_as_its_card_says(run: Run, hub: HubStandIn, own_
     ) in hub.log
 
 
-def test_nothing_goes_but_model_and_card(run: Run, hub: HubStandIn) -> None:
+def test_only_model_and_card_are_published(run: Run, hub: HubStandIn) -> None:
     result = send(run)
     assert {file.name for file in result.files} == MODEL | {"README.md"}
     assert set(hub.files(REPO)) == MODEL | {"README.md", ".gitattributes"}
@@ -160,7 +168,7 @@ def beside_the_model(run: Run, *names: str) -> None:
     measure(run)
 
 
-def test_terms_and_notices_beside_the_model_go_along(
+def test_terms_and_notices_are_published_with_the_model(
     run: Run, hub: HubStandIn, tmp_path: Path
 ) -> None:
     beside = {"GEMMA_TERMS.html", "NOTICE.md", "LICENSE"}
@@ -189,7 +197,7 @@ def test_a_model_made_from_gemma_is_not_published_without_its_terms(
     assert {"GEMMA_TERMS.html", "NOTICE.md"} <= {file.name for file in send(run).files}
 
 
-def test_posts_go_only_when_asked_for_and_never_as_they_came(run: Run, hub: HubStandIn) -> None:
+def test_posts_are_published_on_request_only_and_cleaned(run: Run, hub: HubStandIn) -> None:
     assert {file.name for file in send(run, with_posts=True).files} == MODEL | DATA | {"README.md"}
     assert hub.files(REPO)["data/train.jsonl"] == run.file("train.jsonl").read_bytes()
     assert not {"posts.jsonl", "data/posts.jsonl"} & set(hub.files(REPO))
@@ -198,7 +206,7 @@ def test_posts_go_only_when_asked_for_and_never_as_they_came(run: Run, hub: HubS
     assert set(hub.files(REPO, "v1")) >= DATA
 
 
-def test_a_dry_run_asks_nobody_anything(
+def test_a_dry_run_sends_no_request(
     run: Run, hub: HubStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = run.file("run.toml").read_bytes()
@@ -223,7 +231,7 @@ def test_a_dry_run_asks_nobody_anything(
         ("hf_fine", "hub:ada/bird", "may not write to 'ada/bird'"),
     ],
 )
-def test_a_token_that_may_not_is_told_before_anything_is_sent(
+def test_a_token_without_rights_is_reported_before_sending(
     run: Run,
     hub: HubStandIn,
     monkeypatch: pytest.MonkeyPatch,
@@ -249,13 +257,12 @@ def test_a_token_that_may_not_is_told_before_anything_is_sent(
         ("hf_write", "hub:Ada/bird"),
     ],
 )
-def test_a_token_that_may_does(
+def test_a_token_with_rights_publishes(
     run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch, given: str, to: str
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", given)
-    if (
-        to == "hub:Ada/bird"
-    ):  # the hub doesn't tell names apart by case; the stand-in does, so look no further than the check
+    if to == "hub:Ada/bird":
+        # Names on the hub are case-insensitive. In the stand-in they are not, so only check access.
         Hub("Ada/bird").check_access()
     else:
         assert send(run, to).version == "v1"
@@ -272,7 +279,7 @@ def test_a_fine_grained_token_for_one_repository_may_write_there() -> None:
 
 
 @pytest.mark.parametrize("whose", [*WHOSE, None])
-def test_whose_words_decide_what_may_be_public(
+def test_the_origin_of_posts_decides_what_may_be_public(
     run: Run, hub: HubStandIn, whose: str | None
 ) -> None:
     say_whose(run, whose)
@@ -287,7 +294,7 @@ def test_whose_words_decide_what_may_be_public(
         assert hub.repos[REPO].private
 
 
-def test_what_must_be_private_never_goes_to_a_public_repository(run: Run, hub: HubStandIn) -> None:
+def test_private_posts_never_go_to_a_public_repository(run: Run, hub: HubStandIn) -> None:
     send(run)
     hub.log.clear()
     with pytest.raises(PublishError, match="is public"):
@@ -304,7 +311,7 @@ def test_a_private_repository_is_never_made_public(run: Run, hub: HubStandIn) ->
     assert any("stays so" in event.message for event in events)
 
 
-def test_a_second_time_sends_nothing_and_a_change_is_a_new_version(
+def test_publishing_again_sends_nothing_and_a_change_is_a_new_version(
     run: Run, hub: HubStandIn
 ) -> None:
     first = send(run)
@@ -323,9 +330,8 @@ def test_a_second_time_sends_nothing_and_a_change_is_a_new_version(
         f"ada_l v1, model {model[:12]}",
         f"ada_l v2, model {model[:12]}",
     ]
-    assert not [
-        path for method, path in hub.writes() if method == "PUT"
-    ]  # the weights lay there already
+    # The weights were there already.
+    assert not [path for method, path in hub.writes() if method == "PUT"]
 
 
 FRAGILE = [
@@ -345,7 +351,7 @@ FRAGILE = [
 
 
 @pytest.mark.parametrize(("method", "path", "breaks"), FRAGILE)
-def test_a_connection_that_breaks_is_tried_again(
+def test_a_broken_connection_is_retried(
     run: Run, hub: HubStandIn, method: str, path: str, breaks: str
 ) -> None:
     hub.faults.append(Fault(method, path, breaks))
@@ -355,7 +361,7 @@ def test_a_connection_that_breaks_is_tried_again(
     assert hub.repos[REPO].tags == {"v1": hub.repos[REPO].commits[-1]["oid"]}
 
 
-def test_a_connection_that_stays_broken_is_said_and_what_arrived_is_not_sent_twice(
+def test_a_dead_connection_is_reported_and_finished_uploads_are_kept(
     run: Run, hub: HubStandIn
 ) -> None:
     hub.faults.append(Fault("POST", "/commit/", times=publishing.TRIES))
@@ -371,7 +377,7 @@ def test_a_connection_that_stays_broken_is_said_and_what_arrived_is_not_sent_twi
     assert len([path for method, path in hub.log if method == "PUT"]) == 1
 
 
-def test_killed_on_the_way_it_goes_on(run: Run, hub: HubStandIn) -> None:
+def test_a_killed_upload_is_resumed(run: Run, hub: HubStandIn) -> None:
     command = [sys.executable, "-m", "popinjay.cli.main", "publish", "ada_l", "--to", TO]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         hub.faults.append(Fault("POST", "/commit/", meanwhile=process.kill))
@@ -392,7 +398,7 @@ def test_a_commit_without_its_tag_gets_it_next_time(run: Run, hub: HubStandIn) -
     assert [path.split("/")[4] + path.split("/")[5][:3] for _, path in hub.writes()] == ["birdtag"]
 
 
-def test_a_commit_of_somebody_else_meanwhile_is_built_upon(run: Run, hub: HubStandIn) -> None:
+def test_a_concurrent_commit_is_kept(run: Run, hub: HubStandIn) -> None:
     def other() -> None:
         repo = hub.repos[REPO]
         repo.commit({**repo.commits[-1]["files"], "notes.txt": ("regular", b"hello")}, "by hand")
@@ -404,7 +410,7 @@ def test_a_commit_of_somebody_else_meanwhile_is_built_upon(run: Run, hub: HubSta
     assert set(hub.files(REPO)) == MODEL | {"README.md", ".gitattributes", "notes.txt"}
 
 
-def test_a_repository_of_something_else_is_left_alone(run: Run, hub: HubStandIn) -> None:
+def test_a_foreign_repository_is_left_alone(run: Run, hub: HubStandIn) -> None:
     hub.repos[REPO] = hub_standin.Repo(private=False)
     hub.repos[REPO].commit({"config.json": ("regular", b"{}")}, "something else")
     with pytest.raises(PublishError, match="did not put there"):
@@ -412,7 +418,7 @@ def test_a_repository_of_something_else_is_left_alone(run: Run, hub: HubStandIn)
     assert hub.writes() == []
 
 
-def test_the_picture_goes_along_and_the_hub_is_told_where_it_is(run: Run, hub: HubStandIn) -> None:
+def test_the_picture_is_published_and_named_as_thumbnail(run: Run, hub: HubStandIn) -> None:
     run.file("card.png").write_bytes(b"\x89PNG\r\n\x1a\n picture")
     card = replace(run.record.stages["card"], source="card.png")
     run.save(run.record.updated(stages={**run.record.stages, "card": card}))
@@ -444,13 +450,15 @@ def test_what_is_not_finished_is_not_published(run: Run, hub: HubStandIn) -> Non
 @pytest.mark.parametrize(
     "to", ["hub:", "hub:bird", "hub:a/b/c", "hub:a/..", "hub:a b/c", "hub:/x", "hub:a/" + "x" * 100]
 )
-def test_names_that_are_no_repository_are_refused(run: Run, hub: HubStandIn, to: str) -> None:
+def test_invalid_repository_names_are_refused(run: Run, hub: HubStandIn, to: str) -> None:
     with pytest.raises(PublishError, match="names no repository"):
         send(run, to)
     assert hub.log == []
 
 
-def test_offline_is_said(run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_mode_is_reported(
+    run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "popinjay.cli.main", "publish", "ada_l", "--to", TO],
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
@@ -461,7 +469,7 @@ def test_offline_is_said(run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPa
     assert "HF_HUB_OFFLINE is set" in done.stderr
 
 
-def test_the_command_line_tells_what_lies_where_and_never_the_token(
+def test_the_command_line_lists_files_and_never_the_token(
     run: Run, hub: HubStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["publish", "ada_l", "--to", TO, "--json"]) == 0
@@ -501,7 +509,7 @@ def test_a_folder_gets_the_same_files(run: Run, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["bird"]
 
 
-def test_a_folder_of_something_else_is_left_alone(run: Run, tmp_path: Path) -> None:
+def test_a_foreign_folder_is_left_alone(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "bird"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
@@ -529,7 +537,8 @@ def test_a_folder_of_something_else_is_left_alone(run: Run, tmp_path: Path) -> N
 def test_a_folder_is_written_whole_or_not_at_all(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, real = tmp_path / "bird", shutil.copyfile
+    folder = tmp_path / "bird"
+    real = shutil.copyfile
 
     def full(source: Any, target: Any) -> Any:
         if Path(source).name == "model.safetensors":
@@ -554,9 +563,7 @@ def test_a_folder_is_written_whole_or_not_at_all(
     assert [path.name for path in tmp_path.iterdir()] == ["bird"]
 
 
-def test_a_folder_of_words_that_may_not_be_public_comes_with_a_warning(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_folder_of_private_posts_comes_with_a_warning(run: Run, tmp_path: Path) -> None:
     say_whose(run, "public-figure")
     events: list[Event] = []
     send(run, str(tmp_path / "bird"), events.append)
@@ -566,10 +573,10 @@ def test_a_folder_of_words_that_may_not_be_public_comes_with_a_warning(
 
 
 @pytest.mark.parametrize("left", [".bird.popinjay-old", ".bird.popinjay-partial"])
-def test_what_a_killed_process_left_beside_the_folder_goes_with_the_next(
+def test_leftovers_of_a_killed_process_are_removed_by_the_next(
     run: Run, tmp_path: Path, left: str
 ) -> None:
-    """Also if nothing else is to be done: it was killed when all but tidying up was done."""
+    """Also if nothing else is to be done: it was killed when only the clean-up was left."""
     send(run, str(tmp_path / "bird"))
     (tmp_path / left).mkdir()
     (tmp_path / left / "config.json").write_text("{}")

@@ -1,4 +1,4 @@
-"""The report's page: one file that loads nothing, shows the numbers it was given, and leaves real posts out where it is to be shared."""
+"""Tests of the report's page: it loads nothing, shows its numbers, hides real posts if shared."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 from popinjay.report import charts, quiz
 from popinjay.report.charts import Side, length_counts
-from popinjay.report.html import plain, render
+from popinjay.report.html import plain
 from popinjay.report.schema import Report
 from popinjay.report.svg import ticks
-from reports import estimate, metrics, real_posts, report, written_posts
+from reports import estimate, metrics, page, real_posts, report, written_posts
 
 HOSTILE = (
     "</script><img src=x onerror=alert(1)>",
@@ -33,7 +33,7 @@ HOSTILE = (
 
 
 class Elements(HTMLParser):
-    """All elements of a page, and the text of its scripts by their type."""
+    """All elements of a page, and the text of its scripts by type."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def page(**changes: Any) -> str:
 
 
 def played(text: str) -> list[dict[str, Any]]:
-    """The pairs that the page's game is played with."""
+    """Return the pairs of the page's quiz."""
     found: list[dict[str, Any]] = json.loads(
         next(script for kind, script in elements(text).scripts if kind == "application/json")
     )
@@ -125,7 +125,7 @@ def test_the_page_is_the_same_for_the_same_report() -> None:
 
 @functools.cache
 def kinds_of_elements() -> set[str]:
-    """What a harmless page is made of."""
+    """Return the kinds of elements of a harmless page."""
     return {
         tag
         for tag, _ in elements(
@@ -135,11 +135,9 @@ def kinds_of_elements() -> set[str]:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_hostile_words_stay_words(hostile: str) -> None:
-    real, written = (
-        [f"{n} really {hostile}" for n in range(5)],
-        [f"{n} made {hostile}" for n in range(5)],
-    )
+def test_hostile_text_stays_text(hostile: str) -> None:
+    real = [f"{n} really {hostile}" for n in range(5)]
+    written = [f"{n} made {hostile}" for n in range(5)]
     told = report(
         verdict=hostile, notes=[hostile], training={"why": hostile, "best_step": 1, "steps": 2}
     )
@@ -169,7 +167,7 @@ def test_hostile_words_stay_words(hostile: str) -> None:
     assert "{{" not in hostile or "{{ 7 * 7 }}" in text
 
 
-def test_json_in_a_script_has_nothing_to_end_it() -> None:
+def test_json_in_a_script_cannot_end_the_script() -> None:
     text = quiz.as_json([quiz.Pair("</script><!--", "a\u2028b & c", True)])
     assert text.isascii()
     assert not set("<>&") & set(text)
@@ -178,8 +176,9 @@ def test_json_in_a_script_has_nothing_to_end_it() -> None:
     ]
 
 
-def test_a_page_to_share_has_no_post_in_it() -> None:
-    real, written = real_posts(), written_posts()
+def test_a_page_to_share_contains_no_post() -> None:
+    real = real_posts()
+    written = written_posts()
     counts = length_counts(real)
     text = page(real=None, real_lengths=counts)
     assert not [post for post in real + written if post in text or json.dumps(post)[1:-1] in text]
@@ -244,7 +243,7 @@ def test_the_numbers_are_shown_with_their_intervals_and_controls() -> None:
         assert told[own]["what"] in text
 
 
-def test_every_plot_is_named_and_has_its_table() -> None:
+def test_every_plot_has_a_name_and_a_table() -> None:
     text = page()
     plots = re.findall(r'<svg class="plot" role="img"[^>]*aria-labelledby="(\S+) (\S+)"', text)
     assert len(plots) == 2 + 4 + 1 + 1 + 6
@@ -260,7 +259,7 @@ def tried(temperature: float, top_p: float, distance: float) -> dict[str, float]
     return {"temperature": temperature, "top_p": top_p, "distance": distance, **rest}
 
 
-def test_how_settings_were_chosen_is_drawn() -> None:
+def test_the_choice_of_settings_is_plotted() -> None:
     trials = [
         tried(0.7, 0.95, 0.41),
         tried(0.8, 0.9, 0.2222),
@@ -297,7 +296,7 @@ def test_two_reports_stand_side_by_side() -> None:
     assert text.count('<circle class="dot persona second"') > 10
 
 
-def test_what_could_not_be_measured_is_left_out() -> None:
+def test_missing_measures_are_left_out() -> None:
     told = report(notes=[], taken_for=None, habits=None, variety=None, names=None, privacy=None)
     told["bits_per_byte"]["base"] = None
     for part in ("told_apart", "copying"):
@@ -316,7 +315,7 @@ def test_what_could_not_be_measured_is_left_out() -> None:
     assert "<svg" not in bare
 
 
-def test_a_report_of_old_can_be_compared_with() -> None:
+def test_an_old_report_can_be_compared() -> None:
     old = {
         "bits_per_byte": {"base": {"all": 2.0}, "persona": {"all": 1.9}},
         "copying": {"samples": 100, "exact": 0.01, "held_out_exact": 0.0},
@@ -324,7 +323,7 @@ def test_a_report_of_old_can_be_compared_with() -> None:
     assert "1.900" in page(against=Side("old", Report.from_json(old)))
 
 
-def test_pairs_are_alike_in_length_and_mixed() -> None:
+def test_quiz_pairs_have_similar_lengths_and_random_order() -> None:
     found = quiz.pairs(real_posts(60), written_posts(400), seed=3)
     assert len(found) == quiz.PAIRS
     assert len({pair.real for pair in found}) == len({pair.written for pair in found}) == quiz.PAIRS
@@ -334,7 +333,7 @@ def test_pairs_are_alike_in_length_and_mixed() -> None:
     assert found != quiz.pairs(real_posts(60), written_posts(400), seed=4)
 
 
-def test_pairs_leave_out_what_both_wrote_and_what_says_nothing() -> None:
+def test_quiz_pairs_leave_out_shared_and_empty_posts() -> None:
     found = quiz.pairs(
         ["Good morning!", "", "  ", "only I", "!!"],
         ["good  morning", "only it", "another one"],
@@ -346,7 +345,7 @@ def test_pairs_leave_out_what_both_wrote_and_what_says_nothing() -> None:
     assert quiz.pairs([], written_posts(), seed=0) == []
 
 
-def test_long_posts_are_cut_alike() -> None:
+def test_long_posts_are_cut_to_the_same_length() -> None:
     [pair] = quiz.pairs(["word " * 300], ["other " * 300], seed=0)
     assert len(pair.real) <= quiz.LONGEST + 1
     assert pair.real.endswith("word…")
@@ -354,7 +353,7 @@ def test_long_posts_are_cut_alike() -> None:
 
 
 @pytest.mark.parametrize(("count", "least"), [(20, 15), (10, 9), (5, 5), (4, 5), (1, 2)])
-def test_more_than_luck(count: int, least: int) -> None:
+def test_scores_beyond_chance(count: int, least: int) -> None:
     assert quiz.more_than_luck(count) == least
 
 

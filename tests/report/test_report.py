@@ -1,4 +1,4 @@
-"""The report of a persona: every number beside its controls, the same each time, in words that follow from the numbers."""
+"""Tests of the report: numbers beside their controls, reproducible, with a verdict that follows."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def run(made: Path, own_home: Path) -> Run:
     return Run(own_home / "ada_l")
 
 
-# what stands in it
+# contents
 
 
-def test_every_number_stands_beside_its_controls(made: Path) -> None:
+def test_every_number_has_its_controls(made: Path) -> None:
     report = read_json(made / "report.json")
     held_out = len(list(read_rows(made / "held_out.jsonl")))
     assert report["posts"] == {
@@ -76,15 +76,13 @@ def test_every_number_stands_beside_its_controls(made: Path) -> None:
     assert json.dumps(Report.from_json(report).to_json()) == json.dumps(report)  # their order too
 
 
-def test_the_same_again_gives_the_same(
-    made: Path, ada: Path, tiny_gpt2: Path, own_home: Path
-) -> None:
+def test_the_report_is_reproducible(made: Path, ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
     again = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS).path
     for name in ("report.json", "samples.jsonl", "report.html"):
         assert (again / name).read_bytes() == (made / name).read_bytes()
 
 
-def test_a_base_that_is_gone_is_said(run: Run, ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_a_missing_base_is_reported(run: Run, ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
     base = Path(shutil.copytree(tiny_gpt2, tmp_path / "base"))
     popinjay.make(ada, base=str(base), **OPTIONS)
     shutil.rmtree(base)
@@ -103,7 +101,7 @@ def test_a_base_that_is_gone_is_said(run: Run, ada: Path, tiny_gpt2: Path, tmp_p
     assert run.file("report.html").exists()
 
 
-# on texts that are known
+# on known texts
 
 
 def compared(
@@ -113,30 +111,31 @@ def compared(
     return Report(measures=compare(given, seed, lambda what: None)).to_json()
 
 
-def test_a_copy_machine_is_caught_by_its_copies_alone() -> None:
+def test_a_copying_persona_is_detected_by_its_copies_alone() -> None:
     posts = Author("ada").posts(600)
     found = compared(posts[:400], posts[400:], posts[:200])
     assert found["copying"]["persona"]["exact"]["value"] == 1
     assert found["copying"]["persona"]["longest"]["value"] == 1
     assert found["copying"]["author"]["exact"]["high"] < 0.05
-    assert (
-        found["told_apart"]["persona"]["low"] <= 0.5 <= found["told_apart"]["persona"]["high"]
-    )  # which does not save it
+    # This does not change the verdict.
+    assert found["told_apart"]["persona"]["low"] <= 0.5 <= found["told_apart"]["persona"]["high"]
     said = verdict(Report.from_json(found))
     assert said.startswith("Not to be told apart")
     assert "Copies more than the author repeats themselves: " in said
 
 
-def test_a_shuffled_author_is_told_apart() -> None:
-    posts, chance = Author("babbage").posts(400), random.Random(1)
+def test_shuffled_words_are_distinguished() -> None:
+    posts = Author("babbage").posts(400)
+    chance = random.Random(1)
     shuffled = [" ".join(chance.sample(post.split(), len(post.split()))) for post in posts[:200]]
     found = compared(posts[:200], posts[200:], shuffled)
     assert found["told_apart"]["persona"]["low"] > 0.6
     assert "told apart: " in verdict(Report.from_json(found))
 
 
-def test_no_number_moves_beyond_its_interval_with_the_seed() -> None:
-    posts, other = Author("ada").posts(300), Author("bob").posts(100)
+def test_other_seeds_stay_inside_the_intervals() -> None:
+    posts = Author("ada").posts(300)
+    other = Author("bob").posts(100)
     written = [*posts[:50], *other[:50]]
     one, two = (compared(posts[100:200], posts[200:], written, seed) for seed in (1, 2))
     for measure in ("told_apart", "taken_for", "habits", "copying"):
@@ -152,12 +151,10 @@ def estimates(found: Any) -> list[Mapping[str, float]]:
     )
 
 
-def test_few_posts_give_wide_intervals_and_say_so() -> None:
+def test_few_posts_give_wide_intervals_and_a_remark() -> None:
     posts = Author("ada").posts(420)
-    few, many = (
-        compared(posts[:180], posts[180:200], posts[200:220]),
-        compared(posts[:180], posts[180:300], posts[300:420]),
-    )
+    few = compared(posts[:180], posts[180:200], posts[200:220])
+    many = compared(posts[:180], posts[180:300], posts[300:420])
     width = {
         name: found["told_apart"]["persona"]["high"] - found["told_apart"]["persona"]["low"]
         for name, found in (("few", few), ("many", many))
@@ -170,7 +167,7 @@ def test_few_posts_give_wide_intervals_and_say_so() -> None:
     )
 
 
-# its words
+# verdict and notes
 
 
 def numbers(
@@ -195,7 +192,8 @@ def numbers(
     [
         (
             {"persona": 0.58},
-            "Not to be told apart: shown one post of each, a classifier picks the machine's 58 times in 100",
+            "Not to be told apart: shown one post of each, "
+            "a classifier picks the machine's 58 times in 100",
         ),
         ({"persona": 0.597}, "Hard to tell apart: "),
         ({"persona": 0.597, "earlier": 0.57}, "Not to be told apart: "),
@@ -210,7 +208,8 @@ def numbers(
         ({"persona": 0.7, "run": 0.0}, "Copies nothing: "),
         (
             {"persona": 0.7, "run": 0.004},
-            "Copies less than the author repeats themselves: 0.4% of posts repeat eight words of one it learnt, 1.0%",
+            "Copies less than the author repeats themselves: "
+            "0.4% of posts repeat eight words of one it learnt, 1.0%",
         ),
         ({"persona": 0.7, "run": 0.015}, "Copies about as much as the author repeats themselves: "),
         ({"persona": 0.7, "run": 0.2}, "Copies more than the author repeats themselves: 20.0%"),
@@ -225,7 +224,8 @@ def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> 
     [
         (
             {"held_out": 1, "samples": 1000},
-            "No verdict can be given: only 1 of the author's posts was held out to compare with, and it takes 20.",
+            "No verdict can be given: only 1 of the author's posts was held out to compare with, "
+            "and it takes 20.",
         ),
         ({"held_out": 19, "samples": 1000}, "only 19 of the author's posts were held out"),
         (
@@ -235,7 +235,7 @@ def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> 
     ],
 )
 def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None:
-    """With one post each way a persona that says anything looks like its author."""
+    """With one post on each side, any persona looks like its author."""
     found = {**numbers(0.5), "posts": posts}
     assert said in verdict(Report.from_json(found))
     assert "told apart:" not in verdict(Report.from_json(found))
@@ -249,7 +249,7 @@ def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None
     assert verdict(enough).startswith("Not to be told apart")
 
 
-def test_a_lead_that_may_be_chance_is_said() -> None:
+def test_a_difference_that_may_be_chance_is_called_so() -> None:
     rest = {
         "posts": {"held_out": 200},
         "taken_for": {"same_language": 17, "others": 46},
@@ -300,9 +300,8 @@ def test_json_and_another_number_of_posts(run: Run, capsys: pytest.CaptureFixtur
     assert told["against"] is None
     assert Path(told["page"]) == run.file("report.html")
     assert main(["report", "ada_l", "--json"]) == 0
-    assert (
-        json.loads(capsys.readouterr().out)["report"]["posts"]["samples"] == 20
-    )  # as it was measured last
+    # As it was measured last.
+    assert json.loads(capsys.readouterr().out)["report"]["posts"]["samples"] == 20
 
 
 def test_two_trainings_and_two_personas(
@@ -336,7 +335,7 @@ def test_a_page_to_share_holds_no_post_of_the_authors(
     assert not any(text in shared for text in real)
 
 
-def test_a_persona_without_a_model_is_told_what_to_do(
+def test_a_persona_without_a_model_gets_a_hint(
     own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (own_home / "half").mkdir()
@@ -346,7 +345,7 @@ def test_a_persona_without_a_model_is_told_what_to_do(
     assert main(["report", "nobody"]) == 2
 
 
-def test_forgetting_takes_the_reports_along(run: Run) -> None:
+def test_forgetting_removes_the_reports(run: Run) -> None:
     for name in REPORTS:
         run.file(name).write_text("@ada_l")
     forget(run, ids=[next(read_rows(run.file("posts.jsonl")))["id"]])

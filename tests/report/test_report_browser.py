@@ -1,4 +1,4 @@
-"""The report's page in a real browser: the game is played to its end, themes, small screens, and nothing reaches out."""
+"""Tests of the report's page in a real browser: the quiz, themes, small screens, no requests."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import pytest
 
 from chromium import chromium, needs_chromium
 from popinjay.report.charts import Side
-from popinjay.report.html import render
 from popinjay.report.schema import Report
-from reports import metrics, real_posts, report, written_posts
+from reports import metrics, page, real_posts, report, written_posts
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -38,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Looked:
-    """A page that is looked at, with all that it complained of and asked for."""
+    """A page in the browser, with its error messages and requests."""
 
     def __init__(self, browser: Browser, file: Path, **settings: Any) -> None:
         self.page: Page = browser.new_page(
@@ -48,11 +47,13 @@ class Looked:
         self.requests: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on(
-            "dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss())
-        )
+        self.page.on("dialog", self._dismiss)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(file.as_uri())
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.complaints.append("a dialog")
+        dialog.dismiss()
 
     def width(self) -> int:
         found: int = self.page.evaluate("document.documentElement.scrollWidth")
@@ -65,7 +66,10 @@ class Looked:
 
 @pytest.fixture
 def look(browser: Browser, tmp_path: Path) -> Iterator[Any]:
-    """Looks at the page of a report; in the end it must not have complained, nor asked for anything but its own file."""
+    """Open the page of a report.
+
+    At the end, it must have no errors and no requests but for its own file.
+    """
     looked: list[Looked] = []
 
     def begin(text: str, **settings: Any) -> Looked:
@@ -95,19 +99,31 @@ def page(**changes: Any) -> str:
 
 
 def state(looked: Looked) -> dict[str, Any]:
-    """What the game shows, and which of its two posts is real: the made-up ones never say so."""
+    """Return what the quiz shows, and which of its two posts is real.
+
+    Generated posts never say that they are real.
+    """
     found: dict[str, Any] = looked.page.evaluate("""() => {
         const text = (id) => document.getElementById(id).textContent;
         const posts = [...document.querySelectorAll(".post")];
         const texts = posts.map(post => post.querySelector(".text").textContent);
-        return {count: text("count"), score: text("score"), told: text("told"), result: text("result"), meaning: text("meaning"), texts,
-            tags: posts.map(post => post.querySelector(".tag").textContent), real: texts.findIndex(text => text.includes("really")),
-            waits: document.getElementById("next").disabled, isOver: document.getElementById("play").hidden};
+        return {
+            count: text("count"),
+            score: text("score"),
+            told: text("told"),
+            result: text("result"),
+            meaning: text("meaning"),
+            texts,
+            tags: posts.map(post => post.querySelector(".tag").textContent),
+            real: texts.findIndex(text => text.includes("really")),
+            waits: document.getElementById("next").disabled,
+            isOver: document.getElementById("play").hidden,
+        };
     }""")
     return found
 
 
-def test_the_game_is_played_to_its_end_by_clicks(look: Any) -> None:
+def test_the_quiz_can_be_played_with_the_mouse(look: Any) -> None:
     looked = look(page())
     for number in range(20):
         before = state(looked)
@@ -117,16 +133,16 @@ def test_the_game_is_played_to_its_end_by_clicks(look: Any) -> None:
             True,
         )
         assert sum("really" in text for text in before["texts"]) == 1
-        place, is_right = before["real"], number < 13
+        place = before["real"]
+        is_right = number < 13
         looked.page.locator(".post").nth(place if is_right else 1 - place).click()
         after = state(looked)
         assert after["told"] == f"{'Right' if is_right else 'No'}: number {place + 1} is real."
         assert after["tags"][place].startswith("real")
         assert after["tags"][1 - place].startswith("made up")
         assert after["score"] == f"{min(number + 1, 13)} right"
-        looked.page.evaluate(
-            "document.querySelectorAll('.post').forEach(post => post.click())"
-        )  # a second choice changes nothing
+        # A second choice changes nothing.
+        looked.page.evaluate("document.querySelectorAll('.post').forEach(post => post.click())")
         assert state(looked)["score"] == after["score"]
         looked.page.keyboard.press("Enter")
     end = state(looked)
@@ -137,7 +153,7 @@ def test_the_game_is_played_to_its_end_by_clicks(look: Any) -> None:
 
 
 def play_by_keys(looked: Looked, *, rightly: bool) -> list[str]:
-    """All pairs, and the posts that came first."""
+    """Play all pairs; return the posts that came first."""
     firsts = []
     for _ in range(20):
         now = state(looked)
@@ -147,7 +163,7 @@ def play_by_keys(looked: Looked, *, rightly: bool) -> list[str]:
     return firsts
 
 
-def test_the_game_is_played_by_keys_and_again(look: Any) -> None:
+def test_the_quiz_can_be_played_with_keys_and_restarted(look: Any) -> None:
     looked = look(page())
     first_round = play_by_keys(looked, rightly=True)
     end = state(looked)
@@ -161,14 +177,14 @@ def test_the_game_is_played_by_keys_and_again(look: Any) -> None:
     assert state(looked)["result"] == "You found 0 of 20."
 
 
-def test_keys_elsewhere_are_left_alone(look: Any) -> None:
+def test_keys_outside_of_the_quiz_are_ignored(look: Any) -> None:
     looked = look(page())
     looked.page.locator("summary").first.focus()
     looked.page.keyboard.press("1")
     assert looked.page.locator("#told").text_content() == ""
 
 
-def test_fewer_pairs_say_that_luck_cannot_be_told(look: Any) -> None:
+def test_few_pairs_give_a_remark_about_chance(look: Any) -> None:
     looked = look(page(real=real_posts(3)))
     for _ in range(3):
         looked.page.keyboard.press("1")
@@ -216,13 +232,17 @@ def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
         Side("ada-by-another-base", Report.from_json(report()), metrics(260, 1.9), written_posts()),
     ],
 )
-def test_no_words_of_a_plot_cover_each_other_on_a_phone(look: Any, against: Side | None) -> None:
+def test_labels_of_plots_do_not_overlap_on_a_phone(look: Any, against: Side | None) -> None:
     looked = look(page(against=against), viewport={"width": 360, "height": 740})
-    overlapping = looked.page.evaluate("""() => [...document.querySelectorAll("svg.plot")].flatMap(svg => {
-        const words = [...svg.querySelectorAll("text")].map(text => [text.textContent, text.getBoundingClientRect()]);
-        return words.flatMap(([one, a], n) => words.slice(n + 1).filter(([, b]) =>
-            a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 4 && b.top < a.bottom - 4).map(([other]) => [one, other]));
-    })""")
+    overlapping = looked.page.evaluate("""() => {
+        const overlap = (a, b) => a.left < b.right - 1 && b.left < a.right - 1
+            && a.top < b.bottom - 4 && b.top < a.bottom - 4;
+        const wordsOf = svg => [...svg.querySelectorAll("text")].map(
+            text => [text.textContent, text.getBoundingClientRect()]);
+        return [...document.querySelectorAll("svg.plot")].map(wordsOf).flatMap(words =>
+            words.flatMap(([one, a], n) => words.slice(n + 1)
+                .filter(([, b]) => overlap(a, b)).map(([other]) => [one, other])));
+    }""")
     assert overlapping == []
 
 
@@ -244,10 +264,10 @@ def test_hostile_posts_are_shown_as_typed(look: Any) -> None:
     assert looked.page.locator("img").count() == 0
 
 
-def test_the_policy_holds_even_what_were_let_in(
+def test_the_content_security_policy_blocks_foreign_content(
     look: Any, browser: Browser, tmp_path: Path
 ) -> None:
-    """A page with a script and a picture of somebody else's in it: the browser runs neither."""
+    """A page with a foreign script and picture in it: the browser loads neither."""
     file = tmp_path / "tampered.html"
     file.write_text(
         page().replace(
@@ -263,7 +283,7 @@ def test_the_policy_holds_even_what_were_let_in(
     tampered.page.close()
 
 
-def test_a_page_to_share_works_without_a_game(look: Any) -> None:
+def test_a_page_to_share_works_without_a_quiz(look: Any) -> None:
     looked = look(page(real=None))
     assert "made for sharing" in looked.page.locator("#game").inner_text()
     before = looked.background()
@@ -271,7 +291,7 @@ def test_a_page_to_share_works_without_a_game(look: Any) -> None:
     assert looked.background() != before
 
 
-def test_without_javascript_all_but_the_game_is_there(look: Any) -> None:
+def test_without_javascript_only_the_quiz_is_missing(look: Any) -> None:
     looked = look(page(), java_script_enabled=False)
     assert looked.page.locator("svg.plot").count() == 14
     assert "needs JavaScript" in looked.page.locator("#game").inner_text()

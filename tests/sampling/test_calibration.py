@@ -1,4 +1,4 @@
-"""Temperature and top-p are chosen by what comes nearest to the author."""
+"""Tests of calibration: temperature and top-p are those that come nearest to the author."""
 
 from __future__ import annotations
 
@@ -54,16 +54,17 @@ ENDS = [
 
 
 def authored(count: int, seed: int) -> list[str]:
-    """Posts of one voice."""
+    """Return posts of one author."""
     draw = random.Random(seed)
     return [
-        f"{draw.choice(SUBJECTS)} {draw.choice(VERBS)} {draw.choice(ENDS)} and {draw.choice(SUBJECTS)} {draw.choice(VERBS)} {draw.choice(ENDS)}"
+        f"{draw.choice(SUBJECTS)} {draw.choice(VERBS)} {draw.choice(ENDS)} and "
+        f"{draw.choice(SUBJECTS)} {draw.choice(VERBS)} {draw.choice(ENDS)}"
         for _ in range(count)
     ]
 
 
 def garbled(count: int) -> list[str]:
-    """Posts of words that do not exist, far too long."""
+    """Return posts of words that do not exist, far too long."""
     draw = random.Random(1)
     return [
         " ".join("".join(draw.choice("qxzjkv") for _ in range(6)) for _ in range(30))
@@ -73,13 +74,17 @@ def garbled(count: int) -> list[str]:
 
 @pytest.fixture
 def posts() -> tuple[list[str], list[str]]:
-    """Validation and training posts."""
+    """Return validation and training posts."""
     return authored(120, 1), authored(400, 2)
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, posts: tuple[list[str], list[str]]) -> list[Sampling]:
-    """The settings that were tried on a model, a stand-in, that copies below 0.7, writes like its author at 0.8 and top-p 0.9, and garbles the rest."""
+    """Return the settings that were tried on a stand-in for a model.
+
+    It copies below temperature 0.7, writes like its author at 0.8 and top-p 0.9, and garbles
+    otherwise.
+    """
     tried: list[Sampling] = []
 
     def write(decoder: Any, options: SayOptions) -> Iterator[GeneratedPost]:
@@ -125,7 +130,7 @@ def test_the_nearest_setting_that_does_not_copy_is_chosen(
     )
 
 
-def test_where_all_copy_the_one_that_copies_least_is_chosen(
+def test_if_all_settings_copy_the_least_copying_one_is_chosen(
     monkeypatch: pytest.MonkeyPatch, posts: tuple[list[str], list[str]]
 ) -> None:
     validation, training = posts
@@ -153,7 +158,7 @@ def test_a_budget_ends_the_trials(
 ) -> None:
     """Each setting takes a second."""
     validation, training = posts
-    monkeypatch.setattr(calibration.time, "monotonic", lambda: float(len(asked)))
+    monkeypatch.setattr("popinjay.sampling.calibration.time.monotonic", lambda: float(len(asked)))
     found = calibrate(
         Parrot("x"), validation, training, VerbatimIndex(training), 0, seconds=seconds
     )
@@ -161,14 +166,14 @@ def test_a_budget_ends_the_trials(
     assert found.sampling in asked
 
 
-def test_with_few_posts_nothing_is_tried(asked: list[Sampling]) -> None:
+def test_few_posts_are_not_calibrated(asked: list[Sampling]) -> None:
     few = authored(LEAST_POSTS - 1, 5)
     found = calibrate(Parrot("x"), few[:20], few[20:], VerbatimIndex(few[20:]), 0)
     assert found.sampling == PLAIN
     assert not asked
 
 
-def test_the_record_holds_what_was_tried(
+def test_the_record_lists_the_trials(
     asked: list[Sampling], posts: tuple[list[str], list[str]]
 ) -> None:
     validation, training = posts
@@ -204,7 +209,7 @@ def test_a_models_own_settings_are_its_defaults(
     assert read_sampling(tmp_path) == expected
 
 
-def test_a_folder_without_settings_has_the_usual_ones(tmp_path: Path) -> None:
+def test_a_folder_without_settings_has_the_general_defaults(tmp_path: Path) -> None:
     assert read_sampling(tmp_path) == PLAIN
 
 
@@ -212,13 +217,13 @@ def test_a_folder_without_settings_has_the_usual_ones(tmp_path: Path) -> None:
     "content",
     ["[]", "{", '{"temperature": "hot"}', '{"temperature": -1}', '{"top_p": 0}', '{"top_p": null}'],
 )
-def test_settings_that_make_no_sense_are_refused(tmp_path: Path, content: str) -> None:
+def test_invalid_settings_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "generation_config.json").write_text(content)
     with pytest.raises(BaseModelError, match=r"generation_config\.json"):
         read_sampling(tmp_path)
 
 
-def test_what_is_asked_for_goes_before_the_defaults() -> None:
+def test_options_override_the_defaults() -> None:
     asked = SayOptions(temperature=0.3).with_defaults(Sampling(0.8, 0.9))
     assert (asked.temperature, asked.top_p) == (0.3, 0.9)
 
@@ -271,7 +276,7 @@ def test_the_decoders_defaults_are_used(tiny_gpt2: Path, tmp_path: Path) -> None
         ("€", ""),
     ],
 )
-def test_letters_have_a_script_and_nothing_else_has(character: str, expected: str) -> None:
+def test_only_letters_have_a_script(character: str, expected: str) -> None:
     assert script(character) == expected
 
 
@@ -279,9 +284,11 @@ def foreign(texts: list[str], *pieces: bytes) -> list[bytes]:
     return [pieces[token] for token in foreign_tokens(Pieces(pieces), texts)]
 
 
-def test_tokens_of_other_scripts_are_foreign_whole_or_begun() -> None:
-    cyrillic, kanji = "жук".encode(), "語".encode()
-    emoji, latin = "🦜".encode(), "é".encode()
+def test_tokens_of_other_scripts_are_foreign_even_if_incomplete() -> None:
+    cyrillic = "жук".encode()
+    kanji = "語".encode()
+    emoji = "🦜".encode()
+    latin = "é".encode()
     pieces = [
         b"",
         b" cat",

@@ -1,6 +1,8 @@
-"""What may leave, and what may not: the rules by themselves."""
+"""Tests of the output filters: what they accept and what they reject."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
@@ -9,24 +11,24 @@ from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters, Reason, settle
 from popinjay.text.masking import mask, reveals
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import whole_sentences
+from speaking_persona import POST
 
-POST = "The river sings at night, and nobody in this town has ever heard it."
 RULES = OutputFilters.of([POST, "Good morning, dear town!"])
 WHOLE = SayOptions()
 
 
-def against(text: str, typed: str = "", **options: object) -> Reason | None:
-    return RULES.judge(text, True, typed, SayOptions(**options)).rejection  # type: ignore[arg-type]
+def against(text: str, typed: str = "", **options: Any) -> Reason | None:
+    return RULES.judge(text, True, typed, SayOptions(**options)).rejection
 
 
-def test_neither_a_post_nor_eight_words_of_one() -> None:
+def test_posts_and_runs_of_eight_words_are_rejected() -> None:
     assert against("good morning dear TOWN") is Reason.COPIED
     assert against("They say nobody in this town has ever heard it; do they?") is Reason.COPIED
     assert against("They say nobody in this town has ever seen it; do they?") is None
     assert against("good morning dear TOWN", allow_copies=True) is None
 
 
-def test_what_the_author_says_all_the_time_is_nobodys_copy() -> None:
+def test_frequent_phrases_of_the_author_are_no_copies() -> None:
     formula = "and that is why we meet here every single"
     posts = [
         f"{start} {formula} {end}"
@@ -47,7 +49,7 @@ def test_what_the_author_says_all_the_time_is_nobodys_copy() -> None:
         )
 
 
-def test_characters_of_a_script_without_blanks_are_half_words() -> None:
+def test_characters_of_scripts_without_blanks_count_as_half_words() -> None:
     post = "今日はとても天気がいいので川まで歩いて行きました"
     copies = VerbatimIndex([post])
     assert copies.is_copied("昨日も" + post[3:19])
@@ -61,7 +63,7 @@ def test_characters_of_a_script_without_blanks_are_half_words() -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, len(POST)))
-def test_a_text_that_grows_is_the_same_as_one_that_is_there(cut: int) -> None:
+def test_incremental_matching_equals_matching_the_whole_text(cut: int) -> None:
     copies = VerbatimIndex([POST])
     for text in (POST, "Not so: " + POST, POST[:40] + " but " + POST[40:], "don’t " + POST[4:]):
         following = copies.follow()
@@ -82,7 +84,7 @@ def test_a_text_that_grows_is_the_same_as_one_that_is_there(cut: int) -> None:
         ("Good morning, dear", " town", True),
     ],
 )
-def test_what_was_typed_is_not_the_models_copy(typed: str, more: str, copied: bool) -> None:
+def test_the_prompt_is_not_a_copy_by_the_model(typed: str, more: str, copied: bool) -> None:
     assert (
         VerbatimIndex([POST, "Good morning, dear town!"]).is_copied(typed + more, len(typed))
         is copied
@@ -105,7 +107,7 @@ def test_the_index_is_small() -> None:
         "[Phone]",
     ],
 )
-def test_personal_data_and_what_stands_for_it(text: str) -> None:
+def test_personal_data_and_masks_are_rejected(text: str) -> None:
     assert against(f"Well, {text} is it.") is Reason.PERSONAL
     assert against(f"Well, {text} is it.", typed=f"Well, {text}") is None
     assert against(f"Well, {text} is it.", typed="Well,") is Reason.PERSONAL
@@ -121,12 +123,12 @@ def test_personal_data_and_what_stands_for_it(text: str) -> None:
         "a@b",
     ],
 )
-def test_what_is_nobodys_stays(text: str) -> None:
+def test_reserved_examples_are_accepted(text: str) -> None:
     assert not mask(text)[1]
     assert not reveals(text)
 
 
-def test_what_would_be_masked_is_what_is_held_back() -> None:
+def test_filters_reject_what_masking_would_mask() -> None:
     for text in ("mail ada@example.org", "call +44 20 7946 0958", "4111 1111 1111 1111"):
         assert mask(text)[1]
         for end in range(len(text)):
@@ -137,7 +139,7 @@ def test_what_would_be_masked_is_what_is_held_back() -> None:
     assert settled("今日は天気") == "今日は天"
 
 
-def test_what_is_too_long_ends_at_a_sentence_where_a_good_part_is_left() -> None:
+def test_long_texts_end_at_a_sentence_if_enough_is_left() -> None:
     verdict = RULES.judge(
         "It is good. It is long. It is cut somewhere in the", False, "", SayOptions(max_chars=40)
     )
@@ -162,12 +164,12 @@ def test_what_is_too_long_ends_at_a_sentence_where_a_good_part_is_left() -> None
     assert prompted.rejection is Reason.UNFINISHED or prompted.text == "It is good. It is long."
 
 
-def test_a_sentence_that_is_left_is_judged_too() -> None:
+def test_the_shortened_text_is_judged_too() -> None:
     verdict = RULES.judge("Good morning, dear town! And on and", False, "", WHOLE)
     assert verdict.rejection is Reason.COPIED
 
 
-def test_bytes_that_are_no_character_are_a_blemish() -> None:
+def test_invalid_bytes_are_a_blemish() -> None:
     assert against("the l\ufffdmp") is Reason.BROKEN
     assert against("the l\ufffdmp", typed="the l\ufffd") is None
     assert {reason for reason in Reason if reason.is_a_blemish} == {
@@ -176,7 +178,7 @@ def test_bytes_that_are_no_character_are_a_blemish() -> None:
     }
 
 
-def test_nothing_is_not_a_post() -> None:
+def test_an_empty_text_is_rejected() -> None:
     assert against("") is Reason.EMPTY
     assert against("the lamp", typed="the lamp") is Reason.EMPTY
 

@@ -1,9 +1,10 @@
-"""Weights become text: by the right chances, the same for the same seed, and nothing that may not leave."""
+"""Tests of generation: right probabilities, reproducible posts, and only what filters accept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from popinjay.sampling.events import Finished, Missing, Piece, PostEvent, Restar
 from popinjay.sampling.filters import OutputFilters, Reason
 from popinjay.sampling.generate import PostStream, generate, stream, stream_events
 from popinjay.sampling.request import MAX_ATTEMPTS, MIN_TOKENS, Tally
+from speaking_persona import POST
 
 
 @pytest.fixture(scope="module", params=["tiny_gpt2", "tiny_llama", "tiny_gemma"])
@@ -33,26 +35,25 @@ def decoder(model: LanguageModel) -> TorchDecoder:
 
 
 def texts(
-    decoder: TorchDecoder, prompt: str = "", rules: OutputFilters | None = None, **options: object
+    decoder: TorchDecoder, prompt: str = "", rules: OutputFilters | None = None, **options: Any
 ) -> list[str]:
     return [
         said.text
         for said in generate(decoder, SayOptions(**{"max_tokens": 20, **options}), prompt, rules)
-    ]  # type: ignore[arg-type]
+    ]
 
 
 def parroted(
-    *posts: str, known: Sequence[str] = (), n: int = 1, prompt: str = "", **options: object
+    *posts: str, known: Sequence[str] = (), n: int = 1, prompt: str = "", **options: Any
 ) -> tuple[list[str], Tally]:
-    """What comes out of a parrot that wants to say these, under the rules for one that learnt what is `known`."""
+    """Return the posts of a parrot of these texts, under the filters of a model of `known`."""
     tally = Tally()
     said = generate(
         Parrot(*posts), SayOptions(n=n, seed=0, **options), prompt, OutputFilters.of(known), tally
-    )  # type: ignore[arg-type]
+    )
     return [one.text.replace("^", "", 1) for one in said], tally
 
 
-POST = "The river sings at night, and nobody in this town has ever heard it."
 OTHER = "A lamp went out before anybody could say a word about it."
 
 
@@ -60,22 +61,23 @@ def test_the_same_seed_gives_the_same_posts(decoder: TorchDecoder) -> None:
     assert texts(decoder, n=4, seed=1) == texts(decoder, n=4, seed=1) != texts(decoder, n=4, seed=2)
 
 
-def test_how_many_are_asked_for_does_not_change_the_first(decoder: TorchDecoder) -> None:
+def test_the_number_of_posts_does_not_change_the_first_ones(decoder: TorchDecoder) -> None:
     assert texts(decoder, n=8, seed=5)[:3] == texts(decoder, n=3, seed=5)
 
 
-def test_posts_from_a_place_on_are_those_of_all(decoder: TorchDecoder) -> None:
+def test_posts_from_an_index_on_are_those_of_the_whole(decoder: TorchDecoder) -> None:
     options = SayOptions(n=8, seed=5, max_tokens=20)
     every = [said.text for said in stream(decoder, options)]
     assert [said.text for said in stream(decoder, options, start=3)] == every[3:]
     assert list(stream(decoder, options, start=8)) == []
 
 
-def test_nor_does_it_where_posts_are_drawn_again(
+def test_nor_does_it_if_sequences_are_rejected(
     decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = texts(decoder, n=9, seed=5)
-    rules, tally = OutputFilters.of(free[1:3]), Tally()
+    rules = OutputFilters.of(free[1:3])
+    tally = Tally()
     all_nine = [
         said.text
         for said in generate(decoder, SayOptions(n=9, seed=5, max_tokens=20), "", rules, tally)
@@ -106,16 +108,14 @@ def test_without_a_seed_posts_differ(decoder: TorchDecoder) -> None:
         "1.5",
     ],
 )
-def test_posts_begin_with_the_prompt_and_stand_on_one_line(
-    decoder: TorchDecoder, prompt: str
-) -> None:
+def test_posts_begin_with_the_prompt_and_are_one_line(decoder: TorchDecoder, prompt: str) -> None:
     for text in texts(decoder, prompt, n=20, seed=0):
         assert text.startswith(" ".join(prompt.split()))
         assert "\n" not in text
         assert not any(ord(character) < 32 for character in text)
 
 
-def test_a_blank_at_the_end_of_a_prompt_says_that_the_word_is_whole(decoder: TorchDecoder) -> None:
+def test_a_blank_at_the_end_of_a_prompt_completes_the_word(decoder: TorchDecoder) -> None:
     assert all(
         text.startswith("the riv ")
         for text in texts(decoder, "the riv ", n=20, seed=0)
@@ -124,13 +124,13 @@ def test_a_blank_at_the_end_of_a_prompt_says_that_the_word_is_whole(decoder: Tor
     assert not all(text.startswith("the riv ") for text in texts(decoder, "the riv", n=20, seed=0))
 
 
-def test_what_stands_in_place_of_the_last_word_is_as_likely_as_the_model_has_it(
+def test_healed_tokens_have_the_probabilities_of_the_model(
     decoder: TorchDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Against the plain sum over whole vocabularies: P(tokens kept) x P(token that covers the rest)."""
+    """Compare with the sum over the vocabulary: P(tokens kept) x P(token that covers the rest)."""
     from popinjay.sampling.prompt import prefill
 
-    monkeypatch.setattr("popinjay.sampling.prompt.WHOLE_IN_PARTS", 2)  # it is no word
+    monkeypatch.setattr("popinjay.sampling.prompt.WHOLE_IN_PARTS", 2)  # not a word
 
     beginning = prefill(decoder, "the numb", 10)
     spelled = decoder.pieces()
@@ -180,7 +180,7 @@ def test_logits_are_those_of_transformers(decoder: TorchDecoder) -> None:
     assert np.abs(decoder.step(rows[1][3:4]) - expected.numpy()).max() < 1e-4
 
 
-def test_greedy_is_what_transformers_says(decoder: TorchDecoder) -> None:
+def test_greedy_equals_transformers(decoder: TorchDecoder) -> None:
     settings = {
         "max_new_tokens": 15,
         "min_new_tokens": 10,
@@ -196,24 +196,36 @@ def test_greedy_is_what_transformers_says(decoder: TorchDecoder) -> None:
     )
 
 
-def test_the_saved_settings_are_ours(model: LanguageModel, tmp_path: Path) -> None:
-    """The first tokens of transformers' own `generate`, by the settings in the folder, against ours: chi-square of two samples."""
+def test_the_saved_settings_sample_like_ours(
+    model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compare our first tokens with those of transformers' `generate` by the folder's settings.
+
+    By the chi-square test of two samples.
+    """
     model.set_generation_config(
         do_sample=True, temperature=1.0, top_p=0.95, min_new_tokens=MIN_TOKENS, max_new_tokens=160
     )
     model.save(tmp_path)
     settings = GenerationConfig.from_pretrained(tmp_path)
     settings.max_new_tokens, settings.min_new_tokens = 2, 2
-    count, tokenizer = 4_000, TorchDecoder(model)
+    count = 4_000
+    tokenizer = TorchDecoder(model)
     torch.manual_seed(0)
     theirs = model.model.generate(torch.full((count, 1), model.bos_token), settings)[:, 1].tolist()
     ours: list[int] = []
-    tokenizer.decode = lambda tokens: ours.extend(tokens[1:2]) or "x" * len(tokens)  # type: ignore[method-assign, func-returns-value]
+
+    def decode(tokens: Sequence[int]) -> str:
+        ours.extend(tokens[1:2])
+        return "x" * len(tokens)
+
+    monkeypatch.setattr(tokenizer, "decode", decode)
     generate(tokenizer, SayOptions(n=count, seed=1, max_tokens=2))
     assert len(ours) == count
     first, second = np.bincount(theirs, minlength=400), np.bincount(ours, minlength=400)
     there = first + second > 10
-    statistic, freedom = ((first - second)[there] ** 2 / (first + second)[there]).sum(), there.sum()
+    statistic = ((first - second)[there] ** 2 / (first + second)[there]).sum()
+    freedom = there.sum()
     assert freedom > 100
     assert statistic < freedom + 4 * np.sqrt(2 * freedom)
 
@@ -228,7 +240,7 @@ def test_an_end_token_in_a_prompt_is_plain_text(decoder: TorchDecoder) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["", "the riv"])
-def test_posts_are_no_longer_than_asked(decoder: TorchDecoder, prompt: str) -> None:
+def test_posts_respect_the_token_limit(decoder: TorchDecoder, prompt: str) -> None:
     assert all(
         said.tokens <= 5
         for said in generate(decoder, SayOptions(n=5, max_tokens=5, seed=0), prompt)
@@ -239,10 +251,10 @@ def test_a_model_can_be_loaded_from_its_folder(tiny_gpt2: Path) -> None:
     assert LanguageModel.load(tiny_gpt2).parameters < 100_000
 
 
-# what may leave
+# filters
 
 
-def test_a_copy_is_drawn_again_and_counted() -> None:
+def test_a_copy_is_rejected_and_counted() -> None:
     said, tally = parroted("I say nobody in this town has ever heard it, no.", OTHER, known=[POST])
     assert said == [OTHER]
     assert tally.redrawn == {Reason.COPIED: 1}
@@ -252,21 +264,18 @@ def test_a_copy_is_drawn_again_and_counted() -> None:
     assert said == ["I say nobody in this town has ever heard it, no."]
 
 
-def test_a_draft_is_given_up_as_soon_as_its_eighth_word_is_whole() -> None:
+def test_a_sequence_is_dropped_as_soon_as_its_eighth_word_is_whole() -> None:
     parrot = Parrot(POST, OTHER)
-    steps = []
-    step = parrot.step
-    parrot.step = lambda tokens: steps.append(parrot.rows[0][0]) or step(tokens)  # type: ignore[func-returns-value, method-assign]
     generate(
         parrot,
         SayOptions(n=1, seed=0),
         "",
         OutputFilters.of(["river sings at night and nobody in this town"]),
     )
-    assert steps.count(POST) == len("The river sings at night, and nobody in this ")
+    assert parrot.first_rows.count(POST) == len("The river sings at night, and nobody in this ")
 
 
-def test_personal_data_and_what_stands_for_it_never_come_out() -> None:
+def test_personal_data_and_masks_are_never_generated() -> None:
     said, tally = parroted(
         "Write to ada@example.org today, please.",
         "Write to [email] today, please.",
@@ -277,7 +286,7 @@ def test_personal_data_and_what_stands_for_it_never_come_out() -> None:
     assert tally.redrawn == {Reason.PERSONAL: 3}
 
 
-def test_what_is_too_long_ends_at_a_sentence_or_is_drawn_again() -> None:
+def test_long_posts_end_at_a_sentence_or_are_rejected() -> None:
     long = "This goes on and on. " * 3 + "And on"
     said, tally = parroted(long, max_chars=50)
     assert (said, tally.redrawn) == (["This goes on and on. This goes on and on."], {})
@@ -292,11 +301,11 @@ def test_what_is_too_long_ends_at_a_sentence_or_is_drawn_again() -> None:
 def test_few_characters_need_no_ten_tokens() -> None:
     said, tally = parroted("Yes.", max_chars=16)
     assert (said, tally.redrawn) == (["Yes."], {})
-    (said,) = generate(Parrot("Yes."), SayOptions(n=1, max_chars=16, max_tokens=20, seed=0))
-    assert said.tokens == MIN_TOKENS  # as the model has it, without rules
+    (post,) = generate(Parrot("Yes."), SayOptions(n=1, max_chars=16, max_tokens=20, seed=0))
+    assert post.tokens == MIN_TOKENS  # by the model, without filters
 
 
-def test_what_is_broken_off_comes_out_only_where_nothing_better_comes() -> None:
+def test_a_truncated_post_is_the_last_resort() -> None:
     said, tally = parroted("this never comes to any end at all", "Done, and done.", max_tokens=20)
     assert (said, tally.redrawn) == (["Done, and done."], {Reason.UNFINISHED: 1})
     (only,) = generate(
@@ -308,13 +317,13 @@ def test_what_is_broken_off_comes_out_only_where_nothing_better_comes() -> None:
     assert (only.text, only.finished) == ("^this never comes to", False)
 
 
-def test_what_is_never_allowed_never_comes_and_it_ends_all_the_same() -> None:
+def test_generation_ends_if_every_sequence_is_rejected() -> None:
     said, tally = parroted(POST, known=[POST], n=3)
     assert said == []
     assert (tally.missing, tally.redrawn[Reason.COPIED]) == (3, 3 * (MAX_ATTEMPTS - 1))
 
 
-def test_a_prompt_that_quotes_a_post_is_the_users_own() -> None:
+def test_a_prompt_that_quotes_a_post_is_allowed() -> None:
     quoted = "nobody in this town has ever heard it"
     said, tally = parroted(" but the two of us, for years.", known=[POST], prompt=quoted)
     assert (said, tally.redrawn) == ([quoted + " but the two of us, for years."], {})
@@ -339,7 +348,7 @@ def test_a_prompt_that_leaves_no_room_is_refused() -> None:
         parroted("x", prompt="p" * 31, max_chars=31)
 
 
-def test_posts_come_in_order_each_as_soon_as_it_can_and_free_places_are_taken(
+def test_posts_are_yielded_early_and_in_order_and_free_slots_are_reused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("popinjay.sampling.generate.MAX_BATCH_ROWS", 2)
@@ -351,7 +360,7 @@ def test_posts_come_in_order_each_as_soon_as_it_can_and_free_places_are_taken(
     )
     said = stream(parrot, SayOptions(n=4, seed=0))
     assert next(said).text == "^A short one it is."
-    assert len(parrot.rows) == 1  # its place is free, and nothing was done for others first
+    assert len(parrot.rows) == 1  # its slot is free, and nothing was done for others first
     assert [one.text[1:3] for one in said] == ["Th", "B ", "C "]
     assert parrot.most == 2
 
@@ -390,7 +399,7 @@ def test_pieces_are_the_first_post(decoder: TorchDecoder, prompt: str) -> None:
     assert count > 15
 
 
-def test_pieces_are_the_post_at_any_place(decoder: TorchDecoder) -> None:
+def test_pieces_are_the_post_at_any_index(decoder: TorchDecoder) -> None:
     options = SayOptions(seed=3, max_tokens=20, n=4)
     tally, again = Tally(), Tally()
     posts = [said.text for said in generate(decoder, options, "the", OutputFilters(), tally)]
@@ -432,7 +441,7 @@ def test_pieces_show_no_eighth_word_and_nothing_personal() -> None:
     ]
 
 
-def test_a_post_that_is_missing_leaves_nothing_shown() -> None:
+def test_a_missing_post_leaves_nothing_shown() -> None:
     rules = OutputFilters.of([POST])
     *_, end = stream_events(Parrot(POST), SayOptions(n=1, seed=0), "", rules)
     assert end == Missing(0)

@@ -1,4 +1,4 @@
-"""A typed beginning: whole words stay, fragments are healed."""
+"""Tests of prompts: whole words stay, and fragments of words are healed."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def texts(prompt: str, decoder: Bigrams = TALK, n: int = 60) -> list[str]:
     return [said.text for said in generate(decoder, options, prompt)]
 
 
-def test_a_whole_word_stays_though_the_model_would_go_on_with_it() -> None:
+def test_a_whole_word_stays_even_if_the_model_would_continue_it() -> None:
     said = texts("my cat")
     assert all(text.startswith(("my cat is", "my cat's")) for text in said)
     assert any(text.startswith("my cat's") for text in said)
 
 
-def test_a_fragment_is_healed_though_its_tokens_could_stand_alone() -> None:
+def test_a_fragment_is_healed_even_if_its_tokens_are_words() -> None:
     said = texts("the astron")
     assert {text.split()[1] for text in said} == {"astronaut", "astronomer"}
 
@@ -61,7 +61,7 @@ def test_a_rare_fragment_of_one_token_is_healed_too(monkeypatch: pytest.MonkeyPa
     }
 
 
-def test_a_word_of_several_tokens_must_be_surer() -> None:
+def test_a_word_of_several_tokens_needs_a_higher_probability() -> None:
     """Nine of a hundred texts that go on behind the first part would end the word there."""
 
     def talk(ends: float) -> Bigrams:
@@ -73,7 +73,7 @@ def test_a_word_of_several_tokens_must_be_surer() -> None:
     assert not prefill(talk(0.3), "so sail", 5).continuations
 
 
-def test_no_more_tokens_count_than_there_are_logits() -> None:
+def test_only_tokens_with_logits_count() -> None:
     """Some models have fewer rows than their tokenizer has tokens, and others more."""
     decoder = Bigrams({END: {"a": 1.0}, "a": {" is": 1.0}, **REST})
     decoder.pieces().append(b"more")
@@ -82,7 +82,7 @@ def test_no_more_tokens_count_than_there_are_logits() -> None:
     assert np.isfinite(beginning.logits).any()
 
 
-def test_where_nothing_parts_words_the_word_may_go_on() -> None:
+def test_without_word_separators_the_word_may_continue() -> None:
     decoder = Bigrams({END: {"a": 1.0}, "a": {"a": 0.5, END: 0.5}})
     assert texts("a", decoder, 2)[0].startswith("aa")
 
@@ -97,12 +97,12 @@ def test_scripts_without_blanks_have_no_whole_words(prompt: str) -> None:
     assert {text[len(prompt)] for text in said} == {"空", "。", "中"}
 
 
-def test_a_word_of_another_script_ends_where_one_without_blanks_begins() -> None:
+def test_a_word_ends_before_a_script_without_blanks() -> None:
     decoder = Bigrams({END: {"cat": 1.0}, "cat": {"が": 1.0}, "が": {END: 1.0}})
     assert {text[:4] for text in texts("cat", decoder, 5)} == {"catが"}
 
 
-def test_every_way_to_say_reads_the_prompt_alike() -> None:
+def test_all_interfaces_prefill_the_prompt_alike() -> None:
     options = SayOptions(n=5, seed=3, max_tokens=14)
     for place, post in enumerate(generate(TALK, options, "my cat")):
         *shown, end = stream_events(TALK, options, "my cat", places=[place])
@@ -119,12 +119,12 @@ def test_what_is_part_of_a_word(character: str) -> None:
 
 
 @pytest.mark.parametrize("character", " .'’-#@😀夜が\u200d")
-def test_what_is_none(character: str) -> None:
+def test_what_is_not_part_of_a_word(character: str) -> None:
     assert not is_inside_word(character)
     assert not goes_on_with_word(character.encode())
 
 
-def test_tokens_less_than_a_character() -> None:
+def test_tokens_shorter_than_a_character() -> None:
     assert goes_on_with_word("é".encode()[:1])
     assert goes_on_with_word("é".encode()[1:])  # can't follow a whole character at all
     assert not goes_on_with_word("😀".encode()[:2])

@@ -1,4 +1,4 @@
-"""Many writings at one decoder: each gets what it would get alone, and none waits for ever."""
+"""Tests of the batch scheduler: a request gets what it would get alone, and none starves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parrot import Parrot
+from parrot import Logits, Parrot
 from popinjay.inference.onnx.decoder import OnnxDecoder
 from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import LanguageModel
@@ -84,20 +84,22 @@ def written_alone(decoder: Any, writing: GenerationRequest) -> GenerationRequest
 @pytest.mark.parametrize(
     ("exact", "at_once"), [(False, 7), pytest.param(True, MAX_BATCH_ROWS, marks=pytest.mark.slow)]
 )
-def test_posts_are_the_same_alone_and_in_a_crowd_of_fifty(
+def test_posts_are_the_same_alone_and_among_fifty_requests(
     folder: Path, exact: bool, at_once: int
 ) -> None:
-    decoder, rules = OnnxDecoder(folder, exact=exact), OutputFilters()
+    decoder = OnnxDecoder(folder, exact=exact)
+    rules = OutputFilters()
     alone = [
         texts(written_alone(decoder, ready(decoder, number, rules=rules, broken_off=True)))
         for number in range(50)
     ]
-    scheduler, chance = BatchScheduler(decoder, at_once), random.Random(0)
+    scheduler = BatchScheduler(decoder, at_once)
+    chance = random.Random(0)
     writings = [ready(decoder, number, rules=rules, broken_off=True) for number in range(50)]
     given_up = [ready(decoder, number, rules=rules) for number in range(60, 70)]
     for waiting in chance.sample(
         [*writings, *given_up], 60
-    ):  # they come and go while others are on their way
+    ):  # they come and go while others are generated
         scheduler.add(waiting)
         for _ in range(chance.randrange(4)):
             scheduler.step()
@@ -110,7 +112,7 @@ def test_posts_are_the_same_alone_and_in_a_crowd_of_fifty(
     assert sum(map(len, alone)) > 40
 
 
-def test_reading_apart_leaves_rows_as_they_are(folder: Path) -> None:
+def test_prefilling_a_clone_leaves_rows_unchanged(folder: Path) -> None:
     def logits(disturbed: bool) -> Any:
         decoder = OnnxDecoder(folder)
         decoder.prefill([0, 5, 6])
@@ -133,7 +135,7 @@ def test_reading_apart_leaves_rows_as_they_are(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["the riv", ""])
-def test_rows_behind_a_prompt_that_was_read_earlier(folder: Path, prompt: str) -> None:
+def test_rows_of_a_prompt_that_was_prefilled_earlier(folder: Path, prompt: str) -> None:
     decoder = OnnxDecoder(folder)
     alone = generate(decoder, SayOptions(n=3, seed=1, max_tokens=12), prompt)
     writing = GenerationRequest(
@@ -144,25 +146,21 @@ def test_rows_behind_a_prompt_that_was_read_earlier(folder: Path, prompt: str) -
     assert [said for _, said in sorted(writing.done.items())] == alone
 
 
-# whose turn it is
+# fairness
 
-LONG, SHORT = (
-    "This one takes a good deal longer to come to its end than the others do.",
-    "A short one it is.",
-)
+LONG = "This one takes a good deal longer to come to its end than the others do."
+SHORT = "A short one it is."
 
 
 def parroted(parrot: Parrot, n: int) -> GenerationRequest:
     return GenerationRequest(parrot, SayOptions(n=n, seed=0), "", None, None, range(n))
 
 
-def test_whoever_comes_late_gets_the_next_row_that_is_free() -> None:
+def test_a_late_request_gets_the_next_free_row() -> None:
     parrot = Parrot(SHORT)
-    scheduler, greedy, modest = (
-        BatchScheduler(parrot, 4),
-        parroted(parrot, 100),
-        parroted(parrot, 2),
-    )
+    scheduler = BatchScheduler(parrot, 4)
+    greedy = parroted(parrot, 100)
+    modest = parroted(parrot, 2)
     scheduler.add(greedy)
     scheduler.step()
     assert len(greedy.sequences) == 4
@@ -173,12 +171,10 @@ def test_whoever_comes_late_gets_the_next_row_that_is_free() -> None:
     assert parrot.most == 4
 
 
-def test_rows_are_kept_for_those_who_are_about_to_join() -> None:
+def test_rows_are_reserved_for_coming_requests() -> None:
     parrot = Parrot(SHORT)
-    scheduler, first, second, third = (
-        BatchScheduler(parrot, 10),
-        *(parroted(parrot, 19) for _ in range(3)),
-    )
+    scheduler = BatchScheduler(parrot, 10)
+    first, second, third = (parroted(parrot, 19) for _ in range(3))
     scheduler.add(first)
     scheduler.step(coming=7)
     assert len(first.sequences) == 3
@@ -186,15 +182,20 @@ def test_rows_are_kept_for_those_who_are_about_to_join() -> None:
     scheduler.step(coming=100)
     assert (len(first.sequences), len(second.sequences)) == (3, 1)
     scheduler.step()
-    assert (len(first.sequences), len(second.sequences)) == (4, 4)  # two are for whoever comes
+    # Two are reserved for new requests.
+    assert (len(first.sequences), len(second.sequences)) == (
+        4,
+        4,
+    )
     scheduler.add(third)
     scheduler.step()
     assert (len(first.sequences), len(second.sequences), len(third.sequences)) == (4, 4, 1)
 
 
-def test_rows_go_round_where_more_are_wanted_than_there_are() -> None:
+def test_rows_are_shared_if_more_are_requested_than_exist() -> None:
     parrot = Parrot(SHORT)
-    scheduler, writings = BatchScheduler(parrot, 3), [parroted(parrot, 4) for _ in range(5)]
+    scheduler = BatchScheduler(parrot, 3)
+    writings = [parroted(parrot, 4) for _ in range(5)]
     for writing in writings:
         scheduler.add(writing)
     spread = 0
@@ -205,9 +206,11 @@ def test_rows_go_round_where_more_are_wanted_than_there_are() -> None:
     assert spread == 1
 
 
-def test_a_large_draft_is_not_passed_by_by_small_ones() -> None:
+def test_a_large_request_is_not_starved_by_small_ones() -> None:
     parrot = Parrot(SHORT)
-    scheduler, small, large = BatchScheduler(parrot, 64), parroted(parrot, 500), parroted(parrot, 3)
+    scheduler = BatchScheduler(parrot, 64)
+    small = parroted(parrot, 500)
+    large = parroted(parrot, 3)
     small.rows, large.rows = 10, 1
     scheduler.add(small)
     scheduler.step()
@@ -220,16 +223,17 @@ def test_a_large_draft_is_not_passed_by_by_small_ones() -> None:
     assert len(small.done) <= 40
 
 
-def test_what_goes_wrong_with_one_is_its_own() -> None:
+def test_the_failure_of_a_request_affects_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     parrot = Parrot(SHORT)
-    scheduler, writings = BatchScheduler(parrot, 64), [parroted(parrot, 3) for _ in range(4)]
+    scheduler = BatchScheduler(parrot, 64)
+    writings = [parroted(parrot, 3) for _ in range(4)]
 
     def fail(*_: Any) -> None:
         raise RuntimeError("its own")
 
-    writings[0].advance = fail  # type: ignore[method-assign]
-    writings[1].start_sequence = fail  # type: ignore[method-assign, assignment]
-    writings[2].complete = fail  # type: ignore[method-assign]
+    monkeypatch.setattr(writings[0], "advance", fail)
+    monkeypatch.setattr(writings[1], "start_sequence", fail)
+    monkeypatch.setattr(writings[2], "complete", fail)
     for writing in writings:
         scheduler.add(writing)
     write_all(scheduler, writings)
@@ -237,13 +241,15 @@ def test_what_goes_wrong_with_one_is_its_own() -> None:
     assert len(writings[3].done) == 3
     with pytest.raises(RuntimeError, match="its own"):
         alone = Parrot(SHORT)
-        alone.step = fail  # type: ignore[method-assign, assignment]
+        monkeypatch.setattr(alone, "step", fail)
         generate(alone, SayOptions(n=1))
 
 
-def test_whoever_leaves_frees_its_rows() -> None:
+def test_a_cancelled_request_frees_its_rows() -> None:
     parrot = Parrot(LONG)
-    scheduler, gone, other = BatchScheduler(parrot, 4), parroted(parrot, 4), parroted(parrot, 4)
+    scheduler = BatchScheduler(parrot, 4)
+    gone = parroted(parrot, 4)
+    other = parroted(parrot, 4)
     scheduler.add(gone)
     scheduler.add(other)
     scheduler.step()
@@ -256,16 +262,14 @@ def test_whoever_leaves_frees_its_rows() -> None:
     assert not parrot.rows
 
 
-def test_where_rows_cannot_join_writings_take_turns(tiny_gpt2: Path) -> None:
+def test_without_joining_rows_requests_take_turns(tiny_gpt2: Path) -> None:
     decoder = TorchDecoder(LanguageModel.load(tiny_gpt2))
     alone = [
         [said.text for said in generate(decoder, options(number), PROMPTS[number % 3])]
         for number in range(6)
     ]
-    scheduler, writings = (
-        BatchScheduler(decoder, MAX_BATCH_ROWS),
-        [ready(decoder, number, PROMPTS[number % 3]) for number in range(6)],
-    )
+    scheduler = BatchScheduler(decoder, MAX_BATCH_ROWS)
+    writings = [ready(decoder, number, PROMPTS[number % 3]) for number in range(6)]
     for writing in writings:
         scheduler.add(writing)
     while any(len(writing.done) < options_n(writing) for writing in writings):
@@ -274,7 +278,7 @@ def test_where_rows_cannot_join_writings_take_turns(tiny_gpt2: Path) -> None:
     assert [texts(writing) for writing in writings] == alone
 
 
-# texts to stop at
+# stop texts
 
 
 def stopped(post: str, *stops: str, rules: OutputFilters | None = None) -> str:
@@ -295,24 +299,30 @@ def stopped(post: str, *stops: str, rules: OutputFilters | None = None) -> str:
     return said.text.removeprefix("^")
 
 
-def test_a_post_ends_before_a_text_to_stop_at() -> None:
+def test_a_post_ends_before_a_stop_text() -> None:
     assert stopped("One, two, three, four.", "three") == "One, two,"
     assert stopped("One, two, three, four.", "four", "o, th") == "One, tw"
     assert stopped("One, two, three, four.", "five", "thrice") == "One, two, three, four."
     assert stopped("aab aaab.", "aaab") == "aab"
 
 
-def test_what_is_left_before_a_stop_is_judged_too() -> None:
+class BlankFirst(Parrot):
+    """A parrot whose posts begin with a blank."""
+
+    def _only(self, character: str) -> Logits:
+        return super()._only(" " if character == "^" else character)
+
+
+def test_the_text_before_a_stop_is_filtered_too() -> None:
     known = OutputFilters.of(["One, two, buckle my shoe"])
-    parrot = Parrot("One, two, buckle my shoe STOP", "Another one, that is nobody's STOP")
-    parrot._only = lambda character: Parrot._only(parrot, " " if character == "^" else character)  # type: ignore[method-assign]
+    parrot = BlankFirst("One, two, buckle my shoe STOP", "Another one, that is nobody's STOP")
     writing = GenerationRequest(
         parrot, SayOptions(n=1, seed=0), "", known, None, [0], stops=["STOP"]
     )
     assert texts(written_alone(parrot, writing)) == ["Another one, that is nobody's"]
 
 
-def test_what_its_tokens_run_out_for_may_leave_where_that_is_asked() -> None:
+def test_truncated_posts_are_accepted_on_request() -> None:
     for broken_off, tries in ((True, 1), (False, 16)):
         parrot = Parrot("this never comes to any end at all")
         writing = GenerationRequest(
@@ -330,7 +340,7 @@ def test_what_its_tokens_run_out_for_may_leave_where_that_is_asked() -> None:
         assert parrot._sequences == tries
 
 
-def test_pieces_and_posts_of_a_tiny_model_still_agree(folder: Path) -> None:
+def test_pieces_and_posts_of_a_tiny_model_agree(folder: Path) -> None:
     decoder = OnnxDecoder(folder)
     for place in range(3):
         chosen = SayOptions(n=3, seed=4, max_tokens=15)

@@ -1,4 +1,4 @@
-"""The API against its own description: schemathesis asks what the OpenAPI allows, and much that it doesn't."""
+"""Tests of the API against its own description: schemathesis sends valid and invalid requests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     (home / "ada" / "run.toml").write_text('[asked]\nwhose = "self"\n')
     (home / "ada" / "README.md").write_text("# ada")
     (home / ".jobs" / JOB).mkdir(parents=True)
-    job = {
+    job: dict[str, Any] = {
         "id": JOB,
         "doing": "make",
         "name": None,
@@ -55,7 +55,7 @@ def described(client: Client) -> Any:
     return client.get("/openapi.json")
 
 
-def test_it_describes_itself(described: Any) -> None:
+def test_every_operation_is_described(described: Any) -> None:
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             assert operation.get("description"), f"{method} {path} says nothing of itself"
@@ -64,7 +64,7 @@ def test_it_describes_itself(described: Any) -> None:
             )
 
 
-def test_it_is_as_it_describes_itself(client: Client, described: Any) -> None:
+def test_answers_match_the_description(client: Client, described: Any) -> None:
     from schemathesis.specs.openapi import checks
 
     held = [
@@ -82,7 +82,7 @@ def test_it_is_as_it_describes_itself(client: Client, described: Any) -> None:
         said = described["paths"][operation.path][operation.method]
         if "requestBody" in said or any(
             parameter["in"] == "query" for parameter in said.get("parameters", ())
-        ):  # else nothing wrong can be said
+        ):  # else nothing can be invalid
             ask_all(operation, schemathesis.GenerationMode.NEGATIVE, {}, held, asked)
         if "{" in operation.path and operation.method != "delete":
             ask_all(
@@ -105,7 +105,7 @@ def test_it_is_as_it_describes_itself(client: Client, described: Any) -> None:
 def ask_all(
     operation: Any, mode: Any, there: dict[str, str], held: list[Any], asked: list[str]
 ) -> None:
-    """Ask an operation what it allows, or what it does not, `there` in place of made-up names."""
+    """Request what an operation allows, or what it does not, with names of `there`."""
 
     @BOUNDED
     @given(case=operation.as_strategy(generation_mode=mode))
@@ -115,7 +115,7 @@ def ask_all(
             case.path_parameters[name] = there[name]
         case.call_and_validate(headers=OURS, checks=held, timeout=20)
 
-    with contextlib.suppress(Unsatisfiable):  # of some, schemathesis finds nothing wrong to say
+    with contextlib.suppress(Unsatisfiable):  # for some, schemathesis finds no invalid request
         ask()
 
 
@@ -137,7 +137,7 @@ SENSELESS = [
     "path", ["/api/jobs", "/api/personas/ada/say", "/api/personas/ada/kept", "/v1/completions"]
 )
 @pytest.mark.parametrize("body", SENSELESS)
-def test_what_makes_no_sense_is_refused(client: Client, path: str, body: bytes) -> None:
+def test_invalid_requests_are_refused(client: Client, path: str, body: bytes) -> None:
     answer = client.ask("POST", path, body, {**OURS, "Content-Type": "application/json"})
     assert 400 <= answer.status < 500
     assert answer.message

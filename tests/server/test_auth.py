@@ -1,4 +1,4 @@
-"""Who may ask: names that others let point here, other sites in the same browser, other machines without the token."""
+"""Tests of access: foreign host names, other sites in the browser, requests without the token."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def open_to_others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]
 @pytest.mark.parametrize(
     "host", ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}", "[::1]:{port}"]
 )
-def test_this_machine_is_let_in_by_its_names(here: Client, host: str) -> None:
+def test_local_host_names_are_accepted(here: Client, host: str) -> None:
     assert (
         here.ask("GET", "/api/personas", headers={"Host": host.format(port=here.port)}).status
         == 200
@@ -57,7 +57,7 @@ def test_this_machine_is_let_in_by_its_names(here: Client, host: str) -> None:
         "localhost:{port}:{port}",
     ],
 )
-def test_names_that_others_let_point_here_are_not_let_in(here: Client, host: str) -> None:
+def test_foreign_host_names_are_refused(here: Client, host: str) -> None:
     for path in ("/", "/api/personas", "/v1/models", "/assets/index.html", "/openapi.json"):
         assert here.ask("GET", path, headers={"Host": host.format(port=here.port)}).status in (
             400,
@@ -66,7 +66,7 @@ def test_names_that_others_let_point_here_are_not_let_in(here: Client, host: str
 
 
 @given(st.text(st.characters(codec="latin-1"), max_size=40))
-def test_no_other_name_is_ever_ours(name: str) -> None:
+def test_no_other_name_is_accepted(name: str) -> None:
     if split_host(name.lower()) not in [
         (known, 8000) for known in ("127.0.0.1", "localhost", "[::1]")
     ]:
@@ -117,7 +117,7 @@ def test_other_sites_change_nothing(here: Client, headers: dict[str, str]) -> No
     "headers",
     [{"Origin": "http://127.0.0.1:{port}"}, {"Sec-Fetch-Site": "same-origin"}, {"X-Popinjay": "1"}],
 )
-def test_our_own_page_and_programs_may(here: Client, headers: dict[str, str]) -> None:
+def test_our_own_page_and_programs_are_accepted(here: Client, headers: dict[str, str]) -> None:
     sent = {name: value.format(port=here.port) for name, value in headers.items()}
     assert (
         here.ask("POST", "/api/jobs", b"{}", {"Content-Type": "application/json", **sent}).status
@@ -165,7 +165,7 @@ def test_every_answer_has_its_headers(here: Client) -> None:
         assert "server" not in answer.headers
 
 
-def test_who_has_the_token_is_let_in(open_to_others: Client) -> None:
+def test_a_client_with_the_token_is_accepted(open_to_others: Client) -> None:
     ask = open_to_others.ask
     assert ask("GET", "/").status == 200  # which takes the token
     for headers in (
@@ -178,9 +178,8 @@ def test_who_has_the_token_is_let_in(open_to_others: Client) -> None:
         for path in ("/api/personas", "/api/jobs", "/v1/models", "/openapi.json", "/api/about"):
             assert ask("GET", path, headers=headers).status == 401
     assert ask("GET", "/api/personas", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
-    assert (
-        ask("POST", "/api/jobs", {}, {"Authorization": f"Bearer {TOKEN}"}).status == 403
-    )  # which a page can't have sent, but who knows
+    # A page can't send that.
+    assert ask("POST", "/api/jobs", {}, {"Authorization": f"Bearer {TOKEN}"}).status == 403
 
 
 def test_a_browser_is_given_a_cookie_for_the_token(open_to_others: Client) -> None:
@@ -214,7 +213,7 @@ def test_a_browser_is_given_a_cookie_for_the_token(open_to_others: Client) -> No
         ("localhost", 200),
     ],
 )
-def test_with_a_token_addresses_and_own_names_are_let_in(
+def test_with_a_token_addresses_and_own_names_are_accepted(
     open_to_others: Client, host: str, status: int
 ) -> None:
     assert (
@@ -223,7 +222,7 @@ def test_with_a_token_addresses_and_own_names_are_let_in(
     )
 
 
-def test_too_much_is_not_read(here: Client) -> None:
+def test_too_large_bodies_are_not_read(here: Client) -> None:
     answer = here.ask(
         "POST",
         "/api/jobs",
@@ -233,7 +232,7 @@ def test_too_much_is_not_read(here: Client) -> None:
     assert answer.status in (400, 413)
 
 
-def test_the_command_says_where_it_listens(tmp_path: Path) -> None:
+def test_the_command_prints_its_address(tmp_path: Path) -> None:
     with served_apart(tmp_path, "--host", "127.0.0.1") as (client, process):
         assert client.ask("GET", "/api/personas").status == 401
         process.send_signal(signal.SIGINT)
@@ -249,7 +248,7 @@ def test_addresses() -> None:
     assert "[2001:db8::1]" in address("2001:db8::1", 80, "t")
 
 
-def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""Completions as programs ask for them: by OpenAI's own client, and by requests that make no sense."""
+"""Tests of completions: requests of OpenAI's own client, and requests that make no sense."""
 
 from __future__ import annotations
 
@@ -60,16 +60,19 @@ def expected(home: Path, prompt: str = PROMPT, **options: Any) -> list[Generated
 
 
 def undisturbed(home: Path, n: int) -> int:
-    """Find a seed whose posts are first drafts: else one may be cut where another draft begins."""
+    """Return a seed whose posts are first sequences.
+
+    Else a post may be cut where another sequence begins.
+    """
     for seed in range(100):
         stream = load("ada", home).stream(PROMPT, SayOptions(n=n, seed=seed))
         list(stream)
         if not stream.tally.redrawn:
             return seed
-    raise AssertionError("no seed gives first drafts only")
+    raise AssertionError("no seed gives first sequences only")
 
 
-def test_models_are_the_personas_that_speak(ai: openai.OpenAI) -> None:
+def test_models_are_the_finished_personas(ai: openai.OpenAI) -> None:
     assert [model.id for model in ai.models.list()] == ["ada"]
     assert ai.models.retrieve("ada").owned_by == "popinjay"
     with pytest.raises(openai.NotFoundError):
@@ -91,18 +94,22 @@ def test_completions_are_posts(ai: openai.OpenAI, home: Path) -> None:
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
 
 
-def test_several_prompts_are_each_as_if_asked_alone(ai: openai.OpenAI, home: Path) -> None:
+def test_each_of_several_prompts_is_answered_as_if_alone(ai: openai.OpenAI, home: Path) -> None:
     prompts = [PROMPT, "", "Today I "]
     answer = ai.completions.create(model="ada", prompt=prompts, n=2, seed=2, echo=True)
     alone = [post.text for prompt in prompts for post in expected(home, prompt, n=2, seed=2)]
     assert [choice.text for choice in answer.choices] == alone
 
 
-def test_streamed_words_add_up_to_the_same(
+def test_streamed_texts_add_up_to_the_posts(
     ai: openai.OpenAI, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.server.voices.model_pool.PACE", 0.0)
-    texts, reasons, pieces, usage, seed = ["", ""], ["", ""], 0, None, undisturbed(home, n=2)
+    texts = ["", ""]
+    reasons = ["", ""]
+    pieces = 0
+    usage = None
+    seed = undisturbed(home, n=2)
     for chunk in ai.completions.create(
         model="ada",
         prompt=PROMPT,
@@ -133,9 +140,9 @@ def test_streamed_with_echo_begins_with_the_prompt(ai: openai.OpenAI, home: Path
     assert text.replace("  ", " ") == expected(home, "My dream is ", n=1, seed=4)[0].text
 
 
-def test_a_limit_of_tokens_breaks_posts_off(ai: openai.OpenAI) -> None:
+def test_a_token_limit_truncates_posts(ai: openai.OpenAI) -> None:
     for stream in (False, True):
-        answer = ai.completions.create(
+        answer: Any = ai.completions.create(
             model="ada", prompt="", max_tokens=4, n=8, seed=1, stream=stream
         )
         choices = (
@@ -180,7 +187,7 @@ def test_a_post_ends_before_a_stop(ai: openai.OpenAI, home: Path) -> None:
         ({"nonsense": 1}, "nonsense", "Unrecognized request argument"),
     ],
 )
-def test_what_cannot_be_had_is_refused_in_openais_form(
+def test_unsupported_requests_are_refused_in_openais_format(
     ai: openai.OpenAI, given: dict[str, Any], param: str | None, said: str
 ) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
@@ -198,7 +205,7 @@ def test_what_cannot_be_had_is_refused_in_openais_form(
     assert said in error["message"]
 
 
-def test_a_model_that_is_not_there(ai: openai.OpenAI) -> None:
+def test_unknown_model(ai: openai.OpenAI) -> None:
     for name in ("nobody", "../ada", ".."):
         with pytest.raises(openai.NotFoundError) as refused:
             ai.completions.create(model=name, prompt="a")
@@ -208,13 +215,13 @@ def test_a_model_that_is_not_there(ai: openai.OpenAI) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe"])
-def test_what_is_no_request(client: Client, body: bytes) -> None:
+def test_malformed_requests(client: Client, body: bytes) -> None:
     answer = client.ask("POST", "/v1/completions", body, {"Content-Type": "application/json"})
     assert answer.status == 400
     assert answer.json["error"]["type"] == "invalid_request_error"
 
 
-def test_what_changes_nothing_is_taken(ai: openai.OpenAI, home: Path) -> None:
+def test_options_without_effect_are_accepted(ai: openai.OpenAI, home: Path) -> None:
     answer = ai.completions.create(
         model="ada",
         prompt=PROMPT,
@@ -231,7 +238,9 @@ def test_what_changes_nothing_is_taken(ai: openai.OpenAI, home: Path) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_whoever_hangs_up_frees_the_rows(client: Client, ai: openai.OpenAI, stream: bool) -> None:
+def test_a_disconnected_client_frees_the_rows(
+    client: Client, ai: openai.OpenAI, stream: bool
+) -> None:
     ai.completions.create(model="ada", prompt="", seed=1)
     voice = client.app.state.app_state.models._workers["ada"][0]
     connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
@@ -244,7 +253,7 @@ def test_whoever_hangs_up_frees_the_rows(client: Client, ai: openai.OpenAI, stre
     wait(lambda: not voice._running)
 
 
-# what of a post can be told for good
+# streaming of final text only
 
 
 def told(*events: Any, **asked: Any) -> tuple[Completion, list[str]]:
@@ -257,7 +266,7 @@ def told(*events: Any, **asked: Any) -> tuple[Completion, list[str]]:
     return answer, sent
 
 
-def test_a_post_that_must_not_go_on_ends_there() -> None:
+def test_a_post_that_becomes_a_copy_ends_there() -> None:
     answer, sent = told(
         Started("It is", 2),
         Piece(0, "It is so"),
@@ -273,7 +282,7 @@ def test_a_post_that_must_not_go_on_ends_there() -> None:
     assert answer.choices[0].finish_reason == "length"
 
 
-def test_a_post_that_is_missing_is_empty() -> None:
+def test_a_missing_post_is_empty() -> None:
     answer, sent = told(
         Started("a", 1),
         Missing(1),
@@ -286,17 +295,19 @@ def test_a_post_that_is_missing_is_empty() -> None:
     assert [choice.finish_reason for choice in answer.choices] == ["stop", "content_filter"]
 
 
-def test_no_draft_is_begun_where_some_of_one_was_sent() -> None:
+def test_no_new_sequence_starts_after_part_of_one_was_sent() -> None:
     from parrot import Parrot
     from popinjay.sampling.filters import OutputFilters
     from popinjay.sampling.request import GenerationRequest
     from popinjay.sampling.scheduler import BatchScheduler
-    from popinjay.server.voices.subscriptions import EventStream, GenerationQuery
+    from popinjay.server.voices.subscriptions import EventStream, GenerationQuery, StreamEvent
 
     parrot = Parrot("I say nobody in this town has ever heard it, no.", "Another that is fine.")
     asked = GenerationQuery("", SayOptions(n=2, seed=0), append_only=True)
     writing = GenerationRequest(parrot, asked.options, "", OutputFilters.of([POST]), None, range(2))
-    telling, scheduler, said = EventStream(asked, writing), BatchScheduler(parrot, 64), []
+    telling = EventStream(asked, writing)
+    scheduler = BatchScheduler(parrot, 64)
+    said: list[StreamEvent] = []
     scheduler.add(writing)
     while not (said and isinstance(said[-1], End)):
         scheduler.step()
@@ -326,7 +337,7 @@ def test_the_text_behind_a_prompt() -> None:
         assert Choice(0, prompt, True, typed, post).text == prompt + text
 
 
-def test_a_request_is_told_what_it_asked_for() -> None:
+def test_request_fields_become_options() -> None:
     asked = parse_request(
         {"model": "ada", "top_p": 0, "seed": -1, "max_tokens": 5, "stop": "x"}
     ).query("p")

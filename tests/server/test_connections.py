@@ -1,4 +1,4 @@
-"""Half-sent requests are cut off, and keep nobody else out."""
+"""Tests of connections: half-sent requests are cut off and block no other client."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from serving import Client, served
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(
-        connections, "HEAD_SECONDS", 1.5
-    )  # whole requests come sooner, on a busy machine too
+    # Whole requests come sooner, on a busy machine too.
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 1.5)
     monkeypatch.setattr(connections, "SILENCE_SECONDS", 0.6)
     monkeypatch.setattr(connections, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(connections, "MAX_WAITING", 5)
@@ -34,7 +33,7 @@ def opened(client: Client, sent: bytes = b"") -> socket.socket:
 
 
 def rest(one: socket.socket) -> bytes:
-    """Everything until the server closes the connection."""
+    """Return everything until the server closes the connection."""
     found = b""
     try:
         while data := one.recv(2**16):
@@ -55,7 +54,7 @@ def test_half_a_request_is_cut_off(client: Client, sent: bytes) -> None:
     assert time.monotonic() - began > 0.5
 
 
-def test_a_byte_now_and_then_makes_no_difference(client: Client) -> None:
+def test_a_slow_client_is_cut_off_too(client: Client) -> None:
     one = opened(client, HALF)
     began = time.monotonic()
     with closing(one), pytest.raises((BrokenPipeError, ConnectionResetError)):
@@ -76,12 +75,17 @@ def test_half_of_the_next_request_is_cut_off_too(client: Client) -> None:
     assert b"HTTP/1.1 408" in rest(one)
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(client: Client) -> None:
-    head = f"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nX-Popinjay: 1\r\nContent-Length: 900\r\n\r\n"
+def test_a_missing_body_is_not_waited_for(client: Client) -> None:
+    head = (
+        f"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\n"
+        "X-Popinjay: 1\r\nContent-Length: 900\r\n\r\n"
+    )
     assert b"HTTP/1.1 2" not in rest(opened(client, head.encode() + b'{"doing": '))
 
 
-def test_many_of_them_keep_nobody_out(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_of_them_block_no_other_client(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 600.0)  # none is cut off for being late
     waiting = [opened(client, HALF) for _ in range(30)]
     with ExitStack() as stack:

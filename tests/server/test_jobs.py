@@ -1,4 +1,4 @@
-"""Jobs in processes of their own: real archives, real trainings, real processes killed."""
+"""Tests of jobs in their own processes: real archives, real trainings, real kills."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def is_there(number: int) -> bool:
         return False
 
 
-def test_a_look_into_an_archive_is_what_inspect_says(
+def test_an_inspect_job_gives_the_result_of_inspect(
     ada: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from popinjay.cli.main import main
@@ -63,7 +63,7 @@ def test_a_look_into_an_archive_is_what_inspect_says(
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
 
 
-def test_killed_and_killed_again_it_is_done_in_the_end(
+def test_a_job_that_is_killed_repeatedly_is_completed(
     ada: Path, tiny_gpt2: Path, tmp_path: Path
 ) -> None:
     with served_apart(tmp_path) as (client, server):
@@ -108,7 +108,7 @@ def test_killed_and_killed_again_it_is_done_in_the_end(
     assert not is_there(worker)
 
 
-def test_a_server_killed_while_a_look_ends_finds_its_end(ada: Path, tmp_path: Path) -> None:
+def test_the_end_of_a_job_survives_a_killed_server(ada: Path, tmp_path: Path) -> None:
     with served_apart(tmp_path) as (client, server):
         job = client.post("/api/jobs", {"doing": "inspect", "upload": client.upload(ada)})["id"]
         number = wait(lambda: (tmp_path / ".jobs" / job / "pid").exists() and pid(tmp_path, job))
@@ -119,7 +119,7 @@ def test_a_server_killed_while_a_look_ends_finds_its_end(ada: Path, tmp_path: Pa
         assert client.wait(job, "done", "failed")["result"]["authors"][0]["author"] == "ada_l"
 
 
-def test_one_that_a_killed_server_had_not_begun_waits_again(ada: Path, tmp_path: Path) -> None:
+def test_a_queued_job_survives_a_killed_server(ada: Path, tmp_path: Path) -> None:
     folders = {"0" * 16: "never begun", "1" * 16: "begun, and gone with the machine"}
     upload = tmp_path / ".uploads" / ("2" * 16)
     upload.mkdir(parents=True)
@@ -139,7 +139,7 @@ def test_one_that_a_killed_server_had_not_begun_waits_again(ada: Path, tmp_path:
             started=now(),
         ).write(folder)
         if what != "never begun":
-            (folder / "pid").write_text("1")  # which is somebody else's number by now
+            (folder / "pid").write_text("1")  # which is the number of another process by now
             (folder / "lock").touch()
             (folder / "events.jsonl").write_text('{"stage": "clean", "what": "sta')
     (tmp_path / ".jobs" / "no job").mkdir()
@@ -155,7 +155,7 @@ def test_one_that_a_killed_server_had_not_begun_waits_again(ada: Path, tmp_path:
     assert len(list((tmp_path / ".jobs").glob("*/job.json"))) == 2
 
 
-def test_a_job_whose_folder_is_gone_harms_no_other(ada: Path, tmp_path: Path) -> None:
+def test_a_job_without_folder_harms_no_other(ada: Path, tmp_path: Path) -> None:
     with served(tmp_path) as client:
         upload = client.upload(ada)
         gone = client.post("/api/jobs", {"doing": "inspect", "upload": upload})["id"]
@@ -166,17 +166,15 @@ def test_a_job_whose_folder_is_gone_harms_no_other(ada: Path, tmp_path: Path) ->
         assert client.wait(job, "failed", "done")["state"] == "done"
 
 
-def test_jobs_wait_for_each_other_and_harm_none(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_jobs_run_one_after_another(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.zip"
     bad.write_bytes(b"PK\x03\x04 and then nothing")
     home = tmp_path / "home"
     with served(home) as client:
         upload, wrong = client.upload(ada), client.upload(bad)
         long = make(client, upload, tiny_gpt2, epochs=1000)
-        queued, second = (
-            make(client, wrong, tiny_gpt2),
-            make(client, upload, tiny_gpt2, epochs=1000),
-        )
+        queued = make(client, wrong, tiny_gpt2)
+        second = make(client, upload, tiny_gpt2, epochs=1000)
         client.events(long, until=learns)
         look = client.post("/api/jobs", {"doing": "inspect", "upload": wrong})["id"]
         assert client.wait(look, "failed", "done")["error"]  # beside the training, which goes on
@@ -232,7 +230,7 @@ def test_one_server_at_a_time(tmp_path: Path) -> None:
         ({"doing": "make", "specs": ["@a"], "home": "/"}, "home"),
     ],
 )
-def test_senseless_jobs_are_refused_at_once(asked: dict[str, Any], said: str, idle: Client) -> None:
+def test_invalid_jobs_are_refused_at_once(asked: dict[str, Any], said: str, idle: Client) -> None:
     answer = idle.ask("POST", "/api/jobs", asked)
     assert answer.status in (404, 422)
     assert said in answer.message
@@ -245,7 +243,7 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield client
 
 
-def test_a_job_fetches_no_base_that_was_not_chosen_and_says_what_one_needs(
+def test_a_job_fetches_only_a_chosen_base_and_reports_its_needs(
     ada: Path, tiny_gpt2: Path, tmp_path: Path
 ) -> None:
     with served(tmp_path) as client:
@@ -268,7 +266,7 @@ def test_a_job_fetches_no_base_that_was_not_chosen_and_says_what_one_needs(
         assert any("popinjay bases get smollm2" in message for message in told)
 
 
-def test_the_bases_are_told_with_size_licence_languages_and_terms(idle: Client) -> None:
+def test_bases_are_listed_with_size_licence_languages_and_terms(idle: Client) -> None:
     told = {base["name"]: base for base in idle.get("/api/bases")["bases"]}
     assert told["builtin"]["here"] is True
     assert told["builtin"]["bytes"] > 1_000_000

@@ -1,4 +1,4 @@
-"""Personas over HTTP: the list, the folder's files, what is kept; hostile names, posts and paths."""
+"""Tests of personas over HTTP: the list, files, kept posts; hostile names, posts and paths."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOSTILE = "<img src=x onerror=alert(1)> \u202egnp.exe </script><script>alert(2)<
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
-    """One persona whose posts and name are hostile, and secrets beside the folder that is served."""
+    """Return a home with a persona of hostile name and posts, and secrets beside what is served."""
     around = tmp_path_factory.mktemp("around")
     (around / "secret.txt").write_text("nobody's business")
     home = around / "home"
@@ -53,7 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
 
 
 def taken_as_made(run: Run) -> None:
-    """Record what was written by hand as if stages had made it."""
+    """Record files that were written by hand as if stages had made them."""
 
     def hashes(files: Mapping[str, str]) -> dict[str, str]:
         return {file: content_hash(run.file(file)) for file in files}
@@ -98,7 +98,7 @@ def test_a_persona_is_listed_and_described(client: Client, home: Path) -> None:
     assert detail["specs"] == ["ada.zip"]
 
 
-def test_nothing_of_a_posts_is_a_page(client: Client) -> None:
+def test_no_file_of_posts_is_served_as_html(client: Client) -> None:
     for path in ("", "/ada", "/ada/card", "/ada/metrics", "/ada/kept", "/ada/files"):
         answer = client.ask("GET", f"/api/personas{path}")
         assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
@@ -122,7 +122,7 @@ def test_files_are_downloads(client: Client, home: Path) -> None:
         assert answer.headers["content-type"] == "application/octet-stream"
 
 
-def test_pictures_are_what_they_are_and_asked_for_once(client: Client) -> None:
+def test_pictures_have_their_type_and_are_cached(client: Client) -> None:
     for path in ("picture", "avatar/ada_l"):
         answer = client.ask("GET", f"/api/personas/ada/{path}")
         assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
@@ -156,7 +156,7 @@ OUT = [
 @pytest.mark.parametrize(
     "path", [*OUT, "....//secret.txt", "..\\secret.txt", "model//config.json", "x" * 5000, "\ud800"]
 )
-def test_no_path_leads_out(client: Client, path: str) -> None:
+def test_no_path_leads_out_of_the_folder(client: Client, path: str) -> None:
     sent = quote(path, safe="/%", errors="surrogatepass")
     for form in (sent, sent.replace("/", "%2f"), sent.replace(".", "%2e")):
         answer = client.ask("GET", f"/api/personas/ada/files/{form}")
@@ -205,7 +205,7 @@ def test_names_and_paths_lead_nowhere_else(
         assert answer.status < 500
 
 
-def test_only_what_it_said_is_kept_or_drawn(client: Client, home: Path) -> None:
+def test_only_generated_posts_are_kept_or_drawn(client: Client, home: Path) -> None:
     said = {"prompt": "My dream is", "text": f"My dream is {HOSTILE}"}
     for path in ("kept", "picture"):
         answer = client.ask("POST", f"/api/personas/ada/{path}", said)
@@ -227,7 +227,7 @@ def test_only_what_it_said_is_kept_or_drawn(client: Client, home: Path) -> None:
     assert client.get("/api/personas/ada/kept") == {"kept": [kept]}
 
 
-def test_what_it_said_becomes_its_picture(
+def test_a_generated_post_becomes_the_picture(
     client: Client, home: Path, no_picture: Callable[[], None]
 ) -> None:
     try:
@@ -248,7 +248,7 @@ def test_what_it_said_becomes_its_picture(
     assert "“My dream is → a lamp”".encode() in picture
 
 
-def test_the_list_stands_whatever_lies_in_the_home_folder(tmp_path: Path) -> None:
+def test_the_list_works_with_any_files_in_the_home_folder(tmp_path: Path) -> None:
     records = {
         "good": 'x = 1\n[asked]\nwhose = "self"\n',
         "damaged": "this is no toml [",
@@ -295,6 +295,6 @@ def test_the_list_stands_whatever_lies_in_the_home_folder(tmp_path: Path) -> Non
         assert client.ask("GET", "/api/personas/good").status == 404
 
 
-def test_no_home_folder_is_no_persona(tmp_path: Path) -> None:
+def test_without_a_home_folder_there_is_no_persona(tmp_path: Path) -> None:
     with served(tmp_path / "not" / "yet") as client:
         assert client.get("/api/personas") == {"personas": [], "total": 0}

@@ -1,4 +1,4 @@
-"""The page of `popinjay serve` in a real browser: from a dropped file to a shared picture, on a real server with a real, tiny model."""
+"""Tests of the page of `popinjay serve` in a real browser, with a real server and a tiny model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -29,12 +30,15 @@ sync_api = pytest.importorskip(
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page, Route
+    from playwright.sync_api import Browser, Dialog, Locator, Page, Route
 
-PATIENCE = 180_000  # milliseconds, for what takes some seconds where nothing else is at work
-LONG = 20.0  # epochs that take long enough to be stopped on the way
-MAKING = 500_000  # for a persona: half a minute there, many times that beside other trainings
-EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"  # what a browser says of a server that is gone
+PATIENCE = 180_000  # milliseconds, for what takes some seconds on an idle machine
+LONG = 20.0  # epochs that take long enough to be stopped midway
+MAKING = (
+    500_000  # for a persona: half a minute on an idle machine, much more beside other trainings
+)
+# What a browser reports about a server that is gone.
+EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"
 BAD_NAME = "<img src=x onerror=alert(1)> \u202eevil"
 LONG_WORD = "W" * 10_000
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
@@ -45,7 +49,7 @@ expect.set_options(timeout=PATIENCE)
 
 
 class Server:
-    """`popinjay serve`, a process of its own, always at the same port."""
+    """`popinjay serve` in its own process, always at the same port."""
 
     def __init__(self, home: Path, *more: str) -> None:
         self.home = home
@@ -109,13 +113,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model that writes small letters only, so that what it says may leave and be drawn in any font."""
+    """Return a tiny model of small letters only, whose posts pass the filters and suit any font."""
     return gpt2(tmp_path_factory.mktemp("plain-gpt2"), every_byte=False)
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive of somebody whose name is as bad as a name can be."""
+    """Return the archive of an author whose name is as hostile as possible."""
     return write_zip(
         tmp_path_factory.mktemp("archive") / "twitter-ada.zip",
         archive_files(posts(200), name=BAD_NAME),
@@ -124,7 +128,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) -> Iterator[Server]:
-    """A server with one persona, for which bad things were kept."""
+    """Start a server with one persona, for which hostile posts were kept."""
     home = tmp_path_factory.mktemp("served")
     make(
         archive,
@@ -147,7 +151,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) 
 
 
 class Looked:
-    """A page that is looked at, with all that it complained of and asked for."""
+    """A page in the browser, with its error messages and requests."""
 
     def __init__(self, browser: Browser, server: Server, **settings: Any) -> None:
         self.server = server
@@ -158,9 +162,7 @@ class Looked:
         self.strangers: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on(
-            "dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss())
-        )
+        self.page.on("dialog", self._dismiss)
         self.page.on(
             "request",
             lambda request: (
@@ -169,6 +171,10 @@ class Looked:
                 else self.strangers.append(request.url)
             ),
         )
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.complaints.append("a dialog")
+        dialog.dismiss()
 
     def go(self, where: str) -> Page:
         self.page.goto(f"{self.server.address}#/{where}")
@@ -182,7 +188,7 @@ class Looked:
 
 @pytest.fixture
 def look(browser: Browser, server: Server) -> Iterator[Callable[..., Looked]]:
-    """Looks at the page; in the end it must not have complained, nor asked for anything of anybody else."""
+    """Open the page; at the end, it must have no errors and no requests to other hosts."""
     looked: list[Looked] = []
 
     def begin(**settings: Any) -> Looked:
@@ -197,7 +203,7 @@ def look(browser: Browser, server: Server) -> Iterator[Callable[..., Looked]]:
 
 
 def quickly(page: Page, base: Path, epochs: float) -> None:
-    """Have whatever this page orders made of a tiny base model, where a person would choose one from the list."""
+    """Let all jobs of this page use a tiny base model, where a user would choose another."""
 
     def change(route: Route) -> None:
         asked = route.request.post_data_json
@@ -215,20 +221,21 @@ def quickly(page: Page, base: Path, epochs: float) -> None:
 
 
 def drop(page: Page, file: Path) -> None:
-    """Drop a file on the page as a person would drag it there."""
+    """Drop a file on the page as a user would drag it there."""
     page.locator(".drop").wait_for()
     page.evaluate(
         """async ([name, numbers]) => {
             const transfer = new DataTransfer();
             transfer.items.add(new File([new Uint8Array(numbers)], name));
-            document.querySelector(".drop").dispatchEvent(new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
+            const event = {dataTransfer: transfer, bubbles: true, cancelable: true};
+            document.querySelector(".drop").dispatchEvent(new DragEvent("drop", event));
         }""",
         [file.name, list(file.read_bytes())],
     )
 
 
 def begin_making(looked: Looked, archive: Path, base: Path, name: str, epochs: float = 0.1) -> Page:
-    """From the first screen to a persona that is being made."""
+    """Go from the first screen to a persona that is being made."""
     page = looked.go("make")
     quickly(page, base, epochs)
     page.set_input_files("#file", archive)
@@ -241,7 +248,7 @@ def begin_making(looked: Looked, archive: Path, base: Path, name: str, epochs: f
 
 
 def write_ten(page: Page, prompt: str | None = None) -> Locator:
-    """Let the persona that is shown write ten posts; those that came."""
+    """Let the persona on screen write ten posts; return them."""
     if prompt is not None:
         page.get_by_label("It begins with").fill(prompt)
     page.get_by_label("It begins with").press("Enter")
@@ -259,9 +266,8 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(
     drop(page, archive)
     expect(page.get_by_role("row", name="Posts to learn from")).to_contain_text("200")
     page.get_by_role("button", name="Make it").click()
-    assert page.evaluate(
-        "!document.querySelector('form.start').checkValidity()"
-    )  # it must be said whose words they are
+    # The origin of the posts must be given.
+    assert page.evaluate("!document.querySelector('form.start').checkValidity()")
     page.get_by_label("Nobody’s").check()
     page.get_by_role("button", name="Make it").click()
 
@@ -297,7 +303,7 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(
     )
 
 
-def test_what_is_shared_says_that_a_machine_wrote_it(look: Any) -> None:
+def test_shared_posts_are_labelled_as_generated(look: Any) -> None:
     page = look().go("say/ada")
     write_ten(page).first.get_by_role("button", name="Share…").click()
     page.get_by_label("Your Mastodon server").fill("https://Example.social/@ada")
@@ -308,10 +314,10 @@ def test_what_is_shared_says_that_a_machine_wrote_it(look: Any) -> None:
     ):
         link = page.get_by_role("dialog").get_by_role("link", name=name, exact=True)
         address = str(link.get_attribute("href"))
-        text = urllib.request.unquote(address.removeprefix(place))  # type: ignore[attr-defined]
+        text = urllib.parse.unquote(address.removeprefix(place))
         assert address.startswith(place)
         assert "Written by a machine" in text
-        assert "@" not in text.split("Written by a machine")[1]  # nobody is called
+        assert "@" not in text.split("Written by a machine")[1]  # no account is mentioned
         assert len(text) <= most
         assert "noopener" in str(link.get_attribute("rel"))
     page.get_by_label("Your Mastodon server").fill("javascript:alert(1)")
@@ -323,7 +329,7 @@ def test_what_is_shared_says_that_a_machine_wrote_it(look: Any) -> None:
 @pytest.mark.parametrize(
     ("post", "most"), [("w" * 400, 300), ("🦜" * 400, 300), ("漢" * 270, 280), ("a b " * 70, 280)]
 )
-def test_a_long_post_is_cut_rather_than_its_label(look: Any, post: str, most: int) -> None:
+def test_a_long_post_is_cut_not_its_label(look: Any, post: str, most: int) -> None:
     page = look().go("all")
     text = page.evaluate(
         "async ([post, most]) => (await import('/assets/share.js')).labelled(post, 'ada', most)",
@@ -334,7 +340,7 @@ def test_a_long_post_is_cut_rather_than_its_label(look: Any, post: str, most: in
     assert page.evaluate("text => [...new Intl.Segmenter().segment(text)].length", text) <= most
 
 
-def test_what_people_wrote_is_shown_as_typed(look: Any) -> None:
+def test_foreign_text_is_shown_as_typed(look: Any) -> None:
     looked = look()
     page = looked.go("say/ada")
     assert "<img src=x onerror=alert(1)>" in page.locator("h1").inner_text()
@@ -348,8 +354,11 @@ def test_what_people_wrote_is_shown_as_typed(look: Any) -> None:
     assert not looked.is_too_wide()
 
 
-def test_posts_stream_as_text_and_are_taken_back(look: Any) -> None:
-    """A stand-in for the stream, with all that can come: bad texts, a draft that is void, a post that is missing, an end that never comes."""
+def test_streamed_posts_are_text_and_can_be_withdrawn(look: Any) -> None:
+    """A stand-in for the stream sends all that can occur.
+
+    Hostile texts, a sequence that is void, a post that is missing, and an end that never comes.
+    """
     looked = look()
     page = looked.go("say/ada")
     bad = [
@@ -403,11 +412,11 @@ def test_two_tabs_a_stop_and_a_server_that_is_killed(
             "survivor can speak", timeout=MAKING
         )
         expect(each.get_by_text("popinjay does not answer")).to_be_hidden()
-    page.reload()  # whoever comes back later sees all of it
+    page.reload()  # a later visit shows all of it
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
 
 
-def test_a_file_that_is_none_is_refused_in_words(look: Any, tmp_path: Path) -> None:
+def test_an_invalid_file_is_refused_in_words(look: Any, tmp_path: Path) -> None:
     bad = tmp_path / "cat.zip"
     bad.write_bytes(b"PK\x03\x04 this is no archive")
     page = look().go("make")
@@ -418,7 +427,7 @@ def test_a_file_that_is_none_is_refused_in_words(look: Any, tmp_path: Path) -> N
 
 
 def open_all(page: Page, where: str) -> None:
-    """Open every part of a screen that can be opened, and wait for what comes into it."""
+    """Open every part of a screen that can be opened, and wait for its content."""
     page.locator({"all": ".card", "look/ada": ".part", "say/ada": ".kept"}[where]).first.wait_for()
     for part in page.locator("main details > summary").all():
         part.click()
@@ -441,7 +450,7 @@ def test_nothing_is_wider_than_a_phone(look: Any, archive: Path) -> None:
 
 
 def press_until(page: Page, key: str, what: str) -> None:
-    """Go on with the keyboard until something of this role and name has the focus."""
+    """Press keys until an element of this role and name has the focus."""
     for _ in range(60):
         if (
             page.evaluate(
@@ -454,7 +463,7 @@ def press_until(page: Page, key: str, what: str) -> None:
     raise AssertionError(f"{what} can't be reached")
 
 
-def test_all_of_it_by_the_keyboard(look: Any) -> None:
+def test_the_page_can_be_used_by_keyboard(look: Any) -> None:
     page = look().go("all")
     press_until(page, "Tab", "search")
     page.keyboard.type("ada")
@@ -482,9 +491,8 @@ def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
     page = looked.go("make")
 
     def check(where: str) -> None:
-        found = (
-            axe.Axe().run(page, options={"iframes": False}).response["violations"]
-        )  # the report has a page and tests of its own
+        # The report has a page and tests of its own.
+        found = axe.Axe().run(page, options={"iframes": False}).response["violations"]
         assert [(where, one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
     check("make")
@@ -501,26 +509,31 @@ def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
     check("sharing")
 
 
-def test_nothing_jumps_while_posts_come(look: Any) -> None:
+def test_the_layout_is_stable_while_posts_arrive(look: Any) -> None:
     page = look().go("say/ada")
     page.locator(".kept").wait_for()
     page.evaluate("""() => {
         window.moved = 0;
-        new PerformanceObserver(list => list.getEntries().forEach(one => { window.moved += one.value; })).observe({type: "layout-shift"});
+        const add = list => list.getEntries().forEach(one => { window.moved += one.value; });
+        new PerformanceObserver(add).observe({type: "layout-shift"});
     }""")
     page.get_by_role("button", name="Write ten").click()
     expect(page.get_by_role("button", name="Ten more")).to_be_visible()
-    assert (
-        page.evaluate("window.moved") < 0.1
-    )  # in all; in five seconds, that is what is called good
+    assert page.evaluate("window.moved") < 0.1  # in total; within five seconds, 0.1 counts as good
 
 
-def test_a_job_that_failed_says_why_and_is_taken_off_the_list(look: Any, server: Server) -> None:
+def test_a_failed_job_shows_its_reason_and_can_be_removed(look: Any, server: Server) -> None:
     page = look().go("make")
     id = page.evaluate("""async () => {
         const ask = async (...how) => (await fetch(...how)).json();
-        const {upload} = await ask("/api/uploads?name=posts.txt", {method: "PUT", body: "too little"});
-        return (await ask("/api/jobs", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({doing: "make", upload})})).id;
+        const file = {method: "PUT", body: "too little"};
+        const {upload} = await ask("/api/uploads?name=posts.txt", file);
+        const job = await ask("/api/jobs", {
+            method: "POST",
+            headers: {"Content-Type": "application/json"},
+            body: JSON.stringify({doing: "make", upload}),
+        });
+        return job.id;
     }""")
     page.goto(f"{server.address}#/job/{id}")
     expect(page.get_by_text("It did not work out.")).to_be_visible()
@@ -530,7 +543,7 @@ def test_a_job_that_failed_says_why_and_is_taken_off_the_list(look: Any, server:
     assert id not in [job["id"] for job in server.get("api/jobs")]
 
 
-def test_the_key_in_the_address_lets_a_browser_in(browser: Browser, tmp_path: Path) -> None:
+def test_the_token_in_the_address_logs_a_browser_in(browser: Browser, tmp_path: Path) -> None:
     served = Server(tmp_path / "other-home", "--host", "127.0.0.1")
     try:
         address = served.said.split()[0]
@@ -540,9 +553,7 @@ def test_the_key_in_the_address_lets_a_browser_in(browser: Browser, tmp_path: Pa
         page.close()
         page = browser.new_page()
         page.goto(address)
-        expect(page.locator(".steps li")).to_have_count(
-            3
-        )  # nothing is made yet: this is how it goes
+        expect(page.locator(".steps li")).to_have_count(3)  # nothing is made yet: the introduction
         assert "token" not in page.url
         page.goto(f"{served.address}#/all")
         page.reload()
@@ -564,7 +575,7 @@ def test_light_and_dark(look: Any) -> None:
     assert page.evaluate(colour) != before  # remembered
 
 
-def test_an_address_of_nothing_says_so(look: Any) -> None:
+def test_an_unknown_address_is_reported(look: Any) -> None:
     looked = look()
     page = looked.go("say/nobody")
     expect(page.locator(".trouble")).to_contain_text("nobody")
@@ -588,9 +599,8 @@ def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(
             and asked["doing"] == "make"
         ):
             ordered.append(dict(asked["options"]))
-            route.fulfill(
-                status=201, json=server.get("api/jobs")[0]
-            )  # one that is over, in place of a training
+            # One that is over, in place of a training.
+            route.fulfill(status=201, json=server.get("api/jobs")[0])
         else:
             route.continue_()
 

@@ -1,4 +1,4 @@
-"""Uploads: whole or not there at all, bounded, and never a path."""
+"""Tests of uploads: complete or absent, bounded in size, and never a path."""
 
 from __future__ import annotations
 
@@ -34,17 +34,18 @@ def files(home: Path) -> list[Path]:
 
 
 def begin(client: Client, head: str, body: bytes) -> socket.socket:
-    """A request as raw bytes, of which more could come."""
+    """Send a request as raw bytes, of which more could follow."""
     connection = socket.create_connection(("127.0.0.1", client.port), timeout=20)
     connection.sendall(
-        f"PUT /api/uploads?name=a.txt HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nX-Popinjay: 1\r\n{head}\r\n\r\n".encode()
+        f"PUT /api/uploads?name=a.txt HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\n"
+        f"X-Popinjay: 1\r\n{head}\r\n\r\n".encode()
         + body
     )
     return connection
 
 
 def send(client: Client, head: str, body: bytes) -> bytes:
-    """What comes back to that."""
+    """Return the answer to that."""
     with begin(client, head, body) as connection:
         return connection.recv(4000)
 
@@ -61,7 +62,7 @@ def send(client: Client, head: str, body: bytes) -> bytes:
         "a:b?.txt",
     ],
 )
-def test_a_file_comes_as_it_is(client: Client, home: Path, name: str) -> None:
+def test_a_file_arrives_unchanged(client: Client, home: Path, name: str) -> None:
     answer = client.ask("PUT", f"/api/uploads?name={quote(name)}", b"some posts\n" * 300_000)
     assert answer.status == 201
     assert answer.json["name"] == name
@@ -89,7 +90,7 @@ def test_a_file_comes_as_it_is(client: Client, home: Path, name: str) -> None:
         "\ud800.txt",
     ],
 )
-def test_names_that_are_none_are_refused(client: Client, home: Path, name: str) -> None:
+def test_invalid_names_are_refused(client: Client, home: Path, name: str) -> None:
     assert client.ask(
         "PUT", f"/api/uploads?name={quote(name, errors='surrogatepass')}", b"x"
     ).status in (201, 422)
@@ -101,7 +102,7 @@ def test_names_that_are_none_are_refused(client: Client, home: Path, name: str) 
 
 
 @given(st.text(max_size=60))
-def test_a_name_that_is_taken_stays_in_its_folder(name: str) -> None:
+def test_an_accepted_name_stays_in_its_folder(name: str) -> None:
     try:
         taken = check_file_name(name)
     except PopinjayError:
@@ -122,7 +123,7 @@ def test_only_uploads_are_removed(client: Client, home: Path, id: str) -> None:
         ("Transfer-Encoding: chunked", b"5\r\nhello\r\n"),
     ],
 )
-def test_one_that_is_cut_off_leaves_nothing(
+def test_an_interrupted_upload_leaves_nothing(
     client: Client, home: Path, head: str, body: bytes
 ) -> None:
     with begin(client, head, body):
@@ -130,14 +131,14 @@ def test_one_that_is_cut_off_leaves_nothing(
     wait(lambda: not list((home / ".uploads").iterdir()))
 
 
-def test_an_empty_one_is_refused(client: Client, home: Path) -> None:
+def test_an_empty_upload_is_refused(client: Client, home: Path) -> None:
     answer = client.ask("PUT", "/api/uploads?name=a.txt", b"")
     assert answer.status == 422
     assert "empty" in answer.message
     assert files(home) == []
 
 
-def test_too_large_is_said_before_and_while_it_comes(tmp_path: Path) -> None:
+def test_too_large_uploads_are_refused_early(tmp_path: Path) -> None:
     with served(tmp_path) as client:
         client.app.state.app_state.uploads = Uploads(tmp_path, max_bytes=3 * 2**20)
         assert b" 413 " in send(client, f"Content-Length: {4 * 2**20}", b"")
@@ -149,7 +150,7 @@ def test_too_large_is_said_before_and_while_it_comes(tmp_path: Path) -> None:
         wait(lambda: not files(tmp_path))
 
 
-def test_what_nobody_needs_is_swept(tmp_path: Path) -> None:
+def test_unused_uploads_are_removed(tmp_path: Path) -> None:
     uploads = Uploads(tmp_path)
     kinds = {kind: uploads.begin() for kind in ("old", "needed", "new", "cut off", "coming")}
     for folder in kinds.values():

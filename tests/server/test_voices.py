@@ -1,4 +1,4 @@
-"""Personas that speak to many at once, over a real server: what each is told is what it would be told alone."""
+"""Tests of generation for many clients at once: each gets what it would get alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from popinjay.options import SayOptions
 from popinjay.persona import load
 from popinjay.sampling.events import Finished, GeneratedPost, Piece, Restart
 from popinjay.sampling.generate import generate
-from popinjay.server.voices.subscriptions import Finished, Piece, Restart, merge_pieces
+from popinjay.server.voices.subscriptions import (
+    Finished,
+    Piece,
+    Restart,
+    StreamEvent,
+    merge_pieces,
+)
 from serving import Client, served, wait
 from speaking_persona import BASE, POST, put_persona
 
@@ -25,7 +31,7 @@ from speaking_persona import BASE, POST, put_persona
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("speaking")
     put_persona(home, "ada")
-    load("ada", home).decoder()  # turned once for all
+    load("ada", home).decoder()  # converted once for all tests
     return home
 
 
@@ -67,7 +73,7 @@ def posts(told: list[tuple[str, dict[str, Any]]]) -> list[str]:
     return [text for _, text in sorted(found.items())]
 
 
-def test_posts_come_piece_by_piece_and_are_what_say_gives(
+def test_posts_are_streamed_in_pieces_and_equal_those_of_say(
     client: Client, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.server.voices.model_pool.PACE", 0.0)
@@ -92,7 +98,7 @@ def test_posts_come_piece_by_piece_and_are_what_say_gives(
     )
 
 
-def test_a_crowd_of_fifty_is_told_what_each_would_be_told_alone(client: Client) -> None:
+def test_fifty_clients_at_once_get_what_each_would_get_alone(client: Client) -> None:
     prompts = ["My dream is", "", "Today I", "the astron", "夜の川"]
     alone = {
         number: posts(say(client, prompt=prompts[number % 5], n=1 + number % 2, seed=number))
@@ -114,7 +120,7 @@ def test_a_crowd_of_fifty_is_told_what_each_would_be_told_alone(client: Client) 
     assert {number: found[number] for number in alone} == alone
 
 
-def test_what_it_learnt_never_comes(client: Client) -> None:
+def test_training_posts_are_never_generated(client: Client) -> None:
     told = say(client, prompt="", n=2, seed=0, temperature=0)
     assert POST not in posts(told)
 
@@ -133,26 +139,26 @@ def test_what_it_learnt_never_comes(client: Client) -> None:
         ({"allow_copies": True}, 422, "allow_copies: "),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_invalid_requests_are_refused(
     client: Client, body: dict[str, Any], status: int, said: str
 ) -> None:
     answer = client.ask("POST", "/api/personas/ada/say", body)
     assert answer.status == status, answer.body
     assert said in answer.message
-    assert posts(say(client, n=1, seed=1))  # and it speaks as before
+    assert posts(say(client, n=1, seed=1))  # and it generates as before
 
 
 @pytest.mark.parametrize("name", ["nobody", "..", "%2e%2e", "..%2fada", "a%00b", ".hidden"])
-def test_who_is_not_there_says_nothing(client: Client, name: str) -> None:
+def test_unknown_personas_are_refused(client: Client, name: str) -> None:
     assert client.ask("POST", f"/api/personas/{name}/say", {}).status in (404, 405)
 
 
-def test_a_prompt_of_anything_is_text(client: Client) -> None:
+def test_any_prompt_is_plain_text(client: Client) -> None:
     for prompt in ("<script>alert(1)</script>", "a\nb\x00c \u202e", "<|endoftext|>"):
         assert posts(say(client, prompt=prompt, n=1, seed=1))
 
 
-def test_whoever_hangs_up_frees_the_rows(client: Client) -> None:
+def test_a_disconnected_client_frees_the_rows(client: Client) -> None:
     voices = client.app.state.app_state.models
     say(client, n=1)
     voice = voices._workers["ada"][0]
@@ -171,7 +177,7 @@ def test_whoever_hangs_up_frees_the_rows(client: Client) -> None:
     wait(lambda: not voice._running)
 
 
-def test_a_persona_without_a_model_says_what_to_do(tmp_path: Path) -> None:
+def test_a_persona_without_a_model_gets_a_hint(tmp_path: Path) -> None:
     folder = put_persona(tmp_path, "ada")
     shutil.rmtree(folder / "model")
     with served(tmp_path) as client:
@@ -182,7 +188,7 @@ def test_a_persona_without_a_model_says_what_to_do(tmp_path: Path) -> None:
         assert posts(say(client, n=1, seed=1))
 
 
-def test_a_damaged_model_hurts_nobody_else(
+def test_a_damaged_model_affects_no_other(
     home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.copytree(home / "ada", tmp_path / "ada")
@@ -193,7 +199,7 @@ def test_a_damaged_model_hurts_nobody_else(
         assert posts(say(client, n=1, seed=1))
 
 
-def test_a_step_that_fails_is_told_and_the_next_who_asks_has_more_luck(
+def test_a_failed_step_is_reported_and_the_next_request_works(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from popinjay.inference.onnx.decoder import OnnxDecoder
@@ -203,18 +209,14 @@ def test_a_step_that_fails_is_told_and_the_next_who_asks_has_more_luck(
 
     with monkeypatch.context() as patch:
         patch.setattr(OnnxDecoder, "step", fail)
-        answer = client.ask(
-            "POST", "/api/personas/ada/say", {"n": 2}
-        )  # at once, or where the stream is
+        answer = client.ask("POST", "/api/personas/ada/say", {"n": 2})  # at once, or in the stream
     assert b"Something went wrong inside popinjay." in answer.body
     assert posts(say(client, n=1, seed=1))
 
 
-def test_one_that_is_trained_anew_meanwhile_is_loaded_anew(
-    home: Path, tiny_gpt2: Path, tmp_path: Path
-) -> None:
+def test_a_retrained_model_is_reloaded(home: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
     shutil.copytree(home / "ada", tmp_path / "ada")
-    asked = {"prompt": "the", "n": 1, "seed": 5, "max_tokens": 12}
+    asked: dict[str, Any] = {"prompt": "the", "n": 1, "seed": 5, "max_tokens": 12}
     with served(tmp_path) as client:
         before = posts(say(client, **asked))
         first = client.app.state.app_state.models._workers["ada"][0]
@@ -233,15 +235,14 @@ def test_one_that_is_trained_anew_meanwhile_is_loaded_anew(
             json.dumps({"text": "another"}) + "\n", encoding="utf-8"
         )
         say(client, **asked)
-        assert (
-            client.app.state.app_state.models._workers["ada"][0] is not new
-        )  # what must not be said is other now
+        # The filters have changed.
+        assert client.app.state.app_state.models._workers["ada"][0] is not new
 
 
-def test_those_that_nobody_asks_are_let_go_for_others(home: Path, tmp_path: Path) -> None:
+def test_unused_models_are_evicted_for_others(home: Path, tmp_path: Path) -> None:
     for name in ("ada", "bob", "cleo"):
         shutil.copytree(home / "ada", tmp_path / name)
-    asked = {"n": 1, "seed": 5}
+    asked: dict[str, Any] = {"n": 1, "seed": 5}
     with served(tmp_path) as client:
         voices = client.app.state.app_state.models
         voices._max_workers = 2
@@ -266,7 +267,7 @@ def test_those_that_nobody_asks_are_let_go_for_others(home: Path, tmp_path: Path
         assert len(voices.names) == 1
 
 
-def test_too_many_at_once_are_refused_and_a_server_that_ends_says_so(
+def test_too_many_requests_at_once_are_refused(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.server.voices.model_pool.MAX_WAITING", 0)
@@ -309,9 +310,9 @@ def test_an_engine_whose_rows_cannot_join_serves_one_after_another(
     assert [found[number] for number in range(4)] == alone
 
 
-def test_pieces_that_follow_one_another_are_one() -> None:
+def test_consecutive_pieces_are_merged() -> None:
     whole = Finished(0, GeneratedPost("abc", 3, True))
-    told = [
+    told: list[StreamEvent] = [
         Piece(0, "a"),
         Piece(1, "x"),
         Piece(0, "b"),
@@ -330,7 +331,7 @@ def test_pieces_that_follow_one_another_are_one() -> None:
     ]
 
 
-def test_voices_end_with_the_server(home: Path, tmp_path: Path) -> None:
+def test_workers_end_with_the_server(home: Path, tmp_path: Path) -> None:
     shutil.copytree(home / "ada", tmp_path / "eve")
     with served(tmp_path) as client:
         say(client, "eve", n=1)

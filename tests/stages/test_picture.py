@@ -1,4 +1,4 @@
-"""The picture: every script as it is written, nothing outside its box, nothing that no font has, and labelled as a machine's."""
+"""Tests of the picture: every script, inside its box, only drawable text, labelled as generated."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ SAMPLES = {
     "Hebrew": "החלום שלי לבנות רובוט",
     "emoji": "😀🇫🇷👨‍👩‍👧‍👦👩🏽‍💻❤️1️⃣🏴󠁧󠁢󠁥󠁮󠁧󠁿",
 }
+Pixels = np.ndarray[Any, Any]  # (rows, columns, 3), or (rows, columns) of booleans
 SLACK = 8  # pixels that a letter may lean out of its box, and anti-aliasing
 
 
@@ -73,15 +74,24 @@ def needs(*names: str) -> pytest.MarkDecorator:
 pytestmark = [needs("accents"), pytest.mark.draws]
 
 
-def pixels(png: bytes) -> np.ndarray[Any, Any]:
-    """The picture as rows of columns of red, green and blue."""
-    image = skia.Image.MakeFromEncoded(skia.Data.MakeWithCopy(png))
-    return image.toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int)
+def colours(image: Any) -> Pixels:
+    """Return the red, green and blue of Skia's image: (rows, columns, 3)."""
+    found: Pixels = image.toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3].astype(int)
+    return found
 
 
-def drawn(text: str, room: float = 2000, *, raw: bool = False) -> np.ndarray[Any, Any]:
-    """A text as the typesetter draws it; `raw` past it, by Skia alone, in the order that its own marks demand."""
-    setter, style = typesetter(), Style(40, 0xFF000000)
+def pixels(png: bytes) -> Pixels:
+    """Return the picture as rows of columns of red, green and blue."""
+    return colours(skia.Image.MakeFromEncoded(skia.Data.MakeWithCopy(png)))
+
+
+def drawn(text: str, room: float = 2000, *, raw: bool = False) -> Pixels:
+    """Return a text as the typesetter draws it.
+
+    If `raw`, by Skia alone, in the order that its own direction marks demand.
+    """
+    setter = typesetter()
+    style = Style(40, 0xFF000000)
     surface = skia.Surface(int(room), 200)
     surface.getCanvas().clear(0xFFFFFFFF)
     if raw:
@@ -95,15 +105,11 @@ def drawn(text: str, room: float = 2000, *, raw: bool = False) -> np.ndarray[Any
         paragraph.paint(surface.getCanvas(), 0, 10)
     else:
         setter.block(text, style, room).paint(surface.getCanvas(), 0, 10)
-    return ink(
-        surface.makeImageSnapshot()
-        .toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3]
-        .astype(int)
-    )
+    return ink(colours(surface.makeImageSnapshot()))
 
 
-def ink(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The part of a picture on white that is not white."""
+def ink(image: Pixels) -> Pixels:
+    """Return the part of a picture on white that is not white."""
     rows, columns = np.where((image < 250).any(axis=2))
     return (
         image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -112,7 +118,7 @@ def ink(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     )
 
 
-def alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+def alike(one: Pixels, other: Pixels) -> bool:
     """Whether two pictures are the same, but for a shift by less than a pixel."""
     if abs(one.shape[0] - other.shape[0]) > 1 or abs(one.shape[1] - other.shape[1]) > 2:
         return False
@@ -140,7 +146,8 @@ def alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
     ],
 )
 def test_arabic_is_joined_and_runs_to_the_left(written: str, seen: str) -> None:
-    forced = f"\u202d{seen}\u202c"  # drawn from left to right as it stands, in forms that need no joining
+    # Drawn from left to right as it is, in forms that need no joining.
+    forced = f"\u202d{seen}\u202c"
     assert alike(drawn(written), drawn(forced, raw=True))
     assert not alike(drawn(written), drawn(f"\u202d{written}\u202c", raw=True))
 
@@ -155,19 +162,16 @@ def test_hebrew_runs_to_the_left_with_its_marks(written: str, seen: str) -> None
 
 
 @needs("Hebrew")
-def test_the_second_line_goes_on_where_reading_does() -> None:
-    setter, style = typesetter(), Style(40, 0xFF000000)
+def test_the_second_line_follows_the_reading_direction() -> None:
+    setter = typesetter()
+    style = Style(40, 0xFF000000)
     text = "שלום עולם " * 6 + "סוף!"
     block = setter.block(text, style, 600)
     assert block.right
     surface = skia.Surface(600, int(block.height) + 20)
     surface.getCanvas().clear(0xFFFFFFFF)
     block.paint(surface.getCanvas(), 600 - block.width, 10)
-    image = (
-        surface.makeImageSnapshot()
-        .toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3]
-        .astype(int)
-    )
+    image = colours(surface.makeImageSnapshot())
     last = image[int(10 + block.height * 0.7) :]
     dark = np.where((last < 128).any(axis=(0, 2)))[0]
     assert dark.max() > 590  # lines begin at the right
@@ -190,23 +194,23 @@ def test_the_first_letter_gives_the_direction(text: str, right: bool) -> None:
     assert is_right_to_left(text) is right
 
 
-def test_accents_that_are_apart_are_set_as_one_letter() -> None:
+def test_combining_accents_are_drawn_with_their_letter() -> None:
     assert alike(drawn("e\u0301te\u0301"), drawn("été"))
     assert not alike(drawn("été"), drawn("ete"))
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_nothing_is_drawn_as_a_box(name: str) -> None:
+def test_no_character_is_drawn_as_a_box(name: str) -> None:
     if not can_draw(name):
         pytest.skip(f"needs fonts for {name} (make fonts)")
-    box = drawn("\u0378", raw=True)  # no letter, and never will be one of these
+    box = drawn("\u0378", raw=True)  # an unassigned code point
     for one in graphemes(SAMPLES[name]):
         if one.strip():
             assert not alike(drawn(one), box), one
 
 
 @needs("emoji")
-def test_emoji_have_colours_and_joined_ones_are_one() -> None:
+def test_emoji_have_colours_and_sequences_are_joined() -> None:
     for emoji in ("😀", "❤️", "🇫🇷", "👨‍👩‍👧‍👦", "👩🏽‍💻", "1️⃣"):
         image = drawn(emoji)
         vivid = (image.max(axis=2) - image.min(axis=2) > 60).mean()
@@ -226,7 +230,7 @@ def test_a_heart_without_its_colour_mark_is_text() -> None:
 
 
 @needs("Japanese")
-def test_the_same_character_looks_as_its_language_writes_it() -> None:
+def test_han_characters_follow_the_language() -> None:
     shapes = []
     for locale in ("ja", "zh"):
         surface = skia.Surface(300, 200)
@@ -234,13 +238,7 @@ def test_the_same_character_looks_as_its_language_writes_it() -> None:
         typesetter().block("骨直", Style(90, 0xFF000000, locale=locale), 300).paint(
             surface.getCanvas(), 0, 10
         )
-        shapes.append(
-            ink(
-                surface.makeImageSnapshot()
-                .toarray(colorType=skia.kRGBA_8888_ColorType)[:, :, :3]
-                .astype(int)
-            )
-        )
+        shapes.append(ink(colours(surface.makeImageSnapshot())))
     if alike(*shapes) and not alike(drawn("東"), drawn("东")):
         pytest.skip("the fonts here have one form for both")
     assert composition.locale_of("骨の地図", "en") == "ja"
@@ -249,15 +247,14 @@ def test_the_same_character_looks_as_its_language_writes_it() -> None:
 # the whole picture
 
 
-def body_of(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return (
-        np.abs(image - np.array([(PAPER >> 16) & 255, (PAPER >> 8) & 255, PAPER & 255])).max(axis=2)
-        > 12
-    )
+def body_of(image: Pixels) -> Pixels:
+    paper = np.array([(PAPER >> 16) & 255, (PAPER >> 8) & 255, PAPER & 255])
+    used: Pixels = np.abs(image - paper).max(axis=2) > 12
+    return used
 
 
 def stays_inside(png: bytes) -> None:
-    """Margins are empty, and so is what lies between the parts."""
+    """Check that the margins are empty, and the space between the parts."""
     image = pixels(png)
     assert image.shape == (HEIGHT, WIDTH, 3)
     used = body_of(image)
@@ -303,9 +300,7 @@ def test_everything_stays_in_its_place(words: Words) -> None:
     prompt=st.text(max_size=60),
     text=st.text(min_size=1, max_size=300),
 )
-def test_whatever_strangers_type_is_drawn_inside_or_refused(
-    name: str, other: str, prompt: str, text: str
-) -> None:
+def test_any_text_is_drawn_inside_or_refused(name: str, other: str, prompt: str, text: str) -> None:
     words = Words([Person("ada_l", name), Person("bob", other)], prompt, text)
     try:
         png, _ = compose(words)
@@ -318,13 +313,14 @@ def test_whatever_strangers_type_is_drawn_inside_or_refused(
 
 def test_shorter_texts_are_larger() -> None:
     def tallest(text: str) -> int:
-        used = body_of(pixels(compose(Words([ADA], "", text))[0]))[BODY_TOP:BODY_BOTTOM].any(axis=1)
-        return max(len(run) for run in "".join("x" if row else " " for row in used).split())
+        used = body_of(pixels(compose(Words([ADA], "", text))[0]))[BODY_TOP:BODY_BOTTOM]
+        lines = "".join("x" if row.any() else " " for row in used).split()
+        return max(len(line) for line in lines)
 
     assert tallest("hum") > tallest("hum and hum and " * 12) > tallest("hum and hum and " * 30)
 
 
-def test_names_in_two_lines_leave_no_word_alone() -> None:
+def test_two_lines_of_names_leave_no_single_word() -> None:
     people = [
         Person("uofofn", "University of OnFoeNem"),
         Person("karlousm", "Karlous"),
@@ -341,20 +337,20 @@ def test_names_in_two_lines_leave_no_word_alone() -> None:
     ("prompt", "text", "part"),
     [("a", "words " * 400, "prediction"), ("word " * 100, "b", "prompt")],
 )
-def test_what_cannot_fit_is_refused_with_its_length(prompt: str, text: str, part: str) -> None:
+def test_too_long_texts_are_refused_with_their_length(prompt: str, text: str, part: str) -> None:
     with pytest.raises(
         PictureError, match=rf"The {part} is too long for the picture: [\d,]+ characters"
     ):
         compose(Words([ADA], prompt, text))
 
 
-def test_nothing_is_no_prediction() -> None:
+def test_an_empty_prediction_is_refused() -> None:
     with pytest.raises(PictureError, match="nothing in this prediction"):
         compose(Words([ADA], "My dream is", " \u202e "))
 
 
 @needs("Hebrew")
-def test_a_name_that_turns_direction_does_not_turn_its_neighbour() -> None:
+def test_direction_marks_in_a_name_do_not_affect_others() -> None:
     plain = compose(Words([ADA, Person("bob", "Bob")], "", "text"))[0]
     turned = compose(
         Words([Person("ada_l", "\u202eAda L.\u2069\u202c"), Person("bob", "Bob")], "", "text")
@@ -365,7 +361,8 @@ def test_a_name_that_turns_direction_does_not_turn_its_neighbour() -> None:
 def test_the_same_words_give_the_same_bytes_in_another_process_too() -> None:
     code = (
         "import hashlib\nfrom popinjay.picture.composition import *\n"
-        "print(hashlib.sha256(compose(Words([Person('ada_l', 'Ada L.')], 'My dream is', 'été 東京 😀 !'))[0]).hexdigest())"
+        "print(hashlib.sha256(compose(Words([Person('ada_l', 'Ada L.')], 'My dream is', 'été "
+        "東京 😀 !'))[0]).hexdigest())"
     )
     if not can_draw("Japanese", "emoji"):
         code = code.replace("東京 😀", "tea")
@@ -374,10 +371,11 @@ def test_the_same_words_give_the_same_bytes_in_another_process_too() -> None:
         for _ in range(2)
     ]
     assert done[0].stdout == done[1].stdout
+    # The font library's own messages are not for users.
     assert [one.stderr for one in done] == [
         "",
         "",
-    ]  # a font library's own complaints are not for people
+    ]
 
 
 # avatars
@@ -394,7 +392,7 @@ def avatar_colour(avatar: bytes | None) -> tuple[int, ...]:
     return tuple(image[composition.HEAD_TOP + 20, MARGIN + composition.AVATAR // 2])
 
 
-def test_an_avatar_is_drawn_round() -> None:
+def test_an_avatar_is_round() -> None:
     assert avatar_colour(picture_file(0xFF2040E0)) == pytest.approx((0x20, 0x40, 0xE0), abs=6)
     image = pixels(
         compose(Words([Person("ada_l", "Ada", picture_file(0xFF2040E0))], "", "text"))[0]
@@ -407,7 +405,7 @@ def test_an_avatar_is_drawn_round() -> None:
 
 
 def bomb() -> bytes:
-    """A small file that says it is a picture of 900 million pixels."""
+    """Return a small file that claims to be a picture of 900 million pixels."""
     head = b"IHDR" + struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
     data = b"IDAT" + zlib.compress(bytes(100_000))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -427,7 +425,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("avatar", BROKEN.values(), ids=BROKEN)
-def test_an_avatar_that_is_none_becomes_an_initial(avatar: bytes | None) -> None:
+def test_an_invalid_avatar_becomes_an_initial(avatar: bytes | None) -> None:
     colour = colour_of("ada_l")
     assert avatar_colour(avatar) == ((colour >> 16) & 255, (colour >> 8) & 255, colour & 255)
 
@@ -448,7 +446,7 @@ def archive(path: Path, avatar: bytes, name: str = "Abc_9.jpg") -> Path:
 
 
 def kept(spec: Path, home: Path) -> dict[str, bytes]:
-    """What collect keeps of an archive's pictures."""
+    """Return what collect keeps of an archive's pictures."""
     from popinjay.options import CollectOptions
     from popinjay.stages.collect import collect, open_specs
     from popinjay.store.run import Run
@@ -468,13 +466,11 @@ def test_collect_keeps_the_avatar_and_not_the_banner(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("avatar", [b"#!/bin/sh\nrm -rf /", b"\xff\xd8\xff" + bytes(9 << 20), b""])
-def test_collect_keeps_nothing_that_is_no_picture_or_too_large(
-    tmp_path: Path, avatar: bytes
-) -> None:
+def test_collect_rejects_invalid_and_large_pictures(tmp_path: Path, avatar: bytes) -> None:
     assert kept(archive(tmp_path / "ada.zip", avatar), tmp_path) == {}
 
 
-def test_a_damaged_avatar_stops_nothing(tmp_path: Path) -> None:
+def test_a_damaged_avatar_does_not_fail(tmp_path: Path) -> None:
     spec = archive(tmp_path / "ada.zip", picture_file(0xFF2040E0))
     spoil(spec, "data/profile_media/1000000001-Abc_9.jpg")
     assert kept(spec, tmp_path) == {}
@@ -493,12 +489,13 @@ def test_another_avatar_is_another_source(tmp_path: Path) -> None:
     assert len(marks) == 2
 
 
-# what the file says of itself
+# metadata
 
 
 def texts(png: bytes) -> Iterator[tuple[str, str]]:
-    """Keys and texts of a PNG, every chunk's sum checked."""
-    place, kinds = 8, []
+    """Return keys and texts of a PNG, after checking the sum of every chunk."""
+    place = 8
+    kinds = []
     while place < len(png):
         (size,) = struct.unpack(">I", png[place : place + 4])
         body = png[place + 4 : place + 8 + size]
@@ -513,7 +510,7 @@ def texts(png: bytes) -> Iterator[tuple[str, str]]:
     assert kinds[-1] == b"IEND"
 
 
-def test_the_file_says_that_a_machine_wrote_it() -> None:
+def test_the_file_is_labelled_as_generated() -> None:
     words = Words([Person("ada_l", 'Ada <b> & "co"\x01\ufffe')], "My dream is", "1 < 2 & 東京")
     said = dict(texts(labelled(compose(Words([ADA], "", "text"))[0], words)))
     assert said["Software"] == f"Popinjay {popinjay.__version__}"
@@ -535,15 +532,17 @@ def test_the_file_says_that_a_machine_wrote_it() -> None:
 
 
 def with_fonts(folder: Path, code: str, *fonts: Path) -> subprocess.CompletedProcess[str]:
-    """Run code in a process for which these are all fonts there are."""
+    """Run code in a process in which only these fonts exist."""
     for font in fonts:
         (folder / font.name).symlink_to(font)
     (folder / "fonts.conf").write_text(
-        f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>{folder}</dir></fontconfig>'
+        '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM '
+        f'"fonts.dtd"><fontconfig><dir>{folder}</dir></fontconfig>'
     )
     code = (
         "from popinjay.picture.composition import *\nfrom popinjay.errors import PictureError\n"
-        f"try:\n    {code}\nexcept PictureError as error:\n    print(error.message, '|', error.hint)"
+        f"try:\n    {code}\nexcept PictureError as error:\n    print(error.message, '|', "
+        "error.hint)"
     )
     where = {
         **os.environ,
@@ -574,17 +573,19 @@ only_fontconfig = pytest.mark.skipif(
         (
             "My dream is",
             "東京 it is",
-            r"No font on this machine can draw the Chinese in the prediction: 東 京 \| .*fonts-noto-cjk",
+            r"No font on this machine can draw the Chinese in the prediction: 東 京 \| "
+            r".*fonts-noto-cjk",
         ),
         (
             "のは",
             "it is",
-            r"No font on this machine can draw the Japanese in the prompt: の は \| .*fonts-noto-cjk",
+            r"No font on this machine can draw the Japanese in the prompt: の は \| "
+            r".*fonts-noto-cjk",
         ),
         ("", "नमस्ते", r"can draw the Devanagari in the prediction: .* \| .*fonts-noto-core"),
     ],
 )
-def test_letters_that_no_font_has_are_refused_with_what_to_install(
+def test_letters_without_a_font_are_refused_with_what_to_install(
     tmp_path: Path, prompt: str, text: str, said: str
 ) -> None:
     done = with_fonts(
@@ -594,8 +595,11 @@ def test_letters_that_no_font_has_are_refused_with_what_to_install(
 
 
 @only_fontconfig
-def test_ornaments_and_names_that_no_font_has_are_left_out_with_a_warning(tmp_path: Path) -> None:
-    same = "png, warnings = compose(Words([Person('a', {!r})], '', {!r})); print(warnings); import hashlib; print(hashlib.sha256(png).hexdigest())"
+def test_ornaments_and_names_without_a_font_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    same = (
+        "png, warnings = compose(Words([Person('a', {!r})], '', {!r})); print(warnings); "
+        "import hashlib; print(hashlib.sha256(png).hexdigest())"
+    )
     with_ = with_fonts(
         tmp_path, same.format("Ada 東", "it is 🦩 so"), latin_font()
     ).stdout.splitlines()
@@ -604,7 +608,8 @@ def test_ornaments_and_names_that_no_font_has_are_left_out_with_a_warning(tmp_pa
         tmp_path / "b", same.format("Ada", "it is so"), latin_font()
     ).stdout.splitlines()
     assert re.search(
-        r"the Chinese in the name: 東 \(left out\).*fonts-noto-cjk.*the emoji in the prediction: 🦩 \(left out\).*fonts-noto-color-emoji",
+        r"the Chinese in the name: 東 \(left out\).*fonts-noto-cjk.*the emoji in the "
+        r"prediction: 🦩 \(left out\).*fonts-noto-color-emoji",
         with_[0],
     )
     assert without[0] == "[]"
@@ -612,7 +617,7 @@ def test_ornaments_and_names_that_no_font_has_are_left_out_with_a_warning(tmp_pa
 
 
 @only_fontconfig
-def test_a_machine_without_fonts_is_told_so(tmp_path: Path) -> None:
+def test_a_machine_without_fonts_is_reported(tmp_path: Path) -> None:
     assert with_fonts(tmp_path, "compose(Words([Person('a', 'A')], '', 'b'))").stdout.startswith(
         "There is no font on this machine to draw with."
     )
@@ -669,20 +674,22 @@ def test_the_command_prints_ten_and_draws_the_picked_one(
     )
 
 
-def test_the_json_that_is_promised_is_what_comes(
+def test_json_output_matches_its_documentation(
     made: popinjay.Persona, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
     assert main(["card", made.name, "--json", "--pick", "2"]) == 0
     came = json.loads(capsys.readouterr().out)
     promised = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
-    shown = json.loads(re.search(r"## popinjay card.*?```json\n(.*?)```", promised, re.DOTALL)[1])  # type: ignore[index]
+    section = re.search(r"## popinjay card.*?```json\n(.*?)```", promised, re.DOTALL)
+    assert section is not None
+    shown = json.loads(section[1])
     assert came.keys() == shown.keys()
     assert len(came["predictions"]) == 10
     assert f"“My dream is → {came['predictions'][1]}”" in description(made)
 
 
-def test_what_cannot_be_drawn_leaves_the_picture_as_it_was(
+def test_a_failure_leaves_the_old_picture(
     made: popinjay.Persona, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {
@@ -702,16 +709,15 @@ def test_what_cannot_be_drawn_leaves_the_picture_as_it_was(
     assert before.keys() == {path.name for path in made.path.iterdir() if path.is_file()}
 
 
-def test_without_the_extra_make_says_so_once_and_ends_well(
+def test_without_the_extra_make_says_so_once_and_succeeds(
     ada: Path,
     plain_base: Path,
     own_home: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(
-        sys.modules, "skia", None
-    )  # what an import then raises is ModuleNotFoundError, as where it is not installed
+    # The import then raises ModuleNotFoundError, as without the package.
+    monkeypatch.setitem(sys.modules, "skia", None)
     typeset.skia.cache_clear()
     typeset.typesetter.cache_clear()
     try:
@@ -746,10 +752,13 @@ def test_without_the_extra_make_says_so_once_and_ends_well(
 
 
 @needs("Japanese")
-def test_a_persona_is_asked_in_its_own_language(plain_base: Path, tmp_path: Path) -> None:
+def test_the_prompt_is_in_the_personas_language(plain_base: Path, tmp_path: Path) -> None:
     rows = [
         {
-            "text": f"私は毎日{n}回、駅前の喫茶店で{n * 7}人の友達と話す。とても楽しい一日だった neko wa nete iru",
+            "text": (
+                f"私は毎日{n}回、駅前の喫茶店で{n * 7}人の友達と話す。"
+                "とても楽しい一日だった neko wa nete iru"
+            ),
             "lang": "ja",
         }
         for n in range(200)

@@ -1,4 +1,4 @@
-"""Learning: correct, repeatable, and not to be lost."""
+"""Tests of training: correct, reproducible, and safe against kills."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ from popinjay.training.checkpoints import (
     TrainingState,
 )
 
-OPTIONS = {"epochs": 3.0, "learning_rate": 0.01, "batch_tokens": 256, "samples": 10}
+OPTIONS: dict[str, Any] = {"epochs": 3.0, "learning_rate": 0.01, "batch_tokens": 256, "samples": 10}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def tiny(tiny_gpt2: Path) -> LanguageModel:
     return LanguageModel.load(tiny_gpt2)
 
 
-def test_what_is_not_asked_for_comes_from_the_base_and_many_posts_get_fewer_epochs() -> None:
+def test_defaults_come_from_the_base_and_many_posts_get_fewer_epochs() -> None:
     base = bases.Base("b", "b", "", epochs=6.0, max_tokens=1e6)
     assert settle(TrainOptions(), base, 100_000, width=8, device="cpu").epochs == 6.0
     assert settle(TrainOptions(), base, 500_000, width=8, device="cpu").epochs == 2.0
@@ -51,7 +52,7 @@ def test_an_end_token_in_a_post_is_plain_text(tiny: LanguageModel) -> None:
     assert tiny.eos_token not in tiny.encode(["before <|endoftext|> after"])[0]
 
 
-def test_bits_are_those_of_the_model_whatever_stands_beside(tiny: LanguageModel) -> None:
+def test_bits_are_those_of_the_model_in_any_batch(tiny: LanguageModel) -> None:
     texts = ["the lamp sings", "a river hums near people while people wait", "é 🎈"]
     together = tiny.bits(texts)
     for text, bits in zip(texts, together, strict=True):
@@ -66,7 +67,8 @@ def test_bits_are_those_of_the_model_whatever_stands_beside(tiny: LanguageModel)
 
 
 def test_posts_before_a_text_are_context_and_not_scored(tiny: LanguageModel) -> None:
-    before, text = ["the river hums", "a lamp"], "people wait"
+    before = ["the river hums", "a lamp"]
+    text = "people wait"
     ids = [
         tiny.eos_token,
         *tiny.encode([before[0]])[0],
@@ -86,7 +88,7 @@ def test_posts_before_a_text_are_context_and_not_scored(tiny: LanguageModel) -> 
     assert abs(behind - alone) > 1e-3
 
 
-def test_of_the_posts_before_a_text_those_farthest_off_go_first(tiny: LanguageModel) -> None:
+def test_the_oldest_posts_of_a_context_are_dropped_first(tiny: LanguageModel) -> None:
     text, near = "people wait near the lamp", "the river hums"
     far = "the number sings " * 80
     assert len(tiny.encode([far])[0]) > tiny.context
@@ -98,13 +100,12 @@ def test_bits_per_byte_counts_bytes_not_characters() -> None:
 
 
 @pytest.mark.parametrize("base", ["tiny_gpt2", "tiny_llama"])
-def test_it_learns_whatever_the_family(
+def test_every_family_of_models_learns(
     base: str, ada: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[Event] = []
-    monkeypatch.setattr(
-        "popinjay.training.trainer.SAMPLE_SECONDS", 0.0
-    )  # so short a training would be over before its first
+    # So short a training would end before its first sample.
+    monkeypatch.setattr("popinjay.training.trainer.SAMPLE_SECONDS", 0.0)
     persona = popinjay.make(
         ada, base=str(request.getfixturevalue(base)), listener=events.append, **OPTIONS
     )
@@ -132,7 +133,7 @@ def test_it_learns_whatever_the_family(
     assert not (persona.path / ".train").exists()
 
 
-def test_the_best_step_is_what_is_kept(ada: Path, tiny_gpt2: Path) -> None:
+def test_the_best_step_is_kept(ada: Path, tiny_gpt2: Path) -> None:
     persona = popinjay.make(
         ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 20.0, "learning_rate": 0.05}
     )
@@ -146,7 +147,7 @@ def test_the_best_step_is_what_is_kept(ada: Path, tiny_gpt2: Path) -> None:
 
 KILLED = """
 import os, signal, sys
-sys.modules["skia"] = None  # as where the extra is not installed: no picture, which would take longest
+sys.modules["skia"] = None  # as if the extra were not installed: the picture would take longest
 from popinjay.training.checkpoints import Checkpoints
 from popinjay.pipeline import make
 Checkpoints.due = lambda self: True
@@ -155,11 +156,14 @@ def listener(event):
         os.kill(os.getpid(), signal.SIGKILL)
     if event.stage == "train" and event.what == "note":
         print(event.message)
-make(sys.argv[1], name=sys.argv[3], base=sys.argv[2], listener=listener, epochs=3.0, learning_rate=0.01, batch_tokens=256, samples=10)
+make(
+    sys.argv[1], name=sys.argv[3], base=sys.argv[2], listener=listener,
+    epochs=3.0, learning_rate=0.01, batch_tokens=256, samples=10,
+)
 """
 
 
-def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(
+def test_a_killed_training_ends_as_an_uninterrupted_one(
     ada: Path, tiny_gpt2: Path, own_home: Path
 ) -> None:
     def run(name: str, kill_at: int) -> subprocess.CompletedProcess[str]:
@@ -182,9 +186,7 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(
         ), name
 
 
-def test_checkpoints_are_rarer_the_longer_writing_takes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_checkpoints_are_rarer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, seconds = [0.0], [2.0]  # the time, and how long a file takes
     monkeypatch.setattr("popinjay.training.checkpoints.time.monotonic", lambda: now[0])
 
@@ -196,7 +198,7 @@ def test_checkpoints_are_rarer_the_longer_writing_takes(
     checkpoints = Checkpoints(tmp_path, "key")
 
     def pause() -> float:
-        """Seconds until the next checkpoint."""
+        """Return the seconds until the next checkpoint."""
         start = now[0]
         while not checkpoints.due():
             now[0] += 1
@@ -215,7 +217,7 @@ def test_checkpoints_are_rarer_the_longer_writing_takes(
     assert pause() == pytest.approx(MAX_CHECKPOINT_SECONDS, abs=2)  # not never
 
 
-def test_the_first_checkpoint_waits_too_where_writing_takes_long(
+def test_the_first_slow_checkpoint_waits_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
@@ -234,7 +236,7 @@ def test_the_first_checkpoint_waits_too_where_writing_takes_long(
     assert checkpoints.due()
 
 
-def test_a_checkpoint_of_other_options_is_not_taken_over(
+def test_a_checkpoint_of_other_options_is_ignored(
     ada: Path, tiny_gpt2: Path, own_home: Path
 ) -> None:
     subprocess.run(
@@ -264,6 +266,7 @@ def test_the_result_is_a_standard_transformers_model(ada: Path, tiny_gpt2: Path)
         "tokenizer_config.json",
     } <= files
     settings = GenerationConfig.from_pretrained(persona.path / "model")
+    # Of a context of 128.
     assert (
         settings.do_sample,
         settings.top_p,
@@ -276,7 +279,7 @@ def test_the_result_is_a_standard_transformers_model(ada: Path, tiny_gpt2: Path)
         1.0,
         10,
         64,
-    )  # of a context of 128
+    )
     assert "local" not in (persona.path / "model" / "tokenizer_config.json").read_text()
     said = pipeline("text-generation", model=str(persona.path / "model"))(
         "My dream is", max_new_tokens=20
@@ -291,7 +294,7 @@ def test_only_safetensors_are_loaded(tmp_path: Path, tiny_gpt2: Path) -> None:
         bases.choose(str(tmp_path))
 
 
-def test_it_says_how_long_it_will_take_before_it_starts(ada: Path, tiny_gpt2: Path) -> None:
+def test_the_duration_is_estimated_before_the_start(ada: Path, tiny_gpt2: Path) -> None:
     events: list[Event] = []
     popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, **OPTIONS)
     said = [
@@ -309,13 +312,12 @@ def test_it_says_how_long_it_will_take_before_it_starts(ada: Path, tiny_gpt2: Pa
     assert events[said[0]].numbers["seconds"] > 0
 
 
-def test_a_budget_ends_a_training_whatever_was_planned(
+def test_a_budget_ends_a_training(
     ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.training.trainer.PATIENCE", 10**6)
-    monkeypatch.setattr(
-        "popinjay.training.trainer.Trainer.max_memorized_share", lambda _: 1.0
-    )  # a fast machine learns them by heart
+    # A fast machine memorizes them.
+    monkeypatch.setattr("popinjay.training.trainer.Trainer.max_memorized_share", lambda _: 1.0)
     persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 1000.0}, budget="4s")
     facts = persona.run.facts("train")
     assert (facts["budget"], facts["stopped"]) == (4.0, "time was up")
@@ -324,13 +326,13 @@ def test_a_budget_ends_a_training_whatever_was_planned(
 
 
 @pytest.mark.parametrize("budget", ["soon", "0s", "5", "-1m"])
-def test_a_budget_that_is_no_time_is_refused(budget: str) -> None:
+def test_an_invalid_budget_is_refused(budget: str) -> None:
     with pytest.raises(OptionError, match="--budget can't be"):
         TrainOptions(budget=budget)
 
 
 @pytest.mark.parametrize("tune", ["top", "lora"])
-def test_killed_at_any_moment_it_ends_as_if_it_had_not_been_in_every_mode(
+def test_a_killed_training_ends_as_an_uninterrupted_one_in_every_mode(
     tune: str, ada: Path, tiny_gpt2: Path, own_home: Path
 ) -> None:
     program = KILLED.replace("samples=10", f"samples=10, tune={tune!r}")
@@ -350,7 +352,7 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been_in_every_mode(
         ), name
 
 
-def test_a_training_that_goes_astray_leaves_the_model_before_in_place(
+def test_a_diverged_training_leaves_the_previous_model(
     ada: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)

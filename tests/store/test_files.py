@@ -1,4 +1,4 @@
-"""What the disk refuses, in words; and what killed processes leave behind."""
+"""Tests of refusals of the disk, in words, and of what killed processes leave behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from popinjay.store.run import Run
         RuntimeError("database or disk is full"),
     ],
 )
-def test_a_full_disk_is_said_whoever_says_it(error: Exception) -> None:
+def test_a_full_disk_is_recognized_in_errors_of_all_libraries(error: Exception) -> None:
     with (
         pytest.raises(StorageError, match="The disk is full: the table could not be written"),
         storage_errors("the table"),
@@ -48,19 +48,17 @@ def test_other_errors_stay_what_they_are() -> None:
 
 
 def dead() -> int:
-    """The number of a process that has ended."""
+    """Return the number of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
 
 
-def test_what_dead_processes_left_is_swept_and_what_living_ones_write_is_not(
+def test_only_leftovers_of_dead_processes_are_removed(
     tmp_path: Path,
 ) -> None:
-    left, mine = (
-        tmp_path / f".int8.safetensors.{dead()}.partial",
-        partial_of(tmp_path / "int8.safetensors"),
-    )
+    left = tmp_path / f".int8.safetensors.{dead()}.partial"
+    mine = partial_of(tmp_path / "int8.safetensors")
     old = tmp_path / f".posts.index.{os.getpid()}.partial"
     others = [
         tmp_path / name
@@ -68,13 +66,13 @@ def test_what_dead_processes_left_is_swept_and_what_living_ones_write_is_not(
     ]
     for path in (left, mine, old, *others):
         path.write_text("half")
-    os.utime(old, (0, 0))  # somebody else has the number by now
+    os.utime(old, (0, 0))  # another process has the number by now
     sweep_partials(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([mine, *others])
     sweep_partials(tmp_path / "not there")
 
 
-def test_the_next_one_to_hold_a_persona_or_write_an_index_sweeps(tmp_path: Path) -> None:
+def test_locking_a_persona_and_writing_an_index_remove_leftovers(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     left = run.path / "engine" / f".int8.safetensors.{dead()}.partial"
     left.parent.mkdir(parents=True)

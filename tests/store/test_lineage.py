@@ -1,4 +1,4 @@
-"""Lineage: versions count up when content changes, and the graph says what came from what."""
+"""Tests of lineage: versions count up if content changes, and edges say what came from what."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from popinjay.store.lineage import KINDS, counted, current, graph
 from popinjay.store.record import Asked, EntryState, Record, StageEntry
 from popinjay.store.run import Run
 
-OPTIONS = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
+OPTIONS: dict[str, Any] = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -45,7 +45,7 @@ def record(
 
 
 def remade(before: Record, after: Record, *stages: str) -> Record:
-    """The record after these stages of `after` were done, one after the other."""
+    """Return the record after these stages of `after` were done, one after the other."""
     now = before
     for name in stages:
         now = now.updated(stages={**now.stages, name: after.stages[name]})
@@ -61,7 +61,7 @@ def uses(now: Record) -> dict[str, list[str]]:
     return {artifact.label: list(artifact.uses) for artifact in now.artifacts}
 
 
-def test_the_graph_is_huggingtweets_with_a_report() -> None:
+def test_the_graph_is_that_of_huggingtweets_with_a_report() -> None:
     now = made()
     assert uses(now) == {
         "tweets-ada:v0": [],
@@ -80,20 +80,21 @@ def test_the_graph_is_huggingtweets_with_a_report() -> None:
     ]
 
 
-def test_a_version_counts_up_with_its_content_and_knows_what_was_there_before() -> None:
+def test_versions_count_up_and_link_to_the_previous_one() -> None:
     first = made()
     second = remade(first, record(model="m2"), "train", "evaluate")
     assert uses(second)["ada:v1"] == ["dataset-ada:v0", "gpt2:v0"]
+    # The same numbers, last measured on the new model.
     assert uses(second)["report-ada:v0"] == [
         "ada:v1",
         "dataset-ada:v0",
-    ]  # the same numbers, last measured on the new model
+    ]
     back = remade(second, record(), "train")
     assert current("ada", back)["model"].label == "ada:v0"
     assert len(back.artifacts) == len(second.artifacts)
 
 
-def test_what_was_made_before_keeps_what_it_was_made_from() -> None:
+def test_older_artifacts_keep_their_inputs() -> None:
     now = remade(made(), record(posts="p2"), "collect")
     assert current("ada", now)["posts"].label == "tweets-ada:v1"
     assert uses(now)["dataset-ada:v0"] == ["tweets-ada:v0"]
@@ -102,7 +103,7 @@ def test_what_was_made_before_keeps_what_it_was_made_from() -> None:
     ]
 
 
-def test_another_base_is_another_artifact_and_a_folder_keeps_its_path_to_itself() -> None:
+def test_each_base_is_an_artifact_and_paths_are_not_recorded() -> None:
     now = remade(made(), record(base="/home/ada/secret/my-base", model="m2"), "train")
     assert uses(now)["ada:v1"] == ["dataset-ada:v0", "my-base:v0"]
     assert "secret" not in json.dumps(uses(now))
@@ -112,20 +113,20 @@ def test_another_base_is_another_artifact_and_a_folder_keeps_its_path_to_itself(
     )
 
 
-def test_an_older_record_gets_its_lineage_when_it_is_asked_for() -> None:
+def test_an_older_record_gets_its_lineage_on_demand() -> None:
     assert [
         one["artifact"] for one in graph("ada", record(), {kind.stage: "fresh" for kind in KINDS})
     ] == list(uses(made()))
 
 
-def test_a_stage_that_failed_makes_no_version() -> None:
+def test_a_failed_stage_makes_no_version() -> None:
     now = made()
     failed = StageEntry(EntryState.FAILED, error="no")
     now = now.updated(stages={**now.stages, "evaluate": failed})
     assert "report" not in current("ada", now)
 
 
-def test_a_persona_has_its_lineage_on_record_and_shows_it(
+def test_the_lineage_is_recorded_and_shown(
     ada: Path, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
@@ -176,7 +177,7 @@ def test_a_persona_has_its_lineage_on_record_and_shows_it(
     assert any("(stale)" in line for line in lines)
 
 
-def test_nothing_made_has_no_lineage_yet(
+def test_without_results_there_is_no_lineage(
     own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run(own_home / "ada")

@@ -38,7 +38,7 @@ def lines(thing: str, count: int = 150, start: int = 0) -> str:
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes end once posts are set aside: what is tested here comes before."""
+    """End makes after collecting posts: these tests are about what comes before."""
     monkeypatch.setattr(
         pipeline,
         "learn",
@@ -62,7 +62,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
         "x-posts",
     ],
 )
-def test_generic_names_say_nothing(name: str) -> None:
+def test_generic_names_are_recognized(name: str) -> None:
     assert is_generic(name)
 
 
@@ -70,11 +70,11 @@ def test_generic_names_say_nothing(name: str) -> None:
     "name",
     ["ada", "ada_tweets", "tweets-of-bob", "nellmarrow", "x_ada", "дата_ада", "ada@posts.example"],
 )
-def test_a_word_that_is_somebodys_is_a_name(name: str) -> None:
+def test_other_words_are_names(name: str) -> None:
     assert not is_generic(name)
 
 
-def test_a_generic_file_is_asked_for_a_name_or_refused(
+def test_a_generic_file_name_needs_a_persona_name(
     tmp_path: Path, own_home: Path, untrained: None
 ) -> None:
     file = tmp_path / "tweets.txt"
@@ -86,14 +86,16 @@ def test_a_generic_file_is_asked_for_a_name_or_refused(
         popinjay.make(file, ask_name=lambda said: None)
     assert list(own_home.iterdir()) == []
     assert popinjay.make(file, ask_name=lambda said: f"{said}-of-ada").name == "tweets-of-ada"
-    assert popinjay.make(file, name="tweets").name == "tweets"  # whoever says so means it
+    assert popinjay.make(file, name="tweets").name == "tweets"  # an explicit name is accepted
 
 
 class Told(Reading):
-    """Posts of somebody, of which something is to be said."""
+    """Posts of an author, about which a note is given."""
 
     def __init__(self, author: Author, *texts: str) -> None:
-        self.author, self.findings, self._texts = author, Findings(), texts
+        self.author = author
+        self.findings = Findings()
+        self._texts = texts
 
     def fingerprint(self) -> str:
         return str(self._texts)
@@ -104,7 +106,7 @@ class Told(Reading):
             yield Post(str(place), self.author.handle, text)
 
 
-def test_without_a_terminal_the_command_says_what_to_type(
+def test_without_a_terminal_the_message_shows_the_command(
     tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "my tweets (2).txt"
@@ -116,14 +118,14 @@ def test_without_a_terminal_the_command_says_what_to_type(
     assert list(own_home.iterdir()) == []
 
 
-def test_what_cannot_be_read_is_said_before_a_name_is_asked_for(tmp_path: Path) -> None:
+def test_unreadable_files_are_reported_before_the_question(tmp_path: Path) -> None:
     file = tmp_path / "posts.txt"
     file.write_bytes(b"one\0two")
     with pytest.raises(SpecError, match="NUL"):
         popinjay.make(file, ask_name=lambda said: pytest.fail("asked"))
 
 
-def test_at_a_terminal_the_name_is_typed(
+def test_at_a_terminal_the_user_types_the_name(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for typed, name in (("ada\n", "ada"), (" ada l \n", "ada l"), ("\n", None), ("", None)):
@@ -132,7 +134,7 @@ def test_at_a_terminal_the_name_is_typed(
         assert "'tweets' does not say whose posts these are." in capsys.readouterr().err
 
 
-def test_the_author_is_called_as_the_persona_where_the_file_says_nothing(
+def test_the_author_gets_the_personas_name_if_the_file_has_none(
     tmp_path: Path, untrained: None
 ) -> None:
     file = tmp_path / "tweets.txt"
@@ -150,7 +152,7 @@ def test_the_author_is_called_as_the_persona_where_the_file_says_nothing(
     assert popinjay.make(file, name="Ada L").run.record.asked.authors == ("tweets",)
 
 
-def test_an_accounts_handle_is_a_name_whatever_it_is() -> None:
+def test_any_handle_of_an_account_is_a_name() -> None:
     assert name_for(Opened((Told(Author("data", url="https://x.com/data")),)), None) == "data"
     with pytest.raises(SpecError):
         name_for(Opened((Told(Author("data")),)), None)
@@ -164,7 +166,7 @@ def two_of_one_name(folder: Path, first: str, second: str) -> tuple[Path, Path]:
     return paths
 
 
-def test_another_file_of_the_same_name_does_not_take_a_personas_place(
+def test_another_file_of_the_same_name_does_not_replace_a_persona(
     tmp_path: Path, own_home: Path, untrained: None
 ) -> None:
     first, second = two_of_one_name(tmp_path, lines("a lamp"), lines("an engine"))
@@ -177,13 +179,18 @@ def test_another_file_of_the_same_name_does_not_take_a_personas_place(
     assert "--replace" in caught.value.hint
     assert "--name" in caught.value.hint
     asked: list[str] = []
+
+    def no(question: str) -> bool:
+        asked.append(question)
+        return False
+
     with pytest.raises(PersonaTaken):
-        popinjay.make(second, ask=lambda question: bool(asked.append(question)))
+        popinjay.make(second, ask=no)
     assert asked[0].endswith("Replace it, with its model and all that is in its folder?")
     assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
 
 
-def test_what_takes_its_place_inherits_nothing(tmp_path: Path, untrained: None) -> None:
+def test_a_replacing_persona_inherits_nothing(tmp_path: Path, untrained: None) -> None:
     first, second = two_of_one_name(tmp_path, lines("a lamp"), lines("an engine"))
     run = popinjay.make(first, whose="self", contact="ada@example.org", drop_replies=True).run
     keep(run, {"text": "in the old voice", "prompt": ""})
@@ -230,7 +237,7 @@ def test_more_of_the_same_posts_need_no_yes(tmp_path: Path, untrained: None) -> 
     )
 
 
-def test_another_number_of_people_is_another_persona(tmp_path: Path, untrained: None) -> None:
+def test_another_number_of_authors_is_another_persona(tmp_path: Path, untrained: None) -> None:
     first, _ = two_of_one_name(tmp_path, lines("a lamp"), "")
     other = tmp_path / "bob.txt"
     other.write_text(lines("an engine"))
@@ -241,7 +248,7 @@ def test_another_number_of_people_is_another_persona(tmp_path: Path, untrained: 
         popinjay.make(first, other, name="pair")
 
 
-def test_what_is_noted_while_posts_are_compared_is_noted_once(tmp_path: Path) -> None:
+def test_notes_of_the_comparison_are_given_once(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     run.path.mkdir()
     run.file("posts.jsonl").write_text(
@@ -260,7 +267,7 @@ class Account(Told):
         (folder / self.author.handle).mkdir(parents=True)
 
 
-def test_an_account_that_gives_fewer_posts_than_a_file_did_is_asked_about(tmp_path: Path) -> None:
+def test_an_account_with_fewer_posts_than_the_file_needs_confirmation(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     run.path.mkdir()
     held = [Post(str(place), "ada", f"post {place}").to_json() for place in range(10)]
@@ -271,9 +278,8 @@ def test_an_account_that_gives_fewer_posts_than_a_file_did_is_asked_about(tmp_pa
         for count in (4, 5)
     )
     for opened in (few, most):
-        assert not is_replaced(
-            run, opened, may=False, ask=None
-        )  # whose it is is certain, what it holds is not yet known
+        # The author is certain, the content is not yet known.
+        assert not is_replaced(run, opened, may=False, ask=None)
     with pytest.raises(
         PersonaTaken, match="Of its 10 posts 4 are among those that were read just now"
     ) as caught:
@@ -287,7 +293,7 @@ def test_an_account_that_gives_fewer_posts_than_a_file_did_is_asked_about(tmp_pa
     asked = Asked(authors=few.handles, accounts=few.account_handles)
     assert asked == Asked(authors=("ada",), accounts=("ada",))
     run.save(run.record.updated(asked=asked))
-    check_fetched(run, few, may=False, ask=None)  # what an account has let go of since it was read
+    check_fetched(run, few, may=False, ask=None)  # posts deleted from the account since it was read
 
 
 # how it was made
@@ -304,7 +310,7 @@ def run_with(folder: Path, **stages: dict[str, Any]) -> Run:
     return run
 
 
-def test_a_newer_archive_is_learnt_with_the_options_of_the_first_make(tmp_path: Path) -> None:
+def test_a_newer_archive_keeps_the_options_of_the_first_make(tmp_path: Path) -> None:
     run = run_with(
         tmp_path / "ada",
         clean={"rules": "popinjay", "drop_replies": True},
@@ -319,7 +325,7 @@ def test_a_newer_archive_is_learnt_with_the_options_of_the_first_make(tmp_path: 
     assert "--drop-replies --epochs 2.0 --seed 3" in said[0].message
 
 
-def test_usual_options_are_no_news(tmp_path: Path) -> None:
+def test_default_options_are_not_reported(tmp_path: Path) -> None:
     said: list[Event] = []
     run = run_with(tmp_path / "ada")
     assert pipeline.as_made_before(run, {}) == MakeOptions()
@@ -336,7 +342,7 @@ def test_posts_are_read_with_the_options_of_the_first_make(tmp_path: Path, untra
                 "text,utterance\n"
                 + "\n".join(f'no,"{line}"' for line in lines("a lamp", count).splitlines())
             )
-            column = {"text_column": "utterance"} if count == 150 else {}
+            column: dict[str, Any] = {"text_column": "utterance"} if count == 150 else {}
             run = popinjay.make(table, name=name, **column).run
             assert run.file("posts.jsonl").read_text().count("a lamp") == count
     table.write_text(
@@ -361,7 +367,7 @@ def test_an_option_that_failed_is_not_kept(tmp_path: Path) -> None:
     assert inherited(run, {}) == {"epochs": 2.0}
 
 
-def test_the_usual_options_come_back_when_asked_for(tmp_path: Path, untrained: None) -> None:
+def test_defaults_return_on_request(tmp_path: Path, untrained: None) -> None:
     first, _ = two_of_one_name(tmp_path, lines("a lamp"), "")
     popinjay.make(first, exclude_circle_window=True)
     assert (
@@ -375,7 +381,7 @@ def test_the_usual_options_come_back_when_asked_for(tmp_path: Path, untrained: N
     )
 
 
-def test_a_base_that_is_gone_is_not_swapped_for_another(
+def test_a_missing_base_is_not_replaced_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_with(tmp_path / "ada", train={"base": "smollm2"})

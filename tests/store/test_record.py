@@ -19,18 +19,16 @@ from popinjay.store.run import Run, State
 from popinjay.store.stage_runner import forgive, run_stage, writing
 from popinjay.store.stage_table import PICTURE_FILE, STAGES, stage_named
 
-BEFORE, AFTER = (
-    {"whose": "self", "contact": "ada@example.org"},
-    {"whose": "permission", "contact": "bob@example.org"},
-)
+BEFORE = {"whose": "self", "contact": "ada@example.org"}
+AFTER = {"whose": "permission", "contact": "bob@example.org"}
 
 
 class Options:
-    """Stands for a stage's options."""
+    """A stand-in for a stage's options."""
 
 
 def write(run: Run, name: str, options: dict[str, Any], text: str = "as it was") -> None:
-    """Run a stage whose outputs say `text`, under these options."""
+    """Run a stage whose outputs are `text`, under these options."""
     with writing(run, stage_named(name), options) as draft:
         for output in draft.stage.makes:
             if output in ("avatars", "model"):
@@ -42,7 +40,7 @@ def write(run: Run, name: str, options: dict[str, Any], text: str = "as it was")
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """A persona with every stage done."""
+    """Return a persona with every stage done."""
     run = Run(tmp_path / "ada")
     with run.locked():
         run.ask(Asked(authors=("ada",), **BEFORE))
@@ -52,7 +50,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def again(run: Run) -> Run:
-    """Return the persona as the next process finds it, with its lock held once."""
+    """Return the persona as the next process finds it, after taking its lock once."""
     found = Run(run.path)
     with found.locked():
         pass
@@ -61,12 +59,11 @@ def again(run: Run) -> Run:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 @pytest.mark.parametrize("name", ["card", "train"])
-def test_killed_at_any_moment_a_stage_is_the_old_or_the_new_one(
-    run: Run, tmp_path: Path, name: str
-) -> None:
+def test_a_killed_stage_is_the_old_or_the_new_one(run: Run, tmp_path: Path, name: str) -> None:
     import shutil
 
-    found, count = [], 0
+    found = []
+    count = 0
     while True:
         copy = Run(Path(shutil.copytree(run.path, tmp_path / str(count))))
         child = os.fork()
@@ -96,7 +93,7 @@ def test_killed_at_any_moment_a_stage_is_the_old_or_the_new_one(
 
 
 def _die_at(count: int) -> None:
-    """End this process at the so-manieth operation on a file."""
+    """End this process at the operation of this number on a file."""
     left = [count]
 
     def deadly(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -118,7 +115,7 @@ def fail(run: Run, name: str, options: dict[str, Any], error: BaseException) -> 
         raise error
 
 
-def test_a_failure_stands_beside_what_was_made_before(run: Run) -> None:
+def test_a_failure_is_recorded_beside_earlier_results(run: Run) -> None:
     before = run.record.stages["train"]
     fail(run, "train", AFTER, TrainingError("Nothing was learnt."))
     entry = again(run).record.stages["train"]
@@ -128,14 +125,13 @@ def test_a_failure_stands_beside_what_was_made_before(run: Run) -> None:
     assert run.record.made("train") == entry
     assert run.state(stage_named("train")) is State.FAILED
     assert run.state(stage_named("train"), AFTER) is State.FAILED
-    assert (
-        run.state(stage_named("train"), BEFORE) is State.FRESH
-    )  # the model before is there, and is what these make
+    # The previous model is there, and is the output of these stages.
+    assert run.state(stage_named("train"), BEFORE) is State.FRESH
     forgive(run, stage_named("train"))
     assert again(run).record.stages["train"] == before
 
 
-def test_asking_as_before_forgives_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_previous_options_clear_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.store.stage_runner.asdict", lambda options: BEFORE)
     fail(run, "train", AFTER, TrainingError("Nothing was learnt."))
     assert (
@@ -145,7 +141,7 @@ def test_asking_as_before_forgives_a_failure(run: Run, monkeypatch: pytest.Monke
     assert again(run).states()["train"] is State.FRESH
 
 
-def test_a_first_attempt_that_failed_leaves_its_options(tmp_path: Path) -> None:
+def test_a_failed_first_attempt_records_its_options(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     with run.locked():
         fail(run, "clean", AFTER, ValueError("no more"))
@@ -165,13 +161,13 @@ def test_a_first_attempt_that_failed_leaves_its_options(tmp_path: Path) -> None:
         KeyboardInterrupt(),
     ],
 )
-def test_what_is_no_fault_of_a_stage_is_not_on_its_record(run: Run, error: BaseException) -> None:
+def test_interrupts_are_not_recorded_as_failures(run: Run, error: BaseException) -> None:
     before = run.path.joinpath("run.toml").read_bytes()
     fail(run, "train", AFTER, error)
     assert run.path.joinpath("run.toml").read_bytes() == before
 
 
-def test_what_is_asked_is_recorded_with_the_first_stage_that_succeeds_under_it(run: Run) -> None:
+def test_options_are_recorded_with_the_first_successful_stage(run: Run) -> None:
     asked = Asked(authors=("ada",), **AFTER)
     run.ask(asked)
     assert run.asked == asked
@@ -181,7 +177,7 @@ def test_what_is_asked_is_recorded_with_the_first_stage_that_succeeds_under_it(r
     assert again(run).record.asked == run.asked == asked
 
 
-def test_what_is_asked_is_recorded_at_the_end_where_all_is_fresh(run: Run) -> None:
+def test_options_are_recorded_at_the_end_if_all_is_fresh(run: Run) -> None:
     asked = Asked(specs=("ada.zip",), authors=("ada",))
     run.ask(asked)
     assert not Run(run.path).record.asked.specs
@@ -202,10 +198,10 @@ def test_a_record_that_cannot_be_written_changes_nothing(
     assert run.record == before
 
 
-# how stages stand, wherever it is said
+# states of stages
 
 
-def test_status_publish_and_the_page_say_the_same(run: Run) -> None:
+def test_status_publish_and_the_page_agree(run: Run) -> None:
     assert set(run.states().values()) == {State.FRESH}
     asked = replace(run.record.asked, whose="fictional")
     run.save(run.record.updated(asked=asked))  # killed between the first stage and the card
@@ -216,7 +212,7 @@ def test_status_publish_and_the_page_say_the_same(run: Run) -> None:
     )
 
 
-def test_a_card_that_shows_a_picture_which_is_gone_is_stale(run: Run) -> None:
+def test_a_card_with_a_missing_picture_is_stale(run: Run) -> None:
     card = replace(run.record.stages["card"], source=PICTURE_FILE)
     run.save(run.record.updated(stages={**run.record.stages, "card": card}))
     assert run.states()["card"] is State.STALE
@@ -224,7 +220,7 @@ def test_a_card_that_shows_a_picture_which_is_gone_is_stale(run: Run) -> None:
     assert run.states()["card"] is State.FRESH
 
 
-def test_a_quick_look_notices_what_was_written_and_what_is_gone(run: Run) -> None:
+def test_a_quick_check_notices_written_and_missing_files(run: Run) -> None:
     assert set(run.states(quick=True).values()) == {State.FRESH}
     run.file("clean.jsonl").write_text("by hand")
     stale = {name for name, state in run.states(quick=True).items() if state is State.STALE}
@@ -237,7 +233,7 @@ def test_a_quick_look_notices_what_was_written_and_what_is_gone(run: Run) -> Non
     assert run.states(quick=True)["train"] is State.STALE
 
 
-def test_a_quick_look_at_what_is_large_goes_by_the_record(
+def test_a_quick_check_of_large_files_uses_the_record(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.store.run.QUICK_BYTES", 0)
@@ -249,7 +245,7 @@ def test_a_quick_look_at_what_is_large_goes_by_the_record(
     ]
 
 
-def test_half_written_files_go_with_the_next_lock(run: Run) -> None:
+def test_half_written_files_are_removed_by_the_next_lock(run: Run) -> None:
     (run.path / partial_name("run.toml")).write_text("half")
     (run.path / partial_name("model")).mkdir()
     again(run)

@@ -1,4 +1,4 @@
-"""A persona's folder: fresh, stale, and never half-written."""
+"""Tests of a persona's folder: fresh, stale, and never half-written."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import popinjay
+from personas import states
 from popinjay.errors import PersonaBusy, PersonaError, PersonaTaken, SpecError
 from popinjay.events import Event, EventKind
 from popinjay.store.files import content_hash
@@ -19,22 +21,18 @@ from popinjay.store.run import Run, State, check_name
 from popinjay.store.stage_runner import writing
 from popinjay.store.stage_table import STAGES, stage_named
 
-OPTIONS = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
+OPTIONS: dict[str, Any] = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
 
 
-def states(run: Run) -> dict[str, str]:
-    return {stage.name: run.state(stage).value for stage in STAGES}
-
-
-def stages_run(ada: Path, base: Path, **options: object) -> list[str]:
+def stages_run(ada: Path, base: Path, **options: Any) -> list[str]:
     events: list[Event] = []
-    popinjay.make(ada, base=str(base), listener=events.append, **{**OPTIONS, **options})  # type: ignore[arg-type]
+    popinjay.make(ada, base=str(base), listener=events.append, **{**OPTIONS, **options})
     return [
         event.stage for event in events if event.what is EventKind.DONE and event.stage != "picture"
     ]
 
 
-def test_what_is_fresh_is_not_done_again(ada: Path, tiny_gpt2: Path) -> None:
+def test_fresh_stages_are_skipped(ada: Path, tiny_gpt2: Path) -> None:
     everything = [stage.name for stage in STAGES]
     assert stages_run(ada, tiny_gpt2) == everything
     assert stages_run(ada, tiny_gpt2) == []
@@ -50,12 +48,12 @@ def test_what_is_fresh_is_not_done_again(ada: Path, tiny_gpt2: Path) -> None:
     ]
 
 
-def test_a_stage_whose_result_is_the_same_ends_the_chain(ada: Path, tiny_gpt2: Path) -> None:
+def test_an_unchanged_result_ends_the_chain(ada: Path, tiny_gpt2: Path) -> None:
     stages_run(ada, tiny_gpt2)
     assert stages_run(ada, tiny_gpt2, drop_replies=True) == ["clean"]  # there are no replies
 
 
-def test_content_decides_and_time_does_not(ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
+def test_content_decides_not_time(ada: Path, tiny_gpt2: Path, own_home: Path) -> None:
     stages_run(ada, tiny_gpt2)
     folder = own_home / "ada_l"
     os.utime(folder / "clean.jsonl", (0, 0))
@@ -126,7 +124,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         ):
             pass
         process.kill()
-    with Run(tmp_path / "ada").locked():  # a killed holder holds no longer
+    with Run(tmp_path / "ada").locked():  # a killed process holds no lock
         pass
 
 
@@ -147,7 +145,7 @@ def test_a_refused_spec_leaves_no_folder_and_an_old_persona_stays(
     assert popinjay.load("ada_l").say(n=1)
 
 
-def test_a_personas_record_says_what_was_asked_and_with_what(ada: Path, tiny_gpt2: Path) -> None:
+def test_the_record_has_options_and_versions(ada: Path, tiny_gpt2: Path) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), whose="self", seed=3, **OPTIONS)
     record = Run.find("ada_l").record
     assert record.asked == Asked((str(ada),), ("ada_l",), whose="self", track=())
@@ -163,7 +161,7 @@ def test_a_personas_record_says_what_was_asked_and_with_what(ada: Path, tiny_gpt
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "a/b", "../x", ".hidden", "-x", "x" * 300, "a\\b", "a\0b"]
 )
-def test_names_that_are_no_folders_are_refused(name: str) -> None:
+def test_names_that_are_not_valid_folders_are_refused(name: str) -> None:
     with pytest.raises(SpecError, match="can't be named"):
         check_name(name)
 
@@ -175,14 +173,14 @@ def test_an_unknown_persona_names_those_there_are(ada: Path, tiny_gpt2: Path) ->
     assert "ada_l" in caught.value.hint
 
 
-def test_a_damaged_record_is_said(own_home: Path) -> None:
+def test_a_damaged_record_is_reported(own_home: Path) -> None:
     (own_home / "ada").mkdir()
     (own_home / "ada" / "run.toml").write_text("= nonsense")
     with pytest.raises(PersonaError, match=r"run\.toml is damaged"):
         popinjay.load("ada")
 
 
-def test_dropped_posts_stand_with_their_reason(ada: Path, tiny_gpt2: Path) -> None:
+def test_dropped_posts_are_listed_with_their_reason(ada: Path, tiny_gpt2: Path) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), **OPTIONS)
     dropped = [
         json.loads(line) for line in (persona.path / "dropped.jsonl").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Builds X archives for tests: real structure, our own words."""
+"""Build X archives for tests: real structure, invented words."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ def snowflake(milliseconds: int, number: int = 0) -> str:
 
 
 def tweet(text: str, number: int = 0, *, at_ms: int | None = None, **more: Any) -> dict[str, Any]:
-    """One item of tweets.js, a minute after the one before it. `more` overrides fields."""
+    """Return one item of tweets.js, a minute after the one before it. `more` overrides fields."""
     from datetime import UTC, datetime
 
     at = FIRST_MS + number * 60_000 if at_ms is None else at_ms
     moment = datetime.fromtimestamp(at / 1000, UTC)
+    month = MONTHS[moment.month - 1]
     own = snowflake(at, number)
     return {
         "tweet": {
             "id_str": own,
             "id": own,
             "full_text": text,
-            "created_at": f"{moment:%a} {MONTHS[moment.month - 1]} {moment:%d %H:%M:%S} +0000 {moment.year}",
+            "created_at": f"{moment:%a} {month} {moment:%d %H:%M:%S} +0000 {moment.year}",
             "lang": "en",
             "retweeted": False,
             "entities": {"hashtags": [], "symbols": [], "user_mentions": [], "urls": []},
@@ -40,7 +41,7 @@ def tweet(text: str, number: int = 0, *, at_ms: int | None = None, **more: Any) 
 
 
 def note(text: str, at_ms: int, number: int = 7) -> dict[str, Any]:
-    """One item of note-tweet.js."""
+    """Return one item of note-tweet.js."""
     return {
         "noteTweet": {
             "noteTweetId": snowflake(at_ms, number),
@@ -51,7 +52,7 @@ def note(text: str, at_ms: int, number: int = 7) -> dict[str, Any]:
 
 
 def js(name: str, items: Sequence[Any]) -> str:
-    """A data file as X writes it."""
+    """Return a data file as X writes it."""
     return f"window.YTD.{name}.part0 = " + json.dumps(items, ensure_ascii=False, indent=2)
 
 
@@ -60,7 +61,7 @@ def manifest(
     handle: str = "ada_l",
     name: str = "Ada 🧮 L.",
 ) -> str:
-    """data/manifest.js, with data type -> (file name, count), or several of them."""
+    """Return data/manifest.js, with data type -> (file name, count), or several of them."""
     types = {
         kind: {
             "files": [
@@ -114,7 +115,7 @@ def write_folder(path: Path, files: Mapping[str, str | bytes]) -> Path:
 
 
 def spoil(path: Path, name: str) -> None:
-    """Overwrite one member of a zip, so that opening it raises while all others are as they were."""
+    """Overwrite one member of a zip, so that opening it raises and all others stay as they are."""
     with zipfile.ZipFile(path) as archive:
         entry = archive.getinfo(name)
     with path.open("r+b") as file:
@@ -125,7 +126,7 @@ def spoil(path: Path, name: str) -> None:
 def grailbird_files(
     months: Mapping[str, Sequence[Any]], handle: str = "ada_l"
 ) -> dict[str, str | bytes]:
-    """The files of an archive from before 2019, with month (`2011_07`) -> posts."""
+    """Return the files of an archive from before 2019, with month (`2011_07`) -> posts."""
     user = {
         "screen_name": handle,
         "full_name": "Ada 🧮 L.",
@@ -151,7 +152,10 @@ def archive_files(
     name: str = "Ada 🧮 L.",
     **more: str | bytes,
 ) -> dict[str, str | bytes]:
-    """The files of a modern archive; `more` adds or replaces data files (`direct_messages="..."`, dashes as underscores)."""
+    """Return the files of a modern archive.
+
+    `more` adds or replaces data files (`direct_messages="..."`, dashes as underscores).
+    """
     files: dict[str, str | bytes] = {
         "data/manifest.js": manifest(
             {
@@ -170,12 +174,16 @@ def archive_files(
 
 
 def posts(count: int, start: int = 0) -> list[dict[str, Any]]:
-    """Ordinary posts, each with words of its own."""
-    things = "oven tide gull lamp bolt garden river engine letter window kettle ladder mountain pencil basket".split()
+    """Return ordinary posts, each with its own words."""
+    things = (
+        "oven tide gull lamp bolt garden river engine letter window kettle ladder mountain pencil "
+        "basket"
+    ).split()
     deeds = "sings waits burns leaks hums vanishes shines sleeps returns argues".split()
     return [
         tweet(
-            f"number {n}: the {things[n % 15]} {deeds[(n // 15) % 10]} near the {things[(n * 7 + 3) % 15]} while {n * 37} people {deeds[(n * 3) % 10]}",
+            f"number {n}: the {things[n % 15]} {deeds[(n // 15) % 10]} near the "
+            f"{things[(n * 7 + 3) % 15]} while {n * 37} people {deeds[(n * 3) % 10]}",
             n,
         )
         for n in range(start, start + count)

@@ -1,23 +1,21 @@
-"""A Bluesky network of its own on loopback: the real PLC directory and the real PDS from npm, for tests and benchmarks."""
+"""A Bluesky network on loopback, for tests and benchmarks: the real PLC directory and PDS."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from ports import free_port
 from servers.install import folder as modules
 
 SCRIPT = Path(__file__).parent / "servers" / "bluesky.cjs"
@@ -27,18 +25,8 @@ _MAX_WRITES = 200  # in one call
 Write = tuple[str, str, Mapping[str, Any]]  # collection, key, record
 
 
-def free_port() -> int:
-    """A port below those that the system hands out by itself: between found free and taken, no server of a test beside this one gets it."""
-    while True:
-        with (
-            suppress(OSError),
-            socket.create_server(("127.0.0.1", random.randint(20_000, 32_000))) as server,
-        ):
-            return int(server.getsockname()[1])
-
-
 class Network:
-    """Both servers, each in a process of its own that ends with this one."""
+    """Both servers, each in its own process that ends with this one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,11 +43,11 @@ class Network:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What tells popinjay of this network."""
+        """The environment variables that point popinjay at this network."""
         return {"POPINJAY_PLC_DIRECTORY": self.directory, "POPINJAY_BLUESKY_RESOLVER": self.server}
 
     def start(self) -> None:
-        """Start whatever of it is not running, and wait for it."""
+        """Start those servers that do not run, and wait for them."""
         self._begin("plc", str(self._plc_port))
         self._begin("pds", str(self._port), self.directory, str(self.folder))
         for what in self._processes:
@@ -79,7 +67,7 @@ class Network:
         self._processes.clear()
 
     def asked(self) -> list[str]:
-        """Every request that the PDS has got, in its order."""
+        """Return every request that the PDS has got, in order."""
         lines = self._log("pds").read_text().splitlines()
         return [line.removeprefix("GET ") for line in lines if line.startswith("GET ")]
 
@@ -108,16 +96,16 @@ class Network:
     def _log(self, what: str) -> Path:
         return self.folder / f"{what}.log"
 
-    # what people do there
+    # actions of users
 
     def sign_up(self, handle: str) -> Account:
-        """A new account."""
+        """Return a new account."""
         given = {"handle": handle, "email": f"{handle}@mail.test", "password": "the tide is in"}
         said = self.call("com.atproto.server.createAccount", given)
         return Account(self, said["did"], said["accessJwt"], handle)
 
     def take_down(self, account: Account, applied: bool = True) -> None:
-        """What a moderator does."""
+        """Take an account down as a moderator does."""
         password = json.loads((self.folder / "secrets.json").read_text())["adminPassword"]
         subject = {"$type": "com.atproto.admin.defs#repoRef", "did": account.did}
         given = {"subject": subject, "takedown": {"applied": applied, "ref": "test"}}
@@ -148,7 +136,7 @@ class Network:
         return dict(json.loads(answer)) if answer else {}
 
     def get(self, method: str, **query: str) -> bytes:
-        """What a method answers."""
+        """Return the answer of a method."""
         return self._exchange("GET", f"/xrpc/{method}?{urlencode(query)}", None, {})
 
     def _exchange(
@@ -167,7 +155,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody on it, signed in."""
+    """An account on it, signed in."""
 
     network: Network
     did: str
@@ -202,7 +190,7 @@ class Account:
         )
 
     def put(self, collection: str, key: str, record: Mapping[str, Any]) -> None:
-        """Write one record, over what it was."""
+        """Write one record over the previous one."""
         self.call(
             "com.atproto.repo.putRecord",
             {
@@ -215,7 +203,7 @@ class Account:
         )
 
     def upload(self, data: bytes, kind: str) -> dict[str, Any]:
-        """A picture, ready to be named in a record."""
+        """Upload a picture, ready to be named in a record."""
         return dict(
             self.network.call("com.atproto.repo.uploadBlob", data, f"Bearer {self.token}", kind)[
                 "blob"
@@ -227,7 +215,7 @@ class Account:
         return self.network.call(method, given, f"Bearer {self.token}")
 
     def export(self, path: Path) -> Path:
-        """The repository as the network exports it, in a file."""
+        """Write the repository as the network exports it into a file."""
         path.write_bytes(self.network.get("com.atproto.sync.getRepo", did=self.did))
         return path
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium for tests that look at pages: without a window, and without a way out of this machine."""
+"""Debian's Chromium for tests of pages: without a window, and without a way out of this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
-NOWHERE = "MAP * ~NOTFOUND"  # the browser is a process of its own: conftest.py cannot hold it back, this does
+# The browser is another process, so that the network block in conftest.py does not reach it.
+NOWHERE = "MAP * ~NOTFOUND"
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="needs Debian's chromium: sudo apt-get install chromium"
@@ -30,7 +31,7 @@ needs_chromium = pytest.mark.skipif(
 
 @contextmanager
 def chromium(reaches: str = NOWHERE) -> Iterator[Browser]:
-    """A browser that is running; `reaches` are Chromium's rules of which hosts it may look up."""
+    """Run a browser; `reaches` are Chromium's rules of which hosts it may resolve."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -1,8 +1,9 @@
-"""A stand-in for the Hugging Face hub, on loopback. Ours, and not the real one: it shows what our client sends, not what the hub accepts.
+"""A stand-in for the Hugging Face hub, on loopback: it shows what the client sends.
 
-It knows as much as publishing and loading need: whose token it is and what it may do, repositories with visibility, the upload
-of large files (git LFS: batch, put, verify), commits on top of a known parent, tags, refs, and downloads by branch, tag or commit.
-It keeps a log of all requests, and breaks off where a test asks it to.
+It does not show what the real hub accepts. It knows as much as publishing and loading need: the
+owner and permissions of a token, repositories with visibility, the upload of large files (git LFS:
+batch, put, verify), commits on top of a known parent, tags, refs, and downloads by branch, tag or
+commit. It logs all requests, and breaks off if a test asks it to.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ def token(
     orgs: dict[str, str] | None = None,
     scoped: dict[str, list[str]] | None = None,
 ) -> dict[str, Any]:
-    """What whoami answers for a token: `orgs` are name -> role there, `scoped` the permissions of a fine-grained one by namespace."""
+    """Return what whoami answers for a token.
+
+    `orgs` are name -> role there, `scoped` the permissions of a fine-grained token by namespace.
+    """
     access: dict[str, Any] = {"displayName": "test", "role": role}
     if role == "fineGrained":
         scopes = [
@@ -74,14 +78,18 @@ class Repo:
         return oid
 
     def at(self, revision: str) -> dict[str, Any] | None:
-        """The commit that a branch, tag or id names."""
+        """Return the commit that a branch, tag or id names."""
         oid = self.commits[-1]["oid"] if revision == "main" else self.tags.get(revision, revision)
         return next((commit for commit in self.commits if commit["oid"] == oid), None)
 
 
 @dataclass
 class Fault:
-    """Where to break off: `before` the request is read, `after` all is done and only the answer is missing, or `not`, only to look on."""
+    """Where to break off.
+
+    `before` the request is read, `after` all is done and only the answer is missing, or `not`,
+    only to watch.
+    """
 
     method: str
     path: str
@@ -110,11 +118,11 @@ class HubStandIn:
         self.url = ""
 
     def writes(self) -> list[tuple[str, str]]:
-        """All requests that were not only questions."""
+        """Return all requests that change something."""
         return [(method, path) for method, path in self.log if method not in ("GET", "HEAD")]
 
     def files(self, repo: str, revision: str = "main") -> dict[str, bytes]:
-        """What is in a repository."""
+        """Return the files of a repository."""
         commit = self.repos[repo].at(revision)
         assert commit is not None
         return {name: content for name, (_, content) in commit["files"].items()}
@@ -122,7 +130,7 @@ class HubStandIn:
 
 @contextlib.contextmanager
 def running() -> Iterator[HubStandIn]:
-    """A stand-in on a free port of loopback."""
+    """Run a stand-in on a free port of loopback."""
     hub = HubStandIn()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"hub": hub}))
     server.daemon_threads = True
@@ -168,7 +176,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             status, headers, content = self._answer(path)
         except Refused as refused:
-            status, content = refused.status, json.dumps({"error": str(refused)}).encode()
+            status = refused.status
+            content = json.dumps({"error": str(refused)}).encode()
             headers = {
                 "X-Error-Message": str(refused),
                 **({"X-Error-Code": refused.code} if refused.code else {}),
@@ -200,7 +209,7 @@ class Handler(BaseHTTPRequestHandler):
                 return value if isinstance(value, tuple) else (200, {}, json.dumps(value).encode())
         raise Refused(404, f"there is no {self.command} {path} here")
 
-    # who asks
+    # the client
 
     def _me(self) -> dict[str, Any] | None:
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -209,7 +218,8 @@ class Handler(BaseHTTPRequestHandler):
         return TOKENS.get(given)
 
     def _may(self, repo: str, what: str) -> bool:
-        me, namespace = self._me(), repo.split("/")[0]
+        me = self._me()
+        namespace = repo.split("/")[0]
         if me is None:
             return False
         access = me["auth"]["accessToken"]
@@ -239,7 +249,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(403, "You don't have the rights to write here")
         return found
 
-    # what is asked
+    # requests
 
     def whoami(self) -> Any:
         if (me := self._me()) is None:
@@ -373,7 +383,8 @@ class Handler(BaseHTTPRequestHandler):
     def commit(self, repo: str, revision: str) -> Any:
         found = self._writable(repo)
         lines = [json.loads(line) for line in self.body.splitlines() if line.strip()]
-        files, header = dict(found.commits[-1]["files"]), {}
+        files = dict(found.commits[-1]["files"])
+        header = {}
         for line in lines:
             value = line["value"]
             if line["key"] == "header":
@@ -397,7 +408,8 @@ class Handler(BaseHTTPRequestHandler):
         }
 
     def tag(self, repo: str, revision: str) -> Any:
-        found, name = self._writable(repo), json.loads(self.body)["tag"]
+        found = self._writable(repo)
+        name = json.loads(self.body)["tag"]
         commit = found.at(revision)
         if name in found.tags or commit is None:
             raise Refused(409 if commit else 404, "Tag exists" if commit else "Revision not found")
@@ -424,7 +436,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def git_hash(content: bytes) -> str:
-    """How git names a file's content."""
+    """Return git's name of a file's content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 

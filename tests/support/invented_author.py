@@ -1,4 +1,4 @@
-"""Authors made up for a test: words, habits and as many sentences as one likes."""
+"""Authors invented for a test: words, style and any number of sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LETTERS = "aeioubdfgklmnprstvz"
 
 
 class Author:
-    """Somebody with words of their own, some dearer to them than others, who writes as many different sentences as one likes."""
+    """An author with preferred words, who can write any number of different sentences."""
 
     def __init__(self, name: str, count: int = 600, shared: Sequence[str] = ()) -> None:
         self.chance = random.Random(name)
@@ -25,7 +25,7 @@ class Author:
         self.end = self.chance.choice([".", "!", " …", "?"])
 
     def sentence(self) -> str:
-        """Words that tend to follow one another, so that their order is part of the style."""
+        """Return words that tend to follow one another: their order is part of the style."""
         found = self.chance.choices(self.words, self.liking)
         for _ in range(self.chance.randint(7, 16)):
             found.append(

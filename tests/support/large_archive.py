@@ -1,4 +1,4 @@
-"""Builds X archives of any size for tests and benchmarks, written post by post: about 2 KB of JSON each, as real ones have."""
+"""Build X archives of any size, written post by post, about 2 KB of JSON each as in real ones."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from pathlib import Path
 
 from archives import account, manifest, snowflake, tweet
 
-_SYLLABLES = "ba be bi bo da de du fa fi ga go ha hi ka ke ko la le li lo ma me mi mo na ne no pa pe po ra re ri sa se so ta te ti to va ve vo".split()
+_SYLLABLES = (
+    "ba be bi bo da de du fa fi ga go ha hi ka ke ko la le li lo ma me mi mo na ne no pa pe po "
+    "ra re ri sa se so ta te ti to va ve vo"
+).split()
 _VOCABULARY = 30_000
 
 
 def large_texts(count: int, seed: int = 1) -> Iterator[str]:
-    """Posts of 4 to 32 made-up words, as frequent as words are (Zipf); some reposts, short posts, copies and near-copies."""
+    """Yield posts of 4 to 32 invented words with the frequencies of real words (Zipf).
+
+    Some are reposts, short posts, copies or near-copies.
+    """
     rng = random.Random(seed)
     known = ["".join(rng.choices(_SYLLABLES, k=1 + rng.randrange(4))) for _ in range(_VOCABULARY)]
     ranks = [0.0]
@@ -43,7 +49,7 @@ def large_texts(count: int, seed: int = 1) -> Iterator[str]:
 
 
 def large_item(text: str, number: int) -> str:
-    """One item of tweets.js, with the fields and entities that X writes."""
+    """Return one item of tweets.js, with the fields and entities that X writes."""
     own = snowflake(1_600_000_000_000 + number * 600_000, number % 4096)
     link = {
         "url": f"https://t.co/u{number:09d}",
@@ -105,7 +111,7 @@ def large_item(text: str, number: int) -> str:
 
 
 def write_large(path: Path, count: int) -> int:
-    """Write an archive of this many posts; the size of its posts' JSON in bytes."""
+    """Write an archive of this many posts; return the size of its posts' JSON in bytes."""
     size = 0
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("data/manifest.js", manifest({"tweets": ("data/tweets.js", count)}))

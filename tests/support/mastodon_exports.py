@@ -1,4 +1,4 @@
-"""Builds Mastodon exports for tests: the shape that its servers give them, our own words."""
+"""Build Mastodon exports for tests: the structure that its servers write, invented words."""
 
 from __future__ import annotations
 
@@ -29,14 +29,12 @@ ACTOR = {
 def create(
     html: str, number: int = 1, *, to: Any = (PUBLIC,), cc: Any = (FOLLOWERS,), **more: Any
 ) -> dict[str, Any]:
-    """One post of an outbox. `more` overrides fields of its note."""
-    own, audience = (
-        f"{ME}/statuses/{109 * 10**15 + number}",
-        {
-            "to": list(to) if isinstance(to, tuple) else to,
-            "cc": list(cc) if isinstance(cc, tuple) else cc,
-        },
-    )
+    """Return one post of an outbox. `more` overrides fields of its note."""
+    own = f"{ME}/statuses/{109 * 10**15 + number}"
+    audience = {
+        "to": list(to) if isinstance(to, tuple) else to,
+        "cc": list(cc) if isinstance(cc, tuple) else cc,
+    }
     note = {
         "id": own,
         "type": "Note",
@@ -71,7 +69,7 @@ def boost(number: int = 90, to: str = PUBLIC) -> dict[str, Any]:
 
 
 def outbox(*items: Any) -> str:
-    """outbox.json, with its list twice as Mastodon has it."""
+    """Return outbox.json, with its list twice as Mastodon has it."""
     head = {
         "@context": ["https://www.w3.org/ns/activitystreams", {"sensitive": "as:sensitive"}],
         "id": "outbox.json",

@@ -1,6 +1,7 @@
-"""A stand-in for a Mastodon server: what its API answers to readers who are not logged in, and whatever else a test wants it to.
+"""A stand-in for a Mastodon server: what its API answers to clients that are not logged in.
 
-It is ours, written from the API's documentation and recorded answers: it shows what our reader asks and takes, not what Mastodon does.
+It is written from the API's documentation and recorded answers: it shows what the client requests
+and accepts, not what Mastodon does. A test can replace any of its answers.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PICTURE = b"\x89PNG\r\n\x1a\nof ada"
 
 @dataclass
 class Said:
-    """One answer. `cut`: only so many bytes of it, then the connection ends."""
+    """One answer. If `cut`, only so many bytes of it are sent before the connection ends."""
 
     body: Any = b""
     status: int = 200
@@ -36,7 +37,7 @@ class Said:
 
 
 class _Quiet(ThreadingHTTPServer):
-    """Says nothing of readers who hang up, or are killed."""
+    """A server that logs nothing about clients that hang up or are killed."""
 
     daemon_threads = True
 
@@ -46,7 +47,10 @@ class _Quiet(ThreadingHTTPServer):
 
 
 class StandIn:
-    """One account on one server. `instead` may answer in its place: it is given the path with its query, and None goes on."""
+    """One account on one server.
+
+    `instead` gets the path with its query and can answer in its place, or return None.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -77,8 +81,8 @@ class StandIn:
         return f"http://{self.host}{path}"
 
     def account_of(self, user: str, **more: Any) -> dict[str, Any]:
-        """An account as the API shows it."""
-        shown = {
+        """Return an account as the API shows it."""
+        shown: dict[str, Any] = {
             "id": str(sum(user.encode())),
             "username": user,
             "acct": user,
@@ -113,10 +117,13 @@ class StandIn:
         )
 
     def status(self, number: int, html: str, **more: Any) -> dict[str, Any]:
-        """A status of the account, `number` minutes after the first. `more` overrides fields."""
+        """Return a status of the account, `number` minutes after the first.
+
+        `more` overrides fields.
+        """
         id = str(FIRST + number)
         at = datetime(2022, 11, 8, tzinfo=UTC) + timedelta(minutes=number)
-        said = {
+        said: dict[str, Any] = {
             "id": id,
             "created_at": at.strftime("%Y-%m-%dT%H:%M:%S.123Z"),
             "in_reply_to_id": None,
@@ -152,7 +159,7 @@ class StandIn:
         )
 
     def write(self, count: int, begin: int = 0) -> None:
-        """So many more posts."""
+        """Add so many more posts."""
         texts = (
             f"<p>number {n} counts {n * 37} engines and {n * 13} gulls near the old river</p>"
             for n in range(begin, begin + count)
@@ -160,7 +167,7 @@ class StandIn:
         self.statuses += [self.status(n, html) for n, html in enumerate(texts, begin)]
 
     def asked_for(self, path: str) -> list[str]:
-        """The queries of the requests for a path."""
+        """Return the queries of the requests for a path."""
         return [
             query
             for asked in self.asked
@@ -169,10 +176,10 @@ class StandIn:
         ]
 
     def pages_asked(self) -> list[str]:
-        """The queries of the requests for posts."""
+        """Return the queries of the requests for posts."""
         return self.asked_for(f"/api/v1/accounts/{self.account['id']}/statuses")
 
-    # what it answers
+    # answers
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Said:
         said = self.instead(path) or self._said(
@@ -203,7 +210,7 @@ class StandIn:
         return Said(PICTURE) if path == "/a.png" else Said({"error": "Record not found"}, 404)
 
     def finger(self) -> dict[str, Any]:
-        """What WebFinger says of the account."""
+        """Return WebFinger's answer for the account."""
         page = {
             "rel": "http://webfinger.net/rel/profile-page",
             "type": "text/html",
@@ -225,20 +232,22 @@ class StandIn:
         return Said(
             rows,
             headers={
-                "Link": f'<{place}&max_id={rows[-1]["id"]}>; rel="next", <{place}&min_id={rows[0]["id"]}>; rel="prev"'
+                "Link": f'<{place}&max_id={rows[-1]["id"]}>; rel="next", '
+                f'<{place}&min_id={rows[0]["id"]}>; rel="prev"'
             },
         )
 
 
 def as_api(stand_in: StandIn, activity: Mapping[str, Any], me: str) -> dict[str, Any]:
-    """What the API would say of an item of an export's outbox: as Mastodon builds both from one row of its tables."""
+    """Return what the API would show for an item of an export's outbox.
+
+    Mastodon builds both from one row of its tables.
+    """
     note = activity["object"] if isinstance(activity["object"], dict) else {}
     address = str(activity["id"] if not note else note["id"])
     shown = {**note, "to": activity["to"], "cc": activity["cc"]}
-    public, to = (
-        "https://www.w3.org/ns/activitystreams#Public",
-        [one for part in ("to", "cc") for one in shown[part]],
-    )
+    public = "https://www.w3.org/ns/activitystreams#Public"
+    to = [one for part in ("to", "cc") for one in shown[part]]
     followers = any(one.endswith("/followers") for one in to)
     visibility = (
         "public"
@@ -249,12 +258,14 @@ def as_api(stand_in: StandIn, activity: Mapping[str, Any], me: str) -> dict[str,
         if followers
         else "direct"
     )
-    answered = note.get("inReplyTo")
-    own_thread = bool(answered) and answered.startswith(f"{me}/")
+    answered = str(note.get("inReplyTo") or "")
+    own_thread = answered.startswith(f"{me}/")
+    number = re.search(r"/statuses/(\d+)", address)
+    assert number is not None
     return stand_in.status(
         0,
         note.get("content", ""),
-        id=re.search(r"/statuses/(\d+)", address)[1],  # type: ignore[index]
+        id=number[1],
         uri=address,
         created_at=activity["published"].replace("Z", ".987Z"),
         in_reply_to_id="1" if answered else None,
@@ -278,14 +289,12 @@ def as_api(stand_in: StandIn, activity: Mapping[str, Any], me: str) -> dict[str,
 def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = (
-            True  # which keeps a small answer back for some forty milliseconds
-        )
+        disable_nagle_algorithm = True  # which would delay a small answer by some 40 ms
 
         def do_GET(self) -> None:
             stand_in.asked.append(self.path)
             stand_in.headers.append({name.lower(): value for name, value in self.headers.items()})
-            said = stand_in.answer(self.path, self.headers)
+            said = stand_in.answer(self.path, dict(self.headers))
             data = said.data
             try:
                 self.send_response(said.status)
@@ -296,7 +305,7 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(data if said.cut is None else data[: said.cut])
             except OSError:
-                self.close_connection = True  # they hung up, or were killed
+                self.close_connection = True  # the client hung up or was killed
             if said.cut is not None:
                 self.close_connection = True
 

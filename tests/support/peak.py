@@ -1,4 +1,4 @@
-"""The most memory that a program takes."""
+"""The peak memory of a program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-# A process begins with its parent's peak, so a small one goes between: what pytest holds must not count.
+# A process inherits the peak of its parent. A small process in between keeps pytest's out of it.
 _BETWEEN = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:])
@@ -23,14 +23,14 @@ for post in sources.read(sys.argv[1], CollectOptions()).posts():
 
 
 class Peak(NamedTuple):
-    """What a program took and said."""
+    """The peak memory of a program and its output."""
 
     megabytes: float
     output: str
 
 
 def peak_of(*arguments: str) -> Peak:
-    """Run Python with these arguments to its end. Raises CalledProcessError where it fails."""
+    """Run Python with these arguments to its end. Raise CalledProcessError if it fails."""
     done = subprocess.run(
         [sys.executable, "-c", _BETWEEN, sys.executable, *arguments],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""A real process in a real pseudo-terminal, with somebody who types and reads."""
+"""A real process in a real pseudo-terminal, and a user who types and reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 PATIENCE = 120.0  # seconds, on a machine that is busy with other things
 _ERASED = re.compile(r"[^\n]*(?:\r\x1b\[2K|[\r\n]+(?:\x1b\[\?25h)?[\r\n]*\x1b\[1A\x1b\[2K)")
 _DRAWING = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
-# Whoever runs the tests in a shell's background has Ctrl-C ignored, and so would everything that they start.
+# A shell runs background jobs with SIGINT ignored, which all processes started here would inherit.
 _TAKE = """
 import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -25,7 +25,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 
 
 class Terminal:
-    """A Python that runs `arguments` with a terminal of its own, so that Ctrl-C and Ctrl-D are what they are to people."""
+    """A Python process with its own terminal, in which Ctrl-C and Ctrl-D work as for users."""
 
     def __init__(
         self, arguments: Sequence[str], environment: Mapping[str, str], *, columns: int = 80
@@ -59,7 +59,7 @@ class Terminal:
         os.write(self._ours, keys.encode())
 
     def until(self, pattern: str) -> str:
-        """What is shown up to the next match of the pattern, without colours and drawing."""
+        """Return what is shown up to the next match of the pattern, without colours and drawing."""
         end = time.monotonic() + PATIENCE
         while not (found := re.search(pattern, shown := self.shown[self._seen :])):
             assert time.monotonic() < end, f"waited for {pattern!r}, and saw {shown!r}"
@@ -69,23 +69,23 @@ class Terminal:
 
     @property
     def shown(self) -> str:
-        """All that was shown so far, without colours, drawing and what was erased again."""
+        """Return all that was shown so far, without colours, drawing and erased text."""
         return _DRAWING.sub("", _ERASED.sub("", self.raw)).replace("\r", "")
 
     def end(self) -> int:
-        """Wait until it ends; its exit code."""
+        """Wait until it ends; return its exit code."""
         while self._hear():
             pass
         return self._process.wait(PATIENCE)
 
     def _hear(self) -> bool:
-        """Take in what is shown next; False where nothing comes any more."""
+        """Read what is shown next; return False at the end."""
         select.select([self._ours], [], [], 1.0)
         try:
             data = os.read(self._ours, 65536)
         except BlockingIOError:
             return True
-        except OSError:  # how Linux says that the other side is closed
+        except OSError:  # Linux's sign that the other side is closed
             return False
         self._bytes += data
         self.raw = self._bytes.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Made-up reports, for tests of what is made of them. Every number in them is invented."""
+"""Invented reports, for tests of what is made of them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def estimate(value: float, around: float = AROUND) -> dict[str, float]:
 
 
 def report(**changes: Any) -> dict[str, Any]:
-    """A whole report as evaluate writes it; `changes` take the place of its parts."""
+    """Return a whole report as evaluate writes it; `changes` replace parts of it."""
     made: dict[str, Any] = {
-        "verdict": "Hard to tell apart: a classifier is right 58 times in 100, and 52 on the author against themselves."
+        "verdict": "Hard to tell apart: a classifier is right 58 times in 100, "
+        "and 52 on the author against themselves."
         " Copies less than the author repeats themselves.",
         "notes": ["Only 212 held-out posts: the intervals are wide."],
         "posts": {"train": 1900, "held_out": 212, "bytes": 24310, "samples": 1000},
@@ -144,7 +145,7 @@ def report(**changes: Any) -> dict[str, Any]:
 
 
 def metrics(steps: int = 320, best: float = 1.83) -> list[dict[str, Any]]:
-    """The rows of a training that was looked at every 20 steps."""
+    """Return the rows of a training that was validated every 20 steps."""
     chance = random.Random(1)
     rows: list[dict[str, Any]] = [{"step": 0, "validation_bits_per_byte": 2.29}]
     for step in range(1, steps + 1):
@@ -179,7 +180,7 @@ MIDDLES = (
 
 
 def real_posts(count: int = 60) -> list[str]:
-    """Posts that no other function here makes."""
+    """Return posts that no other function here makes."""
     return [_post(n, "really") for n in range(count)]
 
 
@@ -190,3 +191,17 @@ def written_posts(count: int = 200) -> list[str]:
 def _post(number: int, word: str) -> str:
     tail = " and so on" * (number * 7 % 11)
     return f"{OPENINGS[number % 6]} no. {number} {word} {MIDDLES[number * 5 // 6 % 6]}{tail}."
+
+
+def page(**changes: Any) -> str:
+    """Return the page of a report; `changes` replace its arguments, the report and its metrics."""
+    from popinjay.report.html import render
+
+    given: dict[str, Any] = {
+        "name": "ada",
+        "people": "Ada Lovelace",
+        "written": written_posts(),
+        "real": real_posts(),
+        **changes,
+    }
+    return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)

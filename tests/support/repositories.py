@@ -1,4 +1,4 @@
-"""Builds Bluesky repositories for tests: commit, tree and records as a server writes them, our own words."""
+"""Build Bluesky repositories for tests: commit, tree and records as a server writes them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Blocks = dict[bytes, bytes]
 
 
 def tid(number: int) -> str:
-    """A record's key, a minute after the one before it."""
+    """Return a record's key, a minute after the one before it."""
     value = (_FIRST + number * 60_000_000) << 10
     return "".join(_DIGITS[value >> shift & 31] for shift in range(60, -1, -5))
 
 
 def bsky_post(text: str, number: int = 0, **more: Any) -> tuple[str, dict[str, Any]]:
-    """A post with its path. `more` adds fields, or overrides them."""
+    """Return a post with its path. `more` adds or overrides fields."""
     minute = f"2024-10-27T{3 + number // 60 % 20:02d}:{number % 60:02d}:00.000Z"
     return f"{POST}/{tid(number)}", {
         "$type": POST,
@@ -36,12 +36,12 @@ def bsky_post(text: str, number: int = 0, **more: Any) -> tuple[str, dict[str, A
 
 
 def many(count: int) -> dict[str, Any]:
-    """So many posts, by their paths."""
+    """Return so many posts, by path."""
     return dict(bsky_post(f"the tide came in for the {n}th time", n) for n in range(count))
 
 
 def link(text: str, shown: str, uri: str) -> dict[str, Any]:
-    """The facet of what is shown in the text."""
+    """Return the facet of this part of the text."""
     begin = len(text[: text.index(shown)].encode())
     return facet(begin, begin + len(shown.encode()), uri)
 
@@ -54,7 +54,7 @@ def facet(begin: Any, end: Any, uri: Any) -> dict[str, Any]:
 
 
 def put(blocks: Blocks, value: Any) -> bytes:
-    """The CID of a value, whose block is now among these."""
+    """Add the block of a value; return its CID."""
     data = value if isinstance(value, bytes) else libipld.encode_dag_cbor(value)
     cid = b"\x01\x71\x12\x20" + hashlib.sha256(data).digest()
     blocks[cid] = data
@@ -67,7 +67,7 @@ def _layer(path: bytes) -> int:
 
 
 def tree(blocks: Blocks, records: Sequence[tuple[bytes, bytes]], layer: int | None = None) -> bytes:
-    """The CID of the tree over paths and CIDs of records."""
+    """Return the CID of the tree over paths and CIDs of records."""
     if layer is None:
         layer = max((_layer(path) for path, _ in records), default=0)
     own = [place for place, (path, _) in enumerate(records) if _layer(path) == layer]
@@ -77,7 +77,8 @@ def tree(blocks: Blocks, records: Sequence[tuple[bytes, bytes]], layer: int | No
         for begin, end in zip([0, *(place + 1 for place in own)], ends, strict=True)
     ]
     children = [tree(blocks, part, layer - 1) if part else None for part in below]
-    entries, before = [], b""
+    entries = []
+    before = b""
     for place, child in zip(own, children[1:], strict=True):
         path, cid = records[place]
         shared = next(
@@ -92,7 +93,7 @@ def tree(blocks: Blocks, records: Sequence[tuple[bytes, bytes]], layer: int | No
 def repository(
     records: Mapping[str, Any] | Iterable[tuple[str, Any]], did: str = DID
 ) -> tuple[bytes, Blocks]:
-    """The commit's CID and all blocks of a repository."""
+    """Return the commit's CID and all blocks of a repository."""
     blocks: Blocks = {}
     placed = sorted((path.encode(), put(blocks, record)) for path, record in dict(records).items())
     return commit(blocks, tree(blocks, placed), did), blocks
@@ -113,7 +114,7 @@ def varint(number: int) -> bytes:
 
 
 def car(root: bytes, blocks: Mapping[bytes, bytes]) -> bytes:
-    """The file of these blocks."""
+    """Return the file of these blocks."""
     header = libipld.encode_dag_cbor({"version": 1, "roots": [root]})
     frames = [header, *(cid + data for cid, data in blocks.items())]
     return b"".join(varint(len(frame)) + frame for frame in frames)

@@ -1,4 +1,4 @@
-"""A real server on loopback, in a thread or a process of its own, and a client that can ask as no browser would."""
+"""A real server on loopback, in a thread or a process, and a client that can send any request."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ class Client:
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:
-        """One request. What is no bytes is sent as JSON; headers replace those that a program of ours sends."""
+        """Send one request.
+
+        A body that is not bytes is sent as JSON; headers replace those that our own programs send.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         sent = dict(OURS if headers is None else headers)
         if body is not None and not isinstance(body, bytes):
@@ -82,7 +85,10 @@ class Client:
         after: str = "",
         until: Callable[[dict[str, Any]], bool] = lambda event: False,
     ) -> list[dict[str, Any]]:
-        """The events of a job, each with its `id` and `type`, to their end or until one of them is that."""
+        """Return the events of a job, each with its `id` and `type`.
+
+        To the end, or until one of them matches.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         found: list[dict[str, Any]] = []
         try:
@@ -113,14 +119,14 @@ class Client:
         return found
 
     def wait(self, job: str, *states: str) -> Any:
-        """The job once it is in one of these states."""
+        """Return the job once it is in one of these states."""
         return wait(
             lambda: found if (found := self.get(f"/api/jobs/{job}"))["state"] in states else None
         )
 
 
 def wait(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """What this finds, once it finds something."""
+    """Return what this call finds, once it finds something."""
     until = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < until, "it never came"
@@ -130,7 +136,7 @@ def wait(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
 
 @contextmanager
 def served(home: Path, token: str | None = None, names: tuple[str, ...] = ()) -> Iterator[Client]:
-    """A server of this home folder in a thread."""
+    """Run a server of this home folder in a thread."""
     listener = listen("127.0.0.1", (0,))
     port = listener.getsockname()[1]
     app = create_app(home, Auth(port, token, names))
@@ -147,7 +153,7 @@ def served(home: Path, token: str | None = None, names: tuple[str, ...] = ()) ->
 
 @contextmanager
 def served_apart(home: Path, *arguments: str) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
-    """The same as people start it: a process of its own."""
+    """Run a server as users start it: in its own process."""
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""A persona's folder with as much in it as speaking needs."""
+"""A persona's folder with only what generation needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POST = "The river sings at night, and nobody in this town has ever heard it."
 
 
 def put_persona(home: Path, name: str, model: Path = BASE) -> Path:
-    """A persona's folder as far as speaking needs it."""
+    """Write a persona's folder with only what generation needs."""
     folder = home / name
     folder.mkdir(parents=True)
     (folder / "run.toml").write_text("", encoding="utf-8")

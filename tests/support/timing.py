@@ -1,8 +1,8 @@
 """Measure how processor time grows with the size of an input.
 
-A single measurement says little on a shared machine. Only the time of the calling thread counts, the
-garbage collector waits, and a growth is too large only if every one of several attempts says so: what
-is quadratic is so each time, what was disturbed is not.
+A single measurement says little on a shared machine. Therefore only the time of the calling thread
+counts, the garbage collector is off, and the growth is too large only if every attempt says so:
+quadratic code is slow each time, disturbed code is not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LEAST_SECONDS = 0.002  # a shorter time is too short to measure against
 
 
 def thread_seconds(call: Callable[[], object]) -> float:
-    """Return the seconds of processor that a call takes in this thread."""
+    """Return the processor time of a call in this thread, in seconds."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -30,7 +30,7 @@ def thread_seconds(call: Callable[[], object]) -> float:
 
 
 def takes_less_than(call: Callable[[], object], seconds: float) -> bool:
-    """Whether one of several attempts takes less than so many seconds of processor."""
+    """Whether one of several attempts takes less processor time than so many seconds."""
     return any(thread_seconds(call) < seconds for _ in range(ATTEMPTS))
 
 

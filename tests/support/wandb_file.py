@@ -1,4 +1,7 @@
-"""Prints what an offline W&B run's file holds, as JSON: `python wandb_file.py FILE`. The file is a log of records as LevelDB writes them."""
+"""Print what an offline W&B run's file holds, as JSON: `python wandb_file.py FILE`.
+
+The file is a log of records as LevelDB writes them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 BLOCK = 32768
 HEADER = 7
@@ -14,7 +18,8 @@ FULL, LAST = 1, 4
 
 
 def records(content: bytes) -> Iterator[bytes]:
-    place, whole = HEADER, b""
+    place = HEADER
+    whole = b""
     while place + HEADER <= len(content):
         if BLOCK - place % BLOCK < HEADER:
             place += BLOCK - place % BLOCK
@@ -32,9 +37,11 @@ def records(content: bytes) -> Iterator[bytes]:
 def main(path: Path) -> None:
     from wandb.proto import wandb_internal_pb2
 
-    told: dict[str, object] = {"config": {}, "history": [], "uses": [], "makes": []}
+    protocol: Any = wandb_internal_pb2  # generated, without types
+
+    told: dict[str, Any] = {"config": {}, "history": [], "uses": [], "makes": []}
     for raw in records(path.read_bytes()):
-        record = wandb_internal_pb2.Record()
+        record = protocol.Record()
         record.ParseFromString(raw)
         kind = record.WhichOneof("record_type")
         if kind == "run":
@@ -45,19 +52,19 @@ def main(path: Path) -> None:
             }
             told["config"] |= {
                 item.key: json.loads(item.value_json) for item in record.run.config.update
-            }  # type: ignore[operator]
+            }
         elif kind == "history":
             told["history"].append(
                 {
                     "/".join(i.nested_key) or i.key: json.loads(i.value_json)
                     for i in record.history.item
                 }
-            )  # type: ignore[attr-defined]
+            )
         elif kind == "artifact":
             where = "uses" if record.artifact.use_after_commit else "makes"
             told[where].append(
                 [record.artifact.name, record.artifact.type, json.loads(record.artifact.metadata)]
-            )  # type: ignore[attr-defined]
+            )
         elif kind == "exit":
             told["exit"] = record.exit.exit_code
     print(json.dumps(told))

@@ -1,6 +1,7 @@
-"""A stand-in for the X API v2, on loopback: what its documentation says of paging, caps, fields, errors and prices, and no more.
+"""A stand-in for the X API v2, on loopback: paging, caps, fields, errors and prices as documented.
 
-It shows what our client sends, what that would cost, and how the client takes answers of every kind; not that X takes it.
+It shows what the client sends, what that would cost, and how the client handles answers of every
+kind; not that X accepts it.
 """
 
 from __future__ import annotations
@@ -48,10 +49,11 @@ Script = Callable[[str, Mapping[str, str]], "tuple[int, Any, Mapping[str, str]] 
 
 
 class XStandIn:
-    """The server. `posts` are in the old spelling, in any order; `takes` and `writes` are spellings of requests and answers.
+    """The server.
 
-    `script` sees each request first: it may give an answer of its own, as (status, value, headers), or bytes that are sent as they are
-    before the connection is cut.
+    `posts` have the old names of fields, in any order. `takes` and `writes` say whether requests
+    and answers have the old names or the new ones. `script` sees each request first and can answer
+    it with (status, value, headers), or with bytes that are sent before the connection is cut.
     """
 
     def __init__(self) -> None:
@@ -65,14 +67,15 @@ class XStandIn:
         self.said_count: int | None = None
         self.posts: list[dict[str, Any]] = []
         self.cap = CAP
-        self.inclusive = False  # whether `since_id` and `until_id` themselves are handed out too: X's reference and its guides disagree
+        # Whether `since_id` and `until_id` are included: X's reference and its guides disagree.
+        self.inclusive = False
         self.takes: Sequence[str] = ("tweet",)
         self.writes = "tweet"
         self.script: Script | None = None
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.keys: list[str] = []
         self.handed: list[str] = []  # ids of posts, as often as they were handed out
-        self.charged: set[str] = set()  # of a day: what is handed out twice is charged for once
+        self.charged: set[str] = set()  # within a day, a post is charged for once
         self.lock = threading.Lock()
         owner = self
 
@@ -101,11 +104,14 @@ class XStandIn:
 
     @property
     def cost(self) -> int:
-        """What was charged so far, in thousandths of a dollar: by X's documented prices of 2026."""
+        """Return what was charged so far, in thousandths of a dollar.
+
+        By X's documented prices of 2026.
+        """
         return sum(10 if one.startswith("user") else 5 for one in self.charged)
 
     def pages(self) -> list[dict[str, str]]:
-        """The queries of all requests for posts."""
+        """Return the queries of all requests for posts."""
         return [query for path, query in self.asked if path.endswith("/tweets")]
 
     # answers
@@ -151,7 +157,7 @@ class XStandIn:
         request.wfile.write(body)
 
     def answer(self, path: str, query: Mapping[str, str]) -> tuple[int, Any, Mapping[str, str]]:
-        """What X would answer."""
+        """Return X's answer."""
         if found := re.fullmatch(r"/2/users/by/username/(\w+)", path):
             return 200, self._user(found[1], query), {}
         if found := re.fullmatch(r"/2/users/(\d+)/tweets", path):
@@ -195,7 +201,7 @@ class XStandIn:
         return {"data": {field: value for field, value in whole.items() if field in wanted}}
 
     def _wrong(self, query: Mapping[str, str]) -> str:
-        """The first parameter that X would not take, empty where it takes all."""
+        """Return the first parameter that X would not accept, or ""."""
         for name, value in query.items():
             if name in {f"{spelling}.fields" for spelling in self.takes}:
                 if not {field.replace("post", "tweet") for field in value.split(",")} <= _FIELDS:
@@ -213,7 +219,10 @@ class XStandIn:
         )
 
     def _page(self, query: Mapping[str, str]) -> dict[str, Any]:
-        """The newest posts in a range. What is excluded goes after the page was cut out, so that a page may be short, or empty."""
+        """Return the newest posts in a range.
+
+        Excluded posts are removed after the page was cut out, so a page may be short or empty.
+        """
         exclude = query.get("exclude", "").split(",")
         newest = sorted(self.posts, key=lambda post: -int(post["id"]))[
             : CAP_WITHOUT_REPLIES if "replies" in exclude else self.cap
@@ -230,10 +239,8 @@ class XStandIn:
             for post in newest
             if int(query.get("since_id", 0)) < int(post["id"]) < below or post["id"] in ends
         ]
-        page, rest = (
-            there[: int(query.get("max_results", 10))],
-            there[int(query.get("max_results", 10)) :],
-        )
+        page = there[: int(query.get("max_results", 10))]
+        rest = there[int(query.get("max_results", 10)) :]
         kept = [
             post
             for post in page
@@ -262,24 +269,24 @@ class XStandIn:
             {field: value for field, value in post.items() if field in wanted or field in _ALWAYS}
             for post in kept
         ]
-        answer = {"data": data, "meta": meta} if kept else {"meta": meta}
-        return respelt(answer) if self.writes == "post" else answer  # type: ignore[no-any-return]
+        answer: dict[str, Any] = {"data": data, "meta": meta} if kept else {"meta": meta}
+        return respelt(answer) if self.writes == "post" else answer
 
 
 def kinds(post: Mapping[str, Any]) -> set[str]:
-    """What a post refers to others as."""
+    """Return how a post refers to others."""
     return {one["type"] for one in post.get("referenced_tweets", ())}
 
 
 def respelt(value: Any) -> Any:
-    """An answer with the newer names of its fields."""
+    """Return an answer with the newer names of its fields."""
     if isinstance(value, dict):
         return {name.replace("tweet", "post"): respelt(inner) for name, inner in value.items()}
     return [respelt(inner) for inner in value] if isinstance(value, list) else value
 
 
 def no_such(parameter: str, value: str) -> dict[str, Any]:
-    """What X says, with status 200, of a user that there is not."""
+    """Return X's answer, with status 200, for a user that does not exist."""
     detail = f"Could not find user with {parameter}: [{value}]."
     error = {
         "value": value,
@@ -293,7 +300,10 @@ def no_such(parameter: str, value: str) -> dict[str, Any]:
 
 
 def post(item: Mapping[str, Any], note: str = "") -> dict[str, Any]:
-    """A post as the API writes it, from an item of an archive's tweets.js, and from its whole text where it is a long one."""
+    """Return a post as the API writes it, from an item of an archive's tweets.js.
+
+    The whole text of a long post is given separately.
+    """
     tweet = item["tweet"]
     moment = datetime.strptime(tweet["created_at"], "%a %b %d %H:%M:%S %z %Y")
     links = tweet["entities"]["urls"]

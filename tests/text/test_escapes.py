@@ -1,4 +1,4 @@
-"""Texts that tools escaped once too often, and texts that only look so."""
+"""Tests of texts that tools escaped once too often, and of texts that only look so."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SAID = "the gull’s café 😂"
         SAID,
     ],
 )
-def test_what_was_escaped_is_as_it_was_typed(written: str) -> None:
+def test_escaped_texts_are_restored(written: str) -> None:
     assert as_typed(written) == SAID
 
 
@@ -60,12 +60,15 @@ def test_entities_that_nobody_types_are_unescaped_twice(written: str, meant: str
         "b'a' or b'b'",
     ],
 )
-def test_what_only_looks_escaped_stays(typed: str) -> None:
+def test_texts_that_only_look_escaped_are_kept(typed: str) -> None:
     assert as_typed(typed) == typed
 
 
 def test_a_text_that_is_html_as_a_whole_is_read_as_such() -> None:
-    html = '<p>the gull &amp; I &lt;3 <a href="https://s.example/a">https://s.example/a</a></p><p>and<br/>on</p>'
+    html = (
+        '<p>the gull &amp; I &lt;3 <a href="https://s.example/a">https://s.example/a</a></p>'
+        "<p>and<br/>on</p>"
+    )
     assert as_typed(html) == "the gull & I <3 https://s.example/a\n\nand\non"
     assert as_typed('<div class="text">\n<p>the gull</p>\n</div>\n') == "the gull"
 
@@ -73,7 +76,7 @@ def test_a_text_that_is_html_as_a_whole_is_read_as_such() -> None:
 @pytest.mark.parametrize(
     "typed", ["close your <p> with </p>!", "<p>a gull", "<b>so</b>", "a < b </p>", "<3 <p></p>"]
 )
-def test_tags_that_somebody_typed_stay(typed: str) -> None:
+def test_typed_tags_are_kept(typed: str) -> None:
     assert as_typed(typed) == typed
 
 

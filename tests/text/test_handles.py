@@ -1,8 +1,9 @@
-"""Handles: what is one, which ones come out, and what stands for the others."""
+"""Tests of handles: what is one, which ones are generated, and what replaces the others."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,17 +59,17 @@ def test_what_is_a_handle(text: str, names: list[str]) -> None:
         "",
     ],
 )
-def test_what_is_none(text: str) -> None:
+def test_what_is_not_a_handle(text: str) -> None:
     assert not list(find_handles(text))
 
 
 @pytest.mark.parametrize("part", ["@", "@a", "@a.", "@a-", "-a", "a@", "@a@", "u/", "@a.b-", "/u/"])
-def test_no_text_takes_long(part: str) -> None:
+def test_every_text_takes_linear_time(part: str) -> None:
     text = "@a" + part * 50_000
     assert takes_less_than(lambda: list(find_handles(text)), 1)
 
 
-def test_a_masked_text_is_no_longer_and_holds_none() -> None:
+def test_a_masked_text_is_not_longer_and_has_no_handle() -> None:
     for text in ("@a b @ccc", "u/eve and @x.y.z", "＠ada"):
         masked = mask_handles(text, find_handles(text))
         assert len(masked) <= len(text)
@@ -76,7 +77,7 @@ def test_a_masked_text_is_no_longer_and_holds_none() -> None:
     assert mask_handles("Hi @bo, hi @cy!", find_handles("Hi @bo, hi @cy!")) == "Hi @…, hi @…!"
 
 
-def test_the_index_of_posts_knows_their_handles_and_stores_no_name(tmp_path: Path) -> None:
+def test_the_index_recognizes_handles_and_stores_no_name(tmp_path: Path) -> None:
     copies = VerbatimIndex(POSTS)
     known = ("ada_l", "ben@social.example", "ben", "carla.bsky.social", "dave-d")
     assert all(map(copies.has_handle, known))
@@ -87,13 +88,13 @@ def test_the_index_of_posts_knows_their_handles_and_stores_no_name(tmp_path: Pat
     assert sorted(names_in(POSTS[1])) == ["ben", "ben@social.example", "carla.bsky.social"]
 
 
-def test_what_is_forgotten_is_not_known_by_its_marks() -> None:
+def test_forgotten_handles_are_not_in_the_index() -> None:
     marked = VerbatimIndex(["Lunch with @eve again, and again no soup."])
     assert not VerbatimIndex(POSTS, 3, marked=marked).has_handle("eve")
     assert VerbatimIndex(POSTS, 3, marked=marked).has_handle("ada_l")
 
 
-def test_an_index_of_before_is_made_anew(tmp_path: Path) -> None:
+def test_an_older_index_is_rebuilt(tmp_path: Path) -> None:
     posts, kept = tmp_path / "train.jsonl", tmp_path / "posts.index"
     posts.write_text('{"text": "Thanks @ada"}\n', encoding="utf-8")
     index_of_file(posts, kept, 3)
@@ -111,7 +112,7 @@ def verdict(text: str, typed: str = "", handles: str = "author", masks: bool = F
     "text",
     ["Hey @ada_l!", "hey @ADA_L", "@ben there", "@ben@social.example", "u/Dave-D", "at @7pm"],
 )
-def test_handles_of_the_author_come_out(text: str) -> None:
+def test_handles_of_the_author_are_generated(text: str) -> None:
     assert verdict(text) == text
 
 
@@ -119,19 +120,19 @@ def test_handles_of_the_author_come_out(text: str) -> None:
     "text",
     ["Hey @ada!", "hey @ada_lo", "@ben@evil.example", "@carla", "so says u/mallory", "＠xyz"],
 )
-def test_others_do_not(text: str) -> None:
+def test_other_handles_are_not_generated(text: str) -> None:
     assert verdict(text) is Reason.HANDLE
     assert verdict(text, handles="any") == text
     assert MASK in str(verdict(text, handles="mask", masks=True))
 
 
-def test_what_was_typed_is_the_users_own() -> None:
+def test_handles_of_the_prompt_are_allowed() -> None:
     assert verdict("ask @zoe now", typed="ask @zoe") == "ask @zoe now"
     assert verdict("ask @zoe, yes @Zoe", typed="ask @zoe") == "ask @zoe, yes @Zoe"
     assert verdict("ask @zoes now", typed="ask @zoe") is Reason.HANDLE
     masked = verdict("ask @zoe of @yan now", typed="ask @zoe", handles="mask", masks=True)
     assert masked == "ask @zoe of @… now"
-    # What was typed can't be changed, so a handle that goes on with it can't be masked.
+    # The prompt can't be changed, so a handle that continues it can't be masked.
     assert verdict("@zoes", typed="@zoe", handles="mask", masks=True) is Reason.HANDLE
 
 
@@ -157,9 +158,9 @@ def test_a_growing_text_is_unknown_once_the_word_is_complete(
     assert [place + bool(typed) for place, unknown in enumerate(found) if unknown] == places
 
 
-def said(*posts: str, n: int = 1, prompt: str = "", **options: object) -> tuple[list[str], Tally]:
+def said(*posts: str, n: int = 1, prompt: str = "", **options: Any) -> tuple[list[str], Tally]:
     tally = Tally()
-    chosen = SayOptions(n=n, seed=0, **options)  # type: ignore[arg-type]
+    chosen = SayOptions(n=n, seed=0, **options)
     found = generate(Parrot(*posts), chosen, prompt, RULES, tally)
     return [one.text.replace("^", "", 1) for one in found], tally
 
@@ -168,7 +169,7 @@ STRANGE = "Tell @mallory that the soup is long cold."
 GOOD = "Tell @ada_l that the soup is long cold."
 
 
-def test_a_post_that_names_a_stranger_is_drawn_again() -> None:
+def test_a_post_with_an_unknown_handle_is_rejected() -> None:
     texts, tally = said(STRANGE, GOOD)
     assert (texts, tally.redrawn) == ([GOOD], {Reason.HANDLE: 1})
     assert said(STRANGE, GOOD, handles="any")[0] == [STRANGE]
@@ -177,16 +178,13 @@ def test_a_post_that_names_a_stranger_is_drawn_again() -> None:
     assert (ends, tally.redrawn) == ([GOOD], {Reason.HANDLE: 1})
 
 
-def test_a_draft_is_given_up_as_soon_as_the_handle_is_complete() -> None:
+def test_a_sequence_is_dropped_as_soon_as_the_handle_is_complete() -> None:
     parrot = Parrot(STRANGE, GOOD)
-    steps: list[str] = []
-    step = parrot.step
-    parrot.step = lambda tokens: steps.append(parrot.rows[0][0]) or step(tokens)  # type: ignore[func-returns-value, method-assign]
     generate(parrot, SayOptions(n=1, seed=0), "", RULES)
-    assert steps.count(STRANGE) == len("Tell @mallory ")
+    assert parrot.first_rows.count(STRANGE) == len("Tell @mallory ")
 
 
-def test_the_last_try_masks_so_that_no_post_is_missing() -> None:
+def test_the_last_attempt_masks_handles() -> None:
     texts, tally = said(STRANGE)
     assert texts == ["Tell @… that the soup is long cold."]
     assert (tally.redrawn, tally.missing) == ({Reason.HANDLE: MAX_ATTEMPTS - 1}, 0)

@@ -1,4 +1,4 @@
-"""HTML as the fediverse's servers write it, and as nobody should."""
+"""Tests of HTML as the fediverse's servers write it, and of malformed HTML."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from popinjay.text.html_text import MAX_HTML, to_text
 from timing import takes_less_than
 
 LINK = (
-    '<a href="https://www.example.org/a/long/address" target="_blank" rel="nofollow noopener" translate="no"><span class="invisible">https://www.</span>'
+    '<a href="https://www.example.org/a/long/address" target="_blank" rel="nofollow noopener" '
+    'translate="no"><span class="invisible">https://www.</span>'
     '<span class="ellipsis">example.org/a/long</span><span class="invisible">/address</span></a>'
 )
-MENTION = '<span class="h-card" translate="no"><a href="https://other.example/@bob" class="u-url mention">@<span>bob</span></a></span>'
-TAG = '<a href="https://social.example/tags/tide" class="mention hashtag" rel="tag">#<span>tide</span></a>'
+MENTION = (
+    '<span class="h-card" translate="no"><a href="https://other.example/@bob" '
+    'class="u-url mention">@<span>bob</span></a></span>'
+)
+TAG = (
+    '<a href="https://social.example/tags/tide" class="mention hashtag" rel="tag">'
+    "#<span>tide</span></a>"
+)
 QUOTED = f'<p class="quote-inline">RE: {LINK}</p>'
 
 
@@ -33,7 +40,8 @@ QUOTED = f'<p class="quote-inline">RE: {LINK}</p>'
         (f"<p>{MENTION} and {MENTION}: {TAG}</p>", "@bob and @bob: #tide"),
         ("<p>:blobcat: so</p>", ":blobcat: so"),
         (
-            '<p>so <img class="custom-emoji" alt=":blobcat:" src="x"> <img src="cat.jpg" alt="a cat">it is</p>',
+            '<p>so <img class="custom-emoji" alt=":blobcat:" src="x"> <img src="cat.jpg" '
+            'alt="a cat">it is</p>',
             "so :blobcat: it is",
         ),
         (
@@ -50,7 +58,7 @@ QUOTED = f'<p class="quote-inline">RE: {LINK}</p>'
         ("<p><strong>a</strong>b<em>c</em></p>", "abc"),
     ],
 )
-def test_what_servers_write(html: str, text: str) -> None:
+def test_html_of_servers(html: str, text: str) -> None:
     assert to_text(html) == text
 
 
@@ -71,7 +79,7 @@ def test_what_servers_write(html: str, text: str) -> None:
         ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
     ],
 )
-def test_what_nobody_should_write(html: str, text: str) -> None:
+def test_malformed_html(html: str, text: str) -> None:
     assert to_text(html) == text
 
 
@@ -97,12 +105,11 @@ def test_what_nobody_should_write(html: str, text: str) -> None:
         "\n ",
     ],
 )
-def test_long_and_broken_html_takes_time_by_its_length(unit: str) -> None:
+def test_long_and_broken_html_takes_linear_time(unit: str) -> None:
     html = unit * (60_000 // len(unit))
-    assert takes_less_than(
-        lambda: to_text(html), 3
-    )  # the parser alone takes half a minute over some
+    # The parser alone takes half a minute over some.
+    assert takes_less_than(lambda: to_text(html), 3)
 
 
-def test_what_is_longer_than_any_post_is_cut() -> None:
+def test_very_long_html_is_truncated() -> None:
     assert len(to_text("a" * (MAX_HTML + 10))) == MAX_HTML

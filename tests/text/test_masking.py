@@ -1,4 +1,4 @@
-"""Personal data in the forms that people write it in, and what only looks like it."""
+"""Tests of masking personal data in the forms that people write, and of what only looks like it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def wif(key: bytes) -> str:
     alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
     content = b"\x80" + key + b"\x01"
     content += hashlib.sha256(hashlib.sha256(content).digest()).digest()[:4]
-    number, text = int.from_bytes(content, "big"), ""
+    number = int.from_bytes(content, "big")
+    text = ""
     while number:
         number, rest = divmod(number, 58)
         text = alphabet[rest] + text
@@ -242,7 +243,8 @@ KEYS = [
     "bearer " + HEX[:40],
     "-----BEGIN PRIVATE KEY----- MIIEvQIBADANBgkqhkiG9w0BAQEF -----END PRIVATE KEY-----",
     "-----BEGIN RSA PRIVATE KEY----- MIIEvQIBADANBgkqhkiG9w0BAQEF",
-    "-----BEGIN OPENSSH PRIVATE KEY----- b3BlbnNzaC1rZXktdjEAAAAABG5v -----END OPENSSH PRIVATE KEY-----",
+    "-----BEGIN OPENSSH PRIVATE KEY----- b3BlbnNzaC1rZXktdjEAAAAABG5v -----END OPENSSH PRIVATE "
+    "KEY-----",
     "-----BEGIN PGP PRIVATE KEY BLOCK----- xsBNBF -----END PGP PRIVATE KEY BLOCK-----",
 ]
 ACCOUNTS = """
@@ -413,24 +415,24 @@ def _bare(text: str) -> str:
 
 
 @pytest.mark.parametrize("form", CALLED)
-def test_numbers_of_any_shape_are_masked_behind_a_word(form: str) -> None:
+def test_numbers_of_any_format_are_masked_after_a_keyword(form: str) -> None:
     masked, counts = mask(f"{form} please")
     assert counts == {"phone": 1}
     assert not any(map(str.isdigit, masked))
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_only_looks_like_it_stays(text: str) -> None:
+def test_look_alikes_are_kept(text: str) -> None:
     assert mask(text) == (text, {})
     assert mask(f"well {text} ok") == (f"well {text} ok", {})
 
 
-def test_there_are_enough_forms() -> None:
+def test_there_are_enough_examples() -> None:
     assert len(FORMS) + len(CALLED) >= 150
     assert len(HARMLESS) >= 100
 
 
-def test_what_stands_around_stays_word_for_word() -> None:
+def test_the_surrounding_text_is_unchanged() -> None:
     text = (
         "Pay ４１１１ １１１１ １１１１ １１１１ 12/27 123, or ca\u00adll 0171 2345678 (Ada)\u200b!"
     )
@@ -444,7 +446,7 @@ def test_what_stands_around_stays_word_for_word() -> None:
     ]
 
 
-def test_the_same_number_written_otherwise_is_the_same() -> None:
+def test_a_number_is_recognized_in_other_formats() -> None:
     assert {one.normalized for one in find("０１７１ ２３４５６７８ or 0171‑2345678")} == {
         ("phone", "01712345678")
     }
@@ -453,7 +455,7 @@ def test_the_same_number_written_otherwise_is_the_same() -> None:
     } == {("iban", "DE89370400440532013000")}
 
 
-def test_a_draft_that_ends_in_the_middle_of_a_form_is_held_back() -> None:
+def test_a_text_that_ends_inside_personal_data_is_rejected() -> None:
     for form in (
         "0171 2345678",
         "4111 1111 1111 1111",
@@ -477,6 +479,6 @@ def test_a_draft_that_ends_in_the_middle_of_a_form_is_held_back() -> None:
         "DE89370400440532013000",
     ],
 )
-def test_what_is_masked_is_not_said(form: str) -> None:
+def test_masked_data_is_not_generated(form: str) -> None:
     assert reveals(f"it is {form}")
     assert not reveals(f"it is {form}", typed=100)

@@ -1,4 +1,4 @@
-"""Texts that say nearly the same, found exactly, in time that grows with their number."""
+"""Tests of near-duplicates: found exactly, in time that grows with the number of texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def same(one: str, other: str) -> bool:
 
 def found(texts: list[str]) -> list[int | None]:
     """What is found for each text among those before it that were kept, as cleaning does it."""
-    index, results = NearDuplicates(texts), []
+    index = NearDuplicates(texts)
+    results = []
     for text in texts:
         results.append(index.find(text))
         if results[-1] is None:
@@ -57,13 +58,13 @@ filled = st.lists(st.sampled_from("abc"), min_size=4, max_size=4).map(
 
 
 @given(st.lists(st.one_of(few_words, variations, st.text(max_size=20)), max_size=30))
-def test_near_duplicates_are_those_that_looking_at_all_finds(texts: list[str]) -> None:
+def test_near_duplicates_equal_those_of_exhaustive_search(texts: list[str]) -> None:
     assert found(texts) == found_by_looking_at_all(texts)
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.one_of(few_words, variations, filled), max_size=60), st.integers(0, 3))
-def test_crowds_that_are_split_find_the_same(texts: list[str], size: int) -> None:
+def test_split_buckets_find_the_same(texts: list[str], size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_duplicates, "CROWD", size)
         assert found(texts) == found_by_looking_at_all(texts)
@@ -76,14 +77,15 @@ def compared(count: int) -> int:
         f"we saw {' and '.join(chance.choices('abcdefgh', k=5))} today, so stay calm"
         for _ in range(count)
     ]
-    index, candidates = NearDuplicates(texts), 0
+    index = NearDuplicates(texts)
+    candidates = 0
     for text in texts:
         candidates += sum(1 for _ in index._candidates(near_duplicates._marks(text)))
         index.add(text)
     return candidates
 
 
-def test_templated_posts_are_searched_in_time_that_grows_with_their_number() -> None:
+def test_templated_posts_take_linear_time() -> None:
     assert compared(3_000) < 5 * compared(1_000)  # nine times as many without crowds
 
 
@@ -95,13 +97,13 @@ def test_a_held_text_is_found_exactly_if_it_says_the_same(one: str, other: str) 
 
 
 @given(st.text(), st.lists(st.text(max_size=10), max_size=5))
-def test_a_text_not_counted_beforehand_is_found_too(text: str, others: list[str]) -> None:
+def test_a_text_outside_of_the_index_can_be_searched(text: str, others: list[str]) -> None:
     index = NearDuplicates(others)
     index.add(text)
     assert index.find(text) == 0
 
 
-def test_the_share_is_exact_at_its_edge() -> None:
+def test_the_threshold_is_exact() -> None:
     twelve = [f"w{n}" for n in range(12)]  # 10 shingles
     assert same(" ".join(twelve), " ".join(twelve[:10]))  # 8 of them: 0.8
     assert found([" ".join(twelve), " ".join(twelve[:10])]) == [None, 0]
@@ -127,10 +129,11 @@ def test_the_first_that_says_the_same_is_found() -> None:
     assert index.find(SENTENCE) == 1
 
 
-def test_what_is_found_does_not_hang_on_pythons_hash_seed() -> None:
+def test_the_result_is_independent_of_pythons_hash_seed() -> None:
     program = (
         "from popinjay.text.near_duplicates import NearDuplicates\n"
-        "texts = [f'{n % 7} gulls and {n % 11} lamps wait for the tide of {n % 13} at the old pier by the sea' for n in range(300)]\n"
+        "texts = [f'{n % 7} gulls and {n % 11} lamps wait for the tide of {n % 13} at the old "
+        "pier by the sea' for n in range(300)]\n"
         "index = NearDuplicates(texts)\n"
         "for text in texts[:150]: index.add(text)\n"
         "print([index.find(text) for text in texts])\n"

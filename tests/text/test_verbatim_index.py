@@ -1,4 +1,4 @@
-"""Copying: what counts as repeating a text, and what does not."""
+"""Tests of the verbatim index: what counts as repeating a text, and what does not."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popinjay.text.verbatim_index import KEY, VerbatimIndex
+from speaking_persona import POST
 
-POST = "The river sings at night, and nobody in this town has ever heard it."
 
-
-def test_a_text_is_whole_whatever_its_case_and_punctuation() -> None:
+def test_whole_texts_are_found_ignoring_case_and_punctuation() -> None:
     copies = VerbatimIndex([POST, "Short one!"])
     assert copies.is_whole("the river sings at night and nobody in this town has ever heard it")
     assert copies.is_whole("short ONE")
     assert not copies.is_whole("The river sings at night")
 
 
-def test_eight_words_in_a_row_are_copied_and_seven_are_how_people_talk() -> None:
+def test_eight_words_in_a_row_are_a_copy_and_seven_are_not() -> None:
     copies = VerbatimIndex([POST])
     assert copies.is_copied("I say: nobody in this town has ever heard it, do they?")
     assert not copies.is_copied("I say: nobody in this town has ever seen it")
@@ -55,7 +54,7 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize(("post", "said"), [*WRITTEN, *((said, post) for post, said in WRITTEN)])
-def test_the_same_written_otherwise_is_copied(post: str, said: str) -> None:
+def test_other_spellings_of_the_same_words_are_copies(post: str, said: str) -> None:
     copies = VerbatimIndex([post])
     assert copies.is_whole(said)
     assert copies.is_copied(f"well: {said} yes")
@@ -63,22 +62,26 @@ def test_the_same_written_otherwise_is_copied(post: str, said: str) -> None:
     assert any([*map(following.add, said), following.end()])
 
 
-def test_runs_do_not_reach_from_one_text_into_the_next() -> None:
+def test_runs_do_not_span_two_texts() -> None:
     copies = VerbatimIndex(["one two three four five", "six seven eight nine ten"])
     assert not copies.is_copied("one two three four five six seven eight nine ten")
 
 
-def test_the_share_of_nothing_is_nothing() -> None:
+def test_the_share_of_no_texts_is_zero() -> None:
     assert VerbatimIndex([]).share([]) == 0
     assert VerbatimIndex([POST]).share([POST, "something else"]) == 0.5
 
 
-def test_marks_are_known_again_in_another_process_and_tell_no_word() -> None:
+def test_hashes_work_in_other_processes_and_reveal_no_word() -> None:
     stored = VerbatimIndex(
         [POST], before=VerbatimIndex(["Good morning, dear town!"], key=secret())
     ).to_bytes()
     assert not any(word.encode() in stored for word in ("river", "sings", "nobody", "morning"))
-    code = f"from popinjay.text.verbatim_index import VerbatimIndex\nmarked = VerbatimIndex.from_bytes({stored!r})\ncopies = VerbatimIndex([], 3, marked=marked)"
+    code = (
+        "from popinjay.text.verbatim_index import VerbatimIndex\n"
+        f"marked = VerbatimIndex.from_bytes({stored!r})\n"
+        "copies = VerbatimIndex([], 3, marked=marked)"
+    )
     said = [
         POST,
         "good morning dear TOWN",
@@ -94,33 +97,34 @@ def test_marks_are_known_again_in_another_process_and_tell_no_word() -> None:
         env={**os.environ, "PYTHONHASHSEED": "7"},
     )
     assert done.stdout.split() == ["True", "True", "True", "False"]
+    # So that no precomputed table works.
     assert (
         VerbatimIndex([POST], key=secret()).to_bytes()
         != VerbatimIndex([POST], key=secret()).to_bytes()
-    )  # so that no list made beforehand fits
+    )
 
 
 def secret() -> bytes:
     return secrets.token_bytes(KEY)
 
 
-def test_what_is_marked_is_nobodys_formula() -> None:
-    formula = "and that is why we meet here every single"
-    posts = [f"{start} {formula} day" for start in ("Rain", "Snow", "Sun")]
-    marked = VerbatimIndex([f"Fog {formula} week"])
-    assert not VerbatimIndex(posts, 3).is_copied(f"Hail {formula} year")
+def test_hashed_texts_count_as_no_common_phrase() -> None:
+    phrase = "and that is why we meet here every single"
+    posts = [f"{start} {phrase} day" for start in ("Rain", "Snow", "Sun")]
+    marked = VerbatimIndex([f"Fog {phrase} week"])
+    assert not VerbatimIndex(posts, 3).is_copied(f"Hail {phrase} year")
     copies = VerbatimIndex(posts, 3, marked=marked)
-    assert copies.is_copied(f"Hail {formula} year")
-    assert copies.follow().add(f"Hail {formula} year")
+    assert copies.is_copied(f"Hail {phrase} year")
+    assert copies.follow().add(f"Hail {phrase} year")
 
 
 @pytest.mark.parametrize("stored", [b"", b"short", bytes(16 + 7)])
-def test_what_are_no_marks_is_told(stored: bytes) -> None:
+def test_invalid_hashes_are_reported(stored: bytes) -> None:
     with pytest.raises(ValueError, match="bytes"):
         VerbatimIndex.from_bytes(stored)
 
 
-def test_a_text_holds_the_whole_of_a_short_one() -> None:
+def test_a_text_contains_a_whole_short_post() -> None:
     copies = VerbatimIndex(
         ["Good morning, dear town!", "Good night!", "川まで歩く", "はい、", POST]
     )
@@ -136,15 +140,16 @@ def test_a_text_holds_the_whole_of_a_short_one() -> None:
 @given(
     st.lists(
         st.sampled_from(
-            "one two three four five six seven eight nine ten 今日 town's town’s , . ! #x ｏｎｅ e\u0301te\u0301 été ﾊﾟ ﾊ ﾟ ゚ パ ハ".split(
-                " "
-            )
+            [
+                *"one two three four five six seven eight nine ten".split(),
+                *"今日 town's town’s , . ! #x ｏｎｅ e\u0301te\u0301 été ﾊﾟ ﾊ ﾟ ゚ パ ハ".split(" "),
+            ]
         ),
         max_size=30,
     ),
     st.data(),
 )
-def test_a_text_followed_as_it_grows_is_copied_where_the_whole_is(
+def test_incremental_matching_equals_matching_the_whole(
     parts: list[str], data: st.DataObject
 ) -> None:
     copies = VerbatimIndex(

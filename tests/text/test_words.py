@@ -1,4 +1,4 @@
-"""Words in any script, and posts that say the same."""
+"""Tests of words in any script, and of posts that say the same."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_shingles_are_runs_of_three_words_or_the_whole() -> None:
     assert shingles("🦜 ") == {("🦜",)}
 
 
-def test_what_goes_on_with_a_word_leaves_the_last_word_where_it_was() -> None:
+def test_word_continuations_keep_the_start_of_the_last_word() -> None:
     assert continues_word("the lam", 5)
     assert continues_word("the lamp", 8)  # nothing new
     assert not any(

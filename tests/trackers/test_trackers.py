@@ -1,11 +1,10 @@
-"""Trackers: the real ones are told the graph and the numbers, no words, and none of them can hurt a training."""
+"""Tests of trackers: real ones get graph and numbers but no words; failures harm no training."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import random
 import shlex
 import signal
 import socket
@@ -35,8 +34,9 @@ from popinjay.store.run import Run
 from popinjay.store.stage_table import STAGES
 from popinjay.trackers import chosen, client, find, is_installed, listener, plain_name
 from popinjay.trackers.client import TrackerClient
+from ports import free_port
 
-OPTIONS = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
+OPTIONS: dict[str, Any] = {"epochs": 1.0, "batch_tokens": 512, "samples": 10}
 SUPPORT = Path(__file__).parents[1] / "support"
 ALL = [name for name in ("trackio", "wandb", "mlflow") if is_installed(name)]
 
@@ -47,7 +47,7 @@ def needs(name: str) -> pytest.MarkDecorator:
 
 @dataclass
 class Outside:
-    """A proxy that lets nothing through and remembers who asked: where a process would reach another address, it asks here."""
+    """A proxy that refuses everything and records requests to addresses outside of loopback."""
 
     port: int = 0
     asked: list[bytes] = field(default_factory=list)
@@ -71,16 +71,6 @@ def outside() -> Iterator[Outside]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def free_port() -> int:
-    """A port below those that the system hands out by itself: between found free and taken, no server of a test beside this one gets it."""
-    while True:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_server(("127.0.0.1", random.randint(20_000, 32_000))) as server,
-        ):
-            return int(server.getsockname()[1])
-
-
 def answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=5) as answer:
@@ -91,7 +81,7 @@ def answers(address: str) -> bool:
 
 @pytest.fixture(scope="module")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A real MLflow server on SQLite: its address and its folder. Empty where MLflow is not installed."""
+    """Run a real MLflow server on SQLite; yield its address and folder, empty without MLflow."""
     folder = tmp_path_factory.mktemp("mlflow")
     if "mlflow" not in ALL:
         yield "", folder
@@ -151,7 +141,7 @@ class Told:
 
 @contextlib.contextmanager
 def surroundings(home: Path, server: str, outside: Outside) -> Iterator[None]:
-    """What the trackers are told to do by their own variables; and no way out."""
+    """Set the trackers' own variables so that none of them leaves this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
         patch.setenv("MLFLOW_TRACKING_URI", server)
@@ -206,7 +196,7 @@ def warnings_of(events: list[Event]) -> list[str]:
 
 
 def found_in(folders: list[Path], texts: list[str]) -> set[str]:
-    """Which of the texts are anywhere in the files of these folders."""
+    """Return which of the texts are anywhere in the files of these folders."""
     everything = b"\0".join(
         file.read_bytes() for folder in folders for file in folder.rglob("*") if file.is_file()
     )
@@ -238,11 +228,11 @@ def texts_of(persona: Persona) -> list[str]:
     ]
 
 
-def test_nobody_had_to_be_warned_of(told: Told) -> None:
+def test_no_tracker_caused_a_warning(told: Told) -> None:
     assert warnings_of(told.events) == []
 
 
-def test_every_line_of_the_metrics_was_an_event_as_it_was_written(told: Told) -> None:
+def test_every_line_of_metrics_was_reported_as_an_event(told: Told) -> None:
     rows = [
         {"step": event.done, **event.numbers}
         for event in told.events
@@ -251,12 +241,12 @@ def test_every_line_of_the_metrics_was_an_event_as_it_was_written(told: Told) ->
     assert rows == metrics(told.persona)
 
 
-def test_without_being_asked_no_tracker_holds_a_word_of_anybody(told: Told) -> None:
+def test_no_tracker_gets_text_unless_asked(told: Told) -> None:
     assert told.leaked == set()
     assert found_in(told.folders, ["@ada_l-train"]) == ({"@ada_l-train"} if ALL else set())
 
 
-def test_nobody_outside_was_asked_for_anything(told: Told, outside: Outside) -> None:
+def test_no_tracker_connected_to_another_machine(told: Told, outside: Outside) -> None:
     assert outside.asked == []
 
 
@@ -283,7 +273,8 @@ def test_trackio_has_the_graph(told: Told) -> None:
     producers = dict(
         rows(
             told,
-            "SELECT name, producer_run_name FROM artifact_versions JOIN artifacts a ON artifact_id = a.id",
+            "SELECT name, producer_run_name FROM artifact_versions JOIN artifacts a ON "
+            "artifact_id = a.id",
         )
     )
     assert producers == {
@@ -296,7 +287,7 @@ def test_trackio_has_the_graph(told: Told) -> None:
 
 
 @needs("trackio")
-def test_trackio_has_every_number_and_what_it_was_made_with(told: Told) -> None:
+def test_trackio_has_every_number_and_the_settings(told: Told) -> None:
     logged = [
         (step, json.loads(numbers))
         for step, numbers in rows(
@@ -317,7 +308,7 @@ def test_trackio_has_every_number_and_what_it_was_made_with(told: Told) -> None:
 
 
 @needs("wandb")
-def test_wandb_keeps_to_the_folder_it_is_given_and_logins_are_not_noted(
+def test_wandb_writes_only_its_folder_and_no_logins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_DIR", str(tmp_path / "mine"))
@@ -338,7 +329,7 @@ def wandb_runs(told: Told) -> Path:
 
 
 @needs("wandb")
-def test_what_wandb_wrote_offline_is_what_its_own_command_takes(told: Told) -> None:
+def test_offline_runs_can_be_synced_by_wandb(told: Told) -> None:
     (advice,) = [
         event.message
         for event in told.events
@@ -418,10 +409,11 @@ def test_the_mlflow_server_has_the_graph_and_the_numbers(told: Told) -> None:
     experiment = look(told.mlflow, "experiments/get-by-name?experiment_name=ada_l")["experiment"][
         "experiment_id"
     ]
+    # A search leaves the models out.
     found = [
         run["info"]
         for run in ask(told.mlflow, "runs/search", {"experiment_ids": [experiment]})["runs"]
-    ]  # a search leaves the models out
+    ]
     runs = {
         one["run_name"]: look(told.mlflow, f"runs/get?run_id={one['run_id']}")["run"]
         for one in found
@@ -472,7 +464,7 @@ def test_the_mlflow_server_has_the_graph_and_the_numbers(told: Told) -> None:
 
 
 @needs("trackio")
-def test_the_dashboard_opens_and_keeps_its_token_to_itself(told: Told) -> None:
+def test_the_dashboard_opens_without_printing_its_token(told: Told) -> None:
     command = [
         sys.executable,
         "-m",
@@ -501,7 +493,7 @@ def test_the_dashboard_opens_and_keeps_its_token_to_itself(told: Told) -> None:
 
 
 @needs("trackio")
-def test_a_dashboard_of_nothing_is_refused(
+def test_a_dashboard_without_runs_is_refused(
     told: Told, ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     popinjay.make(
@@ -516,7 +508,7 @@ def test_a_dashboard_of_nothing_is_refused(
     assert "trackio has no data of 'untold'" in done.stderr
 
 
-def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_back(
+def test_texts_are_uploaded_on_request_and_removed_by_forgetting(
     ada: Path,
     tiny_gpt2: Path,
     tmp_path: Path,
@@ -526,9 +518,8 @@ def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_ba
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     home = tmp_path / "home"
-    monkeypatch.setattr(
-        "popinjay.training.trainer.SAMPLE_SECONDS", 0.0
-    )  # so short a training would be over before its first
+    # So short a training would end before its first sample.
+    monkeypatch.setattr("popinjay.training.trainer.SAMPLE_SECONDS", 0.0)
     open_hearted = all_told(
         ada, tiny_gpt2, home, mlflow_server, outside, name="open", track_posts=True
     )
@@ -573,13 +564,14 @@ def test_texts_go_along_where_asked_the_model_never_and_forgetting_takes_them_ba
     assert found_in(open_hearted.folders, ["@open-train"]) == ({"@open-train"} if ALL else set())
     assert found_in(open_hearted.folders, texts_of(open_hearted.persona)) == set()
     assert outside.asked == []
+    # Copies of others are left alone.
     assert found_in([told.home / ".trackers"], ["@ada_l-train"]) == (
         {"@ada_l-train"} if ALL else set()
-    )  # nobody else's copies are touched
+    )
 
 
 def tell(tracker: str, persona: str, folder: Path) -> None:
-    """Tell a tracker, in its own process, of one training that wrote one post."""
+    """Report to a tracker, in its own process, one training that wrote one post."""
     lines = [
         {"do": "open", "tracker": tracker, "persona": persona, "folder": str(folder)},
         {"do": "start", "job": f"@{persona}-train", "kind": "train", "config": {}},
@@ -604,7 +596,7 @@ def tell(tracker: str, persona: str, folder: Path) -> None:
 
 
 @needs("mlflow")
-def test_an_mlflow_store_without_a_server_forgets_too(
+def test_forgetting_in_an_mlflow_store_without_a_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("sqlalchemy")
@@ -622,7 +614,7 @@ def test_an_mlflow_store_without_a_server_forgets_too(
 
 
 @needs("trackio")
-def test_names_that_trackio_takes_for_one_are_kept_apart(tmp_path: Path) -> None:
+def test_names_that_trackio_would_merge_stay_separate(tmp_path: Path) -> None:
     for persona in ("a.b", "ab"):
         tell("trackio", persona, tmp_path)
     assert found_in([tmp_path], ["@a.b-train", "@ab-train"]) == {"@a.b-train", "@ab-train"}
@@ -648,7 +640,7 @@ def test_names_that_trackio_takes_for_one_are_kept_apart(tmp_path: Path) -> None
         ("databricks", "databricks", False),
     ],
 )
-def test_where_mlflow_keeps_what_it_is_told(
+def test_where_mlflow_stores_its_data(
     uri: str, address: str, is_here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from popinjay.trackers import mlflow
@@ -679,13 +671,18 @@ class Dies(Base):
     def finish(self, done, numbers, facts, uses, makes): os._exit(9)
 
 class Talks(Base):
-    def start(self, job, kind, config): print("a token", flush=True); os.write(1, b"{\\"problem\\": \\"not one\\"}")
+    def start(self, job, kind, config):
+        print("a token", flush=True)
+        os.write(1, b"{\\"problem\\": \\"not one\\"}")
 """
 
 
 @pytest.fixture
 def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trackers that misbehave, installed as another package's: stand-ins for a full disk, a dead network and a crash."""
+    """Install trackers that misbehave as another package's.
+
+    They stand for a full disk, a dead network and a crash.
+    """
     (tmp_path / "bad_trackers.py").write_text(STAND_INS)
     info = tmp_path / "bad_trackers-1.dist-info"
     info.mkdir()
@@ -697,7 +694,7 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
-def test_a_tracker_that_fails_hangs_or_dies_is_said_once_and_changes_nothing(
+def test_a_broken_tracker_is_reported_once_and_changes_nothing(
     ada: Path,
     tiny_gpt2: Path,
     told: Told,
@@ -723,7 +720,7 @@ def test_a_tracker_that_fails_hangs_or_dies_is_said_once_and_changes_nothing(
     assert "token" not in "".join(capfd.readouterr())
 
 
-def test_sending_never_waits_for_a_tracker_that_hangs(
+def test_sending_never_waits_for_a_hanging_tracker(
     tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "MAX_QUEUED", 50)
@@ -738,7 +735,7 @@ def test_sending_never_waits_for_a_tracker_that_hangs(
 
 
 @needs("trackio")
-def test_a_disk_that_cannot_be_written_is_a_warning(
+def test_a_read_only_disk_is_a_warning(
     ada: Path, tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("no folder")
@@ -776,7 +773,9 @@ def test_a_killed_training_leaves_no_process_behind_and_its_run_unfinished(tmp_p
     assert logged == [{"loss": 2.0}, {"done": 0.0}]
 
 
-def test_who_is_told_makes_no_stage_stale(ada: Path, tiny_gpt2: Path, stand_ins: None) -> None:
+def test_the_choice_of_trackers_makes_no_stage_stale(
+    ada: Path, tiny_gpt2: Path, stand_ins: None
+) -> None:
     def ran(**options: Any) -> list[str]:
         events: list[Event] = []
         popinjay.make(
@@ -797,7 +796,7 @@ def test_trackio_is_the_default_where_it_is_installed(monkeypatch: pytest.Monkey
     assert chosen(None) == ()
 
 
-def test_a_tracker_that_is_not_there_is_said_before_anything_is_made(
+def test_a_missing_tracker_is_reported_before_the_make(
     ada: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["make", str(ada), "--track", "wandbb"]) == 2
@@ -807,13 +806,13 @@ def test_a_tracker_that_is_not_there_is_said_before_anything_is_made(
 
 
 @needs("mlflow")
-def test_mlflow_without_an_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_without_an_address_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(OptionError, match="address of its server"):
         chosen("mlflow")
 
 
-def test_names_that_trackers_refuse_become_names_they_take() -> None:
+def test_names_are_changed_to_those_that_trackers_accept() -> None:
     assert plain_name("ada_l-bob.1") == "ada_l-bob.1"
     assert plain_name("日本") != plain_name("東京")
     assert plain_name("ada lovelace").startswith("ada_lovelace-")

@@ -1,4 +1,4 @@
-"""Quicker layers for training, compared with the layers of transformers that they stand for."""
+"""Tests of the fused layers for training, against the layers of transformers that they replace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POSTS = [
 
 
 def train_step(folder: Path, work: Path, tune: str, precision: str = "fp32") -> TrainStep:
-    """A learner whose adapters, if it has any, do not start at zero."""
+    """Return a train step whose adapters, if it has any, do not start at zero."""
     torch.manual_seed(0)
     model = LanguageModel.load(folder)
     learnt = training_sequences(model, POSTS)
@@ -56,7 +56,7 @@ def test_loss_and_gradients_are_those_of_the_layers_replaced(
         assert (quick[name] - wanted).norm() <= 1e-4 * wanted.norm() + 1e-7, name
 
 
-def test_a_llama_with_adapters_takes_the_fused_layers_and_others_do_not(
+def test_only_a_llama_with_adapters_uses_the_fused_layers(
     tiny_llama: Path, tiny_gpt2: Path, tmp_path: Path
 ) -> None:
     kinds = {
@@ -73,7 +73,7 @@ def test_a_llama_with_adapters_takes_the_fused_layers_and_others_do_not(
 
 
 @pytest.mark.parametrize("family", ["tiny_gpt2", "tiny_llama"])
-def test_the_model_has_its_own_layers_back_behind_a_step(
+def test_the_original_layers_are_restored_after_a_step(
     family: str, request: pytest.FixtureRequest
 ) -> None:
     model = LanguageModel.load(request.getfixturevalue(family))
@@ -89,7 +89,7 @@ def test_the_model_has_its_own_layers_back_behind_a_step(
     assert [module.forward for module in model.model.modules()] == forwards
 
 
-def test_adapters_in_half_precision_are_near_those_in_full(
+def test_adapters_in_half_precision_are_close_to_full_precision(
     tiny_llama: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "half").mkdir()
@@ -101,7 +101,7 @@ def test_adapters_in_half_precision_are_near_those_in_full(
 
 @pytest.mark.parametrize("window", [None, 3])
 @pytest.mark.parametrize("length", [7, 200])
-def test_attention_is_that_of_torch(length: int, window: int | None) -> None:
+def test_attention_equals_that_of_torch(length: int, window: int | None) -> None:
     torch.manual_seed(0)
     query = torch.randn(2, 6, length, 8, dtype=torch.float64, requires_grad=True)
     key = torch.randn(2, 3, length, 8, dtype=torch.float64, requires_grad=True)
@@ -122,7 +122,7 @@ def test_attention_is_that_of_torch(length: int, window: int | None) -> None:
         torch.testing.assert_close(ours, theirs)
 
 
-def test_long_rows_in_full_precision_keep_no_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_rows_in_full_precision_store_no_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.training.fused_layers.MAX_MATERIALIZED_LENGTH", 4)
     torch.manual_seed(0)
     query, key, value = (torch.randn(1, heads, 9, 8) for heads in (4, 2, 2))

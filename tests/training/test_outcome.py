@@ -1,4 +1,4 @@
-"""What a training came to is said, and a budget counts what it promises."""
+"""Tests of the outcome of a training: its message, and what a time budget counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -35,7 +35,7 @@ def course(**more: Any) -> TrainingSummary:
     return replace(COURSE, **more)
 
 
-def standing(**more: Any) -> TrainingState:
+def state_with(**more: Any) -> TrainingState:
     return TrainingState(
         **{
             "step": 200,
@@ -49,13 +49,13 @@ def standing(**more: Any) -> TrainingState:
     )
 
 
-def test_a_training_that_learnt_says_nothing() -> None:
-    check_learnt(standing(), COURSE)
-    assert caution(standing(), COURSE) == ""
+def test_a_successful_training_gives_no_message() -> None:
+    check_learnt(state_with(), COURSE)
+    assert caution(state_with(), COURSE) == ""
 
 
 @pytest.mark.parametrize("last", [110.0, math.inf, math.nan])
-def test_one_that_diverged_is_a_failure_however_it_began(last: float) -> None:
+def test_a_diverged_training_is_a_failure(last: float) -> None:
     for best in ({"best_step": 0, "best": 2.5}, {"best_step": 3, "best": 2.49}):
         with pytest.raises(TrainingError, match="diverged") as caught:
             check_learnt(standing(last=last, **best), course(why=StopReason.TIME_WAS_UP))
@@ -67,13 +67,13 @@ def test_one_that_diverged_after_it_had_learnt_keeps_that_and_says_so() -> None:
     assert "diverged after step 50" in caution(standing(last=9.0), COURSE)
 
 
-def test_a_best_step_of_nought_is_a_failure_with_what_to_change() -> None:
-    nothing = standing(best_step=0, best=2.5, last=2.6)
+def test_a_best_step_of_zero_is_a_failure_with_a_hint() -> None:
+    nothing = state_with(best_step=0, best=2.5, last=2.6)
     with pytest.raises(TrainingError, match="No step was better than the base") as caught:
         check_learnt(nothing, COURSE)
     assert "--learning-rate" in caught.value.hint
     with pytest.raises(TrainingError, match="began to recite"):
-        check_learnt(standing(best_step=0, best=2.5, memorizing=True), COURSE)
+        check_learnt(state_with(best_step=0, best=2.5, memorizing=True), COURSE)
     with pytest.raises(
         TrainingError, match="time was up before anything was learnt: 9,000 tokens"
     ) as caught:
@@ -89,8 +89,8 @@ def test_a_best_step_of_nought_is_a_failure_with_what_to_change() -> None:
     assert "longer --budget" in caught.value.hint
 
 
-def test_less_than_an_epoch_is_said_with_the_time_of_one() -> None:
-    said = caution(standing(step=40), course(by_budget=True))
+def test_less_than_an_epoch_is_reported_with_the_time_of_one() -> None:
+    said = caution(state_with(step=40), course(by_budget=True))
     assert "40% of the posts" in said
     assert "--budget 5m" in said
     assert "--epochs 1" in caution(standing(step=40), COURSE)
@@ -103,7 +103,7 @@ def test_less_than_an_epoch_is_said_with_the_time_of_one() -> None:
 @pytest.mark.parametrize(
     ("seconds", "said"), [(1, "10s"), (80, "80s"), (81, "90s"), (91, "2m"), (600, "10m")]
 )
-def test_budgets_are_said_as_they_are_typed(seconds: float, said: str) -> None:
+def test_budgets_are_shown_as_typed(seconds: float, said: str) -> None:
     assert as_budget(seconds) == said
 
 
@@ -111,13 +111,12 @@ def test_the_schedule_begins_with_the_first_step() -> None:
     schedule = Schedule(1000, budget=30.0, start=20.0)
     assert schedule.progress(0, 20.0) == pytest.approx(0.0005)
     assert schedule.progress(1, 25.0) == 0.5
-    assert (
-        learning_rate(schedule.progress(0, 20.0), 1.0) < 0.1
-    )  # it warms up, however long the base took to load
+    # It warms up, however long the base took to load.
+    assert learning_rate(schedule.progress(0, 20.0), 1.0) < 0.1
     assert schedule.seconds_left(10, 25.0) == 5.0
 
 
-def test_asides_take_a_tenth_of_a_budget_and_leave_room_for_the_last_look() -> None:
+def test_overhead_is_a_tenth_of_a_budget_and_leaves_room_for_the_last_validation() -> None:
     free = Overhead(None)
     assert free.validation_seconds is None
     assert free.fits("sample", 1e9)
@@ -130,11 +129,11 @@ def test_asides_take_a_tenth_of_a_budget_and_leave_room_for_the_last_look() -> N
     assert not kept.fits("validation")
 
 
-# the loop, on a machine as slow as it may be
+# the loop, on a machine of any speed
 
 
 class Slow:
-    """A learner whose every step and look takes time of a clock that only they move."""
+    """A train step whose steps and validations take time of a clock that only they move."""
 
     def __init__(self, now: list[float], step: float, a_post: float, bits: Iterator[float]) -> None:
         self.now, self._step, self._a_post, self._bits = now, step, a_post, bits
@@ -175,7 +174,8 @@ def trained(
     a_post: float,
     loading: float = 0.0,
 ) -> tuple[Trainer, Slow, list[Event]]:
-    now, said = [1000.0], list[Event]()
+    now = [1000.0]
+    said = list[Event]()
     for module in (trainer, overhead):
         monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(Checkpoints, "restore", lambda *_: TrainingState())
@@ -187,14 +187,14 @@ def trained(
     watched = [f"post number {n} of the lamp" for n in range(400)]
     settings = Settings("full", 3.0, 0.01, 400, "fp32", budget, 0)
     found = Trainer(
-        train_step,
+        cast(Any, train_step),
         sequences,
         watched,
         VerbatimIndex(),
         settings,
         Checkpoints(folder, "key"),
         said.append,
-    )  # type: ignore[arg-type]
+    )
     found.started_at = now[0]
     now[0] += loading
     monkeypatch.setattr(Trainer, "memorized_share", lambda *_: 0.0)
@@ -206,7 +206,7 @@ def trained(
 def test_a_budget_is_kept_on_a_slow_machine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Looks at all 400 validation posts would take 20 s each."""
+    """Validating with all 400 posts would take 20 s each time."""
     found, train_step, said = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.05)
     assert 18.0 < train_step.now[0] - 1000.0 <= 20.5
     assert found.state.tokens > 5000
@@ -215,16 +215,17 @@ def test_a_budget_is_kept_on_a_slow_machine(
     assert any(event.what is EventKind.WARNING and "--budget" in event.message for event in said)
 
 
-def test_looks_take_a_tenth_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_validations_take_a_tenth_of_the_budget(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     found, train_step, _ = trained(monkeypatch, tmp_path, budget=100.0, step=0.2, a_post=0.01)
     assert found.overhead.spent <= 10.0 + 1e-6
-    assert (
-        len(train_step.looked) > 4
-    )  # two to find out how long they take, the first, the last, and some between
+    # Two to find out how long they take, the first, the last, and some between.
+    assert len(train_step.looked) > 4
     assert train_step.looked[-1] == 250  # of 400, in 2.5 s
 
 
-def test_what_took_long_to_load_learns_for_half_of_the_budget(
+def test_after_slow_loading_half_of_the_budget_is_for_training(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found, train_step, said = trained(
@@ -235,7 +236,7 @@ def test_what_took_long_to_load_learns_for_half_of_the_budget(
     assert any("at most: loading the base model took 30 s" in event.message for event in said)
 
 
-def test_what_comes_after_it_has_the_rest_or_a_tenth(
+def test_later_stages_get_the_rest_or_a_tenth(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found, _, _ = trained(monkeypatch, tmp_path, budget=20.0, step=0.7, a_post=0.001)
@@ -245,7 +246,7 @@ def test_what_comes_after_it_has_the_rest_or_a_tenth(
     assert found.seconds_left() == pytest.approx(2000.0 - train_step.now[0])
 
 
-def test_plenty_of_time_is_not_spent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_large_budget_is_not_used_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found, train_step, said = trained(
         monkeypatch, tmp_path, budget=100_000.0, step=0.01, a_post=0.0001
     )
@@ -254,7 +255,7 @@ def test_plenty_of_time_is_not_spent(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert not [event for event in said if event.what is EventKind.WARNING]
 
 
-def test_one_step_that_takes_longer_than_all_is_a_failure_with_the_time_it_needs(
+def test_a_step_longer_than_the_budget_is_a_failure_with_the_needed_time(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def level() -> Iterator[float]:

@@ -1,4 +1,4 @@
-"""The training engine held against transformers in double precision: quicker, and the same."""
+"""Tests of the training engine, against transformers in double precision."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import random
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -36,23 +37,23 @@ FAMILIES = ("tiny_gpt2", "tiny_llama")
 
 @pytest.fixture(params=FAMILIES)
 def folder(request: pytest.FixtureRequest) -> Path:
-    """A base of each family: tied and untied heads, learnt and turned positions."""
+    """Return a base of each family: tied and untied heads, learnt and rotary positions."""
     path: Path = request.getfixturevalue(request.param)
     return path
 
 
 def train_step(
-    folder: Path, work: Path, tune: str = FULL, **how: str
+    folder: Path, work: Path, tune: str = FULL, **how: Any
 ) -> tuple[TrainStep, list[list[int]]]:
     model = LanguageModel.load(folder)
     learnt = training_sequences(model, POSTS)
     return TrainStep(model, trainable_weights(tune, model, "base", 0), learnt, work, **how), learnt
 
 
-# lessons
+# sequences and batches
 
 
-def test_batches_hold_every_lesson_once_and_keep_their_size() -> None:
+def test_batches_contain_every_sequence_once_and_keep_their_size() -> None:
     lengths = [random.Random(1).randint(3, 90) for _ in range(500)]
     found = batches(lengths, 256, random.Random(0))
     assert sorted(i for batch in found for i in batch) == list(range(500))
@@ -62,7 +63,7 @@ def test_batches_hold_every_lesson_once_and_keep_their_size() -> None:
     )
 
 
-def test_the_plan_is_the_same_for_the_same_seed() -> None:
+def test_the_schedule_of_batches_is_the_same_for_the_same_seed() -> None:
     lengths = list(range(3, 90))
     assert schedule_batches(lengths, 1.5, 128, seed=1) == schedule_batches(
         lengths, 1.5, 128, seed=1
@@ -72,7 +73,7 @@ def test_the_plan_is_the_same_for_the_same_seed() -> None:
     )
 
 
-def test_a_long_post_comes_in_pieces_that_miss_nothing(tiny_gpt2: Path) -> None:
+def test_a_long_post_is_split_without_losing_tokens(tiny_gpt2: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
     text = "the river sings " * 100
     pieces = training_sequences(model, [text])
@@ -89,7 +90,10 @@ def test_a_long_post_comes_in_pieces_that_miss_nothing(tiny_gpt2: Path) -> None:
 def reference(
     folder: Path, learnt: list[list[int]], rows: list[int] | None = None
 ) -> tuple[float, dict[str, torch.Tensor]]:
-    """transformers' own loss of each lesson by itself, over these rows only, and its gradients: slow, in float64."""
+    """Return transformers' own loss of each sequence, over these rows only, and its gradients.
+
+    Slow, in float64.
+    """
     model = LanguageModel.load(folder).model.double()
     total = torch.zeros((), dtype=torch.float64)
     for sequence in learnt:
@@ -101,7 +105,7 @@ def reference(
             logits = logits.masked_fill(out, -torch.inf)
         total = total + torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="sum")
     loss = total / predicted(learnt)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     return loss.item(), {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
 
@@ -125,7 +129,7 @@ def test_loss_and_gradients_are_those_of_transformers_in_double_precision(
 
 
 @pytest.mark.parametrize("width", [5, 300])
-def test_the_loss_in_parts_is_the_loss_at_once(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loss_in_chunks_is_the_whole_loss(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("popinjay.training.loss.MAX_CHUNK_LOGITS", 40 * 64)
     torch.manual_seed(0)
     hidden, weight, bias = (
@@ -143,12 +147,10 @@ def test_the_loss_in_parts_is_the_loss_at_once(width: int, monkeypatch: pytest.M
         torch.testing.assert_close(found, right)
 
 
-def test_others_stand_for_the_rows_left_out() -> None:
+def test_sampled_negatives_stand_for_the_inactive_rows() -> None:
     torch.manual_seed(0)
-    hidden, weight = (
-        torch.randn(9, 8, dtype=torch.float64, requires_grad=True),
-        torch.randn(40, 8, dtype=torch.float64, requires_grad=True),
-    )
+    hidden = torch.randn(9, 8, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(40, 8, dtype=torch.float64, requires_grad=True)
     wanted = torch.randint(0, 30, (9,))
     whole = torch.nn.functional.cross_entropy(hidden @ weight.t(), wanted)
     here = weight.detach()[:30].requires_grad_()
@@ -166,9 +168,7 @@ def test_others_stand_for_the_rows_left_out() -> None:
     )
 
 
-def test_a_post_is_learnt_the_same_alone_beside_others_and_in_any_order(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_the_loss_of_a_post_is_independent_of_the_batch(folder: Path, tmp_path: Path) -> None:
     ours, learnt = train_step(folder, tmp_path)
     alone = [ours.loss([sequence]).item() for sequence in learnt]
     together = sum(
@@ -183,7 +183,7 @@ def test_a_post_is_learnt_the_same_alone_beside_others_and_in_any_order(
         assert beside == pytest.approx(share * one + (1 - share) * alone[longest], rel=1e-5)
 
 
-def test_computing_layers_twice_changes_nothing_but_memory(folder: Path, tmp_path: Path) -> None:
+def test_gradient_checkpointing_changes_only_memory(folder: Path, tmp_path: Path) -> None:
     model = LanguageModel.load(folder)
     learnt = training_sequences(model, POSTS)
     (tmp_path / "twice").mkdir()
@@ -207,7 +207,7 @@ def scores(taught: TrainStep) -> list[float]:
         return taught.model.bits(POSTS)
 
 
-def test_layers_are_computed_twice_where_memory_asks_for_it(tiny_gpt2: Path) -> None:
+def test_gradient_checkpointing_is_used_if_memory_requires_it(tiny_gpt2: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
     least = 12 * model.parameters + 72 * 32 * 2 * 100
     assert needs_recompute(model, 100, least)
@@ -215,15 +215,12 @@ def test_layers_are_computed_twice_where_memory_asks_for_it(tiny_gpt2: Path) -> 
     assert not needs_recompute(model, 10**9, float("inf"))
 
 
-def test_a_model_whose_logits_are_made_otherwise_learns_the_long_way(
-    tiny_gpt2: Path, tmp_path: Path
-) -> None:
+def test_a_model_with_other_logits_uses_the_full_loss(tiny_gpt2: Path, tmp_path: Path) -> None:
     model = LanguageModel.load(tiny_gpt2)
     learnt = training_sequences(model, POSTS)
     assert supports_fused_loss(model, learnt[0])
-    model.model.lm_head.register_forward_hook(
-        lambda module, given, logits: 16 * logits
-    )  # as Cohere's models do, in their way
+    # As Cohere's models do.
+    model.model.lm_head.register_forward_hook(lambda module, given, logits: 16 * logits)
     assert not supports_fused_loss(model, learnt[0])
     ours = TrainStep(model, trainable_weights(FULL, model, "base", 0), learnt, tmp_path)
     assert ours.vocabulary is None
@@ -231,7 +228,7 @@ def test_a_model_whose_logits_are_made_otherwise_learns_the_long_way(
     assert ours.step(learnt, 0.01)[0] < first
 
 
-def test_a_loss_that_is_no_number_stops_with_a_sentence(tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_a_nan_loss_stops_with_a_sentence(tiny_gpt2: Path, tmp_path: Path) -> None:
     ours, learnt = train_step(tiny_gpt2, tmp_path)
     next(iter(ours.weights.values())).data.fill_(math.nan)
     with pytest.raises(TrainingError, match="no longer a number"):
@@ -241,7 +238,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tiny_gpt2: Path, tmp_pat
 # the vocabulary
 
 
-def test_the_rows_at_work_come_back_to_their_places_and_all_others_stay_as_they_were(
+def test_active_rows_return_to_their_places_and_others_are_unchanged(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.training.vocabulary.COMMON_TOKENS", 20)
@@ -270,7 +267,7 @@ def test_the_rows_at_work_come_back_to_their_places_and_all_others_stay_as_they_
     assert not list(tmp_path.iterdir())
 
 
-def test_the_sample_stands_for_as_many_rows_as_rest(
+def test_the_sample_is_weighted_for_all_inactive_rows(
     tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.training.vocabulary.NEGATIVE_SAMPLES", 7)
@@ -282,7 +279,7 @@ def test_the_sample_stands_for_as_many_rows_as_rest(
     assert vocabulary.negatives.offset.exp().sum().item() == pytest.approx(size - 20)
 
 
-def test_rows_at_work_are_those_of_the_posts_and_the_commonest(
+def test_active_rows_are_those_of_the_posts_and_the_most_frequent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("popinjay.training.vocabulary.COMMON_TOKENS", 3)
@@ -294,7 +291,7 @@ def test_rows_at_work_are_those_of_the_posts_and_the_commonest(
 # which weights learn
 
 
-def test_the_top_learns_and_the_bottom_stays(folder: Path, tmp_path: Path) -> None:
+def test_only_the_top_layers_are_trained(folder: Path, tmp_path: Path) -> None:
     before = LanguageModel.load(folder)
     ours, learnt = train_step(folder, tmp_path, TOP)
     ours.step(learnt, 0.01)
@@ -311,8 +308,8 @@ def test_the_top_learns_and_the_bottom_stays(folder: Path, tmp_path: Path) -> No
     assert all(weight.requires_grad for weight in ours.model.model.parameters())
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # of peft's own way with transformers
-def test_a_lora_adapter_and_the_merged_model_say_the_same(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of peft's use of transformers
+def test_a_lora_adapter_equals_the_merged_model(folder: Path, tmp_path: Path) -> None:
     from peft import PeftModel
 
     ours, learnt = train_step(folder, tmp_path, LORA)
@@ -331,10 +328,10 @@ def test_a_lora_adapter_and_the_merged_model_say_the_same(folder: Path, tmp_path
     assert str(tmp_path) not in (tmp_path / "model" / "adapter" / "adapter_config.json").read_text()
 
 
-# the clock
+# the schedule
 
 
-def test_the_rate_warms_up_and_falls_to_nothing() -> None:
+def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
     schedule = Schedule(100)
     rates = [learning_rate(schedule.progress(step, 0.0), 1.0) for step in range(100)]
     assert 0 < rates[0] < max(rates) == max(rates[:4]) <= 1.0
@@ -342,7 +339,7 @@ def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     assert all(a >= b for a, b in pairwise(rates[3:]))
 
 
-def test_with_a_budget_the_clock_is_the_schedule() -> None:
+def test_with_a_budget_time_is_the_schedule() -> None:
     schedule = Schedule(100, budget=10.0)
     assert schedule.progress(1, 9.0) == 0.9  # slow: time decides
     assert schedule.progress(90, 1.0) == pytest.approx(0.905)  # quick: the steps decide
@@ -356,7 +353,7 @@ def test_with_a_budget_the_clock_is_the_schedule() -> None:
 # the loop
 
 
-def test_trying_how_long_a_step_takes_changes_nothing(folder: Path, tmp_path: Path) -> None:
+def test_timing_a_step_changes_nothing(folder: Path, tmp_path: Path) -> None:
     ours, learnt = train_step(folder, tmp_path)
     before = {name: weight.detach().clone() for name, weight in ours.weights.items()}
     settings = Settings(
@@ -382,12 +379,11 @@ def test_trying_how_long_a_step_takes_changes_nothing(folder: Path, tmp_path: Pa
     assert not any(optimizer.state for optimizer in ours.optimizer.optimizers.values())
 
 
-def test_it_stops_when_it_begins_to_recite(
+def test_training_stops_when_it_memorizes(
     tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "popinjay.training.trainer.PATIENCE", 1000
-    )  # the loss alone would have stopped it before
+    # The loss alone would have stopped it before.
+    monkeypatch.setattr("popinjay.training.trainer.PATIENCE", 1000)
     posts = [
         f"{first} sings near the lamp while people wait and hums"
         for first in ("the river", "a number", "no lamp")
@@ -424,23 +420,23 @@ def test_it_stops_when_it_begins_to_recite(
     assert trainer.state.best_step < trainer.state.step
 
 
-# the machine
+# device and precision
 
 
-def test_a_device_that_is_not_there_is_refused() -> None:
+def test_a_missing_device_is_refused() -> None:
     missing = "mps" if not torch.backends.mps.is_available() else "cuda"
     with pytest.raises(TrainingError, match=f"no {missing} device"):
         choose_device(missing)
 
 
-def test_narrow_models_stay_in_full_precision_and_what_is_asked_for_is_taken() -> None:
+def test_narrow_models_use_full_precision_unless_asked_otherwise() -> None:
     assert choose_precision("auto", "cpu", 256) == "fp32"
     assert choose_precision("bf16", "cpu", 256) == "bf16"
     assert choose_precision("fp32", "cpu", 4096) == "fp32"
     assert choose_precision("auto", "cpu", 4096) in ("fp32", "bf16")
 
 
-def test_half_precision_is_near_the_whole(tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_half_precision_is_close_to_full_precision(tiny_gpt2: Path, tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
     whole, learnt = train_step(tiny_gpt2, tmp_path)
     half, _ = train_step(tiny_gpt2, tmp_path / "half", precision="bf16")

@@ -1,4 +1,4 @@
-"""Bluesky over the network, against the real PLC directory and the real PDS from npm, on loopback."""
+"""Tests of Bluesky accounts, against the real PLC directory and PDS from npm, on loopback."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from popinjay.sources.network.mirror import Mirror
 from popinjay.stages.clean import sort_out
 from popinjay.stages.collect import open_specs
 from popinjay.store.run import FETCHED, Run
+from readings import fetch
 from repositories import POST, link, tid
 from servers.install import missing
 
@@ -36,7 +37,7 @@ ADDRESS = "https://example.com/a/long/path/to/the/tide"
 
 
 def png(shade: int) -> bytes:
-    """A picture of one pixel."""
+    """Return a picture of one pixel."""
     parts = (
         (b"IHDR", bytes.fromhex("00000001000000010800000000")),
         (b"IDAT", zlib.compress(bytes([0, shade]))),
@@ -50,7 +51,7 @@ def png(shade: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    """Both servers, once for all tests of this file."""
+    """Start both servers, once for all tests of this file."""
     if why := missing():
         pytest.skip(why)
     network = Network(tmp_path_factory.mktemp("bluesky"))
@@ -72,7 +73,7 @@ Everything = tuple[Account, list[Post]]
 
 @pytest.fixture(scope="module")
 def ada(network: Network) -> Everything:
-    """Somebody with 500 posts of all kinds and 60 reposts, and with what is to be left alone; and what is to be read of it all."""
+    """Return an account with 500 posts of all kinds, 60 reposts and more, and its posts."""
     bob, ada = network.sign_up("bob.test"), network.sign_up("ada.test")
     bob.write(
         [
@@ -144,7 +145,7 @@ def stamp(number: int) -> str:
 def of_all_kinds(
     n: int, did: str, theirs: dict[str, str], picture: dict[str, Any]
 ) -> tuple[Post, dict[str, Any]]:
-    """A post as it is to be read, and its record."""
+    """Return a post as it is to be read, and its record."""
     text = f"the tide came in for the {n}th time, says number {n * 37}"
     post = Post(tid(n), "ada.test", text, Kind.POST, stamp(n), "en")
     record: dict[str, Any] = {"$type": POST, "text": text, "createdAt": stamp(n), "langs": ["en"]}
@@ -209,9 +210,7 @@ def opened(
 
 
 def read(folder: Path, spec: str = "ada.test", **options: Any) -> tuple[list[Post], Reading]:
-    reading = opened(spec, **options)
-    reading.fetch(folder, lambda author, id: False)
-    return list(reading.posts()), reading
+    return fetch(opened(spec, **options), folder)
 
 
 def lists_asked(network: Network, since: int) -> list[str]:
@@ -250,9 +249,8 @@ def test_all_posts_and_nothing_else_are_read(
         for line in asked
         if not line.startswith("/xrpc/com.atproto.") or "feed.like" in line or "graph.block" in line
     ]
-    assert (
-        len(lists_asked(network, since)) == 7 + 2
-    )  # pages of a hundred records and an empty one at each end, as this server has it
+    # Pages of a hundred records and an empty one at each end, as this server has it.
+    assert len(lists_asked(network, since)) == 7 + 2
 
 
 def test_the_author_and_the_picture_are_the_accounts(ada: Everything, tmp_path: Path) -> None:
@@ -288,7 +286,7 @@ def test_an_export_and_the_network_agree_post_for_post(ada: Everything, tmp_path
     by_file = list(export.posts())
     by_network, reading = read(tmp_path)
     assert by_file == by_network
-    assert export.author == replace(reading.author, avatar="")  # an export knows no server
+    assert export.author == replace(reading.author, avatar="")  # an export has no server
     assert (export.findings.notes, export.findings.left_out, export.refusal) == (
         reading.findings.notes,
         reading.findings.left_out,
@@ -310,12 +308,15 @@ def test_keys_of_all_lengths_keep_one_order_in_both(network: Network, tmp_path: 
 # later
 
 
-def test_a_second_time_only_what_is_new_is_fetched(network: Network, tmp_path: Path) -> None:
+def test_an_update_fetches_new_posts_only(network: Network, tmp_path: Path) -> None:
     cyd = network.sign_up("cyd.test")
     cyd.write([(POST, tid(n), {"$type": POST, "text": f"number {n}"}) for n in range(350)])
     first, _ = read(tmp_path, "cyd.test")
     etag = json.loads((tmp_path / "cyd.test/posts/state.json").read_text())["etag"]
-    newest = f"{network.server}/xrpc/com.atproto.repo.listRecords?repo={cyd.did}&collection={POST}&limit=100"
+    newest = (
+        f"{network.server}/xrpc/com.atproto.repo.listRecords"
+        f"?repo={cyd.did}&collection={POST}&limit=100"
+    )
     assert HttpClient(Access(FetchOptions(allow_local=True))).get(newest, etag=etag).status == 304
     since = len(network.asked())
     assert read(tmp_path, "cyd.test")[0] == first
@@ -327,7 +328,7 @@ def test_a_second_time_only_what_is_new_is_fetched(network: Network, tmp_path: P
     assert len(lists_asked(network, since)) == 2
 
 
-def test_what_was_deleted_there_goes_on_prune(network: Network, tmp_path: Path) -> None:
+def test_prune_removes_deleted_posts(network: Network, tmp_path: Path) -> None:
     eve = network.sign_up("eve.test")
     eve.write([(POST, tid(n), {"$type": POST, "text": f"number {n}"}) for n in range(150)])
     read(tmp_path, "eve.test")
@@ -338,7 +339,7 @@ def test_what_was_deleted_there_goes_on_prune(network: Network, tmp_path: Path) 
     ]
 
 
-def test_a_server_killed_midway_costs_nothing_that_was_read(
+def test_a_killed_server_loses_nothing_that_was_read(
     network: Network, ada: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
@@ -357,9 +358,8 @@ def test_a_server_killed_midway_costs_nothing_that_was_read(
     assert "kept" in caught.value.hint
     assert sum(1 for _ in Mirror(tmp_path / "ada.test" / "posts", 1).posts()) == 198
     found, _ = read(tmp_path)
-    assert (
-        len(lists_asked(network, 0)) == 5 + 1 + 2
-    )  # of this run of the server: the rest, then what is newer, then the reposts
+    # Of this run of the server: the rest, then what is newer, then the reposts.
+    assert len(lists_asked(network, 0)) == 5 + 1 + 2
     assert found == ada[1]
     whole, again = opened("ada.test"), opened("ada.test")
     whole.fetch(tmp_path / "undisturbed", lambda author, id: False)
@@ -368,10 +368,10 @@ def test_a_server_killed_midway_costs_nothing_that_was_read(
     assert (whole.findings, list(whole.posts())) == (again.findings, list(again.posts()))
 
 
-# what the author declares, and what became of the account
+# declarations of the author, and the state of the account
 
 
-def test_a_no_is_heeded_by_everybody_but_the_author(
+def test_a_refusal_binds_all_users_but_the_author(
     network: Network, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kit = network.sign_up("kit.test")
@@ -405,14 +405,17 @@ def test_a_no_is_heeded_by_everybody_but_the_author(
     assert list(own_home.glob("kit*")) == []
     own = open_specs(["kit.test"], CollectOptions(), Access(FetchOptions(allow_local=True)))
     own.heed("self")
-    note = f"The author's record {AI}/self about AI says no to training. The no holds for everybody but the author."
+    note = (
+        f"The author's record {AI}/self about AI says no to training. "
+        "The no holds for everybody but the author."
+    )
     assert own.readings[0].findings.notes == [note]
     export = kit.export(own_home / "kit.test.car")
     with pytest.raises(SpecError, match=r"kit\.test says no to training"):
         popinjay.make(export, name="other", whose="permission")
 
 
-def test_who_wants_no_strangers_and_who_is_a_bot_is_said(network: Network) -> None:
+def test_restricted_accounts_and_bots_are_reported(network: Network) -> None:
     roy = network.sign_up("roy.test")
     labels = {
         "$type": "com.atproto.label.defs#selfLabels",
@@ -420,17 +423,18 @@ def test_who_wants_no_strangers_and_who_is_a_bot_is_said(network: Network) -> No
     }
     roy.put(PROFILE, "self", {"$type": PROFILE, "labels": labels})
     reading = opened("roy.test")
-    assert (
-        reading.refusal
-        == "roy.test asks that these posts are shown only to those who are signed in (the profile's label !no-unauthenticated)."
+    assert reading.refusal == (
+        "roy.test asks that these posts are shown only to those who are signed in "
+        "(the profile's label !no-unauthenticated)."
     )
     assert [note.partition(".")[0] for note in reading.findings.notes] == [
         "The profile says that this account is a bot",
-        "The profile asks that posts are shown only to those who are signed in (!no-unauthenticated)",
+        "The profile asks that posts are shown only to those who are signed in "
+        "(!no-unauthenticated)",
     ]
 
 
-def test_an_account_that_went_away_leaves_what_was_read(network: Network, tmp_path: Path) -> None:
+def test_a_deleted_account_leaves_what_was_read(network: Network, tmp_path: Path) -> None:
     lee = network.sign_up("lee.test")
     lee.write([(POST, tid(n), {"$type": POST, "text": f"number {n}"}) for n in range(30)])
     found, reading = read(tmp_path, "lee.test")
@@ -461,9 +465,7 @@ def test_a_new_handle_is_another_name_for_the_same_account(network: Network) -> 
         opened("mia.test")
 
 
-def test_without_leave_no_server_on_this_machine_is_asked(
-    network: Network, ada: Everything
-) -> None:
+def test_servers_on_this_machine_need_permission(network: Network, ada: Everything) -> None:
     since = len(network.asked())
     with pytest.raises(NetworkError) as caught:
         sources.read("ada.test", CollectOptions())
@@ -471,10 +473,10 @@ def test_without_leave_no_server_on_this_machine_is_asked(
     assert len(network.asked()) == since
 
 
-# all of it
+# end to end
 
 
-def test_a_handle_becomes_a_persona_that_speaks(
+def test_a_persona_is_made_from_a_handle(
     network: Network,
     ada: Everything,
     tiny_gpt2: Path,

@@ -1,4 +1,4 @@
-"""Bluesky's exports: what the commit's tree reaches is read, nothing else is, and damage is one clear sentence."""
+"""Tests of Bluesky exports: only what the commit's tree reaches is read; damage is reported."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from popinjay.cli.main import main
 from popinjay.errors import SpecError
 from popinjay.options import CleanOptions, CollectOptions
 from popinjay.post import Kind, Post
-from popinjay.sources import Reading
 from popinjay.sources.bluesky import car as car_files
 from popinjay.stages.clean import sort_out
+from readings import read
 from repositories import (
     DID,
     POST,
@@ -45,11 +45,6 @@ REPOST = {
     "subject": THEIRS,
     "createdAt": "2024-10-28T03:00:00.5+02:00",
 }
-
-
-def read(path: Path) -> tuple[list[Post], Reading]:
-    reading = sources.read(str(path), CollectOptions())
-    return list(reading.posts()), reading
 
 
 def read_one(path: Path, text: str = "the tide is in", **more: Any) -> Post:
@@ -78,7 +73,7 @@ def test_all_records_that_the_tree_reaches_are_read_in_their_order(tmp_path: Pat
     )
 
 
-def test_loose_blocks_are_no_posts(tmp_path: Path) -> None:
+def test_unreachable_blocks_are_no_posts(tmp_path: Path) -> None:
     root, blocks = repository(many(5))
     put(blocks, bsky_post("deleted long ago", 77)[1])
     tree(blocks, [(f"{POST}/{tid(78)}".encode(), put(blocks, bsky_post("an older state", 78)[1]))])
@@ -118,7 +113,7 @@ def test_loose_blocks_are_no_posts(tmp_path: Path) -> None:
         ({"embed": 7, "reply": []}, Kind.POST),
     ],
 )
-def test_what_a_post_is_to_its_author(tmp_path: Path, more: dict[str, Any], kind: Kind) -> None:
+def test_kinds_of_posts(tmp_path: Path, more: dict[str, Any], kind: Kind) -> None:
     assert read_one(tmp_path, **more).kind is kind
 
 
@@ -134,7 +129,7 @@ def test_what_a_post_is_to_its_author(tmp_path: Path, more: dict[str, Any], kind
         (None, "2024-10-27T03:33:20Z"),
     ],
 )
-def test_the_time_is_what_the_record_says_or_what_its_key_does(
+def test_the_time_is_that_of_the_record_or_else_of_its_key(
     tmp_path: Path, said: Any, iso: str
 ) -> None:
     assert read_one(tmp_path, createdAt=said).created_at == iso
@@ -152,13 +147,11 @@ def test_the_time_is_what_the_record_says_or_what_its_key_does(
         (["no such"], None),
     ],
 )
-def test_the_language_is_known_where_one_is_named(
-    tmp_path: Path, langs: Any, lang: str | None
-) -> None:
+def test_the_language_is_that_of_the_record(tmp_path: Path, langs: Any, lang: str | None) -> None:
     assert read_one(tmp_path, langs=langs).lang == lang
 
 
-def test_text_is_taken_as_it_is_with_whole_links(tmp_path: Path) -> None:
+def test_text_is_unchanged_but_for_expanded_links(tmp_path: Path) -> None:
     text = "🧮 @bob.bsky.social &amp; I read\nexample.com/a/long/pa... #tide"
     post = read_one(
         tmp_path,
@@ -168,7 +161,7 @@ def test_text_is_taken_as_it_is_with_whole_links(tmp_path: Path) -> None:
     assert post.text == "🧮 @bob.bsky.social &amp; I read\nhttps://example.com/a/long/path #tide"
 
 
-def test_reposts_are_counted_and_nothing_else_of_others_is_opened(tmp_path: Path) -> None:
+def test_reposts_are_counted_and_other_records_are_not_read(tmp_path: Path) -> None:
     records = (
         many(4)
         | {f"app.bsky.feed.repost/{tid(n)}": REPOST for n in range(3)}
@@ -192,14 +185,14 @@ def test_reposts_are_counted_and_nothing_else_of_others_is_opened(tmp_path: Path
     assert sort_out(reading.author.handle, found, CleanOptions()).counts.reposts == 3
 
 
-def test_likes_need_not_even_be_there(tmp_path: Path) -> None:
+def test_likes_may_be_missing(tmp_path: Path) -> None:
     root, blocks = repository(many(4) | {f"app.bsky.feed.like/{tid(1)}": LIKE})
     del blocks[put({}, LIKE)]
     (tmp_path / "repo.car").write_bytes(car(root, blocks))
     assert len(read(tmp_path / "repo.car")[0]) == 4
 
 
-def test_a_record_that_is_no_post_is_counted(tmp_path: Path) -> None:
+def test_invalid_posts_are_counted(tmp_path: Path) -> None:
     root, blocks = repository(
         many(2)
         | {
@@ -226,9 +219,7 @@ def test_a_record_that_is_no_post_is_counted(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_trees_are_built_here_as_the_protocols_own_tests_have_them(
-    tmp_path: Path, keys: str, root: str
-) -> None:
+def test_our_trees_match_the_protocols_test_vectors(tmp_path: Path, keys: str, root: str) -> None:
     record = (
         b"\x01\x71\x12\x20"
         + libipld.decode_cid("bafyreie5cvv4h45feadgeuwhbcutmh6t2ceseocckahdoe6uat64zmz454")["hash"][
@@ -243,7 +234,7 @@ def test_trees_are_built_here_as_the_protocols_own_tests_have_them(
     assert (found, sum(reading.findings.unread.values())) == ([], len(keys.split()))
 
 
-# who posted
+# the author
 
 
 PROFILE = {
@@ -264,7 +255,7 @@ def test_the_profile_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("profile", [7, {"displayName": 7, "description": None}])
-def test_a_profile_of_something_else_is_none(tmp_path: Path, profile: Any) -> None:
+def test_an_invalid_profile_is_ignored(tmp_path: Path, profile: Any) -> None:
     author = read(
         write_car(tmp_path / "repo.car", many(2) | {"app.bsky.actor.profile/self": profile})
     )[1].author
@@ -279,7 +270,7 @@ def test_a_profile_of_something_else_is_none(tmp_path: Path, profile: Any) -> No
         ("repo (1).car", "did:web:ada.example", "did_web_ada.example", 1),
     ],
 )
-def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(
+def test_the_file_name_gives_the_author_if_it_is_a_handle(
     tmp_path: Path, name: str, did: str, handle: str, notes: int
 ) -> None:
     found, reading = read(write_car(tmp_path / name, many(2), did))
@@ -299,7 +290,8 @@ def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(
                     "embedding": {},
                 }
             },
-            "The author's record community.lexicon.preference.ai/self about AI says no to training and yes to inference. "
+            "The author's record community.lexicon.preference.ai/self about AI says no to "
+            "training and yes to inference. "
             "The no holds for everybody but the author.",
         ),
         (
@@ -309,16 +301,18 @@ def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(
                 "bulkDataset": {"allow": True},
                 "syntheticContentGeneration": {"allow": True},
             },
-            "The author's record org.user-intents.declaration/self about AI says yes to bulkDataset, syntheticContentGeneration.",
+            "The author's record org.user-intents.declaration/self about AI says yes to "
+            "bulkDataset, syntheticContentGeneration.",
         ),
         (
             "org.user-intents.declaration/self",
             7,
-            "The author's record org.user-intents.declaration/self about AI says neither yes nor no to anything.",
+            "The author's record org.user-intents.declaration/self about AI says neither yes "
+            "nor no to anything.",
         ),
     ],
 )
-def test_what_the_author_declares_about_ai_is_said(
+def test_the_authors_declarations_about_ai_are_reported(
     tmp_path: Path, path: str, record: Any, said: str
 ) -> None:
     assert read(write_car(tmp_path / "ada.example.car", many(2) | {path: record}))[
@@ -378,7 +372,7 @@ def whole(count: int = 20) -> bytes:
         varint(5) + b"\xa1",
     ],
 )
-def test_a_file_that_is_no_car(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_not_a_car(tmp_path: Path, content: bytes) -> None:
     assert refused(tmp_path, content) == "repo.car is not a CAR file, despite its name."
 
 
@@ -389,12 +383,12 @@ def test_a_car_of_the_second_version(tmp_path: Path) -> None:
     )
 
 
-def test_a_car_of_something_else(tmp_path: Path) -> None:
+def test_car_of_other_content(tmp_path: Path) -> None:
     blocks: Blocks = {}
     assert "without a repository" in refused(tmp_path, car(put(blocks, {"hello": "there"}), blocks))
 
 
-def test_a_file_that_was_cut_off(tmp_path: Path) -> None:
+def test_truncated_file(tmp_path: Path) -> None:
     content = whole()
     for end in random.Random(7).sample(range(70, len(content) - 1), 60):
         said = refused(tmp_path, content[:end])
@@ -458,7 +452,7 @@ def entry(path: str, cid: bytes, **more: Any) -> dict[str, Any]:
     return {"p": 0, "k": path.encode(), "v": cid, "t": None, **more}
 
 
-def test_a_tree_that_can_not_be_followed(tmp_path: Path) -> None:
+def test_invalid_tree(tmp_path: Path) -> None:
     blocks: Blocks = {}
     cid = put(blocks, bsky_post("here")[1])
     first, second = entry(f"{POST}/a", cid), entry(f"{POST}/b", cid)
@@ -496,7 +490,7 @@ def test_a_tree_that_can_not_be_followed(tmp_path: Path) -> None:
         )
 
 
-def test_a_circle_is_a_block_that_is_not_what_its_cid_says(tmp_path: Path) -> None:
+def test_a_cycle_contradicts_its_cid(tmp_path: Path) -> None:
     root, blocks = repository(many(1))
     top = libipld.decode_dag_cbor(blocks[root])["data"]
     node = libipld.decode_dag_cbor(blocks[top])
@@ -504,7 +498,7 @@ def test_a_circle_is_a_block_that_is_not_what_its_cid_says(tmp_path: Path) -> No
     assert "does not match its CID" in refused(tmp_path, car(root, blocks))
 
 
-def test_a_tree_that_is_deep_or_reaches_the_same_again_and_again_ends(tmp_path: Path) -> None:
+def test_deep_and_repetitive_trees_end(tmp_path: Path) -> None:
     blocks: Blocks = {}
     cid = put(blocks, bsky_post("here")[1])
     deep = again = put(blocks, {"l": None, "e": [entry(f"{POST}/a", cid)]})
@@ -532,7 +526,7 @@ def test_a_file_that_changes_after_it_was_opened(tmp_path: Path) -> None:
 # by hand
 
 
-def test_inspect_says_what_is_in_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_reports_the_contents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     records = (
         many(5)
         | PROFILE

@@ -1,4 +1,4 @@
-"""Facets: places in UTF-8 bytes, shortened addresses written out, everything else left as it was written."""
+"""Tests of facets: offsets in UTF-8 bytes, shortened links expanded, all other text unchanged."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LONG = "https://example.com/some/long/path?with=more"
         ),
     ],
 )
-def test_shortened_addresses_go_with_the_links_and_words_stay(
+def test_shortened_addresses_are_replaced_and_words_stay(
     text: str, shown: str, uri: str, tidied: str
 ) -> None:
     assert tidy(with_whole_links(text, [link(text, shown, uri)])) == tidied
@@ -91,7 +91,7 @@ def test_mentions_and_tags_stay_as_they_are() -> None:
         [facet(2**70, 2**71, LONG)],
     ],
 )
-def test_a_bad_facet_is_passed_over(facets: Any) -> None:
+def test_an_invalid_facet_is_ignored(facets: Any) -> None:
     assert (
         with_whole_links("🧮 example.com/some/long/p...", facets) == "🧮 example.com/some/long/p..."
     )
@@ -104,13 +104,11 @@ def test_of_overlapping_facets_the_first_counts() -> None:
 
 
 @given(st.text(), st.lists(st.tuples(st.integers(-2, 60), st.integers(-2, 60))))
-def test_whatever_the_places_are_no_text_is_lost_or_broken(
-    text: str, places: list[tuple[int, int]]
-) -> None:
+def test_no_offsets_lose_or_break_text(text: str, places: list[tuple[int, int]]) -> None:
     plain = text.replace(".", "").replace("/", "")  # so that nothing in it is an address
     assert with_whole_links(plain, [facet(begin, end, LONG) for begin, end in places]) == plain
 
 
-def test_half_a_surrogate_is_no_reason_to_fail() -> None:
+def test_lone_surrogates_do_not_fail() -> None:
     text = "\ud83d example.com/some/lo..."
     assert with_whole_links(text, [facet(4, len(text) + 2, LONG)]) == f"\ud83d {LONG}"

@@ -1,6 +1,6 @@
-"""Bluesky without a server: what is taken for an account, who is who, what is a no, and answers that make no sense.
+"""Tests of finding Bluesky accounts without a server: names, refusals and malformed answers.
 
-Where the network is asked, a table of answers of this file's own stands in for it: each test says what which address answers.
+A table of answers stands in for the network: each test says what each address answers.
 """
 
 from __future__ import annotations
@@ -39,11 +39,15 @@ def document(**more: Any) -> dict[str, Any]:
 
 
 class Table(HttpClient):
-    """Answers what a table says: an address has a status and a body, or what to raise. All else is not found."""
+    """A client that answers from a table: a status and a body for an address, or an error to raise.
+
+    All other addresses are not found.
+    """
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         super().__init__(NOBODY_TO_ASK)
-        self.table, self.asked = dict(table), list[str]()
+        self.table = dict(table)
+        self.asked = list[str]()
 
     def get(self, address: str, query: Mapping[str, str] | None = None, **how: Any) -> Response:
         address = f"{address}?{urlencode(query)}" if query else address
@@ -57,7 +61,7 @@ class Table(HttpClient):
         )
 
 
-# what is taken for an account
+# specs
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ class Table(HttpClient):
         ("at://ada.example", "ada.example"),
     ],
 )
-def test_what_is_taken_for_an_account(spec: str, name: str) -> None:
+def test_specs_of_accounts(spec: str, name: str) -> None:
     assert sources.find(spec) is bluesky
     assert bluesky._account_name(spec) == name
 
@@ -88,16 +92,18 @@ def test_what_is_taken_for_an_account(spec: str, name: str) -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        *"posts.txt posts.CSV ada.car archive.tar.gz notes.md run.py index.js a.zip ada @ada @ada@example.social x:@ada ada. .ada -ada.example".split(),
-        *"https://bsky.app/about https://example.social/@ada did:key:z6Mk 127.0.0.1 ada.example/posts a_b.example ada..example".split(),
+        *"posts.txt posts.CSV ada.car archive.tar.gz notes.md run.py index.js a.zip".split(),
+        *"ada @ada @ada@example.social x:@ada ada. .ada -ada.example".split(),
+        *"https://bsky.app/about https://example.social/@ada did:key:z6Mk 127.0.0.1".split(),
+        *"ada.example/posts a_b.example ada..example".split(),
         *("", "ada lovelace.example", "a." * 200),
     ],
 )
-def test_what_is_not(spec: str) -> None:
+def test_specs_of_something_else(spec: str) -> None:
     assert not bluesky.matches(spec)
 
 
-def test_what_lies_on_the_disk_is_never_looked_for_elsewhere(
+def test_existing_files_are_never_looked_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -106,10 +112,10 @@ def test_what_lies_on_the_disk_is_never_looked_for_elsewhere(
     assert bluesky.matches("bsky:ada.bsky.social")
 
 
-# who is who
+# identities
 
 
-def test_a_handle_is_asked_of_its_own_host_first_and_of_nobody_else() -> None:
+def test_a_handle_is_resolved_by_its_own_host_first() -> None:
     web = Table({WELL_KNOWN: f"{DID}\n".encode(), f"{PLC}/{DID}": document()})
     assert look_up("ada.example", web) == Identity(DID, "ada.example", SERVER)
     assert web.asked == [WELL_KNOWN, f"{PLC}/{DID}"]
@@ -124,12 +130,12 @@ def test_a_handle_is_asked_of_its_own_host_first_and_of_nobody_else() -> None:
         NetworkError("There is no server 'ada.example'."),
     ],
 )
-def test_where_the_host_does_not_say_the_public_resolver_does(there: Any) -> None:
+def test_otherwise_the_public_resolver_is_used(there: Any) -> None:
     web = Table({WELL_KNOWN: there, RESOLVER: {"did": DID}, f"{PLC}/{DID}": document()})
     assert look_up("ada.example", web) == Identity(DID, "ada.example", SERVER)
 
 
-def test_with_a_resolver_of_ones_own_only_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configured_resolver_replaces_the_public_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POPINJAY_BLUESKY_RESOLVER", "https://resolver.example/")
     monkeypatch.setenv("POPINJAY_PLC_DIRECTORY", "https://directory.example/")
     web = Table(
@@ -157,7 +163,7 @@ def test_with_a_resolver_of_ones_own_only_that_is_asked(monkeypatch: pytest.Monk
         ["at://no handle"],
     ],
 )
-def test_a_handle_that_its_account_does_not_know_of_is_an_error(names: Any) -> None:
+def test_a_handle_unknown_to_its_account_is_an_error(names: Any) -> None:
     with pytest.raises(
         SpecError,
         match=f"ada.example leads to the account {DID}, which calls itself (eve.example|nothing).",
@@ -298,7 +304,7 @@ def test_a_did_on_the_web_has_its_document_there(did: str, address: str) -> None
         ],
     ],
 )
-def test_who_can_not_be_found_is_one_clear_sentence(
+def test_an_account_that_is_not_found_is_one_clear_sentence(
     name: str, table: dict[str, Any], kind: type[PopinjayError], said: str
 ) -> None:
     with pytest.raises(kind, match=said) as caught:
@@ -306,7 +312,7 @@ def test_who_can_not_be_found_is_one_clear_sentence(
     assert caught.value.hint
 
 
-# what authors declare
+# declarations of authors
 
 
 def scoped(scope: str | None, **said: bool | None) -> dict[str, Any]:
@@ -420,7 +426,7 @@ SELF, OTHER, THIRD, INTENT = f"{AI}/self", f"{AI}/3kother", f"{AI}/3kthird", f"{
         ),
     ],
 )
-def test_what_counts_as_a_no(records: dict[str, Any], refusal: str) -> None:
+def test_which_records_are_refusals(records: dict[str, Any], refusal: str) -> None:
     preferences = Preferences()
     for name, record in records.items():
         preferences.add(name, record)
@@ -431,7 +437,7 @@ def test_what_counts_as_a_no(records: dict[str, Any], refusal: str) -> None:
     ) >= bool(refusal)
 
 
-def test_a_thousand_records_are_not_a_thousand_lines() -> None:
+def test_many_records_give_few_lines() -> None:
     preferences = Preferences()
     for n in range(1000):
         preferences.add(f"{AI}/{n}", scoped("all", training=False))
@@ -463,7 +469,8 @@ def test_a_profile_without_labels_has_none(profile: Any) -> None:
                     "labels": {"values": [{"val": "!no-unauthenticated"}]}
                 }
             },
-            "ada.example asks that these posts are shown only to those who are signed in (the profile's label !no-unauthenticated).",
+            "ada.example asks that these posts are shown only to those who are signed in (the "
+            "profile's label !no-unauthenticated).",
         ),
         (
             {
@@ -546,15 +553,20 @@ def test_the_last_page_may_have_a_cursor_or_none(tmp_path: Path) -> None:
         listed(POST): {"records": [first], "cursor": "a b"},
         listed(POST, "a b"): {"records": [second], "cursor": "end"},
     }
-    for last in ({"records": []}, {"records": [], "cursor": ""}, {"records": [], "cursor": None}):
+    last_pages: list[dict[str, Any]] = [
+        {"records": []},
+        {"records": [], "cursor": ""},
+        {"records": [], "cursor": None},
+    ]
+    for last in last_pages:
         assert (
             len(fetched(tmp_path / str(last), account(**pages, **{listed(POST, "end"): last})()))
             == 2
         )
 
 
-def test_what_is_no_post_of_this_account_is_left_out(tmp_path: Path) -> None:
-    wrong = [
+def test_records_of_other_accounts_are_left_out(tmp_path: Path) -> None:
+    wrong: list[Any] = [
         7,
         None,
         {},
@@ -679,7 +691,7 @@ def test_wrong_types_in_a_post_never_stop_the_others(tmp_path: Path, value: Any)
         ),
     ],
 )
-def test_answers_that_can_not_be_are_one_clear_sentence(
+def test_invalid_answers_are_one_clear_sentence(
     tmp_path: Path, changed: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(NetworkError) as caught:
@@ -688,8 +700,8 @@ def test_answers_that_can_not_be_are_one_clear_sentence(
     assert "kept" in caught.value.hint
 
 
-def test_an_exception_from_a_no_is_found_on_any_page() -> None:
-    pages = {
+def test_an_exception_to_a_refusal_is_found_on_any_page() -> None:
+    pages: dict[str, Any] = {
         listed(AI): {"records": records((SELF, scoped("all", training=False))), "cursor": "on"},
         listed(AI, "on"): {"records": [7, *records((OTHER, scoped(POST, training=True)))]},
     }
@@ -722,7 +734,7 @@ def test_an_exception_from_a_no_is_found_on_any_page() -> None:
         (7, None),
     ],
 )
-def test_the_picture_is_at_an_address_made_from_its_hash(avatar: Any, cid: str | None) -> None:
+def test_the_address_of_the_picture_is_made_from_its_hash(avatar: Any, cid: str | None) -> None:
     profile = asked("repo.getRecord", collection="app.bsky.actor.profile", rkey="self")
     author = account(**{profile: {"value": {"displayName": " Ada ", "avatar": avatar}}})().author
     assert author.name == "Ada"

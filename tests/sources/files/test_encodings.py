@@ -1,4 +1,4 @@
-"""Encodings that are said or found out, and wrong bytes named where they are."""
+"""Tests of encodings: declared or detected, and invalid bytes reported with their position."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def found(data: bytes) -> str:
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "cp1252"]
 )
-def test_an_encoding_is_found_out(encoding: str) -> None:
+def test_encodings_are_detected(encoding: str) -> None:
     data = WESTERN.encode(encoding)
     assert data.decode(found(data)) == WESTERN
 
 
-def test_plain_letters_are_utf_8() -> None:
+def test_ascii_is_utf_8() -> None:
     assert found(b"plain words") == "utf-8"
     assert found(b"") == "utf-8"
 
@@ -41,13 +41,13 @@ def test_plain_letters_are_utf_8() -> None:
         ("今日はとても天気がいいので\n", "shift-jis"),
     ],
 )
-def test_encodings_that_would_be_guessed_are_refused(text: str, encoding: str) -> None:
+def test_ambiguous_encodings_are_refused(text: str, encoding: str) -> None:
     with pytest.raises(SpecError, match=r"is not UTF-8: byte 0x.. at offset"):
         found(text.encode(encoding) * 3)
 
 
 @pytest.mark.parametrize("before", [0, 1, 5_000, 300_000])
-def test_the_wrong_byte_of_a_damaged_file_is_named_where_it_is(before: int) -> None:
+def test_an_invalid_byte_is_reported_with_its_position(before: int) -> None:
     data = "é☃\n".encode() * (before // 6) + b"x" * (before % 6)
     line = before // 6 + 1
     with pytest.raises(SpecError) as caught:
@@ -55,12 +55,12 @@ def test_the_wrong_byte_of_a_damaged_file_is_named_where_it_is(before: int) -> N
     assert f"byte 0xc3 at offset {before:,} (line {line:,}) is invalid" in caught.value.message
 
 
-def test_bytes_without_characters_are_no_text() -> None:
+def test_binary_data_is_no_text() -> None:
     with pytest.raises(SpecError, match="contains NUL bytes"):
         found(b"abc\0def, plain words")
 
 
-def test_who_wrote_in_windows_1252_is_told_that_it_was_found_out(tmp_path: Path) -> None:
+def test_detected_windows_1252_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "ada.csv"
     path.write_bytes("text\nschöne Grüße – euch\n".encode("cp1252"))
     reading = sources.read(str(path), CollectOptions())

@@ -1,4 +1,4 @@
-"""JSON of every shape: how it is laid out, what it lies in, what of it is broken."""
+"""Tests of JSON files: every layout, every container, every kind of damage."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import io
 import json
 import lzma
 import sys
-import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from archives import write_folder, write_zip
 from popinjay import sources
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post
 from popinjay.sources import Reading
 from popinjay.sources.files.json_stream import MAX_WHOLE, Damage, Opened, values
+from readings import texts
 
 SAID = ["the ferry was late", "so were we", "the gulls were not"]
 ROWS = [{"id": n, "text": text} for n, text in enumerate(SAID, 7)]
@@ -35,10 +35,6 @@ def opened(folder: Path, name: str, content: str | bytes, **options: Any) -> Rea
 
 def read(folder: Path, name: str, content: str | bytes, **options: Any) -> list[Post]:
     return list(opened(folder, name, content, **options).posts())
-
-
-def texts(posts: Iterable[Post]) -> list[str]:
-    return [post.text for post in posts]
 
 
 SHAPES = {
@@ -87,7 +83,7 @@ def test_standard_input_is_read_like_any_file(monkeypatch: pytest.MonkeyPatch, s
     assert texts(sources.read("-", CollectOptions()).posts()) == SAID
 
 
-def test_much_of_standard_input_is_kept_on_the_disk_and_cleared_away(
+def test_large_standard_input_is_buffered_on_disk_and_removed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("popinjay.sources.files.byte_source._IN_MEMORY", 64)
@@ -103,7 +99,7 @@ def test_much_of_standard_input_is_kept_on_the_disk_and_cleared_away(
 @pytest.mark.parametrize(
     ("ending", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)]
 )
-def test_packed_files_are_unpacked_as_they_are_read(tmp_path: Path, ending: str, pack: Any) -> None:
+def test_compressed_files_are_streamed(tmp_path: Path, ending: str, pack: Any) -> None:
     packed = pack(LINES.encode())
     assert texts(read(tmp_path, f"ada.jsonl.{ending}", packed)) == SAID
     assert texts(read(tmp_path, f"ada {ending}", packed)) == SAID
@@ -111,7 +107,7 @@ def test_packed_files_are_unpacked_as_they_are_read(tmp_path: Path, ending: str,
         read(tmp_path, f"cut.jsonl.{ending}", pack(LINES.encode() * 100)[:-20])
 
 
-def test_what_is_somebody_elses_or_private_is_passed_over(tmp_path: Path) -> None:
+def test_foreign_and_private_data_is_skipped(tmp_path: Path) -> None:
     others = [{"text": "NOT THIS"}]
     passed = (
         "likes",
@@ -141,12 +137,12 @@ def test_a_personal_chat_is_left_out(tmp_path: Path) -> None:
     assert reading.findings.left_out == {"direct message": 1}
 
 
-def test_bare_strings_inside_of_rows_are_no_posts(tmp_path: Path) -> None:
+def test_strings_inside_rows_are_no_posts(tmp_path: Path) -> None:
     rows = [{"id": 1, "aliases": ["NOT", "THESE"], "data": ["NOR THESE"]}, *ROWS]
     assert texts(read(tmp_path, "ada.json", json.dumps(rows))) == SAID
 
 
-def test_control_characters_in_strings_are_let_be(tmp_path: Path) -> None:
+def test_control_characters_in_strings_are_accepted(tmp_path: Path) -> None:
     assert texts(read(tmp_path, "ada.jsonl", '{"text": "one\ttwo\x01"}\n{"text": "three"}')) == [
         "one\ttwo\x01",
         "three",
@@ -156,7 +152,7 @@ def test_control_characters_in_strings_are_let_be(tmp_path: Path) -> None:
 # damage
 
 
-def test_single_lines_that_are_no_json_are_passed_over_and_told(tmp_path: Path) -> None:
+def test_invalid_lines_are_skipped_and_reported(tmp_path: Path) -> None:
     lines = LINES.splitlines()
     reading = opened(
         tmp_path,
@@ -171,7 +167,7 @@ def test_single_lines_that_are_no_json_are_passed_over_and_told(tmp_path: Path) 
 @pytest.mark.parametrize(
     "content", [LINES[:-9], json.dumps(ROWS)[:-9], '{"posts": ' + json.dumps(ROWS)[:-9]]
 )
-def test_what_is_whole_of_a_file_that_was_cut_off_is_read_and_the_rest_told(
+def test_the_whole_items_of_a_truncated_file_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
     monkeypatch.setattr("popinjay.sources.files.json_stream.MAX_WHOLE", 60)  # an object is opened
@@ -183,7 +179,7 @@ def test_what_is_whole_of_a_file_that_was_cut_off_is_read_and_the_rest_told(
     ]
 
 
-def test_a_file_mostly_of_something_else_is_given_up(
+def test_a_file_of_mostly_other_items_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("popinjay.sources.files.json_file._MAX_OTHERS", 100)
@@ -195,14 +191,14 @@ def test_a_file_mostly_of_something_else_is_given_up(
 
 
 def spread(value: Any) -> list[Any]:
-    """All leaves of a value, read piece by piece."""
+    """Return all leaves of a value that is read piece by piece."""
     if not isinstance(value, Opened):
         return [value]
     return [leaf for _, part in value.parts() for leaf in spread(part)]
 
 
 class Pieces(io.StringIO):
-    """Text that is handed out in few characters at a time, and remembers how much was asked for."""
+    """Text that is read in chunks of few characters, and records how much was requested."""
 
     most = 0
 
@@ -213,12 +209,12 @@ class Pieces(io.StringIO):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_values_are_the_same_in_whatever_pieces_they_come(shape: str) -> None:
+def test_values_are_independent_of_chunks(shape: str) -> None:
     whole = [value for value, _ in values(io.StringIO(SHAPES[shape]), "x", Damage())]
     assert [value for value, _ in values(Pieces(SHAPES[shape]), "x", Damage())] == whole
 
 
-def test_large_objects_are_opened_and_nothing_is_asked_for_at_once(
+def test_large_objects_are_streamed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("popinjay.sources.files.json_stream.MAX_WHOLE", 200)
@@ -230,8 +226,8 @@ def test_large_objects_are_opened_and_nothing_is_asked_for_at_once(
     assert text.most < 2000
 
 
-def test_a_post_too_large_to_be_held_as_a_whole_is_one_all_the_same(tmp_path: Path) -> None:
-    row = {
+def test_a_very_large_post_is_read(tmp_path: Path) -> None:
+    row: dict[str, Any] = {
         "id": 1,
         "text": "ferry" * (MAX_WHOLE // 5 + 9),
         "user": {"screen_name": "ada"},
@@ -247,21 +243,7 @@ def test_a_post_too_large_to_be_held_as_a_whole_is_one_all_the_same(tmp_path: Pa
 # zips and folders
 
 
-def zipped(path: Path, files: dict[str, str]) -> Path:
-    with zipfile.ZipFile(path, "w") as packed:
-        for name, content in files.items():
-            packed.writestr(name, content)
-    return path
-
-
-def unzipped(folder: Path, files: dict[str, str]) -> Path:
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(content)
-    return folder
-
-
-@pytest.mark.parametrize("form", [zipped, unzipped])
+@pytest.mark.parametrize("form", [write_zip, write_folder])
 def test_json_files_in_a_zip_or_folder_are_read_together(tmp_path: Path, form: Any) -> None:
     parts = {
         f"out/part-{n}.json": json.dumps([row]) for n, row in zip((2, 10, 11), ROWS, strict=True)
@@ -280,8 +262,8 @@ def test_json_files_in_a_zip_or_folder_are_read_together(tmp_path: Path, form: A
     assert reading.fingerprint() == sources.read(str(path), CollectOptions()).fingerprint()
 
 
-def test_rows_without_ids_in_several_files_are_numbered_through(tmp_path: Path) -> None:
-    path = zipped(
+def test_rows_without_ids_are_numbered_across_files(tmp_path: Path) -> None:
+    path = write_zip(
         tmp_path / "a.zip",
         {"1.json": '[{"text": "one"}, {"text": "two"}]', "2.json": '[{"text": "three"}]'},
     )
@@ -292,13 +274,13 @@ def test_rows_without_ids_in_several_files_are_numbered_through(tmp_path: Path) 
     ]
 
 
-def test_one_table_in_a_zip_is_read_beside_what_explains_it(tmp_path: Path) -> None:
-    path = zipped(
+def test_one_table_in_a_zip_is_read_beside_its_readme(tmp_path: Path) -> None:
+    path = write_zip(
         tmp_path / "ada.zip", {"tweets.csv": "id,text\n1,the ferry\n", "README.md": "of a ferry"}
     )
     assert texts(sources.read(str(path), CollectOptions()).posts()) == ["the ferry"]
 
 
-def test_a_zip_is_known_without_its_ending(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "download", {"posts.json": json.dumps(ROWS)})
+def test_a_zip_is_recognized_without_extension(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "download", {"posts.json": json.dumps(ROWS)})
     assert texts(sources.read(str(path), CollectOptions()).posts()) == SAID

@@ -1,4 +1,4 @@
-"""Archives and exports are known by what they hold: names, endings and folders around them change on the way."""
+"""Tests that archives and exports are recognized by content, whatever their file is called."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def renamed(
 
 
 def raw_zip(path: Path, files: Mapping[str, str | bytes]) -> Path:
-    """A zip whose names are left as they are: Python would turn them round."""
+    """Write a zip whose names are left as they are: Python would change their separators."""
     with zipfile.ZipFile(path, "w") as packed:
         for name, content in files.items():
             entry = zipfile.ZipInfo("x")
@@ -52,7 +52,7 @@ X = archive_files([tweet(f"lamp number {n} hums", n) for n in range(5)])
     ("before", "separator"),
     [("", "\\"), ("twitter\\", "\\"), ("a/b/", "/"), ("a/b/c/", "/"), ("./", "/")],
 )
-def test_an_x_archive_is_known_in_folders_and_with_backslashes(
+def test_an_x_archive_is_recognized_in_folders_and_with_backslashes(
     tmp_path: Path, before: str, separator: str
 ) -> None:
     path = raw_zip(tmp_path / "twitter.zip", renamed(X, before, separator))
@@ -60,14 +60,14 @@ def test_an_x_archive_is_known_in_folders_and_with_backslashes(
 
 
 @pytest.mark.parametrize(("before", "separator"), [("", "/"), ("x\\", "\\"), ("a/b/", "/")])
-def test_a_mastodon_export_is_known_in_folders_and_with_backslashes(
+def test_a_mastodon_export_is_recognized_in_folders_and_with_backslashes(
     tmp_path: Path, before: str, separator: str
 ) -> None:
     files = renamed(export_files(create("<p>one</p>")), before, separator)
     assert len(posts_in(raw_zip(tmp_path / "masto.zip", files))) == 1
 
 
-def test_a_mastodon_export_is_known_some_folders_down(tmp_path: Path) -> None:
+def test_a_mastodon_export_is_recognized_in_nested_folders(tmp_path: Path) -> None:
     for name, content in renamed(export_files(create("<p>one</p>")), "a/b/").items():
         path = tmp_path / "given" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def test_a_mastodon_export_is_known_some_folders_down(tmp_path: Path) -> None:
     assert len(posts_in(tmp_path / "given")) == 1
 
 
-def test_archives_are_known_without_their_ending(tmp_path: Path) -> None:
+def test_archives_are_recognized_without_extension(tmp_path: Path) -> None:
     x = write_zip(tmp_path / "x.zip", X)
     tar = write_tar(tmp_path / "m.tar.gz", export_files(create("<p>one</p>")))
     for path, count in ((x, 5), (tar, 1)):
@@ -95,7 +95,7 @@ def test_archives_are_known_without_their_ending(tmp_path: Path) -> None:
         ("Ada.Example (2).car", "ada.example"),
     ],
 )
-def test_a_car_file_is_known_whatever_it_is_called(
+def test_a_car_file_is_recognized_under_any_name(
     tmp_path: Path, name: str, handle: str | None
 ) -> None:
     write_car(tmp_path / "repo.car", many(3))
@@ -104,12 +104,12 @@ def test_a_car_file_is_known_whatever_it_is_called(
     assert len(posts_in(tmp_path / name)) == 3
 
 
-def test_a_workbook_is_told_from_an_archive(tmp_path: Path) -> None:
+def test_a_workbook_is_not_an_archive(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="looks like an Excel workbook"):
         opened(write_zip(tmp_path / "tweets.xlsx", {"xl/workbook.xml": "x"}))
 
 
-def test_ones_own_handle_before_an_answer_is_nothing_that_a_reader_sees(tmp_path: Path) -> None:
+def test_the_authors_own_handle_before_a_reply_is_removed(tmp_path: Path) -> None:
     def answer(text: str, to: str, number: int) -> dict[str, Any]:
         return tweet(text, number, in_reply_to_status_id_str="9", in_reply_to_user_id_str=to)
 
@@ -130,7 +130,7 @@ def test_ones_own_handle_before_an_answer_is_nothing_that_a_reader_sees(tmp_path
     ]
 
 
-def test_a_gigabyte_is_never_asked_for_at_once(
+def test_large_reads_are_never_requested_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Small(io.BytesIO):

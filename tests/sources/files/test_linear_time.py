@@ -1,4 +1,4 @@
-"""Nothing takes more than its share of time for any text: four times as long, about four times the time."""
+"""Tests of linear time: four times the text takes about four times as long, for any text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from timing import grows_less_than, takes_less_than
 
 SHORT = 2_000  # characters
 LONGER = 4  # times
-MOST = 2.2 * LONGER  # what is quadratic takes LONGER ** 2
+MOST = 2.2 * LONGER  # quadratic code takes LONGER ** 2
 PIECES = """
 -----BEGIN PRIVATE KEY-----
 -----BEGIN RSA
@@ -81,7 +81,7 @@ http:a
 
 
 def in_proportion(function: Callable[[str], object], piece: str, length: int = SHORT) -> bool:
-    """Whether a text that is `LONGER` times as long takes about as many times as long."""
+    """Whether a text `LONGER` times as long takes about as many times as long."""
     short = piece * (length // len(piece))
     return grows_less_than(MOST, lambda: function(short), lambda: function(short * LONGER))
 
@@ -92,12 +92,12 @@ FUNCTIONS = (mask, unfinished_start, words, tidy, fold)
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("end", ["", " "])
-def test_each_text_takes_time_in_proportion(function: Callable[[str], object], end: str) -> None:
+def test_known_hard_texts_take_linear_time(function: Callable[[str], object], end: str) -> None:
     for piece in PIECES:
         assert in_proportion(function, piece + end), piece
 
 
-def test_what_is_quadratic_is_noticed() -> None:
+def test_quadratic_code_is_detected() -> None:
     def quadratic(text: str) -> int:
         return sum(1 for _ in text for _ in text)
 
@@ -106,12 +106,12 @@ def test_what_is_quadratic_is_noticed() -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(pieces)
-def test_any_text_takes_time_in_proportion(piece: str) -> None:
+def test_random_texts_take_linear_time(piece: str) -> None:
     assert in_proportion(mask, piece)
 
 
-def test_a_megabyte_of_beginnings_of_keys_is_soon_read() -> None:
-    """It took minutes where each beginning was followed to the end of the text."""
+def test_a_megabyte_of_key_prefixes_is_fast() -> None:
+    """It took minutes when each beginning was followed to the end of the text."""
     text = "-----BEGIN PRIVATE KEY----- -eyJaaaaaaaaaaaa " * 22_000
     masked, counts = mask(text)
     assert counts["key"] >= 1
@@ -137,12 +137,12 @@ HTML = [
 
 
 @pytest.mark.parametrize("begun", ["", "x"])
-def test_html_takes_time_in_proportion(begun: str) -> None:
+def test_html_takes_linear_time(begun: str) -> None:
     for piece in HTML:
         assert in_proportion(lambda text: to_text(begun + text), piece), piece
 
 
-def test_blanks_that_only_lay_out_html_take_time_in_proportion() -> None:
+def test_layout_blanks_of_html_take_linear_time() -> None:
     def gathered(text: str) -> str:
         reader = html_text._TextExtractor()
         reader._out = ["x", text, "x"]
@@ -152,7 +152,7 @@ def test_blanks_that_only_lay_out_html_take_time_in_proportion() -> None:
     assert in_proportion(gathered, html_text._SOFT, 10_000)
 
 
-def test_addresses_in_posts_take_time_in_proportion() -> None:
+def test_addresses_in_posts_take_linear_time() -> None:
     def shown(text: str) -> str:
         facet = {
             "index": {"byteStart": 0, "byteEnd": len(text)},
@@ -164,7 +164,7 @@ def test_addresses_in_posts_take_time_in_proportion() -> None:
         assert in_proportion(shown, piece), piece
 
 
-def test_many_marks_in_one_post_take_time_in_proportion() -> None:
+def test_many_facets_in_one_post_take_linear_time() -> None:
     def marked(text: str) -> str:
         link = [{"$type": "app.bsky.richtext.facet#link", "uri": "https://a.example"}]
         return with_whole_links(
@@ -179,7 +179,7 @@ def test_many_marks_in_one_post_take_time_in_proportion() -> None:
 
 
 def archive(folder: Path, count: int, *, missing: bool) -> Path:
-    """The folder of an archive with so many files of posts of one second, and as many long posts of it."""
+    """Return the folder of an archive with so many posts of one second and as many long posts."""
     data = folder / f"{missing}{count}" / "data"
     data.mkdir(parents=True)
     first = 1_600_000_000_000_000_000
@@ -213,7 +213,7 @@ def archive(folder: Path, count: int, *, missing: bool) -> Path:
 
 
 @pytest.mark.parametrize("missing", [True, False])
-def test_archives_take_time_in_proportion(missing: bool, tmp_path: Path) -> None:
+def test_archives_take_linear_time(missing: bool, tmp_path: Path) -> None:
     def read(folder: Path, count: int) -> None:
         reading = x_archive.read(str(folder), CollectOptions(), Access())
         assert len(list(reading.posts())) >= count
@@ -226,8 +226,8 @@ def test_archives_take_time_in_proportion(missing: bool, tmp_path: Path) -> None
     )
 
 
-def test_folders_beside_one_another_take_time_in_proportion() -> None:
-    """Of a zip with many folders, each marked as an archive's."""
+def test_many_folders_take_linear_time() -> None:
+    """A zip has many folders, each marked as an archive's."""
 
     class Names:
         def __init__(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""However large an archive is, what popinjay holds of it is its posts' text."""
+"""Tests of memory: of an archive of any size, only the text of its posts is held."""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
-"""Tables: how they are cut, which column is what, and what is said of damaged rows."""
+"""Tests of tables: delimiters, the roles of columns, and messages on damaged rows."""
 
 from __future__ import annotations
 
-import csv
-import io
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +16,7 @@ from popinjay import sources
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Kind, Post
+from readings import table
 
 PARTS = (
     ("a gull", "the lamp", "our neighbour", "grandmother"),
@@ -34,7 +34,7 @@ def sentences(count: int) -> list[str]:
 
 
 def read(
-    folder: Path, name: str, content: str | bytes, **options: str
+    folder: Path, name: str, content: str | bytes, **options: Any
 ) -> tuple[list[Post], list[str]]:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -43,14 +43,8 @@ def read(
     return posts, reading.findings.notes
 
 
-def texts(folder: Path, name: str, content: str | bytes, **options: str) -> list[str]:
+def texts(folder: Path, name: str, content: str | bytes, **options: Any) -> list[str]:
     return [post.text for post in read(folder, name, content, **options)[0]]
-
-
-def table(rows: Sequence[Sequence[str]], delimiter: str = ",") -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter).writerows(rows)
-    return out.getvalue()
 
 
 # delimiters and quotation marks
@@ -58,7 +52,7 @@ def table(rows: Sequence[Sequence[str]], delimiter: str = ",") -> str:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("name", ["ada.csv", "ada.tsv", "ada.txt"])
-def test_the_delimiter_is_found_out_whatever_the_file_is_called(
+def test_the_delimiter_is_detected_under_any_file_name(
     tmp_path: Path, name: str, delimiter: str
 ) -> None:
     said = [f"{text}, and; so" for text in sentences(6)]
@@ -74,7 +68,7 @@ def test_a_line_that_names_the_delimiter_is_no_header(tmp_path: Path, line: str)
     ]
 
 
-def test_a_title_above_the_header_is_passed_over(tmp_path: Path) -> None:
+def test_a_title_above_the_header_is_skipped(tmp_path: Path) -> None:
     posts, notes = read(
         tmp_path, "ada.csv", "Exported on Monday\n\nid,text\n1,one more\n2,and another\n"
     )
@@ -85,12 +79,12 @@ def test_a_title_above_the_header_is_passed_over(tmp_path: Path) -> None:
 BARE = ['"not so fast', 'she said "no" to me', "it's fine", '"quite" so', "plain words"]
 
 
-def test_marks_of_a_table_without_quoting_are_part_of_the_text(tmp_path: Path) -> None:
+def test_quotes_in_an_unquoted_table_are_text(tmp_path: Path) -> None:
     content = "id\ttext\n" + "".join(f"{n}\t{text}\n" for n, text in enumerate(BARE * 3))
     assert texts(tmp_path, "ada.tsv", content) == BARE * 3
 
 
-def test_marks_behind_a_backslash_are_part_of_the_text(tmp_path: Path) -> None:
+def test_escaped_quotes_are_text(tmp_path: Path) -> None:
     rows = "".join(
         f'{n},"{text}, said \\"I\\", not you",3\n' for n, text in enumerate(sentences(4))
     )
@@ -99,24 +93,24 @@ def test_marks_behind_a_backslash_are_part_of_the_text(tmp_path: Path) -> None:
     ]
 
 
-def test_a_blank_may_stand_behind_each_delimiter(tmp_path: Path) -> None:
+def test_blanks_after_delimiters_are_allowed(tmp_path: Path) -> None:
     rows = "".join(f'{n}, "{text}, so", 3\n' for n, text in enumerate(sentences(4)))
     assert texts(tmp_path, "ada.csv", "id, text, likes\n" + rows) == [
         f"{text}, so" for text in sentences(4)
     ]
 
 
-def test_texts_of_several_lines_with_delimiters_are_no_rows(tmp_path: Path) -> None:
+def test_multi_line_texts_with_delimiters_are_no_rows(tmp_path: Path) -> None:
     said = [f"{text}\n2, {text}\n3, yes" for text in sentences(8)]
     rows = [["date", "text"], *(["2020-01-02", text] for text in said)]
     posts, notes = read(tmp_path, "ada.csv", table(rows))
     assert ([post.text for post in posts], notes) == (said, [])
 
 
-def test_rows_behind_an_open_mark_are_read_one_by_one_and_said(tmp_path: Path) -> None:
+def test_rows_after_an_unclosed_quote_are_read_and_reported(tmp_path: Path) -> None:
     said = sentences(30)
     lines = [f'{n},"{text}, so",2020-01-01' for n, text in enumerate(said)]
-    lines[7] = lines[7].replace(', so"', "")  # its mark stays open
+    lines[7] = lines[7].replace(', so"', "")  # its quote is not closed
     posts, notes = read(tmp_path, "ada.csv", "\n".join(["id,text,date", *lines]) + "\n")
     assert len(posts) == 30
     assert posts[29].text == f"{said[29]}, so"
@@ -125,7 +119,7 @@ def test_rows_behind_an_open_mark_are_read_one_by_one_and_said(tmp_path: Path) -
     assert "line 9" in notes[0]
 
 
-def test_texts_that_were_cut_at_delimiters_are_put_together_again(tmp_path: Path) -> None:
+def test_texts_split_at_delimiters_are_joined(tmp_path: Path) -> None:
     said = [f"{text}, well, yes" for text in sentences(6)]
     posts, notes = read(
         tmp_path, "ada.csv", "id,text\n" + "".join(f"{n},{text}\n" for n, text in enumerate(said))
@@ -138,14 +132,15 @@ def test_texts_that_were_cut_at_delimiters_are_put_together_again(tmp_path: Path
     assert texts(tmp_path, "bea.csv", middle)[3] == sentences(6)[3] + ", well"
 
 
-def test_rows_of_other_shapes_are_counted_and_said(tmp_path: Path) -> None:
+def test_rows_of_other_lengths_are_counted_and_reported(tmp_path: Path) -> None:
     content = "id,text,mood\n1,one,good\n2\nid,text,mood\n3,three,so,so,bad\n"
     posts, notes = read(tmp_path, "ada.csv", content)
     assert [post.text for post in posts] == ["one", "", "three"]
     assert notes == [
         "ada.csv has 1 row with fewer cells than the header; the first is in line 3.",
         "ada.csv has 1 row equal to the header, passed over; the first is in line 4.",
-        "ada.csv has 1 row with more cells than the header, whose text may be cut; the first is in line 5.",
+        "ada.csv has 1 row with more cells than the header, whose text may be cut; the first "
+        "is in line 5.",
     ]
 
 
@@ -158,7 +153,7 @@ cells = st.text(st.sampled_from("ab ,;\"'\n\t|0é"), min_size=1, max_size=30).ma
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
 )
 @given(said=st.lists(cells, min_size=3, max_size=12), delimiter=st.sampled_from(",;\t|"))
-def test_what_a_careful_writer_wrote_is_read_as_it_was(
+def test_well_formed_tables_are_read_exactly(
     tmp_path: Path, said: list[str], delimiter: str
 ) -> None:
     rows = [
@@ -175,9 +170,7 @@ def test_what_a_careful_writer_wrote_is_read_as_it_was(
     content=st.text(st.sampled_from('ab1 ,;"\\\n\r\t|=é'), max_size=200),
     name=st.sampled_from(["ada.csv", "ada.tsv", "ada.txt"]),
 )
-def test_nothing_breaks_a_table_but_a_clear_sentence(
-    tmp_path: Path, content: str, name: str
-) -> None:
+def test_any_table_is_read_or_clearly_refused(tmp_path: Path, content: str, name: str) -> None:
     for start in ("", "id,text,date\n", "text\n"):
         with suppress(SpecError):
             assert all(isinstance(post, Post) for post in read(tmp_path, name, start + content)[0])
@@ -207,9 +200,7 @@ def test_a_table_without_a_header_is_refused_with_one_to_add(tmp_path: Path) -> 
     "name", ["Tweet text", "TweetText", "tweet-text", "Full Text", "Contents", "Post Content"]
 )
 @pytest.mark.parametrize("id", ["Tweet id", "TweetID", "tweet_id"])
-def test_columns_are_known_however_their_names_are_written(
-    tmp_path: Path, name: str, id: str
-) -> None:
+def test_column_names_are_recognized_in_any_spelling(tmp_path: Path, name: str, id: str) -> None:
     rows = [
         [id, "Tweet Date", name, "impressions"],
         ["1200000000000000001", "2020-01-02", "so it goes", "7"],
@@ -222,7 +213,7 @@ def test_columns_are_known_however_their_names_are_written(
     )
 
 
-def test_of_two_columns_of_one_name_the_one_with_words_is_read(tmp_path: Path) -> None:
+def test_of_two_columns_with_one_name_the_one_with_words_is_read(tmp_path: Path) -> None:
     for place in (0, 2):
         rows = [["text", "id", "Text"]]
         for n, text in enumerate(sentences(4)):
@@ -236,7 +227,7 @@ def test_of_two_columns_of_one_name_the_one_with_words_is_read(tmp_path: Path) -
         ]
 
 
-def test_a_column_of_another_name_is_known_by_its_sentences(tmp_path: Path) -> None:
+def test_a_text_column_of_unknown_name_is_recognized_by_its_sentences(tmp_path: Path) -> None:
     rows = [
         ["nr", "status", "what was said"],
         *([str(n), "public", text] for n, text in enumerate(sentences(5))),
@@ -246,7 +237,7 @@ def test_a_column_of_another_name_is_known_by_its_sentences(tmp_path: Path) -> N
     assert "from its column 'what was said'" in notes[0]
 
 
-def test_two_columns_of_sentences_are_not_chosen_from(tmp_path: Path) -> None:
+def test_two_possible_text_columns_are_ambiguous(tmp_path: Path) -> None:
     rows = [["one", "other"], *([text, text.upper()] for text in sentences(5))]
     with pytest.raises(SpecError, match="no column that is plainly the text"):
         read(tmp_path, "ada.csv", table(rows))
@@ -274,7 +265,7 @@ def kinds(folder: Path, header: str, *cells: str) -> list[Kind]:
         "retweet_screen_name",
     ],
 )
-def test_what_names_a_repost_tells_it(tmp_path: Path, header: str) -> None:
+def test_columns_that_name_the_original_mark_reposts(tmp_path: Path, header: str) -> None:
     assert kinds(tmp_path, header, "", "1199", "NA", "0", "nan", "[]") == [
         Kind.POST,
         Kind.REPOST,
@@ -283,7 +274,7 @@ def test_what_names_a_repost_tells_it(tmp_path: Path, header: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["retweet", "IsRetweet", "is_retweet", "reblog", "isRepost"])
-def test_a_flag_tells_a_repost_and_a_count_does_not(tmp_path: Path, header: str) -> None:
+def test_flags_mark_reposts_and_counts_do_not(tmp_path: Path, header: str) -> None:
     assert kinds(tmp_path, header, "0", "1", "0") == [Kind.POST, Kind.REPOST, Kind.POST]
     assert kinds(tmp_path, header, "FALSE", "TRUE", "") == [Kind.POST, Kind.REPOST, Kind.POST]
     assert kinds(tmp_path, header, "0", "12", "1", "3") == [Kind.POST] * 4
@@ -298,7 +289,7 @@ def test_a_flag_may_be_in_the_language_of_the_spreadsheet(
     assert kinds(tmp_path, "retweet", no, yes, no) == [Kind.POST, Kind.REPOST, Kind.POST]
 
 
-def test_what_was_forwarded_is_somebody_elses(tmp_path: Path) -> None:
+def test_forwarded_messages_are_left_out(tmp_path: Path) -> None:
     assert kinds(tmp_path, "forwarded_from", "", "Bob") == [Kind.POST, Kind.REPOST]
 
 
@@ -306,7 +297,7 @@ def test_what_was_forwarded_is_somebody_elses(tmp_path: Path) -> None:
     "header",
     ["retweet_count", "retweets", "retweeted_status_count", "retweeted", "retweet_or_quote_id"],
 )
-def test_other_columns_about_retweets_tell_none(tmp_path: Path, header: str) -> None:
+def test_other_columns_about_retweets_mark_none(tmp_path: Path, header: str) -> None:
     assert kinds(tmp_path, header, "1", "12", "0") == [Kind.POST] * 3
 
 
@@ -323,11 +314,11 @@ def test_other_columns_about_retweets_tell_none(tmp_path: Path, header: str) -> 
         ("[<ReferencedTweet id=7 type=quoted>]", Kind.QUOTE),
     ],
 )
-def test_a_word_may_tell_what_a_post_is(tmp_path: Path, word: str, kind: Kind) -> None:
+def test_a_column_may_name_the_kind(tmp_path: Path, word: str, kind: Kind) -> None:
     assert kinds(tmp_path, "tweet_type", word, "") == [kind, Kind.POST]
 
 
-def test_an_answer_to_oneself_is_ones_own(tmp_path: Path) -> None:
+def test_a_reply_to_oneself_is_a_post(tmp_path: Path) -> None:
     rows = [
         ["id", "user_id", "text", "in_reply_to_user_id"],
         ["1", "7", "so it goes", ""],
@@ -379,7 +370,7 @@ def test_a_day_beyond_12_shows_which_number_is_the_month(tmp_path: Path) -> None
     )
 
 
-def test_what_no_date_shows_is_said(tmp_path: Path) -> None:
+def test_an_ambiguous_order_of_day_and_month_is_reported(tmp_path: Path) -> None:
     found, notes = dates(tmp_path, "10/11/2017", "10/12/2017")
     assert found == ["2017-10-11", "2017-10-12"]
     assert "'10/11/2017', don't show which number is the month" in notes[0]
@@ -388,7 +379,7 @@ def test_what_no_date_shows_is_said(tmp_path: Path) -> None:
     assert "No date could be read in all rows" in notes[0]
 
 
-def test_dates_that_cannot_be_read_are_said_with_one(tmp_path: Path) -> None:
+def test_unreadable_dates_are_reported_with_an_example(tmp_path: Path) -> None:
     found, notes = dates(tmp_path, "2021-09-25 12:33:11 XQT", "", "2021-09-26")
     assert found == [None, None, "2021-09-26"]
     assert notes == [
@@ -396,7 +387,7 @@ def test_dates_that_cannot_be_read_are_said_with_one(tmp_path: Path) -> None:
     ]
 
 
-def test_day_and_hour_may_stand_in_two_columns(tmp_path: Path) -> None:
+def test_date_and_time_may_be_in_two_columns(tmp_path: Path) -> None:
     (post,) = read(
         tmp_path, "ada.csv", "date,time,timezone,text\n2020-03-04,08:05:06,+0200,so it goes\n"
     )[0]
@@ -414,7 +405,7 @@ def test_a_column_of_dates_may_be_named_in_other_languages(tmp_path: Path, name:
 # texts
 
 
-def test_line_breaks_that_were_written_out_are_breaks_again(tmp_path: Path) -> None:
+def test_escaped_line_breaks_are_unescaped(tmp_path: Path) -> None:
     rows = [
         ["id", "text"],
         *([str(n), rf"{text}\n\nand on"] for n, text in enumerate(sentences(3))),
@@ -435,7 +426,7 @@ def test_line_breaks_that_were_written_out_are_breaks_again(tmp_path: Path) -> N
         lambda said: "\n<|endoftext|>\n".join(said) + "\n<|endoftext|>\n",
     ],
 )
-def test_marks_delimit_the_posts_of_a_text(
+def test_separators_delimit_the_posts_of_a_text(
     tmp_path: Path, write: Callable[[list[str]], str]
 ) -> None:
     said = [f"{text}\nand on" for text in sentences(5)]

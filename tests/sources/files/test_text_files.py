@@ -1,8 +1,7 @@
-"""Plain files: every kind, however it is packed, and what its columns say."""
+"""Tests of plain files: every kind, in any container, and what their columns mean."""
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
@@ -18,6 +17,7 @@ from popinjay import sources
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Kind, Post, is_repost_by_hand
+from readings import table, texts
 
 SAID = ["the lamp hums", "naïve café 🧮", "three, with a comma"]
 
@@ -30,16 +30,6 @@ def read_text(folder: Path, name: str, content: str | bytes, **options: Any) -> 
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return read(path, **options)
-
-
-def texts(found: list[Post]) -> list[str]:
-    return [post.text for post in found]
-
-
-def table(rows: list[list[str]], delimiter: str = ",") -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter).writerows(rows)
-    return out.getvalue()
 
 
 KINDS = {
@@ -57,7 +47,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("suffix", ["", ".gz", ".GZ"])
-def test_every_kind_is_read_packed_or_not(tmp_path: Path, kind: str, suffix: str) -> None:
+def test_every_kind_is_read_compressed_or_not(tmp_path: Path, kind: str, suffix: str) -> None:
     content = gzip.compress(KINDS[kind].encode()) if suffix else KINDS[kind].encode()
     found = read_text(tmp_path, f"Ada L.{kind}{suffix}", content)
     assert texts(found) == SAID
@@ -66,7 +56,7 @@ def test_every_kind_is_read_packed_or_not(tmp_path: Path, kind: str, suffix: str
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
-def test_byte_order_marks_tell_the_encoding(tmp_path: Path, kind: str, encoding: str) -> None:
+def test_byte_order_marks_set_the_encoding(tmp_path: Path, kind: str, encoding: str) -> None:
     mark = "\ufeff" if encoding[-2:] in ("le", "be") else ""
     assert texts(read_text(tmp_path, f"ada.{kind}", (mark + KINDS[kind]).encode(encoding))) == SAID
 
@@ -109,7 +99,7 @@ def test_cells_may_hold_several_lines_and_quotes(tmp_path: Path) -> None:
     assert texts(read_text(tmp_path, "ada.csv", written)) == ['two\nlines, "quoted"', "one"]
 
 
-def test_a_table_of_one_column_needs_no_name_for_it(tmp_path: Path) -> None:
+def test_a_table_of_one_column_may_have_any_header(tmp_path: Path) -> None:
     assert texts(
         read_text(tmp_path, "ada.csv", "whatever I said\nthe lamp hums\nthe gull sings\n")
     ) == ["the lamp hums", "the gull sings"]
@@ -195,7 +185,7 @@ def test_a_column_of_another_name_can_be_named(tmp_path: Path, asked: str) -> No
     assert texts(read_text(tmp_path, "ada.csv", rows, text_column=asked)) == ["this"]
 
 
-def test_a_column_that_is_not_there_is_said_with_those_that_are(tmp_path: Path) -> None:
+def test_a_missing_column_is_reported_with_the_existing_ones(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"ada\.csv has no column 'words' \(item 1 has: id, text\)"):
         read_text(tmp_path, "ada.csv", "id,text\n1,one\n", text_column="words")
     with pytest.raises(SpecError, match="no column that is plainly the text") as caught:
@@ -213,7 +203,7 @@ def test_a_row_without_a_text_is_left_out_and_counted(tmp_path: Path, value: Any
 
 
 @pytest.mark.parametrize("value", [True, "True", "true", 1, "1", "yes", "t"])
-def test_signs_of_reposts_and_replies_are_seen(tmp_path: Path, value: Any) -> None:
+def test_fields_mark_reposts_and_replies(tmp_path: Path, value: Any) -> None:
     rows = [
         {"text": "one", "is_retweet": value},
         {"text": "two", "is_reply": value},
@@ -226,7 +216,7 @@ def test_signs_of_reposts_and_replies_are_seen(tmp_path: Path, value: Any) -> No
 @pytest.mark.parametrize(
     "value", [False, "False", "false", 0, "0", None, "", "null", "None", "NaN", float("nan"), "no"]
 )
-def test_signs_that_say_no_are_not_taken_for_yes(tmp_path: Path, value: Any) -> None:
+def test_negative_values_mark_nothing(tmp_path: Path, value: Any) -> None:
     found = read_text(
         tmp_path,
         "ada.json",
@@ -235,7 +225,7 @@ def test_signs_that_say_no_are_not_taken_for_yes(tmp_path: Path, value: Any) -> 
     assert [(post.kind, post.truncated) for post in found] == [(Kind.POST, False)]
 
 
-def test_a_reply_is_also_told_by_whom_it_answers_and_a_repost_by_its_beginning(
+def test_replies_have_a_recipient_and_reposts_a_prefix(
     tmp_path: Path,
 ) -> None:
     rows = table(
@@ -262,7 +252,7 @@ def test_a_reply_is_also_told_by_whom_it_answers_and_a_repost_by_its_beginning(
         ("1676723591", "2023-02-18T12:33:11Z"),
         (1676723591000, "2023-02-18T12:33:11Z"),
         (1676723591.5, "2023-02-18T12:33:11Z"),
-        ("1660-01-01T08:25:00Z", "1660-01-01T08:25:00Z"),  # somebody posts a diary
+        ("1660-01-01T08:25:00Z", "1660-01-01T08:25:00Z"),  # a diary is posted
         ("0099-01-01T00:00:00", None),
         ("1970-01-01", None),
         ("2999-01-01", None),
@@ -274,9 +264,7 @@ def test_a_reply_is_also_told_by_whom_it_answers_and_a_repost_by_its_beginning(
         ([], None),
     ],
 )
-def test_moments_are_read_as_they_are_usually_written(
-    tmp_path: Path, written: Any, meant: str | None
-) -> None:
+def test_common_formats_of_times_are_read(tmp_path: Path, written: Any, meant: str | None) -> None:
     for key in ("created_at", "Date", "timestamp"):
         assert (
             read_text(tmp_path, "ada.json", json.dumps([{"text": "one", key: written}]))[
@@ -286,7 +274,7 @@ def test_moments_are_read_as_they_are_usually_written(
         )
 
 
-def test_ids_languages_and_cuts_are_handed_on(tmp_path: Path) -> None:
+def test_ids_languages_and_truncation_are_read(tmp_path: Path) -> None:
     rows = [
         {"text": "one", "id": 7, "lang": "fr", "truncated": True},
         {"text": "two", "tweet_id": "8", "language": "en"},
@@ -306,7 +294,7 @@ def test_entities_are_unescaped_once(tmp_path: Path) -> None:
     assert texts(read_text(tmp_path, "ada.txt", "a &amp;lt; b\nAT&T")) == ["a &lt; b", "AT&T"]
 
 
-def test_what_no_file_can_hold_goes(tmp_path: Path) -> None:
+def test_invalid_characters_are_removed(tmp_path: Path) -> None:
     row = json.dumps({"text": "nul \0, half \ud83d, whole 🧮", "id": "\ud83d1", "lang": "\udc80"})
     (found,) = read_text(tmp_path, "ada.jsonl", row)
     assert found == Post("\ufffd1", "ada", "nul , half \ufffd, whole 🧮")
@@ -346,6 +334,6 @@ def test_real_posts_load_with_the_counts_they_should(shared: Path) -> None:
     for name, expected in known.items():
         posts = read(shared / "personas" / f"{name}.jsonl.gz")
         kinds = Counter(post.kind for post in posts)
-        by_hand = sum(is_repost_by_hand(post.text) for post in posts)  # which nothing else tells
+        by_hand = sum(is_repost_by_hand(post.text) for post in posts)  # which no other field marks
         assert (kinds.total(), kinds[Kind.REPLY]) == (expected[0], expected[2]), name
         assert expected[1] <= kinds[Kind.REPOST] <= expected[1] + by_hand, name

@@ -1,6 +1,6 @@
-"""Accounts on Mastodon, against a stand-in of our own for its servers: what is asked of them, what is kept, and what their answers can do.
+"""Tests of Mastodon accounts, against a stand-in for their servers: requests, posts, bad answers.
 
-How real servers with its API are read, test_mastodon_snac.py shows.
+test_mastodon_snac.py tests a real server with the same API.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from mastodon_exports import (
 from mastodon_standin import FIRST, Said, StandIn, as_api
 from popinjay import sources
 from popinjay.cli.main import main
-from popinjay.errors import NetworkError, SpecError
+from popinjay.errors import NetworkError, PopinjayError, SpecError
 from popinjay.events import Event, EventKind
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
@@ -49,6 +49,7 @@ from popinjay.sources.mastodon.posts import status_of
 from popinjay.sources.mastodon.profile import on_automated_use
 from popinjay.sources.network import http_client, mirror
 from popinjay.store.run import FETCHED
+from readings import fetch
 
 LOCAL = FetchOptions(allow_local=True)
 
@@ -60,12 +61,6 @@ def server() -> Iterator[StandIn]:
     there.close()
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is waited where a server names no time, in hundredths of what people wait."""
-    monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
-
-
 def opened(spec: str, options: FetchOptions = LOCAL, said: list[Event] | None = None) -> Reading:
     return sources.read(
         spec,
@@ -75,15 +70,13 @@ def opened(spec: str, options: FetchOptions = LOCAL, said: list[Event] | None = 
 
 
 def read(spec: str, folder: Path, options: FetchOptions = LOCAL) -> tuple[list[Post], Reading]:
-    reading = opened(spec, options)
-    reading.fetch(folder, lambda author, id: False)
-    return list(reading.posts()), reading
+    return fetch(opened(spec, options), folder)
 
 
-def refused(spec: str, kind: type[Exception] = NetworkError) -> tuple[str, str]:
+def refused(spec: str, kind: type[PopinjayError] = NetworkError) -> tuple[str, str]:
     with pytest.raises(kind) as caught:
         opened(spec)
-    return caught.value.message, caught.value.hint  # type: ignore[attr-defined]
+    return caught.value.message, caught.value.hint
 
 
 def cut_off(spec: str, folder: Path) -> str:
@@ -93,8 +86,13 @@ def cut_off(spec: str, folder: Path) -> str:
     return caught.value.message
 
 
-def always(path: str, said: Callable[[], Said]) -> Callable[[str], Said | None]:
-    return lambda asked: said() if path in asked else None
+def always(path: str, said: Said | Callable[[], Said]) -> Callable[[str], Said | None]:
+    def answer(asked: str) -> Said | None:
+        if path not in asked:
+            return None
+        return said if isinstance(said, Said) else said()
+
+    return answer
 
 
 # specs
@@ -122,7 +120,7 @@ def always(path: str, said: Callable[[], Said]) -> Callable[[str], Said | None]:
         ("http://localhost:8080/@ada", "ada", "localhost:8080", "http"),
     ],
 )
-def test_how_accounts_are_given(spec: str, user: str, host: str, scheme: str) -> None:
+def test_specs_of_accounts(spec: str, user: str, host: str, scheme: str) -> None:
     assert mastodon.matches(spec)
     assert sources.find(spec) is mastodon
     name = identity.parse_name(spec)
@@ -158,13 +156,11 @@ def test_how_accounts_are_given(spec: str, user: str, host: str, scheme: str) ->
         "",
     ],
 )
-def test_what_is_no_account(spec: str) -> None:
+def test_specs_of_something_else(spec: str) -> None:
     assert not mastodon.matches(spec)
 
 
-def test_what_lies_on_the_disk_is_no_account(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_existing_files_are_no_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "@ada@example.social").mkdir()
     assert not mastodon.matches("@ada@example.social")
@@ -197,7 +193,7 @@ def test_every_form_leads_to_the_same_account(server: StandIn, form: str) -> Non
     assert reading.findings.notes == []
 
 
-def test_this_machine_only_where_that_is_allowed(server: StandIn) -> None:
+def test_servers_on_this_machine_need_permission(server: StandIn) -> None:
     for spec, said in ((server.spec, "--allow-local"), (server.address("/@ada"), "https")):
         with pytest.raises(NetworkError) as caught:
             opened(spec, FetchOptions())
@@ -232,15 +228,14 @@ def test_all_pages_in_order_with_the_picture(server: StandIn, tmp_path: Path) ->
     assert len(reading.fingerprint()) == 64
 
 
-def test_a_second_time_only_what_is_new_is_asked_for(server: StandIn, tmp_path: Path) -> None:
+def test_an_update_requests_new_posts_only(server: StandIn, tmp_path: Path) -> None:
     server.write(100)
     read(server.spec, tmp_path)
     server.asked.clear()
     found, _ = read(server.spec, tmp_path)
     assert (len(found), server.pages_asked()) == (100, ["limit=40"])
-    assert server.headers[-1]["if-none-match"].startswith(
-        'W/"'
-    )  # the answer was that nothing has changed
+    # The answer was that nothing has changed.
+    assert server.headers[-1]["if-none-match"].startswith('W/"')
     server.write(45, 100)
     server.statuses[98] |= {"content": "<p>mended</p>", "edited_at": "2023-01-01T00:00:00.000Z"}
     server.asked.clear()
@@ -249,7 +244,7 @@ def test_a_second_time_only_what_is_new_is_asked_for(server: StandIn, tmp_path: 
     assert found[98].text == "mended"
 
 
-def test_deleted_posts_go_on_prune_only(server: StandIn, tmp_path: Path) -> None:
+def test_only_prune_removes_deleted_posts(server: StandIn, tmp_path: Path) -> None:
     server.write(90)
     read(server.spec, tmp_path)
     del server.statuses[10:20]
@@ -258,9 +253,7 @@ def test_deleted_posts_go_on_prune_only(server: StandIn, tmp_path: Path) -> None
     assert [post.id for post in found] == [str(FIRST + n) for n in range(90) if not 10 <= n < 20]
 
 
-def test_a_link_that_says_nothing_more_ends_it_and_a_server_without_links_is_asked_by_the_last_id(
-    server: StandIn, tmp_path: Path
-) -> None:
+def test_paging_by_links_or_else_by_the_last_id(server: StandIn, tmp_path: Path) -> None:
     server.write(95)
 
     def without(path: str) -> Said | None:
@@ -278,9 +271,7 @@ def test_a_link_that_says_nothing_more_ends_it_and_a_server_without_links_is_ask
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_a_server_that_sends_all_at_once_whatever_is_asked(
-    server: StandIn, tmp_path: Path, stopped: bool
-) -> None:
+def test_a_server_that_ignores_paging(server: StandIn, tmp_path: Path, stopped: bool) -> None:
     server.write(95)
     pages = 0
 
@@ -310,13 +301,20 @@ def test_a_server_that_sends_all_at_once_whatever_is_asked(
 
 
 def export_items() -> list[dict[str, Any]]:
-    """An outbox with all kinds of posts."""
+    """Return an outbox with all kinds of posts."""
     html = (
-        '<p><span class="h-card" translate="no"><a href="https://other.example/@bob" class="u-url mention">@<span>bob</span></a></span> see '
-        '<a href="https://example.org/a/long/path?x=1&amp;y=2" target="_blank" rel="nofollow noopener"><span class="invisible">https://</span>'
-        '<span class="ellipsis">example.org/a/lo</span><span class="invisible">ng/path?x=1&amp;y=2</span></a></p><p>and &lt;so&gt;<br />on 🧮 :blob:</p>'
+        '<p><span class="h-card" translate="no"><a href="https://other.example/@bob" '
+        'class="u-url mention">@<span>bob</span></a></span> see '
+        '<a href="https://example.org/a/long/path?x=1&amp;y=2" target="_blank" rel="nofollow '
+        'noopener"><span class="invisible">https://</span>'
+        '<span class="ellipsis">example.org/a/lo</span>'
+        '<span class="invisible">ng/path?x=1&amp;y=2</span></a></p>'
+        "<p>and &lt;so&gt;<br />on 🧮 :blob:</p>"
     )
-    quote = '<p class="quote-inline">RE: <a href="https://other.example/@bob/5">https://other.example/@bob/5</a></p><p>just so</p>'
+    quote = (
+        '<p class="quote-inline">RE: <a href="https://other.example/@bob/5">'
+        "https://other.example/@bob/5</a></p><p>just so</p>"
+    )
     return [
         create("<p>one</p>", 1),
         create(html, 2, inReplyTo=f"{FRIEND}/statuses/7"),
@@ -342,7 +340,7 @@ def same_account(
     actor: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Make the stand-in serve what an export holds. Its host's name is the only thing that it cannot be true to."""
+    """Let the stand-in serve what an export holds. Only the name of its host can't be the same."""
     server.account |= {
         "username": actor["preferredUsername"],
         "display_name": actor["name"],
@@ -435,10 +433,10 @@ def test_recorded_answers_are_read(shared: Path) -> None:
     )
 
 
-# what is for whom
+# visibility
 
 
-def test_what_a_broken_server_sends_of_private_posts_gets_nowhere(
+def test_private_posts_of_a_broken_server_are_dropped(
     server: StandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str], own_home: Path
 ) -> None:
     secret = "<p>verysecretword of the gull</p>"
@@ -495,7 +493,7 @@ def test_what_a_broken_server_sends_of_private_posts_gets_nowhere(
         (None, "api"),
     ],
 )
-def test_what_names_a_post_for_good(server: StandIn, uri: Any, id: str) -> None:
+def test_the_permanent_name_of_a_post(server: StandIn, uri: Any, id: str) -> None:
     post = status_of(
         server.status(1, "<p>so it is</p>", id="api", uri=uri),
         server.account["id"],
@@ -514,7 +512,7 @@ def test_what_names_a_post_for_good(server: StandIn, uri: Any, id: str) -> None:
         (
             {"in_reply_to_id": None, "in_reply_to_account_id": "77"},
             Kind.POST,
-        ),  # what it answered is gone, as in the export
+        ),  # the post that it answers is deleted, as in the export
         ({"quote": {"state": "accepted", "quoted_status": {}}}, Kind.QUOTE),
         ({"quote": {"state": "deleted", "quoted_status": None}}, Kind.QUOTE),
         (
@@ -534,10 +532,10 @@ def test_threads_replies_quotes_and_boosts(
     assert (post.kind, post.text) == (kind, "" if kind is Kind.REPOST else "so it is")
 
 
-# what profile and server say
+# profile and rules
 
 
-def test_the_profile_says_what_its_author_wishes(server: StandIn) -> None:
+def test_wishes_in_the_profile_are_reported(server: StandIn) -> None:
     moved = server.account_of("Ada2", url="https://new.example/@ada\x1b[31m")
     server.account |= {
         "noindex": True,
@@ -549,7 +547,10 @@ def test_the_profile_says_what_its_author_wishes(server: StandIn) -> None:
         "memorial": True,
         "moved": moved,
     }
-    tag = '<p>counts <a href="https://x.example/tags/NoAI" class="mention hashtag" rel="tag">#<span>NoAI</span></a> #nobots #noon</p>'
+    tag = (
+        '<p>counts <a href="https://x.example/tags/NoAI" class="mention hashtag" rel="tag">'
+        "#<span>NoAI</span></a> #nobots #noon</p>"
+    )
     server.account |= {
         "note": tag,
         "fields": [{"name": "wishes", "value": "#noSearch #noai"}, 7, {"name": None}],
@@ -586,17 +587,18 @@ def test_rules_and_terms_on_automated_use_are_shown(server: StandIn) -> None:
         },
     ]
     terms = (
-        "<h1>Terms</h1><p>Welcome. You shall not use posts to train a language model! Pay by card.</p>"
-        + "<p>No crawling, number {}.</p>" * 9
+        "<h1>Terms</h1><p>Welcome. You shall not use posts to train a language model! Pay by "
+        "card.</p>" + "<p>No crawling, number {}.</p>" * 9
     )
     server.terms = {"effective_date": "2025-01-01", "content": terms.format(*range(9))}
     rules, terms = opened(server.spec).findings.notes
-    assert (
-        rules
-        == f"The rules of {server.host} on automated use: “No bots without a word to the moderators.” “Scrapers are blocked.[2J”"
+    assert rules == (
+        f"The rules of {server.host} on automated use: "
+        "“No bots without a word to the moderators.” “Scrapers are blocked.[2J”"
     )
     assert terms.startswith(
-        f"The terms of service of {server.host} on automated use: “You shall not use posts to train a language model!” “No crawling, number 0.”"
+        f"The terms of service of {server.host} on automated use: “You shall not use posts to "
+        "train a language model!” “No crawling, number 0.”"
     )
     assert terms.endswith(f"“No crawling, number 3.” And 5 more: see {server.address()}/about.")
     assert "card" not in terms
@@ -624,15 +626,16 @@ def test_rules_and_terms_on_automated_use_are_shown(server: StandIn) -> None:
         ("Your account may be automatically deleted.", []),
     ],
 )
-def test_which_sentences_speak_of_automated_use(text: str, said: list[str]) -> None:
+def test_sentences_about_automated_use_are_recognized(text: str, said: list[str]) -> None:
     assert list(on_automated_use(text)) == said
 
 
 @pytest.mark.parametrize(
     "rules", [{}, None, "x", [None, 7, [], {"text": 3}, {"text": None}], [{"text": "Be kind."}]]
 )
-def test_rules_of_any_shape_say_nothing(server: StandIn, rules: Any) -> None:
-    server.rules, server.terms = rules, {"content": rules}
+def test_invalid_rules_are_ignored(server: StandIn, rules: Any) -> None:
+    server.rules = rules
+    server.terms = {"content": rules}
     assert opened(server.spec).findings.notes == []
 
 
@@ -648,7 +651,7 @@ def test_rules_are_not_waited_for(server: StandIn, status: int) -> None:
     ]
 
 
-# who does not show it
+# refusals and errors
 
 
 @pytest.mark.parametrize(
@@ -661,7 +664,7 @@ def test_rules_are_not_waited_for(server: StandIn, status: int) -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["lookup", "/statuses"])
-def test_a_server_that_shows_nothing_to_strangers_is_said_and_the_export_named(
+def test_a_server_that_requires_login_is_reported_with_the_export_as_remedy(
     server: StandIn, tmp_path: Path, status: int, error: str, where: str
 ) -> None:
     server.instead = always(where, lambda: Said({"error": error}, status))
@@ -698,7 +701,7 @@ def test_suspended_and_gone_accounts_keep_what_was_read(server: StandIn, tmp_pat
     assert len(read(server.spec, tmp_path)[0]) == 30
 
 
-def test_nobody_of_that_name_and_no_such_server(server: StandIn) -> None:
+def test_unknown_account_and_unknown_server(server: StandIn) -> None:
     message, hint = refused(f"@zed@{server.host}", SpecError)
     assert f"There is no @zed@{server.host}" in message
     assert "@user@server" in hint
@@ -708,7 +711,7 @@ def test_nobody_of_that_name_and_no_such_server(server: StandIn) -> None:
     assert "something other than an account" in refused(server.spec)[0]
 
 
-def test_without_webfinger_the_named_server_is_asked(server: StandIn) -> None:
+def test_without_webfinger_the_named_server_is_used(server: StandIn) -> None:
     for said in (
         Said(b"", 404),
         Said(b"<html>", 200),
@@ -722,7 +725,7 @@ def test_without_webfinger_the_named_server_is_asked(server: StandIn) -> None:
             }
         ),
     ):
-        server.instead = always("webfinger", lambda said=said: said)  # type: ignore[misc]
+        server.instead = always("webfinger", said)
         assert opened(server.spec).author.handle == "ada@localhost"
 
 
@@ -767,7 +770,7 @@ def test_another_account_than_the_one_asked_for(server: StandIn, changes: dict[s
     assert "answered with another account" in refused(server.spec)[0]
 
 
-def test_an_older_server_tells_only_the_profile_s_address(server: StandIn) -> None:
+def test_an_older_server_gives_only_the_address_of_the_profile(server: StandIn) -> None:
     finger = server.finger()
     del server.account["uri"]
     server.instead = always("webfinger", lambda: Said(finger))
@@ -786,7 +789,7 @@ def test_a_redirect_to_another_host_is_not_followed(
     assert not any("elsewhere" in asked for asked in server.asked)
 
 
-# patience
+# retries
 
 
 def test_a_rate_limit_is_obeyed_with_a_countdown(server: StandIn, tmp_path: Path) -> None:
@@ -800,7 +803,7 @@ def test_a_rate_limit_is_obeyed_with_a_countdown(server: StandIn, tmp_path: Path
 
     def limit(path: str) -> Said | None:
         headers = next(limited, None) if "max_id" in path else None
-        return headers and Said({"error": "Too many requests"}, 429, headers)
+        return Said({"error": "Too many requests"}, 429, headers) if headers else None
 
     server.instead = limit
     said: list[Event] = []
@@ -811,7 +814,7 @@ def test_a_rate_limit_is_obeyed_with_a_countdown(server: StandIn, tmp_path: Path
     assert {event.message for event in said if event.unit == "s"} == {f"waiting for {server.host}"}
 
 
-def test_a_server_that_fails_now_and_then_is_asked_again(
+def test_requests_to_a_failing_server_are_repeated(
     server: StandIn, tmp_path: Path, impatient: None
 ) -> None:
     server.write(90)
@@ -837,7 +840,7 @@ def test_a_server_that_stays_broken_leaves_what_was_read(
 ) -> None:
     server.write(100)
     for said in (Said(status=502), Said(b"[}"), Said({"error": "x"}), Said(b"[]", cut=1)):
-        server.instead = always("max_id", lambda said=said: said)  # type: ignore[misc]
+        server.instead = always("max_id", said)
         cut_off(server.spec, tmp_path)
     server.instead = lambda path: None
     server.asked.clear()
@@ -845,7 +848,7 @@ def test_a_server_that_stays_broken_leaves_what_was_read(
     assert server.pages_asked()[0] == f"limit=40&max_id={FIRST + 60}"  # not from the beginning
 
 
-def test_killed_midway_it_goes_on_where_it_was(server: StandIn, tmp_path: Path) -> None:
+def test_a_killed_reading_is_resumed(server: StandIn, tmp_path: Path) -> None:
     server.write(200)
     reached, go = threading.Event(), threading.Event()
 
@@ -857,9 +860,11 @@ def test_killed_midway_it_goes_on_where_it_was(server: StandIn, tmp_path: Path) 
 
     server.instead = stop
     code = (
-        "import sys\nfrom pathlib import Path\nfrom popinjay import sources\nfrom popinjay.options import CollectOptions, FetchOptions\n"
+        "import sys\nfrom pathlib import Path\nfrom popinjay import sources\nfrom "
+        "popinjay.options import CollectOptions, FetchOptions\n"
         "access = sources.Access(FetchOptions(allow_local=True))\n"
-        "sources.read(sys.argv[1], CollectOptions(), access).fetch(Path(sys.argv[2]), lambda author, id: False)\n"
+        "sources.read(sys.argv[1], CollectOptions(), access).fetch(Path(sys.argv[2]), lambda "
+        "author, id: False)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, server.spec, str(tmp_path)])
     assert reached.wait(60)
@@ -873,7 +878,7 @@ def test_killed_midway_it_goes_on_where_it_was(server: StandIn, tmp_path: Path) 
     server.asked.clear()
     found, _ = read(server.spec, tmp_path)
     assert [post.id for post in found] == [str(FIRST + n) for n in range(200)]
-    # the rest of the pass that was killed, then a look at the top for what came meanwhile
+    # the rest of the killed pass, then the newest page for later posts
     assert [query[-18:] for query in server.pages_asked()] == [
         *(str(FIRST + n) for n in (120, 80, 40)),
         str(FIRST),
@@ -930,10 +935,11 @@ def test_an_answer_too_large(server: StandIn, tmp_path: Path) -> None:
     assert "in one response" in cut_off(server.spec, tmp_path)
 
 
-def test_html_from_strangers_is_only_ever_text(server: StandIn, tmp_path: Path) -> None:
+def test_foreign_html_becomes_plain_text(server: StandIn, tmp_path: Path) -> None:
     hostile = [
         "<script>alert(1)</script><style>p{}</style><p>one</p>",
-        '<p onclick="x">two<img src=x onerror=alert(1)><iframe src="//evil.example">in</iframe></p>',
+        '<p onclick="x">two<img src=x onerror=alert(1)><iframe '
+        'src="//evil.example">in</iframe></p>',
         "<p>three\u0000\ud800</p>",
         "<" * 20_000 + "four",
         "<p>" * 20_000 + "five",
@@ -959,7 +965,10 @@ THINGS = st.recursive(
     ),
     max_leaves=6,
 )
-FIELDS = "id uri visibility content reblog account in_reply_to_id in_reply_to_account_id created_at language quote poll spoiler_text".split()
+FIELDS = (
+    "id uri visibility content reblog account in_reply_to_id in_reply_to_account_id created_at "
+    "language quote poll spoiler_text"
+).split()
 REASONS = {
     "not readable",
     "somebody else's post",
@@ -971,7 +980,7 @@ REASONS = {
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), THINGS, max_size=6) | THINGS)
-def test_no_status_of_any_shape_does_harm(changes: Any) -> None:
+def test_malformed_statuses_do_no_harm(changes: Any) -> None:
     whole = {
         "id": "5",
         "visibility": "public",
@@ -996,7 +1005,7 @@ def test_no_status_of_any_shape_does_harm(changes: Any) -> None:
 
 
 def mangled(value: Any, chance: random.Random) -> Any:
-    """The value with some of what is in it replaced by something else."""
+    """Return the value with some of what is in it replaced by other values."""
     if chance.random() < 0.12:
         return chance.choice(
             [
@@ -1021,9 +1030,7 @@ def mangled(value: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_wrong_types_everywhere_leave_the_sound_posts(
-    server: StandIn, tmp_path: Path, seed: int
-) -> None:
+def test_wrong_types_affect_no_valid_posts(server: StandIn, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     server.write(20)
     sound = {row["id"] for row in server.statuses}
@@ -1039,7 +1046,7 @@ def test_wrong_types_everywhere_leave_the_sound_posts(
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_profiles_and_fingers_of_any_shape(server: StandIn, seed: int) -> None:
+def test_malformed_profiles_and_webfinger_answers(server: StandIn, seed: int) -> None:
     chance = random.Random(seed)
     server.account |= {
         "fields": [{"name": "a", "value": "#noai"}],
@@ -1065,10 +1072,10 @@ def test_profiles_and_fingers_of_any_shape(server: StandIn, seed: int) -> None:
     assert all("\x1b" not in text and len(text) < 5000 for text in shown)
 
 
-# as people use it
+# end to end
 
 
-def test_made_and_brought_up_to_date(
+def test_make_and_update(
     server: StandIn, tiny_gpt2: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.write(150)
@@ -1114,7 +1121,7 @@ def test_made_and_brought_up_to_date(
     ] == ["151 posts of ada@localhost, 1 of them new"]
 
 
-def test_each_source_of_the_fediverse_keeps_to_its_own(tmp_path: Path) -> None:
+def test_each_fediverse_source_reads_only_its_own(tmp_path: Path) -> None:
     export = write_zip(tmp_path / "mastodon.zip", export_files(create("<p>one</p>")))
     assert not mastodon.matches(str(export))
     assert not mastodon_export.matches("@ada@example.social")

@@ -1,4 +1,4 @@
-"""Mastodon's export, built as its servers do: what is kept, what must never be, and what can be wrong with it."""
+"""Tests of Mastodon exports, built as servers build them: what is read, private posts, damage."""
 
 from __future__ import annotations
 
@@ -34,11 +34,7 @@ from popinjay.sources import Reading
 from popinjay.sources.files import tarball
 from popinjay.sources.mastodon import export as mastodon_export
 from popinjay.sources.x import archive as x_archive
-
-
-def read(path: Path) -> tuple[list[Post], Reading]:
-    reading = sources.read(str(path), CollectOptions())
-    return list(reading.posts()), reading
+from readings import read
 
 
 def read_items(path: Path, *items: Any) -> tuple[list[Post], Reading]:
@@ -114,7 +110,7 @@ def test_without_a_profile_the_file_names_the_author(tmp_path: Path) -> None:
     assert "no actor.json" in reading.findings.notes[0]
 
 
-# who may see what
+# visibility
 
 
 @pytest.mark.parametrize("public", [PUBLIC, "as:Public", "Public"])
@@ -127,7 +123,7 @@ def test_public_and_unlisted_posts_are_kept(tmp_path: Path, public: str) -> None
     assert [post.text for post in read_items(tmp_path, *items)[0]] == ["public", "unlisted", "one"]
 
 
-def test_what_was_not_for_the_public_is_never_handed_over(tmp_path: Path) -> None:
+def test_non_public_posts_are_never_read(tmp_path: Path) -> None:
     secret = "<p>secret</p>"
     mixed = create(secret, 6)
     mixed["object"] |= {"to": [FOLLOWERS], "cc": []}
@@ -152,7 +148,7 @@ def test_what_was_not_for_the_public_is_never_handed_over(tmp_path: Path) -> Non
     assert "secret" not in repr((reading.findings, reading.author))
 
 
-def test_no_word_of_a_private_post_is_told_or_written(
+def test_private_posts_are_neither_shown_nor_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     items = [
@@ -202,7 +198,7 @@ def test_threads_replies_and_quotes(tmp_path: Path, fields: dict[str, Any], kind
     assert (found.text, found.kind) == ("so it is", kind)
 
 
-def test_warnings_and_polls_are_noted_and_no_part_of_the_text(tmp_path: Path) -> None:
+def test_content_warnings_and_polls_are_noted_and_not_in_the_text(tmp_path: Path) -> None:
     poll = create(
         "<p>tea?</p>",
         2,
@@ -253,7 +249,7 @@ def test_the_language_is_that_of_the_text(
     assert found.lang == lang
 
 
-# what can be wrong
+# damage
 
 
 @pytest.mark.parametrize(
@@ -290,7 +286,7 @@ def test_an_empty_outbox_and_a_broken_profile(
     )
 
 
-def test_cut_and_foreign_files(tmp_path: Path) -> None:
+def test_truncated_and_foreign_files(tmp_path: Path) -> None:
     whole = write_tar(
         tmp_path / "whole.tar.gz", export_files(*(create(f"<p>{n}</p>", n) for n in range(50)))
     ).read_bytes()
@@ -309,7 +305,7 @@ def test_cut_and_foreign_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../outside.txt", "/etc/outside.txt", "a/../../outside.txt"])
-def test_names_that_lead_outside(tmp_path: Path, name: str) -> None:
+def test_member_names_outside_the_archive(tmp_path: Path, name: str) -> None:
     files = export_files(create("<p>x</p>")) | {name: "x"}
     assert "leads outside of it" in refused(write_tar(tmp_path / "a.tar.gz", files))
     assert "leads outside of it" in refused(write_zip(tmp_path / "a.zip", files))
@@ -318,7 +314,8 @@ def test_names_that_lead_outside(tmp_path: Path, name: str) -> None:
 def test_links_in_a_tar_are_no_files(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as packed:
         link = tarfile.TarInfo("outbox.json")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        link.type = tarfile.SYMTYPE
+        link.linkname = "/etc/hostname"
         packed.addfile(link)
     assert "it has no outbox.json" in refused(tmp_path / "a.tar.gz")
 
@@ -327,7 +324,8 @@ def test_bombs_are_refused_in_little_memory(tmp_path: Path) -> None:
     big = b"0" * (80 << 20)
     data = write_tar(tmp_path / "data.tar.gz", {"outbox.json": big})
     header = tarfile.TarInfo("././@LongLink")  # a name of 60 MB
-    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 60 << 20
+    header.type = tarfile.GNUTYPE_LONGNAME
+    header.size = 60 << 20
     (tmp_path / "name.tar.gz").write_bytes(
         gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + big[: 60 << 20], 1)
     )
@@ -363,7 +361,7 @@ def test_small_files_of_a_tar_are_kept_and_large_ones_read_in_place(tmp_path: Pa
         assert (first.read(), second.read()) == (b"one", b"two" * 100_000)
 
 
-def test_the_recorded_shape_is_read() -> None:
+def test_the_recorded_structure_is_read() -> None:
     folder = Path(__file__).parents[4] / "shared" / "formats" / "mastodon-export"
     if not folder.is_dir():
         pytest.skip("the recorded export lies in ../shared, which is not here")

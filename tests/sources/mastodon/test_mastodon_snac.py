@@ -1,7 +1,8 @@
-"""Accounts on a real server that speaks Mastodon's API: snac2, on loopback, for what it supports.
+"""Tests of accounts on snac2, a real server with Mastodon's API, on loopback, as far as it goes.
 
-It gives the newest 256 posts of an account at once, whatever is asked, and no `Link`, calls unlisted posts public, and lists no boosts: paging and
-what else it lacks are shown on the stand-in in test_mastodon.py.
+Whatever the request, snac2 returns the newest 256 posts of an account at once, without `Link`. It
+calls unlisted posts public and lists no boosts. Paging and all else that it lacks are tested with
+the stand-in in test_mastodon_account.py.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Access, Reading, read
+from readings import fetch
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 VISIBILITIES = ("public", "unlisted", "private", "direct")
@@ -38,7 +40,9 @@ class Snac:
     def __init__(self, program: str, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self.host, self.folder, self._program = f"localhost:{self.port}", folder / "snac", program
+        self.host = f"localhost:{self.port}"
+        self.folder = folder / "snac"
+        self._program = program
         answers = f"127.0.0.1\n{self.port}\n{self.host}\n\nadmin@example.com\n"
         subprocess.run(
             [program, "init", str(self.folder)],
@@ -97,7 +101,7 @@ class Snac:
         return json.loads(self.ask(method, path, user, **fields))
 
     def post(self, user: str, text: str, **fields: str) -> str:
-        """Post; the number of the post."""
+        """Post; return the number of the post."""
         id: str = self.api("POST", "/api/v1/statuses", user, status=text, **fields)["id"]
         return id
 
@@ -157,7 +161,7 @@ def snac(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snac]:
 
 @pytest.fixture(scope="module")
 def filled(snac: Snac) -> Snac:
-    """Ada's account, with posts of every kind that the server has."""
+    """Return Ada's account, with posts of every kind that the server has."""
     his = snac.post("bob", "nobody but bob says this")
     for n in range(120):
         snac.post(
@@ -191,8 +195,7 @@ def filled(snac: Snac) -> Snac:
 
 def read_all(spec: str, folder: Path) -> tuple[list[Post], Reading]:
     reading = read(spec, CollectOptions(), Access(FetchOptions(allow_local=True)))
-    reading.fetch(folder, lambda author, id: False)
-    return list(reading.posts()), reading
+    return fetch(reading, folder)
 
 
 def test_the_whole_account_is_read(filled: Snac, tmp_path: Path) -> None:
@@ -227,9 +230,7 @@ def test_the_whole_account_is_read(filled: Snac, tmp_path: Path) -> None:
     assert "1 of the posts read now stand behind a content warning" in notes
 
 
-def test_a_second_time_new_and_edited_posts_come_and_others_stay(
-    filled: Snac, tmp_path: Path
-) -> None:
+def test_an_update_reads_new_and_edited_posts(filled: Snac, tmp_path: Path) -> None:
     before, _ = read_all(f"@ada@{filled.host}", tmp_path)
     new = filled.post("ada", "one more of them")
     read_all(f"@ada@{filled.host}", tmp_path)
@@ -247,7 +248,7 @@ def test_the_account_by_its_other_names(filled: Snac, form: str) -> None:
     assert (reading.author.handle, reading.author.name) == ("ada@localhost", "Ada L")
 
 
-def test_nobody_of_that_name(filled: Snac) -> None:
+def test_unknown_account(filled: Snac) -> None:
     with pytest.raises(SpecError, match="There is no @zed@localhost"):
         read(f"@zed@{filled.host}", CollectOptions(), Access(FetchOptions(allow_local=True)))
 

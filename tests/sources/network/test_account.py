@@ -1,4 +1,4 @@
-"""What all accounts on networks have in common, from `make` to `forget`: on a source of this test's own, which stands in for a network."""
+"""Tests of what all network accounts share, from `make` to `forget`, on a source made up here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import popinjay
+from personas import holding, rows
 from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError, SpecError
@@ -31,7 +32,7 @@ QUICK: dict[str, Any] = {"epochs": 0.2, "batch_tokens": 512, "samples": 10}
 
 
 class Network:
-    """One account of a network in memory, with what the test wants to happen to it."""
+    """One account of a network in memory, with the events that a test wants."""
 
     def __init__(self) -> None:
         self.posts = {
@@ -46,7 +47,7 @@ class Network:
 
 
 class Account(AccountReading):
-    """That account, read."""
+    """The source that reads that account."""
 
     def __init__(self, network: Network, access: Access) -> None:
         super().__init__(
@@ -85,7 +86,7 @@ class Account(AccountReading):
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
-    """The network, and the source that reads it: the spec is `net:ada`."""
+    """Return the network, and register the source that reads it: the spec is `net:ada`."""
     there = Network()
     module: Any = ModuleType("source_of_this_test")
     module.NAME, module.HELP, module.NEEDS = "Net", "net:ada", "a network"
@@ -98,29 +99,19 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
 @pytest.fixture
 def quick(tiny_gpt2: Path) -> dict[str, Any]:
-    """Options of a make that is over soon."""
+    """Return options of a make that is over soon."""
     return {**QUICK, "base": str(tiny_gpt2)}
 
 
 @pytest.fixture
 def unlearnt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A make ends behind the first stage: these tests are of what was read, not of what is learnt from it."""
+    """End a make after the first stage: these tests are about what was read, not learnt."""
     monkeypatch.setattr("popinjay.pipeline.learn", lambda run, options, listener, ask: None)
 
 
-def rows(run: Run, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run.file(name).read_text(encoding="utf-8").splitlines()]
-
-
-def holding(run: Run, text: str) -> list[str]:
-    return [
-        path.name
-        for path in run.path.rglob("*")
-        if path.is_file() and text.encode() in path.read_bytes()
-    ]
-
-
-def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str, Any]) -> None:
+def test_a_second_make_is_fresh_and_a_third_reads_new_posts_only(
+    network: Network, quick: dict[str, Any]
+) -> None:
     said: list[Event] = []
     run = popinjay.make("net:ada", listener=said.append, **quick).run
     assert run.name == "ada@example.social"
@@ -152,7 +143,7 @@ def test_made_then_fresh_then_only_what_is_new(network: Network, quick: dict[str
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_interrupted_it_keeps_what_it_has_and_goes_on(
+def test_an_interrupted_reading_is_resumed(
     network: Network, quick: dict[str, Any], own_home: Path
 ) -> None:
     network.cut_after = 4
@@ -162,13 +153,14 @@ def test_interrupted_it_keeps_what_it_has_and_goes_on(
     assert run.state(stage_named("collect")) is State.MISSING
     assert holding(run, network.posts["0150"]) == ["posts.jsonl"]
     assert holding(run, network.posts["0050"]) == []
-    network.cut_after, network.pages = None, 0
+    network.cut_after = None
+    network.pages = 0
     popinjay.make("net:ada", **quick)
     assert network.pages == 10 - 4 + 1 + 1
     assert [row["id"] for row in rows(run, "posts.jsonl")] == sorted(network.posts)
 
 
-def test_a_network_that_is_gone_leaves_the_persona_as_it_was(
+def test_an_unreachable_network_leaves_the_persona_unchanged(
     network: Network, quick: dict[str, Any]
 ) -> None:
     run = popinjay.make("net:ada", **quick).run
@@ -183,7 +175,7 @@ def test_a_network_that_is_gone_leaves_the_persona_as_it_was(
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_deleted_posts_go_on_prune(network: Network, quick: dict[str, Any]) -> None:
+def test_prune_removes_deleted_posts(network: Network, quick: dict[str, Any]) -> None:
     run = popinjay.make("net:ada", **quick).run
     gone = network.posts.pop("0100")
     popinjay.make("net:ada", **quick)
@@ -197,7 +189,7 @@ def test_deleted_posts_go_on_prune(network: Network, quick: dict[str, Any]) -> N
     ]
 
 
-def test_a_changed_profile_reaches_the_card_and_nothing_is_learnt_again(
+def test_a_changed_profile_updates_the_card_without_training(
     network: Network, quick: dict[str, Any]
 ) -> None:
     run = popinjay.make("net:ada", **quick).run
@@ -209,7 +201,7 @@ def test_a_changed_profile_reaches_the_card_and_nothing_is_learnt_again(
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_a_refusal_is_heeded_by_everybody_but_its_author(
+def test_a_refusal_binds_all_users_but_its_author(
     network: Network, quick: dict[str, Any], own_home: Path
 ) -> None:
     network.refusal = "Ada has said no to being learnt from."
@@ -222,7 +214,7 @@ def test_a_refusal_is_heeded_by_everybody_but_its_author(
     assert popinjay.make("net:ada", whose="self", **quick).run.record.asked.whose == "self"
 
 
-def test_inspect_shows_all_of_it_and_keeps_nothing(
+def test_inspect_shows_everything_and_stores_nothing(
     network: Network, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network.refusal = "Ada has said no to being learnt from."
@@ -244,7 +236,7 @@ def test_inspect_shows_all_of_it_and_keeps_nothing(
 
 
 @pytest.mark.usefixtures("unlearnt")
-def test_a_forgotten_post_goes_from_the_mirror_too_and_does_not_come_back(
+def test_a_forgotten_post_is_removed_from_the_mirror_for_good(
     network: Network, quick: dict[str, Any]
 ) -> None:
     run = popinjay.make("net:ada", **quick).run
@@ -288,7 +280,7 @@ def test_a_forgotten_author_is_not_read_any_more(
     assert {row["author"] for row in rows(run, "posts.jsonl")} == {"ada_l"}
 
 
-# what may have been meant
+# hints
 
 
 @pytest.mark.parametrize(
@@ -305,20 +297,20 @@ def test_a_forgotten_author_is_not_read_any_more(
         ("nothing-like-it", "Popinjay reads: Mastodon export"),
     ],
 )
-def test_what_nothing_reads_gets_the_nearest_guess(spec: str, meant: str) -> None:
+def test_an_unknown_spec_gets_the_nearest_hint(spec: str, meant: str) -> None:
     with pytest.raises(SpecError, match="There is no file, folder or account") as raised:
         sources.read(spec, CollectOptions())
     assert meant in raised.value.hint
 
 
-def test_a_name_much_like_a_file_s_gets_that_file_s(tmp_path: Path) -> None:
+def test_a_mistyped_file_name_gets_a_hint(tmp_path: Path) -> None:
     (tmp_path / "twitter-2024-ada.zip").touch()
     with pytest.raises(SpecError) as raised:
         sources.read(str(tmp_path / "twitter-2024-aad.zip"), CollectOptions())
     assert raised.value.hint == f"Did you mean {tmp_path / 'twitter-2024-ada.zip'}?"
 
 
-def test_popinjay_sources_lists_all_with_what_each_needs(
+def test_popinjay_sources_lists_all_sources_with_their_needs(
     network: Network, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["sources"]) == 0

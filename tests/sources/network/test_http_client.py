@@ -1,4 +1,4 @@
-"""Servers of all kinds, patient, broken and hostile: what is asked of them, and what their answers can do."""
+"""Tests of the HTTP client with patient, broken and hostile servers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,13 +27,12 @@ from popinjay.sources.network import http_client
 from popinjay.sources.network.connection import is_public
 from popinjay.sources.network.http_client import HttpClient
 
-Script = Callable[
-    [str, dict[str, str], socket.socket], bool
-]  # path, headers, connection; whether to keep the connection
+# Path, headers, connection; whether to keep the connection.
+Script = Callable[[str, dict[str, str], socket.socket], bool]
 
 
 class Server:
-    """Speaks whatever bytes a test's script writes, a thread a connection, and remembers what it was asked."""
+    """A server that sends the bytes of a test's script, one thread a connection."""
 
     def __init__(self, script: Script, context: ssl.SSLContext | None = None) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -82,7 +82,7 @@ class Server:
                         if not self._script(path, self.asked[-1][1], stream):
                             return
         except OSError:
-            pass  # they hung up, which some of these are about
+            pass  # the client hung up, which some tests are about
 
 
 def answer(
@@ -122,16 +122,10 @@ def local(heard: list[Event]) -> Iterator[HttpClient]:
     asking.close()
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is waited where a server names no time, in hundredths of what people wait."""
-    monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)
+# rate limits and conditional requests
 
 
-# politeness
-
-
-def test_one_connection_serves_many_requests_that_say_who_asks(
+def test_one_connection_serves_many_requests_with_a_user_agent(
     serve: Callable[..., Server], local: HttpClient
 ) -> None:
     server = serve(lambda path, headers, stream: answer(stream, json.dumps(path).encode()))
@@ -143,7 +137,7 @@ def test_one_connection_serves_many_requests_that_say_who_asks(
     assert server.asked[0][1]["host"] == f"localhost:{server.port}"
 
 
-def test_an_etag_is_handed_back_and_nothing_new_comes_as_nothing(
+def test_an_etag_is_sent_back_and_not_modified_gives_nothing(
     serve: Callable[..., Server], local: HttpClient
 ) -> None:
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
@@ -168,7 +162,7 @@ def test_packed_answers_are_unpacked(serve: Callable[..., Server], local: HttpCl
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
-def test_a_server_that_asks_for_patience_gets_it_with_a_countdown(
+def test_retry_after_is_obeyed_with_a_countdown(
     serve: Callable[..., Server], local: HttpClient, heard: list[Event], status: str
 ) -> None:
     moments: list[float] = []
@@ -204,16 +198,14 @@ def in_three_seconds(form: str) -> str:
         ("retry-after", "date"),
     ],
 )
-def test_the_end_of_a_limit_is_understood_in_each_form_that_servers_write(
-    header: str, form: str
-) -> None:
+def test_every_format_of_a_rate_limits_end_is_understood(header: str, form: str) -> None:
     assert 1.5 < http_client._requested_pause({header: in_three_seconds(form)}, time.time()) < 4.5
 
 
 @pytest.mark.parametrize(
     "value", ["", "soon", "-5", "1e9", "٣", "9" * 40, "nan", "Thu, 99 Foo 2026"]
 )
-def test_what_is_no_time_is_no_time(value: str) -> None:
+def test_invalid_times_are_ignored(value: str) -> None:
     assert http_client._requested_pause({"retry-after": value}, time.time()) == 0
 
 
@@ -242,10 +234,10 @@ def test_patience_ends(serve: Callable[..., Server], local: HttpClient, impatien
     assert len(server.asked) == http_client.MAX_ATTEMPTS
 
 
-# what breaks
+# failures
 
 
-def test_a_server_that_stumbles_is_asked_again(
+def test_failed_requests_are_retried(
     serve: Callable[..., Server], local: HttpClient, impatient: None
 ) -> None:
     tries = iter(["502 Bad Gateway", "cut", "hang up", "200 OK"])
@@ -274,7 +266,7 @@ def test_a_server_that_stumbles_is_asked_again(
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
     ],
 )
-def test_what_is_no_answer_becomes_one_sentence(
+def test_invalid_answers_are_one_sentence(
     serve: Callable[..., Server], local: HttpClient, impatient: None, said: bytes
 ) -> None:
     def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
@@ -332,7 +324,7 @@ def test_an_endless_answer_is_cut_off(
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
-def test_an_answer_that_drips_is_given_up(
+def test_a_slow_answer_is_aborted(
     serve: Callable[..., Server],
     local: HttpClient,
     impatient: None,
@@ -357,7 +349,7 @@ def test_an_answer_that_drips_is_given_up(
     over.set()
 
 
-def test_a_silent_server_is_given_up(
+def test_a_silent_server_times_out(
     serve: Callable[..., Server],
     local: HttpClient,
     impatient: None,
@@ -378,21 +370,20 @@ def test_nobody_there_is_said(local: HttpClient, impatient: None) -> None:
         local.get(f"http://localhost:{port}/")
 
 
-def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(
+def test_a_connection_closed_by_the_server_is_reopened(
     serve: Callable[..., Server], local: HttpClient
 ) -> None:
-    server = serve(
-        lambda path, headers, stream: answer(stream) and False
-    )  # says it keeps it, and does not
+    # Says it keeps it, and does not.
+    server = serve(lambda path, headers, stream: answer(stream) and False)
     for _ in range(3):
         assert local.get(server.address()).status == 200
     assert server.connections == 3
 
 
-# where it leads
+# redirects and addresses
 
 
-def test_redirects_stay_on_the_host_unless_they_may_go(
+def test_redirects_stay_on_the_host_unless_allowed(
     serve: Callable[..., Server], local: HttpClient
 ) -> None:
     there = serve(
@@ -445,14 +436,13 @@ def test_redirects_lead_to_no_private_address_and_no_file(
 ) -> None:
     server = serve(lambda path, headers, stream: answer(stream, b"", "302 Found", Location=there))
     asking = HttpClient(Access())
-    monkeypatch.setattr(
-        connecting, "is_public", lambda address: address == "127.0.0.1"
-    )  # the test's server stands for a public one
+    # The test's server counts as public.
+    monkeypatch.setattr(connecting, "is_public", lambda address: address == "127.0.0.1")
     monkeypatch.setattr(
         asking,
         "_checked_url",
         lambda address, real=asking._checked_url: (
-            real(address) if "localhost:" not in address else http_client.urlsplit(address)
+            real(address) if "localhost:" not in address else urlsplit(address)
         ),
     )
     with pytest.raises(
@@ -465,17 +455,21 @@ def test_redirects_lead_to_no_private_address_and_no_file(
 
 @pytest.mark.parametrize(
     "address",
-    "127.0.0.1 0.0.0.0 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 224.0.0.1 255.255.255.255 ::1 :: fe80::1 fe80::1%eth0 fc00::1 ff02::1 "
-    "::ffff:127.0.0.1 ::ffff:192.168.0.1 64:ff9b::a00:1 2002:7f00:1:: 2001:0:4136:e378:8000:63bf:3fff:fdd2".split(),
+    "127.0.0.1 0.0.0.0 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 224.0.0.1 "
+    "255.255.255.255 ::1 :: fe80::1 fe80::1%eth0 fc00::1 ff02::1 "
+    "::ffff:127.0.0.1 ::ffff:192.168.0.1 64:ff9b::a00:1 2002:7f00:1:: "
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2".split(),
 )
-def test_addresses_of_this_machine_and_this_house_are_not_public(address: str) -> None:
+def test_local_and_private_addresses_are_not_public(address: str) -> None:
     assert address.startswith("2001:0:") or not is_public(address)
 
 
 @pytest.mark.parametrize(
     "address",
-    "::127.0.0.1 ::8.8.8.8 64:ff9b:1::808:808 fec0::1 192.0.0.8 192.0.0.9 192.88.99.1 5f00::1 ::ffff:0:127.0.0.1 ::ffff:0:8.8.8.8 2001:db8::1 "
-    "3fff::1 2001:10::1 2001:20::1 100::1 4000::1 240.0.0.1 198.18.0.1 203.0.113.9 2002:c000:8:: ff0e::1 fd00::1".split(),
+    "::127.0.0.1 ::8.8.8.8 64:ff9b:1::808:808 fec0::1 192.0.0.8 192.0.0.9 192.88.99.1 5f00::1 "
+    "::ffff:0:127.0.0.1 ::ffff:0:8.8.8.8 2001:db8::1 "
+    "3fff::1 2001:10::1 2001:20::1 100::1 4000::1 240.0.0.1 198.18.0.1 203.0.113.9 "
+    "2002:c000:8:: ff0e::1 fd00::1".split(),
 )
 def test_addresses_of_special_use_are_not_public(address: str) -> None:
     assert not is_public(address)
@@ -493,7 +487,7 @@ def test_addresses_of_special_use_are_not_public(address: str) -> None:
         "::ffff:8.8.8.8",
     ],
 )
-def test_addresses_of_the_network_are_public(address: str) -> None:
+def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
 
@@ -507,14 +501,14 @@ def test_addresses_of_the_network_are_public(address: str) -> None:
         "https://169.254.169.254/latest",
     ],
 )
-def test_no_private_address_is_asked_unless_that_is_allowed(address: str) -> None:
+def test_private_addresses_need_permission(address: str) -> None:
     asking = HttpClient(Access())
     with pytest.raises(NetworkError, match="on this machine or in a local network") as raised:
         asking.get(address)
     assert "--allow-local" in raised.value.hint
 
 
-def test_nothing_is_asked_without_encryption() -> None:
+def test_unencrypted_requests_are_refused() -> None:
     with pytest.raises(NetworkError, match="without encryption"):
         HttpClient(Access()).get("http://example.social/")
 
@@ -523,7 +517,7 @@ def test_nothing_is_asked_without_encryption() -> None:
 
 
 def certificate(folder: Path, name: str) -> ssl.SSLContext:
-    """A server's context with a certificate that it signed itself; `ca.pem` beside it is what trusts it."""
+    """Return a server's context with a self-signed certificate; `ca.pem` beside it trusts it."""
     if shutil.which("openssl") is None:
         pytest.skip("needs openssl to make a certificate")
     key, cert = folder / "key.pem", folder / "ca.pem"
@@ -571,7 +565,7 @@ def test_a_certificate_is_checked_url_for_the_name_that_was_asked_for(
         "http://me:S3CRETPW@[::1",
     ],
 )
-def test_a_proxys_password_stands_in_no_message(
+def test_no_message_contains_the_password_of_a_proxy(
     monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", named)
@@ -581,7 +575,7 @@ def test_a_proxys_password_stands_in_no_message(
     assert "S3CRET" not in f"{caught.value} {caught.value.hint}"
 
 
-def test_a_password_in_any_address_stands_in_no_message() -> None:
+def test_no_message_contains_a_password_from_an_address() -> None:
     error = NetworkError(
         "https://me:S3CRET@example.social/@ada is gone.",
         "Try at://did:plc:x or https://example.social:8080/@ada",
@@ -590,7 +584,7 @@ def test_a_password_in_any_address_stands_in_no_message() -> None:
     assert error.hint == "Try at://did:plc:x or https://example.social:8080/@ada"
 
 
-def test_a_proxy_is_told_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_gets_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     import base64
 
     monkeypatch.setenv("HTTPS_PROXY", "http://me:p%40ss@proxy.example:3128")
@@ -603,26 +597,24 @@ def test_a_proxy_is_told_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert connecting._proxy("example.social") == connecting.Proxy("proxy.example", 3128, {})
 
 
-def test_a_proxy_that_the_environment_names_is_asked_for_a_tunnel(
+def test_the_proxy_of_the_environment_is_used(
     serve: Callable[..., Server], local: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = serve(
         lambda path, headers, stream: answer(stream, b"1"), certificate(tmp_path, "localhost")
     )
 
+    def forward(read: socket.socket, write: socket.socket) -> None:
+        while data := read.recv(2**16):
+            write.sendall(data)
+
     def tunnel(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
         host, _, port = path.partition(":")
         with socket.create_connection((host, int(port))) as onward:
             stream.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            back = threading.Thread(
-                target=lambda: [
-                    stream.sendall(data) for data in iter(lambda: onward.recv(2**16), b"")
-                ],
-                daemon=True,
-            )
+            back = threading.Thread(target=forward, args=(onward, stream), daemon=True)
             back.start()
-            for data in iter(lambda: stream.recv(2**16), b""):
-                onward.sendall(data)
+            forward(stream, onward)
             onward.shutdown(socket.SHUT_WR)
             back.join()
         return False

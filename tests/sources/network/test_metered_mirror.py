@@ -1,4 +1,4 @@
-"""A list whose every post costs: nothing is asked for twice, and no gap is left, wherever its pages end."""
+"""Tests of a list of posts that are paid for: none is bought twice, and no gap is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from popinjay.sources.network.mirror import Mirror, Page, Pages
 
 @dataclass
 class Shop:
-    """An account's posts, newest first, of which `wanted` are handed out at most before the list is left; and a count of each that was."""
+    """An account's posts, newest first, with a count of how often each was handed out.
+
+    At most `wanted` are handed out before the list ends.
+    """
 
     ids: list[int]
     wanted: int
@@ -65,7 +68,7 @@ def mirror(tmp_path: Path) -> Mirror:
     return Mirror(tmp_path / "posts", 1)
 
 
-def test_a_second_time_only_what_is_new_is_sold(mirror: Mirror) -> None:
+def test_an_update_buys_new_posts_only(mirror: Mirror) -> None:
     shop = Shop(list(range(1, 41)), 100)
     assert update(mirror, shop) == shop.ids
     shop.ids += [41, 42]
@@ -74,7 +77,7 @@ def test_a_second_time_only_what_is_new_is_sold(mirror: Mirror) -> None:
     assert sorted(shop.sold) == shop.ids
 
 
-def test_what_is_skipped_is_not_sold_again(mirror: Mirror) -> None:
+def test_skipped_posts_are_not_bought_again(mirror: Mirror) -> None:
     shop = Shop(list(range(1, 41)), 100)
     for _ in range(2):
         mirror.update(shop, lambda author, id: int(id) > 30, lambda count: None)
@@ -82,7 +85,7 @@ def test_what_is_skipped_is_not_sold_again(mirror: Mirror) -> None:
     assert len(list(mirror.posts())) == 30
 
 
-def test_with_a_higher_number_it_goes_on_below(mirror: Mirror) -> None:
+def test_a_higher_limit_continues_below(mirror: Mirror) -> None:
     shop = Shop(list(range(1, 101)), 20)
     assert update(mirror, shop) == list(range(81, 101))
     assert update(mirror, shop) == list(range(81, 101))
@@ -94,7 +97,7 @@ def test_with_a_higher_number_it_goes_on_below(mirror: Mirror) -> None:
     assert sorted(shop.sold) == shop.ids
 
 
-def test_a_lower_number_lets_go_of_nothing(mirror: Mirror) -> None:
+def test_a_lower_limit_drops_nothing(mirror: Mirror) -> None:
     shop = Shop(list(range(1, 101)), 50)
     update(mirror, shop)
     shop.wanted = 10
@@ -112,7 +115,7 @@ def test_a_gap_between_new_and_known_is_filled_the_next_time(mirror: Mirror) -> 
     assert sorted(shop.sold) == shop.ids
 
 
-def test_reading_anew_keeps_what_lies_below_where_it_was_left(mirror: Mirror) -> None:
+def test_reading_again_keeps_older_posts(mirror: Mirror) -> None:
     shop = Shop(list(range(1, 101)), 60)
     update(mirror, shop)
     shop.ids.remove(95)
@@ -124,12 +127,11 @@ def test_reading_anew_keeps_what_lies_below_where_it_was_left(mirror: Mirror) ->
     assert len(shop.sold) == 60 + 20 + 40
 
 
-def test_no_gap_and_nothing_twice_by_any_series_of_interruptions(
+def test_no_series_of_interruptions_causes_gaps_or_double_purchases(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        os, "fsync", lambda file: None
-    )  # no power fails here, and it takes most of the time
+    # No power fails here, and it takes most of the time.
+    monkeypatch.setattr(os, "fsync", lambda file: None)
     chance = random.Random(8)
     for number in range(25):
         mirror = Mirror(tmp_path / str(number), 1)
@@ -143,7 +145,8 @@ def test_no_gap_and_nothing_twice_by_any_series_of_interruptions(
                 mirror = Mirror(mirror.folder, 1)  # another process goes on
             if chance.random() < 0.6:
                 shop.ids += range(len(shop.ids) + 1, len(shop.ids) + chance.randint(1, 30))
-        shop.wanted, shop.cut = 1000, None
+        shop.wanted = 1000
+        shop.cut = None
         for _ in range(3):
             there = update(mirror, shop)
         assert there == shop.ids, number

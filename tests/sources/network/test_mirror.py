@@ -1,4 +1,4 @@
-"""A list of posts on a network, as it is kept: whole, in order and without gaps, whatever stops it and whatever changes there."""
+"""Tests of the local copy of a list of posts: whole and in order, after any interruption."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ class Cut(NetworkError):
 
 
 class List:
-    """An account's posts as a network would hand them out, newest first: not a server, only what a source makes of one's answers."""
+    """An account's posts as a network would hand them out, newest first.
+
+    Not a server, only what a source makes of its answers.
+    """
 
     def __init__(self, count: int, size: int = 10) -> None:
         self.posts = {f"{n:05d}": f"post {n}" for n in range(count)}
@@ -71,7 +74,7 @@ def mirror(tmp_path: Path) -> Mirror:
     return Mirror(tmp_path / "posts", 1)
 
 
-def test_all_of_it_in_order(mirror: Mirror, tmp_path: Path) -> None:
+def test_all_posts_in_order(mirror: Mirror, tmp_path: Path) -> None:
     there = List(95)
     told: list[int] = []
     assert mirror.update(there, nothing, told.append) == 95
@@ -81,18 +84,18 @@ def test_all_of_it_in_order(mirror: Mirror, tmp_path: Path) -> None:
     assert texts(Mirror(tmp_path / "posts", 1)) == texts(mirror)
 
 
-def test_a_second_time_only_what_is_new_is_asked_for(mirror: Mirror) -> None:
+def test_an_update_requests_new_posts_only(mirror: Mirror) -> None:
     there = List(95)
     update(mirror, there)
     there.pages = 0
-    assert (update(mirror, there), there.pages) == (0, 1)  # nothing has changed, says the etag
+    assert (update(mirror, there), there.pages) == (0, 1)  # nothing has changed, by the etag
     there.posts |= {f"{n:05d}": f"post {n}" for n in range(95, 120)}
     there.pages = 0
     assert (update(mirror, there), there.pages) == (25, 3)
     assert texts(mirror) == list(there.posts.values())
 
 
-def test_an_edited_post_among_the_newest_is_seen_again_and_unchanged_ones_are_not_written_twice(
+def test_recent_edits_are_noticed_and_unchanged_posts_written_once(
     mirror: Mirror,
 ) -> None:
     there = List(30)
@@ -106,7 +109,7 @@ def test_an_edited_post_among_the_newest_is_seen_again_and_unchanged_ones_are_no
 
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 9])
-def test_what_was_interrupted_goes_on_and_what_came_meanwhile_is_there_too(
+def test_a_resumed_reading_includes_posts_made_meanwhile(
     mirror: Mirror, tmp_path: Path, cut: int
 ) -> None:
     there = List(95)
@@ -123,13 +126,14 @@ def test_what_was_interrupted_goes_on_and_what_came_meanwhile_is_there_too(
     assert there.pages <= (13 if cut == 0 else 11 - cut + 3)
 
 
-def test_no_gap_is_left_by_any_series_of_interruptions(tmp_path: Path) -> None:
+def test_no_series_of_interruptions_causes_gaps(tmp_path: Path) -> None:
     chance = random.Random(4)
     for trial in range(6):
         there = List(chance.randrange(60), size=chance.randrange(1, 12))
         mirror = Mirror(tmp_path / str(trial), 1)
         for _ in range(12):
-            there.cut_after, there.pages = chance.choice([None, chance.randrange(8)]), 0
+            there.cut_after = chance.choice([None, chance.randrange(8)])
+            there.pages = 0
             try:
                 update(mirror, there)
                 assert texts(mirror) == list(there.posts.values())
@@ -156,7 +160,7 @@ Mirror(Path(sys.argv[2]), 1).update(there, nothing, lambda count: None)
 """
 
 
-def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
+def test_a_killed_reading_is_resumed(tmp_path: Path) -> None:
     chance = random.Random(1)
     there = List(3000, size=3)
     counts = []
@@ -186,9 +190,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
     assert there.pages <= (3000 - counts[-1]) / 3 + 3
 
 
-def test_what_a_crash_left_behind_the_last_whole_page_does_not_count(
-    mirror: Mirror, tmp_path: Path
-) -> None:
+def test_an_incomplete_last_page_is_ignored(mirror: Mirror, tmp_path: Path) -> None:
     there = List(95)
     there.cut_after = 3
     with pytest.raises(Cut):
@@ -204,7 +206,7 @@ def test_what_a_crash_left_behind_the_last_whole_page_does_not_count(
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", '{"form": 1, "size": 99999}', '{"form": 1, "more": 2}', "null"]
 )
-def test_a_damaged_state_means_reading_again(mirror: Mirror, tmp_path: Path, content: str) -> None:
+def test_a_damaged_state_starts_again(mirror: Mirror, tmp_path: Path, content: str) -> None:
     there = List(30)
     update(mirror, there)
     (mirror.folder / STATE).write_text(content, encoding="utf-8")
@@ -214,14 +216,14 @@ def test_a_damaged_state_means_reading_again(mirror: Mirror, tmp_path: Path, con
     assert texts(again) == list(there.posts.values())
 
 
-def test_another_form_means_reading_again(mirror: Mirror, tmp_path: Path) -> None:
+def test_another_format_version_starts_again(mirror: Mirror, tmp_path: Path) -> None:
     there = List(30)
     update(mirror, there)
     newer = Mirror(tmp_path / "posts", 2)
     assert (texts(newer), update(newer, there)) == ([], 30)
 
 
-# what is deleted there, and what is not to be kept
+# deleted and skipped posts
 
 
 def test_deleted_posts_stay_until_all_is_read_anew(mirror: Mirror, tmp_path: Path) -> None:
@@ -235,21 +237,22 @@ def test_deleted_posts_stay_until_all_is_read_anew(mirror: Mirror, tmp_path: Pat
     with pytest.raises(Cut):
         mirror.reread(there, nothing, lambda count: None)
     assert len(texts(Mirror(tmp_path / "posts", 1))) == 95  # all or nothing
-    there.cut_after, there.pages = None, 0
+    there.cut_after = None
+    there.pages = 0
     again = Mirror(tmp_path / "posts", 1)
     assert again.reread(there, nothing, lambda count: None) == 3
-    assert there.pages <= 11 - 4 + 1  # it went on where it was
+    assert there.pages <= 11 - 4 + 1  # it was resumed
     assert texts(again) == texts(Mirror(tmp_path / "posts", 1)) == list(there.posts.values())
     assert [place.name for place in tmp_path.iterdir()] == ["posts"]
 
 
-def test_an_exchange_that_was_stopped_is_finished(mirror: Mirror, tmp_path: Path) -> None:
+def test_an_interrupted_replacement_is_finished(mirror: Mirror, tmp_path: Path) -> None:
     update(mirror, List(30))
     mirror.folder.rename(tmp_path / "posts.old")  # as far as it came
     assert len(texts(Mirror(tmp_path / "posts", 1))) == 30
 
 
-def test_what_is_to_be_skipped_never_gets_onto_the_disk(mirror: Mirror) -> None:
+def test_skipped_posts_are_never_written(mirror: Mirror) -> None:
     there = List(30)
     mirror.update(there, lambda author, id: (author, id) == ("ada", "00007"), lambda count: None)
     assert len(texts(mirror)) == 29
@@ -257,13 +260,14 @@ def test_what_is_to_be_skipped_never_gets_onto_the_disk(mirror: Mirror) -> None:
 
 
 @pytest.mark.parametrize("cut", [None, 2])
-def test_a_copy_without_some_posts_goes_on_as_the_original_would(
+def test_a_copy_without_some_posts_continues_like_the_original(
     mirror: Mirror, tmp_path: Path, cut: int | None
 ) -> None:
     there = List(40)
     update(mirror, there)
     there.posts |= {f"{n:05d}": f"post {n}" for n in range(40, 90)}
-    there.cut_after, there.pages = cut, 0
+    there.cut_after = cut
+    there.pages = 0
     if cut is None:
         update(mirror, there)
     else:
@@ -276,7 +280,8 @@ def test_a_copy_without_some_posts_goes_on_as_the_original_would(
     assert mirror.without(unwanted, tmp_path / "copy") == 2
     copy = Mirror(tmp_path / "copy", 1)
     assert b'post 11"' not in (copy.folder / POSTS).read_bytes()
-    there.cut_after, there.pages = None, 0
+    there.cut_after = None
+    there.pages = 0
     copy.update(there, unwanted, lambda count: None)
     assert texts(copy) == [text for id, text in there.posts.items() if not unwanted("ada", id)]
     assert there.pages <= (1 if cut is None else 4 + 1)
@@ -285,7 +290,7 @@ def test_a_copy_without_some_posts_goes_on_as_the_original_would(
 # servers that never end
 
 
-def test_the_same_page_for_ever_is_refused(mirror: Mirror) -> None:
+def test_an_endlessly_repeated_page_is_refused(mirror: Mirror) -> None:
     def stuck(cursor: str | None, etag: str) -> Iterator[Page]:
         while True:
             yield Page((Post("1", "ada", "again"),), "1")
@@ -295,7 +300,7 @@ def test_the_same_page_for_ever_is_refused(mirror: Mirror) -> None:
     assert texts(mirror) == ["again"]
 
 
-def test_empty_pages_for_ever_are_refused(mirror: Mirror) -> None:
+def test_endless_empty_pages_are_refused(mirror: Mirror) -> None:
     asked = 0
 
     def empty(cursor: str | None, etag: str) -> Iterator[Page]:
@@ -309,7 +314,7 @@ def test_empty_pages_for_ever_are_refused(mirror: Mirror) -> None:
     assert asked == mirrors.MAX_EMPTY + 1
 
 
-def test_posts_without_end_are_refused(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_posts_are_refused(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mirrors, "MAX_POSTS", 1000)
 
     def endless(cursor: str | None, etag: str) -> Iterator[Page]:
@@ -321,18 +326,16 @@ def test_posts_without_end_are_refused(mirror: Mirror, monkeypatch: pytest.Monke
     assert len(texts(mirror)) <= 1100
 
 
-def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "posts").write_text("a file", encoding="utf-8")
     with pytest.raises(StorageError):
         update(Mirror(tmp_path / "posts", 1), List(3))
 
 
-def test_the_fingerprint_is_of_the_posts_alone(tmp_path: Path) -> None:
-    there, whole, piecemeal = (
-        List(30),
-        Mirror(tmp_path / "whole", 1),
-        Mirror(tmp_path / "piecemeal", 1),
-    )
+def test_the_fingerprint_depends_on_the_posts_only(tmp_path: Path) -> None:
+    there = List(30)
+    whole = Mirror(tmp_path / "whole", 1)
+    piecemeal = Mirror(tmp_path / "piecemeal", 1)
     update(whole, there)
     younger = List(20, size=7)
     update(piecemeal, younger)

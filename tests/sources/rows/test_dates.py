@@ -1,4 +1,4 @@
-"""Dates as tools write them, and what is no date."""
+"""Tests of dates as tools write them, and of what is no date."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from popinjay.sources.rows.dates import Order, OrderFinder, iso_time
         ("1541503593000000000", "2018-11-06T11:26:33Z"),
     ],
 )
-def test_dates_are_read_as_tools_write_them(written: object, meant: str) -> None:
+def test_dates_in_formats_of_tools_are_read(written: object, meant: str) -> None:
     assert iso_time(written) == meant
 
 
@@ -59,7 +59,7 @@ def test_dates_are_read_as_tools_write_them(written: object, meant: str) -> None
         "1200000000000000000000",
     ],
 )
-def test_what_is_no_date_is_none(written: str) -> None:
+def test_invalid_dates_are_none(written: str) -> None:
     assert iso_time(written) is None
 
 
@@ -74,11 +74,11 @@ def test_what_is_no_date_is_none(written: str) -> None:
         "0001-01-01T00:00:00+05:00",
     ],
 )
-def test_years_in_which_nobody_posted_are_none(written: str) -> None:
+def test_impossible_years_are_none(written: str) -> None:
     assert iso_time(written) is None
 
 
-def test_tomorrow_may_be_a_matter_of_clocks_and_next_year_is_not() -> None:
+def test_tomorrow_is_accepted_and_next_year_is_not() -> None:
     now = datetime.now(UTC)
     assert posted_at(now + timedelta(days=1))
     assert posted_at(now + timedelta(days=300)) is None
@@ -94,14 +94,14 @@ def test_tomorrow_may_be_a_matter_of_clocks_and_next_year_is_not() -> None:
         (["13/2/2020", "1/13/2020"], Order.MIXED),
     ],
 )
-def test_the_order_of_numbers_is_found_in_all_dates(dates: list[str], order: Order) -> None:
+def test_the_order_of_numbers_is_inferred_from_all_dates(dates: list[str], order: Order) -> None:
     finder = OrderFinder()
     for date in dates:
         finder.add(date)
     assert finder.order is order
 
 
-def test_dates_that_fit_no_order_are_read_by_none() -> None:
+def test_dates_without_a_common_order_are_not_read() -> None:
     assert iso_time("1/2/2020", Order.MIXED) is None
     assert iso_time("1/2/2020", Order.DAY_FIRST) == "2020-02-01T00:00:00Z"
     assert iso_time("13/2/2020", Order.MONTH_FIRST) is None

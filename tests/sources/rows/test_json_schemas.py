@@ -1,4 +1,4 @@
-"""Rows of known schemas: read by them wherever they lie, and nothing learnt that was not for everybody."""
+"""Tests of rows of known schemas: found wherever they are, and non-public ones left out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read(folder: Path, rows: Any, **options: Any) -> tuple[Reading, list[Post]]:
 
 def status(id: str, content: str = "<p>a lamp &amp; I</p>", **more: Any) -> dict[str, Any]:
     account = {"id": "7", "acct": "ada", "url": "https://s.example/@ada", "display_name": "Ada"}
-    plain = {
+    plain: dict[str, Any] = {
         "visibility": "public",
         "reblog": None,
         "spoiler_text": "",
@@ -48,7 +48,7 @@ def status(id: str, content: str = "<p>a lamp &amp; I</p>", **more: Any) -> dict
     }
 
 
-def test_a_status_is_text_without_html_and_a_boost_nobodys(tmp_path: Path) -> None:
+def test_statuses_become_plain_text_and_boosts_have_no_text(tmp_path: Path) -> None:
     rows = [
         status("1"),
         status("2", reblog=status("3", "<p>BOB</p>"), content="<p>BOB</p>"),
@@ -83,7 +83,7 @@ def test_statuses_without_their_account_are_still_statuses(tmp_path: Path) -> No
 
 
 def note(id: str, text: str | None = "a lamp", **more: Any) -> dict[str, Any]:
-    plain = {
+    plain: dict[str, Any] = {
         "replyId": None,
         "renoteId": None,
         "cw": None,
@@ -238,7 +238,7 @@ HIDDEN = {
         ({"text": "x", "deleted": True}, "deleted post"),
     ],
 }
-SEEN = {
+SEEN: dict[str, Any] = {
     "mastodon": status("2"),
     "misskey": note("2", "SEEN", visibility="home"),
     "activitypub": activity(2, [PUBLIC]),
@@ -280,7 +280,7 @@ SEEN = {
     [(schema, row, reason) for schema, rows in HIDDEN.items() for row, reason in rows],
 )
 @pytest.mark.parametrize("form", ["list", "page"])
-def test_what_was_not_for_everybody_is_left_out_and_counted(
+def test_non_public_posts_are_left_out_and_counted(
     tmp_path: Path, schema: str, row: dict[str, Any], reason: str, form: str
 ) -> None:
     rows = [row, SEEN[schema]]
@@ -304,7 +304,7 @@ def test_what_was_not_for_everybody_is_left_out_and_counted(
         {"messages": [], "type": ["note"]},
     ],
 )
-def test_what_was_for_everybody_is_read(tmp_path: Path, more: dict[str, Any]) -> None:
+def test_public_posts_are_read(tmp_path: Path, more: dict[str, Any]) -> None:
     assert [post.text for post in read(tmp_path, [{"text": "a lamp", **more}])[1]] == ["a lamp"]
 
 
@@ -314,7 +314,7 @@ def test_private_statuses_stay_out_whatever_the_file_is_called(tmp_path: Path, n
     assert [post.text for post in reading.posts()] == ["a lamp & I"]
 
 
-def test_a_page_from_one_day_to_another_is_no_letter(tmp_path: Path) -> None:
+def test_a_page_of_a_date_range_is_not_a_message(tmp_path: Path) -> None:
     page = {"from": "2023-04-01", "to": "2023-05-01", "tweets": [{"text": "a lamp"}]}
     assert [post.text for post in read(tmp_path, page)[1]] == ["a lamp"]
 
@@ -344,7 +344,7 @@ def test_misskeys_notes(tmp_path: Path) -> None:
     assert posts[0].created_at == WHEN
 
 
-def test_an_outbox_alone_tells_its_author(tmp_path: Path) -> None:
+def test_an_outbox_alone_gives_its_author(tmp_path: Path) -> None:
     me = "https://s.example/users/ada"
     boost = {
         "id": f"{me}/statuses/3/activity",
@@ -405,7 +405,7 @@ def test_blueskys_feed(tmp_path: Path) -> None:
     ]
 
 
-def test_blueskys_authors_can_ask_to_be_left_alone(tmp_path: Path) -> None:
+def test_refusals_of_bluesky_authors_are_respected(tmp_path: Path) -> None:
     author = {"did": "did:plc:a", "handle": "a.example", "labels": [{"val": "!no-unauthenticated"}]}
     row = {
         "uri": "at://did:plc:a/app.bsky.feed.post/1",
@@ -460,7 +460,7 @@ def test_pages_of_xs_newer_api(tmp_path: Path) -> None:
 
 def test_xs_older_api_and_its_stream(tmp_path: Path) -> None:
     user = {"screen_name": "Ada_L", "id_str": "7", "name": "Ada"}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": 1050118621198921000,
             "id_str": "1050118621198921728",
@@ -518,7 +518,7 @@ def test_xs_older_api_and_its_stream(tmp_path: Path) -> None:
     assert reading.findings.left_out == {"no post": 1, "the same post again": 1}
 
 
-def test_posts_as_xs_own_pages_get_them(tmp_path: Path) -> None:
+def test_posts_of_xs_graphql_answers(tmp_path: Path) -> None:
     legacy = {"full_text": "a la…", "id_str": "11", "created_at": "Sat Feb 18 12:33:11 +0000 2023"}
     user = {
         "user_results": {
@@ -550,7 +550,7 @@ def test_posts_as_xs_own_pages_get_them(tmp_path: Path) -> None:
     assert reading.author.handle == "ada_l"
 
 
-def test_what_snscrape_and_twscrape_write(tmp_path: Path) -> None:
+def test_rows_of_snscrape_and_twscrape(tmp_path: Path) -> None:
     def row(id: int, **more: Any) -> dict[str, Any]:
         return {
             "_type": "snscrape.modules.twitter.Tweet",
@@ -585,7 +585,7 @@ def test_what_snscrape_and_twscrape_write(tmp_path: Path) -> None:
     assert (reading.author.handle, posts[0].lang, posts[0].created_at) == ("ada", None, WHEN)
 
 
-def test_what_twint_writes(tmp_path: Path) -> None:
+def test_rows_of_twint(tmp_path: Path) -> None:
     row = {
         "id": 1,
         "conversation_id": "1",
@@ -670,7 +670,7 @@ def test_blog_posts_of_wordpress(tmp_path: Path) -> None:
     assert reading.findings.left_out == {"post not for everybody": 1}
 
 
-def test_facebooks_export_has_the_time_beside_the_text(tmp_path: Path) -> None:
+def test_facebooks_export(tmp_path: Path) -> None:
     row = {
         "timestamp": 1680674828,
         "data": [{"post": "the cafÃ©"}, {"update_timestamp": 1}],
@@ -720,7 +720,7 @@ def test_a_named_column_counts_for_known_schemas_too(tmp_path: Path) -> None:
     ]
 
 
-def test_rows_of_a_document_database_are_bared(tmp_path: Path) -> None:
+def test_rows_of_a_document_database_are_unwrapped(tmp_path: Path) -> None:
     row = {
         "_id": {"$oid": "65"},
         "id": {"$numberLong": "1050118621198921728"},

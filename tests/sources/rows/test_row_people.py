@@ -1,4 +1,4 @@
-"""The people in a file of rows, of JSON and tables alike, and the ids of their posts."""
+"""Tests of the people in a file of rows, JSON and tables alike, and of the ids of their posts."""
 
 from __future__ import annotations
 
@@ -59,19 +59,19 @@ columns = pytest.mark.parametrize(
 
 @forms
 @columns
-def test_the_author_is_who_the_rows_name(tmp_path: Path, form: str, column: str) -> None:
+def test_the_author_is_named_in_the_rows(tmp_path: Path, form: str, column: str) -> None:
     reading = read(tmp_path, said_by({"@Ada_W": 3}, column), form)
     assert reading.author.handle == "ada_w"
     assert len(list(reading.posts())) == 3
 
 
 @forms
-def test_a_file_without_names_is_by_who_it_is_called_after(tmp_path: Path, form: str) -> None:
+def test_without_names_the_file_name_gives_the_author(tmp_path: Path, form: str) -> None:
     assert read(tmp_path, [{"text": "one"}], form).author.handle == "given"
 
 
 @forms
-def test_several_people_are_read_apart_and_said(tmp_path: Path, form: str) -> None:
+def test_several_people_are_separated_and_reported(tmp_path: Path, form: str) -> None:
     path = written(tmp_path, said_by({"ada": 4, "bob": 3, "cy": 3, "dot": 0}), form)
     opened = open_specs([str(path)], CollectOptions())
     assert [(reading.author.handle, len(list(reading.posts()))) for reading in opened.readings] == [
@@ -106,22 +106,23 @@ def test_some_or_all_of_several_can_be_picked(tmp_path: Path) -> None:
     assert (reading.author.handle, len(list(reading.posts()))) == ("given", 10)
 
 
-def test_who_is_not_there_is_said(tmp_path: Path) -> None:
+def test_an_unknown_author_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"given\.json holds no post of 'dot'") as caught:
         read(tmp_path, said_by({"ada": 4, "bob": 3}), author="dot")
     assert caught.value.hint == "It holds those of 2 people (ada 4, bob 3)."
 
 
-def test_strangers_in_somebodys_file_are_left_out(tmp_path: Path) -> None:
+def test_others_in_an_authors_file_are_left_out(tmp_path: Path) -> None:
     reading = read(tmp_path, said_by({"ada": 40, "bob": 3}))
     assert len(list(reading.posts())) == 40
     assert reading.findings.left_out == {"somebody else's post": 3}
     assert reading.findings.notes == [
-        "given.json holds posts of 2 people (ada 40, bob 3): only those of ada are read. Say --author to read others."
+        "given.json holds posts of 2 people (ada 40, bob 3): only those of ada are read. Say "
+        "--author to read others."
     ]
 
 
-def test_a_crowd_is_nobody(tmp_path: Path) -> None:
+def test_many_people_are_no_author(tmp_path: Path) -> None:
     with pytest.raises(
         SpecError, match=r"posts of 20 people \(p0 2, p1 2, p10 2, p11 2, p12 2, \.\.\.\)"
     ) as caught:
@@ -129,7 +130,7 @@ def test_a_crowd_is_nobody(tmp_path: Path) -> None:
     assert "--author p0" in caught.value.hint
 
 
-def test_a_person_is_known_by_the_account_through_all_changes_of_name(tmp_path: Path) -> None:
+def test_a_person_is_recognized_by_account_after_a_rename(tmp_path: Path) -> None:
     rows = [
         {"text": "one", "user_id": "7", "username": "old"},
         {"text": "two", "user_id": "7", "username": "new"},
@@ -164,7 +165,7 @@ def ids(folder: Path, given: list[Any], form: str = "json", key: str = "id") -> 
         (["missing", "missing"], ["1", "2"]),
     ],
 )
-def test_ids_are_unique_or_give_way_to_the_rows_place(
+def test_duplicate_ids_are_replaced_by_row_numbers(
     tmp_path: Path, form: str, given: list[Any], expected: list[str]
 ) -> None:
     assert ids(tmp_path, given, form) == expected
@@ -179,13 +180,11 @@ def test_ids_are_unique_or_give_way_to_the_rows_place(
         ([True, None, 3], ["#1", "#2", "3"]),
     ],
 )
-def test_numbers_are_ids_as_long_as_they_are_exact(
-    tmp_path: Path, given: list[Any], expected: list[str]
-) -> None:
+def test_only_exact_numbers_are_ids(tmp_path: Path, given: list[Any], expected: list[str]) -> None:
     assert ids(tmp_path, given) == expected
 
 
-def test_the_exact_id_goes_before_the_rounded_one(tmp_path: Path) -> None:
+def test_the_exact_id_is_preferred_to_a_rounded_one(tmp_path: Path) -> None:
     rows = [
         {"id": 1050118621198921000, "id_str": f"105011862119892172{n}", "text": f"post {n}"}
         for n in (8, 9)
@@ -207,7 +206,7 @@ def test_one_id_of_two_people_is_two_ids(tmp_path: Path) -> None:
 # threads
 
 
-def test_answers_to_oneself_are_no_replies(tmp_path: Path) -> None:
+def test_replies_to_oneself_are_posts(tmp_path: Path) -> None:
     rows = [
         {"id": 1, "text": "one", "username": "ada"},
         {"id": 2, "text": "@ada two", "username": "ada", "in_reply_to_screen_name": "Ada"},

@@ -1,4 +1,4 @@
-"""The X API as a source: price and condition first, every post bought once, and whatever X answers."""
+"""Tests of the X API as a source: price and consent first, every post bought once, any answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ DAY_MS = 86_400_000
 
 @pytest.fixture
 def x(monkeypatch: pytest.MonkeyPatch) -> Iterator[XStandIn]:
-    """The stand-in, with a key for it in the environment, and 250 posts, the newest of them years ago."""
+    """Return the stand-in with 250 posts, the newest of them years old, and set a key for it."""
     server = XStandIn()
     monkeypatch.setenv("X_BEARER_TOKEN", KEY)
     monkeypatch.setenv("POPINJAY_X_API", server.address)
@@ -55,12 +55,12 @@ def nothing(author: str, id: str) -> bool:
 def fetched(
     folder: Path, *, heard: list[Event] | None = None, ask: Any = None, **options: Any
 ) -> sources.Reading:
-    """The account, brought up to date in a folder."""
+    """Update the account in a folder and return its reading."""
     chosen = FetchOptions(**{"allow_local": True, "i_have_the_right": ask is None, **options})
     reading = sources.read(
         "x:@ada_l",
         CollectOptions(),
-        Access(chosen, [].append if heard is None else heard.append, ask),
+        Access(chosen, (lambda event: None) if heard is None else heard.append, ask),
     )
     reading.fetch(folder, nothing)
     return reading
@@ -74,13 +74,13 @@ def all_ids(x: XStandIn) -> list[str]:
     return sorted((one["id"] for one in x.posts if not one["text"].startswith("RT @")), key=int)
 
 
-# what is given
+# specs and keys
 
 
 @pytest.mark.parametrize(
     "spec", ["x:@ada", "x:ada", "X:@Ada_L", "twitter:@ada", "Twitter:ada_1815", "x:" + "a" * 20]
 )
-def test_specs(spec: str) -> None:
+def test_specs_of_accounts(spec: str) -> None:
     assert api.matches(spec)
 
 
@@ -101,13 +101,11 @@ def test_specs(spec: str) -> None:
         "x:ada\n",
     ],
 )
-def test_no_specs(spec: str) -> None:
+def test_specs_of_something_else(spec: str) -> None:
     assert not api.matches(spec)
 
 
-def test_what_lies_on_the_disk_is_no_account(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_existing_files_are_no_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("x:ada").write_text("a post\n")
     assert not api.matches("x:ada")
@@ -128,7 +126,7 @@ def test_without_a_key_nothing_is_sent(
     assert x.asked == []
 
 
-def test_a_key_may_be_given_with_the_word_before_it(
+def test_a_key_may_be_prefixed_with_bearer(
     x: XStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("X_BEARER_TOKEN", f" Bearer {KEY}\n")
@@ -138,7 +136,7 @@ def test_a_key_may_be_given_with_the_word_before_it(
     } == {f"Bearer {KEY}"}
     assert {
         key for (path, _), key in zip(x.asked, x.keys, strict=True) if path.startswith("/picture")
-    } == {""}  # which may be anybody's server
+    } == {""}  # which may be any server
 
 
 @pytest.mark.parametrize(
@@ -154,7 +152,7 @@ def test_a_key_may_be_given_with_the_word_before_it(
         "https://a?b",
     ],
 )
-def test_no_key_goes_where_it_is_not_safe(
+def test_no_key_is_sent_over_an_unsafe_connection(
     address: str, x: XStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("POPINJAY_X_API", address)
@@ -162,7 +160,7 @@ def test_no_key_goes_where_it_is_not_safe(
         fetched(tmp_path)
 
 
-def test_http_takes_allow_local(x: XStandIn, tmp_path: Path) -> None:
+def test_http_needs_allow_local(x: XStandIn, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="POPINJAY_X_API"):
         fetched(tmp_path, allow_local=False)
     assert x.asked == []
@@ -182,7 +180,7 @@ def test_nothing_is_sent_without_a_yes(x: XStandIn, tmp_path: Path) -> None:
     assert x.asked == []
 
 
-def test_the_question_says_price_and_condition(x: XStandIn, tmp_path: Path) -> None:
+def test_the_question_states_price_and_condition(x: XStandIn, tmp_path: Path) -> None:
     asked: list[str] = []
 
     def yes(question: str) -> bool:
@@ -213,7 +211,7 @@ def test_the_question_says_price_and_condition(x: XStandIn, tmp_path: Path) -> N
     assert "--prune buys the 250 posts" in asked[2]
 
 
-def test_the_right_is_said_with_the_price_all_the_same(x: XStandIn, tmp_path: Path) -> None:
+def test_the_price_is_stated_even_with_the_right(x: XStandIn, tmp_path: Path) -> None:
     heard: list[Event] = []
     fetched(tmp_path, heard=heard)
     said = " ".join(event.message for event in heard)
@@ -258,8 +256,12 @@ def test_the_price_shown_is_never_exceeded(
 
 
 def both_ways() -> tuple[list[dict[str, Any]], dict[int, str]]:
-    """A set of tweets of all kinds, and the whole texts of the long ones by their place: a reply's leaves out whom it answers."""
-    minute, told = 60_000, snowflake(1_729_000_000_000)
+    """Return tweets of all kinds, and the whole texts of the long ones by place.
+
+    The text of a reply leaves out whom it answers.
+    """
+    minute = 60_000
+    told = snowflake(1_729_000_000_000)
     link = {
         "url": "https://t.co/abc",
         "expanded_url": "https://twitter.com/bob/status/77",
@@ -267,11 +269,9 @@ def both_ways() -> tuple[list[dict[str, Any]], dict[int, str]]:
         "indices": ["5", "28"],
     }
     plain = {**link, "expanded_url": "https://example.org/page", "display_url": "example.org/page"}
-    first, last = (
-        snowflake(1_730_000_000_000 + 9 * minute, 9),
-        snowflake(1_730_000_000_000 + 10 * minute, 10),
-    )
-    edits = {"edit_info": {"initial": {"editTweetIds": [first, last]}}}
+    first = snowflake(1_730_000_000_000 + 9 * minute, 9)
+    last = snowflake(1_730_000_000_000 + 10 * minute, 10)
+    edits: dict[str, Any] = {"edit_info": {"initial": {"editTweetIds": [first, last]}}}
     long = "a long thought that goes on " * 20
     items = [
         tweet("plain &amp; simple &lt;3", 0),
@@ -318,9 +318,10 @@ def test_the_archive_and_the_api_give_the_same_posts(x: XStandIn, tmp_path: Path
         str(write_zip(tmp_path / "ada.zip", archive_files(items, notes=notes))), CollectOptions()
     )
     written = {one.id: one for one in archive.posts()}
+    # X gives the last version only.
     x.posts = [
         post(item, whole.get(number, "")) for number, item in enumerate(items) if number != 9
-    ]  # X gives the last version only
+    ]
     reading = fetched(tmp_path)
     by_api = {one.id: one for one in reading.posts()}
     reposts = {one.id for one in written.values() if one.kind is Kind.REPOST}
@@ -338,7 +339,9 @@ def test_the_archive_and_the_api_give_the_same_posts(x: XStandIn, tmp_path: Path
 
 @pytest.mark.parametrize("takes", [("tweet",), ("post",), ("tweet", "post")])
 @pytest.mark.parametrize("writes", ["tweet", "post"])
-def test_either_spelling(x: XStandIn, takes: tuple[str, ...], writes: str, tmp_path: Path) -> None:
+def test_old_and_new_field_names(
+    x: XStandIn, takes: tuple[str, ...], writes: str, tmp_path: Path
+) -> None:
     items, whole = both_ways()
     x.posts = [post(item, whole.get(number, "")) for number, item in enumerate(items)] + [
         post(item) for item in posts(150, 100)
@@ -351,7 +354,7 @@ def test_either_spelling(x: XStandIn, takes: tuple[str, ...], writes: str, tmp_p
     refused = (
         [query for query in x.pages() if "tweet.fields" in query] if takes == ("post",) else []
     )
-    assert len(refused) == (takes == ("post",))  # asked in the old spelling once, then never again
+    assert len(refused) == (takes == ("post",))  # requested with the old names once only
 
 
 def test_a_picture_in_a_post_is_no_quote(x: XStandIn, tmp_path: Path) -> None:
@@ -368,9 +371,8 @@ def test_a_picture_in_a_post_is_no_quote(x: XStandIn, tmp_path: Path) -> None:
 
 
 def test_reposts_are_not_bought_and_replies_are_filtered_here(x: XStandIn, tmp_path: Path) -> None:
-    x.posts += [
-        post(tweet(f"RT @bob: {number}", number)) for number in range(1000, 1230)
-    ]  # three pages of nothing else, all newer
+    # Three pages of nothing else, all newer.
+    x.posts += [post(tweet(f"RT @bob: {number}", number)) for number in range(1000, 1230)]
     x.posts += [
         post(
             tweet(
@@ -387,7 +389,7 @@ def test_reposts_are_not_bought_and_replies_are_filtered_here(x: XStandIn, tmp_p
     assert any("Reposts are not requested" in text for text in reading.findings.notes)
 
 
-def test_what_can_still_be_edited_waits(x: XStandIn, tmp_path: Path) -> None:
+def test_editable_posts_wait(x: XStandIn, tmp_path: Path) -> None:
     now = int(time.time() * 1000)
     x.posts = [
         post(tweet("may still change", at_ms=now - 60_000)),
@@ -396,7 +398,7 @@ def test_what_can_still_be_edited_waits(x: XStandIn, tmp_path: Path) -> None:
     assert [one.text for one in fetched(tmp_path).posts()] == ["stays"]
 
 
-def test_of_an_edited_post_the_last_version_only(x: XStandIn, tmp_path: Path) -> None:
+def test_only_the_last_version_of_an_edited_post_is_read(x: XStandIn, tmp_path: Path) -> None:
     items, _ = both_ways()
     x.posts = [post(items[9]), post(items[10])]
     reading = fetched(tmp_path)
@@ -404,7 +406,7 @@ def test_of_an_edited_post_the_last_version_only(x: XStandIn, tmp_path: Path) ->
     assert reading.findings.left_out == {"earlier version of an edited post": 1}
 
 
-def test_shapes_that_were_recorded(shared: Path) -> None:
+def test_recorded_answers(shared: Path) -> None:
     found = sorted((shared / "formats" / "x-api-v2").glob("*.json"))
     assert found
     pages = tokens = 0
@@ -426,7 +428,7 @@ def test_shapes_that_were_recorded(shared: Path) -> None:
 # a second time
 
 
-def test_a_second_time_only_new_posts_are_bought(x: XStandIn, tmp_path: Path) -> None:
+def test_an_update_buys_new_posts_only(x: XStandIn, tmp_path: Path) -> None:
     fetched(tmp_path)
     x.posts += [post(item) for item in posts(30, 250)]
     x.asked.clear()
@@ -436,7 +438,7 @@ def test_a_second_time_only_new_posts_are_bought(x: XStandIn, tmp_path: Path) ->
     assert sorted(x.handed, key=int) == all_ids(x)
 
 
-def test_ends_of_a_range_that_come_again_are_no_matter(x: XStandIn, tmp_path: Path) -> None:
+def test_inclusive_ranges_do_no_harm(x: XStandIn, tmp_path: Path) -> None:
     x.inclusive = True
     x.posts += [post(tweet(f"RT @bob: {number}", number)) for number in range(1000, 1230)]
     for start in (250, 270):
@@ -446,7 +448,7 @@ def test_ends_of_a_range_that_come_again_are_no_matter(x: XStandIn, tmp_path: Pa
     assert len(x.handed) <= len(x.charged) + 10
 
 
-def test_a_higher_number_goes_on_below(x: XStandIn, tmp_path: Path) -> None:
+def test_a_higher_limit_continues_below(x: XStandIn, tmp_path: Path) -> None:
     reading = fetched(tmp_path, x_posts=100)
     assert ids(reading) == all_ids(x)[-100:]
     assert any("No more than 100 posts" in text for text in reading.findings.notes)
@@ -460,13 +462,13 @@ def test_a_higher_number_goes_on_below(x: XStandIn, tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_cap(x: XStandIn, monkeypatch: pytest.MonkeyPatch) -> int:
-    """What X hands out at most, here a tenth of it."""
+    """Cap what X hands out at a tenth of the real cap."""
     x.cap = 320
     monkeypatch.setattr(api, "MAX_POSTS", 320)
     return 320
 
 
-def test_the_cap_is_said(x: XStandIn, small_cap: int, tmp_path: Path) -> None:
+def test_the_cap_is_reported(x: XStandIn, small_cap: int, tmp_path: Path) -> None:
     x.posts = [post(item) for item in posts(400)]
     for wanted in (320, 320, 3200):
         reading = fetched(tmp_path, x_posts=wanted)
@@ -488,18 +490,17 @@ def test_the_cap_counts_reposts_too(x: XStandIn, small_cap: int, tmp_path: Path)
     assert any("newest 320 posts" in text for text in reading.findings.notes)
 
 
-def test_prune_buys_anew_and_lets_go_of_what_is_gone(x: XStandIn, tmp_path: Path) -> None:
+def test_prune_buys_again_and_drops_deleted_posts(x: XStandIn, tmp_path: Path) -> None:
     before = ids(fetched(tmp_path))
     gone = x.posts.pop(100)["id"]
     assert ids(fetched(tmp_path)) == before
     assert ids(fetched(tmp_path, prune=True)) == [id for id in before if id != gone]
     assert len(x.handed) == 250 + 249
-    assert ids(fetched(tmp_path, prune=True, x_posts=50)) == [
-        id for id in before if id != gone
-    ]  # of those below nobody said that they are gone
+    # Of those below it is unknown whether they are deleted.
+    assert ids(fetched(tmp_path, prune=True, x_posts=50)) == [id for id in before if id != gone]
 
 
-def test_a_name_that_changed_hands_is_not_mixed(x: XStandIn, tmp_path: Path) -> None:
+def test_a_name_with_another_owner_is_refused(x: XStandIn, tmp_path: Path) -> None:
     before = ids(fetched(tmp_path))
     x.user = {**x.user, "id": "4711"}
     with pytest.raises(NetworkError, match="now a different account"):
@@ -507,7 +508,7 @@ def test_a_name_that_changed_hands_is_not_mixed(x: XStandIn, tmp_path: Path) -> 
     assert len(x.handed) == len(before)
 
 
-def test_interrupted_it_goes_on_and_pays_for_nothing_twice(x: XStandIn, tmp_path: Path) -> None:
+def test_an_interrupted_reading_resumes_and_buys_nothing_twice(x: XStandIn, tmp_path: Path) -> None:
     x.posts = [post(item) for item in posts(950)]
 
     def fails(path: str, query: Mapping[str, str]) -> Any:
@@ -590,12 +591,15 @@ NOT_ENROLLED = {
         (200, b"null", "refuses the request"),
     ],
 )
-def test_a_no_is_said_at_once_and_nothing_is_lost(
+def test_a_refusal_is_reported_at_once_and_loses_nothing(
     x: XStandIn, status: int, value: Any, said: str, tmp_path: Path
 ) -> None:
-    x.script = lambda path, query: (
-        (status, value, {}) if len(x.handed) >= 100 and path.endswith("/tweets") else None
-    )
+
+    def script(path: str, query: Mapping[str, str]) -> Any:
+        late = len(x.handed) >= 100 and path.endswith("/tweets")
+        return (status, value, {}) if late else None
+
+    x.script = script
     heard: list[Event] = []
     with pytest.raises(NetworkError, match=said) as raised:
         fetched(tmp_path, heard=heard)
@@ -642,16 +646,14 @@ def test_a_no_is_said_at_once_and_nothing_is_lost(
         ([], "no account @ada_l"),
     ],
 )
-def test_an_account_that_nobody_may_read(
-    x: XStandIn, value: Any, said: str, tmp_path: Path
-) -> None:
+def test_protected_and_missing_accounts(x: XStandIn, value: Any, said: str, tmp_path: Path) -> None:
     x.script = lambda path, query: (200, value, {}) if "username" in path else None
     with pytest.raises(PopinjayError, match=said):
         fetched(tmp_path)
     assert x.pages() == []
 
 
-def test_a_page_that_is_not_there_is_no_account(x: XStandIn, tmp_path: Path) -> None:
+def test_a_404_is_a_missing_account(x: XStandIn, tmp_path: Path) -> None:
     x.script = lambda path, query: (
         (404, {"title": "Not Found", "detail": "no"}, {}) if "username" in path else None
     )
@@ -690,8 +692,8 @@ def test_a_rate_limit_is_waited_for(x: XStandIn, tmp_path: Path) -> None:
     assert any(event.numbers.get("seconds_left") for event in heard if "waiting" in event.message)
 
 
-def test_answers_that_break_off_are_asked_for_again(x: XStandIn, tmp_path: Path) -> None:
-    broken = [
+def test_truncated_answers_are_requested_again(x: XStandIn, tmp_path: Path) -> None:
+    broken: list[Any] = [
         b'HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n{"data": [',
         (503, b"busy", {"retry-after": "0"}),
         (200, b"{", {}),
@@ -735,7 +737,7 @@ STRANGE: list[Any] = [
         "in_reply_to_user_id",
     ],
 )
-def test_a_wrong_type_costs_one_record_at_most(x: XStandIn, name: str, tmp_path: Path) -> None:
+def test_a_wrong_type_loses_one_record_at_most(x: XStandIn, name: str, tmp_path: Path) -> None:
     good = x.posts[:20]
     wrong = [{**one, name: value} for one, value in zip(x.posts[20:], STRANGE, strict=False)]
     value = {
@@ -765,7 +767,7 @@ def test_a_wrong_type_costs_one_record_at_most(x: XStandIn, name: str, tmp_path:
     "name",
     ["id", "name", "description", "profile_image_url", "protected", "public_metrics", "username"],
 )
-def test_a_strange_profile_is_no_matter(x: XStandIn, name: str) -> None:
+def test_a_malformed_profile_does_no_harm(x: XStandIn, name: str) -> None:
     for value in STRANGE:
         answer = {"data": {**x.user, name: value}}
         if name in ("id", "username") or (name == "protected" and value is True):
@@ -782,9 +784,7 @@ def test_a_strange_profile_is_no_matter(x: XStandIn, name: str) -> None:
         )
 
 
-def test_pages_that_never_get_lower_are_refused_and_cost_no_more_than_was_said(
-    x: XStandIn, tmp_path: Path
-) -> None:
+def test_endless_pages_are_refused_within_the_stated_price(x: XStandIn, tmp_path: Path) -> None:
     value = {"data": x.posts[:10], "meta": {"next_token": "more"}}
     x.script = lambda path, query: (200, value, {}) if path.endswith("/tweets") else None
     with pytest.raises(NetworkError, match="same posts"):
@@ -792,9 +792,7 @@ def test_pages_that_never_get_lower_are_refused_and_cost_no_more_than_was_said(
     assert len(x.pages()) == 2
 
 
-def test_a_server_that_hands_out_more_than_it_was_asked_for_is_left(
-    x: XStandIn, tmp_path: Path
-) -> None:
+def test_a_server_that_sends_too_many_posts_is_refused(x: XStandIn, tmp_path: Path) -> None:
     numbers = iter(range(10**6, 0, -1))
     x.script = lambda path, query: (
         (
@@ -816,7 +814,7 @@ def test_a_server_that_hands_out_more_than_it_was_asked_for_is_left(
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 402, 403, 404, 410, 429])
-def test_no_error_says_the_key(x: XStandIn, status: int, tmp_path: Path) -> None:
+def test_no_error_contains_the_key(x: XStandIn, status: int, tmp_path: Path) -> None:
     problem = {"title": f"Bad {KEY}", "detail": f"Your key {KEY} and {KEY} is strange", "type": KEY}
     value = (
         {"errors": [problem]}
@@ -825,8 +823,12 @@ def test_no_error_says_the_key(x: XStandIn, status: int, tmp_path: Path) -> None
         if status == 429
         else problem
     )
+
+    def failing(where: str) -> Callable[[str, Mapping[str, str]], Any]:
+        return lambda path, query: (status, value, {}) if where in path else None
+
     for where in ("username", "tweets"):
-        x.script = lambda path, query, where=where: (status, value, {}) if where in path else None
+        x.script = failing(where)
         heard: list[Event] = []
         with pytest.raises(PopinjayError) as raised:
             fetched(tmp_path, heard=heard)
@@ -835,14 +837,14 @@ def test_no_error_says_the_key(x: XStandIn, status: int, tmp_path: Path) -> None
         assert len(raised.value.message) < 500
 
 
-def test_the_key_goes_nowhere_without_encryption(
+def test_the_key_is_never_sent_unencrypted(
     x: XStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ssl
 
     wanted = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     key, cert = tmp_path / "key.pem", tmp_path / "ca.pem"
-    command = [
+    command: list[str | Path] = [
         "openssl",
         "req",
         "-x509",
@@ -884,12 +886,12 @@ def test_the_key_goes_nowhere_without_encryption(
     assert x.asked == []
 
 
-# the whole of it
+# end to end
 
 FAST = ["--epochs", "0.1", "--samples", "10"]
 
 
-def test_killed_midway_make_goes_on_pays_for_nothing_twice_and_keeps_no_key(
+def test_a_killed_make_resumes_buys_nothing_twice_and_stores_no_key(
     x: XStandIn, tiny_gpt2: Path, own_home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     asked, killed = threading.Event(), threading.Event()
@@ -945,9 +947,7 @@ def test_killed_midway_make_goes_on_pays_for_nothing_twice_and_keeps_no_key(
     assert not [file for file in files if KEY.encode() in file.read_bytes()]
 
 
-def test_what_was_bought_outlives_a_make_that_refuses_it(
-    x: XStandIn, tiny_gpt2: Path, tmp_path: Path
-) -> None:
+def test_bought_posts_survive_a_refused_make(x: XStandIn, tiny_gpt2: Path, tmp_path: Path) -> None:
     with pytest.raises(TooLittleText):
         popinjay.make(
             "x:@ada_l",
@@ -962,7 +962,7 @@ def test_what_was_bought_outlives_a_make_that_refuses_it(
     assert sorted(x.handed, key=int) == all_ids(x)
 
 
-def test_a_no_leaves_no_persona_behind(x: XStandIn, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_declining_leaves_no_persona(x: XStandIn, tiny_gpt2: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="Without your consent"):
         popinjay.make(
             "x:@ada_l",
@@ -981,9 +981,12 @@ def test_inspect_asks_as_well(x: XStandIn, capsys: pytest.CaptureFixture[str]) -
     assert "nothing was sent" in capsys.readouterr().err
     assert x.asked == []
     questions: list[str] = []
-    (found,) = inspect(
-        "x:@ada_l", allow_local=True, ask=lambda question: not questions.append(question)
-    )
+
+    def yes(question: str) -> bool:
+        questions.append(question)
+        return True
+
+    (found,) = inspect("x:@ada_l", allow_local=True, ask=yes)
     assert "inspect keeps nothing" in questions[0]
     assert found.result.counts.kept == 250
     assert main(["inspect", "x:@ada_l", "--allow-local", "--i-have-the-right", "--json"]) == 0
@@ -1003,13 +1006,13 @@ def test_inspect_asks_as_well(x: XStandIn, capsys: pytest.CaptureFixture[str]) -
         (" YES\n", True),
     ],
 )
-def test_only_a_yes_is_one(answer: str, agreed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_yes_means_yes(answer: str, agreed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     assert asking.yes("It costs.\nYes?") is agreed
 
 
 @pytest.mark.parametrize("answer", ["\n", "y\n"])
-def test_a_person_is_asked(x: XStandIn, answer: str) -> None:
+def test_the_user_is_asked(x: XStandIn, answer: str) -> None:
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
     agreed = answer == "y\n"
     with Terminal(
@@ -1026,7 +1029,7 @@ def test_a_person_is_asked(x: XStandIn, answer: str) -> None:
     assert bool(x.asked) == agreed
 
 
-def test_nobody_is_asked_where_machines_read(x: XStandIn) -> None:
+def test_nothing_is_asked_without_a_terminal(x: XStandIn) -> None:
     for option in ("--json", "--quiet"):
         with Terminal(
             [

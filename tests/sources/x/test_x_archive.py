@@ -1,4 +1,4 @@
-"""X archives of every era: what is read, what is put together, and what is never opened."""
+"""Tests of X archives of every era: what is read, what is joined, and what is never opened."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from popinjay.cli.main import main
 from popinjay.options import CollectOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Reading
+from readings import read, texts
 
 PRIVATE = {
     "direct_messages": "direct messages",
@@ -44,12 +45,10 @@ PRIVATE = {
     "ad_engagements": "adverts",
     "grok_chat_item": "chats with Grok",
 }
-LONG = "A long post that goes on and on about the tide, the gulls over it and the lamp at the end of the pier"
-
-
-def read(path: Path, **options: Any) -> tuple[list[Post], Reading]:
-    reading = sources.read(str(path), CollectOptions(**options))
-    return list(reading.posts()), reading
+LONG = (
+    "A long post that goes on and on about the tide, the gulls over it "
+    "and the lamp at the end of the pier"
+)
 
 
 def read_files(
@@ -62,10 +61,6 @@ def read_tweets(path: Path, *tweets: Any, **more: Any) -> list[Post]:
     return read_files(path, archive_files(tweets, **more))[0]
 
 
-def texts(found: list[Post]) -> list[str]:
-    return [post.text for post in found]
-
-
 def plain(item: Any) -> Any:
     return item["tweet"]
 
@@ -74,7 +69,7 @@ def plain(item: Any) -> Any:
 
 
 @pytest.mark.parametrize("wrapper", ["", "twitter-2024/"])
-def test_a_zip_is_read_also_with_a_folder_around_all_of_it(tmp_path: Path, wrapper: str) -> None:
+def test_a_zip_with_a_top_folder_is_read(tmp_path: Path, wrapper: str) -> None:
     files = {wrapper + name: content for name, content in archive_files(posts(3)).items()}
     found, reading = read_files(
         tmp_path, files | {f"__MACOSX/{wrapper}data/._tweets.js": b"\x00\x05\x16\x07"}
@@ -182,14 +177,18 @@ def test_archives_from_before_2019_are_read_by_their_months(tmp_path: Path) -> N
 
 
 TABLE = (
-    '"tweet_id","in_reply_to_status_id","in_reply_to_user_id","timestamp","source","text","retweeted_status_id","retweeted_status_user_id","retweeted_status_timestamp","expanded_urls"\n'
-    '"94404102955606016","","","2011-07-22 13:51:06 +0000","web","two\nlines, ""quoted"" &amp; all","","","",""\n'
+    '"tweet_id","in_reply_to_status_id","in_reply_to_user_id","timestamp","source","text",'
+    '"retweeted_status_id","retweeted_status_user_id","retweeted_status_timestamp",'
+    '"expanded_urls"\n'
+    '"94404102955606016","","","2011-07-22 13:51:06 +0000","web",'
+    '"two\nlines, ""quoted"" &amp; all","","","",""\n'
     '"94404102955606017","12","34","2011-07-23 13:51:06 +0000","web","@bob yes","","","",""\n'
-    '"94404102955606018","","","2011-07-24 13:51:06 +0000","web","RT @bob: his","9","8","2011-07-24 13:51:00 +0000",""\n'
+    '"94404102955606018","","","2011-07-24 13:51:06 +0000","web",'
+    '"RT @bob: his","9","8","2011-07-24 13:51:00 +0000",""\n'
 )
 
 
-def test_archives_from_before_2019_are_read_by_their_table_where_there_is_nothing_else(
+def test_archives_from_before_2019_are_read_by_their_table_if_it_is_all(
     tmp_path: Path,
 ) -> None:
     found, reading = read(
@@ -204,7 +203,7 @@ def test_archives_from_before_2019_are_read_by_their_table_where_there_is_nothin
     assert reading.author.handle == "ada"
 
 
-def test_the_months_go_before_the_table_that_says_the_same(tmp_path: Path) -> None:
+def test_the_months_are_preferred_to_the_table(tmp_path: Path) -> None:
     found, _ = read_files(
         tmp_path, grailbird_files({"2011_07": [old_tweet("mine", 1)]}) | {"tweets.csv": TABLE}
     )
@@ -245,7 +244,7 @@ def test_an_equals_sign_and_brackets_in_a_post_are_text(tmp_path: Path) -> None:
     assert texts(read_tweets(tmp_path, tweet(text, 1), tweet("two", 2))) == [text, "two"]
 
 
-def test_posts_larger_than_what_is_read_at_a_time_come_whole(tmp_path: Path) -> None:
+def test_posts_larger_than_a_chunk_are_whole(tmp_path: Path) -> None:
     items = [tweet("é" * 700_000, 1), tweet("two", 2), tweet("🧮" * 900_000, 3)]
     assert [len(text) for text in texts(read_tweets(tmp_path, *items))] == [700_000, 3, 900_000]
 
@@ -263,7 +262,7 @@ def test_posts_larger_than_what_is_read_at_a_time_come_whole(tmp_path: Path) -> 
         ("so true RT @x: words", Kind.POST),
     ],
 )
-def test_only_the_beginning_tells_a_repost(tmp_path: Path, text: str, kind: Kind) -> None:
+def test_only_a_prefix_marks_a_repost(tmp_path: Path, text: str, kind: Kind) -> None:
     assert read_tweets(tmp_path, tweet(text))[0].kind is kind
 
 
@@ -291,8 +290,8 @@ def test_only_the_beginning_tells_a_repost(tmp_path: Path, text: str, kind: Kind
         ({"in_reply_to_user_id_str": "77", "in_reply_to_screen_name": "bob"}, Kind.REPLY),
     ],
 )
-def test_an_answer_to_oneself_goes_on_and_one_to_others_is_a_reply(
-    tmp_path: Path, fields: dict[str, str], kind: Kind
+def test_replies_to_oneself_are_posts_and_others_are_replies(
+    tmp_path: Path, fields: dict[str, Any], kind: Kind
 ) -> None:
     assert read_tweets(tmp_path, tweet("and another thing", **fields))[0].kind is kind
 
@@ -338,7 +337,7 @@ def test_entities_are_unescaped_once_and_line_breaks_stay(
     assert texts(read_tweets(tmp_path, tweet(written))) == [meant]
 
 
-def test_what_no_file_can_hold_leaves_the_rest_of_a_post(tmp_path: Path) -> None:
+def test_invalid_characters_leave_the_rest_of_a_post(tmp_path: Path) -> None:
     items = json.dumps(
         [
             tweet("nul \0 here", 1),
@@ -368,14 +367,14 @@ def test_what_no_file_can_hold_leaves_the_rest_of_a_post(tmp_path: Path) -> None
         5,
     ],
 )
-def test_impossible_dates_give_way_to_the_time_in_the_id(tmp_path: Path, written: Any) -> None:
+def test_impossible_dates_are_replaced_by_the_time_in_the_id(tmp_path: Path, written: Any) -> None:
     assert (
         read_tweets(tmp_path, tweet("when", created_at=written))[0].created_at
         == "2024-10-27T03:33:20Z"
     )
 
 
-def test_an_id_from_before_ids_had_times_gives_none(tmp_path: Path) -> None:
+def test_old_ids_give_no_time(tmp_path: Path) -> None:
     (found,) = read_tweets(
         tmp_path, tweet("just setting up", id_str="20", created_at="Thu Jan 01 00:00:00 +0000 1970")
     )
@@ -424,7 +423,7 @@ def test_an_edited_long_post_is_its_last_version_in_full(tmp_path: Path) -> None
 # long posts
 
 
-def test_a_long_post_takes_the_place_of_its_beginning(tmp_path: Path) -> None:
+def test_a_long_post_replaces_its_beginning(tmp_path: Path) -> None:
     stub = tweet(LONG[:50] + "… https://t.co/abc", 5)
     (found,) = read_tweets(tmp_path, stub, notes=[note(LONG, FIRST_MS + 5 * 60_000 - 400)])
     assert found == Post(
@@ -458,7 +457,7 @@ def test_two_long_posts_that_begin_alike_go_by_the_nearest_moment(tmp_path: Path
     ]
 
 
-def test_the_same_words_at_another_time_are_not_the_beginning(tmp_path: Path) -> None:
+def test_the_same_words_at_another_time_are_no_beginning(tmp_path: Path) -> None:
     found, reading = read_files(
         tmp_path, archive_files([tweet(LONG[:50] + "…", 5)], notes=[note(LONG, FIRST_MS)])
     )
@@ -497,7 +496,7 @@ def test_long_posts_without_a_beginning_are_kept_and_noted(tmp_path: Path) -> No
 CIRCLE_MS = 1669000000000  # November 2022
 
 
-def test_circle_posts_are_left_out_where_the_archive_marks_them(tmp_path: Path) -> None:
+def test_marked_circle_posts_are_left_out(tmp_path: Path) -> None:
     secret = tweet("for my circle only", at_ms=CIRCLE_MS)
     files = archive_files(
         [tweet("for all", at_ms=CIRCLE_MS + 1), secret], twitter_circle_tweet=js("tweet", [secret])
@@ -508,7 +507,7 @@ def test_circle_posts_are_left_out_where_the_archive_marks_them(tmp_path: Path) 
     assert reading.findings.notes == []
 
 
-def test_a_long_circle_post_does_not_come_back_as_a_long_post_without_a_beginning(
+def test_a_long_circle_post_is_left_out_with_its_note(
     tmp_path: Path,
 ) -> None:
     secret = tweet(LONG[:50] + "…", at_ms=CIRCLE_MS)
@@ -546,7 +545,7 @@ def test_the_time_of_circle_can_be_left_out_with_its_long_posts(tmp_path: Path) 
     assert not any("--exclude-circle-window" in told for told in reading.findings.notes)
 
 
-# what the archive says of itself
+# manifest
 
 
 def test_fewer_posts_than_the_manifest_says_are_noted(tmp_path: Path) -> None:
@@ -565,7 +564,8 @@ def test_a_missing_part_is_noted(tmp_path: Path) -> None:
         )
     }
     assert read_files(tmp_path, files)[1].findings.notes == [
-        "The manifest names data/tweets-part1.js with 1,000 posts, but it is missing: those posts are lost."
+        "The manifest names data/tweets-part1.js with 1,000 posts, but it is missing: those "
+        "posts are lost."
     ]
 
 
@@ -609,7 +609,7 @@ def test_the_fingerprint_is_that_of_the_posts(tmp_path: Path, form: str) -> None
     assert fingerprint("e", archive_files(posts(3), notes=[note(LONG, FIRST_MS)])) != first
 
 
-# what is never opened
+# private files
 
 
 def private_files() -> dict[str, str]:
@@ -641,7 +641,8 @@ from popinjay import sources
 from popinjay.options import CollectOptions
 reading = sources.read(sys.argv[1], CollectOptions())
 reading.fingerprint()
-print(len(list(reading.posts())), *sorted({Path(name).name for name in opened if name.startswith(sys.argv[1])}))
+count = len(list(reading.posts()))
+print(count, *sorted({Path(name).name for name in opened if name.startswith(sys.argv[1])}))
 """
 
 
@@ -666,7 +667,7 @@ def test_of_a_folder_only_the_posts_and_the_public_profile_are_opened(tmp_path: 
     assert read(tmp_path / "ada")[1].findings.unread == counted()
 
 
-def test_the_accounts_mail_address_comes_out_nowhere(
+def test_the_accounts_mail_address_is_never_exposed(
     tmp_path: Path, own_home: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_zip(tmp_path / "ada.zip", archive_files(posts(150)))
@@ -697,7 +698,7 @@ def test_the_accounts_mail_address_comes_out_nowhere(
     assert not [file for file in made if b"private@example" in file.read_bytes()]
 
 
-def test_inspect_says_what_it_did_not_open_and_what_it_noticed(
+def test_inspect_reports_unopened_files_and_findings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = archive_files([*posts(3), posts(1)[0]], **private_files()) | {

@@ -1,7 +1,8 @@
-"""Install the servers of `package.json` once, into a cache folder that tests find by the same rule: `make servers`.
+"""Install the servers of `package.json` into a cache folder where tests find them: `make servers`.
 
-Where Node, npm or what they need is missing, a line says so, and tests that want such a server skip. The folder is named after what is
-in `package.json`, so other versions are another folder. It appears under its name only when all of it is there.
+If Node, npm or what they need is missing, a line says so, and tests that need such a server are
+skipped. The folder is named after the content of `package.json`, so other versions get another
+folder. It appears under its name only once it is complete.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MOST_SECONDS = 8 * 60  # some 4 minutes on two cores, most of it for compiling S
 
 
 def folder() -> Path:
-    """Where the servers are, or would be; `POPINJAY_TEST_SERVERS` names another place."""
+    """Return the folder of the servers; `POPINJAY_TEST_SERVERS` names another place."""
     if other := os.environ.get("POPINJAY_TEST_SERVERS"):
         return Path(other)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -30,7 +31,7 @@ def folder() -> Path:
 
 
 def missing() -> str:
-    """What is missing to start a server, as words; empty for nothing."""
+    """Return what is missing to start a server, as words, or ""."""
     if why := no_node():
         return why
     return (
@@ -41,7 +42,7 @@ def missing() -> str:
 
 
 def no_node() -> str:
-    """Why there is no Node to run them, empty where there is."""
+    """Return why there is no Node to run them, or ""."""
     node = shutil.which("node")
     if not node:
         return "needs Node, which is not here"
@@ -56,7 +57,7 @@ def no_node() -> str:
 
 
 def install(most_seconds: float = MOST_SECONDS) -> str:
-    """Install them unless they are there; what went wrong, as words, empty for nothing."""
+    """Install them if they are absent; return what went wrong, as words, or ""."""
     place = folder()
     if (place / "node_modules").is_dir():
         return ""
@@ -93,7 +94,10 @@ def install(most_seconds: float = MOST_SECONDS) -> str:
 
 
 def headers() -> dict[str, str]:
-    """Where Node's own headers are, where it came with them: what is compiled needs them, and would fetch them from elsewhere."""
+    """Return the folder of Node's own headers if they came with it.
+
+    Compiling needs them, and npm would download them.
+    """
     place = Path(os.path.realpath(shutil.which("node") or "node")).parents[1]
     return (
         {"npm_config_nodedir": str(place)}
@@ -103,7 +107,7 @@ def headers() -> dict[str, str]:
 
 
 def run(command: list[str], inside: Path, most_seconds: float) -> str:
-    """Run a command with all that it starts, for so long at most; what went wrong, as words."""
+    """Run a command with all that it starts, for so long at most; return what went wrong, or ""."""
     quiet: dict[str, Any] = {
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
@@ -119,15 +123,14 @@ def run(command: list[str], inside: Path, most_seconds: float) -> str:
             if isinstance(error, subprocess.TimeoutExpired):
                 return f"npm took more than {most_seconds:.0f} s"
             raise
-    return (
-        ""
-        if process.returncode == 0
-        else f"npm failed: {next((line for line in said if line.strip()), 'it does not say why')[:200]}"
-    )
+    if process.returncode == 0:
+        return ""
+    reason = next((line for line in said if line.strip()), "it does not say why")
+    return f"npm failed: {reason[:200]}"
 
 
 def main() -> int:
-    """Install, and say why not where it can't be; that is no failure."""
+    """Install, or print why that is impossible, which is no failure."""
     if why := install():
         print(
             f"No servers for tests ({why}): the tests that talk to a real Bluesky server will skip."
