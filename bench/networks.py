@@ -138,7 +138,7 @@ def addresses_of(account: Account) -> list[tuple[str, dict[str, str]]]:
         requests.append((f"{address}?{urlencode(query)}" if query else address, headers))
         return get(self, address, query, **options)
 
-    HttpClient.get = record  # type: ignore[method-assign]
+    HttpClient.get = record  # type: ignore[method-assign, assignment]
     try:
         read_all(account)
     finally:

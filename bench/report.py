@@ -201,7 +201,7 @@ def of_recipe(author: str, args: argparse.Namespace) -> Report:
     if not kept.exists():
         seconds, _ = in_subprocess(by_recipe, author, args.work, args.recipe_posts)
         print(f"{author}: the recipe in {seconds:.0f} s", flush=True)
-        kept.write_text(json.dumps(apart(recipe_measured, author, args.work)[0].to_json()))
+        kept.write_text(json.dumps(in_subprocess(recipe_measured, author, args.work)[0].to_json()))
     return Report.load(kept)
 
 

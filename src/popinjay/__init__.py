@@ -1,4 +1,4 @@
-"""Popinjay: a small language model that writes in somebody's voice, made from their posts on your own machine.
+"""Popinjay: turn a person's posts into a small language model, on your own machine.
 
 import popinjay
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Persona", "PopinjayError", "load", "make"]
 
-# GNU's OpenMP, which PyTorch computes with, has threads that wait for one another spin for milliseconds. If anything else
-# keeps a processor busy, training then takes ten times as long (docs/log.md). It is read when PyTorch is first imported.
+# Threads of GNU's OpenMP, which PyTorch computes with, spin for milliseconds while they wait for one
+# another. If another process keeps a processor busy, training then takes ten times as long
+# (docs/log.md). The variable is read when PyTorch is first imported.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 

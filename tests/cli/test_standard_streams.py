@@ -120,5 +120,5 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
 
 def test_open_streams_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     before = (sys.stdin, sys.stdout, sys.stderr)
-    standard_streams.open_closed_streams()
+    standard_streams.open_closed()
     assert (sys.stdin, sys.stdout, sys.stderr) == before

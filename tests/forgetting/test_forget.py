@@ -311,7 +311,7 @@ def test_further_consequences_are_reported(cyborg: Run) -> None:
     assert "What was published to hub:ada/bird still knows it" in said
 
 
-def told_to(tracker: str, **place: str) -> LedgerRow:
+def told_to(tracker: str, **place: Any) -> LedgerRow:
     return sealed(LedgerRow(tracker, "ada_l", **place))
 
 

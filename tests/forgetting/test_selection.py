@@ -15,7 +15,7 @@ from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import forget
 from popinjay.forgetting.selection import Choice, choose
 from popinjay.post import Post
-from popinjay.server.jobs.job import Job, Standing
+from popinjay.server.jobs.job import Job, JobState
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.record import Asked
 from popinjay.store.run import Run
@@ -181,7 +181,7 @@ def test_derived_files_are_removed_and_named(run: Run) -> None:
 
 
 def test_the_servers_job_events_are_removed_too(run: Run, own_home: Path) -> None:
-    jobs: list[tuple[str, str, Standing]] = [
+    jobs: list[tuple[str, str, JobState]] = [
         ("1", "ada", "done"),
         ("2", "bob", "done"),
         ("3", "ada", "running"),

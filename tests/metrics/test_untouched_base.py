@@ -206,5 +206,5 @@ def test_another_version_of_the_base_is_measured(
     opened.clear()
     after = measure(run, 12)
     assert opened.count(base) == 2
-    assert after["bits_per_byte"]["base"] != before["bits_per_byte"]["base"]
-    assert after["bits_per_byte"]["persona"] == before["bits_per_byte"]["persona"]
+    assert after.to_json()["bits_per_byte"]["base"] != before["bits_per_byte"]["base"]
+    assert after.to_json()["bits_per_byte"]["persona"] == before["bits_per_byte"]["persona"]

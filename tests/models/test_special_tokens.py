@@ -66,7 +66,7 @@ def test_previous_posts_end_before_a_post_begins(model: LanguageModel) -> None:
     before, ids = model.encode(["a lamp", "the river"])
     piece = model._pieces(["the river"], [["a lamp"]])[0]
     assert piece.ids == [BEGIN, *before, END, BEGIN, *ids]
-    assert piece.scored == len(before) + 3
+    assert piece.context == len(before) + 3
 
 
 def test_models_without_a_begin_token_use_their_end_token(

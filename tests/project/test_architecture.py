@@ -15,8 +15,17 @@ import popinjay
 
 PACKAGE = Path(popinjay.__file__).parent
 ROOT = Path(__file__).parents[2]
-STDLIB_ONLY = ("errors", "events", "interrupts", "memory", "options", "post", "standard_streams")
-STDLIB_ONLY += ("store", "text")
+STDLIB_ONLY = (
+    "errors",
+    "events",
+    "interrupts",
+    "memory",
+    "options",
+    "post",
+    "standard_streams",
+    "store",
+    "text",
+)
 MAY_PRINT = (
     "cli.questions",
     "cli.command_bases",

@@ -204,10 +204,11 @@ def test_smollm2_is_trained_too_if_its_folder_is_given(
     tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import gpu
+    from training import peers
     from training.whole import Whole
 
     jobs: list[Any] = []
-    answers = {gpu.describe: ("a device", 1e12), gpu.peers.save_gpt2: None}
+    answers = {gpu.describe: ("a device", 1e12), peers.save_gpt2: None}
     monkeypatch.setattr(gpu, "in_subprocess", lambda work, *more: (answers[work], 1.0))
     made = Whole(2.0, 100, 50.0, 1e9, "any")
 

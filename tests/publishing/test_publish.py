@@ -108,7 +108,8 @@ def say_whose(run: Run, whose: str | None) -> None:
 def _ask_for_card(run: Run, **options: str | None) -> None:
     card = run.record.stages["card"]
     card = replace(card, options={**card.options, **options})
-    asked = replace(run.record.asked, **options)
+    given: dict[str, Any] = dict(options)
+    asked = replace(run.record.asked, **given)
     run.save(run.record.updated(stages={**run.record.stages, "card": card}, asked=asked))
 
 
@@ -163,7 +164,7 @@ def beside_the_model(run: Run, *names: str) -> None:
     for name in names:
         run.file(f"model/{name}").write_text("terms")
     train = run.record.stages["train"]
-    train = replace(train, makes={**train.makes, "model": content_hash(run.file("model"))})
+    train = replace(train, makes={**(train.makes or {}), "model": content_hash(run.file("model"))})
     run.save(run.record.updated(stages={**run.record.stages, "train": train}))
     measure(run)
 
@@ -420,8 +421,8 @@ def test_a_foreign_repository_is_left_alone(run: Run, hub: HubStandIn) -> None:
 
 def test_the_picture_is_published_and_named_as_thumbnail(run: Run, hub: HubStandIn) -> None:
     run.file("card.png").write_bytes(b"\x89PNG\r\n\x1a\n picture")
-    card = replace(run.record.stages["card"], source="card.png")
-    run.save(run.record.updated(stages={**run.record.stages, "card": card}))
+    entry = replace(run.record.stages["card"], source="card.png")
+    run.save(run.record.updated(stages={**run.record.stages, "card": entry}))
     send(run)
     assert hub.files(REPO)["card.png"] == run.file("card.png").read_bytes()
     card = hub.files(REPO)["README.md"].decode()

@@ -58,19 +58,6 @@ def elements(page: str) -> Elements:
     return parser
 
 
-def page(**changes: Any) -> str:
-    given: dict[str, Any] = {
-        "name": "ada",
-        "people": "Ada Lovelace",
-        "written": written_posts(),
-        "real": real_posts(),
-        **changes,
-    }
-    return render(
-        Report.from_json(given.pop("report", report())), given.pop("metrics", metrics()), **given
-    )
-
-
 def played(text: str) -> list[dict[str, Any]]:
     """Return the pairs of the page's quiz."""
     found: list[dict[str, Any]] = json.loads(

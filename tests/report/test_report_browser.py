@@ -85,19 +85,6 @@ def look(browser: Browser, tmp_path: Path) -> Iterator[Any]:
         assert one.requests == [(tmp_path / "report.html").as_uri()]
 
 
-def page(**changes: Any) -> str:
-    given: dict[str, Any] = {
-        "name": "ada",
-        "people": "Ada Lovelace",
-        "written": written_posts(),
-        "real": real_posts(),
-        **changes,
-    }
-    return render(
-        Report.from_json(given.pop("report", report())), given.pop("metrics", metrics()), **given
-    )
-
-
 def state(looked: Looked) -> dict[str, Any]:
     """Return what the quiz shows, and which of its two posts is real.
 

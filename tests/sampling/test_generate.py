@@ -374,7 +374,7 @@ def drafts(events: Iterator[PostEvent]) -> list[list[str]]:
     *shown, last = events
     for event in shown:
         assert isinstance(event, Piece | Restart)
-        assert event.place == last.place
+        assert event.index == last.index
         if isinstance(event, Restart):
             found.append([])
         else:
@@ -420,7 +420,7 @@ def test_a_post_stream_gives_the_same_posts_whole_and_in_events(decoder: TorchDe
     written = PostStream(decoder, options, "the", OutputFilters())
     events = list(written.events())
     assert [event.post for event in events if isinstance(event, Finished)] == posts
-    assert [event.place for event in events] == sorted(event.place for event in events)
+    assert [event.index for event in events] == sorted(event.index for event in events)
     assert written.tally == tally
 
 

@@ -18,9 +18,6 @@ from popinjay.sampling.filters import Reason
 from popinjay.server.openai_format import Choice, Completion, CompletionRequest, parse_request
 from popinjay.server.voices.subscriptions import (
     End,
-    Finished,
-    Missing,
-    Piece,
     Started,
     Truncated,
 )

@@ -59,7 +59,7 @@ def taken_as_made(run: Run) -> None:
         return {file: content_hash(run.file(file)) for file in files}
 
     stages = {
-        name: replace(entry, needs=hashes(entry.needs), makes=hashes(entry.makes))
+        name: replace(entry, needs=hashes(entry.needs or {}), makes=hashes(entry.makes or {}))
         for name, entry in run.record.stages.items()
     }
     stages["card"] = replace(stages["card"], source=run.picture_shown())

@@ -17,9 +17,6 @@ from popinjay.persona import load
 from popinjay.sampling.events import Finished, GeneratedPost, Piece, Restart
 from popinjay.sampling.generate import generate
 from popinjay.server.voices.subscriptions import (
-    Finished,
-    Piece,
-    Restart,
     StreamEvent,
     merge_pieces,
 )

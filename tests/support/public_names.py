@@ -20,7 +20,8 @@ import popinjay
 from popinjay import errors, events, exporting, options, sources, trackers
 from popinjay.cli.main import parser
 from popinjay.models import bases
-from popinjay.store.run import PICTURE, RECORD, STAGES
+from popinjay.store.run import RECORD
+from popinjay.store.stage_table import PICTURE, STAGES
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "tests" / "project" / "public_names.json"

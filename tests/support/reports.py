@@ -196,6 +196,7 @@ def _post(number: int, word: str) -> str:
 def page(**changes: Any) -> str:
     """Return the page of a report; `changes` replace its arguments, the report and its metrics."""
     from popinjay.report.html import render
+    from popinjay.report.schema import Report
 
     given: dict[str, Any] = {
         "name": "ada",
@@ -204,4 +205,5 @@ def page(**changes: Any) -> str:
         "real": real_posts(),
         **changes,
     }
-    return render(given.pop("report", report()), given.pop("metrics", metrics()), **given)
+    measured = Report.from_json(given.pop("report", report()))
+    return render(measured, given.pop("metrics", metrics()), **given)

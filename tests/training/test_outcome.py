@@ -58,13 +58,13 @@ def test_a_successful_training_gives_no_message() -> None:
 def test_a_diverged_training_is_a_failure(last: float) -> None:
     for best in ({"best_step": 0, "best": 2.5}, {"best_step": 3, "best": 2.49}):
         with pytest.raises(TrainingError, match="diverged") as caught:
-            check_learnt(standing(last=last, **best), course(why=StopReason.TIME_WAS_UP))
+            check_learnt(state_with(last=last, **best), course(why=StopReason.TIME_WAS_UP))
         assert "smaller --learning-rate (it was 0.5)" in caught.value.hint
 
 
 def test_one_that_diverged_after_it_had_learnt_keeps_that_and_says_so() -> None:
-    check_learnt(standing(last=9.0), COURSE)
-    assert "diverged after step 50" in caution(standing(last=9.0), COURSE)
+    check_learnt(state_with(last=9.0), COURSE)
+    assert "diverged after step 50" in caution(state_with(last=9.0), COURSE)
 
 
 def test_a_best_step_of_zero_is_a_failure_with_a_hint() -> None:
@@ -83,7 +83,7 @@ def test_a_best_step_of_zero_is_a_failure_with_a_hint() -> None:
     )  # 200 s, with room, and what is not steps
     with pytest.raises(TrainingError) as caught:
         check_learnt(
-            standing(step=0, tokens=0, best_step=0),
+            state_with(step=0, tokens=0, best_step=0),
             course(why=StopReason.TIME_WAS_UP, step_seconds=None),
         )
     assert "longer --budget" in caught.value.hint
@@ -93,11 +93,11 @@ def test_less_than_an_epoch_is_reported_with_the_time_of_one() -> None:
     said = caution(state_with(step=40), course(by_budget=True))
     assert "40% of the posts" in said
     assert "--budget 5m" in said
-    assert "--epochs 1" in caution(standing(step=40), COURSE)
+    assert "--epochs 1" in caution(state_with(step=40), COURSE)
     assert "--" not in caution(
-        standing(step=40), course(default_epochs=True)
+        state_with(step=40), course(default_epochs=True)
     )  # the base's own row has it so
-    assert caution(standing(step=100), COURSE) == ""
+    assert caution(state_with(step=100), COURSE) == ""
 
 
 @pytest.mark.parametrize(

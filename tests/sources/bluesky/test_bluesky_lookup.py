@@ -49,8 +49,8 @@ class Table(HttpClient):
         self.table = dict(table)
         self.asked = list[str]()
 
-    def get(self, address: str, query: Mapping[str, str] | None = None, **how: Any) -> Response:
-        address = f"{address}?{urlencode(query)}" if query else address
+    def get(self, url: str, query: Mapping[str, str] | None = None, **options: Any) -> Response:
+        address = f"{url}?{urlencode(query)}" if query else url
         self.asked.append(address)
         said = self.table.get(address, (404, {"error": "NotFound"}))
         if isinstance(said, Exception):
