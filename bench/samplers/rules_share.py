@@ -15,7 +15,10 @@ from popinjay.store.index_file import index_of_file
 
 
 def rules_share(folder: Path, cache: Path, posts: Path, count: int) -> tuple[float, float, float]:
-    """Seconds in all, in the index of a file of posts, and in watching and judging drafts, for so many posts by a model that learnt those."""
+    """Measure the share of the output filters in generating `count` posts.
+
+    Returns seconds in all, in loading the index of the training posts, and in filtering drafts.
+    """
     clock = _Clock()
     rules, decoder = (
         OutputFilters(lambda: index_of_file(posts, cache / "posts.index", MIN_HOLDERS)),

@@ -66,7 +66,11 @@ from popinjay.store.stage_table import stage_named
 
 def work(args):
     run = Run(Path(sys.argv[1]))
-    with run.locked(), progress.listening(as_json=sys.argv[2] == "json") as listener, writing(run, stage_named("clean"), {}) as draft:
+    with (
+        run.locked(),
+        progress.listening(as_json=sys.argv[2] == "json") as listener,
+        writing(run, stage_named("clean"), {}) as draft,
+    ):
         for place in range(2000):
             listener(Event("clean", EventKind.NOTE, f"note {place}"))
         for name in draft.stage.makes:

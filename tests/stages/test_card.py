@@ -88,7 +88,8 @@ def facts(*authors: Author, **more: Any) -> Facts:
                     "posts": 19,
                 },
                 "posts": {"train": 180, "held_out": 190, "samples": 200},
-                "verdict": "Hard to tell apart: shown one post of each, a classifier picks the machine's 58 times in 100.",
+                "verdict": "Hard to tell apart: shown one post of each, a classifier picks the "
+                "machine's 58 times in 100.",
                 "notes": ["Only 19 of the author's posts were held out."],
                 "told_apart": {
                     "persona": estimate(0.58),

@@ -60,8 +60,8 @@ def making(base: Base, need_bytes: int = 0) -> Iterator[tuple[Path, Path]]:
         free = shutil.disk_usage(cache_root()).free
         if free < need_bytes:
             raise StorageError(
-                f"{base.name} takes {size(need_bytes)} while it is unpacked, and {cache_root()} has "
-                f"{size(free)} free.",
+                f"{base.name} takes {size(need_bytes)} while it is unpacked, "
+                f"and {cache_root()} has {size(free)} free.",
                 _ANOTHER_FOLDER,
             )
         folder = partial / "model"
