@@ -72,10 +72,10 @@ def test_a_part_of_another_form_counts_as_missing(strange: Any) -> None:
 def test_the_verdict_of_a_whole_report_does_not_depend_on_its_form() -> None:
     found = Report.from_json(report())
     assert verdict(found).startswith("Hard to tell apart: ")
-    assert notes(found) == (
-        "It writes personal data that stood in the posts it learnt. What leaves this machine "
-        "through popinjay never holds any.",
-    )
+    assert [note[:40] for note in notes(found)] == [
+        "That it is told apart more often than th",
+        "It writes personal data that stood in th",
+    ]
 
 
 def test_numbers_are_named_by_their_paths() -> None:
