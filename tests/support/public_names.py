@@ -130,6 +130,7 @@ def _fields(schema: Any, schemas: dict[str, Any], before: str = "") -> Iterator[
         for part in schema:
             yield from _fields(part, schemas, before)
     elif isinstance(schema, dict):
+        schemas = schemas | schema.get("$defs", {})
         if reference := schema.get("$ref"):
             yield from _fields(schemas[reference.rpartition("/")[2]], schemas, before)
         for name, field in schema.get("properties", {}).items():
