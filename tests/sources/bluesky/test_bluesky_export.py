@@ -300,7 +300,7 @@ def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(
                 }
             },
             "The author's record community.lexicon.preference.ai/self about AI says no to training and yes to inference. "
-            "The no holds for everybody but the author.",
+            "The refusal applies to everyone but the author.",
         ),
         (
             "org.user-intents.declaration/self",

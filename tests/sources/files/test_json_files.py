@@ -165,7 +165,7 @@ def test_single_lines_that_are_no_json_are_passed_over_and_told(tmp_path: Path) 
     )
     assert texts(reading.posts()) == SAID
     assert reading.findings.left_out == {"line that is no JSON": 2}
-    assert reading.findings.notes == ["Line 2 of ada.jsonl is no JSON."]
+    assert reading.findings.notes == ["Line 2 of ada.jsonl is not JSON."]
 
 
 @pytest.mark.parametrize(

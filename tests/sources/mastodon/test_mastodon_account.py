@@ -172,7 +172,7 @@ def test_what_lies_on_the_disk_is_no_account(
 
 def test_a_prefix_without_an_account_is_explained() -> None:
     message, hint = refused("mastodon:ada", SpecError)
-    assert "'mastodon:ada' names no account" in message
+    assert "'mastodon:ada' does not name an account" in message
     assert "@ada@example.social" in hint
 
 
@@ -380,7 +380,7 @@ def test_the_export_and_the_api_agree_post_for_post(
     )
     assert mine.handle == "ada@social.example"
     assert [
-        note.partition(" stand")[0].partition(" are polls")[0] for note in reading.findings.notes
+        note.partition(" are behind")[0].partition(" are polls")[0] for note in reading.findings.notes
     ] == ["1 of the posts read now"] * 2
 
 
@@ -514,7 +514,7 @@ def test_what_names_a_post_for_good(server: StandIn, uri: Any, id: str) -> None:
         (
             {"in_reply_to_id": None, "in_reply_to_account_id": "77"},
             Kind.POST,
-        ),  # what it answered is gone, as in the export
+        ),  # what it answered no longer exists, as in the export
         ({"quote": {"state": "accepted", "quoted_status": {}}}, Kind.QUOTE),
         ({"quote": {"state": "deleted", "quoted_status": None}}, Kind.QUOTE),
         (
@@ -693,7 +693,7 @@ def test_suspended_and_gone_accounts_keep_what_was_read(server: StandIn, tmp_pat
     assert "has suspended @ada@" in refused(server.spec)[0]
     del server.account["suspended"]
     server.instead = always("webfinger", lambda: Said(b"", 410))
-    assert "is gone" in refused(server.spec)[0]
+    assert "no longer exists" in refused(server.spec)[0]
     server.instead = lambda path: None
     assert len(read(server.spec, tmp_path)[0]) == 30
 

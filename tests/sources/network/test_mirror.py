@@ -166,7 +166,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
                 sys.executable,
                 "-c",
                 KILLED,
-                str(Path(__file__).parents[2] / "support"),
+                str(Path(__file__).parent),
                 str(tmp_path / "posts"),
             ],
             stdout=subprocess.PIPE,

@@ -568,7 +568,7 @@ NOT_ENROLLED = {
         (
             400,
             {"title": "Invalid Request", "detail": "Invalid.", "errors": [{"message": "strange"}]},
-            r"does not understand what it is asked \(strange\)",
+            r"does not understand the request \(strange\)",
         ),
         (404, {"title": "Not Found"}, "refuses the request"),
         (410, b"<html>", "refuses the request"),
@@ -584,9 +584,9 @@ NOT_ENROLLED = {
             },
             "not authorized to see",
         ),
-        (200, {"data": {"0": 1}, "meta": {}}, "no list of posts"),
-        (200, {"data": [], "meta": {"next_token": 7}}, "no list of posts"),
-        (200, b"[" * 100_000, "no JSON"),
+        (200, {"data": {"0": 1}, "meta": {}}, "something other than a list of posts"),
+        (200, {"data": [], "meta": {"next_token": 7}}, "something other than a list of posts"),
+        (200, b"[" * 100_000, "not JSON"),
         (200, b"null", "refuses the request"),
     ],
 )
@@ -610,7 +610,7 @@ def test_a_no_is_said_at_once_and_nothing_is_lost(
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (no_such("username", "ada_l"), "There is no account @ada_l on X"),
+        (no_such("username", "ada_l"), "There is something other than the account @ada_l on X"),
         (
             {
                 "errors": [
@@ -636,10 +636,10 @@ def test_a_no_is_said_at_once_and_nothing_is_lost(
             r"not show @ada_l \(Not shown\)",
         ),
         ({"data": {"id": ACCOUNT, "username": "ada_l", "protected": True}}, "is protected"),
-        ({"data": {"id": ACCOUNT, "username": "bob"}}, "no account @ada_l"),
-        ({"data": {"id": [1], "username": "ada_l"}}, "no account @ada_l"),
-        ({"data": [1, 2]}, "no account @ada_l"),
-        ([], "no account @ada_l"),
+        ({"data": {"id": ACCOUNT, "username": "bob"}}, "something other than the account @ada_l"),
+        ({"data": {"id": [1], "username": "ada_l"}}, "something other than the account @ada_l"),
+        ({"data": [1, 2]}, "something other than the account @ada_l"),
+        ([], "something other than the account @ada_l"),
     ],
 )
 def test_an_account_that_nobody_may_read(
@@ -655,7 +655,7 @@ def test_a_page_that_is_not_there_is_no_account(x: XStandIn, tmp_path: Path) -> 
     x.script = lambda path, query: (
         (404, {"title": "Not Found", "detail": "no"}, {}) if "username" in path else None
     )
-    with pytest.raises(SpecError, match="There is no account @ada_l on X"):
+    with pytest.raises(SpecError, match="There is something other than the account @ada_l on X"):
         fetched(tmp_path)
 
 
