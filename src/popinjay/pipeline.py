@@ -42,7 +42,7 @@ from popinjay.persona import Persona
 from popinjay.post import Author
 from popinjay.report.saved import load_report
 from popinjay.sources import Access, Findings
-from popinjay.sources.network.mirror import POSTS as MIRRORED
+from popinjay.sources.network.mirror_state import POSTS as MIRRORED
 from popinjay.stages import picture as pictures
 from popinjay.stages.card import card
 from popinjay.stages.clean import Sorted, check_enough, clean, languages, sort_out

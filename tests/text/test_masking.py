@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from popinjay.text.masking import beginning, find, mask, reveals
+from popinjay.text.masking import find, mask, reveals, unfinished_start
 
 HEX = hashlib.sha256(b"a key that opens nothing").hexdigest()
 MIXED = (
@@ -445,12 +445,12 @@ def test_what_stands_around_stays_word_for_word() -> None:
 
 
 def test_the_same_number_written_otherwise_is_the_same() -> None:
-    assert {one.bare for one in find("０１７１ ２３４５６７８ or 0171‑2345678")} == {
+    assert {one.normalized for one in find("０１７１ ２３４５６７８ or 0171‑2345678")} == {
         ("phone", "01712345678")
     }
-    assert {one.bare for one in find("de89 3704 0044 0532 0130 00, DE89370400440532013000")} == {
-        ("iban", "DE89370400440532013000")
-    }
+    assert {
+        one.normalized for one in find("de89 3704 0044 0532 0130 00, DE89370400440532013000")
+    } == {("iban", "DE89370400440532013000")}
 
 
 def test_a_draft_that_ends_in_the_middle_of_a_form_is_held_back() -> None:
@@ -463,9 +463,9 @@ def test_a_draft_that_ends_in_the_middle_of_a_form_is_held_back() -> None:
     ):
         for end in range(4, len(form) + 1):
             text = f"it is {form[:end]}"
-            assert beginning(text) == 6, text
-    assert beginning("nothing here") == 12
-    assert beginning("so -----BEGIN RSA PRIVATE") == 3
+            assert unfinished_start(text) == 6, text
+    assert unfinished_start("nothing here") == 12
+    assert unfinished_start("so -----BEGIN RSA PRIVATE") == 3
 
 
 @pytest.mark.parametrize(

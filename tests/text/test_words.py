@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from popinjay.text.words import goes_on, last_word, shingles, spoken_length, words
+from popinjay.text.words import continues_word, last_word, shingles, spoken_length, words
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_shingles_are_runs_of_three_words_or_the_whole() -> None:
 
 
 def test_what_goes_on_with_a_word_leaves_the_last_word_where_it_was() -> None:
-    assert goes_on("the lam", 5)
-    assert goes_on("the lamp", 8)  # nothing new
+    assert continues_word("the lam", 5)
+    assert continues_word("the lamp", 8)  # nothing new
     assert not any(
-        goes_on(text, length)
+        continues_word(text, length)
         for text, length in (
             ("the lamp", 3),
             ("the lamp", 4),
@@ -81,5 +81,5 @@ def test_what_goes_on_with_a_word_leaves_the_last_word_where_it_was() -> None:
     for _ in range(3_000):
         text = "".join(rng.choices("ab'. 1-@川\u0e01\u00a0", k=rng.randrange(1, 9)))
         length = rng.randrange(len(text) + 1)
-        if goes_on(text, length):
+        if continues_word(text, length):
             assert last_word(text) == last_word(text[:length])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from popinjay.text.words import halves, pieces, words
+from popinjay.text.words import half_words, pieces, words
 
 if TYPE_CHECKING:
     from markovify import NewlineText
@@ -61,7 +61,7 @@ class MarkovChain:
 
 
 def _mostly_unspaced(lines: Sequence[str]) -> bool:
-    weights = [halves(word) for line in lines for word in words(line)]
+    weights = [half_words(word) for line in lines for word in words(line)]
     return 2 * weights.count(1) > len(weights)
 
 

@@ -41,5 +41,5 @@ def _stood_in(found: Sequence[Found], training: Iterable[str]) -> int:
     """How many of these stand in the posts; those aren't read where there is nothing to look for."""
     if not found:
         return 0
-    known = {one.bare for post in training for one in find(post)}
-    return sum(one.bare in known for one in found)
+    known = {one.normalized for post in training for one in find(post)}
+    return sum(one.normalized in known for one in found)

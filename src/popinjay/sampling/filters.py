@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from popinjay.options import SayOptions
 from popinjay.text.handles import Handle, HandleWatch, find_handles, mask_handles
-from popinjay.text.masking import beginning, reveals
+from popinjay.text.masking import reveals, unfinished_start
 from popinjay.text.verbatim_index import IncrementalMatcher, VerbatimIndex
 from popinjay.text.words import last_word, whole_sentences
 
@@ -161,7 +161,7 @@ def settled(text: str) -> str:
     With more text behind them, these could still become a copy or personal data.
     """
     whole = text[: last_word(text)]
-    return whole[: beginning(whole)]
+    return whole[: unfinished_start(whole)]
 
 
 class Watch:

@@ -9,7 +9,7 @@ from popinjay.post import one_line
 from popinjay.sampling.events import Finished, GeneratedPost, Missing, Piece, PostEvent, Restart
 from popinjay.sampling.filters import settled
 from popinjay.text.masking import reveals
-from popinjay.text.words import goes_on
+from popinjay.text.words import continues_word
 
 if TYPE_CHECKING:
     from popinjay.sampling.sequence import TokenSequence
@@ -33,7 +33,7 @@ class StreamBuffer:
         text = sequence.partial_text()
         before, length = self._seen.get(place, (-1, 0))
         self._seen[place] = attempt, len(text)
-        if self._held and before == attempt and goes_on(text, length):
+        if self._held and before == attempt and continues_word(text, length):
             # The word that is held back goes on. Checking the whole text again would find nothing
             # new and costs as much as sampling a token.
             return iter(())

@@ -1,4 +1,4 @@
-"""What somebody may have meant by a spec that nothing reads."""
+"""Suggest what the user may have meant by a spec that no source reads."""
 
 from __future__ import annotations
 
@@ -11,72 +11,84 @@ from urllib.parse import urlsplit
 _OWN_ARCHIVE = "your own archive is free (x.com/settings/download_your_data)"
 _X = ("x.com", "twitter.com")
 _PREFIXES = {"bluesky": "bsky:", "at": "bsky:", "tw": "x:@", "fediverse": "@", "masto": "@"}
-_EXPORTS = {  # places that are read from no network, with what is there instead
-    "threads.net": "Threads can't be read from here; its export holds your posts as JSON: give their text as .jsonl.",
-    "threads.com": "Threads can't be read from here; its export holds your posts as JSON: give their text as .jsonl.",
-    "reddit.com": "Reddit can't be read from here; ask it for your data and give comments.csv or posts.csv.",
-    "facebook.com": "Facebook can't be read from here; give the text of your posts as .jsonl or .txt.",
-    "instagram.com": "Instagram can't be read from here; give the text of your posts as .jsonl or .txt.",
+_THREADS = (
+    "Threads can't be read over the network; its export holds your posts as JSON: give their text "
+    "as .jsonl."
+)
+_EXPORTS = {  # sites that can't be read over the network
+    "threads.net": _THREADS,
+    "threads.com": _THREADS,
+    "reddit.com": "Reddit can't be read over the network; request your data there, and give "
+    "comments.csv or posts.csv.",
+    "facebook.com": "Facebook can't be read over the network; give the text of your posts as "
+    ".jsonl or .txt.",
+    "instagram.com": "Instagram can't be read over the network; give the text of your posts as "
+    ".jsonl or .txt.",
 }
 _USER = r"[\w.+-]+"
-_MAX_NAMES = 5000  # of a folder, looked through for one alike
+_MAX_NAMES = 5000  # of a folder, searched for a similar one
 
 
 def guess(spec: str) -> str:
-    """A sentence with what may have been meant, empty where nothing comes to mind. Looks at names on the disk only."""
-    return guess_account(spec) or _on_the_disk(spec)
+    """Suggest an account or a file, by the spec and the names on disk; empty if there is none."""
+    return guess_account(spec) or _similar_file(spec)
 
 
 def guess_account(spec: str) -> str:
-    """The same where only an account can have been meant."""
-    return _on_the_web(spec) or _prefixed(spec) or _account(spec)
+    """Suggest an account; empty if there is none."""
+    return _for_url(spec) or _for_prefix(spec) or _for_name(spec)
 
 
-def _on_the_web(spec: str) -> str:
-    """For what looks like the address of a page."""
-    bare = re.fullmatch(r"(?i)(?:https?://)?((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?)(/.*)", spec)
-    if not bare:
+def _for_url(spec: str) -> str:
+    """Return a suggestion for the URL of a page."""
+    found = re.fullmatch(r"(?i)(?:https?://)?((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?)(/.*)", spec)
+    if not found:
         return ""
+    url = f"https://{found[1]}{found[2]}"
     try:
-        place = urlsplit(f"https://{bare[1]}{bare[2]}")
+        parts = urlsplit(url)
     except ValueError:
         return ""
-    host = re.sub(r"^(?:www|mobile|m|old)\.", "", (place.hostname or "").lower())
-    name = re.match(rf"/@?({_USER})", place.path)
+    host = re.sub(r"^(?:www|mobile|m|old)\.", "", (parts.hostname or "").lower())
+    name = re.match(rf"/@?({_USER})", parts.path)
     if host in _X:
-        return f"X lets nobody read it for free: {_OWN_ARCHIVE}{f', or x:@{name[1]} where you pay for its API' if name else ''}."
+        api = f", or x:@{name[1]} if you pay for its API" if name else ""
+        return f"X can't be read for free: {_OWN_ARCHIVE}{api}."
     if host in _EXPORTS:
         return _EXPORTS[host]
-    if "://" not in spec and re.match(r"/(?:@|users/|profile/)\w", place.path):
-        return f"Did you mean https://{bare[1]}{bare[2]}?"
+    if "://" not in spec:
+        is_profile = re.match(r"/(?:@|users/|profile/)\w", parts.path)
+        return f"Did you mean {url}?" if is_profile else ""
     return (
-        "The page of an account looks like https://example.social/@ada or https://bsky.app/profile/ada.bsky.social."
-        if "://" in spec
-        else ""
+        "The page of an account looks like https://example.social/@ada or "
+        "https://bsky.app/profile/ada.bsky.social."
     )
 
 
-def _prefixed(spec: str) -> str:
-    """For `bluesky:ada...` and the like."""
+def _for_prefix(spec: str) -> str:
+    """Return a suggestion for `bluesky:ada...` and the like."""
     prefix, colon, name = spec.partition(":")
     known = _PREFIXES.get(prefix.lower())
     return f"Did you mean {known}{name.lstrip('@')}?" if colon and known and name.strip("@") else ""
 
 
-def _account(spec: str) -> str:
-    """For what looks like somebody's name."""
+def _for_name(spec: str) -> str:
+    """Return a suggestion for what looks like an account's name."""
     if re.fullmatch(rf"{_USER}@(?:[\w-]+\.)+\w{{2,}}", spec):
         return f"Did you mean the account @{spec}?"
     if re.fullmatch(rf"@{_USER}", spec):
         name = spec[1:]
         if "." in name:
             return f"Did you mean {name}?"
-        return f"Did you mean {name}.bsky.social (Bluesky) or {spec}@SERVER (Mastodon)? On X, {_OWN_ARCHIVE}; x:{spec} costs money."
+        return (
+            f"Did you mean {name}.bsky.social (Bluesky) or {spec}@SERVER (Mastodon)? "
+            f"On X, {_OWN_ARCHIVE}; x:{spec} costs money."
+        )
     return ""
 
 
-def _on_the_disk(spec: str) -> str:
-    """For a name much like that of a file or folder beside it."""
+def _similar_file(spec: str) -> str:
+    """Return a suggestion if a file or folder in the same place has a similar name."""
     path = Path(spec)
     try:
         with os.scandir(path.parent) as entries:

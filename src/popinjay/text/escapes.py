@@ -1,4 +1,4 @@
-"""Texts that a tool escaped once more than it should: `b'...'`, `\\u2019`, `<U+1F602>`, `&amp;amp;`."""
+"""Undo superfluous escaping by tools: `b'...'`, `\\u2019`, `<U+1F602>`, `&amp;amp;`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _R_POINT = re.compile(r"<U\+([0-9A-Fa-f]{4,8})>")
 _R_POINTS = re.compile(r"(?:<U\+[0-9A-Fa-f]{4,8}>)+")
 _R_BYTES = re.compile(r"(?:<[0-9a-f]{2}>){2,}")
 _HIGH_BYTES = re.compile(r"(?:\\x[89a-fA-F][0-9a-fA-F])(?:\\x[89abAB][0-9a-fA-F])+")
-# What is left of an entity that was escaped twice. `&lt;` alone may have been typed.
+# The rest of an entity that was escaped twice. `&lt;` alone may have been typed.
 _TWICE = re.compile(r"&(?:amp|quot|apos|nbsp|#0?39|#x27|#8\d{3}|#x20\d\d);|&lt;3\b")
 _MARKS = re.compile(r"<\|(?:startoftext|endoftext)\|>")  # gpt-2-simple's, around a text
 # UTF-8 that was read as Windows-1252: `â€™` for an apostrophe
@@ -27,11 +27,11 @@ _MISREAD = re.compile(
 _HTML = re.compile(
     r"\s*<(?P<tag>p|div|article|blockquote)(?:\s[^<>]*)?>.*</(?P=tag)>\s*", re.DOTALL
 )
-_UNDEFINED = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # as Windows-1252 reads them: as they are
+_UNDEFINED = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # in Windows-1252, whose decoders keep them
 
 
 def as_typed(text: str) -> str:
-    """Return a text as somebody typed it: HTML and entities as text, and what was escaped before."""
+    """Return a text as it was typed, with HTML, entities and escapes decoded."""
     if text[:2] in ("b'", 'b"'):
         text = _from_bytes(text)
     if "</" in text and _HTML.fullmatch(text):
@@ -50,7 +50,7 @@ def as_typed(text: str) -> str:
 
 
 def _from_bytes(text: str) -> str:
-    """Return the text of Python's bytes, `b'caf\\xc3\\xa9'`, or what is left of them if cut."""
+    """Decode the literal of Python's bytes, `b'caf\\xc3\\xa9'`; the text itself if malformed."""
     text = text.strip()
     if not _BYTES.fullmatch(text):
         return text
@@ -62,27 +62,27 @@ def _from_bytes(text: str) -> str:
 
 
 def _decoded_bytes(found: re.Match[str]) -> str:
-    """Return `\\xe2\\x80\\x99` as a character."""
+    """Decode `\\xe2\\x80\\x99`."""
     return _utf_8(bytes.fromhex(found[0].replace("\\x", "")), found[0])
 
 
 def _decoded_points(found: re.Match[str]) -> str:
-    """Return `\\ud83d\\ude02` as a character; both halves of a pair are needed."""
-    points = [int(one, 16) for one in re.findall(r"\\[uU]([0-9a-fA-F]+)", found[0])]
+    """Decode `\\ud83d\\ude02`, whose surrogates form one character."""
+    points = [int(digits, 16) for digits in re.findall(r"\\[uU]([0-9a-fA-F]+)", found[0])]
     if any(point > 0x10FFFF for point in points):
         return found[0]
     return printable("".join(map(chr, points)))
 
 
 def _decoded_r_points(found: re.Match[str]) -> str:
-    points = [int(one, 16) for one in _R_POINT.findall(found[0])]
+    points = [int(digits, 16) for digits in _R_POINT.findall(found[0])]
     if any(point > 0x10FFFF for point in points):
         return found[0]
     return printable("".join(map(chr, points)))
 
 
 def _decoded_r_bytes(found: re.Match[str]) -> str:
-    """Return R's `<f0><9f><98><82>` as a character, also if it was a pair of surrogates."""
+    """Decode R's `<f0><9f><98><82>`, even if it is a pair of surrogates."""
     data = bytes.fromhex(found[0].replace("<", "").replace(">", ""))
     try:
         return printable(data.decode("utf-8", "surrogatepass"))
@@ -93,16 +93,16 @@ def _decoded_r_bytes(found: re.Match[str]) -> str:
 def _reread(found: re.Match[str]) -> str:
     try:
         data = b"".join(
-            bytes([ord(one)]) if ord(one) in _UNDEFINED else one.encode("cp1252")
-            for one in found[0]
+            bytes([ord(character)]) if ord(character) in _UNDEFINED else character.encode("cp1252")
+            for character in found[0]
         )
     except UnicodeEncodeError:
         return found[0]
     return _utf_8(data, found[0])
 
 
-def _utf_8(data: bytes, otherwise: str) -> str:
+def _utf_8(data: bytes, default: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return otherwise
+        return default

@@ -1,7 +1,7 @@
-"""Handles in text: the accounts that a post names, as X, Mastodon, Bluesky and Reddit write them.
+"""Find handles in text, as X, Mastodon, Bluesky and Reddit write them.
 
-`@ada`, `@ada@social.example`, `@ada.bsky.social`, `u/ada`. A handle is public and no personal data
-by itself, but one that a model invents may be the handle of a real person who is not involved.
+`@ada` and `@ada@social.example`, `@ada.bsky.social`, `u/ada`. A handle is public and does no harm
+by itself, but a model that invents one may hit a real, unrelated account.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from popinjay.text.words import FIRST_UNSPACED, last_word
 MASK = "@…"  # no longer than the shortest handle, so that a masked post still fits
 
 # A dot continues a handle only before a lower-case letter or a digit: "@ada.Thanks" is @ada and the
-# next sentence. Each part ends at a character that the next one begins with, so that matching takes
-# linear time.
+# next sentence. Each part of the pattern ends where the next one starts, so that it takes linear
+# time.
 _HANDLE = re.compile(
     r"(?<![A-Za-z0-9_])[@＠]"
     r"(?P<account>[A-Za-z0-9_]+(?:(?:-[A-Za-z0-9_]+)*(?:\.[a-z0-9][a-z0-9-]*)+)?"
@@ -27,7 +27,7 @@ _TIME = re.compile(r"\d{1,4}(?:[ap]m|h)?", re.IGNORECASE)  # "dinner @7pm"
 
 
 class Handle(NamedTuple):
-    """A handle in a text: where it begins and ends, and its name without @, casefolded."""
+    """A handle in a text: its position, and its name without @ and with case folded."""
 
     start: int
     end: int
@@ -45,12 +45,12 @@ def find_handles(text: str) -> Iterator[Handle]:
 
 
 def may_hold_handle(text: str) -> bool:
-    """Return whether a text may hold a handle: a quick check that is never wrongly False."""
+    """Return False quickly if a text can't contain a handle."""
     return "@" in text or "u/" in text or "＠" in text
 
 
 def names_in(text: str) -> Iterator[str]:
-    """Yield the names of all handles in a text; of `ada@server` also the local name."""
+    """Yield the names of all handles in a text; for one with a server, its local part too."""
     for handle in find_handles(text):
         yield handle.name
         if "@" in handle.name:
@@ -58,8 +58,9 @@ def names_in(text: str) -> Iterator[str]:
 
 
 def mask_handles(text: str, handles: Iterable[Handle]) -> str:
-    """Return the text with these of its handles masked."""
-    parts, end = [], 0
+    """Replace some handles of a text by `MASK`."""
+    parts = []
+    end = 0
     for handle in handles:
         parts += [text[end : handle.start], MASK]
         end = handle.end
@@ -67,24 +68,26 @@ def mask_handles(text: str, handles: Iterable[Handle]) -> str:
 
 
 class HandleWatch:
-    """Watches a growing text for unknown handles, each noticed once its word is complete."""
+    """Detects unknown handles in a growing text, once their word is complete."""
 
     def __init__(self, is_known: Callable[[str], bool], typed: str) -> None:
-        """Watch the text behind `typed`, whose handles count as known."""
+        """Start with `typed`, whose own handles count as known."""
         self._is_known = is_known
         self._own = {handle.name for handle in find_handles(typed)}
-        self._word = typed[last_word(typed) :]  # the last word, which may still grow
-        self._typed = len(self._word)  # how many of its characters were typed
+        self._word = typed[last_word(typed) :]  # the last one, which may still grow
+        self._typed = len(self._word)  # characters of it that were typed
 
     def add(self, text: str) -> bool:
-        """Add more text; return whether it completed an unknown handle."""
+        """Add text, and return whether that completed an unknown handle."""
         self._word += text
         if text.isalnum() and max(text) < FIRST_UNSPACED:
-            return False  # the word goes on, so none is complete
+            return False  # letters and digits alone don't complete a word
         begin = len(self._word) if self._word[-1:].isspace() else last_word(self._word)
         if not begin:
             return False
-        complete, self._word = self._word[:begin], self._word[begin:]
-        typed, self._typed = self._typed, 0
+        complete = self._word[:begin]
+        typed = self._typed
+        self._word = self._word[begin:]
+        self._typed = 0
         names = [handle.name for handle in find_handles(complete) if handle.end > typed]
         return not all(name in self._own or self._is_known(name) for name in names)

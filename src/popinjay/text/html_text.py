@@ -1,8 +1,9 @@
-"""The text of a post that is written in HTML, as its author typed it: what the fediverse's servers keep and send.
+"""Convert posts in HTML, as the fediverse's servers store and send them, to text as it was typed.
 
-A link's text is cut for the eye by spans that hide its beginning and end; put together again it is the whole address. Custom
-emoji stay `:shortcodes:`. What no reader sees (scripts, hidden spans, the line that repeats a quoted post's address) is no text.
-HTML comes from strangers: the parser is only handed whole tags, because it takes quadratic time over broken ones.
+The text of a link is shortened visually by spans that hide its beginning and end; together they
+give the full URL. Custom emoji stay `:shortcodes:`. Invisible content (scripts, hidden spans, the
+line that repeats the URL of a quoted post) is dropped. The HTML is untrusted: the parser only gets
+complete tags, because broken ones take it quadratic time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _PIECES = re.compile(
     r"|(?P<stray><)",
     re.DOTALL,
 )
-_SOFT = "\x00"  # a blank that only lays out the HTML: none beside a line break, one elsewhere
+_SOFT = "\x00"  # layout whitespace: nothing next to a line break, a space elsewhere
 _LAYOUT = re.compile(r"[ \t\f]*[\r\n][ \t\f\r\n]*")
 _LINK = re.compile(
     r"(?:https?://|gemini://|ipfs://|dat://|magnet:|xmpp:|mailto:)\S+", re.IGNORECASE
@@ -56,7 +57,7 @@ _VOID = {
     "track",
     "wbr",
 }
-_UNSEEN = {
+_INVISIBLE = {
     "script",
     "style",
     "template",
@@ -76,45 +77,44 @@ _UNSEEN = {
 
 
 def to_text(html: str) -> str:
-    """The text of some HTML: paragraphs apart by an empty line, `<br>` as a line break, entities as characters, no tags."""
-    reader = _Reader()
-    reader.feed(_PIECES.sub(_tamed, html[:MAX_HTML].replace(_SOFT, "")))
-    reader.close()
-    return printable(reader.text())
+    """Convert HTML to text: paragraphs with an empty line between, `<br>` as line breaks."""
+    extractor = _TextExtractor()
+    extractor.feed(_PIECES.sub(_sanitized, html[:MAX_HTML].replace(_SOFT, "")))
+    extractor.close()
+    return printable(extractor.text())
 
 
-def _tamed(piece: re.Match[str]) -> str:
-    """A whole tag as it is, a lone `<` as text, comments and declarations away."""
+def _sanitized(piece: re.Match[str]) -> str:
+    """Keep a complete tag, escape a lone `<`, and remove comments and declarations."""
     return piece["tag"] or ("&lt;" if piece["stray"] else "")
 
 
-class _Reader(HTMLParser):
-    """Gathers text, and how many lines apart the next one stands."""
+class _TextExtractor(HTMLParser):
+    """Collects text and pending line breaks."""
 
-    CDATA_CONTENT_ELEMENTS = ()  # type: ignore[misc]  # scripts are skipped by their tags, as all that is not seen
+    # scripts are skipped by their tags, like all invisible elements
+    CDATA_CONTENT_ELEMENTS = ()  # type: ignore[misc]
     RCDATA_CONTENT_ELEMENTS = ()  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._out: list[str] = []
-        self._breaks = 0
-        self._open: list[
-            tuple[str, str]
-        ] = []  # the tags around, with what they do: "" nothing, "hide", "link", "faint", "pre"
-        self._names: Counter[str] = Counter()
-        self._doing: Counter[str] = Counter()
-        self._link: list[tuple[str, bool]] = []  # a link's text, with what of it is faint
+        self._breaks = 0  # line breaks before the next text
+        self._open: list[tuple[str, str]] = []  # open tags with their roles, see `_role`
+        self._names: Counter[str] = Counter()  # of open tags
+        self._roles: Counter[str] = Counter()  # of open tags
+        self._link: list[tuple[str, bool]] = []  # parts of a link's text, and which are faint
 
     def text(self) -> str:
-        """What was gathered."""
+        """Return the collected text."""
         self._end_link()
         lines = "".join(self._out).split("\n")
         whole = "\n".join(line.strip(_SOFT) for line in lines)
         return re.sub(f" ?{_SOFT}+ ?", " ", whole).strip()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A tag opens, or stands alone."""
-        self._apart(tag)
+        """Handle a start tag or a void element."""
+        self._separate(tag)
         if tag == "br":
             self._break()
         elif tag == "li":
@@ -125,63 +125,64 @@ class _Reader(HTMLParser):
             return
         if tag == "a":
             self._end_link()  # links don't nest
-        doing = self._does(tag, (dict(attrs).get("class") or "").split())
-        self._open.append((tag, doing))
+        role = self._role(tag, (dict(attrs).get("class") or "").split())
+        self._open.append((tag, role))
         self._names[tag] += 1
-        self._doing[doing] += 1
+        self._roles[role] += 1
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """`<br />`; `<p/>` opens as `<p>` does."""
+        """Handle `<br />`; in HTML `<p/>` is the same as `<p>`."""
         self.handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:
-        """A tag closes, and with it those inside that were left open."""
+        """Handle an end tag, which also closes unclosed tags inside."""
         while self._names[tag]:
-            name, doing = self._open.pop()
+            name, role = self._open.pop()
             self._names[name] -= 1
-            self._doing[doing] -= 1
-            if doing == "link":
+            self._roles[role] -= 1
+            if role == "link":
                 self._end_link()
             if name == tag:
                 break
-        self._apart(tag)
+        self._separate(tag)
 
     def handle_data(self, data: str) -> None:
-        """Text between tags, its entities characters already."""
-        if not self._doing["pre"]:
+        """Handle text between tags, with entities decoded."""
+        if not self._roles["pre"]:
             data = _LAYOUT.sub(_SOFT, data)
             if not data.strip(f" \t{_SOFT}") and (self._breaks or not self._out) and not self._link:
                 return  # between two blocks
         self._add(data)
 
-    def _does(self, tag: str, classes: list[str]) -> str:
-        if tag in _UNSEEN or "quote-inline" in classes:
+    def _role(self, tag: str, classes: list[str]) -> str:
+        """Return what a tag means for its text: "hide", "faint", "link", "pre" or nothing."""
+        if tag in _INVISIBLE or "quote-inline" in classes:
             return "hide"
         if "invisible" in classes:
-            return "faint" if self._doing["link"] else "hide"
+            return "faint" if self._roles["link"] else "hide"
         return {"a": "link", "pre": "pre"}.get(tag, "")
 
-    def _apart(self, tag: str) -> None:
-        wanted = 2 if tag in _PARAGRAPHS else 1 if tag in _LINES else 0
-        if wanted and not self._doing["hide"]:
+    def _separate(self, tag: str) -> None:
+        breaks = 2 if tag in _PARAGRAPHS else 1 if tag in _LINES else 0
+        if breaks and not self._roles["hide"]:
             self._end_link()
-            self._breaks = max(self._breaks, wanted)
+            self._breaks = max(self._breaks, breaks)
 
     def _break(self) -> None:
-        if not self._doing["hide"]:
+        if not self._roles["hide"]:
             self._end_link()
             self._breaks += 1
 
     def _image(self, attrs: dict[str, str | None]) -> None:
-        """A custom emoji's name; other pictures are no text."""
-        if any("emoji" in one for one in (attrs.get("class") or "").split()):
+        """Add the name of a custom emoji; other pictures have no text."""
+        if any("emoji" in name for name in (attrs.get("class") or "").split()):
             self._add(attrs.get("alt") or "")
 
     def _add(self, text: str) -> None:
-        if self._doing["hide"] or not text:
+        if self._roles["hide"] or not text:
             return
-        if self._doing["link"]:
-            self._link.append((text, bool(self._doing["faint"])))
+        if self._roles["link"]:
+            self._link.append((text, bool(self._roles["faint"])))
             return
         self._end_link()
         if self._out:
@@ -190,8 +191,9 @@ class _Reader(HTMLParser):
         self._out.append(text)
 
     def _end_link(self) -> None:
-        """A link whose whole text is an address is that address; of others only what is seen counts."""
-        parts, self._link = self._link, []
+        """Add a link's text: all of it if it is a URL, or else only its visible parts."""
+        parts = self._link
+        self._link = []
         whole = "".join(text for text, _ in parts)
         if not _LINK.fullmatch(whole):
             whole = "".join(text for text, faint in parts if not faint)

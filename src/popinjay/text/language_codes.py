@@ -1,4 +1,4 @@
-"""Languages as codes, however they were written: `en`, `en-US`, `eng`, `English`, `Deutsch`."""
+"""Convert names of languages to codes: `en`, `en-US`, `eng`, `English`, `Deutsch`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORMER = {
     "nn": "no",
     "fil": "tl",
 }
-# code, code of ISO 639-2, and names in English and in the language itself
+# ISO 639-1 code, ISO 639-2 codes, and names in English and in the language itself
 _TABLE = """
 af afr afrikaans|am amh amharic|ar ara arabic العربية|az aze azerbaijani|be bel belarusian
 bg bul bulgarian български|bn ben bengali bangla|bs bos bosnian|ca cat catalan català
@@ -53,13 +53,13 @@ _CODES = {
 
 @lru_cache(maxsize=1024)
 def language_code(written: str) -> str | None:
-    """Return a language's code in lower case, with its region if that was written; None for none."""
-    said = written.strip().strip("[]'\"").lower().replace("_", "-")
-    said = re.sub(r"\s*\(.*\)$", "", said)  # English (United States)
-    if not said or said in _NONE:
+    """Return a language's code in lower case, with its region if given; None if there is none."""
+    name = written.strip().strip("[]'\"").lower().replace("_", "-")
+    name = re.sub(r"\s*\(.*\)$", "", name)  # English (United States)
+    if not name or name in _NONE:
         return None
-    main, _, region = said.partition("-")
+    main, _, region = name.partition("-")
     code = _FORMER.get(main) or _CODES.get(main)
     if code is None:
-        return said if re.fullmatch(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", said) else None
+        return name if re.fullmatch(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", name) else None
     return f"{code}-{region}" if region and re.fullmatch(r"[a-z0-9-]{2,12}", region) else code

@@ -1,7 +1,7 @@
-"""Personal data in text: found by its shape, and masked.
+"""Find and mask personal data in text, by patterns.
 
-Only what harms when a model repeats it: e-mail addresses, phone, card and account numbers, addresses
-of machines, secret keys. Handles stay: they are public. `pii` has the shapes of each.
+Only data that does harm if a model repeats it: e-mail addresses, phone, card and account numbers,
+IP addresses, secret keys. Handles stay, as they are public. The patterns are in `pii`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Finder = Callable[[str], Iterator[Span]]
 
 
 class Sort(NamedTuple):
-    """One sort of personal data: how it is called, and what finds it in a folded text."""
+    """A sort of personal data, with the function that finds it in a folded text."""
 
     name: str
     find: Finder
 
 
-# What an earlier one found is not looked at again: a key may hold figures like a card's.
+# Earlier sorts take precedence: a key may contain digits like those of a card.
 SORTS = (
     Sort("key", find_keys),
     Sort("email", find_emails),
@@ -38,37 +38,39 @@ SORTS = (
     Sort("phone", find_phones),
 )
 
-# Posts without any of this, which are most, hold nothing. What is long and written in one may be a key.
+# Most posts match neither of these, and contain no personal data. A long word may be a key.
 _LONG = re.compile(r"[\w./+=-]{14}", re.ASCII)
 _HINT = re.compile(r"[\d@＠﹫]|-----|[tTaA] ?[\])}>]| dot ")
 _MASKED = re.compile(rf"\[(?:{'|'.join(sort.name for sort in SORTS)})\b", re.IGNORECASE)
-_FOUND = "\0"  # stands in place of what was found
+_FOUND = "\0"  # replaces what was found
 
 
-class Place(NamedTuple):
-    """Where personal data stands in a text, and of which sort it is."""
+class Match(NamedTuple):
+    """The position of personal data in a text, and its sort."""
 
     begin: int
     end: int
     sort: str
 
 
-def places(text: str) -> list[Place]:
-    """Find all personal data in a text, in the order of `SORTS`. No two places overlap."""
+def find_matches(text: str) -> list[Match]:
+    """Find all personal data in a text, in the order of `SORTS`, without overlaps."""
     if not _HINT.search(text) and not _LONG.search(text):
         return []
     folded = fold(text)
-    plain, found = folded.text, []
+    plain = folded.text
+    found = []
     for name, find_spans in SORTS:
         if spans := list(find_spans(plain)):
-            found += [Place(*folded.original(span), name) for span in spans]
-            plain = _blanked(plain, spans)
+            found += [Match(*folded.original(span), name) for span in spans]
+            plain = _blank_out(plain, spans)
     return found
 
 
-def _blanked(text: str, spans: list[Span]) -> str:
-    """Write over some spans, which are in order."""
-    parts, last = [], 0
+def _blank_out(text: str, spans: list[Span]) -> str:
+    """Overwrite some spans, which are sorted."""
+    parts = []
+    last = 0
     for begin, end in spans:
         parts += [text[last:begin], _FOUND * (end - begin)]
         last = end
@@ -76,31 +78,31 @@ def _blanked(text: str, spans: list[Span]) -> str:
 
 
 def reveals(text: str, typed: int = 0) -> bool:
-    """Whether `mask` would mask something in the text, or was at work on what it was learnt from.
+    """Return whether a text contains personal data, or masks learnt from masked posts.
 
-    What ends in the first `typed` characters does not count.
+    What ends within the first `typed` characters does not count.
     """
     if any(found.end() > typed for found in _MASKED.finditer(text)):
         return True
-    return any(place.end > typed for place in places(text))
+    return any(match.end > typed for match in find_matches(text))
 
 
-_LOOKED_AT = 120  # characters: a card's figures one by one, with what may stand between them
-_BEGINNING = re.compile(
+_MAX_TAIL = 120  # characters of a card's digits one by one, with separators
+_UNFINISHED = re.compile(
     r"(?:\b[A-Z]{2}\d\d[A-Z\d .-]*|\b[a-z]{2}\d\d[\d .-]*|[+(]?\d[\d ()./_-]*)$"
 )
 _KEY_BEGINS = "-----BEGIN"
 
 
-def beginning(text: str) -> int:
-    """Where something begins, at the end of a text, that could become personal data of several words.
+def unfinished_start(text: str) -> int:
+    """Return where text begins that could become personal data of several words as it grows.
 
-    Its length where nothing does.
+    The length of the text if there is none.
     """
     begun = text.find(_KEY_BEGINS)
-    start = max(0, len(text) - _LOOKED_AT)
+    start = max(0, len(text) - _MAX_TAIL)
     folded = fold(text[start:])
-    found = _BEGINNING.search(folded.text)
+    found = _UNFINISHED.search(folded.text)
     if found is None:
         return len(text) if begun < 0 else begun
     number = start + (found.start() if folded.places is None else folded.places[found.start()])
@@ -108,14 +110,14 @@ def beginning(text: str) -> int:
 
 
 class Found(NamedTuple):
-    """Personal data that was found in a text: its sort, and its wording."""
+    """Personal data found in a text: its sort and its wording."""
 
     sort: str
     wording: str
 
     @property
-    def bare(self) -> Found:
-        """The same without what can be written otherwise: marks between figures, capitals, widths."""
+    def normalized(self) -> Found:
+        """The same without differences in spelling: separators, case, widths."""
         plain = fold(self.wording).text
         if self.sort == "key":
             return Found(self.sort, plain)
@@ -127,22 +129,23 @@ class Found(NamedTuple):
 
 
 def find(text: str) -> list[Found]:
-    """The personal data in a text, as `mask` would mask it."""
-    return [Found(place.sort, text[place.begin : place.end]) for place in places(text)]
+    """Return the personal data in a text that `mask` would mask."""
+    return [Found(match.sort, text[match.begin : match.end]) for match in find_matches(text)]
 
 
 def masks(text: str) -> int:
-    """How many masks stand in the text: nothing personal, but traces of it."""
+    """Return the number of masks in a text: traces of personal data."""
     return sum(1 for _ in _MASKED.finditer(text))
 
 
 def mask(text: str) -> tuple[str, dict[str, int]]:
-    """The text with `[email]`, `[phone]`, `[card]` and so on in place of personal data, and how many of each."""
-    found = places(text)
+    """Replace personal data by `[email]`, `[phone]`, `[card]` and so on, and count each sort."""
+    found = find_matches(text)
     if not found:
         return text, {}
-    parts, last = [], 0
-    for place in sorted(found):
-        parts += [text[last : place.begin], f"[{place.sort}]"]
-        last = place.end
-    return "".join([*parts, text[last:]]), dict(Counter(place.sort for place in found))
+    parts = []
+    last = 0
+    for match in sorted(found):
+        parts += [text[last : match.begin], f"[{match.sort}]"]
+        last = match.end
+    return "".join([*parts, text[last:]]), dict(Counter(match.sort for match in found))

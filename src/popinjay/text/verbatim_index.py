@@ -1,4 +1,4 @@
-"""Copying: which texts repeat others, word for word."""
+"""Detect texts that repeat others word for word."""
 
 from __future__ import annotations
 
@@ -15,26 +15,22 @@ from popinjay.post import read_rows
 from popinjay.store.caches import SEAL, seal
 from popinjay.store.files import partial_of, sweep_partials
 from popinjay.text.handles import names_in
-from popinjay.text.words import FIRST_UNSPACED, folded, halves, located_words, may_grow, words
+from popinjay.text.words import FIRST_UNSPACED, folded, half_words, located_words, may_grow, words
 
-RUN = 8  # words, or twice as many characters of a script without blanks: a shorter run is how people talk
-ANYBODYS = (
-    2  # words, or twice as many such characters: no text that holds so few repeats another by that
-)
-KEY, _MARK = (
-    16,
-    8,
-)  # bytes; as a salt the key costs nothing, where a keyed BLAKE2b would hash twice as much
-_VERSION = b"4"  # raised when the same posts would now give another index
+RUN = 8  # words, or twice as many characters of an unspaced script: shorter runs are common
+ANYBODYS = 2  # words, or twice as many such characters: texts this short are common property
+KEY = 16  # bytes; used as a salt, which is free, while a keyed BLAKE2b hashes twice as much
+_HASH_BYTES = 8
+_VERSION = b"4"  # raise it if the same posts now give a different index
 
 
 class VerbatimIndex:
-    """An index of texts that tells whether another text equals one of them or repeats a run of eight or more words.
+    """An index of texts that finds copies: equal texts, and runs of eight or more words.
 
-    A character of a script without blanks is half a word. Case, widths, how accents and apostrophes are
-    written, punctuation and blanks do not count. What is held is each whole text and each run as a 64-bit
-    hash, sorted, and no word: some 100 kB for 1,000 tweets. So are the handles in the texts, for another
-    question: whether one stands in any.
+    A character of a script without spaces counts as half a word. Case, widths, accents,
+    apostrophes, punctuation and whitespace are normalized. The index holds sorted 64-bit hashes of
+    the whole texts and of all runs, and no words: some 100 kB for 1,000 tweets. It also holds
+    hashes of the handles in the texts, to look them up.
     """
 
     def __init__(
@@ -46,10 +42,15 @@ class VerbatimIndex:
         before: VerbatimIndex | None = None,
         marked: VerbatimIndex | None = None,
     ) -> None:
-        """Of these texts, all that were indexed `before`, with their key, and those of another index, which are `marked`.
+        """Index some texts.
 
-        A run that so many different ones of these texts hold is a `formula` of their author, and no copy of one of them; one that is marked never is.
-        Under a secret key nobody can tell from stored hashes whether they are of some text, but who has the key too.
+        Args:
+            texts: the texts.
+            min_holders: a run in this many different texts is a formula of their author rather than
+                a copy, and is left out; None for no limit.
+            key: makes stored hashes useless without it, if it is secret.
+            before: an index whose texts, and key, are taken over.
+            marked: a further index to search, to which `min_holders` does not apply.
         """
         self._key: bytes = before._key if before else key
         self._marked = marked
@@ -58,9 +59,9 @@ class VerbatimIndex:
         for text in texts:
             whole.update(self._hash(_as_handle(name)) for name in names_in(text))
             found = words(text)
-            mark = self._hash(_as_whole(found))
-            if mark not in whole:  # a cyborg learns the posts of its smaller author several times
-                whole.add(mark)
+            digest = self._hash(_as_whole(found))
+            if digest not in whole:  # a cyborg learns the posts of its smaller author repeatedly
+                whole.add(digest)
                 runs.update(set(map(self._hash, _runs(found))))
         whole.update(
             run for run, holders in runs.items() if min_holders is None or holders < min_holders
@@ -72,87 +73,107 @@ class VerbatimIndex:
 
     @classmethod
     def from_bytes(cls, stored: bytes, marked: VerbatimIndex | None = None) -> VerbatimIndex:
-        """What `to_bytes` gave. Raises ValueError for anything else."""
-        if len(stored) < KEY or (len(stored) - KEY) % _MARK:
-            raise ValueError(f"{len(stored)} bytes are no whole number of marks")
+        """Load an index from the result of `to_bytes`. Raises ValueError for anything else."""
+        if len(stored) < KEY or (len(stored) - KEY) % _HASH_BYTES:
+            raise ValueError(f"{len(stored)} bytes are not a whole number of hashes")
         found = cls(key=stored[:KEY], marked=marked)
         found._hashes = _little_endian(array("q", stored[KEY:]))
         return found
 
     def to_bytes(self) -> bytes:
-        """The key and, sorted, the hashes."""
+        """Return the key and the sorted hashes."""
         return self._key + _little_endian(self._hashes[:]).tobytes()
 
     @classmethod
     def of_file(
         cls, posts: Path, kept: Path, min_holders: int, marked: VerbatimIndex | None = None
     ) -> VerbatimIndex:
-        """An index of a file of posts, which is kept in another until those change: large ones take a second to make. No posts where there is no file."""
+        """Index a file of posts, with a cache, as a large file takes a second.
+
+        Args:
+            posts: the file; if it does not exist, there are no posts.
+            kept: the file of the cache.
+            min_holders: see `__init__`.
+            marked: see `__init__`.
+        """
         if not posts.exists():
             return cls(marked=marked)
-        about = hashlib.blake2b(
+        version = hashlib.blake2b(
             posts.read_bytes() + min_holders.to_bytes(8), digest_size=32, salt=_VERSION
         ).digest()
-        if (found := cls._kept(kept, about, marked)) is not None:
+        if (found := cls._cached(kept, version, marked)) is not None:
             return found
         found = cls((row["text"] for row in read_rows(posts)), min_holders, marked=marked)
-        stored = found.to_bytes()
-        if (mark := seal(b"index", about, stored)) is not None and not kept.parent.is_symlink():
-            with suppress(OSError):  # it only spares time
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                sweep_partials(kept.parent)
-                partial = partial_of(kept)
-                partial.write_bytes(mark + stored)
-                partial.replace(kept)
+        found._cache(kept, version)
         return found
 
     @classmethod
-    def _kept(cls, kept: Path, about: bytes, marked: VerbatimIndex | None) -> VerbatimIndex | None:
-        """The index that was kept about this; None where none was, or by somebody else than this user on this machine."""
+    def _cached(
+        cls, kept: Path, version: bytes, marked: VerbatimIndex | None
+    ) -> VerbatimIndex | None:
+        """Load a cached index of this version, None unless this user on this machine cached it."""
         with suppress(OSError, ValueError):
             stored = b"" if kept.is_symlink() or kept.parent.is_symlink() else kept.read_bytes()
-            if stored and stored[:SEAL] == seal(b"index", about, stored[SEAL:]):
+            if stored and stored[:SEAL] == seal(b"index", version, stored[SEAL:]):
                 return cls.from_bytes(stored[SEAL:], marked)
         return None
 
+    def _cache(self, kept: Path, version: bytes) -> None:
+        """Cache the index, if possible."""
+        stored = self.to_bytes()
+        signature = seal(b"index", version, stored)
+        if signature is None or kept.parent.is_symlink():
+            return
+        with suppress(OSError):  # a cache only saves time
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            sweep_partials(kept.parent)
+            partial = partial_of(kept)
+            partial.write_bytes(signature + stored)
+            partial.replace(kept)
+
     def _hash(self, run: Sequence[str]) -> int:
         return int.from_bytes(
-            hashlib.blake2b(" ".join(run).encode(), digest_size=_MARK, salt=self._key).digest(),
+            hashlib.blake2b(
+                " ".join(run).encode(), digest_size=_HASH_BYTES, salt=self._key
+            ).digest(),
             "little",
             signed=True,
         )
 
     @property
     def size(self) -> int:
-        """How many bytes the index takes."""
+        """The size of the index in bytes."""
         return len(self._hashes) * self._hashes.itemsize
 
     def is_whole(self, text: str) -> bool:
-        """Whether the text equals one of them."""
+        """Return whether a text equals one of the indexed ones."""
         return self.holds_whole(words(text))
 
     def repeats_run(self, text: str) -> bool:
-        """Whether the text holds eight words in a row that one of them holds."""
+        """Return whether a text shares a run of eight words with one of the indexed ones."""
         return self._holds_any(words(text))
 
     def is_copied(self, text: str, typed: int = 0) -> bool:
-        """Whether the text equals one of them, or holds eight words in a row that one of them holds.
+        """Return whether a text equals an indexed one, or shares a run of eight words with one.
 
-        What lies wholly in the first `typed` characters does not count.
+        What lies completely within the first `typed` characters does not count.
         """
-        if not typed:  # the usual case, and quicker
+        if not typed:  # a fast path for the usual case
             found = words(text)
             return self.holds_whole(found) or self._holds_any(found)
         following = self.follow(text[:typed])
         return following.add(text[typed:]) or following.end()
 
     def ends_copied(self, text: str) -> bool:
-        """Whether the text equals one of them, or its last eight words stand in a row in one."""
+        """Return whether a text equals an indexed one, or its last eight words are a run in one."""
         found = words(text)
         return self.holds_whole(found) or (bool(found) and self.holds_run(found))
 
     def is_around(self, text: str) -> bool:
-        """Whether the text holds the whole of one of them, be it shorter than a run, but not as short as anybody says."""
+        """Return whether a text contains a whole indexed one, unless that is very short.
+
+        It may be shorter than a run, but must be longer than `ANYBODYS` words.
+        """
         found = words(text)
         spans = (
             found[begin:end]
@@ -160,26 +181,26 @@ class VerbatimIndex:
             for end in range(begin + 1, min(begin + 2 * RUN, len(found) + 1))
         )
         return any(
-            self.holds_whole(span) for span in spans if sum(map(halves, span)) > 2 * ANYBODYS
+            self.holds_whole(span) for span in spans if sum(map(half_words, span)) > 2 * ANYBODYS
         )
 
     def has_handle(self, name: str) -> bool:
-        """Return whether one of them holds a handle of this name, without @ and case folded.
+        """Return whether an indexed text contains a handle, given without @ and case folded.
 
-        Those of texts that are only marked don't count: what is forgotten is not known.
+        Those of `marked` texts don't count: what is forgotten is not known.
         """
         return self._holds_own(self._hash(_as_handle(name)))
 
     def follow(self, typed: str = "") -> IncrementalMatcher:
-        """A text that begins like this, to be told on as it grows."""
+        """Return a matcher for a growing text that starts with `typed`."""
         return IncrementalMatcher(self, typed)
 
     def share(self, texts: Sequence[str]) -> float:
-        """The share of texts that are copied."""
+        """Return the share of texts that are copied."""
         return sum(map(self.is_copied, texts)) / max(1, len(texts))
 
     def holds_run(self, found: Sequence[str]) -> bool:
-        """Whether the last eight of these words stand in a row in one of them; False where they are fewer."""
+        """Return whether the last eight words are a run in an indexed text; False if fewer."""
         run = _last_run(found, len(found))
         return run is not None and self._holds(run)
 
@@ -187,95 +208,97 @@ class VerbatimIndex:
         return any(map(self._holds, _runs(found)))
 
     def holds_whole(self, found: Sequence[str]) -> bool:
-        """Whether one of them is these words and no more."""
+        """Return whether an indexed text consists of exactly these words."""
         return self._holds(_as_whole(found))
 
     def _holds(self, run: Sequence[str]) -> bool:
         is_marked = self._marked is not None and self._marked._holds(run)
         return is_marked or self._holds_own(self._hash(run))
 
-    def _holds_own(self, mark: int) -> bool:
-        place = bisect_left(self._hashes, mark)
-        return place < len(self._hashes) and self._hashes[place] == mark
+    def _holds_own(self, digest: int) -> bool:
+        index = bisect_left(self._hashes, digest)
+        return index < len(self._hashes) and self._hashes[index] == digest
 
 
 class IncrementalMatcher:
-    """A text as it grows: it is known to repeat a run as soon as the run's eighth word is complete.
+    """Finds copied runs in a growing text, as soon as the eighth word of a run is complete.
 
-    What somebody typed is theirs: only runs that reach beyond it count, be it by one letter.
+    Only runs that extend beyond the typed beginning count, even if by a single letter.
     """
 
     def __init__(self, copies: VerbatimIndex, typed: str) -> None:
         self._copies = copies
         self._words: list[str] = []
         self._rest = ""  # from the last word on, which may still grow
-        self._typed = len(folded(typed))  # how much of the rest was typed
-        self._last = 0 if typed else 1  # how far the last word reaches beyond what was typed
+        self._typed = len(folded(typed))  # characters of the rest that were typed
+        self._last = 0 if typed else 1  # characters of the last word beyond what was typed
         self.add(typed)
 
     def add(self, text: str) -> bool:
-        """More of it; whether that completed a run."""
+        """Add text, and return whether that completed a copied run."""
         self._rest += text
-        if text.isalpha() and max(text) < FIRST_UNSPACED:  # more of a word, which completes none
+        if text.isalpha() and max(text) < FIRST_UNSPACED:  # letters alone don't complete a word
             return False
         self._rest = folded(self._rest)
-        copied, begin = False, 0
+        copied = False
+        begin = 0
         for word, begin, end in located_words(self._rest):
             if may_grow(word, self._rest[end:]):
                 break
             copied = self._complete(word, end) or copied
             begin = end
-        self._rest, self._typed = self._rest[begin:], self._typed - begin
+        self._rest = self._rest[begin:]
+        self._typed -= begin
         return copied
 
     def end(self) -> bool:
-        """No more of it; whether its last word completed a run, or it equals a whole text."""
-        copied = any(
-            self._complete(word, end) for word, _, end in located_words(folded(self._rest))
-        )  # one word at most
+        """End the text, and return whether its last word completed a run, or it equals a text."""
+        rest = located_words(folded(self._rest))  # one word at most
+        copied = any(self._complete(word, end) for word, _, end in rest)
         self._rest = ""
         return copied or (self._last > 0 and self._copies.holds_whole(self._words))
 
     def _complete(self, word: str, end: int) -> bool:
-        """Whether this word, which ends there in the rest, completes a run."""
+        """Add a word that ends at `end` of the rest; return whether it completes a copied run."""
         self._words.append(word)
         self._last = end - self._typed
         return end > self._typed and self._copies.holds_run(self._words)
 
 
-def _little_endian(marks: array[int]) -> array[int]:
-    """The same marks as files have them, and back again."""
+def _little_endian(hashes: array[int]) -> array[int]:
+    """Convert hashes between the machine's byte order and that of files."""
     if sys.byteorder == "big":
-        marks.byteswap()
-    return marks
+        hashes.byteswap()
+    return hashes
 
 
 def _as_whole(found: Sequence[str]) -> Sequence[str]:
-    """What is hashed of a text, so that it is not taken for a run of a longer one."""
+    """Return what is hashed for a whole text, which differs from any run."""
     return ("", *found)
 
 
 def _as_handle(name: str) -> Sequence[str]:
-    """Return what is hashed of a handle: no run of words begins with this sign."""
+    """Return what is hashed for a handle, which differs from any run: no word starts with @."""
     return ("@", name)
 
 
 def _runs(found: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    if found and max(found) < FIRST_UNSPACED:  # as below, and quicker still
+    if found and max(found) < FIRST_UNSPACED:  # a fast path, as below
         return (tuple(found[begin : begin + RUN]) for begin in range(len(found) - RUN + 1))
     runs = (_last_run(found, end) for end in range(1, len(found) + 1))
     return (run for run in runs if run is not None)
 
 
 def _last_run(found: Sequence[str], end: int) -> tuple[str, ...] | None:
-    """The run that ends behind so many words, the fewest words that weigh enough. None where all are too few."""
+    """Return the shortest run of sufficient weight that ends before word `end`, None if none."""
     last = found[max(0, end - RUN) : end]
-    if max(last) < FIRST_UNSPACED:  # the usual case, and quicker: all of them weigh the same
+    if max(last) < FIRST_UNSPACED:  # a fast path: all of them have the same weight
         return tuple(last) if len(last) == RUN else None
-    begin, weight = end, 0
+    begin = end
+    weight = 0
     while weight < 2 * RUN:
         if not begin:
             return None
         begin -= 1
-        weight += halves(found[begin])
+        weight += half_words(found[begin])
     return tuple(found[begin:end])

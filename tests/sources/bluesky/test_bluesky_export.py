@@ -300,7 +300,7 @@ def test_the_author_is_called_by_the_files_name_where_it_is_a_handle(
                 }
             },
             "The author's record community.lexicon.preference.ai/self about AI says no to training and yes to inference. "
-            "The no holds for everybody but the author.",
+            "The refusal applies to everyone but the author.",
         ),
         (
             "org.user-intents.declaration/self",
@@ -379,7 +379,7 @@ def whole(count: int = 20) -> bytes:
     ],
 )
 def test_a_file_that_is_no_car(tmp_path: Path, content: bytes) -> None:
-    assert refused(tmp_path, content) == "repo.car is no CAR file, whatever its name says."
+    assert refused(tmp_path, content) == "repo.car is not a CAR file, despite its name."
 
 
 def test_a_car_of_the_second_version(tmp_path: Path) -> None:
@@ -391,14 +391,14 @@ def test_a_car_of_the_second_version(tmp_path: Path) -> None:
 
 def test_a_car_of_something_else(tmp_path: Path) -> None:
     blocks: Blocks = {}
-    assert "but no repository" in refused(tmp_path, car(put(blocks, {"hello": "there"}), blocks))
+    assert "without a repository" in refused(tmp_path, car(put(blocks, {"hello": "there"}), blocks))
 
 
 def test_a_file_that_was_cut_off(tmp_path: Path) -> None:
     content = whole()
     for end in random.Random(7).sample(range(70, len(content) - 1), 60):
         said = refused(tmp_path, content[:end])
-        assert said.startswith(("repo.car was cut off", "repo.car is not whole"))
+        assert said.startswith(("repo.car was cut off", "repo.car is incomplete"))
 
 
 def test_a_changed_byte_is_found_wherever_it_is(tmp_path: Path) -> None:
@@ -438,7 +438,7 @@ def test_no_corruption_leads_to_anything_but_a_clear_sentence(
 def test_a_giant_length_is_refused_without_reading_it(tmp_path: Path, length: bytes) -> None:
     (tmp_path / "repo.car").write_bytes(car(*repository(many(1))) + length + bytes(5 << 20))
     tracemalloc.start()
-    with pytest.raises(SpecError, match="a length that none can have"):
+    with pytest.raises(SpecError, match="an impossible length"):
         read(tmp_path / "repo.car")
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -492,7 +492,7 @@ def test_a_tree_that_can_not_be_followed(tmp_path: Path) -> None:
     for node in nodes:
         assert (
             bad_tree(tmp_path, node, dict(blocks))
-            == "repo.car is damaged: the tree of its records can't be followed."
+            == "repo.car is damaged: its tree of records is malformed."
         )
 
 
@@ -501,7 +501,7 @@ def test_a_circle_is_a_block_that_is_not_what_its_cid_says(tmp_path: Path) -> No
     top = libipld.decode_dag_cbor(blocks[root])["data"]
     node = libipld.decode_dag_cbor(blocks[top])
     blocks[top] = libipld.encode_dag_cbor({**node, "l": top})
-    assert "not what its CID says" in refused(tmp_path, car(root, blocks))
+    assert "does not match its CID" in refused(tmp_path, car(root, blocks))
 
 
 def test_a_tree_that_is_deep_or_reaches_the_same_again_and_again_ends(tmp_path: Path) -> None:
@@ -510,15 +510,15 @@ def test_a_tree_that_is_deep_or_reaches_the_same_again_and_again_ends(tmp_path: 
     deep = again = put(blocks, {"l": None, "e": [entry(f"{POST}/a", cid)]})
     for _ in range(5000):
         deep = put(blocks, {"l": deep, "e": []})
-    assert "can't be followed" in bad_tree(tmp_path, {"l": deep, "e": []}, dict(blocks))
+    assert "is malformed" in bad_tree(tmp_path, {"l": deep, "e": []}, dict(blocks))
     for name in "bcdefghijklmnopqrstuvwxyz":  # would double at each level
         again = put(blocks, {"l": again, "e": [entry(f"{POST}/{name}", cid, t=again)]})
-    assert "can't be followed" in bad_tree(tmp_path, {"l": again, "e": []}, blocks)
+    assert "is malformed" in bad_tree(tmp_path, {"l": again, "e": []}, blocks)
 
 
 def test_more_blocks_than_any_account_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(car_files, "MAX_BLOCKS", 10)
-    assert "holds more than 10 records" in refused(tmp_path, whole())
+    assert "holds over 10 records" in refused(tmp_path, whole())
 
 
 def test_a_file_that_changes_after_it_was_opened(tmp_path: Path) -> None:

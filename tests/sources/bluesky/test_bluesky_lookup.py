@@ -22,7 +22,7 @@ from popinjay.sources.bluesky import account as bluesky
 from popinjay.sources.bluesky.account import Bluesky
 from popinjay.sources.bluesky.identity import Identity, look_up
 from popinjay.sources.bluesky.preferences import Preferences, labels_of
-from popinjay.sources.network.http_client import Response, HttpClient
+from popinjay.sources.network.http_client import HttpClient, Response
 from repositories import POST, bsky_post, many, write_car
 
 DID = f"did:plc:{'ada2' * 6}"
@@ -82,7 +82,7 @@ class Table(HttpClient):
 )
 def test_what_is_taken_for_an_account(spec: str, name: str) -> None:
     assert sources.find(spec) is bluesky
-    assert bluesky._named(spec) == name
+    assert bluesky._account_name(spec) == name
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_with_a_resolver_of_ones_own_only_that_is_asked(monkeypatch: pytest.Monk
 def test_a_handle_that_its_account_does_not_know_of_is_an_error(names: Any) -> None:
     with pytest.raises(
         SpecError,
-        match=f"ada.example leads to the account {DID}, which calls itself (eve.example|nothing).",
+        match=f"ada.example points to the account {DID}, whose handle is (eve.example|unknown).",
     ):
         look_up(
             "ada.example",
@@ -217,31 +217,36 @@ def test_a_did_on_the_web_has_its_document_there(did: str, address: str) -> None
             "ada.example",
             {RESOLVER: (400, {"message": "Unable to resolve handle"})},
             SpecError,
-            "No account on Bluesky answers to ada.example.",
+            "There is no Bluesky account ada.example.",
         ),
-        ("ada.example", {RESOLVER: {"did": "did:key:z6Mk"}}, SpecError, "'did:key:z6Mk' is no DID"),
+        (
+            "ada.example",
+            {RESOLVER: {"did": "did:key:z6Mk"}},
+            SpecError,
+            "'did:key:z6Mk' is not a DID",
+        ),
         (
             "ada.example",
             {RESOLVER: {"did": 7}},
             NetworkError,
-            "public.api.bsky.app can't say who ada.example is",
+            "public.api.bsky.app can't resolve ada.example",
         ),
         (
             "ada.example",
             {RESOLVER: [7]},
             NetworkError,
-            "public.api.bsky.app can't say who ada.example is",
+            "public.api.bsky.app can't resolve ada.example",
         ),
-        ("ada.example", {}, NetworkError, r"can't say who ada.example is \(status 404\)"),
-        ("ada", {}, SpecError, "'ada' can't be a handle"),
-        ("did:plc:tooshort", {}, SpecError, "'did:plc:tooshort' is no DID"),
-        ("did:web:ada.example/../x", {}, SpecError, "is no DID"),
-        (DID, {}, SpecError, f"{DID} is not known, says plc.directory"),
+        ("ada.example", {}, NetworkError, r"can't resolve ada.example \(status 404\)"),
+        ("ada", {}, SpecError, "'ada' is not a valid Bluesky handle"),
+        ("did:plc:tooshort", {}, SpecError, "'did:plc:tooshort' is not a DID"),
+        ("did:web:ada.example/../x", {}, SpecError, "is not a DID"),
+        (DID, {}, SpecError, f"According to plc.directory, the account {DID} is unknown"),
         (
             DID,
             {f"{PLC}/{DID}": (410, {})},
             SpecError,
-            f"{DID} has been deleted, says plc.directory",
+            f"According to plc.directory, the account {DID} has been deleted",
         ),
         (
             DID,
@@ -422,7 +427,7 @@ def test_what_counts_as_a_no(records: dict[str, Any], refusal: str) -> None:
     assert preferences.refusal("ada", set()) == refusal
     assert len(preferences.notes) == len(records)
     assert any(
-        "The no holds for everybody but the author." in note for note in preferences.notes
+        "The refusal applies to everyone but the author." in note for note in preferences.notes
     ) >= bool(refusal)
 
 
@@ -458,7 +463,7 @@ def test_a_profile_without_labels_has_none(profile: Any) -> None:
                     "labels": {"values": [{"val": "!no-unauthenticated"}]}
                 }
             },
-            "ada.example asks that these posts are shown only to those who are signed in (the profile's label !no-unauthenticated).",
+            "ada.example asks that these posts be shown only to users who are signed in (the profile's label !no-unauthenticated).",
         ),
         (
             {
@@ -607,27 +612,27 @@ def test_wrong_types_in_a_post_never_stop_the_others(tmp_path: Path, value: Any)
     [
         (
             {asked("repo.describeRepo"): (400, {"error": "RepoNotFound"})},
-            "ada.example has left its server, or was deleted, says pds.example.",
+            "According to pds.example, ada.example has left its server or was deleted.",
         ),
         (
             {asked("repo.describeRepo"): (400, {"error": "RepoTakendown"})},
-            "ada.example has been taken down by its server, says pds.example.",
+            "According to pds.example, ada.example has been taken down by its server.",
         ),
         (
             {asked("repo.describeRepo"): (400, {"error": "RepoSuspended"})},
-            "ada.example is suspended by its server, says pds.example.",
+            "According to pds.example, ada.example is suspended by its server.",
         ),
         (
             {asked("repo.describeRepo"): (400, {"error": "RepoDeactivated"})},
-            "ada.example is deactivated, says pds.example.",
+            "According to pds.example, ada.example is deactivated.",
         ),
         (
             {asked("repo.describeRepo"): {"did": "did:plc:eve"}},
-            "pds.example has another account under the name of ada.example.",
+            "pds.example has a different account under ada.example.",
         ),
         (
             {asked("repo.describeRepo"): [1]},
-            "pds.example has another account under the name of ada.example.",
+            "pds.example has a different account under ada.example.",
         ),
         (
             {
@@ -644,7 +649,7 @@ def test_wrong_types_in_a_post_never_stop_the_others(tmp_path: Path, value: Any)
         ),
         (
             {asked("repo.describeRepo"): b"<html>"},
-            "pds.example answered something that is no JSON.",
+            "pds.example answered with something that is not JSON.",
         ),
         (
             {listed(AI): (400, {"error": "InvalidRequest"})},
@@ -655,14 +660,14 @@ def test_wrong_types_in_a_post_never_stop_the_others(tmp_path: Path, value: Any)
                 listed(AI): {"records": [], "cursor": "more"},
                 listed(AI, "more"): {"records": [], "cursor": "more"},
             },
-            "lists declarations of ada.example without end.",
+            "sends an endless list of declarations by ada.example.",
         ),
-        ({listed(POST): {"posts": []}}, "something else than a list of records."),
-        ({listed(POST): {"records": {}}}, "something else than a list of records."),
-        ({listed(POST): {"records": [], "cursor": 7}}, "something else than a list of records."),
+        ({listed(POST): {"posts": []}}, "something other than a list of records."),
+        ({listed(POST): {"records": {}}}, "something other than a list of records."),
+        ({listed(POST): {"records": [], "cursor": 7}}, "something other than a list of records."),
         (
             {listed(POST): {"records": [], "cursor": "x" * 2000}},
-            "something else than a list of records.",
+            "something other than a list of records.",
         ),
         ({listed(POST): (400, {"error": "RepoDeactivated"})}, "ada.example is deactivated"),
         (

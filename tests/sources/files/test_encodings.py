@@ -52,11 +52,11 @@ def test_the_wrong_byte_of_a_damaged_file_is_named_where_it_is(before: int) -> N
     line = before // 6 + 1
     with pytest.raises(SpecError) as caught:
         found(data + b"\xc3(" + "é☃\n".encode() * 100)
-    assert f"byte 0xc3 at offset {before:,} (line {line:,}) is wrong" in caught.value.message
+    assert f"byte 0xc3 at offset {before:,} (line {line:,}) is invalid" in caught.value.message
 
 
 def test_bytes_without_characters_are_no_text() -> None:
-    with pytest.raises(SpecError, match="holds NUL bytes"):
+    with pytest.raises(SpecError, match="contains NUL bytes"):
         found(b"abc\0def, plain words")
 
 

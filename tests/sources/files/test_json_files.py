@@ -165,7 +165,7 @@ def test_single_lines_that_are_no_json_are_passed_over_and_told(tmp_path: Path) 
     )
     assert texts(reading.posts()) == SAID
     assert reading.findings.left_out == {"line that is no JSON": 2}
-    assert reading.findings.notes == ["Line 2 of ada.jsonl is no JSON."]
+    assert reading.findings.notes == ["Line 2 of ada.jsonl is not JSON."]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_what_is_whole_of_a_file_that_was_cut_off_is_read_and_the_rest_told(
     reading = opened(tmp_path, "ada.json", content)
     assert texts(reading.posts()) == SAID[:2]
     assert reading.findings.notes == [
-        "ada.json was cut off: its end is missing. What is whole of it was read."
+        "ada.json was cut off: its end is missing. The complete part was read."
     ]
 
 

@@ -20,7 +20,7 @@ from popinjay.sources.x.layout import root_of
 from popinjay.stages.clean import tidy
 from popinjay.text import html_text
 from popinjay.text.html_text import to_text
-from popinjay.text.masking import beginning, mask
+from popinjay.text.masking import mask, unfinished_start
 from popinjay.text.pii.folding import fold
 from popinjay.text.words import words
 from timing import grows_less_than, takes_less_than
@@ -87,7 +87,7 @@ def in_proportion(function: Callable[[str], object], piece: str, length: int = S
 
 
 pieces = st.lists(st.sampled_from([*PIECES, " ", "1", "a"]), min_size=1, max_size=4).map("".join)
-FUNCTIONS = (mask, beginning, words, tidy, fold)
+FUNCTIONS = (mask, unfinished_start, words, tidy, fold)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -144,7 +144,7 @@ def test_html_takes_time_in_proportion(begun: str) -> None:
 
 def test_blanks_that_only_lay_out_html_take_time_in_proportion() -> None:
     def gathered(text: str) -> str:
-        reader = html_text._Reader()
+        reader = html_text._TextExtractor()
         reader._out = ["x", text, "x"]
         return reader.text()
 

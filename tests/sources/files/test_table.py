@@ -79,7 +79,7 @@ def test_a_title_above_the_header_is_passed_over(tmp_path: Path) -> None:
         tmp_path, "ada.csv", "Exported on Monday\n\nid,text\n1,one more\n2,and another\n"
     )
     assert [post.text for post in posts] == ["one more", "and another"]
-    assert notes == ["ada.csv begins with a title of 2 lines, passed over."]
+    assert notes == ["ada.csv begins with a title of 2 lines, which is skipped."]
 
 
 BARE = ['"not so fast', 'she said "no" to me', "it's fine", '"quite" so', "plain words"]
@@ -121,7 +121,7 @@ def test_rows_behind_an_open_mark_are_read_one_by_one_and_said(tmp_path: Path) -
     assert len(posts) == 30
     assert posts[29].text == f"{said[29]}, so"
     assert all("\n" not in post.text for post in posts)
-    assert "open quotation mark" in notes[0]
+    assert "unclosed quotation mark" in notes[0]
     assert "line 9" in notes[0]
 
 
@@ -131,7 +131,7 @@ def test_texts_that_were_cut_at_delimiters_are_put_together_again(tmp_path: Path
         tmp_path, "ada.csv", "id,text\n" + "".join(f"{n},{text}\n" for n, text in enumerate(said))
     )
     assert [post.text for post in posts] == said
-    assert "with the delimiter inside of the text" in notes[0]
+    assert "with the delimiter within the text" in notes[0]
     middle = "id,text,likes\n" + "".join(
         f"{n},{text}{', well' if n == 3 else ''},{n}\n" for n, text in enumerate(sentences(6))
     )
@@ -144,7 +144,7 @@ def test_rows_of_other_shapes_are_counted_and_said(tmp_path: Path) -> None:
     assert [post.text for post in posts] == ["one", "", "three"]
     assert notes == [
         "ada.csv has 1 row with fewer cells than the header; the first is in line 3.",
-        "ada.csv has 1 row equal to the header, passed over; the first is in line 4.",
+        "ada.csv has 1 row equal to the header, which are skipped; the first is in line 4.",
         "ada.csv has 1 row with more cells than the header, whose text may be cut; the first is in line 5.",
     ]
 
@@ -232,7 +232,7 @@ def test_of_two_columns_of_one_name_the_one_with_words_is_read(tmp_path: Path) -
         posts, notes = read(tmp_path, "ada.csv", table(rows))
         assert [post.text for post in posts] == sentences(4)
         assert notes == [
-            "ada.csv has several columns called 'text': the one with more words is read."
+            "ada.csv has several columns named 'text': the one with more words is read."
         ]
 
 

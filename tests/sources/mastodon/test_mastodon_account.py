@@ -43,6 +43,7 @@ from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Access, Reading
 from popinjay.sources.mastodon import account as mastodon
+from popinjay.sources.mastodon import identity
 from popinjay.sources.mastodon import export as mastodon_export
 from popinjay.sources.mastodon.posts import status_of
 from popinjay.sources.mastodon.profile import on_automated_use
@@ -124,7 +125,7 @@ def always(path: str, said: Callable[[], Said]) -> Callable[[str], Said | None]:
 def test_how_accounts_are_given(spec: str, user: str, host: str, scheme: str) -> None:
     assert mastodon.matches(spec)
     assert sources.find(spec) is mastodon
-    name = mastodon._named(spec)
+    name = identity.parse_name(spec)
     assert name is not None
     assert (name.user, name.host, name.scheme) == (user, host, scheme)
 
@@ -171,7 +172,7 @@ def test_what_lies_on_the_disk_is_no_account(
 
 def test_a_prefix_without_an_account_is_explained() -> None:
     message, hint = refused("mastodon:ada", SpecError)
-    assert "'mastodon:ada' names no account" in message
+    assert "'mastodon:ada' does not name an account" in message
     assert "@ada@example.social" in hint
 
 
@@ -296,10 +297,10 @@ def test_a_server_that_sends_all_at_once_whatever_is_asked(
 
     server.instead = everything
     if stopped:
-        assert "something else than posts (status 400)" in cut_off(server.spec, tmp_path)
+        assert "something other than posts (status 400)" in cut_off(server.spec, tmp_path)
     found, reading = read(server.spec, tmp_path)
     assert len(found) == 95
-    assert f"{server.host} sends the newest 95 posts whatever is asked" in reading.findings.notes[0]
+    assert f"{server.host} sends the newest 95 posts for every page" in reading.findings.notes[0]
     server.asked.clear()
     assert len(read(server.spec, tmp_path)[0]) == 95
     assert len(server.pages_asked()) == 1
@@ -350,7 +351,7 @@ def same_account(
         "uri": actor["id"],
     }
     server.statuses = [as_api(server, item, actor["id"]) for item in items]
-    monkeypatch.setattr(mastodon, "_origin", lambda address: server.address())
+    monkeypatch.setattr(identity, "_origin", lambda address: server.address())
 
 
 def test_the_export_and_the_api_agree_post_for_post(
@@ -379,7 +380,7 @@ def test_the_export_and_the_api_agree_post_for_post(
     )
     assert mine.handle == "ada@social.example"
     assert [
-        note.partition(" stand")[0].partition(" are polls")[0] for note in reading.findings.notes
+        note.partition(" are behind")[0].partition(" are polls")[0] for note in reading.findings.notes
     ] == ["1 of the posts read now"] * 2
 
 
@@ -513,7 +514,7 @@ def test_what_names_a_post_for_good(server: StandIn, uri: Any, id: str) -> None:
         (
             {"in_reply_to_id": None, "in_reply_to_account_id": "77"},
             Kind.POST,
-        ),  # what it answered is gone, as in the export
+        ),  # what it answered no longer exists, as in the export
         ({"quote": {"state": "accepted", "quoted_status": {}}}, Kind.QUOTE),
         ({"quote": {"state": "deleted", "quoted_status": None}}, Kind.QUOTE),
         (
@@ -673,7 +674,7 @@ def test_a_server_that_shows_nothing_to_strangers_is_said_and_the_export_named(
             "/statuses": "does not have the posts of",
         }[where]
         if status == 404
-        else "only to those who are logged in"
+        else "only to users who are logged in"
     )
     assert said in caught.value.message
 
@@ -681,7 +682,7 @@ def test_a_server_that_shows_nothing_to_strangers_is_said_and_the_export_named(
 def test_a_server_that_turns_programs_away(server: StandIn) -> None:
     server.instead = always("lookup", lambda: Said(b"<html>Are you human?</html>", 403))
     message, hint = refused(server.spec)
-    assert "turns programs such as this one away" in message
+    assert "refuses programs such as this one" in message
     assert "Data export" in hint
 
 
@@ -692,7 +693,7 @@ def test_suspended_and_gone_accounts_keep_what_was_read(server: StandIn, tmp_pat
     assert "has suspended @ada@" in refused(server.spec)[0]
     del server.account["suspended"]
     server.instead = always("webfinger", lambda: Said(b"", 410))
-    assert "is gone" in refused(server.spec)[0]
+    assert "no longer exists" in refused(server.spec)[0]
     server.instead = lambda path: None
     assert len(read(server.spec, tmp_path)[0]) == 30
 
@@ -702,9 +703,9 @@ def test_nobody_of_that_name_and_no_such_server(server: StandIn) -> None:
     assert f"There is no @zed@{server.host}" in message
     assert "@user@server" in hint
     server.instead = lambda path: Said(b"<html>a shop</html>", 200, {"Content-Type": "text/html"})
-    assert "something that is no JSON" in refused(server.spec)[0]
+    assert "something that is not JSON" in refused(server.spec)[0]
     server.instead = lambda path: Said({"hello": "you"})
-    assert "something else than an account" in refused(server.spec)[0]
+    assert "something other than an account" in refused(server.spec)[0]
 
 
 def test_without_webfinger_the_named_server_is_asked(server: StandIn) -> None:
@@ -781,7 +782,7 @@ def test_a_redirect_to_another_host_is_not_followed(
         path,
         lambda: Said(status=302, headers={"Location": f"http://127.0.0.1:{server.port}/elsewhere"}),
     )
-    assert "sends us on to" in cut_off(server.spec, tmp_path)
+    assert "redirects to" in cut_off(server.spec, tmp_path)
     assert not any("elsewhere" in asked for asked in server.asked)
 
 
@@ -926,7 +927,7 @@ def test_an_answer_too_large(server: StandIn, tmp_path: Path) -> None:
     server.instead = always(
         "/statuses", lambda: Said(b"[" + b" " * (http_client.MAX_RESPONSE_BYTES + 1) + b"]")
     )
-    assert "for one answer" in cut_off(server.spec, tmp_path)
+    assert "in one response" in cut_off(server.spec, tmp_path)
 
 
 def test_html_from_strangers_is_only_ever_text(server: StandIn, tmp_path: Path) -> None:

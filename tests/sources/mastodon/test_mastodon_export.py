@@ -214,7 +214,7 @@ def test_warnings_and_polls_are_noted_and_no_part_of_the_text(tmp_path: Path) ->
     )
     assert [post.text for post in found] == ["it was the gull", "tea?"]
     assert [note[:30] for note in reading.findings.notes] == [
-        "1 posts stand behind a content",
+        "1 posts are behind a content",
         "1 posts are polls: the questio",
     ]
 
@@ -259,18 +259,18 @@ def test_the_language_is_that_of_the_text(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "is no JSON object"),
-        ("[]", "is no JSON object"),
+        ("", "is not a JSON object"),
+        ("[]", "is not a JSON object"),
         ("{}", "holds no list of posts (orderedItems)"),
         (
             '{"first": "https://social.example/outbox?page=1"}',
             "holds no list of posts (orderedItems)",
         ),
-        ('{"orderedItems": [1]}', "holds something else than posts"),
-        (outbox(create("<p>x</p>"))[:-40], "is broken after 0 posts"),
-        (outbox(create("<p>x</p>"))[:-1], "is broken: its JSON can't be read to its end"),
-        ('{"@context": [', "is broken: its JSON can't be read"),
-        ('{"a": ' + "[" * 100_000, "is broken: its JSON can't be read"),
+        ('{"orderedItems": [1]}', "holds something other than posts"),
+        (outbox(create("<p>x</p>"))[:-40], "is damaged after 0 posts"),
+        (outbox(create("<p>x</p>"))[:-1], "is damaged: its JSON is incomplete"),
+        ('{"@context": [', "is damaged: its JSON can't be read"),
+        ('{"a": ' + "[" * 100_000, "is damaged: its JSON can't be read"),
         (b"\xff\xfe{}", "is not UTF-8 text"),
     ],
 )
@@ -298,8 +298,8 @@ def test_cut_and_foreign_files(tmp_path: Path) -> None:
         (tmp_path / "cut.tar.gz").write_bytes(whole[:size])
         assert "cut.tar.gz was cut off: its end is missing." in refused(tmp_path / "cut.tar.gz")
     (tmp_path / "other.tar.gz").write_bytes(gzip.compress(b"no tar at all" * 100))
-    assert "other.tar.gz is damaged, or no .tar.gz" in refused(tmp_path / "other.tar.gz")
-    assert "photos.tgz is no Mastodon export: it has no outbox.json." in refused(
+    assert "other.tar.gz is damaged, or not a .tar.gz" in refused(tmp_path / "other.tar.gz")
+    assert "photos.tgz is not a Mastodon export: it has no outbox.json." in refused(
         write_tar(tmp_path / "photos.tgz", {"a/1.jpg": "x", "b/2.jpg": "x"})
     )
     two = {"mastodon/outbox.json": outbox(), "photos/1.jpg": "x"}

@@ -224,7 +224,7 @@ def test_the_whole_account_is_read(filled: Snac, tmp_path: Path) -> None:
     notes = "\n".join(reading.findings.notes)
     assert "says that it is a bot" in notes
     assert "says #noai" in notes
-    assert "1 of the posts read now stand behind a content warning" in notes
+    assert "1 of the posts read now are behind a content warning" in notes
 
 
 def test_a_second_time_new_and_edited_posts_come_and_others_stay(
@@ -260,7 +260,7 @@ def test_from_the_server_to_a_persona(
     (author,) = json.loads(capsys.readouterr().out)["authors"]
     assert (author["name"], author["notes"][0]) == (
         "Ada L",
-        "The account says that it is a bot: what it posts may be no person's words.",
+        "The account says that it is a bot: its posts may not be a person's words.",
     )
     quick = [
         "--base",

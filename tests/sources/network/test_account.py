@@ -48,7 +48,9 @@ class Account(AccountReading):
     """That account, read."""
 
     def __init__(self, network: Network, access: Access) -> None:
-        super().__init__(Author("ada@example.social", "Ada", network.bio), HttpClient(access), access)
+        super().__init__(
+            Author("ada@example.social", "Ada", network.bio), HttpClient(access), access
+        )
         self.network = network
         self.refusal = network.refusal
         network.opened += 1
@@ -189,7 +191,7 @@ def test_deleted_posts_go_on_prune(network: Network, quick: dict[str, Any]) -> N
     popinjay.make("net:ada", prune=True, listener=said.append, **quick)
     assert holding(run, gone) == []
     assert holding(run, "0100") == []
-    assert "199 posts of ada@example.social, 1 gone there and let go of here" in [
+    assert "199 posts of ada@example.social, 1 deleted there and removed here" in [
         event.message for event in said
     ]
 
@@ -295,7 +297,7 @@ def test_a_forgotten_author_is_not_read_any_more(
         ("ada@example.social", "Did you mean the account @ada@example.social?"),
         ("bluesky:ada.example", "Did you mean bsky:ada.example?"),
         ("x.com/ada", "your own archive is free"),
-        ("https://twitter.com/ada/status/1", "or x:@ada where you pay"),
+        ("https://twitter.com/ada/status/1", "or x:@ada if you pay"),
         ("https://www.threads.net/@ada", "Threads can't be read"),
         ("example.social/@ada", "Did you mean https://example.social/@ada?"),
         ("https://example.social/about", "looks like https://example.social/@ada"),

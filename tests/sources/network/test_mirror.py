@@ -17,6 +17,7 @@ from popinjay.errors import NetworkError, StorageError
 from popinjay.post import Post
 from popinjay.sources.network import mirror as mirrors
 from popinjay.sources.network.mirror import Mirror, Page
+from popinjay.sources.network.mirror_state import POSTS, STATE
 
 
 class Cut(NetworkError):
@@ -96,12 +97,12 @@ def test_an_edited_post_among_the_newest_is_seen_again_and_unchanged_ones_are_no
 ) -> None:
     there = List(30)
     update(mirror, there)
-    before = (mirror.folder / mirrors.POSTS).stat().st_size
+    before = (mirror.folder / POSTS).stat().st_size
     there.posts["00025"] = "post 25, corrected"
     assert update(mirror, there) == 0
     assert texts(mirror)[25] == "post 25, corrected"
     assert len(texts(mirror)) == 30
-    assert (mirror.folder / mirrors.POSTS).stat().st_size - before < 100
+    assert (mirror.folder / POSTS).stat().st_size - before < 100
 
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 9])
@@ -165,7 +166,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
                 sys.executable,
                 "-c",
                 KILLED,
-                str(Path(__file__).parents[2] / "support"),
+                str(Path(__file__).parent),
                 str(tmp_path / "posts"),
             ],
             stdout=subprocess.PIPE,
@@ -192,7 +193,7 @@ def test_what_a_crash_left_behind_the_last_whole_page_does_not_count(
     there.cut_after = 3
     with pytest.raises(Cut):
         update(mirror, there)
-    with (mirror.folder / mirrors.POSTS).open("ab") as file:
+    with (mirror.folder / POSTS).open("ab") as file:
         file.write(b'{"id": "00064", "author": "ada", "kind": "post", "te')
     there.cut_after = None
     again = Mirror(tmp_path / "posts", 1)
@@ -206,7 +207,7 @@ def test_what_a_crash_left_behind_the_last_whole_page_does_not_count(
 def test_a_damaged_state_means_reading_again(mirror: Mirror, tmp_path: Path, content: str) -> None:
     there = List(30)
     update(mirror, there)
-    (mirror.folder / mirrors.STATE).write_text(content, encoding="utf-8")
+    (mirror.folder / STATE).write_text(content, encoding="utf-8")
     again = Mirror(tmp_path / "posts", 1)
     assert texts(again) == []
     assert update(again, there) == 30
@@ -252,7 +253,7 @@ def test_what_is_to_be_skipped_never_gets_onto_the_disk(mirror: Mirror) -> None:
     there = List(30)
     mirror.update(there, lambda author, id: (author, id) == ("ada", "00007"), lambda count: None)
     assert len(texts(mirror)) == 29
-    assert b'post 7"' not in (mirror.folder / mirrors.POSTS).read_bytes()
+    assert b'post 7"' not in (mirror.folder / POSTS).read_bytes()
 
 
 @pytest.mark.parametrize("cut", [None, 2])
@@ -274,7 +275,7 @@ def test_a_copy_without_some_posts_goes_on_as_the_original_would(
 
     assert mirror.without(unwanted, tmp_path / "copy") == 2
     copy = Mirror(tmp_path / "copy", 1)
-    assert b'post 11"' not in (copy.folder / mirrors.POSTS).read_bytes()
+    assert b'post 11"' not in (copy.folder / POSTS).read_bytes()
     there.cut_after, there.pages = None, 0
     copy.update(there, unwanted, lambda count: None)
     assert texts(copy) == [text for id, text in there.posts.items() if not unwanted("ada", id)]
@@ -315,7 +316,7 @@ def test_posts_without_end_are_refused(mirror: Mirror, monkeypatch: pytest.Monke
         for number in range(10**9, 0, -100):
             yield Page(tuple(Post(str(number - n), "ada", "more") for n in range(100)), str(number))
 
-    with pytest.raises(NetworkError, match="posts without end"):
+    with pytest.raises(NetworkError, match="an endless list"):
         mirror.update(endless, nothing, lambda count: None)
     assert len(texts(mirror)) <= 1100
 

@@ -177,7 +177,7 @@ def test_nothing_is_sent_without_a_yes(x: XStandIn, tmp_path: Path) -> None:
     assert "$16.01" in raised.value.message
     assert price.CLAUSE in raised.value.message
     assert "--i-have-the-right" in raised.value.hint
-    with pytest.raises(SpecError, match="Without a yes"):
+    with pytest.raises(SpecError, match="Without your consent"):
         fetched(tmp_path, ask=lambda question: False)
     assert x.asked == []
 
@@ -210,7 +210,7 @@ def test_the_question_says_price_and_condition(x: XStandIn, tmp_path: Path) -> N
     assert "The 250 posts that are here are not bought again" in asked[1]
     x.asked.clear()
     fetched(tmp_path, ask=yes, prune=True)
-    assert "--prune buys posts again" in asked[2]
+    assert "--prune buys the 250 posts" in asked[2]
 
 
 def test_the_right_is_said_with_the_price_all_the_same(x: XStandIn, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_the_question_fits_a_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "stdin", io.StringIO("no\n"))
-    with pytest.raises(SpecError, match="Without a yes"):
+    with pytest.raises(SpecError, match="Without your consent"):
         price.agree("a" * 20, 3200, Access(ask=asking.yes, keeps=False))
     shown = capsys.readouterr().err
     assert max(map(len, shown.splitlines())) < 80
@@ -384,7 +384,7 @@ def test_reposts_are_not_bought_and_replies_are_filtered_here(x: XStandIn, tmp_p
     assert sum(one.kind is Kind.REPLY for one in reading.posts()) == 10
     assert len(x.handed) == 260
     assert all(query["exclude"] == "retweets" and "expansions" not in query for query in x.pages())
-    assert any("Reposts are not asked for" in text for text in reading.findings.notes)
+    assert any("Reposts are not requested" in text for text in reading.findings.notes)
 
 
 def test_what_can_still_be_edited_waits(x: XStandIn, tmp_path: Path) -> None:
@@ -502,7 +502,7 @@ def test_prune_buys_anew_and_lets_go_of_what_is_gone(x: XStandIn, tmp_path: Path
 def test_a_name_that_changed_hands_is_not_mixed(x: XStandIn, tmp_path: Path) -> None:
     before = ids(fetched(tmp_path))
     x.user = {**x.user, "id": "4711"}
-    with pytest.raises(NetworkError, match="another account now"):
+    with pytest.raises(NetworkError, match="now a different account"):
         fetched(tmp_path)
     assert len(x.handed) == len(before)
 
@@ -559,19 +559,19 @@ NOT_ENROLLED = {
         (402, CREDITS, "credit for X's API is used up"),
         (400, {"errors": [CREDITS]}, "credit for X's API is used up"),
         (403, NOT_ENROLLED, r"does not let this key read posts \(not enrolled\)"),
-        (403, SPENT, "a cap on what it may read or spend"),
+        (403, SPENT, "its usage or spending cap"),
         (
             429,
             CAPPED,
-            r"a cap on what it may read or spend is reached \(Usage cap exceeded: Monthly product cap\)",
+            r"its usage or spending cap is reached \(Usage cap exceeded: Monthly product cap\)",
         ),
         (
             400,
             {"title": "Invalid Request", "detail": "Invalid.", "errors": [{"message": "strange"}]},
-            r"does not understand what it is asked \(strange\)",
+            r"does not understand the request \(strange\)",
         ),
-        (404, {"title": "Not Found"}, "refuses to answer"),
-        (410, b"<html>", "refuses to answer"),
+        (404, {"title": "Not Found"}, "refuses the request"),
+        (410, b"<html>", "refuses the request"),
         (
             200,
             {
@@ -584,10 +584,10 @@ NOT_ENROLLED = {
             },
             "not authorized to see",
         ),
-        (200, {"data": {"0": 1}, "meta": {}}, "no list of posts"),
-        (200, {"data": [], "meta": {"next_token": 7}}, "no list of posts"),
-        (200, b"[" * 100_000, "no JSON"),
-        (200, b"null", "refuses to answer"),
+        (200, {"data": {"0": 1}, "meta": {}}, "something other than a list of posts"),
+        (200, {"data": [], "meta": {"next_token": 7}}, "something other than a list of posts"),
+        (200, b"[" * 100_000, "not JSON"),
+        (200, b"null", "refuses the request"),
     ],
 )
 def test_a_no_is_said_at_once_and_nothing_is_lost(
@@ -610,7 +610,7 @@ def test_a_no_is_said_at_once_and_nothing_is_lost(
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (no_such("username", "ada_l"), "There is no account @ada_l on X"),
+        (no_such("username", "ada_l"), "There is something other than the account @ada_l on X"),
         (
             {
                 "errors": [
@@ -636,10 +636,10 @@ def test_a_no_is_said_at_once_and_nothing_is_lost(
             r"not show @ada_l \(Not shown\)",
         ),
         ({"data": {"id": ACCOUNT, "username": "ada_l", "protected": True}}, "is protected"),
-        ({"data": {"id": ACCOUNT, "username": "bob"}}, "no account @ada_l"),
-        ({"data": {"id": [1], "username": "ada_l"}}, "no account @ada_l"),
-        ({"data": [1, 2]}, "no account @ada_l"),
-        ([], "no account @ada_l"),
+        ({"data": {"id": ACCOUNT, "username": "bob"}}, "something other than the account @ada_l"),
+        ({"data": {"id": [1], "username": "ada_l"}}, "something other than the account @ada_l"),
+        ({"data": [1, 2]}, "something other than the account @ada_l"),
+        ([], "something other than the account @ada_l"),
     ],
 )
 def test_an_account_that_nobody_may_read(
@@ -655,7 +655,7 @@ def test_a_page_that_is_not_there_is_no_account(x: XStandIn, tmp_path: Path) -> 
     x.script = lambda path, query: (
         (404, {"title": "Not Found", "detail": "no"}, {}) if "username" in path else None
     )
-    with pytest.raises(SpecError, match="There is no account @ada_l on X"):
+    with pytest.raises(SpecError, match="There is something other than the account @ada_l on X"):
         fetched(tmp_path)
 
 
@@ -963,7 +963,7 @@ def test_what_was_bought_outlives_a_make_that_refuses_it(
 
 
 def test_a_no_leaves_no_persona_behind(x: XStandIn, tiny_gpt2: Path, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="Without a yes"):
+    with pytest.raises(SpecError, match="Without your consent"):
         popinjay.make(
             "x:@ada_l",
             home_folder=tmp_path,

@@ -488,9 +488,7 @@ def test_long_posts_without_a_beginning_are_kept_and_noted(tmp_path: Path) -> No
     )
     assert texts(found) == ["short", LONG]
     assert found[1].created_at == "2024-10-27T03:33:21Z"
-    assert reading.findings.notes == [
-        "Long posts without a short one beside them, kept as posts of their own: 1."
-    ]
+    assert reading.findings.notes == ["Long posts without a short one, kept as separate posts: 1."]
 
 
 # Circle
@@ -556,7 +554,7 @@ def test_fewer_posts_than_the_manifest_says_are_noted(tmp_path: Path) -> None:
         "data/manifest.js": manifest({"tweets": ("data/tweets.js", 1005)})
     }
     assert read_files(tmp_path, files)[1].findings.notes == [
-        "The manifest says that data/tweets.js holds 1,005 posts, but 3 are in it."
+        "The manifest says that data/tweets.js holds 1,005 posts, but it has 3."
     ]
 
 
@@ -709,7 +707,7 @@ def test_inspect_says_what_it_did_not_open_and_what_it_noticed(
     said = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "Private, never opened (@ada_l): 2 × direct messages" in said
     assert "Left out at the source (@ada_l): 1 × the same post again" in said
-    assert "@ada_l: The manifest says that data/tweets.js holds 9 posts, but 4 are in it." in said
+    assert "@ada_l: The manifest says that data/tweets.js holds 9 posts, but it has 4." in said
 
 
 # real structures

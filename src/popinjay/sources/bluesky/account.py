@@ -194,7 +194,8 @@ class Bluesky(AccountReading):
             )
             if listing.cursor is None:
                 return
-            cursor, etag = listing.cursor, ""
+            cursor = listing.cursor
+            etag = ""
 
     def _post(self, collection: str, key: str, value: Any) -> Post | None:
         return (

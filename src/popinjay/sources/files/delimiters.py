@@ -97,7 +97,8 @@ def chunks(lines: Iterator[str], dialect: Dialect, max_size: int) -> Iterator[Ch
         reader = csv.reader(following(), strict=True, **dialect.options())
         try:
             for cells in reader:
-                own, size = taken[:], 0
+                own = taken[:]
+                size = 0
                 taken.clear()
                 if cells:
                     yield Chunk(cells, own)

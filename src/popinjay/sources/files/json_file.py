@@ -17,7 +17,7 @@ from popinjay.sources.files.json_items import Item, items_in
 from popinjay.sources.files.json_stream import Damage, begins, values
 from popinjay.sources.rows.facts import NO_POST, row_in
 from popinjay.sources.rows.file import HINT, RowFile, open_text
-from popinjay.sources.rows.keys import bare, fold, folded
+from popinjay.sources.rows.keys import fold, folded, unwrapped
 from popinjay.sources.rows.privacy import hidden_in
 from popinjay.sources.rows.row import Row
 from popinjay.sources.rows.undated import Undated
@@ -85,7 +85,7 @@ class JsonRows:
         self._report_damage(damage, findings)
         findings.notes += undated.notes(self.label)
 
-    def _row(self, item: Item, place: int, undated: Undated) -> Row | str:
+    def _row(self, item: Item, position: int, undated: Undated) -> Row | str:
         """Convert an item, or return the reason to leave it out."""
         value = item.value
         page = item.page
@@ -96,9 +96,9 @@ class JsonRows:
         if not isinstance(value, dict):
             value = {"text": value} if isinstance(value, str) else {}
             column = None
-        value = {key: bare(part) for key, part in value.items()}
+        value = {key: unwrapped(part) for key, part in value.items()}
         named = folded(value)
-        row = schema.post(value, place, page) if schema else row_in(named, place, column)
+        row = schema.post(value, position, page) if schema else row_in(named, position, column)
         if not schema:
             undated.add(named, row)
         if isinstance(row, str):

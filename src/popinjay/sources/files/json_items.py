@@ -123,9 +123,9 @@ def _inside(value: dict[str, Any] | Opened, page: Page, depth: int) -> Iterator[
                 page = _with(page, plain)
             continue
         usual = loose or name in _HOLDERS or name.isdecimal()
-        place = key if name.isdecimal() else ""
+        number = key if name.isdecimal() else ""
         known_only = page.known_only or not usual
-        for item in _rows_in(part, replace(page, key=place, known_only=known_only), depth + 1):
+        for item in _rows_in(part, replace(page, key=number, known_only=known_only), depth + 1):
             found = True
             yield item
     if not found and _is_plain(plain) and not page.known_only:
@@ -190,8 +190,8 @@ def _as_table(value: dict[str, Any]) -> list[dict[str, Any]]:
     if isinstance(text, list) and len(value) == 1:
         return []  # which may be anything
     same = {key: column for key, column in value.items() if _cells(column) == _cells(text)}
-    places = list(text) if isinstance(text, dict) else range(len(text))
-    return [{key: column[place] for key, column in same.items()} for place in places]
+    indexes = list(text) if isinstance(text, dict) else range(len(text))
+    return [{key: column[index] for key, column in same.items()} for index in indexes]
 
 
 def _cells(column: Any) -> Any:

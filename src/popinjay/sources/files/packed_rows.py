@@ -124,18 +124,18 @@ class PackedRows(RowFile):
         super().__init__(_Files(container, [member.name for member in members]), options)
 
     def _rows(self, findings: Findings) -> Iterator[Row]:
-        place = 0
+        position = 0
         without_posts = []
         for member in self._members:
             found = 0
             try:
                 for row in member.rows(findings):
                     found += 1
-                    yield replace(row, place=place + row.place)
+                    yield replace(row, position=position + row.position)
             except SpecError:
                 if found:
                     raise
                 without_posts.append(member.label)
-            place += member.count
+            position += member.count
         if without_posts:
             findings.notes.append(f"No posts in {', '.join(without_posts[:5])}: skipped.")

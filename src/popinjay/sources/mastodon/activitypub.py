@@ -45,7 +45,7 @@ def post_in(
 ) -> Post:
     """Convert an activity for which `reason_against` found no reason.
 
-    `mine` are the author's URLs, which tell replies to the author's own posts.
+    `mine` are the author's URLs, which identify replies to the author's own posts.
     """
     boost = activity["type"] == "Announce"
     id = number_of(printable(str((activity if boost else note).get("id") or "")))

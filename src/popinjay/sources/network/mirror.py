@@ -17,15 +17,15 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from popinjay.errors import NetworkError
 from popinjay.post import Post
-from popinjay.store.files import storage_errors, sync, sync_folder
+from popinjay.sources.network.mirror_state import POSTS, State, load_state, save_state
+from popinjay.store.files import storage_errors, sync_folder
 
-POSTS, STATE = "posts.jsonl", "state.json"
 MAX_POSTS = 2_000_000  # of one account; the busiest write about a hundredth of it in a year
 MAX_EMPTY = 100  # consecutive pages without a post
 _NEXT = ".next"  # suffix of a mirror that is being reread
@@ -75,22 +75,6 @@ class Metered(Protocol):
 
         Only posts newer than the id `newest` are requested; all, if it is empty.
         """
-
-
-@dataclass(frozen=True)
-class _State:
-    """The content of `state.json`. A pass is in progress if `since` is a number."""
-
-    size: int = 0  # valid bytes of `posts.jsonl`
-    since: int | None = None  # byte offset of the first post of the pass in progress
-    cursor: str | None = None  # where the pass in progress continues
-    etag: str = ""  # of the newest page, as the last finished pass saw it
-    next_etag: str = ""  # as the pass in progress saw it
-    newest: str = ""  # the highest id that finished passes saw
-    next_newest: str = ""  # the highest id that the pass in progress saw
-    below: str | None = None  # where a list continues that was left before its end
-    down: bool = False  # whether the pass in progress continues there
-    left_out: dict[str, int] = field(default_factory=dict)
 
 
 class Mirror:
@@ -245,10 +229,11 @@ class Mirror:
                 )
                 return
             ids = {post.id for post in page.posts}
-            fresh = ids - seen - settled.keys()
-            known = not settled.keys().isdisjoint(ids)
+            is_repeated = bool(ids) and not ids - seen - settled.keys()
+            is_known = not settled.keys().isdisjoint(ids)
             empty = 0 if ids else empty + 1
-            if page.cursor is not None and not known and ((ids and not fresh) or empty > MAX_EMPTY):
+            continues = page.cursor is not None and not is_known
+            if continues and (is_repeated or empty > MAX_EMPTY):
                 raise NetworkError(
                     "The server sends the same page of posts again and again.", _RETRY
                 )
@@ -256,7 +241,6 @@ class Mirror:
                 raise NetworkError(
                     f"The server sends an endless list: more than {MAX_POSTS:,} posts.", _RETRY
                 )
-            ended = known or page.cursor is None
             rows = [
                 post.to_json()
                 for post in page.posts
@@ -264,22 +248,10 @@ class Mirror:
             ]
             rows = [row for row in rows if settled.get(row["id"]) != _digest(row)]  # new, or edited
             seen |= ids
-            left_out = Counter(self._state.left_out) + (page.left_out if not known else Counter())
-            etag = page.etag if at_top else self._state.next_etag
-            newest = max([self._state.next_newest, *ids], key=_id_order)
-            self._append(
-                rows,
-                replace(
-                    self._state,
-                    cursor=page.cursor,
-                    next_etag=etag,
-                    next_newest=newest,
-                    left_out=dict(left_out),
-                ),
-            )
+            self._append_page(page, rows, is_known=is_known, at_top=at_top)
             at_top = False
             report(len(settled.keys() | seen))
-            if ended:
+            if not continues:
                 self._finish_pass(None if self._state.down else self._state.below)
                 return
         if self._state.cursor is None or self._state.down or not self._state.newest:
@@ -289,6 +261,22 @@ class Mirror:
                 else self._state.below
             )
         # else it stopped between new and known posts: it stays in progress, or a gap would remain
+
+    def _append_page(
+        self, page: Page, rows: list[dict[str, Any]], *, is_known: bool, at_top: bool
+    ) -> None:
+        """Append the rows of a page, and move the pass on to the next page."""
+        left_out = Counter(self._state.left_out) + (Counter() if is_known else page.left_out)
+        state = replace(
+            self._state,
+            cursor=page.cursor,
+            next_etag=page.etag if at_top else self._state.next_etag,
+            next_newest=max(
+                [self._state.next_newest, *(post.id for post in page.posts)], key=_id_order
+            ),
+            left_out=dict(left_out),
+        )
+        self._append(rows, state)
 
     def _finish_pass(self, below: str | None) -> None:
         """Mark the posts of the pass as known; the list continues at `below`, if not None."""
@@ -304,7 +292,7 @@ class Mirror:
         )
         self._save_state(replace(state, etag=state.next_etag, next_etag=""))
 
-    def _append(self, rows: list[dict[str, Any]], state: _State) -> None:
+    def _append(self, rows: list[dict[str, Any]], state: State) -> None:
         """Append posts, then make them valid by saving the state."""
         with storage_errors(str(self.folder)):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -315,7 +303,7 @@ class Mirror:
                 file.write(
                     "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
                 )
-                size = file.report()
+                size = file.tell()
                 file.flush()
                 os.fsync(file.fileno())
         self._save_state(replace(state, size=size))
@@ -328,32 +316,21 @@ class Mirror:
             return
         with path.open("rb") as file:
             file.seek(begin or 0)
-            while file.report() < end:
+            while file.tell() < end:
                 yield json.loads(file.readline())
 
     # the state
 
-    def _save_state(self, state: _State) -> None:
-        with storage_errors(str(self.folder)):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            partial = self.folder / f".{STATE}.partial"
-            partial.write_text(json.dumps({"form": self._form, **asdict(state)}), encoding="utf-8")
-            sync(partial)
-            partial.replace(self.folder / STATE)
+    def _save_state(self, state: State) -> None:
+        save_state(self.folder, state, self._form)
         self._state = state
 
-    def _load_state(self) -> _State:
+    def _load_state(self) -> State:
         """Load the state; an empty one if it is missing, damaged or of another form."""
-        try:
-            known = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
-            form = known.pop("form")
-            state = _State(**known)
-            if self._form is None:
-                self._form = form
-            complete = not state.size or (self.folder / POSTS).stat().st_size >= state.size
-            return state if form == self._form and complete else _State()
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return _State()
+        state, form = load_state(self.folder)
+        if self._form is None:
+            self._form = form
+        return state if form == self._form else State()
 
     def _recover(self) -> None:
         """Finish replacing the folder by its reread version."""

@@ -1,11 +1,11 @@
-"""The people of a file of rows, and their posts.
+"""The people in a file of rows, and their posts.
 
-A file is gone through twice. The first time, every row is counted here (`Census.add`): who wrote
-how much, and which ids come more than once. Then `Census.people` says who is in it, and going
-through the rows again, `Census.posts` gives the posts of one of them: under ids that no other post
-of theirs has, with their own threads told from replies to others.
+A file is read twice. In the first pass, every row is counted (`Census.add`): how much each person
+wrote, and which ids occur more than once. Then `Census.people` returns who is in it, and in a
+second pass `Census.posts` yields the posts of one person, under unique ids and with replies to
+themselves told from replies to others.
 
-Any file of rows can be read this way: what it takes is `row.Row`, one a post.
+This works for any file of rows that can be converted to `row.Row`, one per post.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import dataclass, field, replace
 from popinjay.errors import SpecError
 from popinjay.post import Author, Kind, Post, handle_of
 from popinjay.sources import Findings
-from popinjay.sources.rows.row import NOBODY, About, Row, Writer
+from popinjay.sources.rows.row import UNKNOWN, AuthorNotes, Row, Writer
 from popinjay.sources.x.post import without_own_handle
 
-EVERYBODY = "*"  # as --author: the whole file as one voice
-MAX_PEOPLE = 8  # that a file makes a cyborg of, unless they are named
-FEW = 0.1  # who wrote less than this share of what the busiest wrote is passed over, unless named
+EVERYONE = "*"  # as --author: the whole file as one voice
+MAX_PEOPLE = 8  # in a cyborg of a whole file; --author can name more
+FEW = 0.1  # people with fewer posts, as a share of the busiest one's, are left out unless named
 OTHERS = "somebody else's post"
 AGAIN = "the same post again"
 EDITED = "earlier version of an edited post"
@@ -32,25 +32,25 @@ _NAMED = 5  # people named in a sentence
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of one writer: hashes of ids, each with a hash of its post's content."""
+    """The rows of one writer: hashes of ids, each with a hash of its post's content."""
 
     posts: int = 0
     names: Counter[str] = field(default_factory=Counter)
-    about: list[About] = field(default_factory=list)
+    author_notes: list[AuthorNotes] = field(default_factory=list)
     contents: dict[int, int] = field(default_factory=dict)
-    again: set[int] = field(default_factory=set)  # ids that the same post has twice
-    shared: set[int] = field(default_factory=set)  # ids that different posts have
-    earlier: set[int] = field(default_factory=set)  # ids of posts that were edited since
+    again: set[int] = field(default_factory=set)  # ids with the same post twice
+    shared: set[int] = field(default_factory=set)  # ids with different posts
+    earlier: set[int] = field(default_factory=set)  # ids of earlier versions of edited posts
 
     def add(self, row: Row) -> None:
-        if not self.posts and row.about:
-            self.about.append(row.about())
+        if not self.posts and row.author_notes:
+            self.author_notes.append(row.author_notes())
         self.posts += 1
         self.names[row.writer.name] += 1
         self.earlier.update(map(hash, row.earlier))
         if row.post.id:
-            # without a time, equal words under one id may well be two posts
-            when = row.post.created_at or row.place
+            # without a time, equal texts with one id may well be two posts
+            when = row.post.created_at or row.position
             self._add_id(hash(row.post.id), hash((row.post.text, when)))
 
     def _add_id(self, id: int, content: int) -> None:
@@ -63,10 +63,10 @@ class _Seen:
             self.shared.add(id)
 
     def merge(self, other: _Seen) -> None:
-        """Take over what was seen of the same person under another name."""
+        """Add the rows of the same person under another name."""
         self.posts += other.posts
         self.names += other.names
-        self.about += other.about
+        self.author_notes += other.author_notes
         self.again |= other.again
         self.shared |= other.shared
         self.earlier |= other.earlier
@@ -76,36 +76,47 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """Somebody who wrote in a file. `writers` are all the ways in which rows name them."""
+    """A person who wrote posts in a file."""
 
     author: Author
     posts: int
-    writers: frozenset[Writer]
+    writers: frozenset[Writer]  # all the ways in which rows name them
     seen: _Seen
 
     @property
     def notes(self) -> list[str]:
-        """What they say of themselves, each sentence once."""
-        return list(dict.fromkeys(note for about in self.seen.about for note in about.notes))
+        """Notes on their account, each sentence once."""
+        return list(
+            dict.fromkeys(
+                note for author_notes in self.seen.author_notes for note in author_notes.notes
+            )
+        )
 
     @property
     def refusal(self) -> str:
-        """What they have declared against being learnt from, empty if nothing."""
-        return next((about.refusal for about in self.seen.about if about.refusal), "")
+        """Their refusal of being learnt from, empty if there is none."""
+        return next(
+            (
+                author_notes.refusal
+                for author_notes in self.seen.author_notes
+                if author_notes.refusal
+            ),
+            "",
+        )
 
     def is_called(self, name: str) -> bool:
-        """Whether this is the handle, account or display name of theirs."""
+        """Return whether a name is their handle, account or display name."""
         wanted = name.strip().lstrip("@").lower()
-        names = {part for one in self.writers for part in (one.handle, one.account)}
+        names = {part for writer in self.writers for part in (writer.handle, writer.account)}
         names |= {self.author.handle, *self.seen.names}
         return bool(wanted) and wanted in {part.lower() for part in names}
 
 
 class Census:
-    """Counts the rows of one file; `label` is what the file is called in messages."""
+    """Counts the rows of one file by their writers."""
 
     def __init__(self, label: str, stem: str) -> None:
-        """`stem` names the author if no row does."""
+        """`label` names the file in messages, and `stem` the author if no row does."""
         self._label = label
         self._unnamed = Author(handle_of(stem) or "me", stem)
         self._seen: dict[Writer, _Seen] = {}
@@ -113,7 +124,7 @@ class Census:
         self._people: list[Person] = []
 
     def add(self, row: Row) -> None:
-        """Count a row. Raises SpecError if the file names more people than any author's could."""
+        """Count a row. Raises SpecError if the file names an unreasonable number of people."""
         key = _key(row.writer)
         seen = self._seen.get(key)
         if seen is None:
@@ -127,39 +138,40 @@ class Census:
         self._any_ids = self._any_ids or bool(row.post.id)
 
     def people(self) -> list[Person]:
-        """Return everybody who wrote in the file, the busiest first.
+        """Return everyone who wrote in the file, the busiest first.
 
-        Rows without a name are theirs if there is just one person; the file's name is that of a
-        person without a handle who is alone in it.
+        If there is only one person, rows without a writer are theirs too, and without a handle they
+        are named after the file.
         """
         if not self._people:
-            groups = _same_people(set(self._seen) - {NOBODY})
+            groups = _same_people(set(self._seen) - {UNKNOWN})
             if len(groups) < 2:
                 groups = [set(self._seen)] if self._seen else []
             self._people = [self._person(group, alone=len(groups) == 1) for group in groups]
             self._people.sort(key=lambda person: (-person.posts, person.author.handle))
         return self._people
 
-    def chosen(self, asked: str | None, findings: Findings) -> list[Person]:
+    def chosen(self, names: str | None, findings: Findings) -> list[Person]:
         """Return the people whose posts are wanted, and note who else is there.
 
-        `asked` names some of them, with commas between, or is `*` for all as one voice. Raises
-        SpecError if somebody who was asked for is not there, or there are too many to choose from.
+        `names` lists some of them, separated by commas, or is `*` for all as one voice. Raises
+        SpecError if one of them is not there, or if there are too many people to take them all.
         """
         people = self.people()
         if not people:
             return [Person(self._unnamed, 0, frozenset(), _Seen())]
-        if asked is not None and asked.strip() == EVERYBODY:
+        if names is not None and names.strip() == EVERYONE:
             return [self._all_as_one()]
-        if asked is not None and (len(people) > 1 or people[0].writers != {NOBODY}):
-            return self._named(asked)
+        if names is not None and (len(people) > 1 or people[0].writers != {UNKNOWN}):
+            return self._named(names)
         if len(people) == 1:
             return people
-        kept = [one for one in people if one.posts >= FEW * people[0].posts]
+        kept = [person for person in people if person.posts >= FEW * people[0].posts]
         if len(kept) > MAX_PEOPLE:
             raise SpecError(
                 f"{self._label} holds posts of {self.in_words()}.",
-                f"Say whose you mean: --author {people[0].author.handle} (or --author '{EVERYBODY}' for all as one voice).",
+                f"Choose with --author {people[0].author.handle} (or --author '{EVERYONE}' for all "
+                "as one voice).",
             )
         findings.notes.append(self._note(kept))
         return kept
@@ -173,28 +185,33 @@ class Census:
     ) -> Iterator[Post]:
         """Yield the posts of a person, each once; what is left out is counted in `findings`.
 
-        Posts of writers `elsewhere` are passed over without a count, if it is None those of
-        everybody else: another reading of the same file counts them.
+        Args:
+            rows: the rows of the file.
+            person: whose posts to yield.
+            findings: where to count what is left out.
+            elsewhere: writers whose posts another reading of the file counts; None for all.
         """
-        seen, given = person.seen, set[int]()
+        seen = person.seen
+        yielded: set[int] = set()  # hashes of ids that occur more than once
         for row in rows:
-            id, writer = hash(row.post.id), _key(row.writer)
+            id = hash(row.post.id)
+            writer = _key(row.writer)
             if writer not in person.writers:
                 if elsewhere is not None and writer not in elsewhere:
                     findings.left_out[OTHERS] += 1
             elif row.post.id and id in seen.earlier:
                 findings.left_out[EDITED] += 1
-            elif row.post.id and id in given and id not in seen.shared:
+            elif row.post.id and id in yielded and id not in seen.shared:
                 findings.left_out[AGAIN] += 1
             else:
                 if id in seen.again:
-                    given.add(id)
+                    yielded.add(id)
                 yield self._post(row, person)
 
     def in_words(self) -> str:
-        """Return how many people there are, and who wrote most."""
+        """Describe how many people there are, and who wrote most."""
         people = self.people()
-        shown = ", ".join(f"{one.author.handle} {one.posts:,}" for one in people[:_NAMED])
+        shown = ", ".join(f"{person.author.handle} {person.posts:,}" for person in people[:_NAMED])
         more = ", ..." if len(people) > _NAMED else ""
         return f"{len(people):,} people ({shown}{more})"
 
@@ -205,33 +222,33 @@ class Census:
         handles = Counter[str]()
         for writer in group:
             handles[writer.handle] += self._seen[writer].posts if writer.handle else 0
-        handle = max(sorted(handles), key=lambda one: handles[one])
+        handle = max(sorted(handles), key=lambda name: handles[name])
         name = next((name for name, _ in seen.names.most_common() if name), "")
         if handle:
             author = Author(handle, name)
         elif alone:
             author = replace(self._unnamed, name=name or self._unnamed.name)
         else:
-            author = Author(handle_of(min(one.account for one in group)) or "me", name)
+            author = Author(handle_of(min(writer.account for writer in group)) or "me", name)
         return Person(author, seen.posts, frozenset(group), seen)
 
     def _all_as_one(self) -> Person:
         seen = _Seen()
-        for one in self._seen.values():
-            seen.merge(one)
+        for other in self._seen.values():
+            seen.merge(other)
         author = self.people()[0].author if len(self.people()) == 1 else self._unnamed
         return Person(author, seen.posts, frozenset(self._seen), seen)
 
-    def _named(self, asked: str) -> list[Person]:
+    def _named(self, names: str) -> list[Person]:
+        people = self.people()
         found: list[Person] = []
-        for name in (name for name in asked.split(",") if name.strip()):
-            person = next((one for one in self.people() if one.is_called(name)), None)
+        for name in (name for name in names.split(",") if name.strip()):
+            person = next((person for person in people if person.is_called(name)), None)
             if person is None:
-                many = len(self.people()) > 1
-                there = self.in_words() if many else self.people()[0].author.handle
+                present = self.in_words() if len(people) > 1 else people[0].author.handle
                 raise SpecError(
                     f"{self._label} holds no post of {name.strip()!r}.",
-                    f"It holds those of {there}.",
+                    f"It holds those of {present}.",
                 )
             if person not in found:
                 found.append(person)
@@ -240,24 +257,31 @@ class Census:
     def _note(self, kept: list[Person]) -> str:
         first = kept[0].author.handle
         if len(kept) == 1:
-            return f"{self._label} holds posts of {self.in_words()}: only those of {first} are read. Say --author to read others."
-        passed = len(self.people()) - len(kept)
-        others = f", without {passed:,} who wrote little" if passed else ""
-        return f"{self._label} holds posts of {self.in_words()}: together they make a cyborg{others}. For one of them alone, say --author {first}."
+            return (
+                f"{self._label} holds posts of {self.in_words()}: only those of {first} are read. "
+                "Use --author to read others."
+            )
+        omitted = len(self.people()) - len(kept)
+        others = f", without {omitted:,} who wrote little" if omitted else ""
+        return (
+            f"{self._label} holds posts of {self.in_words()}: together they make a "
+            f"cyborg{others}. For one of them alone, use --author {first}."
+        )
 
     def _post(self, row: Row, person: Person) -> Post:
         post = row.post
-        kind, text = post.kind, post.text
+        kind = post.kind
+        text = post.text
         if kind is Kind.REPLY:
-            own = [one.handle for one in person.writers]
+            own = [writer.handle for writer in person.writers]
             if _answers_itself(row, person):
                 kind = row.in_own_thread
                 own.append(row.answered.handle)
             text = without_own_handle(text, own)
         if not self._any_ids:
-            id = str(row.place)
+            id = str(row.position)
         elif not post.id or hash(post.id) in person.seen.shared:
-            id = f"#{row.place}"
+            id = f"#{row.position}"
         else:
             id = post.id
         author = person.author.handle
@@ -265,40 +289,41 @@ class Census:
 
 
 def _key(writer: Writer) -> Writer:
-    """Return what tells a writer from others; display names change too often for that."""
+    """Return what identifies a writer; display names change too often for that."""
     return Writer(writer.handle, writer.account) if writer.name else writer
 
 
 def _answers_itself(row: Row, person: Person) -> bool:
-    """Whether a row that answers somebody answers its own author."""
-    answered, writer = row.answered, row.writer
+    """Return whether a row that is a reply answers its own author."""
+    answered = row.answered
+    writer = row.writer
     if answered.account and writer.account:
         return answered.account == writer.account
     if answered.handle and writer.handle:
-        return any(answered.handle == one.handle for one in person.writers)
+        return any(answered.handle == own.handle for own in person.writers)
     return bool(row.answers) and hash(row.answers) in person.seen.contents
 
 
 def _same_people(writers: Iterable[Writer]) -> list[set[Writer]]:
-    """Group writers who share an account or a handle, also by way of others in their group."""
-    above: dict[str, str] = {}
+    """Group writers who share an account or a handle, directly or through others (union-find)."""
+    parents: dict[str, str] = {}
 
-    def top(name: str) -> str:
-        while (upper := above.setdefault(name, name)) != name:
-            above[name] = above[upper]
-            name = upper
+    def root(name: str) -> str:
+        while (parent := parents.setdefault(name, name)) != name:
+            parents[name] = parents[parent]
+            name = parent
         return name
 
     names_of = {writer: _names(writer) for writer in writers}
     for names in names_of.values():
-        above[top(names[-1])] = top(names[0])
+        parents[root(names[-1])] = root(names[0])
     groups: dict[str, set[Writer]] = {}
     for writer, names in names_of.items():
-        groups.setdefault(top(names[0]), set()).add(writer)
+        groups.setdefault(root(names[0]), set()).add(writer)
     return list(groups.values())
 
 
 def _names(writer: Writer) -> list[str]:
-    """Return what tells a writer from others, one or two names; a handle is never an account."""
+    """Return one or two names that identify a writer, prefixed with their kind."""
     named = (("handle", writer.handle), ("account", writer.account))
     return [f"{kind} {name}" for kind, name in named if name]

@@ -1,4 +1,4 @@
-"""Which column of a table is what: by its name, however it is spelled, and by what it holds."""
+"""Identify the columns of a table by their names, in any spelling, and by their content."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _KNOWN = frozenset(
 _MORE_KNOWN = frozenset(
     ("likes", "favorites", "retweets", "url", "link", "source", "permalink", "title")
 )
-_SENTENCE = 4  # words, on average, in a column of texts
-_PLAIN = 2  # times as many words as in the next column make a column plainly the text
-_FEW_DIFFERENT = 0.5  # share of different cells: fewer are labels
+_SENTENCE = 4  # words per cell, on average, in a column of texts
+_MARGIN = 2  # factor of words over the next column, for a column to be clearly the text
+_MIN_DISTINCT = 0.5  # share of distinct cells: fewer mean labels
 
 
 def is_known(name: str) -> bool:
-    """Whether a cell is a usual name of a column."""
+    """Return whether a cell is a usual column name."""
     return fold(name) in _KNOWN or fold(name) in _MORE_KNOWN
 
 
 def is_text_name(name: str) -> bool:
-    """Whether a cell is a usual name of the column with the texts."""
+    """Return whether a cell is a usual name of the column with the texts."""
     return fold(name) in TEXTS
 
 
-def is_header(first: Sequence[str], rows: Sequence[Sequence[str]], asked: str | None) -> bool:
-    """Whether the first row names the columns, rather than being a post itself."""
-    if asked is not None and fold(asked) in map(fold, first):
+def is_header(first: Sequence[str], rows: Sequence[Sequence[str]], text_column: str | None) -> bool:
+    """Return whether the first row is a header rather than a post."""
+    if text_column is not None and fold(text_column) in map(fold, first):
         return True
     if any(map(is_known, first)) and not any(_is_sentence(cell) for cell in first):
         return True
@@ -47,45 +47,45 @@ def is_header(first: Sequence[str], rows: Sequence[Sequence[str]], asked: str | 
 
 
 def names_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
-    """Return a name of its own for each column, and the names that several columns had.
+    """Return unique names for the columns, and the names that several columns shared.
 
-    Of columns of one name the one keeps it that holds most words.
+    Of columns with the same name, the one with the most words keeps it.
     """
-    places: dict[str, list[int]] = {}
+    columns_of: dict[str, list[int]] = {}
     for column, name in enumerate(header):
-        places.setdefault(fold(name), []).append(column)
+        columns_of.setdefault(fold(name), []).append(column)
     names = [name.strip() or f"column {column}" for column, name in enumerate(header, 1)]
-    twice = []
-    for folded, columns in places.items():
+    repeated = []
+    for folded, columns in columns_of.items():
         if folded and len(columns) > 1:
-            twice.append(header[columns[0]].strip())
+            repeated.append(header[columns[0]].strip())
             best = max(columns, key=lambda column: _words(rows, column))
             for column in columns:
                 if column != best:
                     names[column] = f"{names[column]} (column {column + 1})"
-    return names, twice
+    return names, repeated
 
 
 def text_by_content(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int | None:
-    """Return the column that plainly holds sentences, none of the others doing so; or None."""
+    """Return the only column that clearly holds sentences, None if there is no such column."""
     words = {column: _words(rows, column) for column in range(len(names)) if _varies(rows, column)}
     ranked = sorted(words, key=lambda column: -words[column])
     if not ranked or words[ranked[0]] < _SENTENCE:
         return None
-    if len(ranked) > 1 and words[ranked[0]] < _PLAIN * words[ranked[1]]:
+    if len(ranked) > 1 and words[ranked[0]] < _MARGIN * words[ranked[1]]:
         return None
     return ranked[0]
 
 
 def holds_texts(rows: Sequence[Sequence[str]], column: int) -> bool:
-    """Whether a column may hold posts: not just numbers, dates, links or single words."""
+    """Return whether a column may hold posts: not just numbers, dates, links or single words."""
     sorts = Counter(sort_of(row[column]) for row in rows if column < len(row))
     filled = sorts.total() - sorts[Sort.EMPTY]
     return not filled or sorts[Sort.TEXT] > 0.1 * filled
 
 
 def is_count(rows: Sequence[Sequence[str]], column: int) -> bool:
-    """Whether a column that could say yes or no holds numbers beyond 1: how often, not whether."""
+    """Return whether a column that could be a flag holds counts: numbers greater than 1."""
     cells = [row[column].strip() for row in rows if column < len(row)]
     numbers = [float(cell) for cell in cells if cell.replace(".", "", 1).isdecimal()]
     filled = sum(1 for cell in cells if not is_nothing(cell))
@@ -93,7 +93,7 @@ def is_count(rows: Sequence[Sequence[str]], column: int) -> bool:
 
 
 def _words(rows: Sequence[Sequence[str]], column: int) -> float:
-    """Return how many words a cell of this column has on average; links and dates have none."""
+    """Return the average number of words per cell of a column; links and dates have none."""
     cells = [row[column] for row in rows if column < len(row)]
     counts = [len(cell.split()) for cell in cells if sort_of(cell) in (Sort.TEXT, Sort.WORD)]
     return sum(counts) / max(1, len(cells))
@@ -101,7 +101,7 @@ def _words(rows: Sequence[Sequence[str]], column: int) -> float:
 
 def _varies(rows: Sequence[Sequence[str]], column: int) -> bool:
     cells = [row[column] for row in rows if column < len(row) and row[column].strip()]
-    return len(set(cells)) >= _FEW_DIFFERENT * len(cells)
+    return len(set(cells)) >= _MIN_DISTINCT * len(cells)
 
 
 def _is_sentence(cell: str) -> bool:

@@ -1,7 +1,7 @@
-"""Dates as the tools write them that save posts.
+"""Parse dates in the formats of tools that save posts.
 
-Every form is read by a pattern of its own, and what fits none is no date: a wrong date is worse
-than none, since the newest posts are held out. A date without a zone is taken for UTC.
+Every format has its own pattern, and what matches none is not a date: a wrong date is worse than
+none, since the newest posts are held out for evaluation. A date without a zone counts as UTC.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from popinjay.post import posted_at
 
-_MOST = 80  # characters
+_MAX_LENGTH = 80  # characters
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -53,7 +53,7 @@ _FORMS = tuple(
         rf"{_TIME}\s*[·•,|–-]\s*{_DAY}\.?\s+{_MONTH},?\s+{_YEAR}",
     )
 )
-# 10/13/2017 19:58 or 13.10.2017: which number is the month has to be found out
+# 10/13/2017 19:58 or 13.10.2017: which number is the month has to be determined
 _NUMBERS = re.compile(
     rf"{_WEEKDAY}(?P<first>\d{{1,2}})(?P<mark>[-/.])(?P<second_number>\d{{1,2}})(?P=mark)"
     rf"(?P<year>\d{{4}}|\d{{2}})(?:{_AFTER}{_TIME})?",
@@ -67,14 +67,14 @@ _COMPACT = re.compile(
 _EPOCH = re.compile(r"[-+]?\d{9,19}(?:\.\d+)?|\d(?:\.\d+)?e\+?(?:09|9|12|15|18)", re.IGNORECASE)
 _EPOCH_SCALES = (1, 10**3, 10**6, 10**9)  # seconds, milliseconds, microseconds, nanoseconds
 
-# Hours ahead of UTC. Names that stand for several zones are left out (IST, CST in China).
+# Hours ahead of UTC. Ambiguous names are left out (IST, CST in China).
 _ZONES = {
-    "utc": 0, "gmt": 0, "z": 0, "ut": 0, "wet": 0, "west": 1, "bst": 1, "cet": 1, "cest": 2, "mez": 1,
-    "mesz": 2, "eet": 2, "eest": 3, "msk": 3, "sast": 2, "wat": 1, "cat": 2, "eat": 3, "pkt": 5,
-    "wib": 7, "ict": 7, "hkt": 8, "sgt": 8, "awst": 8, "jst": 9, "kst": 9, "aest": 10,
-    "aedt": 11, "acst": 9.5, "acdt": 10.5, "nzst": 12, "nzdt": 13, "brt": -3, "art": -3,
-    "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
-    "akst": -9, "akdt": -8, "hst": -10, "nst": -3.5, "ndt": -2.5, "ast": -4, "adt": -3,
+    "utc": 0, "gmt": 0, "z": 0, "ut": 0, "wet": 0, "west": 1, "bst": 1, "cet": 1, "cest": 2,
+    "mez": 1, "mesz": 2, "eet": 2, "eest": 3, "msk": 3, "sast": 2, "wat": 1, "cat": 2, "eat": 3,
+    "pkt": 5, "wib": 7, "ict": 7, "hkt": 8, "sgt": 8, "awst": 8, "jst": 9, "kst": 9, "aest": 10,
+    "aedt": 11, "acst": 9.5, "acdt": 10.5, "nzst": 12, "nzdt": 13, "brt": -3, "art": -3, "est": -5,
+    "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "akst": -9,
+    "akdt": -8, "hst": -10, "nst": -3.5, "ndt": -2.5, "ast": -4, "adt": -3,
 }  # fmt: skip
 
 
@@ -84,20 +84,20 @@ class Order(Enum):
     MONTH_FIRST = "month first"
     DAY_FIRST = "day first"
     UNKNOWN = "not told"  # no date shows it
-    MIXED = "either"  # some dates can only be the one, some only the other
+    MIXED = "either"  # some dates allow only one order, some only the other
 
 
 @dataclass
 class OrderFinder:
-    """Finds out which number of a table's dates is the month, as far as they tell."""
+    """Determines which number of a table's dates is the month, as far as they show it."""
 
     _first: int = 0
     _second: int = 0
-    _halves: bool = False  # of days: who counts hours so begins with the month
+    _halves: bool = False  # AM and PM: where they are used, the month comes first
     example: str = ""
 
     def add(self, value: Any) -> bool:
-        """Look at a date; return whether its order matters."""
+        """Take a date into account; return whether its order matters."""
         found = _NUMBERS.fullmatch(_plain(value))
         if not found:
             return False
@@ -118,13 +118,13 @@ class OrderFinder:
 
 
 def iso_time(value: Any, order: Order = Order.UNKNOWN) -> str | None:
-    """Return a moment as ISO 8601 in UTC; None if it is none, or none at which one can post.
+    """Return a time as ISO 8601 in UTC; None if it is invalid, or impossible for a post.
 
-    Seconds, milliseconds, microseconds and nanoseconds since 1970 are told by their size. If the
-    order is not told, dates with points are read day first and others month first.
+    Seconds, milliseconds, microseconds and nanoseconds since 1970 are distinguished by their size.
+    If the order is unknown, dates with dots are read day first and others month first.
     """
     text = _plain(value)
-    if not text or len(text) > _MOST:
+    if not text or len(text) > _MAX_LENGTH:
         return None
     try:
         moment = _moment(text, order)
@@ -140,7 +140,7 @@ def _plain(value: Any) -> str:
 
 
 def _moment(text: str, order: Order) -> datetime | None:
-    if text[:4].isdecimal() and text[4:5] == "-":  # the usual case, and quicker
+    if text[:4].isdecimal() and text[4:5] == "-":  # a fast path for the usual case
         try:
             return datetime.fromisoformat(text.removesuffix(" UTC").replace(" +0", "+0"))
         except ValueError:
@@ -151,8 +151,8 @@ def _moment(text: str, order: Order) -> datetime | None:
         return _since_1970(text)
     for form in _FORMS:
         if found := form.fullmatch(text):
-            given = found.groupdict()
-            month = given.get("month_number") or _MONTHS[given["month"][:3].lower()]
+            fields = found.groupdict()
+            month = fields.get("month_number") or _MONTHS[fields["month"][:3].lower()]
             return _of_fields(found, int(month), int(found["day"]))
     if found := _NUMBERS.fullmatch(text):
         return _of_numbers(found, order)
@@ -170,15 +170,17 @@ def _of_numbers(found: re.Match[str], order: Order) -> datetime | None:
 
 
 def _of_fields(found: re.Match[str], month: int, day: int) -> datetime | None:
-    """Return the moment of a match. Raises ValueError for a day or hour that does not exist."""
+    """Return the time in a match. Raises ValueError for a day or hour that does not exist."""
     year = int(found["year"])
     year += 2000 if year < 100 else 0
-    hour, half = int(found["hour"] or 0), (found["half"] or "").lower()
+    hour = int(found["hour"] or 0)
+    half = (found["half"] or "").lower()
     if half:
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if half == "p" else 0)
-    minute, second = int(found["minute"] or 0), min(59, int(found["second"] or 0))
+    minute = int(found["minute"] or 0)
+    second = min(59, int(found["second"] or 0))
     moment = datetime(year, month, day, hour, minute, second)
     zone = (found["zone"] or "").strip("() ").lower()
     if not zone:
@@ -188,7 +190,7 @@ def _of_fields(found: re.Match[str], month: int, day: int) -> datetime | None:
 
 
 def _offset(zone: str) -> timedelta | None:
-    """Return how far a zone is ahead of UTC; None if it is not known."""
+    """Return how far a zone is ahead of UTC; None if it is unknown."""
     if zone in _ZONES:
         return timedelta(hours=_ZONES[zone])
     number = re.fullmatch(r"(?:utc|gmt)?\s?([+-])(\d{1,2}):?(\d{2})?", zone)
@@ -199,10 +201,10 @@ def _offset(zone: str) -> timedelta | None:
 
 
 def _since_1970(text: str) -> datetime | None:
-    """Return the moment of a count of seconds or of parts of one, by its size."""
-    exact = float(text)
+    """Return the time of an epoch value, whose unit is told by its size."""
+    value = float(text)
     for scale in _EPOCH_SCALES:
-        seconds = exact / scale
+        seconds = value / scale
         if 6e8 <= seconds < 5e9:  # 1989 to 2128
             return datetime.fromtimestamp(seconds, UTC)
     return None

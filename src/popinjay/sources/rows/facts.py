@@ -1,6 +1,6 @@
-"""What a row of no schema that is known says of its post: by the usual names of keys and columns.
+"""Read a row of an unknown schema, by the usual names of keys and columns.
 
-Rows are given under folded keys (`row_keys.folded`), so that `createdAt` and `Created at` are one.
+Rows come with folded keys (`keys.folded`), so that `createdAt` and `Created at` are the same.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from popinjay.sources.rows.row import Row
 from popinjay.text.escapes import as_typed
 from popinjay.text.language_codes import language_code
 
-NO_POST = "no post"  # why a row is left out
+NO_POST = "no post"  # a reason to leave a row out
 _CLOCK = re.compile(r"\d{1,2}:\d{2}")
 
-# the whole before what may be cut
+# full texts before those that may be cut off
 TEXTS = (
     "fulltext", "rawcontent", "text", "tweet", "content", "body", "post", "message", "status",
     "tweettext", "tweetcontent", "posttext", "statustext", "contenttext", "commenttext", "comment",
     "selftext", "caption", "note", "renderedcontent", "renderedtext", "tweets", "posts", "toot",
     "skeet", "messagetext", "rawtext", "originaltext", "statusupdate", "sharecommentary", "msg",
     "captiontext", "commentbody", "textoriginal", "tweetfulltext", "posttextcontent", "contents",
-    "postcontent", "postbody", "tweetbody", "statuscontent", "messagebody", "messagecontent", "fulltweet",
+    "postcontent", "postbody", "tweetbody", "statuscontent", "messagebody", "messagecontent",
+    "fulltweet",
 )  # fmt: skip
 TIMES = (
     "createdat", "date", "timestamp", "time", "datetime", "published", "publishedat", "created",
@@ -42,17 +43,18 @@ TIMES = (
     "tweetdatetime", "tweetcreated", "utcdate", "dategmt", "localdate", "day", "timeparsed", "when",
     "datecreated", "datepublished", "dateadded", "pubdate", "creationdate", "creationtime",
     "timecreated", "postedtime", "sentat", "publishedon", "publisheddatetime", "datum", "zeit",
-    "zeitpunkt", "zeitstempel", "erstelltam", "fecha", "fechayhora", "fechadepublicación", "horodatage",
-    "datedepublication", "datedecréation", "dataora", "datahora", "дата", "日時", "日付", "投稿日時",
-    "时间", "日期", "发布时间", "날짜",
+    "zeitpunkt", "zeitstempel", "erstelltam", "fecha", "fechayhora", "fechadepublicación",
+    "horodatage",
+    "datedepublication", "datedecréation", "dataora", "datahora", "дата", "日時", "日付",
+    "投稿日時", "时间", "日期", "发布时间", "날짜",
 )  # fmt: skip
 LANGUAGES = ("lang", "language", "tweetlang", "tweetlanguage", "langcode", "languagecode", "langs")
-# columns that say yes or no; numbers beyond 1 in them are counts
+# flags; numbers greater than 1 in them are counts
 FLAGS = (
     "isretweet", "isrepost", "isreblog", "isboost", "isrt", "retweet", "repost",
     "reblog", "boost", "rt", "retweetflag", "isnativeretweet", "isretweetstatus", "isrenote",
 )  # fmt: skip
-# columns that name what was reposted, or whose it was
+# columns that name the reposted post, or its author
 REPOSTS = (
     "retweetedstatus", "retweetedstatusid", "retweetedstatusidstr", "retweetedtweet",
     "retweetedtweetid", "retweetid", "retweetidstr", "retweetedid", "retweetstatusid",
@@ -63,7 +65,7 @@ REPOSTS = (
     "referencedtweetsretweetedid", "repostid", "repostof", "repostedfrom", "repostedid",
     "boostof", "forwardedfrom", "forwardedfromid", "fwdfrom",
 )  # fmt: skip
-_REPOST_BEGINNINGS = (
+_REPOST_PREFIXES = (
     "retweetedstatus", "retweetedtweet", "referencedtweetsretweeted", "reblogcontent",
     "reblogaccount", "retweetstatus",
 )  # fmt: skip
@@ -81,7 +83,7 @@ QUOTES = (
     "quotedtweet", "quotedtweetid", "quotedid", "quotedstatus", "quoteurl", "renoteid",
     "referencedtweetsquotedid",
 )  # fmt: skip
-# columns that say in a word what a post is
+# columns with a word for the kind of the post
 _SORTS = (
     "tweettype", "posttype", "type", "kind", "messagetype", "statustype", "retweettype", "verb",
     "activitytype", "notetype", "contenttype", "referencedtweets", "referencedtweetstype",
@@ -98,8 +100,8 @@ _NO = (
 )  # fmt: skip
 
 
-def row_in(named: Mapping[str, Any], place: int, text_column: str | None) -> Row | str:
-    """Return a row's post, or the reason why it is left out."""
+def row_in(named: Mapping[str, Any], position: int, text_column: str | None) -> Row | str:
+    """Convert a row, or return the reason to leave it out."""
     key = text_key(named, text_column)
     if not key or isinstance(named[key], list | dict):
         return NO_POST
@@ -115,13 +117,13 @@ def row_in(named: Mapping[str, Any], place: int, text_column: str | None) -> Row
         lang=language_in(named),
         truncated=is_yes(named.get("truncated")),
     )
-    return Row(place, post, writer_in(named), *answered_in(named))
+    return Row(position, post, writer_in(named), *answered_in(named))
 
 
-def text_key(named: Mapping[str, Any], asked: str | None) -> str:
-    """Return the key that holds the text, empty if there is none: the one asked for, or a usual one."""
-    if asked is not None:
-        return fold(asked) if fold(asked) in named else ""
+def text_key(named: Mapping[str, Any], text_column: str | None) -> str:
+    """Return the key of the text: `text_column`, or else a usual one; empty if there is none."""
+    if text_column is not None:
+        return fold(text_column) if fold(text_column) in named else ""
     held = [key for key in present(named, TEXTS) if not isinstance(named[key], list | dict)]
     for key in held:
         if named[key] not in (None, ""):
@@ -133,55 +135,54 @@ def text_key(named: Mapping[str, Any], asked: str | None) -> str:
 
 
 def kind_in(named: Mapping[str, Any], text: str) -> Kind:
-    """Return what a post is; an answer to anybody, its own author too, is a reply here."""
+    """Return the kind of a post; here replies to its own author count as replies too."""
     sorts = {word for key in present(named, _SORTS) for word in _words_of(named.get(key))}
     if is_repost_text(text) or _is_repost(named) or sorts.intersection(_REPOST_WORDS):
         return Kind.REPOST
-    if sorts.intersection(_REPLY_WORDS) or any(
-        is_yes(named.get(key)) for key in present(named, REPLIES)
-    ):
+    if sorts.intersection(_REPLY_WORDS) or _any_yes(named, REPLIES):
         return Kind.REPLY
-    quotes = sorts.intersection(_QUOTE_WORDS) or any(
-        is_yes(named.get(key)) for key in present(named, QUOTES)
-    )
-    return Kind.QUOTE if quotes else Kind.POST
+    is_quote = sorts.intersection(_QUOTE_WORDS) or _any_yes(named, QUOTES)
+    return Kind.QUOTE if is_quote else Kind.POST
+
+
+def _any_yes(named: Mapping[str, Any], keys: tuple[str, ...]) -> bool:
+    return any(is_yes(named.get(key)) for key in present(named, keys))
 
 
 def _is_repost(named: Mapping[str, Any]) -> bool:
-    """Whether columns with the usual names say that somebody else wrote it."""
-    if any(
-        is_yes(named.get(key)) and not is_number_beyond_1(named[key])
-        for key in present(named, FLAGS)
-    ):
+    """Return whether flags or other columns say that it is a repost."""
+    flags = (named[key] for key in present(named, FLAGS))
+    if any(is_yes(flag) and not is_number_beyond_1(flag) for flag in flags):
         return True
     return any(is_yes(named[key]) for key in _names_of_reposts(tuple(named)))
 
 
 @lru_cache(maxsize=4096)
 def _names_of_reposts(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the keys of a row that name what was reposted."""
-    begin = [
-        key for key in names if key.startswith(_REPOST_BEGINNINGS) and not key.endswith(_COUNTS)
-    ]
-    return (*begin, *(key for key in names if key in REPOSTS))
+    """Return the keys of a row that name a reposted post."""
+    prefixed = (key for key in names if key.startswith(_REPOST_PREFIXES))
+    return (
+        *(key for key in prefixed if not key.endswith(_COUNTS)),
+        *(key for key in names if key in REPOSTS),
+    )
 
 
 def _words_of(value: Any) -> list[str]:
-    """Return the words of a column that says what a post is: `replied_to`, `#Retweet`."""
+    """Return the words in a column for the kind of a post: `replied_to`, `#Retweet`."""
     if not isinstance(value, str) or len(value) > 1_000:
         return []
-    if value.lstrip().startswith(("[", "{")):  # a list of objects that was written as text
+    if value.lstrip().startswith(("[", "{")):  # a list of objects, written as text
         return [fold(word) for word in re.findall(r"type['\"]?\s*[:=]\s*['\"]?(\w+)", value)]
     return [fold(value)]
 
 
 def is_yes(value: Any) -> bool:
-    """Whether a value says yes, or names something."""
+    """Return whether a value is true, or names something."""
     return bool(value) and str(value).strip().lower() not in _NO
 
 
 def is_number_beyond_1(value: Any) -> bool:
-    """Whether a value is a count rather than a sign."""
+    """Return whether a value is a count rather than a flag."""
     try:
         return not isinstance(value, bool) and float(str(value).strip()) > 1
     except ValueError:
@@ -200,8 +201,8 @@ def language_in(named: Mapping[str, Any]) -> str | None:
 
 
 def time_in(named: Mapping[str, Any]) -> str | None:
-    """Return when a row was posted, as ISO 8601 in UTC."""
-    if _CLOCK.match(text_of(named.get("time"))):  # a column for the day, and one for the hour
+    """Return the time of a row as ISO 8601 in UTC."""
+    if _CLOCK.match(text_of(named.get("time"))):  # separate columns for date and time
         zone = text_of(named.get("timezone")) or text_of(named.get("tz"))
         clock = f"{text_of(named['time'])} {zone}".strip()
         for key in ("date", "day", "createddate", "postdate"):
@@ -212,12 +213,12 @@ def time_in(named: Mapping[str, Any]) -> str | None:
 
 
 def unread_time(named: Mapping[str, Any]) -> str:
-    """Return what stands for the time of a row if none of it can be read; empty if nothing does."""
+    """Return a row's time as written if it can't be parsed; empty if it can, or is missing."""
     if time_in(named):
         return ""
     return next((text for key in present(named, TIMES) if (text := text_of(named.get(key)))), "")
 
 
 def time_of(value: Any) -> str | None:
-    """Return a moment, written in any usual way, as ISO 8601 in UTC; None if it is none."""
+    """Return a time in any usual format as ISO 8601 in UTC; None if it is invalid."""
     return None if isinstance(value, dict | list | bool) else iso_time(value)

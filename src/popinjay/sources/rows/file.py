@@ -1,4 +1,4 @@
-"""A file of rows, read twice: once for the people in it, once for the posts of one of them."""
+"""A file of rows, read twice: first for the people in it, then for the posts of one person."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from popinjay.sources.files.encodings import WESTERN, encoding_of
 from popinjay.sources.rows.census import Census, Person
 from popinjay.sources.rows.row import Row, Writer
 
-HINT = "Give a .txt with one post a line, a .csv or .tsv with a header, or a .jsonl with one object a line."
+HINT = (
+    "Give a .txt with one post per line, a .csv or .tsv with a header, or a .jsonl with one object "
+    "per line."
+)
 
 
 class RowFile(Reading):
-    """The posts of one person in a file of rows. A kind of file says in `_rows` how it is read."""
+    """The posts of one person in a file of rows. Subclasses implement `_rows`."""
 
     def __init__(self, source: Source, options: CollectOptions) -> None:
-        """Count the people. What `_rows` needs has to be there before. Raises SpecError."""
+        """Count the people, which calls `_rows`. Raises SpecError."""
         self.label = source.label
         self._whole = source
         self._options = options
@@ -34,11 +37,11 @@ class RowFile(Reading):
         if source.encoding == WESTERN:
             self.findings.notes.append(f"{source.label} is not UTF-8; it is read as Windows-1252.")
         self._chosen = self._census.chosen(options.author, self.findings)
-        self._take(self._chosen[0])
+        self._select(self._chosen[0])
 
     @abstractmethod
     def _rows(self, findings: Findings) -> Iterator[Row]:
-        """Yield the file's posts; count in `findings` what is none, or not for everybody."""
+        """Yield the file's posts; rows that are not public posts are counted in `findings`."""
 
     def people(self) -> tuple[Reading, ...]:
         """Return a reading for each person whose posts are wanted."""
@@ -49,32 +52,33 @@ class RowFile(Reading):
         self._whole.close()
 
     def fingerprint(self) -> str:
-        """Return a hash of what would be read."""
+        """Return a hash of the file's content."""
         return self._whole.fingerprint()
 
     def posts(self) -> Iterator[Post]:
         """Yield one person's posts in the order of the file."""
-        leads = self._read is self._chosen[0]  # and says what was left out of the file
-        findings = self.findings if leads else Findings()
-        others = frozenset[Writer]().union(*(one.writers for one in self._chosen))
-        rows = self._rows(findings)
-        yield from self._census.posts(rows, self._read, self.findings, others if leads else None)
+        is_first = self._person is self._chosen[0]  # only the first reports what was left out
+        rows = self._rows(self.findings if is_first else Findings())
+        elsewhere = None
+        if is_first:
+            elsewhere = frozenset[Writer]().union(*(person.writers for person in self._chosen))
+        yield from self._census.posts(rows, self._person, self.findings, elsewhere)
 
     def _of(self, person: Person) -> Reading:
         other = copy.copy(self)
         other.findings = Findings()
-        other._take(person)
+        other._select(person)
         return other
 
-    def _take(self, person: Person) -> None:
-        self._read = person
+    def _select(self, person: Person) -> None:
+        self._person = person
         self.author: Author = person.author
         self.findings.notes += person.notes
         self.refusal = person.refusal
 
 
 def open_text(source: ByteSource) -> IO[str]:
-    """Return a source's text as it is read. Raises SpecError if it is plainly no text."""
+    """Open a source as text, after detecting its encoding. Raises SpecError if it is not text."""
     if source.encoding is None:
         with source.open() as raw:
             source.encoding = encoding_of(raw, source.label)

@@ -1,4 +1,4 @@
-"""The keys of a row, however they are spelled: `rawContent`, `Raw Content` and `raw_content` are one."""
+"""Keys of rows in any spelling: `rawContent`, `Raw Content` and `raw_content` are the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _NOTHING = ("", "null", "none", "nan", "nat", "n/a", "undefined", "nil", r"\n")
-# yes and no as spreadsheets of several languages write them (WAHR, FAUX), or people
+# yes and no as people, or spreadsheets in several languages, write them (WAHR, FAUX)
 YES_WORDS = (
     "1", "yes", "ja", "wahr", "oui", "vrai", "si", "sí", "sì", "sim", "verdadero", "verdadeiro",
     "vero", "waar", "да", "истина", "はい", "是",
@@ -18,13 +18,13 @@ NO_WORDS = (
     "0", "no", "nein", "falsch", "non", "faux", "não", "nao", "falso", "nee", "onwaar", "nej",
     "нет", "ложь", "いいえ", "否",
 )  # fmt: skip
-_SHELLS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")  # MongoDB's exports
+_WRAPPERS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")  # MongoDB's exports
 
 
 def fold(key: Any) -> str:
-    """Return a key in lower case without blanks, underscores and other marks between its words.
+    """Return a key in lower case without spaces, underscores and punctuation.
 
-    Values that stand for one are folded too, and those of JSON may be of any type.
+    It also folds values that are compared with words, which in JSON may be of any type.
     """
     return _folded(str(key))
 
@@ -35,44 +35,44 @@ def _folded(key: str) -> str:
 
 
 def folded(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a row under folded keys. If two keys fold alike, the first with a value counts.
+    """Return a row with folded keys. If two keys fold alike, the first with a value counts.
 
-    A database's own keys (`_id`) come after all others.
+    A database's internal keys (`_id`) come after all others.
     """
     result: dict[str, Any] = {}
     inner: list[tuple[str, Any]] = []
     for key, value in row.items():
         if isinstance(key, str) and key.startswith("_"):
-            inner.append((fold(key), bare(value)))
+            inner.append((fold(key), unwrapped(value)))
         elif key is not None and result.get(name := fold(key)) in (None, ""):
-            result[name] = bare(value)
+            result[name] = unwrapped(value)
     for name, value in inner:
         result.setdefault(name, value)
     return result
 
 
-def bare(value: Any) -> Any:
-    """Return a value without the shell that a database's export, or WordPress, puts around it."""
+def unwrapped(value: Any) -> Any:
+    """Return a value without the object that a database's export, or WordPress, wraps it in."""
     if isinstance(value, dict) and isinstance(value.get("rendered"), str):
         return value["rendered"]
     if isinstance(value, dict) and len(value) == 1:
         (key,) = value
-        if key in _SHELLS:
-            return bare(value[key])
+        if key in _WRAPPERS:
+            return unwrapped(value[key])
     return value
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether a cell or value says that there is none, in any of the ways tools have for it."""
+    """Return whether a value is missing, in any of the ways in which tools write that."""
     return value is None or (
         not isinstance(value, dict | list) and str(value).strip().lower() in _NOTHING
     )
 
 
 def present(row: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of these folded keys that a row has, in their order.
+    """Return those of some folded keys that a row has, in the given order.
 
-    The rows of a file mostly have the same keys, and there are many names that keys may have.
+    The result is cached, as the rows of a file mostly have the same keys.
     """
     return _present(tuple(row), keys)
 
@@ -84,12 +84,12 @@ def _present(names: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def first(row: Mapping[str, Any], keys: Iterable[str]) -> Any:
-    """Return the value of the first of these folded keys that has one, or None."""
+    """Return the value of the first of some folded keys that has one, or None."""
     return next((row[key] for key in keys if key in row and not is_nothing(row[key])), None)
 
 
 def text_of(value: Any) -> str:
-    """Return a scalar as text without blanks around it; empty for anything else."""
+    """Return a scalar as stripped text; empty for anything else."""
     if is_nothing(value) or isinstance(value, dict | list | bool):
         return ""
     return str(value).strip()

@@ -1,4 +1,4 @@
-"""A post as one row of a file tells it, before it is known who else is in that file."""
+"""A post as read from one row of a file, before the other people in the file are known."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from popinjay.post import Kind, Post
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who wrote a post, or is answered by it, as far as a row says: any of these may be empty."""
+    """The writer of a post, or of the post that it answers; each field may be empty."""
 
-    handle: str = ""  # as `post.handle_of` writes it
-    account: str = ""  # what the site calls the account for good: a number, a DID or an address
+    handle: str = ""  # as returned by `post.handle_of`
+    account: str = ""  # the site's permanent id of the account: a number, a DID or a URL
     name: str = ""  # the display name
 
     def __bool__(self) -> bool:
         return bool(self.handle or self.account)
 
 
-NOBODY = Writer()
+UNKNOWN = Writer()
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What an author says of being read: notes for people, and a no as a sentence."""
+class AuthorNotes:
+    """What an author declares about being read."""
 
-    notes: tuple[str, ...] = ()
-    refusal: str = ""
+    notes: tuple[str, ...] = ()  # sentences for the user
+    refusal: str = ""  # a sentence, empty if there is none
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One post of a file.
 
-    `post` has no author yet, its id is empty if the row gives none, and its kind is REPLY if it
-    answers anybody: who reads the whole file finds out whether that is its own author.
+    `post` has no author yet, its id is empty if the row has none, and its kind is REPLY for any
+    reply: only the whole file shows whether it answers its own author.
     """
 
-    place: int  # counted from 1, over all rows of the file
+    position: int  # from 1, over all rows of the file
     post: Post
-    writer: Writer = NOBODY
-    answers: str = ""  # the id of the post that it answers
-    answered: Writer = NOBODY
+    writer: Writer = UNKNOWN
+    answers: str = ""  # the id of the post that it replies to
+    answered: Writer = UNKNOWN
     in_own_thread: Kind = Kind.POST  # its kind if it answers its own author
-    earlier: tuple[str, ...] = ()  # ids of versions of this post from before it was edited
-    about: Callable[[], About] | None = None  # asked once for each author
+    earlier: tuple[str, ...] = ()  # ids of earlier versions of the post
+    author_notes: Callable[[], AuthorNotes] | None = None  # called once per author

@@ -1,4 +1,4 @@
-"""Dates that nothing can read are told, since the newest posts are held out by them."""
+"""Report dates that can't be read, since they decide which posts are held out for evaluation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ class Undated:
     """Counts the rows whose date can't be read."""
 
     def __init__(self) -> None:
-        self._rows = self._unread = 0
+        self._rows = 0
+        self._unread = 0
         self._example = ""
 
     def add(self, named: Mapping[str, Any], row: Row | str) -> None:
-        """Look at one row of folded keys, and at what was read of it."""
+        """Count one row, given its folded keys and the result of reading it."""
         if isinstance(row, str):
             return
         self._rows += 1
@@ -28,10 +29,9 @@ class Undated:
             self._example = self._example or unread[:_MAX_SHOWN]
 
     def notes(self, label: str) -> list[str]:
-        """Return what is to be said about it."""
+        """Return a sentence about the unreadable dates, if there are any."""
         if not self._unread:
             return []
-        which = (
-            "all rows" if self._unread == self._rows else f"{self._unread:,} of {self._rows:,} rows"
-        )
+        is_all = self._unread == self._rows
+        which = "all rows" if is_all else f"{self._unread:,} of {self._rows:,} rows"
         return [f"No date could be read in {which} of {label}, such as {self._example!r}."]

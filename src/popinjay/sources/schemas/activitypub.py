@@ -1,4 +1,4 @@
-"""An activity or a note of ActivityPub, as in the outbox of the fediverse's exports."""
+"""Activities and notes of ActivityPub, as in the outbox of the fediverse's exports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NOTES = ("Note", "Question", "Article", "Page", "Video", "Image", "Audio", "Eve
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is an activity with its actor and object, or an object with its author."""
+    """Return whether it is an activity with actor and object, or an object with its author."""
     kind = row.get("type")
     if not isinstance(kind, str):
         return False
@@ -36,19 +36,19 @@ def recognises(row: Mapping[str, Any]) -> bool:
     return kind in _NOTES and ("attributedTo" in row or ("to" in row and "content" in row))
 
 
-def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
     """Return the note of a Create, or an Announce as a boost."""
     activity: dict[str, Any] = dict(row)
     if row["type"] in _NOTES:
         activity = {"type": "Create", "actor": row.get("attributedTo"), "object": row}
     note = as_object(activity.get("object"))
     if activity["type"] == "Create" and activity["object"] and not note:
-        return NEITHER  # it only points to what was written
+        return NEITHER  # it only links to the note
     actor = _address(activity.get("actor")) or _address(note.get("attributedTo"))
     if reason := reason_against(activity, note, actor):
         return reason
     return Row(
-        place,
+        position,
         post_in(activity, note, "", [actor]),
         _writer(actor, note),
         number_of(answered_in(note)),
@@ -61,7 +61,7 @@ def _address(value: Any) -> str:
 
 
 def _writer(actor: str, note: Mapping[str, Any]) -> Writer:
-    """Return whose it is: by the address of the actor, or that of the note's page (`/@ada/1`)."""
+    """Return the writer by the URL of the actor, or that of the note's page (`/@ada/1`)."""
     host = hostname_of(actor)
     shown = re.search(r"/@([\w.-]+)(?:/|$)", address_of(note.get("url")))
     name = actor.rstrip("/").rpartition("/")[2].lstrip("@")

@@ -1,4 +1,4 @@
-"""Bluesky's records, and the views of them that its API gives: a post, or an item of a feed."""
+"""Bluesky's records, and the views of them in its API: posts and items of feeds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from popinjay.sources.bluesky.records import (
 )
 from popinjay.sources.files.container import as_object
 from popinjay.sources.rows.keys import text_of
-from popinjay.sources.rows.row import About, Row, Writer
+from popinjay.sources.rows.row import AuthorNotes, Row, Writer
 from popinjay.sources.schemas.page import Page
 
 _URI = re.compile(
@@ -30,7 +30,7 @@ _REPOSTED = "#reasonRepost"
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is a record, a view of one, or an item of a feed."""
+    """Return whether it is a record, a view of one, or an item of a feed."""
     kind = row.get("$type")
     if isinstance(kind, str) and kind.startswith(("app.bsky.", "chat.bsky.")):
         return "text" in row or "createdAt" in row or "post" in row or "record" in row
@@ -38,17 +38,16 @@ def recognises(row: Mapping[str, Any]) -> bool:
     if isinstance(uri, str) and uri.startswith("at://"):
         return isinstance(row.get("value"), dict) or isinstance(row.get("record"), dict)
     inner = row.get("post")
-    return (
-        isinstance(inner, dict) and str(inner.get("uri")).startswith("at://") and recognises(inner)
-    )
+    is_view = isinstance(inner, dict) and str(inner.get("uri")).startswith("at://")
+    return is_view and recognises(as_object(inner))
 
 
-def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
     """Return a post or repost; other records (likes, follows, ...) are left out."""
     view = as_object(row.get("post")) or row
     reason = as_object(row.get("reason"))
     if str(reason.get("$type")).endswith(_REPOSTED):
-        return _reposted(view, reason, place)
+        return _reposted(view, reason, position)
     record = as_object(view.get("record")) or as_object(view.get("value")) or view
     uri = _URI.fullmatch(str(view.get("uri") or ""))
     did, collection, key = uri.groups() if uri else ("", "", "")
@@ -60,28 +59,27 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
     found = repost_of(record, key, "") if kind == REPOST else post_of(record, key, did, "")
     if found is None:
         return NO_POST
-    parent = _URI.match(
-        str(as_object(as_object(record.get("reply")).get("parent")).get("uri") or "")
-    )
+    answered = as_object(as_object(record.get("reply")).get("parent"))
+    parent = _URI.match(str(answered.get("uri") or ""))
     return Row(
-        place,
+        position,
         found,
         _writer(author, did) or page.owner,
         answers=parent[3] if parent else "",
         answered=Writer(account=parent[1] if parent else ""),
         in_own_thread=kind_in_own_thread(record),
-        about=partial(_about, author),
+        author_notes=partial(_author_notes, author),
     )
 
 
-def _reposted(view: Mapping[str, Any], reason: Mapping[str, Any], place: int) -> Row:
-    """Return somebody's repost: what it shows are another's words."""
+def _reposted(view: Mapping[str, Any], reason: Mapping[str, Any], position: int) -> Row:
+    """Return a repost, which has no text of its own."""
     by = as_object(reason.get("by"))
     id = str(reason.get("uri") or f"{view.get('uri')}/repost")
     when = repost_of({"createdAt": reason.get("indexedAt")}, "", "").created_at
     writer = _writer(by, text_of(by.get("did")))
     shown = Post(printable(id), "", "", kind=Kind.REPOST, created_at=when)
-    return Row(place, shown, writer, about=partial(_about, by))
+    return Row(position, shown, writer, author_notes=partial(_author_notes, by))
 
 
 def _writer(author: Mapping[str, Any], did: str) -> Writer:
@@ -91,11 +89,11 @@ def _writer(author: Mapping[str, Any], did: str) -> Writer:
     return Writer(name if known else "", did, text_of(author.get("displayName")))
 
 
-def _about(author: Mapping[str, Any]) -> About:
+def _author_notes(author: Mapping[str, Any]) -> AuthorNotes:
     listed = author.get("labels")
     labels = {
         text_of(as_object(label).get("val"))
         for label in (listed if isinstance(listed, list) else [])
     }
     handle = text_of(author.get("handle")) or "The author"
-    return About(tuple(label_notes(labels)), Preferences().refusal(handle, labels))
+    return AuthorNotes(tuple(label_notes(labels)), Preferences().refusal(handle, labels))

@@ -1,8 +1,8 @@
 """The schemas in which sites and tools write posts as JSON, one module each.
 
-A module has `recognises(row) -> bool`, for an object as it was parsed, and `post(row, place, page)`,
-which gives a `Row`, or the reason why it is left out. Whatever a row is found in, it is read by its
-schema; a row that no module recognises is read by its keys (`popinjay.sources.rows.facts`).
+A module has `recognises(row) -> bool`, for a parsed object, and `post(row, position, page)`, which
+returns a `Row` or the reason to leave it out. A row that no module recognises is read by its keys
+(`popinjay.sources.rows.facts`).
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from popinjay.sources.schemas.page import Page
 
 
 class Schema(Protocol):
-    """What a module of a schema offers."""
+    """The interface of a schema's module."""
 
     def recognises(self, row: Mapping[str, Any]) -> bool:
-        """Whether a row is written in this schema."""
+        """Return whether a row has this schema."""
 
-    def post(self, row: Mapping[str, Any], place: int, page: Page) -> Row | str:
-        """Return a row's post, or why it is left out."""
+    def post(self, row: Mapping[str, Any], position: int, page: Page) -> Row | str:
+        """Convert a row, or return the reason to leave it out."""
 
 
-# the more particular first
+# the more specific ones first
 _ALL: tuple[Schema, ...] = (
     mastodon,
     misskey,
@@ -54,5 +54,5 @@ _ALL: tuple[Schema, ...] = (
 
 
 def schema_of(row: Mapping[str, Any]) -> Schema | None:
-    """Return the schema in which a row is written, None if none is known."""
+    """Return the schema of a row, None if it is unknown."""
     return next((schema for schema in _ALL if schema.recognises(row)), None)

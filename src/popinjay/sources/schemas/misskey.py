@@ -1,4 +1,4 @@
-"""A note of Misskey, Firefish or Sharkey: as their own export and as their API write it."""
+"""Notes of Misskey, Firefish and Sharkey, from their exports and their API."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SIGNS = ("renoteId", "replyId", "visibleUserIds", "localOnly", "fileIds", "cw",
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is a note."""
+    """Return whether it is a note."""
     if "text" not in row or "createdAt" not in row or isinstance(row["text"], dict | list):
         return False
     return sum(key in row for key in _SIGNS) >= (1 if "visibility" in row else 2)
 
 
-def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
-    """Return a note; one for the home timelines is for the public, if unlisted."""
+def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
+    """Convert a note; one for home timelines counts as public but unlisted."""
     if reason := reason_for(row.get("visibility")):
         return reason
     if row.get("localOnly") is True:
@@ -49,7 +49,7 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
     )
     answered = as_object(row.get("reply"))
     return Row(
-        place,
+        position,
         found,
         _writer(row) or page.owner,
         answers,
@@ -61,6 +61,7 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
 def _writer(row: Mapping[str, Any]) -> Writer:
     user = as_object(row.get("user"))
     account = id_from(row.get("userId")) or id_from(user.get("id"))
-    name, host = text_of(user.get("username")), text_of(user.get("host"))
+    name = text_of(user.get("username"))
+    host = text_of(user.get("host"))
     handle = handle_from(f"{name}@{host}" if name and host else name)
     return Writer(handle, account, writer_from(user).name if user else "")

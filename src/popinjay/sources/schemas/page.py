@@ -1,4 +1,4 @@
-"""What a page of posts says of all of them."""
+"""What a page of posts states about all of them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from popinjay.sources.rows.row import NOBODY, Writer
+from popinjay.sources.rows.row import UNKNOWN, Writer
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is known of a row from around it."""
+    """What is known about a row from its surroundings."""
 
-    owner: Writer = NOBODY  # whose the page is
-    users: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # accounts by their ids
-    hidden: str = ""  # why nothing of it is for everybody
-    key: str = ""  # the number under which the row lies
-    known_only: bool = False  # a row of no known schema is none
-    whole_file: bool = False  # it is the object that is the file
-    strings: bool = True  # bare strings are rows
+    owner: Writer = UNKNOWN  # the owner of the page
+    users: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # accounts by id
+    hidden: str = ""  # the reason if nothing on it is public
+    key: str = ""  # the row's key if it is a number
+    known_only: bool = False  # whether only rows of known schemas count
+    whole_file: bool = False  # whether the object is the whole file
+    strings: bool = True  # whether bare strings are rows
 
 
 NO_PAGE = Page()

@@ -1,4 +1,4 @@
-"""A comment or post of Reddit, as its API, Pushshift and their tools write it."""
+"""Comments and posts of Reddit, as written by its API, Pushshift and their tools."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _PREFIX = re.compile(r"t\d_")
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is a comment, a post, or a message from person to person."""
+    """Return whether it is a comment, a post or a private message."""
     if isinstance(row.get("body"), str):
         return any(key in row for key in _COMMENT) and ("author" in row or "permalink" in row)
     return isinstance(row.get("title"), str) and "subreddit" in row and any(k in row for k in _POST)
 
 
-def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
-    """Return a comment as a reply, or a post with its title; quoted lines are not its author's."""
+def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
+    """Convert a comment (a reply) or a post with its title, without quoted lines."""
     if "dest" in row and "subject" in row:
         return DIRECT
     if row.get("subreddit_type") in _CLOSED:
@@ -51,4 +51,4 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
     found = Post(id_from(row.get("id")), "", text, kind=kind, created_at=created_at)
     account = text_of(row.get("author_fullname"))
     writer = Writer(handle_from(row.get("author")), account) or page.owner
-    return Row(place, found, writer, _PREFIX.sub("", text_of(row.get("parent_id"))))
+    return Row(position, found, writer, _PREFIX.sub("", text_of(row.get("parent_id"))))

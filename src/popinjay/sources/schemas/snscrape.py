@@ -1,4 +1,4 @@
-"""A post of X as snscrape and twscrape write it."""
+"""Posts of X as written by snscrape and twscrape."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TEXTS = ("rawContent", "content", "renderedContent")
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is a post: by its type, or the names that only these tools have."""
+    """Return whether it is a post, by its type or by keys that only these tools write."""
     if "_type" in row and str(row["_type"]).startswith("snscrape.modules.twitter.Tweet"):
         return True
     if _SIGNS.isdisjoint(row):
@@ -29,8 +29,8 @@ def recognises(row: Mapping[str, Any]) -> bool:
     return any(isinstance(row.get(key), str) for key in _TEXTS)
 
 
-def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
-    """Return a post; what was retweeted or quoted lies beside it, in whole."""
+def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
+    """Convert a post; a retweeted or quoted one is a separate object in it."""
     text = next((row[key] for key in _TEXTS if isinstance(row.get(key), str)), None)
     if text is None:
         return NO_POST
@@ -57,4 +57,4 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
         lang=lang_of(row.get("lang")),
     )
     writer = writer_from(user or row.get("user")) or page.owner
-    return Row(place, found, writer, answers, writer_from(row.get("inReplyToUser")), kind)
+    return Row(position, found, writer, answers, writer_from(row.get("inReplyToUser")), kind)

@@ -1,4 +1,4 @@
-"""A post of Threads: in Meta's export, from its API, and as its own pages get it. And Facebook's export."""
+"""Posts of Threads, from Meta's export, its API and its web pages; and Facebook's export."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from popinjay.sources.schemas.page import Page
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is a post, written in any of these ways."""
+    """Return whether it is a post in any of these forms."""
     return _is_exported(row) or bool(_of_facebook(row)) or _is_from_api(row) or _is_from_page(row)
 
 
@@ -28,7 +28,7 @@ def _is_exported(row: Mapping[str, Any]) -> bool:
 
 
 def _of_facebook(row: Mapping[str, Any]) -> str:
-    """Return the text of a post in Facebook's export: `title` there only says what somebody did."""
+    """Return the text of a post in Facebook's export, whose `title` only describes an action."""
     data = row.get("data")
     if "timestamp" not in row or not isinstance(data, list):
         return ""
@@ -44,17 +44,17 @@ def _is_from_page(row: Mapping[str, Any]) -> bool:
     return "taken_at" in row and "caption" in row and isinstance(row.get("user"), dict)
 
 
-def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
-    """Return a post; what is answered there is not told, other than that something is."""
+def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
+    """Convert a post; for replies there is mostly no information on the post they answer."""
     if text := _of_facebook(row):
-        found = Post("", "", printable(mended(text)), created_at=time_of(row["timestamp"]))
-        return Row(place, found, page.owner)
+        found = Post("", "", printable(repaired(text)), created_at=time_of(row["timestamp"]))
+        return Row(position, found, page.owner)
     if _is_exported(row):
-        return _exported(row, place, page)
-    return _from_api(row, place, page) if _is_from_api(row) else _from_page(row, place, page)
+        return _exported(row, position, page)
+    return _from_api(row, position, page) if _is_from_api(row) else _from_page(row, position, page)
 
 
-def _exported(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+def _exported(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
     media = row.get("media")
     first = as_object(media[0]) if isinstance(media, list) and media else {}
     texts = (row.get("title"), row.get("post"), first.get("title"))
@@ -62,11 +62,11 @@ def _exported(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
     if text is None:
         return NO_POST
     when = row.get("creation_timestamp") or first.get("creation_timestamp")
-    found = Post("", "", printable(mended(text)), created_at=time_of(when))
-    return Row(place, found, page.owner)
+    found = Post("", "", printable(repaired(text)), created_at=time_of(when))
+    return Row(position, found, page.owner)
 
 
-def _from_api(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
+def _from_api(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
     repost = row.get("media_type") == "REPOST_FACADE"
     text = row.get("text") or row.get("caption")
     if not isinstance(text, str) and not repost:
@@ -83,11 +83,14 @@ def _from_api(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
         created_at=time_of(row.get("timestamp")),
     )
     writer = writer_in(folded({"username": row.get("username"), "owner": row.get("owner")}))
-    return Row(place, found, writer or page.owner, id_from(answered.get("id")), in_own_thread=own)
+    return Row(
+        position, found, writer or page.owner, id_from(answered.get("id")), in_own_thread=own
+    )
 
 
-def _from_page(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
-    user, info = as_object(row.get("user")), as_object(row.get("text_post_app_info"))
+def _from_page(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
+    user = as_object(row.get("user"))
+    info = as_object(row.get("text_post_app_info"))
     if user.get("is_private") is True:
         return PROTECTED
     caption = row.get("caption")
@@ -106,11 +109,11 @@ def _from_page(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
         created_at=time_of(row.get("taken_at")),
     )
     answered = writer_from(as_object(info.get("reply_to_author")))
-    return Row(place, found, writer_from(user), answered=answered, in_own_thread=own)
+    return Row(position, found, writer_from(user), answered=answered, in_own_thread=own)
 
 
-def mended(text: str) -> str:
-    """Return a text of Meta's exports, whose UTF-8 bytes stand there as characters of Latin-1."""
+def repaired(text: str) -> str:
+    """Decode a text of Meta's exports, which contain UTF-8 bytes as Latin-1 characters."""
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:

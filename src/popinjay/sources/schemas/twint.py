@@ -1,4 +1,4 @@
-"""A post of X as twint wrote it."""
+"""Posts of X as written by twint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from popinjay.sources.rows.authors import handle_from, writer_from
 from popinjay.sources.rows.facts import is_yes, time_of
 from popinjay.sources.rows.ids import id_from
 from popinjay.sources.rows.keys import text_of
-from popinjay.sources.rows.row import NOBODY, Row, Writer
+from popinjay.sources.rows.row import UNKNOWN, Row, Writer
 from popinjay.sources.schemas.page import Page
 from popinjay.sources.x.post import kind_of, lang_of
 
@@ -18,13 +18,13 @@ _SIGNS = ("timezone", "username", "user_id", "cashtags", "retweet_date", "reply_
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is a post."""
-    signs = any(key in row for key in _SIGNS)
-    return isinstance(row.get("tweet"), str) and "conversation_id" in row and signs
+    """Return whether it is a post."""
+    has_sign = any(key in row for key in _SIGNS)
+    return isinstance(row.get("tweet"), str) and "conversation_id" in row and has_sign
 
 
-def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
-    """Return a post; it answers whom `reply_to` names."""
+def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
+    """Convert a post, which replies to the people in `reply_to`."""
     text = printable(unescape(row["tweet"]))
     reposts = any(is_yes(row.get(key)) for key in ("retweet", "retweet_id", "user_rt_id"))
     quotes = bool(text_of(row.get("quote_url")))
@@ -42,18 +42,19 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
         lang=lang_of(row.get("language")),
     )
     conversation = id_from(row.get("conversation_id"))
-    return Row(place, found, writer or page.owner, conversation, answered, kind)
+    return Row(position, found, writer or page.owner, conversation, answered, kind)
 
 
 def _answered(listed: Any, writer: Writer) -> Writer:
-    """Return the first of those who are answered who is not the writer, or else the writer."""
-    people = [writer_from(one) for one in (listed if isinstance(listed, list) else [])]
-    others = [one for one in people if one and one.handle != writer.handle]
-    return (others or [one for one in people if one] or [NOBODY])[0]
+    """Return the first addressee who is not the writer, or else the writer; UNKNOWN if none."""
+    people = [writer_from(user) for user in (listed if isinstance(listed, list) else [])]
+    known = [person for person in people if person]
+    others = [person for person in known if person.handle != writer.handle]
+    return (others or known or [UNKNOWN])[0]
 
 
 def _when(row: Mapping[str, Any]) -> str | None:
-    """Return the time: day, hour and zone are apart, and whole in `created_at` for later versions."""
+    """Return the time from separate columns, or from `created_at` of later versions."""
     day, hour, zone = (text_of(row.get(key)) for key in ("date", "time", "timezone"))
-    apart = time_of(f"{day} {hour}{zone if zone[:1] in ('+', '-') else ''}") if hour else None
-    return apart or time_of(row.get("created_at")) or time_of(day)
+    combined = time_of(f"{day} {hour}{zone if zone[:1] in ('+', '-') else ''}") if hour else None
+    return combined or time_of(row.get("created_at")) or time_of(day)

@@ -1,4 +1,4 @@
-"""A post as X's own pages get it, which tools in the browser save: the post of old, wrapped."""
+"""Posts in the internal API of X's web pages, as saved by browser tools: version 1.1, wrapped."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from popinjay.sources.schemas.page import Page
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is a post with its `legacy` part."""
+    """Return whether it is a post with a `legacy` part."""
     legacy = row.get("legacy")
     return isinstance(legacy, dict) and isinstance(legacy.get("full_text"), str)
 
 
-def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
-    """Return the post, long ones whole."""
+def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
+    """Convert a post, long ones in full."""
     legacy = dict(row["legacy"])
     legacy.setdefault("id_str", row.get("rest_id"))
     user = as_object(_result(as_object(row.get("core")).get("user_results")))
     if user:
-        newer, older = as_object(user.get("core")), as_object(user.get("legacy"))
+        newer = as_object(user.get("core"))
+        older = as_object(user.get("legacy"))
         protected = as_object(user.get("privacy")).get("protected") or older.get("protected")
         names = {"screen_name": newer.get("screen_name") or older.get("screen_name")}
         names["name"] = newer.get("name") or older.get("name")
@@ -32,7 +33,7 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
     if isinstance(note.get("text"), str):
         legacy["extended_tweet"] = {"full_text": note["text"]}
     legacy.setdefault("edit_info", row.get("edit_control"))
-    return x_v1.post(legacy, place, page)
+    return x_v1.post(legacy, position, page)
 
 
 def _result(value: Any) -> dict[str, Any]:

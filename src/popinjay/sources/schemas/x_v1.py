@@ -1,4 +1,4 @@
-"""A post as version 1.1 of X's API and its stream wrote it, and as X's archive still does."""
+"""Posts as written by version 1.1 of X's API and by X's archive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from popinjay.sources.schemas.page import Page
 from popinjay.sources.x.post import BEGAN, as_number, edits_in, kind_of, lang_of, links_of, time_of
 
 _SIGNS = frozenset(
-    "id_str in_reply_to_status_id in_reply_to_status_id_str in_reply_to_user_id_str is_quote_status display_text_range favorite_count extended_tweet".split()
+    "id_str in_reply_to_status_id in_reply_to_status_id_str in_reply_to_user_id_str "
+    "is_quote_status display_text_range favorite_count extended_tweet".split()
 )
 _ANSWERS = (
     "in_reply_to_status_id_str", "in_reply_to_status_id", "in_reply_to_user_id_str",
@@ -29,21 +30,21 @@ _REPOSTED = (
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is a post: its text, and two of the fields that X writes beside it."""
+    """Return whether it is a post: a text, and two of the other fields that X writes."""
     if not isinstance(row.get("full_text"), str) and not isinstance(row.get("text"), str):
         return False
     user = row.get("user")
     return (isinstance(user, dict) and "screen_name" in user) or len(_SIGNS & row.keys()) >= 2
 
 
-def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
-    """Return a post by its whole text; none of a protected account."""
+def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
+    """Convert a post with its full text; posts of protected accounts are left out."""
     user = as_object(row.get("user"))
     if user.get("protected") is True:
         return PROTECTED
     if as_object(row.get("scopes")).get("followers") is True:
         return FOLLOWERS
-    text, whole = text_in(row)
+    text, is_complete = text_in(row)
     if text is None:
         return NO_POST
     id = id_from(row.get("id_str")) or id_from(row.get("id"))
@@ -63,21 +64,21 @@ def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
         kind=Kind.REPLY if answers else kind,
         created_at=when(row.get("created_at"), number),
         lang=lang_of(row.get("lang")),
-        truncated=is_yes(row.get("truncated")) and not whole,
+        truncated=is_yes(row.get("truncated")) and not is_complete,
     )
     return Row(
-        place,
+        position,
         found,
         writer_from(user) if user else page.owner,
         id_from(row.get("in_reply_to_status_id_str")) or id_from(row.get("in_reply_to_status_id")),
         _answered(row),
         kind,
-        tuple(str(one) for one in edits_in(row) if number is not None and one < number),
+        tuple(str(edit) for edit in edits_in(row) if number is not None and edit < number),
     )
 
 
 def text_in(row: Mapping[str, Any]) -> tuple[str | None, bool]:
-    """Return a post's text, as whole as the row has it, and whether that is surely the whole."""
+    """Return a post's longest text, and whether it is certainly complete."""
     extended = as_object(row.get("extended_tweet"))
     for text in (extended.get("full_text"), row.get("full_text")):
         if isinstance(text, str):
@@ -87,7 +88,7 @@ def text_in(row: Mapping[str, Any]) -> tuple[str | None, bool]:
 
 
 def when(written: Any, number: int | None) -> str | None:
-    """Return when a post was written; its id knows better than a time that cannot be."""
+    """Return the time of a post, by its id if the given time is impossible."""
     moment = moment_of(written)
     return moment if moment and moment >= BEGAN else time_of(None, number or 0)
 

@@ -1,4 +1,4 @@
-"""A post as version 2 of X's API writes it: alone, in pages, or flattened by twarc."""
+"""Posts as written by version 2 of X's API: alone, in pages, or flattened by twarc."""
 
 from __future__ import annotations
 
@@ -18,40 +18,43 @@ from popinjay.sources.x.api_responses import MAX_TEXT, Account, edits_of, either
 from popinjay.sources.x.post import as_number
 
 _SIGNS = frozenset(
-    "author_id edit_history_tweet_ids edit_history_post_ids referenced_tweets referenced_posts note_tweet note_post conversation_id public_metrics".split()
+    "author_id edit_history_tweet_ids edit_history_post_ids referenced_tweets referenced_posts "
+    "note_tweet note_post conversation_id public_metrics".split()
 )
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
-    """Whether this is a post: its id and text, and one of the fields of this version."""
+    """Return whether it is a post: id and text, and one of the fields of this version."""
     return isinstance(row.get("text"), str) and "id" in row and not _SIGNS.isdisjoint(row)
 
 
-def post(row: Mapping[str, Any], place: int, page: Page) -> Row | str:
-    """Return a post by its whole text; none of a protected account."""
-    by = id_from(row.get("author_id"))
-    author = as_object(row.get("author")) or page.users.get(by, {})
-    writer = writer_from(author) if author else Writer(account=by) if by else page.owner
+def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
+    """Convert a post with its full text; posts of protected accounts are left out."""
+    account = id_from(row.get("author_id"))
+    author = as_object(row.get("author")) or page.users.get(account, {})
+    writer = writer_from(author) if author else Writer(account=account)
+    if not author and not account:
+        writer = page.owner
     if author.get("protected") is True:
         return PROTECTED
     if len(row["text"]) > MAX_TEXT:
         return NO_POST
     id = id_from(row["id"])
     number = as_number(id) or 0
-    references = [as_object(one) for one in listed(_references(row))]
+    references = [as_object(reference) for reference in listed(_references(row))]
     answered = [one for one in references if one.get("type") == "replied_to"]
     others = [one for one in references if one.get("type") != "replied_to"]
     alone = {**row, "in_reply_to_user_id": None, "referenced_tweets": others}
     found = post_of(alone, number, Account(writer.account, Author("")))
     answers = (answered or row.get("in_reply_to_user_id")) and found.kind is not Kind.REPOST
     return Row(
-        place,
+        position,
         replace(found, id=id, kind=Kind.REPLY if answers else found.kind),
         writer,
         id_from(answered[0].get("id")) if answered else "",
         Writer(account=id_from(row.get("in_reply_to_user_id"))),
         found.kind,
-        tuple(str(one) for one in edits_of(row) if one < number),
+        tuple(str(edit) for edit in edits_of(row) if edit < number),
     )
 
 

@@ -148,8 +148,8 @@ class XApi(AccountReading):
             self.close()
             if bought := self._timeline.bought:  # also after an error
                 note = (
-                    f"X charges for {bought:,} posts and the account: at most "
-                    f"{dollars(price(bought))}."
+                    f"X charges for {bought:,} posts and the account: "
+                    f"{dollars(price(bought))} at most."
                 )
                 self._access.listener(Event(FETCH, EventKind.NOTE, note))
 
@@ -290,7 +290,8 @@ class Timeline:
             # X's documentation is inconsistent on whether `until_id` itself is returned again
             fresh = tuple(post for post in found.posts if int(post.id) < int(until))
             if found.lowest is not None and found.lowest < int(until):
-                until, token = str(found.lowest), ""
+                until = str(found.lowest)
+                token = ""
             elif found.lowest is not None and found.charged > 1:
                 raise NetworkError(
                     "X sends the same posts again and again.",

@@ -90,7 +90,7 @@ def kind_of(
 
     Args:
         text: its text.
-        links: the links in it, as X lists them; in archives only they tell a quote.
+        links: the links in it, as X lists them; in archives the only sign of a quote.
         reposts: whether it is marked as a repost.
         answers_others: whether it replies to another author.
         quotes: whether it is marked as a quote.

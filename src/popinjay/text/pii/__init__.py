@@ -1,5 +1,5 @@
-"""Personal data by its shape: one module for each kind, all over text that was folded by `folding`.
+"""Patterns of personal data: one module per sort, all for text that was folded by `folding`.
 
-Every finder takes time proportional to the text, whatever the text: patterns are bounded or
-possessive, and begin only where nothing of their own kind goes before.
+Every finder takes linear time on any text: patterns are bounded or possessive, and don't match
+directly after a character that they could contain.
 """

@@ -1,4 +1,4 @@
-"""Addresses of machines: IPv4 and IPv6, but no version numbers, times or colons of code."""
+"""IP addresses, version 4 and 6, but not version numbers, times or colons in code."""
 
 from __future__ import annotations
 
@@ -18,20 +18,18 @@ _VERSION = re.compile(
 _ADDRESS = re.compile(
     r"\b(?:ip|ipv4|host|server|address|adresse|dns|ping|ssh)\b\W{0,3}(?:\w{1,8}\W{1,3})?$", re.I
 )
-_MIN_PART = 32  # of the largest of four: less is the number of a version or a section
+_MIN_PART = 32  # of the largest of four: smaller ones are numbers of versions or sections
 
 
 def find_addresses(text: str) -> Iterator[Span]:
-    """Give where addresses stand that could lead to somebody."""
+    """Yield the spans of addresses that could identify a person."""
     if text.count(".") >= 3:
         yield from (found.span() for found in _V4.finditer(text) if _is_v4(text, found))
     if text.count(":") >= 2:
         for found in _V6.finditer(text):
-            wording = (
-                found[0][:-1]
-                if found[0].endswith(":") and not found[0].endswith("::")
-                else found[0]
-            )
+            wording = found[0]
+            if wording.endswith(":") and not wording.endswith("::"):
+                wording = wording[:-1]
             if _is_v6(wording):
                 yield found.start(), found.start() + len(wording)
 
@@ -43,7 +41,7 @@ def _is_v4(text: str, found: re.Match[str]) -> bool:
         return False
     before = text[max(0, found.start() - 24) : found.start()]
     if address.is_loopback or address.is_unspecified or len(set(address.packed)) == 1:
-        return False  # everybody's own, or a public resolver
+        return False  # local, or a public resolver
     if _VERSION.search(before):
         return False
     return max(address.packed) >= _MIN_PART or _ADDRESS.search(before) is not None

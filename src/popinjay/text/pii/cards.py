@@ -1,4 +1,4 @@
-"""Payment cards (ISO/IEC 7812) and bank accounts (IBAN, ISO 13616), told by their check digits."""
+"""Payment cards (ISO/IEC 7812) and bank accounts (IBAN, ISO 13616), verified by check digits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from popinjay.text.pii.folding import Span
 
-_RUN = re.compile(r"(?<![\d.,])\d(?:[ ./_-]{0,3}+\d){12,4000}+")  # bounded for memory's sake
+_RUN = re.compile(r"(?<![\d.,])\d(?:[ ./_-]{0,3}+\d){12,4000}+")  # bounded to save memory
 _GROUP = re.compile(r"\d+")
 
 _ISSUERS = (  # first digits, numbers of digits
@@ -22,7 +22,7 @@ _ISSUERS = (  # first digits, numbers of digits
     ("220[0-4]", (16, 19)),  # Mir
     ("50(?:18|20|38)|5[6-8]|6(?:304|759|76[1-3])", (16, 18, 19)),  # Maestro
 )
-_LENGTHS = (16, 15, 14, 19, 18, 13)  # the commonest first
+_LENGTHS = (16, 15, 14, 19, 18, 13)  # the most common first
 _ISSUED = {
     length: re.compile("|".join(start for start, lengths in _ISSUERS if length in lengths))
     for length in _LENGTHS
@@ -64,16 +64,16 @@ def digits_of(text: str) -> str:
 
 
 def passes_luhn(text: str) -> bool:
-    """Whether the digits of a text carry a payment card's check digit (ISO/IEC 7812-1)."""
+    """Return whether the digits of a text have a valid check digit (Luhn, ISO/IEC 7812-1)."""
     total = 0
-    for place, digit in enumerate(reversed(digits_of(text))):
-        value = int(digit) * (1 + place % 2)
+    for index, digit in enumerate(reversed(digits_of(text))):
+        value = int(digit) * (1 + index % 2)
         total += value - 9 if value > 9 else value
     return total % 10 == 0
 
 
 def find_cards(text: str) -> Iterator[Span]:
-    """Give where card numbers stand, whatever date or code follows them."""
+    """Yield the spans of card numbers, whatever date or code follows them."""
     for run in _RUN.finditer(text):
         yield from _cards_in(
             [found.span() for found in _GROUP.finditer(text, *run.span())], digits_of(run[0])
@@ -81,10 +81,10 @@ def find_cards(text: str) -> Iterator[Span]:
 
 
 def _cards_in(groups: list[Span], digits: str) -> Iterator[Span]:
-    """Look for card numbers that begin and end where groups of figures do."""
+    """Yield the spans of card numbers that begin and end with groups of digits."""
     starts = list(accumulate((end - begin for begin, end in groups), initial=0))
     group_at = {start: number for number, start in enumerate(starts)}
-    free = 0  # the first figure that belongs to no card yet
+    free = 0  # the first digit that is not part of a card
     for first, start in enumerate(starts[:-1]):
         if start < free:
             continue
@@ -101,25 +101,27 @@ def _cards_in(groups: list[Span], digits: str) -> Iterator[Span]:
 
 
 def _is_grouped(sizes: list[int]) -> bool:
-    """Return whether figures stand in groups as on cards: alike, or at least four but the last."""
+    """Return whether group sizes are as on cards: equal, or at least four, except the last."""
     return len({*sizes[:-1]}) <= 1 or min(sizes[:-1]) >= 4
 
 
 def find_ibans(text: str) -> Iterator[Span]:
-    """Give where account numbers stand that are as long as their country has them and add up."""
+    """Yield the spans of account numbers with the length of their country and valid digits."""
     last = 0
     for found in _IBAN.finditer(text):
-        begin, wording = found.start(), found[1]
+        begin = found.start()
+        wording = found[1]
         length = _IBAN_LENGTHS.get(wording[:2].upper(), 0)
-        places = [place for place, one in enumerate(wording) if one.isalnum()][:length]
-        number = "".join(wording[place] for place in places).upper()
-        end = begin + places[-1] + 1 if places else begin
+        indexes = [index for index, one in enumerate(wording) if one.isalnum()][:length]
+        number = "".join(wording[index] for index in indexes).upper()
+        end = begin + indexes[-1] + 1 if indexes else begin
         is_whole = length > 0 and len(number) == length and not text[end : end + 1].isalnum()
-        if is_whole and begin >= last and _adds_up(number):
+        if is_whole and begin >= last and _is_valid_iban(number):
             yield begin, end
             last = end
 
 
-def _adds_up(number: str) -> bool:
-    """Return whether an IBAN is 1 modulo 97, letters counted from A = 10 on (ISO 7064)."""
-    return int("".join(str(int(one, 36)) for one in number[4:] + number[:4])) % 97 == 1
+def _is_valid_iban(number: str) -> bool:
+    """Return whether an IBAN is 1 modulo 97, with letters from A = 10 on (ISO 7064)."""
+    digits = "".join(str(int(character, 36)) for character in number[4:] + number[:4])
+    return int(digits) % 97 == 1

@@ -1,11 +1,13 @@
-"""Figures that look like a phone number and are none: dates, times, scores, drawn numbers, counts."""
+"""Digits that only look like a phone number: dates, times, scores, lottery numbers, counts."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
 
-_YEAR, _DAY, _MONTH = r"(?:1[89]|20|21)\d\d", r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])"
+_YEAR = r"(?:1[89]|20|21)\d\d"
+_MONTH = r"(?:0?[1-9]|1[0-2])"
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _DATE = (
     rf"{_DAY}(?P<a>[./ -]){_MONTH}(?P=a){_YEAR}"  # 01.02.2023
     rf"|{_MONTH}(?P<b>[./ -]){_DAY}(?P=b){_YEAR}"  # 02/28/2023
@@ -20,9 +22,9 @@ _SEPARATORS = re.compile(r"[^\d]+")
 
 
 def hide_dates(text: str) -> str:
-    """Write letters in place of dates, times and scores, so that nothing takes them for a number.
+    """Replace dates, times and scores by letters, so that they are not taken for phone numbers.
 
-    `06-12 34 56 78` is no score but a phone number.
+    `06-12 34 56 78` is not a score but a phone number.
     """
     return _SCORE.sub(_letters, _DATE_OR_TIME.sub(_letters, text))
 
@@ -31,14 +33,14 @@ def _letters(found: re.Match[str]) -> str:
     return "x" * len(found[0])
 
 
-def is_a_row(figures: str) -> bool:
-    """Return whether figures are counted up or down (`123456789`), or one again and again."""
-    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(figures)}
+def is_a_row(digits: str) -> bool:
+    """Return whether digits ascend or descend by one (`123456789`), or are all the same."""
+    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(digits)}
     return len(steps) == 1 and steps <= {0, 1, 9}
 
 
 def are_drawn(text: str) -> bool:
-    """Return whether pairs of figures rise up to 50, as the numbers of a lottery do."""
+    """Return whether numbers ascend and are below 50, as those of a lottery."""
     numbers = [int(part) for part in _SEPARATORS.split(text) if part]
     return (
         len(numbers) >= 5
@@ -47,6 +49,6 @@ def are_drawn(text: str) -> bool:
     )
 
 
-def is_round(figures: str) -> bool:
-    """Return whether figures end in so many zeros that they count something."""
-    return figures.endswith("0000")
+def is_round(digits: str) -> bool:
+    """Return whether a number ends in so many zeros that it must be a count."""
+    return digits.endswith("0000")

@@ -1,4 +1,4 @@
-"""E-mail addresses, also where the sign is spelt out: `ada (at) example (dot) org`."""
+"""E-mail addresses, including spelled-out ones: `ada (at) example (dot) org`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _AT = re.compile(
     rf" ?{_OPEN}(?:at|ät|arroba|@){_CLOSE} ?| at (?=[\w-]{{1,63}}+ dot )", re.IGNORECASE
 )
 _DOT = rf"(?: ?{_OPEN}(?:dot|punkt|punto|point|\.){_CLOSE} ?| dot | ?\. ?)"
-_TOPS = "com|org|net|edu|gov|info|io|dev|app|ai|eu|de|at|ch|fr|es|it|nl|be|uk|ie|us|ca|au|nz|br|pt|in|jp|pl|se|no|dk|fi|ru|example"
+_TOPS = (
+    "com|org|net|edu|gov|info|io|dev|app|ai|eu|de|at|ch|fr|es|it|nl|be|uk|ie|us|ca|au|nz|br|pt|in"
+    "|jp|pl|se|no|dk|fi|ru|example"
+)
 _IN_WORDS = re.compile(rf" dot (?:{_TOPS})\b(?! dot )", re.IGNORECASE)
 _SPELT = re.compile(
     rf"[\w-]{{1,63}}+(?:{_DOT}[\w-]{{1,63}}+){{0,7}}?{_DOT}[a-z]{{2,24}}\b", re.IGNORECASE
@@ -31,7 +34,7 @@ _HAS_AT = re.compile(r"[tTaA@] ?[\])}>]| [dD][oO][tT] ")
 
 
 def find_emails(text: str) -> Iterator[Span]:
-    """Give where e-mail addresses stand. `@ada@example.social` is a handle, and none."""
+    """Yield the spans of e-mail addresses. `@ada@example.social` is a handle instead."""
     last = 0
     spans = _with_sign(text) if "@" in text else iter(())
     spelt = _spelt_out(text) if _HAS_AT.search(text) else iter(())
@@ -58,18 +61,15 @@ def _spelt_out(text: str) -> Iterator[Span]:
     for at in _AT.finditer(text):
         begin = _local_begin(text, at.start())
         domain = _SPELT.match(text, at.end())
-        if (
-            domain is not None
-            and at[0] == " at "
-            and not _IN_WORDS.search(text, at.end(), domain.end())
-        ):
+        if begin is None or domain is None:
             continue
-        if begin is not None and domain is not None:
-            yield begin, domain.end()
+        if at[0] == " at " and not _IN_WORDS.search(text, at.end(), domain.end()):
+            continue
+        yield begin, domain.end()
 
 
 def _local_begin(text: str, end: int) -> int | None:
-    """Find where the part before the at sign begins; None if there is none."""
+    """Return the start of the part before the at sign; None if there is none."""
     backwards = text[max(0, end - 65) : end][::-1]
     found = _LOCAL.match(backwards)
     if found is None:
@@ -84,13 +84,13 @@ def _local_begin(text: str, end: int) -> int | None:
 
 
 def _is_emphasis(text: str, sign: int) -> bool:
-    """Return whether an address behind this sign ends at an underscore: `_ada@example.org_`."""
+    """Return whether an address is followed by an underscore: `_ada@example.org_`."""
     end = _domain_end(text, sign + 1)
     return end is not None and text[end : end + 1] == "_"
 
 
 def _domain_end(text: str, begin: int) -> int | None:
-    """Find the end of a domain that begins here: at its last part that can be a top-level domain."""
+    """Return the end of a domain: after its last part that can be a top-level domain."""
     found = _DOMAIN.match(text, begin)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Text folded so that one pattern finds every way to write a figure, a dash, a blank or an at sign."""
+"""Fold text so that one pattern matches every variant of digits, dashes, spaces and at signs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MINUS = "\u2212"
 
 
 class _Table(dict[int, str | None]):
-    """What each character becomes, found out once: one ASCII character, itself, or nothing."""
+    """A cache of what each character is replaced by: an ASCII character, itself, or nothing."""
 
     def __missing__(self, code: int) -> str | None:
         self[code] = found = _folded(chr(code))
@@ -44,29 +44,28 @@ _TABLE = _Table()
 
 
 class Folded(NamedTuple):
-    """A text in plain characters, and where each of them stood, if that is not the same place."""
+    """A folded text, with the original index of each character if these differ."""
 
     text: str
     places: Sequence[int] | None = None
 
     def original(self, span: Span) -> Span:
-        """Return where a span of the folded text stands in the original."""
+        """Convert a span of the folded text to one of the original."""
         if self.places is None:
             return span
         return self.places[span[0]], self.places[span[1] - 1] + 1
 
 
 def fold(text: str) -> Folded:
-    """Write digits, dashes, blanks and full-width characters as ASCII, and leave out invisible ones.
+    """Convert digits, dashes, spaces and full-width characters to ASCII, and drop invisible ones.
 
-    Digits are those of every script; dashes include non-breaking ones; invisible are soft hyphens,
-    zero-width characters, marks of direction and what makes a keycap of a digit.
+    This applies to the digits of all scripts and to non-breaking dashes. Soft hyphens, zero-width
+    characters, direction marks and keycap combiners are invisible.
     """
     if text.isascii() and "\t" not in text:
         return Folded(text)
     plain = text.translate(_TABLE)
     if len(plain) == len(text):
         return Folded(plain)
-    return Folded(
-        plain, array("l", (place for place, one in enumerate(text) if _TABLE[ord(one)] is not None))
-    )
+    kept = (index for index, character in enumerate(text) if _TABLE[ord(character)] is not None)
+    return Folded(plain, array("l", kept))

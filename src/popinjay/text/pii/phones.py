@@ -1,7 +1,7 @@
-"""Phone numbers as people write them in many countries, by the shape of their groups.
+"""Phone numbers in the formats of many countries, by the sizes of their groups.
 
-Not by the library phonenumbers: it needs to be told the country, finds no number that could not be
-given out (555), and takes half a millisecond a post for each country.
+The library phonenumbers is not used: it needs to know the country, does not find numbers that can't
+be assigned (555), and takes half a millisecond per post for each country.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ from popinjay.text.pii.cards import digits_of
 from popinjay.text.pii.dates import are_drawn, hide_dates, is_a_row, is_round
 from popinjay.text.pii.folding import Span
 
-_S = r"(?:[ ./-]| [-/.] )"  # what stands between groups
+_S = r"(?:[ ./-]| [-/.] )"  # between groups
 _B = r"(?<![\w+.,/#$€£¥&=_-])(?<![$€£¥] )"  # before a number
-_E = r"(?![\w€£$%]|[-./:_,]\d| ?[€$£%])"  # and behind it
+_E = r"(?![\w€£$%]|[-./:_,]\d| ?[€$£%])"  # after a number
 _EXTENSION = r"(?: ?(?:x|ext\.?|extension|extn|durchwahl|poste) ?\.?\d{1,6})?"
 
 _INTERNATIONAL = re.compile(
     rf"(?<![\w+])(?:\+ ?|00 ?)[1-9](?:[ ()./-]{{0,3}}\d){{7,14}}{_EXTENSION}(?![\w])", re.IGNORECASE
 )
 _WITH_ZERO = re.compile(
-    rf"{_B}\(?0 ?[1-9]\d{{0,4}}\)?{_S}?\d{{2,8}}(?:{_S}\d{{2,8}}){{0,4}}(?:-\d{{1,4}})?{_EXTENSION}{_E}",
+    rf"{_B}\(?0 ?[1-9]\d{{0,4}}\)?{_S}?\d{{2,8}}(?:{_S}\d{{2,8}}){{0,4}}(?:-\d{{1,4}})?"
+    rf"{_EXTENSION}{_E}",
     re.IGNORECASE,
 )
 _IN_GROUPS = re.compile(
     rf"{_B}(?:"
     rf"(?:1{_S}?)?(?:\(\d{{3}}\) ?|\d{{3}}{_S})\d{{3}}{_S}\d{{4}}"  # North America
-    rf"|\(\d{{2,4}}\) ?\d{{3,5}}{_S}?\d{{3,4}}"  # an area's code in brackets
-    rf"|[2-9]\d\d[ -]\d{{7}}|3\d\d[ ./-]\d{{6,7}}"  # with its code apart; Italy
+    rf"|\(\d{{2,4}}\) ?\d{{3,5}}{_S}?\d{{3,4}}"  # with an area code in brackets
+    rf"|[2-9]\d\d[ -]\d{{7}}|3\d\d[ ./-]\d{{6,7}}"  # with a separate area code; Italy
     rf"|[1-9]\d ?9\d{{4}}[ .-]\d{{4}}"  # Brazil
     rf"|[1-9]\d[ -](?!(?:19|20)\d\d[ -](?:19|20))\d{{4}}[ -]\d{{4}}"  # Mexico
     rf"|1[3-9]\d[ -]\d{{4}}[ -]\d{{4}}"  # China
@@ -53,35 +54,38 @@ _AFTER_A_WORD = re.compile(
 )
 
 _CALL = re.compile(
-    r"(?:\b(?:call|text|ring|dial|phone|telephone|tel|tél|mobile|cell|whats ?app|sms|fax|hotline|viber"
-    r"|handy|telefon|telefonnummer|handynummer|rufnummer|anrufen|rufe?|téléphone|portable|appel(?:le|ez)?"
-    r"|teléfono|telefono|móvil|cellulare|celular|celu|llam[ae]|telefone|ligue|liga|chiama|bel|phone number"
-    r"|my number|his number|her number|meine nummer|mein nr|mi número|mon numéro|meu número)"
-    r"|wa\.me/|tel:)"
-    r"(?:[\s:=.,]{0,3}\b(?:me|us|him|her|them|it|is|ist|est|es|at|on|now|under|unter|no|nr|number|nummer|nº|my|mich"
-    r"|au|al|ao|a|uns|moi|oder|or)\b){0,4}[\s:=.,;!-]{0,4}$",
+    r"(?:\b(?:call|text|ring|dial|phone|telephone|tel|tél|mobile|cell|whats ?app|sms|fax|hotline"
+    r"|viber|handy|telefon|telefonnummer|handynummer|rufnummer|anrufen|rufe?|téléphone|portable"
+    r"|appel(?:le|ez)?|teléfono|telefono|móvil|cellulare|celular|celu|llam[ae]|telefone|ligue|liga"
+    r"|chiama|bel|phone number|my number|his number|her number|meine nummer|mein nr|mi número"
+    r"|mon numéro|meu número)|wa\.me/|tel:)"
+    r"(?:[\s:=.,]{0,3}\b(?:me|us|him|her|them|it|is|ist|est|es|at|on|now|under|unter|no|nr|number"
+    r"|nummer|nº|my|mich|au|al|ao|a|uns|moi|oder|or)\b){0,4}[\s:=.,;!-]{0,4}$",
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    r"(?:\b(?:order|invoice|ticket|tracking|parcel|ref|reference|isbn|issn|ean|upc|sku|id|case|serial|model"
-    r"|build|version|patent|doi|arxiv|pmid|booking|claim|account|acct|konto|bestellung|bestellnummer|rechnung"
-    r"|sendung|pedido|factura|commande|facture|colis|status|tweet|post|score|lotto|lottery|flight|bus|barcode"
-    r"|timestamp|epoch|seed|coordinates|coords|lat|lon|population|views|followers)\b"
-    r"(?:[\s-]{0,2}\b(?:no|nr|number|numbers|nummer|id|is|was|of|code|numéro|número)\b)*|#|№)[\s:.=#-]{0,4}$",
+    r"(?:\b(?:order|invoice|ticket|tracking|parcel|ref|reference|isbn|issn|ean|upc|sku|id|case"
+    r"|serial|model|build|version|patent|doi|arxiv|pmid|booking|claim|account|acct|konto"
+    r"|bestellung|bestellnummer|rechnung|sendung|pedido|factura|commande|facture|colis|status"
+    r"|tweet|post|score|lotto|lottery|flight|bus|barcode|timestamp|epoch|seed|coordinates|coords"
+    r"|lat|lon|population|views|followers)\b"
+    r"(?:[\s-]{0,2}\b(?:no|nr|number|numbers|nummer|id|is|was|of|code|numéro|número)\b)*|#|№)"
+    r"[\s:.=#-]{0,4}$",
     re.IGNORECASE,
 )
 _OF_SOMETHING = re.compile(
-    r" ?(?:people|views?|followers|users|inhabitants|euros?|dollars?|pounds?|usd|eur|gbp|yen|rupees|km|kg|miles|met(?:er|re)s"
-    r"|habitant(?:s|es)|einwohner|menschen|personnes|personas|votes?|likes?|downloads|streams|plays|steps|years"
-    r"|times|bytes|deaths|cases|tweets|posts|%|€|\$|°)(?![^\W_])",
+    r" ?(?:people|views?|followers|users|inhabitants|euros?|dollars?|pounds?|usd|eur|gbp|yen"
+    r"|rupees|km|kg|miles|met(?:er|re)s|habitant(?:s|es)|einwohner|menschen|personnes|personas"
+    r"|votes?|likes?|downloads|streams|plays|steps|years|times|bytes|deaths|cases|tweets|posts|%|€"
+    r"|\$|°)(?![^\W_])",
     re.IGNORECASE,
 )
 _ENOUGH = re.compile(r"\d(?:[ ()./,_-]{0,3}\d){6}")
-_BEFORE = 40  # characters that are looked at for a word
+_BEFORE = 40  # characters before a number that are searched for a word
 
 
 def find_phones(text: str) -> Iterator[Span]:
-    """Give where phone numbers stand; those of unusual shape only behind a word such as `call`."""
+    """Yield the spans of phone numbers; unusual formats only after a word such as `call`."""
     if not _ENOUGH.search(text):
         return
     hidden = hide_dates(text)
@@ -99,11 +103,11 @@ def find_phones(text: str) -> Iterator[Span]:
 
 
 def _is_international(wording: str) -> bool:
-    figures = digits_of(re.split(r"[a-z]", wording, maxsplit=1, flags=re.IGNORECASE)[0])
-    figures = figures.removeprefix("00")
-    if figures[0] in "17" and wording.startswith("+"):
-        return len(figures) == 11 and not is_round(figures)
-    return 8 <= len(figures) <= 15 and not figures.endswith("00000")
+    digits = digits_of(re.split(r"[a-z]", wording, maxsplit=1, flags=re.IGNORECASE)[0])
+    digits = digits.removeprefix("00")
+    if digits[0] in "17" and wording.startswith("+"):
+        return len(digits) == 11 and not is_round(digits)
+    return 8 <= len(digits) <= 15 and not digits.endswith("00000")
 
 
 def _before(text: str, begin: int) -> str:
@@ -112,8 +116,8 @@ def _before(text: str, begin: int) -> str:
 
 def _is_national(text: str, found: re.Match[str]) -> bool:
     wording = found[0]
-    figures = digits_of(re.split(r"[a-z]", wording, maxsplit=1, flags=re.IGNORECASE)[0])
-    if not 9 <= len(figures) <= 13 or (wording.isdecimal() and is_a_row(figures)):
+    digits = digits_of(re.split(r"[a-z]", wording, maxsplit=1, flags=re.IGNORECASE)[0])
+    if not 9 <= len(digits) <= 13 or (wording.isdecimal() and is_a_row(digits)):
         return False
     before = _before(text, found.start())
     if _CALL.search(before):
@@ -128,21 +132,21 @@ def _are_pairs(wording: str) -> bool:
 
 
 def _is_french(text: str, found: re.Match[str]) -> bool:
-    """Return whether pairs of figures are five, parted alike, and not some of many."""
+    """Return whether there are exactly five pairs of digits with the same separators."""
     separators = re.findall(r"\D+", found[0].strip("()"))
-    goes_on = re.compile(r" \d\d(?!\d)").match(text, found.end())
-    comes_after = re.search(r"\d[ ./-]$", text[max(0, found.start() - 2) : found.start()])
-    is_even = (
+    has_more = re.compile(r" \d\d(?!\d)").match(text, found.end())
+    has_digits_before = re.search(r"\d[ ./-]$", text[max(0, found.start() - 2) : found.start()])
+    is_regular = (
         len(separators) == 4
         and len(set(separators[1:])) == 1
         and separators[0] in (separators[1], "-")
     )
-    return is_even and not goes_on and not comes_after
+    return is_regular and not has_more and not has_digits_before
 
 
 def _is_no_count(text: str, found: re.Match[str]) -> bool:
-    figures = digits_of(re.split(r"[a-z]", found[0], maxsplit=1, flags=re.IGNORECASE)[0])
-    if is_a_row(figures) or is_round(figures) or (len(figures) == 9 and figures.endswith("000")):
+    digits = digits_of(re.split(r"[a-z]", found[0], maxsplit=1, flags=re.IGNORECASE)[0])
+    if is_a_row(digits) or is_round(digits) or (len(digits) == 9 and digits.endswith("000")):
         return False
     before = _before(text, found.start())
     if _CALL.search(before):
