@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import popinjay
-from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError, SpecError
 from popinjay.events import Event, EventKind
@@ -20,7 +19,7 @@ from popinjay.forgetting.forget import forget
 from popinjay.options import CollectOptions
 from popinjay.pipeline import inspect
 from popinjay.post import Author, Kind, Post
-from popinjay.sources import Access
+from popinjay.sources import Access, registry
 from popinjay.sources.network.account import AccountReading
 from popinjay.sources.network.http_client import HttpClient
 from popinjay.sources.network.mirror import Page, Pages
@@ -91,7 +90,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     module.matches = lambda spec: spec == "net:ada"
     module.read = lambda spec, options, access: Account(there, access)
     monkeypatch.setitem(sys.modules, "source_of_this_test", module)
-    monkeypatch.setattr(sources, "BUILT_IN", (*sources.BUILT_IN, "source_of_this_test"))
+    monkeypatch.setattr(registry, "BUILT_IN", (*registry.BUILT_IN, "source_of_this_test"))
     return there
 
 
