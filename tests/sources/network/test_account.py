@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import popinjay
+from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError, SpecError
 from popinjay.events import Event, EventKind
