@@ -177,11 +177,11 @@ def test_zip_with_changed_bytes(refused_spec: Refused, tmp_path: Path) -> None:
         ),
         (
             lambda text: text.replace("window.YTD.tweets.part0", "window.TWEETS"),
-            "begins with 'window.TWEETS =', which X does not write. Some other tool wrote it",
+            "begins with 'window.TWEETS =', which X does not write. It was written by some other tool",
         ),
         (
             lambda text: text.replace("full_text", "words"),
-            "holds no posts of X: an item has no full_text. Some other tool wrote it",
+            "holds no posts of X: an item has no full_text. It was written by some other tool",
         ),
         (
             lambda text: text.replace('"full_text": "', '"full_text": null, "was": "'),
@@ -425,9 +425,9 @@ def test_a_gzip_bomb_is_refused(refused_spec: Refused, tmp_path: Path) -> None:
             "ada.csv has no column that is plainly the text (item 1 has: id, likes). "
             "Name it with --text-column.",
         ),
-        ("ada.txt", b"one\0two", "ada.txt is not text: it holds NUL bytes."),
-        ("ada.txt", b"one\n" * 2000 + b"\0", "ada.txt is not text: it holds NUL bytes."),
-        ("ada.jsonl", b'{"text":"\0"}', "ada.jsonl is not text: it holds NUL bytes."),
+        ("ada.txt", b"one\0two", "ada.txt is not text: it contains NUL bytes."),
+        ("ada.txt", b"one\n" * 2000 + b"\0", "ada.txt is not text: it contains NUL bytes."),
+        ("ada.jsonl", b'{"text":"\0"}', "ada.jsonl is not text: it contains NUL bytes."),
         (
             "ada.txt",
             b"na\x81ve",

@@ -222,7 +222,7 @@ def test_a_plug_in_is_read_from_the_command_line(
     spec = diary_in(tmp_path / "its", "json")
     assert main(["inspect", str(spec), "--source-options", "since=2021", "--json"]) == 0
     (author,) = json.loads(capsys.readouterr().out)["authors"]
-    assert author["handle"] == "ada"
+    assert author["author"] == "ada"
 
 
 @pytest.mark.parametrize(

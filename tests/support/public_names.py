@@ -112,14 +112,34 @@ def _api() -> Iterator[str]:
 
     with tempfile.TemporaryDirectory() as folder:
         described = create_app(Path(folder), Auth(1)).openapi()
+    schemas = described["components"]["schemas"]
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
-            yield f"{method.upper()} {path}"
+            route = f"{method.upper()} {path}"
+            yield route
             for parameter in operation.get("parameters", ()):
-                yield f"{method.upper()} {path} {parameter['in']} {parameter['name']}"
-    for name, schema in described.get("components", {}).get("schemas", {}).items():
-        for field in schema.get("properties", ()):
-            yield f"{name}.{field}"
+                yield f"{route} {parameter['in']} {parameter['name']}"
+            body = operation.get("requestBody", {})
+            yield from (f"{route} takes {field}" for field in _fields(body, schemas))
+            for status, response in operation["responses"].items():
+                yield from (f"{route} {status} {field}" for field in _fields(response, schemas))
+
+
+def _fields(schema: Any, schemas: dict[str, Any], before: str = "") -> Iterator[str]:
+    """The fields that a part of an OpenAPI document has, as paths."""
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _fields(part, schemas, before)
+    elif isinstance(schema, dict):
+        schemas = schemas | schema.get("$defs", {})
+        if reference := schema.get("$ref"):
+            yield from _fields(schemas[reference.rpartition("/")[2]], schemas, before)
+        for name, field in schema.get("properties", {}).items():
+            path = f"{before}.{name}".lstrip(".")
+            yield path
+            yield from _fields(field, schemas, path)
+        for key in ("content", "application/json", "schema", "items", "anyOf", "allOf"):
+            yield from _fields(schema.get(key), schemas, before)
 
 
 def _files() -> Iterator[str]:

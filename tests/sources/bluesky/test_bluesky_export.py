@@ -292,7 +292,7 @@ def test_the_file_name_gives_the_author_if_it_is_a_handle(
             },
             "The author's record community.lexicon.preference.ai/self about AI says no to "
             "training and yes to inference. "
-            "The no holds for everybody but the author.",
+            "The refusal applies to everyone but the author.",
         ),
         (
             "org.user-intents.declaration/self",

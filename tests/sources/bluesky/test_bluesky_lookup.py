@@ -166,7 +166,7 @@ def test_a_configured_resolver_replaces_the_public_one(monkeypatch: pytest.Monke
 def test_a_handle_unknown_to_its_account_is_an_error(names: Any) -> None:
     with pytest.raises(
         SpecError,
-        match=f"ada.example leads to the account {DID}, which calls itself (eve.example|nothing).",
+        match=f"ada.example points to the account {DID}, whose handle is (eve.example|unknown).",
     ):
         look_up(
             "ada.example",
@@ -223,7 +223,7 @@ def test_a_did_on_the_web_has_its_document_there(did: str, address: str) -> None
             "ada.example",
             {RESOLVER: (400, {"message": "Unable to resolve handle"})},
             SpecError,
-            "No account on Bluesky answers to ada.example.",
+            "There is no Bluesky account ada.example.",
         ),
         (
             "ada.example",
@@ -235,24 +235,24 @@ def test_a_did_on_the_web_has_its_document_there(did: str, address: str) -> None
             "ada.example",
             {RESOLVER: {"did": 7}},
             NetworkError,
-            "public.api.bsky.app can't say who ada.example is",
+            "public.api.bsky.app can't resolve ada.example",
         ),
         (
             "ada.example",
             {RESOLVER: [7]},
             NetworkError,
-            "public.api.bsky.app can't say who ada.example is",
+            "public.api.bsky.app can't resolve ada.example",
         ),
-        ("ada.example", {}, NetworkError, r"can't say who ada.example is \(status 404\)"),
-        ("ada", {}, SpecError, "'ada' can't be a handle"),
+        ("ada.example", {}, NetworkError, r"can't resolve ada.example \(status 404\)"),
+        ("ada", {}, SpecError, "'ada' is not a valid Bluesky handle"),
         ("did:plc:tooshort", {}, SpecError, "'did:plc:tooshort' is not a DID"),
         ("did:web:ada.example/../x", {}, SpecError, "is not a DID"),
-        (DID, {}, SpecError, f"{DID} is not known, says plc.directory"),
+        (DID, {}, SpecError, f"According to plc.directory, the account {DID} is unknown"),
         (
             DID,
             {f"{PLC}/{DID}": (410, {})},
             SpecError,
-            f"{DID} has been deleted, says plc.directory",
+            f"According to plc.directory, the account {DID} has been deleted",
         ),
         (
             DID,
@@ -469,7 +469,7 @@ def test_a_profile_without_labels_has_none(profile: Any) -> None:
                     "labels": {"values": [{"val": "!no-unauthenticated"}]}
                 }
             },
-            "ada.example asks that these posts are shown only to those who are signed in (the "
+            "ada.example asks that these posts be shown only to users who are signed in (the "
             "profile's label !no-unauthenticated).",
         ),
         (
@@ -624,27 +624,27 @@ def test_wrong_types_in_a_post_never_stop_the_others(tmp_path: Path, value: Any)
     [
         (
             {asked("repo.describeRepo"): (400, {"error": "RepoNotFound"})},
-            "ada.example has left its server, or was deleted, says pds.example.",
+            "According to pds.example, ada.example has left its server or was deleted.",
         ),
         (
             {asked("repo.describeRepo"): (400, {"error": "RepoTakendown"})},
-            "ada.example has been taken down by its server, says pds.example.",
+            "According to pds.example, ada.example has been taken down by its server.",
         ),
         (
             {asked("repo.describeRepo"): (400, {"error": "RepoSuspended"})},
-            "ada.example is suspended by its server, says pds.example.",
+            "According to pds.example, ada.example is suspended by its server.",
         ),
         (
             {asked("repo.describeRepo"): (400, {"error": "RepoDeactivated"})},
-            "ada.example is deactivated, says pds.example.",
+            "According to pds.example, ada.example is deactivated.",
         ),
         (
             {asked("repo.describeRepo"): {"did": "did:plc:eve"}},
-            "pds.example has another account under the name of ada.example.",
+            "pds.example has a different account under ada.example.",
         ),
         (
             {asked("repo.describeRepo"): [1]},
-            "pds.example has another account under the name of ada.example.",
+            "pds.example has a different account under ada.example.",
         ),
         (
             {
@@ -661,7 +661,7 @@ def test_wrong_types_in_a_post_never_stop_the_others(tmp_path: Path, value: Any)
         ),
         (
             {asked("repo.describeRepo"): b"<html>"},
-            "pds.example answered something that is no JSON.",
+            "pds.example answered with something that is not JSON.",
         ),
         (
             {listed(AI): (400, {"error": "InvalidRequest"})},
@@ -672,7 +672,7 @@ def test_wrong_types_in_a_post_never_stop_the_others(tmp_path: Path, value: Any)
                 listed(AI): {"records": [], "cursor": "more"},
                 listed(AI, "more"): {"records": [], "cursor": "more"},
             },
-            "lists declarations of ada.example without end.",
+            "sends an endless list of declarations by ada.example.",
         ),
         ({listed(POST): {"posts": []}}, "something other than a list of records."),
         ({listed(POST): {"records": {}}}, "something other than a list of records."),

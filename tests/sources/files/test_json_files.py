@@ -161,7 +161,7 @@ def test_invalid_lines_are_skipped_and_reported(tmp_path: Path) -> None:
     )
     assert texts(reading.posts()) == SAID
     assert reading.findings.left_out == {"line that is no JSON": 2}
-    assert reading.findings.notes == ["Line 2 of ada.jsonl is no JSON."]
+    assert reading.findings.notes == ["Line 2 of ada.jsonl is not JSON."]
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_a_title_above_the_header_is_skipped(tmp_path: Path) -> None:
         tmp_path, "ada.csv", "Exported on Monday\n\nid,text\n1,one more\n2,and another\n"
     )
     assert [post.text for post in posts] == ["one more", "and another"]
-    assert notes == ["ada.csv begins with a title of 2 lines, passed over."]
+    assert notes == ["ada.csv begins with a title of 2 lines, which is skipped."]
 
 
 BARE = ['"not so fast', 'she said "no" to me', "it's fine", '"quite" so', "plain words"]
@@ -138,7 +138,7 @@ def test_rows_of_other_lengths_are_counted_and_reported(tmp_path: Path) -> None:
     assert [post.text for post in posts] == ["one", "", "three"]
     assert notes == [
         "ada.csv has 1 row with fewer cells than the header; the first is in line 3.",
-        "ada.csv has 1 row equal to the header, passed over; the first is in line 4.",
+        "ada.csv has 1 row equal to the header, which are skipped; the first is in line 4.",
         "ada.csv has 1 row with more cells than the header, whose text may be cut; the first "
         "is in line 5.",
     ]
@@ -223,7 +223,7 @@ def test_of_two_columns_with_one_name_the_one_with_words_is_read(tmp_path: Path)
         posts, notes = read(tmp_path, "ada.csv", table(rows))
         assert [post.text for post in posts] == sentences(4)
         assert notes == [
-            "ada.csv has several columns called 'text': the one with more words is read."
+            "ada.csv has several columns named 'text': the one with more words is read."
         ]
 
 

@@ -168,7 +168,7 @@ def test_existing_files_are_no_accounts(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_prefix_without_an_account_is_explained() -> None:
     message, hint = refused("mastodon:ada", SpecError)
-    assert "'mastodon:ada' names no account" in message
+    assert "'mastodon:ada' does not name an account" in message
     assert "@ada@example.social" in hint
 
 
@@ -378,7 +378,8 @@ def test_the_export_and_the_api_agree_post_for_post(
     )
     assert mine.handle == "ada@social.example"
     assert [
-        note.partition(" stand")[0].partition(" are polls")[0] for note in reading.findings.notes
+        note.partition(" are behind")[0].partition(" are polls")[0]
+        for note in reading.findings.notes
     ] == ["1 of the posts read now"] * 2
 
 
@@ -696,7 +697,7 @@ def test_suspended_and_gone_accounts_keep_what_was_read(server: StandIn, tmp_pat
     assert "has suspended @ada@" in refused(server.spec)[0]
     del server.account["suspended"]
     server.instead = always("webfinger", lambda: Said(b"", 410))
-    assert "is gone" in refused(server.spec)[0]
+    assert "no longer exists" in refused(server.spec)[0]
     server.instead = lambda path: None
     assert len(read(server.spec, tmp_path)[0]) == 30
 

@@ -210,7 +210,7 @@ def test_content_warnings_and_polls_are_noted_and_not_in_the_text(tmp_path: Path
     )
     assert [post.text for post in found] == ["it was the gull", "tea?"]
     assert [note[:30] for note in reading.findings.notes] == [
-        "1 posts stand behind a content",
+        "1 posts are behind a content",
         "1 posts are polls: the questio",
     ]
 
@@ -294,8 +294,8 @@ def test_truncated_and_foreign_files(tmp_path: Path) -> None:
         (tmp_path / "cut.tar.gz").write_bytes(whole[:size])
         assert "cut.tar.gz was cut off: its end is missing." in refused(tmp_path / "cut.tar.gz")
     (tmp_path / "other.tar.gz").write_bytes(gzip.compress(b"no tar at all" * 100))
-    assert "other.tar.gz is damaged, or no .tar.gz" in refused(tmp_path / "other.tar.gz")
-    assert "photos.tgz is no Mastodon export: it has no outbox.json." in refused(
+    assert "other.tar.gz is damaged, or not a .tar.gz" in refused(tmp_path / "other.tar.gz")
+    assert "photos.tgz is not a Mastodon export: it has no outbox.json." in refused(
         write_tar(tmp_path / "photos.tgz", {"a/1.jpg": "x", "b/2.jpg": "x"})
     )
     two = {"mastodon/outbox.json": outbox(), "photos/1.jpg": "x"}

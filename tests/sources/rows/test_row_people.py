@@ -117,8 +117,8 @@ def test_others_in_an_authors_file_are_left_out(tmp_path: Path) -> None:
     assert len(list(reading.posts())) == 40
     assert reading.findings.left_out == {"somebody else's post": 3}
     assert reading.findings.notes == [
-        "given.json holds posts of 2 people (ada 40, bob 3): only those of ada are read. Say "
-        "--author to read others."
+        "given.json holds posts of 2 people (ada 40, bob 3): only those of ada are read. "
+        "Use --author to read others."
     ]
 
 

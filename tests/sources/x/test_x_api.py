@@ -569,7 +569,7 @@ NOT_ENROLLED = {
         (
             400,
             {"title": "Invalid Request", "detail": "Invalid.", "errors": [{"message": "strange"}]},
-            r"does not understand what it is asked \(strange\)",
+            r"does not understand the request \(strange\)",
         ),
         (404, {"title": "Not Found"}, "refuses the request"),
         (410, b"<html>", "refuses the request"),
@@ -585,9 +585,9 @@ NOT_ENROLLED = {
             },
             "not authorized to see",
         ),
-        (200, {"data": {"0": 1}, "meta": {}}, "no list of posts"),
-        (200, {"data": [], "meta": {"next_token": 7}}, "no list of posts"),
-        (200, b"[" * 100_000, "no JSON"),
+        (200, {"data": {"0": 1}, "meta": {}}, "something other than a list of posts"),
+        (200, {"data": [], "meta": {"next_token": 7}}, "something other than a list of posts"),
+        (200, b"[" * 100_000, "not JSON"),
         (200, b"null", "refuses the request"),
     ],
 )
@@ -614,7 +614,7 @@ def test_a_refusal_is_reported_at_once_and_loses_nothing(
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (no_such("username", "ada_l"), "There is no account @ada_l on X"),
+        (no_such("username", "ada_l"), "There is something other than the account @ada_l on X"),
         (
             {
                 "errors": [
@@ -640,10 +640,10 @@ def test_a_refusal_is_reported_at_once_and_loses_nothing(
             r"not show @ada_l \(Not shown\)",
         ),
         ({"data": {"id": ACCOUNT, "username": "ada_l", "protected": True}}, "is protected"),
-        ({"data": {"id": ACCOUNT, "username": "bob"}}, "no account @ada_l"),
-        ({"data": {"id": [1], "username": "ada_l"}}, "no account @ada_l"),
-        ({"data": [1, 2]}, "no account @ada_l"),
-        ([], "no account @ada_l"),
+        ({"data": {"id": ACCOUNT, "username": "bob"}}, "something other than the account @ada_l"),
+        ({"data": {"id": [1], "username": "ada_l"}}, "something other than the account @ada_l"),
+        ({"data": [1, 2]}, "something other than the account @ada_l"),
+        ([], "something other than the account @ada_l"),
     ],
 )
 def test_protected_and_missing_accounts(x: XStandIn, value: Any, said: str, tmp_path: Path) -> None:
@@ -657,7 +657,7 @@ def test_a_404_is_a_missing_account(x: XStandIn, tmp_path: Path) -> None:
     x.script = lambda path, query: (
         (404, {"title": "Not Found", "detail": "no"}, {}) if "username" in path else None
     )
-    with pytest.raises(SpecError, match="There is no account @ada_l on X"):
+    with pytest.raises(SpecError, match="There is something other than the account @ada_l on X"):
         fetched(tmp_path)
 
 

@@ -60,7 +60,7 @@ class AccountReading(Reading):
         for name in counts:
             self.findings.left_out.update(self._mirror(name).left_out)
         count = sum(counts.values())
-        summary = f"{count:,} posts by {handle}"
+        summary = f"{count:,} posts of {handle}"
         if changed != count:
             summary += f", {_changes(changed, pruned=prune)}"
         listener(Event(FETCH, EventKind.DONE, summary))

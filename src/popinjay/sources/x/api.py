@@ -148,8 +148,8 @@ class XApi(AccountReading):
             self.close()
             if bought := self._timeline.bought:  # also after an error
                 note = (
-                    f"X charges for {bought:,} posts and the account: at most "
-                    f"{dollars(price(bought))}."
+                    f"X charges for {bought:,} posts and the account: "
+                    f"{dollars(price(bought))} at most."
                 )
                 self._access.listener(Event(FETCH, EventKind.NOTE, note))
 
