@@ -610,7 +610,7 @@ def test_a_no_is_said_at_once_and_nothing_is_lost(
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (no_such("username", "ada_l"), "There is something other than the account @ada_l on X"),
+        (no_such("username", "ada_l"), "There is no account @ada_l on X"),
         (
             {
                 "errors": [
@@ -655,7 +655,7 @@ def test_a_page_that_is_not_there_is_no_account(x: XStandIn, tmp_path: Path) -> 
     x.script = lambda path, query: (
         (404, {"title": "Not Found", "detail": "no"}, {}) if "username" in path else None
     )
-    with pytest.raises(SpecError, match="There is something other than the account @ada_l on X"):
+    with pytest.raises(SpecError, match="There is no account @ada_l on X"):
         fetched(tmp_path)
 
 
