@@ -139,7 +139,7 @@ def test_rows_of_other_lengths_are_counted_and_reported(tmp_path: Path) -> None:
     assert notes == [
         "ada.csv has 1 row with fewer cells than the header; the first is in line 3.",
         "ada.csv has 1 row equal to the header, which are skipped; the first is in line 4.",
-        "ada.csv has 1 row with more cells than the header, whose text may be cut; the first "
+        "ada.csv has 1 row with more cells than the header, whose text may be cut off; the first "
         "is in line 5.",
     ]
 

@@ -614,7 +614,7 @@ def test_a_refusal_is_reported_at_once_and_loses_nothing(
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (no_such("username", "ada_l"), "There is something other than the account @ada_l on X"),
+        (no_such("username", "ada_l"), "There is no account @ada_l on X"),
         (
             {
                 "errors": [
@@ -657,7 +657,7 @@ def test_a_404_is_a_missing_account(x: XStandIn, tmp_path: Path) -> None:
     x.script = lambda path, query: (
         (404, {"title": "Not Found", "detail": "no"}, {}) if "username" in path else None
     )
-    with pytest.raises(SpecError, match="There is something other than the account @ada_l on X"):
+    with pytest.raises(SpecError, match="There is no account @ada_l on X"):
         fetched(tmp_path)
 
 
