@@ -38,9 +38,11 @@ class FusedBackwardAdamW:
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by weight; a group shares one
         self.reset()
         self._hooks = [
-            weight.register_post_accumulate_grad_hook(partial(self._on_gradient, name))
+            weight.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
+                partial(self._on_gradient, name)
+            )
             for name, weight in self.weights.items()
-        ]  # type: ignore[no-untyped-call]
+        ]
 
     def reset(self) -> None:
         """Forget the moments of all steps so far."""
