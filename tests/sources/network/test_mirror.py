@@ -169,7 +169,7 @@ def test_a_killed_reading_is_resumed(tmp_path: Path) -> None:
                 sys.executable,
                 "-c",
                 KILLED,
-                str(Path(__file__).parents[2] / "support"),
+                str(Path(__file__).parent),
                 str(tmp_path / "posts"),
             ],
             stdout=subprocess.PIPE,
