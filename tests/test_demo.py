@@ -26,7 +26,7 @@ def test_the_demo_makes_two_people_and_their_cyborg(
     notes = [event.message for event in events if event.stage == "demo"]
     assert "'smollm2' is not on this machine" in notes[-1]
     assert "The demo takes the built-in base" in notes[-1]
-    assert {persona.run.facts("train")["base"] for persona in personas} == {"builtin"}
+    assert {persona.run.record.facts("train")["base"] for persona in personas} == {"builtin"}
     assert [persona.name for persona in personas] == [
         "nellmarrow",
         "brix_deck9",

@@ -175,16 +175,16 @@ def test_what_is_taken_is_said_and_a_persona_keeps_its_base(
     bases.folder_of(bases.row("smollm2"))
     again = popinjay.make(ada, seed=3, yes=True, listener=events.append, **OPTIONS)
     assert first.path == again.path
-    assert again.run.facts("train")["base"] == "builtin"
+    assert again.run.record.facts("train")["base"] == "builtin"
     assert "The base model stays builtin." in [event.message for event in events]
     other = popinjay.make(ada, name="other", listener=events.append, **OPTIONS)
-    assert other.run.facts("train")["base"] == "smollm2"
+    assert other.run.record.facts("train")["base"] == "smollm2"
     assert any(event.message.startswith("The base model is smollm2: ") for event in events)
 
 
 def test_a_persona_records_what_its_base_was_converted_from(table: Index, ada: Path) -> None:
     persona = popinjay.make(ada, base="smollm2", **OPTIONS)
-    record = persona.run.facts("train")["base_record"]
+    record = persona.run.record.facts("train")["base_record"]
     assert record == bases.record(bases.row("smollm2"))
     bases.remove(bases.row("smollm2"))
     assert gather(persona.run, CardOptions()).base == record

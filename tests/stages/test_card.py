@@ -768,7 +768,7 @@ def test_an_archive_with_a_real_cards_counts_makes_its_table(seed: str, tmp_path
         )
         run_stage(run, stage_named("clean"), CleanOptions(), clean)
     authors = read_authors(run.file("authors.json"))
-    card = render(facts(*authors, counts=run.facts("clean")["authors"]))
+    card = render(facts(*authors, counts=run.record.facts("clean")["authors"]))
     assert opened.name == seed
     columns = list(people.values())
     assert data_table(card) == [
@@ -849,7 +849,7 @@ def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
     )
     assert "](https://x.com/__ada)" in card
     assert "the author gave permission" in card
-    assert str(cyborg.run.facts("train")["steps"]) in card
+    assert str(cyborg.run.record.facts("train")["steps"]) in card
 
 
 def test_a_contact_is_kept_and_a_picture_is_found(

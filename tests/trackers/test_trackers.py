@@ -311,8 +311,8 @@ def test_trackio_has_every_number_and_what_it_was_made_with(told: Told) -> None:
         for (config,) in rows(told, "SELECT config FROM configs WHERE run_name = '@ada_l-train'")
     ]
     assert config["seed"] == 0
-    assert config["learning_rate"] == told.persona.run.facts("train")["learning_rate"]
-    assert config["version.torch"] == told.persona.run.facts("train")["versions"]["torch"]
+    assert config["learning_rate"] == told.persona.run.record.facts("train")["learning_rate"]
+    assert config["version.torch"] == told.persona.run.record.facts("train")["versions"]["torch"]
     assert config["whose"] == "fictional"
 
 
