@@ -124,7 +124,7 @@ def test_every_family_of_models_learns(
         for row in rows
         if "validation_bits_per_byte" in row
     }
-    facts = persona.run.facts("train")
+    facts = persona.run.record.facts("train")
     assert (
         watched[facts["best_step"]]
         == min(watched.values())
@@ -142,7 +142,9 @@ def test_the_best_step_is_kept(ada: Path, tiny_gpt2: Path) -> None:
         for line in (persona.path / "validation.jsonl").read_text().splitlines()
     ]
     now = bits_per_byte(persona.model.bits(watched), watched)
-    assert now == pytest.approx(persona.run.facts("train")["validation_bits_per_byte"], abs=1e-3)
+    assert now == pytest.approx(
+        persona.run.record.facts("train")["validation_bits_per_byte"], abs=1e-3
+    )
 
 
 KILLED = """
@@ -319,10 +321,10 @@ def test_a_budget_ends_a_training(
     # A fast machine memorizes them.
     monkeypatch.setattr("popinjay.training.trainer.Trainer.max_memorized_share", lambda _: 1.0)
     persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 1000.0}, budget="4s")
-    facts = persona.run.facts("train")
+    facts = persona.run.record.facts("train")
     assert (facts["budget"], facts["stopped"]) == (4.0, "time was up")
     plenty = popinjay.make(ada, name="plenty", base=str(tiny_gpt2), **OPTIONS, budget="1h")
-    assert plenty.run.facts("train")["stopped"] == "all was learnt"
+    assert plenty.run.record.facts("train")["stopped"] == "all was learnt"
 
 
 @pytest.mark.parametrize("budget", ["soon", "0s", "5", "-1m"])
