@@ -11,7 +11,7 @@ from popinjay.inference.open_decoder import open_decoder
 from popinjay.options import SayOptions
 from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters, Watch
 from popinjay.sampling.generate import generate
-from popinjay.text.verbatim_index import VerbatimIndex
+from popinjay.store.index_file import index_of_file
 
 
 def filter_share(folder: Path, cache: Path, posts: Path, count: int) -> tuple[float, float, float]:
@@ -24,9 +24,7 @@ def filter_share(folder: Path, cache: Path, posts: Path, count: int) -> tuple[fl
         count: How many posts to generate.
     """
     timer = _Timer()
-    filters = OutputFilters(
-        lambda: VerbatimIndex.of_file(posts, cache / "posts.index", MIN_HOLDERS)
-    )
+    filters = OutputFilters(lambda: index_of_file(posts, cache / "posts.index", MIN_HOLDERS))
     decoder = open_decoder(folder, cache=cache)
     generate(decoder, SayOptions(n=2, seed=0))  # warm-up
     started = time.perf_counter()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Persona", "PopinjayError", "load", "make"]
 
-# Threads of GNU's OpenMP, which PyTorch computes with, spin for milliseconds while they wait for one
-# another. If another process keeps a processor busy, training then takes ten times as long
+# Threads of GNU's OpenMP, which PyTorch computes with, spin for milliseconds while they wait for
+# each other. If another process keeps a processor busy, training then takes ten times as long
 # (docs/log.md). The variable is read when PyTorch is first imported.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")

@@ -177,7 +177,8 @@ def test_zip_with_changed_bytes(refused_spec: Refused, tmp_path: Path) -> None:
         ),
         (
             lambda text: text.replace("window.YTD.tweets.part0", "window.TWEETS"),
-            "begins with 'window.TWEETS =', which X does not write. It was written by some other tool",
+            "begins with 'window.TWEETS =', which X does not write. "
+            "It was written by some other tool",
         ),
         (
             lambda text: text.replace("full_text", "words"),

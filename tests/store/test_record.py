@@ -19,8 +19,8 @@ from popinjay.store.run import Run, State
 from popinjay.store.stage_runner import forgive, run_stage, writing
 from popinjay.store.stage_table import PICTURE_FILE, STAGES, stage_named
 
-BEFORE = {"whose": "self", "contact": "ada@example.org"}
-AFTER = {"whose": "permission", "contact": "bob@example.org"}
+BEFORE: dict[str, Any] = {"whose": "self", "contact": "ada@example.org"}
+AFTER: dict[str, Any] = {"whose": "permission", "contact": "bob@example.org"}
 
 
 class Options:

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from popinjay.store.run import STAGES, Run
+from popinjay.store.run import Run
+from popinjay.store.stage_table import STAGES
 
 
 def json_lines(file: Path) -> list[dict[str, Any]]:
