@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from popinjay.metrics import stylometry as module
 from popinjay.metrics.intervals import Estimate
 from popinjay.metrics.stylometry import (
-    HABITS,
+    STYLE_MEASURES,
     capitals,
     hashtags,
     mentions,
@@ -66,7 +66,7 @@ def test_the_distance_is_the_widest_gap(mine: list[str], theirs: list[str]) -> N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RESAMPLES", 100)
         for name, estimate in stylometry(mine, theirs).items():
-            habit = HABITS[name]
+            habit = STYLE_MEASURES[name]
             assert estimate.value == pytest.approx(
                 gap([habit(text) for text in mine], [habit(text) for text in theirs])
             ), name

@@ -198,7 +198,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         '    longest_word: int = option(50, "Drop posts with a longer word.", least=1)\n',
     )
     # a cleaning rule
-    rules = "RULES: tuple[Rule, ...] = ("
+    rules = "DROP_RULES: tuple[Rule, ...] = ("
     edited(
         package / "stages" / "clean.py",
         rules,

@@ -22,9 +22,9 @@ _SENTENCE_START = re.compile(r"(?:^|[.!?…:;\n—–|]|-)[\W_]*$")
 
 def unknown_names(given: Compared, seed: int) -> Measure:
     """Return how often each source's texts have a handle or a name that the author never used."""
-    strangers = UnknownNames(given.training, given.written.get(BASE, ()))
+    unknown = UnknownNames(given.training, given.written.get(BASE, ()))
     found = {
-        source: strangers.measure(texts[:MAX_TEXTS]) for source, texts in given.sources().items()
+        source: unknown.measure(texts[:MAX_TEXTS]) for source, texts in given.sources().items()
     }
     if not given.written.get(BASE):
         found = {source: {"handles": shares["handles"]} for source, shares in found.items()}

@@ -47,7 +47,7 @@ def mentions(text: str) -> int:
     return sum(1 for _ in _MENTION.finditer(text))
 
 
-HABITS: dict[str, Callable[[str], float]] = {
+STYLE_MEASURES: dict[str, Callable[[str], float]] = {
     "length": len,
     "punctuation": punctuation,
     "capitals": capitals,
@@ -77,10 +77,10 @@ def stylometry(texts: Sequence[str], real: Sequence[str], seed: int = 0) -> dict
     at once here, which scipy's `ks_2samp` cannot do.
     """
     if not texts or not real:
-        return {name: Estimate(0.0, 0.0, 1.0) for name in HABITS}
+        return {name: Estimate(0.0, 0.0, 1.0) for name in STYLE_MEASURES}
     return {
         name: _estimate([habit(text) for text in texts], [habit(text) for text in real], seed)
-        for name, habit in HABITS.items()
+        for name, habit in STYLE_MEASURES.items()
     }
 
 
@@ -93,11 +93,11 @@ def self_split(real: Sequence[str], seed: int = 0) -> dict[str, Estimate]:
 
     half = len(real) // 2
     if not half:
-        return {name: Estimate(0.0, 0.0, 1.0) for name in HABITS}
+        return {name: Estimate(0.0, 0.0, 1.0) for name in STYLE_MEASURES}
     generator = np.random.default_rng(seed)
     cuts = generator.permuted(np.tile(np.arange(len(real)), (SPLITS, 1)), axis=1)
     found = {}
-    for name, habit in HABITS.items():
+    for name, habit in STYLE_MEASURES.items():
         values, codes = np.unique([habit(text) for text in real], return_inverse=True)
         gaps = _gap(
             _tally(codes[cuts[:, :half]], len(values)),

@@ -93,8 +93,8 @@ def tiles(sides: Sequence[Side]) -> list[Tile]:
     """Return the numbers that say most, each with the control that gives it meaning."""
     found: list[Tile | None] = []
     if can_be_given(sides[0].report):  # with few posts an AUC is a coin that was tossed a few times
-        halves = "the author against themselves"
-        found.append(_tile(sides, "told_apart", ONLY, halves, "50% is a coin toss"))
+        self_split = "the author against themselves"
+        found.append(_tile(sides, "told_apart", ONLY, self_split, "50% is a coin toss"))
     found.append(_tile(sides, "taken_for", ONLY, AUTHORS_POSTS))
     found.append(_tile(sides, "copying", "run", AUTHORS_POSTS))
     found.append(_bits_tile(sides))

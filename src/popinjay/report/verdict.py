@@ -62,9 +62,9 @@ def _apart(told_apart: Measure) -> str:
     the AUC of the older posts is the best that it could reach.
     """
     found = told_apart.estimate(PERSONA)
-    halves = told_apart.estimate(AUTHOR)
+    self_split = told_apart.estimate(AUTHOR)
     older = told_apart.estimate(EARLIER)
-    if found.value > max(halves.value, older.value) + MARGIN:
+    if found.value > max(self_split.value, older.value) + MARGIN:
         what = next(words for most, words in TOLD_APART if found.value < most)
     elif older.value > SAME_AUTHOR_AUC:
         what = "Told apart no better than the author's own older posts"
@@ -72,8 +72,8 @@ def _apart(told_apart: Measure) -> str:
         what = "Not to be told apart"
     return (
         f"{what}: shown one post of each, a classifier picks the machine's {_times(found)} times "
-        f"in 100, the author's own older ones {_times(older)} times, and {_times(halves)} on two "
-        "halves of the same posts."
+        f"in 100, the author's own older ones {_times(older)} times, and {_times(self_split)} on "
+        "two halves of the same posts."
     )
 
 

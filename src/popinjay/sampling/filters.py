@@ -81,13 +81,13 @@ class OutputFilters:
 
         If it `masks` unknown handles, it does not reject them.
         """
-        following = None if options.allow_copies else self.index.follow(prompt)
+        matcher = None if options.allow_copies else self.index.follow(prompt)
         room = options.max_chars - len(prompt)
         if options.handles == "any":
-            return Watch(following, room)
+            return Watch(matcher, room)
         if masks:
-            return Watch(following, room, mask=lambda text: self._masked(text, len(prompt)))
-        return Watch(following, room, HandleWatch(self._knows_handle, prompt))
+            return Watch(matcher, room, mask=lambda text: self._masked(text, len(prompt)))
+        return Watch(matcher, room, HandleWatch(self._knows_handle, prompt))
 
     def _knows_handle(self, name: str) -> bool:
         return self.index.has_handle(name)
@@ -110,7 +110,7 @@ class OutputFilters:
         prompt: str,
         options: SayOptions,
         *,
-        watched: bool = False,
+        was_watched: bool = False,
         masks: bool = False,
     ) -> Verdict:
         """Decide what becomes of a draft that has ended.
@@ -123,7 +123,7 @@ class OutputFilters:
             finished: Whether the model ended it.
             prompt: What it begins with.
             options: What is allowed.
-            watched: Whether a watch saw all of it, so that only its last words can be a copy.
+            was_watched: Whether a watch saw all of it, so that only its last words can be a copy.
             masks: Whether to mask unknown handles instead of rejecting them.
         """
         typed = len(prompt) if text.startswith(prompt) else 0
@@ -142,7 +142,7 @@ class OutputFilters:
             return Verdict(text, finished, Reason.PERSONAL)
         if not options.allow_copies and (
             self.index.ends_copied(text)
-            if watched and not typed
+            if was_watched and not typed
             else self.index.is_copied(text, typed)
         ):
             return Verdict(text, finished, Reason.COPIED)
@@ -169,7 +169,7 @@ class Watch:
 
     def __init__(
         self,
-        following: IncrementalMatcher | None,
+        matcher: IncrementalMatcher | None,
         room: int,
         handles: HandleWatch | None = None,
         mask: Callable[[str], str] | None = None,
@@ -178,14 +178,14 @@ class Watch:
 
         `mask` returns a text with its unknown handles masked; None masks nothing.
         """
-        self._following = following
+        self._matcher = matcher
         self._handles = handles
         self._mask = mask
         self._room = room + 1  # the text may begin with a blank, which is removed later
 
     def add(self, text: str) -> Reason | None:
         """Add more text of the draft; return why it is rejected now, or None."""
-        if self._following is not None and self._following.add(text):
+        if self._matcher is not None and self._matcher.add(text):
             return Reason.COPIED
         if self._handles is not None and self._handles.add(text):
             return Reason.HANDLE

@@ -83,16 +83,18 @@ def prefill(decoder: Decoder, prompt: str, least: int) -> PrefilledPrompt:
         read = [decoder.bos_token, *tokens]
         return PrefilledPrompt(read, [], [], reader.prefill(read), text, reader.prefix)
     cut = _last_word(tokens, pieces)
-    read, taken = [decoder.bos_token, *tokens[:cut]], tokens[cut:]
-    over = _logits_over(reader, read, taken)
-    covers, likely = _continuations(over[:-1], taken, pieces, frozenset(decoder.suppressed_tokens))
+    read, healed = [decoder.bos_token, *tokens[:cut]], tokens[cut:]
+    over = _logits_over(reader, read, healed)
+    continuations, likely = _continuations(
+        over[:-1], healed, pieces, frozenset(decoder.suppressed_tokens)
+    )
     if is_inside_word(text[-1]):
         alone = _chance_of_boundary(over[-1], pieces)
-        chance = _chance_of_whole(covers, likely, _spelling(taken, pieces), alone, pieces)
+        chance = _chance_of_whole(continuations, likely, _spelling(healed, pieces), alone, pieces)
         is_token = pieces[tokens[-1]].endswith(_typed_word(text).encode())
         if chance >= (WHOLE if is_token else WHOLE_IN_PARTS):
-            return _kept(reader, [*read, *taken], text, pieces)
-    return PrefilledPrompt(read, taken, covers, likely, text, reader.prefix)
+            return _kept(reader, [*read, *healed], text, pieces)
+    return PrefilledPrompt(read, healed, continuations, likely, text, reader.prefix)
 
 
 def _kept(reader: Decoder, read: list[int], text: str, pieces: Pieces) -> PrefilledPrompt:
@@ -123,29 +125,29 @@ def _last_word(tokens: list[int], pieces: Pieces) -> int:
 
 def _typed_word(text: str) -> str:
     """Return the letters and figures that a text ends in."""
-    begin = len(text)
-    while begin and is_inside_word(text[begin - 1]):
-        begin -= 1
-    return text[begin:]
+    start = len(text)
+    while start and is_inside_word(text[start - 1]):
+        start -= 1
+    return text[start:]
 
 
 def _spelling(tokens: Sequence[int], pieces: Pieces) -> bytes:
     return b"".join(pieces[token] for token in tokens)
 
 
-def _logits_over(decoder: Decoder, read: list[int], taken: list[int]) -> list[Logits]:
+def _logits_over(decoder: Decoder, read: list[int], healed: list[int]) -> list[Logits]:
     """Return the logits before each of the tokens taken back, and those behind all of them.
 
     What the decoder has read then is the rest.
     """
     found = [decoder.prefill(read).copy()]
     decoder.add(1)
-    return found + [decoder.step([token])[0].copy() for token in taken]
+    return found + [decoder.step([token])[0].copy() for token in healed]
 
 
 def _continuations(
     over: Sequence[Logits],
-    taken: list[int],
+    healed: list[int],
     pieces: Pieces,
     never: frozenset[int],
 ) -> tuple[list[tuple[int, ...]], Logits]:
@@ -153,21 +155,21 @@ def _continuations(
 
     `over` are the logits before each of them. Tokens that are `never` drawn are in none.
     """
-    covers: list[tuple[int, ...]] = []
+    continuations: list[tuple[int, ...]] = []
     likely: list[float] = []
     before = 0.0  # of the tokens kept
     for kept, logits in enumerate(over):
-        rest = _spelling(taken[kept:], pieces)
+        rest = _spelling(healed[kept:], pieces)
         # Only the last token's own bytes are covered by a token and no more.
-        whole = kept == len(taken) - 1
+        whole = kept == len(healed) - 1
         log = _log_softmax(logits)
         for token in pieces.beginning_with(rest):
             fits = token < len(log) and token not in never
             if fits and (whole or len(pieces[token]) > len(rest)):
-                covers.append((*taken[:kept], token))
+                continuations.append((*healed[:kept], token))
                 likely.append(before + float(log[token]))
-        before += float(log[taken[kept]])
-    return covers, np.array(likely, dtype=np.float32)
+        before += float(log[healed[kept]])
+    return continuations, np.array(likely, dtype=np.float32)
 
 
 def _log_softmax(logits: Logits) -> Logits:
@@ -184,7 +186,7 @@ def _chance_of_boundary(logits: Logits, pieces: Pieces) -> float:
 
 
 def _chance_of_whole(
-    covers: Sequence[tuple[int, ...]],
+    continuations: Sequence[tuple[int, ...]],
     likely: Logits,
     word: bytes,
     alone: float,
@@ -194,11 +196,11 @@ def _chance_of_whole(
 
     `alone` is the probability of a boundary behind a cover that spells the word and no more.
     """
-    if not covers:
+    if not continuations:
         return 0.0
     chances = np.exp(likely.astype(np.float64) - likely.max())
-    ends = np.zeros(len(covers))
-    for number, cover in enumerate(covers):
+    ends = np.zeros(len(continuations))
+    for number, cover in enumerate(continuations):
         more = _spelling(cover, pieces)[len(word) :]
         ends[number] = alone if not more else not goes_on_with_word(more)
     return float((chances * ends).sum() / chances.sum())

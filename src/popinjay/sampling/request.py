@@ -201,7 +201,7 @@ class GenerationRequest:
                 sequence.finished,
                 self._typed,
                 self._options,
-                watched=not sequence.was_stopped,
+                was_watched=not sequence.was_stopped,
                 masks=masks,
             )
         is_empty = len(text) <= len(self._typed)

@@ -36,7 +36,7 @@ class TokenSequence:
         self,
         key: SequenceKey,
         decoder: Decoder,
-        beginning: PrefilledPrompt,
+        prompt: PrefilledPrompt,
         least: int,
         most: int,
         watch: Watch | None,
@@ -47,21 +47,21 @@ class TokenSequence:
         Args:
             key: Which draft it is.
             decoder: The model, for its tokens.
-            beginning: The prompt, as the decoder has read it.
+            prompt: The prompt, as the decoder has read it.
             least: The fewest tokens behind the prompt; a line break may end it sooner.
             most: The most tokens behind the prompt.
             watch: Rejects the draft while it grows; None rejects nothing.
             stops: Texts that end the draft, and are no part of it.
         """
         self.key = key
-        self.prompt = beginning
+        self.prompt = prompt
         self.tokens: list[int] = []  # behind those of the prompt that were read
         self.over = False
         self.finished = False  # ended by the model, not for lack of tokens
         self.rejection: Reason | None = None
         self._generator = np.random.default_rng(key)
         self._decoder = decoder
-        self._text = StreamingDetokenizer(decoder, beginning)
+        self._text = StreamingDetokenizer(decoder, prompt)
         self._fed = 0  # how many of the tokens the decoder has been given
         self._least = least
         self._most = most
@@ -71,11 +71,11 @@ class TokenSequence:
 
     def start(self, sampler: Sampler) -> None:
         """Sample what comes first, with a sampler that has loaded the prompt's logits."""
-        drawn = sampler.sample(self._generator)
+        sampled = sampler.sample(self._generator)
         if not self.prompt.continuations:
-            self._append(drawn)
+            self._append(sampled)
             return
-        for token in self.prompt.continuations[drawn]:
+        for token in self.prompt.continuations[sampled]:
             if not self.over:
                 self._append(token)
 

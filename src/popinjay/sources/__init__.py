@@ -9,7 +9,7 @@ from __future__ import annotations
 from popinjay.sources.registry import all_sources, find, read, read_all
 from popinjay.sources.source import (
     FETCH,
-    NOBODY_TO_ASK,
+    UNATTENDED,
     Access,
     Findings,
     Reading,
@@ -20,7 +20,7 @@ from popinjay.sources.source_options import options_of, own_options
 
 __all__ = [
     "FETCH",
-    "NOBODY_TO_ASK",
+    "UNATTENDED",
     "Access",
     "Findings",
     "Reading",

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.sources.source import NOBODY_TO_ASK, Access, Reading, Source
+from popinjay.sources.source import UNATTENDED, Access, Reading, Source
 from popinjay.sources.source_options import check_known, options_of
 
 GROUP = "popinjay.sources"  # of entry points
@@ -65,7 +65,7 @@ def find(spec: str) -> Source:
     raise _nothing_reads(spec)
 
 
-def read(spec: str, options: CollectOptions, access: Access = NOBODY_TO_ASK) -> Reading:
+def read(spec: str, options: CollectOptions, access: Access = UNATTENDED) -> Reading:
     """Open a spec, for the caller to close.
 
     Raises SpecError if it cannot be read, NetworkError if a server cannot.
@@ -74,7 +74,7 @@ def read(spec: str, options: CollectOptions, access: Access = NOBODY_TO_ASK) -> 
 
 
 def read_all(
-    specs: Sequence[str], options: CollectOptions, access: Access = NOBODY_TO_ASK
+    specs: Sequence[str], options: CollectOptions, access: Access = UNATTENDED
 ) -> list[Reading]:
     """Open several specs, whose sources share `--source-options`. The caller closes the readings.
 

@@ -39,7 +39,7 @@ class Access:
     keeps: bool = True  # what is read is kept for the next time
 
 
-NOBODY_TO_ASK = Access()  # enough for files
+UNATTENDED = Access()  # enough for files
 
 
 class Reading(ABC):

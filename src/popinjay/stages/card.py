@@ -32,7 +32,7 @@ from popinjay.report.saved import page_of
 from popinjay.report.schema import Report
 from popinjay.report.verdict import can_be_given
 from popinjay.store.run import Run
-from popinjay.store.stage_runner import Draft
+from popinjay.store.stage_runner import StageOutput
 from popinjay.store.stage_table import PICTURE_FILE, STAGES
 from popinjay.text.unicode import without_direction_marks
 
@@ -82,7 +82,7 @@ class Facts:
     base: Mapping[str, Any] = field(default_factory=dict)
 
 
-def card(options: CardOptions, draft: Draft, listener: Listener) -> None:
+def card(options: CardOptions, draft: StageOutput, listener: Listener) -> None:
     """Write `README.md`, and `report.html` beside it."""
     with draft.open("README.md") as file:
         file.write(render(gather(draft.run, options, draft.need)))

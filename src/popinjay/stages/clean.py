@@ -19,7 +19,7 @@ from popinjay.errors import TooLittleText
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.options import CleanOptions
 from popinjay.post import Kind, Post, by_author, is_repost_by_hand, one_line, read_posts
-from popinjay.store.stage_runner import Draft
+from popinjay.store.stage_runner import StageOutput
 from popinjay.text.language_codes import language_code
 from popinjay.text.language_detection import detect_language
 from popinjay.text.machine_made import is_machine_made
@@ -122,7 +122,7 @@ def machine_made(post: Post, text: str, options: CleanOptions) -> str | None:
     return "machine-made" if is_machine_made(text, post.text) else None
 
 
-RULES: tuple[Rule, ...] = (reply, other_language, empty, cut_short, machine_made)
+DROP_RULES: tuple[Rule, ...] = (reply, other_language, empty, cut_short, machine_made)
 FURTHER = (  # their order in the card's table; reasons of other rules come behind them
     "too long",
     "reply",
@@ -203,7 +203,7 @@ def sort_out(
             result.dropped.append((post, "short"))
             continue
         text, hidden = polish(text, keep_personal_data=options.keep_personal_data)
-        rules = () if plain else RULES
+        rules = () if plain else DROP_RULES
         reason = next((why for rule in rules if (why := rule(post, text, options))), None)
         if reason:
             result.dropped.append((post, reason))
@@ -290,7 +290,7 @@ def _what_was_lost(counts: Counts) -> str:
     )
 
 
-def clean(options: CleanOptions, draft: Draft, listener: Listener) -> None:
+def clean(options: CleanOptions, draft: StageOutput, listener: Listener) -> None:
     """Write `clean.jsonl` and `dropped.jsonl`. Raises TooLittleText if an author has too little."""
     posts = by_author(read_posts(draft.need("posts.jsonl")))
     results = []

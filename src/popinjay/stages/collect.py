@@ -16,9 +16,9 @@ from popinjay.errors import SpecError
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post
-from popinjay.sources import NOBODY_TO_ASK, Access, Reading
+from popinjay.sources import UNATTENDED, Access, Reading
 from popinjay.store.forgotten import Forgotten
-from popinjay.store.stage_runner import Draft
+from popinjay.store.stage_runner import StageOutput
 
 STAGE = "collect"
 
@@ -96,7 +96,7 @@ def is_account(reading: Reading) -> bool:
 
 
 def open_specs(
-    specs: Sequence[str], options: CollectOptions, access: Access = NOBODY_TO_ASK
+    specs: Sequence[str], options: CollectOptions, access: Access = UNATTENDED
 ) -> Opened:
     """Open every spec.
 
@@ -195,7 +195,9 @@ def keep_avatars(readings: Sequence[Reading], folder: Path) -> None:
             (folder / f"{reading.author.handle}.{kind}").write_bytes(data)
 
 
-def collect(opened: Opened, options: CollectOptions, draft: Draft, listener: Listener) -> None:
+def collect(
+    opened: Opened, options: CollectOptions, draft: StageOutput, listener: Listener
+) -> None:
     """Write `posts.jsonl`, `authors.json` and `avatars` from specs opened with these options."""
     counts: Counter[str] = Counter()
     forgotten = Forgotten.of(draft.run)

@@ -15,7 +15,7 @@ from popinjay.errors import TooLittleText
 from popinjay.events import Listener
 from popinjay.options import DatasetOptions
 from popinjay.post import Post, by_author, read_posts
-from popinjay.store.stage_runner import Draft
+from popinjay.store.stage_runner import StageOutput
 from popinjay.text.near_duplicates import NearDuplicates
 
 MOSTLY = 0.8  # share of posts with a time from which the newest are held out
@@ -90,7 +90,7 @@ def balance(authors: dict[str, list[Post]]) -> Iterator[Post]:
             place = (place + 1) % len(posts)
 
 
-def dataset(options: DatasetOptions, draft: Draft, listener: Listener) -> None:
+def dataset(options: DatasetOptions, draft: StageOutput, listener: Listener) -> None:
     """Write `train.jsonl`, `validation.jsonl` and `held_out.jsonl`."""
     posts = by_author(read_posts(draft.need("clean.jsonl")))
     splits = {author: split(own, options) for author, own in posts.items()}

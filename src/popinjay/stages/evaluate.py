@@ -27,7 +27,7 @@ from popinjay.sampling.events import GeneratedPost
 from popinjay.sampling.generate import MAX_BATCH_ROWS, stream
 from popinjay.store.files import atomic_write, content_hash
 from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT
-from popinjay.store.stage_runner import Draft
+from popinjay.store.stage_runner import StageOutput
 
 STAGE = "evaluate"
 BITS_WHAT = "held-out posts, each scored alone from the separator; lower is better"
@@ -40,7 +40,9 @@ class OfBase(NamedTuple):
     written: list[str] | None = None
 
 
-def evaluate(base: bases.Base, options: EvaluateOptions, draft: Draft, listener: Listener) -> None:
+def evaluate(
+    base: bases.Base, options: EvaluateOptions, draft: StageOutput, listener: Listener
+) -> None:
     """Write `report.json` and `samples.jsonl`."""
     held_out = {
         author: [post.text for post in own]
@@ -158,7 +160,7 @@ def sampling(given: Sampling, seed: int) -> dict[str, Any]:
     return {**given._asdict(), "max_tokens": SayOptions.max_tokens, "seed": seed}
 
 
-def _trials(draft: Draft) -> dict[str, Any]:
+def _trials(draft: StageOutput) -> dict[str, Any]:
     """Return what was tried to find the persona's own settings; empty if nothing was."""
     known = draft.run.record.trained.sampling
     return {name: known[name] for name in ("trials", "author") if known.get(name)}
@@ -208,13 +210,13 @@ def _progress(listener: Listener) -> Callable[[str], None]:
     )
 
 
-def _training(draft: Draft) -> Training:
+def _training(draft: StageOutput) -> Training:
     """Return how the training went: why it stopped, and which step was kept."""
     trained = draft.run.record.trained
     return Training(trained.stopped, trained.best_step, trained.steps)
 
 
-def _keep_previous(draft: Draft, model: str) -> None:
+def _keep_previous(draft: StageOutput, model: str) -> None:
     """Keep the report of another model, so that two trainings can be compared."""
     before = draft.run.file("report.json")
     if before.exists() and Report.load(before).model not in ("", model):

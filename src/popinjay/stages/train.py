@@ -26,7 +26,7 @@ from popinjay.sampling.request import MIN_TOKENS
 from popinjay.sampling.scripts import foreign_tokens
 from popinjay.store.files import storage_errors
 from popinjay.store.run import ENGINE_FOLDER
-from popinjay.store.stage_runner import Draft
+from popinjay.store.stage_runner import StageOutput
 from popinjay.text.quantities import duration
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import predicted, training_sequences
@@ -70,7 +70,7 @@ def prepare(
     base: bases.Base,
     options: TrainOptions,
     texts: Sequence[str],
-    watched: Sequence[str],
+    validation_texts: Sequence[str],
     folder: Path,
     listener: Listener,
 ) -> Trainer:
@@ -81,7 +81,7 @@ def prepare(
         base: Its row.
         options: What was asked for.
         texts: The training posts.
-        watched: The validation posts.
+        validation_texts: The validation posts.
         folder: Holds the checkpoints, which are used by this very training only.
         listener: Is told how far it is.
     """
@@ -89,7 +89,7 @@ def prepare(
     learnt = training_sequences(model, texts)
     device = model.device.type
     settings = settle(options, base, predicted(learnt), width=model.width, device=device)
-    about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(watched)]
+    about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(validation_texts)]
     checkpoints = Checkpoints(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
     tuned = trainable_weights(
         settings.tune,
@@ -99,15 +99,22 @@ def prepare(
         settings.precision,
     )
     recompute = needs_recompute(model, settings.batch_tokens, memory(device))
-    learner = TrainStep(
+    train_step = TrainStep(
         model, tuned, learnt, folder, precision=settings.precision, recompute=recompute
     )
     return Trainer(
-        learner, learnt, list(watched), VerbatimIndex(texts), settings, checkpoints, listener, began
+        train_step,
+        learnt,
+        list(validation_texts),
+        VerbatimIndex(texts),
+        settings,
+        checkpoints,
+        listener,
+        began,
     )
 
 
-def train(base: bases.Base, options: TrainOptions, draft: Draft, listener: Listener) -> None:
+def train(base: bases.Base, options: TrainOptions, draft: StageOutput, listener: Listener) -> None:
     """Write `model/` and `metrics.jsonl`: the base model taught the voice of `train.jsonl`."""
     training, validation = (
         [row["text"] for row in read_rows(draft.need(name))]
@@ -136,7 +143,7 @@ class Learnt(NamedTuple):
 
 
 def _learn(
-    base: bases.Base, options: TrainOptions, posts: Posts, draft: Draft, listener: Listener
+    base: bases.Base, options: TrainOptions, posts: Posts, draft: StageOutput, listener: Listener
 ) -> Learnt:
     """Train, and save the model."""
     began = time.monotonic()
@@ -191,7 +198,7 @@ def _set_defaults(model: LanguageModel, texts: Sequence[str]) -> None:
 
 
 def _calibrate(
-    posts: Posts, learnt: Learnt, seed: int, draft: Draft, listener: Listener
+    posts: Posts, learnt: Learnt, seed: int, draft: StageOutput, listener: Listener
 ) -> Calibration:
     """Choose how the saved model samples by default, and write that beside it."""
 

@@ -61,7 +61,7 @@ class Run:
         self.path = path
         self.name = path.name
         self.record = Record.load(self.file(RECORD))
-        self._asking: Asked | None = None
+        self._requested: Asked | None = None
 
     # files and states
 
@@ -182,7 +182,7 @@ class Run:
     @property
     def asked(self) -> Asked:
         """What the `make` in progress was asked for; without one, what is on record."""
-        return self.record.asked if self._asking is None else self._asking
+        return self.record.asked if self._requested is None else self._requested
 
     def ask(self, asked: Asked) -> None:
         """Set what is asked for now.
@@ -190,11 +190,11 @@ class Run:
         It is recorded with the next stage that succeeds, or by `settle_asked`.
         """
         asked = replace(asked, other=self.record.asked.other)
-        self._asking = Asked.from_table(storable(asked.to_table()))
+        self._requested = Asked.from_table(storable(asked.to_table()))
 
     def settle_asked(self) -> None:
         """Record what was asked for, after all of it was made."""
-        asked, self._asking = self._asking, None
+        asked, self._requested = self._requested, None
         if asked is not None and asked != self.record.asked:
             self.save(self.record.updated(asked=asked))
 
@@ -235,9 +235,9 @@ class Run:
         record = self.record.updated(stages={**others, stage.name: entry})
         just_done = stage.name if succeeded else ""
         record = record.updated(artifacts=lineage.counted(self.name, record, just_done))
-        if succeeded and self._asking is not None:
-            self.save(record.updated(asked=self._asking))
-            self._asking = None
+        if succeeded and self._requested is not None:
+            self.save(record.updated(asked=self._requested))
+            self._requested = None
         else:
             self.save(record)
 

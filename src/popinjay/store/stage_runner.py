@@ -26,7 +26,7 @@ UNRECORDED = (BrokenPipeError, OutputLost, PersonaTaken)
 
 
 @dataclass
-class Draft:
+class StageOutput:
     """The outputs of a running stage, under temporary names until all are complete."""
 
     run: Run
@@ -74,7 +74,7 @@ def run_stage(
     run: Run,
     stage: Stage,
     options: Any,
-    work: Callable[[Any, Draft, Listener], None],
+    work: Callable[[Any, StageOutput, Listener], None],
     listener: Listener = ignore,
     source: str | None = None,
 ) -> bool:
@@ -103,10 +103,10 @@ def run_stage(
 @contextlib.contextmanager
 def writing(
     run: Run, stage: Stage, options: Mapping[str, Any], source: str | None = None
-) -> Iterator[Draft]:
+) -> Iterator[StageOutput]:
     """Yield a draft that becomes the stage's outputs if, and only if, the body succeeds."""
     started = time.monotonic()  # the wall clock may be set back meanwhile
-    draft = Draft(run, stage)
+    draft = StageOutput(run, stage)
     outputs = draft.outputs
     outputs.discard()
     try:
@@ -148,7 +148,7 @@ def _record_failure(run: Run, stage: Stage, error: Exception, options: Mapping[s
 
 
 def _entry(
-    draft: Draft, options: Mapping[str, Any], source: str | None, started: float
+    draft: StageOutput, options: Mapping[str, Any], source: str | None, started: float
 ) -> StageEntry:
     """Return the entry of a stage whose outputs are complete, under their temporary names."""
     stage = draft.stage

@@ -109,8 +109,8 @@ class VerbatimIndex:
         if not typed:  # a fast path for the usual case
             found = words(text)
             return self.holds_whole(found) or self._holds_any(found)
-        following = self.follow(text[:typed])
-        return following.add(text[typed:]) or following.end()
+        matcher = self.follow(text[:typed])
+        return matcher.add(text[typed:]) or matcher.end()
 
     def ends_copied(self, text: str) -> bool:
         """Return whether a text equals an indexed one, or its last eight words are a run in one."""

@@ -26,15 +26,15 @@ def note(run: Run, trackers: Sequence[str]) -> None:
     """
     rows, home = list(run.record.told), run.path.parent.absolute()
     for tracker in trackers:
-        place = find(tracker).location(run.name, folder_beside(run.path))
-        folder = Path(place.folder)
-        inside = bool(place.folder) and folder.is_relative_to(home)
+        location = find(tracker).location(run.name, folder_beside(run.path))
+        folder = Path(location.folder)
+        inside = bool(location.folder) and folder.is_relative_to(home)
         row = sealed(
             LedgerRow(
                 tracker,
                 run.name,
-                folder.relative_to(home).as_posix() if inside else place.folder,
-                place.address,
+                folder.relative_to(home).as_posix() if inside else location.folder,
+                location.address,
             )
         )
         if not any(_is_noted(row, known) for known in rows):
@@ -68,10 +68,10 @@ def sealed(row: LedgerRow) -> LedgerRow:
 
 def locations(run: Run) -> list[str]:
     """Return where the trackers on the ledger store a persona's data."""
-    return [str(_place(run, row)) for row in run.record.told]
+    return [str(_location(run, row)) for row in run.record.told]
 
 
-def _place(run: Run, row: LedgerRow) -> Location:
+def _location(run: Run, row: LedgerRow) -> Location:
     folder = str(run.path.parent.absolute() / row.folder) if row.folder else ""
     return Location(folder, row.address)
 
@@ -96,19 +96,19 @@ def remove_marked(run: Run, stage: str, listener: Listener) -> None:
 
 def _removed(run: Run, row: LedgerRow, stage: str, listener: Listener) -> LedgerRow | None:
     """Have a row's tracker delete its data; return what stays of the row, if anything."""
-    tracker, place = row.tracker, _place(run, row)
+    tracker, location = row.tracker, _location(run, row)
     if not row.seal or row.seal != _seal_of(row):
         text = (
             f"{tracker}: the record that this persona's texts were sent to it was not made on this "
-            f"machine, so nothing was deleted from {place}."
+            f"machine, so nothing was deleted from {location}."
         )
         listener(Event(stage, EventKind.WARNING, text))
         return replace(row, owed=False)
     try:
-        left = forget(tracker, row.persona, place)
+        left = forget(tracker, row.persona, location)
     except TrackerError as error:
         text = (
-            f"The data of {tracker} is still in {place}: {error.message} "
+            f"The data of {tracker} is still in {location}: {error.message} "
             "Repeat the same forget once that is fixed."
         )
         listener(Event(stage, EventKind.WARNING, text))
@@ -117,6 +117,8 @@ def _removed(run: Run, row: LedgerRow, stage: str, listener: Listener) -> Ledger
         listener(Event(stage, EventKind.WARNING, f"{tracker}: {left}"))
         return replace(row, owed=False)
     listener(
-        Event(stage, EventKind.NOTE, f"The data of {tracker} with texts is deleted from {place}.")
+        Event(
+            stage, EventKind.NOTE, f"The data of {tracker} with texts is deleted from {location}."
+        )
     )
     return None

@@ -17,7 +17,7 @@ from popinjay import sources
 from popinjay.errors import NetworkError, PopinjayError, SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Post
-from popinjay.sources import NOBODY_TO_ASK, Reading
+from popinjay.sources import UNATTENDED, Reading
 from popinjay.sources.bluesky import account as bluesky
 from popinjay.sources.bluesky.account import Bluesky
 from popinjay.sources.bluesky.identity import Identity, look_up
@@ -45,7 +45,7 @@ class Table(HttpClient):
     """
 
     def __init__(self, table: Mapping[str, Any]) -> None:
-        super().__init__(NOBODY_TO_ASK)
+        super().__init__(UNATTENDED)
         self.table = dict(table)
         self.asked = list[str]()
 
@@ -524,7 +524,7 @@ SOUND: dict[str, Any] = {
 
 def account(**changed: Any) -> Callable[[], Bluesky]:
     return lambda: Bluesky(
-        Identity(DID, "ada.example", SERVER), Table({**SOUND, **changed}), NOBODY_TO_ASK
+        Identity(DID, "ada.example", SERVER), Table({**SOUND, **changed}), UNATTENDED
     )
 
 

@@ -89,7 +89,7 @@ def test_each_source_leaves_the_others_archives_alone(tmp_path: Path) -> None:
     assert [sources.find(str(path)) for path in (export, archive)] == [mastodon_export, x_archive]
     assert not mastodon_export.matches(str(archive))
     with pytest.raises(SpecError, match="holds a Mastodon export among other things"):
-        x_archive.read(str(export), CollectOptions(), sources.NOBODY_TO_ASK)
+        x_archive.read(str(export), CollectOptions(), sources.UNATTENDED)
 
 
 def test_the_fingerprint_changes_with_the_posts(tmp_path: Path) -> None:
