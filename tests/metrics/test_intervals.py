@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -12,9 +14,15 @@ from popinjay.metrics.measure import Measure
 TRIALS = 300
 
 
+@functools.cache
+def intervals(count: int) -> list[Estimate]:
+    """Return the intervals of all numbers of hits in so many texts."""
+    return [wilson_interval(hits, count) for hits in range(count + 1)]
+
+
 def held(share: float, count: int) -> float:
     """Return how often the interval of a share, estimated from so many texts, covers it."""
-    found = [wilson_interval(hits, count) for hits in range(count + 1)]
+    found = intervals(count)
     chance = binom.pmf(np.arange(count + 1), count, share)
     return float(
         sum(chance[hits] for hits, one in enumerate(found) if one.low <= share <= one.high)

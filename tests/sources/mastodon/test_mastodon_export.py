@@ -209,9 +209,9 @@ def test_content_warnings_and_polls_are_noted_and_not_in_the_text(tmp_path: Path
         tmp_path, create("<p>it was the gull</p>", 1, summary="who did it"), poll
     )
     assert [post.text for post in found] == ["it was the gull", "tea?"]
-    assert [note[:30] for note in reading.findings.notes] == [
+    assert [note[:28] for note in reading.findings.notes] == [
         "1 posts are behind a content",
-        "1 posts are polls: the questio",
+        "1 posts are polls: the quest",
     ]
 
 
@@ -281,7 +281,7 @@ def test_an_empty_outbox_and_a_broken_profile(
 ) -> None:
     assert main(["inspect", str(write_zip(tmp_path / "archive.zip", export_files()))]) == 2
     assert "There is not a single post of 'ada@social.example' in it." in capsys.readouterr().err
-    assert "actor.json in broken.zip is broken" in refused(
+    assert "actor.json in broken.zip is damaged" in refused(
         write_zip(tmp_path / "broken.zip", export_files() | {"actor.json": "{"})
     )
 

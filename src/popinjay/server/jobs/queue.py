@@ -13,6 +13,7 @@ import secrets
 import shutil
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ class JobQueue:
         name: str | None,
         options: dict[str, Any],
     ) -> Job:
-        """Queue a job.
+        """Queue a job; return a copy of it as it is now, which its start does not change.
 
         Args:
             doing: Whether to inspect or to make a persona.
@@ -134,7 +135,7 @@ class JobQueue:
                 raise
             self._jobs[job.id] = job
             self._changed.notify()
-            return job
+            return replace(job)
 
     def stop(self, id: str) -> Job:
         """Stop a job where it can be resumed. Raises ApiError if it is over."""
@@ -150,7 +151,7 @@ class JobQueue:
                 job.stop_asked = now()
                 job.write(self.folder(id))
             self._changed.notify()
-            return job
+            return replace(job)
 
     def resume(self, id: str) -> Job:
         """Queue a job again, to continue from what is finished.
@@ -175,7 +176,7 @@ class JobQueue:
                 stop_asked=None,
             )
             self._changed.notify()
-            return job
+            return replace(job)
 
     def remove(self, id: str) -> None:
         """Remove a job. Raises ApiError if it is running."""
