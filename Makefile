@@ -117,4 +117,4 @@ docs: setup
 	$(BIN)/python docs/make_reference.py
 
 clean:
-	rm -rf $(VENV) .venv-newest .newest.txt .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-newest .newest.txt .import_linter_cache .mypy_cache .ruff_cache .pytest_cache

@@ -122,7 +122,7 @@ WORDS = tuple(
         ("drawn", "sampled", rf"{_GENERATION}|{_TRAINING}"),
         ("Shape", "SamplingParams", r"^(decoding/drawing|sampling)\b"),
         ("shape", "params", r"^(decoding/drawing|sampling/(sampler|generate|prompt|sequence))"),
-        ("StageOutput", "TokenSequence", _EVERYWHERE),
+        ("Draft", "TokenSequence", _EVERYWHERE),
         ("draft", "sequence", _GENERATION),
         ("Growing", "StreamingDetokenizer", _EVERYWHERE),
         ("growing", "detokenizer", _GENERATION),
