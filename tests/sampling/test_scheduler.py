@@ -176,10 +176,10 @@ def test_rows_are_reserved_for_coming_requests() -> None:
     scheduler = BatchScheduler(parrot, 10)
     first, second, third = (parroted(parrot, 19) for _ in range(3))
     scheduler.add(first)
-    scheduler.step(coming=7)
+    scheduler.step(reserved_rows=7)
     assert len(first.sequences) == 3
     scheduler.add(second)
-    scheduler.step(coming=100)
+    scheduler.step(reserved_rows=100)
     assert (len(first.sequences), len(second.sequences)) == (3, 1)
     scheduler.step()
     # Two are reserved for new requests.

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from popinjay.options import SayOptions
 
 GROUPS = 256  # groups of tokens whose weights are summed: a draw then searches one group only
-TRIALS = 4  # draws outside the nucleus before the nucleus is sorted after all
-MANY = 500  # suppressed tokens from which on adding a whole row is faster than indexing
+MAX_REJECTIONS = 4  # draws outside the nucleus before the nucleus is sorted after all
+MIN_DENSE_MASK = 500  # suppressed tokens from which on adding a whole row is faster than indexing
 # A lower temperature would overflow. Long before it, only the likeliest token has any weight left.
-COLDEST = 1e-30
+MIN_TEMPERATURE = 1e-30
 
 
 class NoCandidateTokens(BaseModelError, ValueError):
@@ -38,7 +38,7 @@ class SamplingParams(NamedTuple):
     5. Min-p keeps tokens with at least this share of the likeliest one's probability
        (arXiv 2407.01082).
 
-    Of equally likely tokens the one with the lower number counts as likelier.
+    Of equally likely tokens the one with the lower id counts as likelier.
     """
 
     temperature: float = 1.0
@@ -85,13 +85,13 @@ class Sampler:
         self._weights = self._padded[:size]  # probabilities relative to the likeliest token's
         self._grouped = self._padded.reshape(-1, GROUPS)  # column g: tokens g, g + GROUPS, ...
         self._mask = np.empty(size, dtype=np.bool_)
-        self._upto: NDArray[np.float64] = np.zeros(GROUPS)  # cumulative weights of the groups
-        if len(self._suppressed) > MANY:
+        self._cumulative: NDArray[np.float64] = np.zeros(GROUPS)  # cumulative weights of the groups
+        if len(self._suppressed) > MIN_DENSE_MASK:
             self._bias = np.zeros(size, dtype=np.float32)
             self._bias[self._suppressed[self._suppressed < size]] = -np.inf
         # The tokens that can be drawn, the likeliest first, if they were sorted for this row.
         self._ordered: NDArray[np.intp] | None = None
-        self._upto_ordered: NDArray[np.float64] = np.zeros(0)  # their cumulative weights
+        self._ordered_cumulative: NDArray[np.float64] = np.zeros(0)  # their cumulative weights
 
     def load_logits(
         self, logits: Logits, seen: Iterable[int] = (), banned: Sequence[int] = ()
@@ -110,12 +110,12 @@ class Sampler:
             self._make_room(len(logits))
         weights = self._weights
         np.copyto(weights, logits)
-        if self.params.repetition_penalty != 1 and (there := sorted(set(seen))):
-            found = weights[there]
-            weights[there] = np.where(
-                found < 0,
-                found * self.params.repetition_penalty,
-                found / self.params.repetition_penalty,
+        if self.params.repetition_penalty != 1 and (seen_ids := sorted(set(seen))):
+            seen_logits = weights[seen_ids]
+            weights[seen_ids] = np.where(
+                seen_logits < 0,
+                seen_logits * self.params.repetition_penalty,
+                seen_logits / self.params.repetition_penalty,
             )
         if self._bias is not None:
             weights += self._bias
@@ -136,54 +136,56 @@ class Sampler:
             return
         weights -= highest
         if self.params.temperature != 1:
-            weights *= np.float32(1 / max(self.params.temperature, COLDEST))
+            weights *= np.float32(1 / max(self.params.temperature, MIN_TEMPERATURE))
         np.exp(weights, out=weights)
-        self._upto = self._grouped.sum(axis=0).cumsum(dtype=np.float64)
+        self._cumulative = self._grouped.sum(axis=0).cumsum(dtype=np.float64)
         if self.params.top_k or self.params.min_p:
             self._sort_nucleus(self._threshold())
 
     def sample(self, generator: np.random.Generator) -> int:
         """Sample one token."""
-        for _ in range(TRIALS):
+        for _ in range(MAX_REJECTIONS):
             if self._ordered is not None:
                 break
-            token = self._anywhere(generator.random())
-            least = self._weights[token]
-            whole = self._upto[-1]
+            token = self._token_at(generator.random())
+            token_weight = self._weights[token]
+            total = self._cumulative[-1]
             # A token with more weight than the tail is inside the nucleus without a further look.
             # If this one is outside, everything inside weighs at least as much.
             if (
                 self.params.top_p >= 1
-                or least > (1 - self.params.top_p) * whole
-                or self._likelier(token) < self.params.top_p * whole
+                or token_weight > (1 - self.params.top_p) * total
+                or self._weight_above(token) < self.params.top_p * total
             ):
                 return token
         else:
-            self._sort_nucleus(least)
+            self._sort_nucleus(token_weight)
         assert self._ordered is not None
-        place = np.searchsorted(
-            self._upto_ordered, generator.random() * self._upto_ordered[-1], side="right"
+        index = np.searchsorted(
+            self._ordered_cumulative,
+            generator.random() * self._ordered_cumulative[-1],
+            side="right",
         )
-        return int(self._ordered[min(place, len(self._ordered) - 1)])
+        return int(self._ordered[min(index, len(self._ordered) - 1)])
 
-    def _anywhere(self, chance: float) -> int:
+    def _token_at(self, quantile: float) -> int:
         """Return the token of the whole distribution at a cumulative probability in [0, 1)."""
-        goal = chance * self._upto[-1]
-        group = int(np.searchsorted(self._upto, goal, side="right"))
-        own = self._grouped[:, group]
-        upto = own.cumsum(dtype=np.float64)
-        place = int(
-            np.searchsorted(upto, goal - (self._upto[group - 1] if group else 0.0), side="right")
-        )
-        if place == len(own):  # the group's sum is rounded, and a hair above its parts
-            place = int(np.flatnonzero(own)[-1])
-        return place * GROUPS + group
+        target = quantile * self._cumulative[-1]
+        group = int(np.searchsorted(self._cumulative, target, side="right"))
+        before = self._cumulative[group - 1] if group else 0.0
+        group_weights = self._grouped[:, group]
+        cumulative = group_weights.cumsum(dtype=np.float64)
+        index = int(np.searchsorted(cumulative, target - before, side="right"))
+        if index == len(group_weights):  # the group's sum is rounded, and slightly above its parts
+            index = int(np.flatnonzero(group_weights)[-1])
+        return index * GROUPS + group
 
-    def _likelier(self, token: int) -> float:
+    def _weight_above(self, token: int) -> float:
         """Return the total weight of all tokens likelier than this one."""
-        weights, weight = self._weights, self._weights[token]
-        likelier = float(weights[np.greater(weights, weight, out=self._mask)].sum())
-        return likelier + float(weight) * np.count_nonzero(weights[:token] == weight)
+        weights = self._weights
+        token_weight = weights[token]
+        likelier = float(weights[np.greater(weights, token_weight, out=self._mask)].sum())
+        return likelier + float(token_weight) * np.count_nonzero(weights[:token] == token_weight)
 
     def _threshold(self) -> float:
         """Return a lower bound of the weights that top-k and min-p keep, which few others reach."""
@@ -199,28 +201,34 @@ class Sampler:
     def _sort_nucleus(self, least: float) -> None:
         """Sort the tokens that can be drawn, all of which weigh at least `least`."""
         params = self.params
-        few = np.flatnonzero(np.greater_equal(self._weights, np.float32(least), out=self._mask))
-        order = few[np.argsort(-self._weights[few], kind="stable")][: params.top_k or None]
+        candidates = np.flatnonzero(
+            np.greater_equal(self._weights, np.float32(least), out=self._mask)
+        )
+        order = candidates[np.argsort(-self._weights[candidates], kind="stable")][
+            : params.top_k or None
+        ]
         weights = self._weights[order].astype(np.float64)
-        upto = weights.cumsum()
-        # After top-k, top-p is a share of the k tokens' weight. Min-p comes behind it, so tokens
-        # that it has left out here still count.
-        whole = self._weight_of_k(order, upto) if params.top_k else float(self._upto[-1])
+        cumulative = weights.cumsum()
+        # After top-k, top-p is a share of the k tokens' weight. Min-p is applied after it, so
+        # tokens that it has left out here still count.
+        total = (
+            self._top_k_weight(order, cumulative) if params.top_k else float(self._cumulative[-1])
+        )
         inside = (weights >= np.float32(params.min_p)) & (weights > 0)
         if params.top_p < 1:
-            inside &= upto - weights < params.top_p * whole
+            inside &= cumulative - weights < params.top_p * total
         inside[0] = True
         self._set_ordered(order[inside], weights[inside])
 
-    def _weight_of_k(self, order: NDArray[np.intp], upto: NDArray[np.float64]) -> float:
-        """Return the total weight of the k likeliest tokens, some of which may miss in `order`."""
+    def _top_k_weight(self, order: NDArray[np.intp], cumulative: NDArray[np.float64]) -> float:
+        """Return the weight of the k likeliest tokens, of which `order` may lack some."""
         missing = min(self.params.top_k, self._size) - len(order)
         if not missing:
-            return float(upto[-1])
+            return float(cumulative[-1])
         others = np.delete(self._weights, order)
         rest = np.partition(others, len(others) - missing)[len(others) - missing :]
-        return float(upto[-1] + rest.sum(dtype=np.float64))
+        return float(cumulative[-1] + rest.sum(dtype=np.float64))
 
     def _set_ordered(self, order: NDArray[np.intp], weights: NDArray[np.float64]) -> None:
         self._ordered = order
-        self._upto_ordered = weights.cumsum()
+        self._ordered_cumulative = weights.cumsum()

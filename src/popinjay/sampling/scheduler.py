@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder, Logits, Prefix
     from popinjay.sampling.sequence import TokenSequence
 
-SPARE = 0.2  # the share of rows kept free for new requests while several are served
-_HAIR = 1e-9  # rounding error of shares that add up to 1
+RESERVED_SHARE = 0.2  # the share of rows kept free for new requests while several are served
+_EPSILON = 1e-9  # rounding error of shares that add up to 1
 
 
 class Request(Protocol):
@@ -60,10 +60,10 @@ class BatchScheduler:
     others are in progress, it serves one request at a time, with all drafts that are ready then.
     """
 
-    def __init__(self, decoder: Decoder, at_once: int) -> None:
-        """Take over a decoder, whose rows are dropped, for at most `at_once` rows at a time."""
+    def __init__(self, decoder: Decoder, max_rows: int) -> None:
+        """Take over a decoder, whose rows are dropped, for at most `max_rows` rows at a time."""
         self._decoder = decoder
-        self._at_once = at_once
+        self._max_rows = max_rows
         self._slots: dict[Request, _Slot] = {}
         self._rows: list[tuple[_Slot, TokenSequence]] = []
         self._turns = count()
@@ -76,52 +76,53 @@ class BatchScheduler:
     def remove(self, request: Request) -> None:
         """Stop serving a request and free its rows."""
         if slot := self._slots.pop(request, None):
-            self._keep([row for row, (owner, _) in enumerate(self._rows) if owner is not slot])
+            self._keep([index for index, (owner, _) in enumerate(self._rows) if owner is not slot])
 
     @property
     def is_idle(self) -> bool:
         """Whether there is no request."""
         return not self._slots
 
-    def step(self, coming: int = 0) -> None:
+    def step(self, reserved_rows: int = 0) -> None:
         """Begin new drafts while there is room, then sample one token of every draft.
 
-        `coming` rows stay free for requests that are about to be added, and a share of all rows if
-        several requests are served already.
+        `reserved_rows` stay free for requests that are about to be added, and a share of all rows
+        if several requests are served already.
         """
-        self._fill(coming)
+        self._fill(reserved_rows)
         self._complete()  # some end with their first token
         if self._rows:
             logits = self._decoder.step([sequence.next_input() for _, sequence in self._rows])
-            for (slot, sequence), row in zip(self._rows, logits, strict=True):
+            for (slot, sequence), row_logits in zip(self._rows, logits, strict=True):
                 if slot.request.failure is None:
                     try:
-                        slot.request.advance(sequence, row)
+                        slot.request.advance(sequence, row_logits)
                     except Exception as error:  # of this request only
                         slot.request.failure = error
             self._complete()
 
-    def _fill(self, coming: int) -> None:
+    def _fill(self, reserved_rows: int) -> None:
         """Begin drafts, row by row, while there is room."""
         if self._rows and not self._decoder.supports_joining:
             return
         started: dict[Request, list[tuple[_Slot, TokenSequence]]] = {}
         rows = len(self._rows)
-        taken = sum(1 / slot.request.rows for slot, _ in self._rows)
-        most = 1 - SPARE if len(self._slots) > 1 and self._decoder.supports_joining else 1.0
+        used_share = sum(1 / slot.request.rows for slot, _ in self._rows)
+        is_shared = len(self._slots) > 1 and self._decoder.supports_joining
+        usual_share = 1 - RESERVED_SHARE if is_shared else 1.0
         waiting = [
             slot
             for slot in self._slots.values()
             if slot.request.failure is None and slot.request.wants_more
         ]
-        while waiting and rows < self._at_once:
+        while waiting and rows < self._max_rows:
             slot = min(waiting, key=lambda slot: (slot.rows, slot.turn))
             share = 1 / slot.request.rows
             # Every request gets a first row before any gets a second one.
-            kept, room = (coming, most) if slot.rows else (0, 1.0)
-            if rows and (
-                rows + kept >= room * self._at_once or taken + share * (1 + kept) > room + _HAIR
-            ):
+            kept = reserved_rows if slot.rows else 0
+            max_share = usual_share if slot.rows else 1.0
+            is_full = rows + kept >= max_share * self._max_rows
+            if rows and (is_full or used_share + share * (1 + kept) > max_share + _EPSILON):
                 break
             try:
                 started.setdefault(slot.request, []).append((slot, slot.request.start_sequence()))
@@ -132,7 +133,7 @@ class BatchScheduler:
             slot.turn = next(self._turns)
             slot.rows += 1
             rows += 1
-            taken += share
+            used_share += share
             waiting = waiting if self._decoder.supports_joining else [slot]
             if not slot.request.wants_more:
                 waiting.remove(slot)
@@ -145,8 +146,8 @@ class BatchScheduler:
         over = [sequence.over or slot.request.failure is not None for slot, sequence in self._rows]
         if not any(over):
             return
-        done = [row for row, is_over in zip(self._rows, over, strict=True) if is_over]
-        self._keep([row for row, is_over in enumerate(over) if not is_over])
+        done = [entry for entry, is_over in zip(self._rows, over, strict=True) if is_over]
+        self._keep([index for index, is_over in enumerate(over) if not is_over])
         for slot, sequence in done:
             if slot.request.failure is None:
                 try:
@@ -158,7 +159,7 @@ class BatchScheduler:
         """Keep these rows only."""
         if len(rows) < len(self._rows):
             self._decoder.filter(rows)
-            self._rows = [self._rows[row] for row in rows]
+            self._rows = [self._rows[index] for index in rows]
             for slot in self._slots.values():
                 slot.rows = 0
             for slot, _ in self._rows:

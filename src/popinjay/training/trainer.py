@@ -154,7 +154,7 @@ class Trainer:
     def resume(self, step_count: int) -> None:
         """Continue from the checkpoint, on the same validation texts as before."""
         if self.state.validation_count:
-            shuffled = in_fixed_shuffle(self.validation_texts)
+            shuffled = deterministic_shuffle(self.validation_texts)
             self.validation_texts = shuffled[: self.state.validation_count]
         self.note(
             f"Resuming from step {self.state.step:,} of {step_count:,}, "
@@ -200,7 +200,7 @@ class Trainer:
 
     def choose_validation_texts(self, seconds: float) -> None:
         """Keep a fixed random subset of the validation texts that is scored in this time."""
-        shuffled = in_fixed_shuffle(self.validation_texts)
+        shuffled = deterministic_shuffle(self.validation_texts)
         with self.overhead.timed(SETUP), self.train_step.full_model():
             self.train_step.model.bits(shuffled[:MIN_VALIDATION_TEXTS])  # warm-up, not timed
             started = time.monotonic()
@@ -233,7 +233,7 @@ class Trainer:
         self.steps_timed += 1
 
     def reason_to_stop(self, schedule: Schedule) -> StopReason | None:
-        """Why it ends here; empty while it goes on."""
+        """Return why training must stop now, or None to continue."""
         now = self.state
         if now.memorizing:
             return StopReason.MEMORIZING
@@ -414,6 +414,6 @@ class Trainer:
         self.listener(Event(STAGE, EventKind.METRICS, done=row["step"], numbers=numbers))
 
 
-def in_fixed_shuffle(texts: Sequence[str]) -> list[str]:
+def deterministic_shuffle(texts: Sequence[str]) -> list[str]:
     """Return the texts in a random order that is always the same."""
     return random.Random(0).sample(texts, len(texts))

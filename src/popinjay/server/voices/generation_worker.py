@@ -119,7 +119,7 @@ class GenerationWorker:
                     scheduler,
                     lambda query: _generation_request(query, decoder, filters, cache.prefill),
                 )
-                scheduler.step(coming=len(self._new))
+                scheduler.step(reserved_rows=len(self._new))
                 self._deliver_events(scheduler)
         except Exception as error:  # the model can't be loaded, or fails; a new worker may succeed
             with self._changed:
