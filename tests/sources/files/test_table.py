@@ -144,8 +144,8 @@ def test_rows_of_other_lengths_are_counted_and_reported(tmp_path: Path) -> None:
     ]
 
 
-# No digits: a quoted cell with a line that looks like a row (a number, a text, a date) is ambiguous,
-# as a table with an unclosed quotation mark looks the same.
+# No digits: a quoted cell with a line that looks like a row (a number, a text, a date) is
+# ambiguous, as a table with an unclosed quotation mark looks the same.
 cells = st.text(st.sampled_from("ab ,;\"'\n\t|é"), min_size=1, max_size=30).map(
     lambda text: f"x{text}x"
 )
