@@ -1,4 +1,4 @@
-"""Standard input, output and error as a shell may pass them: closed, full, or no longer read."""
+"""Standard streams in all states that a shell allows: closed, full, or a broken pipe."""
 
 from __future__ import annotations
 
@@ -12,55 +12,56 @@ from typing import TextIO
 from popinjay.errors import OutputLost
 from popinjay.events import Event
 
-_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))  # by number
+_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))  # by file descriptor
 
 
-def open_closed() -> None:
-    """Replace streams that are closed (`>&-`) by the null device.
+def open_closed_streams() -> None:
+    """Open the null device for standard streams that are closed (`>&-`).
 
-    Otherwise the next file that is opened gets a closed stream's number, and whatever is printed.
+    Otherwise the next file that is opened would get the descriptor of one of them, and what is
+    printed would be written to that file.
     """
-    for number, (name, mode) in enumerate(_STREAMS):
+    for descriptor, (name, mode) in enumerate(_STREAMS):
         if getattr(sys, name) is not None:
             continue
         null = os.open(os.devnull, os.O_RDWR)
-        if null != number and not _is_open(number):
-            os.dup2(null, number)
+        if null != descriptor and not _is_open(descriptor):
+            os.dup2(null, descriptor)
             os.close(null)
-            null = number
-        stream = open(null, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 (stays open)
+            null = descriptor
+        stream = open(null, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 (never closed)
         setattr(sys, name, stream)
 
 
-def _is_open(number: int) -> bool:
+def _is_open(descriptor: int) -> bool:
     try:
-        os.fstat(number)
+        os.fstat(descriptor)
     except OSError:
         return False
     return True
 
 
-def divert(stream: TextIO) -> None:
-    """Discard what is still to be written to a stream: it would fail again when Python exits."""
+def discard_output(stream: TextIO) -> None:
+    """Send a stream's buffered output to the null device: Python's exit would fail on it again."""
     with suppress(OSError, ValueError):  # the stream has no file descriptor
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
 
 
-def tell(text: str) -> None:
-    """Write a line to standard error. If that fails, the line is dropped and work goes on."""
+def print_error(text: str) -> None:
+    """Write a line to standard error; if it can't be written, continue without it."""
     try:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
     except OSError:
-        divert(sys.stderr)
+        discard_output(sys.stderr)
 
 
-def lost(error: OSError) -> OutputLost:
-    """Return the error that says that standard output can't be written."""
-    divert(sys.stdout)
-    hint = "Free some space, or send it elsewhere. What was made is kept."
+def output_lost(error: OSError) -> OutputLost:
+    """Return the error for standard output that can't be written, and discard the rest of it."""
+    discard_output(sys.stdout)
+    hint = "Free some space, or redirect the output. What was made is kept."
     return OutputLost(f"Standard output can't be written: {error.strerror or error}.", hint)
 
 
@@ -75,4 +76,4 @@ def print_event(event: Event) -> None:
     except BrokenPipeError:  # the reader has what it wanted: no failure
         raise
     except OSError as error:
-        raise lost(error) from error
+        raise output_lost(error) from error

@@ -114,7 +114,8 @@ def test_no_stage_fails_because_output_is_closed(
 @POSIX
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     program = (
-        "import os, sys; from popinjay.standard_streams import open_closed; open_closed(); "
+        "import os, sys; from popinjay.standard_streams import open_closed_streams; "
+        "open_closed_streams(); "
         f"file = open({str(tmp_path / 'posts')!r}, 'w'); os.write(1, b'said'); "
         "os._exit(file.fileno() <= 2)"
     )
@@ -124,5 +125,5 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
 
 def test_open_streams_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     before = (sys.stdin, sys.stdout, sys.stderr)
-    standard_streams.open_closed()
+    standard_streams.open_closed_streams()
     assert (sys.stdin, sys.stdout, sys.stderr) == before

@@ -21,11 +21,11 @@ from popinjay.cli import (
     library_output,
     terminal,
 )
-from popinjay.cli.standard_streams import discard_output, open_closed_streams, output_lost
 from popinjay.errors import OptionError, PopinjayError
 from popinjay.interrupts import Terminated, ended_by_signals
 from popinjay.memory import memory_errors
 from popinjay.post import one_line
+from popinjay.standard_streams import discard_output, open_closed_streams, output_lost
 
 EXIT_PROBLEM = 2
 EXIT_INTERRUPTED = 130

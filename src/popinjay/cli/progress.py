@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from popinjay.cli.standard_streams import print_error
 from popinjay.events import Event, EventKind, Listener
 from popinjay.interrupts import persistent_interrupts
-from popinjay.standard_streams import print_event
+from popinjay.standard_streams import print_error, print_event
 from popinjay.text.quantities import duration
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from popinjay.cli.progress import console, counting, waiting
-from popinjay.cli.standard_streams import print_error
 from popinjay.post import one_line
 from popinjay.sampling.events import Finished, Missing, Piece, PostEvent, Restart
-from popinjay.sampling.request import Tally
+from popinjay.standard_streams import print_error
 from popinjay.text.quantities import size
 
 if TYPE_CHECKING:
     from popinjay.report.schema import Report
+    from popinjay.sampling.request import Tally
 
 MAX_SHOWN = 10  # of the posts that would be forgotten
 
