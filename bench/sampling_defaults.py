@@ -15,7 +15,8 @@ from pathlib import Path
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.options import Sampling, SayOptions
 from popinjay.post import read_posts, read_rows
-from popinjay.sampling.calibration import Reference, Trial
+from popinjay.report.schema import Trial
+from popinjay.sampling.calibration import Reference
 from popinjay.sampling.generate import stream
 from popinjay.text.verbatim_index import VerbatimIndex
 

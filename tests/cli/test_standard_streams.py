@@ -69,12 +69,12 @@ def work(args):
     with (
         run.locked(),
         progress.listening(as_json=sys.argv[2] == "json") as listener,
-        writing(run, stage_named("clean"), {}) as draft,
+        writing(run, stage_named("clean"), {}) as context,
     ):
         for place in range(2000):
             listener(Event("clean", EventKind.NOTE, f"note {place}"))
-        for name in draft.stage.makes:
-            draft.path(name).write_text("")
+        for name in context.stage.makes:
+            context.path(name).write_text("")
 
 class Parser:
     def parse_known_args(self, given):

@@ -29,13 +29,13 @@ class Options:
 
 def write(run: Run, name: str, options: dict[str, Any], text: str = "as it was") -> None:
     """Run a stage whose outputs are `text`, under these options."""
-    with writing(run, stage_named(name), options) as draft:
-        for output in draft.stage.makes:
+    with writing(run, stage_named(name), options) as context:
+        for output in context.stage.makes:
             if output in ("avatars", "model"):
-                draft.path(output).mkdir()
-                (draft.path(output) / "file").write_text(text)
+                context.path(output).mkdir()
+                (context.path(output) / "file").write_text(text)
             else:
-                draft.path(output).write_text(text)
+                context.path(output).write_text(text)
 
 
 @pytest.fixture
@@ -110,8 +110,8 @@ def _die_at(count: int) -> None:
 
 
 def fail(run: Run, name: str, options: dict[str, Any], error: BaseException) -> None:
-    with pytest.raises(type(error)), writing(run, stage_named(name), options) as draft:
-        draft.path(draft.stage.makes[-1]).write_text("half")
+    with pytest.raises(type(error)), writing(run, stage_named(name), options) as context:
+        context.path(context.stage.makes[-1]).write_text("half")
         raise error
 
 

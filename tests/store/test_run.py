@@ -84,8 +84,12 @@ def test_a_new_post_is_noticed(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> No
 def test_a_failed_stage_leaves_its_reason_and_nothing_else(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     stage = stage_named("collect")
-    with pytest.raises(ValueError, match="no more"), run.locked(), writing(run, stage, {}) as draft:
-        with draft.open("posts.jsonl") as file:
+    with (
+        pytest.raises(ValueError, match="no more"),
+        run.locked(),
+        writing(run, stage, {}) as context,
+    ):
+        with context.open("posts.jsonl") as file:
             file.write("half a post")
             raise ValueError("no more")
     assert run.state(stage) is State.FAILED
@@ -97,12 +101,12 @@ def test_a_stage_that_fails_keeps_what_it_made_before(tmp_path: Path) -> None:
     run = Run(tmp_path / "ada")
     stage = stage_named("collect")
     run.path.mkdir()
-    with writing(run, stage, {}) as draft:
-        draft.path("posts.jsonl").write_text("first")
-        draft.path("authors.json").write_text("[]")
-        draft.path("avatars").mkdir()
-    with pytest.raises(KeyboardInterrupt), writing(run, stage, {}) as draft:
-        draft.path("posts.jsonl").write_text("second")
+    with writing(run, stage, {}) as context:
+        context.path("posts.jsonl").write_text("first")
+        context.path("authors.json").write_text("[]")
+        context.path("avatars").mkdir()
+    with pytest.raises(KeyboardInterrupt), writing(run, stage, {}) as context:
+        context.path("posts.jsonl").write_text("second")
         raise KeyboardInterrupt
     assert (run.path / "posts.jsonl").read_text() == "first"
     assert run.state(stage) is State.FRESH

@@ -44,7 +44,12 @@ class PostCounts:
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting that was tried to choose the persona's own (see `sampling.calibration`)."""
+    """How posts generated with one setting compare with the author's (`sampling.calibration`).
+
+    `told_apart` is an AUC, `distinct_2` the share of different word pairs, `length` a
+    Kolmogorov-Smirnov distance, `new_words` the share of words that no training post has,
+    `copied` the share of posts that repeat a training post. `distance` sums up the first four.
+    """
 
     temperature: float
     top_p: float

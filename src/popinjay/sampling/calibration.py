@@ -18,6 +18,7 @@ from popinjay.metrics.diversity import diversity
 from popinjay.metrics.two_sample_test import two_sample_auc
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.options import Sampling, SayOptions
+from popinjay.report.schema import Trial
 from popinjay.sampling.generate import stream
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import words
@@ -27,25 +28,6 @@ NUCLEI = (0.9, 0.8, 1.0)  # tried at the best temperature
 WRITTEN = 100  # posts generated with each setting
 LEAST_POSTS = 300  # of an author; fewer give no reliable difference between settings
 DOUBT = 2.0  # standard errors by which the share of copies may exceed the author's own
-
-
-@dataclass(frozen=True)
-class Trial:
-    """How posts generated with one setting compare with the author's.
-
-    `told_apart` is an AUC, `distinct_2` the share of different word pairs, `length` a
-    Kolmogorov-Smirnov distance, `new_words` the share of words that no training post has,
-    `copied` the share of posts that repeat a training post. `distance` sums up the first four.
-    """
-
-    temperature: float
-    top_p: float
-    told_apart: float
-    distinct_2: float
-    length: float
-    new_words: float
-    copied: float
-    distance: float
 
 
 @dataclass(frozen=True)

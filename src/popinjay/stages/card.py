@@ -32,7 +32,7 @@ from popinjay.report.saved import page_of
 from popinjay.report.schema import Report
 from popinjay.report.verdict import can_be_given
 from popinjay.store.run import Run
-from popinjay.store.stage_runner import StageOutput
+from popinjay.store.stage_runner import StageContext
 from popinjay.store.stage_table import PICTURE_FILE, STAGES
 from popinjay.text.unicode import without_direction_marks
 
@@ -82,13 +82,13 @@ class Facts:
     base: Mapping[str, Any] = field(default_factory=dict)
 
 
-def card(options: CardOptions, draft: StageOutput, listener: Listener) -> None:
+def card(options: CardOptions, context: StageContext, listener: Listener) -> None:
     """Write `README.md`, and `report.html` beside it."""
-    with draft.open("README.md") as file:
-        file.write(render(gather(draft.run, options, draft.need)))
-    with draft.open("report.html") as file:
-        file.write(page_of(draft.run, draft.need))
-    draft.facts.update(
+    with context.open("README.md") as file:
+        file.write(render(gather(context.run, options, context.need)))
+    with context.open("report.html") as file:
+        file.write(page_of(context.run, context.need))
+    context.facts.update(
         summary="README.md says what it is and what it was made from, report.html how good it is"
     )
 

@@ -19,7 +19,7 @@ from popinjay.errors import TooLittleText
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.options import CleanOptions
 from popinjay.post import Kind, Post, by_author, is_repost_by_hand, one_line, read_posts
-from popinjay.store.stage_runner import StageOutput
+from popinjay.store.stage_runner import StageContext
 from popinjay.text.language_codes import language_code
 from popinjay.text.language_detection import detect_language
 from popinjay.text.machine_made import is_machine_made
@@ -290,19 +290,19 @@ def _what_was_lost(counts: Counts) -> str:
     )
 
 
-def clean(options: CleanOptions, draft: StageOutput, listener: Listener) -> None:
+def clean(options: CleanOptions, context: StageContext, listener: Listener) -> None:
     """Write `clean.jsonl` and `dropped.jsonl`. Raises TooLittleText if an author has too little."""
-    posts = by_author(read_posts(draft.need("posts.jsonl")))
+    posts = by_author(read_posts(context.need("posts.jsonl")))
     results = []
     for author, own in posts.items():
         results.append(sort_out(author, own, options, listener))
         if warning := check_enough(results[-1].counts):
             listener(Event(STAGE, EventKind.WARNING, warning))
-    draft.write_rows(
+    context.write_rows(
         "clean.jsonl",
         ({**post.to_json(), "text": text} for result in results for post, text in result.kept),
     )
-    draft.write_rows(
+    context.write_rows(
         "dropped.jsonl",
         (
             {**post.to_json(), "reason": reason}
@@ -310,7 +310,7 @@ def clean(options: CleanOptions, draft: StageOutput, listener: Listener) -> None
             for post, reason in result.dropped
         ),
     )
-    draft.facts.update(
+    context.facts.update(
         summary=" and ".join(
             f"{r.counts.used:,} of {r.counts.downloaded:,} posts of {r.counts.author} kept"
             for r in results

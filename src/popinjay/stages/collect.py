@@ -18,7 +18,7 @@ from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post
 from popinjay.sources import UNATTENDED, Access, Reading
 from popinjay.store.forgotten import Forgotten
-from popinjay.store.stage_runner import StageOutput
+from popinjay.store.stage_runner import StageContext
 
 STAGE = "collect"
 
@@ -196,11 +196,11 @@ def keep_avatars(readings: Sequence[Reading], folder: Path) -> None:
 
 
 def collect(
-    opened: Opened, options: CollectOptions, draft: StageOutput, listener: Listener
+    opened: Opened, options: CollectOptions, context: StageContext, listener: Listener
 ) -> None:
     """Write `posts.jsonl`, `authors.json` and `avatars` from specs opened with these options."""
     counts: Counter[str] = Counter()
-    forgotten = Forgotten.of(draft.run)
+    forgotten = Forgotten.of(context.run)
 
     def posts() -> Iterator[dict[str, Any]]:
         for reading in opened.readings:
@@ -211,7 +211,7 @@ def collect(
                     counts[post.author] += 1
                     yield post.to_json()
 
-    draft.write_rows("posts.jsonl", posts())
+    context.write_rows("posts.jsonl", posts())
     for reading in opened.readings:
         for note in reading.findings.notes:
             listener(Event(STAGE, EventKind.NOTE, note))
@@ -226,9 +226,9 @@ def collect(
         }
         for r in opened.readings
     ]
-    draft.write_json("authors.json", rows)
-    keep_avatars(opened.readings, draft.path("avatars"))
-    draft.facts.update(summary=in_words(rows))
+    context.write_json("authors.json", rows)
+    keep_avatars(opened.readings, context.path("avatars"))
+    context.facts.update(summary=in_words(rows))
 
 
 def in_words(authors: Sequence[Mapping[str, Any]]) -> str:

@@ -15,7 +15,7 @@ from popinjay.errors import TooLittleText
 from popinjay.events import Listener
 from popinjay.options import DatasetOptions
 from popinjay.post import Post, by_author, read_posts
-from popinjay.store.stage_runner import StageOutput
+from popinjay.store.stage_runner import StageContext
 from popinjay.text.near_duplicates import NearDuplicates
 
 MOSTLY = 0.8  # share of posts with a time from which the newest are held out
@@ -90,23 +90,23 @@ def balance(authors: dict[str, list[Post]]) -> Iterator[Post]:
             place = (place + 1) % len(posts)
 
 
-def dataset(options: DatasetOptions, draft: StageOutput, listener: Listener) -> None:
+def dataset(options: DatasetOptions, context: StageContext, listener: Listener) -> None:
     """Write `train.jsonl`, `validation.jsonl` and `held_out.jsonl`."""
-    posts = by_author(read_posts(draft.need("clean.jsonl")))
+    posts = by_author(read_posts(context.need("clean.jsonl")))
     splits = {author: split(own, options) for author, own in posts.items()}
     for author, parts in splits.items():
         check_enough(author, parts)
-    train = draft.write_rows(
+    train = context.write_rows(
         "train.jsonl",
         (post.to_json() for post in balance({author: s.train for author, s in splits.items()})),
     )
-    validation = draft.write_rows(
+    validation = context.write_rows(
         "validation.jsonl", (post.to_json() for s in splits.values() for post in s.validation)
     )
-    held_out = draft.write_rows(
+    held_out = context.write_rows(
         "held_out.jsonl", (post.to_json() for s in splits.values() for post in s.held_out)
     )
-    draft.facts.update(
+    context.facts.update(
         summary=f"{train:,} posts to learn from, {validation:,} to watch it, {held_out:,} held out",
         train=train,
         validation=validation,

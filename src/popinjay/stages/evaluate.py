@@ -27,7 +27,7 @@ from popinjay.sampling.events import GeneratedPost
 from popinjay.sampling.generate import MAX_BATCH_ROWS, stream
 from popinjay.store.files import atomic_write, content_hash
 from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT
-from popinjay.store.stage_runner import StageOutput
+from popinjay.store.stage_runner import StageContext
 
 STAGE = "evaluate"
 BITS_WHAT = "held-out posts, each scored alone from the separator; lower is better"
@@ -41,39 +41,39 @@ class OfBase(NamedTuple):
 
 
 def evaluate(
-    base: bases.Base, options: EvaluateOptions, draft: StageOutput, listener: Listener
+    base: bases.Base, options: EvaluateOptions, context: StageContext, listener: Listener
 ) -> None:
     """Write `report.json` and `samples.jsonl`."""
     held_out = {
         author: [post.text for post in own]
-        for author, own in by_author(read_posts(draft.need("held_out.jsonl"))).items()
+        for author, own in by_author(read_posts(context.need("held_out.jsonl"))).items()
     }
-    rows = read_rows(draft.need("train.jsonl"))
+    rows = read_rows(context.need("train.jsonl"))
     training = list(dict.fromkeys(row["text"] for row in rows))  # cyborgs repeat a smaller author's
-    bits = score(draft.need("model"), held_out)
-    decoder = open_decoder(draft.need("model"), cache=draft.run.path / ENGINE_FOLDER)
+    bits = score(context.need("model"), held_out)
+    decoder = open_decoder(context.need("model"), cache=context.run.path / ENGINE_FOLDER)
     samples = write_unprompted(decoder, options.samples, options.seed, listener)
     of_base = _measure_base(base, held_out, options.seed, listener)
     compared = _compared(held_out, training, samples, of_base, options.seed)
     size = sum(len(text.encode()) for text in compared.author)
     report = Report(
-        model=draft.run.record.hashes()["model"],
+        model=context.run.record.hashes()["model"],
         posts=PostCounts(len(training), len(compared.author), size, len(samples)),
         sampling=SamplingSettings.from_json(
-            {**sampling(decoder.sampling, options.seed), **_trials(draft)}
+            {**sampling(decoder.sampling, options.seed), **_trials(context)}
         ),
         bits_per_byte=BitsPerByte(bits, of_base.bits, BITS_WHAT, len(compared.author), size),
         measures=compare(compared, options.seed, _progress(listener)),
-        training=_training(draft),
+        training=_training(context),
     )
     report = replace(report, verdict=verdict(report), notes=notes(report))
-    _keep_previous(draft, report.model)
-    draft.write_json("report.json", report.to_json())
-    draft.write_rows(
+    _keep_previous(context, report.model)
+    context.write_json("report.json", report.to_json())
+    context.write_rows(
         "samples.jsonl",
         ({"text": said.text, "tokens": said.tokens, "finished": said.finished} for said in samples),
     )
-    draft.facts.update(summary=report.verdict)
+    context.facts.update(summary=report.verdict)
 
 
 def _compared(
@@ -160,9 +160,9 @@ def sampling(given: Sampling, seed: int) -> dict[str, Any]:
     return {**given._asdict(), "max_tokens": SayOptions.max_tokens, "seed": seed}
 
 
-def _trials(draft: StageOutput) -> dict[str, Any]:
+def _trials(context: StageContext) -> dict[str, Any]:
     """Return what was tried to find the persona's own settings; empty if nothing was."""
-    known = draft.run.record.trained.sampling
+    known = context.run.record.trained.sampling
     return {name: known[name] for name in ("trials", "author") if known.get(name)}
 
 
@@ -210,14 +210,14 @@ def _progress(listener: Listener) -> Callable[[str], None]:
     )
 
 
-def _training(draft: StageOutput) -> Training:
+def _training(context: StageContext) -> Training:
     """Return how the training went: why it stopped, and which step was kept."""
-    trained = draft.run.record.trained
+    trained = context.run.record.trained
     return Training(trained.stopped, trained.best_step, trained.steps)
 
 
-def _keep_previous(draft: StageOutput, model: str) -> None:
+def _keep_previous(context: StageContext, model: str) -> None:
     """Keep the report of another model, so that two trainings can be compared."""
-    before = draft.run.file("report.json")
+    before = context.run.file("report.json")
     if before.exists() and Report.load(before).model not in ("", model):
-        atomic_write(draft.run.file(PREVIOUS_REPORT), before.read_bytes())
+        atomic_write(context.run.file(PREVIOUS_REPORT), before.read_bytes())

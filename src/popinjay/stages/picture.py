@@ -128,9 +128,9 @@ def draw(run: Run, prediction: Prediction, listener: Listener = ignore) -> bytes
 
 def write(run: Run, prediction: Prediction, options: PictureOptions, png: bytes) -> None:
     """Keep the drawn picture as the persona's, with a record of what it shows."""
-    with writing(run, PICTURE, asdict(options)) as draft:
-        draft.path(PICTURE_FILE).write_bytes(png)
-        draft.facts.update(prompt=prediction.prompt, text=prediction.text)
+    with writing(run, PICTURE, asdict(options)) as context:
+        context.path(PICTURE_FILE).write_bytes(png)
+        context.facts.update(prompt=prediction.prompt, text=prediction.text)
 
 
 def first_picture(

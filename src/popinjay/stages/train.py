@@ -26,7 +26,7 @@ from popinjay.sampling.request import MIN_TOKENS
 from popinjay.sampling.scripts import foreign_tokens
 from popinjay.store.files import storage_errors
 from popinjay.store.run import ENGINE_FOLDER
-from popinjay.store.stage_runner import StageOutput
+from popinjay.store.stage_runner import StageContext
 from popinjay.text.quantities import duration
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import predicted, training_sequences
@@ -114,17 +114,19 @@ def prepare(
     )
 
 
-def train(base: bases.Base, options: TrainOptions, draft: StageOutput, listener: Listener) -> None:
+def train(
+    base: bases.Base, options: TrainOptions, context: StageContext, listener: Listener
+) -> None:
     """Write `model/` and `metrics.jsonl`: the base model taught the voice of `train.jsonl`."""
     training, validation = (
-        [row["text"] for row in read_rows(draft.need(name))]
+        [row["text"] for row in read_rows(context.need(name))]
         for name in ("train.jsonl", "validation.jsonl")
     )
     posts = Posts(training, validation)
     with storage_errors("a checkpoint of the training"):
-        learnt = _learn(base, options, posts, draft, listener)
-        calibration = _calibrate(posts, learnt, options.seed, draft, listener)
-    draft.facts.update(learnt.facts, sampling=calibration.to_json())
+        learnt = _learn(base, options, posts, context, listener)
+        calibration = _calibrate(posts, learnt, options.seed, context, listener)
+    context.facts.update(learnt.facts, sampling=calibration.to_json())
 
 
 class Posts(NamedTuple):
@@ -143,22 +145,24 @@ class Learnt(NamedTuple):
 
 
 def _learn(
-    base: bases.Base, options: TrainOptions, posts: Posts, draft: StageOutput, listener: Listener
+    base: bases.Base, options: TrainOptions, posts: Posts, context: StageContext, listener: Listener
 ) -> Learnt:
     """Train, and save the model."""
     began = time.monotonic()
     device = choose_device(options.device)
     model = LanguageModel.load(bases.folder_of(base), device)
-    trainer = prepare(model, base, options, *posts, Checkpoints.folder_of(draft.run.path), listener)
+    trainer = prepare(
+        model, base, options, *posts, Checkpoints.folder_of(context.run.path), listener
+    )
     trainer.started_at = began
     trainer.default_epochs = options.epochs is None
     _tell_settings(base, trainer.settings, device, listener)
     try:
         trainer.run()
     except TrainingError:
-        Checkpoints.forget(draft.run.path)  # resumed from there it would only fail again
+        Checkpoints.forget(context.run.path)  # resumed from there it would only fail again
         raise
-    folder = draft.path("model")
+    folder = context.path("model")
     is_thin = options.keep == "adapter"
     trainer.train_step.finish(folder, thin=is_thin)
     _set_defaults(model, [*posts.training, *posts.validation])
@@ -168,7 +172,7 @@ def _learn(
         model.save(folder)
     for file in bases.passed_on(base):
         shutil.copyfile(file, folder / file.name)
-    shutil.copyfile(trainer.checkpoints.metrics, draft.path("metrics.jsonl"))
+    shutil.copyfile(trainer.checkpoints.metrics, context.path("metrics.jsonl"))
     return Learnt(
         _facts(base, options, model, trainer, device), trainer.index, trainer.seconds_left()
     )
@@ -198,7 +202,7 @@ def _set_defaults(model: LanguageModel, texts: Sequence[str]) -> None:
 
 
 def _calibrate(
-    posts: Posts, learnt: Learnt, seed: int, draft: StageOutput, listener: Listener
+    posts: Posts, learnt: Learnt, seed: int, context: StageContext, listener: Listener
 ) -> Calibration:
     """Choose how the saved model samples by default, and write that beside it."""
 
@@ -214,8 +218,8 @@ def _calibrate(
             )
         )
 
-    folder = draft.path("model")
-    decoder = open_decoder(folder, cache=draft.run.path / ENGINE_FOLDER)
+    folder = context.path("model")
+    decoder = open_decoder(folder, cache=context.run.path / ENGINE_FOLDER)
     found = calibrate(
         decoder, posts.validation, posts.training, learnt.copies, seed, tell, learnt.seconds_left
     )

@@ -26,8 +26,8 @@ UNRECORDED = (BrokenPipeError, OutputLost, PersonaTaken)
 
 
 @dataclass
-class StageOutput:
-    """The outputs of a running stage, under temporary names until all are complete."""
+class StageContext:
+    """What a running stage reads and writes; its outputs have temporary names until it is done."""
 
     run: Run
     stage: Stage
@@ -74,7 +74,7 @@ def run_stage(
     run: Run,
     stage: Stage,
     options: Any,
-    work: Callable[[Any, StageOutput, Listener], None],
+    work: Callable[[Any, StageContext, Listener], None],
     listener: Listener = ignore,
     source: str | None = None,
 ) -> bool:
@@ -84,7 +84,7 @@ def run_stage(
         run: The persona, with its lock held.
         stage: The row of the stage.
         options: The stage's options, a dataclass.
-        work: Writes the outputs: called with options, draft and listener.
+        work: Writes the outputs: called with options, context and listener.
         listener: Receives the stage's events.
         source: The hash of what the stage reads from outside the folder.
     """
@@ -94,26 +94,26 @@ def run_stage(
         listener(Event(stage.name, EventKind.FRESH))
         return False
     listener(Event(stage.name, EventKind.START, stage.doing))
-    with writing(run, stage, asked, source) as draft:
-        work(options, draft, listener)
-    listener(Event(stage.name, EventKind.DONE, draft.facts.get("summary", "")))
+    with writing(run, stage, asked, source) as context:
+        work(options, context, listener)
+    listener(Event(stage.name, EventKind.DONE, context.facts.get("summary", "")))
     return True
 
 
 @contextlib.contextmanager
 def writing(
     run: Run, stage: Stage, options: Mapping[str, Any], source: str | None = None
-) -> Iterator[StageOutput]:
-    """Yield a draft that becomes the stage's outputs if, and only if, the body succeeds."""
+) -> Iterator[StageContext]:
+    """Yield a context whose outputs take effect if, and only if, the body succeeds."""
     started = time.monotonic()  # the wall clock may be set back meanwhile
-    draft = StageOutput(run, stage)
-    outputs = draft.outputs
+    context = StageContext(run, stage)
+    outputs = context.outputs
     outputs.discard()
     try:
         with memory_errors(), storage_errors(f"what {stage.name!r} makes"):
-            yield draft
+            yield context
             outputs.sync()
-            entry = _entry(draft, options, source, started)
+            entry = _entry(context, options, source, started)
             run.record_stage(stage, replace(entry, state=EntryState.WRITING), succeeded=True)
     except BaseException as error:
         outputs.discard()
@@ -148,18 +148,18 @@ def _record_failure(run: Run, stage: Stage, error: Exception, options: Mapping[s
 
 
 def _entry(
-    draft: StageOutput, options: Mapping[str, Any], source: str | None, started: float
+    context: StageContext, options: Mapping[str, Any], source: str | None, started: float
 ) -> StageEntry:
     """Return the entry of a stage whose outputs are complete, under their temporary names."""
-    stage = draft.stage
+    stage = context.stage
     return StageEntry(
         EntryState.DONE,
         version=stage.version,
         finished=datetime.now(UTC).replace(microsecond=0),
         seconds=round(time.monotonic() - started, 2),
         options=storable(options),
-        needs={name: content_hash(draft.run.path / name) for name in stage.needs},
-        makes=draft.outputs.hashes(),
-        facts=draft.facts,
+        needs={name: content_hash(context.run.path / name) for name in stage.needs},
+        makes=context.outputs.hashes(),
+        facts=context.facts,
         source=source,
     )

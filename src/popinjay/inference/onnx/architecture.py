@@ -158,6 +158,14 @@ LLAMA_SIZES = {
     "rope_theta",
     "rope_parameters",
 }
+LLAMA_REQUIRED = (
+    "hidden_size",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "max_position_embeddings",
+    "vocab_size",
+    "rms_norm_eps",
+)
 
 
 def _llama(config: Config) -> Architecture:
@@ -203,15 +211,7 @@ def _llama_like(
     output_bias: bool = False,
 ) -> Architecture:
     _check(config, sizes, required)
-    _require(
-        config,
-        "hidden_size",
-        "num_attention_heads",
-        "num_hidden_layers",
-        "max_position_embeddings",
-        "vocab_size",
-        "rms_norm_eps",
-    )
+    _require(config, *LLAMA_REQUIRED)
     rope = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10000.0)}
     _check_rope(rope)
     width = config["hidden_size"]
@@ -254,15 +254,7 @@ def _gemma3(config: Config) -> Architecture:
         "use_bidirectional_attention": (False, None),
     }
     _check(config, GEMMA_SIZES | {"rope_theta"}, required)
-    _require(
-        config,
-        "hidden_size",
-        "num_attention_heads",
-        "num_hidden_layers",
-        "max_position_embeddings",
-        "vocab_size",
-        "rms_norm_eps",
-    )
+    _require(config, *LLAMA_REQUIRED)
     _require(config, "num_key_value_heads", "head_dim", "query_pre_attn_scalar", "sliding_window")
     layers = config["num_hidden_layers"]
     pattern = config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or 6

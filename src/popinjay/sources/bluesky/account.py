@@ -34,7 +34,7 @@ from popinjay.sources.bluesky.records import (
     post_of,
     repost_of,
 )
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_object
 from popinjay.sources.network.account import AccountReading
 from popinjay.sources.network.http_client import HttpClient, Response, host_of
 from popinjay.sources.network.mirror import Page, Pages

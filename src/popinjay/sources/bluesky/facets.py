@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_list, as_object
 
 MAX_SHOWN = 2_000  # characters of a displayed URL; a whole post has 300
 _LINK = "app.bsky.richtext.facet#link"
@@ -46,13 +46,13 @@ def _decode(data: bytes) -> str:
 
 def _links(facets: Any) -> Iterator[tuple[int, int, str]]:
     """Yield begin, end and URL of every facet that is a web link."""
-    for facet in map(as_object, facets if isinstance(facets, list) else []):
+    for facet in map(as_object, as_list(facets)):
         index = as_object(facet.get("index"))
         begin, end = index.get("byteStart"), index.get("byteEnd")
         if type(begin) is not int or type(end) is not int or not 0 <= begin < end:
             continue
         features = facet.get("features")
-        for feature in map(as_object, features if isinstance(features, list) else []):
+        for feature in map(as_object, as_list(features)):
             url = feature.get("uri")
             if feature.get("$type") == _LINK and isinstance(url, str) and _WEB.match(url):
                 escaped = re.sub(r"\s", "%20", url)

@@ -20,9 +20,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from popinjay.errors import NetworkError, SpecError
-from popinjay.post import one_line, printable
 from popinjay.sources.bluesky.records import HANDLE
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_line, as_list, as_object
 from popinjay.sources.network.http_client import HttpClient, Response, host_of
 
 PLC_DIRECTORY = "https://plc.directory"
@@ -89,11 +88,7 @@ def error_in(response: Response) -> tuple[str, str]:
     error: dict[str, Any] = {}
     with suppress(ValueError):
         error = as_object(response.value())
-    return _line(error.get("error")), _line(error.get("message"))
-
-
-def _line(value: Any) -> str:
-    return one_line(printable(value))[:200] if isinstance(value, str) else ""
+    return as_line(error.get("error")), as_line(error.get("message"))
 
 
 def _did_of(handle: str, client: HttpClient) -> str:
@@ -160,7 +155,7 @@ def _document(did: str, client: HttpClient) -> dict[str, Any]:
 def _handle_in(document: dict[str, Any]) -> str:
     """Return the handle that a document names, which is the first one; empty if it is invalid."""
     names = document.get("alsoKnownAs")
-    for name in names if isinstance(names, list) else []:
+    for name in as_list(names):
         if isinstance(name, str) and name.startswith(_AT):
             handle = name.removeprefix(_AT).lower()
             return handle if HANDLE.fullmatch(handle) else ""
@@ -170,7 +165,7 @@ def _handle_in(document: dict[str, Any]) -> str:
 def _server_in(document: dict[str, Any], did: str) -> str:
     """Return the URL of the server that a document names. Raises NetworkError if there is none."""
     services = document.get("service")
-    for service in map(as_object, services if isinstance(services, list) else []):
+    for service in map(as_object, as_list(services)):
         url = service.get("serviceEndpoint")
         if (
             service.get("id") in (_PDS, did + _PDS)

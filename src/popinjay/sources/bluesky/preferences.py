@@ -28,7 +28,7 @@ import re
 from typing import Any
 
 from popinjay.sources.bluesky.records import POST
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_list, as_object
 
 PREFERENCES = ("community.lexicon.preference.ai", "org.user-intents.declaration")  # collections
 SIGNED_IN = "!no-unauthenticated"  # a label
@@ -93,7 +93,7 @@ class Preferences:
 def labels_of(profile: Any) -> set[str]:
     """Return the labels that an author has set in the profile (`app.bsky.actor.profile`)."""
     values = as_object(as_object(profile).get("labels")).get("values")
-    found = [as_object(value).get("val") for value in (values if isinstance(values, list) else [])]
+    found = [as_object(value).get("val") for value in as_list(values)]
     return {value for value in found if isinstance(value, str)}
 
 

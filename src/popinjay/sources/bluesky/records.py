@@ -11,7 +11,7 @@ from typing import Any
 
 from popinjay.post import Author, Kind, Post, handle_of, posted_at, printable
 from popinjay.sources.bluesky.facets import with_whole_links
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_object
 
 POST = "app.bsky.feed.post"
 REPOST = "app.bsky.feed.repost"

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from popinjay.errors import SpecError
 
@@ -209,8 +209,3 @@ class ReadErrors:
                 f"{self.label} can't be unpacked: {error}.",
                 "Unpack it with your system's tool and give the folder.",
             ) from error
-
-
-def as_object(value: Any) -> dict[str, Any]:
-    """Return the value if it is an object, or else an empty one."""
-    return value if isinstance(value, dict) else {}

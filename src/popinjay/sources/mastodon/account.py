@@ -20,7 +20,7 @@ from popinjay.errors import NetworkError, SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
 from popinjay.sources import Access, reading_of
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_object
 from popinjay.sources.mastodon.identity import (
     EXPORT_HINT,
     canonical_url,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from popinjay.post import Kind, Post, printable
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_object, as_text
 from popinjay.sources.mastodon.posts import number_of, post_of, time_of
 
 NEITHER = "neither a post nor a boost"
@@ -72,7 +72,7 @@ def content_of(note: Mapping[str, Any]) -> str:
     content = note.get("content")
     if content is None:
         content = next(iter(as_object(note.get("contentMap")).values()), None)
-    return content if isinstance(content, str) else ""
+    return as_text(content)
 
 
 def _kind(note: Mapping[str, Any], mine: Iterable[str]) -> Kind:

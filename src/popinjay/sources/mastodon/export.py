@@ -19,9 +19,10 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, printable
 from popinjay.sources import Access, Findings, Reading, reading_of
-from popinjay.sources.files.container import Container, as_object, is_zip
+from popinjay.sources.files.container import Container, is_zip
 from popinjay.sources.files.json_lists import listed_items
 from popinjay.sources.files.tarball import Tarball, is_tarball
+from popinjay.sources.json_values import as_object
 from popinjay.sources.mastodon.activitypub import post_in, reason_against
 from popinjay.sources.mastodon.posts import author_of, hostname_of, notes_on
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from popinjay.errors import NetworkError, SpecError
 from popinjay.sources import Access
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_list, as_object
 from popinjay.sources.mastodon.posts import address_of, hostname_of, id_of
 from popinjay.sources.network.connection import is_public
 from popinjay.sources.network.http_client import HttpClient, Response, host_of
@@ -136,7 +136,7 @@ def _web_finger(client: HttpClient, name: AccountName, server: str) -> _Finger |
         document = {}
     subject = _ACCOUNT.fullmatch(str(document.get("subject") or "").removeprefix("acct:"))
     links = document.get("links")
-    for link in links if isinstance(links, list) else []:
+    for link in as_list(links):
         link = as_object(link)
         actor = address_of(link.get("href"))
         if (

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from popinjay.post import Author, Kind, Post, handle_of, posted_at, printable
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_object, as_text
 from popinjay.text.html_text import MAX_HTML, to_text
 
 MAX_NAME = 500  # characters; Mastodon allows 30
@@ -27,8 +27,8 @@ def author_of(full_name: str, name: Any, bio: Any, url: Any, avatar: Any) -> Aut
     """Return an author by `user@host` and the fields of a profile; invalid ones count as empty."""
     return Author(
         handle_of(full_name) or "me",
-        printable(_text(name)).strip()[:MAX_NAME],
-        to_text(_text(bio))[:MAX_BIO],
+        printable(as_text(name)).strip()[:MAX_NAME],
+        to_text(as_text(bio))[:MAX_BIO],
         url=address_of(url),
         avatar=address_of(avatar),
     )
@@ -151,7 +151,3 @@ def kind_of(row: dict[str, Any], account: str) -> Kind:
     ):
         return Kind.REPLY
     return Kind.QUOTE if row.get("quote") or row.get("quote_id") else Kind.POST
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from popinjay.errors import NetworkError
 from popinjay.post import one_line, printable
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_line, as_list, as_object
 from popinjay.sources.network.http_client import HttpClient, Response
 from popinjay.text.html_text import to_text
 
@@ -61,7 +61,7 @@ def notes_on_account(account: dict[str, Any]) -> list[str]:
     notes = []
     moved = as_object(account.get("moved"))
     if moved:
-        target = _line(moved.get("url")) or _line(moved.get("acct")) or "another one"
+        target = as_line(moved.get("url")) or as_line(moved.get("acct")) or "another one"
         notes.append(f"The account has moved to {target}: newer posts are there.")
     notes += [note for key, note in _STATES.items() if account.get(key) is True]
     settings = [note for key, value, note in _SETTINGS if key in account and account[key] is value]
@@ -124,7 +124,7 @@ def on_automated_use(text: str) -> Iterator[str]:
 
 
 def _rule_texts(value: Any) -> Iterator[str]:
-    for rule in value if isinstance(value, list) else []:
+    for rule in as_list(value):
         for key in ("text", "hint"):
             if isinstance(text := as_object(rule).get(key), str):
                 yield text
@@ -139,7 +139,7 @@ def _tags(account: dict[str, Any]) -> list[str]:
     """Return the hashtags in a profile that ask programs to stay away."""
     fields = account.get("fields")
     texts = [account.get("note"), account.get("display_name")]
-    for field in fields[:_MAX_FIELDS] if isinstance(fields, list) else []:
+    for field in as_list(fields)[:_MAX_FIELDS]:
         texts += [as_object(field).get("name"), as_object(field).get("value")]
     found: dict[str, str] = {}
     for html in texts:
@@ -152,10 +152,6 @@ def _fail_fast(response: Response) -> None:
     """Fail at once if a server is busy or broken: the rules are not worth waiting for."""
     if response.status == 429 or response.status >= 500:
         raise NetworkError(f"the server answered with status {response.status}.")
-
-
-def _line(value: Any) -> str:
-    return one_line(printable(value))[:200] if isinstance(value, str) else ""
 
 
 def _shortened(sentence: str) -> str:

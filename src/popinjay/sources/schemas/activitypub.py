@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from popinjay.post import handle_of
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_object
 from popinjay.sources.mastodon.activitypub import (
     NEITHER,
     answered_in,

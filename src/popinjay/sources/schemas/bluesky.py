@@ -18,7 +18,7 @@ from popinjay.sources.bluesky.records import (
     post_of,
     repost_of,
 )
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_list, as_object
 from popinjay.sources.rows.keys import text_of
 from popinjay.sources.rows.row import AuthorNotes, Row, Writer
 from popinjay.sources.schemas.page import Page
@@ -91,9 +91,6 @@ def _writer(author: Mapping[str, Any], did: str) -> Writer:
 
 def _author_notes(author: Mapping[str, Any]) -> AuthorNotes:
     listed = author.get("labels")
-    labels = {
-        text_of(as_object(label).get("val"))
-        for label in (listed if isinstance(listed, list) else [])
-    }
+    labels = {text_of(as_object(label).get("val")) for label in as_list(listed)}
     handle = text_of(author.get("handle")) or "The author"
     return AuthorNotes(tuple(label_notes(labels)), Preferences().refusal(handle, labels))

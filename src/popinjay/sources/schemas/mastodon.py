@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_object
 from popinjay.sources.mastodon.posts import address_of, hostname_of, id_of, kind_of, status_of
 from popinjay.sources.mastodon.profile import notes_on_account
 from popinjay.sources.rows.authors import handle_from

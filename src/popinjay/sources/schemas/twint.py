@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from popinjay.post import Kind, Post, printable, unescape
+from popinjay.sources.json_values import as_list
 from popinjay.sources.rows.authors import handle_from, writer_from
 from popinjay.sources.rows.facts import is_yes, time_of
 from popinjay.sources.rows.ids import id_from
@@ -47,7 +48,7 @@ def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
 
 def _answered(listed: Any, writer: Writer) -> Writer:
     """Return the first addressee who is not the writer, or else the writer; UNKNOWN if none."""
-    people = [writer_from(user) for user in (listed if isinstance(listed, list) else [])]
+    people = [writer_from(user) for user in as_list(listed)]
     known = [person for person in people if person]
     others = [person for person in known if person.handle != writer.handle]
     return (others or known or [UNKNOWN])[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_object
 from popinjay.sources.rows.row import Row
 from popinjay.sources.schemas import x_v1
 from popinjay.sources.schemas.page import Page

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from popinjay.post import Kind, Post, printable, unescape
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_object
 from popinjay.sources.rows.authors import handle_from, writer_from
 from popinjay.sources.rows.facts import NO_POST, is_yes
 from popinjay.sources.rows.facts import time_of as moment_of

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from popinjay.post import Author, Kind
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_list, as_object
 from popinjay.sources.rows.authors import writer_from
 from popinjay.sources.rows.facts import NO_POST
 from popinjay.sources.rows.ids import id_from
 from popinjay.sources.rows.privacy import PROTECTED
 from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page
-from popinjay.sources.x.api_responses import MAX_TEXT, Account, edits_of, either, listed, post_of
+from popinjay.sources.x.api_responses import MAX_TEXT, Account, edits_of, either, post_of
 from popinjay.sources.x.post import as_number
 
 _SIGNS = frozenset(
@@ -41,7 +41,7 @@ def post(row: Mapping[str, Any], position: int, page: Page) -> Row | str:
         return NO_POST
     id = id_from(row["id"])
     number = as_number(id) or 0
-    references = [as_object(reference) for reference in listed(_references(row))]
+    references = [as_object(reference) for reference in as_list(_references(row))]
     answered = [one for one in references if one.get("type") == "replied_to"]
     others = [one for one in references if one.get("type") != "replied_to"]
     alone = {**row, "in_reply_to_user_id": None, "referenced_tweets": others}

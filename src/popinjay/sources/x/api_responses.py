@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from popinjay.errors import NetworkError, SpecError
-from popinjay.post import Author, Post, one_line, printable, unescape
-from popinjay.sources.files.container import as_object
+from popinjay.post import Author, Post, printable, unescape
+from popinjay.sources.json_values import as_line, as_list, as_object, as_text
 from popinjay.sources.network.connection import KEPT
 from popinjay.sources.network.http_client import Response
 from popinjay.sources.x.post import as_number, kind_of, lang_of, links_of, time_of, whole_text
@@ -21,7 +21,6 @@ from popinjay.sources.x.post import as_number, kind_of, lang_of, links_of, time_
 CONSOLE = "console.x.com"
 
 MAX_TEXT = 100_000  # characters; the longest posts have a quarter of it
-_MAX_DETAIL = 200  # characters
 _URL = re.compile(r"https?://[^\s<>\"']{1,500}")
 
 
@@ -49,9 +48,9 @@ class Problem:
         )
         return cls(
             status,
-            _short(problem.get("title")),
-            f"{_short(problem.get('type'))} {_short(problem.get('reason'))}",
-            _short(detail).rstrip("."),
+            as_line(problem.get("title")),
+            f"{as_line(problem.get('type'))} {as_line(problem.get('reason'))}",
+            as_line(detail).rstrip("."),
         )
 
     def names(self, *words: str) -> bool:
@@ -150,8 +149,8 @@ def account_of(value: Any, handle: str) -> Account:
     count = as_number(metrics.get("tweet_count", metrics.get("post_count")))
     author = Author(
         handle,
-        printable(_text(data.get("name")))[:200].strip(),
-        printable(unescape(_text(data.get("description"))))[:2000].strip(),
+        printable(as_text(data.get("name")))[:200].strip(),
+        printable(unescape(as_text(data.get("description"))))[:2000].strip(),
         url=f"https://x.com/{name}",
         avatar=picture if _URL.fullmatch(picture) else "",
     )
@@ -246,11 +245,11 @@ def _reason_against(record: Mapping[str, Any], account: Account) -> str:
 def post_of(record: Mapping[str, Any], number: int, account: Account) -> Post:
     """Convert a record to a post of an account. A reply is what answers another author."""
     stub = printable(unescape(record["text"]))
-    note = _text(as_object(either(record, "note_tweet", "note_post")).get("text"))
+    note = as_text(as_object(either(record, "note_tweet", "note_post")).get("text"))
     text = whole_text(stub, printable(unescape(note))) if 0 < len(note) <= MAX_TEXT else stub
     kinds = {
-        _text(as_object(reference).get("type"))
-        for reference in listed(either(record, "referenced_tweets", "referenced_posts"))
+        as_text(as_object(reference).get("type"))
+        for reference in as_list(either(record, "referenced_tweets", "referenced_posts"))
     }
     answered = record.get("in_reply_to_user_id")
     to_others = bool("replied_to" in kinds or answered) and answered != account.number
@@ -268,7 +267,7 @@ def post_of(record: Mapping[str, Any], number: int, account: Account) -> Post:
             answers_others=to_others,
             quotes="quoted" in kinds,
         ),
-        created_at=time_of(_text(record.get("created_at")), number),
+        created_at=time_of(as_text(record.get("created_at")), number),
         lang=lang_of(lang) if has_lang else None,
     )
 
@@ -277,30 +276,17 @@ def _is_media(link: Any) -> bool:
     """Return whether a link is to the post's own media, which the archive lists elsewhere."""
     return (
         "media_key" in as_object(link)
-        or re.match(r"pic\.(?:x|twitter)\.com/", _text(as_object(link).get("display_url")))
+        or re.match(r"pic\.(?:x|twitter)\.com/", as_text(as_object(link).get("display_url")))
         is not None
     )
 
 
 def edits_of(record: Mapping[str, Any]) -> Iterable[int]:
     """Return the ids of all versions of a post."""
-    ids = listed(either(record, "edit_history_tweet_ids", "edit_history_post_ids"))
+    ids = as_list(either(record, "edit_history_tweet_ids", "edit_history_post_ids"))
     return [number for id in ids if (number := as_number(id)) is not None]
 
 
 def either(record: Mapping[str, Any], old: str, new: str) -> Any:
     """Return a field by its old name, or else by its new one."""
     return record.get(old) if record.get(old) is not None else record.get(new)
-
-
-def listed(value: Any) -> list[Any]:
-    """Return the value if it is a list, or else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _short(value: Any) -> str:
-    return one_line(printable(value))[:_MAX_DETAIL] if isinstance(value, str) else ""

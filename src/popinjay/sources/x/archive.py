@@ -20,8 +20,9 @@ from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post, handle_of, printable, unescape
 from popinjay.sources import Access, Findings, Reading, reading_of
-from popinjay.sources.files.container import Container, as_object, is_zip
+from popinjay.sources.files.container import Container, is_zip
 from popinjay.sources.files.json_lists import MAX_ITEM, array_items
+from popinjay.sources.json_values import as_list, as_object
 from popinjay.sources.x.assembly import Assembly, Note
 from popinjay.sources.x.layout import DOWNLOAD, MONTH_FILE, POSTS, is_of_x, root_of
 from popinjay.sources.x.post import (
@@ -273,7 +274,7 @@ class XArchive(Reading):
         notes = []
         for kind in ("tweets", "tweet", "communityTweet", "communityTweets"):
             files = as_object(types.get(kind)).get("files")
-            for file in map(as_object, files if isinstance(files, list) else []):
+            for file in map(as_object, as_list(files)):
                 name = str(file.get("fileName", ""))
                 expected = as_number(file.get("count")) or 0
                 full = self._root + name.removeprefix("data/")

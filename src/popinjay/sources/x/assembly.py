@@ -14,7 +14,7 @@ from typing import Any
 
 from popinjay.post import Post, printable, unescape
 from popinjay.sources import Findings
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_object
 from popinjay.sources.x.post import as_number, edits_in, iso_time, snowflake_ms, whole_text
 
 NEARNESS_MS = 5000  # between a long post and its stub

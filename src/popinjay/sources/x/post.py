@@ -9,7 +9,7 @@ from sys import intern
 from typing import Any
 
 from popinjay.post import Kind, is_repost_text, printable
-from popinjay.sources.files.container import as_object
+from popinjay.sources.json_values import as_list, as_object
 
 SNOWFLAKE_EPOCH_MS = 1288834974657
 
@@ -106,7 +106,7 @@ def kind_of(
 def links_of(post: Mapping[str, Any]) -> list[Any]:
     """Return the links in a post, as X lists them."""
     urls = as_object(post.get("entities")).get("urls")
-    return urls if isinstance(urls, list) else []
+    return as_list(urls)
 
 
 def whole_text(stub: str, whole: str) -> str:
@@ -125,11 +125,7 @@ def edits_in(tweet: Mapping[str, Any]) -> list[int]:
         or info
     )
     edits = initial.get("editTweetIds") or initial.get("edit_tweet_ids")
-    return [
-        number
-        for edit in (edits if isinstance(edits, list) else [])
-        if (number := as_number(edit)) is not None
-    ]
+    return [number for edit in as_list(edits) if (number := as_number(edit)) is not None]
 
 
 def without_own_handle(text: str, handles: Iterable[str]) -> str:
