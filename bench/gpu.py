@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from training import peers, whole
-from training.children import in_subprocess
+from training.children import has_gpu, in_subprocess
 from training.report import table
 from training.texts import english
 
@@ -47,13 +47,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a trial: few posts, small models")
     parser.add_argument("--out", type=Path, help="a file for all measurements, as JSON")
     return parser.parse_args()
-
-
-def has_cuda() -> bool:
-    """Return whether torch can use a GPU."""
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def describe(device: str, size: int) -> tuple[str, float]:
@@ -135,7 +128,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     """Run, unless there is no GPU to run on."""
     args = parse()
-    if args.device == "cuda" and not in_subprocess(has_cuda)[0]:
+    if args.device == "cuda" and not in_subprocess(has_gpu)[0]:
         print("Nothing was measured: torch finds no GPU with CUDA on this machine.")
         return
     results = run(args)

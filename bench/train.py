@@ -22,7 +22,7 @@ from typing import Any
 
 from base import ENGLISH
 from training import growth, peers, promises, quality, recipe, report, speed
-from training.children import in_subprocess
+from training.children import has_gpu, in_subprocess
 from training.texts import english, posts_of
 
 PARTS = ("speed", "quality", "promises", "growth")
@@ -132,13 +132,6 @@ def measure_speed(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:
 def devices() -> list[str]:
     """Return the devices to train on; a subprocess looks, since torch takes much memory."""
     return ["cpu", "cuda"] if in_subprocess(has_gpu)[0] else ["cpu"]
-
-
-def has_gpu() -> bool:
-    """Return whether torch can use a GPU."""
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def measure_quality(args: argparse.Namespace, plan: Plan) -> dict[str, Any]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from popinjay.store.run import Run
 
 # Tiny models are slower on many threads than on one. Set before torch is first imported; the ONNX
 # decoder reads it too, and so do the processes that tests start.
@@ -113,6 +117,15 @@ def no_picture(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
 def pictures(no_picture: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the makes of this test draw their picture all the same."""
     monkeypatch.setattr("popinjay.stages.picture.check_ready", no_picture)
+
+
+@pytest.fixture
+def run(made: Path, own_home: Path) -> Run:
+    """Return a copy of the persona `ada_l` that a module's fixture `made` has made."""
+    from popinjay.store.run import Run
+
+    shutil.copytree(made, own_home / "ada_l")
+    return Run(own_home / "ada_l")
 
 
 @pytest.fixture

@@ -178,3 +178,10 @@ def _send_result(pipe: Connection, work: Callable[..., Any], arguments: tuple[An
 
 
 _SPAWN = multiprocessing.get_context("spawn")
+
+
+def has_gpu() -> bool:
+    """Return whether torch can use a GPU; for a subprocess, since torch takes much memory."""
+    import torch
+
+    return torch.cuda.is_available()

@@ -40,13 +40,6 @@ def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -
     ).path
 
 
-@pytest.fixture
-def run(made: Path, own_home: Path) -> Run:
-    """Return a copy of it."""
-    shutil.copytree(made, own_home / "ada_l")
-    return Run(own_home / "ada_l")
-
-
 @pytest.fixture(scope="module")
 def two_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Posts of two authors without ids, known by their lines; ada's line 201 repeats line 1."""

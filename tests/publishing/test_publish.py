@@ -70,13 +70,6 @@ def made(ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(made: Path, own_home: Path) -> Run:
-    """Return a copy of it."""
-    shutil.copytree(made, own_home / "ada_l")
-    return Run(own_home / "ada_l")
-
-
-@pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
     """Return the stand-in, with a logged-in user who may write.
 

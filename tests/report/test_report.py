@@ -34,12 +34,6 @@ def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -
     ).path
 
 
-@pytest.fixture
-def run(made: Path, own_home: Path) -> Run:
-    shutil.copytree(made, own_home / "ada_l")
-    return Run(own_home / "ada_l")
-
-
 # contents
 
 

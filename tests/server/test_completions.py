@@ -21,7 +21,7 @@ from popinjay.server.voices.subscriptions import (
     Started,
     Truncated,
 )
-from serving import Client, served, wait
+from serving import Client, wait
 from speaking_persona import POST, put_persona
 
 PROMPT = "My dream is"
@@ -36,12 +36,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     unfinished.mkdir()
     (unfinished / "run.toml").write_text("", encoding="utf-8")
     return home
-
-
-@pytest.fixture(scope="module")
-def client(home: Path) -> Iterator[Client]:
-    with served(home) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

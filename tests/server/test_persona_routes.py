@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -64,12 +64,6 @@ def taken_as_made(run: Run) -> None:
     }
     stages["card"] = replace(stages["card"], source=run.picture_shown())
     run.save(run.record.updated(stages=stages))
-
-
-@pytest.fixture(scope="module")
-def client(home: Path) -> Iterator[Client]:
-    with served(home) as client:
-        yield client
 
 
 def test_a_persona_is_listed_and_described(client: Client, home: Path) -> None:

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -23,6 +22,7 @@ from archives import archive_files, posts, write_zip
 from chromium import NOWHERE, chromium, needs_chromium
 from models import gpt2
 from popinjay.pipeline import make
+from serving import serve_command
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="needs playwright, which drives the browser"
@@ -61,18 +61,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "popinjay.cli.main",
-            "serve",
-            "--home",
-            str(self.home),
-            "--port",
-            str(self.port),
-            "--no-browser",
-            *self._more,
-        ]
+        command = serve_command(self.home, self.port, *self._more)
         surroundings = {
             **os.environ,
             "POPINJAY_TRACK": "none",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,12 +20,6 @@ from serving import Client, served, wait
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("uploads")
-
-
-@pytest.fixture(scope="module")
-def client(home: Path) -> Iterator[Client]:
-    with served(home) as client:
-        yield client
 
 
 def files(home: Path) -> list[Path]:

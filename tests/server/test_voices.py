@@ -32,12 +32,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(scope="module")
-def client(home: Path) -> Iterator[Client]:
-    with served(home) as client:
-        yield client
-
-
 def events(answer: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     kind = ""
     for raw in answer:

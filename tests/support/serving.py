@@ -151,21 +151,16 @@ def served(home: Path, token: str | None = None, names: tuple[str, ...] = ()) ->
         thread.join(20)
 
 
+def serve_command(home: Path, port: int, *arguments: str) -> list[str]:
+    """Return the command that serves a home at a port, 0 for any free one."""
+    serve = [sys.executable, "-m", "popinjay.cli.main", "serve", "--no-browser"]
+    return [*serve, "--home", str(home), "--port", str(port), *arguments]
+
+
 @contextmanager
 def served_apart(home: Path, *arguments: str) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
     """Run a server as users start it: in its own process."""
-    command = [
-        sys.executable,
-        "-m",
-        "popinjay.cli.main",
-        "serve",
-        "--home",
-        str(home),
-        "--port",
-        "0",
-        "--no-browser",
-        *arguments,
-    ]
+    command = serve_command(home, 0, *arguments)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stderr is not None
