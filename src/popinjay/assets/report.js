@@ -9,7 +9,8 @@
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
   const label = () => {
     button.textContent = isDark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", isDark() ? "Switch to light colours" : "Switch to dark colours");
+    const other = isDark() ? "light" : "dark";
+    button.setAttribute("aria-label", `Switch to ${other} colours`);
   };
   button.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
@@ -79,7 +80,9 @@
       post.classList.add(isReal(other) ? "real" : "made");
       if (other === number) post.classList.add("chosen");
       post.setAttribute("aria-disabled", "true");
-      post.querySelector(".tag").textContent = (isReal(other) ? "real" : "made up") + (other === number ? " · your choice" : "");
+      const kind = isReal(other) ? "real" : "made up";
+      const mark = other === number ? " · your choice" : "";
+      post.querySelector(".tag").textContent = kind + mark;
     });
     at("dots").children[place].className = isRight ? "right" : "wrong";
     at("told").textContent = `${isRight ? "Right" : "No"}: number ${isReal(0) ? 1 : 2} is real.`;
@@ -107,7 +110,8 @@
     else words += `It takes ${luck} to be more than luck, so the model fooled you.`;
     if (game.dataset.classifier) {
       const share = Number(game.dataset.classifier);
-      words += ` The classifier is right in ${Math.round(100 * share)} pairs of 100, so about ${Math.round(share * all)} of ${all}.`;
+      const [percent, expected] = [Math.round(100 * share), Math.round(share * all)];
+      words += ` The classifier is right in ${percent} pairs of 100, so about ${expected} of ${all}.`;
     }
     at("meaning").textContent = words;
     at("end").focus({ preventScroll: true });
@@ -123,7 +127,8 @@
   document.addEventListener("keydown", (event) => {
     const here = document.activeElement;
     const isElsewhere = here && here !== document.body && !game.contains(here);
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isElsewhere || at("play").hidden) return;
+    const isShortcut = event.ctrlKey || event.metaKey || event.altKey;
+    if (isShortcut || event.repeat || isElsewhere || at("play").hidden) return;
     if (event.key === "1" || event.key === "2") choose(Number(event.key) - 1);
   });
   restart();

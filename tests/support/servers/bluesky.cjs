@@ -1,10 +1,10 @@
 // A real PLC directory or a real Bluesky PDS on loopback, for tests.
 //
 //     node bluesky.cjs MODULES plc PORT              the directory, kept in memory
-//     node bluesky.cjs MODULES pds PORT PLC FOLDER   the server, kept in a folder (the same folder is the same server)
+//     node bluesky.cjs MODULES pds PORT PLC FOLDER   the server, whose data is in the folder
 //
-// MODULES is the folder with node_modules (`make servers`). A line says when it is ready, then one for each request what that is; it ends
-// when its input does.
+// MODULES is the folder with node_modules (`make servers`). It prints a line when it is ready and one
+// for each request, and ends when its input does.
 // Whatever it would ask of another machine fails at once.
 'use strict';
 const crypto = require('node:crypto');
@@ -23,23 +23,28 @@ function stayOnThisMachine() {
   const connect = net.Socket.prototype.connect;
   net.Socket.prototype.connect = function (...given) {
     const [options] = Array.isArray(given[0]) ? given[0] : given;
-    const host = typeof options === 'object' ? options.host ?? 'localhost' : typeof given[1] === 'string' ? given[1] : 'localhost';
+    const second = typeof given[1] === 'string' ? given[1] : 'localhost';
+    const host = typeof options === 'object' ? options.host ?? 'localhost' : second;
     if (typeof options === 'object' && options.path ? false : !LOOPBACK.has(host)) {
       process.nextTick(() => this.destroy(new Error(`only loopback may be reached, not ${host}`)));
       return this;
     }
     return connect.apply(this, given);
   };
-  const refuse = (name) => Promise.reject(Object.assign(new Error(`not looked up: ${name}`), { code: 'ENOTFOUND' }));
+  const notFound = (name) =>
+    Object.assign(new Error(`not looked up: ${name}`), { code: 'ENOTFOUND' });
+  const refuse = (name) => Promise.reject(notFound(name));
   const names = Object.keys(dns.promises).filter((name) => name.startsWith('resolve'));
   for (const name of [...names, 'reverse']) {
     dns.promises[name] = dns.promises.Resolver.prototype[name] = refuse;
-    dns[name] = dns.Resolver.prototype[name] = (host, ...more) => more.at(-1)(Object.assign(new Error(`not looked up: ${host}`), { code: 'ENOTFOUND' }));
+    dns[name] = dns.Resolver.prototype[name] = (host, ...more) => more.at(-1)(notFound(host));
   }
-  const listen = net.Server.prototype.listen; // both packages listen everywhere unless they are told where
+  // Both packages listen on all addresses unless they are given one.
+  const listen = net.Server.prototype.listen;
   net.Server.prototype.listen = function (first, ...more) {
-    if (typeof first === 'object') return listen.call(this, { ...first, host: '127.0.0.1' }, ...more);
-    return listen.call(this, first, '127.0.0.1', ...more.filter((value) => typeof value !== 'string'));
+    const host = '127.0.0.1';
+    if (typeof first === 'object') return listen.call(this, { ...first, host }, ...more);
+    return listen.call(this, first, host, ...more.filter((value) => typeof value !== 'string'));
   };
 }
 
@@ -62,7 +67,13 @@ function secrets() {
   const file = path.join(folder, 'secrets.json');
   if (!fs.existsSync(file)) {
     const hex = (bytes) => crypto.randomBytes(bytes).toString('hex');
-    fs.writeFileSync(file, JSON.stringify({ jwtSecret: hex(16), dpopSecret: hex(32), adminPassword: hex(8), plcRotationKeyK256PrivateKeyHex: hex(32) }));
+    const secrets = {
+      jwtSecret: hex(16),
+      dpopSecret: hex(32),
+      adminPassword: hex(8),
+      plcRotationKeyK256PrivateKeyHex: hex(32),
+    };
+    fs.writeFileSync(file, JSON.stringify(secrets));
   }
   return JSON.parse(fs.readFileSync(file, 'utf8'));
 }

@@ -53,6 +53,14 @@ export const remember = (key, value) => {
   }
 };
 
+/** A table that scrolls sideways, with a label for screen readers; rows are lists of elements. */
+export const scrollTable = (label, head, body) =>
+  el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+    el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)),
+  );
+
 /** A box with the message and the hint of an error. */
 export const errorBox = (error, ...more) =>
   el(

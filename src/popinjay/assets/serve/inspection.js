@@ -1,7 +1,7 @@
 // The result of an inspection as a table, and the form that starts a training.
 
 import { get, post } from "./api.js";
-import { bdi, actionHandler, el, fill, errorBox } from "./dom.js";
+import { bdi, actionHandler, el, fill, errorBox, scrollTable } from "./dom.js";
 import { bytes, count, date, duration, plural, WHOSE } from "./words.js";
 
 const BUDGETS = {
@@ -40,43 +40,30 @@ const table = (authors) => {
   const reasons = [...new Set(authors.flatMap((author) => Object.keys(author.further ?? {})))];
   const dates = (author) =>
     author.first ? `${date(author.first)} – ${date(author.last)}` : "no dates";
-  return el(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": "What is in there" },
-    el(
-      "table",
-      {},
-      el(
-        "thead",
-        {},
+  return scrollTable(
+    "What is in there",
+    [
+      el("td"),
+      authors.map((author) =>
         el(
-          "tr",
-          {},
-          el("td"),
-          authors.map((author) =>
-            el(
-              "th",
-              { scope: "col" },
-              bdi(author.name || author.author),
-              el("small", {}, bdi(author.author)),
-            ),
-          ),
+          "th",
+          { scope: "col" },
+          bdi(author.name || author.author),
+          el("small", {}, bdi(author.author)),
         ),
       ),
-      el(
-        "tbody",
-        {},
-        row("Posts in there", (author) => count(author.downloaded)),
-        row("Reposts of others", (author) => `− ${count(author.reposts)}`, "less"),
-        row("Too short", (author) => `− ${count(author.short)}`, "less"),
-        reasons.map((reason) =>
-          row(capital(reason), (author) => `− ${count(author.further?.[reason] ?? 0)}`, "less"),
-        ),
-        row("Posts to learn from", (author) => count(author.used), "sum"),
-        row("Written", dates),
-        row("Languages", (author) => languages(author.languages)),
+    ],
+    [
+      row("Posts in there", (author) => count(author.downloaded)),
+      row("Reposts of others", (author) => `− ${count(author.reposts)}`, "less"),
+      row("Too short", (author) => `− ${count(author.short)}`, "less"),
+      reasons.map((reason) =>
+        row(capital(reason), (author) => `− ${count(author.further?.[reason] ?? 0)}`, "less"),
       ),
-    ),
+      row("Posts to learn from", (author) => count(author.used), "sum"),
+      row("Written", dates),
+      row("Languages", (author) => languages(author.languages)),
+    ],
   );
 };
 

@@ -1,7 +1,7 @@
 // Render a card's Markdown as elements: headings, paragraphs, lists, tables and code blocks; bold,
 // emphasis, code and https links within lines. Anything else is shown as text, HTML included.
 
-import { el } from "./dom.js";
+import { el, scrollTable } from "./dom.js";
 
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", "#95": "_", "#42": "*" };
 // The tags that cards have; they are removed.
@@ -84,32 +84,10 @@ const table = (lines) => {
     row.map((cell, index) =>
       index ? el("td", {}, inline(cell)) : el("th", { scope: "row" }, inline(cell)),
     );
-  return el(
-    "div",
-    {
-      class: "scroll",
-      tabindex: "0",
-      role: "region",
-      "aria-label": head.join(" ").trim() || "A table",
-    },
-    el(
-      "table",
-      {},
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          head.map((cell) => el(cell ? "th" : "td", cell ? { scope: "col" } : {}, inline(cell))),
-        ),
-      ),
-      el(
-        "tbody",
-        {},
-        body.map((row) => el("tr", {}, cells(row))),
-      ),
-    ),
+  return scrollTable(
+    head.join(" ").trim() || "A table",
+    head.map((cell) => el(cell ? "th" : "td", cell ? { scope: "col" } : {}, inline(cell))),
+    body.map((row) => el("tr", {}, cells(row))),
   );
 };
 
