@@ -36,7 +36,7 @@ def other_report(run: Run, other: str, home_folder: Path | None = None) -> Side:
     if not run.file(PREVIOUS_REPORT).exists():
         raise PersonaError(
             f"{run.name!r} has no report from before its last training.",
-            "One is kept when it is trained anew. Or name another persona.",
+            "One is kept when it is trained again. Or name another persona.",
         )
     return Side(f"{run.name} before", Report.load(run.file(PREVIOUS_REPORT)))
 

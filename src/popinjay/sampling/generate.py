@@ -127,7 +127,7 @@ def _stepper(decoder: Decoder, request: GenerationRequest, rows: int) -> Callabl
 class PostStream:
     """The posts of one prompt: iterate over it for finished posts, or over `events()` for pieces.
 
-    `tally` counts what was rejected so far. Each iteration generates the posts anew.
+    `tally` counts what was rejected so far. Each iteration generates the posts again.
     """
 
     def __init__(

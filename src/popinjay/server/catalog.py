@@ -114,7 +114,7 @@ def detail(run: Run) -> PersonaDetail:
     except DAMAGED as error:
         raise PersonaError(
             f"{run.file(RECORD)} is damaged.",
-            "Delete that file and make the persona again: every stage will run anew.",
+            "Delete that file and make the persona again: every stage will run again.",
         ) from error
 
 

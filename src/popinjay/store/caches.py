@@ -73,7 +73,7 @@ def machine_secret() -> bytes | None:
     """Return the secret of this user on this machine, created on first use; None without a disk.
 
     Files that are derived from a persona and kept in its folder are sealed with it: the folder may
-    come from an untrusted place, where nobody can make a valid seal.
+    come from an untrusted place, which cannot make a valid seal.
     """
     path = cache_root() / MACHINE_KEY
     with contextlib.suppress(OSError):

@@ -63,7 +63,7 @@ def atomic_write(path: Path, content: bytes | str, *, mode: int = 0o666) -> None
     """
     data = content.encode() if isinstance(content, str) else content
     with replacing(path) as partial:
-        # O_EXCL: a link that somebody put in this place is not followed.
+        # O_EXCL: a link that was put in this place is not followed.
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

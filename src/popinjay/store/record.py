@@ -280,7 +280,7 @@ class Record:
         except ValueError as error:  # those of TOML and of UTF-8 are such, too
             raise PersonaError(
                 f"{file} is damaged: {error}.",
-                "Delete that file and make the persona again: every stage will run anew.",
+                "Delete that file and make the persona again: every stage will run again.",
             ) from error
 
     @classmethod

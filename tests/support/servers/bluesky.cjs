@@ -3,8 +3,8 @@
 //     node bluesky.cjs MODULES plc PORT              the directory, kept in memory
 //     node bluesky.cjs MODULES pds PORT PLC FOLDER   the server, whose data is in the folder
 //
-// MODULES is the folder with node_modules (`make servers`). It prints a line when it is ready and one
-// for each request, and ends when its input does.
+// MODULES is the folder with node_modules (`make servers`). It prints a line when it is ready and
+// one for each request, and ends when its input does.
 // Whatever it would ask of another machine fails at once.
 'use strict';
 const crypto = require('node:crypto');
