@@ -21,6 +21,7 @@ STDLIB_ONLY = (
     "interrupts",
     "memory",
     "options",
+    "plugins",
     "post",
     "standard_streams",
     "store",

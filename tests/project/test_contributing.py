@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import popinjay
+from installed import write_package
 from models import gpt2
 
 ROOT = Path(__file__).parents[2]
@@ -110,14 +111,11 @@ class Exporter:
 
 exporter = Exporter()
 '''
-ENTRY_POINTS = """
-[popinjay.sources]
-notebook = all_three:source
-[popinjay.trackers]
-lines = all_three:Lines
-[popinjay.exporters]
-name = all_three:exporter
-"""
+ENTRY_POINTS = {
+    "popinjay.sources": {"notebook": "all_three:source"},
+    "popinjay.trackers": {"lines": "all_three:Lines"},
+    "popinjay.exporters": {"name": "all_three:exporter"},
+}
 PLACE = '''
 """A shelf: a folder of this machine that bases are copied from."""
 
@@ -224,11 +222,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     row = 'Base("tiny-shelved", "shelf/tiny", "a tiny one", places=(Shelf(),)),'
     rows.write_text(rows.read_text().replace("\nBASES = (", f"\nBASES = (\n    {row}", 1))
     # a source, a tracker and an exporter
-    site = folder / "site"
-    (info := site / "all_three-1.dist-info").mkdir(parents=True)
-    (site / "all_three.py").write_text(PLUG_IN)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: all-three\nVersion: 1\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    write_package(folder / "site", "all_three", PLUG_IN, ENTRY_POINTS)
     posts = [f"Today the tide took {n} boats and left {n * 7} shells behind." for n in range(150)]
     long = "A word of twenty letters and more: " + "o" * 30
     (folder / "ada.notebook").write_text("\n".join([*posts, long]))

@@ -26,11 +26,21 @@ def install(
         entry_points: What the group's entry points refer to, by their names.
         group: The entry point group.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{module}.py").write_text(code)
-    info = folder / f"{module}-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1\n")
-    lines = "\n".join(f"{name} = {value}" for name, value in entry_points.items())
-    (info / "entry_points.txt").write_text(f"[{group}]\n{lines}\n")
+    write_package(folder, module, code, {group: entry_points})
     monkeypatch.syspath_prepend(str(folder))
+
+
+def write_package(
+    folder: Path, module: str, code: str, groups: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Write a package of one module, as installed, whose entry points are given by group."""
+    info = folder / f"{module}-1.dist-info"
+    info.mkdir(parents=True)
+    (folder / f"{module}.py").write_text(code)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1\n")
+    lines = [
+        line
+        for group, entry_points in groups.items()
+        for line in (f"[{group}]", *(f"{name} = {value}" for name, value in entry_points.items()))
+    ]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 import popinjay
+from installed import install
 from popinjay.cli.main import main
 from popinjay.errors import OptionError
 from popinjay.events import Event, EventKind
@@ -683,15 +684,9 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     They stand for a full disk, a dead network and a crash.
     """
-    (tmp_path / "bad_trackers.py").write_text(STAND_INS)
-    info = tmp_path / "bad_trackers-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-trackers\nVersion: 1\n")
-    names = "\n".join(
-        f"{kind.lower()} = bad_trackers:{kind}" for kind in ("Full", "Hangs", "Dies", "Talks")
-    )
-    (info / "entry_points.txt").write_text(f"[popinjay.trackers]\n{names}\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    kinds = ("Full", "Hangs", "Dies", "Talks")
+    entry_points = {kind.lower(): f"bad_trackers:{kind}" for kind in kinds}
+    install(tmp_path, monkeypatch, "bad_trackers", STAND_INS, entry_points, "popinjay.trackers")
 
 
 def test_a_broken_tracker_is_reported_once_and_changes_nothing(

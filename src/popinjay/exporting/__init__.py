@@ -5,13 +5,11 @@ Other packages add exporters through the entry point group `popinjay.exporters`.
 
 from __future__ import annotations
 
-import difflib
-import importlib
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from popinjay import plugins
 from popinjay.errors import OptionError
 from popinjay.store.run import Run
 
@@ -52,24 +50,12 @@ class Exporter(Protocol):
 
 def names() -> list[str]:
     """Return the names of all exporters, built-in ones first."""
-    return [*BUILT_IN, *sorted(entry.name for entry in entry_points(group=GROUP))]
+    return plugins.names(BUILT_IN, GROUP)
 
 
 def find(name: str) -> Exporter:
     """Return the exporter of this name. Raises OptionError if there is none, or it is broken."""
-    if name in BUILT_IN:
-        return _checked(name, importlib.import_module(BUILT_IN[name]))
-    for entry in entry_points(group=GROUP):
-        if entry.name == name:
-            return _checked(name, entry.load())
-    near = difflib.get_close_matches(name, names(), n=1)
-    raise OptionError(
-        f"There is no exporter {name!r}.",
-        f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names())}.",
-    )
-
-
-def _checked(name: str, found: object) -> Exporter:
+    found: object = plugins.find("exporter", name, BUILT_IN, GROUP)
     if not isinstance(found, Exporter):
         raise OptionError(
             f"The exporter {name!r} lacks HELP, check or export.",

@@ -7,9 +7,7 @@ prints or fills the disk does not affect the training.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-import importlib
 import importlib.util
 import json
 import os
@@ -17,12 +15,13 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar
 
+from popinjay import plugins
 from popinjay.errors import OptionError
 
+GROUP = "popinjay.trackers"  # of entry points
 BUILT_IN = {
     "trackio": "popinjay.trackers.trackio:Trackio",
     "wandb": "popinjay.trackers.wandb:WeightsAndBiases",
@@ -153,20 +152,8 @@ def is_installed(module: str) -> bool:
 
 def find(name: str) -> type[Tracker]:
     """Return the tracker of this name. Raises OptionError if there is none."""
-    if name in BUILT_IN:
-        module, _, class_name = BUILT_IN[name].partition(":")
-        built_in: type[Tracker] = getattr(importlib.import_module(module), class_name)
-        return built_in
-    plugins = {entry.name: entry for entry in entry_points(group="popinjay.trackers")}
-    if name in plugins:
-        loaded: type[Tracker] = plugins[name].load()
-        return loaded
-    known = [*BUILT_IN, *plugins, NONE]
-    near = difflib.get_close_matches(name, known, n=1)
-    raise OptionError(
-        f"There is no tracker {name!r}.",
-        f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}.",
-    )
+    found: type[Tracker] = plugins.find("tracker", name, BUILT_IN, GROUP, others=[NONE])
+    return found
 
 
 def chosen(option: str | None) -> tuple[str, ...]:
