@@ -23,6 +23,7 @@ Any other exception is a bug in Popinjay.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s@'\"]*@")  # user and password of a URL
 
@@ -42,10 +43,20 @@ class PopinjayError(Exception):
         self.message = without_credentials(message)
         self.hint = without_credentials(hint)
         super().__init__(self.message)
+        if self.hint:
+            self.add_note(self.hint)  # so that Python's tracebacks and notebooks show it too
 
 
 class OptionError(PopinjayError):
-    """An unknown option, or a value that it does not take."""
+    """An unknown option, or a value that it does not take.
+
+    Message and hint name options as Python does (`top_p`, `tune='lora'`), and so does the API. The
+    command line shows those in `options` as flags.
+    """
+
+    def __init__(self, message: str, hint: str = "", options: Sequence[str] = ()) -> None:
+        super().__init__(message, hint)
+        self.options = tuple(options)
 
 
 class SpecError(PopinjayError):

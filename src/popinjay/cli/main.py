@@ -447,7 +447,11 @@ def _run(given: list[str]) -> int:
     except PopinjayError as error:
         if "--debug" in given:
             raise
-        terminal.show_error(one_line(error.message), one_line(error.hint))
+        named = error.options if isinstance(error, OptionError) else ()
+        message, hint = (
+            options.with_flags(one_line(text), named) for text in (error.message, error.hint)
+        )
+        terminal.show_error(message, hint)
         return EXIT_PROBLEM
     except KeyboardInterrupt:
         terminal.show_error("Stopped.", commands.hint_after_interrupt(given))

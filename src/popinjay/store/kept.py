@@ -6,7 +6,7 @@ No stage makes `kept.jsonl`, so `make` never removes it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from popinjay.errors import PersonaError
@@ -32,6 +32,17 @@ def keep(run: Run, row: Mapping[str, Any]) -> None:
         path = run.file(FILE)
         with storage_errors(str(path)):
             append_json_line(path, row)
+
+
+def rows(run: Run) -> Iterator[dict[str, Any]]:
+    """Yield the kept posts; lines that were edited into something else are skipped."""
+    for line in lines(run):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("text"), str):
+            yield row
 
 
 def lines(run: Run) -> list[str]:
