@@ -1,4 +1,4 @@
-"""Times and sizes in words, as the page writes them too (`assets/serve/words.js`)."""
+"""Times, sizes and counts in words, as the page writes them too (`assets/serve/words.js`)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ def duration(seconds: float) -> str:
     if seconds < 600:
         return f"{seconds / 60:.1f} min"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """Return a number with its noun: "1 post", "1,024 posts"."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 def size(count: float) -> str:
