@@ -27,3 +27,20 @@ def size(count: float) -> str:
         unit += 1
     digits = 1 if unit and count < 10 else 0
     return f"{count:,.{digits}f} {_SIZES[unit]}"
+
+
+def roughly(seconds: float) -> str:
+    """Return an estimated time in words, no more precise than it is: "about 5 minutes"."""
+    if seconds < 20:
+        return "a few seconds"
+    if seconds < 50:
+        return f"about {round(seconds, -1):.0f} seconds"
+    minutes = seconds / 60
+    if minutes < 1.5:
+        return "about a minute"
+    if minutes < 55:
+        return f"about {minutes if minutes < 10 else 5 * round(minutes / 5):.0f} minutes"
+    hours = minutes / 60
+    if hours < 1.25:
+        return "about an hour"
+    return f"about {hours:.0f} hours" if hours >= 10 else f"about {hours:.1f} hours"
