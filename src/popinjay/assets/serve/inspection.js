@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { bdi, actionHandler, el, fill, errorBox, scrollTable } from "./dom.js";
-import { bytes, count, date, duration, plural, WHOSE } from "./words.js";
+import { bytes, count, date, duration, plural } from "./words.js";
 
 const BUDGETS = {
   "": "as long as it needs",
@@ -127,6 +127,8 @@ const form = (job, authors) => {
       "languages if they are here, else the small one inside popinjay.",
   );
   const terms = el("div");
+  const whose = el("div");
+  addWhose(whose);
   addBases(
     bases,
     hint,
@@ -136,12 +138,7 @@ const form = (job, authors) => {
   const made = el(
     "form",
     { class: "start" },
-    choices(
-      "Whose words are these?",
-      "whose",
-      Object.entries(WHOSE).map(([value, [words, meaning]]) => [value, words, meaning]),
-      { required: true },
-    ),
+    whose,
     el(
       "div",
       { class: "pair" },
@@ -263,6 +260,23 @@ const choices = (words, name, rows, more) =>
       ),
     ),
   );
+
+const addWhose = async (container) => {
+  try {
+    const about = await get("/api/about");
+    fill(
+      container,
+      choices(
+        "Whose words are these?",
+        "whose",
+        about.whose.map(({ name, label, meaning }) => [name, label, meaning]),
+        { required: true },
+      ),
+    );
+  } catch (error) {
+    fill(container, errorBox(error));
+  }
+};
 
 const addBases = async (select, hint, terms, posts) => {
   try {
