@@ -19,12 +19,13 @@ from typing import IO, Any
 
 from popinjay.errors import SpecError
 from popinjay.options import CollectOptions
-from popinjay.sources import Access
+from popinjay.sources import Access, Findings
 from popinjay.sources.files.byte_source import ByteSource
 from popinjay.sources.files.json_file import JsonFile
 from popinjay.sources.rows.columns import text_by_content
 from popinjay.sources.rows.facts import text_key
 from popinjay.sources.rows.keys import folded
+from popinjay.sources.rows.row import Row
 
 NAME = "memory"  # which the record has in place of a file's name
 HELP = "in Python: popinjay.make(posts), with a list, Series, data frame or data set"
@@ -90,7 +91,15 @@ def read(spec: str, options: CollectOptions, access: Access) -> JsonFile:
         raise SpecError(
             "Posts that were in Python's memory can't be read from there again.", _AGAIN
         )
-    return JsonFile(_Lines(spec), replace(options, text_column=_text_column(spec, options)))
+    return _Posts(_Lines(spec), replace(options, text_column=_text_column(spec, options)))
+
+
+class _Posts(JsonFile):
+    """The posts of one person in memory."""
+
+    def _rows(self, findings: Findings) -> Iterator[Row]:
+        yield from super()._rows(findings)
+        findings.source = f"{self.label.removeprefix('this ')} in memory"
 
 
 class _Lines(ByteSource):
