@@ -287,6 +287,14 @@ def _serve(actions: Any) -> None:
     command.add_argument(
         "--port", type=_reader(int), help="the port to listen on; default: 8765, or a free one"
     )
+    command.add_argument(
+        "--cors",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let pages of this origin use the API, such as http://localhost:3000; may be repeated;"
+        " * for all, with --host only",
+    )
     command.add_argument("--no-browser", action="store_true", help="only print the address")
 
 
