@@ -16,7 +16,7 @@ from popinjay import persona as personas_module
 from popinjay import pipeline
 from popinjay.errors import PersonaError
 from popinjay.events import Listener, ignore
-from popinjay.keywords import InspectKeywords, MakeKeywords
+from popinjay.keywords import InspectKeywords, MakeKeywords, SayKeywords
 from popinjay.options import (
     CleanOptions,
     CollectOptions,
@@ -25,6 +25,7 @@ from popinjay.options import (
     SayOptions,
     declared,
 )
+from popinjay.sampling.generate import PostStream
 from popinjay.sources import memory
 from popinjay.store.run import RECORD, Run, is_name
 from popinjay.store.run import home as home_folder
@@ -59,13 +60,29 @@ class Persona(personas_module.Persona):
     """
 
     @with_options(SayOptions)
-    def say(self, prompt: str = "", **options: Any) -> list[str]:
+    def say(self, prompt: str = "", **options: Unpack[SayKeywords]) -> list[str]:
         """Return generated posts that begin with the prompt, such as `say("My dream is", n=3)`.
 
         Raises OptionError for an option that does not exist or a value that it does not take, and
         PersonaError if there is no model yet.
         """
         return super().say(prompt, **options)
+
+    @with_options(SayOptions)
+    def stream(
+        self, prompt: str = "", options: SayOptions | None = None, **keywords: Unpack[SayKeywords]
+    ) -> PostStream:
+        """Return an iterator over generated posts, each once it is finished.
+
+        `stream(...).events()` yields them piece by piece instead, as they are sampled. Raises what
+        `say` raises.
+
+        Args:
+            prompt: How the posts begin.
+            options: All options as one object, instead of keywords.
+            keywords: The options below.
+        """
+        return super().stream(prompt, options, **keywords)
 
     def rename(self, name: str) -> None:
         """Give it another name, and its folder too. Raises PersonaError if the name is taken."""

@@ -15,7 +15,8 @@ from popinjay.options import SayOptions
 from popinjay.persona import load
 from popinjay.sampling.events import Finished, GeneratedPost, Missing, Piece
 from popinjay.sampling.filters import Reason
-from popinjay.server.openai_format import Choice, Completion, CompletionRequest, parse_request
+from popinjay.server.openai_requests import CompletionRequest, parse_request
+from popinjay.server.openai_responses import Choice, Completion
 from popinjay.server.voices.subscriptions import (
     End,
     Started,
@@ -252,8 +253,7 @@ def told(*events: Any, **asked: Any) -> tuple[Completion, list[str]]:
     sent = [""] * len(answer.choices)
     for event in events:
         for choice in answer.apply(0, [event]):
-            sent[choice.index] += choice.text[choice.sent :]
-            choice.sent = len(choice.text)
+            sent[choice.index] += answer.unsent(choice)
     return answer, sent
 
 
@@ -324,13 +324,14 @@ def test_the_text_behind_a_prompt() -> None:
         ("", "", "c d", "c d"),
         (" a", "a", "a b", " b"),
     ):
-        assert Choice(0, prompt, False, typed, post).text == text
-        assert Choice(0, prompt, True, typed, post).text == prompt + text
+        choice = Choice(0, prompt, typed, post)
+        assert Completion(CompletionRequest(model="ada")).text(choice) == text
+        assert Completion(CompletionRequest(model="ada", echo=True)).text(choice) == prompt + text
 
 
 def test_request_fields_become_options() -> None:
     asked = parse_request(
-        {"model": "ada", "top_p": 0, "seed": -1, "max_tokens": 5, "stop": "x"}
+        {"model": "ada", "top_p": 0, "seed": -1, "max_tokens": 5, "stop": "x"}, CompletionRequest
     ).query("p")
     assert (
         asked.options.top_p,
@@ -339,4 +340,4 @@ def test_request_fields_become_options() -> None:
         asked.stops,
         asked.allow_truncated,
     ) == (0.01, 2**32 - 1, 5, ("x",), True)
-    assert not parse_request({"model": "ada"}).query("p").allow_truncated
+    assert not parse_request({"model": "ada"}, CompletionRequest).query("p").allow_truncated

@@ -135,11 +135,16 @@ def wait(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
 
 
 @contextmanager
-def served(home: Path, token: str | None = None, names: tuple[str, ...] = ()) -> Iterator[Client]:
+def served(
+    home: Path,
+    token: str | None = None,
+    names: tuple[str, ...] = (),
+    cors: tuple[str, ...] = (),
+) -> Iterator[Client]:
     """Run a server of this home folder in a thread."""
     listener = listen("127.0.0.1", (0,))
     port = listener.getsockname()[1]
-    app = create_app(home, Auth(port, token, names))
+    app = create_app(home, Auth(port, token, names, cors))
     server = server_of(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

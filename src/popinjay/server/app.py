@@ -76,7 +76,7 @@ def create_app(home: Path, auth: Auth) -> FastAPI:
     app.state.app_state = state
     errors.install_handlers(app)
     counted = Monitoring(state)
-    for module in (page, completions, personas, say, kept, persona_files, jobs, uploads, meta):
+    for module in (completions, personas, say, kept, persona_files, jobs, uploads, meta, page):
         app.include_router(module.routes(state))
     app.include_router(monitoring.routes(counted))
     app.include_router(docs.routes(state, app))

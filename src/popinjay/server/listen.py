@@ -40,7 +40,8 @@ def serve(
         cors: Origins of other sites whose pages may use the API.
         listening: Called with the address to open as soon as the server listens.
 
-    Raises OptionError if it can't listen there or an origin is not one, PersonaBusy if another server serves this folder.
+    Raises OptionError if it can't listen there or if an origin is none, PersonaBusy if another
+    server serves this folder.
     """
     origins = checked_origins(cors, has_token=host is not None)
     listener = listen(host or DEFAULT_HOST, (port,) if port is not None else DEFAULT_PORTS)
