@@ -300,9 +300,12 @@ def test_a_notebook_shows_one_output_that_is_updated(monkeypatch: pytest.MonkeyP
         listen(Event("train", EventKind.SAMPLE, "A <b>parrot</b>."))
         listen(Event("train", EventKind.METRICS, "", 5))
         text, html = handle.shown[-1]
-        assert "train" in text and "25%" in text and "40 s left" in text
+        assert "train" in text
+        assert "25%" in text
+        assert "40 s left" in text
         assert '<progress value="0.250">' in html
-        assert "&lt;the&gt;" in html and "A &lt;b&gt;parrot&lt;/b&gt;." in html
+        assert "&lt;the&gt;" in html
+        assert "A &lt;b&gt;parrot&lt;/b&gt;." in html
         listen(Event("train", EventKind.DONE, "20 steps"))
     text, html = handle.shown[-1]
     assert text == "✔ train     20 steps"
