@@ -42,6 +42,7 @@ def _add_help(actions: Any, top: TopParser) -> None:
     """Add `popinjay help [COMMAND ...]`, which is not in the list of commands."""
     added: Parser = actions.add_parser(
         "help",
+        help="show the help of a command",
         description="Show the help of popinjay, or of a command.",
         epilog="Examples:\n  popinjay help make",
     )

@@ -22,13 +22,8 @@ def complete() -> NoReturn:
 
     top = parser()
     _prepare(top, top)
-    argcomplete.autocomplete(top, exclude=("--debug", "--home") if _is_bare() else ())
+    argcomplete.autocomplete(top, always_complete_options=False)
     os._exit(0)  # not reached: autocomplete ends the process
-
-
-def _is_bare() -> bool:
-    """Return whether the word to complete is only a dash, where rare options are noise."""
-    return os.environ.get("COMP_LINE", "").endswith((" -", " --"))
 
 
 def _prepare(command: argparse.ArgumentParser, top: TopParser) -> None:
@@ -70,10 +65,11 @@ def _offer(find: Callable[[argparse.Namespace], Iterable[str]]) -> Callable[...,
 
 
 def _personas(args: argparse.Namespace) -> Iterable[str]:
-    from popinjay.store.run import home
-    from popinjay.summary import names
+    from popinjay.store.run import RECORD, home
 
-    return names(args.home.expanduser() if getattr(args, "home", None) else home())
+    folder = args.home.expanduser() if getattr(args, "home", None) else home()
+    # Not `summary.names`, whose module reads reports and takes longer to import than all the rest.
+    return sorted(path.parent.name for path in folder.glob(f"[!.]*/{RECORD}"))
 
 
 def _bases() -> Iterable[str]:

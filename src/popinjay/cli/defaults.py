@@ -206,7 +206,12 @@ def _unknown_typed(key: str, known: Mapping[str, Any]) -> OptionError:
     import difflib
 
     name = key.rpartition(".")[2]
-    if name in PER_CALL or (name in settings.VARIABLES and "." in key):
+    if name in PER_CALL:
+        return OptionError(
+            f"{name!r} can't be a default: it is given anew each time.",
+            "What is set: popinjay config",
+        )
+    if name in settings.VARIABLES and "." in key:
         return _unknown(key, known)
     near = difflib.get_close_matches(key, known, n=1)
     return OptionError(
