@@ -46,11 +46,20 @@ def collected() -> dict[str, list[str]]:
 def _python() -> list[str]:
     """What `import popinjay` offers, with the parameters of its functions, errors and events."""
     found = list(popinjay.__all__)
-    for function in (popinjay.make, popinjay.load, popinjay.Persona.say, popinjay.Persona.stream):
+    persona = popinjay.Persona
+    for function in (
+        popinjay.make,
+        popinjay.inspect,
+        popinjay.load,
+        popinjay.personas,
+        persona.say,
+        persona.stream,
+        persona.to_pandas,
+        persona.rename,
+    ):
         names = [name for name in inspect.signature(function).parameters if name != "self"]
         found.append(f"{function.__qualname__}({', '.join(names)})")
-    persona = vars(popinjay.Persona)
-    found += [f"Persona.{name}" for name in persona if name[0] != "_"]
+    found += [f"Persona.{name}" for name in dir(persona) if name[0] != "_"]
     found += [
         f"errors.{name}"
         for name, kind in vars(errors).items()
