@@ -21,6 +21,7 @@ import popinjay
 from popinjay import keywords, notebook
 from popinjay.errors import OptionError, PersonaError, SpecError
 from popinjay.events import Event, EventKind
+from popinjay.flags import with_keywords
 from popinjay.options import MakeOptions, SayOptions, declared
 from popinjay.post import Post
 from popinjay.store.kept import keep
@@ -154,7 +155,28 @@ def test_without_its_posts_it_says_what_to_give(made: popinjay.Persona) -> None:
 def test_posts_in_memory_need_a_name(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="does not say whose posts these are") as refused:
         popinjay.make(lines(), home=tmp_path)
-    assert "name" in refused.value.hint
+    assert refused.value.hint == "Give the persona a name: name=..."
+    assert refused.value.__notes__ == [refused.value.hint]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Add --tune lora.", "Add tune='lora'."),
+        ("Fetch it with --yes, or --base builtin.", "Fetch it with yes=True, or base='builtin'."),
+        (
+            "another --name, or add --replace to delete",
+            "another name=, or add replace=True to delete",
+        ),
+        ("Allow more with --budget 5m", "Allow more with budget='5m'"),
+        ("Name it with --text-column.", "Name it with text_column=."),
+        ("Raise --epochs 3, or --no-deps", "Raise epochs=3, or --no-deps"),
+        ("Then: popinjay bases get a --accept b", "Then: popinjay bases get a --accept b"),
+    ],
+)
+def test_flags_become_keywords_in_messages(text: str, shown: str) -> None:
+    kinds = {field.name: kind for field, kind in declared(*MakeOptions.PARTS.values())}
+    assert with_keywords(text, {**kinds, "name": str}) == shown
 
 
 def test_inspect_takes_what_make_takes() -> None:

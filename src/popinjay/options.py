@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 from popinjay.errors import OptionError
+from popinjay.flags import flag as flag
 from popinjay.whose import WHOSE
 
 
@@ -103,19 +104,6 @@ def _plain(kind: Any) -> Any:
 
 _MAX_SHOWN = 60  # characters of a value in a message
 _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "yes or no"}
-
-
-def flag(name: str) -> str:
-    """Return a field's flag on the command line."""
-    return "--" + name.replace("_", "-")
-
-
-def with_flags(text: str, names: Iterable[str]) -> str:
-    """Return a text with these options as they are typed: `tune='lora'` as `--tune lora`."""
-    for name in names:
-        text = re.sub(rf"(?<![\w-]){name}=('?)([^'\s,]+?)\1(?=[\s,.]|$)", rf"{flag(name)} \2", text)
-        text = re.sub(rf"^{name}\b(?!=)", flag(name), text)
-    return text
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from popinjay import persona as personas_module
 from popinjay import pipeline
-from popinjay.errors import PersonaError
+from popinjay.errors import PersonaError, PopinjayError
 from popinjay.events import Listener, ignore
+from popinjay.flags import with_keywords
 from popinjay.keywords import InspectKeywords, MakeKeywords, SayKeywords
 from popinjay.options import (
     CleanOptions,
@@ -66,7 +67,8 @@ class Persona(personas_module.Persona):
         Raises OptionError for an option that does not exist or a value that it does not take, and
         PersonaError if there is no model yet.
         """
-        return super().say(prompt, **options)
+        with _keyword_errors():
+            return super().say(prompt, **options)
 
     @with_options(SayOptions)
     def stream(
@@ -133,7 +135,7 @@ def make(
     folder = _folder(home)
     if not specs:
         _check_can_be_read(name, folder)
-    with _listening(listener, progress) as listen:
+    with _keyword_errors(), _listening(listener, progress) as listen:
         made = pipeline.make(
             *map(memory.spec_of, specs),
             name=name,
@@ -164,7 +166,8 @@ def inspect(
         ask: Is asked for a yes before reading a network costs money.
         keywords: The options below.
     """
-    return pipeline.inspect(*map(memory.spec_of, specs), listener=listener, ask=ask, **keywords)
+    with _keyword_errors():
+        return pipeline.inspect(*map(memory.spec_of, specs), listener=listener, ask=ask, **keywords)
 
 
 def load(name: str | Path, home: str | Path | None = None) -> Persona:
@@ -196,6 +199,23 @@ def _check_can_be_read(name: str | None, folder: Path | None) -> None:
             f"{name!r} was made of posts in memory.",
             f"Give them again: popinjay.make(posts, name={name!r})",
         )
+
+
+@contextmanager
+def _keyword_errors() -> Iterator[None]:
+    """Have errors name options as Python does."""
+    try:
+        yield
+    except PopinjayError as error:
+        kinds = {"name": str, "home": str}
+        kinds |= {
+            field.name: kind for field, kind in declared(*MakeOptions.PARTS.values(), SayOptions)
+        }
+        error.message = with_keywords(error.message, kinds)
+        error.hint = with_keywords(error.hint, kinds)
+        error.args = (error.message,)
+        error.__notes__ = [error.hint] if error.hint else []
+        raise
 
 
 @contextmanager

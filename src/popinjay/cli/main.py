@@ -14,9 +14,9 @@ from popinjay.cli import commands, library_output, terminal
 from popinjay.cli.all_commands import parser
 from popinjay.cli.defaults import with_defaults
 from popinjay.errors import OptionError, PopinjayError
+from popinjay.flags import with_flags
 from popinjay.interrupts import Terminated, ended_by_signals
 from popinjay.memory import memory_errors
-from popinjay.options import with_flags
 from popinjay.post import one_line
 from popinjay.standard_streams import discard_output, open_closed_streams, output_lost
 
