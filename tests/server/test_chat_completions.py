@@ -15,6 +15,7 @@ from popinjay.persona import load
 from popinjay.sampling.events import Finished, GeneratedPost, Missing, Piece
 from popinjay.server.openai_requests import ChatRequest, parse_request
 from popinjay.server.openai_responses import ChatCompletion
+from popinjay.server.openai_schemas import ChatResponse, ModelList
 from popinjay.server.voices.subscriptions import End, Started
 from serving import Client
 from speaking_persona import put_persona
@@ -87,6 +88,7 @@ def test_answers_are_whole_posts(ai: openai.OpenAI, home: Path) -> None:
         "stop" if post.finished else "length" for post in posts
     ]
     assert (answer.model, answer.object) == ("ada", "chat.completion")
+    ChatResponse.model_validate(answer.model_dump(exclude_unset=True))
     assert answer.usage is not None
     assert answer.usage.completion_tokens == sum(post.tokens for post in posts)
     assert answer.usage.prompt_tokens == len(load("ada", home).decoder().encode(PROMPT))
@@ -229,7 +231,7 @@ def test_parameters_without_effect_are_accepted(client: Client, home: Path) -> N
 def test_open_webui_lists_asks_streams_and_titles(client: Client, home: Path) -> None:
     bearer = {"Authorization": "Bearer sk-none", "Content-Type": "application/json"}
     listed = client.ask("GET", "/v1/models", headers=bearer).json
-    assert listed["object"] == "list"
+    ModelList.model_validate(listed)
     assert [(one["id"], one["object"]) for one in listed["data"]] == [("ada", "model")]
     answer = ask(
         client, [SYSTEM, USER], stream=True, stream_options={"include_usage": True}, max_tokens=1000

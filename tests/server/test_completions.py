@@ -17,6 +17,7 @@ from popinjay.sampling.events import Finished, GeneratedPost, Missing, Piece
 from popinjay.sampling.filters import Reason
 from popinjay.server.openai_requests import CompletionRequest, parse_request
 from popinjay.server.openai_responses import Choice, Completion
+from popinjay.server.openai_schemas import CompletionResponse
 from popinjay.server.voices.subscriptions import (
     End,
     Started,
@@ -80,6 +81,7 @@ def test_completions_are_posts(ai: openai.OpenAI, home: Path) -> None:
         "stop" if post.finished else "length" for post in posts
     ]
     assert (answer.model, answer.object) == ("ada", "text_completion")
+    CompletionResponse.model_validate(answer.model_dump(exclude_unset=True))
     assert answer.usage is not None
     assert answer.usage.completion_tokens == sum(post.tokens for post in posts)
     assert answer.usage.prompt_tokens == len(load("ada", home).decoder().encode(PROMPT))

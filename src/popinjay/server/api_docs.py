@@ -157,12 +157,21 @@ def _operation(
             )
             for parameter in found.get("parameters", ())
         ],
-        body=list(_rows(_json_of(found.get("requestBody", {})), schemas)),
+        body=_sorted(_rows(_json_of(found.get("requestBody", {})), schemas)),
         response=list(_rows(_json_of(good), schemas)),
         statuses=list(responses),
         curl=_curl(method, path, found, base, has_token=has_token),
         python=_CLIENT.format(base=base, key=key) + client if client else "",
     )
+
+
+def _sorted(rows: Iterator[Row]) -> list[Row]:
+    """Return fields with those that are required first, each with its own fields behind it."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.name.partition(".")[0].rstrip("[]"), []).append(row)
+    ordered = sorted(groups.values(), key=lambda group: not group[0].required)
+    return [row for group in ordered for row in group]
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -215,6 +224,8 @@ def _type(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
         )
     if found.get("type") == "array":
         inner = _type(found.get("items", {}), schemas)
+        if inner == "anything":
+            return "list"
         return f"list of {inner}s" if inner in ("string", "object", "number") else f"list: {inner}"
     low, high = found.get("minimum"), found.get("maximum")
     bounds = f", {low:,} to {high:,}" if low is not None and high is not None else ""

@@ -110,6 +110,7 @@ MEANINGS = {
     "upload": "The id of an upload; null without one.",
     "Upload.upload": "The id, for the job that reads it.",
     "JobRequest.upload": "The id of an upload, in place of accounts.",
+    "usage": "The numbers of tokens.",
     "verdict": "What was measured, in a sentence; null before.",
     "version": "The version of popinjay.",
     "whose": "Whose words these are; null if that is not on record.",

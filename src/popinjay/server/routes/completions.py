@@ -47,6 +47,13 @@ from popinjay.server.openai_requests import (
     parse_request,
 )
 from popinjay.server.openai_responses import ChatCompletion, Completion, PostsResponse
+from popinjay.server.openai_schemas import (
+    ChatResponse,
+    CompletionResponse,
+    Model,
+    ModelList,
+    described,
+)
 from popinjay.server.routes.say import EVENT_STREAM
 from popinjay.server.state import AppState
 from popinjay.server.voices.subscriptions import End, StreamEvent
@@ -64,15 +71,16 @@ def routes(state: AppState) -> APIRouter:
     """Return the routes under /v1."""
     router = APIRouter(prefix="/v1", tags=["OpenAI's format"], responses=openai_error_responses())
 
-    @router.get("/models")
-    def models() -> dict[str, Any]:
+    @router.get("/models", responses=described(ModelList))
+    def models() -> Response:
         """List the personas that have a model."""
         found = [
             name for name in summary.names(state.home) if (state.home / name / "model").is_dir()
         ]
-        return {"object": "list", "data": [_model(state, name) for name in found]}
+        models = [_model(state, name) for name in found]
+        return JSONResponse({"object": "list", "data": models})
 
-    @router.get("/models/{name}")
+    @router.get("/models/{name}", responses=described(Model))
     def model(name: str) -> Response:
         """Return one persona."""
         try:
@@ -80,7 +88,11 @@ def routes(state: AppState) -> APIRouter:
         except PopinjayError as error:
             return _error(error)
 
-    @router.post("/completions", openapi_extra=_body_of(CompletionRequest))
+    @router.post(
+        "/completions",
+        openapi_extra=_body_of(CompletionRequest),
+        responses=described(CompletionResponse, streams=True),
+    )
     async def completions(request: Request) -> Response:
         """Write posts that start with the prompts.
 
@@ -88,7 +100,11 @@ def routes(state: AppState) -> APIRouter:
         """
         return await _respond(state, request, CompletionRequest, Completion)
 
-    @router.post("/chat/completions", openapi_extra=_body_of(ChatRequest))
+    @router.post(
+        "/chat/completions",
+        openapi_extra=_body_of(ChatRequest),
+        responses=described(ChatResponse, streams=True),
+    )
     async def chat_completions(request: Request) -> Response:
         """Write posts that start with the last message of the user.
 
