@@ -264,10 +264,8 @@ def test_unknown_paths_are_answered_in_openais_form(client: Client, ai: openai.O
     for path in ("/v1", "/v1/", "/v1/chat"):
         assert set(client.ask("GET", path).json["error"]) == {"message", "type", "param", "code"}
     wrong = client.ask("GET", "/v1/chat/completions")
-    assert (wrong.status, wrong.message) == (
-        405,
-        "Method Not Allowed. See /docs for the allowed methods.",
-    )
+    assert wrong.status == 405
+    assert wrong.message.startswith("Method Not Allowed. ")
 
 
 def test_a_rejected_post_has_no_text_and_a_reason() -> None:

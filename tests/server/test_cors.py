@@ -75,7 +75,7 @@ def test_a_foreign_host_name_is_refused_from_the_origin_too(client: Client) -> N
 
 
 def test_methods_and_headers_of_a_preflight_are_checked(client: Client) -> None:
-    assert preflight(client, PAGE, "PATCH")[0] == 400
+    assert preflight(client, PAGE, "TRACE")[0] == 400
     assert preflight(client, PAGE, sent="x-unheard-of")[0] == 400
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 MAX_DEPTH = 3  # of fields in fields
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 _PLACEHOLDERS = {"name": "ada", "id": "0123456789abcdef", "handle": "ada", "path": "README.md"}
 _QUERIES = {"/api/uploads": "?name=posts.txt"}
 BODIES: dict[str, Any] = {  # of the examples
@@ -30,6 +30,8 @@ BODIES: dict[str, Any] = {  # of the examples
         "messages": [{"role": "user", "content": "My dream is"}],
     },
     "/api/login": {"token": "TOKEN"},
+    "/api/personas/{name}": {"name": "eve"},
+    "/api/personas/{name}/retrain": {"options": {"budget": "10m"}},
     "/api/personas/{name}/say": {"prompt": "My dream is", "n": 3},
     "/api/personas/{name}/kept": {"prompt": "My dream is", "text": "My dream is a parrot."},
     "/api/personas/{name}/picture": {"prompt": "My dream is", "text": "My dream is a parrot."},
@@ -98,7 +100,7 @@ def page(described: Mapping[str, Any], base: str, *, has_token: bool) -> str:
         has_token: Whether requests need the token.
     """
     schemas = described["components"]["schemas"]
-    groups: dict[str, list[Operation]] = {}
+    groups: dict[str, list[Operation]] = {tag["name"]: [] for tag in described.get("tags", ())}
     for path, methods in described["paths"].items():
         for method in METHODS:
             if found := methods.get(method):
@@ -108,7 +110,7 @@ def page(described: Mapping[str, Any], base: str, *, has_token: bool) -> str:
     return _template().render(
         info=described["info"],
         paragraphs=_paragraphs(described["info"]["description"]),
-        groups=groups,
+        groups={tag: operations for tag, operations in groups.items() if operations},
         has_token=has_token,
         base=base,
     )
@@ -238,7 +240,7 @@ def _curl(method: str, path: str, found: Mapping[str, Any], base: str, *, has_to
     """Return a command that sends the request."""
     url = re.sub(r"{(\w+)}", lambda part: _PLACEHOLDERS.get(part[1], part[1]), path)
     words = ["curl", f"'{base}{url}{_QUERIES.get(path, '')}'"]
-    if method in ("post", "put", "delete"):
+    if method != "get":
         words += ["-X", method.upper()]
         if not path.startswith("/v1/"):
             words += ["-H", "'X-Popinjay: 1'"]

@@ -12,7 +12,7 @@ from popinjay.errors import OptionError
 from popinjay.server.auth import ANY_ORIGIN
 
 PREFLIGHT_SECONDS = 600  # for which a browser need not ask again
-_METHODS = ("GET", "POST", "PUT", "DELETE")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _SENT = ("authorization", "content-type", "last-event-id", "x-popinjay")
 _READ = ("x-popinjay-version", "x-popinjay-ignored")
 # SDKs in a browser describe themselves in such headers.

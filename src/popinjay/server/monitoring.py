@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from popinjay.server.state import AppState
 
 OTHER_ROUTE = "other"  # an unknown path, or a request that was refused before it was looked up
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 JOB_STATES = ("queued", "running", "done", "failed", "stopped")
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)  # the bounds of the histogram
 NO_RESPONSE = 499  # the client closed the connection
