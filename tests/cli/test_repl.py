@@ -276,6 +276,18 @@ def test_a_prompt_on_the_command_line_starts_no_session(
     assert "q quits" not in person.shown
 
 
+@pytest.mark.parametrize("more", [[], ["--stream"]])
+def test_posts_in_a_terminal_are_numbered_and_piped_ones_are_not(
+    persona: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    words = ("the lamp", "--seed", "4", "-n", "3")
+    posts = said(persona, capsys, *words).out.splitlines()
+    with terminal(say(persona, *words, *SHORT, *more), columns=400) as person:
+        assert person.end() == 0
+    lines = [line.rstrip() for line in person.shown.splitlines() if line.strip()]
+    assert lines[-3:] == [f" {number}  {post}" for number, post in enumerate(posts, 1)]
+
+
 # kept posts
 
 

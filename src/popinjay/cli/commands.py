@@ -131,7 +131,7 @@ def do_say(args: argparse.Namespace) -> None:
         )
         return
     if args.stream:
-        show_posts.show_events(stream.events(), doing)
+        show_posts.show_events(stream.events(), chosen.n, doing)
     else:
         show_posts.show_posts((post.text for post in stream), chosen.n, doing, prompt)
     show_posts.show_missing(stream.tally)

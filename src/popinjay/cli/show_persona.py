@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from popinjay.cli.progress import console
+from popinjay.store.lineage import KINDS
 
 if TYPE_CHECKING:
     from popinjay.report.schema import Report
@@ -75,7 +76,12 @@ def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
     from rich.tree import Tree
 
     out = console()
-    current = [artifact for artifact in artifacts if artifact["state"] != "earlier"]
+    # In the order in which they are made from one another: a base model can be older than posts.
+    order = [kind.type for kind in KINDS]
+    current = sorted(
+        (artifact for artifact in artifacts if artifact["state"] != "earlier"),
+        key=lambda artifact: order.index(artifact["type"]),
+    )
     if not current:
         out.print(f"{name} has no lineage yet: see popinjay status {name}")
         return

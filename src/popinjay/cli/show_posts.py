@@ -80,10 +80,15 @@ def show_posts(posts: Iterator[str], count: int, doing: str, prompt: str = "") -
 # posts as they are written
 
 
-def show_events(events: Iterator[PostEvent], doing: str) -> None:
+def show_events(events: Iterator[PostEvent], count: int, doing: str) -> None:
     """Print posts one after another: in a terminal, in pieces as they are written.
 
     A rejected draft is erased from a terminal; elsewhere only complete posts are printed.
+
+    Args:
+        events: What happens to the posts.
+        count: How many there will be; a single one gets no number.
+        doing: What is said during the wait for each.
     """
     is_live = sys.stdout.isatty()
     number = 1
@@ -94,12 +99,13 @@ def show_events(events: Iterator[PostEvent], doing: str) -> None:
             return
         if not isinstance(first, Missing):
             shown = chain([first], events)
-            number += _show_live(shown, number) if is_live else _show_whole(shown)
+            label = "" if count == 1 else f"{number:>{NUMBER_WIDTH}}{' ' * GAP}"
+            number += _show_live(shown, label) if is_live else _show_whole(shown)
 
 
-def _show_live(events: Iterator[PostEvent], number: int) -> bool:
+def _show_live(events: Iterator[PostEvent], label: str) -> bool:
     """Show one post in a terminal, piece by piece; return whether it was completed."""
-    screen = _LivePost(number)
+    screen = LivePost(label)
     try:
         for event in events:
             match event:
@@ -127,15 +133,15 @@ def _show_whole(events: Iterator[PostEvent]) -> bool:
     return False
 
 
-class _LivePost:
-    """A post that grows in a terminal, wrapped at words beside its number.
+class LivePost:
+    """A post that grows in a terminal, wrapped at words beside its label.
 
     What was printed is erased and printed again only if a word that grew has to move to a new line.
     """
 
-    def __init__(self, number: int) -> None:
-        self._indent = " " * (NUMBER_WIDTH + GAP)
-        self._label = f"{number:>{NUMBER_WIDTH}}{' ' * GAP}"
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._indent = " " * len(label)
         self._text = ""
         self._printed = ""
 
