@@ -32,7 +32,7 @@ def lines(given: Report, width: int = 160) -> list[str]:
 
     console = Console(width=width)
     with console.capture() as capture:
-        console.print(report_table("ada", given, width=width))
+        console.print(report_table("ada", given, width=width, everything=True))
     return capture.get().splitlines()
 
 
@@ -57,7 +57,7 @@ def test_every_part_may_be_missing(missing: str | None) -> None:
     assert found.to_json() == {"verdict": "", "notes": [], **rest}
     assert "Report card" in page(found)
     assert lines(found)
-    assert isinstance(list(closing_lines(found)), list)
+    assert isinstance(list(closing_lines("ada", found)), list)
 
 
 @pytest.mark.parametrize("strange", [None, 3, "words", [], {}, {"persona": "words"}])
