@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from chromium import chromium, needs_chromium
 from popinjay.report.charts import Side
+from popinjay.report.html import fragment
 from popinjay.report.schema import Report
-from reports import metrics, page, real_posts, report, written_posts
+from reports import content, metrics, page, real_posts, report, written_posts
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Dialog, Page
+    from playwright.sync_api import Browser, Dialog, Page, Route
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -291,3 +294,102 @@ def test_without_javascript_only_the_quiz_is_missing(look: Any) -> None:
     looked = look(page(), java_script_enabled=False)
     assert looked.page.locator("svg.plot").count() == 15
     assert "needs JavaScript" in looked.page.locator("#game").inner_text()
+
+
+def test_the_page_is_short_while_the_numbers_are_folded(look: Any) -> None:
+    looked = look(page())
+    height = looked.page.evaluate("document.documentElement.scrollHeight")
+    assert height < 4000
+    looked.page.locator(".numbers > summary").click()
+    assert looked.page.evaluate("document.documentElement.scrollHeight") > height + 2000
+    assert looked.page.locator("#game-title").bounding_box()["y"] < 300
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(look: Any, scheme: str) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
+    )
+    looked = look(page(), color_scheme=scheme)
+
+    def check() -> None:
+        found = axe.Axe().run(looked.page).response["violations"]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+
+    check()
+    looked.page.locator(".post").first.click()
+    looked.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    check()
+    play_by_keys(looked, rightly=True)
+    check()
+
+
+HOST = """<!doctype html><html lang="en"><title>Another page</title>
+<style>:root { --ink: rgb(1, 2, 3); --card: rgb(250, 251, 252); color-scheme: light }
+.post { outline: 9px solid red }</style>
+<h1>Another page</h1><input id="field" aria-label="A field"><div id="here"></div>
+<p class="verdict">of the other page</p>
+<script type="module">
+import { embedReport } from "/report.js";
+const stop = new AbortController();
+embedReport(document.getElementById("here"), await (await fetch("/content")).text(), stop);
+document.getElementById("field").addEventListener("change", () => stop.abort());
+</script></html>"""
+
+
+@pytest.fixture
+def embedded(browser: Browser) -> Iterator[Page]:
+    """Open another page that shows a report in a shadow root."""
+    folder = importlib.resources.files("popinjay") / "assets" / "serve"
+    files = {
+        "/": ("text/html", HOST),
+        "/content": ("text/html", fragment(content())),
+        "/report.js": ("text/javascript", (folder / "report.js").read_text(encoding="utf-8")),
+        "/report.css": ("text/css", (folder / "report.css").read_text(encoding="utf-8")),
+    }
+    shown = browser.new_page()
+    complaints: list[str] = []
+    shown.on("pageerror", lambda error: complaints.append(str(error)))
+
+    def answer(route: Route) -> None:
+        kind, body = files[urlsplit(route.request.url).path]
+        route.fulfill(body=body, content_type=f"{kind}; charset=utf-8")
+
+    shown.route("http://page.test/**", answer)
+    shown.goto("http://page.test/")
+    shown.locator("#count").wait_for()
+    yield shown
+    shown.close()
+    assert complaints == []
+
+
+def test_another_page_shows_the_report(embedded: Page) -> None:
+    def style(selector: str, name: str) -> str:
+        found: str = embedded.locator(selector).first.evaluate(
+            f"element => getComputedStyle(element).{name}"
+        )
+        return found
+
+    # It takes its colours from the page, and neither page's rules reach the other.
+    assert style("#game", "backgroundColor") == "rgb(250, 251, 252)"
+    assert style(".report", "color") == "rgb(1, 2, 3)"
+    assert style(".post", "outlineWidth") != "9px"
+    assert style("p.verdict >> nth=-1", "borderLeftWidth") == "0px"
+    assert embedded.locator("#here h1").count() == 0
+
+    embedded.locator("#field").focus()
+    embedded.keyboard.press("1")
+    assert embedded.locator("#told").text_content() == ""
+    embedded.locator("h1").click()
+    embedded.keyboard.press("1")
+    assert "is real" in (embedded.locator("#told").text_content() or "")
+    embedded.keyboard.press("Enter")
+    embedded.keyboard.press("2")  # with the focus inside the report
+    assert "is real" in (embedded.locator("#told").text_content() or "")
+
+
+def test_a_page_that_is_left_hears_no_keys(embedded: Page) -> None:
+    embedded.locator("#field").fill("x")
+    embedded.locator("#field").blur()
+    embedded.keyboard.press("1")
+    assert embedded.locator("#told").text_content() == ""
