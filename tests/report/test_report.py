@@ -374,6 +374,10 @@ def test_the_table_and_the_page(
     monkeypatch.setenv("COLUMNS", "160")
     before = run.file("report.json").stat().st_mtime_ns
     assert main(["report", "ada_l"]) == 0
+    first = capsys.readouterr().out
+    assert "copies eight words" in first
+    assert "self-BLEU" not in first
+    assert main(["report", "ada_l", "--all"]) == 0
     said = capsys.readouterr().out
     report = read_json(run.file("report.json"))
     assert said.startswith(report["verdict"][:40])
