@@ -172,7 +172,11 @@ def do_report(args: argparse.Namespace) -> None:
         )
     else:
         show_persona.show_report(
-            run.name, report, None if other is None else (other.name, other.report), str(page)
+            run.name,
+            report,
+            None if other is None else (other.name, other.report),
+            str(page),
+            everything=chosen.all,
         )
 
 

@@ -52,17 +52,34 @@ def show_engine(name: str, engine: Mapping[str, Any]) -> None:
         )
 
 
-def show_report(name: str, report: Report, other: tuple[str, Report] | None, page: str) -> None:
-    """Print the verdict, every number beside its controls, and where the page is."""
+def show_report(
+    name: str,
+    report: Report,
+    other: tuple[str, Report] | None,
+    page: str,
+    *,
+    everything: bool = False,
+) -> None:
+    """Print the verdict, numbers beside their controls, and where the page is.
+
+    Args:
+        name: The persona.
+        report: Its report.
+        other: The name and the report of another one, to stand beside it.
+        page: The path of the page.
+        everything: Whether to print every number instead of the ten that say most.
+    """
     from popinjay.report.terminal_table import closing_lines, report_table
+    from popinjay.report.verdict import plain_verdict
 
     out = console()
     for title, one in ((name, report), *([other] if other else [])):
-        out.print(f"{title}: {one.verdict}" if other else one.verdict, style="bold")
+        verdict = plain_verdict(one)
+        out.print(f"{title}: {verdict}" if other else verdict, style="bold")
     out.print()
-    out.print(report_table(name, report, other, width=out.width))
+    out.print(report_table(name, report, other, width=out.width, everything=everything))
     out.print()
-    for line in closing_lines(report):
+    for line in closing_lines(name, report, other[0] if other else None, everything=everything):
         out.print(line)
     out.print(f"\nPage: {page}")
 
