@@ -64,7 +64,11 @@ STAGES = (
 
 # Not in STAGES: a persona is complete without a picture, and the user may choose another any time.
 PICTURE = Stage(
-    "picture", ("authors.json", "avatars", "samples.jsonl"), (PICTURE_FILE,), "drawing the picture"
+    "picture",
+    ("authors.json", "avatars", "samples.jsonl", "train.jsonl"),
+    (PICTURE_FILE,),
+    "drawing the picture",
+    version=2,
 )
 
 
