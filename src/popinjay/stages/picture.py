@@ -6,7 +6,7 @@ the picture and the file say that they are machine-written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -166,34 +166,43 @@ def people(authors: Path, avatars: Path) -> list[Person]:
     ]
 
 
-def _words(run: Run, shown: Sequence[Prediction]) -> Words:
+def _words(
+    run: Run, shown: Sequence[Prediction], find: Callable[[str], Path] | None = None
+) -> Words:
+    find = find or run.file
     return Words(
-        people(run.file("authors.json"), run.file("avatars")),
+        people(find("authors.json"), find("avatars")),
         shown[0].prompt,
         [prediction.text for prediction in shown],
         main_language(run),
     )
 
 
-def draw(run: Run, shown: Sequence[Prediction], listener: Listener = ignore) -> bytes:
+def draw(
+    run: Run,
+    shown: Sequence[Prediction],
+    listener: Listener = ignore,
+    find: Callable[[str], Path] | None = None,
+) -> bytes:
     """Return the picture's file, and warn of ornaments that were left out.
 
-    Raises PictureError if it cannot be drawn, PersonaError if the persona is incomplete.
+    `find` says where the persona's files are, by default in its folder. Raises PictureError if it
+    cannot be drawn, PersonaError if the persona is incomplete.
     """
-    check_whole(run)
-    words = _words(run, shown)
+    check_whole(find or run.file, run.name)
+    words = _words(run, shown, find)
     png, left_out = compose(words, project_links.short_homepage())
     for warning in left_out:
         listener(Event(PICTURE.name, EventKind.WARNING, warning))
     return labelled(png, words)
 
 
-def check_whole(run: Run) -> None:
-    """Raise PersonaError if the persona is incomplete."""
+def check_whole(find: Callable[[str], Path], persona: str) -> None:
+    """Raise PersonaError if the persona lacks what a picture is made from."""
     for name in PICTURE.needs:
-        if not run.file(name).exists():
+        if not find(name).exists():
             raise PersonaError(
-                f"{run.name!r} is not whole: it has no {name}.",
+                f"{persona!r} is not whole: it has no {name}.",
                 "Making it again goes on from where it stopped.",
             )
 
@@ -220,9 +229,9 @@ def first_picture(
     return shown
 
 
-def shown_by(facts: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return the prompt and the predictions that a picture shows, from its record."""
-    return str(facts.get("prompt", "")), [str(text) for text in facts.get("texts", ())]
+def shown_by(facts: Mapping[str, Any]) -> list[Prediction]:
+    """Return the predictions that a picture shows, from its record."""
+    return [Prediction(str(facts["prompt"]), str(text)) for text in facts.get("texts", ())]
 
 
 def check_ready() -> None:

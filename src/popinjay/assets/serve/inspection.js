@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { bdi, actionHandler, el, fill, errorBox, scrollTable } from "./dom.js";
-import { bytes, count, date, duration, plural, WHOSE } from "./words.js";
+import { bytes, count, date, duration, plural } from "./words.js";
 
 const BUDGETS = {
   "": "as long as it needs",
@@ -14,10 +14,7 @@ const BUDGETS = {
 
 export const showInspection = (container, job) => {
   const { authors = [] } = job.result ?? {};
-  const refused = authors.some(
-    (author) =>
-      author.verdict?.startsWith("make would refuse") && !author.verdict.includes("--whose self"),
-  );
+  const refused = authors.some((author) => author.amount === "too little");
   fill(
     container,
     el("section", { class: "seen" }, table(authors), remarks(authors)),
@@ -99,7 +96,7 @@ const remarks = (authors) => {
             .map(([what, number]) => `${count(number)} × ${what}`)
             .join(", ")}.`,
       );
-    return [...found, ...(author.notes ?? []), author.verdict]
+    return [...found, ...(author.notes ?? []), author.verdict, author.hint, author.refusal]
       .filter(Boolean)
       .map((text) =>
         el(
@@ -130,6 +127,8 @@ const form = (job, authors) => {
       "languages if they are here, else the small one inside popinjay.",
   );
   const terms = el("div");
+  const whose = el("div");
+  addWhose(whose);
   addBases(
     bases,
     hint,
@@ -139,12 +138,7 @@ const form = (job, authors) => {
   const made = el(
     "form",
     { class: "start" },
-    choices(
-      "Whose words are these?",
-      "whose",
-      Object.entries(WHOSE).map(([value, [words, meaning]]) => [value, words, meaning]),
-      { required: true },
-    ),
+    whose,
     el(
       "div",
       { class: "pair" },
@@ -266,6 +260,23 @@ const choices = (words, name, rows, more) =>
       ),
     ),
   );
+
+const addWhose = async (container) => {
+  try {
+    const about = await get("/api/about");
+    fill(
+      container,
+      choices(
+        "Whose words are these?",
+        "whose",
+        about.whose.map(({ name, label, meaning }) => [name, label, meaning]),
+        { required: true },
+      ),
+    );
+  } catch (error) {
+    fill(container, errorBox(error));
+  }
+};
 
 const addBases = async (select, hint, terms, posts) => {
   try {

@@ -47,13 +47,3 @@ export const STATES = {
   done: "done",
   stopped: "stopped",
 };
-
-export const WHOSE = {
-  self: ["They are mine", "I wrote these posts myself."],
-  permission: ["I was allowed to", "Whoever wrote them said yes to this."],
-  "public-figure": [
-    "A public figure’s",
-    "Made without them. It stays private: such a model is never published for everybody.",
-  ],
-  fictional: ["Nobody’s", "Whoever wrote them is made up."],
-};

@@ -9,9 +9,10 @@ from pydantic import BaseModel
 
 from popinjay import __version__
 from popinjay.models import bases
-from popinjay.options import WHOSE, MakeOptions, SayOptions, declared
+from popinjay.options import MakeOptions, SayOptions, declared
 from popinjay.server.errors import error_responses
 from popinjay.server.state import AppState
+from popinjay.whose import WHOSE
 
 
 class OptionRow(BaseModel):
@@ -26,13 +27,22 @@ class OptionRow(BaseModel):
     most: float | None
 
 
+class WhoseRow(BaseModel):
+    """An answer to the question whose words the posts are."""
+
+    name: str
+    label: str
+    meaning: str
+    may_be_public: bool
+
+
 class About(BaseModel):
     """A description of this server."""
 
     version: str
     home: str
     most_upload_bytes: int
-    whose: dict[str, str]
+    whose: list[WhoseRow]
     make: list[OptionRow]
     say: list[OptionRow]
 
@@ -54,7 +64,15 @@ def routes(state: AppState) -> APIRouter:
             version=__version__,
             home=state.home.name,
             most_upload_bytes=state.uploads.available_bytes(),
-            whose=WHOSE,
+            whose=[
+                WhoseRow(
+                    name=name,
+                    label=answer.label,
+                    meaning=answer.meaning,
+                    may_be_public=answer.may_be_public,
+                )
+                for name, answer in WHOSE.items()
+            ],
             make=_options(*MakeOptions.PARTS.values()),
             say=_options(SayOptions),
         )
