@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from popinjay.post import read_authors
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,15 @@ class Words:
     prompt: str  # empty for none
     texts: Sequence[str]  # the predictions, without the prompt
     language: str = "en"  # of most posts; selects between national forms of a character
+
+
+def people(authors: Path, avatars: Path) -> list[Person]:
+    """Return the authors with their avatars, from the files that collect wrote."""
+    found = {path.stem: path for path in sorted(avatars.iterdir())} if avatars.is_dir() else {}
+    return [
+        Person(a.handle, a.title, found[a.handle].read_bytes() if a.handle in found else None)
+        for a in read_authors(authors)
+    ]
 
 
 def locale_of(text: str, language: str) -> str:

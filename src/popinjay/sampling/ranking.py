@@ -104,9 +104,7 @@ def score(post: Candidate, habits: Habits, made_up: Callable[[str], int]) -> flo
     )
 
 
-def ranked(
-    posts: Sequence[Candidate], habits: Habits, made_up: Callable[[str], int]
-) -> list[int]:
+def ranked(posts: Sequence[Candidate], habits: Habits, made_up: Callable[[str], int]) -> list[int]:
     """Return the places of posts, the best first; equal ones keep their order."""
     scores = [score(post, habits, made_up) for post in posts]
     return sorted(range(len(posts)), key=lambda place: -scores[place])

@@ -18,10 +18,10 @@ from popinjay.inference.decoder import Decoder
 from popinjay.metrics.non_words import Lexicon
 from popinjay.options import PictureOptions, SayOptions
 from popinjay.picture.composition import compose, fits
-from popinjay.picture.content import Person, Words
+from popinjay.picture.content import Words, people
 from popinjay.picture.metadata import labelled
 from popinjay.picture.typeset import typesetter
-from popinjay.post import one_line, read_authors, read_posts
+from popinjay.post import one_line, read_posts
 from popinjay.sampling.events import GeneratedPost
 from popinjay.sampling.filters import OutputFilters
 from popinjay.sampling.generate import stream
@@ -155,15 +155,6 @@ def _known(run: Run) -> tuple[Habits, Any]:
 
 
 # the picture
-
-
-def people(authors: Path, avatars: Path) -> list[Person]:
-    """Return the authors with their avatars, from the files that collect wrote."""
-    found = {path.stem: path for path in sorted(avatars.iterdir())} if avatars.is_dir() else {}
-    return [
-        Person(a.handle, a.title, found[a.handle].read_bytes() if a.handle in found else None)
-        for a in read_authors(authors)
-    ]
 
 
 def _words(
