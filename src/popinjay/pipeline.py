@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields, replace
 from functools import partial
@@ -337,7 +337,14 @@ def write_picture(run: Run, listener: Listener = ignore) -> None:
         pictures.check_ready()
         listener(Event(PICTURE.name, EventKind.START, PICTURE.doing))
         shown = pictures.first_picture(run, Persona(run).predictions(), listener=listener)
-        listener(Event(PICTURE.name, EventKind.DONE, f"{PICTURE_FILE} shows: {shown}"))
+        count = "a post" if len(shown) == 1 else f"{len(shown)} posts"
+        listener(
+            Event(
+                PICTURE.name,
+                EventKind.DONE,
+                f"{PICTURE_FILE} shows {count} out of ten, such as: {shown[0]}",
+            )
+        )
     except (PictureError, OptionError) as error:
         listener(Event(PICTURE.name, EventKind.NOTE, f"No picture: {error.message} {error.hint}"))
 
@@ -345,17 +352,17 @@ def write_picture(run: Run, listener: Listener = ignore) -> None:
 def choose_picture(
     persona: Persona,
     options: PictureOptions,
-    chosen: pictures.Prediction,
+    chosen: Sequence[pictures.Prediction],
     listener: Listener = ignore,
 ) -> Path:
-    """Draw the picture of a chosen prediction and have the card show it; return its path.
+    """Draw the picture of chosen predictions and have the card show it; return its path.
 
     Raises PictureError if it can't be drawn: the picture that was there stays.
 
     Args:
         persona: The persona.
-        options: The options that the prediction was chosen with.
-        chosen: The prediction.
+        options: The options that the predictions were chosen with.
+        chosen: The predictions, in the order in which they are shown.
         listener: Receives warnings.
     """
     run = persona.run

@@ -7,6 +7,8 @@ that it needs and made are those on record. How a stage is run is in `stage_runn
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 import stat
@@ -133,7 +135,10 @@ class Run:
 
     def picture_shown(self) -> str:
         """Return which picture the card shows, as the source of its stage."""
-        return PICTURE_FILE if self.file(PICTURE_FILE).exists() else "no picture"
+        if not self.file(PICTURE_FILE).exists():
+            return "no picture"
+        shown = self.record.facts(PICTURE.name).get("texts", ())
+        return f"{PICTURE_FILE}: {hashlib.sha256(json.dumps(shown).encode()).hexdigest()}"
 
     def _state(
         self,
