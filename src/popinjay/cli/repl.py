@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from popinjay.cli.progress import console
+from popinjay.cli.consoles import console
 from popinjay.cli.repl_keys import ESCAPE, FIRST_HINT, KEYS, Action, parse
 from popinjay.cli.show_posts import labelled, numbered
 from popinjay.errors import PopinjayError

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from popinjay.cli.progress import console, waiting
+from popinjay.cli.consoles import console
+from popinjay.cli.progress import waiting
 from popinjay.cli.shell import shell_command
 from popinjay.cli.show_posts import print_rows, show_numbered
 

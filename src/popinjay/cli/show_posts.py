@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from popinjay.cli.progress import console, counting, waiting
+from popinjay.cli.consoles import console
+from popinjay.cli.progress import counting, waiting
 from popinjay.sampling.events import Finished, Missing, Piece, PostEvent, Restart
 from popinjay.standard_streams import print_error
 
