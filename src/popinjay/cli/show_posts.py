@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -89,14 +89,3 @@ def show_missing(tally: Tally) -> None:
         print_error(
             f"{tally.missing:,} fewer than requested: every draft of them was rejected ({reasons})."
         )
-
-
-def show_predictions(texts: Sequence[str], pick: int) -> None:
-    """Print numbered predictions with a mark at the chosen one."""
-    for number, text in enumerate(texts, 1):
-        print(f"{'→' if number == pick else ' '} {number:>2}  {text}")
-
-
-def show_picture(path: str) -> None:
-    """Print where the picture is, and how to choose another."""
-    print(f"\nPicture: {path} (another: --pick NUMBER, --prompt or --seed)")
