@@ -164,7 +164,7 @@ def _card(actions: Any) -> None:
         actions,
         "card",
         commands.do_card,
-        "draw a persona's picture, card.png, with one of ten predictions",
+        "draw a persona's picture, card.png, with a few of ten predictions",
     )
     _add_name(command)
     _add_options(command, options.PictureOptions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -196,17 +196,7 @@ def show_missing(tally: Tally) -> None:
         )
 
 
-# posts to choose from
-
-
-def show_predictions(texts: Sequence[str], pick: int) -> None:
-    """Print numbered predictions with a mark at the chosen one."""
-    print_rows(
-        [
-            (f"{'→' if number == pick else ' '} {number:>2}", text)
-            for number, text in enumerate(texts, 1)
-        ]
-    )
+# posts that were written before
 
 
 def show_numbered(texts: Sequence[str]) -> None:
@@ -223,9 +213,3 @@ def print_rows(rows: Sequence[tuple[str, str]]) -> None:
     out = console()
     for label, text in rows:
         out.print(labelled(label, text, width=len(label)))
-
-
-def show_picture(path: str) -> None:
-    """Print where the picture is, and how to choose another."""
-    print(f"\nPicture: {path}")
-    print("Another: --pick NUMBER for one of these, --prompt or --seed for ten others.")

@@ -7,11 +7,11 @@ wrote them, with where to make such a persona.
 from __future__ import annotations
 
 from popinjay.picture.avatar import colours_of
-from popinjay.picture.body import TooLong, draw_body, fit_body
+from popinjay.picture.body import draw_body, fit_body
 from popinjay.picture.content import Words
 from popinjay.picture.foot import draw_foot
 from popinjay.picture.head import draw_head
-from popinjay.picture.layout import HEIGHT, PAPER, TEXT_SIZES, WIDTH
+from popinjay.picture.layout import HEIGHT, PAPER, WIDTH
 from popinjay.picture.texts import TextFitter
 from popinjay.picture.typeset import skia, typesetter
 
@@ -41,13 +41,6 @@ def compose(words: Words, homepage: str = "") -> tuple[bytes, list[str]]:
     return bytes(surface.makeImageSnapshot().encodeToData(sk.kPNG, 100)), texts.warnings
 
 
-def fits(words: Words, least_size: int = TEXT_SIZES[-1]) -> bool:
-    """Return whether the predictions can be shown in letters of at least this size.
-
-    Raises PictureError if no font has their letters.
-    """
-    try:
-        body = fit_body(TextFitter(typesetter(), words.language), words)
-    except TooLong:
-        return False
-    return body.size >= least_size
+def size_of(words: Words) -> float:
+    """Return the size in pixels in which the predictions fit. Raises what `compose` raises."""
+    return fit_body(TextFitter(typesetter(), words.language), words).size

@@ -7,6 +7,7 @@ the picture and the file say that they are machine-written.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.inference.decoder import Decoder
 from popinjay.metrics.non_words import Lexicon
 from popinjay.options import PictureOptions, SayOptions
-from popinjay.picture.composition import compose, fits
+from popinjay.picture.body import TooLong
+from popinjay.picture.composition import compose, size_of
 from popinjay.picture.content import Words, people
 from popinjay.picture.metadata import labelled
 from popinjay.picture.typeset import typesetter
@@ -105,37 +107,39 @@ def ranking(run: Run, found: Sequence[Prediction]) -> list[int]:
     return [place + 1 for place in ranked(_candidates(found), *_known(run))]
 
 
-def choose(run: Run, found: Sequence[Prediction]) -> list[int]:
-    """Return the numbers, from 1, of the predictions that a picture shows by default.
+def choose(run: Run, found: Sequence[Prediction], options: PictureOptions) -> list[int]:
+    """Return the numbers, from 1, of the predictions that a picture shows.
 
-    They are the three or four that rank first, as far as they can be drawn and are not alike; fewer
-    if they are long. Raises PictureError if none can be drawn, with the reason of the first.
+    They are those that the user picked. By default they are the three or four that rank first, as
+    far as they can be drawn and are not alike; fewer if they are long. Raises PictureError if one
+    that was picked does not exist, or if none can be drawn, with the reason of the first.
     """
-    reason = PictureError("There is no prediction to draw.")
-    candidates = _candidates(found)
+    if options.picks:
+        return _picked(found, options)
+    reason: PictureError | None = None
     drawable = []
     for number in ranking(run, found):
         try:
-            if fits(_words(run, [found[number - 1]])):
-                drawable.append(number)
+            size_of(_words(run, [found[number - 1]]))
         except PictureError as error:
-            reason = error if number == 1 else reason
-    best = [
-        place + 1 for place in without_likeness(candidates, [number - 1 for number in drawable])
-    ]
-    for count, size in LEAST_SIZES.items():
-        shown = [found[number - 1] for number in best[:count]]
-        if len(shown) == count and fits(_words(run, shown), size):
-            return best[:count]
-    raise reason
+            reason = reason or error
+        else:
+            drawable.append(number - 1)
+    best = without_likeness(_candidates(found), drawable)
+    for count, least in LEAST_SIZES.items():
+        shown = [found[place] for place in best[:count]]
+        with suppress(TooLong):
+            if len(shown) == count and size_of(_words(run, shown)) >= least:
+                return [place + 1 for place in best[:count]]
+    raise reason or PictureError("There is no prediction to draw.")
 
 
-def picked(found: Sequence[Prediction], options: PictureOptions) -> list[int]:
+def _picked(found: Sequence[Prediction], options: PictureOptions) -> list[int]:
     """Return the numbers that the user picked. Raises PictureError if there are fewer predictions.
 
     All numbers are within ten, but filters may have dropped some of the ten.
     """
-    if not found or max(options.picks, default=0) > len(found):
+    if max(options.picks) > len(found):
         raise PictureError(
             f"There are only {len(found)} predictions: filters rejected the others.",
             "Choose another one with --pick, or another --prompt or --seed.",
@@ -215,7 +219,7 @@ def first_picture(
 
     Raises PictureError if none can be drawn, with the reason of the first.
     """
-    shown = [found[number - 1] for number in choose(run, found)]
+    shown = [found[number - 1] for number in choose(run, found, options)]
     write(run, shown, options, draw(run, shown, listener))
     return shown
 
