@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import json
+import random
 import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from archives import archive_files, write_zip
+from archives import archive_files, tweet, write_zip
 from popinjay.cli.main import main
 from popinjay.inspection import LONGEST_EXAMPLE, spread
 from popinjay.pipeline import inspect
 
-LINES = [f"the lamp number {n} hums in the quiet house by the sea all night" for n in range(900)]
+WORDS = (
+    "lamp gull harbour bishop flour engine kettle ladder window garden letter button candle carpet "
+    "doctor sailor thunder pepper basket bottle copper ribbon saddle timber violet walnut anchor "
+    "barley cellar donkey feather goblin hammer island jacket kitten lantern mirror needle orchard"
+).split()
+
+
+def line(number: int) -> str:
+    """Return a post that shares no run of words with others."""
+    pick = random.Random(number)  # noqa: S311
+    return f"post {number} is of a " + " ".join(pick.choice(WORDS) for _ in range(7))
+
+
+LINES = [line(number) for number in range(900)]
 
 
 def written(path: Path, lines: list[str]) -> Path:
@@ -59,7 +73,7 @@ def test_a_file_is_said_to_be_what_it_was_taken_for(
 
 
 def test_an_archive_is_dated_by_its_manifest(tmp_path: Path) -> None:
-    files = archive_files([{"full_text": "one two three", "id_str": "1"}])
+    files = archive_files([tweet("one two three", 1)])
     assert inspect(write_zip(tmp_path / "undated.zip", files))[0].source == "X archive"
     manifest = json.loads(str(files["data/manifest.js"]).partition("=")[2].strip().rstrip(";"))
     manifest["archiveInfo"] = {"generationDate": "2026-07-17T20:11:09.645+00:00"}
