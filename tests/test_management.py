@@ -127,6 +127,22 @@ def test_what_stays_elsewhere_is_said(
     assert list(own_home.iterdir()) == []
 
 
+@pytest.mark.parametrize("doing", ["rename", "remove"])
+def test_no_samples_of_a_training_are_left_under_the_old_name(
+    run: Run, own_home: Path, doing: str
+) -> None:
+    job = own_home / ".jobs" / "j1"
+    job.mkdir(parents=True)
+    (job / "job.json").write_text(json.dumps({"id": "j1", "name": "ada_l", "state": "done"}))
+    events = [{"what": "sample", "message": "a secret"}, {"what": "done", "message": "all"}]
+    (job / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    if doing == "rename":
+        rename(run, "eve")
+    else:
+        remove(run)
+    assert (job / "events.jsonl").read_text() == json.dumps(events[1]) + "\n"
+
+
 def test_remove_asks_first(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["remove", "ada_l"]) == 2
     assert "needs a yes" in capsys.readouterr().err
