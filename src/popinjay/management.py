@@ -82,8 +82,9 @@ def rename(run: Run, name: str, listener: Listener = ignore) -> Run:
 def remove(run: Run) -> None:
     """Delete a persona with its model, its posts and everything else in its folder.
 
-    What it wrote while it was trained on the page goes too. Its folder vanishes at once, and then its files: nothing half removed is ever listed. Raises
-    PersonaBusy while it is made, and StorageError.
+    What it wrote while it was trained on the page goes too. Its folder vanishes at once, and then
+    its files: nothing half removed is ever listed. Raises PersonaBusy while it is made, and
+    StorageError.
     """
     grave = run.path.parent / REMOVED
     with storage_errors(str(run.path)):
