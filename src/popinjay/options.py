@@ -346,6 +346,7 @@ class ReportOptions(Checked):
         False,
         "Leave the author's own posts out of the page, with the quiz, so that it can be shared.",
     )
+    all: bool = option(False, "Show every number, instead of the ten that say most.")
 
 
 @dataclass(frozen=True)
@@ -486,6 +487,9 @@ class SayOptions(Checked):
         )
 
 
+MAX_PICKS = 4  # predictions on one picture
+
+
 @dataclass(frozen=True)
 class PictureOptions(Checked):
     """What the picture shows."""
@@ -495,10 +499,28 @@ class PictureOptions(Checked):
         "How the predictions begin. Default: My dream is, in the language of most posts.",
         metavar="TEXT",
     )
-    pick: int = option(
-        1, "Which of the ten predictions the picture shows.", least=1, most=10, metavar="NUMBER"
+    pick: str | None = option(
+        None,
+        "Which of the ten predictions the picture shows: a number, or up to four, such as 1,4,7."
+        " Default: the three or four that rank first.",
+        metavar="NUMBERS",
     )
     seed: int = _seed()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        numbers = [part.strip() for part in (self.pick or "").split(",") if self.pick is not None]
+        is_valid = all(re.fullmatch("[1-9]|10", number) for number in numbers)
+        if not is_valid or len(numbers) != len(set(numbers)) or len(numbers) > MAX_PICKS:
+            raise OptionError(
+                f"--pick can't be {self.pick!r}.",
+                f"It takes up to {MAX_PICKS} different numbers from 1 to 10, such as 3 or 1,4,7.",
+            )
+
+    @property
+    def picks(self) -> tuple[int, ...]:
+        """The numbers that were picked, in that order; none by default."""
+        return tuple(int(number) for number in self.pick.split(",")) if self.pick else ()
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,9 @@ from popinjay.models.language_model import LanguageModel
 from popinjay.models.sampling_defaults import read_sampling
 from popinjay.options import PictureOptions, Sampling, SayOptions, build
 from popinjay.post import Post, read_posts, read_rows
-from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters
+from popinjay.sampling.filters import OutputFilters
 from popinjay.sampling.generate import PostStream
 from popinjay.store import kept
-from popinjay.store.forgotten import marks_of
-from popinjay.store.index_file import index_of_file
 from popinjay.store.run import ENGINE_FOLDER, Run
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from popinjay.stages.picture import Prediction
 
 Rows = Literal["posts", "samples", "kept", "report"]
-INDEX = "posts.index"  # of the posts that it learnt, in the engine's folder
 
 
 class Persona:
@@ -80,9 +77,7 @@ class Persona:
         That is a post that it learnt, if its posts are in the folder, or one that it was told to
         forget and knows until it is trained again.
         """
-        posts = self.run.file("train.jsonl")
-        kept = self.path / ENGINE_FOLDER / INDEX
-        return OutputFilters(lambda: index_of_file(posts, kept, MIN_HOLDERS, marks_of(self.run)))
+        return OutputFilters.of_run(self.run, self.run.file("train.jsonl"))
 
     @property
     def report(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields, replace
 from functools import partial
@@ -53,6 +53,7 @@ from popinjay.stages.evaluate import evaluate
 from popinjay.stages.train import train
 from popinjay.store.forgotten import FILE, Forgotten, drop_marks
 from popinjay.store.journal import finish
+from popinjay.store.make_log import logged
 from popinjay.store.record import Asked
 from popinjay.store.run import FETCHED, Run, State, check_name, is_name
 from popinjay.store.run import home as home_folder
@@ -61,6 +62,8 @@ from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, stage_name
 from popinjay.trackers import NONE, chosen
 from popinjay.trackers.listener import tracking
 from popinjay.training.checkpoints import Checkpoints
+from popinjay.training.estimate import MakeEstimate, estimate_make
+from popinjay.training.make_clock import MakeClock
 
 
 def make(
@@ -115,6 +118,7 @@ def make(
         readings,
         run.locked(),
         nothing_left(run),
+        logged(run, listener) as listener,
         tracking(run, trackers, usual.track.track_posts, listener) as listener,
     ):
         finish(run)
@@ -190,12 +194,32 @@ def note_inherited(run: Run, given: Mapping[str, Any], listener: Listener) -> No
 def learn(
     run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str], bool] | None = None
 ) -> None:
-    """Run all stages after the first, and draw a first picture before the card."""
+    """Run all stages after the first, and draw a first picture before the card.
+
+    Events say how much of it is done and how long the rest will take.
+    """
     run_stage(run, stage_named("clean"), options.clean, clean, listener)
     run_stage(run, stage_named("dataset"), options.dataset, dataset, listener)
     base = base_for(
         run, options.train, bases.Consent(ask, options.bases.yes, options.bases.accept), listener
     )
+    with MakeClock(expected(run, base, options), listener) as clock:
+        teach(run, base, options, clock)
+
+
+def expected(run: Run, base: bases.Base, options: MakeOptions) -> MakeEstimate:
+    """Estimate how long the stages after `dataset` will take."""
+    authors = run.record.cleaned.authors
+    posts = max((author["used"] for author in authors), default=0)
+    characters = max((author["characters"] for author in authors), default=0)
+    several = len(authors)  # of which the smaller ones are repeated up to the largest
+    return estimate_make(
+        base, several * posts, several * characters, options.train, options.evaluate
+    )
+
+
+def teach(run: Run, base: bases.Base, options: MakeOptions, listener: Listener) -> None:
+    """Train and measure, draw the picture, write the card."""
     run_stage(
         run,
         stage_named("train"),
@@ -219,6 +243,7 @@ def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = 
     track = track or TrackOptions()
     with (
         run.locked(),
+        logged(run, listener) as listener,
         tracking(run, trackers_of(run, track), track.track_posts, listener) as listener,
     ):
         finish(run)
@@ -321,7 +346,14 @@ def write_picture(run: Run, listener: Listener = ignore) -> None:
         pictures.check_ready()
         listener(Event(PICTURE.name, EventKind.START, PICTURE.doing))
         shown = pictures.first_picture(run, Persona(run).predictions(), listener=listener)
-        listener(Event(PICTURE.name, EventKind.DONE, f"{PICTURE_FILE} shows: {shown}"))
+        count = "a post" if len(shown) == 1 else f"{len(shown)} posts"
+        listener(
+            Event(
+                PICTURE.name,
+                EventKind.DONE,
+                f"{PICTURE_FILE} shows {count} out of ten, such as: {shown[0]}",
+            )
+        )
     except (PictureError, OptionError) as error:
         listener(Event(PICTURE.name, EventKind.NOTE, f"No picture: {error.message} {error.hint}"))
 
@@ -329,17 +361,17 @@ def write_picture(run: Run, listener: Listener = ignore) -> None:
 def choose_picture(
     persona: Persona,
     options: PictureOptions,
-    chosen: pictures.Prediction,
+    chosen: Sequence[pictures.Prediction],
     listener: Listener = ignore,
 ) -> Path:
-    """Draw the picture of a chosen prediction and have the card show it; return its path.
+    """Draw the picture of chosen predictions and have the card show it; return its path.
 
     Raises PictureError if it can't be drawn: the picture that was there stays.
 
     Args:
         persona: The persona.
-        options: The options that the prediction was chosen with.
-        chosen: The prediction.
+        options: The options that the predictions were chosen with.
+        chosen: The predictions, in the order in which they are shown.
         listener: Receives warnings.
     """
     run = persona.run

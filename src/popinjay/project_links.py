@@ -1,61 +1,69 @@
 """Where Popinjay itself can be found: one setting for the card, the picture and the page.
 
-Whoever hosts the project sets the address once, as `Homepage` in `[project.urls]` of
-`pyproject.toml`. Until then there is none, and everything that names it must read well without.
+Whoever hosts the project sets the addresses once, in `[project.urls]` of `pyproject.toml`. Names
+under `.example` belong to nobody and count as none: everything that names an address must read well
+without one.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 ENVIRONMENT = "POPINJAY_HOMEPAGE"  # overrides the package's own metadata
 EXTRAS = "picture,serve"  # what most people want beside the model itself
-_ADDRESS = re.compile(r"https?://[\w.-]+(?::\d+)?(?:/[\w./~+-]*)?", re.ASCII)
-_LABELS = ("homepage", "repository", "source", "source code")
+_ADDRESS = re.compile(r"https?://([\w.-]+)(?::\d+)?(?:/[\w./~+-]*)?", re.ASCII)
+_HOMEPAGE = ("homepage", "repository", "source", "source code")  # labels, the best first
+_REPOSITORY = ("source", "source code", "repository", "homepage")
 
 
 def checked(address: str) -> str:
-    """Return an address without its last slash; empty if it is no plain web address."""
+    """Return an address without its last slash; empty if it is no web address that exists."""
     address = address.strip().rstrip("/")
-    return address if _ADDRESS.fullmatch(address) else ""
+    found = _ADDRESS.fullmatch(address)
+    return address if found and not found[1].endswith(".example") else ""
 
 
-def from_metadata(home_page: str | None, urls: Iterable[str]) -> str:
-    """Return the homepage that a package's metadata names; empty if it names none.
+def labelled(urls: Iterable[str]) -> dict[str, str]:
+    """Return the addresses of a package's metadata by their labels in lower case.
 
-    Args:
-        home_page: The field `Home-page`.
-        urls: The fields `Project-URL`, each `Label, address`.
+    Each of `urls` is a field `Project-URL`: `Label, address`.
     """
     found = {}
     for url in urls:
         label, _, address = url.partition(",")
         found[label.strip().lower()] = checked(address)
-    candidates = [checked(home_page or ""), *(found.get(label, "") for label in _LABELS)]
-    return next(filter(None, candidates), "")
+    return found
 
 
-def _homepage() -> str:
-    """Return the address of the project; empty if nobody has set one."""
+def first_of(urls: Mapping[str, str], labels: Iterable[str]) -> str:
+    """Return the first address that has one of these labels; empty if there is none."""
+    return next(filter(None, (urls.get(label, "") for label in labels)), "")
+
+
+def _addresses() -> dict[str, str]:
+    """Return the addresses of the project by their labels."""
     from importlib.metadata import PackageNotFoundError, metadata
 
     if (given := os.environ.get(ENVIRONMENT)) is not None:
-        return checked(given)
+        return {"homepage": checked(given)}
     try:
         fields = metadata("popinjay")
     except PackageNotFoundError:  # run from a folder of source files
-        return ""
-    return from_metadata(fields.get("Home-page"), fields.get_all("Project-URL") or ())
+        return {}
+    old_form = {"homepage": checked(fields.get("Home-page") or "")}
+    return old_form | labelled(fields.get_all("Project-URL") or ())
 
 
-HOMEPAGE = _homepage()  # the repository, for people and for pip; empty if nobody has set one
+_ADDRESSES = _addresses()
+HOMEPAGE = first_of(_ADDRESSES, _HOMEPAGE)  # for people; empty if nobody has set one
+REPOSITORY = first_of(_ADDRESSES, _REPOSITORY)  # of git, for pip; empty if nobody has set one
 
 
 def install_command() -> str:
     """Return the command that installs Popinjay from its repository; empty without an address."""
-    return f'pip install "popinjay[{EXTRAS}] @ git+{HOMEPAGE}"' if HOMEPAGE else ""
+    return f'pip install "popinjay[{EXTRAS}] @ git+{REPOSITORY}"' if REPOSITORY else ""
 
 
 def short_homepage() -> str:

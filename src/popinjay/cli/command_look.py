@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 
 from popinjay import options
-from popinjay.cli import progress, show_list, show_persona, show_posts, terminal
+from popinjay.cli import progress, show_list, show_persona, show_picture, terminal
 from popinjay.cli.commands import chosen_options
 from popinjay.errors import PersonaError
 from popinjay.post import printable
@@ -54,7 +54,11 @@ def do_report(args: argparse.Namespace) -> None:
         )
     else:
         show_persona.show_report(
-            run.name, report, None if other is None else (other.name, other.report), str(page)
+            run.name,
+            report,
+            None if other is None else (other.name, other.report),
+            str(page),
+            everything=chosen.all,
         )
 
 
@@ -62,7 +66,7 @@ def do_card(args: argparse.Namespace) -> None:
     """Draw a persona's picture, and show the predictions to choose from."""
     from popinjay.persona import load
     from popinjay.pipeline import choose_picture
-    from popinjay.stages.picture import check_ready
+    from popinjay.stages.picture import check_ready, choose, ranking
 
     chosen = chosen_options(args, options.PictureOptions)
     chosen = replace(chosen, prompt=None if chosen.prompt is None else printable(chosen.prompt))
@@ -70,22 +74,27 @@ def do_card(args: argparse.Namespace) -> None:
     persona = load(args.name, args.home)
     with progress.waiting(f"{persona.name} is loading"):
         predictions = persona.predictions(chosen)
+    is_ranked = chosen.pick is None
+    numbers = choose(persona.run, predictions, chosen)
     if not args.json:
-        show_posts.show_predictions([str(prediction) for prediction in predictions], chosen.pick)
+        texts = [str(prediction) for prediction in predictions]
+        show_picture.show_predictions(texts, numbers, is_ranked=is_ranked)
+    shown = [predictions[number - 1] for number in numbers]
     with progress.listening(quiet=True) as listener:
-        path = choose_picture(persona, chosen, predictions[chosen.pick - 1], listener)
+        path = choose_picture(persona, chosen, shown, listener)
     if args.json:
-        texts = [prediction.text for prediction in predictions]
-        shown = {
+        facts = {
             "persona": args.name,
             "prompt": predictions[0].prompt,
             "seed": chosen.seed,
-            "predictions": texts,
-            "pick": chosen.pick,
+            "predictions": [prediction.text for prediction in predictions],
+            "ranking": ranking(persona.run, predictions),
+            "pick": numbers[0],
+            "picks": numbers,
         }
-        terminal.show_json({**shown, "path": str(path)})
+        terminal.show_json({**facts, "path": str(path)})
     else:
-        show_posts.show_picture(str(path))
+        show_picture.show_picture(str(path))
 
 
 def do_status(args: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from popinjay.cli.arguments import (
     part_titles,
     reader,
 )
+from popinjay.cli.parser import Parser
 
 TITLE = "Start"
 
@@ -31,6 +32,7 @@ def demo(actions: Any) -> None:
         examples=("popinjay demo", "popinjay say nellmarrow", "popinjay serve"),
     )
     added.add_argument("--quiet", action="store_true", help="print one plain line per stage")
+    _add_verbose(added)
 
 
 def inspect(actions: Any) -> None:
@@ -76,6 +78,7 @@ def make(actions: Any) -> None:
         help="the persona's name; default: the authors' handles, sorted and joined with -",
     )
     added.add_argument("--quiet", action="store_true", help="print one plain line per stage")
+    _add_verbose(added)
     added.add_argument("--json", action="store_true", help="print every event as a line of JSON")
     add_options(added, *(options.MakeOptions.PARTS[part] for part in TITLES), titles=part_titles())
 
@@ -135,6 +138,12 @@ def serve(actions: Any) -> None:
         " * for all, with --host only",
     )
     added.add_argument("--no-browser", action="store_true", help="only print the address")
+
+
+def _add_verbose(added: Parser) -> None:
+    added.add_argument(
+        "--verbose", action="store_true", help="show the numbers of the training too, such as loss"
+    )
 
 
 COMMANDS = (demo, inspect, make, say, serve)

@@ -80,7 +80,7 @@ class Parser(argparse.ArgumentParser):
     def _unknown_command(self, word: str) -> NoReturn:
         near = next(iter(_nearest(word, list(commands_of(self)))), None)
         raise OptionError(
-            f"There is no command {word!r}.",
+            f"There is no command '{word}'.",
             f"{f'Did you mean {near}? ' if near else ''}All commands: {self.prog} --help",
         )
 

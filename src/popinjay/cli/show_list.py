@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from popinjay.cli.progress import console
+from popinjay.cli.consoles import console
 from popinjay.text.quantities import size
 
 if TYPE_CHECKING:

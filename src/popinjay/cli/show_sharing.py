@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from popinjay.cli.progress import console
+from popinjay.cli.consoles import console
 from popinjay.post import one_line
 from popinjay.text.quantities import size
 

@@ -61,7 +61,8 @@ class Measure:
     Attributes:
         sources: Source -> key -> number. A metric with one number a source has it under `ONLY`.
         counts: Whole numbers about all sources, such as how many texts were compared.
-        what: One sentence for readers of `report.json`: what the numbers mean.
+        what: One sentence for readers of `report.json`: what the numbers mean, by default that of
+            the metric; or why there are none.
     """
 
     sources: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
@@ -123,6 +124,7 @@ class Label:
         remark: What the number is and which way is better.
         format: How the number is shown.
         on_card: Whether the card's table has it.
+        plain: A title that needs no statistics, for the numbers that the terminal shows first.
     """
 
     key: str
@@ -130,6 +132,7 @@ class Label:
     remark: str = ""
     format: Format = Format.SHARE
     on_card: bool = False
+    plain: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from popinjay.metrics.measure import (
 )
 from popinjay.metrics.memorization import copying
 from popinjay.metrics.names import unknown_names
+from popinjay.metrics.non_words import non_words
 from popinjay.metrics.pii_leaks import privacy
 from popinjay.metrics.stylometry import habits
 from popinjay.metrics.two_sample_test import told_apart
@@ -40,6 +41,7 @@ METRICS: tuple[Metric, ...] = (
                 "Told apart (AUC; 50% is chance)",
                 "how often a classifier picks the real post of a pair",
                 on_card=True,
+                plain="told from the author's posts",
             ),
         ),
     ),
@@ -54,6 +56,7 @@ METRICS: tuple[Metric, ...] = (
                 "Taken for the author",
                 "share of texts that a classifier over many authors gives to this one",
                 on_card=True,
+                plain="taken for the author",
             ),
         ),
     ),
@@ -69,12 +72,14 @@ METRICS: tuple[Metric, ...] = (
                 "Copies a whole post",
                 "share of texts that equal a training post word for word",
                 on_card=True,
+                plain="copies a whole post",
             ),
             Label(
                 "run",
                 "Repeats eight words in a row",
                 "share of texts with 8 or more words in a row that stand in a training post",
                 on_card=True,
+                plain="copies eight words",
             ),
             Label(
                 "near",
@@ -91,6 +96,23 @@ METRICS: tuple[Metric, ...] = (
         ),
     ),
     Metric(
+        "non_words",
+        "Words that do not exist",
+        "share of words that stand in no list of the language's words (pyspellchecker) and in no "
+        "post it learnt; names, words of under four letters, hashtags and handles count as "
+        "existing. Author: their held-out posts",
+        non_words,
+        (
+            Label(
+                ONLY,
+                "Words that do not exist",
+                "share of words that no word list and no training post has",
+                on_card=True,
+                plain="words that do not exist",
+            ),
+        ),
+    ),
+    Metric(
         "variety",
         "Variety",
         "distinct words, pairs and triples as shares of all; self-BLEU; posts said before. As many "
@@ -98,10 +120,20 @@ METRICS: tuple[Metric, ...] = (
         variety,
         (
             Label("distinct_1", "Different words", "share of all words; more is more varied"),
-            Label("distinct_2", "Different pairs of words", "share; more is more varied"),
+            Label(
+                "distinct_2",
+                "Different pairs of words",
+                "share; more is more varied",
+                plain="different pairs of words",
+            ),
             Label("distinct_3", "Different runs of 3 words", "share; more is more varied"),
             Label("self_bleu", "Likeness to one another (self-BLEU)", "less is more varied"),
-            Label("repeats", "Said before, word for word", "share of texts; less is more varied"),
+            Label(
+                "repeats",
+                "Said before, word for word",
+                "share of texts; less is more varied",
+                plain="says the same again",
+            ),
         ),
     ),
     Metric(
@@ -111,7 +143,13 @@ METRICS: tuple[Metric, ...] = (
         "of their own posts",
         habits,
         (
-            Label("length", "Length of posts", DISTANCE, Format.DECIMAL),
+            Label(
+                "length",
+                "Length of posts",
+                DISTANCE,
+                Format.DECIMAL,
+                plain="length unlike the author's (0–1)",
+            ),
             Label("punctuation", "Punctuation", DISTANCE, Format.DECIMAL),
             Label("capitals", "Capital letters", DISTANCE, Format.DECIMAL),
             Label("emoji", "Emoji", DISTANCE, Format.DECIMAL),
@@ -131,12 +169,14 @@ METRICS: tuple[Metric, ...] = (
                 "handles",
                 "A handle the author never used",
                 "share of posts; popinjay lets none of them out",
+                plain="handles the author never used",
             ),
             Label(
                 "of_base",
                 "A name of the base model’s",
                 "share of posts with a name that the untouched base writes, and the author never "
                 "did",
+                plain="names from the base model",
             ),
         ),
     ),
@@ -163,5 +203,6 @@ def compare(given: Compared, seed: int, tell: Callable[[str], None]) -> dict[str
     found = {}
     for metric in METRICS:
         tell(metric.name.replace("_", " "))
-        found[metric.name] = replace(metric.measure(given, seed).rounded(), what=metric.what)
+        measure = metric.measure(given, seed).rounded()
+        found[metric.name] = replace(measure, what=measure.what or metric.what)
     return found

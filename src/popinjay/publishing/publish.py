@@ -1,6 +1,6 @@
 """Publish: put a finished persona on the Hugging Face hub, or whole into a folder.
 
-Published are the files that transformers needs to load it, the card and its picture. Posts are
+Published are the files that transformers needs to load it, the card and its images. Posts are
 published only if the user asks for it, and then only as the model saw them: cleaned, and with
 personal data masked.
 """
@@ -20,17 +20,18 @@ from pathlib import Path
 from popinjay import __version__
 from popinjay.errors import PublishError
 from popinjay.events import Event, EventKind, Listener, ignore
+from popinjay.model_card.facts import describe_base, gather
+from popinjay.model_card.render import render
 from popinjay.models.language_model import write_whole
 from popinjay.models.model_files import is_thin
 from popinjay.options import CardOptions, PublishOptions, build
 from popinjay.publishing.hub import ADDRESS, File, Hub, Interrupted, Repository
-from popinjay.stages.card import describe_base, gather, render
 from popinjay.store.files import content_hash, storage_errors, sync
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.journal import finish
 from popinjay.store.record import Publication
 from popinjay.store.run import Run, State
-from popinjay.store.stage_table import PICTURE_FILE
+from popinjay.store.stage_table import IMAGES, PICTURE_FILE
 from popinjay.whose import MAY_BE_PUBLIC, WHOSE
 
 STAGE = "publish"
@@ -59,7 +60,14 @@ TERMS_FILES = ("GEMMA_TERMS.html", "NOTICE.md")  # what has to accompany a model
 PASSED_ON = (*TERMS_FILES, "LICENSE*", "NOTICE*", "*TERMS*.html")  # beside any model's weights
 CARD = "README.md"
 DATA, DATA_FILES = "data", ("train.jsonl", "validation.jsonl", "held_out.jsonl")
-OURS = (*MODEL_FILES, *TERMS_FILES, CARD, PICTURE_FILE, *(f"{DATA}/{name}" for name in DATA_FILES))
+OURS = (
+    *MODEL_FILES,
+    *TERMS_FILES,
+    CARD,
+    PICTURE_FILE,
+    f"{IMAGES}/*",
+    *(f"{DATA}/{name}" for name in DATA_FILES),
+)
 
 
 @dataclass(frozen=True)
@@ -253,6 +261,7 @@ def what_goes(
     pictures = (
         [File(PICTURE_FILE, run.file(PICTURE_FILE))] if run.file(PICTURE_FILE).is_file() else []
     )
+    images = [File(f"{IMAGES}/{path.name}", path) for path in run.file(IMAGES).iterdir()]
     models = [
         File(path.relative_to(folder).as_posix(), path)
         for path in folder.rglob("*")
@@ -260,7 +269,8 @@ def what_goes(
     ]
     data = [File(f"{DATA}/{name}", run.file(name)) for name in DATA_FILES] if with_posts else []
     card = File(CARD, card_for(run, model, thumbnail if pictures else "").encode())
-    return [card, *pictures, *sorted([*models, *data], key=lambda file: (file.size, file.name))]
+    rest = sorted([*images, *models, *data], key=lambda file: (file.size, file.name))
+    return [card, *pictures, *rest]
 
 
 def is_ours(name: str) -> bool:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from popinjay.options import SayOptions
+from popinjay.store.forgotten import marks_of
+from popinjay.store.index_file import INDEX, index_of_file
+from popinjay.store.run import ENGINE_FOLDER, Run
 from popinjay.text.handles import Handle, HandleWatch, find_handles, mask_handles
 from popinjay.text.masking import reveals, unfinished_start
 from popinjay.text.verbatim_index import IncrementalMatcher, VerbatimIndex
@@ -70,6 +74,15 @@ class OutputFilters:
     def of(cls, posts: Iterable[str]) -> OutputFilters:
         """Return the filters of a model that was trained on these posts."""
         return cls(lambda: VerbatimIndex(posts, MIN_HOLDERS))
+
+    @classmethod
+    def of_run(cls, run: Run, posts: Path) -> OutputFilters:
+        """Return the filters of a persona that was trained on the posts in a file.
+
+        Copies of posts that it was told to forget, and knows until it is trained again, count too.
+        """
+        kept = run.path / ENGINE_FOLDER / INDEX
+        return cls(lambda: index_of_file(posts, kept, MIN_HOLDERS, marks_of(run)))
 
     @functools.cached_property
     def index(self) -> VerbatimIndex:

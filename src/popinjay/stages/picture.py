@@ -1,34 +1,42 @@
-"""The picture: `card.png`, one prediction as people share it.
+"""The picture: `card.png`, a few predictions as people share them.
 
-Both the picture and the file say that it is machine-written.
+Ten are written; the picture shows three or four that rank first, or those that the user picks. Both
+the picture and the file say that they are machine-written.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from xml.sax.saxutils import escape
+from typing import Any
 
-from popinjay import __version__
+from popinjay import project_links
 from popinjay.errors import PersonaError, PictureError
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.inference.decoder import Decoder
+from popinjay.metrics.non_words import Lexicon
 from popinjay.options import PictureOptions, SayOptions
-from popinjay.picture.composition import Person, Words, compose
+from popinjay.picture.body import TooLong
+from popinjay.picture.composition import compose, size_of
+from popinjay.picture.content import Words, people
+from popinjay.picture.metadata import labelled
 from popinjay.picture.typeset import typesetter
-from popinjay.post import one_line, read_authors
+from popinjay.post import one_line, read_posts
 from popinjay.sampling.events import GeneratedPost
 from popinjay.sampling.filters import OutputFilters
 from popinjay.sampling.generate import stream
+from popinjay.sampling.ranking import Candidate, Habits, ranked, without_likeness
 from popinjay.store.run import Run
 from popinjay.store.stage_runner import writing
 from popinjay.store.stage_table import PICTURE, PICTURE_FILE
 from popinjay.text.words import is_unspaced
 
 PREDICTIONS = 10
+# How many predictions a picture shows, if their letters can be this large (in pixels): as many as
+# can be read where the picture is shown at half of its size.
+LEAST_SIZES = {4: 36, 3: 32, 2: 28, 1: 24}
 PROMPTS = {  # HuggingTweets' prompt, in the languages of most posts
     "ar": "حلمي هو",
     "de": "Mein Traum ist",
@@ -46,11 +54,6 @@ PROMPTS = {  # HuggingTweets' prompt, in the languages of most posts
     "tr": "Benim hayalim",
     "zh": "我的梦想是",
 }
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_DUBLIN_CORE = "http://purl.org/dc/elements/1.1/"
-_XMP = "http://ns.adobe.com/xap/1.0/"
-_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Prediction:
 
     prompt: str
     text: str
+    finished: bool = True  # ended by the model
 
     def __str__(self) -> str:
         return " → ".join(part for part in (self.prompt, self.text) if part)
@@ -67,7 +71,8 @@ class Prediction:
     def of(cls, said: GeneratedPost, prompt: str) -> Prediction:
         """Return what was generated, without its prompt."""
         has_prompt = said.text.startswith(prompt)
-        return cls(prompt, said.text[len(prompt) :].strip() if has_prompt else said.text)
+        text = said.text[len(prompt) :].strip() if has_prompt else said.text
+        return cls(prompt, text, said.finished)
 
 
 def predictions(
@@ -94,18 +99,83 @@ def main_language(run: Run) -> str:
     return max(languages, key=lambda code: languages[code], default="en").split("-")[0]
 
 
-def people(authors: Path, avatars: Path) -> list[Person]:
-    """Return the authors with their avatars, from the files that collect wrote."""
-    found = {path.stem: path for path in sorted(avatars.iterdir())} if avatars.is_dir() else {}
-    return [
-        Person(a.handle, a.title, found[a.handle].read_bytes() if a.handle in found else None)
-        for a in read_authors(authors)
-    ]
+# which of them
+
+
+def ranking(run: Run, found: Sequence[Prediction]) -> list[int]:
+    """Return the numbers of predictions, from 1, the best first."""
+    return [place + 1 for place in ranked(_candidates(found), *_known(run))]
+
+
+def choose(run: Run, found: Sequence[Prediction], options: PictureOptions) -> list[int]:
+    """Return the numbers, from 1, of the predictions that a picture shows.
+
+    They are those that the user picked. By default they are the three or four that rank first, as
+    far as they can be drawn and are not alike; fewer if they are long. Raises PictureError if one
+    that was picked does not exist, or if none can be drawn, with the reason of the first.
+    """
+    if options.picks:
+        return _picked(found, options)
+    reason: PictureError | None = None
+    drawable = []
+    for number in ranking(run, found):
+        try:
+            size_of(_words(run, [found[number - 1]]))
+        except PictureError as error:
+            reason = reason or error
+        else:
+            drawable.append(number - 1)
+    best = without_likeness(_candidates(found), drawable)
+    for count, least in LEAST_SIZES.items():
+        shown = [found[place] for place in best[:count]]
+        with suppress(TooLong):
+            if len(shown) == count and size_of(_words(run, shown)) >= least:
+                return [place + 1 for place in best[:count]]
+    raise reason or PictureError("There is no prediction to draw.")
+
+
+def _picked(found: Sequence[Prediction], options: PictureOptions) -> list[int]:
+    """Return the numbers that the user picked. Raises PictureError if there are fewer predictions.
+
+    All numbers are within ten, but filters may have dropped some of the ten.
+    """
+    if max(options.picks) > len(found):
+        raise PictureError(
+            f"There are only {len(found)} predictions: filters rejected the others.",
+            "Choose another one with --pick, or another --prompt or --seed.",
+        )
+    return list(options.picks)
+
+
+def _candidates(found: Sequence[Prediction]) -> list[Candidate]:
+    return [Candidate(one.prompt, one.text, one.finished) for one in found]
+
+
+def _known(run: Run) -> tuple[Habits, Any]:
+    """Return the author's habits, and what counts the words of a text that do not exist."""
+    posts = [post.text for post in read_posts(run.file("train.jsonl"))]
+    lexicon = Lexicon.of(posts)
+    return Habits.of(posts), lambda text: lexicon.count([text]).made_up
+
+
+# the picture
+
+
+def _words(
+    run: Run, shown: Sequence[Prediction], find: Callable[[str], Path] | None = None
+) -> Words:
+    find = find or run.file
+    return Words(
+        people(find("authors.json"), find("avatars")),
+        shown[0].prompt,
+        [prediction.text for prediction in shown],
+        main_language(run),
+    )
 
 
 def draw(
     run: Run,
-    prediction: Prediction,
+    shown: Sequence[Prediction],
     listener: Listener = ignore,
     find: Callable[[str], Path] | None = None,
 ) -> bytes:
@@ -114,96 +184,51 @@ def draw(
     `find` says where the persona's files are, by default in its folder. Raises PictureError if it
     cannot be drawn, PersonaError if the persona is incomplete.
     """
-    find = find or run.file
-    for name in PICTURE.needs:
-        if not find(name).exists():
-            raise PersonaError(
-                f"{run.name!r} is not whole: it has no {name}.",
-                "Making it again goes on from where it stopped.",
-            )
-    words = Words(
-        people(find("authors.json"), find("avatars")),
-        prediction.prompt,
-        prediction.text,
-        main_language(run),
-    )
-    png, left_out = compose(words)
+    check_whole(find or run.file, run.name)
+    words = _words(run, shown, find)
+    png, left_out = compose(words, project_links.short_homepage())
     for warning in left_out:
         listener(Event(PICTURE.name, EventKind.WARNING, warning))
     return labelled(png, words)
 
 
-def write(run: Run, prediction: Prediction, options: PictureOptions, png: bytes) -> None:
+def check_whole(find: Callable[[str], Path], persona: str) -> None:
+    """Raise PersonaError if the persona lacks what a picture is made from."""
+    for name in PICTURE.needs:
+        if not find(name).exists():
+            raise PersonaError(
+                f"{persona!r} is not whole: it has no {name}.",
+                "Making it again goes on from where it stopped.",
+            )
+
+
+def write(run: Run, shown: Sequence[Prediction], options: PictureOptions, png: bytes) -> None:
     """Keep the drawn picture as the persona's, with a record of what it shows."""
     with writing(run, PICTURE, asdict(options)) as context:
         context.path(PICTURE_FILE).write_bytes(png)
-        context.facts.update(prompt=prediction.prompt, text=prediction.text)
+        context.facts.update(prompt=shown[0].prompt, texts=[one.text for one in shown])
 
 
 def first_picture(
     run: Run,
-    chosen: Sequence[Prediction],
+    found: Sequence[Prediction],
     options: PictureOptions = PictureOptions(),  # noqa: B008 (frozen)
     listener: Listener = ignore,
-) -> Prediction:
-    """Draw and keep the first prediction that can be drawn.
+) -> list[Prediction]:
+    """Draw and keep the predictions that rank first; return them.
 
-    Raises PictureError if none can, with the reason of the first.
+    Raises PictureError if none can be drawn, with the reason of the first.
     """
-    reason = PictureError("There is no prediction to draw.")
-    for number, prediction in enumerate(chosen, 1):
-        try:
-            png = draw(run, prediction, listener)
-        except PictureError as error:
-            reason = error if number == 1 else reason
-        else:
-            write(run, prediction, replace(options, pick=number), png)
-            return prediction
-    raise reason
+    shown = [found[number - 1] for number in choose(run, found, options)]
+    write(run, shown, options, draw(run, shown, listener))
+    return shown
+
+
+def shown_by(facts: Mapping[str, Any]) -> list[Prediction]:
+    """Return the predictions that a picture shows, from its record."""
+    return [Prediction(str(facts["prompt"]), str(text)) for text in facts.get("texts", ())]
 
 
 def check_ready() -> None:
     """Raise PictureError if nothing at all can be drawn on this machine."""
     typesetter()
-
-
-# what the file says of itself
-
-
-def labelled(png: bytes, words: Words) -> bytes:
-    """Return the picture's file with metadata which says that a machine wrote what it shows."""
-    names = ", ".join(f"{person.name} (@{person.handle})" for person in words.people)
-    said = " → ".join(part for part in (words.prompt, words.text) if part)
-    about = (
-        f"Machine-written: “{said}” is what a language model made of posts by {names}. "
-        "No person said it."
-    )
-    chunks = [
-        _text("Software", f"Popinjay {__version__}"),
-        _text("Description", about),
-        _text("Disclaimer", "Written by a machine (AI-generated). No person said it."),
-        _text("DigitalSourceType", _SOURCE_TYPE),
-        _text("XML:com.adobe.xmp", _xmp(about)),
-    ]
-    head = 8 + 12 + 13  # signature, and the first chunk, which must stay the first
-    return png[:head] + b"".join(chunks) + png[head:]
-
-
-def _text(key: str, text: str) -> bytes:
-    """Return a chunk of international text (iTXt of the PNG specification), not compressed."""
-    body = b"iTXt" + key.encode("latin-1") + b"\0\0\0\0\0" + text.encode()
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-
-
-def _xmp(about: str) -> str:
-    """Return the same as XMP, where IPTC looks for how a picture came about."""
-    allowed = (one for one in about if one >= " " and one not in "\ufffe\uffff")
-    said = escape("".join(allowed))
-    return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">
-<rdf:Description rdf:about="" xmlns:dc="{_DUBLIN_CORE}" xmlns:xmp="{_XMP}"
- xmlns:Iptc4xmpExt="{_IPTC}" xmp:CreatorTool="Popinjay {__version__}"
- Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPE}">
-<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{said}</rdf:li></rdf:Alt></dc:description>
-</rdf:Description></rdf:RDF></x:xmpmeta>
-<?xpacket end="w"?>"""

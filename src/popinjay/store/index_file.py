@@ -11,6 +11,8 @@ from popinjay.store.caches import SEAL, seal
 from popinjay.store.files import atomic_write
 from popinjay.text.verbatim_index import VERSION, VerbatimIndex
 
+INDEX = "posts.index"  # of the posts that a model learnt, in the engine's folder
+
 
 def index_of_file(
     posts: Path, kept: Path, min_holders: int, marked: VerbatimIndex | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PICTURE_FILE = "card.png"
+IMAGES = "images"  # of the card
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +49,36 @@ STAGES = (
         "card",
         (
             "authors.json",
+            "avatars",
             "clean.jsonl",
             "dropped.jsonl",
             "held_out.jsonl",
             "metrics.jsonl",
             "report.json",
             "samples.jsonl",
+            "train.jsonl",
         ),
-        ("README.md", "report.html"),
+        ("README.md", IMAGES, "report.html"),
         "writing the card and the report",
-        version=5,
+        version=6,
     ),
 )
 
 
 # Not in STAGES: a persona is complete without a picture, and the user may choose another any time.
 PICTURE = Stage(
-    "picture", ("authors.json", "avatars", "samples.jsonl"), (PICTURE_FILE,), "drawing the picture"
+    "picture",
+    ("authors.json", "avatars", "samples.jsonl", "train.jsonl"),
+    (PICTURE_FILE,),
+    "drawing the picture",
+    version=2,
 )
+
+
+def stages_in_words() -> str:
+    """Return what the stages do and write, for those who can't see the picture of them."""
+    rows = [f"{stage.name} ({stage.doing}) writes {', '.join(stage.makes)}" for stage in STAGES]
+    return f"Posts and a base model become a persona in {len(STAGES)} stages: {'; '.join(rows)}."
 
 
 def stage_named(name: str) -> Stage:

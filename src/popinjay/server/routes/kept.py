@@ -114,6 +114,6 @@ def routes(state: AppState) -> APIRouter:
             if post.text.startswith(prompt)
             else Prediction("", post.text)
         )
-        choose_picture(Persona(run), PictureOptions(prompt=post.prompt), shown)
+        choose_picture(Persona(run), PictureOptions(prompt=post.prompt), [shown])
 
     return router

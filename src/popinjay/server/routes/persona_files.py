@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
+from popinjay.picture.avatar import colours_of, initial_svg
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import error_responses
@@ -20,10 +22,12 @@ from popinjay.server.state import AppState
 from popinjay.stages.collect import picture_kind
 from popinjay.store.run import Run
 from popinjay.store.stage_table import PICTURE_FILE
+from popinjay.summary import authors_of
 
 # Added to the policy that the report itself sets, which blocks all requests: the sandbox gives the
 # report an origin of its own, so it can't reach the page or the API.
 REPORT_POLICY = "sandbox allow-scripts; frame-ancestors 'self'"
+DRAWING_POLICY = "default-src 'none'; sandbox"  # a drawing needs nothing from anywhere
 PICTURES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 REVALIDATE = {"cache-control": "private, no-cache"}
 
@@ -67,15 +71,18 @@ def routes(state: AppState) -> APIRouter:
         responses=binary_response("image/*") | unchanged,
     )
     def avatar(name: str, handle: str, if_none_match: Annotated[str, Header()] = "") -> Response:
-        """Return an author's picture."""
-        folder = catalog.find(state.home, name).file("avatars")
-        found = next(
-            (path for path in (folder.iterdir() if folder.is_dir() else ()) if path.stem == handle),
-            None,
-        )
-        if found is None:
-            raise ApiError(404, "There is no picture of this author.")
-        return _image(found, if_none_match)
+        """Return an author's avatar: the picture that their posts came with, or an initial."""
+        run = catalog.find(state.home, name)
+        authors = authors_of(run)
+        author = next((author for author in authors if author.handle == handle), None)
+        if author is None:
+            raise ApiError(404, "There is no such author.")
+        folder = run.file("avatars")
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.stem == handle and _kind(path) is not None:
+                return _image(path, if_none_match)
+        colour = colours_of([author.handle for author in authors])[handle]
+        return _drawing(initial_svg(author.name, handle, colour), if_none_match)
 
     @router.get("/report", response_class=Response, responses=binary_response("text/html"))
     def report(name: str) -> Response:
@@ -169,10 +176,24 @@ def _files(folder: Path) -> Iterator[FileRow]:
                 yield FileRow(name=file.relative_to(folder).as_posix(), bytes=file.stat().st_size)
 
 
+def _kind(file: Path) -> str | None:
+    """Return the suffix of a picture's file by its content; None if it is not a picture."""
+    with file.open("rb") as stream:
+        return picture_kind(stream.read(16))
+
+
+def _drawing(svg: str, known: str) -> Response:
+    """Return a drawing, or 304 if `known` is its ETag."""
+    tag = f'"{hashlib.sha256(svg.encode()).hexdigest()[:32]}"'
+    headers = {**REVALIDATE, "etag": tag, "content-security-policy": DRAWING_POLICY}
+    if known == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(svg, media_type="image/svg+xml", headers=headers)
+
+
 def _image(file: Path, known: str) -> Response:
     """Return a picture with the type of its content, or 304 if `known` is its ETag."""
-    with file.open("rb") as stream:
-        kind = picture_kind(stream.read(16))
+    kind = _kind(file)
     if kind is None:
         raise ApiError(404, "The file is not a picture.")
     stat = file.stat()
