@@ -182,9 +182,9 @@ def test_flags_become_keywords_in_messages(text: str, shown: str) -> None:
 def test_inspect_takes_what_make_takes() -> None:
     (found,) = popinjay.inspect([*lines(), *lines(5)])
     assert found.source == "list in memory"
-    assert found.to_json()["kept"] == 200
+    assert found.to_json()["used"] == 200
     (found,) = popinjay.inspect({"id": list(range(200)), "body": lines()}, text_column="body")
-    assert found.to_json()["kept"] == 200
+    assert found.to_json()["used"] == 200
 
 
 # what a persona offers

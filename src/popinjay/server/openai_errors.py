@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from popinjay.errors import PopinjayError
@@ -16,6 +17,14 @@ class InvalidRequest(PopinjayError):
         self.param = param
 
 
+_FLAG = re.compile(r"--([a-z][a-z-]*[a-z])")
+
+
+def _with_parameters(text: str) -> str:
+    """Return a text with flags as the parameters that they are here."""
+    return _FLAG.sub(lambda flag: flag[1].replace("-", "_"), text)
+
+
 def error_response(error: PopinjayError) -> tuple[int, dict[str, Any]]:
     """Return the status and the body of the response to a request that failed."""
     is_invalid = isinstance(error, InvalidRequest) or status_of(error) == 422
@@ -24,7 +33,7 @@ def error_response(error: PopinjayError) -> tuple[int, dict[str, Any]]:
     param = error.param if isinstance(error, InvalidRequest) else "model" if not_found else None
     return status, {
         "error": {
-            "message": sentences(error.message, error.hint),
+            "message": sentences(_with_parameters(error.message), _with_parameters(error.hint)),
             "type": "server_error" if status >= 500 else "invalid_request_error",
             "param": param,
             "code": "model_not_found" if not_found else None,

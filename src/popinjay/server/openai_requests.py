@@ -291,8 +291,14 @@ def parse_request(document: Any, kind: type[Kind]) -> Kind:
         message = (
             f"Unrecognized request argument supplied: {param}"
             if first["type"] == "extra_forbidden" and len(first["loc"]) == 1
-            else f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            else f"{_place(first['loc'])}: {first['msg']}"
         )
         raise InvalidRequest(message, param) from error
     request.check_supported()
     return request
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Return where an error is, such as `messages.2.role`: without pydantic's names of types."""
+    end = 3 if location[:1] == ("messages",) else 1
+    return ".".join(map(str, location[:end]))
