@@ -83,7 +83,7 @@ def test_the_keywords_are_those_of_the_options() -> None:
     ],
 )
 def test_help_lists_every_option(function: Any, kinds: tuple[type, ...]) -> None:
-    shown = pydoc.render_doc(function, renderer=pydoc.plaintext)
+    shown = pydoc.plain(pydoc.render_doc(function))
     for field, _ in declared(*kinds):
         assert f"  {field.name}: " in shown
     assert "Options:" in shown
@@ -134,6 +134,7 @@ def test_the_same_posts_are_not_learnt_again(made: popinjay.Persona, tiny_gpt2: 
         listener=events.append, **OPTIONS,
     )  # fmt: skip
     assert isinstance(again, popinjay.Persona)
+    assert not any("--" in event.message for event in events)
     fresh = [event.stage for event in events if event.what is EventKind.FRESH]
     assert {"collect", "clean", "dataset", "train"} <= set(fresh)
 

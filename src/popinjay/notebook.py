@@ -71,9 +71,9 @@ class Progress:
         self._updated = 0.0
 
     def __enter__(self) -> Self:
-        from IPython.display import display
+        from IPython import display
 
-        self._handle = display(self._shown, display_id=True)
+        self._handle = display.display(self._shown, display_id=True)  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from popinjay import persona as personas_module
 from popinjay import pipeline
 from popinjay.errors import PersonaError, PopinjayError
-from popinjay.events import Listener, ignore
+from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.flags import with_keywords
 from popinjay.keywords import InspectKeywords, MakeKeywords, SayKeywords
 from popinjay.options import (
@@ -140,7 +142,7 @@ def make(
             *map(memory.spec_of, specs),
             name=name,
             home=folder,
-            listener=listen,
+            listener=lambda event: listen(_event_in_python(event)),
             ask_whose=ask_whose,
             ask_name=ask_name,
             ask=ask,
@@ -207,15 +209,25 @@ def _keyword_errors() -> Iterator[None]:
     try:
         yield
     except PopinjayError as error:
-        kinds = {"name": str, "home": str}
-        kinds |= {
-            field.name: kind for field, kind in declared(*MakeOptions.PARTS.values(), SayOptions)
-        }
-        error.message = with_keywords(error.message, kinds)
-        error.hint = with_keywords(error.hint, kinds)
+        error.message = _in_python(error.message)
+        error.hint = _in_python(error.hint)
         error.args = (error.message,)
         error.__notes__ = [error.hint] if error.hint else []
         raise
+
+
+def _event_in_python(event: Event) -> Event:
+    """Return an event whose message, unless it is a post, has flags as keywords."""
+    if event.what is EventKind.SAMPLE or "--" not in event.message:
+        return event
+    return replace(event, message=_in_python(event.message))
+
+
+def _in_python(text: str) -> str:
+    """Return a message with flags as keywords."""
+    options = declared(*MakeOptions.PARTS.values(), SayOptions)
+    kinds = {"name": str, "home": str} | {field.name: kind for field, kind in options}
+    return with_keywords(text, kinds)
 
 
 @contextmanager
@@ -233,13 +245,19 @@ def _listening(listener: Listener | None, progress: bool | None) -> Iterator[Lis
     if is_notebook:
         from popinjay.interrupts import persistent_interrupts
 
-        with notebook.Progress() as shown, persistent_interrupts(_both(shown, given)) as both:
+        with (
+            warnings.catch_warnings(),
+            notebook.Progress() as shown,
+            persistent_interrupts(_both(shown, given)) as both,
+        ):
+            # tqdm, which libraries import, asks for another package to draw bars with.
+            warnings.filterwarnings("ignore", message="IProgress not found")
             yield both
         return
     from popinjay.cli.progress import listening
 
-    with listening() as shown:
-        yield _both(shown, given)
+    with listening() as listen:
+        yield _both(listen, given)
 
 
 def _both(first: Listener, second: Listener) -> Listener:

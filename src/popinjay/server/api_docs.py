@@ -141,7 +141,9 @@ def _operation(
     has_token: bool,
 ) -> Operation:
     responses = found["responses"]
-    good = next((responses[status] for status in responses if status[0] == "2"), {})
+    good: Mapping[str, Any] = next(
+        (responses[status] for status in responses if status[0] == "2"), {}
+    )
     client = CLIENTS.get(path)
     key = "TOKEN" if has_token else "none"
     return Operation(

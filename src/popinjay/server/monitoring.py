@@ -93,7 +93,7 @@ class _OfState(Collector):
             "popinjay_models_bytes", "Memory of the loaded models.", models.loaded_bytes
         )
         jobs = GaugeMetricFamily("popinjay_jobs", "Jobs by state.", labels=("state",))
-        counts = CounterOf(job.state for job in self._state.jobs.all())
+        counts: CounterOf[str] = CounterOf(job.state for job in self._state.jobs.all())
         for name in JOB_STATES:
             jobs.add_metric((name,), counts[name])
         yield jobs

@@ -138,7 +138,7 @@ def _rows_of(given: Any, kind: str) -> Iterator[dict[str, Any]]:
             )
 
 
-def _items_of(given: Any, kind: str) -> Iterable[Any]:
+def _items_of(given: Any, kind: str) -> Any:
     """Return what to take for the posts, one after the other."""
     if isinstance(given, bytes | bytearray | memoryview) or not _is_iterable(given):
         raise SpecError(f"A {kind} is neither posts nor the name of a file.", _TAKES)
