@@ -24,7 +24,7 @@ WORDS = (
 
 def line(number: int) -> str:
     """Return a post that shares no run of words with others."""
-    pick = random.Random(number)  # noqa: S311
+    pick = random.Random(number)
     return f"post {number} is of a " + " ".join(pick.choice(WORDS) for _ in range(7))
 
 
