@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from popinjay.cli.main import parser
+from popinjay.cli.all_commands import parser
 
 HEAD = """# Reference
 
@@ -27,8 +27,9 @@ def commands_of(
     for action in top._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, command in action.choices.items():
-                yield before + name, command
-                yield from commands_of(command, f"{before}{name} ")
+                if command.prog.endswith(f" {name}"):  # not another name of it
+                    yield before + name, command
+                    yield from commands_of(command, f"{before}{name} ")
 
 
 def section(name: str, command: argparse.ArgumentParser) -> str:

@@ -24,6 +24,7 @@ from popinjay.report.saved import page_of
 from popinjay.stages import picture as pictures
 from popinjay.store import lineage
 from popinjay.store.files import content_hash, storage_errors, sync_folder
+from popinjay.store.job_events import drop_samples
 from popinjay.store.journal import Change, finish
 from popinjay.store.record import Record
 from popinjay.store.run import (
@@ -49,6 +50,8 @@ def rename(run: Run, name: str, listener: Listener = ignore) -> Run:
     Raises SpecError for a name that can't be a folder's, PersonaTaken if there is something of that
     name, PersonaBusy while a persona is made, and StorageError.
 
+    What it wrote while it was trained on the page is dropped: `forget` looks for it by name.
+
     Args:
         run: The persona.
         name: The new name.
@@ -70,6 +73,7 @@ def rename(run: Run, name: str, listener: Listener = ignore) -> Run:
         _rewrite(run, name)
         notes = [f"{place}: {what}" for place, what in left_elsewhere(run)]
         move(target)
+    drop_samples(target.parent, run.name)
     for note in notes:
         listener(Event(STAGE, EventKind.NOTE, f"{note} It keeps the name {run.name}."))
     return Run(target)
@@ -78,16 +82,19 @@ def rename(run: Run, name: str, listener: Listener = ignore) -> Run:
 def remove(run: Run) -> None:
     """Delete a persona with its model, its posts and everything else in its folder.
 
-    Its folder vanishes at once, and then its files: nothing half removed is ever listed. Raises
-    PersonaBusy while it is made, and StorageError.
+    What it wrote while it was trained on the page goes too. Its folder vanishes at once, and then
+    its files: nothing half removed is ever listed. Raises PersonaBusy while it is made, and
+    StorageError.
     """
     grave = run.path.parent / REMOVED
     with storage_errors(str(run.path)):
-        shutil.rmtree(grave, ignore_errors=True)
         grave.mkdir(exist_ok=True)
-        with _moving(run) as move:
-            move(grave / f"{run.name}.{os.getpid()}")
-        shutil.rmtree(grave, ignore_errors=True)
+        try:
+            with _moving(run) as move:
+                move(grave / f"{run.name}.{os.getpid()}")
+        finally:
+            shutil.rmtree(grave, ignore_errors=True)
+        drop_samples(run.path.parent, run.name)
 
 
 def left_elsewhere(run: Run) -> list[tuple[str, str]]:
@@ -168,8 +175,8 @@ def _authors_renamed(run: Run, renamed: Run, change: Change) -> dict[str, Path]:
     written[known.name].write_text(content, encoding="utf-8", newline="\n")
     renamed.record = _with_hash(renamed.record, known.name, written[known.name])
     picture = renamed.record.made(PICTURE.name)
-    if picture is not None and run.state(PICTURE) is State.FRESH:
-        shown = pictures.shown_by(picture.facts)
+    shown = pictures.shown_by(picture.facts) if picture is not None else []
+    if shown and run.state(PICTURE) is State.FRESH:
         with suppress(PictureError):  # without what draws it the picture stays as it was
             png = pictures.draw(renamed, shown, find=_finding(renamed, written))
             written[PICTURE_FILE] = change.path(PICTURE_FILE)

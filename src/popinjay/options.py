@@ -54,6 +54,7 @@ def _seed() -> Any:
         "The seed of all random choices: the same seed gives the same result.",
         least=0,
         most=2**32 - 1,
+        metavar="NUMBER",
     )
 
 
@@ -151,6 +152,7 @@ class FetchOptions(Checked):
         "The most posts to request from the X API, the newest first: each costs money.",
         least=5,
         most=3200,
+        metavar="COUNT",
     )
 
 
@@ -215,6 +217,7 @@ class DatasetOptions(Checked):
         "The share of posts, the newest ones, that the model is measured on and never trained on.",
         least=0.01,
         most=0.5,
+        metavar="SHARE",
     )
     seed: int = _seed()
 
@@ -229,6 +232,7 @@ class TrainOptions(Checked):
         " Default: the one that the persona was made with; for a new one smollm2 for posts in"
         " English if it is here or may be downloaded, gemma3 for others if it is here, else"
         " builtin.",
+        metavar="MODEL",
     )
     tune: str | None = option(
         None,
@@ -248,10 +252,13 @@ class TrainOptions(Checked):
         "The most passes over the posts: training ends earlier once the validation loss rises.",
         least=0.01,
         most=1000,
+        metavar="PASSES",
     )
-    learning_rate: float | None = option(None, "The peak learning rate.", least=1e-8, most=1)
+    learning_rate: float | None = option(
+        None, "The peak learning rate.", least=1e-8, most=1, metavar="RATE"
+    )
     batch_tokens: int | None = option(
-        None, "Tokens in one training step.", least=16, most=1_000_000
+        None, "Tokens in one training step.", least=16, most=1_000_000, metavar="TOKENS"
     )
     device: str = option(
         "auto",
@@ -303,7 +310,11 @@ class EvaluateOptions(Checked):
     """How the persona is measured."""
 
     samples: int = option(
-        1000, "How many posts the model writes to be measured on.", least=10, most=100_000
+        1000,
+        "How many posts the model writes to be measured on.",
+        least=10,
+        most=100_000,
+        metavar="COUNT",
     )
     seed: int = _seed()
 
@@ -322,6 +333,7 @@ class ReportOptions(Checked):
         "Measure again, with this many generated posts. Default: as it was measured.",
         least=10,
         most=100_000,
+        metavar="COUNT",
     )
     to_share: bool = option(
         False,
@@ -392,13 +404,14 @@ class SayOptions(Checked):
     If temperature or top-p is None, the persona's own is used (see `with_defaults`).
     """
 
-    n: int = option(10, "How many posts.", least=1, most=1_000_000)
+    n: int = option(10, "How many posts.", least=1, most=1_000_000, metavar="COUNT")
     temperature: float | None = option(
         None,
         "Sampling temperature: below 1 is safer, above 1 more daring; 0 always takes the likeliest"
         " token. Default: the persona's own, chosen after training.",
         least=0,
         most=10,
+        metavar="NUMBER",
     )
     top_p: float | None = option(
         None,
@@ -406,9 +419,14 @@ class SayOptions(Checked):
         " Default: the persona's own.",
         least=0.01,
         most=1,
+        metavar="SHARE",
     )
     top_k: int = option(
-        0, "Sample from this many of the likeliest tokens; 0: no limit.", least=0, most=1_000_000
+        0,
+        "Sample from this many of the likeliest tokens; 0: no limit.",
+        least=0,
+        most=1_000_000,
+        metavar="COUNT",
     )
     min_p: float = option(
         0.0,
@@ -416,19 +434,24 @@ class SayOptions(Checked):
         " limit.",
         least=0,
         most=1,
+        metavar="SHARE",
     )
     repetition_penalty: float = option(
         1.0,
         "Above 1 makes tokens that the post already has less likely; 1 changes nothing.",
         least=0.1,
         most=10,
+        metavar="FACTOR",
     )
-    max_tokens: int = option(160, "The most tokens of a post.", least=1, most=100_000)
+    max_tokens: int = option(
+        160, "The most tokens of a post.", least=1, most=100_000, metavar="COUNT"
+    )
     max_chars: int = option(
         280,
         "The most characters of a post: 280 as on X, 300 for Bluesky.",
         least=1,
         most=100_000,
+        metavar="COUNT",
     )
     allow_copies: bool = option(
         False, "Allow posts that repeat a training post, as a whole or eight words in a row."
@@ -445,6 +468,7 @@ class SayOptions(Checked):
         "The same seed gives the same posts. Default: different posts every time.",
         least=0,
         most=2**32 - 1,
+        metavar="NUMBER",
     )
 
     def with_defaults(self, sampling: Sampling) -> SayOptions:
@@ -464,7 +488,9 @@ class PictureOptions(Checked):
     """What the picture shows."""
 
     prompt: str | None = option(
-        None, "How the predictions begin. Default: My dream is, in the language of most posts."
+        None,
+        "How the predictions begin. Default: My dream is, in the language of most posts.",
+        metavar="TEXT",
     )
     pick: str | None = option(
         None,

@@ -136,6 +136,22 @@ def inherited(run: Run, given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def undecided(run: Run, preferences: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the preferences for what a persona was not made with yet.
+
+    What was decided for it, also by leaving an option at its default, is not decided again because
+    the user now prefers something else for new personas. With `defaults` given all count.
+    """
+    if given.get("defaults"):
+        return dict(preferences)
+    asked = {"whose": run.record.asked.whose, "contact": run.record.asked.contact}
+    decided = {name for name, value in asked.items() if value is not None}
+    for name, kind in MakeOptions.PARTS.items():
+        if name != "card" and run.record.made(name):
+            decided |= {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return {name: value for name, value in preferences.items() if name not in decided}
+
+
 def as_flags(options: Mapping[str, Any]) -> str:
     """Return options as they are typed."""
     return " ".join(

@@ -37,6 +37,7 @@ from popinjay.ownership import (
     inherited,
     is_replaced,
     name_for,
+    undecided,
 )
 from popinjay.persona import Persona
 from popinjay.report.saved import load_report
@@ -72,6 +73,7 @@ def make(
     ask_whose: Callable[[], str | None] | None = None,
     ask_name: Callable[[str], str | None] | None = None,
     ask: Callable[[str], bool] | None = None,
+    preferences: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> Persona:
     """Make a persona: collect, clean, dataset, train, evaluate, card; only stages not yet fresh.
@@ -87,10 +89,12 @@ def make(
         ask_name: Is asked for a name, if the files don't give one.
         ask: Is asked for a yes before reading a network costs money, a base model is downloaded or
             another persona is replaced; without it the answer is no.
+        preferences: The user's defaults of these options; what a persona was made with counts more.
         given: Fields of the stages' options (`popinjay.options`), such as `whose="self"`,
             `base="gpt2"` or `seed=3`; an existing persona keeps those that it was made with.
     """
-    usual = MakeOptions.of(given)
+    preferences = preferences or {}
+    usual = MakeOptions.of({**preferences, **given})
     trackers = chosen(usual.track.track)
     folder = home_folder or home()
 
@@ -100,12 +104,12 @@ def make(
         return readings.enter_context(opened)
 
     run = Run(folder / name) if name is not None and is_name(name) else None
-    options = as_made_before(run, given) if run else usual
+    options = as_made_before(run, given, preferences) if run else usual
     with ExitStack() as stack:
         opened = read(options, stack)
         if run is None:
             run = Run(folder / check_name(name_for(opened, ask_name) if name is None else name))
-            options = as_made_before(run, given)
+            options = as_made_before(run, given, preferences)
             opened = opened if options.collect == usual.collect else read(options, stack)
         readings = stack.pop_all()
     with (
@@ -164,9 +168,12 @@ def make(
     return Persona(run)
 
 
-def as_made_before(run: Run, given: Mapping[str, Any]) -> MakeOptions:
-    """Return the options given, and for the others those that a persona was made with."""
-    return MakeOptions.of({**inherited(run, given), **given})
+def as_made_before(
+    run: Run, given: Mapping[str, Any], preferences: Mapping[str, Any]
+) -> MakeOptions:
+    """Return the options given, for others those that a persona was made with, else preferences."""
+    own = {**inherited(run, given), **given}
+    return MakeOptions.of({**undecided(run, preferences, given), **own})
 
 
 def note_inherited(run: Run, given: Mapping[str, Any], listener: Listener) -> None:

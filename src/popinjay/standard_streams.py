@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TextIO
@@ -49,13 +50,37 @@ def discard_output(stream: TextIO) -> None:
         os.close(null)
 
 
-def print_error(text: str) -> None:
-    """Write a line to standard error; if it can't be written, continue without it."""
+def print_error(text: str, *, indent: int = 2) -> None:
+    """Write a line to standard error; if it can't be written, continue without it.
+
+    On a terminal it is wrapped at words, with further lines indented by this many columns.
+    """
     try:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{_wrapped(text, indent)}\n")
         sys.stderr.flush()
     except OSError:
         discard_output(sys.stderr)
+
+
+def _wrapped(text: str, indent: int) -> str:
+    """Return a text as a terminal shows it: whole words on each line, and whole addresses."""
+    if not sys.stderr.isatty():
+        return text
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):  # it is no terminal of the system
+        columns = 0
+    if len(text) < (columns or 80):
+        return text
+    beginning = text[: len(text) - len(text.lstrip())]
+    return textwrap.fill(
+        text.lstrip(),
+        (columns or 80) - 1,
+        initial_indent=beginning,
+        subsequent_indent=" " * max(indent, len(beginning)),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def output_lost(error: OSError) -> OutputLost:

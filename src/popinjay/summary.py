@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from popinjay.errors import PersonaError, PopinjayError
 from popinjay.post import Author, read_authors
+from popinjay.report.saved import load_report
+from popinjay.report.verdict import short_verdict
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import RECORD, Run, State, home, is_name
 from popinjay.store.stage_table import PICTURE_FILE
@@ -39,7 +41,8 @@ class Summary:
         base: The base model; None before it is trained.
         picture: Whether there is a picture.
         still_known: Whether the model knows what it was told to forget.
-        verdict: The measured result in a sentence; None before it is measured.
+        verdict: The measured result in sentences; None before it is measured.
+        short_verdict: The same in at most five words; empty before it is measured.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Summary:
     picture: bool = False
     still_known: bool = False
     verdict: str | None = None
+    short_verdict: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as values of JSON."""
@@ -146,6 +150,7 @@ def _summary_of(run: Run, states: Mapping[str, State]) -> Summary:
         picture=run.file(PICTURE_FILE).is_file(),
         still_known=bool(still_known(run)),
         verdict=record.facts("evaluate").get("summary"),
+        short_verdict=_short_verdict(run),
     )
 
 
@@ -157,6 +162,13 @@ def _state_of(states: Mapping[str, State]) -> PersonaState:
     if State.MISSING in found:
         return "unfinished"
     return "stale" if State.STALE in found else "ready"
+
+
+def _short_verdict(run: Run) -> str:
+    try:
+        return short_verdict(load_report(run))
+    except (PopinjayError, *DAMAGED):  # not measured yet, or by another version
+        return ""
 
 
 def authors_of(run: Run) -> list[Author]:

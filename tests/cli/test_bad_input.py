@@ -597,7 +597,7 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
         (["inspect", "x" * 5000], "File name too long."),
         (["make", "x\udc80.zip", "--name", "x\udc80"], "There is no file, folder or account"),
         (["inspect", "--text-column", "x\udc80", "x\udc80"], "There is no file, folder or account"),
-        (["fly\udc80"], "invalid choice"),
+        (["fly\udc80"], "There is no command 'fly\\udc80'."),
     ],
 )
 def test_invalid_arguments(

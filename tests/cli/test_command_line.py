@@ -147,7 +147,12 @@ def test_status_shows_each_stage(
         "card",
     }
     assert main(["status"]) == 0
-    assert "stale" in capsys.readouterr().out
+    table = capsys.readouterr().out
+    assert "stale" in table
+    assert "done" in table
+    assert "fresh" not in table
+    assert main(["status", persona]) == 0
+    assert f"folder   {own_home / persona}" in capsys.readouterr().out
 
 
 def test_status_and_debug_name_the_engine(

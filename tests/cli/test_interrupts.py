@@ -121,7 +121,7 @@ def test_a_stopped_command_reports_it(
 ) -> None:
     number = signal.Signals[name]
     monkeypatch.setattr(
-        "popinjay.cli.main.commands.do_sources", lambda args: signal.raise_signal(number)
+        "popinjay.cli.command_machinery.do_sources", lambda args: signal.raise_signal(number)
     )
     assert main.main(["sources"]) == 128 + number
     assert capsys.readouterr().err == "popinjay: Stopped.\n"

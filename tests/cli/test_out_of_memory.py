@@ -80,7 +80,7 @@ def test_the_command_line_reports_it(
     def fail(args: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("popinjay.cli.main.commands.do_sources", fail)
+    monkeypatch.setattr("popinjay.cli.command_machinery.do_sources", fail)
     assert main.main(["sources"]) == 2
     said = capsys.readouterr()
     assert said.out == ""

@@ -79,7 +79,7 @@ def work(args):
 class Parser:
     def parse_known_args(self, given):
         import argparse
-        return argparse.Namespace(run=work), []
+        return argparse.Namespace(run=work, parser=argparse.ArgumentParser("popinjay")), []
 
 main.parser = Parser
 Path(sys.argv[1]).mkdir()

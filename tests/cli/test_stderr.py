@@ -112,7 +112,7 @@ def test_warnings_and_log_records_of_libraries_are_suppressed(
         warnings.warn("a feature will go", FutureWarning, stacklevel=1)
         logging.getLogger("a.library").warning("something odd")
 
-    monkeypatch.setattr("popinjay.cli.commands.do_sources", warn)
+    monkeypatch.setattr("popinjay.cli.command_machinery.do_sources", warn)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         for given in (["sources"], ["nonsense"]):

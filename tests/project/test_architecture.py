@@ -23,6 +23,7 @@ STDLIB_ONLY = (
     "options",
     "plugins",
     "post",
+    "settings",
     "standard_streams",
     "store",
     "text",
@@ -31,6 +32,9 @@ STDLIB_ONLY = (
 MAY_PRINT = (
     "cli.questions",
     "cli.command_bases",
+    "cli.command_completion",
+    "cli.command_config",
+    "cli.command_look",
     "cli.command_serve",
     "cli.commands",
     "cli.show_posts",
@@ -65,7 +69,7 @@ HEAVY = (
     "starlette",
     "uvicorn",
 )
-OUTSIDE = {"tomli_w", "filelock"}  # in store
+OUTSIDE = {"tomli_w", "filelock"}  # in store and settings
 OUTSIDE |= {"regex", "py3langid"}  # in text, imported by the functions that need them
 
 

@@ -16,7 +16,7 @@ def do_bases(args: argparse.Namespace) -> None:
     if args.json:
         terminal.show_json({"bases": found})
     else:
-        show_sources.show_bases(found)
+        show_sources.show_bases(found, details=args.debug)
 
 
 def do_get_base(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What each command does. `main.py` parses the arguments; `terminal.py` shows the results."""
+"""The commands to begin with: make, inspect, say and demo. `group_start.py` has their arguments."""
 
 from __future__ import annotations
 
@@ -9,18 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from popinjay import options
-from popinjay.cli import (
-    progress,
-    questions,
-    show_inspection,
-    show_made,
-    show_persona,
-    show_picture,
-    show_posts,
-    show_sharing,
-    show_sources,
-    terminal,
-)
+from popinjay.cli import progress, questions, show_inspection, show_made, show_posts, terminal
 from popinjay.cli.shell import shell_command
 from popinjay.errors import OptionError
 from popinjay.post import printable
@@ -66,6 +55,7 @@ def do_make(args: argparse.Namespace) -> None:
             name=args.name,
             home_folder=args.home,
             listener=listener,
+            preferences=args.preferences,
             **ask,
             **given,
         )
@@ -144,167 +134,6 @@ def _wants_session(args: argparse.Namespace) -> bool:
     """Return whether a user at a terminal gave neither a prompt nor a number of posts."""
     is_specific = args.prompt is not None or hasattr(args, "n") or args.json or args.stream
     return not is_specific and sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def do_report(args: argparse.Namespace) -> None:
-    """Show how good a persona is and how much it copies; measure it if necessary."""
-    from popinjay.pipeline import measure
-    from popinjay.report.saved import other_report, page_of
-    from popinjay.store.files import atomic_write
-    from popinjay.store.run import REPORT_AGAINST, SHARED_REPORT, Run
-
-    chosen = chosen_options(args, options.ReportOptions)
-    run = Run.find(args.name, args.home)
-    other = None if chosen.against is None else other_report(run, chosen.against, args.home)
-    with progress.listening(quiet=args.json or not sys.stderr.isatty()) as listener:
-        report = measure(run, chosen.samples, listener)
-    page = run.file("report.html")
-    if chosen.to_share or other:
-        page = run.file(SHARED_REPORT if chosen.to_share else REPORT_AGAINST)
-        atomic_write(page, page_of(run, to_share=chosen.to_share, against=other))
-    if args.json:
-        terminal.show_json(
-            {
-                "persona": run.name,
-                "page": str(page),
-                "report": report.to_json(),
-                "against": other and {"name": other.name, "report": other.report.to_json()},
-            }
-        )
-    else:
-        show_persona.show_report(
-            run.name,
-            report,
-            None if other is None else (other.name, other.report),
-            str(page),
-            everything=chosen.all,
-        )
-
-
-def do_card(args: argparse.Namespace) -> None:
-    """Draw a persona's picture, and show the predictions to choose from."""
-    from popinjay.persona import load
-    from popinjay.pipeline import choose_picture
-    from popinjay.stages.picture import check_ready, choose, ranking
-
-    chosen = chosen_options(args, options.PictureOptions)
-    chosen = replace(chosen, prompt=None if chosen.prompt is None else printable(chosen.prompt))
-    check_ready()
-    persona = load(args.name, args.home)
-    with progress.waiting(f"{persona.name} is loading"):
-        predictions = persona.predictions(chosen)
-    is_ranked = chosen.pick is None
-    numbers = choose(persona.run, predictions, chosen)
-    if not args.json:
-        texts = [str(prediction) for prediction in predictions]
-        show_picture.show_predictions(texts, numbers, is_ranked=is_ranked)
-    shown = [predictions[number - 1] for number in numbers]
-    with progress.listening(quiet=True) as listener:
-        path = choose_picture(persona, chosen, shown, listener)
-    if args.json:
-        facts = {
-            "persona": args.name,
-            "prompt": predictions[0].prompt,
-            "seed": chosen.seed,
-            "predictions": [prediction.text for prediction in predictions],
-            "ranking": ranking(persona.run, predictions),
-            "pick": numbers[0],
-            "picks": numbers,
-        }
-        terminal.show_json({**facts, "path": str(path)})
-    else:
-        show_picture.show_picture(str(path))
-
-
-def do_status(args: argparse.Namespace) -> None:
-    """Show the state of each persona's stages."""
-    from popinjay.persona import engine_of
-    from popinjay.store.forgotten import Forgotten
-    from popinjay.store.run import Run
-
-    runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
-    personas = []
-    warnings = []
-    for run in runs:
-        stages = [
-            {"stage": stage, "state": state.value, "error": run.record.error_of(stage)}
-            for stage, state in run.states().items()
-        ]
-        known = Forgotten.of(run).still_known(run)
-        personas.append(
-            {
-                "name": run.name,
-                "path": str(run.path),
-                "stages": stages,
-                "still_known": known.to_json(),
-            }
-        )
-        warnings.append((run.name, known.in_words()))
-    engine = engine_of(runs[0]) if args.name else None
-    if engine is not None:
-        personas[0]["engine"] = engine
-    if args.json:
-        terminal.show_json({"personas": personas})
-    else:
-        show_persona.show_status(personas)
-        if engine is not None:
-            show_persona.show_engine(args.name, engine)
-        for name, known_posts in warnings:
-            terminal.show_still_known(name, known_posts)
-
-
-def do_publish(args: argparse.Namespace) -> None:
-    """Publish a persona."""
-    from popinjay.publishing.publish import publish
-    from popinjay.store.run import Run
-
-    chosen = chosen_options(args, options.PublishOptions)
-    with progress.listening(quiet=args.json) as listener:
-        result = publish(Run.find(args.name, args.home), args.to, chosen, listener)
-    document = {
-        "persona": result.persona,
-        "to": result.to,
-        "private": result.private,
-        "dry_run": chosen.dry_run,
-        "changed": result.changed,
-        "version": result.version,
-        "commit": result.commit,
-        "files": [{"name": file.name, "bytes": file.size} for file in result.files],
-    }
-    if args.json:
-        terminal.show_json(document)
-    else:
-        show_sharing.show_published(document)
-
-
-def do_lineage(args: argparse.Namespace) -> None:
-    """Show what a persona was made from."""
-    from popinjay.store.lineage import graph
-    from popinjay.store.run import Run
-
-    run = Run.find(args.name, args.home)
-    artifacts = graph(
-        run.name, run.record, {stage: state.value for stage, state in run.states().items()}
-    )
-    if args.json:
-        terminal.show_json({"persona": run.name, "artifacts": artifacts})
-    else:
-        show_persona.show_lineage(run.name, artifacts)
-
-
-def do_sources(args: argparse.Namespace) -> None:
-    """List what posts can be read from."""
-    from popinjay.sources import all_sources
-    from popinjay.sources.source_options import help_of
-
-    found = [
-        {"name": source.NAME, "give": help_of(source), "needs": source.NEEDS or None}
-        for source in all_sources()
-    ]
-    if args.json:
-        terminal.show_json({"sources": found})
-    else:
-        show_sources.show_sources(found)
 
 
 def do_demo(args: argparse.Namespace) -> None:

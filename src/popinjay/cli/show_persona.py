@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay.cli.consoles import console
 from popinjay.store.lineage import KINDS
+from popinjay.text.quantities import size
 
 if TYPE_CHECKING:
     from popinjay.report.schema import Report
+    from popinjay.summary import Summary
 
 
 def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
@@ -17,7 +19,7 @@ def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    styles = {"fresh": "green", "stale": "yellow", "missing": "dim", "failed": "red"}
+    styles = {"done": "green", "stale": "yellow", "missing": "dim", "failed": "red"}
     out = console()
     if not personas:
         out.print("No personas yet. Make one: popinjay make SPEC, or try: popinjay demo")
@@ -28,13 +30,43 @@ def show_status(personas: Sequence[Mapping[str, Any]]) -> None:
     for persona in personas:
         table.add_row(
             persona["name"],
-            *(Text(stage["state"], styles[stage["state"]]) for stage in persona["stages"]),
+            *(Text(state, styles[state]) for state in map(_in_words, persona["stages"])),
         )
     out.print(table)
     for persona in personas:
         for stage in persona["stages"]:
             if stage.get("error"):
                 out.print(f"{persona['name']}: {stage['stage']} failed: {stage['error']}")
+
+
+def _in_words(stage: Mapping[str, Any]) -> str:
+    """Return the state of a stage as people read it: what JSON calls `fresh` is done."""
+    return "done" if stage["state"] == "fresh" else str(stage["state"])
+
+
+def show_summary(summary: Summary) -> None:
+    """Show when a persona was made and of what, how large it is, and where."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    rows = {
+        "made": f"{summary.made_at:%Y-%m-%d %H:%M} UTC" if summary.made_at else "",
+        "authors": " & ".join(f"@{handle}" for handle in summary.handles),
+        "whose": summary.whose or "not on record",
+        "base": summary.base or "",
+        "posts": "" if summary.posts is None else f"{summary.posts:,}",
+        "size": "" if summary.bytes is None else size(summary.bytes),
+        "verdict": summary.verdict or "",
+        "folder": str(summary.path),
+    }
+    for label, value in rows.items():
+        if value:
+            table.add_row(label, value)
+    out = console()
+    out.print()
+    out.print(table)
 
 
 def show_engine(name: str, engine: Mapping[str, Any]) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from popinjay.cli.consoles import console
 from popinjay.post import one_line
+from popinjay.text.quantities import size
 
+HUB = "hub:"  # what the name of a repository begins with
 MAX_SHOWN = 10  # of the posts that would be forgotten
 
 
@@ -20,25 +23,45 @@ def show_published(published: Mapping[str, Any]) -> None:
     table.add_column(overflow="fold")
     table.add_column(justify="right")
     for file in published["files"]:
-        table.add_row(file["name"], f"{file['bytes']:,} bytes")
-    table.add_row(
-        "total", f"{sum(file['bytes'] for file in published['files']):,} bytes", style="bold"
-    )
+        table.add_row(file["name"], size(file["bytes"]))
+    table.add_row("total", size(sum(file["bytes"] for file in published["files"])), style="bold")
     out.print(table)
-    private = " (private)" if published["private"] else ""
+    for line in _where(published):
+        out.print(line)
+
+
+def _where(published: Mapping[str, Any]) -> list[str]:
+    """Return where the files were published, or would be."""
+    to = published["to"]
+    is_hub = to.startswith(HUB)
+    place = f"{to.removeprefix(HUB)} on the Hugging Face hub" if is_hub else f"the folder {to}"
+    place += " (private)" if published["private"] else ""
+    version = published["version"]
     if published["dry_run"]:
-        out.print(f"This would be published to {published['to']}{private}. Nothing was sent.")
-    elif published["changed"]:
-        out.print(
-            f"Published to {published['to']}{private}"
-            + (f", version {published['version']}." if published["version"] else ".")
-        )
-    else:
-        out.print(
-            f"All of this was in {published['to']}{private} already"
-            + (f" as version {published['version']}" if published["version"] else "")
-            + "."
-        )
+        lines = [f"This would be published to {place}. Nothing was sent."]
+        if not is_hub:
+            lines.append(f"To publish it on the Hugging Face hub: --to {HUB}you/{Path(to).name}")
+        return lines
+    if published["changed"]:
+        return [f"Published to {place}" + (f", version {version}." if version else ".")]
+    return [
+        f"All of this was in {place} already" + (f" as version {version}" if version else "") + "."
+    ]
+
+
+def show_renamed(old: str, new: str, path: str) -> None:
+    """Say what a persona is called now."""
+    out = console()
+    out.print(f"{old} is now called {new}, in {path}", soft_wrap=True)
+    out.print(f"Try it: popinjay say {new}")
+
+
+def show_removed(name: str, freed: str, elsewhere: Sequence[tuple[str, str]]) -> None:
+    """Say what was deleted, and what stays elsewhere."""
+    out = console()
+    out.print(f"{name} was deleted: {freed} are free again.")
+    for place, what in elsewhere:
+        out.print(f"{what} It stays there: {place}")
 
 
 def show_choice(what: str, texts: Sequence[str], *, dry_run: bool) -> None:

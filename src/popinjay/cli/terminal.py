@@ -7,6 +7,8 @@ from typing import Any
 
 from popinjay.standard_streams import print_error
 
+PREFIX = "popinjay: "
+
 
 def show_json(value: Any) -> None:
     """Print a JSON document on standard output."""
@@ -16,15 +18,20 @@ def show_json(value: Any) -> None:
 def show_still_known(name: str, what: str) -> None:
     """Warn that a model still knows what was forgotten, unless `what` is empty."""
     if what:
-        print_error(
-            f"popinjay: warning: {name} was told to forget {what}, but its model learnt from it "
-            "and knows it until it is trained again."
+        show_error(
+            f"warning: {name} was told to forget {what}, but its model learnt from it and knows it "
+            "until it is trained again.",
+            f"Train it again: popinjay forget {name} --retrain",
         )
-        print_error(f"          Train it again: popinjay forget {name} --retrain")
 
 
 def show_error(message: str, hint: str) -> None:
     """Print an error and a hint on standard error."""
-    print_error(f"popinjay: {message}")
+    print_error(f"{PREFIX}{message}", indent=len(PREFIX))
     if hint:
-        print_error(f"          {hint}")
+        show_note(hint)
+
+
+def show_note(text: str) -> None:
+    """Print a sentence on standard error, below the errors."""
+    print_error(f"{' ' * len(PREFIX)}{text}", indent=len(PREFIX))

@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from popinjay import settings
 from popinjay.errors import PersonaBusy, PersonaError, SpecError
 from popinjay.store import lineage
 from popinjay.store.files import (
@@ -52,8 +53,10 @@ class State(StrEnum):
 
 
 def home() -> Path:
-    """Return the folder of all personas: `POPINJAY_HOME`, or `~/.popinjay`."""
-    return Path(os.environ.get("POPINJAY_HOME") or Path.home() / ".popinjay")
+    """Return the folder of all personas: `POPINJAY_HOME`, the user's setting, or `~/.popinjay`."""
+    if given := os.environ.get("POPINJAY_HOME"):
+        return Path(given)
+    return settings.home_folder() or Path.home() / ".popinjay"
 
 
 class Run:

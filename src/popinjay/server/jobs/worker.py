@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from popinjay import options, settings
 from popinjay.errors import PopinjayError, SpecError, without_credentials
 from popinjay.events import Listener
 from popinjay.interrupts import persistent_interrupts
@@ -77,9 +78,20 @@ def _make(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
     from popinjay.pipeline import make
 
     persona = make(
-        *_specs(job, home), name=job.name, home_folder=home, listener=listener, **job.options
+        *_specs(job, home),
+        name=job.name,
+        home_folder=home,
+        listener=listener,
+        preferences=_preferences(),
+        **job.options,
     )
     return {"persona": persona.name}
+
+
+def _preferences() -> dict[str, Any]:
+    """Return the user's defaults of what `make` is not told, as on the command line."""
+    of_make = options.declared(*options.MakeOptions.PARTS.values())
+    return settings.defaults_of("make", (field.name for field, _ in of_make))
 
 
 def _inspect(job: Job, home: Path, listener: Listener) -> dict[str, Any]:

@@ -1,0 +1,122 @@
+"""The commands to share and remove: publish, rename, remove, forget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from popinjay import options
+from popinjay.cli import command_forget, command_share
+from popinjay.cli.arguments import add_json, add_name, add_options, command
+
+TITLE = "Share and remove"
+
+
+def publish(actions: Any) -> None:
+    """Add `publish`."""
+    added = command(
+        actions,
+        "publish",
+        command_share.do_publish,
+        "publish a persona on the Hugging Face hub or in a folder",
+        examples=(
+            "popinjay publish ada --to hub:you/ada --private",
+            "popinjay publish ada --to ./ada-model",
+            "popinjay publish ada --to hub:you/ada --dry-run",
+        ),
+    )
+    add_name(added)
+    added.add_argument(
+        "--to",
+        required=True,
+        metavar="hub:ORG/NAME|FOLDER",
+        help="a repository on the hub, as hub:ORG/NAME; anything else is a folder",
+    )
+    added.missing["--to"] = (
+        "publish needs --to: where to publish it.",
+        "For the Hugging Face hub: --to hub:you/NAME. For a folder: --to ./FOLDER",
+    )
+    add_options(added, options.PublishOptions)
+    add_json(added)
+
+
+def rename(actions: Any) -> None:
+    """Add `rename`."""
+    added = command(
+        actions,
+        "rename",
+        command_share.do_rename,
+        "give a persona another name",
+        more="Its card, report and lineage get the new name. What was published, and what trackers "
+        "keep, stays under the old one. Its author keeps their handle.",
+        examples=("popinjay rename tweets ada",),
+    )
+    add_name(added, "OLD", "the persona, or its folder")
+    added.add_argument("new", metavar="NEW", help="its new name")
+    added.missing["NEW"] = (
+        "rename needs the new name too.",
+        "Give both: popinjay rename OLD NEW",
+    )
+
+
+def remove(actions: Any) -> None:
+    """Add `remove`."""
+    added = command(
+        actions,
+        "remove",
+        command_share.do_remove,
+        "delete a persona, with its model and posts",
+        more="It asks first. To remove single posts or an author, see popinjay forget.",
+        examples=("popinjay remove ada", "popinjay remove ada --yes"),
+        aliases=("rm",),
+    )
+    add_name(added)
+    added.add_argument("--yes", action="store_true", help="don't ask")
+
+
+def forget(actions: Any) -> None:
+    """Add `forget`."""
+    added = command(
+        actions,
+        "forget",
+        command_forget.do_forget,
+        "remove posts or an author from a persona, for good",
+        more="They are removed from its posts and datasets. Its model knows them until it is "
+        "trained again (--retrain).",
+        examples=(
+            'popinjay forget ada --containing "my address" --dry-run',
+            "popinjay forget ada --post 1234567890 --retrain",
+        ),
+    )
+    add_name(added)
+    for flag, metavar, help in (
+        ("--post", "ID", "the id of a post; may be repeated"),
+        (
+            "--author",
+            "HANDLE",
+            "an author with all their posts or, with --post, the author of that post",
+        ),
+        (
+            "--containing",
+            "TEXT",
+            "posts that contain this text, ignoring case; may be repeated",
+        ),
+    ):
+        added.add_argument(flag, action="append", default=[], metavar=metavar, help=help)
+    added.add_argument(
+        "--dry-run", action="store_true", help="show what would be forgotten, and change nothing"
+    )
+    added.add_argument(
+        "--yes",
+        action="store_true",
+        help="don't ask before two or more posts are forgotten",
+    )
+    added.add_argument(
+        "--retrain",
+        action="store_true",
+        help="train again at once; until then the model knows what it was trained on",
+    )
+    add_options(added, options.RetrainOptions)
+    add_json(added)
+
+
+COMMANDS = (publish, rename, remove, forget)
