@@ -55,8 +55,9 @@ def _show_author(author: Author) -> None:
     out = console()
     handle = f"@{author['author']}"
     name = author["name"]
-    is_named = name and name != author["author"]
-    out.print(Text.assemble((name if is_named else handle, "bold"), f" {handle}" * is_named))
+    is_named = name not in ("", author["author"])
+    title = [(name, "bold"), f" {handle}"] if is_named else [(handle, "bold")]
+    out.print(Text.assemble(*title))
     out.print(_origin(author))
     out.print()
     _show_counts(author)

@@ -75,7 +75,7 @@ def show_made(made: Introduction) -> None:
 
 def show_next(name: str) -> None:
     """Show what to type after a persona was made."""
-    print("\nNext:")
+    console().print("\nNext:")
     print_rows(
         [
             (f"  {command:<{len(name) + 22}}", meaning)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
+from popinjay.cli.consoles import console
 from popinjay.cli.show_posts import print_rows
 
 WHY = (
@@ -28,9 +28,11 @@ def show_predictions(texts: Sequence[str], shown: Sequence[int], *, is_ranked: b
         ]
     )
     if is_ranked:
-        print("\n" + "\n".join(textwrap.wrap(WHY, 78)))
+        console().print(f"\n{WHY}")
 
 
 def show_picture(path: str) -> None:
     """Print where the picture is, and how to choose others."""
-    print(f"\nOthers: --pick 3 or --pick 1,4,7; --prompt TEXT; --seed NUMBER\nPicture: {path}")
+    out = console()
+    out.print("\nOthers: --pick 3 or --pick 1,4,7; --prompt TEXT; --seed NUMBER")
+    out.print(f"Picture: {path}", soft_wrap=True)
