@@ -40,7 +40,7 @@ def test_make_reports_its_result_and_the_next_step(
     assert f"ada_l is ready in {own_home / 'ada_l'}" in said.out
     assert 'popinjay say ada_l "My dream is"' in said.out
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *FAST]) == 0
-    assert "train: fresh, nothing to do" in capsys.readouterr().err
+    assert "train: done before" in capsys.readouterr().err
 
 
 def test_make_json_prints_one_event_a_line(

@@ -208,12 +208,15 @@ def _still_known(run: Run) -> str:
 
 
 def _notes(run: Run) -> list[str]:
+    caution = run.record.trained.caution
+    found = [caution] if caution else []
     known = _still_known(run)
     if not known:
-        return []
+        return found
     return [
+        *found,
         f"The model still knows what it was told to forget: {printable(known)}. "
-        f"Train it again: popinjay forget {run.name} --retrain"
+        f"Train it again: popinjay forget {run.name} --retrain",
     ]
 
 
