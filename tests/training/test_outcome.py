@@ -310,7 +310,7 @@ def test_the_time_left_is_right_on_a_steady_machine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     clock = list[tuple[float, float]]()
-    _, train_step, said = trained(
+    _, train_step, _ = trained(
         monkeypatch, tmp_path, budget=None, step=0.5, a_post=0.01, heard=clock
     )
     end = train_step.now[0]

@@ -92,11 +92,14 @@ class LiveProgress:
 
     shown: LiveProgress | None = None  # the one on the terminal now
 
-    def __init__(self, *, verbose: bool = False, stopping: str = "stopping...") -> None:
+    def __init__(
+        self, *, verbose: bool = False, starting: str = "", stopping: str = "stopping..."
+    ) -> None:
         self._console = console(stderr=True)
         self._verbose = verbose
         self._stopping = stopping
-        self._activity: Activity | None = None
+        now = time.monotonic()
+        self._activity = Activity(starting, now, now) if starting else None
         self._numbers = ""
         self._share = 0.0  # the bar never goes back
         self._is_stopping = False
