@@ -139,13 +139,12 @@ class Machine:
 
 @pytest.mark.parametrize("slowness", [0.25, 1.0, 4.0])
 def test_the_time_left_is_right_once_training_has_begun(slowness: float) -> None:
-    estimate = estimated()
-    machine = Machine(estimate, dict.fromkeys(Phase, slowness))
-    began = 100.0 + machine.seconds(Phase.PREPARE) + 0.1 * machine.seconds(Phase.LEARN) + 12.0
-    later = [(now, left) for now, left, _ in machine.left if began < now < machine.now - 10]
+    machine = Machine(estimated(), dict.fromkeys(Phase, slowness))
+    began = 100.0 + machine.seconds(Phase.PREPARE) + 0.3 * machine.seconds(Phase.LEARN)
+    later = [(now, left) for now, left, _ in machine.left if now > began]
     assert len(later) > 20
     for now, left in later:
-        assert left == pytest.approx(machine.now - now, rel=0.25)
+        assert left == pytest.approx(machine.now - now, rel=0.25, abs=2.0)
 
 
 def test_one_slow_phase_does_not_make_it_jump() -> None:
