@@ -126,10 +126,13 @@ def _fields(summary: Summary) -> dict[str, Any]:
 
 
 def _notes(run: Run) -> list[str]:
+    caution = run.record.trained.caution
+    found = [caution] if caution else []
     known = still_known(run)
     if not known:
-        return []
+        return found
     return [
+        *found,
         f"The model still knows what it was told to forget: {printable(known)}. "
-        f"Train it again: popinjay forget {run.name} --retrain"
+        f"Train it again: popinjay forget {run.name} --retrain",
     ]
