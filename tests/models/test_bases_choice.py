@@ -17,11 +17,11 @@ from popinjay.cli.main import main
 from popinjay.errors import BaseModelError
 from popinjay.events import Event
 from popinjay.models import bases
+from popinjay.model_card.facts import gather
 from popinjay.models.bases import Consent
 from popinjay.models.bases.base import Ask
 from popinjay.models.bases.terms import GEMMA
 from popinjay.options import CardOptions
-from popinjay.stages.card import gather
 
 OPTIONS: dict[str, Any] = {"epochs": 0.5, "samples": 10, "batch_tokens": 256}
 TERMS = "The whole terms."
