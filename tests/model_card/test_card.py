@@ -785,11 +785,11 @@ def test_posts_left_out_of_training_are_reported_if_any() -> None:
 
 def test_the_card_of_one_author_uses_the_singular() -> None:
     one, several = render(facts()), render(facts(ADA, Author("babbage")))
-    assert "Are you Ada L., or do you know" in one
+    assert "Are you Ada L., or do you recognize" in one
     assert "| The author, by their own held-out posts |" in one
     assert "Ada L. never said it" in one
     assert "they never said it" in several
-    assert "Are you one of them, or do you know" in several
+    assert "Are you one of them, or do you recognize" in several
     assert "| The authors, by their own held-out posts |" in several
 
 
