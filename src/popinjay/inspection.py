@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 EXAMPLES = 5  # posts shown of those kept, and of those dropped
 LONGEST_EXAMPLE = 280  # characters
+# Characters of a post that are searched for personal data: what is cut off at their end is far
+# behind what is shown.
+MOST_MASKED = 20_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Example:
     @classmethod
     def of(cls, post: Post, text: str, reason: str = "") -> Example:
         """Return a post as an example, with a text that may be longer than what is shown."""
-        shown, _ = mask(one_line(text[: 2 * LONGEST_EXAMPLE]))
+        shown, _ = mask(one_line(text[:MOST_MASKED]))
         if len(shown) > LONGEST_EXAMPLE:
             shown = shown[: LONGEST_EXAMPLE - 1].rstrip() + "…"
         return cls(shown, post.created_at, reason)

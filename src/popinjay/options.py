@@ -327,6 +327,7 @@ class ReportOptions(Checked):
         False,
         "Leave the author's own posts out of the page, with the quiz, so that it can be shared.",
     )
+    all: bool = option(False, "Show every number, instead of the ten that say most.")
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from popinjay.stages.collect import collect, open_specs
 from popinjay.store.run import Run
 from popinjay.store.stage_runner import run_stage
 from popinjay.store.stage_table import IMAGES, PICTURE_FILE, stage_named, stages_in_words
+from popinjay.whose import WHOSE, Whose
 
 OPTIONS: dict[str, Any] = {"epochs": 0.1, "batch_tokens": 512, "samples": 10}
 ADA = Author("ada_l", "Ada L.")
@@ -501,7 +502,18 @@ def test_every_author_has_an_avatar_with_their_name() -> None:
 def test_only_real_accounts_are_linked() -> None:
     ada = replace(ADA, url="https://x.com/ada_l")
     assert "[Ada L.](https://x.com/ada_l)" in render(facts(ada, whose="self"))
-    assert "https://x.com/ada_l" not in render(facts(ada, whose="fictional"))
+    for whose in ("fictional", "public-domain"):
+        assert "https://x.com/ada_l" not in render(facts(ada, whose=whose))
+
+
+def test_the_card_says_whose_words_they_are_and_who_has_the_rights() -> None:
+    for name, whose in WHOSE.items():
+        card = render(facts(whose=name))
+        assert whose.statement in card
+        assert whose.rights in card
+        assert ("Are you Ada" in card) is whose.is_living
+    assert Whose.rights in render(facts())
+    assert "public domain" not in render(facts(whose="self"))
 
 
 def test_the_pipeline_is_a_picture_beside_the_card() -> None:

@@ -16,8 +16,8 @@ from package_index import Index, serving
 from popinjay.cli.main import main
 from popinjay.errors import BaseModelError
 from popinjay.events import Event
-from popinjay.models import bases
 from popinjay.model_card.facts import gather
+from popinjay.models import bases
 from popinjay.models.bases import Consent
 from popinjay.models.bases.base import Ask
 from popinjay.models.bases.terms import GEMMA

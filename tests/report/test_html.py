@@ -12,10 +12,11 @@ import pytest
 
 from popinjay.report import charts, quiz
 from popinjay.report.charts import Side, length_counts
+from popinjay.report.html import fragment
 from popinjay.report.people import plain_name
 from popinjay.report.schema import Report
 from popinjay.report.svg import ticks
-from reports import estimate, metrics, page, real_posts, report, written_posts
+from reports import content, estimate, metrics, page, real_posts, report, written_posts
 
 HOSTILE = (
     "</script><img src=x onerror=alert(1)>",
@@ -163,15 +164,17 @@ def test_json_in_a_script_cannot_end_the_script() -> None:
     ]
 
 
-def test_a_page_to_share_contains_no_post() -> None:
+def test_a_page_to_share_has_posts_of_the_persona_alone() -> None:
     real = real_posts()
     written = written_posts()
     counts = length_counts(real)
     text = page(real=None, real_lengths=counts)
-    assert not [post for post in real + written if post in text or json.dumps(post)[1:-1] in text]
+    assert not [post for post in real if post in text or json.dumps(post)[1:-1] in text]
     assert "really" not in text.replace("really wrote", "")
-    assert "was made for sharing" in text
+    assert [post for post in written if post in text] == written[:10]
+    assert text.index(written[0]) < text.index("By style alone, ") < text.index("made for sharing")
     assert 'id="pairs"' not in text
+    assert 'id="game"' not in text
     assert "posts never seen in training" in text  # their lengths are shown: counts, no text
     assert "posts never seen in training" not in page(real=None)
     owners = page(real=real)
@@ -179,6 +182,33 @@ def test_a_page_to_share_contains_no_post() -> None:
     assert charts.lengths([Side("ada", Report(), (), written)], counts) == charts.lengths(
         [Side("ada", Report(), (), written)], length_counts(real)
     )
+
+
+def test_the_game_is_first_and_the_numbers_are_folded() -> None:
+    text = page()
+    places = [
+        text.index(part)
+        for part in (
+            "Which one is real?",
+            "By style alone, ",
+            "Its first 10 posts, unselected",
+            '<dl class="tiles">',
+            '<details class="numbers">',
+            "Can a classifier tell?",
+            "How this was measured",
+        )
+    ]
+    assert places == sorted(places)
+    assert "Its first" not in page(posts=[])
+    assert "<h1><bdi>Ada Lovelace</bdi></h1>" in text
+
+
+def test_a_fragment_has_the_content_alone() -> None:
+    whole, part = page(), fragment(content())
+    assert part in whole
+    assert "<h1" not in part
+    assert "<style" not in part
+    assert [kind for kind, _ in elements(part).scripts] == ["application/json"]
 
 
 def test_counts_of_lengths_survive_json() -> None:
@@ -191,7 +221,7 @@ def test_counts_of_lengths_survive_json() -> None:
 def test_the_numbers_are_shown_with_their_intervals_and_controls() -> None:
     text = page()
     told = report()
-    assert told["verdict"] in text
+    assert "a program can only seldom tell it from Ada Lovelace: it was right 58 times" in text
     assert told["notes"][0] in text
     for shown in (
         "58% (53–63)",
@@ -201,6 +231,7 @@ def test_the_numbers_are_shown_with_their_intervals_and_controls() -> None:
         "74% (70–78)",
         "41% (36–46)",
         "1.2% (0.4–2.0)",
+        "2.4% (2.0–2.8)",
         "39% (36–42)",
     ):
         assert f">{shown}<" in text
@@ -216,6 +247,7 @@ def test_the_numbers_are_shown_with_their_intervals_and_controls() -> None:
         "<b>3</b> phone numbers",
         "Others’ names",
         "A handle the author never used",
+        "Words that do not exist",
     ):
         assert words in text
     for own in (
@@ -233,7 +265,7 @@ def test_the_numbers_are_shown_with_their_intervals_and_controls() -> None:
 def test_every_plot_has_a_name_and_a_table() -> None:
     text = page()
     plots = re.findall(r'<svg class="plot" role="img"[^>]*aria-labelledby="(\S+) (\S+)"', text)
-    assert len(plots) == 2 + 4 + 1 + 1 + 6
+    assert len(plots) == 2 + 4 + 1 + 1 + 1 + 6
     for title, about in plots:
         assert re.search(rf'<title id="{title}">[^<]+</title><desc id="{about}">[^<]+</desc>', text)
     assert text.count("These numbers as a table") == len(plots)
@@ -272,19 +304,20 @@ def test_the_choice_of_settings_is_plotted() -> None:
 
 
 def test_two_reports_stand_side_by_side() -> None:
-    other = report(verdict="The other verdict.")
+    other = report()
     other["told_apart"] = {**other["told_apart"], "persona": estimate(0.661)}
     text = page(against=Side("ada-2", Report.from_json(other), metrics(260), written_posts(40)))
     assert ">58% (53–63)<" in text
     assert ">66% (61–71)<" in text
-    assert "The other verdict." in text
+    assert "a program can sometimes tell it" in text
     assert "The persona · \u2068ada-2\u2069" in text
     assert "ada-2: 66%" in text
     assert text.count('<circle class="dot persona second"') > 10
 
 
 def test_missing_measures_are_left_out() -> None:
-    told = report(notes=[], taken_for=None, habits=None, variety=None, names=None, privacy=None)
+    gone = ("taken_for", "habits", "variety", "names", "privacy", "non_words")
+    told = report(notes=[], **dict.fromkeys(gone))
     told["bits_per_byte"]["base"] = None
     for part in ("told_apart", "copying"):
         told[part] = {
@@ -296,8 +329,8 @@ def test_missing_measures_are_left_out() -> None:
     assert 'aria-label="Notes"' not in text
     assert "Others’ names" not in text
     assert "58% (53–63)" in text
-    bare = page(report={"verdict": "Nothing else."}, metrics=[], written=[], real=[])
-    assert "Nothing else." in bare
+    bare = page(report={}, metrics=[], written=[], real=[])
+    assert "It has not been measured yet." in bare
     assert "no posts to play with" in bare
     assert "<svg" not in bare
 
@@ -330,6 +363,14 @@ def test_quiz_pairs_leave_out_shared_and_empty_posts() -> None:
     assert quiz.pairs(["a", "b", "c"], ["d"], seed=0) != []
     assert len(quiz.pairs(real_posts(7), written_posts(), seed=0)) == 7
     assert quiz.pairs([], written_posts(), seed=0) == []
+
+
+def test_short_pairs_come_first() -> None:
+    lengths = [120, 700, 90, 300, 60, 250]
+    real = [f"{'r' * length} {number}" for number, length in enumerate(lengths)]
+    written = [f"{'w' * length} {number}" for number, length in enumerate(lengths)]
+    longest = [max(map(len, pair[:2])) for pair in quiz.pairs(real, written, seed=0)]
+    assert [length > quiz.SHORT for length in longest] == [False] * 4 + [True] * 2
 
 
 def test_long_posts_are_cut_to_the_same_length() -> None:

@@ -191,7 +191,7 @@ def numbers(
         ),
         (
             {"persona": 0.58},
-            "can't tell it from Ada: it was right 58 times in 100, and guessing is right 50 times.",
+            "can't tell it from Ada: it was right 58 times in 100; guessing is right 50 times.",
             "Style like the author's",
         ),
         (
@@ -227,6 +227,12 @@ def numbers(
             {"persona": 0.97, "earlier": 0.8},
             "it was right 97 times in 100, and 80 when it had to tell Ada's newest posts",
             "Nearly always told by style",
+        ),
+        (
+            {"persona": 0.66, "author": 0.65},
+            "any better than these posts from one another: it was right 66 times in 100, and 65 "
+            "when it had to tell two halves of Ada's posts apart.",
+            "Style like the author's",
         ),
         ({"persona": 0.7}, "None of its posts repeats eight words", "Sometimes told by style"),
         (
@@ -368,6 +374,10 @@ def test_the_table_and_the_page(
     monkeypatch.setenv("COLUMNS", "160")
     before = run.file("report.json").stat().st_mtime_ns
     assert main(["report", "ada_l"]) == 0
+    first = capsys.readouterr().out
+    assert "copies eight words" in first
+    assert "self-BLEU" not in first
+    assert main(["report", "ada_l", "--all"]) == 0
     said = capsys.readouterr().out
     report = read_json(run.file("report.json"))
     assert said.startswith(report["verdict"][:40])

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from chromium import chromium, needs_chromium
 from popinjay.report.charts import Side
+from popinjay.report.html import fragment
 from popinjay.report.schema import Report
-from reports import metrics, page, real_posts, report, written_posts
+from reports import content, metrics, page, real_posts, report, written_posts
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives the browser")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Dialog, Page
+    from playwright.sync_api import Browser, Dialog, Page, Route
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -98,6 +101,7 @@ def state(looked: Looked) -> dict[str, Any]:
             count: text("count"),
             score: text("score"),
             told: text("told"),
+            title: text("game-title"),
             result: text("result"),
             meaning: text("meaning"),
             texts,
@@ -127,16 +131,18 @@ def test_the_quiz_can_be_played_with_the_mouse(look: Any) -> None:
         assert after["told"] == f"{'Right' if is_right else 'No'}: number {place + 1} is real."
         assert after["tags"][place].startswith("real")
         assert after["tags"][1 - place].startswith("made up")
-        assert after["score"] == f"{min(number + 1, 13)} right"
+        assert after["score"] == f"you: {min(number + 1, 13)} right"
         # A second choice changes nothing.
         looked.page.evaluate("document.querySelectorAll('.post').forEach(post => post.click())")
         assert state(looked)["score"] == after["score"]
         looked.page.keyboard.press("Enter")
     end = state(looked)
     assert end["isOver"]
-    assert end["result"] == "You found 13 of 20."
-    assert "Guessing finds 10 on average. It takes 15 to be more than luck" in end["meaning"]
-    assert "58 pairs of 100, so about 12 of 20" in end["meaning"]
+    assert end["title"] == "You: 13 of 20"
+    assert end["result"] == "It takes 15 to be more than luck: the model fooled you."
+    assert end["meaning"] == (
+        "Guessing finds 10 of 20 on average. A program that goes by style alone finds about 12."
+    )
 
 
 def play_by_keys(looked: Looked, *, rightly: bool) -> list[str]:
@@ -154,14 +160,18 @@ def test_the_quiz_can_be_played_with_keys_and_restarted(look: Any) -> None:
     looked = look(page())
     first_round = play_by_keys(looked, rightly=True)
     end = state(looked)
-    assert end["result"] == "You found 20 of 20."
-    assert "15 or more is rarely luck: you can tell." in end["meaning"]
+    assert end["title"] == "You: 20 of 20"
+    assert end["result"] == "15 or more is rarely luck: you can tell."
     looked.page.keyboard.press("Tab")
     looked.page.keyboard.press("Enter")
     again = state(looked)
-    assert (again["count"], again["score"], again["isOver"]) == ("Pair 1 of 20", "0 right", False)
+    assert (again["count"], again["score"], again["isOver"]) == (
+        "Pair 1 of 20",
+        "you: 0 right",
+        False,
+    )
     assert play_by_keys(looked, rightly=False) != first_round
-    assert state(looked)["result"] == "You found 0 of 20."
+    assert state(looked)["title"] == "You: 0 of 20"
 
 
 def test_keys_outside_of_the_quiz_are_ignored(look: Any) -> None:
@@ -176,9 +186,9 @@ def test_few_pairs_give_a_remark_about_chance(look: Any) -> None:
     for _ in range(3):
         looked.page.keyboard.press("1")
         looked.page.keyboard.press("Enter")
-    assert "of 3." in (looked.page.locator("#result").text_content() or "")
+    assert "of 3" in (looked.page.locator("#game-title").text_content() or "")
     assert "luck and a good eye look the same" in (
-        looked.page.locator("#meaning").text_content() or ""
+        looked.page.locator("#result").text_content() or ""
     )
 
 
@@ -221,6 +231,7 @@ def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
 )
 def test_labels_of_plots_do_not_overlap_on_a_phone(look: Any, against: Side | None) -> None:
     looked = look(page(against=against), viewport={"width": 360, "height": 740})
+    looked.page.locator(".numbers > summary").click()
     overlapping = looked.page.evaluate("""() => {
         const overlap = (a, b) => a.left < b.right - 1 && b.left < a.right - 1
             && a.top < b.bottom - 4 && b.top < a.bottom - 4;
@@ -247,7 +258,7 @@ def test_hostile_posts_are_shown_as_typed(look: Any) -> None:
         looked.page.keyboard.press("2")
         looked.page.keyboard.press("Enter")
     assert {HOSTILE[0], HOSTILE[4], HOSTILE[5]} <= seen
-    assert looked.page.title() == "</title><script>alert(1)</script>: report card"
+    assert looked.page.title() == "<img src=x onerror=alert(1)>: report card"
     assert looked.page.locator("img").count() == 0
 
 
@@ -264,7 +275,7 @@ def test_the_content_security_policy_blocks_foreign_content(
         encoding="utf-8",
     )
     tampered = Looked(browser, file)
-    assert tampered.page.title() == "ada: report card"
+    assert tampered.page.title() == "Ada Lovelace: report card"
     assert [text for text in tampered.complaints if "script-src" in text]
     assert [text for text in tampered.complaints if "img-src" in text or "default-src" in text]
     tampered.page.close()
@@ -272,7 +283,8 @@ def test_the_content_security_policy_blocks_foreign_content(
 
 def test_a_page_to_share_works_without_a_quiz(look: Any) -> None:
     looked = look(page(real=None))
-    assert "made for sharing" in looked.page.locator("#game").inner_text()
+    assert "made for sharing" in looked.page.locator("main").inner_text()
+    assert looked.page.locator(".posts li").count() == 10
     before = looked.background()
     looked.page.locator("#theme").click()
     assert looked.background() != before
@@ -280,5 +292,104 @@ def test_a_page_to_share_works_without_a_quiz(look: Any) -> None:
 
 def test_without_javascript_only_the_quiz_is_missing(look: Any) -> None:
     looked = look(page(), java_script_enabled=False)
-    assert looked.page.locator("svg.plot").count() == 14
+    assert looked.page.locator("svg.plot").count() == 15
     assert "needs JavaScript" in looked.page.locator("#game").inner_text()
+
+
+def test_the_page_is_short_while_the_numbers_are_folded(look: Any) -> None:
+    looked = look(page())
+    height = looked.page.evaluate("document.documentElement.scrollHeight")
+    assert height < 4000
+    looked.page.locator(".numbers > summary").click()
+    assert looked.page.evaluate("document.documentElement.scrollHeight") > height + 2000
+    assert looked.page.locator("#game-title").bounding_box()["y"] < 300
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(look: Any, scheme: str) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
+    )
+    looked = look(page(), color_scheme=scheme)
+
+    def check() -> None:
+        found = axe.Axe().run(looked.page).response["violations"]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+
+    check()
+    looked.page.locator(".post").first.click()
+    looked.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    check()
+    play_by_keys(looked, rightly=True)
+    check()
+
+
+HOST = """<!doctype html><html lang="en"><title>Another page</title>
+<style>:root { --ink: rgb(1, 2, 3); --card: rgb(250, 251, 252); color-scheme: light }
+.post { outline: 9px solid red }</style>
+<h1>Another page</h1><input id="field" aria-label="A field"><div id="here"></div>
+<p class="verdict">of the other page</p>
+<script type="module">
+import { embedReport } from "/report.js";
+const stop = new AbortController();
+embedReport(document.getElementById("here"), await (await fetch("/content")).text(), stop);
+document.getElementById("field").addEventListener("change", () => stop.abort());
+</script></html>"""
+
+
+@pytest.fixture
+def embedded(browser: Browser) -> Iterator[Page]:
+    """Open another page that shows a report in a shadow root."""
+    folder = importlib.resources.files("popinjay") / "assets" / "serve"
+    files = {
+        "/": ("text/html", HOST),
+        "/content": ("text/html", fragment(content())),
+        "/report.js": ("text/javascript", (folder / "report.js").read_text(encoding="utf-8")),
+        "/report.css": ("text/css", (folder / "report.css").read_text(encoding="utf-8")),
+    }
+    shown = browser.new_page()
+    complaints: list[str] = []
+    shown.on("pageerror", lambda error: complaints.append(str(error)))
+
+    def answer(route: Route) -> None:
+        kind, body = files[urlsplit(route.request.url).path]
+        route.fulfill(body=body, content_type=f"{kind}; charset=utf-8")
+
+    shown.route("http://page.test/**", answer)
+    shown.goto("http://page.test/")
+    shown.locator("#count").wait_for()
+    yield shown
+    shown.close()
+    assert complaints == []
+
+
+def test_another_page_shows_the_report(embedded: Page) -> None:
+    def style(selector: str, name: str) -> str:
+        found: str = embedded.locator(selector).first.evaluate(
+            f"element => getComputedStyle(element).{name}"
+        )
+        return found
+
+    # It takes its colours from the page, and neither page's rules reach the other.
+    assert style("#game", "backgroundColor") == "rgb(250, 251, 252)"
+    assert style(".report", "color") == "rgb(1, 2, 3)"
+    assert style(".post", "outlineWidth") != "9px"
+    assert style("p.verdict >> nth=-1", "borderLeftWidth") == "0px"
+    assert embedded.locator("#here h1").count() == 0
+
+    embedded.locator("#field").focus()
+    embedded.keyboard.press("1")
+    assert embedded.locator("#told").text_content() == ""
+    embedded.locator("h1").click()
+    embedded.keyboard.press("1")
+    assert "is real" in (embedded.locator("#told").text_content() or "")
+    embedded.keyboard.press("Enter")
+    embedded.keyboard.press("2")  # with the focus inside the report
+    assert "is real" in (embedded.locator("#told").text_content() or "")
+
+
+def test_a_page_that_is_left_hears_no_keys(embedded: Page) -> None:
+    embedded.locator("#field").fill("x")
+    embedded.locator("#field").blur()
+    embedded.keyboard.press("1")
+    assert embedded.locator("#told").text_content() == ""

@@ -27,12 +27,12 @@ def page(given: Report) -> str:
     return render(Content(Side("ada", given, metrics(), written_posts()), ["Ada"], real=["a post"]))
 
 
-def lines(given: Report, width: int = 160) -> list[str]:
+def lines(given: Report, width: int = 160, *, everything: bool = True) -> list[str]:
     from rich.console import Console
 
     console = Console(width=width)
     with console.capture() as capture:
-        console.print(report_table("ada", given, width=width))
+        console.print(report_table("ada", given, width=width, everything=everything))
     return capture.get().splitlines()
 
 
@@ -57,7 +57,7 @@ def test_every_part_may_be_missing(missing: str | None) -> None:
     assert found.to_json() == {"verdict": "", "notes": [], **rest}
     assert "Report card" in page(found)
     assert lines(found)
-    assert isinstance(list(closing_lines(found)), list)
+    assert isinstance(list(closing_lines("ada", found)), list)
 
 
 @pytest.mark.parametrize("strange", [None, 3, "words", [], {}, {"persona": "words"}])
@@ -156,3 +156,37 @@ def test_the_old_form_of_a_measure_is_read() -> None:
     assert measure.get("exact") == Estimate(0.01, 0.01, 0.01)
     with pytest.raises(KeyError):
         measure.estimate(PERSONA, "run")
+
+
+def test_ten_rows_in_plain_words_come_first() -> None:
+    given = Report.from_json(report())
+    for width in (80, 120):
+        shown_lines = lines(given, width, everything=False)
+        assert max(map(len, shown_lines)) <= width
+        titles = [line.split("  ")[0].strip() for line in shown_lines[1:]]
+        assert len(titles) == 10
+        assert {"told from the author's posts", "copies eight words", "words that do not exist"} < {
+            *titles
+        }
+    assert not any(word in " ".join(titles) for word in ("AUC", "BLEU", "bits"))
+    assert "58%" in shown_lines[1]
+    assert "(53–63)" not in shown_lines[1]  # intervals are statistics
+    assert any("(53–63)" in line for line in lines(given))
+    assert len(lines(given)) > 20
+
+
+def test_a_number_that_could_not_be_measured_is_a_dash() -> None:
+    told = report(non_words={"what": "There is no list."})
+    [row] = [line for line in lines(Report.from_json(told), everything=False) if "exist" in line]
+    assert row.split()[-4:] == ["–"] * 4
+    assert "There is no list." in notes(Report.from_json(told))
+    assert not [line for line in lines(Report.from_json(report(non_words=None))) if "exist" in line]
+
+
+def test_columns_beside_two_personas_are_named() -> None:
+    given = Report.from_json(report())
+    said = list(closing_lines("ada", given, "other"))
+    assert said[0] == "The author, the base model and the Markov chain are those of ada."
+    assert "those of" not in " ".join(closing_lines("ada", given))
+    assert said[-1] == "Every number: popinjay report ada --all"
+    assert "--all" not in " ".join(closing_lines("ada", given, everything=True))

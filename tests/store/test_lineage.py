@@ -11,6 +11,7 @@ import pytest
 
 import popinjay
 from popinjay.cli.main import main
+from popinjay.cli.show_persona import show_lineage
 from popinjay.store.files import content_hash
 from popinjay.store.lineage import KINDS, counted, current, graph
 from popinjay.store.record import Asked, EntryState, Record, StageEntry
@@ -175,6 +176,29 @@ def test_the_lineage_is_recorded_and_shown(
     assert places == sorted(places)
     assert any("earlier: ada_l:v0" in line for line in lines)
     assert any("(stale)" in line for line in lines)
+
+
+def test_the_tree_begins_with_the_posts_also_if_they_are_newer_than_the_base(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {"hash": "0" * 64, "made": "2026-01-01", "uses": (), "job": None, "state": "fresh"}
+    show_lineage(
+        "ada",
+        [
+            {**row, "artifact": "builtin:v0", "type": "pretrained-model"},
+            {**row, "artifact": "tweets-ada:v1", "type": "raw-dataset"},
+            {
+                **row,
+                "artifact": "ada:v1",
+                "type": "finetuned-model",
+                "uses": ("tweets-ada:v1", "builtin:v0"),
+                "job": "@ada-train",
+            },
+        ],
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("tweets-ada:v1")
+    assert any("with builtin:v0" in line for line in lines[1:])
 
 
 def test_without_results_there_is_no_lineage(

@@ -167,14 +167,31 @@ def test_interrupts_are_not_recorded_as_failures(run: Run, error: BaseException)
     assert run.path.joinpath("run.toml").read_bytes() == before
 
 
-def test_options_are_recorded_with_the_first_successful_stage(run: Run) -> None:
+def test_specs_are_recorded_with_the_first_successful_stage(run: Run) -> None:
+    run.ask(Asked(specs=("new.zip",), authors=("ada",), **BEFORE))
+    write(run, "collect", AFTER)
+    assert again(run).record.asked == Asked(specs=("new.zip",), authors=("ada",), **BEFORE)
+
+
+def test_what_the_card_says_is_recorded_with_the_card(run: Run) -> None:
     asked = Asked(authors=("ada",), **AFTER)
     run.ask(asked)
     assert run.asked == asked
     fail(run, "clean", AFTER, TrainingError("no"))
     assert again(run).record.asked == Asked(authors=("ada",), **BEFORE)
     write(run, "dataset", AFTER)
+    assert again(run).record.asked == Asked(authors=("ada",), **BEFORE)
+    assert run.asked == asked
+    write(run, "card", AFTER)
     assert again(run).record.asked == run.asked == asked
+
+
+def test_whose_words_it_learns_from_is_recorded_at_once_if_it_was_not(tmp_path: Path) -> None:
+    run = Run(tmp_path / "ada")
+    with run.locked():
+        run.ask(Asked(authors=("ada",), **AFTER))
+        write(run, "collect", AFTER)
+        assert Run(run.path).record.asked == Asked(authors=("ada",), **AFTER)
 
 
 def test_options_are_recorded_at_the_end_if_all_is_fresh(run: Run) -> None:

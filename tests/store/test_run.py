@@ -13,7 +13,13 @@ import pytest
 
 import popinjay
 from personas import states
-from popinjay.errors import PersonaBusy, PersonaError, PersonaTaken, SpecError
+from popinjay.errors import (
+    BaseModelError,
+    PersonaBusy,
+    PersonaError,
+    PersonaTaken,
+    SpecError,
+)
 from popinjay.events import Event, EventKind
 from popinjay.store.files import content_hash
 from popinjay.store.record import Asked
@@ -147,6 +153,18 @@ def test_a_refused_spec_leaves_no_folder_and_an_old_persona_stays(
         popinjay.make(little, base=str(tiny_gpt2))
     assert (own_home / "ada_l" / "run.toml").read_bytes() == before
     assert popinjay.load("ada_l").say(n=1)
+
+
+def test_a_make_that_fails_does_not_change_whose_words_they_are(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
+    persona = popinjay.make(ada, base=str(tiny_gpt2), whose="public-figure", **OPTIONS)
+    for more in ({}, {"drop_replies": True}):  # without and with stages that succeed first
+        with pytest.raises(BaseModelError):
+            popinjay.make(ada, base=str(tmp_path / "none"), whose="self", **more, **OPTIONS)
+        assert Run(persona.path).record.asked.whose == "public-figure"
+    popinjay.make(ada, base=str(tiny_gpt2), whose="self", **OPTIONS)
+    assert Run(persona.path).record.asked.whose == "self"
 
 
 def test_the_record_has_options_and_versions(ada: Path, tiny_gpt2: Path) -> None:

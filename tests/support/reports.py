@@ -80,6 +80,13 @@ def report(**changes: Any) -> dict[str, Any]:
                 "longest": estimate(0.538, 0.015),
             },
         },
+        "non_words": {
+            "what": "share of words in no list",
+            "persona": estimate(0.024, 0.004),
+            "author": estimate(0.003, 0.002),
+            "base": estimate(0.051, 0.006),
+            "markov": estimate(0.0, 0.001),
+        },
         "variety": {
             "what": "of as many texts of each",
             "texts": 212,

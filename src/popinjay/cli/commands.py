@@ -21,6 +21,7 @@ from popinjay.cli import (
     show_sources,
     terminal,
 )
+from popinjay.cli.shell import shell_command
 from popinjay.errors import OptionError
 from popinjay.post import printable
 
@@ -57,7 +58,9 @@ def do_make(args: argparse.Namespace) -> None:
     ask: dict[str, Any] = {}
     if questions.may_ask(args.quiet or args.json):
         ask = {"ask_whose": questions.whose, "ask_name": questions.name, "ask": questions.yes}
-    with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
+    with progress.listening(
+        quiet=args.quiet, as_json=args.json, verbose=args.verbose, stopping=progress.SAVING
+    ) as listener:
         persona = make(
             *args.specs,
             name=args.name,
@@ -66,34 +69,29 @@ def do_make(args: argparse.Namespace) -> None:
             **ask,
             **given,
         )
-    if not args.json:
-        _introduce(persona)
-
-
-def _introduce(persona: Any, count: int = 3) -> None:
-    """Show some posts of a new persona, and what to run next."""
-    show_made.show_persona(persona.name, str(persona.path), persona.say(n=count, seed=0))
+    if args.json:
+        return
+    if args.quiet:
+        print(f"{persona.name} is ready in {persona.path}")
+    else:
+        show_made.show_made(show_made.introduction(persona))
+        show_made.show_next(persona.name)
 
 
 def do_inspect(args: argparse.Namespace) -> None:
     """Show what specs contain."""
     from popinjay.pipeline import inspect
 
+    given = given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions)
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
         ask = questions.yes if questions.may_ask(args.json) else None
-        found = inspect(
-            *args.specs,
-            listener=listener,
-            ask=ask,
-            **given_options(
-                args, options.FetchOptions, options.CollectOptions, options.CleanOptions
-            ),
-        )
+        found = inspect(*args.specs, listener=listener, ask=ask, **given)
     authors = [author.to_json() for author in found]
+    command = shell_command(["make", *args.specs], given)
     if args.json:
-        terminal.show_json({"authors": authors})
+        terminal.show_json({"authors": authors, "command": command})
     else:
-        show_inspection.show_inspection(authors)
+        show_inspection.show_inspection(authors, command)
 
 
 def do_say(args: argparse.Namespace) -> None:
@@ -136,9 +134,9 @@ def do_say(args: argparse.Namespace) -> None:
         )
         return
     if args.stream:
-        show_posts.show_events(stream.events(), doing)
+        show_posts.show_events(stream.events(), chosen.n, doing)
     else:
-        show_posts.show_posts((post.text for post in stream), chosen.n, doing)
+        show_posts.show_posts((post.text for post in stream), chosen.n, doing, prompt)
     show_posts.show_missing(stream.tally)
 
 
@@ -175,7 +173,11 @@ def do_report(args: argparse.Namespace) -> None:
         )
     else:
         show_persona.show_report(
-            run.name, report, None if other is None else (other.name, other.report), str(page)
+            run.name,
+            report,
+            None if other is None else (other.name, other.report),
+            str(page),
+            everything=chosen.all,
         )
 
 
@@ -309,11 +311,15 @@ def do_demo(args: argparse.Namespace) -> None:
     """Make the demo's three personas."""
     from popinjay.demo import demo
 
-    with progress.listening(quiet=args.quiet) as listener:
+    with progress.listening(
+        quiet=args.quiet, verbose=args.verbose, stopping=progress.SAVING
+    ) as listener:
         personas = demo(listener, args.home)
+    if args.quiet:
+        names = ", ".join(persona.name for persona in personas)
+        print(f"{names} are ready in {personas[0].path.parent}")
+        return
     for persona in personas:
-        _introduce(persona)
-    print(
-        "\nNow your own posts: popinjay inspect your-archive.zip, "
-        "then popinjay make your-archive.zip"
-    )
+        show_made.show_made(show_made.introduction(persona, repeatable=False))
+    show_made.show_next(personas[0].name)
+    print("\nThen your own: popinjay inspect your-archive.zip shows what is in it.")

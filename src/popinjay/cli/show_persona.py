@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from popinjay.cli.progress import console
+from popinjay.cli.consoles import console
+from popinjay.store.lineage import KINDS
 
 if TYPE_CHECKING:
     from popinjay.report.schema import Report
@@ -51,17 +52,34 @@ def show_engine(name: str, engine: Mapping[str, Any]) -> None:
         )
 
 
-def show_report(name: str, report: Report, other: tuple[str, Report] | None, page: str) -> None:
-    """Print the verdict, every number beside its controls, and where the page is."""
+def show_report(
+    name: str,
+    report: Report,
+    other: tuple[str, Report] | None,
+    page: str,
+    *,
+    everything: bool = False,
+) -> None:
+    """Print the verdict, numbers beside their controls, and where the page is.
+
+    Args:
+        name: The persona.
+        report: Its report.
+        other: The name and the report of another one, to stand beside it.
+        page: The path of the page.
+        everything: Whether to print every number instead of the ten that say most.
+    """
     from popinjay.report.terminal_table import closing_lines, report_table
+    from popinjay.report.verdict import plain_verdict
 
     out = console()
     for title, one in ((name, report), *([other] if other else [])):
-        out.print(f"{title}: {one.verdict}" if other else one.verdict, style="bold")
+        verdict = plain_verdict(one)
+        out.print(f"{title}: {verdict}" if other else verdict, style="bold")
     out.print()
-    out.print(report_table(name, report, other, width=out.width))
+    out.print(report_table(name, report, other, width=out.width, everything=everything))
     out.print()
-    for line in closing_lines(report):
+    for line in closing_lines(name, report, other[0] if other else None, everything=everything):
         out.print(line)
     out.print(f"\nPage: {page}")
 
@@ -75,7 +93,12 @@ def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
     from rich.tree import Tree
 
     out = console()
-    current = [artifact for artifact in artifacts if artifact["state"] != "earlier"]
+    # In the order in which they are made from one another: a base model can be older than posts.
+    order = [kind.type for kind in KINDS]
+    current = sorted(
+        (artifact for artifact in artifacts if artifact["state"] != "earlier"),
+        key=lambda artifact: order.index(artifact["type"]),
+    )
     if not current:
         out.print(f"{name} has no lineage yet: see popinjay status {name}")
         return

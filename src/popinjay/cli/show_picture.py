@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from popinjay.cli.show_posts import print_rows
+
 WHY = (
     "Numbers are in the order of writing. The picture shows the ones with an arrow. They were "
     "chosen from these ten: real words, a proper end, the author's habits, something to say."
@@ -19,8 +21,12 @@ def show_predictions(texts: Sequence[str], shown: Sequence[int], *, is_ranked: b
         shown: The numbers of those that the picture shows, from 1.
         is_ranked: Whether they were chosen by rank, not by the user.
     """
-    for number, text in enumerate(texts, 1):
-        print(f"{'→' if number in shown else ' '} {number:>2}  {text}")
+    print_rows(
+        [
+            (f"{'→' if number in shown else ' '} {number:>2}", text)
+            for number, text in enumerate(texts, 1)
+        ]
+    )
     if is_ranked:
         print("\n" + "\n".join(textwrap.wrap(WHY, 78)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from popinjay.cli.progress import console
+from popinjay.cli.consoles import console
 from popinjay.post import one_line
 
 MAX_SHOWN = 10  # of the posts that would be forgotten

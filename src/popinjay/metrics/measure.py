@@ -124,6 +124,7 @@ class Label:
         remark: What the number is and which way is better.
         format: How the number is shown.
         on_card: Whether the card's table has it.
+        plain: A title that needs no statistics, for the numbers that the terminal shows first.
     """
 
     key: str
@@ -131,6 +132,7 @@ class Label:
     remark: str = ""
     format: Format = Format.SHARE
     on_card: bool = False
+    plain: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from popinjay.post import printable
 from popinjay.text.words import words
 
 PAIRS = 20
+SHORT = 280  # characters; pairs with a longer post come last
 LONGEST = 600  # characters; of longer posts the beginning is shown, of both kinds alike
 LUCK = 0.05  # a score that guessing reaches with a lower probability is more than luck
 
@@ -28,7 +29,7 @@ class Pair(NamedTuple):
 
 
 def pairs(real: Sequence[str], written: Sequence[str], seed: int) -> list[Pair]:
-    """Return at most 20 pairs, the same for the same texts and seed.
+    """Return at most 20 pairs, those of short posts first, the same for the same texts and seed.
 
     No text comes twice, and none that both the author and the persona wrote.
     """
@@ -47,7 +48,7 @@ def pairs(real: Sequence[str], written: Sequence[str], seed: int) -> list[Pair]:
         nearest = _nearest(lengths, len(text))
         lengths.pop(nearest)
         found.append(Pair(text, left.pop(nearest), chance.random() < 0.5))
-    return found
+    return sorted(found, key=lambda pair: max(len(pair.real), len(pair.written)) > SHORT)
 
 
 def more_than_luck(count: int) -> int:

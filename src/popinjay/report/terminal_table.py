@@ -1,4 +1,4 @@
-"""The report as a table for the terminal."""
+"""The report as a table for the terminal: ten rows in plain words, or every number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from popinjay.metrics.measure import AUTHOR, BASE, MARKOV, PERSONA, Label
 from popinjay.metrics.two_sample_test import EARLIER
 from popinjay.report import labels
-from popinjay.report.labels import BITS, BITS_TITLE, SOURCES, shown
+from popinjay.report.labels import BITS, BITS_TITLE, SOURCES, UNKNOWN, shown
 from popinjay.report.schema import Report
 
 if TYPE_CHECKING:
@@ -16,12 +16,19 @@ if TYPE_CHECKING:
 
 CONTROLS = (AUTHOR, BASE, MARKOV)  # columns beside the persona
 WIDE = 118  # characters of a terminal that has room for intervals
+COIN = "Told from the author's posts: 50% is a coin toss, and less than that is luck as well."
 
 Cell = Callable[[Report, str], str]  # from a report and a source to what the table shows
+Group = tuple[str, Sequence[tuple[str, Cell]]]  # a heading, empty for none, and its rows
 
 
 def report_table(
-    name: str, report: Report, other: tuple[str, Report] | None = None, *, width: int = WIDE
+    name: str,
+    report: Report,
+    other: tuple[str, Report] | None = None,
+    *,
+    width: int = WIDE,
+    everything: bool = False,
 ) -> Table:
     """Return a table of the persona's numbers beside those of its controls.
 
@@ -30,6 +37,7 @@ def report_table(
         report: Its report.
         other: The name and the report of another one, to stand beside it.
         width: Characters of the terminal; intervals are left out if it is narrow.
+        everything: Whether to show every number, with intervals, instead of the ten that say most.
     """
     from rich.table import Table
 
@@ -39,34 +47,66 @@ def report_table(
     table.add_column("", overflow="fold")
     for title in (*(title for title, _ in reports), *(SOURCES[source] for source in CONTROLS)):
         table.add_column(title, justify="right", overflow="fold")
-    for group, rows in _groups(report, intervals=has_intervals):
-        table.add_row(group, style="bold")
+    groups = _groups(report, has_intervals) if everything else _plain(report)
+    for group, rows in groups:
+        if group:
+            table.add_row(group, style="bold")
         for title, cell in rows:
             personas = [cell(one, PERSONA) for _, one in reports]
-            table.add_row(f"  {title}", *personas, *(cell(report, one) for one in CONTROLS))
+            controls = [cell(report, one) for one in CONTROLS]
+            table.add_row(f"  {title}" if group else title, *personas, *controls)
     return table
 
 
-def closing_lines(report: Report) -> Iterator[str]:
-    """Yield what stands under the table: counts, the course of training, and notes."""
+def closing_lines(
+    name: str, report: Report, other: str | None = None, *, everything: bool = False
+) -> Iterator[str]:
+    """Yield what stands under the table: how to read it, counts, the training, and notes.
+
+    Args:
+        name: The persona.
+        report: Its report.
+        other: The name of the one beside it, if there is one.
+        everything: Whether the table shows every number.
+    """
+    if other:
+        yield f"The author, the base model and the Markov chain are those of {name}."
+    told_apart = report.measure("told_apart")
+    if told_apart.get(PERSONA):
+        yield COIN
+    if earlier := told_apart.get(EARLIER):
+        found = shown(earlier, labels.label("told_apart").format, interval=everything)
+        yield f"The author's newest posts against older ones: told apart {found}."
     posts = report.posts
     if None not in (posts.samples, posts.held_out, posts.train):
         yield (
             f"{posts.samples:,} posts written, {posts.held_out:,} of the author's held out, "
-            f"{posts.train:,} learnt. The page has plots and 95% intervals."
+            f"{posts.train:,} learnt."
         )
-    if earlier := report.measure("told_apart").get(EARLIER):
-        found = shown(earlier, labels.label("told_apart").format)
-        yield f"The author's newest posts against older ones: told apart {found}."
-    if training := report.training:
+    if everything and (training := report.training):
         yield (
             f"Training: {training.steps:,} steps, step {training.best_step:,} kept; it ended "
             f"because {training.why}."
         )
     yield from (f"Note: {note}" for note in report.notes)
+    if not everything:
+        yield f"Every number: popinjay report {name} --all"
 
 
-def _groups(report: Report, *, intervals: bool) -> Iterator[tuple[str, Sequence[tuple[str, Cell]]]]:
+def _plain(report: Report) -> Iterator[Group]:
+    """Yield the rows that say most, without headings; unknown numbers are shown as such."""
+    yield (
+        "",
+        [
+            (row.plain, _or_unknown(_reader(name, row, intervals=False)))
+            for name, measure in report.measures.items()
+            for row in labels.rows(name, measure)
+            if row.plain
+        ],
+    )
+
+
+def _groups(report: Report, intervals: bool) -> Iterator[Group]:
     """Yield the heading of each metric, and its rows.
 
     Rows without any control are left out: there is nothing to compare the persona's number with.
@@ -88,6 +128,10 @@ def _reader(name: str, label: Label, *, intervals: bool) -> Cell:
         return shown(found, label.format, interval=intervals) if found else ""
 
     return read
+
+
+def _or_unknown(cell: Cell) -> Cell:
+    return lambda report, source: cell(report, source) or UNKNOWN
 
 
 def _bits(report: Report, source: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from popinjay.metrics.attribution import LEAST_OTHERS
-from popinjay.metrics.intervals import Estimate
 from popinjay.metrics.measure import AUTHOR, BASE, PERSONA, Measure
 from popinjay.metrics.two_sample_test import EARLIER
 from popinjay.report.people import People, people
@@ -89,21 +88,23 @@ def _too_few(posts: PostCounts, who: People) -> str:
     return ""
 
 
-def _reachable(report: Report) -> float:
-    """Return the AUC of the author against themselves, which is the best that could be reached.
+def _control(report: Report) -> tuple[str, float]:
+    """Return which posts of the author are told from the newest best, and the AUC of that.
 
     Held-out posts are the newest. What the author wrote before is all that a model could learn, so
-    the AUC of the older posts counts if it is higher than that of two halves of the newest.
+    no persona could reach less than the AUC of the older posts, or of two halves of the newest.
     """
     told_apart = report.measure("told_apart")
-    found = [told_apart.get(one) for one in (AUTHOR, EARLIER)]
-    return max([0.5, *(one.value for one in found if one)])
+    found = {one: told_apart.get(one) for one in (AUTHOR, EARLIER)}
+    known = {one: number.value for one, number in found.items() if number}
+    source = max(known, key=lambda one: known[one], default=AUTHOR)
+    return source, max(0.5, known.get(source, 0.5))
 
 
 def _often(report: Report) -> str | None:
     """Return how often a program tells the persona; None if not more often than it should."""
     found = report.measure("told_apart").get(PERSONA)
-    if found is None or found.value <= _reachable(report) + MARGIN:
+    if found is None or found.value <= _control(report)[1] + MARGIN:
         return None
     return next(words for most, words in TOLD_APART if found.value < most)
 
@@ -113,35 +114,34 @@ def _style(report: Report, who: People) -> str:
     found = report.measure("told_apart").get(PERSONA)
     if found is None:
         return ""
-    often, reachable = _often(report), _reachable(report)
-    has_changed = reachable > SAME_AUTHOR_AUC
-    older = (
-        f"when it had to tell {who.possessive} newest posts from the older ones"
-        if has_changed
-        else ""
-    )
-    if often is None and not has_changed:
-        return f"By style alone, a program can't tell it from {who.name}: {_guessed(found)}."
-    if often is None:
-        return (
-            f"By style alone, a program can't tell it from {who.name} any better than {who.name} "
-            f"from an earlier time: it was right {_times(found.value)}, and {_in_100(reachable)} "
-            f"{older}."
+    often, right = _often(report), f"it was right {_times(found.value)}"
+    source, reachable = _control(report)
+    beside = "; guessing is right 50 times"
+    if has_control := reachable > SAME_AUTHOR_AUC:
+        beside = f", and {_in_100(reachable)} {_task(source, who)}"
+    if often:
+        can = "can only seldom" if often == "seldom" else f"can {often}"
+        return f"By style alone, a program {can} tell it from {who.name}: {right}{beside}."
+    if has_control:
+        other = (
+            f"{who.name} from an earlier time"
+            if source == EARLIER
+            else "these posts from one another"
         )
-    beside = (
-        f", and {_in_100(reachable)} {older}" if has_changed else "; guessing is right 50 times"
-    )
-    can = "can only seldom" if often == "seldom" else f"can {often}"
-    return (
-        f"By style alone, a program {can} tell it from {who.name}: it was right "
-        f"{_times(found.value)}{beside}."
-    )
-
-
-def _guessed(found: Estimate) -> str:
+        return (
+            f"By style alone, a program can't tell it from {who.name} any better than {other}: "
+            f"{right}{beside}."
+        )
     if found.value <= 0.5 + MARGIN:
-        return "it did no better than guessing"
-    return f"it was right {_times(found.value)}, and guessing is right 50 times"
+        right, beside = "it did no better than guessing", ""
+    return f"By style alone, a program can't tell it from {who.name}: {right}{beside}."
+
+
+def _task(source: str, who: People) -> str:
+    """Return what the program had to do with posts of the author alone."""
+    if source == EARLIER:
+        return f"when it had to tell {who.possessive} newest posts from the older ones"
+    return f"when it had to tell two halves of {who.possessive} posts apart"
 
 
 def _style_of_a_copy(report: Report, who: People) -> str:

@@ -192,7 +192,7 @@ class Run:
     def ask(self, asked: Asked) -> None:
         """Set what is asked for now.
 
-        It is recorded with the next stage that succeeds, or by `settle_asked`.
+        It is recorded with the next stages that succeed, or by `settle_asked`.
         """
         asked = replace(asked, other=self.record.asked.other)
         self._requested = Asked.from_table(storable(asked.to_table()))
@@ -241,10 +241,26 @@ class Run:
         just_done = stage.name if succeeded else ""
         record = record.updated(artifacts=lineage.counted(self.name, record, just_done))
         if succeeded and self._requested is not None:
-            self.save(record.updated(asked=self._requested))
+            record = record.updated(asked=self._asked_by(stage))
+        self.save(record)
+        if record.asked == self._requested:
             self._requested = None
-        else:
-            self.save(record)
+
+    def _asked_by(self, stage: Stage) -> Asked:
+        """Return what is on record of what is asked for now, once a stage has succeeded.
+
+        Whose words these are and whom to contact is what the card says. If that was on record, it
+        changes with the card only: a `make` that fails does not change it.
+        """
+        assert self._requested is not None
+        before = self.record.asked
+        if stage.name == "card":
+            return self._requested
+        return replace(
+            self._requested,
+            whose=before.whose or self._requested.whose,
+            contact=before.contact or self._requested.contact,
+        )
 
     def _finish_writing(self) -> None:
         """Finish stages that were stopped while their outputs got their final names.
