@@ -23,10 +23,10 @@ def test_authors_of_one_persona_have_different_colours(handles: list[str]) -> No
     colours = colours_of(handles)
     assert list(colours) == handles
     assert colours[handles[0]] == colour_of(handles[0])
-    least = {1: 10, 2: 3, 3: 3}.get(len(handles), 1)
+    least = {1: 10, 2: 3, 3: 2}.get(len(handles), 1)
     for place, one in enumerate(handles[:10]):
         for other in handles[:place]:
-            assert distance(colours[one], colours[other]) >= min(least, 3)
+            assert distance(colours[one], colours[other]) >= least
     assert colours_of(handles) == colours
 
 

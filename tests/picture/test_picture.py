@@ -44,6 +44,7 @@ from popinjay.picture.metadata import labelled
 from popinjay.picture.portrait import avatar_png
 from popinjay.picture.typeset import Style, Typesetter, graphemes, is_right_to_left, typesetter
 from popinjay.stages.picture import choose, ranking
+from popinjay.store.run import Run
 
 skia = pytest.importorskip("skia", reason="needs the extra 'picture'", exc_type=ImportError)
 
@@ -263,9 +264,9 @@ def stays_inside(png: bytes) -> None:
     used = body_of(image)
     assert not used[:, : MARGIN - SLACK - 5].any()  # an avatar has a ring
     assert not used[:, WIDTH - MARGIN + SLACK :].any()
-    assert not used[: 60 - 2 * SLACK].any()
+    assert not used[: HEAD_TOP - 2 * SLACK].any()
     assert not used[BODY_BOTTOM + SLACK : FOOT_LINE - 4].any()
-    assert not used[FOOT_LINE + 60 :].any()
+    assert not used[FOOT_LINE + 68 :].any()
 
 
 @pytest.mark.parametrize(
@@ -467,7 +468,7 @@ def test_several_predictions_have_one_size_and_a_bar_each() -> None:
 
 
 def test_too_many_long_predictions_are_refused_together() -> None:
-    with pytest.raises(PictureError, match=r"The 4 predictions are too long .*: 1,200 characters"):
+    with pytest.raises(PictureError, match=r"The 4 predictions are too long .*: 1,196 characters"):
         compose(Words([ADA], "", ["words " * 50] * 4))
 
 
@@ -743,7 +744,7 @@ def test_the_card_describes_the_picture_that_is_there(made: popinjay.Persona) ->
         card = (made.path / "README.md").read_text(encoding="utf-8")
         (alt,) = re.findall(r"^!\[(A picture of .*)\]\(card\.png\)$", card, re.MULTILINE)
         assert alt.count(" / ") == pick.count(",")
-        assert {state.value for state in made.run.states().values()} == {"fresh"}
+        assert {state.value for state in Run(made.path).states().values()} == {"fresh"}
 
 
 def test_the_command_prints_ten_and_draws_the_picked_one(

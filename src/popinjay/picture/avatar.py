@@ -39,8 +39,8 @@ def colours_of(handles: Sequence[str]) -> dict[str, int]:
     """Return the colours (0xRRGGBB) of the authors of one persona, which differ clearly.
 
     The first author has their own colour. Each further one has their own too if it is at least
-    three places of the palette from the others, otherwise the next that is; from the fourth author
-    on two places or one must do, and with more than ten authors colours repeat.
+    three places of the palette from the others, otherwise the next that is; from the third author
+    on two places or one may have to do, and with more than ten authors colours repeat.
     """
     places: dict[str, int] = {}
     for handle in dict.fromkeys(handles):
