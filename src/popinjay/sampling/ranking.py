@@ -3,7 +3,7 @@
 A post's score is the sum of:
 
 - whole words: 2, less 1 for each word that does not exist, down to -2
-- an end of its own: 1 if the model ended it, with a mark that ends a sentence, an emoji or a hashtag
+- an end of its own: 1 if the model ended it, with a mark of punctuation, an emoji or a hashtag
 - the author's habits: 0.5 each for a hashtag and for an emoji, if at least a tenth of the author's
   posts have one; 0.5 for a length that four fifths of their posts lie within
 - something to say: up to 1.5 for six or more different words beyond the author's 100 most frequent
