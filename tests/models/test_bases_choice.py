@@ -188,7 +188,7 @@ def test_a_persona_records_what_its_base_was_converted_from(table: Index, ada: P
     assert record == bases.record(bases.row("smollm2"))
     bases.remove(bases.row("smollm2"))
     assert gather(persona.run, CardOptions()).base == record
-    assert "from a quantised file: Q8&#95;0" in (persona.path / "README.md").read_text()
+    assert "from a quantized file: Q8_0" in (persona.path / "README.md").read_text()
 
 
 def test_the_command_line_gets_lists_and_removes(

@@ -33,6 +33,7 @@ MAY_PRINT = (
     "cli.command_bases",
     "cli.command_serve",
     "cli.commands",
+    "cli.show_picture",
     "cli.show_posts",
     "cli.terminal",
     "standard_streams",
