@@ -341,14 +341,15 @@ MORE = {  # what the originals lack
     "further drops, posts used": r"^\| Posts used \|",
     "how short posts are counted": r"^Downloaded − reposts − short posts = posts kept",
     "personal data masked": r"^neither link.* was masked",
-    "posts held out": r"were held out and never seen",
+    "posts held out": r"were held out",
     "hashes of files and model": r"^\| File \| SHA-256 \|",
     "time, device, seed, versions": r"^\| Software \|",
     "the same from a shell": r"^popinjay say ",
     "evaluation": r"^\| Bits per byte on .* held-out posts",
-    "copying, beside the authors' own": r"^\| Exact copies of training posts",
+    "copying, beside the authors' own": r"^\| Copies a whole post",
+    "ten posts, unselected": r"^## Ten posts, unselected",
     "whose words": r"the posts of a public figure, without their involvement",
-    "how to have it removed": r"^Are you .*, or do you know your words in it",
+    "how to have it removed": r"^Are you .*, or do you recognize your own words",
 }
 
 
