@@ -85,7 +85,7 @@ def test_numbers_are_named_by_their_paths() -> None:
 
 
 def test_every_number_has_a_label_and_no_label_is_idle() -> None:
-    found = Report.load(VERSION_0_1)
+    found = Report.from_json(report())
     for metric in suite.METRICS:
         measure = found.measure(metric.name)
         keys = {key for numbers in measure.sources.values() for key in numbers}
