@@ -327,7 +327,8 @@ def test_axe_finds_nothing(look: Any, scheme: str) -> None:
 HOST = """<!doctype html><html lang="en"><title>Another page</title>
 <style>:root { --ink: rgb(1, 2, 3); --card: rgb(250, 251, 252); color-scheme: light }
 .post { outline: 9px solid red }</style>
-<h1>Another page</h1><input id="field" aria-label="A field"><button id="leave">Leave</button><div id="here"></div>
+<h1>Another page</h1><input id="field" aria-label="A field"><button id="leave">Leave</button>
+<div id="here"></div>
 <p class="verdict">of the other page</p>
 <script type="module">
 import { embedReport } from "/report.js";
