@@ -20,7 +20,7 @@ def english() -> Lexicon:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("my cat, isn't he: GREAT!", ["my", "cat", "isn't", "he", "GREAT"]),
+        ("my cat, isn’t he: GREAT!", ["my", "cat", "isn't", "he", "GREAT"]),
         ("@ada #nightbake https://t.co/aBc www.a.org/x page.com/b [email] end", ["end"]),
         ("in 1969, 3rd w00t re-elect", ["in", "re", "elect"]),
         ("so\u00adlar 𝓅𝓊𝓃𝓀", ["solar", "punk"]),
@@ -44,7 +44,7 @@ def test_words_are_letters_alone(text: str, found: list[str]) -> None:
         ("sooooo", True),
         ("yessssss", True),
         ("don't", True),
-        ("baker’s", True),
+        ("baker's", True),
         ("enundencer's", False),
         ("catдог", False),  # two scripts in one word
     ],
@@ -53,18 +53,18 @@ def test_what_exists(english: Lexicon, word: str, exists: bool) -> None:
     assert english.exists(word) is exists
 
 
-def test_german_words_may_be_put_together() -> None:
-    german = Lexicon(["de"], [])
-    assert german.exists("fensterkatze")
-    assert german.exists("arbeitshund")
-    assert not german.exists("fensterkatzx")
-    assert not Lexicon(["en"], []).exists("windowcatterpot")
+def test_a_language_may_be_listed_under_another_code() -> None:
+    norwegian = Lexicon(["no"], [])
+    assert norwegian.exists("statsbudsjett")
+    assert not norwegian.exists("statsbudsjengt")
+    assert norwegian.can_judge("Regjeringen har i dag lagt frem forslaget til statsbudsjett")
 
 
 def test_texts_in_other_languages_are_left_out(english: Lexicon) -> None:
-    norwegian = "Regjeringen har i dag lagt frem forslaget til statsbudsjett for neste år"
+    welsh = "Mae'r tywydd yn braf heddiw ac mae pawb yn hapus iawn yn y pentref"
+    spanish = "Un abrazo fuerte, amigos: están cubiertos y merecen tranquilidad"
     made_up = "gerald is in the enundencer, the bishop's catadrops"
-    assert english.count([norwegian]) == Counted(0, 0)
+    assert english.count([welsh, spanish]) == Counted(0, 0)
     assert english.count([made_up]) == Counted(8, 2)
     assert english.count(["кошка спит"]) == Counted(0, 0)  # a script of no list of the author's
     assert english.count([]) == Counted(0, 0)
@@ -100,5 +100,8 @@ def test_a_language_without_a_list_cannot_be_measured() -> None:
         "Words that do not exist could not be counted: there is no list of the words of the "
         "author's language (ja)."
     )
+    coined = [post.replace("ou", "uqo") for post in english_posts(80, 4)]
+    learnt = english_posts(80, 5)
+    assert "lacks too many" in non_words(Compared(learnt, coined, {PERSONA: coined}), 0).what
     few = ["the bishop sleeps"]
     assert "fewer than 100 words" in non_words(Compared(few, few, {PERSONA: few}), 0).what

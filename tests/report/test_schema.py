@@ -86,8 +86,11 @@ def test_numbers_are_named_by_their_paths() -> None:
 
 def test_every_number_has_a_label_and_no_label_is_idle() -> None:
     found = Report.load(VERSION_0_1)
+    later = {"non_words"}  # metrics that version 0.1 did not have
     for metric in suite.METRICS:
-        measure = found.measure(metric.name)
+        measure = (Report.from_json(report()) if metric.name in later else found).measure(
+            metric.name
+        )
         keys = {key for numbers in measure.sources.values() for key in numbers}
         assert keys == {label.key for label in metric.labels}, metric.name
 

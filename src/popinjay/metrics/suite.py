@@ -98,7 +98,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "non_words",
         "Words that do not exist",
-        "share of words that stand in no list of the language's words (pyspellchecker) and in no "
+        "share of words that stand in no list of the language's words (simplemma) and in no "
         "post it learnt; names, words of under four letters, hashtags and handles count as "
         "existing. Author: their held-out posts",
         non_words,

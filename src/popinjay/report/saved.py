@@ -96,7 +96,7 @@ def content_of(
     return Content(
         side,
         report.authors,
-        posts=[row["text"] for row in samples if row.get("shown")],
+        posts=[row["shown"] for row in samples if row.get("shown")],
         real=None if to_share else real,
         real_lengths=length_counts(real),
         against=against,

@@ -123,7 +123,7 @@ def _tile(
     controls = [f"{control}: {percent(author.value)}" if author else "", besides]
     return Tile(
         percent(ours.value),
-        labels.label(name, key).remark,
+        labels.label(name, key).plain.capitalize(),
         "; ".join(part for part in controls if part),
         "".join(
             f"{side.name}: {percent(found.value)}"

@@ -36,10 +36,10 @@ def plain_verdict(report: Report) -> str:
     if said := _too_few(report.posts, who):
         return said
     if _copies_much(report):
-        said = [_copying(report, who), _style_of_a_copy(report, who), _words(report, who)]
+        sentences = (_copying(report, who), _style_of_a_copy(report, who), _words(report, who))
     else:
-        said = [_style(report, who), _copying(report, who), _words(report, who)]
-    return " ".join(filter(None, said)) or "It has not been measured yet."
+        sentences = (_style(report, who), _copying(report, who), _words(report, who))
+    return " ".join(filter(None, sentences)) or "It has not been measured yet."
 
 
 def short_verdict(report: Report) -> str:

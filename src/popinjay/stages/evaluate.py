@@ -96,14 +96,18 @@ def filters_of(training: Sequence[str], context: StageContext) -> OutputFilters:
 def _sample_rows(
     samples: Iterable[GeneratedPost], filters: OutputFilters
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of `samples.jsonl`; `shown` is whether `say` would show the post as it is."""
+    """Yield the rows of `samples.jsonl`; `shown` is the post as `say` would show it, if it would.
+
+    As there, handles of strangers are masked, and unfinished posts are shown if need be.
+    """
     for said in samples:
-        verdict = filters.judge(said.text, said.finished, "", SayOptions())
+        verdict = filters.judge(said.text, said.finished, "", SayOptions(), masks=True)
+        is_shown = verdict.rejection is None or verdict.rejection.is_a_blemish
         yield {
             "text": said.text,
             "tokens": said.tokens,
             "finished": said.finished,
-            "shown": verdict.rejection is None and verdict.text == said.text,
+            "shown": verdict.text if is_shown else None,
         }
 
 

@@ -78,6 +78,7 @@ const playGame = (root, at, signal) => {
   const restart = () => {
     place = right = 0;
     at("game-title").textContent = question;
+    at("game-title").className = "";
     at("dots").replaceChildren(...round.map(() => document.createElement("li")));
     at("end").hidden = true;
     at("play").hidden = false;
@@ -139,6 +140,7 @@ const playGame = (root, at, signal) => {
     at("play").hidden = true;
     at("end").hidden = false;
     at("game-title").textContent = `You: ${right} of ${all}`;
+    at("game-title").className = "score-title";
     at("result").textContent = judged(right, all, Number(game.dataset.luck));
     at("meaning").textContent = beside(all, game.dataset.classifier);
     at("end").focus({ preventScroll: true });
