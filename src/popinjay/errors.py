@@ -38,9 +38,17 @@ class PopinjayError(Exception):
     Passwords in URLs are removed from both.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, page_hint: str | None = None) -> None:
+        """Store the message and the hints.
+
+        Args:
+            message: What is wrong.
+            hint: What to do about it, for a terminal: it may name commands and options.
+            page_hint: The same for the page, where neither can be typed. None: `hint` names none.
+        """
         self.message = without_credentials(message)
         self.hint = without_credentials(hint)
+        self.page_hint = self.hint if page_hint is None else without_credentials(page_hint)
         super().__init__(self.message)
 
 

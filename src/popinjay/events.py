@@ -47,6 +47,8 @@ class Event:
     # Such as loss, tokens_per_second, seconds_left.
     numbers: Mapping[str, float] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)  # such as base, device
+    # The message for the page, where no command can be typed. Empty: `message` names none.
+    page_message: str = ""
 
 
 Listener = Callable[[Event], None]

@@ -73,7 +73,9 @@ def _check(name: str, value: Any, meta: Mapping[str, Any], kind: Any) -> None:
         value = float(value)
     if type(value) is not plain:
         raise OptionError(
-            f"{flag(name)} takes {_KINDS[plain]}, not {value!r}.", "See: popinjay make --help"
+            f"{flag(name)} takes {_KINDS[plain]}, not {value!r}.",
+            "See: popinjay make --help",
+            page_hint="Choose one of the values offered.",
         )
     if meta["choices"] and value not in meta["choices"]:
         raise OptionError(
@@ -294,6 +296,7 @@ class TrainOptions(Checked):
             raise OptionError(
                 f"--keep adapter needs an adapter, and --tune {tune} trains none.",
                 "Add --tune lora.",
+                page_hint="Keep the whole model.",
             )
 
     def budget_seconds(self) -> float | None:

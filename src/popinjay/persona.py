@@ -48,6 +48,7 @@ class Persona:
                 f"{self.name!r} has not learnt to speak yet.",
                 f"See how far it is: popinjay status {self.name}. "
                 "Making it again goes on from there.",
+                page_hint="Make it again from the same posts: it goes on from there.",
             )
         return folder
 

@@ -238,7 +238,9 @@ class _Composer:
         text = self._drawable_text(self.words.text, "the prediction")
         if not text:
             raise PictureError(
-                "There is nothing in this prediction to draw.", "Choose another one with --pick."
+                "There is nothing in this prediction to draw.",
+                "Choose another one with --pick.",
+                page_hint="Choose another post.",
             )
         prompt_block, text_block = self._fit_body(prompt, text)
         above = prompt_block.height + PROMPT_GAP if prompt_block else 0
@@ -267,6 +269,7 @@ class _Composer:
             raise PictureError(
                 f"The prompt is too long for the picture: {len(prompt):,} characters.",
                 "Give a shorter --prompt.",
+                page_hint="Choose a post with a shorter beginning.",
             )
         for prompt_block in prompt_blocks:
             if prompt and not prompt_block:
@@ -281,6 +284,7 @@ class _Composer:
             raise PictureError(
                 f"The prediction is too long for the picture: {len(text):,} characters.",
                 "Choose another one with --pick.",
+                page_hint="Choose a shorter post.",
             )
         return best
 

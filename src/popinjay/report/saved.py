@@ -21,6 +21,7 @@ def load_report(run: Run) -> Report:
         raise PersonaError(
             f"{run.name!r} has not been measured yet.",
             f"See how far it is: popinjay status {run.name}. Making it again goes on from there.",
+            page_hint="Make it again from the same posts: it goes on from there.",
         )
     return Report.load(run.file("report.json"))
 

@@ -20,6 +20,7 @@ from popinjay.server.routes import (
     page,
     persona_files,
     personas,
+    retrain,
     say,
     uploads,
 )
@@ -66,7 +67,19 @@ def create_app(home: Path, auth: Auth) -> FastAPI:
     )
     app.state.app_state = state
     errors.install_handlers(app)
-    for module in (page, meta, personas, persona_files, say, kept, uploads, jobs, completions):
+    modules = (
+        page,
+        meta,
+        personas,
+        persona_files,
+        say,
+        kept,
+        uploads,
+        jobs,
+        retrain,
+        completions,
+    )
+    for module in modules:
         app.include_router(module.routes(state))
     app.mount("/assets", page.static_files())
     app.add_middleware(AuthMiddleware, auth=auth)

@@ -63,9 +63,9 @@ class Auth:
         if not self._has_token(headers):
             raise ApiError(
                 401,
-                "This request needs the token.",
-                "Open the address that popinjay serve printed, "
-                "or send Authorization: Bearer TOKEN.",
+                "This page is locked with a token.",
+                "Open the address that was shown when popinjay was started, or paste the token at "
+                "its end. Programs send it in the header Authorization.",
             )
 
     def _check_host(self, host: str) -> None:
@@ -182,7 +182,7 @@ class AuthMiddleware:
             message = await receive()
             received += len(message.get("body", b""))
             if received > MAX_BODY_BYTES and scope["path"] != UPLOADS:
-                raise ApiError(413, "The request is too large.", "Send files to /api/uploads.")
+                raise ApiError(413, "The request is too large.", "Upload it as a file.")
             return message
 
         headers: dict[str, str] = {}
@@ -210,7 +210,7 @@ def _with_security_headers(message: Message) -> Message:
 
 
 async def _send_error(path: str, error: ApiError, send: Send) -> None:
-    body = json.dumps(error_document(path, error.status, error.message, error.hint)).encode()
+    body = json.dumps(error_document(path, error.status, error.message, error.page_hint)).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

@@ -93,7 +93,9 @@ def find(home: Path, name: str) -> Run:
     """Return the persona of this name. Raises ApiError if it does not exist."""
     if not is_name(name) or not (home / name / RECORD).is_file():
         raise ApiError(
-            404, f"Unknown persona {name[:100]!r}.", "See /api/personas for a list of them."
+            404,
+            f"There is no persona {name[:100]!r} here.",
+            "Choose one from the list of personas, or make it.",
         )
     return Run(home / name)
 
@@ -213,7 +215,7 @@ def _notes(run: Run) -> list[str]:
         return []
     return [
         f"The model still knows what it was told to forget: {printable(known)}. "
-        f"Train it again: popinjay forget {run.name} --retrain"
+        "It forgets once it is trained again."
     ]
 
 

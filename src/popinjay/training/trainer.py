@@ -345,9 +345,10 @@ class Trainer:
             default_epochs=self.default_epochs and self.stop_reason is not StopReason.TIME_WAS_UP,
         )
         check_learnt(state, summary)
-        if message := caution(state, summary):
+        message, page_message = caution(state, summary)
+        if message:
             kind = EventKind.NOTE if summary.default_epochs else EventKind.WARNING
-            self.listener(Event(STAGE, kind, message))
+            self.listener(Event(STAGE, kind, message, page_message=page_message))
 
     # metrics and events
 

@@ -91,7 +91,9 @@ class JobQueue:
         with self._changed:
             if id not in self._jobs:
                 raise ApiError(
-                    404, f"There is no job {id[:100]!r}.", "See /api/jobs for a list of them."
+                    404,
+                    f"There is no job {id[:100]!r}.",
+                    "It was removed, or the address is incomplete.",
                 )
             return self._jobs[id]
 
@@ -112,7 +114,7 @@ class JobQueue:
         """Queue a job; return a copy of it as it is now, which its start does not change.
 
         Args:
-            doing: Whether to inspect or to make a persona.
+            doing: Whether to inspect, to make a persona, or to train one again.
             specs: The accounts to read; for an upload, the name of its file.
             upload: The id of an upload.
             name: The persona's name; None has it chosen from the authors.
@@ -252,7 +254,7 @@ class JobQueue:
         """Start the oldest queued job of each kind of which none is running."""
         for job in sorted(self._jobs.values(), key=lambda job: (job.created, job.id)):
             if job.state != "queued" or any(
-                other.state == "running" and other.doing == job.doing
+                other.state == "running" and other.is_inspection == job.is_inspection
                 for other in self._jobs.values()
             ):
                 continue
@@ -303,6 +305,7 @@ def _lock_folder(folder: Path) -> int:
         raise PersonaBusy(
             "Another popinjay serve is running for this folder.",
             f"Open {address or 'the address that it printed'}, or choose another --home.",
+            page_hint=f"Open {address or 'the address that it printed'}.",
         ) from None
     os.ftruncate(lock, 0)
     return lock

@@ -73,7 +73,7 @@ def check_written(state: AppState, run: Run, post: Post) -> None:
         raise ApiError(
             422,
             f"{run.name!r} did not write this post.",
-            "Use a post that it wrote since popinjay serve was started, or a kept one.",
+            "Choose a post that it wrote since popinjay was started, or a kept one.",
         )
     marks = marks_of(run)
     if marks.is_copied(post.text) or marks.is_around(post.text):

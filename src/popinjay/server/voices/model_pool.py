@@ -193,9 +193,7 @@ class ModelPool:
 
     def close(self) -> None:
         """Fail all open requests, and retire all workers."""
-        closing = ApiError(
-            503, "The server is shutting down.", "Start it again with popinjay serve."
-        )
+        closing = ApiError(503, "Popinjay is shutting down.", "Start it again.")
         for subscription in self._subscriptions:
             subscription.cancel()
             subscription.deliver([Failed(closing)])
