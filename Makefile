@@ -1,56 +1,81 @@
-# `make demo` runs the main job, `make test` passes the tests; each sets up what it needs first.
+# `make demo` runs the main job, `make test` passes the tests; each sets up what it needs first:
+# `make demo` what users need, the others what developers need as well. Only the targets fonts,
+# browser and snac install Debian packages or unpack them, and each says so.
 
 VENV ?= .venv
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser servers snac demo test newest pins check fix faults bench bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-gpu docs clean
+.PHONY: setup fonts browser servers snac demo test wheel newest pins check fix faults bench \
+	bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-gpu docs clean
 
 setup: $(VENV)/.ready
 
-# Fonts for the picture's tests, some 80 MB: only where Debian's packages can be had and installed. Elsewhere those tests skip.
+# $(call debian,PACKAGES,SIZE,WHAT FOR): install missing Debian packages, as root and where apt is.
+define debian
+	@if dpkg -s $(1) >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Debian packages for $(3), about $(2): $(1)"; \
+		{ apt-get update -qq \
+			&& apt-get install -qq -y --no-install-recommends $(1) >/dev/null; } \
+			|| echo "They could not be installed: $(3) will skip."; \
+	elif command -v apt-get >/dev/null; then \
+		echo "For $(3) (otherwise skipped): sudo apt-get install $(1)"; \
+	fi
+endef
+
 FONTS := fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji libegl1 libgl1
 
 fonts:
-	@if dpkg -s $(FONTS) >/dev/null 2>&1; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		{ apt-get update -qq && apt-get install -qq -y --no-install-recommends $(FONTS) >/dev/null; } || echo "No fonts could be installed ($(FONTS)): some tests of pictures will skip."; \
-	elif command -v apt-get >/dev/null; then echo "For every script in pictures: sudo apt-get install $(FONTS)"; \
-	fi
+	$(call debian,$(FONTS),80 MB,some tests of pictures)
 
-# A browser for the tests of the report's page, some 300 MB: as with the fonts, Debian's, and only where it can be installed.
 browser:
-	@if command -v chromium >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		{ apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || echo "No browser could be installed (chromium): the tests that look at the report's page will skip."; \
-	elif command -v apt-get >/dev/null; then echo "To test the report's page in a browser: sudo apt-get install chromium"; \
-	fi
+	$(call debian,chromium,300 MB,the tests of the page)
 
-# A real Bluesky server for the tests of that source, from npm: some 250 MB in a cache folder of the user's, installed once.
+# A real Bluesky server for the tests of that source, from npm: about 250 MB
+# in the user's cache folder.
 servers:
 	@$(PYTHON) tests/support/servers/install.py
 
-# A real server that speaks Mastodon's API, some 250 kB of Debian's, unpacked beside the packages: nothing is installed. Without it those tests skip.
+# A real server that speaks Mastodon's API: a Debian package of 250 kB, unpacked in $(VENV) and not
+# installed. Without it those tests skip.
 snac: setup
 	@sh tests/support/servers/get_snac.sh $(VENV)/snac
 
-# The known-good set of packages, so that nothing depends on what was published this morning. It keeps torch's CUDA packages
-# (gigabytes) from coming along, too; keep it on every pip call in this environment.
-$(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
+# The known-good set of packages, so that nothing depends on what was published this morning. It also
+# keeps torch's CUDA packages (gigabytes) away; keep it on every pip call in this environment.
+PIP := PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) $(BIN)/python -m pip install --quiet \
+	--disable-pip-version-check
+
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@$(MAKE) --no-print-directory fonts
+
+$(VENV)/.users: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	@echo "Installing popinjay and what it needs into $(VENV) (about 1.7 GB; minutes)"
+	$(PIP) -e '.[serve,picture]'
 	touch $@
 
-demo: setup
+$(VENV)/.ready: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	@echo "Installing popinjay and its developers' tools into $(VENV) (about 2.5 GB; minutes)"
+	$(PIP) -e '.[dev]'
+	@$(MAKE) --no-print-directory fonts
+	touch $(VENV)/.users $@
+
+demo: $(VENV)/.users
 	$(BIN)/popinjay demo
 
-# Two processes, a file of tests to one of them, so that what its tests share is made once; in conftest's order, the dear ones first.
+# Two processes; a file of tests goes to one of them, so that what its tests share is made once. In
+# the order of conftest.py, which begins with the slowest.
 test: setup browser servers snac
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder
 
-# The suite on the newest release of everything that pyproject.toml allows, torch apart. To be run before each release.
+# The wheel in an empty environment, without the checkout: the demo, the page, a picture.
+wheel: setup
+	$(BIN)/python -m pytest tests/project/test_wheel.py -n 0
+
+# The suite on the newest release of everything that pyproject.toml allows, except torch. Run it
+# before each release.
 newest:
 	rm -rf .venv-newest
 	grep '^torch==' constraints.txt > .newest.txt
@@ -58,7 +83,9 @@ newest:
 
 # Write the known-good set from the environment as it is, after the suite has passed on it.
 pins: setup
-	{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable | sed 's/+cpu//' | grep -v '^pip==' | sort -f; } > .pins.txt
+	{ sed -n '/^#/p' constraints.txt; \
+		$(BIN)/python -m pip freeze --all --exclude-editable | sed 's/+cpu//' \
+		| grep -v '^pip==' | sort -f; } > .pins.txt
 	mv .pins.txt constraints.txt
 	touch $(VENV)/.ready
 
@@ -72,38 +99,50 @@ fix: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Nothing is lost or half-written, whatever happens: kills, full disks, signals and the rest; some 30 minutes on two cores.
-# POPINJAY_KILLS says how many kills, POPINJAY_SEED where they hit.
+# Nothing is lost or half-written, whatever happens: kills, full disks, signals and the rest; about
+# 30 minutes on two cores. POPINJAY_KILLS says how many kills, POPINJAY_SEED where they hit.
 faults: setup
 	$(BIN)/python -m pytest tests/faults -n 2 --dist worksteal
+
+# Real posts and GPT-2's tokenizer, if they lie beside the project.
+PERSONAS := $(if $(wildcard ../shared/personas),--personas ../shared/personas)
+GPT2 := $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
 
 bench: setup
 	$(BIN)/python -m pytest -m slow --ignore tests/faults
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/archive_import.py
 	$(BIN)/python bench/overlap.py
-	if [ -d ../shared/personas ]; then $(BIN)/python bench/tokenizer.py --personas ../shared/personas --gpt2 ../shared/tokenizer; fi
-	if [ -d ../shared/personas ]; then $(BIN)/python bench/base.py --personas ../shared/personas --work $(VENV)/bench; fi
-	if [ -d ../shared/seeds ]; then $(BIN)/python bench/seeds.py --seeds ../shared/seeds --personas ../shared/personas --work $(VENV)/seeds; fi
+	if [ -d ../shared/personas ]; then \
+		$(BIN)/python bench/tokenizer.py --personas ../shared/personas --gpt2 ../shared/tokenizer; fi
+	if [ -d ../shared/personas ]; then \
+		$(BIN)/python bench/base.py --personas ../shared/personas \
+			--work $(VENV)/bench; fi
+	if [ -d ../shared/seeds ]; then \
+		$(BIN)/python bench/seeds.py --seeds ../shared/seeds --personas ../shared/personas \
+			--work $(VENV)/seeds; fi
 
-# Some 13 minutes; real posts and GPT-2's tokenizer where they lie beside the project.
+# About 13 minutes.
 bench-train: setup
-	$(BIN)/python bench/train.py --work $(VENV)/bench $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
+	$(BIN)/python bench/train.py --work $(VENV)/bench $(PERSONAS) $(GPT2)
 
-# SmolLM2's training beside Trainer's with the same weights trained, if that base is here; some five minutes.
+# SmolLM2's training beside Trainer's with the same weights trained, if that base is here; about five
+# minutes.
 bench-smollm2: setup
-	$(BIN)/python bench/train_smollm2.py $(if $(wildcard ../shared/personas),--personas ../shared/personas)
+	$(BIN)/python bench/train_smollm2.py $(PERSONAS)
 
 bench-say: setup
-	$(BIN)/python bench/sampling.py --work $(VENV)/bench-say $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
+	$(BIN)/python bench/sampling.py --work $(VENV)/bench-say $(PERSONAS) $(GPT2)
 
-# Some five minutes.
+# About five minutes.
 bench-serve: setup
-	$(BIN)/python bench/serve.py --work $(VENV)/bench-serve $(if $(wildcard ../shared/personas),--personas ../shared/personas)
+	$(BIN)/python bench/serve.py --work $(VENV)/bench-serve $(PERSONAS)
 
-# Some 40 minutes, and more for the English authors if smollm2 is on this machine.
+# About 40 minutes, and more for the English authors if smollm2 is on this machine.
 bench-report: setup
-	if [ -d ../shared/personas ]; then $(BIN)/python bench/report.py --personas ../shared/personas --work $(VENV)/bench-report; fi
+	if [ -d ../shared/personas ]; then \
+		$(BIN)/python bench/report.py --personas ../shared/personas \
+			--work $(VENV)/bench-report; fi
 
 # Posts a second of each network's source beside the raw transfer; about a minute.
 bench-networks: setup
@@ -111,7 +150,7 @@ bench-networks: setup
 
 # Where torch can use a GPU; elsewhere it says so. SMOLLM2 names the folder of its files.
 bench-gpu: setup
-	$(BIN)/python bench/gpu.py $(if $(SMOLLM2),--smollm2 $(SMOLLM2)) $(if $(wildcard ../shared/personas),--personas ../shared/personas) $(if $(wildcard ../shared/tokenizer),--gpt2 ../shared/tokenizer)
+	$(BIN)/python bench/gpu.py $(if $(SMOLLM2),--smollm2 $(SMOLLM2)) $(PERSONAS) $(GPT2)
 
 docs: setup
 	$(BIN)/python docs/make_reference.py

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from popinjay.errors import (
@@ -16,9 +15,10 @@ from popinjay.errors import (
     PersonaError,
     PictureError,
     SpecError,
-    TooLittleText,
 )
 from popinjay.events import Event, EventKind, Listener, ignore
+from popinjay.inspection import Inspection as Inspection
+from popinjay.inspection import inspect as inspect
 from popinjay.models import bases
 from popinjay.options import (
     CardOptions,
@@ -34,20 +34,18 @@ from popinjay.ownership import (
     check_fetched,
     clear,
     inherited,
-    is_anonymous,
     is_replaced,
     name_for,
 )
 from popinjay.persona import Persona
-from popinjay.post import Author
 from popinjay.report.saved import load_report
 from popinjay.report.schema import Report
-from popinjay.sources import Access, Findings
+from popinjay.sources import Access
 from popinjay.sources.network.mirror_state import POSTS as MIRRORED
 from popinjay.stages import picture as pictures
 from popinjay.stages.card import card
-from popinjay.stages.clean import Sorted, check_enough, clean, languages, sort_out
-from popinjay.stages.collect import Opened, collect, open_specs, posts_of
+from popinjay.stages.clean import clean
+from popinjay.stages.collect import Opened, collect, open_specs
 from popinjay.stages.dataset import dataset
 from popinjay.stages.evaluate import evaluate
 from popinjay.stages.train import train
@@ -349,69 +347,6 @@ def choose_picture(
             known = {name: value for name, value in written.options.items() if name in names}
             write_card(run, CardOptions(**known))
     return run.file(PICTURE_FILE)
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What is in one spec, and what `make` would do with it."""
-
-    author: Author
-    findings: Findings
-    result: Sorted
-    refusal: str  # the author's declaration against being learnt from; empty without one
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what was found, and whether `make` would accept it."""
-        try:
-            verdict = check_enough(self.result.counts) or ""
-        except TooLittleText as error:
-            verdict = f"make would refuse: {error.message}"
-        if self.refusal:
-            verdict = (
-                f"make would refuse, unless these are your own posts (--whose self): {self.refusal}"
-            )
-        dates = sorted(post.created_at for post, _ in self.result.kept if post.created_at)
-        return {
-            **self.result.counts.to_json(),
-            "name": self.author.name,
-            "anonymous": is_anonymous(self.author),
-            "first": dates[0] if dates else None,
-            "last": dates[-1] if dates else None,
-            "languages": languages(self.result.kept),
-            "left_out": dict(self.findings.left_out),
-            "unread": self.findings.unread,
-            "notes": self.findings.notes,
-            "verdict": verdict,
-        }
-
-
-def inspect(
-    *specs: str | Path,
-    listener: Listener = ignore,
-    ask: Callable[[str], bool] | None = None,
-    **given: Any,
-) -> list[Inspection]:
-    """Return what is in each spec, and which posts would be kept; nothing is written.
-
-    Raises PopinjayError.
-    """
-    options = MakeOptions.of(given)
-    found = []
-    access = Access(options.fetch, listener, ask, keeps=False)
-    with (
-        open_specs([str(spec) for spec in specs], options.collect, access) as opened,
-        TemporaryDirectory(prefix="popinjay-") as folder,
-    ):
-        opened.fetch(Path(folder), Forgotten())
-        for reading in opened.readings:
-            listener(
-                Event("inspect", EventKind.START, f"reading the posts of {reading.author.handle}")
-            )
-            result = sort_out(
-                reading.author.handle, posts_of(reading, listener), options.clean, listener
-            )
-            found.append(Inspection(reading.author, reading.findings, result, reading.refusal))
-    return found
 
 
 def base_for(

@@ -25,17 +25,33 @@ def test_the_reference_matches_the_program() -> None:
     assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == made, "run: make docs"
 
 
-def test_the_readme_names_every_command_and_stage() -> None:
-    commands = re.findall(
-        r"^## popinjay (\w+)",
-        (ROOT / "docs" / "reference.md").read_text(encoding="utf-8"),
-        re.MULTILINE,
+def test_the_readme_is_short_and_the_guides_name_every_command_and_stage() -> None:
+    assert len(README.splitlines()) <= 100
+    guides = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("guide-*.md")
     )
-    for command in commands:
-        assert f"popinjay {command}" in README
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    for command in re.findall(r"^## popinjay (\w+)", reference, re.MULTILINE):
+        assert f"popinjay {command}" in README + guides
     for stage in STAGES:
-        assert stage.name in README
-        assert all(name in README for name in stage.makes)
+        assert f"| {stage.name} |" in guides
+        assert all(name in guides for name in stage.makes)
+
+
+@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]))
+def test_links_lead_to_files_and_sections_that_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", page.read_text(encoding="utf-8")):
+        link = target[0] or target[1]
+        if "://" in link:
+            continue
+        name, _, section = link.partition("#")
+        linked = page if not name else page.parent / name
+        assert linked.exists(), link
+        if section:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            assert section in [
+                re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings
+            ]
 
 
 def test_the_readmes_lines_of_python_run(

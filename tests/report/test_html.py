@@ -12,7 +12,7 @@ import pytest
 
 from popinjay.report import charts, quiz
 from popinjay.report.charts import Side, length_counts
-from popinjay.report.html import plain
+from popinjay.report.people import plain_name
 from popinjay.report.schema import Report
 from popinjay.report.svg import ticks
 from reports import estimate, metrics, page, real_posts, report, written_posts
@@ -345,8 +345,8 @@ def test_scores_beyond_chance(count: int, least: int) -> None:
 
 
 def test_names_are_one_short_line() -> None:
-    assert plain("a\nb\u202e c") == "a b c"
-    assert len(plain("x" * 500)) == 80
+    assert plain_name("a\nb\u202e c") == "a b c"
+    assert len(plain_name("x" * 500)) == 80
 
 
 @pytest.mark.parametrize(

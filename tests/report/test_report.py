@@ -20,7 +20,7 @@ from popinjay.metrics.measure import BASE, MARKOV, PERSONA, Compared
 from popinjay.metrics.suite import compare
 from popinjay.post import read_json, read_rows
 from popinjay.report.schema import Report
-from popinjay.report.verdict import notes, verdict
+from popinjay.report.verdict import notes, plain_verdict, short_verdict
 from popinjay.store.run import REPORTS, Run
 
 OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 30, "whose": "fictional"}
@@ -65,7 +65,7 @@ def test_every_number_has_its_controls(made: Path) -> None:
     assert report["training"] == {
         key: report["training"][key] for key in ("why", "best_step", "steps")
     }
-    assert report["verdict"] == verdict(Report.from_json(report))
+    assert report["verdict"] == plain_verdict(Report.from_json(report))
     assert report["notes"] == list(notes(Report.from_json(report)))
     assert json.dumps(Report.from_json(report).to_json()) == json.dumps(report)  # their order too
 
@@ -113,9 +113,9 @@ def test_a_copying_persona_is_detected_by_its_copies_alone() -> None:
     assert found["copying"]["author"]["exact"]["high"] < 0.05
     # This does not change the verdict.
     assert found["told_apart"]["persona"]["low"] <= 0.5 <= found["told_apart"]["persona"]["high"]
-    said = verdict(Report.from_json(found))
-    assert said.startswith("Not to be told apart")
-    assert "Copies more than the author repeats themselves: " in said
+    said = plain_verdict(Report.from_json(found))
+    assert said.startswith("It copies more than the author does: more than 99 in 100 of its posts")
+    assert "can't tell it from the author, but copies" in said
 
 
 def test_shuffled_words_are_distinguished() -> None:
@@ -124,7 +124,7 @@ def test_shuffled_words_are_distinguished() -> None:
     shuffled = [" ".join(chance.sample(post.split(), len(post.split()))) for post in posts[:200]]
     found = compared(posts[:200], posts[200:], shuffled)
     assert found["told_apart"]["persona"]["low"] > 0.6
-    assert "told apart: " in verdict(Report.from_json(found))
+    assert "tell it from the author: it was right" in plain_verdict(Report.from_json(found))
 
 
 def test_other_seeds_stay_inside_the_intervals() -> None:
@@ -182,35 +182,127 @@ def numbers(
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "said", "short"),
     [
         (
-            {"persona": 0.58},
-            "Not to be told apart: shown one post of each, "
-            "a classifier picks the machine's 58 times in 100",
+            {"persona": 0.33},
+            "By style alone, a program can't tell it from Ada: it did no better than guessing.",
+            "Style like the author's",
         ),
-        ({"persona": 0.597}, "Hard to tell apart: "),
-        ({"persona": 0.597, "earlier": 0.57}, "Not to be told apart: "),
-        ({"persona": 0.7}, "Sometimes told apart: "),
-        ({"persona": 0.8}, "Often told apart: "),
-        ({"persona": 0.95}, "Easily told apart: "),
+        (
+            {"persona": 0.58},
+            "can't tell it from Ada: it was right 58 times in 100, and guessing is right 50 times.",
+            "Style like the author's",
+        ),
+        (
+            {"persona": 0.597},
+            "a program can only seldom tell it from Ada: ",
+            "Seldom told by style",
+        ),
+        (
+            {"persona": 0.597, "earlier": 0.57},
+            "can't tell it from Ada: ",
+            "Style like the author's",
+        ),
+        ({"persona": 0.7}, "a program can sometimes tell it", "Sometimes told by style"),
+        ({"persona": 0.8}, "a program can usually tell it", "Usually told by style"),
+        (
+            {"persona": 0.8},
+            "it was right 80 times in 100; guessing is right 50 times.",
+            "Usually told by style",
+        ),
+        ({"persona": 0.95}, "a program can nearly always tell it", "Nearly always told by style"),
+        (
+            {"persona": 0.9999},
+            "it was right more than 99 times in 100",
+            "Nearly always told by style",
+        ),
         (
             {"persona": 0.97, "earlier": 0.96},
-            "Told apart no better than the author's own older posts: ",
+            "can't tell it from Ada any better than Ada from an earlier time: it was right 97 "
+            "times in 100, and 96 when it had to tell Ada's newest posts from the older ones.",
+            "Style like the author's",
         ),
-        ({"persona": 0.97, "earlier": 0.8}, "Easily told apart: "),
-        ({"persona": 0.7, "run": 0.0}, "Copies nothing: "),
         (
-            {"persona": 0.7, "run": 0.004},
-            "Copies less than the author repeats themselves: "
-            "0.4% of posts repeat eight words of one it learnt, 1.0%",
+            {"persona": 0.97, "earlier": 0.8},
+            "it was right 97 times in 100, and 80 when it had to tell Ada's newest posts",
+            "Nearly always told by style",
         ),
-        ({"persona": 0.7, "run": 0.015}, "Copies about as much as the author repeats themselves: "),
-        ({"persona": 0.7, "run": 0.2}, "Copies more than the author repeats themselves: 20.0%"),
+        ({"persona": 0.7}, "None of its posts repeats eight words", "Sometimes told by style"),
+        (
+            {"persona": 0.7, "run": 0.004, "own": 0.1},
+            "It repeats older posts less than Ada does.",
+            "Sometimes told by style",
+        ),
+        (
+            {"persona": 0.7, "run": 0.015},
+            "It repeats older posts about as much as Ada does.",
+            "Sometimes told by style",
+        ),
+        (
+            {"persona": 0.7, "run": 0.15},
+            "It copies more than Ada does: 15 in 100 of its posts repeat eight words in a row of "
+            "one that it learnt, and 1 in 100 of Ada's own new ones.",
+            "Sometimes told by style",
+        ),
     ],
 )
-def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> None:
-    assert said in verdict(Report.from_json(numbers(**given)))
+def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str, short: str) -> None:
+    report = Report.from_json({**numbers(**given), "authors": ["Ada ✨"]})
+    assert said in plain_verdict(report)
+    assert short_verdict(report) == short
+
+
+def test_a_copy_machine_is_called_so_before_its_style() -> None:
+    report = Report.from_json(numbers(0.5, run=0.9, own=0.0))
+    assert plain_verdict(report) == (
+        "It copies more than the author does: 90 in 100 of its posts repeat eight words in a row "
+        "of one that it learnt, and none of the author's own new ones. By style alone, a program "
+        "can't tell it from the author, but copies have their author's style."
+    )
+    assert short_verdict(report) == "Copies much of its source"
+
+
+@pytest.mark.parametrize(
+    ("persona", "author", "said", "short"),
+    [
+        (
+            0.088,
+            0.001,
+            "Words that do not exist: 9 in 100 of its words; Ada: fewer than 1 in 100.",
+            "Right style, invented words",
+        ),
+        (
+            0.02,
+            0.0,
+            "Words that do not exist: 2 in 100 of its words; Ada: none.",
+            "Style like the author's",
+        ),
+        (0.006, 0.004, "It makes up no more words than Ada.", "Style like the author's"),
+    ],
+)
+def test_invented_words_are_said_beside_the_style(
+    persona: float, author: float, said: str, short: str
+) -> None:
+    words = {"persona": persona, "author": author}
+    report = Report.from_json({**numbers(0.55), "authors": ["Ada"], "non_words": words})
+    assert plain_verdict(report).endswith(said)
+    assert short_verdict(report) == short
+
+
+def test_authors_are_named_by_their_display_names() -> None:
+    def said(names: list[str], **rest: Any) -> str:
+        given = numbers(0.7, run=0.01, own=0.01)
+        return plain_verdict(Report.from_json({**given, "authors": names, **rest}))
+
+    assert "tell it from Nell Marrow: " in said(["Nell Marrow 🍞"])
+    assert "about as much as Nell and Brix do." in said(["Nell", "⚡️Brix⚡️"])
+    assert "tell it from Ada, Bob and Cleo: " in said(["Ada", "Bob", "Cleo"])
+    assert "about as much as the 4 authors do." in said(["Ada", "Bob", "Cleo", "Dan"])
+    assert "tell it from 🍞: " in said(["🍞"])  # a name of nothing else stays as it is
+    old = {"bits_per_byte": {"persona": {"all": 1.0, "ada": 1.0, "bob": 1.0}}}
+    assert "about as much as the authors do." in said([], **old)
+    assert "tell it from the author: " in said([])
 
 
 @pytest.mark.parametrize(
@@ -218,21 +310,22 @@ def test_the_verdict_follows_the_numbers(given: dict[str, float], said: str) -> 
     [
         (
             {"held_out": 1, "samples": 1000},
-            "No verdict can be given: only 1 of the author's posts was held out to compare with, "
-            "and it takes 20.",
+            "Too few posts to judge: only 1 of the author's was held out to compare with, and it "
+            "takes 20.",
         ),
-        ({"held_out": 19, "samples": 1000}, "only 19 of the author's posts were held out"),
+        ({"held_out": 19, "samples": 1000}, "only 19 of the author's were held out"),
         (
             {"held_out": 200, "samples": 10},
-            "only 10 posts were written to be measured, and it takes 20: --samples 1000.",
+            "only 10 were written to be measured, and it takes 20. --samples 1000 gives a verdict.",
         ),
     ],
 )
 def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None:
     """With one post on each side, any persona looks like its author."""
     found = {**numbers(0.5), "posts": posts}
-    assert said in verdict(Report.from_json(found))
-    assert "told apart:" not in verdict(Report.from_json(found))
+    assert said in plain_verdict(Report.from_json(found))
+    assert "By style" not in plain_verdict(Report.from_json(found))
+    assert short_verdict(Report.from_json(found)) == "Too few posts to judge"
     rest = {"taken_for": {"same_language": 17, "others": 46}, "privacy": {"in_training": 0}}
     assert not any(
         "held out" in note or "chance" in note
@@ -240,7 +333,14 @@ def test_too_few_posts_are_no_evidence(posts: dict[str, int], said: str) -> None
         if posts["held_out"] < 20
     )
     enough = Report.from_json({**found, "posts": {"held_out": 20, "samples": 20}})
-    assert verdict(enough).startswith("Not to be told apart")
+    assert plain_verdict(enough).startswith("By style alone, a program can't tell it")
+
+
+def test_what_was_not_measured_is_not_judged() -> None:
+    assert plain_verdict(Report()) == "It has not been measured yet."
+    assert short_verdict(Report()) == ""
+    copying = {"copying": numbers(0.5)["copying"]}
+    assert "style" not in plain_verdict(Report.from_json(copying))
 
 
 def test_a_difference_that_may_be_chance_is_called_so() -> None:

@@ -18,17 +18,16 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from popinjay import __version__
-from popinjay.post import one_line, printable
+from popinjay.post import printable
 from popinjay.report import charts, quiz, tables
 from popinjay.report.charts import Side
+from popinjay.report.people import plain_name
 from popinjay.report.schema import Report
 from popinjay.report.settings_chart import settings
 from popinjay.text.unicode import without_direction_marks
 
 if TYPE_CHECKING:
     from jinja2 import Template
-
-MAX_NAME = 80  # characters
 
 
 def render(
@@ -62,7 +61,7 @@ def render(
     lengths = real_lengths if real is None else charts.length_counts(real)
     return _template().render(
         name=sides[0].name,
-        people=plain(people),
+        people=plain_name(people),
         sides=sides,
         pairs=pairs,
         pairs_json=quiz.as_json(pairs),
@@ -75,15 +74,9 @@ def render(
     )
 
 
-def plain(text: str) -> str:
-    """Return a name on one line, short enough for a heading and without direction marks."""
-    text = one_line(without_direction_marks(printable(text)))
-    return text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
-
-
 def _safe(side: Side) -> Side:
     report = Report.from_json(_cleaned(side.report.to_json()))
-    return replace(side, name=plain(side.name), report=report)
+    return replace(side, name=plain_name(side.name), report=report)
 
 
 def _cleaned(found: Any) -> Any:

@@ -152,7 +152,8 @@ class Report:
     """All that was measured of a persona.
 
     Attributes:
-        verdict: The most important numbers in one sentence (see `report.verdict`).
+        verdict: The most important of it in two or three sentences (see `report.verdict`).
+        authors: The display names of the authors; empty in reports that do not have them.
         notes: What a reader should bear in mind.
         model: The hash of the model that was measured.
         measures: The numbers of each metric, by its name (see `metrics.suite`).
@@ -160,6 +161,7 @@ class Report:
     """
 
     verdict: str = ""
+    authors: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     model: str = ""
     posts: PostCounts = PostCounts()
@@ -180,6 +182,7 @@ class Report:
         own = {one.name for one in fields(cls)}
         return cls(
             verdict=found.get("verdict") or "",
+            authors=tuple(found.get("authors") or ()),
             notes=tuple(found.get("notes") or ()),
             model=found.get("model") or "",
             posts=_part(PostCounts, parts.get("posts")) or PostCounts(),
@@ -195,6 +198,7 @@ class Report:
         """Return the report as `report.json` holds it; parts that are missing stay so."""
         parts: dict[str, Any] = {
             "verdict": self.verdict,
+            "authors": list(self.authors) or None,
             "notes": list(self.notes),
             "model": self.model or None,
             "posts": _without_none(asdict(self.posts)) or None,

@@ -6,97 +6,216 @@ from popinjay.metrics.attribution import LEAST_OTHERS
 from popinjay.metrics.intervals import Estimate
 from popinjay.metrics.measure import AUTHOR, BASE, PERSONA, Measure
 from popinjay.metrics.two_sample_test import EARLIER
+from popinjay.report.people import People, people
 from popinjay.report.schema import PostCounts, Report
 
 MIN_POSTS = (
     20  # a side: with fewer, a classifier or a reader of single posts does no better than chance
 )
 FEW_POSTS = 100  # held-out posts; with fewer of them every comparison is rough
-TOLD_APART = (  # up to which AUC
-    (0.6, "Hard to tell apart"),
-    (0.75, "Sometimes told apart"),
-    (0.9, "Often told apart"),
-    (1.01, "Easily told apart"),
+TOLD_APART = (  # up to which AUC, and how often a program can tell
+    (0.6, "seldom"),
+    (0.75, "sometimes"),
+    (0.9, "usually"),
+    (1.01, "nearly always"),
 )
 MARGIN = 0.03  # of AUC: a lead no larger than this counts as none
 SAME_AUTHOR_AUC = 0.6  # of newest against older posts, up to which an author has hardly changed
+MUCH_COPYING = 0.2  # of its posts: style says little about what was copied
+INVENTED_MARGIN = 0.01  # of words: a share no larger than the author's and this counts as equal
+MANY_INVENTED = 0.03  # of words beyond the author's: a reader meets one every few posts
 
 
-def verdict(report: Report) -> str:
-    """Return one line: how hard it is to tell apart, and how much it copies compared to the author.
+def plain_verdict(report: Report) -> str:
+    """Return two or three sentences that need no statistics.
 
-    With too few posts it says why no verdict can be given.
+    They say how well a program tells the persona's posts from the author's by style, how much it
+    copies, and how many of its words do not exist. What was not measured is left out. With too few
+    posts they say why no verdict can be given.
     """
-    if said := _too_few(report.posts):
-        return f"No verdict can be given: {said}"
-    return f"{_apart(report.measure('told_apart'))} {_copies(report.measure('copying'))}"
+    who = authors_of(report)
+    if said := _too_few(report.posts, who):
+        return said
+    if _copies_much(report):
+        said = [_copying(report, who), _style_of_a_copy(report, who), _words(report, who)]
+    else:
+        said = [_style(report, who), _copying(report, who), _words(report, who)]
+    return " ".join(filter(None, said)) or "It has not been measured yet."
+
+
+def short_verdict(report: Report) -> str:
+    """Return the verdict in at most five words, for lists; empty if nothing was measured."""
+    if _too_few(report.posts, authors_of(report)):
+        return "Too few posts to judge"
+    if _copies_much(report):
+        return "Copies much of its source"
+    if _often(report) is not None:
+        return f"{_often(report)} told by style".capitalize()
+    if report.measure("told_apart").get(PERSONA) is None:
+        return ""
+    if _invented(report) > MANY_INVENTED:
+        return "Right style, invented words"
+    return "Style like the author's"
+
+
+def authors_of(report: Report) -> People:
+    """Return how sentences name the authors of a persona."""
+    scored = [name for name in report.bits_per_byte.persona if name != "all"]
+    return people(report.authors, several=len(scored) > 1)
 
 
 def can_be_given(report: Report) -> bool:
     """Return whether there are enough posts to compare the persona with its author."""
-    return not _too_few(report.posts)
+    return not _too_few(report.posts, authors_of(report))
 
 
-def _too_few(posts: PostCounts) -> str:
-    """Return of what there is too little, and what to change; empty for nothing."""
+def _too_few(posts: PostCounts, who: People) -> str:
+    """Return of what there is too little; empty for nothing."""
     held_out = MIN_POSTS if posts.held_out is None else posts.held_out
     samples = MIN_POSTS if posts.samples is None else posts.samples
     if held_out < MIN_POSTS:
         verb = "was" if held_out == 1 else "were"
         return (
-            f"only {held_out:,} of the author's posts {verb} held out to compare with, and it "
-            f"takes {MIN_POSTS}. More posts, or a larger --held-out, give one."
+            f"Too few posts to judge: only {held_out:,} of {who.possessive} {verb} held out to "
+            f"compare with, and it takes {MIN_POSTS}. More posts, or a larger --held-out, give a "
+            "verdict."
         )
     if samples < MIN_POSTS:
+        verb = "was" if samples == 1 else "were"
         return (
-            f"only {samples:,} posts were written to be measured, and it takes {MIN_POSTS}: "
-            "--samples 1000."
+            f"Too few posts to judge: only {samples:,} {verb} written to be measured, and it takes "
+            f"{MIN_POSTS}. --samples 1000 gives a verdict."
         )
     return ""
 
 
-def _apart(told_apart: Measure) -> str:
-    """Return how hard the persona is to tell apart.
+def _reachable(report: Report) -> float:
+    """Return the AUC of the author against themselves, which is the best that could be reached.
 
     Held-out posts are the newest. What the author wrote before is all that a model could learn, so
-    the AUC of the older posts is the best that it could reach.
+    the AUC of the older posts counts if it is higher than that of two halves of the newest.
     """
-    found = told_apart.estimate(PERSONA)
-    self_split = told_apart.estimate(AUTHOR)
-    older = told_apart.estimate(EARLIER)
-    if found.value > max(self_split.value, older.value) + MARGIN:
-        what = next(words for most, words in TOLD_APART if found.value < most)
-    elif older.value > SAME_AUTHOR_AUC:
-        what = "Told apart no better than the author's own older posts"
-    else:
-        what = "Not to be told apart"
+    told_apart = report.measure("told_apart")
+    found = [told_apart.get(one) for one in (AUTHOR, EARLIER)]
+    return max([0.5, *(one.value for one in found if one)])
+
+
+def _often(report: Report) -> str | None:
+    """Return how often a program tells the persona; None if not more often than it should."""
+    found = report.measure("told_apart").get(PERSONA)
+    if found is None or found.value <= _reachable(report) + MARGIN:
+        return None
+    return next(words for most, words in TOLD_APART if found.value < most)
+
+
+def _style(report: Report, who: People) -> str:
+    """Return the sentence about style. A share of a half or less is told as guessing."""
+    found = report.measure("told_apart").get(PERSONA)
+    if found is None:
+        return ""
+    often, reachable = _often(report), _reachable(report)
+    has_changed = reachable > SAME_AUTHOR_AUC
+    older = (
+        f"when it had to tell {who.possessive} newest posts from the older ones"
+        if has_changed
+        else ""
+    )
+    if often is None and not has_changed:
+        return f"By style alone, a program can't tell it from {who.name}: {_guessed(found)}."
+    if often is None:
+        return (
+            f"By style alone, a program can't tell it from {who.name} any better than {who.name} "
+            f"from an earlier time: it was right {_times(found.value)}, and {_in_100(reachable)} "
+            f"{older}."
+        )
+    beside = (
+        f", and {_in_100(reachable)} {older}" if has_changed else "; guessing is right 50 times"
+    )
+    can = "can only seldom" if often == "seldom" else f"can {often}"
     return (
-        f"{what}: shown one post of each, a classifier picks the machine's {_times(found)} times "
-        f"in 100, the author's own older ones {_times(older)} times, and {_times(self_split)} on "
-        "two halves of the same posts."
+        f"By style alone, a program {can} tell it from {who.name}: it was right "
+        f"{_times(found.value)}{beside}."
     )
 
 
-def _times(auc: Estimate) -> str:
-    return f"{auc.value * 100:.0f}"
+def _guessed(found: Estimate) -> str:
+    if found.value <= 0.5 + MARGIN:
+        return "it did no better than guessing"
+    return f"it was right {_times(found.value)}, and guessing is right 50 times"
 
 
-def _copies(copying: Measure) -> str:
-    found = copying.estimate(PERSONA, "run")
-    own = copying.estimate(AUTHOR, "run")
-    shares = (
-        f"{found.value:.1%} of posts repeat eight words of one it learnt, {own.value:.1%} of the "
-        "author's own new posts do"
-    )
+def _style_of_a_copy(report: Report, who: People) -> str:
+    """Return what style is worth if much is copied."""
+    if report.measure("told_apart").get(PERSONA) is None:
+        return ""
+    often = _often(report)
+    can = "can't" if often is None else f"can {often}"
+    why = ", but copies have their author's style" if often in (None, "seldom") else ""
+    return f"By style alone, a program {can} tell it from {who.name}{why}."
+
+
+def _copies_much(report: Report) -> bool:
+    found, own = (report.measure("copying").get(one, "run") for one in (PERSONA, AUTHOR))
+    if found is None or found.value < MUCH_COPYING:
+        return False
+    return own is None or (found.value > own.value and found.apart_from(own))
+
+
+def _copying(report: Report, who: People) -> str:
+    """Return the sentence about copying: runs of eight words, the author's own beside."""
+    found, own = (report.measure("copying").get(one, "run") for one in (PERSONA, AUTHOR))
+    if found is None:
+        return ""
     if not found.value:
-        return "Copies nothing: no post repeats eight words of one it learnt."
-    if found.value <= own.value:
-        return f"Copies less than the author repeats themselves: {shares}."
-    if not found.apart_from(own):
-        return f"Copies about as much as the author repeats themselves: {shares}."
+        return "None of its posts repeats eight words in a row of a post that it learnt."
+    posts = f"{_share(found.value)} of its posts repeat eight words in a row of one that it learnt"
+    if own is None:
+        return f"{posts[0].upper()}{posts[1:]}."
+    if found.value > own.value and found.apart_from(own):
+        return (
+            f"It copies more than {who.name} {who.do}: {posts}, and {_share(own.value)} of "
+            f"{who.possessive} own new ones."
+        )
+    if found.value <= own.value and found.apart_from(own):
+        return f"It repeats older posts less than {who.name} {who.do}."
+    return f"It repeats older posts about as much as {who.name} {who.do}."
+
+
+def _words(report: Report, who: People) -> str:
+    """Return the sentence about words that do not exist; empty if they were not measured."""
+    found, own = (report.measure("non_words").get(one) for one in (PERSONA, AUTHOR))
+    if found is None or own is None:
+        return ""
+    if _invented(report) <= INVENTED_MARGIN:
+        return f"It makes up no more words than {who.name}."
     return (
-        f"Copies more than the author repeats themselves: {shares} (what you are shown never does)."
+        f"Words that do not exist: {_share(found.value)} of its words; {who.name}: "
+        f"{_share(own.value)}."
     )
+
+
+def _invented(report: Report) -> float:
+    """Return by how much its share of words that do not exist is above the author's."""
+    found, own = (report.measure("non_words").get(one) for one in (PERSONA, AUTHOR))
+    return found.value - own.value if found and own else 0.0
+
+
+def _times(share: float) -> str:
+    return f"{_in_100(share)} times in 100"
+
+
+def _in_100(share: float) -> str:
+    """Return a share as a number in 100, never as all of them."""
+    return "more than 99" if share > 0.995 else f"{share * 100:.0f}"
+
+
+def _share(share: float) -> str:
+    """Return a share as so many in 100."""
+    if not share:
+        return "none"
+    if share < 0.005:
+        return "fewer than 1 in 100"
+    return f"{_in_100(share)} in 100"
 
 
 def notes(report: Report) -> tuple[str, ...]:

@@ -94,7 +94,9 @@ def read_all(
     with ExitStack() as stack:  # closes what was opened before one that cannot be read
         for spec, source in zip(specs, found, strict=True):
             with _FileErrors(spec):
-                readings.append(stack.enter_context(source.read(spec, options, access)))
+                reading = stack.enter_context(source.read(spec, options, access))
+                reading.findings.source = reading.findings.source or source.NAME
+                readings.append(reading)
         stack.pop_all()
     return readings
 

@@ -23,6 +23,9 @@ FETCH = "fetch"  # the stage that events name while a network is read
 class Findings:
     """What a source reports besides its posts. Complete once all posts have been read."""
 
+    # What the spec was recognised as, such as "text file, one post per line"; empty: the NAME of
+    # its source.
+    source: str = ""
     notes: list[str] = field(default_factory=list)  # sentences for the user
     left_out: Counter[str] = field(default_factory=Counter)  # posts not yielded, by reason
     # Kinds of private files that are never opened, with the number of files.

@@ -13,7 +13,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from enum import Enum
+from typing import Any, NamedTuple
 
 from popinjay.errors import TooLittleText
 from popinjay.events import Event, EventKind, Listener, ignore
@@ -30,6 +31,7 @@ from popinjay.text.words import spoken_length, words
 STAGE = "clean"
 LEAST_CHARACTERS = 6_000  # under this HuggingTweets refused
 FEW_CHARACTERS = 40_000  # and under this it warned
+MANY_CHARACTERS = 60_000  # about a thousand short posts
 LEAST_POSTS = 3  # under this there is nothing left to learn from
 MOST_CHARACTERS = 100_000  # of a post: no network takes more, and megabytes would be slow
 INTERESTING_WORDS = 3
@@ -249,28 +251,67 @@ def _once(
             yield post, text
 
 
+class Amount(Enum):
+    """How much text there is to learn from."""
+
+    TOO_LITTLE = "too little"  # `make` refuses
+    LITTLE = "little"  # `make` warns
+    ENOUGH = "enough"
+    PLENTY = "plenty"
+
+
+class Verdict(NamedTuple):
+    """What is said about the amount of text, and what would help; the hint may be empty."""
+
+    message: str
+    hint: str = ""
+
+
+def amount_of(counts: Counts) -> Amount:
+    """Return how much text an author's used posts have."""
+    if counts.characters < LEAST_CHARACTERS or counts.used < LEAST_POSTS:
+        return Amount.TOO_LITTLE
+    if counts.characters < FEW_CHARACTERS:
+        return Amount.LITTLE
+    return Amount.ENOUGH if counts.characters < MANY_CHARACTERS else Amount.PLENTY
+
+
+def verdict_on(counts: Counts) -> Verdict:
+    """Return in words how much text an author's used posts have."""
+    posts = "post" if counts.used == 1 else "posts"
+    found = f"{counts.characters:,} characters in {counts.used:,} {posts}"
+    amount = amount_of(counts)
+    if amount is Amount.TOO_LITTLE and counts.characters >= LEAST_CHARACTERS:
+        return Verdict(
+            f"Too few posts: {found}. At least {LEAST_POSTS} are needed (one to learn from, one to "
+            "watch the training, one to measure the result), and hundreds are better.",
+            _what_was_lost(counts)
+            or "If these are many posts in one, put each on a line of its own.",
+        )
+    if amount is Amount.TOO_LITTLE:
+        return Verdict(
+            f"Too little text: {found}. At least {LEAST_CHARACTERS:,} characters are needed, and "
+            f"{FEW_CHARACTERS:,} are better.",
+            _what_was_lost(counts)
+            or "A longer archive, or several files of the same author joined into one, has more.",
+        )
+    if amount is Amount.LITTLE:
+        return Verdict(
+            f"Little text: {found}. {FEW_CHARACTERS:,} characters are a good start; with fewer, "
+            "expect a voice that repeats itself.",
+            _what_was_lost(counts),
+        )
+    return Verdict(f"{'Plenty' if amount is Amount.PLENTY else 'Enough'} to learn from: {found}.")
+
+
 def check_enough(counts: Counts) -> str | None:
     """Return a warning if there is little text. Raises TooLittleText if there is too little."""
-    posts = "kept post" if counts.used == 1 else "kept posts"
-    said = f"{counts.author!r} has {counts.characters:,} characters in {counts.used:,} {posts}"
-    if counts.characters >= LEAST_CHARACTERS and counts.used < LEAST_POSTS:
-        raise TooLittleText(
-            f"{said}; a voice needs at least {LEAST_POSTS} posts (one to learn from, one to watch "
-            "it, one held out), better hundreds.",
-            _what_was_lost(counts) or "If that is many posts in one, give each a line of its own.",
-        )
-    if counts.characters < LEAST_CHARACTERS:
-        raise TooLittleText(
-            f"{said}; a voice needs at least {LEAST_CHARACTERS:,}, better {FEW_CHARACTERS:,}.",
-            _what_was_lost(counts)
-            or "A longer archive, or more files of the same author joined into one, brings more.",
-        )
-    if counts.characters < FEW_CHARACTERS:
-        return (
-            f"{said}. That is little ({FEW_CHARACTERS:,} is a good start): expect a voice that "
-            "repeats itself."
-        )
-    return None
+    amount = amount_of(counts)
+    verdict = verdict_on(counts)
+    said = f"{counts.author}: {verdict.message[0].lower()}{verdict.message[1:]}"
+    if amount is Amount.TOO_LITTLE:
+        raise TooLittleText(said, verdict.hint)
+    return said if amount is Amount.LITTLE else None
 
 
 def _what_was_lost(counts: Counts) -> str:

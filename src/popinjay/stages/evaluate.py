@@ -20,9 +20,9 @@ from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.options import EvaluateOptions, Sampling, SayOptions
-from popinjay.post import by_author, read_posts, read_rows
+from popinjay.post import by_author, read_authors, read_posts, read_rows
 from popinjay.report.schema import BitsPerByte, PostCounts, Report, SamplingSettings, Training
-from popinjay.report.verdict import notes, verdict
+from popinjay.report.verdict import notes, plain_verdict
 from popinjay.sampling.events import GeneratedPost
 from popinjay.sampling.generate import MAX_BATCH_ROWS, stream
 from popinjay.store.files import atomic_write, content_hash
@@ -57,6 +57,7 @@ def evaluate(
     compared = _compared(held_out, training, samples, of_base, options.seed)
     size = sum(len(text.encode()) for text in compared.author)
     report = Report(
+        authors=tuple(author.title for author in read_authors(context.need("authors.json"))),
         model=context.run.record.hashes()["model"],
         posts=PostCounts(len(training), len(compared.author), size, len(samples)),
         sampling=SamplingSettings.from_json(
@@ -66,7 +67,7 @@ def evaluate(
         measures=compare(compared, options.seed, _progress(listener)),
         training=_training(context),
     )
-    report = replace(report, verdict=verdict(report), notes=notes(report))
+    report = replace(report, verdict=plain_verdict(report), notes=notes(report))
     _keep_previous(context, report.model)
     context.write_json("report.json", report.to_json())
     context.write_rows(

@@ -39,10 +39,10 @@ STAGES = (
     ),
     Stage(
         "evaluate",
-        ("model", "train.jsonl", "held_out.jsonl"),
+        ("authors.json", "model", "train.jsonl", "held_out.jsonl"),
         ("report.json", "samples.jsonl"),
         "measuring",
-        version=3,
+        version=4,
     ),
     Stage(
         "card",

@@ -1,4 +1,4 @@
-"""Times and sizes in words, as the page writes them too (`assets/serve/words.js`)."""
+"""Times, sizes and counts in words, as the page writes them too (`assets/serve/words.js`)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """Return a number with its noun: "1 post", "1,024 posts"."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
 def size(count: float) -> str:
     """Return a number of bytes in words, in powers of 1000."""
     unit = 0
@@ -22,3 +27,20 @@ def size(count: float) -> str:
         unit += 1
     digits = 1 if unit and count < 10 else 0
     return f"{count:,.{digits}f} {_SIZES[unit]}"
+
+
+def roughly(seconds: float) -> str:
+    """Return an estimated time in words, no more precise than it is: "about 5 minutes"."""
+    if seconds < 20:
+        return "a few seconds"
+    if seconds < 50:
+        return f"about {round(seconds, -1):.0f} seconds"
+    minutes = seconds / 60
+    if minutes < 1.5:
+        return "about a minute"
+    if minutes < 55:
+        return f"about {minutes if minutes < 10 else 5 * round(minutes / 5):.0f} minutes"
+    hours = minutes / 60
+    if hours < 1.25:
+        return "about an hour"
+    return f"about {hours:.0f} hours" if hours >= 10 else f"about {hours:.1f} hours"

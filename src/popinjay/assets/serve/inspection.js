@@ -14,10 +14,7 @@ const BUDGETS = {
 
 export const showInspection = (container, job) => {
   const { authors = [] } = job.result ?? {};
-  const refused = authors.some(
-    (author) =>
-      author.verdict?.startsWith("make would refuse") && !author.verdict.includes("--whose self"),
-  );
+  const refused = authors.some((author) => author.amount === "too little");
   fill(
     container,
     el("section", { class: "seen" }, table(authors), remarks(authors)),
@@ -99,7 +96,7 @@ const remarks = (authors) => {
             .map(([what, number]) => `${count(number)} × ${what}`)
             .join(", ")}.`,
       );
-    return [...found, ...(author.notes ?? []), author.verdict]
+    return [...found, ...(author.notes ?? []), author.verdict, author.hint, author.refusal]
       .filter(Boolean)
       .map((text) =>
         el(

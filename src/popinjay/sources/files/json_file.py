@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -40,6 +41,12 @@ class JsonFile(RowFile):
 
     def _rows(self, findings: Findings) -> Iterator[Row]:
         yield from self._json.rows(findings)
+        findings.source = f"JSON file{written_by(self._json.schemas)}"
+
+
+def written_by(schemas: Counter[str]) -> str:
+    """Return which site's or tool's posts these are, as a clause; empty if that is not known."""
+    return f", posts as {schemas.most_common(1)[0][0]} writes them" if schemas else ""
 
 
 class JsonRows:
@@ -48,6 +55,7 @@ class JsonRows:
     def __init__(self, source: ByteSource, options: CollectOptions) -> None:
         self.label = source.label
         self.count = 0  # rows of all kinds, once they have been read
+        self.schemas = Counter[str]()  # names of schemas, each with its number of rows
         self._source = source
         self._options = options
         self._first: Any = None
@@ -63,12 +71,15 @@ class JsonRows:
         any_post = False
         posts = 0
         self.count = 0
+        self.schemas.clear()
         with ReadErrors(self.label), open_text(self._source) as text:
             for value, alone in values(text, self.label, damage):
                 for item in items_in(value, WHOLE_FILE if alone else NO_PAGE):
                     self.count += 1
                     if self.count == 1:
                         self._first = item.value
+                    if item.schema:
+                        self.schemas[item.schema.NAME] += 1
                     row = self._row(item, self.count, undated)
                     any_post = any_post or row != NO_POST
                     if isinstance(row, Row):

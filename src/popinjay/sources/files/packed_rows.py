@@ -6,6 +6,7 @@ Files whose names suggest private content or other people's posts are never open
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -16,11 +17,12 @@ from popinjay.sources import Access, Findings, reading_of
 from popinjay.sources.files import text
 from popinjay.sources.files.byte_source import Member, Source, stem_of
 from popinjay.sources.files.container import Container, is_zip
-from popinjay.sources.files.json_file import JsonRows, begins_as_json
+from popinjay.sources.files.json_file import JsonRows, begins_as_json, written_by
 from popinjay.sources.generic_names import is_generic
 from popinjay.sources.rows.file import RowFile
 from popinjay.sources.rows.row import Row
 from popinjay.sources.x.layout import FOREIGN, is_of_x
+from popinjay.text.quantities import plural
 
 NAME = "packed text"
 HELP = "a .zip or folder of .json or .jsonl files, or with one .csv, .tsv or .txt"
@@ -137,5 +139,8 @@ class PackedRows(RowFile):
                     raise
                 without_posts.append(member.label)
             position += member.count
+        schemas = sum((member.schemas for member in self._members), Counter[str]())
+        files = plural(len(self._members), "JSON file")
+        findings.source = f"zip or folder with {files}{written_by(schemas)}"
         if without_posts:
             findings.notes.append(f"No posts in {', '.join(without_posts[:5])}: skipped.")

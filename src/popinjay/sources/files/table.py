@@ -46,6 +46,7 @@ from popinjay.sources.rows.facts import FLAGS, TEXTS, TIMES
 from popinjay.sources.rows.keys import fold
 
 _SAMPLE = 2**18  # characters at the beginning that the format is detected from
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _MAX_LINE = 16 * 2**20  # characters
 _MAX_ROW = 2**20  # characters, as a quotation mark may not be closed
 _SEPARATOR = re.compile(r"\s*\"?sep=(.|\\t)\"?\s*", re.IGNORECASE)  # Excel's first line
@@ -109,6 +110,12 @@ class Table:
         self._order = Order.UNKNOWN  # until all dates have been read
         self._rename_counts(rows)
         self._has_escaped_lines = self._text is not None and _has_escaped_lines(rows, self._text)
+
+    @property
+    def described(self) -> str:
+        """What separates its columns, in words."""
+        delimiter = self._dialect.delimiter
+        return f"table, columns separated by {_DELIMITERS.get(delimiter, repr(delimiter))}"
 
     def rows(self, notes: list[str]) -> Iterator[dict[str, str]]:
         """Yield the rows as dictionaries by column name; damage is reported in `notes`."""

@@ -39,6 +39,11 @@ _KINDS = {
     ".ndjson": "json",
     ".json": "json",
 }
+_DESCRIBED = {
+    "txt": "text file, one post per line",
+    "marked": "text file, posts between markers",
+    "json": "JSON file",
+}
 _MAX_LINE = 16 * 2**20  # characters
 _START = 2**14  # characters searched for markers between texts
 _HINT = (
@@ -105,6 +110,7 @@ class TextFile(RowFile):
                 else:
                     yield post
         findings.notes += undated.notes(self._label)
+        findings.source = self._described()
 
     def _raw_rows(self, findings: Findings) -> Iterator[Any]:
         if self._table is not None:
@@ -121,6 +127,17 @@ class TextFile(RowFile):
             if marked_text.is_marked(start):
                 return "marked"
             return "csv" if is_table(self._open, self._label) else "txt"
+
+    def _described(self) -> str:
+        """Return what the file was recognised as."""
+        if self._table is None:
+            return _DESCRIBED[self._kind]
+        column = self._table.text_column
+        return (
+            f"{self._table.described}, texts in column {column!r}"
+            if column
+            else (self._table.described)
+        )
 
     def _open(self) -> IO[str]:
         return open_text(self._source)

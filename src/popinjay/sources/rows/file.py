@@ -32,8 +32,10 @@ class RowFile(Reading):
         self._options = options
         self.findings = Findings()
         self._census = Census(source.label, source.stem)
-        for row in self._rows(Findings()):
+        first = Findings()
+        for row in self._rows(first):
             self._census.add(row)
+        self.findings.source = first.source
         if source.encoding == WESTERN:
             self.findings.notes.append(f"{source.label} is not UTF-8; it is read as Windows-1252.")
         self._chosen = self._census.chosen(options.author, self.findings)
@@ -66,7 +68,7 @@ class RowFile(Reading):
 
     def _of(self, person: Person) -> Reading:
         other = copy.copy(self)
-        other.findings = Findings()
+        other.findings = Findings(self.findings.source)
         other._select(person)
         return other
 

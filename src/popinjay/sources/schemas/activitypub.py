@@ -19,6 +19,7 @@ from popinjay.sources.mastodon.posts import address_of, hostname_of, number_of
 from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page
 
+NAME = "ActivityPub"
 _ACTIVITIES = (
     "Create", "Announce", "Update", "Delete", "Like", "Dislike", "Follow", "Accept", "Reject",
     "Add", "Remove", "Block", "Flag", "Undo", "Move",

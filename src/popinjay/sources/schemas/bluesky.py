@@ -23,6 +23,7 @@ from popinjay.sources.rows.keys import text_of
 from popinjay.sources.rows.row import AuthorNotes, Row, Writer
 from popinjay.sources.schemas.page import Page
 
+NAME = "Bluesky"
 _URI = re.compile(
     r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,200})/([A-Za-z0-9.-]+)/([A-Za-z0-9._:~-]{1,512})"
 )

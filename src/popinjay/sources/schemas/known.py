@@ -1,8 +1,8 @@
 """The schemas in which sites and tools write posts as JSON, one module each.
 
-A module has `recognises(row) -> bool`, for a parsed object, and `post(row, position, page)`, which
-returns a `Row` or the reason to leave it out. A row that no module recognises is read by its keys
-(`popinjay.sources.rows.facts`).
+A module has a `NAME` for users, `recognises(row) -> bool`, for a parsed object, and `post(row,
+position, page)`, which returns a `Row` or the reason to leave it out. A row that no module
+recognises is read by its keys (`popinjay.sources.rows.facts`).
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from popinjay.sources.schemas.page import Page
 
 class Schema(Protocol):
     """The interface of a schema's module."""
+
+    NAME: str  # the site or tool that writes it
 
     def recognises(self, row: Mapping[str, Any]) -> bool:
         """Return whether a row has this schema."""

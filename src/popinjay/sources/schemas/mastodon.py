@@ -14,6 +14,7 @@ from popinjay.sources.rows.keys import text_of
 from popinjay.sources.rows.row import AuthorNotes, Row, Writer
 from popinjay.sources.schemas.page import Page
 
+NAME = "Mastodon"
 _SIGNS = ("spoiler_text", "in_reply_to_account_id", "reblogs_count", "favourites_count", "account")
 _UNNAMED = "0"  # the id of an account that a row does not name
 

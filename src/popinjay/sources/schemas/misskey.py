@@ -15,6 +15,7 @@ from popinjay.sources.rows.privacy import RESTRICTED, reason_for
 from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page
 
+NAME = "Misskey"
 _SIGNS = ("renoteId", "replyId", "visibleUserIds", "localOnly", "fileIds", "cw", "renoteCount")
 
 

@@ -15,6 +15,7 @@ from popinjay.sources.rows.privacy import DELETED, DIRECT, RESTRICTED
 from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page
 
+NAME = "Reddit"
 _COMMENT = ("link_id", "parent_id", "subreddit", "subreddit_id", "link_title", "dest")
 _POST = ("selftext", "is_self", "subreddit_id", "num_comments", "link_flair_text")
 _GONE = ("[deleted]", "[removed]", "[ removed by reddit ]")

@@ -16,6 +16,7 @@ from popinjay.sources.schemas.page import Page
 from popinjay.sources.schemas.x_v1 import when
 from popinjay.sources.x.post import as_number, kind_of, lang_of
 
+NAME = "snscrape"
 _SIGNS = frozenset(("rawContent", "renderedContent", "retweetedTweet"))
 _TEXTS = ("rawContent", "content", "renderedContent")
 

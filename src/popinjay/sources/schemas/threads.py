@@ -15,6 +15,8 @@ from popinjay.sources.rows.privacy import PROTECTED
 from popinjay.sources.rows.row import Row
 from popinjay.sources.schemas.page import Page
 
+NAME = "Threads or Facebook"
+
 
 def recognises(row: Mapping[str, Any]) -> bool:
     """Return whether it is a post in any of these forms."""

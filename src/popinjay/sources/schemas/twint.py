@@ -15,6 +15,7 @@ from popinjay.sources.rows.row import UNKNOWN, Row, Writer
 from popinjay.sources.schemas.page import Page
 from popinjay.sources.x.post import kind_of, lang_of
 
+NAME = "twint"
 _SIGNS = ("timezone", "username", "user_id", "cashtags", "retweet_date", "reply_to", "near")
 
 

@@ -10,6 +10,8 @@ from popinjay.sources.rows.row import Row
 from popinjay.sources.schemas import x_v1
 from popinjay.sources.schemas.page import Page
 
+NAME = "X's website"
+
 
 def recognises(row: Mapping[str, Any]) -> bool:
     """Return whether it is a post with a `legacy` part."""

@@ -16,6 +16,7 @@ from popinjay.sources.rows.row import Row, Writer
 from popinjay.sources.schemas.page import Page
 from popinjay.sources.x.post import BEGAN, as_number, edits_in, kind_of, lang_of, links_of, time_of
 
+NAME = "X's API, version 1.1"
 _SIGNS = frozenset(
     "id_str in_reply_to_status_id in_reply_to_status_id_str in_reply_to_user_id_str "
     "is_quote_status display_text_range favorite_count extended_tweet".split()

@@ -17,6 +17,7 @@ from popinjay.sources.schemas.page import Page
 from popinjay.sources.x.api_responses import MAX_TEXT, Account, edits_of, either, post_of
 from popinjay.sources.x.post import as_number
 
+NAME = "X's API, version 2"
 _SIGNS = frozenset(
     "author_id edit_history_tweet_ids edit_history_post_ids referenced_tweets referenced_posts "
     "note_tweet note_post conversation_id public_metrics".split()

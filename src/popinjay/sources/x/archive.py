@@ -90,6 +90,8 @@ class XArchive(Reading):
         self._account_id = ""
         self._avatar_name = ""
         self.author = self._read_author()
+        if made := self._generated():
+            self.findings.source = f"{NAME} of {made}"
         for label, pattern in _PRIVATE.items():
             if private := len(self._named(pattern)):
                 self.findings.unread[label] = private
@@ -177,6 +179,12 @@ class XArchive(Reading):
                     raise SpecError(f"{label} holds something other than posts.", _OTHER_TOOL)
                 inner = next(iter(item.values())) if len(item) == 1 else item
                 yield inner if isinstance(inner, dict) else item
+
+    def _generated(self) -> str:
+        """Return the day on which X made the archive, by its manifest; empty if it names none."""
+        info = as_object(as_object(self._manifest).get("archiveInfo"))
+        found = re.match(r"\d{4}-\d\d-\d\d(?!\d)", str(info.get("generationDate") or ""), re.ASCII)
+        return found[0] if found else ""
 
     def _read_author(self) -> Author:
         user = as_object(as_object(self._manifest).get("userInfo"))

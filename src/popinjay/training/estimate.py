@@ -1,0 +1,171 @@
+"""How long `make` will take on this machine, phase by phase, before anything was trained.
+
+Where an earlier make measured a phase of the same base model here, that counts. Otherwise the
+reference rates below are scaled by the speed of a matrix product, which takes a moment to measure.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from popinjay.models import bases
+from popinjay.models.bases import Base
+from popinjay.options import EvaluateOptions, TrainOptions
+from popinjay.store.speed import measured_rates
+from popinjay.training.phases import Phase
+
+# Shares of the posts with usual options: held out to measure, set aside to validate.
+HELD_OUT_SHARE = 0.1
+VALIDATION_SHARE = 0.05
+CALIBRATION_POSTS = 900  # nine settings, a hundred posts each
+FEWEST_CALIBRATED = 300  # posts; with fewer no settings are tried
+POST_OVERHEAD = 20  # characters: what a post costs besides its own, when it is written
+FIXED_CHARACTERS = 20_000  # what loading a model costs, as characters to be scored
+FIXED_POSTS = 1_000  # what a card costs besides its posts
+
+# Seconds a unit on two cores of a Xeon of 2.1 GHz (AVX-512, bf16) that multiplies matrices at
+# REFERENCE_SPEED; measured as in docs/log.md ("How long make takes").
+REFERENCE_SPEED = 120e9  # operations a second, float32
+REFERENCE: Mapping[str, Mapping[Phase, float]] = {
+    bases.BUILT_IN: {
+        Phase.PREPARE: 4.0,
+        Phase.LEARN: 1 / 4000,
+        Phase.SETTLE: 8.0 / (CALIBRATION_POSTS * 120),
+        Phase.SCORE: 2.0 / 40_000,
+        Phase.WRITE: 4.0 / (1000 * 120),
+        Phase.BASE: 4.0 / (300 * 120),
+        Phase.COMPARE: 5.0 / 2000,
+        Phase.PICTURE: 1.0,
+        Phase.CARD: 0.3 / 2000,
+    },
+    bases.ENGLISH: {
+        Phase.PREPARE: 15.0,
+        Phase.LEARN: 1 / 560,
+        Phase.SETTLE: 60.0 / (CALIBRATION_POSTS * 120),
+        Phase.SCORE: 15.0 / 40_000,
+        Phase.WRITE: 50.0 / (1000 * 120),
+        Phase.BASE: 30.0 / (300 * 120),
+        Phase.COMPARE: 5.0 / 2000,
+        Phase.PICTURE: 3.0,
+        Phase.CARD: 0.3 / 2000,
+    },
+}
+TOKENS_A_CHARACTER = {bases.BUILT_IN: 0.36}
+USUAL_TOKENS_A_CHARACTER = 0.29
+REFERENCE_PARAMETERS = 134.5e6  # of the base whose rates stand for those not in the table
+# Independent of the size of the base model.
+SAME_FOR_ALL = (Phase.COMPARE, Phase.CARD)
+
+
+@dataclass(frozen=True)
+class MakeEstimate:
+    """How long a whole `make` will take, from the first post read to the card."""
+
+    seconds: float  # without the download
+    download_bytes: int  # of the base model; 0 if it is here
+    is_measured: bool  # by an earlier make of the same base on this machine
+    phases: Mapping[Phase, float]  # seconds of each, in order
+
+    def to_json(self) -> dict[str, float | bool]:
+        """Return the estimate for JSON."""
+        return {
+            "seconds": round(self.seconds, 1),
+            "download_bytes": self.download_bytes,
+            "is_measured": self.is_measured,
+        }
+
+
+def estimate_make(
+    base: Base, posts: int, characters: int, train: TrainOptions, evaluate: EvaluateOptions
+) -> MakeEstimate:
+    """Estimate how long `make` will take with this base model; it takes under half a second.
+
+    Args:
+        base: The base model, which need not be here.
+        posts: The number of posts that are used.
+        characters: In all of them.
+        train: How the model is trained.
+        evaluate: How it is measured.
+    """
+    here = bases.is_here(base)
+    work = units(base, posts, characters, train, evaluate)
+    measured = measured_rates(rates_key(base, train))
+    is_measured = Phase.LEARN in measured or train.budget_seconds() is not None
+    slowness = 1.0 if set(work) <= set(measured) else REFERENCE_SPEED / matrix_speed()
+    reference = reference_rates(base)
+    phases = {
+        phase: count * measured.get(phase, slowness * reference[phase])
+        for phase, count in work.items()
+    }
+    if (budget := train.budget_seconds()) is not None:
+        within = phases[Phase.PREPARE] + phases[Phase.LEARN]
+        phases[Phase.PREPARE] = min(phases[Phase.PREPARE], budget / 2)
+        phases[Phase.LEARN] = min(within, budget) - phases[Phase.PREPARE]
+    return MakeEstimate(
+        sum(phases.values()), 0 if here else base.download_bytes or 0, is_measured, phases
+    )
+
+
+def rates_key(base: Base, train: TrainOptions) -> str:
+    """Return under which name the rates of a base model are kept."""
+    return f"{base.name} {train.tune or base.tune} {train.device}"
+
+
+def units(
+    base: Base, posts: int, characters: int, train: TrainOptions, evaluate: EvaluateOptions
+) -> dict[Phase, float]:
+    """Return how much there is to do in each phase, in units that each take about as long."""
+    length = characters / max(1, posts) + POST_OVERHEAD
+    held_out = HELD_OUT_SHARE * posts
+    tokens = training_tokens(base, posts, characters, train)
+    return {
+        Phase.PREPARE: 1.0,
+        Phase.LEARN: tokens,
+        Phase.SETTLE: (CALIBRATION_POSTS if posts >= FEWEST_CALIBRATED else 50) * length,
+        Phase.SCORE: FIXED_CHARACTERS + HELD_OUT_SHARE * characters,
+        Phase.WRITE: evaluate.samples * length,
+        Phase.BASE: held_out * length,
+        Phase.COMPARE: evaluate.samples + held_out,
+        Phase.PICTURE: 1.0,
+        Phase.CARD: FIXED_POSTS + posts,
+    }
+
+
+def training_tokens(base: Base, posts: int, characters: int, train: TrainOptions) -> float:
+    """Return the tokens that a training of these posts learns from, in all its epochs."""
+    share = (1 - HELD_OUT_SHARE) * (1 - VALIDATION_SHARE)
+    a_character = TOKENS_A_CHARACTER.get(base.name, USUAL_TOKENS_A_CHARACTER)
+    an_epoch = max(1.0, share * (characters * a_character + posts))
+    epochs = min(base.epochs, base.max_tokens / an_epoch) if train.epochs is None else train.epochs
+    return an_epoch * epochs
+
+
+def reference_rates(base: Base) -> dict[Phase, float]:
+    """Return the seconds a unit on the reference machine.
+
+    A base that was not measured takes as much longer than SmolLM2 as it has more weights.
+    """
+    if base.name in REFERENCE:
+        return dict(REFERENCE[base.name])
+    ratio = (base.parameters or REFERENCE_PARAMETERS) / REFERENCE_PARAMETERS
+    return {
+        phase: rate if phase in SAME_FOR_ALL else rate * ratio
+        for phase, rate in REFERENCE[bases.ENGLISH].items()
+    }
+
+
+def matrix_speed(seconds: float = 0.15) -> float:
+    """Measure how many float operations a second this machine does in matrix products."""
+    import numpy as np
+
+    size = 384
+    a = np.ones((size, size), dtype=np.float32)
+    out = np.empty_like(a)
+    best = float("inf")
+    end = time.perf_counter() + seconds
+    while (now := time.perf_counter()) < end:
+        np.matmul(a, a, out=out)
+        best = min(best, time.perf_counter() - now)
+    return 2 * size**3 / best

@@ -1,0 +1,140 @@
+"""Tests of the wheel in an environment of its own, as `pipx install` has it: `make wheel`.
+
+The packages that it needs come from the registry that pip is set to.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+import venv
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# Nothing of a checkout but what is in the repository; and the tests are not built.
+LEFT_OUT = shutil.ignore_patterns(".*", "tests", "bench", "build", "dist", "*.egg-info")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An environment that has the wheel, and an empty home folder."""
+
+    python: Path
+    home: Path
+
+    @property
+    def popinjay(self) -> Path:
+        """The command that the wheel installs."""
+        return self.python.with_name("popinjay")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of an ordinary shell in which no base model can be downloaded."""
+        offline = {"HF_HUB_OFFLINE": "1", "PIP_NO_INDEX": "1"}
+        return {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", **offline}
+
+    def pip_install(self, requirement: str) -> None:
+        """Install from the registry, within the known-good set."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+        }
+        command = [self.python, "-m", "pip", "install", "--quiet", "--no-compile", requirement]
+        subprocess.run(command, check=True, env=environment, cwd=self.home)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run popinjay outside of the checkout; it must exit with 0."""
+        done = subprocess.run(
+            [self.popinjay, *arguments],
+            env=self.environment,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build")
+    shutil.copytree(ROOT, folder / "checkout", ignore=LEFT_OUT)
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", folder, folder / "checkout"]
+    subprocess.run(build, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder / "venv", with_pip=True)
+    home = folder / "home"
+    home.mkdir()
+    environment = Installed(folder / "venv" / "bin" / "python", home)
+    environment.pip_install(str(wheel))
+    return environment
+
+
+def test_the_wheel_holds_the_package_and_says_where_it_comes_from(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as opened:
+        names = opened.namelist()
+        (metadata,) = (name for name in names if name.endswith("/METADATA"))
+        told = Parser().parsestr(opened.read(metadata).decode())
+    assert {name.split("/")[0] for name in names} == {"popinjay", metadata.split("/")[0]}
+    assert "popinjay/assets/demo/nellmarrow.zip" in names
+    assert "popinjay/py.typed" in names
+    assert len(told.get_all("Project-URL", [])) >= 3
+    assert told["Author"] == "the Popinjay authors"
+    assert "Typing :: Typed" in told.get_all("Classifier", [])
+
+
+def test_the_demo_runs_without_extras(installed: Installed) -> None:
+    told = installed.run("demo", "--quiet").stderr
+    assert "popinjay[picture]" in told
+    for name in ("nellmarrow", "brix_deck9", "brix_deck9-nellmarrow"):
+        assert (installed.home / ".popinjay" / name / "report.html").exists()
+        assert len(installed.run("say", name, "-n", "3").stdout.splitlines()) == 3
+
+
+def test_extras_add_the_page_and_the_picture(installed: Installed, wheel: Path) -> None:
+    installed.pip_install(f"{wheel}[serve,picture]")
+    installed.run("card", "nellmarrow")
+    picture = installed.home / ".popinjay" / "nellmarrow" / "card.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    with serving(installed) as address:
+        page = urllib.request.urlopen(address).read().decode()
+        scripts = re.findall(r'<script[^>]+src="([^"]+)"', page)
+        assert scripts
+        for script in scripts:
+            assert urllib.request.urlopen(f"{address.rstrip('/')}/{script.lstrip('/')}").read()
+
+
+@contextmanager
+def serving(installed: Installed) -> Iterator[str]:
+    """Serve the page on a free port; yield its address."""
+    command = [installed.popinjay, "serve", "--no-browser", "--port", "0"]
+    server = subprocess.Popen(
+        command, env=installed.environment, cwd=installed.home, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        found = re.search(r"http://\S+", server.stdout.readline())
+        assert found is not None
+        yield found[0]
+    finally:
+        server.terminate()
+        server.wait(30)
