@@ -14,6 +14,7 @@ from popinjay.server import errors
 from popinjay.server.auth import Auth, AuthMiddleware
 from popinjay.server.routes import (
     completions,
+    estimates,
     jobs,
     kept,
     meta,
@@ -76,6 +77,7 @@ def create_app(home: Path, auth: Auth) -> FastAPI:
         kept,
         uploads,
         jobs,
+        estimates,
         retrain,
         completions,
     )

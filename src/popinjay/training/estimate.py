@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from popinjay.models import bases
 from popinjay.models.bases import Base
@@ -156,8 +157,9 @@ def reference_rates(base: Base) -> dict[Phase, float]:
     }
 
 
+@cache
 def matrix_speed(seconds: float = 0.15) -> float:
-    """Measure how many float operations a second this machine does in matrix products."""
+    """Measure, once, how many float operations a second this machine does in matrix products."""
     import numpy as np
 
     size = 384

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
+from popinjay.picture.avatar import colours_of, initial_svg
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import error_responses
@@ -20,6 +21,7 @@ from popinjay.server.state import AppState
 from popinjay.stages.collect import picture_kind
 from popinjay.store.run import Run
 from popinjay.store.stage_table import PICTURE_FILE
+from popinjay.summary import authors_of
 
 # Added to the policy that the report itself sets, which blocks all requests: the sandbox gives the
 # report an origin of its own, so it can't reach the page or the API.
@@ -67,15 +69,14 @@ def routes(state: AppState) -> APIRouter:
         responses=binary_response("image/*") | unchanged,
     )
     def avatar(name: str, handle: str, if_none_match: Annotated[str, Header()] = "") -> Response:
-        """Return an author's picture."""
-        folder = catalog.find(state.home, name).file("avatars")
+        """Return an author's picture; if there is none, their initial on a colour of their own."""
+        run = catalog.find(state.home, name)
+        folder = run.file("avatars")
         found = next(
             (path for path in (folder.iterdir() if folder.is_dir() else ()) if path.stem == handle),
             None,
         )
-        if found is None:
-            raise ApiError(404, "There is no picture of this author.")
-        return _image(found, if_none_match)
+        return _initial(run, handle) if found is None else _image(found, if_none_match)
 
     @router.get("/report", response_class=Response, responses=binary_response("text/html"))
     def report(name: str) -> Response:
@@ -167,6 +168,15 @@ def _files(folder: Path) -> Iterator[FileRow]:
             file = Path(path, name)
             if not name.startswith(".") and file.is_file() and not file.is_symlink():
                 yield FileRow(name=file.relative_to(folder).as_posix(), bytes=file.stat().st_size)
+
+
+def _initial(run: Run, handle: str) -> Response:
+    """Return an author's initial as SVG. Raises ApiError if there is no such author."""
+    authors = {author.handle: author for author in authors_of(run)}
+    if handle not in authors:
+        raise ApiError(404, "There is no such author.")
+    drawing = initial_svg(authors[handle].name, handle, colours_of(list(authors))[handle])
+    return Response(drawing, media_type="image/svg+xml", headers=REVALIDATE)
 
 
 def _image(file: Path, known: str) -> Response:
