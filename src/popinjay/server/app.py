@@ -17,6 +17,7 @@ from popinjay.server.routes import (
     jobs,
     kept,
     meta,
+    opening,
     page,
     persona_files,
     personas,
@@ -30,6 +31,19 @@ DESCRIPTION = """The API behind popinjay's page, served from this machine.
 Every error is `{"error": {"message", "hint"}}`. A program that changes anything must send the
 header `X-Popinjay: 1` and, if the server was started with `--host`, the token that it printed as
 `Authorization: Bearer TOKEN`. Times are ISO 8601 in UTC."""
+
+PAGE_ROUTES = (
+    page,
+    meta,
+    personas,
+    persona_files,
+    opening,
+    say,
+    kept,
+    uploads,
+    jobs,
+    completions,
+)
 
 # Nothing is reported to anyone. Older versions of FastAPI ignore this argument.
 NO_TELEMETRY: Any = {
@@ -66,7 +80,7 @@ def create_app(home: Path, auth: Auth) -> FastAPI:
     )
     app.state.app_state = state
     errors.install_handlers(app)
-    for module in (page, meta, personas, persona_files, say, kept, uploads, jobs, completions):
+    for module in PAGE_ROUTES:
         app.include_router(module.routes(state))
     app.mount("/assets", page.static_files())
     app.add_middleware(AuthMiddleware, auth=auth)
