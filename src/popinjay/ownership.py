@@ -19,8 +19,10 @@ from popinjay.stages.collect import Opened, is_account
 from popinjay.store import kept
 from popinjay.store.forgotten import FILE, MARKS, Forgotten
 from popinjay.store.journal import Change
+from popinjay.store.record import Asked
 from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run
 from popinjay.store.stage_table import PICTURE_FILE, STAGES
+from popinjay.summary import authors_of
 from popinjay.training.checkpoints import Checkpoints
 
 MOST = 0.5  # share of a persona's posts that have to be among those that replace them
@@ -59,9 +61,9 @@ def name_for(opened: Opened, ask_name: Callable[[str], str | None] | None) -> st
 class _Called(Reading):
     """An author's posts under another name than that of their file."""
 
-    def __init__(self, reading: Reading, name: str) -> None:
+    def __init__(self, reading: Reading, handle: str, name: str) -> None:
         self._reading = reading
-        self.author = replace(reading.author, handle=handle_of(name), name=name)
+        self.author = replace(reading.author, handle=handle, name=name)
         self.refusal = reading.refusal
 
     @property
@@ -90,21 +92,26 @@ class _Called(Reading):
         return (replace(post, author=self.author.handle) for post in self._reading.posts())
 
 
-def called(opened: Opened, name: str, run: Run) -> Opened:
+def called(opened: Opened, name: str, run: Run | None = None) -> Opened:
     """Return the posts with the persona's name as their author's, if the file does not name one.
 
-    An existing persona keeps the name of its author, which its posts are forgotten by.
+    A persona that exists, given as `run`, keeps the name of its author, which its posts are
+    forgotten by: it may have been renamed since.
     """
     authors = opened.authors
-    before = run.record.asked.authors
-    if (
-        len(authors) != 1
-        or not is_anonymous(authors[0])
-        or is_generic(name)
-        or before == (authors[0].handle,)
-    ):
+    if len(authors) != 1 or not is_anonymous(authors[0]):
         return opened
-    return Opened((_Called(opened.readings[0], name),)) if handle_of(name) else opened
+    asked = run.record.asked if run else Asked()
+    if len(asked.authors) == 1 and not asked.accounts:
+        handle = asked.authors[0]
+    elif is_generic(name):
+        return opened
+    else:
+        handle = handle_of(name)
+    if not handle or handle == authors[0].handle:
+        return opened
+    known = {author.handle: author.name for author in authors_of(run)} if run else {}
+    return Opened((_Called(opened.readings[0], handle, known.get(handle, name)),))
 
 
 # how it was made

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from popinjay import management
 from popinjay.errors import (
     BaseModelError,
     OptionError,
@@ -113,12 +114,13 @@ def make(
         tracking(run, trackers, usual.track.track_posts, listener) as listener,
     ):
         finish(run)
-        opened = called(opened, run.name, run)
+        unnamed, opened = opened, called(opened, run.name, run)
         is_other = is_replaced(run, opened, may=usual.existing.replace, ask=ask)
         forgotten = Forgotten() if is_other else Forgotten.of(run)
         before = Asked() if is_other else run.record.asked
-        if is_other and options.collect != usual.collect:
-            opened = called(read(usual, readings), run.name, run)
+        if is_other:
+            is_read_anew = options.collect != usual.collect
+            opened = called(read(usual, readings) if is_read_anew else unnamed, run.name)
         options = usual if is_other else options
         left = opened.without(forgotten)
         whose = options.card.whose or before.whose or (ask_whose() if ask_whose else None)
@@ -224,6 +226,23 @@ def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = 
         }
         learn(run, MakeOptions(**given), listener)
     return Persona(run)
+
+
+def rename(run: Run, name: str, listener: Listener = ignore) -> Persona:
+    """Give a persona another name, with its card, its report and its lineage.
+
+    Raises SpecError for a name that can't be a folder's, PersonaTaken if there is something of that
+    name, PersonaBusy while the persona is made.
+    """
+    return Persona(management.rename(run, name, listener))
+
+
+def remove(run: Run) -> None:
+    """Delete a persona with its model, its posts and all else in its folder.
+
+    Raises PersonaBusy while it is made.
+    """
+    management.remove(run)
 
 
 def measure(run: Run, samples: int | None = None, listener: Listener = ignore) -> Report:

@@ -1,36 +1,36 @@
-"""Describe personas from the files in their folders, fast enough for ten thousand of them."""
+"""Describe personas for the page and the API."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from popinjay.errors import PersonaError, PopinjayError
+from popinjay.errors import PersonaError
 from popinjay.models.sampling_defaults import PLAIN
-from popinjay.post import Author, printable, read_authors
+from popinjay.post import printable
 from popinjay.server.api_error import ApiError
 from popinjay.stages.picture import PROMPTS, main_language
-from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import RECORD, Run, State, is_name
-from popinjay.store.stage_table import PICTURE_FILE
-
-# What reading a record raises that was edited into something else.
-DAMAGED = (AttributeError, KeyError, TypeError, ValueError, OSError)
-Sort = Literal["name", "newest"]
+from popinjay.summary import (
+    DAMAGED,
+    PersonaState,
+    Summary,
+    still_known,
+    summary_named,
+    summary_of,
+)
 
 
 class PersonaRow(BaseModel):
-    """A persona in a list."""
+    """A persona in a list; the fields are those of `popinjay.summary.Summary`."""
 
     name: str
     title: str
     handles: list[str]
-    state: Literal["ready", "stale", "unfinished", "failed"]  # see `_state_of`
+    state: PersonaState
     speaks: bool  # it has a model, finished or not
     posts: int | None
     bytes: int | None
@@ -62,33 +62,6 @@ class PersonaDetail(PersonaRow):
     notes: list[str]
 
 
-def names(home: Path, search: str = "", sort: Sort = "name") -> list[str]:
-    """Return the names that contain `search`, ignoring case. No file of a persona is opened."""
-    wanted = search.casefold()
-    found = []
-    for name, path in _folders(home):
-        if wanted not in name.casefold():
-            continue
-        try:
-            changed = os.stat(f"{path}/{RECORD}").st_mtime  # noqa: PTH116 (faster)
-        except OSError:
-            continue  # not a persona, or removed meanwhile
-        found.append((name, changed))
-    if sort == "newest":
-        return [name for name, _ in sorted(found, key=lambda item: (-item[1], item[0]))]
-    return sorted((name for name, _ in found), key=lambda name: (name.casefold(), name))
-
-
-def _folders(home: Path) -> Iterator[tuple[str, str]]:
-    try:
-        with os.scandir(home) as entries:
-            for entry in entries:
-                if is_name(entry.name) and entry.is_dir():
-                    yield entry.name, entry.path
-    except FileNotFoundError:
-        return
-
-
 def find(home: Path, name: str) -> Run:
     """Return the persona of this name. Raises ApiError if it does not exist."""
     if not is_name(name) or not (home / name / RECORD).is_file():
@@ -101,10 +74,9 @@ def find(home: Path, name: str) -> Run:
 def row(home: Path, name: str) -> PersonaRow:
     """Return a persona for a list, with the state `failed` if its record is damaged."""
     try:
-        run = find(home, name)
-        return PersonaRow(**_facts(run, run.states(quick=True)))
-    except (PopinjayError, *DAMAGED):
-        return PersonaRow(**(_NOTHING | {"name": name, "title": name, "state": "failed"}))
+        return PersonaRow(**_fields(summary_named(home, name)))
+    except ValueError:  # what is on record has another type
+        return PersonaRow(**_fields(Summary(name, home / name, title=name)))
 
 
 def detail(run: Run) -> PersonaDetail:
@@ -126,7 +98,7 @@ def _detail(run: Run) -> PersonaDetail:
         for stage, state in states.items()
     ]
     return PersonaDetail(
-        **_facts(run, states),
+        **_fields(summary_of(run, states)),
         stages=stages,
         specs=[
             Path(spec).name if Path(spec).is_absolute() else spec for spec in record.asked.specs
@@ -146,84 +118,18 @@ _STAGE_STATES: dict[State, Literal["done", "stale", "failed", "missing"]] = {
     State.MISSING: "missing",
 }
 
-_NOTHING: dict[str, Any] = {
-    "handles": [],
-    "speaks": False,
-    "posts": None,
-    "bytes": None,
-    "made": None,
-    "whose": None,
-    "base": None,
-    "picture": False,
-    "still_known": False,
-    "verdict": None,
-}
 
-
-def _state_of(states: Mapping[str, State]) -> Literal["ready", "stale", "unfinished", "failed"]:
-    """Return the state of a persona: that of its worst stage."""
-    found = set(states.values())
-    if State.FAILED in found:
-        return "failed"
-    if State.MISSING in found:
-        return "unfinished"
-    return "stale" if State.STALE in found else "ready"
-
-
-def _facts(run: Run, states: Mapping[str, State]) -> dict[str, Any]:
-    record, asked = run.record, run.record.asked
-    authors = authors_of(run)
-    finished = record.finished("card") or record.finished("train")
-    counts = record.cleaned.authors
-    return {
-        "name": run.name,
-        "title": " & ".join(author.title for author in authors) or run.name,
-        "handles": [author.handle for author in authors] or list(asked.authors),
-        "state": _state_of(states),
-        "speaks": run.file("model").is_dir(),
-        "posts": sum(one["used"] for one in counts) if counts else None,
-        "bytes": size(run.path),
-        "made": finished.astimezone(UTC) if finished else None,
-        "whose": asked.whose,
-        "base": record.trained.base or None,
-        "picture": run.file(PICTURE_FILE).is_file(),
-        "still_known": bool(_still_known(run)),
-        "verdict": record.facts("evaluate").get("summary"),
-    }
-
-
-def authors_of(run: Run) -> list[Author]:
-    """Return the authors of a persona's posts; empty if the folder does not say."""
-    try:
-        return read_authors(run.file("authors.json"))
-    except DAMAGED:
-        return []
-
-
-def _still_known(run: Run) -> str:
-    try:
-        return Forgotten.of(run).still_known(run).in_words()
-    except PersonaError as error:
-        return error.message
+def _fields(summary: Summary) -> dict[str, Any]:
+    """Return the summary as the fields of a `PersonaRow`."""
+    found = {name: getattr(summary, name, None) for name in PersonaRow.model_fields}
+    return {**found, "handles": list(summary.handles), "made": summary.made_at}
 
 
 def _notes(run: Run) -> list[str]:
-    known = _still_known(run)
+    known = still_known(run)
     if not known:
         return []
     return [
         f"The model still knows what it was told to forget: {printable(known)}. "
         f"Train it again: popinjay forget {run.name} --retrain"
     ]
-
-
-def size(folder: Path) -> int:
-    """Return the bytes of a folder's files, its subfolders included; links are not followed."""
-    total = 0
-    for path, _, files in os.walk(folder):
-        for name in files:
-            try:
-                total += os.lstat(os.path.join(path, name)).st_size  # noqa: PTH118 (faster)
-            except OSError:
-                continue  # a temporary file that was renamed meanwhile
-    return total

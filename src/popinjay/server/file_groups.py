@@ -82,7 +82,7 @@ class _Sink:
 
 
 def zipped(files: Iterable[FoundFile], top: str) -> Iterator[bytes]:
-    """Yield a zip of files piece by piece, below a folder `top`; it never lies in memory or on disk.
+    """Yield a zip of files below a folder `top`, piece by piece and never held as a whole.
 
     Files that were removed meanwhile are left out.
     """

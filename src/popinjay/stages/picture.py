@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -103,19 +103,26 @@ def people(authors: Path, avatars: Path) -> list[Person]:
     ]
 
 
-def draw(run: Run, prediction: Prediction, listener: Listener = ignore) -> bytes:
+def draw(
+    run: Run,
+    prediction: Prediction,
+    listener: Listener = ignore,
+    find: Callable[[str], Path] | None = None,
+) -> bytes:
     """Return the picture's file, and warn of ornaments that were left out.
 
-    Raises PictureError if it cannot be drawn, PersonaError if the persona is incomplete.
+    `find` says where the persona's files are, by default in its folder. Raises PictureError if it
+    cannot be drawn, PersonaError if the persona is incomplete.
     """
+    find = find or run.file
     for name in PICTURE.needs:
-        if not run.file(name).exists():
+        if not find(name).exists():
             raise PersonaError(
                 f"{run.name!r} is not whole: it has no {name}.",
                 "Making it again goes on from where it stopped.",
             )
     words = Words(
-        people(run.file("authors.json"), run.file("avatars")),
+        people(find("authors.json"), find("avatars")),
         prediction.prompt,
         prediction.text,
         main_language(run),

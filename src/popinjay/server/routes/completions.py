@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from popinjay import summary
 from popinjay.errors import PopinjayError
 from popinjay.server import catalog
 from popinjay.server.errors import openai_error_responses
@@ -61,7 +62,7 @@ def routes(state: AppState) -> APIRouter:
     def models() -> dict[str, Any]:
         """List the personas that have a model."""
         found = [
-            name for name in catalog.names(state.home) if (state.home / name / "model").is_dir()
+            name for name in summary.names(state.home) if (state.home / name / "model").is_dir()
         ]
         return {"object": "list", "data": [_model(state, name) for name in found]}
 

@@ -9,6 +9,7 @@ from popinjay.errors import PersonaError
 from popinjay.server import catalog, opening
 from popinjay.server.errors import error_responses
 from popinjay.server.state import AppState
+from popinjay.summary import DAMAGED
 
 
 class Opening(BaseModel):
@@ -34,7 +35,7 @@ def routes(state: AppState) -> APIRouter:
             posts = opening.written_posts(run)
             prompts = opening.prompts(run)
             avatars = opening.avatars(run)
-        except catalog.DAMAGED as error:
+        except DAMAGED as error:
             raise PersonaError(
                 f"A file of {name!r} is damaged: {error}", "Train it again, or make it again."
             ) from error

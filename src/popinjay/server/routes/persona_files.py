@@ -21,6 +21,7 @@ from popinjay.server.state import AppState
 from popinjay.stages.collect import picture_kind
 from popinjay.store.run import Run
 from popinjay.store.stage_table import PICTURE_FILE
+from popinjay.summary import DAMAGED
 
 # Added to the policy that the report itself sets, which blocks all requests: the sandbox gives the
 # report an origin of its own, so it can't reach the page or the API.
@@ -106,7 +107,7 @@ def routes(state: AppState) -> APIRouter:
             _file(run, needed)
         try:
             text = page_of(run)
-        except catalog.DAMAGED as error:
+        except DAMAGED as error:
             raise ApiError(
                 409, "The report can’t be read.", "Measure the persona again."
             ) from error

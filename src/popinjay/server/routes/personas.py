@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from popinjay import pipeline
+from popinjay import pipeline, summary
 from popinjay.server import catalog
 from popinjay.server.catalog import PersonaDetail, PersonaRow
 from popinjay.server.errors import error_responses
@@ -39,10 +39,10 @@ def routes(state: AppState) -> APIRouter:
         offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
         limit: Annotated[int, Query(ge=1, le=200)] = 60,
         search: Annotated[str, Query(max_length=200)] = "",
-        sort: catalog.Sort = "name",
+        sort: summary.Sort = "name",
     ) -> Personas:
         """List the personas of the home folder, one page at a time."""
-        found = catalog.names(state.home, search, sort)
+        found = summary.names(state.home, search, sort)
         return Personas(
             personas=[catalog.row(state.home, name) for name in found[offset : offset + limit]],
             total=len(found),

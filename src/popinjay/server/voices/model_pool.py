@@ -26,6 +26,7 @@ from popinjay.server.voices.subscriptions import Failed, GenerationQuery, Stream
 from popinjay.store.forgotten import FILE as FORGOTTEN
 from popinjay.store.forgotten import MARKS
 from popinjay.store.run import Run
+from popinjay.summary import folder_bytes
 
 MAX_WAITING = 1_000  # requests
 MAX_WORKERS = 32
@@ -250,7 +251,7 @@ def _size(model: Path) -> int:
     Raises BaseModelError if that base model is missing.
     """
     files = files_of(model)
-    return catalog.size(model) if files.adapter is None else files.size
+    return folder_bytes(model) if files.adapter is None else files.size
 
 
 def _file_version(path: Path) -> object:
