@@ -18,6 +18,7 @@ from popinjay.server.routes import (
     jobs,
     kept,
     meta,
+    opening,
     page,
     persona_files,
     personas,
@@ -32,6 +33,21 @@ DESCRIPTION = """The API behind popinjay's page, served from this machine.
 Every error is `{"error": {"message", "hint"}}`. A program that changes anything must send the
 header `X-Popinjay: 1` and, if the server was started with `--host`, the token that it printed as
 `Authorization: Bearer TOKEN`. Times are ISO 8601 in UTC."""
+
+PAGE_ROUTES = (
+    page,
+    meta,
+    personas,
+    persona_files,
+    opening,
+    say,
+    kept,
+    uploads,
+    jobs,
+    estimates,
+    retrain,
+    completions,
+)
 
 # Nothing is reported to anyone. Older versions of FastAPI ignore this argument.
 NO_TELEMETRY: Any = {
@@ -68,20 +84,7 @@ def create_app(home: Path, auth: Auth) -> FastAPI:
     )
     app.state.app_state = state
     errors.install_handlers(app)
-    modules = (
-        page,
-        meta,
-        personas,
-        persona_files,
-        say,
-        kept,
-        uploads,
-        jobs,
-        estimates,
-        retrain,
-        completions,
-    )
-    for module in modules:
+    for module in PAGE_ROUTES:
         app.include_router(module.routes(state))
     app.mount("/assets", page.static_files())
     app.add_middleware(AuthMiddleware, auth=auth)

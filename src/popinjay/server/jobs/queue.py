@@ -188,6 +188,29 @@ class JobQueue:
             del self._jobs[id]
             shutil.rmtree(self.folder(id), ignore_errors=True)
 
+    def check_idle(self, name: str) -> None:
+        """Raise ApiError if a job that is not over makes the persona of this name."""
+        with self._changed:
+            if any(job.name == name and not job.is_over for job in self._jobs.values()):
+                raise ApiError(
+                    409, f"{name!r} is being made right now.", "Wait until it is done, or stop it."
+                )
+
+    def rename_persona(self, name: str, new_name: str) -> None:
+        """Let the jobs that made a persona name it by its new name."""
+        with self._changed:
+            for job in self._jobs.values():
+                if job.name == name:
+                    job.name = new_name
+                    job.result = {**job.result, "persona": new_name} if job.result else None
+                    job.write(self.folder(job.id))
+
+    def remove_persona(self, name: str) -> None:
+        """Remove the jobs that made a persona; none may be running."""
+        with self._changed:
+            for id in [job.id for job in self._jobs.values() if job.name == name]:
+                self.remove(id)
+
     def needed_uploads(self) -> set[str]:
         """Return the ids of the uploads that jobs have yet to read, or may read again."""
         since = (datetime.now(UTC) - timedelta(days=UPLOAD_DAYS)).isoformat()

@@ -1,33 +1,43 @@
-"""Routes of the files in a persona's folder: picture, report, card, metrics, downloads."""
+"""Routes of the files in a persona's folder: pictures, report, card, metrics, downloads."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
 from pydantic import BaseModel
 
 from popinjay.picture.avatar import colours_of, initial_svg
+from popinjay.report.saved import page_of
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import error_responses
+from popinjay.server.file_groups import SHARED, Group, files_in, zipped
 from popinjay.server.state import AppState
 from popinjay.stages.collect import picture_kind
 from popinjay.store.run import Run
 from popinjay.store.stage_table import PICTURE_FILE
-from popinjay.summary import authors_of
+from popinjay.summary import DAMAGED, authors_of
 
 # Added to the policy that the report itself sets, which blocks all requests: the sandbox gives the
 # report an origin of its own, so it can't reach the page or the API.
 REPORT_POLICY = "sandbox allow-scripts; frame-ancestors 'self'"
+REPORT_FILES = (
+    "authors.json",
+    "held_out.jsonl",
+    "metrics.jsonl",
+    "report.json",
+    "samples.jsonl",
+)
 PICTURES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 REVALIDATE = {"cache-control": "private, no-cache"}
+# Of a drawing: it may have styles, and neither scripts nor anything from elsewhere.
+SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 class FileRow(BaseModel):
@@ -35,6 +45,7 @@ class FileRow(BaseModel):
 
     name: str
     bytes: int
+    group: Group
 
 
 class Card(BaseModel):
@@ -86,6 +97,22 @@ def routes(state: AppState) -> APIRouter:
             file, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
         )
 
+    @router.get(
+        "/report/content", response_class=HTMLResponse, responses=binary_response("text/html")
+    )
+    def report_content(name: str) -> HTMLResponse:
+        """Return the report as it is written now, for the page to take its parts from."""
+        run = catalog.find(state.home, name)
+        for needed in REPORT_FILES:
+            _file(run, needed)
+        try:
+            text = page_of(run)
+        except DAMAGED as error:
+            raise ApiError(
+                409, "The report can’t be read.", "Measure the persona again."
+            ) from error
+        return HTMLResponse(text, headers={"content-security-policy": REPORT_POLICY})
+
     @router.get("/card", responses=error_responses(404, 409))
     def card(name: str) -> Card:
         """Return the card's text."""
@@ -95,6 +122,22 @@ def routes(state: AppState) -> APIRouter:
             )
         )
 
+    @router.get(
+        "/shown/{path:path}",
+        response_class=Response,
+        responses=binary_response("image/*") | unchanged,
+    )
+    def shown(name: str, path: str, if_none_match: Annotated[str, Header()] = "") -> Response:
+        """Return a picture or a drawing that the card shows."""
+        found = file_inside(catalog.find(state.home, name), path)
+        if found.suffix != ".svg":
+            return _image(found, if_none_match)
+        return FileResponse(
+            found,
+            media_type="image/svg+xml",
+            headers={**REVALIDATE, "content-security-policy": SVG_POLICY},
+        )
+
     @router.get("/metrics", responses=error_responses(404, 409))
     def metrics(name: str) -> list[dict[str, Any]]:
         """Return the metrics of the training."""
@@ -102,8 +145,24 @@ def routes(state: AppState) -> APIRouter:
 
     @router.get("/files", responses=error_responses(404, 409))
     def files(name: str) -> list[FileRow]:
-        """List all files."""
-        return sorted(_files(catalog.find(state.home, name).path), key=lambda file: file.name)
+        """List all files, each with its group: who may have it."""
+        return [
+            FileRow(name=file.name, bytes=file.path.stat().st_size, group=file.group)
+            for file in files_in(catalog.find(state.home, name).path)
+        ]
+
+    @router.get(
+        "/zip", response_class=StreamingResponse, responses=binary_response("application/zip")
+    )
+    def download(name: str, what: Literal["share", "everything"] = "share") -> StreamingResponse:
+        """Download the files as a zip: the card and the model, or everything, with all posts."""
+        files = files_in(catalog.find(state.home, name).path)
+        chosen = [file for file in files if what == "everything" or file.group in SHARED]
+        return StreamingResponse(
+            zipped(chosen, name),
+            media_type="application/zip",
+            headers={"content-disposition": f"attachment; filename*=utf-8''{quote(name)}.zip"},
+        )
 
     @router.get(
         "/files/{path:path}",
@@ -128,7 +187,7 @@ def _file(run: Run, name: str) -> Path:
         raise ApiError(
             404,
             f"{run.name!r} has no {name} yet.",
-            "A later stage will make it.",
+            "It is made once the persona is trained and measured.",
         )
     return run.file(name)
 
@@ -159,15 +218,6 @@ def file_inside(run: Run, path: str) -> Path:
     if not found.is_relative_to(folder) or not found.is_file():
         raise missing
     return found
-
-
-def _files(folder: Path) -> Iterator[FileRow]:
-    for path, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            file = Path(path, name)
-            if not name.startswith(".") and file.is_file() and not file.is_symlink():
-                yield FileRow(name=file.relative_to(folder).as_posix(), bytes=file.stat().st_size)
 
 
 def _initial(run: Run, handle: str) -> Response:

@@ -62,8 +62,12 @@ def routes(state: AppState) -> APIRouter:
 
     @router.post("/retrain", status_code=201, responses=error_responses(404, 409, 429, 507))
     def retrain(name: str, request: RetrainRequest) -> Job:
-        """Queue a job that trains a persona again from its own posts, without its archive."""
+        """Queue a job that trains a persona again from its own posts, without its archive.
+
+        It is refused while another job makes that persona.
+        """
         run = catalog.find(state.home, name)
+        state.jobs.check_idle(name)
         return state.jobs.submit("retrain", [], None, run.name, changed_options(run, request))
 
     return router
