@@ -134,7 +134,7 @@ def test_hostile_text_stays_text(hostile: str) -> None:
     text = page(
         report=told,
         name=hostile,
-        people=hostile,
+        authors=[hostile],
         real=real,
         written=written,
         against=Side(hostile, Report.from_json(told), metrics(), written),

@@ -201,7 +201,7 @@ def test_nothing_is_wider_than_the_screen(look: Any, width: int) -> None:
     told = report(verdict="W" * 200, notes=["X" * 300])
     against = Side("n" * 60, Report.from_json(told), metrics(500), written_posts())
     looked = look(
-        page(name="m" * 200, people="y" * 200, report=told, against=against, real=HOSTILE),
+        page(name="m" * 200, authors=["y" * 200], report=told, against=against, real=HOSTILE),
         viewport={"width": width, "height": 740},
     )
     looked.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
@@ -238,7 +238,7 @@ def test_hostile_posts_are_shown_as_typed(look: Any) -> None:
         page(
             real=HOSTILE,
             name="</title><script>alert(1)</script>",
-            people="<img src=x onerror=alert(1)>",
+            authors=["<img src=x onerror=alert(1)>"],
         )
     )
     seen = set()

@@ -12,7 +12,8 @@ import pytest
 from popinjay.metrics import suite
 from popinjay.metrics.measure import AUTHOR, PERSONA, Compared, Format, Label, Measure, Metric
 from popinjay.report import labels
-from popinjay.report.html import render
+from popinjay.report.charts import Side
+from popinjay.report.html import Content, render
 from popinjay.report.labels import shown
 from popinjay.report.schema import Estimate, PostCounts, Report
 from popinjay.report.terminal_table import closing_lines, report_table
@@ -23,9 +24,7 @@ VERSION_0_1 = Path(__file__).with_name("report-0.1.json")  # its numbers are inv
 
 
 def page(given: Report) -> str:
-    return render(
-        given, metrics(), name="ada", people="Ada", written=written_posts(), real=["a post"]
-    )
+    return render(Content(Side("ada", given, metrics(), written_posts()), ["Ada"], real=["a post"]))
 
 
 def lines(given: Report, width: int = 160) -> list[str]:

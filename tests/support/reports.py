@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from popinjay.report.html import Content
 
 AROUND = 0.05
 
@@ -193,17 +196,28 @@ def _post(number: int, word: str) -> str:
     return f"{OPENINGS[number % 6]} no. {number} {word} {MIDDLES[number * 5 // 6 % 6]}{tail}."
 
 
-def page(**changes: Any) -> str:
-    """Return the page of a report; `changes` replace its arguments, the report and its metrics."""
-    from popinjay.report.html import render
+def content(**changes: Any) -> Content:
+    """Return what the page of a report is about.
+
+    Args:
+        changes: Fields of the content, or the persona's `name`, `report`, `metrics` or `written`.
+    """
+    from popinjay.report.charts import Side
+    from popinjay.report.html import Content
     from popinjay.report.schema import Report
 
-    given: dict[str, Any] = {
-        "name": "ada",
-        "people": "Ada Lovelace",
-        "written": written_posts(),
-        "real": real_posts(),
-        **changes,
-    }
-    measured = Report.from_json(given.pop("report", report()))
-    return render(measured, given.pop("metrics", metrics()), **given)
+    authors = changes.pop("authors", ["Ada Lovelace"])
+    side = Side(
+        changes.pop("name", "ada"),
+        Report.from_json({"authors": authors, **changes.pop("report", report())}),
+        changes.pop("metrics", metrics()),
+        changes.pop("written", written_posts()),
+    )
+    return Content(side, authors, **{"posts": side.written[:10], "real": real_posts(), **changes})
+
+
+def page(**changes: Any) -> str:
+    """Return the page of a report; `changes` are those of `content`."""
+    from popinjay.report.html import render
+
+    return render(content(**changes))

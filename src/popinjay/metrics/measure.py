@@ -61,7 +61,8 @@ class Measure:
     Attributes:
         sources: Source -> key -> number. A metric with one number a source has it under `ONLY`.
         counts: Whole numbers about all sources, such as how many texts were compared.
-        what: One sentence for readers of `report.json`: what the numbers mean.
+        what: One sentence for readers of `report.json`: what the numbers mean, by default that of
+            the metric; or why there are none.
     """
 
     sources: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)

@@ -21,6 +21,7 @@ from popinjay.metrics.measure import (
 )
 from popinjay.metrics.memorization import copying
 from popinjay.metrics.names import unknown_names
+from popinjay.metrics.non_words import non_words
 from popinjay.metrics.pii_leaks import privacy
 from popinjay.metrics.stylometry import habits
 from popinjay.metrics.two_sample_test import told_apart
@@ -87,6 +88,22 @@ METRICS: tuple[Metric, ...] = (
                 "Longest run of words in common",
                 "how much of a text its longest run of words shared with training takes up, on "
                 "average",
+            ),
+        ),
+    ),
+    Metric(
+        "non_words",
+        "Words that do not exist",
+        "share of words that stand in no list of the language's words (pyspellchecker) and in no "
+        "post it learnt; names, words of under four letters, hashtags and handles count as "
+        "existing. Author: their held-out posts",
+        non_words,
+        (
+            Label(
+                ONLY,
+                "Words that do not exist",
+                "share of words that no word list and no training post has",
+                on_card=True,
             ),
         ),
     ),
@@ -163,5 +180,6 @@ def compare(given: Compared, seed: int, tell: Callable[[str], None]) -> dict[str
     found = {}
     for metric in METRICS:
         tell(metric.name.replace("_", " "))
-        found[metric.name] = replace(metric.measure(given, seed).rounded(), what=metric.what)
+        measure = metric.measure(given, seed).rounded()
+        found[metric.name] = replace(measure, what=measure.what or metric.what)
     return found

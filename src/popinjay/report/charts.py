@@ -54,6 +54,7 @@ def all_figures(sides: Sequence[Side], real_lengths: Mapping[int, int] | None) -
         "told_apart": told_apart(sides),
         "taken_for": taken_for(sides),
         "copying": copying(sides),
+        "non_words": non_words(sides),
         "training": training(sides),
         "lengths": lengths(sides, real_lengths),
         "habits": habits(sides),
@@ -96,6 +97,15 @@ def copying(sides: Sequence[Side]) -> list[Figure]:
             _figure(f"copying-{row.key}", row.title, row.remark, found, scale, row.format)
         )
     return [figure for figure in figures if figure]
+
+
+def non_words(sides: Sequence[Side]) -> Figure | None:
+    """Draw the share of each source's words that do not exist."""
+    found = _bars(sides, "non_words", ONLY, SOURCES)
+    top = max([0.01, *(bar.estimate.high for bar in found)])
+    row = label("non_words")
+    scale = Scale(0.0, min(1.0, top * 1.05), tick)
+    return _figure("non-words", row.title, row.remark, found, scale, row.format)
 
 
 def habits(sides: Sequence[Side]) -> list[Figure]:

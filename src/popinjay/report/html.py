@@ -1,8 +1,9 @@
 """The page: `report.html`, a single file for a persona's maker and those they send it to.
 
-The words are in `assets/report.html`, the styles in `report.css`, the quiz in `report.js`. All
-three end up in the one file, which may load nothing: its Content-Security-Policy allows only these
-very styles and this very script.
+The words are in `assets/report.html` (the document) and `assets/report-content.html` (what is in
+it); the styles and the quiz in `assets/serve/report.css` and `report.js`. All of them end up in the
+one file, which may load nothing: its Content-Security-Policy allows only these very styles and this
+very script. The page of `popinjay serve` shows the content in a shadow root (see `report.js`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -21,57 +22,84 @@ from popinjay import __version__
 from popinjay.post import printable
 from popinjay.report import charts, quiz, tables
 from popinjay.report.charts import Side
-from popinjay.report.people import plain_name
+from popinjay.report.people import people, plain_name
 from popinjay.report.schema import Report
 from popinjay.report.settings_chart import settings
 from popinjay.text.unicode import without_direction_marks
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment, Template
+
+POSTS = 10  # of the persona, that are shown unselected
 
 
-def render(
-    report: Report,
-    metrics: Sequence[Mapping[str, Any]],
-    *,
-    name: str,
-    people: str,
-    written: Sequence[str],
-    real: Sequence[str] | None,
-    real_lengths: Mapping[int, int] | None = None,
-    against: Side | None = None,
-    seed: int = 0,
-) -> str:
-    """Return the page of a persona.
+@dataclass(frozen=True)
+class Content:
+    """What the page is about.
 
-    Args:
-        report: What was measured.
-        metrics: The rows of the training's `metrics.jsonl`.
-        name: The persona.
-        people: The names of its authors.
-        written: The posts that it wrote to be measured.
-        real: The author's held-out posts. With None no text at all is on the page, neither the
-            author's nor the persona's.
+    Attributes:
+        side: The persona: its name, its report, the rows of its `metrics.jsonl`, what it wrote.
+        authors: The display names of its authors.
+        posts: Posts of the persona that may be shown, the first ones unselected.
+        real: The author's held-out posts. With None the page is to be shared: it has no text of the
+            author's, and so no quiz.
         real_lengths: What `charts.length_counts` counted, to be drawn if `real` is None.
         against: Another report, to stand beside this one.
         seed: Decides which posts the quiz pairs.
     """
-    sides = [_safe(side) for side in (Side(name, report, metrics, written), against) if side]
-    pairs = quiz.pairs(real or (), written, seed)
-    lengths = real_lengths if real is None else charts.length_counts(real)
-    return _template().render(
-        name=sides[0].name,
-        people=plain_name(people),
-        sides=sides,
-        pairs=pairs,
-        pairs_json=quiz.as_json(pairs),
-        is_shared=real is None,
-        luck=quiz.more_than_luck(len(pairs)),
-        version=__version__,
-        **charts.all_figures(sides, lengths),
-        calibration=settings(sides),
-        **tables.all_tables(sides),
+
+    side: Side
+    authors: Sequence[str]
+    posts: Sequence[str] = ()
+    real: Sequence[str] | None = None
+    real_lengths: Mapping[int, int] | None = None
+    against: Side | None = None
+    seed: int = 0
+
+
+def render(content: Content) -> str:
+    """Return the page as a document of its own."""
+    given = _given(content)
+    return _template("report.html").render(
+        **given,
+        content=Markup(_template("report-content.html").render(given)),  # noqa: S704 (escaped there)
     )
+
+
+def fragment(content: Content) -> str:
+    """Return what is on the page, for a shadow root of another page with the report's styles.
+
+    It has no heading of the first level, no scripts that run, and takes its colours from the page.
+    """
+    return _template("report-content.html").render(_given(content))
+
+
+def _given(content: Content) -> dict[str, Any]:
+    """Return all that the templates name."""
+    sides = [_safe(side) for side in (content.side, content.against) if side]
+    real = content.real
+    pairs = quiz.pairs(real or (), content.side.written, content.seed)
+    lengths = content.real_lengths if real is None else charts.length_counts(real)
+    return {
+        "name": sides[0].name,
+        "title": plain_name(" & ".join(content.authors)) or sides[0].name,
+        "who": people(content.authors),
+        "sides": sides,
+        "posts": [shown_post(text) for text in content.posts[:POSTS]],
+        "pairs": pairs,
+        "pairs_json": quiz.as_json(pairs),
+        "is_shared": real is None,
+        "luck": quiz.more_than_luck(len(pairs)),
+        "version": __version__,
+        **charts.all_figures(sides, lengths),
+        "calibration": settings(sides),
+        **tables.all_tables(sides),
+    }
+
+
+def shown_post(text: str) -> str:
+    """Return a post as a page can show it."""
+    return without_direction_marks(printable(text)).strip()
 
 
 def _safe(side: Side) -> Side:
@@ -100,15 +128,21 @@ def _hash(text: str) -> str:
 
 
 @functools.cache
-def _template() -> Template:
-    """Return `assets/report.html` with its styles and script; every text is escaped."""
+def _template(name: str) -> Template:
+    """Return a template of `assets`; every text that it is given is escaped."""
+    return _environment().from_string(_asset(name))
+
+
+@functools.cache
+def _environment() -> Environment:
+    """Return what the templates share: the styles, the script, and the policy that allows them."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    styles = _asset("report.css")
-    script = _asset("report.js")
+    styles = _asset("serve/report.css")
+    script = _asset("serve/report.js") + "mountReport(document);\n"
     policy = (
         f"default-src 'none'; style-src {_hash(styles)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
@@ -119,4 +153,4 @@ def _template() -> Template:
         policy=Markup(policy),  # noqa: S704
     )
     environment.filters.update(number=lambda value: f"{value:,}")
-    return environment.from_string(_asset("report.html"))
+    return environment

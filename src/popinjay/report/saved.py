@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from popinjay.errors import PersonaError
 from popinjay.post import read_authors, read_rows
 from popinjay.report.charts import Side, length_counts
-from popinjay.report.html import render
+from popinjay.report.html import Content, fragment, render
 from popinjay.report.schema import Report
 from popinjay.store.run import PREVIOUS_REPORT, Run
 
@@ -23,7 +24,14 @@ def load_report(run: Run) -> Report:
             f"See how far it is: popinjay status {run.name}. Making it again goes on from there.",
             page_hint="Make it again from the same posts: it goes on from there.",
         )
-    return Report.load(run.file("report.json"))
+    return _with_authors(Report.load(run.file("report.json")), run.file("authors.json"))
+
+
+def _with_authors(report: Report, authors: Path) -> Report:
+    """Return the report with the authors' names, which those of earlier versions do not have."""
+    if report.authors or not authors.exists():
+        return report
+    return replace(report, authors=tuple(author.title for author in read_authors(authors)))
 
 
 def other_report(run: Run, other: str, home_folder: Path | None = None) -> Side:
@@ -39,7 +47,8 @@ def other_report(run: Run, other: str, home_folder: Path | None = None) -> Side:
             f"{run.name!r} has no report from before its last training.",
             "One is kept when it is trained again. Or name another persona.",
         )
-    return Side(f"{run.name} before", Report.load(run.file(PREVIOUS_REPORT)))
+    previous = _with_authors(Report.load(run.file(PREVIOUS_REPORT)), run.file("authors.json"))
+    return Side(f"{run.name} before", previous)
 
 
 def page_of(
@@ -49,24 +58,46 @@ def page_of(
     to_share: bool = False,
     against: Side | None = None,
 ) -> str:
-    """Return `report.html` of a persona that was measured.
+    """Return `report.html` of a persona that was measured. The arguments are those of `content_of`."""
+    return render(content_of(run, find, to_share=to_share, against=against))
+
+
+def fragment_of(
+    run: Run, find: Callable[[str], Path] | None = None, *, against: Side | None = None
+) -> str:
+    """Return the content of `report.html`, for a shadow root of another page (see `html`)."""
+    return fragment(content_of(run, find, against=against))
+
+
+def content_of(
+    run: Run,
+    find: Callable[[str], Path] | None = None,
+    *,
+    to_share: bool = False,
+    against: Side | None = None,
+) -> Content:
+    """Return what the page of a persona that was measured is about.
 
     Args:
         run: The persona.
         find: Where its files are, by default in its folder.
-        to_share: Whether to leave out every post, the author's and the persona's.
+        to_share: Whether to leave out every post of the author's.
         against: Another report, to stand beside this one.
     """
     find = find or run.file
     real = [row["text"] for row in read_rows(find("held_out.jsonl"))]
-    return render(
-        Report.load(find("report.json")),
+    samples = list(read_rows(find("samples.jsonl")))
+    report = _with_authors(Report.load(find("report.json")), find("authors.json"))
+    side = Side(
+        run.name,
+        report,
         list(read_rows(find("metrics.jsonl"))),
-        name=run.name,
-        people=" & ".join(
-            author.name or author.handle for author in read_authors(find("authors.json"))
-        ),
-        written=[row["text"] for row in read_rows(find("samples.jsonl"))],
+        [row["text"] for row in samples],
+    )
+    return Content(
+        side,
+        report.authors,
+        posts=[row["text"] for row in samples if row.get("shown")],
         real=None if to_share else real,
         real_lengths=length_counts(real),
         against=against,

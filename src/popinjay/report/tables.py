@@ -13,9 +13,9 @@ from popinjay.report import labels
 from popinjay.report.charts import Side
 from popinjay.report.labels import BITS, BITS_TITLE, SETTINGS, SOURCES, UNKNOWN, percent, shown
 from popinjay.report.schema import Report
-from popinjay.report.verdict import can_be_given
+from popinjay.report.verdict import can_be_given, plain_verdict
 
-DRAWN = ("told_apart", "taken_for", "copying", "habits")  # metrics that have plots
+DRAWN = ("told_apart", "taken_for", "copying", "non_words", "habits")  # metrics that have plots
 IN_OWN_SECTIONS = (*DRAWN, "variety", "names", "privacy")
 AUTHORS_POSTS = "the author’s own new posts"
 
@@ -50,9 +50,7 @@ def all_tables(sides: Sequence[Side]) -> dict[str, Any]:
     return {
         "titles": labels.titles(),
         "verdicts": [
-            (place, side.name, side.report.verdict)
-            for place, side in enumerate(sides)
-            if side.report.verdict
+            (place, side.name, plain_verdict(side.report)) for place, side in enumerate(sides)
         ],
         "notes": [(side.name, note) for side in sides for note in side.report.notes],
         "tiles": tiles(sides),
@@ -94,10 +92,15 @@ def tiles(sides: Sequence[Side]) -> list[Tile]:
     found: list[Tile | None] = []
     if can_be_given(sides[0].report):  # with few posts an AUC is a coin that was tossed a few times
         self_split = "the author against themselves"
-        found.append(_tile(sides, "told_apart", ONLY, self_split, "50% is a coin toss"))
+        coin = "50% is a coin toss, and less is no better"
+        found.append(_tile(sides, "told_apart", ONLY, self_split, coin))
     found.append(_tile(sides, "taken_for", ONLY, AUTHORS_POSTS))
     found.append(_tile(sides, "copying", "run", AUTHORS_POSTS))
-    found.append(_bits_tile(sides))
+    found.append(
+        _tile(sides, "non_words", ONLY, AUTHORS_POSTS)
+        if sides[0].report.measure("non_words").sources
+        else _bits_tile(sides)
+    )
     return [tile for tile in found if tile]
 
 

@@ -247,6 +247,8 @@ def notes(report: Report) -> tuple[str, ...]:
         found.append(
             "The base model is not on this machine any more: it could not be measured beside."
         )
+    if "non_words" in report.measures and not report.measure("non_words").sources:
+        found.append(report.measure("non_words").what)
     return tuple(found)
 
 

@@ -88,9 +88,3 @@ def _counted(posts: Path, changed: int, size: int) -> tuple[str, ...]:
     """Return the beginnings of a file; `changed` and `size` tell its versions apart."""
     rows = itertools.islice(read_rows(posts), MAX_READ)
     return tuple(beginnings((printable(str(row["text"])) for row in rows), OWN_BEGINNINGS))
-
-
-def avatars(run: Run) -> list[str]:
-    """Return the handles of the authors of whom there is a picture."""
-    folder = run.file("avatars")
-    return sorted(path.stem for path in folder.iterdir()) if folder.is_dir() else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,10 +24,13 @@ from popinjay.post import by_author, read_authors, read_posts, read_rows
 from popinjay.report.schema import BitsPerByte, PostCounts, Report, SamplingSettings, Training
 from popinjay.report.verdict import notes, plain_verdict
 from popinjay.sampling.events import GeneratedPost
+from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters
 from popinjay.sampling.generate import MAX_BATCH_ROWS, stream
 from popinjay.store.files import atomic_write, content_hash
+from popinjay.store.forgotten import marks_of
 from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT
 from popinjay.store.stage_runner import StageContext
+from popinjay.text.verbatim_index import VerbatimIndex
 
 STAGE = "evaluate"
 BITS_WHAT = "held-out posts, each scored alone from the separator; lower is better"
@@ -72,9 +75,29 @@ def evaluate(
     context.write_json("report.json", report.to_json())
     context.write_rows(
         "samples.jsonl",
-        ({"text": said.text, "tokens": said.tokens, "finished": said.finished} for said in samples),
+        _sample_rows(samples, filters_of(training, context)),
     )
     context.facts.update(summary=report.verdict)
+
+
+def filters_of(training: Sequence[str], context: StageContext) -> OutputFilters:
+    """Return the filters that decide which of the samples may be shown, as `Persona.filters` do."""
+    marks = marks_of(context.run)
+    return OutputFilters(lambda: VerbatimIndex(training, MIN_HOLDERS, marked=marks))
+
+
+def _sample_rows(
+    samples: Iterable[GeneratedPost], filters: OutputFilters
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `samples.jsonl`; `shown` is whether `say` would show the post as it is."""
+    for said in samples:
+        verdict = filters.judge(said.text, said.finished, "", SayOptions())
+        yield {
+            "text": said.text,
+            "tokens": said.tokens,
+            "finished": said.finished,
+            "shown": verdict.rejection is None and verdict.text == said.text,
+        }
 
 
 def _compared(

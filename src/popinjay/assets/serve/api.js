@@ -50,6 +50,11 @@ export const post = async (path, body = {}, signal) => {
   return text ? JSON.parse(text) : null;
 };
 
+export const patch = async (path, body) =>
+  (await request(path, withBody("PATCH", body))).json();
+
+export const getText = async (path, signal) => (await request(path, { signal })).text();
+
 export const remove = (path) => request(path, { method: "DELETE" });
 
 /** Return the path of a persona, or of something that belongs to it. */

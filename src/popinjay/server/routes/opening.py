@@ -13,11 +13,10 @@ from popinjay.summary import DAMAGED
 
 
 class Opening(BaseModel):
-    """Posts that the persona wrote before, beginnings for others, and whose picture there is."""
+    """Posts that the persona wrote before, and beginnings for others."""
 
     posts: list[str]  # that it wrote without a prompt
     prompts: list[str]
-    avatars: list[str]  # handles
 
 
 def routes(state: AppState) -> APIRouter:
@@ -34,13 +33,12 @@ def routes(state: AppState) -> APIRouter:
         try:
             posts = opening.written_posts(run)
             prompts = opening.prompts(run)
-            avatars = opening.avatars(run)
         except DAMAGED as error:
             raise PersonaError(
                 f"A file of {name!r} is damaged: {error}", "Train it again, or make it again."
             ) from error
         for text in posts:
             state.recent_outputs.remember(name, "", text)
-        return Opening(posts=posts, prompts=prompts, avatars=avatars)
+        return Opening(posts=posts, prompts=prompts)
 
     return router
