@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import socket
-import subprocess
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archives import archive_files, posts, write_zip
-from chromium import NOWHERE, chromium, needs_chromium
-from models import gpt2
-from popinjay.pipeline import make
-from serving import serve_command
+from chromium import needs_chromium
+from server_page import (
+    LONG_WORD,
+    PATIENCE,
+    PHONE,
+    Looked,
+    Server,
+    finished_posts,
+    violations,
+    write_ten,
+)
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="needs playwright, which drives the browser"
@@ -30,165 +30,16 @@ sync_api = pytest.importorskip(
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Dialog, Locator, Page, Route
+    from playwright.sync_api import Browser, Page, Route
 
-PATIENCE = 180_000  # milliseconds, for what takes some seconds on an idle machine
 LONG = 20.0  # epochs that take long enough to be stopped midway
 MAKING = (
     500_000  # for a persona: half a minute on an idle machine, much more beside other trainings
 )
-# What a browser reports about a server that is gone.
-EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"
-BAD_NAME = "<img src=x onerror=alert(1)> \u202eevil"
-LONG_WORD = "W" * 10_000
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 
 pytestmark = needs_chromium
 expect = sync_api.expect
 expect.set_options(timeout=PATIENCE)
-
-
-class Server:
-    """`popinjay serve` in its own process, always at the same port."""
-
-    def __init__(self, home: Path, *more: str) -> None:
-        self.home = home
-        self._more = more
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            self.port = taken.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}/"
-        self._process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    def start(self) -> None:
-        command = serve_command(self.home, self.port, *self._more)
-        surroundings = {
-            **os.environ,
-            "POPINJAY_TRACK": "none",
-            "HF_HOME": str(self.home / "hub"),
-            "HF_ENDPOINT": "http://127.0.0.1:9",
-        }
-        self._process = subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        self.said = self._process.stdout.readline().decode()
-        until = time.monotonic() + 60
-        while not self._answers():
-            assert self._process.poll() is None, "popinjay serve ended at once"
-            assert time.monotonic() < until, "popinjay serve does not answer"
-            time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(self.address, timeout=10) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, ConnectionError):
-            return False
-
-    def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.address + path, timeout=30) as answer:
-            return json.load(answer)
-
-    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        assert self._process is not None
-        self._process.send_signal(how)
-        self._process.communicate(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(f"{NOWHERE} , EXCLUDE 127.0.0.1") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a tiny model of small letters only, whose posts pass the filters and suit any font."""
-    return gpt2(tmp_path_factory.mktemp("plain-gpt2"), every_byte=False)
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the archive of an author whose name is as hostile as possible."""
-    return write_zip(
-        tmp_path_factory.mktemp("archive") / "twitter-ada.zip",
-        archive_files(posts(200), name=BAD_NAME),
-    )
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) -> Iterator[Server]:
-    """Start a server with one persona, for which hostile posts were kept."""
-    home = tmp_path_factory.mktemp("served")
-    make(
-        archive,
-        name="ada",
-        home_folder=home,
-        base=str(base),
-        epochs=0.1,
-        samples=20,
-        whose="fictional",
-        track="none",
-    )
-    rows = [
-        {"text": text, "prompt": "", "temperature": 1.0}
-        for text in (LONG_WORD, "<script>alert(1)</script>", "\u202eturned \u2067round")
-    ]
-    (home / "ada" / "kept.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    running = Server(home)
-    yield running
-    running.end()
-
-
-class Looked:
-    """A page in the browser, with its error messages and requests."""
-
-    def __init__(self, browser: Browser, server: Server, **settings: Any) -> None:
-        self.server = server
-        self.context = browser.new_context(**{"viewport": WIDE, **settings})
-        self.context.set_default_timeout(PATIENCE)
-        self.page: Page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.strangers: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", self._dismiss)
-        self.page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith((server.address, "blob:"))
-                else self.strangers.append(request.url)
-            ),
-        )
-
-    def _dismiss(self, dialog: Dialog) -> None:
-        self.complaints.append("a dialog")
-        dialog.dismiss()
-
-    def go(self, where: str) -> Page:
-        self.page.goto(f"{self.server.address}#/{where}")
-        self.page.locator("h1").wait_for()
-        return self.page
-
-    def is_too_wide(self) -> bool:
-        found: bool = self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
-        return found
-
-
-@pytest.fixture
-def look(browser: Browser, server: Server) -> Iterator[Callable[..., Looked]]:
-    """Open the page; at the end, it must have no errors and no requests to other hosts."""
-    looked: list[Looked] = []
-
-    def begin(**settings: Any) -> Looked:
-        looked.append(Looked(browser, server, **settings))
-        return looked[-1]
-
-    yield begin
-    for one in looked:
-        one.context.close()
-        assert [text for text in one.complaints if not re.search(EXPECTED, text)] == []
-        assert one.strangers == []
 
 
 def quickly(page: Page, base: Path, epochs: float) -> None:
@@ -236,15 +87,6 @@ def begin_making(looked: Looked, archive: Path, base: Path, name: str, epochs: f
     return page
 
 
-def write_ten(page: Page, prompt: str | None = None) -> Locator:
-    """Let the persona on screen write ten posts; return them."""
-    if prompt is not None:
-        page.get_by_label("It begins with").fill(prompt)
-    page.get_by_label("It begins with").press("Enter")
-    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
-    return page.locator(".post", has=page.get_by_role("button", name="Share…"))
-
-
 @pytest.mark.timeout(600)
 def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(
     look: Any, server: Server, archive: Path, base: Path
@@ -266,8 +108,10 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(
         page.get_by_role("img", name=re.compile("How much the posts it reads surprise it: from"))
     ).to_be_visible()
     page.get_by_role("link", name="Let it speak").click()
+    page.get_by_role("button", name="My dream is").click()
     expect(page.get_by_label("It begins with")).to_have_value("My dream is")
-    post = write_ten(page).first
+    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
+    post = finished_posts(page).first
     text = post.locator(".text").inner_text()
     assert text.startswith("dream is")  # this model knows no capital
 
@@ -334,7 +178,7 @@ def test_foreign_text_is_shown_as_typed(look: Any) -> None:
     page = looked.go("say/ada")
     assert "<img src=x onerror=alert(1)>" in page.locator("h1").inner_text()
     page.get_by_text("3 kept posts").click()
-    assert page.locator(".kept li").all_inner_texts() == [
+    assert page.locator(".kept .text").all_inner_texts() == [
         "\u202eturned \u2067round",
         "<script>alert(1)</script>",
         LONG_WORD,
@@ -369,13 +213,14 @@ def test_streamed_posts_are_text_and_can_be_withdrawn(look: Any) -> None:
     page.route("**/say", lambda route: route.fulfill(body=stream, content_type="text/event-stream"))
     page.get_by_role("button", name="Write ten").click()
     expect(page.locator(".trouble").first).to_contain_text("The answer broke off.")
-    texts = page.locator(".post .text").all_text_contents()
+    texts = page.locator("ol .post .text").all_text_contents()
     assert texts[:5] == bad
     assert texts[5].startswith("Held back")
     assert set(texts[6:]) == {"Not written."}
     assert page.locator("main img[src=x], main script").count() == 0
     assert not looked.is_too_wide()
-    assert page.get_by_role("button", name="Share…").count() == 4  # only what is whole
+    whole = page.locator("ol").get_by_role("button", name="Share…")
+    assert whole.count() == 4
 
 
 @pytest.mark.timeout(600)
@@ -418,8 +263,10 @@ def test_an_invalid_file_is_refused_in_words(look: Any, tmp_path: Path) -> None:
 def open_all(page: Page, where: str) -> None:
     """Open every part of a screen that can be opened, and wait for its content."""
     page.locator({"all": ".card", "look/ada": ".part", "say/ada": ".kept"}[where]).first.wait_for()
-    for part in page.locator("main details > summary").all():
+    for part in page.locator("main > div > details > summary, .kept > summary").all():
         part.click()
+    if (options := page.get_by_text("Options", exact=True)).count():
+        options.click()
     expect(page.locator(".part > div:empty")).to_have_count(0)
 
 
@@ -473,16 +320,11 @@ def test_the_page_can_be_used_by_keyboard(look: Any) -> None:
 
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
-    )
     looked = look(color_scheme=scheme)
     page = looked.go("make")
 
     def check(where: str) -> None:
-        # The report has a page and tests of its own.
-        found = axe.Axe().run(page, options={"iframes": False}).response["violations"]
-        assert [(where, one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+        assert (where, violations(page)) == (where, [])
 
     check("make")
     page.set_input_files("#file", archive)

@@ -32,7 +32,7 @@ PUBLIC_PATHS = ("/", "/favicon.ico", LOGIN)
 PUBLIC_FOLDER = "/assets/"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self'; frame-src 'self'; font-src 'self'; manifest-src 'self'; "
+    "connect-src 'self'; font-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 SECURITY_HEADERS = {

@@ -58,8 +58,8 @@ const downloadAll = (persona) =>
   confirm(
     "Download everything?",
     [
-      "This zip also holds the posts that it learnt from, those that were set aside, and posts that " +
-        "you kept. Treat it as private: whoever has it can read them.",
+      "This zip also holds the posts that it learnt from, those that were set aside, and those " +
+        "that you kept. Treat it as private: whoever has it can read them.",
     ],
     "Download everything",
     async () => {

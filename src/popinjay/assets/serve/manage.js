@@ -33,7 +33,7 @@ export const actions = (persona) => {
       ? el(
           "p",
           { class: "aside" },
-          "“Learn longer” trains it anew for twice the time. Until that is done, it stays as it is.",
+          "“Learn longer” trains it anew for twice the time. Until then it stays as it is.",
         )
       : null,
     errors,
@@ -155,7 +155,7 @@ const removeAll = (persona) =>
       el(
         "p",
         { class: "aside" },
-        "The file or account that it was made from is not touched, nor what you published elsewhere.",
+        "The file or account that it was made from stays, and so does what you published.",
       ),
     ],
     `Delete ${displayName(persona)}`,

@@ -4,7 +4,7 @@ import { getText, personaPath } from "./api.js";
 import { el } from "./dom.js";
 import { embedReport } from "./report.js";
 
-/** Load a persona's report; return an element that shows it. The server escapes every text in it. */
+/** Load a persona's report, in which every text is escaped; return an element that shows it. */
 export const reportContent = async (name, signal) => {
   const content = await getText(personaPath(name, "report/content"), signal);
   const host = el("div", { class: "report-host" });

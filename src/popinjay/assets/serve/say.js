@@ -46,9 +46,8 @@ class SayView {
     this.note = el("p", { class: "aside told" });
     this.rejected = el("p", { class: "aside" });
     this.list = el("ol", { class: "posts", "aria-label": "What it says" });
-    this.posts = [];
-    this.running = null;
-    signal.addEventListener("abort", () => this.running?.abort());
+    this.running = null; // the query that is answered now, and what stops it
+    signal.addEventListener("abort", () => this.running?.stop.abort());
   }
 
   /** Show the posts that were written before, or write some at once if there are none. */
@@ -67,10 +66,9 @@ class SayView {
     );
     if (prompt !== null || posts.length < POSTS) this.write();
     else {
-      this.posts = posts.map((text) =>
-        Post.finished(this.persona, text, { prompt: "" }, this.actions),
+      this.showPosts(
+        posts.map((text) => Post.finished(this.persona, text, { prompt: "" }, this.actions)),
       );
-      this.showPosts();
       this.note.textContent = "Ten of its posts, as they came. Nobody ever wrote them.";
     }
     this.kept.load();
@@ -98,7 +96,7 @@ class SayView {
     );
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (this.running) this.running.abort();
+      if (this.running?.query.prompt === this.prompt.value) this.running.stop.abort();
       else this.write();
     });
   }
@@ -113,7 +111,7 @@ class SayView {
           dir: "auto",
           onclick: () => {
             this.prompt.value = text;
-            if (!this.running) this.write();
+            this.write();
           },
         },
         text,
@@ -176,13 +174,14 @@ class SayView {
     ["Share…", null, () => this.share.open(one)],
   ];
 
-  showPosts() {
+  showPosts(posts) {
     fill(
       this.list,
-      this.posts.map((one) => one.element),
+      posts.map((one) => one.element),
     );
   }
 
+  /** Write ten posts with the settings on the page, in place of those that are being written. */
   async write() {
     const query = {
       prompt: this.prompt.value,
@@ -190,50 +189,50 @@ class SayView {
       temperature: Number(this.temperature.value),
       max_chars: Number(this.length.value),
     };
-    this.running = new AbortController();
-    this.button.textContent = "Stop";
-    this.button.classList.remove("main");
-    this.list.setAttribute("aria-busy", "true");
-    this.list.style.minHeight = `${this.list.offsetHeight}px`; // what is below stays there
+    this.running?.stop.abort();
+    const own = { query, stop: new AbortController() };
+    this.running = own;
+    this.setBusy(true);
     fill(this.errors);
     this.rejected.textContent = "";
     this.note.textContent = "Getting ready…";
-    this.posts = Array.from({ length: POSTS }, (_, index) => {
+    const posts = Array.from({ length: POSTS }, (_, index) => {
       const { prompt, temperature } = query;
       const settings = { prompt, temperature, number: index + 1 };
       return new Post(this.persona, settings, this.actions);
     });
-    try {
-      await this.receive(query);
-    } catch (error) {
-      if (error.name !== "AbortError") fill(this.errors, errorBox(error));
-      this.note.textContent = error.name === "AbortError" ? "Stopped." : "";
-    }
+    const error = await this.receive(query, posts, own.stop.signal).catch((problem) => problem);
+    if (this.running !== own) return; // others are written by now
+    if (error) this.note.textContent = error.name === "AbortError" ? "Stopped." : "";
+    if (error && error.name !== "AbortError") fill(this.errors, errorBox(error));
     this.running = null;
-    for (const one of this.posts) one.end();
-    this.button.textContent = "Ten more";
-    this.button.classList.add("main");
-    this.list.setAttribute("aria-busy", "false");
-    this.list.style.minHeight = "";
+    for (const one of posts) one.end();
+    this.setBusy(false);
   }
 
-  async receive(query) {
+  setBusy(isBusy) {
+    this.button.textContent = isBusy ? "Stop" : "Ten more";
+    this.button.classList.toggle("main", !isBusy);
+    this.list.setAttribute("aria-busy", String(isBusy));
+    // What is below the posts stays where it is while others take their place.
+    this.list.style.minHeight = isBusy ? `${this.list.offsetHeight}px` : "";
+  }
+
+  async receive(query, posts, signal) {
     let isOver = false;
-    for await (const { event, data } of events(personaPath(this.persona.name, "say"), {
-      body: query,
-      signal: this.running.signal,
-    })) {
+    const path = personaPath(this.persona.name, "say");
+    for await (const { event, data } of events(path, { body: query, signal })) {
       // The posts before stay until there is something to show.
-      if (!this.posts[0].element.isConnected) this.showPosts();
+      if (!posts[0].element.isConnected) this.showPosts(posts);
       if (event === "piece") this.note.textContent = "Writing…";
-      if (event === "piece") this.posts[data.place]?.append(data.text);
-      else if (event === "again") this.posts[data.place]?.restart();
-      else if (event === "post") this.posts[data.place]?.finish(data.text);
-      else if (event === "missing") this.posts[data.place]?.missing();
+      if (event === "piece") posts[data.place]?.append(data.text);
+      else if (event === "again") posts[data.place]?.restart();
+      else if (event === "post") posts[data.place]?.finish(data.text);
+      else if (event === "missing") posts[data.place]?.missing();
       else if (event === "error") throw Object.assign(new Error(data.message), { hint: data.hint });
       else if (event === "end") {
         isOver = true;
-        this.showSummary(data);
+        this.showSummary(posts, data);
       }
     }
     if (!isOver)
@@ -242,11 +241,11 @@ class SayView {
       });
   }
 
-  showSummary({ redrawn = {}, seed }) {
-    for (const one of this.posts) one.settings.seed = seed;
+  showSummary(posts, { redrawn = {}, seed }) {
+    for (const one of posts) one.settings.seed = seed;
     const rejected = Object.entries(redrawn).filter(([, number]) => number);
     const words = rejected.map(([reason, number]) => `${number} ${reason}`).join(", ");
-    const written = this.posts.filter((one) => one.text !== null).length;
+    const written = posts.filter((one) => one.text !== null).length;
     this.note.textContent = `${plural(written, "post")}, as they came. Nobody ever wrote them.`;
     this.rejected.textContent = words ? `Drafts that were held back on the way: ${words}.` : "";
     announce(`${plural(written, "post")} written`);

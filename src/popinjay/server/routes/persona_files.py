@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
 from pydantic import BaseModel
 
 from popinjay.picture.avatar import colours_of, initial_svg
-from popinjay.report.saved import page_of
+from popinjay.report.saved import fragment_of
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import error_responses
@@ -101,12 +101,12 @@ def routes(state: AppState) -> APIRouter:
         "/report/content", response_class=HTMLResponse, responses=binary_response("text/html")
     )
     def report_content(name: str) -> HTMLResponse:
-        """Return the report as it is written now, for the page to take its parts from."""
+        """Return the report's content as HTML, for the page to show it within itself."""
         run = catalog.find(state.home, name)
         for needed in REPORT_FILES:
             _file(run, needed)
         try:
-            text = page_of(run)
+            text = fragment_of(run)
         except DAMAGED as error:
             raise ApiError(
                 409, "The report can’t be read.", "Measure the persona again."
