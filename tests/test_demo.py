@@ -45,7 +45,7 @@ def test_the_demo_makes_two_personas_and_their_cyborg(
 def test_the_demo_learns_both_styles(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--quiet"]) == 0
     said = capsys.readouterr().out
-    assert said.count("Its first posts, unselected:") == 3
+    assert said.count("Its first ten posts, unselected:") == 3
     assert "popinjay inspect your-archive.zip" in said
     voices = {}
     for name in the_demo.PEOPLE:

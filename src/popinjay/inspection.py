@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from popinjay.events import Event, EventKind, Listener, ignore
+from popinjay.models import bases
 from popinjay.options import MakeOptions
 from popinjay.ownership import is_anonymous
 from popinjay.post import Author, Post, one_line
@@ -18,6 +19,7 @@ from popinjay.stages.clean import Amount, Sorted, amount_of, languages, sort_out
 from popinjay.stages.collect import open_specs, posts_of
 from popinjay.store.forgotten import Forgotten
 from popinjay.text.masking import mask
+from popinjay.training.estimate import MakeEstimate, estimate_make
 
 T = TypeVar("T")
 
@@ -52,18 +54,11 @@ class Forecast:
     """How long `make` would take with one base model."""
 
     base: str
-    seconds: float  # for all stages, without the download
-    download_bytes: int  # 0 if the base is on this machine
-    is_measured: bool  # whether the time comes from a training on this machine
+    make: MakeEstimate
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields."""
-        return {
-            "base": self.base,
-            "seconds": round(self.seconds),
-            "download_bytes": self.download_bytes,
-            "measured": self.is_measured,
-        }
+        """Return the base model's name with the estimate."""
+        return {"base": self.base, **self.make.to_json()}
 
 
 @dataclass(frozen=True)
@@ -195,4 +190,26 @@ def inspect(
                 reading.author.handle, posts_of(reading, listener), options.clean, listener
             )
             found.append(Inspection(reading.author, reading.findings, result, reading.refusal))
-    return found
+    return _with_forecasts(found, options)
+
+
+def _with_forecasts(found: list[Inspection], options: MakeOptions) -> list[Inspection]:
+    """Return the inspections with how long a `make` of all of them together would take."""
+    if any(one.amount is Amount.TOO_LITTLE for one in found):
+        return found
+    shares = languages([pair for one in found for pair in one.result.kept])
+    estimate = forecast(bases.preferred(options.train.base, shares), found, options)
+    alternative = None
+    if estimate.make.download_bytes:
+        alternative = forecast(bases.row(bases.BUILT_IN), found, options)
+    return [replace(one, estimate=estimate, alternative=alternative) for one in found]
+
+
+def forecast(base: bases.Base, found: Sequence[Inspection], options: MakeOptions) -> Forecast:
+    """Return how long a `make` of everything that was inspected would take from a base."""
+    counts = [one.result.counts for one in found]
+    posts = sum(one.used for one in counts)
+    characters = sum(one.characters for one in counts)
+    return Forecast(
+        base.name, estimate_make(base, posts, characters, options.train, options.evaluate)
+    )

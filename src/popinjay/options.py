@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 from popinjay.errors import OptionError
+from popinjay.whose import WHOSE
 
 
 def option(
@@ -100,16 +101,6 @@ _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "yes or
 def flag(name: str) -> str:
     """Return a field's flag on the command line."""
     return "--" + name.replace("_", "-")
-
-
-WHOSE = {
-    "self": "the author made this model of their own posts",
-    "permission": "the author gave permission",
-    "public-figure": "the posts of a public figure, without their involvement",
-    "fictional": "the author is fictional",
-}
-# What may be published for everyone; all else only in private.
-MAY_BE_PUBLIC = ("self", "permission", "fictional")
 
 
 @dataclass(frozen=True)
@@ -347,7 +338,10 @@ class CardOptions(Checked):
 
     whose: str | None = option(
         None,
-        "Whose words these are. Asked once, recorded in run.toml and stated on the card.",
+        "Whose words these are: your own, somebody's who gave permission, somebody's who died long"
+        " ago (public-domain), a public figure's, or a fictional author's. Asked once, recorded in"
+        " run.toml and stated on the card. Of a public figure's words, and without an answer, a"
+        " model can be published in private only.",
         choices=tuple(WHOSE),
     )
     contact: str | None = option(

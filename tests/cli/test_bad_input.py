@@ -474,11 +474,11 @@ def test_too_little_text_is_reported_with_the_amount_and_a_remedy(
     )
     said = refused("make", path, "--base", "builtin")
     assert (
-        "'ada_l' has 1,890 characters in 100 kept posts; "
-        "a voice needs at least 6,000, better 40,000." in said
+        "ada_l: too little text: 1,890 characters in 100 posts. At least 6,000 characters are "
+        "needed, and 40,000 are better." in said
     )
     assert (
-        "A longer archive, or more files of the same author joined into one, brings more." in said
+        "A longer archive, or several files of the same author joined into one, has more." in said
     )
 
 
@@ -500,9 +500,8 @@ def test_inspect_warns_if_make_would_refuse(
 ) -> None:
     assert main(["inspect", str(written(tmp_path, "ada.txt", "one two three\n")), "--json"]) == 0
     (author,) = json.loads(capsys.readouterr().out)["authors"]
-    assert author["verdict"].startswith(
-        "make would refuse: 'ada' has 13 characters in 1 kept post;"
-    )
+    assert author["amount"] == "too little"
+    assert author["verdict"].startswith("Too little text: 13 characters in 1 post.")
     assert list(own_home.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,8 +38,11 @@ def test_make_reports_its_result_and_the_next_step(
     said = capsys.readouterr()
     assert "clean: 200 of 230 posts of ada_l kept" in said.err
     assert "train: " in said.err
-    assert f"ada_l is ready in {own_home / 'ada_l'}" in said.out
-    assert 'popinjay say ada_l "My dream is"' in said.out
+    assert "ada_l is ready. Its first ten posts, unselected:" in said.out
+    assert len(re.findall(r"(?m)^ {0,1}\d{1,2}  \S", said.out)) == 10
+    for command in ("say ada_l", "report ada_l", "card ada_l", "serve"):
+        assert re.search(rf"(?m)^  popinjay {command} +\S", said.out)
+    assert str(own_home) not in said.out
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *FAST]) == 0
     assert "train: fresh, nothing to do" in capsys.readouterr().err
 

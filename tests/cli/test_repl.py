@@ -17,7 +17,8 @@ import pytest
 import popinjay
 from personas import json_lines
 from popinjay.cli.main import main
-from popinjay.cli.repl import KEYS, Action, Batch, parse
+from popinjay.cli.repl import Batch
+from popinjay.cli.repl_keys import KEYS, Action, parse
 from popinjay.errors import PersonaBusy, PersonaError, StorageError
 from popinjay.options import SayOptions
 from popinjay.store.kept import keep
@@ -123,7 +124,15 @@ def said(persona: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> 
         ("s 3", (Action.SAVE, "3")),
         ("s3", (Action.SAVE, "3")),
         ("?", (Action.HELP, "")),
+        ("help", (Action.HELP, "")),
+        ("help me", (Action.SAMPLE, "help me")),
+        ("u", (Action.BACK, "")),
         ("q", (Action.QUIT, "")),
+        ("quit", (Action.QUIT_WORD, "quit")),
+        ("exit()", (Action.QUIT_WORD, "exit()")),
+        (":q", (Action.QUIT_WORD, ":q")),
+        (" quit", (Action.SAMPLE, "quit")),
+        ("exit here", (Action.SAMPLE, "exit here")),
     ],
 )
 def test_a_line_is_a_key_or_a_beginning(line: str, asked: tuple[Action, str]) -> None:
@@ -159,7 +168,7 @@ def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) ->
         person.type("s 9\n")
         person.until("9 is already saved")
         person.type("?\n")
-        help = person.until(r"Temperature 1\.1\.")
+        help = person.until(r"The temperature is 1\.1;")
         assert all(key in help for key, _ in KEYS)
         person.type("q\n")
         assert person.end() == 0
@@ -176,6 +185,52 @@ def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) ->
     assert second["seed"] == ninth["seed"] != 1
     assert second["max_tokens"] == 12
     assert second["time"].endswith("+00:00")
+
+
+def test_a_session_goes_back_and_answers_words_that_leave_other_programs(
+    persona: Path, kept: Path
+) -> None:
+    with terminal(say(persona, "--seed", "1", *SHORT)) as person:
+        person.until(r"ada_l 1\.0> ")
+        person.type("u\n")
+        person.until(r"There are no earlier posts\.\nada_l 1\.0> ")
+        for word in ("quit", ":q"):
+            person.type(f"{word}\n")
+            said = person.until(r"type a space before it\.\n")
+            assert f"q leaves. To begin posts with {word}, type" in said
+        person.type("the lamp\n")
+        first = numbered(person.until(r"(?s) 1  the lamp.*\n10  the lamp.*? 1\.0> "))
+        assert "+ - more or less daring" in person.shown
+        person.type("s 2\n")
+        person.until(r"saved 2: .*\n")
+        person.type("r\n")
+        second = numbered(person.until(r"(?s) 1  the lamp.*\n10  the lamp.*? 1\.0> "))
+        assert second != first
+        person.type("u\n")
+        assert numbered(person.until(r"(?s) 1  the lamp.*\n10  the lamp.*? 1\.0> ")) == first
+        person.type("s 2\n")
+        person.until("2 is already saved")
+        person.type("s 3\n")
+        person.until(r"saved 3: .*\n")
+        person.type("q\n")
+        assert person.end() == 0
+    assert [row["number"] for row in json_lines(kept)] == [2, 3]
+
+
+def numbered(shown: str) -> list[str]:
+    """Return the ten numbered posts in what a terminal shows, each with its number."""
+    lines = shown[: shown.rindex("ada_l")].splitlines()
+    start = max(place for place, line in enumerate(lines) if line.startswith(" 1  "))
+    posts: list[str] = []
+    for line in lines[start:]:
+        if not line.strip() or line.startswith("r ten others"):
+            break
+        if line.startswith("    "):
+            posts[-1] += f" {line.strip()}"
+        else:
+            posts.append(line.strip())
+    assert len(posts) == 10
+    return posts
 
 
 def test_ctrl_c_stops_generation_and_ctrl_d_quits(persona: Path, kept: Path) -> None:

@@ -26,12 +26,14 @@ STDLIB_ONLY = (
     "standard_streams",
     "store",
     "text",
+    "whose",
 )
 MAY_PRINT = (
     "cli.questions",
     "cli.command_bases",
     "cli.command_serve",
     "cli.commands",
+    "cli.show_posts",
     "cli.terminal",
     "standard_streams",
 )

@@ -25,13 +25,14 @@ from popinjay.cli.main import main
 from popinjay.errors import PublishError, StorageError
 from popinjay.events import Event, EventKind
 from popinjay.models import bases
-from popinjay.options import WHOSE, PublishOptions
+from popinjay.options import PublishOptions
 from popinjay.pipeline import measure
 from popinjay.publishing import publish as publishing
 from popinjay.publishing.hub import Hub, writable
 from popinjay.publishing.publish import Published, publish
 from popinjay.store.files import content_hash
 from popinjay.store.run import Run
+from popinjay.whose import WHOSE
 
 # Deprecation warnings of the hub's own client are not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -277,7 +278,7 @@ def test_the_origin_of_posts_decides_what_may_be_public(
     run: Run, hub: HubStandIn, whose: str | None
 ) -> None:
     say_whose(run, whose)
-    if whose in ("self", "permission", "fictional"):
+    if whose in ("self", "permission", "public-domain", "fictional"):
         assert send(run).private is False
     else:
         with pytest.raises(PublishError, match="in private only") as caught:

@@ -14,12 +14,18 @@ from popinjay.options import CleanOptions, CollectOptions
 from popinjay.post import Kind, Post, is_repost_text, one_line, unescape
 from popinjay.stages.clean import (
     FEW_CHARACTERS,
+    LEAST_CHARACTERS,
+    LEAST_POSTS,
+    MANY_CHARACTERS,
+    Amount,
     Counts,
+    amount_of,
     check_enough,
     interesting_words,
     language_of,
     sort_out,
     tidy,
+    verdict_on,
 )
 from popinjay.stages.collect import open_specs, posts_of
 from popinjay.text.masking import mask
@@ -307,17 +313,19 @@ def test_masking_can_be_switched_off() -> None:
 
 
 def test_too_little_text_is_refused_with_the_amount() -> None:
-    with pytest.raises(TooLittleText, match=r"'ada' has 120 characters in 3 kept posts") as caught:
+    with pytest.raises(
+        TooLittleText, match="ada: too little text: 120 characters in 3 posts"
+    ) as caught:
         check_enough(Counts("ada", downloaded=10, reposts=7, characters=120))
     assert "7 of 10 posts were reposts" in caught.value.hint
 
 
 @pytest.mark.parametrize("used", [1, 2])
 def test_too_few_posts_are_refused_whatever_their_length(used: int) -> None:
-    posts = "1 kept post;" if used == 1 else "2 kept posts;"
-    with pytest.raises(TooLittleText, match=f"in {posts} a voice needs at least 3 posts") as caught:
+    posts = "1 post" if used == 1 else "2 posts"
+    with pytest.raises(TooLittleText, match=f"in {posts}. At least 3 are needed") as caught:
         check_enough(Counts("ada", downloaded=used, characters=7_000))
-    assert caught.value.hint == "If that is many posts in one, give each a line of its own."
+    assert caught.value.hint == "If these are many posts in one, put each on a line of its own."
 
 
 def test_identical_posts_are_refused_with_the_reason() -> None:
@@ -329,10 +337,30 @@ def test_identical_posts_are_refused_with_the_reason() -> None:
 
 
 def test_little_is_warned_about() -> None:
-    assert "That is little" in (
+    assert "ada: little text: 39,999 characters in 100 posts." in (
         check_enough(Counts("ada", downloaded=100, characters=FEW_CHARACTERS - 1)) or ""
     )
     assert check_enough(Counts("ada", downloaded=100, characters=FEW_CHARACTERS)) is None
+
+
+@pytest.mark.parametrize(
+    ("characters", "posts", "amount"),
+    [
+        (LEAST_CHARACTERS - 1, 100, Amount.TOO_LITTLE),
+        (LEAST_CHARACTERS, LEAST_POSTS - 1, Amount.TOO_LITTLE),
+        (LEAST_CHARACTERS, LEAST_POSTS, Amount.LITTLE),
+        (FEW_CHARACTERS, 100, Amount.ENOUGH),
+        (MANY_CHARACTERS, 100, Amount.PLENTY),
+    ],
+)
+def test_every_amount_has_a_verdict_with_its_numbers(
+    characters: int, posts: int, amount: Amount
+) -> None:
+    counts = Counts("ada", downloaded=posts, characters=characters)
+    assert amount_of(counts) is amount
+    verdict = verdict_on(counts)
+    assert f"{characters:,} characters in {posts:,} posts" in verdict.message
+    assert bool(verdict.hint) is (amount is Amount.TOO_LITTLE)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from popinjay.cli import progress, questions, terminal
+from popinjay.cli import progress, questions, show_sources, terminal
 from popinjay.errors import OptionError
 
 
@@ -16,7 +16,7 @@ def do_bases(args: argparse.Namespace) -> None:
     if args.json:
         terminal.show_json({"bases": found})
     else:
-        terminal.show_bases(found)
+        show_sources.show_bases(found)
 
 
 def do_get_base(args: argparse.Namespace) -> None:

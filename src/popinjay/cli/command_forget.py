@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from popinjay import options
-from popinjay.cli import progress, questions, terminal
+from popinjay.cli import progress, questions, show_sharing, terminal
 from popinjay.cli.commands import chosen_options
 from popinjay.errors import OptionError
 
@@ -84,7 +84,7 @@ class _Confirmation:
             self.was_refused = True
             return False
         if not args.json:
-            terminal.show_choice(choice.in_words(), texts, dry_run=False)
+            show_sharing.show_choice(choice.in_words(), texts, dry_run=False)
         if len(choice.posts) <= MAX_UNCONFIRMED or args.yes:
             return True
         if not questions.may_ask(args.json):
@@ -97,7 +97,7 @@ class _Confirmation:
 
     def _show_dry_run(self, choice: Choice, texts: list[str]) -> None:
         if not self._args.json:
-            terminal.show_choice(choice.in_words(), texts, dry_run=True)
+            show_sharing.show_choice(choice.in_words(), texts, dry_run=True)
             return
         document = {
             "persona": self._args.name,

@@ -9,7 +9,18 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from popinjay import options
-from popinjay.cli import progress, questions, terminal
+from popinjay.cli import (
+    progress,
+    questions,
+    show_inspection,
+    show_made,
+    show_persona,
+    show_posts,
+    show_sharing,
+    show_sources,
+    terminal,
+)
+from popinjay.cli.shell import shell_command
 from popinjay.errors import OptionError
 from popinjay.post import printable
 
@@ -55,34 +66,29 @@ def do_make(args: argparse.Namespace) -> None:
             **ask,
             **given,
         )
-    if not args.json:
-        _introduce(persona)
-
-
-def _introduce(persona: Any, count: int = 3) -> None:
-    """Show some posts of a new persona, and what to run next."""
-    terminal.show_persona(persona.name, str(persona.path), persona.say(n=count, seed=0))
+    if args.json:
+        return
+    if args.quiet:
+        print(f"{persona.name} is ready in {persona.path}")
+    else:
+        show_made.show_made(show_made.introduction(persona))
+        show_made.show_next(persona.name)
 
 
 def do_inspect(args: argparse.Namespace) -> None:
     """Show what specs contain."""
     from popinjay.pipeline import inspect
 
+    given = given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions)
     with progress.listening(quiet=not sys.stderr.isatty()) as listener:
         ask = questions.yes if questions.may_ask(args.json) else None
-        found = inspect(
-            *args.specs,
-            listener=listener,
-            ask=ask,
-            **given_options(
-                args, options.FetchOptions, options.CollectOptions, options.CleanOptions
-            ),
-        )
+        found = inspect(*args.specs, listener=listener, ask=ask, **given)
     authors = [author.to_json() for author in found]
+    command = shell_command(["make", *args.specs], given)
     if args.json:
-        terminal.show_json({"authors": authors})
+        terminal.show_json({"authors": authors, "command": command})
     else:
-        terminal.show_inspection(authors)
+        show_inspection.show_inspection(authors, command)
 
 
 def do_say(args: argparse.Namespace) -> None:
@@ -125,10 +131,10 @@ def do_say(args: argparse.Namespace) -> None:
         )
         return
     if args.stream:
-        terminal.show_events(stream.events(), doing)
+        show_posts.show_events(stream.events(), doing)
     else:
-        terminal.show_posts((post.text for post in stream), chosen.n, doing)
-    terminal.show_missing(stream.tally)
+        show_posts.show_posts((post.text for post in stream), chosen.n, doing, prompt)
+    show_posts.show_missing(stream.tally)
 
 
 def _wants_session(args: argparse.Namespace) -> bool:
@@ -163,7 +169,7 @@ def do_report(args: argparse.Namespace) -> None:
             }
         )
     else:
-        terminal.show_report(
+        show_persona.show_report(
             run.name, report, None if other is None else (other.name, other.report), str(page)
         )
 
@@ -181,7 +187,7 @@ def do_card(args: argparse.Namespace) -> None:
     with progress.waiting(f"{persona.name} is loading"):
         predictions = persona.predictions(chosen)
     if not args.json:
-        terminal.show_predictions([str(prediction) for prediction in predictions], chosen.pick)
+        show_posts.show_predictions([str(prediction) for prediction in predictions], chosen.pick)
     with progress.listening(quiet=True) as listener:
         path = choose_picture(persona, chosen, predictions[chosen.pick - 1], listener)
     if args.json:
@@ -195,7 +201,7 @@ def do_card(args: argparse.Namespace) -> None:
         }
         terminal.show_json({**shown, "path": str(path)})
     else:
-        terminal.show_picture(str(path))
+        show_posts.show_picture(str(path))
 
 
 def do_status(args: argparse.Namespace) -> None:
@@ -228,9 +234,9 @@ def do_status(args: argparse.Namespace) -> None:
     if args.json:
         terminal.show_json({"personas": personas})
     else:
-        terminal.show_status(personas)
+        show_persona.show_status(personas)
         if engine is not None:
-            terminal.show_engine(args.name, engine)
+            show_persona.show_engine(args.name, engine)
         for name, known_posts in warnings:
             terminal.show_still_known(name, known_posts)
 
@@ -256,7 +262,7 @@ def do_publish(args: argparse.Namespace) -> None:
     if args.json:
         terminal.show_json(document)
     else:
-        terminal.show_published(document)
+        show_sharing.show_published(document)
 
 
 def do_lineage(args: argparse.Namespace) -> None:
@@ -271,7 +277,7 @@ def do_lineage(args: argparse.Namespace) -> None:
     if args.json:
         terminal.show_json({"persona": run.name, "artifacts": artifacts})
     else:
-        terminal.show_lineage(run.name, artifacts)
+        show_persona.show_lineage(run.name, artifacts)
 
 
 def do_sources(args: argparse.Namespace) -> None:
@@ -286,7 +292,7 @@ def do_sources(args: argparse.Namespace) -> None:
     if args.json:
         terminal.show_json({"sources": found})
     else:
-        terminal.show_sources(found)
+        show_sources.show_sources(found)
 
 
 def do_demo(args: argparse.Namespace) -> None:
@@ -295,9 +301,11 @@ def do_demo(args: argparse.Namespace) -> None:
 
     with progress.listening(quiet=args.quiet) as listener:
         personas = demo(listener, args.home)
+    if args.quiet:
+        names = ", ".join(persona.name for persona in personas)
+        print(f"{names} are ready in {personas[0].path.parent}")
+        return
     for persona in personas:
-        _introduce(persona)
-    print(
-        "\nNow your own posts: popinjay inspect your-archive.zip, "
-        "then popinjay make your-archive.zip"
-    )
+        show_made.show_made(show_made.introduction(persona, repeatable=False))
+    show_made.show_next(personas[0].name)
+    print("\nThen your own: popinjay inspect your-archive.zip shows what is in it.")

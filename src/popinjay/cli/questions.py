@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from popinjay import options
+from popinjay.whose import WHOSE
 
 
 def may_ask(suppressed: bool) -> bool:
@@ -57,17 +57,49 @@ def accepts(title: str, name: str, summary: Iterable[str], url: str) -> str | No
 
 def whose() -> str | None:
     """Ask whose words the posts are; None for no answer."""
-    print("Whose words are these?", file=sys.stderr)
-    choices = list(options.WHOSE)
+    choices = list(WHOSE)
+    _show("\nWhose words are these? The card says it, and it decides what may be published.\n")
+    width = max(map(len, choices))
     for number, name in enumerate(choices, 1):
-        print(f"  {number}  {name}: {options.WHOSE[name]}", file=sys.stderr)
+        choice = WHOSE[name]
+        label = f"  {number}  {name:<{width}}  "
+        _show(f"{choice.label}. {choice.meaning}", first=label, indent=" " * len(label))
+    _show(
+        "\nType a number or a name. With Enter nothing is on record, and the model can be "
+        "published in private only; a later make with --whose changes that."
+    )
     while True:
-        _prompt("Number or name, or Enter to leave it open: ")
-        answer = sys.stdin.readline().strip().lower()
-        if answer in choices or not answer:
-            return answer or None
-        if answer.isdigit() and 1 <= int(answer) <= len(choices):
+        _prompt("> ")
+        answer = sys.stdin.readline().strip().casefold()
+        if not answer:
+            return None
+        if answer.isdecimal() and 1 <= int(answer) <= len(choices):
             return choices[int(answer) - 1]
+        near = [name for name in choices if name.startswith(answer)]
+        if answer in choices or len(near) == 1:
+            return answer if answer in choices else near[0]
+        _show(_not_understood(answer, near or choices))
+
+
+def _not_understood(answer: str, choices: Sequence[str]) -> str:
+    """Return what to type instead of an answer that is none, or that could be several."""
+    numbers = [f"{list(WHOSE).index(name) + 1} ({name})" for name in choices]
+    could = "could be" if len(choices) < len(WHOSE) else "is not one of them. Type"
+    return f"{answer!r} {could} {', '.join(numbers[:-1])} or {numbers[-1]}, or press Enter."
+
+
+def _show(text: str, *, first: str = "", indent: str = "") -> None:
+    """Print paragraphs, wrapped at words."""
+    for paragraph in text.split("\n"):
+        wrapped = textwrap.fill(
+            paragraph,
+            _width(),
+            initial_indent=first,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        print(wrapped, file=sys.stderr)
 
 
 def _prompt(text: str) -> None:

@@ -13,18 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from popinjay.cli.progress import console
+from popinjay.cli.repl_keys import ESCAPE, FIRST_HINT, KEYS, Action, parse
+from popinjay.cli.show_posts import labelled, numbered
 from popinjay.errors import PopinjayError
 from popinjay.options import SayOptions
 from popinjay.post import one_line, printable
 from popinjay.store.kept import FILE, keep
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from popinjay.persona import Persona
 
 POSTS = 10  # per prompt
@@ -34,50 +33,6 @@ MIN_TEMPERATURE = 0.1
 MAX_TEMPERATURE = 2.0
 TMUX_SECONDS = 2.0
 
-KEYS = (
-    ("any text", "how the posts begin; empty for any beginning"),
-    ("r", "ten others with the same beginning"),
-    ("+ -", "raise or lower the temperature; ++ is two steps"),
-    ("3", "copy the third post (if your terminal allows it)"),
-    ("s, s 3", f"save the post that you copied, or the third, to {FILE}"),
-    ("?", "list these keys"),
-    ("q", "quit, as does Ctrl-D; Ctrl-C stops the writing"),
-)
-ESCAPE = "To begin posts with one of these keys, type a space before it."
-
-
-class Action(Enum):
-    """What a typed line requests."""
-
-    SAMPLE = auto()
-    REPEAT = auto()
-    TEMPERATURE = auto()
-    COPY = auto()
-    SAVE = auto()
-    HELP = auto()
-    QUIT = auto()
-
-
-_COMMANDS = (
-    (re.compile(r"r()"), Action.REPEAT),
-    (re.compile(r"(\++|-+)"), Action.TEMPERATURE),
-    (re.compile(r"(\d{1,2})"), Action.COPY),
-    (re.compile(r"s ?(\d{0,2})"), Action.SAVE),
-    (re.compile(r"\?()"), Action.HELP),
-    (re.compile(r"q()"), Action.QUIT),
-)
-
-
-def parse(line: str) -> tuple[Action, str]:
-    """Return the action of a line with its argument: the prompt, the number or the signs.
-
-    A line that starts with a space is a prompt, whatever it contains.
-    """
-    for pattern, action in _COMMANDS:
-        if found := pattern.fullmatch(line.rstrip()):
-            return action, found[1]
-    return Action.SAMPLE, line.lstrip()
-
 
 @dataclass
 class Batch:
@@ -86,6 +41,7 @@ class Batch:
     prompt: str
     options: SayOptions
     posts: list[str] = field(default_factory=list)
+    saved: set[int] = field(default_factory=set)  # numbers of posts
 
     def row(self, number: int) -> dict[str, object]:
         """Return a post as a line of `kept.jsonl`, with all options that sample it again."""
@@ -113,8 +69,8 @@ class Session:
         self._persona = persona
         self._options = replace(options, n=POSTS).with_defaults(persona.sampling)
         self._batch = Batch("", self._options)
+        self._earlier: list[Batch] = []
         self._selected = 0  # the number that was copied or saved last; 0 for none
-        self._saved: set[int] = set()
         self._out = console()
         self._text = Text
         self._has_line_editing = _enable_line_editing()
@@ -146,6 +102,10 @@ class Session:
             self._sample(argument)
         elif action is Action.REPEAT:
             self._sample(self._batch.prompt)
+        elif action is Action.BACK:
+            self._back()
+        elif action is Action.QUIT_WORD:
+            self._print(f"q leaves. To begin posts with {argument}, type a space before it.", "dim")
         elif action is Action.TEMPERATURE:
             sign = 1 if argument[0] == "+" else -1
             self._change_temperature(sign * len(argument) * TEMPERATURE_STEP)
@@ -165,9 +125,11 @@ class Session:
         seed = self._options.seed
         self._options = replace(self._options, seed=None)  # --seed is for the first ten posts
         seed = secrets.randbits(32) if seed is None else seed
+        is_first = not self._batch.posts
+        if self._batch.posts:
+            self._earlier.append(self._batch)
         self._batch = Batch(prompt, replace(self._options, seed=seed))
         self._selected = 0
-        self._saved = set()
         try:
             with _echo_off(), self._out.status(self._text("writing", "dim")):
                 for post in self._persona.stream(prompt, self._batch.options):
@@ -176,24 +138,24 @@ class Session:
         except KeyboardInterrupt:
             self._out.show_cursor()
             self._print("stopped", "dim")
+        if is_first and self._batch.posts:
+            self._print(FIRST_HINT, "dim")
+        self._out.print()
+
+    def _back(self) -> None:
+        """Show the posts before those on the screen again, to copy or save them."""
+        if not self._earlier:
+            self._print("There are no earlier posts.", "yellow")
+            return
+        self._batch = self._earlier.pop()
+        self._selected = 0
+        for number, post in enumerate(self._batch.posts, 1):
+            self._show(number, post)
         self._out.print()
 
     def _show(self, number: int, post: str) -> None:
         """Print a post with its number; the prompt, which all ten share, is dimmed."""
-        prompt = " ".join(self._batch.prompt.split())
-        prompt = prompt if post.startswith(prompt) else ""
-        self._print_row(str(number), self._text.assemble((prompt, "dim"), post[len(prompt) :]))
-
-    def _print_row(self, label: str, text: Text, width: int = 2) -> None:
-        from rich.table import Table
-
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(
-            width=width, justify="right" if width == 2 else "left", style="cyan", no_wrap=True
-        )
-        grid.add_column(overflow="fold")
-        grid.add_row(label, text)
-        self._out.print(grid)
+        self._out.print(numbered(number, post, self._batch.prompt))
 
     def _change_temperature(self, change: float) -> None:
         """Change the temperature, within its range."""
@@ -242,22 +204,23 @@ class Session:
     def _save(self, number: int) -> None:
         """Append a post to the file of kept posts."""
         file = self._persona.run.file(FILE)
-        if number in self._saved:
+        if number in self._batch.saved:
             self._print(f"{number} is already saved in {file}", "dim")
             return
         keep(self._persona.run, self._batch.row(number))
-        self._saved.add(number)
+        self._batch.saved.add(number)
         self._print_done(f"saved {number}", self._batch.posts[number - 1])
         self._print(str(file), "dim")
 
     def _help(self) -> None:
         width = max(len(key) for key, _ in KEYS)
         for key, meaning in KEYS:
-            self._print_row(key, self._text(meaning), width)
+            self._out.print(labelled(key, meaning, width=width))
         self._print(ESCAPE, "dim")
-        file = self._persona.run.file(FILE)
+        self._print(f"Saved posts are in {self._persona.run.file(FILE)}", "dim")
         self._print(
-            f"Temperature {self._options.temperature}. Saved posts are in {file}",
+            f"The temperature is {self._options.temperature}; to start with another: "
+            f"popinjay say {self._persona.name} --temperature 1.1",
             "dim",
         )
 

@@ -22,7 +22,7 @@ from popinjay.errors import PublishError
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.models.language_model import write_whole
 from popinjay.models.model_files import is_thin
-from popinjay.options import MAY_BE_PUBLIC, WHOSE, CardOptions, PublishOptions, build
+from popinjay.options import CardOptions, PublishOptions, build
 from popinjay.publishing.hub import ADDRESS, File, Hub, Interrupted, Repository
 from popinjay.stages.card import describe_base, gather, render
 from popinjay.store.files import content_hash, storage_errors, sync
@@ -31,6 +31,7 @@ from popinjay.store.journal import finish
 from popinjay.store.record import Publication
 from popinjay.store.run import Run, State
 from popinjay.store.stage_table import PICTURE_FILE
+from popinjay.whose import MAY_BE_PUBLIC, WHOSE
 
 STAGE = "publish"
 WHOLE = ".whole-model.partial"  # in a persona's folder, while a thin one is published
@@ -152,7 +153,7 @@ def check_whose(run: Run, *, private: bool) -> None:
     whose = run.record.asked.whose
     if whose not in MAY_BE_PUBLIC and not private:
         said = (
-            f"{run.name!r} is made of {WHOSE[whose]}"
+            f"{run.name!r} is made of {WHOSE[whose].statement}"
             if whose
             else f"It is not on record whose words {run.name!r} is made of"
         )

@@ -25,7 +25,7 @@ from popinjay.events import Listener
 from popinjay.metrics.measure import AUTHOR, BASE, MARKOV, PERSONA
 from popinjay.metrics.suite import METRICS
 from popinjay.models import bases
-from popinjay.options import WHOSE, CardOptions
+from popinjay.options import CardOptions
 from popinjay.post import Author, one_line, printable, read_authors
 from popinjay.report.labels import shown
 from popinjay.report.saved import page_of
@@ -35,6 +35,7 @@ from popinjay.store.run import Run
 from popinjay.store.stage_runner import StageContext
 from popinjay.store.stage_table import PICTURE_FILE, STAGES
 from popinjay.text.unicode import without_direction_marks
+from popinjay.whose import WHOSE, Whose
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -59,7 +60,7 @@ class Facts:
         trained: What the train stage recorded.
         report: What was measured.
         hashes: Of the files in `VERSIONED`.
-        whose: A key of `options.WHOSE`.
+        whose: A key of `whose.WHOSE`.
         contact: Whom to ask for removal.
         picture: A file beside the card, or an address; empty if there is none.
         datasets: Of the hub, if the posts were published too.
@@ -126,7 +127,9 @@ def render(facts: Facts, *, model: str | None = None) -> str:
     `model` is what the code to copy names, such as `org/name` once it is published; by default it
     is the persona's folder.
     """
-    people = [_person(author, is_real=facts.whose != "fictional") for author in facts.authors]
+    whose = WHOSE.get(facts.whose or "")
+    is_living = whose is None or whose.is_living
+    people = [_person(author, is_living=is_living) for author in facts.authors]
     base = describe_base(facts)
     is_thin = facts.trained.get("keep") == "adapter"
     return _template().render(
@@ -138,7 +141,9 @@ def render(facts: Facts, *, model: str | None = None) -> str:
         ),
         base=base,
         license=base["license"],
-        whose=WHOSE.get(facts.whose or "", ""),
+        whose=whose,
+        is_living=is_living,
+        rights=whose.rights if whose else Whose.rights,
         stages=STAGES,
         links=[
             {
@@ -208,15 +213,15 @@ _AVATAR = re.compile(
 )
 
 
-def _person(author: Author, *, is_real: bool) -> dict[str, str]:
+def _person(author: Author, *, is_living: bool) -> dict[str, str]:
     """Return an author as the card shows them.
 
-    A fictional author has no account, though another person may have that name.
+    A fictional or long-dead author has no account, though another person may have that name.
     """
     return {
         "name": title(author),
         "handle": author.handle,
-        "url": author.url if is_real and author.url.startswith("https://") else "",
+        "url": author.url if is_living and author.url.startswith("https://") else "",
         "avatar": author.avatar if _AVATAR.fullmatch(author.avatar) else "",
     }
 

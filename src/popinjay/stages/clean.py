@@ -322,12 +322,12 @@ def _what_was_lost(counts: Counts) -> str:
     alike = counts.further.get("duplicate", 0) + counts.further.get("near-duplicate", 0)
     if alike > lost / 2:
         return (
-            f"{alike:,} of {counts.downloaded:,} posts say the same as another "
-            "(see popinjay inspect): each is learnt once."
+            f"{alike:,} of {counts.downloaded:,} posts say the same as another, and each is learnt "
+            "once."
         )
     return (
-        f"{lost:,} of {counts.downloaded:,} posts were reposts, short or otherwise dropped "
-        "(see popinjay inspect); a longer archive brings more."
+        f"{lost:,} of {counts.downloaded:,} posts were reposts, short or otherwise dropped; a "
+        "longer archive brings more."
     )
 
 

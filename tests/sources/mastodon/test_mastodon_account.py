@@ -378,7 +378,7 @@ def test_the_export_and_the_api_agree_post_for_post(
     )
     assert mine.handle == "ada@social.example"
     assert [
-        note.partition(" are behind")[0].partition(" are polls")[0]
+        note.partition(" is behind")[0].partition(" is a poll")[0]
         for note in reading.findings.notes
     ] == ["1 of the posts read now"] * 2
 

@@ -210,8 +210,8 @@ def test_content_warnings_and_polls_are_noted_and_not_in_the_text(tmp_path: Path
     )
     assert [post.text for post in found] == ["it was the gull", "tea?"]
     assert [note[:28] for note in reading.findings.notes] == [
-        "1 posts are behind a content",
-        "1 posts are polls: the quest",
+        "1 post is behind a content w",
+        "1 post is a poll: the questi",
     ]
 
 

@@ -227,7 +227,7 @@ def test_the_whole_account_is_read(filled: Snac, tmp_path: Path) -> None:
     notes = "\n".join(reading.findings.notes)
     assert "says that it is a bot" in notes
     assert "says #noai" in notes
-    assert "1 of the posts read now are behind a content warning" in notes
+    assert "1 of the posts read now is behind a content warning" in notes
 
 
 def test_an_update_reads_new_and_edited_posts(filled: Snac, tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_inspect_shows_everything_and_stores_nothing(
     )
     assert main(["inspect", "net:ada"]) == 0
     assert (
-        "make would refuse, unless these are your own posts (--whose self): Ada has said no"
+        "popinjay make refuses this unless the posts are your own: Ada has said no"
         in capsys.readouterr().out
     )
     assert not own_home.exists() or not list(own_home.rglob("*.jsonl"))

@@ -706,9 +706,9 @@ def test_inspect_reports_unopened_files_and_findings(
     }
     assert main(["inspect", str(write_zip(tmp_path / "ada.zip", files))]) == 0
     said = re.sub(r"\s+", " ", capsys.readouterr().out)
-    assert "Private, never opened (@ada_l): 2 × direct messages" in said
-    assert "Left out at the source (@ada_l): 1 × the same post again" in said
-    assert "@ada_l: The manifest says that data/tweets.js holds 9 posts, but it has 4." in said
+    assert "Private, never opened: direct messages" in said
+    assert "Left out by the source: the same post again (1)." in said
+    assert "The manifest says that data/tweets.js holds 9 posts, but it has 4." in said
 
 
 # real structures

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { actionHandler, el, errorBox, fill } from "./dom.js";
-import { about, BASES, BUDGETS, bytes, WHOSE } from "./words.js";
+import { about, BASES, BUDGETS, bytes } from "./words.js";
 
 const USUAL = "smollm2"; // recommended if the inspection names no base model
 const ALWAYS_HERE = "builtin";
@@ -74,11 +74,11 @@ const showWhose = async (container, authors, errors) => {
   try {
     const { whose } = await get("/api/about");
     const isOwnOnly = authors.some((author) => author.refusal);
-    const rows = Object.entries(whose)
-      .filter(([value]) => !isOwnOnly || value === "self")
-      .map(([value, text]) => {
-        const [label, meaning] = WHOSE[value] ?? [value, text];
-        return choice("whose", value, label, meaning, { required: true });
+    const rows = whose
+      .filter(({ name }) => !isOwnOnly || name === "self")
+      .map(({ name, label, meaning, may_be_public: isFree }) => {
+        const then = isFree ? " The result may be published for everyone." : "";
+        return choice("whose", name, label, `${meaning}${then}`, { required: true });
       });
     fill(container, choices("Whose words are these?", rows));
   } catch (error) {

@@ -58,24 +58,6 @@ export const FINAL_STATES = ["done", "failed", "stopped"];
 export const nameOf = (job) =>
   job.result?.persona || job.name || (job.specs ?? []).join(" and ") || "a new one";
 
-/** Whose the posts may be, as the options of `whose`, and what follows from it. */
-export const WHOSE = {
-  self: ["They are mine", "I wrote these posts myself. I may publish the result for everybody."],
-  permission: [
-    "I was allowed to",
-    "Whoever wrote them said yes to this. It may be published for everybody.",
-  ],
-  "public-figure": [
-    "A public figure’s",
-    "Made without them. It stays private: such a model is never published for everybody.",
-  ],
-  "public-domain": [
-    "In the public domain",
-    "Old works that belong to nobody any more. It may be published for everybody.",
-  ],
-  fictional: ["Nobody’s", "Whoever wrote them is made up. It may be published for everybody."],
-};
-
 /** What people know base models by, and what they are good at; others have their name only. */
 export const BASES = {
   builtin: ["Small and quick", "It knows a little English, Spanish and French."],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from popinjay.models.bases.base import Ask, Base
-from popinjay.models.bases.choice import Consent, choose, get
+from popinjay.models.bases.choice import Consent, choose, get, preferred
 from popinjay.models.bases.finding import fingerprint, folder_of, found, is_here, is_ready, remove
 from popinjay.models.bases.growth import size_of
 from popinjay.models.bases.places.cache import ORIGIN
@@ -33,6 +33,7 @@ __all__ = [
     "is_ready",
     "listed",
     "passed_on",
+    "preferred",
     "record",
     "remove",
     "root",

@@ -61,9 +61,27 @@ def choose(
         get(row(name), consent, listener)
         return row(name), f"The base model is {row(name).name}."
     shares = languages or {}
-    if not shares or shares.get("en", 0.0) >= ENGLISH_SHARE:
+    if _is_english(shares):
         return _for_english(consent, listener)
     return _for_others(max(shares, key=lambda code: shares[code]))
+
+
+def preferred(name: str | None, languages: Mapping[str, float] | None = None) -> Base:
+    """Return the base model that `choose` takes if a download that it asks for is agreed to.
+
+    Args:
+        name: The name of a base model, a hub id or a folder; None to have one chosen.
+        languages: The share of each language among the posts, by code.
+    """
+    if name is not None:
+        return row(name)
+    if _is_english(languages or {}):
+        return row(ENGLISH)
+    return row(MULTILINGUAL if is_ready(row(MULTILINGUAL)) else BUILT_IN)
+
+
+def _is_english(shares: Mapping[str, float]) -> bool:
+    return not shares or shares.get("en", 0.0) >= ENGLISH_SHARE
 
 
 def _for_english(consent: Consent, listener: Listener) -> tuple[Base, str]:

@@ -9,10 +9,11 @@ from pydantic import BaseModel
 
 from popinjay import __version__
 from popinjay.models import bases
-from popinjay.options import WHOSE, MakeOptions, SayOptions, declared
+from popinjay.options import MakeOptions, SayOptions, declared
 from popinjay.project_links import HOMEPAGE
 from popinjay.server.errors import error_responses
 from popinjay.server.state import AppState
+from popinjay.whose import WHOSE
 
 
 class OptionRow(BaseModel):
@@ -27,6 +28,15 @@ class OptionRow(BaseModel):
     most: float | None
 
 
+class WhoseRow(BaseModel):
+    """An answer to the question whose words the posts are."""
+
+    name: str
+    label: str
+    meaning: str
+    may_be_public: bool
+
+
 class About(BaseModel):
     """A description of this server."""
 
@@ -34,7 +44,7 @@ class About(BaseModel):
     homepage: str  # the project's address; empty if nobody has set one
     home: str
     most_upload_bytes: int
-    whose: dict[str, str]
+    whose: list[WhoseRow]
     make: list[OptionRow]
     say: list[OptionRow]
 
@@ -57,7 +67,15 @@ def routes(state: AppState) -> APIRouter:
             homepage=HOMEPAGE,
             home=state.home.name,
             most_upload_bytes=state.uploads.available_bytes(),
-            whose=WHOSE,
+            whose=[
+                WhoseRow(
+                    name=name,
+                    label=answer.label,
+                    meaning=answer.meaning,
+                    may_be_public=answer.may_be_public,
+                )
+                for name, answer in WHOSE.items()
+            ],
             make=_options(*MakeOptions.PARTS.values()),
             say=_options(SayOptions),
         )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from popinjay.post import Author, Kind, Post, handle_of, posted_at, printable
 from popinjay.sources.json_values import as_object, as_text
 from popinjay.text.html_text import MAX_HTML, to_text
+from popinjay.text.quantities import plural
 
 MAX_NAME = 500  # characters; Mastodon allows 30
 MAX_BIO = 20_000  # characters; Mastodon allows 500, other servers some thousands
@@ -85,17 +86,28 @@ def status_of(row: Any, account: str, author: str) -> Post | str:
     )
 
 
-def notes_on(warned: int, polls: int, what: str = "posts") -> list[str]:
-    """Describe the numbers of posts with a content warning and of polls."""
+def notes_on(warned: int, polls: int, of: str = "") -> list[str]:
+    """Describe the numbers of posts with a content warning and of polls.
+
+    `of` says of which posts, such as "of the posts read now", if it is not of all.
+    """
     notes = []
     if warned:
         notes.append(
-            f"{warned:,} {what} are behind a content warning: the hidden text is kept, the warning "
-            "itself is not part of the post."
+            f"{_counted(warned, of)} behind a content warning: the hidden text is kept, the "
+            "warning itself is not part of the post."
         )
-    if polls:
-        notes.append(f"{polls:,} {what} are polls: the question is kept, the choices are not.")
+    if polls == 1:
+        notes.append(f"{_counted(1, of)} a poll: the question is kept, the choices are not.")
+    elif polls:
+        notes.append(f"{_counted(polls, of)} polls: the question is kept, the choices are not.")
     return notes
+
+
+def _counted(count: int, of: str) -> str:
+    """Return a subject with its verb: "1 post is", "3 of the posts read now are"."""
+    what = f"{count:,} {of}" if of else plural(count, "post")
+    return f"{what} {'is' if count == 1 else 'are'}"
 
 
 def number_of(url: str) -> str:

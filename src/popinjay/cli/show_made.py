@@ -1,0 +1,88 @@
+"""Show a persona that was just made: posts, how good it is, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from popinjay.cli.progress import console, waiting
+from popinjay.cli.shell import shell_command
+from popinjay.cli.show_posts import print_rows, show_numbered
+
+if TYPE_CHECKING:
+    from popinjay.persona import Persona
+
+POSTS = 10
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What is shown of a new persona."""
+
+    name: str
+    posts: Sequence[str]
+    verdict: str
+    advice: Sequence[tuple[str, str]]  # what would help, with the command for it or ""
+
+
+def introduction(persona: Persona, *, repeatable: bool = True) -> Introduction:
+    """Return what is shown of a new persona. Its posts are the first that it writes.
+
+    `repeatable` is false if its `make` can't be typed again, as for the demo.
+    """
+    from popinjay.advice import advice_on
+    from popinjay.report.saved import load_report
+    from popinjay.report.verdict import plain_verdict
+
+    with waiting(f"{persona.name} writes its first posts"):
+        posts = persona.say(n=POSTS, seed=0)
+    report = load_report(persona.run)
+    specs = persona.run.record.asked.specs
+    again = repeatable and specs and "-" not in specs
+    is_usual_name = persona.name == "-".join(sorted(persona.run.record.asked.authors))
+    name = {} if is_usual_name else {"name": persona.name}
+    advice = [
+        (
+            one.text,
+            shell_command(["make", *specs], {**name, **one.options})
+            if again and one.options
+            else "",
+        )
+        for one in advice_on(persona.run, report)
+    ]
+    return Introduction(persona.name, posts, plain_verdict(report), advice)
+
+
+def show_made(made: Introduction) -> None:
+    """Show ten posts of a new persona, unselected, how good it is, and what would help."""
+    from rich.text import Text
+
+    out = console()
+    out.print()
+    out.print(Text.assemble((made.name, "bold"), " is ready. Its first ten posts, unselected:"))
+    out.print()
+    show_numbered(made.posts)
+    out.print()
+    out.print(made.verdict)
+    for text, command in made.advice:
+        out.print()
+        out.print(text)
+        if command:
+            out.print(f"  {command}", soft_wrap=True)
+
+
+def show_next(name: str) -> None:
+    """Show what to type after a persona was made."""
+    print("\nNext:")
+    print_rows(
+        [
+            (f"  {command:<{len(name) + 22}}", meaning)
+            for command, meaning in (
+                (f"popinjay say {name}", "more posts; type how they begin"),
+                (f"popinjay report {name}", "how good it is, with a quiz as a page"),
+                (f"popinjay card {name}", "a picture of a post, to share"),
+                ("popinjay serve", "all of this in the browser"),
+            )
+        ]
+    )
